@@ -1,0 +1,80 @@
+/**
+ * The channels on which all rooms publish what happens: one table of names, on Node's diagnostics channels.
+ *
+ * Logs, metrics and history subscribe; no room knows who listens, and none is handed a logger. Two registries may
+ * live in one process, so every message carries the `instance` that it comes from. Subscribers must not throw.
+ * A publisher on a hot path asks `hasSubscribers` before it builds a message.
+ */
+import { type Channel, channel } from "node:diagnostics_channel";
+import type { ServingStatus } from "./serving-status.js";
+
+/** A change of a service's status or of a check's state, as the registry numbered it. */
+export interface Transition {
+  /** Rises by one with every transition of a registry; the first is 1. */
+  readonly sequence: number;
+  /** Wall time in milliseconds since 1970. */
+  readonly at: number;
+  readonly subject: "service" | "check";
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly degraded: boolean;
+  /** A short code such as `timeout` or `draining`; `undefined` where nobody gave one. */
+  readonly reason: string | undefined;
+}
+
+/** What each channel carries, without the `instance` that every message has. */
+export interface Messages {
+  /** A status or a check state changed. */
+  transition: Transition;
+  /** A write came while draining: it is held back until `resume`. */
+  "write-held": { readonly service: string; readonly status: ServingStatus | "cleared" };
+  /** A listener of the application threw; the others were still called. */
+  "listener-failed": { readonly error: unknown };
+  /** One probe ended. `detail` may hold a target's own words: for logs only. */
+  probe: {
+    readonly check: string;
+    readonly outcome: "pass" | "warn" | "fail";
+    readonly reason: string | undefined;
+    readonly detail: string | undefined;
+    readonly latencyMs: number;
+  };
+  /** A prober could not look: says nothing about the target. */
+  "prober-failed": { readonly check: string; readonly error: unknown };
+  /** A connection was refused or ended for a rule of ours. */
+  "connection-ended": { readonly address: string; readonly rule: string };
+  /** Something failed that has no caller to tell. */
+  fault: { readonly where: string; readonly error: unknown };
+  /** The life cycle went on: starting, serving, draining, stopped. */
+  phase: { readonly phase: string };
+}
+
+/** A message with the id of the registry that it belongs to. */
+export type Published<Name extends keyof Messages> = Messages[Name] & { readonly instance: string };
+
+const table: { readonly [Name in keyof Messages]: Channel } = {
+  transition: channel("healthbridge:transition"),
+  "write-held": channel("healthbridge:write-held"),
+  "listener-failed": channel("healthbridge:listener-failed"),
+  probe: channel("healthbridge:probe"),
+  "prober-failed": channel("healthbridge:prober-failed"),
+  "connection-ended": channel("healthbridge:connection-ended"),
+  fault: channel("healthbridge:fault"),
+  phase: channel("healthbridge:phase"),
+};
+
+/** Publishes a message of one instance; costs a property read when nobody listens. */
+export function publish<Name extends keyof Messages>(name: Name, instance: string, message: Messages[Name]): void {
+  if (table[name].hasSubscribers) table[name].publish({ ...message, instance });
+}
+
+/** Calls `listener` for every message on a channel. Returns the way out. */
+export function subscribe<Name extends keyof Messages>(
+  name: Name,
+  listener: (message: Published<Name>) => void,
+): () => void {
+  // only `publish` above writes to these channels, so a message has the channel's type
+  const onMessage = (message: unknown) => listener(message as Published<Name>);
+  table[name].subscribe(onMessage);
+  return () => void table[name].unsubscribe(onMessage);
+}

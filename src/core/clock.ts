@@ -1,0 +1,38 @@
+/**
+ * Time, handed in.
+ *
+ * Every rule that waits or measures takes a `Clock`, so that a test can run a day in microseconds and a jump of the
+ * wall clock changes nothing: intervals, deadlines and ages are all counted on the monotonic reading.
+ */
+
+/** Cancels a timer. Calling it again, or after the timer fired, does nothing. */
+export type CancelTimer = () => void;
+
+/** A source of time. */
+export interface Clock {
+  /** Milliseconds on a monotonic scale with an arbitrary origin. */
+  now(): number;
+  /** Milliseconds since 1970 by the wall clock: to be shown to people, never to be reckoned with. */
+  wallTime(): number;
+  /**
+   * Calls `action` once, `delayMs` from now. The timer doesn't keep the process alive: whoever serves holds a socket.
+   * Delays beyond 2^31 - 1 ms are cut to that (Node would fire them at once).
+   */
+  setTimer(delayMs: number, action: () => void): CancelTimer;
+}
+
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  setTimer(delayMs, action) {
+    const timer = setTimeout(action, Math.min(delayMs, LONGEST_DELAY_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A source of randomness: a number of [0, 1). */
+export type Random = () => number;

@@ -1,0 +1,44 @@
+/**
+ * Durations as people write them: `500ms`, `5s`, `1m`, `1h`, and sums such as `1m30s`.
+ *
+ * A number without a unit is refused in text (is it seconds or milliseconds?); the library takes plain numbers, in
+ * milliseconds.
+ */
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
+const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
+
+/** A year: longer than any sensible setting, and far below what a double can count in milliseconds. */
+const LONGEST_MS = 365 * 24 * UNIT_MS.h;
+
+/** A duration as a caller may give it: text with units, or a number of milliseconds. */
+export type DurationLike = string | number;
+
+/**
+ * Milliseconds of a duration, or `undefined` when it can't be read, is negative, or is longer than a year. The caller
+ * knows the option's name, so the caller words the error.
+ */
+export function parseDuration(value: unknown): number | undefined {
+  const ms = typeof value === "number" ? value : typeof value === "string" ? parseText(value) : Number.NaN;
+  return ms >= 0 && ms <= LONGEST_MS ? ms : undefined;
+}
+
+/** The shortest text for a number of milliseconds: `90000` is `1m30s`. */
+export function formatDuration(ms: number): string {
+  let rest = Math.round(ms);
+  let text = "";
+  for (const unit of ["h", "m", "s"] as const) {
+    const count = Math.floor(rest / UNIT_MS[unit]);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * UNIT_MS[unit];
+  }
+  return rest > 0 || text === "" ? `${text}${rest}ms` : text;
+}
+
+function parseText(text: string): number {
+  if (!WHOLE.test(text)) return Number.NaN;
+  let ms = 0;
+  for (const [, count, unit] of text.matchAll(PART)) ms += Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  return ms;
+}

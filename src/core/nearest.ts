@@ -1,0 +1,33 @@
+/**
+ * The word that somebody who mistyped most likely meant.
+ */
+
+/** The candidate that is fewest edits away, if it is near enough to be meant: a third of the word, at least one edit. */
+export function nearestTo(word: string, candidates: readonly string[]): string | undefined {
+  const farthest = Math.max(1, Math.floor(word.length / 3));
+  let nearest: string | undefined;
+  let least = farthest + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word, candidate);
+    if (distance < least) [nearest, least] = [candidate, distance];
+  }
+  return nearest;
+}
+
+/** Letters to insert, remove or replace to make one word of the other (Levenshtein), a row of the table at a time. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let line = 1; line <= from.length; line += 1) {
+    const above = row;
+    row = [line];
+    for (let column = 1; column <= to.length; column += 1) {
+      const replaced = at(above, column - 1) + (from[line - 1] === to[column - 1] ? 0 : 1);
+      row.push(Math.min(replaced, at(above, column) + 1, at(row, column - 1) + 1));
+    }
+  }
+  return at(row, to.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Number.POSITIVE_INFINITY;
+}
