@@ -1,0 +1,106 @@
+/**
+ * The messages of `grpc.health.v1` as bytes. Here, and only here, the status words meet the wire's numbers.
+ *
+ *     HealthCheckRequest  { string service = 1 }
+ *     HealthCheckResponse { ServingStatus status = 1 }
+ *     HealthListRequest   { }
+ *     HealthListResponse  { map<string, HealthCheckResponse> statuses = 1 }
+ *
+ * Answers to Check and Watch are ready-made bytes: there are only four.
+ */
+import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
+import type { WatchStatus } from "../core/serving-status.js";
+import { LENGTH_DELIMITED, readFields, readVarint, VARINT } from "./protobuf.js";
+
+/** The full name of the service. */
+export const HEALTH_SERVICE = "grpc.health.v1.Health";
+
+/** Why a request can't be answered: the constant text that the caller is told. */
+export type RequestFault = "malformed request" | "service name too long" | "service name is not valid UTF-8";
+
+/** A request that was read, or what is wrong with it. */
+export type RequestReading = { readonly service: string } | { readonly fault: RequestFault };
+
+/** The wire's numbers, in the order of the proto's enum. */
+const STATUS_NUMBERS: readonly WatchStatus[] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+
+const STATUS_TAG = 0x08;
+const SERVICE_FIELD = 1;
+const STATUS_FIELD = 1;
+
+// Not the default TextDecoder: that one drops a byte order mark, and "\ufeffa" would be answered as "a".
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Reads a HealthCheckRequest. Never throws; a field given twice counts once, the last (proto3). */
+export function readHealthCheckRequest(bytes: Uint8Array): RequestReading {
+  const fields = readFields(bytes);
+  if (fields === undefined) return { fault: "malformed request" };
+  let service = "";
+  for (const field of fields) {
+    if (field.number !== SERVICE_FIELD) continue;
+    if (field.wireType !== LENGTH_DELIMITED) return { fault: "malformed request" };
+    if (field.end - field.start > MAX_SERVICE_NAME_BYTES) return { fault: "service name too long" };
+    try {
+      service = utf8.decode(bytes.subarray(field.start, field.end));
+    } catch {
+      return { fault: "service name is not valid UTF-8" };
+    }
+  }
+  return { service };
+}
+
+/** Whether the bytes are a HealthListRequest: any readable message, since it has no field of its own. */
+export function isHealthListRequest(bytes: Uint8Array): boolean {
+  return readFields(bytes) !== undefined;
+}
+
+/** A HealthCheckRequest. */
+export function writeHealthCheckRequest(service: string): Buffer {
+  return service === "" ? Buffer.alloc(0) : lengthDelimited(SERVICE_FIELD, Buffer.from(service));
+}
+
+/** A HealthCheckResponse: the same bytes at each call, not to be written into. */
+export function healthCheckResponse(status: WatchStatus): Buffer {
+  return RESPONSES[status];
+}
+
+/** Reads a HealthCheckResponse: a status, or `undefined` for bytes that are none, or a number that the proto lacks. */
+export function readHealthCheckResponse(bytes: Uint8Array): WatchStatus | undefined {
+  let number = 0;
+  for (const field of readFields(bytes) ?? [{ number: STATUS_FIELD, wireType: -1, start: 0, end: 0 }]) {
+    if (field.number !== STATUS_FIELD) continue;
+    if (field.wireType !== VARINT) return undefined;
+    number = readVarint(bytes, field.start)?.value ?? -1;
+  }
+  return STATUS_NUMBERS[number];
+}
+
+/** A HealthListResponse. O(services). */
+export function writeHealthListResponse(statuses: Iterable<readonly [string, WatchStatus]>): Buffer {
+  const entries: Buffer[] = [];
+  for (const [service, status] of statuses) {
+    const entry = [lengthDelimited(1, Buffer.from(service)), lengthDelimited(2, RESPONSES[status])];
+    entries.push(lengthDelimited(1, Buffer.concat(entry)));
+  }
+  return Buffer.concat(entries);
+}
+
+function responseOf(status: WatchStatus): Buffer {
+  const number = STATUS_NUMBERS.indexOf(status);
+  // proto3 leaves a zero out
+  return number === 0 ? Buffer.alloc(0) : Buffer.from([STATUS_TAG, number]);
+}
+
+const RESPONSES: Readonly<Record<WatchStatus, Buffer>> = {
+  UNKNOWN: responseOf("UNKNOWN"),
+  SERVING: responseOf("SERVING"),
+  NOT_SERVING: responseOf("NOT_SERVING"),
+  SERVICE_UNKNOWN: responseOf("SERVICE_UNKNOWN"),
+};
+
+/** A length-delimited field. Contents are names and single messages, so two bytes of length are enough: up to 16,383. */
+function lengthDelimited(fieldNumber: number, content: Uint8Array): Buffer {
+  const length = content.length;
+  const lengthBytes = length < 0x80 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
+  return Buffer.concat([Buffer.from([fieldNumber * 8 + LENGTH_DELIMITED, ...lengthBytes]), content]);
+}
