@@ -1,0 +1,84 @@
+/**
+ * Every port speaks both protocols.
+ *
+ *     address --> net or tls server --> reception (limits) --> door (which protocol?) --> http1 | http2 sink
+ *
+ * Either all addresses are bound or none is served.
+ */
+import { createServer, type Server } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
+import { bind } from "./bind.js";
+import { Reception, type ReceptionOptions } from "./reception.js";
+import { type TlsIdentity, tlsServerOptions } from "./tls.js";
+
+/** How a listener is set. */
+export interface ListenerOptions extends ReceptionOptions {
+  /** Speak TLS on every address that is not marked `plain`. */
+  readonly tls?: TlsIdentity | undefined;
+}
+
+/** An open set of addresses. */
+export class Listener {
+  readonly addresses: readonly BoundAddress[];
+  readonly #servers: readonly Server[];
+  readonly #reception: Reception;
+
+  constructor(addresses: readonly BoundAddress[], servers: readonly Server[], reception: Reception) {
+    this.addresses = addresses;
+    this.#servers = servers;
+    this.#reception = reception;
+  }
+
+  /** Connections that are open now. */
+  get connectionCount(): number {
+    return this.#reception.connectionCount;
+  }
+
+  /** Accepts no more connections, nor hands one on that has not said yet what it speaks. Calling it again does nothing. */
+  stopAccepting(): void {
+    this.#reception.close();
+    for (const server of this.#servers) server.close();
+  }
+
+  /** Resolves when every connection that is open now has ended. */
+  whenIdle(): Promise<void> {
+    return this.#reception.whenIdle();
+  }
+
+  /** Ends every connection at once, and resolves when all are gone. */
+  destroy(): Promise<void> {
+    this.stopAccepting();
+    return this.#reception.destroyAll();
+  }
+}
+
+/**
+ * Binds every address, then serves.
+ * @throws HealthError LISTEN_FAILED naming the address that could not be bound; none is served then. TLS_FAILED.
+ */
+export async function listen(addresses: readonly ListenAddress[], options: ListenerOptions): Promise<Listener> {
+  const reception = new Reception(options);
+  const tls = options.tls && tlsServerOptions(options.tls);
+  const servers = addresses.map(({ plain }) => createAddressServer(reception, plain ? undefined : tls));
+  const bindings = addresses.map((address, index) => bind(servers[index] ?? createServer(), address));
+  const results = await Promise.allSettled(bindings);
+  const bound = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
+  const listener = new Listener(bound, servers, reception);
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure === undefined) return listener;
+  await listener.destroy();
+  throw failure.reason;
+}
+
+/** A server for one address. A client may close its half before it has its answer, as with `printf | nc`. */
+function createAddressServer(reception: Reception, tls: TlsOptions | undefined): Server {
+  const sockets = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+  if (tls === undefined) return createServer(sockets, (socket) => reception.receive(socket));
+  return createTlsServer({ ...tls, ...sockets }, (socket) => reception.receiveSecure(socket))
+    .on("connection", (socket) => void reception.admit(socket))
+    .on("tlsClientError", (error, socket) => reception.refuseHandshake(error, socket));
+}
+
+/** A peer that is gone is found out by the kernel after this. */
+const TCP_KEEPALIVE_MS = 30_000;

@@ -1,0 +1,140 @@
+/**
+ * Receives connections: counts them, holds their limits, and owns them to the end.
+ *
+ * Every accepted socket is in one set until it closes, whoever has it meanwhile, so that a shutdown can end them all.
+ */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { publish } from "../core/channels.js";
+import type { Clock } from "../core/clock.js";
+import { defaultMaxConnections } from "./descriptor-limit.js";
+import { openDoor, type Sinks } from "./door.js";
+
+/** How connections are received. */
+export interface ReceptionOptions {
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly sinks: Sinks;
+  /** Connections open at once; more are closed at once. Default 16,384 or 80 % of the limit on open files. */
+  readonly maxConnections?: number | undefined;
+  /** Connections open at once from one address. Default: no limit, since a gateway is one address. */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /** Milliseconds for the first byte, and again for the preface of HTTP/2. Default 5 s. */
+  readonly firstBytesTimeoutMs?: number | undefined;
+}
+
+const DEFAULT_FIRST_BYTES_TIMEOUT_MS = 5_000;
+
+export class Reception {
+  readonly #options: ReceptionOptions;
+  readonly #maxConnections: number;
+  readonly #sockets = new Set<Socket>();
+  readonly #perAddress = new Map<string, number>();
+  /** Connections that no transport has yet. */
+  readonly #atTheDoor = new Set<Socket>();
+  #closed = false;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    this.#maxConnections = options.maxConnections ?? defaultMaxConnections();
+  }
+
+  /** Connections that are open now. */
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Takes a connection in clear text. */
+  receive(socket: Socket): void {
+    if (!this.admit(socket)) return;
+    this.#atTheDoor.add(socket);
+    const { clock, firstBytesTimeoutMs = DEFAULT_FIRST_BYTES_TIMEOUT_MS } = this.#options;
+    openDoor(socket, {
+      clock,
+      firstBytesTimeoutMs,
+      onRefused: (rule) => this.#end(socket, rule),
+      onKnown: (protocol) => this.#handOver(socket, protocol),
+    });
+  }
+
+  /** Takes a connection whose TLS handshake is done: ALPN says what it speaks, HTTP/1 where it says nothing. */
+  receiveSecure(socket: TLSSocket): void {
+    socket.on("error", ignoreBrokenConnection);
+    this.#handOver(socket, socket.alpnProtocol === "h2" ? "http2" : "http1");
+  }
+
+  /** Counts a connection in, or ends it; says which. */
+  admit(socket: Socket): boolean {
+    socket.on("error", ignoreBrokenConnection);
+    const address = socket.remoteAddress ?? "";
+    const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
+    this.#sockets.add(socket);
+    this.#perAddress.set(address, sameAddress);
+    socket.once("close", () => this.#forget(socket, address));
+    const { maxConnectionsPerAddress = Number.POSITIVE_INFINITY } = this.#options;
+    const rule = this.#closed
+      ? "shutting-down"
+      : this.#sockets.size > this.#maxConnections
+        ? "max-connections"
+        : sameAddress > maxConnectionsPerAddress
+          ? "max-connections-per-address"
+          : undefined;
+    if (rule !== undefined) this.#end(socket, rule);
+    return rule === undefined;
+  }
+
+  /** Ends a connection whose TLS handshake failed or took too long. */
+  refuseHandshake(error: Error, socket: TLSSocket): void {
+    this.#end(socket, "code" in error ? `tls-handshake: ${error.code}` : "tls-handshake");
+  }
+
+  /** From now on nobody is admitted, and who has not said yet what to speak is sent away. */
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#atTheDoor) this.#end(socket, "shutting-down");
+  }
+
+  /** Resolves when every connection that is open now has ended. */
+  async whenIdle(): Promise<void> {
+    await Promise.all([...this.#sockets].map(closed));
+  }
+
+  /** Ends every connection, and resolves when all are gone. */
+  async destroyAll(): Promise<void> {
+    const idle = this.whenIdle();
+    for (const socket of this.#sockets) socket.destroy();
+    await idle;
+  }
+
+  #handOver(socket: Socket, protocol: keyof Sinks): void {
+    this.#atTheDoor.delete(socket);
+    if (this.#closed) {
+      this.#end(socket, "shutting-down");
+      return;
+    }
+    // HTTP/1 may answer a client that has closed its half; HTTP/2 has no use for half a connection, and would keep it
+    if (protocol === "http2") socket.allowHalfOpen = false;
+    this.#options.sinks[protocol](socket);
+  }
+
+  #end(socket: Socket, rule: string): void {
+    publish("connection-ended", this.#options.instance, { address: socket.remoteAddress ?? "unix", rule });
+    socket.destroy();
+  }
+
+  #forget(socket: Socket, address: string): void {
+    this.#sockets.delete(socket);
+    this.#atTheDoor.delete(socket);
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(address);
+    else this.#perAddress.set(address, left);
+  }
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void (socket.closed ? resolve() : socket.once("close", () => resolve())));
+}
+
+// A connection that breaks emits `close` as well, and there everything is released; unheard, the error would end the
+// process (CVE-2025-59465 was of this kind).
+function ignoreBrokenConnection(): void {}

@@ -1,0 +1,94 @@
+/**
+ * What a stream has to pass before grpc-js sees it.
+ *
+ *     stream --> gRPC? --no--> plain HTTP (the bridge)
+ *                  | yes
+ *                method POST, known path, readable grpc-timeout --no--> refused here, with a constant text
+ *                  | yes
+ *                grpc-js, with a limit on the time that the request may take to arrive
+ *
+ * grpc-js takes GET for POST, `application/grpcfoo` for gRPC, `abc1S` for a second, echoes unknown paths, and lets a
+ * request that never ends live for ever (known faults 0.5, 1.1).
+ */
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { Clock } from "../../core/clock.js";
+import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
+import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
+import type { StreamHandler } from "./internals.js";
+
+/** What the gate decides by. */
+export interface GateRules {
+  readonly clock: Clock;
+  /** Whether a path is a method of this server. */
+  hasMethod(path: string): boolean;
+  /** Whether the method's request is a single message, which has to arrive in time. */
+  isUnaryRequest(path: string): boolean;
+  /** Milliseconds that a single-message request may take to arrive. */
+  readonly requestTimeoutMs: number;
+  /** Answers what is not a gRPC call. */
+  readonly onHttp: StreamHandler;
+}
+
+const GRPC_CONTENT_TYPE = /^application\/grpc(?:$|[+;])/i;
+
+/** The longest time that grpc-js can count: beyond it, it would end the call at once. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** A stream handler that lets only well-formed calls through to `grpcJs`. */
+export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandler {
+  return (stream, headers) => {
+    if (!GRPC_CONTENT_TYPE.test(headers["content-type"] ?? "")) {
+      rules.onHttp(stream, headers);
+      return;
+    }
+    const path = headers[":path"] as string | undefined;
+    if (headers[":method"] !== "POST") refuseMethod(stream);
+    else if (path === undefined || !rules.hasMethod(path)) refuse(stream, "UNIMPLEMENTED", "unknown method");
+    else if (!takeTimeout(headers)) refuse(stream, "INTERNAL", "invalid grpc-timeout");
+    else {
+      if (rules.isUnaryRequest(path)) limitArrival(stream, rules);
+      grpcJs(stream, headers);
+    }
+  };
+}
+
+/** Whether the deadline is absent or readable. One beyond what grpc-js can count is taken out: it is no deadline. */
+function takeTimeout(headers: IncomingHttpHeaders): boolean {
+  const header = headers["grpc-timeout"];
+  if (header === undefined) return true;
+  const timeoutMs = parseGrpcTimeout(String(header));
+  if (timeoutMs !== undefined && timeoutMs > LONGEST_TIMEOUT_MS) delete headers["grpc-timeout"];
+  return timeoutMs !== undefined;
+}
+
+function limitArrival(stream: ServerHttp2Stream, rules: GateRules): void {
+  const cancel = rules.clock.setTimer(rules.requestTimeoutMs, () => {
+    if (!stream.readableEnded) refuse(stream, "DEADLINE_EXCEEDED", "request took too long to arrive");
+  });
+  stream.once("close", cancel);
+}
+
+/** Ends a stream with a status and no message. */
+function refuse(stream: ServerHttp2Stream, code: GrpcCode, text: string): void {
+  answerAndClose(stream, {
+    ":status": 200,
+    "content-type": "application/grpc",
+    "grpc-status": String(GRPC_CODES[code]),
+    "grpc-message": text,
+  });
+}
+
+function refuseMethod(stream: ServerHttp2Stream): void {
+  answerAndClose(stream, { ":status": 405, allow: "POST" });
+}
+
+/** Answers with headers alone. What the client still sends is not read: it is told so by RST_STREAM(NO_ERROR) (RFC 9113, 8.1). */
+function answerAndClose(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.on("error", ignoreBrokenStream);
+  stream.respond(headers, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+// The client is gone or has broken its own stream: there is nobody left to tell, and `close` follows in any case.
+function ignoreBrokenStream(): void {}

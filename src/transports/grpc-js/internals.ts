@@ -1,0 +1,48 @@
+/**
+ * The two private fields of grpc-js that we reach into, and nothing else of its inside.
+ *
+ * `commonServerOptions` are the options of the HTTP/2 servers that it makes: part of our limits has no public option.
+ * `http2Servers` holds those servers: their streams must pass our gate before grpc-js sees them, since it reads
+ * deadlines wrongly beyond 2^31 ms, takes any method for POST, and has no answer to plain HTTP (known faults 0.5, 1.1).
+ *
+ * Both are looked at when an engine starts: a version of grpc-js without them is refused with a clear error, rather
+ * than served without limits.
+ */
+import type { IncomingHttpHeaders, ServerHttp2Stream, ServerOptions } from "node:http2";
+import type { Server } from "@grpc/grpc-js";
+import { HealthError } from "../../core/health-error.js";
+
+/** Takes a stream that a client has opened. */
+export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+/** As much of an HTTP/2 server as the gate needs. */
+interface StreamSource {
+  rawListeners(event: "stream"): unknown[];
+  removeAllListeners(event: "stream"): unknown;
+  on(event: "stream", handler: StreamHandler): unknown;
+}
+
+/** Adds options to the HTTP/2 servers that `server` will make. */
+export function limitHttp2(server: Server, options: ServerOptions): void {
+  const common: unknown = Reflect.get(server, "commonServerOptions");
+  if (typeof common !== "object" || common === null) throw missing("commonServerOptions");
+  const { settings } = common as ServerOptions;
+  Object.assign(common, options, { settings: { ...settings, ...options.settings } });
+}
+
+/** Has every stream of `server` pass a gate. The gate is given the handler of grpc-js, to call it or not. */
+export function gateStreams(server: Server, gate: (grpcJs: StreamHandler) => StreamHandler): void {
+  const servers: unknown = Reflect.get(server, "http2Servers");
+  if (!(servers instanceof Map) || servers.size === 0) throw missing("http2Servers");
+  for (const source of servers.keys() as IterableIterator<StreamSource>) {
+    const [grpcJs, ...others] = source.rawListeners("stream") as StreamHandler[];
+    if (grpcJs === undefined || others.length > 0) throw missing("http2Servers with one stream handler each");
+    source.removeAllListeners("stream");
+    source.on("stream", gate(grpcJs));
+  }
+}
+
+function missing(what: string): HealthError {
+  const message = `the installed @grpc/grpc-js has no ${what}; use a version from 1.14.7 on, below 2, that healthbridge was tested with`;
+  return new HealthError("INCOMPATIBLE_DEPENDENCY", message);
+}

@@ -1,0 +1,58 @@
+/**
+ * What Check and List answer, for any engine: bytes in, an answer out, nothing kept.
+ *
+ * The texts of errors are constants. A name that came from a stranger is never echoed: with a long one, the answer's
+ * headers would exceed what clients accept and end a connection that many callers share (known fault 0.3).
+ */
+import type { ServiceStatus, StatusReader } from "../../registry/ports.js";
+import type { GrpcCode } from "../../wire/grpc-code.js";
+import {
+  healthCheckResponse,
+  isHealthListRequest,
+  readHealthCheckRequest,
+  writeHealthListResponse,
+} from "../../wire/health-messages.js";
+
+/** An answer to a unary call: a message, or an error. */
+export type UnaryAnswer =
+  | { readonly message: Buffer; readonly degraded: boolean }
+  | { readonly code: GrpcCode; readonly text: string };
+
+/** Services that List answers at most, when nobody says otherwise: the number of grpc-go and grpc-health-check. */
+export const DEFAULT_LIST_LIMIT = 100;
+
+/** The metadata key that says SERVING, but degraded. Envoy reads the same word as an HTTP header. */
+export const DEGRADED_KEY = "x-envoy-degraded";
+
+/** Answers a Check. O(1). */
+export function answerCheck(reader: StatusReader, request: Uint8Array): UnaryAnswer {
+  const reading = readHealthCheckRequest(request);
+  if ("fault" in reading) return { code: "INVALID_ARGUMENT", text: reading.fault };
+  const found = reader.read(reading.service);
+  return found === undefined ? { code: "NOT_FOUND", text: "unknown service" } : answerOf(found);
+}
+
+/** Answers a List. O(services), at most `listLimit`. */
+export function answerList(reader: StatusReader, request: Uint8Array, listLimit: number): UnaryAnswer {
+  if (!isHealthListRequest(request)) return { code: "INVALID_ARGUMENT", text: "malformed request" };
+  const statuses: [string, ServiceStatus["status"]][] = [];
+  for (const [service, { status }] of reader.services()) {
+    if (statuses.length === listLimit) return { code: "RESOURCE_EXHAUSTED", text: "too many services to list" };
+    statuses.push([service, status]);
+  }
+  return { message: writeHealthListResponse(statuses), degraded: false };
+}
+
+/**
+ * Answers for a balancer that judges by the status code alone (AWS ALB takes any OK for healthy, whatever the message
+ * says): OK when the server as a whole is SERVING, else UNAVAILABLE.
+ */
+export function answerByCode(reader: StatusReader): UnaryAnswer {
+  const overall = reader.read("");
+  if (overall?.status === "SERVING") return answerOf(overall);
+  return { code: "UNAVAILABLE", text: overall?.status ?? "UNKNOWN" };
+}
+
+function answerOf(found: ServiceStatus): UnaryAnswer {
+  return { message: healthCheckResponse(found.status), degraded: found.degraded };
+}
