@@ -1,0 +1,43 @@
+/**
+ * What an HTTP answer is made of, whatever carries it: plain data.
+ */
+
+/** A request, as much of it as an answer depends on. */
+export interface HttpRequest {
+  readonly method: string;
+  /** The request target as it was sent: path and query. */
+  readonly target: string;
+  readonly accept: string | undefined;
+  readonly contentType: string | undefined;
+  /** The body of a call as JSON; every other request's body is not read. */
+  readonly body: Buffer | undefined;
+}
+
+/** An answer. `content-length` is the carrier's business, as is a HEAD's missing body. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** On every answer: a status is true now and not later, and no browser guesses what it is. */
+const COMMON_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
+
+/** One line of text. */
+export function textAnswer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
+  return { status, headers: { "content-type": "text/plain; charset=utf-8", ...COMMON_HEADERS, ...headers }, body };
+}
+
+/** JSON under a media type. */
+export function jsonAnswer(
+  status: number,
+  value: object,
+  headers: Readonly<Record<string, string>> & { readonly "content-type": string },
+): HttpAnswer {
+  return { status, headers: { ...COMMON_HEADERS, ...headers }, body: JSON.stringify(value) };
+}
+
+/** A method that a route doesn't have. */
+export function methodNotAllowed(allow: string): HttpAnswer {
+  return textAnswer(405, "METHOD_NOT_ALLOWED", { allow });
+}

@@ -1,0 +1,118 @@
+/**
+ * HTTP/1.1 on connections that the listener has accepted.
+ *
+ * Node's server parses; what it lets through that two readers could read in two ways is refused here (known faults 4).
+ * It never listens itself, and so must be told to arm its timers: without the `listening` event, a client that sends a
+ * byte a minute would hold its connection for ever (known fault 0.7).
+ */
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type HttpAnswer, textAnswer } from "./answer.js";
+import { readBody } from "./body.js";
+import { type Bridge, render, routeOf } from "./render.js";
+
+/** An HTTP/1.1 server without a port. */
+export interface Http1Server {
+  /** Takes a connection; its first bytes are still there to be read. */
+  accept(socket: Socket): void;
+  /** Closes the connections that wait for a request. */
+  closeIdle(): void;
+  /** Ends every connection and stops the timers. */
+  close(): Promise<void>;
+}
+
+const LIMITS: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+  // longer than a load balancer's own idle time (AWS ALB: 60 s), or it would meet connections that we close just then
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 8 * 1024,
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+};
+
+const MAX_HEADERS = 64;
+
+/** Codes of the parser's errors that have a status of their own. */
+const PARSER_ANSWERS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** Starts a server for connections in `accept`. */
+export function createHttp1Server(bridge: Bridge): Http1Server {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => void answer(bridge, request, response);
+  const server = createServer(LIMITS, onRequest);
+  // Node drops what is above its limit without a word; ours counts and refuses
+  server.maxHeadersCount = 0;
+  // a GET that offers a body is answered without it, so nobody is asked to send one
+  server.on("checkContinue", onRequest);
+  server.on("clientError", refuseUnreadable);
+  server.emit("listening");
+  return {
+    accept: (socket) => void server.emit("connection", socket),
+    closeIdle: () => server.closeIdleConnections(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve()); // it says "not running", since it never listened
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(bridge: Bridge, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = "", url: target = "", headers } = request;
+  const refusal = refusalOf(request);
+  if (refusal !== undefined) return send(response, refusal, { close: true });
+  const wantsBody = method === "POST" && routeOf(bridge, target).kind === "call";
+  const body = wantsBody ? await readBody(request) : undefined;
+  const { accept, "content-type": contentType } = headers;
+  // a body that nobody reads must not be taken for the next request
+  const close = bridge.reader.draining || (hasBody(request) && !request.complete);
+  send(response, render(bridge, { method, target, accept, contentType, body }), { close });
+}
+
+function send(response: ServerResponse, answer: HttpAnswer, how: { readonly close: boolean }): void {
+  const body = Buffer.from(answer.body);
+  response.writeHead(answer.status, {
+    ...answer.headers,
+    "content-length": body.length,
+    ...(how.close ? { connection: "close" } : {}),
+  });
+  response.end(body); // Node leaves the body out for HEAD
+}
+
+/** The answer to a request that is readable, but not in one way only. */
+function refusalOf(request: IncomingMessage): HttpAnswer | undefined {
+  const { rawHeaders, headers, httpVersion } = request;
+  if (rawHeaders.length / 2 > MAX_HEADERS) return textAnswer(431, "REQUEST_HEADER_FIELDS_TOO_LARGE");
+  const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const hosts = names.filter((name) => name === "host").length;
+  const coding = headers["transfer-encoding"];
+  const unclear =
+    (httpVersion !== "1.1" && httpVersion !== "1.0") ||
+    hosts > 1 ||
+    (coding !== undefined && coding.toLowerCase() !== "chunked");
+  return unclear ? textAnswer(400, "BAD_REQUEST") : undefined;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+}
+
+/** Answers what the parser refused, and closes. Nothing of what came is echoed. */
+function refuseUnreadable(error: Error, socket: Duplex): void {
+  const code = "code" in error ? String(error.code) : "";
+  if (!socket.writable || code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const status = PARSER_ANSWERS[code] ?? "400 Bad Request";
+  const body = status.slice(4).toUpperCase().replaceAll(" ", "_");
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}

@@ -1,0 +1,32 @@
+/**
+ * Plain HTTP that came over HTTP/2: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks over HTTP/2.
+ */
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { readBody } from "./body.js";
+import { type Bridge, render, routeOf } from "./render.js";
+
+/** A handler for streams that are not gRPC calls. */
+export function createHttp2Responder(
+  bridge: Bridge,
+): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void {
+  return (stream, headers) => {
+    // the client is gone or has broken its own stream: `close` follows, and there is nobody to tell
+    stream.on("error", () => {});
+    void respond(bridge, stream, headers);
+  };
+}
+
+async function respond(bridge: Bridge, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+  const { ":method": method = "", ":path": target = "", accept, "content-type": contentType } = headers;
+  const wantsBody = method === "POST" && routeOf(bridge, String(target)).kind === "call";
+  const body = wantsBody ? await readBody(stream) : undefined;
+  if (stream.destroyed) return;
+  const request = { method: String(method), target: String(target), accept, contentType, body };
+  const answer = render(bridge, request);
+  const bytes = Buffer.from(answer.body);
+  const answerHeaders = { ":status": answer.status, ...answer.headers, "content-length": bytes.length };
+  stream.respond(answerHeaders, { endStream: method === "HEAD" });
+  if (method !== "HEAD") stream.end(bytes);
+  // a client that is sending a body which nobody reads is told so, after the answer (RFC 9113, section 8.1)
+  if (!stream.endAfterHeaders && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+}

@@ -1,0 +1,114 @@
+/**
+ * Which question does a request ask? From the target as it was sent, decoded exactly once.
+ *
+ *     /healthcheck, /healthcheck/<service>, ?service=<service>     the status of a service
+ *     /livez, /readyz, /healthz, /startupz, each with /<check>      a view
+ *     /grpc.health.v1.Health/Check, .../List                        a call, as JSON
+ *
+ * Anything that two readers could read in two ways is refused: a name is never guessed.
+ */
+import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
+import { HEALTH_SERVICE } from "../../wire/health-messages.js";
+
+/** The paths of the views. */
+export const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
+
+/** The path of a view without its slash. */
+export type ViewPath = (typeof VIEW_PATHS)[number];
+
+/** A question about a view. */
+export interface ViewRoute {
+  readonly kind: "view";
+  readonly path: ViewPath;
+  /** One check alone, by its name. */
+  readonly check: string | undefined;
+  readonly verbose: boolean;
+  /** Checks that shall not count. */
+  readonly exclude: readonly string[];
+}
+
+/** What a request asks. */
+export type Route =
+  | { readonly kind: "healthcheck"; readonly service: string }
+  | ViewRoute
+  | { readonly kind: "call"; readonly method: "Check" | "List" }
+  | { readonly kind: "bad-request" }
+  | { readonly kind: "target-too-long" }
+  | { readonly kind: "none" };
+
+const MAX_TARGET_BYTES = 2048;
+
+const BAD_REQUEST: Route = { kind: "bad-request" };
+
+/** Finds the route of a request target such as `/healthcheck?service=a`. `paths` mean `/healthcheck` as well. */
+export function findRoute(target: string, paths: readonly string[] = []): Route {
+  if (target.length > MAX_TARGET_BYTES) return { kind: "target-too-long" };
+  // neither `*`, nor the absolute form of a request to a proxy, nor a fragment
+  if (!target.startsWith("/") || /[#\\]/.test(target)) return BAD_REQUEST;
+  const [rawPath = "", ...rest] = target.split("?");
+  const query = readQuery(rest.join("?"));
+  const path = decode(rawPath);
+  if (query === undefined || path === undefined || isCrooked(rawPath) || isCrooked(path)) return BAD_REQUEST;
+  if (paths.includes(path)) return routeOfService(undefined, query);
+  if (path === `/${HEALTH_SERVICE}/Check`) return { kind: "call", method: "Check" };
+  if (path === `/${HEALTH_SERVICE}/List`) return { kind: "call", method: "List" };
+  const [, head = "", tail] = /^\/([^/]*)(?:\/(.*))?$/s.exec(path) ?? [];
+  const name = tail === "" ? undefined : tail;
+  if (head === "healthcheck") return routeOfService(name, query);
+  const view = VIEW_PATHS.find((known) => known === head);
+  return view === undefined ? { kind: "none" } : routeOfView(view, name, query);
+}
+
+function routeOfService(name: string | undefined, query: Query): Route {
+  const names = new Set([...(name === undefined ? [] : [name]), ...query.services]);
+  const [service = ""] = names;
+  return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
+}
+
+function routeOfView(path: ViewPath, check: string | undefined, query: Query): Route {
+  if (check !== undefined && !isName(check)) return BAD_REQUEST;
+  return { kind: "view", path, check, verbose: query.verbose, exclude: query.exclude };
+}
+
+/** The parameters that mean something here; all others are ignored. */
+interface Query {
+  readonly services: readonly string[];
+  readonly exclude: readonly string[];
+  readonly verbose: boolean;
+}
+
+function readQuery(text: string): Query | undefined {
+  const services: string[] = [];
+  const exclude: string[] = [];
+  let verbose = false;
+  for (const pair of text.split("&")) {
+    const [key = "", ...rest] = pair.split("=");
+    const value = decode(rest.join("=").replaceAll("+", " "));
+    if (key === "verbose") verbose = true;
+    // `serviceName` is what grpc_health_proxy calls it
+    const list = key === "service" || key === "serviceName" ? services : key === "exclude" ? exclude : undefined;
+    if (list === undefined) continue;
+    if (value === undefined) return undefined;
+    list.push(value);
+  }
+  return { services, exclude, verbose };
+}
+
+/** Decodes percent signs, once; `undefined` for a broken one or for bytes that are not UTF-8. */
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a path has a part that some server on the way might fold away. */
+function isCrooked(path: string): boolean {
+  return path.includes("//") || path.split("/").some((part) => part === ".." || part === ".");
+}
+
+function isName(name: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return Buffer.byteLength(name) <= MAX_SERVICE_NAME_BYTES && !/[\u0000-\u001f\u007f-\u009f]/.test(name);
+}
