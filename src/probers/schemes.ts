@@ -1,0 +1,58 @@
+/**
+ * The schemes: which prober looks at which URL. A new one is a file, a row here, and a row in the docs.
+ */
+import { nearestTo } from "../core/nearest.js";
+import { openGrpc } from "./grpc.js";
+import { openHttp } from "./http.js";
+import type { Prober } from "./prober.js";
+import { invalidTarget, parseTarget } from "./target.js";
+import { openTcp } from "./tcp.js";
+
+/** What a scheme asks of its URLs, and who looks at them. */
+interface Scheme {
+  readonly open: (target: URL) => Prober;
+  /** What a target looks like, for the errors. */
+  readonly example: string;
+  /** A URL must name a port, because the scheme has no usual one. */
+  readonly needsPort: boolean;
+  /** Name and password may stand in the URL. */
+  readonly takesCredentials: boolean;
+}
+
+const HTTP = { open: openHttp, needsPort: false, takesCredentials: true };
+const GRPC = { open: openGrpc, needsPort: true, takesCredentials: false };
+
+/** Every scheme that a target may have. */
+export const SCHEMES = {
+  http: { ...HTTP, example: "http://host:port/path" },
+  https: { ...HTTP, example: "https://host/path" },
+  tcp: { open: openTcp, needsPort: true, takesCredentials: false, example: "tcp://host:port" },
+  grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
+  grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
+} as const satisfies Readonly<Record<string, Scheme>>;
+
+/**
+ * The prober of a target. Nothing is connected before the first probe.
+ * @throws HealthError INVALID_TARGET
+ */
+export function openTarget(text: string): Prober {
+  const target = parseTarget(text);
+  const scheme = schemeOf(text, target.protocol.slice(0, -1));
+  if (target.hostname === "") throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
+  if (scheme.needsPort && target.port === "")
+    throw invalidTarget(text, `a port is missing; expected ${scheme.example}`);
+  if (target.port === "0") throw invalidTarget(text, "nothing listens on port 0");
+  if (!scheme.takesCredentials && (target.username !== "" || target.password !== "")) {
+    throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
+  }
+  return scheme.open(target);
+}
+
+function schemeOf(text: string, name: string): Scheme {
+  const known: Readonly<Record<string, Scheme>> = SCHEMES;
+  const scheme = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (scheme !== undefined) return scheme;
+  const nearest = nearestTo(name, Object.keys(known));
+  const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
+  throw invalidTarget(text, `scheme ${JSON.stringify(name)} is none of ${Object.keys(known).join(", ")}${hint}`);
+}

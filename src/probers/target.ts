@@ -1,0 +1,25 @@
+/**
+ * Targets are URLs. What every scheme asks of them is checked here, when a check is declared and not at its first probe.
+ */
+import { HealthError } from "../core/health-error.js";
+
+/**
+ * Reads a target.
+ * @throws HealthError INVALID_TARGET
+ */
+export function parseTarget(text: string): URL {
+  const target = URL.canParse(text) ? new URL(text) : undefined;
+  if (target === undefined) throw invalidTarget(text, "expected a URL such as http://host:port/path");
+  return target;
+}
+
+/** The host to connect to: an IPv6 address without its brackets. */
+export function hostOf(target: URL): string {
+  return target.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** An error about a target. A password in it is not shown. */
+export function invalidTarget(text: string, expected: string): HealthError {
+  const shown = text.replace(/\/\/[^/@]*@/, "//***@");
+  return new HealthError("INVALID_TARGET", `target ${JSON.stringify(shown)}: ${expected}`);
+}
