@@ -1,0 +1,93 @@
+/**
+ * How a check is done: the settings, their defaults, and what they may be.
+ */
+import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
+import { HealthError } from "../core/health-error.js";
+
+/** Settings as a caller gives them. Durations are text with a unit, or numbers of milliseconds. */
+export interface CheckSettings {
+  /** From the start of one probe to the start of the next. Default 10 s. */
+  readonly interval?: DurationLike | undefined;
+  /** One deadline over DNS, connect, TLS and answer; below `interval`. Default 2 s, or half a shorter interval. */
+  readonly timeout?: DurationLike | undefined;
+  /** Before the first probe. Default 0. */
+  readonly initialDelay?: DurationLike | undefined;
+  /** How far an interval varies, as a share of it: 0 to 1. Default 0.1. */
+  readonly jitter?: number | undefined;
+  /** Failures in a row that turn passing to failing. Default 3. */
+  readonly unhealthyThreshold?: number | undefined;
+  /** Passes in a row that turn failing to passing. Default 2. The very first result decides at once. */
+  readonly healthyThreshold?: number | undefined;
+  /** The interval while a threshold is being counted. Default 2 s, or `interval` where that is less. */
+  readonly edgeInterval?: DurationLike | undefined;
+  /** The interval while failing. Default `interval`. */
+  readonly unhealthyInterval?: DurationLike | undefined;
+  /** Whether its failure makes its services NOT_SERVING, rather than degraded. Default true. */
+  readonly critical?: boolean | undefined;
+  /** With no result for so long the check is `pending` again. Default max(3 x interval + timeout, 30 s). */
+  readonly staleAfter?: DurationLike | undefined;
+  /** Services that the check counts for, beside its own name. Default none. */
+  readonly services?: readonly string[] | undefined;
+}
+
+/** Settings with nothing left out, in milliseconds. */
+export interface CompleteSettings {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly initialDelayMs: number;
+  readonly jitter: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  readonly edgeIntervalMs: number;
+  readonly unhealthyIntervalMs: number;
+  readonly critical: boolean;
+  readonly staleAfterMs: number;
+  readonly services: readonly string[];
+}
+
+const DEFAULT_INTERVAL_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 2_000;
+const DEFAULT_EDGE_INTERVAL_MS = 2_000;
+const LEAST_STALE_AFTER_MS = 30_000;
+
+/**
+ * Fills the defaults in.
+ * @throws HealthError INVALID_OPTION naming the check and the setting
+ */
+export function completeSettings(check: string, given: CheckSettings): CompleteSettings {
+  const durationOf = (option: keyof CheckSettings, fallbackMs: number, leastMs = 1): number => {
+    const value = given[option];
+    const ms = value === undefined ? fallbackMs : parseDuration(value);
+    if (ms !== undefined && ms >= leastMs) return ms;
+    throw invalid(check, option, "must be a duration above zero, such as 5s, 500ms or 1m", value);
+  };
+  const countOf = (option: "unhealthyThreshold" | "healthyThreshold", fallback: number): number => {
+    const value = given[option] ?? fallback;
+    if (Number.isInteger(value) && value >= 1) return value;
+    throw invalid(check, option, "must be a whole number from 1 on", value);
+  };
+  const intervalMs = durationOf("interval", DEFAULT_INTERVAL_MS);
+  const timeoutMs = durationOf("timeout", Math.min(DEFAULT_TIMEOUT_MS, intervalMs / 2));
+  if (timeoutMs >= intervalMs) {
+    throw invalid(check, "timeout", `must be below the interval of ${formatDuration(intervalMs)}`, given.timeout);
+  }
+  const { jitter = 0.1, critical = true, services = [] } = given;
+  if (!(jitter >= 0 && jitter <= 1)) throw invalid(check, "jitter", "must be a share from 0 to 1", jitter);
+  return Object.freeze({
+    intervalMs,
+    timeoutMs,
+    initialDelayMs: durationOf("initialDelay", 0, 0),
+    jitter,
+    unhealthyThreshold: countOf("unhealthyThreshold", 3),
+    healthyThreshold: countOf("healthyThreshold", 2),
+    edgeIntervalMs: durationOf("edgeInterval", Math.min(DEFAULT_EDGE_INTERVAL_MS, intervalMs)),
+    unhealthyIntervalMs: durationOf("unhealthyInterval", intervalMs),
+    critical,
+    staleAfterMs: durationOf("staleAfter", Math.max(3 * intervalMs + timeoutMs, LEAST_STALE_AFTER_MS)),
+    services,
+  });
+}
+
+function invalid(check: string, option: string, expected: string, got: unknown): HealthError {
+  return new HealthError("INVALID_OPTION", `checks.${check}.${option} ${expected}; got ${JSON.stringify(got)}`);
+}
