@@ -25,7 +25,8 @@ export interface Log {
 
 /** Starts to log what one instance publishes. */
 export function createLog(instance: string, level: LogLevel, destination: DestinationStream): Log {
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const formatters = { level: (label: string) => ({ level: label }) };
+  const logger = pino({ level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   const listen = <Name extends keyof Messages>(name: Name, tell: (message: Published<Name>) => void) =>
     subscribe(name, (message) => void (message.instance === instance && tell(message)));
   const ways = [

@@ -9,16 +9,11 @@ import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
 
-const LEVELS: Readonly<Record<number, { readonly word: string; readonly style: Style }>> = {
-  20: { word: "debug", style: "gray" },
-  30: { word: "info ", style: "green" },
-  40: { word: "warn ", style: "yellow" },
-  50: { word: "error", style: "red" },
-};
+const STYLES: Readonly<Record<string, Style>> = { debug: "gray", info: "green", warn: "yellow", error: "red" };
 
 /** As much of a log line as a person is shown. */
 interface Line {
-  readonly level: number;
+  readonly level: string;
   readonly time: string;
   readonly msg?: string;
   readonly err?: { readonly message?: string };
@@ -27,9 +22,8 @@ interface Line {
 /** One line of pino's JSON as a line of text. */
 export function terminalLine(json: string, colour: boolean): string {
   const line = JSON.parse(json) as Line; // pino writes these fields
-  const { word, style } = LEVELS[line.level] ?? { word: "     ", style: "white" as const };
   const paint = (how: Style, text: string) => (colour ? styleText(how, text) : text);
   const time = new Date(line.time).toTimeString().slice(0, 8);
   const error = line.err?.message === undefined ? "" : `: ${line.err.message}`;
-  return `${paint("gray", time)} ${paint(style, word)} ${line.msg ?? ""}${error}\n`;
+  return `${paint("gray", time)} ${paint(STYLES[line.level] ?? "white", line.level.padEnd(5))} ${line.msg ?? ""}${error}\n`;
 }

@@ -42,13 +42,12 @@ export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandl
       return;
     }
     const path = headers[":path"] as string | undefined;
-    if (headers[":method"] !== "POST") refuseMethod(stream);
-    else if (path === undefined || !rules.hasMethod(path)) refuse(stream, "UNIMPLEMENTED", "unknown method");
+    const known = path !== undefined && rules.hasMethod(path);
+    if (!known || rules.isUnaryRequest(path)) limitArrival(stream, rules);
+    if (headers[":method"] !== "POST") answer(stream, { ":status": 405, allow: "POST" });
+    else if (!known) refuse(stream, "UNIMPLEMENTED", "unknown method");
     else if (!takeTimeout(headers)) refuse(stream, "INTERNAL", "invalid grpc-timeout");
-    else {
-      if (rules.isUnaryRequest(path)) limitArrival(stream, rules);
-      grpcJs(stream, headers);
-    }
+    else grpcJs(stream, headers);
   };
 }
 
@@ -61,16 +60,19 @@ function takeTimeout(headers: IncomingHttpHeaders): boolean {
   return timeoutMs !== undefined;
 }
 
+/** Ends a stream whose request doesn't come to its end in time. */
 function limitArrival(stream: ServerHttp2Stream, rules: GateRules): void {
   const cancel = rules.clock.setTimer(rules.requestTimeoutMs, () => {
-    if (!stream.readableEnded) refuse(stream, "DEADLINE_EXCEEDED", "request took too long to arrive");
+    if (stream.readableEnded) return;
+    refuse(stream, "DEADLINE_EXCEEDED", "request took too long to arrive");
+    stream.close(constants.NGHTTP2_NO_ERROR);
   });
   stream.once("close", cancel);
 }
 
-/** Ends a stream with a status and no message. */
+/** Answers with a status and no message. */
 function refuse(stream: ServerHttp2Stream, code: GrpcCode, text: string): void {
-  answerAndClose(stream, {
+  answer(stream, {
     ":status": 200,
     "content-type": "application/grpc",
     "grpc-status": String(GRPC_CODES[code]),
@@ -78,16 +80,12 @@ function refuse(stream: ServerHttp2Stream, code: GrpcCode, text: string): void {
   });
 }
 
-function refuseMethod(stream: ServerHttp2Stream): void {
-  answerAndClose(stream, { ":status": 405, allow: "POST" });
-}
-
-/** Answers with headers alone. What the client still sends is not read: it is told so by RST_STREAM(NO_ERROR) (RFC 9113, 8.1). */
-function answerAndClose(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
+/** Answers with headers alone. What the client still sends is read and dropped, up to the limit on arrival. */
+function answer(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
   if (stream.destroyed || stream.headersSent) return;
   stream.on("error", ignoreBrokenStream);
   stream.respond(headers, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
 }
 
 // The client is gone or has broken its own stream: there is nobody left to tell, and `close` follows in any case.

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/**
+ * The command line: finds the command, and turns what it throws into a line and an exit code.
+ *
+ * Exit codes: 0 done; 1 a fault of ours; 2 it could not start as it was told to (a flag, an address, a certificate);
+ * 128 + n ended by signal n.
+ */
+import { HealthError, messageOf } from "../core/health-error.js";
+import { UsageError } from "./flags.js";
+import { version } from "./version.js";
+
+/** What a command is. It resolves with the exit code of the process. */
+interface Command {
+  readonly summary: string;
+  /** Loaded when it is asked for: `serve` must not pay for its sisters. */
+  readonly load: () => Promise<{ readonly run: (args: readonly string[]) => Promise<number> }>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: { summary: "serve health over gRPC and HTTP (also without a command)", load: () => import("./serve.js") },
+};
+
+const EXIT_FAULT = 1;
+const EXIT_USAGE = 2;
+
+function helpText(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return [
+    "healthbridge: one health endpoint that every prober understands",
+    "",
+    "Usage: healthbridge [COMMAND] [FLAGS]",
+    "",
+    ...rows,
+    "",
+    "healthbridge COMMAND --help tells more; --version tells the version.",
+    "",
+  ].join("\n");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first = "serve", ...rest] = args;
+  if (first === "--version") return print(`healthbridge ${version()}\n`);
+  if (first === "--help" || first === "-h" || first === "help") return print(helpText());
+  if (first.startsWith("-")) return runCommand("serve", args);
+  return runCommand(first, rest);
+}
+
+async function runCommand(name: string, args: readonly string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    throw new UsageError(`unknown command ${JSON.stringify(name)}; known: ${Object.keys(COMMANDS).join(", ")}`);
+  }
+  const { run } = await command.load();
+  return run(args);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const mistake = error instanceof UsageError || error instanceof HealthError;
+  const text = mistake || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
+  process.stderr.write(`healthbridge: ${text}\n`);
+  process.exitCode = mistake ? EXIT_USAGE : EXIT_FAULT;
+}

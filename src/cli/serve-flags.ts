@@ -1,0 +1,126 @@
+/**
+ * The flags of `healthbridge serve`, and the configuration that they make.
+ */
+import { type CheckConfig, type DaemonConfig, DEFAULT_LISTEN, type TlsFiles } from "../config/daemon-config.js";
+import { parseDuration } from "../core/duration.js";
+import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
+import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
+import { type Flag, type FlagValues, UsageError } from "./flags.js";
+
+/** Every flag of the command. */
+export const SERVE_FLAGS: readonly Flag[] = [
+  {
+    name: "listen",
+    value: "ADDR",
+    repeats: true,
+    fallback: DEFAULT_LISTEN.join(" and "),
+    help: ":PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH; each speaks gRPC and HTTP; repeatable",
+  },
+  {
+    name: "check",
+    value: "NAME=URL",
+    repeats: true,
+    help: "probe URL (http, https, tcp, grpc, grpcs) and publish it as service NAME; repeatable",
+  },
+  { name: "interval", value: "TIME", fallback: "10s", help: "from the start of a probe to the start of the next" },
+  { name: "timeout", value: "TIME", fallback: "2s", help: "a probe's deadline, from DNS to the answer" },
+  { name: "unhealthy-threshold", value: "N", fallback: "3", help: "failures in a row that make a service NOT_SERVING" },
+  { name: "healthy-threshold", value: "N", fallback: "2", help: "passes in a row that bring it back" },
+  { name: "jitter", value: "PERCENT", fallback: "10", help: "how far an interval may vary" },
+  { name: "drain-delay", value: "TIME", fallback: "5s", help: "serve on after SIGTERM, as NOT_SERVING, for so long" },
+  { name: "tls-cert", value: "FILE", help: "certificate chain (PEM): TLS on every address but plain://ADDR" },
+  { name: "tls-key", value: "FILE", help: "its key (PEM)" },
+  { name: "tls-client-ca", value: "FILE", help: "CA (PEM) that clients' certificates must come from (mTLS)" },
+  {
+    name: "status-code-path",
+    value: "/PKG/METHOD",
+    repeats: true,
+    help: "gRPC method that answers OK or UNAVAILABLE, for AWS ALB: /AWS.ALB/healthcheck; repeatable",
+  },
+  { name: "path", value: "/PATH", repeats: true, help: "HTTP path that means /healthcheck; repeatable" },
+  { name: "log-level", value: "LEVEL", fallback: "info", help: LOG_LEVELS.join(", ") },
+  { name: "help", short: "h", help: "show this" },
+];
+
+/**
+ * The configuration that flags make.
+ * @throws UsageError naming the flag
+ */
+export function configOf(values: FlagValues): DaemonConfig {
+  return Object.freeze({
+    listen: values.get("listen") ?? DEFAULT_LISTEN,
+    checks: (values.get("check") ?? []).map((text) => checkOf(text, values)),
+    tls: tlsOf(values),
+    statusCodePaths: pathsOf(values, "status-code-path"),
+    paths: pathsOf(values, "path"),
+    drainDelayMs: durationOf(values, "drain-delay") ?? DEFAULT_DRAIN_DELAY_MS,
+  });
+}
+
+/**
+ * How much is logged.
+ * @throws UsageError
+ */
+export function logLevelOf(values: FlagValues): LogLevel {
+  const given = values.get("log-level")?.[0] ?? "info";
+  const level = LOG_LEVELS.find((known) => known === given);
+  if (level === undefined)
+    throw new UsageError(`--log-level: ${JSON.stringify(given)} is none of ${LOG_LEVELS.join(", ")}`);
+  return level;
+}
+
+function checkOf(text: string, values: FlagValues): CheckConfig {
+  const split = text.indexOf("=");
+  if (split < 1 || split === text.length - 1) {
+    throw new UsageError(
+      `--check ${JSON.stringify(text)}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`,
+    );
+  }
+  const jitterPercent = numberOf(values, "jitter", 0);
+  return {
+    name: text.slice(0, split),
+    target: text.slice(split + 1),
+    interval: durationOf(values, "interval"),
+    timeout: durationOf(values, "timeout"),
+    unhealthyThreshold: numberOf(values, "unhealthy-threshold", 1),
+    healthyThreshold: numberOf(values, "healthy-threshold", 1),
+    jitter: jitterPercent === undefined ? undefined : jitterPercent / 100,
+  };
+}
+
+function tlsOf(values: FlagValues): TlsFiles | undefined {
+  const [certFile] = values.get("tls-cert") ?? [];
+  const [keyFile] = values.get("tls-key") ?? [];
+  const [clientCaFile] = values.get("tls-client-ca") ?? [];
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile, clientCaFile };
+  if (certFile !== undefined) throw new UsageError("--tls-cert needs --tls-key beside it");
+  if (keyFile !== undefined) throw new UsageError("--tls-key needs --tls-cert beside it");
+  if (clientCaFile !== undefined) throw new UsageError("--tls-client-ca needs --tls-cert and --tls-key beside it");
+  return undefined;
+}
+
+function pathsOf(values: FlagValues, flag: string): readonly string[] {
+  const paths = values.get(flag) ?? [];
+  const bad = paths.find((path) => !/^\/[\x21-\x7e]+$/.test(path));
+  if (bad !== undefined)
+    throw new UsageError(`--${flag} ${JSON.stringify(bad)}: a path starts with a slash and has no spaces`);
+  return paths;
+}
+
+function durationOf(values: FlagValues, flag: string): number | undefined {
+  const [text] = values.get(flag) ?? [];
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms === undefined)
+    throw new UsageError(`--${flag}: ${JSON.stringify(text)} is not a duration (try 5s, 500ms, 1m)`);
+  return ms;
+}
+
+function numberOf(values: FlagValues, flag: string, least: number): number | undefined {
+  const [text] = values.get(flag) ?? [];
+  if (text === undefined) return undefined;
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= least))
+    throw new UsageError(`--${flag}: ${JSON.stringify(text)} is not a whole number from ${least} on`);
+  return number;
+}

@@ -1,0 +1,74 @@
+/**
+ * `healthbridge serve`: reads the flags, starts the daemon, and ends it when it is asked to.
+ */
+import { randomUUID } from "node:crypto";
+import { type Daemon, startDaemon } from "../daemon/daemon.js";
+import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
+import { createLog, type Log } from "../telemetry/log.js";
+import { describeFlags, readFlags } from "./flags.js";
+import { logDestination } from "./log-destination.js";
+import { warnOfOldNode } from "./node-version.js";
+import { configOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
+
+/** What a process that has to end for a fault may still take. */
+const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 };
+
+/** Runs until it is asked to end. Resolves with the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const values = readFlags(SERVE_FLAGS, args);
+  if (values.has("help")) {
+    process.stdout.write(helpText());
+    return 0;
+  }
+  const config = configOf(values);
+  const instance = randomUUID();
+  const log = createLog(instance, logLevelOf(values), logDestination());
+  warnOfOldNode(log);
+  const daemon = await startDaemon(config, instance, log);
+  const exitCode = await untilAskedToEnd(daemon, log);
+  log.write("info", "stopped", "stopped");
+  log.close();
+  return exitCode;
+}
+
+/** Ends the daemon at the first signal; exits at once at the second. */
+function untilAskedToEnd(daemon: Daemon, log: Log): Promise<number> {
+  return new Promise((resolve) => {
+    const leave = listenToProcess({
+      onTerminate(signal) {
+        log.write("info", "draining", `${signal}: telling everybody NOT_SERVING, then closing; again to end at once`);
+        void daemon.stop(timesAfter(signal)).finally(() => finish(0));
+      },
+      onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
+      onFatal(error) {
+        log.write("error", "fatal", "nobody caught this error: ending, since a half-dead process would tell lies", {
+          err: error,
+        });
+        void daemon.stop(FATAL_TIMES).finally(() => process.exit(1));
+      },
+    });
+    const finish = (exitCode: number) => {
+      leave();
+      resolve(exitCode);
+    };
+  });
+}
+
+/** A person who presses Ctrl-C is not waiting for a load balancer to notice. */
+function timesAfter(signal: TerminationSignal): { drainDelayMs?: number } {
+  return signal === "SIGINT" && process.stdin.isTTY ? { drainDelayMs: 0 } : {};
+}
+
+function helpText(): string {
+  return `Serves health over gRPC (grpc.health.v1) and HTTP (/healthcheck), both on every address.
+
+Usage: healthbridge [serve] [FLAGS]
+
+${describeFlags(SERVE_FLAGS)}
+
+Examples:
+  healthbridge serve
+  healthbridge serve --check flower=http://localhost:5555/healthcheck
+  healthbridge serve --listen :50051 --check orders=grpc://localhost:9000/acme.Orders --interval 5s
+`;
+}

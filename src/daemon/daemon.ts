@@ -1,0 +1,60 @@
+/**
+ * The daemon: a configuration made into running parts.
+ */
+import type { DaemonConfig } from "../config/daemon-config.js";
+import { readTlsFiles } from "../config/tls-files.js";
+import { formatAddress } from "../core/listen-address.js";
+import { OVERALL } from "../core/service-name.js";
+import type { ShutdownTimes } from "../lifecycle/shutdown.js";
+import type { Log } from "../telemetry/log.js";
+import { Health } from "./health.js";
+
+/** A running daemon. */
+export interface Daemon {
+  /** Leaves in order. Calling it again returns the same promise. */
+  stop(times?: ShutdownTimes): Promise<void>;
+}
+
+/** A connection of the daemon is asked to go after an hour, so that balancers spread anew and old identities end. */
+const MAX_CONNECTION_AGE_MS = 3_600_000;
+
+/**
+ * Starts everything that the configuration asks for.
+ * @throws HealthError for whatever cannot be used; nothing is served then
+ */
+export async function startDaemon(config: DaemonConfig, instance: string, log: Log): Promise<Daemon> {
+  const tls = config.tls && readTlsFiles(config.tls);
+  const health = new Health({ instance });
+  if (config.checks.length === 0) health.set(OVERALL, "SERVING");
+  for (const { name, target, ...settings } of config.checks) health.check(name, target, settings);
+  try {
+    const { statusCodePaths, paths } = config;
+    const options = { tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
+    const server = await health.listen(config.listen, options);
+    tellServing(log, config, server.addresses.map(formatAddress));
+  } catch (error) {
+    await health.shutdown({ drainDelayMs: 0 });
+    throw error;
+  }
+  return {
+    stop: (times) => health.shutdown({ drainDelayMs: config.drainDelayMs, ...times }),
+  };
+}
+
+/** Says what is served where, with a command to try. */
+function tellServing(log: Log, config: DaemonConfig, addresses: readonly string[]): void {
+  const services = config.checks.map(({ name }) => name);
+  const what = services.length === 0 ? "own health" : `health of ${services.join(", ")}`;
+  const message = `serving ${what} over gRPC and HTTP on ${addresses.join(", ")}; try: ${commandToTry(config, addresses)}`;
+  log.write("info", "serving", message, { addresses, services });
+}
+
+function commandToTry(config: DaemonConfig, addresses: readonly string[]): string {
+  const [address = "", text = ""] = [addresses.at(-1), config.listen.at(-1)];
+  const scheme = config.tls === undefined || text.startsWith("plain://") ? "http" : "https";
+  const insecure = scheme === "https" ? "-k " : "";
+  if (address.startsWith("unix:"))
+    return `curl ${insecure}--unix-socket ${address.slice(5)} ${scheme}://localhost/healthcheck`;
+  const reachable = address.replace(/^(?:\[::\]|0\.0\.0\.0):/, "localhost:");
+  return `curl ${insecure}${scheme}://${reachable}/healthcheck`;
+}

@@ -1,0 +1,124 @@
+/**
+ * One open set of addresses with everything behind it: what `Health.listen` returns.
+ *
+ *     listener --+--> HTTP/1 --> bridge
+ *                +--> HTTP/2 --> gRPC engine --> health service
+ *                                     +--> bridge
+ */
+import type { Clock } from "../core/clock.js";
+import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
+import { type Listener, listen } from "../listener/listener.js";
+import type { TlsIdentity } from "../listener/tls.js";
+import type { StatusReader } from "../registry/ports.js";
+import type { HealthService } from "../transports/grpc/health-service.js";
+import type { GrpcEngine } from "../transports/grpc-js/engine.js";
+import type { ConnectionSettings } from "../transports/grpc-js/settings.js";
+import { createHttp1Server, type Http1Server } from "../transports/http/http1.js";
+import { createHttp2Responder } from "../transports/http/http2.js";
+
+/** How addresses are served. */
+export interface ListenOptions extends ConnectionSettings {
+  /** Speak TLS on every address that is not marked `plain://`. */
+  readonly tls?: TlsIdentity | undefined;
+  /** Serve `grpc.health.v1`. Default true; else its methods are UNIMPLEMENTED. */
+  readonly grpcHealth?: boolean | undefined;
+  /** Serve gRPC server reflection. Default true. */
+  readonly reflection?: boolean | undefined;
+  /** gRPC methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. Default none. */
+  readonly statusCodePaths?: readonly string[] | undefined;
+  /** HTTP paths that mean `/healthcheck`. Default none. */
+  readonly paths?: readonly string[] | undefined;
+  /** Connections open at once. Default 16,384 or 80 % of the limit on open files, whichever is less. */
+  readonly maxConnections?: number | undefined;
+  /** Connections open at once from one address. Default: no limit. */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /** Milliseconds for a connection's first byte, and again for the preface of HTTP/2. Default 5 s. */
+  readonly firstBytesTimeoutMs?: number | undefined;
+  /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
+  readonly requestTimeoutMs?: number | undefined;
+}
+
+/** What a server stands on. */
+export interface Foundation {
+  readonly clock: Clock;
+  readonly reader: StatusReader;
+  readonly service: HealthService;
+}
+
+/** Addresses that are served. */
+export interface HealthServer {
+  /** The addresses, with the ports that were free where 0 was asked for. */
+  readonly addresses: readonly BoundAddress[];
+  /** Connections that are open now. */
+  readonly connectionCount: number;
+  /** Ends everything at once. Calling it again does nothing. */
+  close(): Promise<void>;
+}
+
+/** The same, with the steps of a shutdown. */
+export class OpenServer implements HealthServer {
+  readonly #listener: Listener;
+  readonly #engine: GrpcEngine;
+  readonly #http1: Http1Server;
+
+  private constructor(listener: Listener, engine: GrpcEngine, http1: Http1Server) {
+    this.#listener = listener;
+    this.#engine = engine;
+    this.#http1 = http1;
+  }
+
+  /** Binds every address and serves. Rejects as `Health.listen` says. */
+  static async start(
+    foundation: Foundation,
+    addresses: readonly string[],
+    options: ListenOptions,
+  ): Promise<OpenServer> {
+    const { clock, reader, service } = foundation;
+    const parsed = addresses.map(parseListenAddress);
+    // loaded when it is needed: nobody pays for grpc-js who only imports the library
+    const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
+    const http1 = createHttp1Server({ reader, paths: options.paths });
+    const engine = createGrpcJsEngine({
+      ...options,
+      clock,
+      service: options.grpcHealth === false ? undefined : service,
+      onHttp: createHttp2Responder({ reader, paths: options.paths }),
+    });
+    const sinks = { http1: http1.accept, http2: engine.accept };
+    try {
+      const listener = await listen(parsed, { ...options, clock, instance: reader.instance, sinks });
+      return new OpenServer(listener, engine, http1);
+    } catch (error) {
+      engine.drain();
+      await http1.close();
+      throw error;
+    }
+  }
+
+  get addresses(): readonly BoundAddress[] {
+    return this.#listener.addresses;
+  }
+
+  get connectionCount(): number {
+    return this.#listener.connectionCount;
+  }
+
+  /** Takes no new connections. */
+  stopAccepting(): void {
+    this.#listener.stopAccepting();
+  }
+
+  /** Asks every client to go, and resolves when the last has gone. */
+  async askToGo(): Promise<void> {
+    this.#engine.drain();
+    this.#http1.closeIdle();
+    await this.#listener.whenIdle();
+  }
+
+  async close(): Promise<void> {
+    this.#listener.stopAccepting();
+    this.#engine.drain();
+    await this.#listener.destroy();
+    await this.#http1.close();
+  }
+}
