@@ -57,6 +57,11 @@ export class Health {
     return this.#registry.watcherCount;
   }
 
+  /** Names with an open Watch stream: none is kept after its last one, whatever strangers ask for. */
+  get watchedNameCount(): number {
+    return this.#registry.watchedNameCount;
+  }
+
   /** Whether everybody is being told NOT_SERVING. */
   get draining(): boolean {
     return this.#registry.draining;

@@ -1,10 +1,24 @@
 /**
- * Reads the body of a call, as far as it may be long.
+ * A request of Node's HTTP/1 server as plain data, with its body where there is a use for one.
  */
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
+import type { HttpRequest } from "./answer.js";
 import { MAX_BODY_BYTES } from "./connect-json.js";
+import { type Bridge, routeOf } from "./render.js";
 
-/** The body; of one that is too long, its beginning and a byte more than is allowed. Never rejects. */
+/** The request, with the body that was read for it. */
+export function readRequest(request: IncomingMessage, body: Buffer | undefined): HttpRequest {
+  const { method = "", url: target = "", headers } = request;
+  return { method, target, accept: headers.accept, contentType: headers["content-type"], body };
+}
+
+/** Whether the answer depends on the body: only a call as JSON has one. */
+export function wantsBody(bridge: Bridge, request: Pick<IncomingMessage, "method" | "url">): boolean {
+  return request.method === "POST" && routeOf(bridge, request.url ?? "").kind === "call";
+}
+
+/** The body; of one that is too long, its beginning, longer than is allowed. Never rejects. */
 export async function readBody(request: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;

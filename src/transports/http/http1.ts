@@ -9,8 +9,8 @@ import { createServer, type IncomingMessage, type ServerOptions, type ServerResp
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type HttpAnswer, textAnswer } from "./answer.js";
-import { readBody } from "./body.js";
-import { type Bridge, render, routeOf } from "./render.js";
+import { readBody, readRequest, wantsBody } from "./body.js";
+import { type Bridge, render } from "./render.js";
 
 /** An HTTP/1.1 server without a port. */
 export interface Http1Server {
@@ -43,13 +43,35 @@ const PARSER_ANSWERS: Readonly<Record<string, string>> = {
 
 /** Starts a server for connections in `accept`. */
 export function createHttp1Server(bridge: Bridge): Http1Server {
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => void answer(bridge, request, response);
+  const closing = new WeakSet<Duplex>();
+  const send = (request: IncomingMessage, response: ServerResponse, answer: HttpAnswer, close: boolean) => {
+    if (close) closing.add(request.socket);
+    const body = Buffer.from(answer.body);
+    const connection = close ? { connection: "close" } : {};
+    response.writeHead(answer.status, { ...answer.headers, "content-length": body.length, ...connection });
+    response.end(body); // Node leaves the body out for HEAD
+  };
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) return send(request, response, refusal, true);
+    const answer = (body: Buffer | undefined) => {
+      // a body that nobody reads must not be taken for the next request
+      const close = bridge.reader.draining || (hasBody(request) && !request.complete);
+      send(request, response, render(bridge, readRequest(request, body)), close);
+    };
+    if (wantsBody(bridge, request)) void readBody(request).then(answer);
+    else answer(undefined);
+  };
   const server = createServer(LIMITS, onRequest);
   // Node drops what is above its limit without a word; ours counts and refuses
   server.maxHeadersCount = 0;
   // a GET that offers a body is answered without it, so nobody is asked to send one
   server.on("checkContinue", onRequest);
-  server.on("clientError", refuseUnreadable);
+  server.on("clientError", (error, socket) => {
+    // what follows a last answer is not a request: one answer is enough
+    if (closing.has(socket)) socket.destroy();
+    else refuseUnreadable(error, socket);
+  });
   server.emit("listening");
   return {
     accept: (socket) => void server.emit("connection", socket),
@@ -60,28 +82,6 @@ export function createHttp1Server(bridge: Bridge): Http1Server {
         server.closeAllConnections();
       }),
   };
-}
-
-async function answer(bridge: Bridge, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { method = "", url: target = "", headers } = request;
-  const refusal = refusalOf(request);
-  if (refusal !== undefined) return send(response, refusal, { close: true });
-  const wantsBody = method === "POST" && routeOf(bridge, target).kind === "call";
-  const body = wantsBody ? await readBody(request) : undefined;
-  const { accept, "content-type": contentType } = headers;
-  // a body that nobody reads must not be taken for the next request
-  const close = bridge.reader.draining || (hasBody(request) && !request.complete);
-  send(response, render(bridge, { method, target, accept, contentType, body }), { close });
-}
-
-function send(response: ServerResponse, answer: HttpAnswer, how: { readonly close: boolean }): void {
-  const body = Buffer.from(answer.body);
-  response.writeHead(answer.status, {
-    ...answer.headers,
-    "content-length": body.length,
-    ...(how.close ? { connection: "close" } : {}),
-  });
-  response.end(body); // Node leaves the body out for HEAD
 }
 
 /** The answer to a request that is readable, but not in one way only. */

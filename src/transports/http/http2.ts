@@ -2,8 +2,8 @@
  * Plain HTTP that came over HTTP/2: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks over HTTP/2.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import { readBody } from "./body.js";
-import { type Bridge, render, routeOf } from "./render.js";
+import { readBody, wantsBody } from "./body.js";
+import { type Bridge, render } from "./render.js";
 
 /** A handler for streams that are not gRPC calls. */
 export function createHttp2Responder(
@@ -18,11 +18,9 @@ export function createHttp2Responder(
 
 async function respond(bridge: Bridge, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
   const { ":method": method = "", ":path": target = "", accept, "content-type": contentType } = headers;
-  const wantsBody = method === "POST" && routeOf(bridge, String(target)).kind === "call";
-  const body = wantsBody ? await readBody(stream) : undefined;
+  const body = wantsBody(bridge, { method, url: target }) ? await readBody(stream) : undefined;
   if (stream.destroyed) return;
-  const request = { method: String(method), target: String(target), accept, contentType, body };
-  const answer = render(bridge, request);
+  const answer = render(bridge, { method, target, accept, contentType, body });
   const bytes = Buffer.from(answer.body);
   const answerHeaders = { ":status": answer.status, ...answer.headers, "content-length": bytes.length };
   stream.respond(answerHeaders, { endStream: method === "HEAD" });

@@ -1,0 +1,68 @@
+/** Section A4: what the process does with signals. */
+import assert from "node:assert/strict";
+import { connect } from "node:http2";
+import { describe, test } from "node:test";
+import { DaemonProcess } from "../support/daemon-process.js";
+import { eventually } from "../support/eventually.js";
+import { GrpcPeer } from "../support/grpc-peer.js";
+
+const LISTEN = ["--listen", "127.0.0.1:0"];
+
+describe("the process", { concurrency: 2 }, () => {
+  test("A73 SIGTERM: NOT_SERVING everywhere at once, and nobody is refused before the delay is over", async () => {
+    const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "1500ms");
+    const peer = new GrpcPeer(daemon.port);
+    try {
+      const watch = peer.watch("");
+      await watch.saw(1);
+      daemon.process.kill("SIGTERM");
+      const signalled = performance.now();
+      await watch.saw(1, 2);
+      assert.equal((await peer.check("")).status, 2);
+      assert.equal((await fetch(`http://127.0.0.1:${daemon.port}/healthcheck`)).status, 503);
+      while (performance.now() < signalled + 1000) {
+        const fresh = new GrpcPeer(daemon.port);
+        assert.equal((await fresh.check("")).status, 2);
+        fresh.close();
+        assert.equal((await fetch(`http://127.0.0.1:${daemon.port}/livez`)).status, 200);
+      }
+      assert.equal((await watch.ended()).code, 14);
+      assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
+    } finally {
+      peer.close();
+      await daemon.kill();
+    }
+  });
+
+  test("A74 SIGTERM with open watches ends with code 0", async () => {
+    const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "0s");
+    const peer = new GrpcPeer(daemon.port);
+    const watches = Array.from({ length: 1000 }, () => peer.watch(""));
+    await eventually(() => watches.every(({ statuses }) => statuses.length === 1), "every first message");
+    daemon.process.kill("SIGTERM");
+    for (const watch of watches) assert.equal((await watch.ended()).code, 14);
+    assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
+    peer.close();
+  });
+
+  for (const [signal, code] of [
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const) {
+    test(`A76 a second ${signal} ends at once with code ${code}`, async () => {
+      const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "1m");
+      const session = connect(`http://127.0.0.1:${daemon.port}`).on("error", () => {});
+      daemon.process.kill(signal);
+      await eventually(() => daemon.log.some(({ event }) => event === "draining"), "the drain begins");
+      daemon.process.kill(signal);
+      assert.deepEqual(await daemon.ended(10_000), { code, signal: null });
+      session.destroy();
+    });
+  }
+
+  test("A79 SIGTERM with nobody connected and no delay ends at once", async () => {
+    const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "0s");
+    daemon.process.kill("SIGTERM");
+    assert.deepEqual(await daemon.ended(5_000), { code: 0, signal: null });
+  });
+});

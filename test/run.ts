@@ -1,0 +1,77 @@
+/**
+ * Runs a suite of tests: `node --import tsx test/run.ts SUITE [WORD...]`.
+ *
+ * Words keep the files whose path has one of them. A terminal gets a progress line, a pipe a line for each file;
+ * failures come in full at the end, and the last line is `N passed, N failed`. A file that crashes, hangs or holds no
+ * test is a failure, as is a test that was skipped: there are none.
+ */
+import { appendFileSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { relative, sep } from "node:path";
+import { run } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Progress } from "./support/progress.js";
+
+/** Which files a suite has, and how many run at once. */
+interface Suite {
+  readonly has: (file: string) => boolean;
+  readonly concurrency: number;
+  /** Milliseconds that one file may take. */
+  readonly fileTimeoutMs: number;
+}
+
+const APART = ["interop", "faults", "soak"];
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  hermetic: {
+    has: (file) => !APART.includes(file.split("/")[0] ?? ""),
+    concurrency: availableParallelism() + 1,
+    fileTimeoutMs: 80_000,
+  },
+  interop: { has: (file) => file.startsWith("interop/"), concurrency: 1, fileTimeoutMs: 20 * 60_000 },
+};
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+function testFiles(suite: Suite, words: readonly string[]): string[] {
+  return readdirSync(here, { recursive: true, encoding: "utf8" })
+    .map((file) => file.split(sep).join("/"))
+    .filter((file) => file.endsWith(".test.ts") && suite.has(file))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .sort()
+    .map((file) => `${here}${file}`);
+}
+
+async function runSuite(name: string, words: readonly string[]): Promise<boolean> {
+  const suite = SUITES[name];
+  if (suite === undefined)
+    throw new Error(`no suite ${JSON.stringify(name)}; there are ${Object.keys(SUITES).join(", ")}`);
+  const files = testFiles(suite, words);
+  const progress = new Progress(files.length, process.stdout);
+  const events = run({ files, concurrency: suite.concurrency, timeout: suite.fileTimeoutMs });
+  for await (const event of events) {
+    switch (event.type) {
+      case "test:pass":
+      case "test:fail":
+        progress.onTest(event.type === "test:pass", event.data, (file) => relative(here, file));
+        break;
+      case "test:complete":
+        if (event.data.name === event.data.file) progress.onFile(relative(here, event.data.file));
+        break;
+      case "test:stderr":
+      case "test:stdout":
+        progress.onOutput(event.data.message);
+        break;
+    }
+  }
+  const { passed, failed } = progress.finish();
+  const totals = process.env.TEST_TOTALS;
+  if (totals !== undefined) appendFileSync(totals, `${name} ${passed} ${failed}\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  return failed === 0 && passed > 0;
+}
+
+const [name = "hermetic", ...words] = process.argv.slice(2);
+// a reporter of node:test sets an exit code of its own; ours is the word
+const ok = await runSuite(name, words);
+process.exit(ok ? 0 : 1);

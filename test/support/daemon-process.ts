@@ -1,0 +1,61 @@
+/** `healthbridge serve` as a process, with its log read. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { eventually } from "./eventually.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** One line of the log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly event?: string };
+
+export class DaemonProcess {
+  readonly process: ChildProcess;
+  readonly log: LogLine[] = [];
+  stderr = "";
+  exit: { readonly code: number | null; readonly signal: string | null } | undefined;
+
+  constructor(args: readonly string[], nodeArgs: readonly string[] = []) {
+    this.process = spawn(process.execPath, [...nodeArgs, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    if (this.process.stdout !== null) {
+      createInterface({ input: this.process.stdout }).on("line", (line) => this.log.push(JSON.parse(line)));
+    }
+    this.process.stderr?.on("data", (text) => {
+      this.stderr += text;
+    });
+    this.process.on("exit", (code, signal) => {
+      this.exit = { code, signal };
+    });
+  }
+
+  /** Starts `serve` and waits until it serves. */
+  static async serve(...args: string[]): Promise<DaemonProcess> {
+    const daemon = new DaemonProcess(["serve", ...args]);
+    const serving = () => daemon.log.some(({ event }) => event === "serving");
+    await eventually(() => serving() || daemon.exit !== undefined, "the daemon serves");
+    if (!serving()) throw new Error(`the daemon ended: ${daemon.stderr}`);
+    return daemon;
+  }
+
+  /** The addresses of the start-up line. */
+  get addresses(): readonly string[] {
+    const addresses = this.log.find(({ event }) => event === "serving")?.addresses;
+    return Array.isArray(addresses) ? addresses.map(String) : [];
+  }
+
+  get port(): number {
+    return Number(this.addresses[0]?.split(":").at(-1));
+  }
+
+  /** Waits for the end of the process. */
+  async ended(withinMs = 30_000): Promise<{ readonly code: number | null; readonly signal: string | null }> {
+    await eventually(() => this.exit !== undefined, "the daemon ends", withinMs);
+    return this.exit ?? { code: null, signal: null };
+  }
+
+  /** Ends it for good, whatever it does. */
+  async kill(): Promise<void> {
+    if (this.exit === undefined) this.process.kill("SIGKILL");
+    await this.ended();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Counts tests and shows how a run goes.
+ *
+ * node:test reports each test of a file, a suite (`describe`) like a test, and the file itself, named by its path: as
+ * failed when it crashed or took too long, as passed only when it held no test. Here only tests count, and both of those
+ * are failures.
+ */
+import type { WriteStream } from "node:tty";
+
+/** What node:test says of a test that has ended. */
+interface TestEnd {
+  readonly name: string;
+  readonly nesting: number;
+  readonly file?: string | undefined;
+  readonly line?: number | undefined;
+  readonly skip?: string | boolean | undefined;
+  readonly todo?: string | boolean | undefined;
+  readonly details: { readonly duration_ms: number; readonly type?: string | undefined; readonly error?: unknown };
+}
+
+export class Progress {
+  readonly #files: number;
+  readonly #out: WriteStream;
+  readonly #startedAt = performance.now();
+  readonly #failures: string[] = [];
+  #filesDone = 0;
+  #output = "";
+  #passed = 0;
+
+  constructor(files: number, out: WriteStream) {
+    this.#files = files;
+    this.#out = out;
+  }
+
+  /** A test, a suite or a whole file has ended. */
+  onTest(passed: boolean, test: TestEnd, shorten: (file: string) => string): void {
+    const file = shorten(test.file ?? test.name);
+    if (test.details.type === "suite") {
+      if (!passed && !isOfSubtests(test.details.error)) this.#fail(`${file}: suite ${test.name}`, test.details.error);
+    } else if (test.name === test.file) {
+      if (passed) this.#fail(file, "the file holds no test");
+      else if (!isOfSubtests(test.details.error)) this.#fail(file, test.details.error);
+    } else if (test.skip !== undefined || test.todo !== undefined) {
+      this.#fail(`${file}: ${test.name}`, "skipped: there are no tests that do not run");
+    } else if (passed) {
+      this.#passed += 1;
+    } else if (!isOfSubtests(test.details.error)) {
+      this.#fail(`${file}:${test.line ?? "?"}: ${test.name}`, test.details.error);
+    }
+    this.#show(file);
+  }
+
+  /** A file is done. */
+  onFile(file: string): void {
+    this.#filesDone += 1;
+    if (!this.#out.isTTY) this.#out.write(`${this.#line(file)}\n`);
+  }
+
+  /** A test wrote something: it is shown with the failures. */
+  onOutput(text: string): void {
+    this.#output = (this.#output + text).slice(-20_000);
+  }
+
+  /** Ends the display. */
+  finish(): { readonly passed: number; readonly failed: number } {
+    if (this.#out.isTTY) this.#out.write("\r\u001b[K");
+    if (this.#failures.length > 0) {
+      if (this.#output !== "") this.#out.write(`--- output of the tests\n${this.#output}\n`);
+      this.#out.write(`--- failures\n${this.#failures.join("\n")}\n`);
+    }
+    const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
+    this.#out.write(`${this.#filesDone} of ${this.#files} files in ${seconds} s\n`);
+    return { passed: this.#passed, failed: this.#failures.length };
+  }
+
+  #fail(title: string, error: unknown): void {
+    this.#failures.push(`✖ ${title}\n${textOf(error)}\n`);
+    if (!this.#out.isTTY) this.#out.write(`failed: ${title}\n`);
+  }
+
+  #show(file: string): void {
+    if (this.#out.isTTY) this.#out.write(`\r\u001b[K${this.#line(file).slice(0, this.#out.columns - 1)}`);
+  }
+
+  #line(file: string): string {
+    const seconds = Math.round((performance.now() - this.#startedAt) / 1000);
+    return `${this.#filesDone}/${this.#files} files, ${this.#passed} passed, ${this.#failures.length} failed, ${seconds} s  ${file}`;
+  }
+}
+
+/** Whether a suite or a file failed only because one of its tests did, which has been counted. */
+function isOfSubtests(error: unknown): boolean {
+  return error instanceof Error && "failureType" in error && error.failureType === "subtestsFailed";
+}
+
+function textOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}
