@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { eventually, inTime, pause } from "../support/eventually.js";
+import { eventually, inTime } from "../support/eventually.js";
+import { quiet } from "../support/grpc-peer.js";
 import { type Rows, row } from "./rows.js";
 
 const SERVING = 1;
 const NOT_SERVING = 2;
-const QUIET_MS = 150;
 const NAMES = ["a", "b", "c"];
 
 export const lifecycleRows: Rows = (factory) => {
@@ -47,7 +47,7 @@ export const lifecycleRows: Rows = (factory) => {
       server.set("a", time % 2 === 0 ? "SERVING" : "UNKNOWN");
     }
     await eventually(() => watch.statuses.at(-1) === NOT_SERVING, "the last message");
-    await pause(QUIET_MS);
+    await quiet(peer);
     assert.equal(watch.statuses.at(-1), NOT_SERVING);
     assert.equal((await peer.check("a")).status, NOT_SERVING);
   });
@@ -65,7 +65,7 @@ export const lifecycleRows: Rows = (factory) => {
     server.drain();
     server.drain();
     await watch.saw(SERVING, NOT_SERVING);
-    await pause(QUIET_MS);
+    await quiet(peer);
     await watch.saw(SERVING, NOT_SERVING);
   });
 
@@ -74,7 +74,7 @@ export const lifecycleRows: Rows = (factory) => {
     const watch = peer.watch("a");
     await watch.saw(NOT_SERVING);
     server.drain();
-    await pause(QUIET_MS);
+    await quiet(peer);
     await watch.saw(NOT_SERVING);
   });
 

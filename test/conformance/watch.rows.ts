@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:http2";
 import type { ServingStatus } from "../../src/index.js";
 import { eventually, pause } from "../support/eventually.js";
-import type { GrpcPeer, OpenWatch } from "../support/grpc-peer.js";
+import { type GrpcPeer, type OpenWatch, quiet } from "../support/grpc-peer.js";
 import { type Rows, row } from "./rows.js";
 
 const SERVING = 1;
@@ -11,9 +11,6 @@ const NOT_SERVING = 2;
 const SERVICE_UNKNOWN = 3;
 const RESOURCE_EXHAUSTED = 8;
 const UNIMPLEMENTED = 12;
-
-/** Time in which a message that must not come would have come. */
-const QUIET_MS = 150;
 
 const STUCK = { settings: { initialWindowSize: 0 } };
 
@@ -26,7 +23,7 @@ export const watchRows: Rows = (factory) => {
   row(factory, "A26 an unknown service is SERVICE_UNKNOWN, and the stream stays open", async ({ peer }) => {
     const watch = peer.watch("late");
     await watch.saw(SERVICE_UNKNOWN);
-    await pause(QUIET_MS);
+    await quiet(peer);
     assert.equal(watch.end, undefined);
   });
 
@@ -44,7 +41,7 @@ export const watchRows: Rows = (factory) => {
     const watch = peer.watch("a");
     await watch.saw(SERVING);
     for (let time = 0; time < 5; time += 1) server.set("a", "SERVING");
-    await pause(QUIET_MS);
+    await quiet(peer);
     await watch.saw(SERVING);
   });
 
@@ -89,7 +86,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVING);
     server.set("b", "NOT_SERVING");
     server.set("", "NOT_SERVING");
-    await pause(QUIET_MS);
+    await quiet(peer);
     await watch.saw(SERVING);
   });
 
@@ -98,7 +95,7 @@ export const watchRows: Rows = (factory) => {
     const watch = peer.watch("");
     await watch.saw(SERVING);
     server.set("a", "NOT_SERVING");
-    await pause(QUIET_MS);
+    await quiet(peer);
     await watch.saw(SERVING);
   });
 
@@ -131,7 +128,7 @@ export const watchRows: Rows = (factory) => {
     const watch = peer.watch("late");
     await watch.saw(SERVICE_UNKNOWN);
     server.clear("late");
-    await pause(QUIET_MS);
+    await quiet(peer);
     await watch.saw(SERVICE_UNKNOWN);
   });
 
@@ -194,13 +191,13 @@ export const watchRows: Rows = (factory) => {
     assert.ok(watch.statuses.length <= 2, `${watch.statuses.length} messages came`);
   });
 
-  row(factory, "A44 one that reads on when all is as before ends on that", async ({ server, connect }) => {
+  row(factory, "A44 one that reads on when all is as before ends on that", async ({ server, peer, connect }) => {
     server.set("a", "SERVING");
     const watch = await stuckWatch(connect(STUCK), "a");
     await flip(server, 1000);
     server.set("a", "SERVING");
     await open(watch, SERVING);
-    await pause(QUIET_MS);
+    await quiet(peer);
     assert.ok(watch.statuses.length <= 2 && watch.statuses.at(-1) === SERVING, `${watch.statuses}`);
   });
 
@@ -224,7 +221,7 @@ export const watchRows: Rows = (factory) => {
       peer.watch("a", { "grpc-timeout": timeout }),
     );
     for (const watch of watches) await watch.saw(SERVICE_UNKNOWN);
-    await pause(QUIET_MS);
+    await quiet(peer);
     for (const watch of watches) assert.equal(watch.end, undefined);
   });
 
@@ -274,7 +271,7 @@ export const watchRows: Rows = (factory) => {
   row(factory, "A51 the client's half-close leaves the stream open", async ({ server, peer }) => {
     const watch = peer.watch("a"); // node:http2 sends END_STREAM with the request
     await watch.saw(SERVICE_UNKNOWN);
-    await pause(QUIET_MS);
+    await quiet(peer);
     server.set("a", "SERVING");
     await watch.saw(SERVICE_UNKNOWN, SERVING);
   });
@@ -289,7 +286,7 @@ export const watchRows: Rows = (factory) => {
     for (const watch of watches) await watch.saw(SERVICE_UNKNOWN);
     server.set("a", "SERVING");
     for (const watch of watches) await eventually(() => watch.statuses.at(-1) === NOT_SERVING, "the last value");
-    await pause(QUIET_MS);
+    await quiet(peer);
     for (const watch of watches) assert.equal(watch.statuses.at(-1), NOT_SERVING);
   });
 

@@ -11,7 +11,7 @@ import {
   constants,
   type SecureClientSessionOptions,
 } from "node:http2";
-import { eventually } from "./eventually.js";
+import { eventually, pause } from "./eventually.js";
 
 /** How a call ended. */
 export interface CallEnd {
@@ -130,6 +130,17 @@ export class GrpcPeer {
 
   close(): void {
     this.session.destroy();
+  }
+}
+
+/**
+ * Waits until what the server has to say on this connection has come: its answers to later questions have, and it had
+ * time between them. A message that must not come would be here by then, however slow the day.
+ */
+export async function quiet(peer: GrpcPeer): Promise<void> {
+  for (let round = 0; round < 5; round += 1) {
+    await peer.check("");
+    await pause(10);
   }
 }
 
