@@ -1,0 +1,176 @@
+/**
+ * Random runs of the registry with its watchers against a model of some thirty lines: whatever happens in whatever
+ * order, watchers end on the truth, hear no status twice in a row, and leave nothing behind.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { systemClock } from "../../src/core/clock.js";
+import type { ServingStatus, WatchStatus } from "../../src/core/serving-status.js";
+import { Registry } from "../../src/registry/registry.js";
+import { FanOut } from "../../src/transports/grpc/fan-out.js";
+import { WatchStream } from "../../src/transports/grpc/watch.js";
+
+const RUNS = Number(process.env.MODEL_RUNS ?? 2000);
+const NAMES = ["", "a", "b", "__proto__", "constructor"];
+const WATCHED = [...NAMES, "readiness", "liveness", "startup", "nobody"];
+const STATUSES: readonly ServingStatus[] = ["UNKNOWN", "SERVING", "NOT_SERVING"];
+const NUMBERS: readonly WatchStatus[] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+
+/** The reference: what is true, and whether it is hidden. */
+class Model {
+  truth = new Map<string, ServingStatus>();
+  shown = new Set<string>();
+  draining = false;
+
+  set(name: string, status: ServingStatus): boolean {
+    this.truth.set(name, status);
+    this.shown.add(name);
+    return !this.draining;
+  }
+  clear(name: string): boolean {
+    const had = this.truth.delete(name);
+    if (!this.draining) this.shown.delete(name);
+    return had && !this.draining;
+  }
+  drain(): void {
+    this.draining = true;
+  }
+  resume(): void {
+    this.draining = false;
+    this.shown = new Set(this.truth.keys());
+  }
+  read(asked: string): WatchStatus {
+    const name = asked === "readiness" ? "" : asked;
+    if (name === "liveness" || name === "startup") return "SERVING";
+    if (this.draining) return this.shown.has(name) || name === "" ? "NOT_SERVING" : "SERVICE_UNKNOWN";
+    return this.truth.get(name) ?? (name === "" ? "SERVING" : "SERVICE_UNKNOWN");
+  }
+}
+
+/** A client: it takes what is sent, unless it stands still. */
+class Watcher {
+  readonly heard: WatchStatus[] = [];
+  readonly name: string;
+  readonly stream: WatchStream;
+  stalled = false;
+  #onSent: (() => void) | undefined;
+
+  constructor(registry: Registry, name: string, fanOut: FanOut) {
+    this.name = name;
+    this.stream = new WatchStream(registry, name, fanOut, {
+      send: (message, onSent) => {
+        this.heard.push(NUMBERS[message[1] ?? 0] ?? "UNKNOWN");
+        this.#onSent = onSent;
+      },
+      end: () => {},
+    });
+  }
+  /** Makes room, as a client that reads does. */
+  read(): boolean {
+    const onSent = this.stalled ? undefined : this.#onSent;
+    this.#onSent = undefined;
+    onSent?.();
+    return onSent !== undefined;
+  }
+}
+
+interface Real {
+  readonly registry: Registry;
+  readonly fanOut: FanOut;
+  readonly deferred: (() => void)[];
+  watchers: Watcher[];
+}
+
+type Step = fc.Command<Model, Real>;
+
+function step(label: string, run: (model: Model, real: Real) => void): Step {
+  return { check: () => true, run, toString: () => label };
+}
+
+/** Lets deferred work and readers go on until nobody has anything to do. */
+function turn({ deferred, watchers }: Real): void {
+  for (let busy = true; busy; ) {
+    busy = deferred.length > 0;
+    for (const action of deferred.splice(0)) action();
+    for (const watcher of watchers) busy = watcher.read() || busy;
+  }
+}
+
+const name = fc.constantFrom(...NAMES);
+const index = fc.nat(9);
+const steps = [
+  fc
+    .tuple(name, fc.constantFrom(...STATUSES))
+    .map(([which, status]) =>
+      step(`set ${which} ${status}`, (model, { registry }) =>
+        assert.equal(registry.set(which, status), model.set(which, status)),
+      ),
+    ),
+  name.map((which) =>
+    step(`clear ${which}`, (model, { registry }) => assert.equal(registry.clear(which), model.clear(which))),
+  ),
+  fc
+    .constantFrom(...WATCHED)
+    .map((which) =>
+      step(`watch ${which}`, (_, real) => void real.watchers.push(new Watcher(real.registry, which, real.fanOut))),
+    ),
+  index.map((at) =>
+    step(`cancel ${at}`, (_, real) => {
+      for (const watcher of real.watchers.splice(at, 1)) watcher.stream.close();
+    }),
+  ),
+  fc.tuple(index, fc.boolean()).map(([at, stalled]) =>
+    step(`${stalled ? "stall" : "unstall"} ${at}`, (_, { watchers }) => {
+      const watcher = watchers[at];
+      if (watcher !== undefined) watcher.stalled = stalled;
+    }),
+  ),
+  fc.constant(step("drain", (model, { registry }) => [model, registry].forEach((each) => void each.drain()))),
+  fc.constant(step("resume", (model, { registry }) => [model, registry].forEach((each) => void each.resume()))),
+  fc.constant(step("turn", (_, real) => turn(real))),
+  fc
+    .constantFrom(...WATCHED)
+    .map((which) =>
+      step(`check ${which}`, (model, { registry }) =>
+        assert.equal(registry.read(which)?.status ?? "SERVICE_UNKNOWN", model.read(which)),
+      ),
+    ),
+  fc.constant(
+    step("list", (model, { registry }) => {
+      const listed = [...registry.services()].map(([service, { status }]) => [service, status]);
+      const expected = [...model.shown].map((service) => [service, model.read(service)]);
+      assert.deepEqual(listed.sort(), expected.sort());
+    }),
+  ),
+];
+
+test(`${RUNS} random runs end on the truth`, () => {
+  fc.assert(
+    fc.property(fc.commands(steps, { maxCommands: 60, size: "max" }), (commands) => {
+      const deferred: (() => void)[] = [];
+      const registry = new Registry({ clock: systemClock, instance: "model" });
+      const real: Real = {
+        registry,
+        deferred,
+        watchers: [],
+        fanOut: new FanOut((action) => void deferred.push(action)),
+      };
+      const model = new Model();
+      fc.modelRun(() => ({ model, real }), commands);
+      for (const watcher of real.watchers) watcher.stalled = false;
+      turn(real);
+      for (const { name: watched, heard } of real.watchers) {
+        assert.equal(heard.at(-1), model.read(watched), `${watched} heard ${heard}`);
+        assert.ok(
+          heard.every((status, at) => at === 0 || status !== heard[at - 1]),
+          `equal neighbours: ${heard}`,
+        );
+      }
+      assert.equal(registry.watcherCount, real.watchers.length);
+      for (const { stream } of real.watchers) stream.close();
+      assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
+    }),
+    { numRuns: RUNS },
+  );
+});

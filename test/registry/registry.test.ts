@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Published, subscribe, type Transition } from "../../src/core/channels.js";
+import type { CheckReport } from "../../src/registry/ports.js";
+import { Registry } from "../../src/registry/registry.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+function registryOf(instance = "test") {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance });
+  const transitions: Transition[] = [];
+  registry.onTransition((transition) => transitions.push(transition));
+  return { clock, registry, transitions };
+}
+
+const REPORT: CheckReport = {
+  name: "db",
+  state: "failing",
+  critical: true,
+  reason: "timeout",
+  latencyMs: 1,
+  lastResultAt: 1,
+  since: 1,
+  services: [],
+};
+
+test("B101 a name or a status that is none throws a TypeError, and stores nothing", () => {
+  const { registry, transitions } = registryOf();
+  const bad: readonly (readonly [unknown, unknown])[] = [
+    ["x", "BOGUS"],
+    ["x", 9],
+    ["x", undefined],
+    ["x", "serving"],
+    [null, "SERVING"],
+    [1, "SERVING"],
+    ["n".repeat(201), "SERVING"],
+    ["a\u0000b", "SERVING"],
+    ["\ud800", "SERVING"],
+    ["readiness", "SERVING"],
+    ["liveness", "NOT_SERVING"],
+    ["startup", "SERVING"],
+  ];
+  for (const [service, status] of bad) {
+    assert.throws(() => Reflect.apply(registry.set, registry, [service, status]), TypeError, `${service} ${status}`);
+  }
+  assert.deepEqual([[...registry.services()].length, transitions.length], [0, 0]);
+  assert.throws(() => Reflect.apply(registry.clear, registry, [null]), TypeError);
+});
+
+test("B102 nobody can set SERVICE_UNKNOWN, which only a Watch says", () => {
+  const { registry } = registryOf();
+  assert.throws(() => Reflect.apply(registry.set, registry, ["x", "SERVICE_UNKNOWN"]), {
+    name: "HealthTypeError",
+    code: "INVALID_STATUS",
+    message: 'status of service "x" must be one of UNKNOWN, SERVING, NOT_SERVING; got "SERVICE_UNKNOWN"',
+  });
+});
+
+test("B105 a listener that throws is reported, and the others are called", () => {
+  const { registry, transitions } = registryOf("throwing");
+  const failures: Published<"listener-failed">[] = [];
+  const leave = subscribe("listener-failed", (message) => failures.push(message));
+  registry.onTransition(() => {
+    throw new Error("mine");
+  });
+  const after: Transition[] = [];
+  registry.onTransition((transition) => after.push(transition));
+  registry.set("a", "SERVING");
+  leave();
+  assert.deepEqual([transitions.length, after.length, failures.length], [1, 1, 1]);
+  assert.equal(failures[0]?.instance, "throwing");
+});
+
+test("transitions are numbered from 1 without a gap, with time, from, to and reason", async () => {
+  const { clock, registry, transitions } = registryOf();
+  registry.set("a", "SERVING");
+  await clock.advance(5);
+  registry.set("a", "NOT_SERVING", { reason: "timeout" });
+  registry.clear("a");
+  assert.deepEqual(
+    transitions.map(({ sequence, from, to, reason }) => [sequence, from, to, reason]),
+    [
+      [1, "SERVICE_UNKNOWN", "SERVING", undefined],
+      [2, "SERVING", "NOT_SERVING", "timeout"],
+      [3, "NOT_SERVING", "SERVICE_UNKNOWN", undefined],
+    ],
+  );
+  assert.equal((transitions[1]?.at ?? 0) - (transitions[0]?.at ?? 0), 5);
+});
+
+test("a status that stays is no transition, and keeps its time", async () => {
+  const { clock, registry, transitions } = registryOf();
+  registry.set("a", "NOT_SERVING", { reason: "timeout" });
+  const { since } = registry.read("a") ?? {};
+  await clock.advance(10);
+  registry.set("a", "NOT_SERVING", { reason: "refused" });
+  assert.deepEqual(registry.read("a"), { status: "NOT_SERVING", degraded: false, reason: "refused", since });
+  assert.equal(transitions.length, 1);
+});
+
+test("degraded is a transition of its own, and only ever beside SERVING", () => {
+  const { registry, transitions } = registryOf();
+  registry.set("a", "SERVING");
+  registry.set("a", "SERVING", { degraded: true });
+  registry.set("a", "NOT_SERVING", { degraded: true });
+  assert.deepEqual(
+    transitions.map(({ to, degraded }) => [to, degraded]),
+    [
+      ["SERVING", false],
+      ["SERVING", true],
+      ["NOT_SERVING", false],
+    ],
+  );
+});
+
+test("a listener that writes in the middle of a resume has the last word", () => {
+  const { registry } = registryOf();
+  registry.set("a", "SERVING");
+  registry.set("b", "SERVING");
+  registry.drain();
+  registry.onTransition(({ name, to }) => {
+    if (name === "a" && to === "SERVING") registry.set("b", "NOT_SERVING");
+  });
+  registry.resume();
+  assert.equal(registry.read("b")?.status, "NOT_SERVING");
+});
+
+test("every listener hears transitions in one order, whoever caused them", () => {
+  const { registry } = registryOf();
+  const heard: number[] = [];
+  registry.onTransition(({ sequence }) => {
+    if (sequence < 4) registry.set("a", sequence % 2 === 0 ? "SERVING" : "NOT_SERVING");
+  });
+  registry.onTransition(({ sequence }) => heard.push(sequence));
+  registry.set("a", "SERVING");
+  assert.deepEqual(heard, [1, 2, 3, 4]);
+});
+
+test("a listener that left hears nothing more", () => {
+  const { registry } = registryOf();
+  const heard: number[] = [];
+  const leave = registry.onTransition(({ sequence }) => heard.push(sequence));
+  registry.set("a", "SERVING");
+  leave();
+  registry.set("a", "NOT_SERVING");
+  assert.deepEqual(heard, [1]);
+});
+
+test("a write that is held back is told on its channel", () => {
+  const { registry } = registryOf("held");
+  const held: unknown[] = [];
+  const leave = subscribe("write-held", ({ service, status }) => held.push([service, status]));
+  registry.set("a", "SERVING");
+  registry.drain();
+  registry.set("a", "NOT_SERVING");
+  registry.clear("a");
+  registry.clear("a");
+  leave();
+  assert.deepEqual(held, [
+    ["a", "NOT_SERVING"],
+    ["a", "cleared"],
+  ]);
+});
+
+test("the startup view follows setStarted, and no drain", () => {
+  const { registry } = registryOf();
+  registry.setStarted(false);
+  assert.equal(registry.read("startup")?.status, "UNKNOWN");
+  registry.setStarted(true);
+  registry.drain();
+  assert.equal(registry.read("startup")?.status, "SERVING");
+});
+
+test("a check's change of state is a transition, an equal report none", () => {
+  const { registry, transitions } = registryOf();
+  registry.report({ ...REPORT, state: "pending", reason: "pending" });
+  registry.report(REPORT);
+  registry.report({ ...REPORT, latencyMs: 2 });
+  registry.report({ ...REPORT, state: "warning" });
+  assert.deepEqual(
+    transitions.map(({ subject, from, to, degraded }) => [subject, from, to, degraded]),
+    [
+      ["check", "pending", "failing", false],
+      ["check", "failing", "warning", true],
+    ],
+  );
+  assert.deepEqual(
+    [...registry.checks()].map(({ state }) => state),
+    ["warning"],
+  );
+  registry.forget("db");
+  assert.deepEqual([...registry.checks()], []);
+});

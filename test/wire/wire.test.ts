@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { GRPC_CODES, grpcCodeOf } from "../../src/wire/grpc-code.js";
+import { parseGrpcTimeout } from "../../src/wire/grpc-timeout.js";
+import {
+  healthCheckResponse,
+  isHealthListRequest,
+  readHealthCheckRequest,
+  readHealthCheckResponse,
+  writeHealthCheckRequest,
+  writeHealthListResponse,
+} from "../../src/wire/health-messages.js";
+
+const hex = (text: string) => Buffer.from(text, "hex");
+
+describe("HealthCheckRequest", () => {
+  const readable: readonly (readonly [string, string, string])[] = [
+    ["an empty message", "", ""],
+    ["an empty name", "0a00", ""],
+    ["a name", "0a03612e42", "a.B"],
+    ["A24 the last of two", "0a01610a0162", "b"],
+    ["A23 unknown fields of every wire type", "10010a016119000000000000000025000000001a0178", "a"],
+    ["A23 unknown groups, nested", "0a01611b2324081c24".replace("081c24", "1c"), "a"],
+    ["a varint of ten bytes", "10ffffffffffffffffff010a0161", "a"],
+    ["a byte order mark is part of the name", "0a04efbbbf61", "\ufeffa"],
+    ["NUL is part of the name", "0a0100", "\0"],
+  ];
+  for (const [label, bytes, service] of readable) {
+    test(label, () => assert.deepEqual(readHealthCheckRequest(hex(bytes)), { service }));
+  }
+
+  const malformed: readonly (readonly [string, string])[] = [
+    ["B1 a length without content", "0a50"],
+    ["B2 a length beyond the end", "0a5061"],
+    ["B3 a varint in the name's place", "0805"],
+    ["B3 fixed 32 in the name's place", "0d00000000"],
+    ["B4 field number 0", "0001"],
+    ["B5 an open group", "0b"],
+    ["B5 an open group of an unknown field", "1b"],
+    ["B5 the end of a group that nothing opened", "0c"],
+    ["B5 a group closed by another's end", "1b24"],
+    ["B5 broken content in a group", "1b0a501c"],
+    ["B5 a varint of eleven bytes", "10ffffffffffffffffffff01"],
+    ["B5 a lone byte", "ff"],
+    ["a tag alone", "0a"],
+    ["a field number beyond 2^29", "f8ffffffff01".replace("f8", "f8")],
+    ["an unused wire type", "0e"],
+    ["fixed 64 cut short", "1100000000"],
+    ["fixed 32 cut short", "150000"],
+    ["a varint cut short", "1080"],
+    ["groups within groups without end", "1b".repeat(40)],
+  ];
+  for (const [label, bytes] of malformed) {
+    test(label, () => assert.deepEqual(readHealthCheckRequest(hex(bytes)), { fault: "malformed request" }));
+  }
+
+  for (const name of ["fffe", "eda080", "c080", "61ff"]) {
+    test(`B6 ${name} is not UTF-8`, () => {
+      const message = Buffer.concat([Buffer.from([0x0a, name.length / 2]), hex(name)]);
+      assert.deepEqual(readHealthCheckRequest(message), { fault: "service name is not valid UTF-8" });
+    });
+  }
+
+  test("B8 201 bytes are too long, 200 are not", () => {
+    assert.deepEqual(readHealthCheckRequest(writeHealthCheckRequest("n".repeat(201))), {
+      fault: "service name too long",
+    });
+    assert.deepEqual(readHealthCheckRequest(writeHealthCheckRequest("n".repeat(200))), { service: "n".repeat(200) });
+  });
+});
+
+describe("HealthCheckResponse", () => {
+  test("each status has its bytes, a zero none, and they are read back", () => {
+    const bytes = { UNKNOWN: "", SERVING: "0801", NOT_SERVING: "0802", SERVICE_UNKNOWN: "0803" } as const;
+    for (const status of ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const) {
+      assert.equal(healthCheckResponse(status).toString("hex"), bytes[status]);
+      assert.equal(readHealthCheckResponse(hex(bytes[status])), status);
+    }
+    assert.equal(readHealthCheckResponse(hex("0800")), "UNKNOWN");
+    assert.equal(readHealthCheckResponse(hex("08011a0178")), "SERVING");
+  });
+
+  test("a number that the proto lacks, or bytes that are no message, are no status", () => {
+    for (const bytes of ["0804", "08e707", "08ffffffffffffffffff01", "0a0101", "08", "0801ff"]) {
+      assert.equal(readHealthCheckResponse(hex(bytes)), undefined, bytes);
+    }
+  });
+});
+
+describe("HealthList", () => {
+  test("the request is any message that can be read", () => {
+    assert.equal(isHealthListRequest(hex("")), true);
+    assert.equal(isHealthListRequest(hex("0a0161")), true);
+    assert.equal(isHealthListRequest(hex("0a50")), false);
+  });
+
+  test("the response has an entry for each service", () => {
+    const bytes = writeHealthListResponse([
+      ["a", "SERVING"],
+      ["", "UNKNOWN"],
+    ]);
+    assert.equal(bytes.toString("hex"), "0a070a016112020801" + "0a040a001200");
+  });
+
+  test("an entry above 127 bytes has two bytes of length", () => {
+    const bytes = writeHealthListResponse([["n".repeat(200), "SERVING"]]);
+    assert.equal(bytes.subarray(0, 6).toString("hex"), "0acf010ac801");
+    assert.equal(bytes.length, 3 + 207);
+  });
+});
+
+test("codes have gRPC's names and numbers", () => {
+  assert.equal(Object.keys(GRPC_CODES).length, 17);
+  assert.deepEqual(
+    [grpcCodeOf(0), grpcCodeOf(5), grpcCodeOf(16), grpcCodeOf(17), grpcCodeOf(-1)],
+    ["OK", "NOT_FOUND", "UNAUTHENTICATED", "UNKNOWN", "UNKNOWN"],
+  );
+});
+
+test("grpc-timeout is at most eight digits and a unit", () => {
+  const good: readonly (readonly [string, number])[] = [
+    ["1H", 3_600_000],
+    ["2M", 120_000],
+    ["3S", 3000],
+    ["4m", 4],
+    ["5u", 0.005],
+    ["0n", 0],
+    ["99999999H", 99_999_999 * 3_600_000],
+  ];
+  for (const [header, ms] of good) assert.equal(parseGrpcTimeout(header), ms, header);
+  for (const header of ["", "1", "S", "5X", "-1S", "1.5S", "abc1S", "1S ", "1 S", "123456789S", "1s"]) {
+    assert.equal(parseGrpcTimeout(header), undefined, JSON.stringify(header));
+  }
+});
