@@ -68,7 +68,8 @@ class Watcher {
   }
   /** Makes room, as a client that reads does. */
   read(): boolean {
-    const onSent = this.stalled ? undefined : this.#onSent;
+    if (this.stalled) return false;
+    const onSent = this.#onSent;
     this.#onSent = undefined;
     onSent?.();
     return onSent !== undefined;
