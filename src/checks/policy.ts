@@ -1,8 +1,9 @@
 /**
  * How the checks of a service make its status: pure.
  *
- * A check that is pending is neither good nor bad. The service is SERVING when what is good is enough already,
- * NOT_SERVING when even the pending ones could not make it enough, and UNKNOWN between: never SERVING on a promise.
+ * A service with a critical check that is not decided is UNKNOWN, whatever its policy and its other checks: nobody can
+ * say how it stands. We could say more where the others settle it (one good one of `any`, one bad one of `all`), but
+ * then a start, where checks are decided one by one, would go through statuses that the next result takes back.
  */
 import type { ServingStatus } from "../core/serving-status.js";
 import type { CheckReport } from "../registry/ports.js";
@@ -26,18 +27,15 @@ export type Member = Pick<CheckReport, "state" | "critical" | "reason">;
 /** The status of a service with these checks. */
 export function rollup(members: readonly Member[], policy: Policy): Rollup {
   const critical = members.filter((member) => member.critical);
-  const good = critical.filter(isGood).length;
-  const pending = critical.filter(({ state }) => state === "pending").length;
-  const needed = neededOf(policy, critical.length);
-  const bad = critical.find(({ state }) => state === "failing");
-  if (good + pending < needed) return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
-  if (good < needed) return { status: "UNKNOWN", degraded: false, reason: "pending" };
+  if (critical.some(({ state }) => state === "pending"))
+    return { status: "UNKNOWN", degraded: false, reason: "pending" };
+  const good = critical.filter(({ state }) => state !== "failing").length;
+  if (good < neededOf(policy, critical.length)) {
+    const bad = critical.find(({ state }) => state === "failing");
+    return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
+  }
   const flaw = members.find((member) => member.state === "failing" || member.state === "warning");
   return { status: "SERVING", degraded: flaw !== undefined, reason: flaw?.reason };
-}
-
-function isGood({ state }: Member): boolean {
-  return state === "passing" || state === "warning";
 }
 
 function neededOf(policy: Policy, critical: number): number {

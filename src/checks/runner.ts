@@ -10,7 +10,7 @@
  */
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
-import { fail, type ProbeResult, type Prober } from "../probers/prober.js";
+import { fail, type ProbeContext, type ProbeResult, type Prober } from "../probers/prober.js";
 import { evaluate, nextDelayMs, PENDING, type Progress } from "./evaluate.js";
 import type { CompleteSettings } from "./settings.js";
 
@@ -39,11 +39,17 @@ const LEAST_GAP_MS = 250;
 export class CheckRunner {
   readonly #options: RunnerOptions;
   #progress: Progress = PENDING;
+  /** When the last probe was due; one that hangs makes this later than `#startedAt`. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #startedAt = Number.NEGATIVE_INFINITY;
+  #dueAt = Number.POSITIVE_INFINITY;
   #probing = false;
+  /** The target said that it has changed, and nobody has looked since. */
+  #changed = false;
   #stopped = false;
   #abort: AbortController | undefined;
   #cancelDue: CancelTimer = () => {};
+  #cancelDeadline: CancelTimer = () => {};
   #cancelStale: CancelTimer = () => {};
 
   constructor(options: RunnerOptions) {
@@ -60,6 +66,7 @@ export class CheckRunner {
   stop(): void {
     this.#stopped = true;
     this.#cancelDue();
+    this.#cancelDeadline();
     this.#cancelStale();
     this.#abort?.abort();
     this.#options.prober.close();
@@ -67,50 +74,59 @@ export class CheckRunner {
 
   #due(delayMs: number): void {
     this.#cancelDue();
-    if (!this.#stopped) this.#cancelDue = this.#options.clock.setTimer(Math.max(0, delayMs), () => this.#look());
+    if (this.#stopped) return;
+    const { clock } = this.#options;
+    this.#dueAt = clock.now() + Math.max(0, delayMs);
+    this.#cancelDue = clock.setTimer(Math.max(0, delayMs), () => this.#look());
   }
 
+  /** Brings the next look forward. A change during a look waits for its end: the answer may be older than the change. */
   #wake(): void {
-    if (!this.#probing) this.#due(this.#startedAt + LEAST_GAP_MS - this.#options.clock.now());
+    this.#changed = true;
+    if (this.#probing) return;
+    const { clock } = this.#options;
+    const earliest = this.#lookedAt + LEAST_GAP_MS;
+    if (earliest < this.#dueAt) this.#due(earliest - clock.now());
   }
 
   #look(): void {
     const { clock, settings } = this.#options;
-    this.#startedAt = clock.now();
+    this.#lookedAt = clock.now();
     if (this.#probing) {
       this.#count(fail("timeout", "the probe before has not stopped yet"));
       return;
     }
+    this.#startedAt = this.#lookedAt;
+    this.#changed = false;
+    this.#probing = true;
     const abort = new AbortController();
-    let decided = false;
-    const decide = (action: () => void) => {
-      if (decided || this.#stopped) return;
-      decided = true;
-      cancelDeadline();
-      action();
-    };
-    const cancelDeadline = clock.setTimer(settings.timeoutMs, () => {
-      decide(() => this.#count(fail("timeout", `no answer within ${settings.timeoutMs} ms`)));
+    this.#abort = abort;
+    let late = false;
+    this.#cancelDeadline = clock.setTimer(settings.timeoutMs, () => {
+      late = true;
+      this.#count(fail("timeout", `no answer within ${settings.timeoutMs} ms`));
       abort.abort();
     });
-    this.#abort = abort;
-    this.#probing = true;
-    void this.#probe(abort.signal, decide);
+    void this.#probe(abort.signal, () => late);
   }
 
-  async #probe(signal: AbortSignal, decide: (action: () => void) => void): Promise<void> {
+  /** Looks once. Never rejects: a prober that throws could not look, which is told of and tried again. */
+  async #probe(signal: AbortSignal, isLate: () => boolean): Promise<void> {
     const { name, instance, prober, settings } = this.#options;
-    try {
-      const result = await prober.probe({ signal, timeoutMs: settings.timeoutMs });
-      this.#probing = false;
-      decide(() => this.#count(result));
-    } catch (error) {
-      this.#probing = false;
-      decide(() => {
-        publish("prober-failed", instance, { check: name, error });
-        this.#scheduleNext();
-      });
+    const found = await lookOnce(prober, { signal, timeoutMs: settings.timeoutMs });
+    this.#probing = false;
+    if (this.#stopped) return;
+    this.#cancelDeadline();
+    if (isLate()) {
+      this.#scheduleNext(); // it counted at the deadline; only now may the next one start
+      return;
     }
+    if ("result" in found) {
+      this.#count(found.result);
+      return;
+    }
+    publish("prober-failed", instance, { check: name, error: found.error });
+    this.#scheduleNext();
   }
 
   /** Lets a result count. */
@@ -128,12 +144,26 @@ export class CheckRunner {
 
   #scheduleNext(): void {
     const { clock, settings, random } = this.#options;
-    const elapsedMs = clock.now() - this.#startedAt;
-    this.#due(nextDelayMs(this.#progress, settings, random) - elapsedMs);
+    const delayMs = nextDelayMs(this.#progress, settings, random);
+    const gapMs = this.#changed && !this.#probing ? Math.min(delayMs, LEAST_GAP_MS) : delayMs;
+    // one that is cancelled takes a moment to stop: counted from its start, that moment could make a second timeout
+    const from = this.#probing ? clock.now() : this.#lookedAt;
+    this.#due(from + gapMs - clock.now());
   }
 
   #becomeStale(): void {
     this.#progress = PENDING;
     this.#options.onProgress(PENDING, undefined);
+  }
+}
+
+/** What a look came to: a result, or what kept the prober from looking. */
+type Found = { readonly result: ProbeResult } | { readonly error: unknown };
+
+async function lookOnce(prober: Prober, context: ProbeContext): Promise<Found> {
+  try {
+    return { result: await prober.probe(context) };
+  } catch (error) {
+    return { error };
   }
 }

@@ -24,7 +24,10 @@ export interface CheckSettings {
   readonly unhealthyInterval?: DurationLike | undefined;
   /** Whether its failure makes its services NOT_SERVING, rather than degraded. Default true. */
   readonly critical?: boolean | undefined;
-  /** With no result for so long the check is `pending` again. Default max(3 x interval + timeout, 30 s). */
+  /**
+   * With no result for so long the check is `pending` again. Default max(3 x interval + timeout, 30 s), reckoned from
+   * `unhealthyInterval` where that is the longer one.
+   */
   readonly staleAfter?: DurationLike | undefined;
   /** Services that the check counts for, beside its own name. Default none. */
   readonly services?: readonly string[] | undefined;
@@ -49,6 +52,9 @@ const DEFAULT_INTERVAL_MS = 10_000;
 const DEFAULT_TIMEOUT_MS = 2_000;
 const DEFAULT_EDGE_INTERVAL_MS = 2_000;
 const LEAST_STALE_AFTER_MS = 30_000;
+const DEFAULT_JITTER = 0.1;
+const DEFAULT_UNHEALTHY_THRESHOLD = 3;
+const DEFAULT_HEALTHY_THRESHOLD = 2;
 
 /**
  * Fills the defaults in.
@@ -59,7 +65,8 @@ export function completeSettings(check: string, given: CheckSettings): CompleteS
     const value = given[option];
     const ms = value === undefined ? fallbackMs : parseDuration(value);
     if (ms !== undefined && ms >= leastMs) return ms;
-    throw invalid(check, option, "must be a duration above zero, such as 5s, 500ms or 1m", value);
+    const kind = leastMs > 0 ? "duration above zero" : "duration";
+    throw invalid(check, option, `must be a ${kind}, such as 5s, 500ms or 1m`, value);
   };
   const countOf = (option: "unhealthyThreshold" | "healthyThreshold", fallback: number): number => {
     const value = given[option] ?? fallback;
@@ -71,21 +78,33 @@ export function completeSettings(check: string, given: CheckSettings): CompleteS
   if (timeoutMs >= intervalMs) {
     throw invalid(check, "timeout", `must be below the interval of ${formatDuration(intervalMs)}`, given.timeout);
   }
-  const { jitter = 0.1, critical = true, services = [] } = given;
-  if (!(jitter >= 0 && jitter <= 1)) throw invalid(check, "jitter", "must be a share from 0 to 1", jitter);
+  const unhealthyIntervalMs = durationOf("unhealthyInterval", intervalMs);
+  // longer than any gap between two results that is to be expected, or a failing check would be forgotten between them
+  const longestMs = 3 * Math.max(intervalMs, unhealthyIntervalMs) + timeoutMs;
+  const { jitter = DEFAULT_JITTER, critical = true, services = [] } = given;
+  requireShape(check, { jitter, critical, services });
   return Object.freeze({
     intervalMs,
     timeoutMs,
     initialDelayMs: durationOf("initialDelay", 0, 0),
     jitter,
-    unhealthyThreshold: countOf("unhealthyThreshold", 3),
-    healthyThreshold: countOf("healthyThreshold", 2),
+    unhealthyThreshold: countOf("unhealthyThreshold", DEFAULT_UNHEALTHY_THRESHOLD),
+    healthyThreshold: countOf("healthyThreshold", DEFAULT_HEALTHY_THRESHOLD),
     edgeIntervalMs: durationOf("edgeInterval", Math.min(DEFAULT_EDGE_INTERVAL_MS, intervalMs)),
-    unhealthyIntervalMs: durationOf("unhealthyInterval", intervalMs),
+    unhealthyIntervalMs,
     critical,
-    staleAfterMs: durationOf("staleAfter", Math.max(3 * intervalMs + timeoutMs, LEAST_STALE_AFTER_MS)),
+    staleAfterMs: durationOf("staleAfter", Math.max(longestMs, LEAST_STALE_AFTER_MS)),
     services,
   });
+}
+
+/** What the types say already, for callers who have none: "no" is not false, and a string would be taken apart. */
+function requireShape(check: string, given: Required<Pick<CheckSettings, "jitter" | "critical" | "services">>): void {
+  const { jitter, critical, services } = given;
+  if (!(typeof jitter === "number" && jitter >= 0 && jitter <= 1))
+    throw invalid(check, "jitter", "must be a share from 0 to 1", jitter);
+  if (typeof critical !== "boolean") throw invalid(check, "critical", "must be true or false", critical);
+  if (!Array.isArray(services)) throw invalid(check, "services", "must be a list of names", services);
 }
 
 function invalid(check: string, option: string, expected: string, got: unknown): HealthError {

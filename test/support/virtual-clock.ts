@@ -1,56 +1,64 @@
-/** A clock that stands still until a test moves it. */
-import type { Clock } from "../../src/core/clock.js";
+/**
+ * A clock that stands still until a test moves it: a day in microseconds, and the same order at every run.
+ *
+ * `advance` fires the timers that come due one after the other, each at its own time, and lets promises settle between
+ * them, so that code under test that awaits something sees the time at which it happened.
+ */
+import type { CancelTimer, Clock } from "../../src/core/clock.js";
 
 interface Timer {
-  readonly due: number;
+  readonly at: number;
   readonly action: () => void;
 }
+
+/** Wall time at the clock's origin. */
+const BIRTH = Date.UTC(2026, 0, 1);
 
 export class VirtualClock implements Clock {
   #now = 0;
   readonly #timers = new Set<Timer>();
+
+  /** Timers that are still to fire. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
 
   now(): number {
     return this.#now;
   }
 
   wallTime(): number {
-    return 1_700_000_000_000 + this.#now;
+    return BIRTH + this.#now;
   }
 
-  setTimer(delayMs: number, action: () => void): () => void {
-    const timer = { due: this.#now + delayMs, action };
+  setTimer(delayMs: number, action: () => void): CancelTimer {
+    const timer = { at: this.#now + Math.max(0, delayMs), action };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   }
 
-  /** Timers that wait. */
-  get pending(): number {
-    return this.#timers.size;
-  }
-
-  /** Lets time pass: timers fire in order, and what they set going goes on before the next. */
+  /** Lets `ms` pass. Timers that are set meanwhile fire too, when their time comes. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
-    for (let next = this.#nextBefore(end); next !== undefined; next = this.#nextBefore(end)) {
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.due);
-      next.action();
+    for (let timer = this.#earliest(end); timer !== undefined; timer = this.#earliest(end)) {
+      this.#timers.delete(timer);
+      this.#now = Math.max(this.#now, timer.at);
+      timer.action();
       await settle();
     }
     this.#now = end;
   }
 
-  #nextBefore(end: number): Timer | undefined {
-    let next: Timer | undefined;
-    for (const timer of this.#timers)
-      if (timer.due <= end && (next === undefined || timer.due < next.due)) next = timer;
-    return next;
+  /** The timer that is due first, by `end` at the latest; of equals the one that was set first. */
+  #earliest(end: number): Timer | undefined {
+    let earliest: Timer | undefined;
+    for (const timer of this.#timers) if (timer.at <= end && timer.at < (earliest?.at ?? Infinity)) earliest = timer;
+    return earliest;
   }
 }
 
-/** Lets promises that are ready go on. */
+/** Lets every promise settle that needs no input or timer. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

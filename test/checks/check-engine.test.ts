@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CheckEngine } from "../../src/checks/check-engine.js";
+import type { CheckSettings } from "../../src/checks/settings.js";
+import { HealthError } from "../../src/core/health-error.js";
+import type { ProbeResult } from "../../src/probers/prober.js";
+import { Registry } from "../../src/registry/registry.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { FAILED, PASSED, ScriptedProber, WARNED } from "./scripted-prober.js";
+
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly registry = new Registry({ clock: this.clock, instance: "engine-test" });
+  readonly engine: CheckEngine;
+  readonly probers = new Map<string, ScriptedProber>();
+
+  constructor(random = () => 0.5) {
+    this.engine = new CheckEngine({ writer: this.registry, clock: this.clock, random });
+  }
+
+  add(name: string, settings: CheckSettings = {}, always?: ProbeResult): ScriptedProber {
+    const prober = new ScriptedProber(() => this.clock.now(), always);
+    this.probers.set(name, prober);
+    this.engine.add({ name, prober, settings: { jitter: 0, ...settings } });
+    return prober;
+  }
+
+  async answer(name: string, result: ProbeResult): Promise<void> {
+    this.probers.get(name)?.last.answer(result);
+    await settle();
+  }
+
+  status(service: string): string | undefined {
+    return this.registry.read(service)?.status;
+  }
+
+  check(name: string) {
+    return [...this.registry.checks()].find((report) => report.name === name);
+  }
+}
+
+test("A1: with a check, the server as a whole is UNKNOWN until the first result, never SERVING before", async () => {
+  const bench = new Bench();
+  assert.equal(bench.status(""), "SERVING");
+  bench.add("db", { services: ["acme.Orders"] });
+  for (const service of ["", "db", "acme.Orders", "readiness"]) assert.equal(bench.status(service), "UNKNOWN", service);
+  await bench.clock.advance(0);
+  await bench.answer("db", PASSED);
+  for (const service of ["", "db", "acme.Orders", "readiness"]) assert.equal(bench.status(service), "SERVING", service);
+  bench.engine.stop();
+});
+
+test("A1: one critical check that is pending keeps its services UNKNOWN, though another fails already", async () => {
+  const bench = new Bench();
+  bench.add("a");
+  bench.add("b");
+  await bench.clock.advance(0);
+  await bench.answer("a", FAILED);
+  assert.deepEqual([bench.status("a"), bench.status("b"), bench.status("")], ["NOT_SERVING", "UNKNOWN", "UNKNOWN"]);
+  await bench.answer("b", PASSED);
+  assert.equal(bench.status(""), "NOT_SERVING");
+  assert.equal(bench.registry.read("")?.reason, "refused");
+  bench.engine.stop();
+});
+
+test("A113, A114: up after the first pass, down after three failures in a row", async () => {
+  const bench = new Bench();
+  bench.add("db", { edgeInterval: "10s" });
+  await bench.clock.advance(0);
+  const seen: (string | undefined)[] = [];
+  for (const result of [PASSED, FAILED, FAILED, PASSED, FAILED, FAILED, FAILED]) {
+    await bench.answer("db", result);
+    seen.push(bench.status("db"));
+    await bench.clock.advance(10_000);
+  }
+  assert.deepEqual(seen, [...Array(6).fill("SERVING"), "NOT_SERVING"]);
+  bench.engine.stop();
+});
+
+test("a check counts for its own service, those it names, and the server as a whole; for no other", async () => {
+  const bench = new Bench();
+  bench.add("a", { services: ["s", "s"] }, PASSED);
+  bench.add("b", { services: ["t"] }, FAILED);
+  await bench.clock.advance(0);
+  assert.deepEqual(
+    ["a", "s", "b", "t", ""].map((service) => bench.status(service)),
+    ["SERVING", "SERVING", "NOT_SERVING", "NOT_SERVING", "NOT_SERVING"],
+  );
+  bench.engine.stop();
+});
+
+test("a non-critical check that fails degrades, and never more", async () => {
+  const bench = new Bench();
+  bench.add("main", { services: ["s"] }, PASSED);
+  bench.add("cache", { services: ["s"], critical: false }, FAILED);
+  await bench.clock.advance(0);
+  const { status, degraded, reason } = bench.registry.read("s") ?? assert.fail();
+  assert.deepEqual({ status, degraded, reason }, { status: "SERVING", degraded: true, reason: "refused" });
+  bench.engine.stop();
+});
+
+test("a check that warns degrades its services", async () => {
+  const bench = new Bench();
+  bench.add("db", {}, WARNED);
+  await bench.clock.advance(0);
+  assert.equal(bench.check("db")?.state, "warning");
+  assert.deepEqual([bench.status("db"), bench.registry.read("db")?.degraded], ["SERVING", true]);
+  bench.engine.stop();
+});
+
+test("the startup view opens when every check has had its first result, and stays open", async () => {
+  const bench = new Bench();
+  bench.add("a");
+  bench.add("b");
+  assert.equal(bench.status("startup"), "UNKNOWN");
+  await bench.clock.advance(0);
+  await bench.answer("a", FAILED);
+  assert.equal(bench.status("startup"), "UNKNOWN");
+  await bench.answer("b", FAILED);
+  assert.equal(bench.status("startup"), "SERVING");
+  await bench.clock.advance(120_000);
+  assert.equal(bench.status("startup"), "SERVING");
+  bench.engine.stop();
+});
+
+test("A131: a check with no result for staleAfter takes its services to UNKNOWN", async () => {
+  const bench = new Bench();
+  bench.add("db", { staleAfter: "30s" });
+  await bench.clock.advance(0);
+  await bench.answer("db", PASSED);
+  const until = 30_000;
+  for (let at = 10_000; at < until; at += 10_000) {
+    await bench.clock.advance(10_000);
+    bench.probers.get("db")?.last.throw(new Error("EMFILE"));
+  }
+  await bench.clock.advance(9_999);
+  assert.deepEqual([bench.status("db"), bench.status("")], ["SERVING", "SERVING"]);
+  await bench.clock.advance(1);
+  assert.deepEqual([bench.status("db"), bench.status("")], ["UNKNOWN", "UNKNOWN"]);
+  assert.notEqual(bench.check("db")?.lastResultAt, undefined, "when it was last seen is still known");
+  bench.engine.stop();
+});
+
+test("the report of a check has its latency, its times, its reason code, and nothing of a target's own words", async () => {
+  const bench = new Bench();
+  bench.add("db", { services: ["s"] });
+  await bench.clock.advance(30);
+  await bench.answer("db", FAILED);
+  const at = bench.clock.wallTime();
+  assert.deepEqual(bench.check("db"), {
+    name: "db",
+    state: "failing",
+    reason: "refused",
+    critical: true,
+    services: ["s"],
+    latencyMs: 30,
+    lastResultAt: at,
+    since: at,
+  });
+  await bench.clock.advance(10_000);
+  await bench.answer("db", FAILED);
+  assert.equal(bench.check("db")?.since, at, "since the state, not the result");
+  bench.engine.stop();
+});
+
+test("a few checks start at once; of many, the first probes of the others are spread over an interval", async () => {
+  let at = 0;
+  const bench = new Bench(() => (at++ % 10) / 10);
+  for (let index = 0; index < 60; index += 1) bench.add(`c${index}`, {}, PASSED);
+  await bench.clock.advance(9_999);
+  const starts = [...bench.probers.values()].map(({ startedAt }) => startedAt[0] ?? assert.fail());
+  assert.deepEqual(starts.slice(0, 10), Array(10).fill(0));
+  for (let second = 0; second < 10; second += 1) {
+    assert.equal(starts.slice(10).filter((start) => start === second * 1_000).length, 5);
+  }
+  bench.engine.stop();
+});
+
+test("an initial delay puts the first probe off", async () => {
+  const bench = new Bench();
+  const prober = bench.add("db", { initialDelay: "5s" }, PASSED);
+  await bench.clock.advance(5_000);
+  assert.deepEqual(prober.startedAt, [5_000]);
+  bench.engine.stop();
+});
+
+test("a check that can't be added changes nothing", () => {
+  const bench = new Bench();
+  bench.add("db");
+  const refused: readonly (readonly [name: string, settings: CheckSettings, code: string])[] = [
+    ["db", {}, "DUPLICATE_NAME"],
+    ["", {}, "INVALID_SERVICE_NAME"],
+    ["readiness", {}, "INVALID_SERVICE_NAME"],
+    ["x".repeat(201), {}, "INVALID_SERVICE_NAME"],
+    ["ok", { services: [""] }, "INVALID_SERVICE_NAME"],
+    ["ok", { services: ["a\n"] }, "INVALID_SERVICE_NAME"],
+    ["ok", { interval: "x" }, "INVALID_OPTION"],
+  ];
+  const before = JSON.stringify([...bench.registry.services()]);
+  const timers = bench.clock.pendingTimers;
+  for (const [name, settings, code] of refused) {
+    assert.throws(
+      () => bench.engine.add({ name, prober: new ScriptedProber(() => 0), settings }),
+      (error) => error instanceof HealthError && error.code === code,
+    );
+  }
+  assert.equal(JSON.stringify([...bench.registry.services()]), before);
+  assert.equal(bench.clock.pendingTimers, timers);
+  bench.engine.stop();
+});
+
+test("stop ends every check: probers closed, no timer left, no result published later", async () => {
+  const bench = new Bench();
+  bench.add("a");
+  bench.add("b", {}, PASSED);
+  await bench.clock.advance(0);
+  bench.engine.stop();
+  assert.equal(bench.clock.pendingTimers, 0);
+  assert.ok([...bench.probers.values()].every(({ closed }) => closed));
+  await bench.answer("a", PASSED);
+  assert.equal(bench.status("a"), "UNKNOWN");
+});
+
+test("A136: a declared service follows its policy over its checks", async () => {
+  const bench = new Bench();
+  const checks = ["a", "b", "c"];
+  bench.engine.addService({ name: "any", policy: { kind: "any" }, checks });
+  bench.engine.addService({ name: "two", policy: { kind: "quorum", count: 2 }, checks });
+  bench.engine.addService({ name: "all", policy: { kind: "all" }, checks });
+  assert.equal(bench.status("any"), "UNKNOWN", "no check is there yet");
+  bench.add("a", {}, PASSED);
+  bench.add("b", {}, FAILED);
+  await bench.clock.advance(0);
+  assert.equal(bench.status("any"), "UNKNOWN", "one is still missing");
+  bench.add("c", {}, FAILED);
+  await bench.clock.advance(0);
+  assert.deepEqual(
+    [bench.status("any"), bench.status("two"), bench.status("all")],
+    ["SERVING", "NOT_SERVING", "NOT_SERVING"],
+  );
+  bench.engine.stop();
+});
+
+test("a name is one service: declared, named by a check, or a check's own", () => {
+  const bench = new Bench();
+  bench.add("a", { services: ["s"] });
+  bench.engine.addService({ name: "t", policy: { kind: "all" }, checks: ["a"] });
+  const twice = (error: unknown) => error instanceof HealthError && error.code === "DUPLICATE_NAME";
+  for (const name of ["a", "s", "t"])
+    assert.throws(() => bench.engine.addService({ name, policy: { kind: "all" }, checks: ["a"] }), twice, name);
+  assert.throws(() => bench.add("t"), twice);
+  assert.throws(() => bench.add("b", { services: ["t"] }), twice);
+  assert.throws(() => bench.engine.addService({ name: "", policy: { kind: "all" }, checks: [] }), HealthError);
+  bench.engine.stop();
+});
+
+test("A127: a check removed during its look leaves no timer, no report and no service, and its result is dropped", async () => {
+  const bench = new Bench();
+  const prober = bench.add("db", { services: ["s"] });
+  await bench.clock.advance(100);
+  assert.equal(bench.engine.remove("db"), true);
+  assert.equal(bench.engine.remove("db"), false);
+  assert.deepEqual([prober.closed, prober.last.signal.aborted, bench.clock.pendingTimers], [true, true, 0]);
+  await bench.answer("db", FAILED);
+  assert.deepEqual([bench.status("db"), bench.status("s"), bench.check("db")], [undefined, undefined, undefined]);
+  assert.equal(bench.status(""), "SERVING", "with no check at all, this process is up");
+  assert.equal(bench.status("startup"), "SERVING");
+  bench.add("db");
+  assert.equal(bench.status("db"), "UNKNOWN", "the name is free again");
+  assert.equal(bench.status("startup"), "UNKNOWN", "nothing had its first result yet");
+  bench.engine.stop();
+});
+
+test("a check that is removed takes its say with it; one that a declared service names is missed", async () => {
+  const bench = new Bench();
+  bench.add("good", { services: ["s"] }, PASSED);
+  bench.add("bad", { services: ["s"] }, FAILED);
+  bench.engine.addService({ name: "t", policy: { kind: "any" }, checks: ["good", "bad"] });
+  await bench.clock.advance(0);
+  assert.deepEqual([bench.status("s"), bench.status("t"), bench.status("")], ["NOT_SERVING", "SERVING", "NOT_SERVING"]);
+  bench.engine.remove("bad");
+  assert.deepEqual([bench.status("s"), bench.status("t"), bench.status("")], ["SERVING", "UNKNOWN", "SERVING"]);
+  bench.engine.stop();
+});

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { evaluate, nextDelayMs, PENDING, type Progress } from "../../src/checks/evaluate.js";
+import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import type { ProbeResult } from "../../src/probers/prober.js";
+
+const RESULTS: Readonly<Record<string, ProbeResult>> = {
+  s: { outcome: "pass" },
+  w: { outcome: "warn", reason: "status" },
+  f: { outcome: "fail", reason: "refused" },
+};
+
+function after(word: string, settings: CheckSettings = {}): Progress {
+  const complete = completeSettings("c", settings);
+  return [...word].reduce(
+    (progress, letter) => evaluate(progress, RESULTS[letter] ?? assert.fail(), complete),
+    PENDING,
+  );
+}
+
+/** Results (s, w, f) and the states that follow each. */
+const SEQUENCES: readonly (readonly [label: string, results: string, states: string])[] = [
+  ["A113: the first result, a pass, decides at once", "s", "P"],
+  ["the first result, a failure, decides at once", "f", "F"],
+  ["the first result, a warning, decides at once", "w", "W"],
+  ["A114: with a fall of 3, f f s f f f turns failing at the last f only", "sffsfff", "PPPPPPF"],
+  ["A115: with a rise of 2, s f s s after down turns passing at the last s only", "fsfss", "FFFFP"],
+  ["a warning counts as a pass of the rise, and its state is warning", "fsw", "FFW"],
+  ["a warning ends a run of failures", "sffwff", "PPPWWW"],
+  ["a pass after a warning is passing again", "ws", "WP"],
+  ["a warning stays a warning while failures are counted", "wff", "WWW"],
+  ["failing goes on", "ffff", "FFFF"],
+];
+
+const LETTERS = { P: "passing", W: "warning", F: "failing" } as const;
+
+for (const [label, results, states] of SEQUENCES) {
+  test(label, () => {
+    const seen = [...results].map((_, index) => after(results.slice(0, index + 1)).state);
+    assert.deepEqual(
+      seen,
+      [...states].map((letter) => LETTERS[letter as keyof typeof LETTERS]),
+    );
+  });
+}
+
+test("a threshold of 1 turns at once, both ways", () => {
+  const once = { unhealthyThreshold: 1, healthyThreshold: 1 };
+  assert.equal(after("sf", once).state, "failing");
+  assert.equal(after("sfs", once).state, "passing");
+});
+
+test("the reason is that of the state: a failure that doesn't turn it leaves it", () => {
+  assert.equal(PENDING.reason, "pending");
+  assert.equal(after("s").reason, undefined);
+  assert.equal(after("sff").reason, undefined);
+  assert.equal(after("sfff").reason, "refused");
+  assert.equal(after("w").reason, "status");
+  assert.equal(after("fss").reason, undefined);
+});
+
+test("the next probe is due after the interval, the edge interval while counting, the unhealthy one while failing", () => {
+  const given = { interval: "10s", edgeInterval: "2s", unhealthyInterval: "30s" };
+  const settings = completeSettings("c", given);
+  const delay = (word: string, random = 0.5) => nextDelayMs(after(word, given), settings, () => random);
+  assert.equal(
+    nextDelayMs(PENDING, settings, () => 0.5),
+    10_000,
+  );
+  assert.equal(delay("s"), 10_000);
+  assert.equal(delay("sf"), 2_000);
+  assert.equal(delay("sfs"), 10_000);
+  assert.equal(delay("f"), 30_000);
+  assert.equal(delay("fs"), 2_000);
+  assert.equal(delay("fss"), 10_000);
+});
+
+test("A129: a jitter of 10 % keeps the interval within 0.9 and 1.1 of itself, evenly", () => {
+  const settings = completeSettings("c", { interval: 1000, jitter: 0.1 });
+  const delay = (random: number) => nextDelayMs(after("s"), settings, () => random);
+  assert.equal(delay(0), 900);
+  assert.equal(delay(0.5), 1000);
+  assert.ok(delay(1 - Number.EPSILON) <= 1100);
+  assert.ok(delay(0.75) > 1049 && delay(0.75) < 1051);
+});
+
+test("any sequence: the state turns only by a whole run of the length of its threshold", () => {
+  const words = fc.array(fc.constantFrom("s", "w", "f"), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(words, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), (word, fall, rise) => {
+      // the oracle: walks back over the word instead of counting along it
+      const good = word.map((letter) => letter !== "f");
+      let failing = good[0] === false;
+      for (let index = 1; index < word.length; index += 1) {
+        const run = failing ? rise : fall;
+        const last = good.slice(Math.max(0, index + 1 - run), index + 1);
+        if (last.length === run && last.every((isGood) => isGood === failing)) failing = !failing;
+      }
+      const { state } = after(word.join(""), { unhealthyThreshold: fall, healthyThreshold: rise });
+      assert.equal(state === "failing", failing);
+    }),
+  );
+});

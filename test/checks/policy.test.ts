@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type Member, type Policy, rollup } from "../../src/checks/policy.js";
+
+const STATES = { P: "passing", W: "warning", F: "failing", "?": "pending" } as const;
+const ALL: Policy = { kind: "all" };
+const ANY: Policy = { kind: "any" };
+const TWO: Policy = { kind: "quorum", count: 2 };
+
+/** Members as letters: P passing, W warning, F failing, ? pending; in small letters (p w f) and as `.` (pending) not critical. */
+function membersOf(letters: string): Member[] {
+  return [...letters].map((letter, index) => {
+    const key = letter === "." ? "?" : letter.toUpperCase();
+    const state = STATES[key as keyof typeof STATES];
+    const critical = letter === "?" || (letter !== "." && letter === letter.toUpperCase());
+    return { state, critical, reason: state === "passing" ? undefined : `r${index}` };
+  });
+}
+
+const TABLE: readonly (readonly [
+  policy: Policy,
+  members: string,
+  status: string,
+  degraded: boolean,
+  reason?: string,
+])[] = [
+  [ALL, "P", "SERVING", false],
+  [ALL, "PP", "SERVING", false],
+  [ALL, "PF", "NOT_SERVING", false, "r1"],
+  [ALL, "FF", "NOT_SERVING", false, "r0"],
+  [ALL, "?", "UNKNOWN", false, "pending"],
+  [ALL, "P?", "UNKNOWN", false, "pending"],
+  [ALL, "F?", "UNKNOWN", false, "pending"],
+  [ALL, "PW", "SERVING", true, "r1"],
+  [ALL, "Pf", "SERVING", true, "r1"],
+  [ALL, "Pw", "SERVING", true, "r1"],
+  [ALL, "P.", "SERVING", false],
+  [ALL, "fP", "SERVING", true, "r0"],
+  [ALL, "fF", "NOT_SERVING", false, "r1"],
+  [ALL, "f", "SERVING", true, "r0"],
+  [ALL, "", "SERVING", false],
+  [ANY, "PF", "SERVING", true, "r1"],
+  [ANY, "FF", "NOT_SERVING", false, "r0"],
+  [ANY, "P?", "UNKNOWN", false, "pending"],
+  [ANY, "F?", "UNKNOWN", false, "pending"],
+  [ANY, "WF", "SERVING", true, "r0"],
+  [ANY, "f", "SERVING", true, "r0"],
+  [TWO, "PPF", "SERVING", true, "r2"],
+  [TWO, "PFF", "NOT_SERVING", false, "r1"],
+  [TWO, "PP?", "UNKNOWN", false, "pending"],
+  [TWO, "PFp", "NOT_SERVING", false, "r1"],
+  [TWO, "P", "NOT_SERVING", false],
+];
+
+for (const [policy, letters, status, degraded, reason] of TABLE) {
+  const name = policy.kind === "quorum" ? `quorum ${policy.count}` : policy.kind;
+  test(`A136: ${name} of [${letters}] is ${status}${degraded ? ", degraded" : ""}`, () => {
+    assert.deepEqual(rollup(membersOf(letters), policy), { status, degraded, reason });
+  });
+}
+
+test("a service with a critical check that is pending is UNKNOWN, whatever the policy and the others", () => {
+  const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", "."), { maxLength: 8 });
+  const policies = fc.constantFrom(ALL, ANY, TWO);
+  fc.assert(
+    fc.property(letters, letters, policies, (before, after, policy) => {
+      const { status, degraded } = rollup(membersOf([...before, "?", ...after].join("")), policy);
+      assert.deepEqual({ status, degraded }, { status: "UNKNOWN", degraded: false });
+    }),
+  );
+});
+
+test("a non-critical check never makes a service other than degraded", () => {
+  const letters = fc.array(fc.constantFrom("P", "W", "F", "?"), { maxLength: 6 });
+  const others = fc.array(fc.constantFrom("p", "w", "f", "."), { maxLength: 6 });
+  fc.assert(
+    fc.property(letters, others, fc.constantFrom(ALL, ANY, TWO), (critical, extra, policy) => {
+      const without = rollup(membersOf(critical.join("")), policy);
+      assert.equal(rollup(membersOf([...critical, ...extra].join("")), policy).status, without.status);
+    }),
+  );
+});

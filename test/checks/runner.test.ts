@@ -1,0 +1,295 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Progress } from "../../src/checks/evaluate.js";
+import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
+import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { type Published, subscribe } from "../../src/core/channels.js";
+import type { ProbeResult } from "../../src/probers/prober.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { FAILED, PASSED, ScriptedProber } from "./scripted-prober.js";
+
+const STEADY: CheckSettings = { jitter: 0 };
+
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly prober: ScriptedProber;
+  readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
+  readonly runner: CheckRunner;
+
+  constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
+    this.prober = new ScriptedProber(() => this.clock.now(), always);
+    this.runner = new CheckRunner({
+      name: "c",
+      prober: this.prober,
+      settings: completeSettings("c", { ...STEADY, ...settings }),
+      clock: this.clock,
+      random,
+      instance: "runner-test",
+      onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
+    });
+  }
+
+  get states(): string[] {
+    return this.heard.map(({ progress }) => progress.state);
+  }
+
+  get reason(): string | undefined {
+    return this.heard.at(-1)?.progress.reason;
+  }
+}
+
+test("the next probe starts an interval after the last one started, however long that took", async () => {
+  const bench = new Bench();
+  bench.runner.start(0);
+  for (let round = 0; round < 4; round += 1) {
+    await bench.clock.advance(700);
+    bench.prober.last.answer(PASSED);
+    await bench.clock.advance(9_300);
+  }
+  assert.deepEqual(bench.prober.startedAt, [0, 10_000, 20_000, 30_000, 40_000]);
+  assert.equal(bench.heard[0]?.last?.latencyMs, 700);
+  bench.runner.stop();
+});
+
+test("the first probe waits for the delay that it is given", async () => {
+  const bench = new Bench({}, PASSED);
+  bench.runner.start(3_000);
+  await bench.clock.advance(2_999);
+  assert.deepEqual(bench.prober.startedAt, []);
+  await bench.clock.advance(1);
+  assert.deepEqual(bench.prober.startedAt, [3_000]);
+  bench.runner.stop();
+});
+
+test("A120: a target that says nothing fails with timeout at the timeout, and the work is cancelled", async () => {
+  const bench = new Bench({ timeout: "2s" });
+  bench.runner.start(0);
+  await bench.clock.advance(1_999);
+  assert.deepEqual(bench.states, []);
+  assert.equal(bench.prober.last.signal.aborted, false);
+  await bench.clock.advance(1);
+  assert.deepEqual([bench.states, bench.reason], [["failing"], "timeout"]);
+  assert.equal(bench.prober.last.signal.aborted, true);
+  assert.equal(bench.heard[0]?.last?.latencyMs, 2_000);
+  bench.runner.stop();
+});
+
+test("A121: a prober that doesn't heed its signal never runs twice at once; each due time is another timeout", async () => {
+  const bench = new Bench({ interval: "10s", timeout: "2s", unhealthyInterval: "10s" });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(10_000); // the second look begins, and never ends
+  await bench.clock.advance(2_000);
+  assert.deepEqual(bench.states, ["passing", "passing"]);
+  await bench.clock.advance(4_000);
+  assert.deepEqual(bench.states, ["passing", "passing", "passing", "failing"]);
+  assert.equal(bench.reason, "timeout");
+  assert.equal(bench.heard.at(-1)?.last?.latencyMs, 6_000, "the age of the probe that hangs");
+  await bench.clock.advance(40_000);
+  assert.equal(bench.prober.looks.length, 2);
+  assert.equal(bench.prober.mostAtOnce, 1);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(10_000);
+  assert.equal(bench.prober.looks.length, 3, "it starts again once the old one is gone");
+  bench.runner.stop();
+});
+
+test("one hang is one timeout, even where the prober takes a moment to stop and the next look is due at once", async () => {
+  const bench = new Bench({ timeout: "2s", edgeInterval: "1s" });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(12_000); // the second look times out, and its edge interval is over
+  await bench.clock.advance(50);
+  assert.equal(bench.heard.length, 2);
+  bench.prober.last.throw(new Error("aborted"));
+  await bench.clock.advance(0);
+  assert.deepEqual(bench.prober.startedAt, [0, 10_000, 12_050]);
+  assert.equal(bench.heard.length, 2);
+  bench.runner.stop();
+});
+
+test("A122: an answer after the timeout is ignored, and not counted for the next round", async () => {
+  const bench = new Bench({ healthyThreshold: 1 });
+  bench.runner.start(0);
+  await bench.clock.advance(2_000);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(7_999);
+  assert.deepEqual(bench.states, ["failing"]);
+  await bench.clock.advance(1);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, ["failing", "failing"]);
+  bench.runner.stop();
+});
+
+test("a prober that could not look flips nothing, moves no counter, is told of, and is tried again", async () => {
+  const bench = new Bench({ unhealthyThreshold: 2 });
+  const told: Published<"prober-failed">[] = [];
+  const unsubscribe = subscribe("prober-failed", (message) => told.push(message));
+  bench.runner.start(0);
+  await settle();
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(10_000);
+  bench.prober.last.answer(FAILED);
+  await bench.clock.advance(2_000);
+  const error = new Error("EMFILE");
+  bench.prober.last.throw(error);
+  await bench.clock.advance(2_000);
+  assert.deepEqual(bench.states, ["passing", "passing"]);
+  assert.deepEqual(
+    told.map(({ check, error: thrown, instance }) => [check, thrown, instance]),
+    [["c", error, "runner-test"]],
+  );
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, ["passing", "passing", "failing"], "the failure before the throw still counts");
+  unsubscribe();
+  bench.runner.stop();
+});
+
+test("a prober that throws at once is treated like one that rejects", async () => {
+  const bench = new Bench();
+  bench.prober.probe = () => {
+    throw new Error("not even a promise");
+  };
+  bench.runner.start(0);
+  await bench.clock.advance(60_000);
+  assert.deepEqual(bench.states, []);
+  assert.equal(bench.clock.pendingTimers, 1);
+  bench.runner.stop();
+});
+
+test("A131: with no result for staleAfter the check is pending again; the next result decides at once", async () => {
+  const bench = new Bench({ staleAfter: "30s" });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  for (let at = 10_000; at < 30_000; at += 10_000) {
+    await bench.clock.advance(10_000);
+    bench.prober.last.throw(new Error("ENFILE"));
+  }
+  await bench.clock.advance(9_999);
+  assert.deepEqual(bench.states, ["passing"]);
+  await bench.clock.advance(1);
+  assert.deepEqual([bench.states, bench.reason], [["passing", "pending"], "pending"]);
+  assert.equal(bench.heard.at(-1)?.last, undefined);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, ["passing", "pending", "failing"]);
+  bench.runner.stop();
+});
+
+test("while a threshold is counted the edge interval holds, while failing the unhealthy one", async () => {
+  const bench = new Bench({ edgeInterval: "1s", unhealthyInterval: "20s" });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  for (const [result, nextAt] of [
+    [PASSED, 10_000],
+    [FAILED, 11_000],
+    [FAILED, 12_000],
+    [FAILED, 32_000],
+    [PASSED, 33_000],
+    [PASSED, 43_000],
+  ] as const) {
+    bench.prober.last.answer(result);
+    await settle();
+    await bench.clock.advance(nextAt - bench.clock.now());
+    assert.equal(bench.prober.startedAt.at(-1), nextAt);
+  }
+  bench.runner.stop();
+});
+
+test("A129: with jitter the gaps vary within a tenth of the interval", async () => {
+  let at = 0;
+  const random = () => [0, 0.25, 0.5, 0.75, 0.999][at++ % 5] ?? 0;
+  const bench = new Bench({ jitter: 0.1 }, PASSED, random);
+  bench.runner.start(0);
+  await bench.clock.advance(51_000);
+  const gaps = bench.prober.startedAt.slice(1).map((start, index) => start - (bench.prober.startedAt[index] ?? 0));
+  assert.deepEqual(gaps.slice(0, 4).map(Math.round), [9_000, 9_500, 10_000, 10_500]);
+  bench.runner.stop();
+});
+
+test("a target that says it has changed is looked at early, but no sooner than 250 ms after the last look", async () => {
+  const bench = new Bench({}, PASSED);
+  bench.runner.start(0);
+  await bench.clock.advance(5_000);
+  bench.prober.change();
+  await bench.clock.advance(0);
+  assert.deepEqual(bench.prober.startedAt, [0, 5_000]);
+  for (let times = 0; times < 100; times += 1) bench.prober.change();
+  await bench.clock.advance(249);
+  assert.deepEqual(bench.prober.startedAt, [0, 5_000]);
+  await bench.clock.advance(1);
+  assert.deepEqual(bench.prober.startedAt, [0, 5_000, 5_250]);
+  await bench.clock.advance(9_999);
+  assert.equal(bench.prober.startedAt.length, 3);
+  bench.runner.stop();
+});
+
+test("a change never puts off a look that is due sooner", async () => {
+  const bench = new Bench({ interval: 100, timeout: 50 }, PASSED);
+  bench.runner.start(0);
+  await bench.clock.advance(50);
+  bench.prober.change();
+  await bench.clock.advance(50);
+  assert.deepEqual(bench.prober.startedAt, [0, 100]);
+  bench.runner.stop();
+});
+
+test("a change during a look is not lost: the answer may be older than it", async () => {
+  const bench = new Bench();
+  bench.runner.start(0);
+  await bench.clock.advance(100);
+  bench.prober.change();
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(150);
+  assert.deepEqual(bench.prober.startedAt, [0, 250]);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(9_999);
+  assert.deepEqual(bench.prober.startedAt, [0, 250], "it is looked at once more, not for ever");
+  bench.runner.stop();
+});
+
+test("A127: stopped during its look, a check is cancelled, its result dropped, and no timer is left", async () => {
+  const bench = new Bench();
+  bench.runner.start(0);
+  await bench.clock.advance(100);
+  bench.runner.stop();
+  assert.equal(bench.prober.last.signal.aborted, true);
+  assert.equal(bench.prober.closed, true);
+  assert.equal(bench.clock.pendingTimers, 0);
+  bench.prober.last.answer(PASSED);
+  bench.prober.change();
+  await bench.clock.advance(60_000);
+  assert.deepEqual(bench.states, []);
+  assert.equal(bench.prober.looks.length, 1);
+  assert.equal(bench.clock.pendingTimers, 0);
+});
+
+test("stopped between two looks, a check leaves no timer either", async () => {
+  const bench = new Bench({}, PASSED);
+  bench.runner.start(0);
+  await bench.clock.advance(5_000);
+  bench.runner.stop();
+  assert.equal(bench.clock.pendingTimers, 0);
+});
+
+test("every result is published with its latency; a target's own words go nowhere else", async () => {
+  const bench = new Bench();
+  const told: Published<"probe">[] = [];
+  const unsubscribe = subscribe("probe", (message) => told.push(message));
+  bench.runner.start(0);
+  await bench.clock.advance(40);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  unsubscribe();
+  const { detail } = FAILED;
+  const message = { check: "c", outcome: "fail", reason: "refused", detail, latencyMs: 40, instance: "runner-test" };
+  assert.deepEqual(told, [message]);
+  assert.ok(!JSON.stringify(bench.heard).includes("secret.internal"));
+  bench.runner.stop();
+});

