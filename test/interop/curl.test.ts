@@ -1,0 +1,70 @@
+/** curl: HTTP/1, HTTP/2 with prior knowledge, TLS with ALPN, and a unix socket. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Health, type HealthServer } from "../../src/index.js";
+import { fixture } from "../conformance/wire.rows.js";
+import { debian } from "./install.js";
+import { run } from "./peers.js";
+
+const CA = fileURLToPath(new URL("../fixtures/tls/ca.crt", import.meta.url));
+
+describe("curl", () => {
+  const health = new Health();
+  const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
+  const socket = join(directory, "health.sock");
+  let plain = 0;
+  let secure = 0;
+
+  const portOf = ({ addresses: [first] }: HealthServer): number =>
+    first !== undefined && "port" in first ? first.port : 0;
+  /** The version, the status and the body of an answer. */
+  const curl = async (...args: string[]): Promise<string> => {
+    const { stdout } = await run(debian("curl"), ["--silent", "--write-out", " %{http_code} %{http_version}", ...args]);
+    return stdout;
+  };
+
+  before(async () => {
+    plain = portOf(await health.listen(["127.0.0.1:0", `unix:${socket}`]));
+    secure = portOf(
+      await health.listen(["127.0.0.1:0"], { tls: { cert: fixture("server.crt"), key: fixture("server.key") } }),
+    );
+    health.set("down", "NOT_SERVING");
+  });
+  after(async () => {
+    await health.shutdown({ drainDelayMs: 0 });
+    rmSync(directory, { recursive: true });
+  });
+
+  test("HTTP/1.1", async () => {
+    assert.equal(await curl(`http://127.0.0.1:${plain}/healthcheck`), "OK 200 1.1");
+    assert.equal(await curl(`http://127.0.0.1:${plain}/healthcheck/down`), "NOT_SERVING 503 1.1");
+  });
+
+  test("HTTP/2 with prior knowledge", async () => {
+    assert.equal(await curl("--http2-prior-knowledge", `http://127.0.0.1:${plain}/healthcheck`), "OK 200 2");
+    assert.equal(
+      await curl("--http2-prior-knowledge", "--head", "--output", "/dev/null", `http://127.0.0.1:${plain}/healthcheck`),
+      " 200 2",
+    );
+    const json = ["--json", '{"service":"down"}', `http://127.0.0.1:${plain}/grpc.health.v1.Health/Check`];
+    assert.equal(await curl("--http2-prior-knowledge", ...json), '{"status":"NOT_SERVING"} 200 2');
+  });
+
+  test("an offer to upgrade to HTTP/2 is left alone", async () => {
+    assert.equal(await curl("--http2", `http://127.0.0.1:${plain}/healthcheck`), "OK 200 1.1");
+  });
+
+  test("TLS, with HTTP/2 by ALPN and without", async () => {
+    assert.equal(await curl("--cacert", CA, `https://localhost:${secure}/healthcheck`), "OK 200 2");
+    assert.equal(await curl("--cacert", CA, "--http1.1", `https://localhost:${secure}/healthcheck`), "OK 200 1.1");
+    assert.equal(await curl("--cacert", CA, "--no-alpn", `https://localhost:${secure}/healthcheck`), "OK 200 1.1");
+  });
+
+  test("a unix socket", async () => {
+    assert.equal(await curl("--unix-socket", socket, "http://localhost/healthcheck"), "OK 200 1.1");
+  });
+});

@@ -1,0 +1,91 @@
+/** HAProxy with the README's backend: `option httpchk` over HTTP/1 and over HTTP/2. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Health } from "../../src/index.js";
+import { eventually } from "../support/eventually.js";
+import { snippet } from "../support/readme.js";
+import { debian } from "./install.js";
+import { Running } from "./peers.js";
+
+/** Asks HAProxy's stats socket. */
+function ask(path: string, command: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    let text = "";
+    socket.on("data", (bytes) => {
+      text += bytes;
+    });
+    socket.on("close", () => resolve(text)).on("error", () => resolve(""));
+    socket.write(`${command}\n`);
+  });
+}
+
+describe("HAProxy", () => {
+  const health = new Health();
+  const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
+  const stats = join(directory, "stats.sock");
+  let running: Running | undefined;
+
+  const state = async (server: string): Promise<string> => {
+    const [head = "", ...rows] = (await ask(stats, "show stat")).replace(/^# /, "").split("\n");
+    const columns = head.split(",");
+    const row = rows.map((line) => line.split(",")).find((cells) => cells[columns.indexOf("svname")] === server);
+    return row?.[columns.indexOf("status")] ?? "";
+  };
+  const becomes = async (word: RegExp) => {
+    for (const server of ["sidecar", "sidecar-h2"]) {
+      await eventually(
+        async () => word.test(await state(server)),
+        `${server} is ${word}: ${await state(server)}`,
+        40_000,
+      );
+    }
+  };
+
+  before(async () => {
+    health.set("flower", "SERVING");
+    const {
+      addresses: [first],
+    } = await health.listen(["127.0.0.1:0"]);
+    const port = first !== undefined && "port" in first ? first.port : 0;
+    const config = `
+global
+  stats socket ${stats} level admin
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 1s
+  timeout server 1s
+${snippet("haproxy").replaceAll("127.0.0.1:8080", `127.0.0.1:${port}`)}`;
+    writeFileSync(join(directory, "haproxy.cfg"), config);
+    running = new Running(debian("haproxy"), ["-db", "-f", join(directory, "haproxy.cfg")]);
+    await eventually(async () => (await state("sidecar")) !== "", `HAProxy answers: ${running.output}`, 20_000);
+  });
+  after(async () => {
+    await running?.stop();
+    await health.shutdown({ drainDelayMs: 0 });
+    rmSync(directory, { recursive: true });
+  });
+
+  test("a SERVING backend is up over both protocols", () => becomes(/^UP$/));
+
+  test("one that is NOT_SERVING is down after its falls, and up again after its rises", async () => {
+    health.set("flower", "NOT_SERVING");
+    await becomes(/^DOWN$/);
+    health.set("flower", "SERVING");
+    await becomes(/^UP$/);
+  });
+
+  test("a degraded one stays up", async () => {
+    health.set("flower", "SERVING", { degraded: true });
+    await becomes(/^UP$/);
+  });
+
+  test("a draining one goes down", async () => {
+    health.drain();
+    await becomes(/^DOWN$/);
+  });
+});

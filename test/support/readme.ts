@@ -1,0 +1,29 @@
+/** The README as the tests read it: its snippets and its tables, by the marker on the line above. */
+import { readFileSync } from "node:fs";
+
+const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+
+/** The code below `<!-- test: NAME -->`. */
+export function snippet(name: string): string {
+  const found = new RegExp(`<!-- test: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(README)?.[1];
+  if (found === undefined) throw new Error(`the README has no snippet ${name}`);
+  return found;
+}
+
+/** The rows of the table below `<!-- table: NAME -->`, without its head. */
+export function table(name: string): readonly (readonly string[])[] {
+  const found = new RegExp(`<!-- table: ${name} -->\\n((?:\\|.*\\n)+)`).exec(README)?.[1];
+  if (found === undefined) throw new Error(`the README has no table ${name}`);
+  const rows = found.trim().split("\n").slice(2);
+  return rows.map((row) =>
+    row
+      .slice(1, -1)
+      .split(" | ")
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** The names of all snippets. */
+export function snippetNames(): readonly string[] {
+  return [...README.matchAll(/<!-- test: ([\w-]+) -->/g)].map(([, name]) => name ?? "");
+}
