@@ -38,6 +38,7 @@ export const SERVE_FLAGS: readonly Flag[] = [
     help: "gRPC method that answers OK or UNAVAILABLE, for AWS ALB: /AWS.ALB/healthcheck; repeatable",
   },
   { name: "path", value: "/PATH", repeats: true, help: "HTTP path that means /healthcheck; repeatable" },
+  { name: "token-file", value: "FILE", help: "file with the token that List asks for (authorization: Bearer TOKEN)" },
   { name: "log-level", value: "LEVEL", fallback: "info", help: LOG_LEVELS.join(", ") },
   { name: "help", short: "h", help: "show this" },
 ];
@@ -54,6 +55,7 @@ export function configOf(values: FlagValues): DaemonConfig {
     statusCodePaths: pathsOf(values, "status-code-path"),
     paths: pathsOf(values, "path"),
     drainDelayMs: durationOf(values, "drain-delay") ?? DEFAULT_DRAIN_DELAY_MS,
+    tokenFile: values.get("token-file")?.[0],
   });
 }
 

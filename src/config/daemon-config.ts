@@ -37,6 +37,8 @@ export interface DaemonConfig {
   /** HTTP paths that mean `/healthcheck`. */
   readonly paths: readonly string[];
   readonly drainDelayMs: number;
+  /** A file with the token that the list of services asks for. */
+  readonly tokenFile: string | undefined;
 }
 
 /** The addresses that are served when none is named. */

@@ -3,6 +3,7 @@
  */
 import type { DaemonConfig } from "../config/daemon-config.js";
 import { readTlsFiles } from "../config/tls-files.js";
+import { readTokenFile } from "../config/token-file.js";
 import { formatAddress } from "../core/listen-address.js";
 import { OVERALL } from "../core/service-name.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -24,7 +25,8 @@ const MAX_CONNECTION_AGE_MS = 3_600_000;
  */
 export async function startDaemon(config: DaemonConfig, instance: string, log: Log): Promise<Daemon> {
   const tls = config.tls && readTlsFiles(config.tls);
-  const health = new Health({ instance });
+  const token = config.tokenFile === undefined ? undefined : readTokenFile(config.tokenFile);
+  const health = new Health({ instance, token });
   if (config.checks.length === 0) health.set(OVERALL, "SERVING");
   for (const { name, target, ...settings } of config.checks) health.check(name, target, settings);
   try {

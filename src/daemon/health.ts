@@ -40,6 +40,7 @@ export class Health {
   readonly #clock: Clock;
   readonly #registry: Registry;
   readonly #service: HealthService;
+  readonly #limits: HealthServiceOptions;
   readonly #checks: CheckEngine;
   readonly #servers = new Set<OpenServer>();
   #stopping: Promise<void> | undefined;
@@ -48,7 +49,9 @@ export class Health {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#clock = clock;
     this.#registry = new Registry({ clock, instance });
-    this.#service = new HealthService(this.#registry, options);
+    const { listLimit, maxWatchers, token } = options;
+    this.#limits = { listLimit, maxWatchers, token };
+    this.#service = new HealthService(this.#registry, this.#limits);
     this.#checks = new CheckEngine({ writer: this.#registry, clock, random });
   }
 
@@ -126,7 +129,7 @@ export class Health {
 
   /** The HTTP routes for Node's `http`, Express or Connect. What is none of them goes to `next`. */
   middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
-    return createMiddleware({ reader: this.#registry, paths: options.paths });
+    return createMiddleware({ reader: this.#registry, paths: options.paths, ...this.#limits });
   }
 
   /**
@@ -136,7 +139,7 @@ export class Health {
    */
   async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
     if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
-    const foundation = { clock: this.#clock, reader: this.#registry, service: this.#service };
+    const foundation = { clock: this.#clock, reader: this.#registry, service: this.#service, limits: this.#limits };
     const server = await OpenServer.start(foundation, addresses, options);
     this.#servers.add(server);
     return server;

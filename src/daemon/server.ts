@@ -10,7 +10,7 @@ import { type BoundAddress, parseListenAddress } from "../core/listen-address.js
 import { type Listener, listen } from "../listener/listener.js";
 import type { TlsIdentity } from "../listener/tls.js";
 import type { StatusReader } from "../registry/ports.js";
-import type { HealthService } from "../transports/grpc/health-service.js";
+import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { GrpcEngine } from "../transports/grpc-js/engine.js";
 import type { ConnectionSettings } from "../transports/grpc-js/settings.js";
 import { createHttp1Server, type Http1Server } from "../transports/http/http1.js";
@@ -43,6 +43,7 @@ export interface Foundation {
   readonly clock: Clock;
   readonly reader: StatusReader;
   readonly service: HealthService;
+  readonly limits: HealthServiceOptions;
 }
 
 /** Addresses that are served. */
@@ -73,16 +74,17 @@ export class OpenServer implements HealthServer {
     addresses: readonly string[],
     options: ListenOptions,
   ): Promise<OpenServer> {
-    const { clock, reader, service } = foundation;
+    const { clock, reader, service, limits } = foundation;
     const parsed = addresses.map(parseListenAddress);
     // loaded when it is needed: nobody pays for grpc-js who only imports the library
     const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
-    const http1 = createHttp1Server({ reader, paths: options.paths });
+    const bridge = { reader, paths: options.paths, ...limits };
+    const http1 = createHttp1Server(bridge);
     const engine = createGrpcJsEngine({
       ...options,
       clock,
       service: options.grpcHealth === false ? undefined : service,
-      onHttp: createHttp2Responder({ reader, paths: options.paths }),
+      onHttp: createHttp2Responder(bridge),
     });
     const sinks = { http1: http1.accept, http2: engine.accept };
     try {

@@ -7,12 +7,13 @@ export const healthbridge: ServerFactory = async (options = {}) => {
     listen = ["127.0.0.1:0"],
     listLimit,
     maxWatchers,
+    token,
     checks = {},
     checkSettings = {},
     keepaliveMs,
     ...rest
   } = options;
-  const health = new Health({ listLimit, maxWatchers });
+  const health = new Health({ listLimit, maxWatchers, token });
   for (const [name, check] of Object.entries(checks)) {
     health.check(name, check, { interval: "20s", timeout: "19s", ...checkSettings });
   }

@@ -1,5 +1,6 @@
-/** Section A3: List. Row 64 (authentication) waits for the issue that brings it. */
+/** Section A3: List. */
 import assert from "node:assert/strict";
+import { frame, HEALTH } from "../support/grpc-peer.js";
 import { type Rows, row } from "./rows.js";
 
 export const listRows: Rows = (factory) => {
@@ -77,4 +78,33 @@ export const listRows: Rows = (factory) => {
     server.clear("a");
     assert.equal((await peer.list()).statuses.size, 0);
   });
+
+  row(
+    factory,
+    "A64 where a token is asked for, List without it is UNAUTHENTICATED and no map; Check is for everybody",
+    async ({ server, peer }) => {
+      server.set("a", "SERVING");
+      const list = (authorization?: string) =>
+        peer.call(`${HEALTH}/List`, frame(Buffer.alloc(0)), authorization === undefined ? {} : { authorization });
+      for (const wrong of [
+        undefined,
+        "Bearer",
+        "Bearer wrong",
+        "secret",
+        "Basic secret",
+        `Bearer ${"x".repeat(5000)}`,
+      ]) {
+        const end = await list(wrong);
+        assert.deepEqual([end.code, end.messages.length], [16, 0], String(wrong).slice(0, 20));
+      }
+      assert.equal((await list("Bearer secret")).code, 0);
+      assert.equal((await peer.check("a")).status, 1);
+      const url = `http://127.0.0.1:${server.port}/grpc.health.v1.Health/List`;
+      const json = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+      assert.equal((await fetch(url, json)).status, 401);
+      const known = { ...json, headers: { ...json.headers, authorization: "Bearer secret" } };
+      assert.deepEqual(await (await fetch(url, known)).json(), { statuses: { a: { status: "SERVING" } } });
+    },
+    { token: "secret" },
+  );
 };

@@ -11,6 +11,7 @@ export interface ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly listLimit?: number;
   readonly maxWatchers?: number;
+  readonly token?: string;
   /** Serve `grpc.health.v1`. Default true. */
   readonly grpcHealth?: boolean;
   /** Functions that are checked: at once, and then as `checkSettings` say. Each fails by rejecting. */

@@ -20,7 +20,8 @@ export function addHealthService(server: Server, service: HealthService): void {
   try {
     server.addService(healthDefinition(), {
       Check: (call: UnaryCall, respond: sendUnaryData<Buffer>) => reply(call, respond, service.check(call.request)),
-      List: (call: UnaryCall, respond: sendUnaryData<Buffer>) => reply(call, respond, service.list(call.request)),
+      List: (call: UnaryCall, respond: sendUnaryData<Buffer>) =>
+        reply(call, respond, service.list(call.request, authorizationOf(call))),
       Watch: (call: StreamingCall) => watch(call, service),
     });
   } catch (cause) {
@@ -36,6 +37,10 @@ export function addStatusCodeMethod(server: Server, path: string, service: Healt
   if (!server.register(path, handler, asIs, asIs, "unary")) {
     throw new HealthError("INVALID_OPTION", `statusCodePaths: "${path}" is a method that this server has already`);
   }
+}
+
+function authorizationOf(call: UnaryCall): string | undefined {
+  return call.metadata.get("authorization")[0]?.toString();
 }
 
 function reply(call: UnaryCall, respond: sendUnaryData<Buffer>, answer: UnaryAnswer): void {

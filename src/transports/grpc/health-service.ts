@@ -3,6 +3,7 @@
  *
  * An engine reads frames and writes answers; what is said is decided here, so that two engines cannot differ.
  */
+import { isAuthorized } from "../../core/bearer-token.js";
 import type { StatusReader } from "../../registry/ports.js";
 import { readHealthCheckRequest } from "../../wire/health-messages.js";
 import { answerByCode, answerCheck, answerList, DEFAULT_LIST_LIMIT, type UnaryAnswer } from "./answers.js";
@@ -18,12 +19,15 @@ export interface HealthServiceOptions {
   readonly listLimit?: number | undefined;
   /** Watch streams open at once; more are refused with RESOURCE_EXHAUSTED. Default 50,000. */
   readonly maxWatchers?: number | undefined;
+  /** Asked for, as `authorization: Bearer TOKEN`, before the list of services is told. Default: everybody may have it. */
+  readonly token?: string | undefined;
 }
 
 export class HealthService {
   readonly #reader: StatusReader;
   readonly #listLimit: number;
   readonly #maxWatchers: number;
+  readonly #token: string | undefined;
   readonly #fanOut = new FanOut();
   readonly #streams = new Set<WatchStream>();
   #ended = false;
@@ -32,6 +36,7 @@ export class HealthService {
     this.#reader = reader;
     this.#listLimit = options.listLimit ?? DEFAULT_LIST_LIMIT;
     this.#maxWatchers = options.maxWatchers ?? DEFAULT_MAX_WATCHERS;
+    this.#token = options.token;
   }
 
   /** Answers a Check with the bytes of its request. */
@@ -39,8 +44,9 @@ export class HealthService {
     return answerCheck(this.#reader, request);
   }
 
-  /** Answers a List. */
-  list(request: Uint8Array): UnaryAnswer {
+  /** Answers a List, to who may have it. */
+  list(request: Uint8Array, authorization: string | undefined): UnaryAnswer {
+    if (!isAuthorized(authorization, this.#token)) return { code: "UNAUTHENTICATED", text: "a token is needed" };
     return answerList(this.#reader, request, this.#listLimit);
   }
 

@@ -9,6 +9,7 @@ export interface HttpRequest {
   readonly target: string;
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
+  readonly authorization: string | undefined;
   /** The body of a call as JSON; every other request's body is not read. */
   readonly body: Buffer | undefined;
 }

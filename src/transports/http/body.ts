@@ -10,7 +10,14 @@ import { type Bridge, routeOf } from "./render.js";
 /** The request, with the body that was read for it. */
 export function readRequest(request: IncomingMessage, body: Buffer | undefined): HttpRequest {
   const { method = "", url: target = "", headers } = request;
-  return { method, target, accept: headers.accept, contentType: headers["content-type"], body };
+  return {
+    method,
+    target,
+    accept: headers.accept,
+    contentType: headers["content-type"],
+    authorization: headers.authorization,
+    body,
+  };
 }
 
 /** Whether the answer depends on the body: only a call as JSON has one. */

@@ -7,6 +7,7 @@
  * Source: connectrpc.com/docs/protocol, "Unary (Request-Response) RPCs" and "Error codes". Unlike proto3's JSON, a zero
  * is written out: `{}` would be a poor way to say UNKNOWN.
  */
+import { isAuthorized } from "../../core/bearer-token.js";
 import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import { type HttpAnswer, type HttpRequest, jsonAnswer, methodNotAllowed, textAnswer } from "./answer.js";
@@ -20,7 +21,7 @@ const JSON_CONTENT_TYPE = /^application\/json(?:$|;)/i;
 export function answerCall(
   reader: StatusReader,
   request: HttpRequest,
-  call: { readonly method: "Check" | "List"; readonly listLimit: number },
+  call: { readonly method: "Check" | "List"; readonly listLimit: number; readonly token: string | undefined },
 ): HttpAnswer {
   if (request.method !== "POST") return methodNotAllowed("POST");
   if (!JSON_CONTENT_TYPE.test(request.contentType ?? "")) {
@@ -30,7 +31,9 @@ export function answerCall(
   if (body.length > MAX_BODY_BYTES) return failure(429, "resource_exhausted", "request too large");
   const message = readMessage(body);
   if (message === undefined) return failure(400, "invalid_argument", "malformed request");
-  return call.method === "Check" ? answerCheck(reader, message) : answerList(reader, call.listLimit);
+  if (call.method === "Check") return answerCheck(reader, message);
+  if (!isAuthorized(request.authorization, call.token)) return failure(401, "unauthenticated", "a token is needed");
+  return answerList(reader, call.listLimit);
 }
 
 function answerCheck(reader: StatusReader, message: object): HttpAnswer {

@@ -17,10 +17,10 @@ export function createHttp2Responder(
 }
 
 async function respond(bridge: Bridge, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-  const { ":method": method = "", ":path": target = "", accept, "content-type": contentType } = headers;
+  const { ":method": method = "", ":path": target = "", accept, "content-type": contentType, authorization } = headers;
   const body = wantsBody(bridge, { method, url: target }) ? await readBody(stream) : undefined;
   if (stream.destroyed) return;
-  const answer = render(bridge, { method, target, accept, contentType, body });
+  const answer = render(bridge, { method, target, accept, contentType, authorization, body });
   const bytes = Buffer.from(answer.body);
   const answerHeaders = { ":status": answer.status, ...answer.headers, "content-length": bytes.length };
   stream.respond(answerHeaders, { endStream: method === "HEAD" });

@@ -20,6 +20,8 @@ export interface Bridge {
   readonly paths?: readonly string[] | undefined;
   /** Services that a List as JSON answers. Default 100. */
   readonly listLimit?: number | undefined;
+  /** Asked for before the list of services is told. Default: everybody may have it. */
+  readonly token?: string | undefined;
 }
 
 const DEFAULT_LIST_LIMIT = 100;
@@ -46,6 +48,7 @@ export function render(bridge: Bridge, request: HttpRequest): HttpAnswer {
       return answerCall(bridge.reader, request, {
         method: route.method,
         listLimit: bridge.listLimit ?? DEFAULT_LIST_LIMIT,
+        token: bridge.token,
       });
   }
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
