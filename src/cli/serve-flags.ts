@@ -48,9 +48,10 @@ export const SERVE_FLAGS: readonly Flag[] = [
  * @throws UsageError naming the flag
  */
 export function configOf(values: FlagValues): DaemonConfig {
+  const settings = settingsOf(values);
   return Object.freeze({
     listen: values.get("listen") ?? DEFAULT_LISTEN,
-    checks: (values.get("check") ?? []).map((text) => checkOf(text, values)),
+    checks: (values.get("check") ?? []).map((text) => ({ ...checkOf(text), ...settings })),
     tls: tlsOf(values),
     statusCodePaths: pathsOf(values, "status-code-path"),
     paths: pathsOf(values, "path"),
@@ -71,23 +72,26 @@ export function logLevelOf(values: FlagValues): LogLevel {
   return level;
 }
 
-function checkOf(text: string, values: FlagValues): CheckConfig {
-  const split = text.indexOf("=");
-  if (split < 1 || split === text.length - 1) {
-    throw new UsageError(
-      `--check ${JSON.stringify(text)}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`,
-    );
-  }
+/** The settings that all checks of the command line share. */
+function settingsOf(values: FlagValues): Omit<CheckConfig, "name" | "target"> {
   const jitterPercent = numberOf(values, "jitter", 0);
   return {
-    name: text.slice(0, split),
-    target: text.slice(split + 1),
     interval: durationOf(values, "interval"),
     timeout: durationOf(values, "timeout"),
     unhealthyThreshold: numberOf(values, "unhealthy-threshold", 1),
     healthyThreshold: numberOf(values, "healthy-threshold", 1),
     jitter: jitterPercent === undefined ? undefined : jitterPercent / 100,
   };
+}
+
+function checkOf(text: string): Pick<CheckConfig, "name" | "target"> {
+  const split = text.indexOf("=");
+  if (split < 1 || split === text.length - 1) {
+    throw new UsageError(
+      `--check ${JSON.stringify(text)}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`,
+    );
+  }
+  return { name: text.slice(0, split), target: text.slice(split + 1) };
 }
 
 function tlsOf(values: FlagValues): TlsFiles | undefined {

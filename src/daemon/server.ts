@@ -6,6 +6,7 @@
  *                                     +--> bridge
  */
 import type { Clock } from "../core/clock.js";
+import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
 import { type Listener, listen } from "../listener/listener.js";
 import type { TlsIdentity } from "../listener/tls.js";
@@ -76,6 +77,8 @@ export class OpenServer implements HealthServer {
   ): Promise<OpenServer> {
     const { clock, reader, service, limits } = foundation;
     const parsed = addresses.map(parseListenAddress);
+    if (parsed.length === 0)
+      throw new HealthError("INVALID_ADDRESS", "listen() needs an address at least, such as :8080");
     // loaded when it is needed: nobody pays for grpc-js who only imports the library
     const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
     const bridge = { reader, paths: options.paths, ...limits };

@@ -37,14 +37,20 @@ export interface ShutdownTimes {
 export const DEFAULT_DRAIN_DELAY_MS = 5_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 
-/** Leaves in order. Resolves when nothing is left, at the latest after both times together. */
+/** Destroyed sockets close in the next turns of the event loop; a step that fails to is not waited for. */
+const DESTROY_TIMEOUT_MS = 1_000;
+
+/** Leaves in order. Resolves when nothing is left, at the latest a second after both times together. */
 export async function leave(leaving: Leaving, clock: Clock, times: ShutdownTimes = {}): Promise<void> {
   leaving.announce();
   await sleep(clock, times.drainDelayMs ?? DEFAULT_DRAIN_DELAY_MS);
   leaving.stopAccepting();
   leaving.endWatches();
-  await atMost(clock, times.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, leaving.askToGo());
-  await leaving.destroy();
+  try {
+    await atMost(clock, times.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, leaving.askToGo());
+  } finally {
+    await atMost(clock, DESTROY_TIMEOUT_MS, leaving.destroy());
+  }
 }
 
 function sleep(clock: Clock, ms: number): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * Binds a server to an address.
  */
-import { unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, formatAddress, type ListenAddress } from "../core/listen-address.js";
@@ -25,8 +25,7 @@ export async function bind(server: Server, address: ListenAddress): Promise<Boun
   try {
     return await listen(server, address);
   } catch (cause) {
-    if ("path" in address && codeOf(cause) === "EADDRINUSE" && (await isAbandoned(address.path))) {
-      unlinkSync(address.path);
+    if ("path" in address && codeOf(cause) === "EADDRINUSE" && (await removeAbandoned(address.path))) {
       return bind(server, address);
     }
     const code = codeOf(cause);
@@ -56,15 +55,28 @@ function boundAddress(server: Server): BoundAddress {
   return typeof bound === "string" ? { path: bound } : { host: bound.address, port: bound.port };
 }
 
-/** Whether a unix socket's file was left behind by a process that is gone: nobody accepts there. */
-function isAbandoned(path: string): Promise<boolean> {
+/**
+ * Removes a unix socket's file that a process left behind when it died, and says whether it has. Nothing but a socket is
+ * ever removed: a connection to a plain file is refused just like one to a socket that nobody listens on.
+ */
+async function removeAbandoned(path: string): Promise<boolean> {
+  try {
+    if (!lstatSync(path).isSocket() || !(await isRefused(path))) return false;
+    unlinkSync(path);
+    return true;
+  } catch {
+    return false; // not ours to remove: the caller tells that the address is taken
+  }
+}
+
+function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect({ path });
-    probe.once("connect", () => {
-      probe.destroy();
+    const visitor = connect({ path });
+    visitor.once("connect", () => {
+      visitor.destroy();
       resolve(false);
     });
-    probe.once("error", (error) => resolve(codeOf(error) === "ECONNREFUSED"));
+    visitor.once("error", (error) => resolve(codeOf(error) === "ECONNREFUSED"));
   });
 }
 

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
+import { wholeNumber } from "../core/option.js";
 import { defaultMaxConnections } from "./descriptor-limit.js";
 import { openDoor, type Sinks } from "./door.js";
 
@@ -28,15 +29,21 @@ const DEFAULT_FIRST_BYTES_TIMEOUT_MS = 5_000;
 export class Reception {
   readonly #options: ReceptionOptions;
   readonly #maxConnections: number;
+  readonly #maxPerAddress: number;
+  readonly #firstBytesTimeoutMs: number;
   readonly #sockets = new Set<Socket>();
   readonly #perAddress = new Map<string, number>();
   /** Connections that no transport has yet. */
   readonly #atTheDoor = new Set<Socket>();
   #closed = false;
 
+  /** @throws HealthError INVALID_OPTION */
   constructor(options: ReceptionOptions) {
     this.#options = options;
-    this.#maxConnections = options.maxConnections ?? defaultMaxConnections();
+    const { maxConnections, maxConnectionsPerAddress, firstBytesTimeoutMs } = options;
+    this.#maxConnections = wholeNumber("maxConnections", maxConnections, defaultMaxConnections());
+    this.#maxPerAddress = wholeNumber("maxConnectionsPerAddress", maxConnectionsPerAddress, Number.POSITIVE_INFINITY);
+    this.#firstBytesTimeoutMs = wholeNumber("firstBytesTimeoutMs", firstBytesTimeoutMs, DEFAULT_FIRST_BYTES_TIMEOUT_MS);
   }
 
   /** Connections that are open now. */
@@ -48,10 +55,9 @@ export class Reception {
   receive(socket: Socket): void {
     if (!this.admit(socket)) return;
     this.#atTheDoor.add(socket);
-    const { clock, firstBytesTimeoutMs = DEFAULT_FIRST_BYTES_TIMEOUT_MS } = this.#options;
     openDoor(socket, {
-      clock,
-      firstBytesTimeoutMs,
+      clock: this.#options.clock,
+      firstBytesTimeoutMs: this.#firstBytesTimeoutMs,
       onRefused: (rule) => this.#end(socket, rule),
       onKnown: (protocol) => this.#handOver(socket, protocol),
     });
@@ -71,12 +77,11 @@ export class Reception {
     this.#sockets.add(socket);
     this.#perAddress.set(address, sameAddress);
     socket.once("close", () => this.#forget(socket, address));
-    const { maxConnectionsPerAddress = Number.POSITIVE_INFINITY } = this.#options;
     const rule = this.#closed
       ? "shutting-down"
       : this.#sockets.size > this.#maxConnections
         ? "max-connections"
-        : sameAddress > maxConnectionsPerAddress
+        : sameAddress > this.#maxPerAddress
           ? "max-connections-per-address"
           : undefined;
     if (rule !== undefined) this.#end(socket, rule);

@@ -3,7 +3,7 @@
  * certificate of it.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { TlsOptions } from "node:tls";
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { HealthError, messageOf } from "../core/health-error.js";
 
 /** PEM texts of a server's identity. */
@@ -28,16 +28,23 @@ export function tlsServerOptions(identity: TlsIdentity): TlsOptions {
   if (!certificate.checkPrivateKey(key)) {
     throw new HealthError("TLS_FAILED", "the TLS key does not belong to the certificate");
   }
-  const { clientCa } = identity;
-  if (clientCa !== undefined) read("client CA", () => new X509Certificate(clientCa));
+  const { cert, clientCa } = identity;
+  if (clientCa !== undefined) for (const ca of blocksOf(clientCa)) read("client CA", () => new X509Certificate(ca));
+  read("certificate chain", () => createSecureContext({ cert, key: identity.key }));
   return {
-    cert: identity.cert,
+    cert,
     key: identity.key,
     ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
     ALPNProtocols: ["h2", "http/1.1"],
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   };
+}
+
+/** The certificates of a PEM text, each to be read on its own: OpenSSL takes the first and is silent about the rest. */
+function blocksOf(pem: string | Buffer): readonly string[] {
+  const [, ...blocks] = pem.toString().split("-----BEGIN CERTIFICATE-----");
+  return blocks.length === 0 ? [pem.toString()] : blocks.map((block) => `-----BEGIN CERTIFICATE-----${block}`);
 }
 
 function read<Value>(what: string, parse: () => Value): Value {

@@ -22,7 +22,7 @@ interface Line {
 /** One line of pino's JSON as a line of text. */
 export function terminalLine(json: string, colour: boolean): string {
   const line = JSON.parse(json) as Line; // pino writes these fields
-  const paint = (how: Style, text: string) => (colour ? styleText(how, text) : text);
+  const paint = (how: Style, text: string) => (colour ? styleText(how, text, { validateStream: false }) : text);
   const time = new Date(line.time).toTimeString().slice(0, 8);
   const error = line.err?.message === undefined ? "" : `: ${line.err.message}`;
   return `${paint("gray", time)} ${paint(STYLES[line.level] ?? "white", line.level.padEnd(5))} ${line.msg ?? ""}${error}\n`;

@@ -6,6 +6,9 @@
  */
 import type { ServerOptions as Http2Options } from "node:http2";
 import type { ServerOptions } from "@grpc/grpc-js";
+import { wholeNumber } from "../../core/option.js";
+
+const NEVER_MS = 2 ** 31 - 1;
 
 /** Settings of connections, in milliseconds and counts. */
 export interface ConnectionSettings {
@@ -21,15 +24,20 @@ export interface ConnectionSettings {
   readonly maxConnectionAgeGraceMs?: number | undefined;
 }
 
-/** The public options of grpc-js. */
+/**
+ * The public options of grpc-js.
+ * @throws HealthError INVALID_OPTION
+ */
 export function serverOptions(settings: ConnectionSettings): ServerOptions {
-  const age = settings.maxConnectionAgeMs;
+  const ms = (option: keyof ConnectionSettings, fallbackMs: number) =>
+    wholeNumber(option, settings[option], fallbackMs);
   return {
-    "grpc.keepalive_time_ms": settings.keepaliveTimeMs ?? 30_000,
-    "grpc.keepalive_timeout_ms": settings.keepaliveTimeoutMs ?? 10_000,
-    "grpc.max_connection_idle_ms": settings.maxConnectionIdleMs ?? 300_000,
-    ...(age === undefined ? {} : { "grpc.max_connection_age_ms": age }),
-    "grpc.max_connection_age_grace_ms": settings.maxConnectionAgeGraceMs ?? 30_000,
+    "grpc.keepalive_time_ms": ms("keepaliveTimeMs", 30_000),
+    "grpc.keepalive_timeout_ms": ms("keepaliveTimeoutMs", 10_000),
+    "grpc.max_connection_idle_ms": ms("maxConnectionIdleMs", 300_000),
+    // grpc-js knows its longest timer as "never"
+    "grpc.max_connection_age_ms": ms("maxConnectionAgeMs", NEVER_MS),
+    "grpc.max_connection_age_grace_ms": ms("maxConnectionAgeGraceMs", 30_000),
     // RFC 9113 asks for at least 100; a stream costs some 15 KB
     "grpc.max_concurrent_streams": 1024,
     // the largest legal request has 203 bytes

@@ -17,7 +17,8 @@ export interface Flushable {
 
 export class FanOut {
   readonly #defer: (action: () => void) => void;
-  #queue: Flushable[] = [];
+  readonly #queue: Flushable[] = [];
+  #deferred = false;
 
   /** @param defer runs an action in a later turn of the event loop. */
   constructor(defer: (action: () => void) => void = setImmediate) {
@@ -27,13 +28,20 @@ export class FanOut {
   /** Has a stream flushed in one of the next turns. */
   add(stream: Flushable): void {
     this.#queue.push(stream);
-    if (this.#queue.length === 1) this.#defer(() => this.#flushFrom(0));
+    this.#deferSlice();
   }
 
-  #flushFrom(start: number): void {
-    const end = Math.min(start + SLICE, this.#queue.length);
-    for (const stream of this.#queue.slice(start, end)) stream.flush();
-    if (end < this.#queue.length) this.#defer(() => this.#flushFrom(end));
-    else this.#queue = [];
+  #deferSlice(): void {
+    if (this.#deferred) return;
+    this.#deferred = true;
+    this.#defer(() => this.#flushSlice());
+  }
+
+  #flushSlice(): void {
+    const slice = this.#queue.splice(0, SLICE);
+    this.#deferred = false;
+    // before anything is flushed: should a stream throw, the others are still woken
+    if (this.#queue.length > 0) this.#deferSlice();
+    for (const stream of slice) stream.flush();
   }
 }

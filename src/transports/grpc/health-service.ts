@@ -4,6 +4,7 @@
  * An engine reads frames and writes answers; what is said is decided here, so that two engines cannot differ.
  */
 import { isAuthorized } from "../../core/bearer-token.js";
+import { wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import { readHealthCheckRequest } from "../../wire/health-messages.js";
 import { answerByCode, answerCheck, answerList, DEFAULT_LIST_LIMIT, type UnaryAnswer } from "./answers.js";
@@ -32,10 +33,11 @@ export class HealthService {
   readonly #streams = new Set<WatchStream>();
   #ended = false;
 
+  /** @throws HealthError INVALID_OPTION */
   constructor(reader: StatusReader, options: HealthServiceOptions = {}) {
     this.#reader = reader;
-    this.#listLimit = options.listLimit ?? DEFAULT_LIST_LIMIT;
-    this.#maxWatchers = options.maxWatchers ?? DEFAULT_MAX_WATCHERS;
+    this.#listLimit = wholeNumber("listLimit", options.listLimit, DEFAULT_LIST_LIMIT);
+    this.#maxWatchers = wholeNumber("maxWatchers", options.maxWatchers, DEFAULT_MAX_WATCHERS);
     this.#token = options.token;
   }
 
@@ -45,7 +47,7 @@ export class HealthService {
   }
 
   /** Answers a List, to who may have it. */
-  list(request: Uint8Array, authorization: string | undefined): UnaryAnswer {
+  list(request: Uint8Array, authorization?: string | undefined): UnaryAnswer {
     if (!isAuthorized(authorization, this.#token)) return { code: "UNAUTHENTICATED", text: "a token is needed" };
     return answerList(this.#reader, request, this.#listLimit);
   }
