@@ -45,7 +45,11 @@ export function openDoor(socket: Socket, options: DoorOptions): void {
     leave();
     options.onRefused(rule);
   };
-  const onEnd = () => refuse("closed-before-request");
+  // a TCP probe connects and closes: that is its whole question, and no rule is broken
+  const onEnd = () => {
+    leave();
+    socket.destroy();
+  };
   const onReadable = () => {
     const bytes: Buffer | null = socket.read();
     if (bytes === null) return; // the end of the stream: `end` follows

@@ -123,6 +123,7 @@ export class Reception {
   }
 
   #end(socket: Socket, rule: string): void {
+    this.#atTheDoor.delete(socket);
     publish("connection-ended", this.#options.instance, { address: socket.remoteAddress ?? "unix", rule });
     socket.destroy();
   }

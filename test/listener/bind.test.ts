@@ -1,0 +1,166 @@
+/** Binding: what an address becomes, and what is said of one that cannot be bound. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { HealthError } from "../../src/core/health-error.js";
+import { parseListenAddress } from "../../src/core/listen-address.js";
+import { bind } from "../../src/listener/bind.js";
+import { eventually } from "../support/eventually.js";
+import { Client } from "./fixtures.js";
+
+/** A server that a test may bind. */
+function server(t: TestContext): Server {
+  const made = createServer((socket) => socket.end("here"));
+  t.after(() => void made.close());
+  return made;
+}
+
+function directory(t: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), "healthbridge-bind-"));
+  t.after(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+/** Leaves a unix socket's file behind, as a process does that was killed. */
+async function abandonSocket(path: string): Promise<void> {
+  const script = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+  const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
+  await eventually(() => child.exitCode !== null || child.signalCode !== null, "the process is gone");
+  assert.ok(statSync(path).isSocket(), "its socket's file is left");
+}
+
+async function refused(t: TestContext, address: string): Promise<HealthError> {
+  const error: unknown = await bind(server(t), parseListenAddress(address)).then(
+    () => "it was bound",
+    (reason) => reason,
+  );
+  assert.ok(error instanceof HealthError, String(error));
+  assert.equal(error.code, "LISTEN_FAILED");
+  assert.ok(error.cause instanceof Error, "the cause is kept");
+  return error;
+}
+
+describe("binding", () => {
+  test("gives the port that was free where 0 was asked for", async (t) => {
+    const bound = await bind(server(t), parseListenAddress("127.0.0.1:0"));
+    assert.ok("port" in bound && bound.port > 0 && bound.host === "127.0.0.1", JSON.stringify(bound));
+  });
+
+  test("without a host takes every interface", async (t) => {
+    const bound = await bind(server(t), parseListenAddress(":0"));
+    assert.ok("port" in bound && ["::", "0.0.0.0"].includes(bound.host), JSON.stringify(bound));
+    const client = Client.to(bound.port, t);
+    await eventually(() => client.received === "here", "the answer over IPv4");
+  });
+
+  test("takes a host's name", async (t) => {
+    const bound = await bind(server(t), parseListenAddress("localhost:0"));
+    assert.ok("port" in bound && ["::1", "127.0.0.1"].includes(bound.host), JSON.stringify(bound));
+  });
+
+  test("takes a unix socket, whose file goes with it", async (t) => {
+    const path = join(directory(t), "health.sock");
+    const listening = server(t);
+    assert.deepEqual(await bind(listening, parseListenAddress(`unix:${path}`)), { path });
+    const client = Client.to(path, t);
+    await eventually(() => client.received === "here", "the answer");
+    listening.close();
+    await eventually(() => !existsSync(path), "the file is gone");
+  });
+
+  test("leaves no listener of its own on the server", async (t) => {
+    const listening = server(t);
+    await bind(listening, parseListenAddress("127.0.0.1:0"));
+    assert.equal(listening.listenerCount("listening"), 0);
+  });
+});
+
+describe("an address that cannot be bound", () => {
+  test("B98 is named when something else listens there", async (t) => {
+    const first = await bind(server(t), parseListenAddress("127.0.0.1:0"));
+    assert.ok("port" in first);
+    const { message } = await refused(t, `127.0.0.1:${first.port}`);
+    assert.equal(
+      message,
+      `cannot listen on 127.0.0.1:${first.port}: something else listens there already (EADDRINUSE)`,
+    );
+  });
+
+  const rows: readonly (readonly [string, string, string])[] = [
+    ["is of another machine", "192.0.2.1:0", "this machine does not have that address (EADDRNOTAVAIL)"],
+    ["is of another machine, in IPv6", "[2001:db8::1]:0", "this machine does not have that address (EADDRNOTAVAIL)"],
+    ["is in no directory", "unix:/nonexistent/health.sock", "that directory does not exist (ENOENT)"],
+  ];
+  for (const [label, address, reason] of rows) {
+    test(`is named when it ${label}`, async (t) => {
+      assert.equal((await refused(t, address)).message, `cannot listen on ${address}: ${reason}`);
+    });
+  }
+
+  test("is named when its host is not known, whatever the resolver says", async (t) => {
+    const { message } = await refused(t, "no-such-host.invalid:80");
+    assert.match(message, /^cannot listen on no-such-host\.invalid:80: .+ \((?:ENOTFOUND|EAI_AGAIN)\)$/);
+  });
+
+  test("is named when its directory is a file", async (t) => {
+    const file = join(directory(t), "file");
+    writeFileSync(file, "");
+    const { message } = await refused(t, `unix:${file}/health.sock`);
+    assert.equal(message, `cannot listen on unix:${file}/health.sock: the system refused (ENOTDIR)`);
+  });
+});
+
+describe("a unix socket's file that is there already", () => {
+  test("is taken over when the process that made it is dead", async (t) => {
+    const path = join(directory(t), "health.sock");
+    await abandonSocket(path);
+    assert.deepEqual(await bind(server(t), parseListenAddress(`unix:${path}`)), { path });
+    const client = Client.to(path, t);
+    await eventually(() => client.received === "here", "the answer");
+  });
+
+  test("is left to a process that is alive", async (t) => {
+    const path = join(directory(t), "health.sock");
+    await bind(server(t), parseListenAddress(`unix:${path}`));
+    const { message } = await refused(t, `unix:${path}`);
+    assert.equal(message, `cannot listen on unix:${path}: something else listens there already (EADDRINUSE)`);
+    const client = Client.to(path, t);
+    await eventually(() => client.received === "here", "the first still answers");
+  });
+
+  test("is never taken for abandoned when it is an ordinary file", async (t) => {
+    const path = join(directory(t), "precious.txt");
+    writeFileSync(path, "precious");
+    await refused(t, `unix:${path}`);
+    assert.equal(readFileSync(path, "utf8"), "precious");
+  });
+
+  test("is never taken for abandoned when it is a directory", async (t) => {
+    const path = join(directory(t), "inner");
+    mkdirSync(path);
+    await refused(t, `unix:${path}`);
+    assert.ok(statSync(path).isDirectory());
+  });
+
+  test("is never taken for abandoned when it is a link to an ordinary file", async (t) => {
+    const where = directory(t);
+    const [file, link] = [join(where, "precious.txt"), join(where, "link")];
+    writeFileSync(file, "precious");
+    symlinkSync(file, link);
+    await refused(t, `unix:${link}`);
+    assert.equal(readFileSync(link, "utf8"), "precious");
+  });
+});

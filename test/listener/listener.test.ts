@@ -1,0 +1,251 @@
+/** A set of addresses: all bound or none, clear text and TLS, and its end. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect as connectSocket, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
+import { HealthError } from "../../src/core/health-error.js";
+import { parseListenAddress } from "../../src/core/listen-address.js";
+import { type Listener, type ListenerOptions, listen } from "../../src/listener/listener.js";
+import { eventually, inTime } from "../support/eventually.js";
+import { PREFACE } from "../support/raw-http2.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { Client, pem } from "./fixtures.js";
+
+const TLS = { cert: pem("server.crt"), key: pem("server.key") };
+
+/** A listener whose transports say their name and keep the connection. */
+async function listening(t: TestContext, addresses: readonly string[], options: Partial<ListenerOptions> = {}) {
+  const taken: string[] = [];
+  const sink = (name: string) => (socket: Socket) => {
+    taken.push(name);
+    socket.write(name);
+    socket.resume();
+  };
+  const listener = await listen(addresses.map(parseListenAddress), {
+    clock: new VirtualClock(),
+    instance: "listener-test",
+    sinks: { http1: sink("http1"), http2: sink("http2") },
+    ...options,
+  });
+  t.after(() => listener.destroy());
+  return { listener, taken, port: portOf(listener) };
+}
+
+function portOf(listener: Listener, index = 0): number {
+  const address = listener.addresses[index];
+  return address !== undefined && "port" in address ? address.port : 0;
+}
+
+/** A client that speaks TLS. */
+function tlsClient(t: TestContext, port: number, options: ConnectionOptions = {}): Client {
+  const socket = connectTls({ port, host: "localhost", ca: pem("ca.crt"), allowHalfOpen: true, ...options });
+  t.after(() => void socket.destroy());
+  return new Client(socket);
+}
+
+describe("a listener", () => {
+  test("A91 serves every address, and says which they became", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "healthbridge-listener-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const path = join(directory, "health.sock");
+    const { listener, port } = await listening(t, ["127.0.0.1:0", `unix:${path}`, "127.0.0.1:0"]);
+    assert.deepEqual(listener.addresses[1], { path });
+    assert.notEqual(portOf(listener, 2), port);
+    const clients = [Client.to(port, t), Client.to(path, t), Client.to(portOf(listener, 2), t)];
+    for (const { socket } of clients) socket.write("GET");
+    await eventually(() => clients.every(({ received }) => received === "http1"), "each is served");
+    assert.equal(listener.connectionCount, 3);
+  });
+
+  test("B98 serves none when one address cannot be bound, and names it", async (t) => {
+    const first = await listening(t, ["127.0.0.1:0"]);
+    const free = await freePort();
+    await assert.rejects(listening(t, [`127.0.0.1:${free}`, `127.0.0.1:${first.port}`, "127.0.0.1:0"]), (error) => {
+      assert.ok(error instanceof HealthError);
+      assert.equal(error.code, "LISTEN_FAILED");
+      assert.match(error.message, new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${first.port}: `));
+      return true;
+    });
+    const client = Client.to(free, t);
+    await eventually(() => client.closed, "the connection is refused");
+    assert.deepEqual([client.received, client.socket.bytesRead], ["", 0]);
+  });
+
+  test("names the first of several addresses that cannot be bound", async (t) => {
+    await assert.rejects(listening(t, ["192.0.2.1:1", "192.0.2.2:2"]), /192\.0\.2\.1:1/);
+  });
+
+  test("refuses an address that is given twice", async (t) => {
+    const free = await freePort();
+    await assert.rejects(listening(t, [`127.0.0.1:${free}`, `127.0.0.1:${free}`]), /EADDRINUSE/);
+  });
+
+  test("gives the port back at its end", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"]);
+    await listener.destroy();
+    assert.equal((await listening(t, [`127.0.0.1:${port}`])).port, port);
+  });
+
+  test("A77 stops accepting, and leaves who is served alone", async (t) => {
+    const { listener, port, taken } = await listening(t, ["127.0.0.1:0"]);
+    const [served, silent] = [Client.to(port, t), Client.to(port, t)];
+    served.socket.write("GET");
+    await eventually(() => served.received === "http1" && listener.connectionCount === 2, "one served, one silent");
+    listener.stopAccepting();
+    listener.stopAccepting();
+    await silent.gone();
+    const late = Client.to(port, t);
+    await eventually(() => late.closed, "nobody accepts");
+    assert.deepEqual([taken, served.ended, listener.connectionCount], [["http1"], false, 1]);
+    let idle = false;
+    const waiting = listener.whenIdle().then(() => {
+      idle = true;
+    });
+    assert.equal(idle, false);
+    served.socket.destroy();
+    await inTime(waiting, "idle");
+  });
+
+  test("A75 ends every connection by force, and again does nothing", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"]);
+    const clients = [Client.to(port, t), Client.to(port, t)];
+    clients[0]?.socket.write("GET");
+    await eventually(() => listener.connectionCount === 2, "both are received");
+    await inTime(listener.destroy(), "the end");
+    for (const client of clients) await client.gone();
+    await inTime(listener.destroy(), "the second end");
+    assert.equal(listener.connectionCount, 0);
+  });
+
+  test("an HTTP/2 connection whose client closes its half is not kept", async (t) => {
+    const { listener, port, taken } = await listening(t, ["127.0.0.1:0"]);
+    const client = Client.to(port, t);
+    client.socket.end(PREFACE);
+    await eventually(() => taken.length === 1 && listener.connectionCount === 0, "it is served and forgotten");
+  });
+
+  test("an HTTP/1 connection whose client closes its half is kept for the answer", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"]);
+    const client = Client.to(port, t);
+    client.socket.end("GET / HTTP/1.0\r\n\r\n");
+    await eventually(() => client.received === "http1", "the answer");
+    assert.equal(listener.connectionCount, 1);
+  });
+});
+
+describe("a listener with TLS", () => {
+  const protocols: readonly (readonly [readonly string[], string])[] = [
+    [["h2"], "http2"],
+    [["h2", "http/1.1"], "http2"],
+    [["http/1.1", "h2"], "http2"],
+    [["http/1.1"], "http1"],
+    [[], "http1"],
+  ];
+  for (const [offered, expected] of protocols) {
+    test(`A90 speaks ${expected} with who offers ${offered.join(" and ") || "nothing"}`, async (t) => {
+      const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+      const client = tlsClient(t, port, { ALPNProtocols: [...offered] });
+      await eventually(() => client.received === expected, "the transport's word");
+      client.socket.destroy();
+      await eventually(() => listener.connectionCount === 0, "it is forgotten");
+    });
+  }
+
+  test("speaks clear text on an address that is marked plain", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0", "plain://127.0.0.1:0"], { tls: TLS });
+    const [plain, secure] = [Client.to(portOf(listener, 1), t), tlsClient(t, port)];
+    plain.socket.write("GET");
+    await eventually(() => plain.received === "http1" && secure.received === "http1", "both are served");
+  });
+
+  test("B58 closes plain bytes", async (t) => {
+    const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const client = Client.to(port, t);
+    client.socket.write("GET / HTTP/1.1\r\n\r\n");
+    await client.gone();
+    await eventually(() => listener.connectionCount === 0, "it is forgotten");
+    assert.deepEqual(taken, []);
+  });
+
+  test("refuses an old version of TLS", async (t) => {
+    const { port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const client = tlsClient(t, port, { maxVersion: "TLSv1.1", minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" });
+    await eventually(() => client.closed, "the handshake fails");
+    assert.deepEqual(taken, []);
+  });
+
+  const ca = { ...TLS, clientCa: pem("ca.crt") };
+  test("with a client CA lets its certificates in", async (t) => {
+    const { port } = await listening(t, ["127.0.0.1:0"], { tls: ca });
+    const client = tlsClient(t, port, { cert: pem("client.crt"), key: pem("client.key") });
+    await eventually(() => client.received === "http1", "it is served");
+  });
+  for (const [label, identity] of [
+    ["no certificate", {}],
+    ["another CA's certificate", { cert: pem("stranger.crt"), key: pem("stranger.key") }],
+  ] as const) {
+    test(`with a client CA turns ${label} away, and keeps nothing`, async (t) => {
+      const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: ca });
+      const client = tlsClient(t, port, identity);
+      await eventually(() => client.closed, "the connection is closed");
+      await eventually(() => listener.connectionCount === 0, "it is forgotten");
+      assert.deepEqual([taken, client.received], [[], ""]);
+    });
+  }
+
+  test("counts a handshake that has not ended, and ends it by force", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const client = Client.to(port, t);
+    client.socket.write(Buffer.from("16030100f0010000ec0303", "hex"));
+    await eventually(() => listener.connectionCount === 1, "it is counted");
+    await inTime(listener.destroy(), "the end");
+    await client.gone();
+  });
+
+  test("B76 holds the limit on connections before any handshake", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS, maxConnections: 1 });
+    Client.to(port, t);
+    await eventually(() => listener.connectionCount === 1, "the first is counted");
+    const second = tlsClient(t, port);
+    await eventually(() => second.closed, "the second is closed");
+    assert.ok(second.socket instanceof TLSSocket && second.received === "");
+  });
+
+  test("A77 closes a handshake that ends after it stopped accepting", async (t) => {
+    const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const raw = connectSocket({ port, host: "127.0.0.1" });
+    await eventually(() => listener.connectionCount === 1, "it is counted");
+    listener.stopAccepting();
+    const secure = new Client(connectTls({ socket: raw, servername: "localhost", ca: pem("ca.crt") }));
+    await eventually(() => secure.closed, "it is closed");
+    await eventually(() => listener.connectionCount === 0, "it is forgotten");
+    assert.deepEqual(taken, []);
+  });
+
+  test("an HTTP/2 connection whose client closes its half is not kept", async (t) => {
+    const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const client = tlsClient(t, port, { ALPNProtocols: ["h2"] });
+    await eventually(() => client.received === "http2", "it is served");
+    client.socket.end();
+    await eventually(() => listener.connectionCount === 0, "it is forgotten");
+    assert.deepEqual(taken, ["http2"]);
+  });
+
+  test("refuses a key that doesn't fit before any address is bound", async (t) => {
+    const free = await freePort();
+    const tls = { cert: TLS.cert, key: pem("client.key") };
+    await assert.rejects(listening(t, [`127.0.0.1:${free}`], { tls }), { code: "TLS_FAILED" });
+    assert.equal((await listening(t, [`127.0.0.1:${free}`])).port, free);
+  });
+});
+
+/** A port that nobody has now. */
+async function freePort(): Promise<number> {
+  const options = { clock: new VirtualClock(), instance: "free", sinks: { http1: () => {}, http2: () => {} } };
+  const listener = await listen([parseListenAddress("127.0.0.1:0")], options);
+  await listener.destroy();
+  return portOf(listener);
+}

@@ -1,0 +1,201 @@
+/** The limits on connections, and who owns them to the end. */
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { describe, type TestContext, test } from "node:test";
+import { subscribe } from "../../src/core/channels.js";
+import { Reception, type ReceptionOptions } from "../../src/listener/reception.js";
+import { eventually, inTime } from "../support/eventually.js";
+import { PREFACE } from "../support/raw-http2.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { accepting, Client } from "./fixtures.js";
+
+let instances = 0;
+
+/** A reception with a port, and everything that it does with its connections. */
+async function receiving(t: TestContext, options: Partial<ReceptionOptions> = {}) {
+  instances += 1;
+  const instance = `reception-${instances}`;
+  const ended: { address: string; rule: string }[] = [];
+  t.after(
+    subscribe("connection-ended", (message) => {
+      if (message.instance === instance) ended.push({ address: message.address, rule: message.rule });
+    }),
+  );
+  const http1: Socket[] = [];
+  const http2: Socket[] = [];
+  const clock = new VirtualClock();
+  const reception = new Reception({
+    clock,
+    instance,
+    sinks: { http1: (socket) => void http1.push(socket), http2: (socket) => void http2.push(socket) },
+    ...options,
+  });
+  let received = 0;
+  const port = await accepting(t, (socket) => {
+    received += 1;
+    reception.receive(socket);
+  });
+  t.after(() => reception.destroyAll());
+  const rules = () => ended.map(({ rule }) => rule);
+  /** A client that the server has received. */
+  const connect = async (from?: string) => {
+    const before = received;
+    const client = Client.to(port, t, from);
+    await eventually(() => received > before, "it is received");
+    return client;
+  };
+  return { reception, clock, http1, http2, ended, rules, connect };
+}
+
+describe("the reception", () => {
+  test("hands each connection to the transport of its protocol, with its bytes", async (t) => {
+    const { http1, http2, connect, reception } = await receiving(t);
+    (await connect()).socket.write("GET / HTTP/1.1\r\n");
+    (await connect()).socket.write(PREFACE);
+    await eventually(() => http1.length === 1 && http2.length === 1, "both are handed over");
+    assert.equal(String(http1[0]?.read()), "GET / HTTP/1.1\r\n");
+    assert.equal(String(http2[0]?.read()), String(PREFACE));
+    assert.equal(reception.connectionCount, 2);
+  });
+
+  test("counts a connection until it is closed, whoever has it", async (t) => {
+    const { http1, connect, reception } = await receiving(t);
+    const [silent, speaking] = [await connect(), await connect()];
+    speaking.socket.write("GET");
+    await eventually(() => http1.length === 1, "it is handed over");
+    assert.equal(reception.connectionCount, 2);
+    silent.socket.destroy();
+    await eventually(() => reception.connectionCount === 1, "the silent one is forgotten");
+    http1[0]?.destroy();
+    await eventually(() => reception.connectionCount === 0, "the other is forgotten");
+  });
+
+  test("lets HTTP/1 answer a half-closed connection, and HTTP/2 not", async (t) => {
+    const { http1, http2, connect } = await receiving(t);
+    (await connect()).socket.end("GET / HTTP/1.0\r\n\r\n");
+    (await connect()).socket.end(PREFACE);
+    await eventually(() => http1.length === 1 && http2.length === 1, "both are handed over");
+    assert.deepEqual([http1[0]?.allowHalfOpen, http2[0]?.allowHalfOpen], [true, false]);
+  });
+
+  test("B76 closes connections beyond the limit, and takes one when another has gone", async (t) => {
+    const { connect, reception, rules } = await receiving(t, { maxConnections: 2 });
+    const first = await connect();
+    await connect();
+    const third = await connect();
+    await third.gone();
+    assert.deepEqual([reception.connectionCount, rules()], [2, ["max-connections"]]);
+    first.socket.resetAndDestroy();
+    await eventually(() => reception.connectionCount === 1, "a place is free");
+    await connect();
+    assert.deepEqual([reception.connectionCount, rules()], [2, ["max-connections"]]);
+  });
+
+  test("B76 closes connections beyond the limit of their address, and no other's", async (t) => {
+    const { connect, reception, ended } = await receiving(t, { maxConnectionsPerAddress: 2 });
+    const first = await connect();
+    await connect();
+    await (await connect()).gone();
+    const refused = { address: "127.0.0.1", rule: "max-connections-per-address" };
+    assert.deepEqual(ended, [refused]);
+    await connect("127.0.0.2");
+    assert.deepEqual(ended, [refused]);
+    first.socket.resetAndDestroy();
+    await eventually(() => reception.connectionCount === 2, "a place is free");
+    await connect();
+    assert.deepEqual([reception.connectionCount, ended.length], [3, 1]);
+  });
+
+  test("has room for this process' open files when nobody gives a limit", async (t) => {
+    const { connect, reception } = await receiving(t);
+    for (let count = 1; count <= 20; count += 1) {
+      await connect();
+      assert.equal(reception.connectionCount, count);
+    }
+  });
+
+  test("B75 ends who says nothing within the time, five seconds when nobody gives another", async (t) => {
+    const usual = await receiving(t);
+    const short = await receiving(t, { firstBytesTimeoutMs: 200 });
+    const [client, hasty] = [await usual.connect(), await short.connect()];
+    await usual.clock.advance(4_999);
+    await short.clock.advance(200);
+    assert.deepEqual([usual.rules(), short.rules()], [[], ["first-byte-timeout"]]);
+    await usual.clock.advance(1);
+    assert.deepEqual(usual.ended, [{ address: "127.0.0.1", rule: "first-byte-timeout" }]);
+    await Promise.all([client.gone(), hasty.gone()]);
+    await eventually(() => usual.reception.connectionCount === 0, "nothing is left");
+  });
+
+  test("survives connections that break", async (t) => {
+    const { http1, connect, reception } = await receiving(t);
+    const [silent, speaking] = [await connect(), await connect()];
+    speaking.socket.write("GET");
+    await eventually(() => http1.length === 1, "it is handed over");
+    silent.socket.resetAndDestroy();
+    http1[0]?.on("data", () => {});
+    speaking.socket.resetAndDestroy();
+    await eventually(() => reception.connectionCount === 0, "both are forgotten");
+  });
+});
+
+describe("a reception that closes", () => {
+  test("A77 sends who is at the door away, and leaves who was let in alone", async (t) => {
+    const { http1, clock, connect, reception, rules } = await receiving(t);
+    const [silent, speaking] = [await connect(), await connect()];
+    speaking.socket.write("GET");
+    await eventually(() => http1.length === 1, "it is handed over");
+    reception.close();
+    reception.close();
+    await silent.gone();
+    await settle();
+    assert.deepEqual([rules(), speaking.ended, reception.connectionCount], [["shutting-down"], false, 1]);
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  test("A77 admits nobody", async (t) => {
+    const { connect, reception, rules } = await receiving(t);
+    reception.close();
+    await (await connect()).gone();
+    assert.deepEqual(rules(), ["shutting-down"]);
+    await eventually(() => reception.connectionCount === 0, "nothing is left");
+  });
+
+  test("A77 hands nobody over whose first bytes come in the same turn", async (t) => {
+    const { http1, connect, reception } = await receiving(t);
+    const client = await connect();
+    client.socket.write("GET / HTTP/1.1\r\n\r\n");
+    reception.close();
+    await client.gone();
+    assert.equal(http1.length, 0);
+  });
+
+  test("is idle when the last connection has ended, and at once when there is none", async (t) => {
+    const { http1, connect, reception } = await receiving(t);
+    await inTime(reception.whenIdle(), "idle with nobody");
+    const clients = [await connect(), await connect()];
+    for (const { socket } of clients) socket.write("GET");
+    await eventually(() => http1.length === 2, "both are handed over");
+    let idle = false;
+    const waiting = reception.whenIdle().then(() => {
+      idle = true;
+    });
+    http1[0]?.destroy();
+    await eventually(() => reception.connectionCount === 1, "one has gone");
+    assert.equal(idle, false);
+    http1[1]?.destroy();
+    await inTime(waiting, "idle");
+    assert.equal(reception.connectionCount, 0);
+  });
+
+  test("A75 ends every connection by force, and says when all are gone", async (t) => {
+    const { http1, connect, reception, clock } = await receiving(t);
+    const clients = [await connect(), await connect(), await connect()];
+    clients[0]?.socket.write("GET");
+    await eventually(() => http1.length === 1, "one is handed over");
+    await inTime(reception.destroyAll(), "all are gone");
+    assert.deepEqual([reception.connectionCount, clock.pendingTimers], [0, 0]);
+    for (const client of clients) await client.gone();
+    await inTime(reception.destroyAll(), "nobody is left to go");
+  });
+});

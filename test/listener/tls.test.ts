@@ -1,0 +1,88 @@
+/** The TLS identity of a listener: what is refused, and what is offered. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { describe, test } from "node:test";
+import { createSecureContext } from "node:tls";
+import { HealthError } from "../../src/core/health-error.js";
+import { tlsServerOptions } from "../../src/listener/tls.js";
+import { pem } from "./fixtures.js";
+
+const cert = pem("server.crt");
+const key = pem("server.key");
+const BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+/** A key under a passphrase. */
+const encryptedKey = generateKeyPairSync("ec", {
+  namedCurve: "P-256",
+  publicKeyEncoding: { type: "spki", format: "pem" },
+  privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" },
+}).privateKey;
+
+describe("a TLS identity", () => {
+  test("speaks both protocols by ALPN, from TLS 1.2 on, and gives a handshake ten seconds", () => {
+    assert.deepEqual(tlsServerOptions({ cert, key }), {
+      cert,
+      key,
+      ALPNProtocols: ["h2", "http/1.1"],
+      minVersion: "TLSv1.2",
+      handshakeTimeout: 10_000,
+    });
+  });
+
+  test("with a client CA asks for certificates, and lets in nobody without", () => {
+    const { ca, requestCert, rejectUnauthorized } = tlsServerOptions({ cert, key, clientCa: pem("ca.crt") });
+    assert.deepEqual([ca, requestCert, rejectUnauthorized], [pem("ca.crt"), true, true]);
+  });
+
+  test("may be given as bytes", () => {
+    assert.doesNotThrow(() => tlsServerOptions({ cert: Buffer.from(cert), key: Buffer.from(key) }));
+  });
+
+  test("may hold a chain behind its certificate", () => {
+    const chain = cert + pem("ca.crt");
+    assert.doesNotThrow(() => createSecureContext(tlsServerOptions({ cert: chain, key })));
+  });
+
+  const refused: readonly (readonly [string, Parameters<typeof tlsServerOptions>[0], RegExp])[] = [
+    [
+      "a key of another certificate",
+      { cert, key: pem("client.key") },
+      /^the TLS key does not belong to the certificate$/,
+    ],
+    ["a certificate that is none", { cert: "garbage", key }, /^the TLS certificate cannot be read: ./],
+    ["an empty certificate", { cert: "", key }, /^the TLS certificate cannot be read: ./],
+    ["a certificate cut short", { cert: cert.slice(0, 200), key }, /^the TLS certificate cannot be read: ./],
+    ["a key in the certificate's place", { cert: key, key }, /^the TLS certificate cannot be read: ./],
+    ["a key that is none", { cert, key: "garbage" }, /^the TLS key cannot be read: ./],
+    ["a certificate in the key's place", { cert, key: cert }, /^the TLS key cannot be read: ./],
+    ["a key under a passphrase", { cert, key: encryptedKey }, /^the TLS key cannot be read: ./],
+    ["a client CA that is none", { cert, key, clientCa: "garbage" }, /^the TLS client CA cannot be read: ./],
+    ["an empty client CA", { cert, key, clientCa: "" }, /^the TLS client CA cannot be read: ./],
+    [
+      "a chain with a broken certificate",
+      { cert: cert + BROKEN, key },
+      /^the TLS certificate\b.* cannot be (?:read|used): ./,
+    ],
+  ];
+  for (const [label, identity, message] of refused) {
+    test(`B95 with ${label} is refused`, () => {
+      assert.throws(
+        () => tlsServerOptions(identity),
+        (error: unknown) => {
+          assert.ok(error instanceof HealthError);
+          assert.equal(error.code, "TLS_FAILED");
+          assert.match(error.message, message);
+          assert.ok(!error.message.includes("-----"), "no text of a key is echoed");
+          return true;
+        },
+      );
+    });
+  }
+
+  test("keeps what the parser said as the cause", () => {
+    assert.throws(
+      () => tlsServerOptions({ cert: "garbage", key }),
+      (error: unknown) => error instanceof HealthError && error.cause instanceof Error,
+    );
+  });
+});

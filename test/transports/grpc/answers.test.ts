@@ -1,0 +1,121 @@
+/** What Check, List and the methods for balancers answer, as bytes. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Registry } from "../../../src/registry/registry.js";
+import { answerByCode, answerCheck, answerList } from "../../../src/transports/grpc/answers.js";
+import { request } from "../../support/grpc-peer.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+
+const registry = () => new Registry({ clock: new VirtualClock(), instance: "test" });
+const message = (hex: string, degraded = false) => ({ message: Buffer.from(hex, "hex"), degraded });
+const EMPTY = Buffer.alloc(0);
+
+describe("the answer to a Check", () => {
+  const rows: readonly (readonly [string, string, ReturnType<typeof answerCheck>])[] = [
+    ["of the server as a whole is SERVING from birth", "", message("0801")],
+    ["of a service that is SERVING", "up", message("0801")],
+    ["of a service that is NOT_SERVING is no error", "down", message("0802")],
+    ["of a service that is UNKNOWN leaves the zero out", "dunno", message("")],
+    ["of a degraded service says so beside the message", "ill", message("0801", true)],
+    ["of a view", "liveness", message("0801")],
+    ["of a name that nobody declared", "nobody", { code: "NOT_FOUND", text: "unknown service" }],
+    ["A12 of a name in another case", "UP", { code: "NOT_FOUND", text: "unknown service" }],
+    ["A13 of a name that every object has", "constructor", { code: "NOT_FOUND", text: "unknown service" }],
+    ["of a name of 201 bytes", "n".repeat(201), { code: "INVALID_ARGUMENT", text: "service name too long" }],
+  ];
+  for (const [label, service, answer] of rows) {
+    test(label, () => {
+      const reader = registry();
+      reader.set("up", "SERVING");
+      reader.set("down", "NOT_SERVING");
+      reader.set("dunno", "UNKNOWN");
+      reader.set("ill", "SERVING", { degraded: true });
+      assert.deepEqual(answerCheck(reader, request(service)), answer);
+    });
+  }
+
+  test("to bytes that are no request is INVALID_ARGUMENT, never SERVING", () => {
+    const fault = { code: "INVALID_ARGUMENT", text: "malformed request" };
+    assert.deepEqual(answerCheck(registry(), Buffer.from("0a50", "hex")), fault);
+    const notUtf8 = { code: "INVALID_ARGUMENT", text: "service name is not valid UTF-8" };
+    assert.deepEqual(answerCheck(registry(), Buffer.from("0a02fffe", "hex")), notUtf8);
+  });
+
+  test("leaves nothing behind", () => {
+    const reader = registry();
+    for (let index = 0; index < 1000; index += 1) answerCheck(reader, request(`stranger-${index}`));
+    assert.deepEqual([[...reader.services()].length, reader.watchedNameCount], [0, 0]);
+  });
+});
+
+describe("the answer to a List", () => {
+  test("is empty when nobody declared anything, whatever the views say", () => {
+    assert.deepEqual(answerList(registry(), EMPTY, 100), message(""));
+  });
+
+  test("has every declared service with its status", () => {
+    const reader = registry();
+    reader.set("a", "NOT_SERVING");
+    reader.set("b", "UNKNOWN", {});
+    assert.deepEqual(answerList(reader, EMPTY, 100), message("0a070a016112020802" + "0a050a01621200"));
+  });
+
+  test("is never degraded: the word is for one service", () => {
+    const reader = registry();
+    reader.set("a", "SERVING", { degraded: true });
+    assert.deepEqual(answerList(reader, EMPTY, 100), message("0a070a016112020801"));
+  });
+
+  test("has as many services as the limit, and none beyond it", () => {
+    const reader = registry();
+    for (const name of ["a", "b"]) reader.set(name, "SERVING");
+    assert.ok("message" in answerList(reader, EMPTY, 2));
+    const tooMany = { code: "RESOURCE_EXHAUSTED", text: "too many services to list" };
+    assert.deepEqual(answerList(reader, EMPTY, 1), tooMany);
+    assert.deepEqual(answerList(reader, EMPTY, 0), tooMany);
+  });
+
+  test("with a limit of none is still the empty map when there is nothing to list", () => {
+    assert.deepEqual(answerList(registry(), EMPTY, 0), message(""));
+  });
+
+  test("to fields of a later version is the same", () => {
+    assert.deepEqual(answerList(registry(), Buffer.from("1001", "hex"), 100), message(""));
+  });
+
+  test("to bytes that are no message is INVALID_ARGUMENT", () => {
+    const fault = { code: "INVALID_ARGUMENT", text: "malformed request" };
+    assert.deepEqual(answerList(registry(), Buffer.from("0a50", "hex"), 100), fault);
+  });
+});
+
+describe("the answer to a balancer that reads the code alone", () => {
+  test("is OK while the server as a whole is SERVING", () =>
+    assert.deepEqual(answerByCode(registry()), message("0801")));
+
+  test("is OK when it is degraded, and says so", () => {
+    const reader = registry();
+    reader.set("", "SERVING", { degraded: true });
+    assert.deepEqual(answerByCode(reader), message("0801", true));
+  });
+
+  for (const status of ["NOT_SERVING", "UNKNOWN"] as const) {
+    test(`is UNAVAILABLE when it is ${status}, which is the text`, () => {
+      const reader = registry();
+      reader.set("", status);
+      assert.deepEqual(answerByCode(reader), { code: "UNAVAILABLE", text: status });
+    });
+  }
+
+  test("is UNAVAILABLE while draining", () => {
+    const reader = registry();
+    reader.drain();
+    assert.deepEqual(answerByCode(reader), { code: "UNAVAILABLE", text: "NOT_SERVING" });
+  });
+
+  test("is UNAVAILABLE from a reader without an overall status", () => {
+    const reader = registry();
+    const bare = Object.assign(Object.create(reader), { read: () => undefined });
+    assert.deepEqual(answerByCode(bare), { code: "UNAVAILABLE", text: "UNKNOWN" });
+  });
+});

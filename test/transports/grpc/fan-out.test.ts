@@ -1,0 +1,107 @@
+/** Waking watchers in slices. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { FanOut } from "../../../src/transports/grpc/fan-out.js";
+import { settle } from "../../support/virtual-clock.js";
+import { Turns } from "./fake-call.js";
+
+const streams = (count: number, flushed: number[]) =>
+  Array.from({ length: count }, (_, index) => ({ flush: () => void flushed.push(index) }));
+
+describe("the fan-out", () => {
+  test("flushes in a later turn, not in the one that added", () => {
+    const turns = new Turns();
+    const flushed: number[] = [];
+    const fanOut = new FanOut(turns.defer);
+    for (const stream of streams(3, flushed)) fanOut.add(stream);
+    assert.deepEqual([flushed, turns.waiting], [[], 1]);
+    turns.next();
+    assert.deepEqual([flushed, turns.waiting], [[0, 1, 2], 0]);
+  });
+
+  test("gives the event loop its turn after 256 streams, and keeps the order", () => {
+    const turns = new Turns();
+    const flushed: number[] = [];
+    const fanOut = new FanOut(turns.defer);
+    for (const stream of streams(600, flushed)) fanOut.add(stream);
+    const done: number[] = [];
+    for (; turns.waiting > 0; done.push(flushed.length)) {
+      assert.equal(turns.waiting, 1, "one slice waits at a time");
+      turns.next();
+    }
+    assert.deepEqual(done, [256, 512, 600]);
+    assert.deepEqual(
+      flushed,
+      Array.from({ length: 600 }, (_, index) => index),
+    );
+  });
+
+  test("takes streams that come while it flushes, each once", () => {
+    const turns = new Turns();
+    const flushed: string[] = [];
+    const fanOut = new FanOut(turns.defer);
+    const late = { flush: () => void flushed.push("late") };
+    fanOut.add({
+      flush: () => {
+        flushed.push("first");
+        fanOut.add(late);
+      },
+    });
+    turns.all();
+    assert.deepEqual(flushed, ["first", "late"]);
+  });
+
+  test("wakes again after it was empty", () => {
+    const turns = new Turns();
+    const flushed: number[] = [];
+    const fanOut = new FanOut(turns.defer);
+    for (const stream of streams(2, flushed)) {
+      fanOut.add(stream);
+      turns.all();
+    }
+    assert.deepEqual(flushed, [0, 1]);
+  });
+
+  test("wakes the others when one stream throws", () => {
+    const turns = new Turns();
+    const flushed: number[] = [];
+    const fanOut = new FanOut(turns.defer);
+    fanOut.add({
+      flush: () => {
+        throw new Error("broken stream");
+      },
+    });
+    assert.throws(() => turns.all(), /broken stream/);
+    for (const stream of streams(2, flushed)) fanOut.add(stream);
+    turns.all();
+    assert.deepEqual(flushed, [0, 1]);
+  });
+
+  test("holds no more than what waits, however long it is never idle", () => {
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const turns = new Turns();
+    const fanOut = new FanOut(turns.defer);
+    const busy = { flush: () => fanOut.add(busy) };
+    for (let index = 0; index < 300; index += 1) fanOut.add(busy);
+    turns.next();
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let turn = 0; turn < 10_000; turn += 1) turns.next();
+    collect();
+    const grown = process.memoryUsage().heapUsed - before;
+    // a queue that is never cut would hold 2,560,000 entries, 20 MB
+    assert.ok(grown < 5_000_000, `grown by ${grown} bytes`);
+  });
+
+  test("takes the event loop's turns by itself", async () => {
+    const flushed: number[] = [];
+    const fanOut = new FanOut();
+    for (const stream of streams(300, flushed)) fanOut.add(stream);
+    assert.equal(flushed.length, 0);
+    for (let turn = 0; turn < 4; turn += 1) await settle();
+    assert.equal(flushed.length, 300);
+  });
+});

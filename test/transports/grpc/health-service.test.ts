@@ -1,0 +1,132 @@
+/** The health service: its limits, and the Watch streams that are open. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Registry } from "../../../src/registry/registry.js";
+import { HealthService, type HealthServiceOptions } from "../../../src/transports/grpc/health-service.js";
+import { request } from "../../support/grpc-peer.js";
+import { settle, VirtualClock } from "../../support/virtual-clock.js";
+import { FakeCall } from "./fake-call.js";
+
+function service(options?: HealthServiceOptions) {
+  const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
+  const health = new HealthService(registry, options);
+  const watch = (name: string | Buffer) => {
+    const call = FakeCall.reading();
+    const close = health.watch(typeof name === "string" ? request(name) : name, call);
+    return { heard: call.heard, close };
+  };
+  return { registry, health, watch };
+}
+
+const ENDED = "UNAVAILABLE: server is shutting down";
+
+describe("the health service", () => {
+  test("answers Check, List and the balancer's question from its registry", () => {
+    const { registry, health } = service();
+    registry.set("a", "NOT_SERVING");
+    assert.deepEqual(health.check(request("a")), { message: Buffer.from([8, 2]), degraded: false });
+    assert.ok("message" in health.list(Buffer.alloc(0)));
+    assert.deepEqual(health.byCode(), { message: Buffer.from([8, 1]), degraded: false });
+  });
+
+  test("A58 lists a hundred services when nobody says otherwise, and as many as it is told", () => {
+    const few = service();
+    const many = service({ listLimit: 101 });
+    for (const { registry } of [few, many]) {
+      for (let index = 0; index < 100; index += 1) registry.set(`s${index}`, "SERVING");
+    }
+    assert.ok("message" in few.health.list(Buffer.alloc(0)));
+    for (const { registry } of [few, many]) registry.set("one-more", "SERVING");
+    assert.ok("code" in few.health.list(Buffer.alloc(0)));
+    assert.ok("message" in many.health.list(Buffer.alloc(0)));
+  });
+
+  test("a Watch hears its status and each change", async () => {
+    const { registry, watch } = service();
+    const { heard } = watch("a");
+    await settle();
+    registry.set("a", "SERVING");
+    await settle();
+    assert.deepEqual(heard, [3, 1]);
+  });
+
+  const faults: readonly (readonly [string, Buffer, string])[] = [
+    ["malformed", Buffer.from("0a50", "hex"), "malformed request"],
+    ["too long", request("n".repeat(201)), "service name too long"],
+    ["not UTF-8", Buffer.from("0a02fffe", "hex"), "service name is not valid UTF-8"],
+  ];
+  for (const [label, bytes, text] of faults) {
+    test(`A50 a Watch with a request that is ${label} is INVALID_ARGUMENT, and is not counted`, () => {
+      const { registry, watch } = service();
+      const { heard, close } = watch(bytes);
+      assert.deepEqual(heard, [`INVALID_ARGUMENT: ${text}`]);
+      close();
+      assert.equal(registry.watcherCount, 0);
+    });
+  }
+
+  test("A49 one Watch beyond the limit is refused, and a place that is left is free again", async () => {
+    const { registry, watch } = service({ maxWatchers: 2 });
+    const [first, second] = [watch("a"), watch("b")];
+    const third = watch("c");
+    assert.deepEqual(third.heard, ["RESOURCE_EXHAUSTED: too many watchers"]);
+    third.close();
+    assert.equal(registry.watcherCount, 2);
+    first.close();
+    first.close();
+    assert.equal(registry.watcherCount, 1);
+    const fourth = watch("d");
+    await settle();
+    assert.deepEqual([second.heard, fourth.heard], [[3], [3]]);
+    assert.equal(registry.watcherCount, 2);
+  });
+
+  test("A74 its end ends every Watch after the newest status, and leaves nothing", async () => {
+    const { registry, health, watch } = service();
+    const watches = [watch("a"), watch("b"), watch("")];
+    await settle();
+    registry.drain();
+    health.endWatches();
+    assert.deepEqual(
+      watches.map(({ heard }) => heard),
+      [
+        [3, ENDED],
+        [3, ENDED],
+        [1, 2, ENDED],
+      ],
+    );
+    assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
+    for (const { close } of watches) close();
+    assert.equal(registry.watcherCount, 0);
+  });
+
+  test("A54 after its end a Watch is UNAVAILABLE, a Check is still answered", () => {
+    const { health, watch } = service();
+    health.endWatches();
+    health.endWatches();
+    assert.deepEqual(watch("a").heard, [ENDED]);
+    assert.ok("message" in health.check(request("")));
+  });
+
+  for (const options of [
+    { maxWatchers: -1 },
+    { maxWatchers: Number.NaN },
+    { maxWatchers: 1.5 },
+    { listLimit: -1 },
+    { listLimit: 1.5 },
+  ]) {
+    const [[name, value] = ["", 0]] = Object.entries(options);
+    test(`B103 a limit of ${name}: ${value} is refused, and named`, () => {
+      const { registry } = service();
+      assert.throws(
+        () => new HealthService(registry, options),
+        (error: unknown) => {
+          assert.ok(error instanceof Error && "code" in error);
+          assert.equal(error.code, "INVALID_OPTION");
+          assert.match(error.message, new RegExp(name));
+          return true;
+        },
+      );
+    });
+  }
+});
