@@ -1,4 +1,5 @@
 /** The README is true: its tables equal the code, its snippets run. Envoy's, HAProxy's and Flower's are in the interop suite. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
@@ -7,6 +8,7 @@ import { Health } from "../src/index.js";
 import { DaemonProcess } from "./support/daemon-process.js";
 import { eventually } from "./support/eventually.js";
 import { frame, GrpcPeer } from "./support/grpc-peer.js";
+import { portOf } from "./support/port-of.js";
 import { snippet, snippetNames, table } from "./support/readme.js";
 
 const IN_INTEROP = ["flower", "envoy-grpc", "envoy-http", "haproxy"];
@@ -29,10 +31,8 @@ describe("the README", () => {
   let base = "";
   before(async () => {
     health.set("SERVICE", "SERVING");
-    const {
-      addresses: [first],
-    } = await health.listen(["127.0.0.1:0"]);
-    base = first !== undefined && "port" in first ? `http://127.0.0.1:${first.port}` : "";
+    const server = await health.listen(["127.0.0.1:0"]);
+    base = `http://127.0.0.1:${portOf(server)}`;
   });
   after(() => health.shutdown({ drainDelayMs: 0 }));
 

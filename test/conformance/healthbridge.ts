@@ -1,5 +1,7 @@
 /** healthbridge under test, by its public door. */
+
 import { Health } from "../../src/index.js";
+import { portOf } from "../support/port-of.js";
 import type { ServerFactory } from "./server-under-test.js";
 
 export const healthbridge: ServerFactory = async (options = {}) => {
@@ -19,9 +21,8 @@ export const healthbridge: ServerFactory = async (options = {}) => {
   }
   const keepalive = keepaliveMs === undefined ? {} : { keepaliveTimeMs: keepaliveMs, keepaliveTimeoutMs: keepaliveMs };
   const server = await health.listen(listen, { ...rest, ...keepalive });
-  const [first] = server.addresses;
   return {
-    port: first !== undefined && "port" in first ? first.port : 0,
+    port: portOf(server),
     addresses: server.addresses.map((address) =>
       "port" in address ? `${address.host}:${address.port}` : address.path,
     ),

@@ -1,10 +1,12 @@
 /** Row A42: a client whose packets vanish, from a network namespace of its own. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { debian, grpcurl } from "./install.js";
 import { Running, run } from "./peers.js";
 
@@ -34,10 +36,8 @@ describe("a black-holed client", () => {
     await network("-n", NAMESPACE, "addr", "add", `${THEIRS}/24`, "dev", `${LINK}p`);
     await network("-n", NAMESPACE, "link", "set", `${LINK}p`, "up");
     const keepalive = { keepaliveTimeMs: 1000, keepaliveTimeoutMs: 1000 };
-    const {
-      addresses: [first],
-    } = await health.listen([`${OURS}:0`], keepalive);
-    port = first !== undefined && "port" in first ? first.port : 0;
+    const server = await health.listen([`${OURS}:0`], keepalive);
+    port = portOf(server);
   });
   after(async () => {
     await watch?.stop();

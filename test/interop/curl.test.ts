@@ -1,12 +1,14 @@
 /** curl: HTTP/1, HTTP/2 with prior knowledge, TLS with ALPN, and a unix socket. */
+
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Health, type HealthServer } from "../../src/index.js";
+import { Health } from "../../src/index.js";
 import { fixture } from "../conformance/wire.rows.js";
+import { portOf } from "../support/port-of.js";
 import { debian } from "./install.js";
 import { run } from "./peers.js";
 
@@ -19,8 +21,6 @@ describe("curl", () => {
   let plain = 0;
   let secure = 0;
 
-  const portOf = ({ addresses: [first] }: HealthServer): number =>
-    first !== undefined && "port" in first ? first.port : 0;
   /** The version, the status and the body of an answer. */
   const curl = async (...args: string[]): Promise<string> => {
     const { stdout } = await run(debian("curl"), ["--silent", "--write-out", " %{http_code} %{http_version}", ...args]);

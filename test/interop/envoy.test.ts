@@ -1,4 +1,5 @@
 /** Envoy with the README's health checks, over gRPC and over HTTP, on one port. */
+
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { snippet } from "../support/readme.js";
 import { envoy } from "./install.js";
 import { accepting, freePort, Running } from "./peers.js";
@@ -51,10 +53,8 @@ describe("Envoy", () => {
 
   before(async () => {
     health.set("flower", "SERVING");
-    const {
-      addresses: [first],
-    } = await health.listen(["127.0.0.1:0"]);
-    const port = first !== undefined && "port" in first ? first.port : 0;
+    const server = await health.listen(["127.0.0.1:0"]);
+    const port = portOf(server);
     admin = await freePort();
     const config = `
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: ${admin} } } }

@@ -1,17 +1,17 @@
 /** A grpc-go client with health checks of its own: traffic follows the statuses. */
+
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { goClient } from "./install.js";
 import { Running } from "./peers.js";
 
 async function backend(): Promise<{ health: Health; address: string }> {
   const health = new Health();
-  const {
-    addresses: [first],
-  } = await health.listen(["127.0.0.1:0"]);
-  return { health, address: first !== undefined && "port" in first ? `127.0.0.1:${first.port}` : "" };
+  const server = await health.listen(["127.0.0.1:0"]);
+  return { health, address: `127.0.0.1:${portOf(server)}` };
 }
 
 describe("grpc-go", () => {

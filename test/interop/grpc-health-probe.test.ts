@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health, type HealthServer } from "../../src/index.js";
 import { fixture } from "../conformance/wire.rows.js";
+import { portOf } from "../support/port-of.js";
 import { grpcHealthProbe } from "./install.js";
 import { run } from "./peers.js";
 
@@ -21,8 +22,7 @@ describe("grpc_health_probe", () => {
   let tls = "";
   let mtls = "";
 
-  const addressOf = ({ addresses: [first] }: HealthServer): string =>
-    first !== undefined && "port" in first ? `localhost:${first.port}` : "";
+  const addressOf = (server: HealthServer): string => `localhost:${portOf(server)}`;
   const ask = (...args: string[]) => run(probe, args);
 
   before(async () => {

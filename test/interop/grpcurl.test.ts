@@ -1,9 +1,11 @@
 /** The real grpcurl: by reflection, and by our proto file. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { grpcurl } from "./install.js";
 import { Running, run } from "./peers.js";
 
@@ -17,10 +19,8 @@ describe("grpcurl", () => {
 
   before(async () => {
     program = grpcurl();
-    const {
-      addresses: [first],
-    } = await health.listen(["127.0.0.1:0"]);
-    address = first !== undefined && "port" in first ? `127.0.0.1:${first.port}` : "";
+    const server = await health.listen(["127.0.0.1:0"]);
+    address = `127.0.0.1:${portOf(server)}`;
     health.set("a.B", "SERVING");
   });
   after(() => health.shutdown({ drainDelayMs: 0 }));

@@ -1,4 +1,5 @@
 /** HAProxy with the README's backend: `option httpchk` over HTTP/1 and over HTTP/2. */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { snippet } from "../support/readme.js";
 import { debian } from "./install.js";
 import { Running } from "./peers.js";
@@ -47,10 +49,8 @@ describe("HAProxy", () => {
 
   before(async () => {
     health.set("flower", "SERVING");
-    const {
-      addresses: [first],
-    } = await health.listen(["127.0.0.1:0"]);
-    const port = first !== undefined && "port" in first ? first.port : 0;
+    const server = await health.listen(["127.0.0.1:0"]);
+    const port = portOf(server);
     const config = `
 global
   stats socket ${stats} level admin

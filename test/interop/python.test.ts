@@ -1,10 +1,12 @@
 /** The grpcio client of Python, on the C core. */
+
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { pythonBin } from "./install.js";
 import { Running, run } from "./peers.js";
 
@@ -19,10 +21,8 @@ describe("Python's grpcio", () => {
 
   before(async () => {
     python = join(pythonBin(), "python");
-    const {
-      addresses: [first],
-    } = await health.listen(["127.0.0.1:0"]);
-    address = first !== undefined && "port" in first ? `127.0.0.1:${first.port}` : "";
+    const server = await health.listen(["127.0.0.1:0"]);
+    address = `127.0.0.1:${portOf(server)}`;
     health.set("a", "SERVING");
     health.set("b", "NOT_SERVING");
   });
