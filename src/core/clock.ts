@@ -5,6 +5,8 @@
  * wall clock changes nothing: intervals, deadlines and ages are all counted on the monotonic reading.
  */
 
+import { LONGEST_TIMER_MS } from "./option.js";
+
 /** Cancels a timer. Calling it again, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
 
@@ -21,14 +23,12 @@ export interface Clock {
   setTimer(delayMs: number, action: () => void): CancelTimer;
 }
 
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
-
 /** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   setTimer(delayMs, action) {
-    const timer = setTimeout(action, Math.min(delayMs, LONGEST_DELAY_MS));
+    const timer = setTimeout(action, Math.min(delayMs, LONGEST_TIMER_MS));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -42,11 +42,11 @@ const DESTROY_TIMEOUT_MS = 1_000;
 
 /** Leaves in order. Resolves when nothing is left, at the latest a second after both times together. */
 export async function leave(leaving: Leaving, clock: Clock, times: ShutdownTimes = {}): Promise<void> {
-  leaving.announce();
-  await sleep(clock, times.drainDelayMs ?? DEFAULT_DRAIN_DELAY_MS);
-  leaving.stopAccepting();
-  leaving.endWatches();
   try {
+    leaving.announce();
+    await sleep(clock, times.drainDelayMs ?? DEFAULT_DRAIN_DELAY_MS);
+    leaving.stopAccepting();
+    leaving.endWatches();
     await atMost(clock, times.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, leaving.askToGo());
   } finally {
     await atMost(clock, DESTROY_TIMEOUT_MS, leaving.destroy());

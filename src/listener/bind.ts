@@ -11,10 +11,10 @@ const BACKLOG = 4096;
 
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "something else listens there already",
-  EACCES: "no permission: ports below 1024 need a privilege, a unix socket a directory that can be written to",
+  EACCES:
+    "no permission: ports below 1024 need a privilege, a unix socket a directory that exists and can be written to",
   EADDRNOTAVAIL: "this machine does not have that address",
   ENOTFOUND: "that host name is not known",
-  ENOENT: "that directory does not exist",
 };
 
 /**

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
-import { wholeNumber } from "../core/option.js";
+import { milliseconds, wholeNumber } from "../core/option.js";
 import { defaultMaxConnections } from "./descriptor-limit.js";
 import { openDoor, type Sinks } from "./door.js";
 
@@ -43,7 +43,11 @@ export class Reception {
     const { maxConnections, maxConnectionsPerAddress, firstBytesTimeoutMs } = options;
     this.#maxConnections = wholeNumber("maxConnections", maxConnections, defaultMaxConnections());
     this.#maxPerAddress = wholeNumber("maxConnectionsPerAddress", maxConnectionsPerAddress, Number.POSITIVE_INFINITY);
-    this.#firstBytesTimeoutMs = wholeNumber("firstBytesTimeoutMs", firstBytesTimeoutMs, DEFAULT_FIRST_BYTES_TIMEOUT_MS);
+    this.#firstBytesTimeoutMs = milliseconds(
+      "firstBytesTimeoutMs",
+      firstBytesTimeoutMs,
+      DEFAULT_FIRST_BYTES_TIMEOUT_MS,
+    );
   }
 
   /** Connections that are open now. */
@@ -137,8 +141,9 @@ export class Reception {
   }
 }
 
+/** Whoever is counted has not emitted `close` yet, whatever its other properties say. */
 function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => void (socket.closed ? resolve() : socket.once("close", () => resolve())));
+  return new Promise((resolve) => void socket.once("close", () => resolve()));
 }
 
 // A connection that breaks emits `close` as well, and there everything is released; unheard, the error would end the

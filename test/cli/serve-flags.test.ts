@@ -14,9 +14,9 @@ describe("the configuration that flags make", () => {
       checks: [],
       tls: undefined,
       statusCodePaths: [],
-      tokenFile: undefined,
       paths: [],
       drainDelayMs: 5_000,
+      tokenFile: undefined,
     });
   });
 
@@ -59,6 +59,8 @@ describe("the configuration that flags make", () => {
   test("no jitter is a jitter of nothing", () => {
     assert.equal(config("--check", "a=tcp://h:1", "--jitter", "0").checks[0]?.jitter, 0);
   });
+
+  test("a file with a token is named", () => assert.equal(config("--token-file", "t.txt").tokenFile, "t.txt"));
 
   test("a delay of nothing is not the default", () => assert.equal(config("--drain-delay", "0s").drainDelayMs, 0));
 

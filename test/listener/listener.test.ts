@@ -41,7 +41,7 @@ function portOf(listener: Listener, index = 0): number {
 
 /** A client that speaks TLS. */
 function tlsClient(t: TestContext, port: number, options: ConnectionOptions = {}): Client {
-  const socket = connectTls({ port, host: "localhost", ca: pem("ca.crt"), allowHalfOpen: true, ...options });
+  const socket = connectTls({ port, host: "localhost", ca: pem("ca.crt"), ...options });
   t.after(() => void socket.destroy());
   return new Client(socket);
 }
@@ -105,7 +105,7 @@ describe("a listener", () => {
       idle = true;
     });
     assert.equal(idle, false);
-    served.socket.destroy();
+    served.socket.resetAndDestroy();
     await inTime(waiting, "idle");
   });
 
@@ -146,11 +146,9 @@ describe("a listener with TLS", () => {
   ];
   for (const [offered, expected] of protocols) {
     test(`A90 speaks ${expected} with who offers ${offered.join(" and ") || "nothing"}`, async (t) => {
-      const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+      const { port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
       const client = tlsClient(t, port, { ALPNProtocols: [...offered] });
       await eventually(() => client.received === expected, "the transport's word");
-      client.socket.destroy();
-      await eventually(() => listener.connectionCount === 0, "it is forgotten");
     });
   }
 
@@ -195,6 +193,15 @@ describe("a listener with TLS", () => {
       assert.deepEqual([taken, client.received], [[], ""]);
     });
   }
+
+  test("forgets a connection that breaks", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const raw = connectSocket({ port, host: "127.0.0.1" });
+    const secure = new Client(connectTls({ socket: raw, servername: "localhost", ca: pem("ca.crt") }));
+    await eventually(() => secure.received === "http1", "it is served");
+    raw.resetAndDestroy();
+    await eventually(() => listener.connectionCount === 0, "it is forgotten");
+  });
 
   test("counts a handshake that has not ended, and ends it by force", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });

@@ -8,7 +8,7 @@
 import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../../core/clock.js";
-import { wholeNumber } from "../../core/option.js";
+import { milliseconds } from "../../core/option.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HealthService } from "../grpc/health-service.js";
 import { createGate } from "./gate.js";
@@ -56,7 +56,7 @@ export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
   const hasReflection = options.reflection === false ? () => false : onFirstUse(() => addReflection(server));
   const rules = {
     clock: options.clock,
-    requestTimeoutMs: wholeNumber("requestTimeoutMs", options.requestTimeoutMs, 5_000),
+    requestTimeoutMs: milliseconds("requestTimeoutMs", options.requestTimeoutMs, 5_000),
     isUnaryRequest: (path: string) => unary.has(path),
     hasMethod: (path: string) => unary.has(path) || (REFLECTION_PATHS.includes(path) && hasReflection()),
     onHttp: options.onHttp,

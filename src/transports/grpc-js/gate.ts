@@ -12,6 +12,7 @@
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Clock } from "../../core/clock.js";
+import { LONGEST_TIMER_MS } from "../../core/option.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
 import type { StreamHandler } from "./internals.js";
@@ -31,9 +32,6 @@ export interface GateRules {
 
 const GRPC_CONTENT_TYPE = /^application\/grpc(?:$|[+;])/i;
 
-/** The longest time that grpc-js can count: beyond it, it would end the call at once. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-
 /** A stream handler that lets only well-formed calls through to `grpcJs`. */
 export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandler {
   return (stream, headers) => {
@@ -51,12 +49,12 @@ export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandl
   };
 }
 
-/** Whether the deadline is absent or readable. One beyond what grpc-js can count is taken out: it is no deadline. */
+/** Whether the deadline is absent or readable. One beyond what grpc-js can count would end the call at once: it is taken out. */
 function takeTimeout(headers: IncomingHttpHeaders): boolean {
   const header = headers["grpc-timeout"];
   if (header === undefined) return true;
   const timeoutMs = parseGrpcTimeout(String(header));
-  if (timeoutMs !== undefined && timeoutMs > LONGEST_TIMEOUT_MS) delete headers["grpc-timeout"];
+  if (timeoutMs !== undefined && timeoutMs > LONGEST_TIMER_MS) delete headers["grpc-timeout"];
   return timeoutMs !== undefined;
 }
 

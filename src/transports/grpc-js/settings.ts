@@ -6,9 +6,7 @@
  */
 import type { ServerOptions as Http2Options } from "node:http2";
 import type { ServerOptions } from "@grpc/grpc-js";
-import { wholeNumber } from "../../core/option.js";
-
-const NEVER_MS = 2 ** 31 - 1;
+import { LONGEST_TIMER_MS, milliseconds } from "../../core/option.js";
 
 /** Settings of connections, in milliseconds and counts. */
 export interface ConnectionSettings {
@@ -30,13 +28,13 @@ export interface ConnectionSettings {
  */
 export function serverOptions(settings: ConnectionSettings): ServerOptions {
   const ms = (option: keyof ConnectionSettings, fallbackMs: number) =>
-    wholeNumber(option, settings[option], fallbackMs);
+    milliseconds(option, settings[option], fallbackMs);
   return {
     "grpc.keepalive_time_ms": ms("keepaliveTimeMs", 30_000),
     "grpc.keepalive_timeout_ms": ms("keepaliveTimeoutMs", 10_000),
     "grpc.max_connection_idle_ms": ms("maxConnectionIdleMs", 300_000),
     // grpc-js knows its longest timer as "never"
-    "grpc.max_connection_age_ms": ms("maxConnectionAgeMs", NEVER_MS),
+    "grpc.max_connection_age_ms": ms("maxConnectionAgeMs", LONGEST_TIMER_MS),
     "grpc.max_connection_age_grace_ms": ms("maxConnectionAgeGraceMs", 30_000),
     // RFC 9113 asks for at least 100; a stream costs some 15 KB
     "grpc.max_concurrent_streams": 1024,

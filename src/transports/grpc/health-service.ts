@@ -3,7 +3,7 @@
  *
  * An engine reads frames and writes answers; what is said is decided here, so that two engines cannot differ.
  */
-import { isAuthorized } from "../../core/bearer-token.js";
+import { isAuthorized, requireToken } from "../../core/bearer-token.js";
 import { wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import { readHealthCheckRequest } from "../../wire/health-messages.js";
@@ -38,7 +38,7 @@ export class HealthService {
     this.#reader = reader;
     this.#listLimit = wholeNumber("listLimit", options.listLimit, DEFAULT_LIST_LIMIT);
     this.#maxWatchers = wholeNumber("maxWatchers", options.maxWatchers, DEFAULT_MAX_WATCHERS);
-    this.#token = options.token;
+    this.#token = requireToken(options.token);
   }
 
   /** Answers a Check with the bytes of its request. */

@@ -1,0 +1,164 @@
+/** The order in which a service leaves, and how long it may take: on a clock that the test moves. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { DEFAULT_DRAIN_DELAY_MS, type Leaving, leave, type ShutdownTimes } from "../../src/lifecycle/shutdown.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+
+/** A service that leaves, and the time at which each of its steps came. */
+function leaving(steps: Partial<Leaving> = {}, times?: ShutdownTimes) {
+  const clock = new VirtualClock();
+  const came: [string, number][] = [];
+  const at = (step: string) => void came.push([step, clock.now()]);
+  const service: Leaving = {
+    announce: () => {
+      at("announce");
+      steps.announce?.();
+    },
+    stopAccepting: () => {
+      at("stopAccepting");
+      steps.stopAccepting?.();
+    },
+    endWatches: () => {
+      at("endWatches");
+      steps.endWatches?.();
+    },
+    askToGo: () => {
+      at("askToGo");
+      return steps.askToGo?.() ?? Promise.resolve();
+    },
+    destroy: () => {
+      at("destroy");
+      return steps.destroy?.() ?? Promise.resolve();
+    },
+  };
+  const left = leave(service, clock, times).then(
+    () => at("left"),
+    (error: unknown) => at(`failed: ${error}`),
+  );
+  return { clock, came, left };
+}
+
+const never = () => new Promise<void>(() => {});
+
+/** A step that ends when the test says so. */
+function held() {
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { step: () => ended, end: () => end() };
+}
+
+describe("leaving", () => {
+  test("goes step by step: announce, wait, stop accepting, end watches, ask to go, destroy", async () => {
+    const { clock, came } = leaving();
+    await clock.advance(60_000);
+    assert.deepEqual(came, [
+      ["announce", 0],
+      ["stopAccepting", 5_000],
+      ["endWatches", 5_000],
+      ["askToGo", 5_000],
+      ["destroy", 5_000],
+      ["left", 5_000],
+    ]);
+  });
+
+  test("announces at once, before anybody waits", () => assert.deepEqual(leaving().came, [["announce", 0]]));
+
+  test("waits five seconds when nobody says otherwise", () => assert.equal(DEFAULT_DRAIN_DELAY_MS, 5_000));
+
+  test("waits as long as it is told", async () => {
+    const { clock, came } = leaving({}, { drainDelayMs: 30_000 });
+    await clock.advance(29_999);
+    assert.deepEqual(came, [["announce", 0]]);
+    await clock.advance(1);
+    assert.deepEqual(came.at(-1), ["left", 30_000]);
+  });
+
+  test("A79 without a delay needs no clock at all", async () => {
+    const { came, left } = leaving({}, { drainDelayMs: 0 });
+    await left;
+    assert.deepEqual(
+      came.map(([step]) => step),
+      ["announce", "stopAccepting", "endWatches", "askToGo", "destroy", "left"],
+    );
+  });
+
+  test("waits for the clients, and leaves as soon as they are gone", async () => {
+    const clients = held();
+    const { clock, came } = leaving({ askToGo: clients.step }, { drainDelayMs: 0 });
+    await clock.advance(9_000);
+    assert.deepEqual(came.at(-1), ["askToGo", 0]);
+    clients.end();
+    await settle();
+    assert.deepEqual(came.slice(-2), [
+      ["destroy", 9_000],
+      ["left", 9_000],
+    ]);
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  test("A75 gives clients that never go ten seconds when nobody says otherwise", async () => {
+    const { clock, came } = leaving({ askToGo: never });
+    await clock.advance(14_999);
+    assert.deepEqual(came.at(-1), ["askToGo", 5_000]);
+    await clock.advance(1);
+    assert.deepEqual(came.slice(-2), [
+      ["destroy", 15_000],
+      ["left", 15_000],
+    ]);
+  });
+
+  test("gives them as long as it is told, be it nothing", async () => {
+    const { clock, came } = leaving({ askToGo: never }, { drainDelayMs: 0, closeTimeoutMs: 300 });
+    await clock.advance(300);
+    assert.deepEqual(came.at(-1), ["left", 300]);
+    const hasty = leaving({ askToGo: never }, { drainDelayMs: 0, closeTimeoutMs: 0 });
+    await hasty.clock.advance(0);
+    assert.deepEqual(hasty.came.at(-1), ["left", 0]);
+  });
+
+  test("waits for the destruction to be done", async () => {
+    const sockets = held();
+    const { came } = leaving({ destroy: sockets.step }, { drainDelayMs: 0 });
+    await settle();
+    assert.deepEqual(came.at(-1), ["destroy", 0]);
+    sockets.end();
+    await settle();
+    assert.deepEqual(came.at(-1), ["left", 0]);
+  });
+
+  test("A75 ends even when the destruction never does, a second after both times at the latest", async () => {
+    const { clock, came } = leaving({ askToGo: never, destroy: never });
+    await clock.advance(60_000);
+    assert.deepEqual(came.at(-1), ["left", 16_000]);
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  test("destroys what is left when the clients cannot be asked, and then says why", async () => {
+    const { came, left } = leaving({ askToGo: () => Promise.reject(new Error("broken")) }, { drainDelayMs: 0 });
+    await left;
+    assert.deepEqual(
+      came.slice(-3).map(([step]) => step),
+      ["askToGo", "destroy", "failed: Error: broken"],
+    );
+  });
+
+  for (const step of ["announce", "stopAccepting", "endWatches"] as const) {
+    test(`destroys what is left when ${step} throws, and then says why`, async () => {
+      const broken = () => {
+        throw new Error("broken");
+      };
+      const { clock, came } = leaving({ [step]: broken });
+      await clock.advance(60_000);
+      const last = came.slice(-2).map(([name]) => name);
+      assert.deepEqual(last, ["destroy", "failed: Error: broken"]);
+    });
+  }
+
+  test("sets no timer that outlives it", async () => {
+    const { clock, left } = leaving({}, { drainDelayMs: 0 });
+    await left;
+    assert.equal(clock.pendingTimers, 0);
+  });
+});

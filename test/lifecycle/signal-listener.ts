@@ -1,0 +1,22 @@
+/** A process that tells on stdout what the system tells it; the signals test runs it as a child. */
+import { listenToProcess } from "../../src/lifecycle/signals.js";
+
+const tell = (line: string) => process.stdout.write(`${line}\n`);
+const leave = listenToProcess({
+  onTerminate: (signal) => tell(`terminate ${signal}`),
+  onInsist: (signal) => tell(`insist ${signal}`),
+  onFatal: (error) => tell(`fatal ${error instanceof Error ? error.message : String(error)}`),
+});
+const commands: Readonly<Record<string, () => void>> = {
+  throw: () => {
+    throw new Error("thrown");
+  },
+  reject: () => void Promise.reject(new Error("rejected")),
+  "reject-text": () => void Promise.reject("a text"),
+  leave: () => {
+    leave();
+    tell("left");
+  },
+};
+process.stdin.on("data", (bytes) => commands[bytes.toString().trim()]?.());
+tell("ready");

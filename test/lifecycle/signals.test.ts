@@ -1,0 +1,111 @@
+/** What the system tells the process: in a process of its own. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { listenToProcess, TERMINATION_SIGNALS } from "../../src/lifecycle/signals.js";
+import { eventually } from "../support/eventually.js";
+
+const LISTENER = fileURLToPath(new URL("signal-listener.ts", import.meta.url));
+
+class Listening {
+  readonly heard: string[] = [];
+  readonly #process: ChildProcess;
+
+  constructor(t: TestContext) {
+    this.#process = spawn(process.execPath, ["--import", "tsx", LISTENER], { stdio: ["pipe", "pipe", "inherit"] });
+    if (this.#process.stdout)
+      createInterface({ input: this.#process.stdout }).on("line", (line) => this.heard.push(line));
+    t.after(async () => {
+      this.#process.kill("SIGKILL");
+      await this.ended();
+    });
+  }
+
+  static async start(t: TestContext): Promise<Listening> {
+    const child = new Listening(t);
+    await child.hears("ready");
+    child.heard.length = 0;
+    return child;
+  }
+
+  /** Sends a signal, and waits for the line that it makes. */
+  async signal(signal: NodeJS.Signals, line: string): Promise<void> {
+    this.#process.kill(signal);
+    await this.hears(line);
+  }
+
+  async command(command: string, line: string): Promise<void> {
+    this.#process.stdin?.write(`${command}\n`);
+    await this.hears(line);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  hears(line: string): Promise<void> {
+    return eventually(() => this.heard.includes(line), `the line ${line} (heard ${this.heard})`);
+  }
+
+  async ended(): Promise<string> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) {
+      await eventually(() => this.#process.exitCode !== null || this.#process.signalCode !== null, "the end");
+    }
+    return String(this.#process.signalCode ?? this.#process.exitCode);
+  }
+}
+
+describe("the process", { concurrency: 3 }, () => {
+  test("each signal that asks to end has the exit code that a shell gives it", () => {
+    assert.deepEqual(TERMINATION_SIGNALS, { SIGINT: 130, SIGTERM: 143 });
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`A76 the first ${signal} asks, every later one insists`, async (t) => {
+      const child = await Listening.start(t);
+      await child.signal(signal, `terminate ${signal}`);
+      await child.signal("SIGTERM", "insist SIGTERM");
+      await child.signal("SIGINT", "insist SIGINT");
+      assert.deepEqual(child.heard, [`terminate ${signal}`, "insist SIGTERM", "insist SIGINT"]);
+    });
+  }
+
+  test("an error that nobody caught is told, thrown or rejected, whatever it is", async (t) => {
+    const child = await Listening.start(t);
+    await child.command("throw", "fatal thrown");
+    await child.command("reject", "fatal rejected");
+    await child.command("reject-text", "fatal a text");
+    assert.equal(child.heard.length, 3);
+  });
+
+  test("an error is no signal: the first signal after it still asks", async (t) => {
+    const child = await Listening.start(t);
+    await child.command("throw", "fatal thrown");
+    await child.signal("SIGTERM", "terminate SIGTERM");
+  });
+
+  test("who has stopped listening hears nothing: a signal ends the process", async (t) => {
+    const child = await Listening.start(t);
+    await child.command("leave", "left");
+    child.kill("SIGTERM");
+    assert.equal(await child.ended(), "SIGTERM");
+    assert.deepEqual(child.heard, ["left"]);
+  });
+
+  test("who has stopped listening leaves no listener behind", () => {
+    const events = ["SIGINT", "SIGTERM", "uncaughtException", "unhandledRejection"];
+    const count = () => events.map((event) => process.listenerCount(event));
+    const before = count();
+    const leave = listenToProcess({ onTerminate: () => {}, onInsist: () => {}, onFatal: () => {} });
+    assert.deepEqual(
+      count(),
+      before.map((listeners) => listeners + 1),
+    );
+    leave();
+    leave();
+    assert.deepEqual(count(), before);
+  });
+});

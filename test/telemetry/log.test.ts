@@ -1,0 +1,243 @@
+/** The log: which events of which instance, at which level, with which fields. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { type Messages, publish, type Transition } from "../../src/core/channels.js";
+import { createLog, LOG_LEVELS, type LogLevel } from "../../src/telemetry/log.js";
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** A log of the instance `mine`, and its lines. */
+function logging(t: TestContext, level: LogLevel = "debug") {
+  const texts: string[] = [];
+  const log = createLog("mine", level, { write: (text) => void texts.push(text) });
+  t.after(() => log.close());
+  const lines = (): Line[] => texts.map((text) => JSON.parse(text));
+  return { log, texts, lines };
+}
+
+const TRANSITION: Transition = {
+  sequence: 7,
+  at: 1_767_225_600_000,
+  subject: "service",
+  name: "celery.flower",
+  from: "SERVING",
+  to: "NOT_SERVING",
+  degraded: false,
+  reason: "timeout",
+};
+
+const boom = new Error("boom");
+
+/** Every event of the channels, with the line that it makes: its level, and fields that it must have. */
+const EVENTS: readonly {
+  [Name in keyof Messages]: readonly [string, Name, Messages[Name], string, Line];
+}[keyof Messages][] = [
+  [
+    "a change for the worse",
+    "transition",
+    TRANSITION,
+    "warn",
+    {
+      ...TRANSITION,
+      event: "transition",
+      msg: 'service "celery.flower": SERVING -> NOT_SERVING (timeout)',
+    },
+  ],
+  [
+    "a change for the better",
+    "transition",
+    { ...TRANSITION, from: "NOT_SERVING", to: "SERVING", reason: undefined },
+    "info",
+    {
+      event: "transition",
+      msg: 'service "celery.flower": NOT_SERVING -> SERVING',
+    },
+  ],
+  [
+    "a degraded service",
+    "transition",
+    { ...TRANSITION, to: "SERVING", degraded: true, reason: "slow" },
+    "info",
+    {
+      degraded: true,
+      msg: 'service "celery.flower": SERVING -> SERVING, degraded (slow)',
+    },
+  ],
+  [
+    "the server as a whole",
+    "transition",
+    { ...TRANSITION, name: "" },
+    "warn",
+    {
+      name: "",
+      msg: "service overall: SERVING -> NOT_SERVING (timeout)",
+    },
+  ],
+  [
+    "a failing check",
+    "transition",
+    { ...TRANSITION, subject: "check", name: "db", from: "passing", to: "failing" },
+    "warn",
+    {
+      subject: "check",
+      msg: 'check "db": passing -> failing (timeout)',
+    },
+  ],
+  [
+    "a warning check",
+    "transition",
+    { ...TRANSITION, subject: "check", name: "db", from: "passing", to: "warning" },
+    "info",
+    {
+      subject: "check",
+      msg: 'check "db": passing -> warning (timeout)',
+    },
+  ],
+  [
+    "a write that is held back",
+    "write-held",
+    { service: "a", status: "SERVING" },
+    "info",
+    {
+      event: "write-held",
+      service: "a",
+      status: "SERVING",
+      msg: "held back until resume, since this server is draining",
+    },
+  ],
+  [
+    "a listener that threw",
+    "listener-failed",
+    { error: boom },
+    "error",
+    {
+      event: "listener-failed",
+      msg: "a listener of transitions threw; the others were called",
+    },
+  ],
+  [
+    "a prober that could not look",
+    "prober-failed",
+    { check: "db", error: boom },
+    "warn",
+    {
+      event: "prober-failed",
+      check: "db",
+      msg: "could not look; the check keeps its state",
+    },
+  ],
+  [
+    "a probe",
+    "probe",
+    { check: "db", outcome: "fail", reason: "timeout", detail: "no answer", latencyMs: 2000 },
+    "debug",
+    {
+      event: "probe",
+      check: "db",
+      outcome: "fail",
+      reason: "timeout",
+      detail: "no answer",
+      latencyMs: 2000,
+      msg: "db: fail",
+    },
+  ],
+  [
+    "a connection that was ended",
+    "connection-ended",
+    { address: "192.0.2.1", rule: "max-connections" },
+    "debug",
+    {
+      event: "connection-ended",
+      address: "192.0.2.1",
+      rule: "max-connections",
+      msg: "connection ended: max-connections",
+    },
+  ],
+];
+
+describe("the log", () => {
+  for (const [label, name, message, level, expected] of EVENTS) {
+    test(`has a line for ${label}, at ${level}`, (t) => {
+      const { texts, lines } = logging(t);
+      publish(name, "mine", message);
+      assert.equal(texts.length, 1);
+      assert.match(texts[0] ?? "", /^\{.*\}\n$/);
+      const [line = {}] = lines();
+      assert.equal(line.level, level);
+      for (const [field, value] of Object.entries(expected)) assert.deepEqual(line[field], value, field);
+    });
+  }
+
+  test("has the time of each line as a date, and nothing of this machine", (t) => {
+    const { log, lines } = logging(t);
+    log.write("info", "serving", "serving", { addresses: [":8080"] });
+    const [{ time, ...rest } = {}] = lines();
+    assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.deepEqual(rest, { level: "info", event: "serving", addresses: [":8080"], msg: "serving" });
+  });
+
+  test("writes events of the program, with fields or without, at their level", (t) => {
+    const { log, lines } = logging(t);
+    log.write("warn", "old-node", "old");
+    log.write("error", "fatal", "fatal", { err: boom });
+    const [first = {}, second = {}] = lines();
+    assert.deepEqual([first.level, first.event, first.msg], ["warn", "old-node", "old"]);
+    assert.deepEqual([second.level, second.event], ["error", "fatal"]);
+  });
+
+  test("has an error's message, kind and stack", (t) => {
+    const { lines } = logging(t);
+    publish("prober-failed", "mine", { check: "db", error: boom });
+    const [{ err } = {}] = lines();
+    const { message, type, stack } = Object(err);
+    assert.deepEqual([message, type, stack], ["boom", "Error", boom.stack]);
+  });
+
+  test("doesn't show the instance, which means nothing to a reader", (t) => {
+    const { lines } = logging(t);
+    publish("transition", "mine", TRANSITION);
+    assert.equal("instance" in (lines()[0] ?? {}), false);
+  });
+
+  test("B7 escapes what a name could do to a terminal", (t) => {
+    const { texts } = logging(t);
+    publish("transition", "mine", { ...TRANSITION, name: 'a\n{"level":"error"}\u001b[2J' });
+    assert.equal(texts.length, 1);
+    const controls = [...(texts[0] ?? "")].filter((character) => character < " ");
+    assert.deepEqual(controls, ["\n"]);
+  });
+
+  test("has no line of another instance in the same process", (t) => {
+    const { texts } = logging(t);
+    for (const [, name, message] of EVENTS) publish(name, "another", message);
+    assert.deepEqual(texts, []);
+  });
+
+  test("two logs of one instance both have the line", (t) => {
+    const [first, second] = [logging(t), logging(t)];
+    publish("transition", "mine", TRANSITION);
+    assert.deepEqual([first.texts.length, second.texts.length], [1, 1]);
+  });
+
+  test("has no line after its close, which may come twice", (t) => {
+    const { log, texts } = logging(t);
+    log.close();
+    log.close();
+    for (const [, name, message] of EVENTS) publish(name, "mine", message);
+    assert.deepEqual(texts, []);
+  });
+
+  const RANK = ["debug", "info", "warn", "error", "silent"];
+  test("has these levels", () => assert.deepEqual(LOG_LEVELS, RANK));
+  for (const level of LOG_LEVELS) {
+    test(`at level ${level} has the lines from there on`, (t) => {
+      const { lines } = logging(t, level);
+      for (const [, name, message] of EVENTS) publish(name, "mine", message);
+      const expected = EVENTS.map(([, , , of]) => of).filter((of) => RANK.indexOf(of) >= RANK.indexOf(level));
+      assert.deepEqual(
+        lines().map((line) => line.level),
+        expected,
+      );
+    });
+  }
+});

@@ -1,0 +1,189 @@
+/** What a stream has to pass before grpc-js sees it, over a real HTTP/2 server; the clock is the test's. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { eventually, inTime } from "../../support/eventually.js";
+import { collect, frame } from "../../support/grpc-peer.js";
+import { gated, STREAMING, UNARY } from "./gated-server.js";
+
+const MESSAGE = frame(Buffer.alloc(0));
+
+describe("the gate lets through", () => {
+  for (const path of [UNARY, STREAMING]) {
+    test(`a call of ${path}, with its headers`, async (t) => {
+      const { calls, peer, clock } = await gated(t);
+      assert.equal((await peer.call(path, MESSAGE, { "x-key": "value" })).code, 0);
+      const [headers] = calls;
+      assert.deepEqual([headers?.[":path"], headers?.["x-key"]], [path, "value"]);
+      await eventually(() => clock.pendingTimers === 0, "no timer is left");
+    });
+  }
+
+  const types = ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "APPLICATION/GRPC"];
+  for (const type of types) {
+    test(`A82 content type ${type}`, async (t) => {
+      const { calls, peer } = await gated(t);
+      assert.equal((await peer.call(UNARY, MESSAGE, { "content-type": type })).code, 0);
+      assert.equal(calls.length, 1);
+    });
+  }
+
+  const timeouts: readonly (readonly [string, string | undefined])[] = [
+    ["1S", "1S"],
+    ["0S", "0S"],
+    ["99999999n", "99999999n"],
+    ["2147483S", "2147483S"],
+    ["596H", "596H"],
+    // beyond 2^31 - 1 ms grpc-js would end the call at once, so it is not told
+    ["2147484S", undefined],
+    ["597H", undefined],
+    ["35792M", undefined],
+    ["99999999S", undefined],
+    ["99999999H", undefined],
+  ];
+  for (const [timeout, told] of timeouts) {
+    test(`A47 grpc-timeout ${timeout}, which grpc-js hears as ${told ?? "none"}`, async (t) => {
+      const { calls, peer } = await gated(t);
+      assert.equal((await peer.call(STREAMING, MESSAGE, { "grpc-timeout": timeout })).code, 0);
+      assert.equal(calls[0]?.["grpc-timeout"], told);
+    });
+  }
+});
+
+describe("the gate leaves to plain HTTP", () => {
+  const types = [undefined, "", "text/plain", "application/json", "application/grpcfoo", "application/grpc-web"];
+  for (const type of types) {
+    test(`B22 content type ${type ?? "none"}`, async (t) => {
+      const { http, calls, peer } = await gated(t);
+      const end = await peer.call(UNARY, MESSAGE, { "content-type": type });
+      assert.deepEqual([end.httpStatus, http, calls], [418, [UNARY], []]);
+    });
+  }
+
+  test("A92 a GET, whatever its path", async (t) => {
+    const { http, peer } = await gated(t);
+    const stream = peer.session.request({ ":method": "GET", ":path": "/healthcheck" });
+    assert.equal((await collect(stream, () => {})).httpStatus, 418);
+    assert.deepEqual(http, ["/healthcheck"]);
+  });
+});
+
+describe("the gate refuses", () => {
+  for (const method of ["GET", "PUT", "HEAD", "DELETE", "OPTIONS"]) {
+    test(`B24 ${method}, with what is allowed`, async (t) => {
+      const { calls, peer, clock } = await gated(t);
+      const end = await peer.call(UNARY, Buffer.alloc(0), { ":method": method });
+      assert.deepEqual([end.httpStatus, end.headers.allow, end.messages.length, calls.length], [405, "POST", 0, 0]);
+      await eventually(() => clock.pendingTimers === 0, "no timer is left");
+    });
+  }
+
+  const unknown = ["/pkg.Service/Nothing", `${UNARY}?a=b`, `${UNARY}/`, "/pkg.service/unary", "/constructor", "/"];
+  for (const path of unknown) {
+    test(`A20 A93 the unknown path ${path}, which it doesn't echo`, async (t) => {
+      const { calls, peer } = await gated(t);
+      const end = await peer.call(path, MESSAGE);
+      assert.deepEqual([end.httpStatus, end.code, end.text, calls.length], [200, 12, "unknown method", 0]);
+      assert.deepEqual(Object.keys(end.headers).sort(), [
+        ":status",
+        "content-type",
+        "date",
+        "grpc-message",
+        "grpc-status",
+      ]);
+    });
+  }
+
+  for (const path of [UNARY, STREAMING]) {
+    for (const timeout of ["1", "5X", "", "-1S", "1.5S", "abc1S", "123456789S", "1S x", "1s", "1S,2S"]) {
+      test(`B20 grpc-timeout ${JSON.stringify(timeout)} of ${path}`, async (t) => {
+        const { calls, peer } = await gated(t);
+        const end = await peer.call(path, MESSAGE, { "grpc-timeout": timeout });
+        assert.deepEqual([end.code, end.text, calls.length], [13, "invalid grpc-timeout", 0]);
+      });
+    }
+  }
+});
+
+describe("the gate limits the time in which a request may arrive", () => {
+  test("B19 a single message that doesn't end is ended after it, and not before", async (t) => {
+    const { clock, peer, calls } = await gated(t);
+    const stream = peer.open(UNARY);
+    let over = false;
+    const ended = collect(stream, () => {}).then((end) => {
+      over = true;
+      return end;
+    });
+    await eventually(() => calls.length === 1, "the call is there");
+    await clock.advance(4_999);
+    await peer.call(UNARY, MESSAGE);
+    assert.equal(over, false);
+    await clock.advance(1);
+    const end = await inTime(ended, "the end");
+    assert.deepEqual([end.code, end.text, end.rstCode], [4, "request took too long to arrive", 0]);
+    await eventually(() => clock.pendingTimers === 0, "no timer is left");
+  });
+
+  test("B19 bytes that trickle in buy no time", async (t) => {
+    const { clock, peer, calls } = await gated(t);
+    const stream = peer.open(UNARY);
+    const ended = collect(stream, () => {});
+    await eventually(() => calls.length === 1, "the call is there");
+    for (let second = 0; second < 5; second += 1) {
+      stream.write(Buffer.alloc(1));
+      await clock.advance(1_000);
+    }
+    assert.equal((await inTime(ended, "the end")).code, 4);
+  });
+
+  for (const [label, headers] of [
+    ["an unknown path", { ":path": "/nothing" }],
+    ["a wrong method", { ":method": "PUT" }],
+    ["a wrong timeout", { "grpc-timeout": "x" }],
+  ] as const) {
+    test(`B19 ${label} is refused at once, and its stream ended when the request doesn't end`, async (t) => {
+      const { clock, peer } = await gated(t);
+      const stream = peer.open(UNARY, headers);
+      let answered = false;
+      stream.on("response", () => {
+        answered = true;
+      });
+      const ended = collect(stream, () => {});
+      await eventually(() => answered, "the answer");
+      assert.equal(clock.pendingTimers, 1);
+      await clock.advance(5_000);
+      await inTime(ended, "the end");
+      assert.equal(clock.pendingTimers, 0);
+    });
+  }
+
+  test("a stream of messages may go on", async (t) => {
+    const { clock, peer, calls } = await gated(t);
+    const stream = peer.open(STREAMING);
+    const ended = collect(stream, () => {});
+    await eventually(() => calls.length === 1, "the call is there");
+    assert.equal(clock.pendingTimers, 0);
+    await clock.advance(3_600_000);
+    stream.end(MESSAGE);
+    assert.equal((await ended).code, 0);
+  });
+
+  test("a request that arrived is not ended later, however long its answer takes", async (t) => {
+    const { clock, peer, calls } = await gated(t, {});
+    const { code } = await peer.call(UNARY, MESSAGE);
+    await clock.advance(60_000);
+    assert.deepEqual([code, calls.length], [0, 1]);
+  });
+
+  test("B23 a client that breaks its stream leaves nothing behind, and others unharmed", async (t) => {
+    const { clock, peer, calls } = await gated(t);
+    for (const headers of [{}, { ":path": "/nothing" }, { ":method": "PUT" }, { "grpc-timeout": "x" }]) {
+      const stream = peer.open(UNARY, headers);
+      const ended = collect(stream, () => {});
+      stream.close(1); // PROTOCOL_ERROR
+      await inTime(ended, "the end");
+    }
+    assert.equal((await peer.call(UNARY, MESSAGE)).code, 0);
+    await eventually(() => clock.pendingTimers === 0, "no timer is left");
+    assert.ok(calls.length >= 1);
+  });
+});

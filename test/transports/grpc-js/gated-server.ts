@@ -1,0 +1,54 @@
+/** A real HTTP/2 server with the gate before a handler that says it was reached. */
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+import { createGate, type GateRules } from "../../../src/transports/grpc-js/gate.js";
+import { GrpcPeer } from "../../support/grpc-peer.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+
+export const UNARY = "/pkg.Service/Unary";
+export const STREAMING = "/pkg.Service/Streaming";
+
+/** Opens a server and a client; both are gone when the test is. */
+export async function gated(t: TestContext, rules: Partial<GateRules> = {}) {
+  const clock = new VirtualClock();
+  /** The headers of the calls that grpc-js was given. */
+  const calls: IncomingHttpHeaders[] = [];
+  /** The paths of what is plain HTTP. */
+  const http: string[] = [];
+  const gate = createGate(
+    (stream, headers) => {
+      calls.push(headers);
+      // as grpc-js does, it answers when the request has ended
+      stream.on("error", () => {}).resume();
+      stream.on("end", () => {
+        if (stream.destroyed || stream.headersSent) return;
+        stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "0" }, { endStream: true });
+      });
+    },
+    {
+      clock,
+      requestTimeoutMs: 5_000,
+      hasMethod: (path) => [UNARY, STREAMING].includes(path),
+      isUnaryRequest: (path) => path === UNARY,
+      onHttp: (stream, headers) => {
+        http.push(String(headers[":path"]));
+        stream.respond({ ":status": 418 }, { endStream: true });
+      },
+      ...rules,
+    },
+  );
+  const server = createServer({ settings: { maxHeaderListSize: 16_384 } });
+  server.on("stream", gate);
+  server.on("sessionError", () => {});
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // a server that listens on a port has an address with one
+  const peer = new GrpcPeer((server.address() as AddressInfo).port);
+  t.after(() => {
+    peer.close();
+    server.close();
+  });
+  return { clock, calls, http, peer };
+}
