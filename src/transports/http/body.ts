@@ -25,18 +25,23 @@ export function wantsBody(bridge: Bridge, request: Pick<IncomingMessage, "method
   return request.method === "POST" && routeOf(bridge, request.url ?? "").kind === "call";
 }
 
-/** The body; of one that is too long, its beginning, longer than is allowed. Never rejects. */
-export async function readBody(request: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of request) {
+/**
+ * The body; of one that is too long, its beginning, longer than is allowed. Never rejects: of a client that has gone, what
+ * came. The rest is left unread and the stream alive (leaving an iterator would destroy it, and the answer with it).
+ */
+export function readBody(request: Readable): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MAX_BODY_BYTES) break;
-    }
-  } catch {
-    // the client has gone: there is nobody left to answer
-  }
-  return Buffer.concat(chunks);
+      if (length > MAX_BODY_BYTES) finish();
+    };
+    const finish = () => {
+      request.off("data", onData).pause();
+      resolve(Buffer.concat(chunks));
+    };
+    request.on("data", onData).once("end", finish).once("error", finish).once("close", finish);
+  });
 }

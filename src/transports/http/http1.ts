@@ -8,6 +8,7 @@
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { background } from "../../core/background.js";
 import { type HttpAnswer, textAnswer } from "./answer.js";
 import { readBody, readRequest, wantsBody } from "./body.js";
 import { type Bridge, render } from "./render.js";
@@ -44,22 +45,23 @@ const PARSER_ANSWERS: Readonly<Record<string, string>> = {
 /** Starts a server for connections in `accept`. */
 export function createHttp1Server(bridge: Bridge): Http1Server {
   const closing = new WeakSet<Duplex>();
-  const send = (request: IncomingMessage, response: ServerResponse, answer: HttpAnswer, close: boolean) => {
-    if (close) closing.add(request.socket);
+  const send = (response: ServerResponse, answer: HttpAnswer, close: boolean) => {
     const body = Buffer.from(answer.body);
     const connection = close ? { connection: "close" } : {};
     response.writeHead(answer.status, { ...answer.headers, "content-length": body.length, ...connection });
     response.end(body); // Node leaves the body out for HEAD
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    const refusal = refusalOf(request);
-    if (refusal !== undefined) return send(request, response, refusal, true);
+    const { socket } = request;
     const answer = (body: Buffer | undefined) => {
+      const refusal = refusalOf(request);
       // a body that nobody reads must not be taken for the next request
-      const close = bridge.reader.draining || (hasBody(request) && !request.complete);
-      send(request, response, render(bridge, readRequest(request, body)), close);
+      const close = refusal !== undefined || bridge.reader.draining || (hasBody(request) && !request.complete);
+      if (close) closing.add(socket);
+      send(response, refusal ?? render(bridge, readRequest(request, body)), close);
     };
-    if (wantsBody(bridge, request)) void readBody(request).then(answer);
+    if (wantsBody(bridge, request))
+      background(readBody(request).then(answer), bridge.reader.instance, "a call as JSON");
     else answer(undefined);
   };
   const server = createServer(LIMITS, onRequest);

@@ -2,6 +2,7 @@
  * Plain HTTP that came over HTTP/2: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks over HTTP/2.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { background } from "../../core/background.js";
 import { readBody, wantsBody } from "./body.js";
 import { type Bridge, render } from "./render.js";
 
@@ -12,7 +13,7 @@ export function createHttp2Responder(
   return (stream, headers) => {
     // the client is gone or has broken its own stream: `close` follows, and there is nobody to tell
     stream.on("error", () => {});
-    void respond(bridge, stream, headers);
+    background(respond(bridge, stream, headers), bridge.reader.instance, "an answer over HTTP/2");
   };
 }
 

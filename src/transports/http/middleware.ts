@@ -2,6 +2,7 @@
  * The bridge's routes for an application's own server: Node's `http`, Express, Connect.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { background } from "../../core/background.js";
 import { readBody, readRequest, wantsBody } from "./body.js";
 import { type Bridge, render, routeOf } from "./render.js";
 
@@ -19,7 +20,8 @@ export function createMiddleware(bridge: Bridge): Middleware {
       response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) });
       response.end(text);
     };
-    if (wantsBody(bridge, request)) void readBody(request).then(answer);
+    if (wantsBody(bridge, request))
+      background(readBody(request).then(answer), bridge.reader.instance, "a call as JSON");
     else answer(undefined);
   };
 }

@@ -1,0 +1,338 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { CheckReport } from "../../../src/registry/ports.js";
+import { Registry } from "../../../src/registry/registry.js";
+import type { HttpAnswer, HttpRequest } from "../../../src/transports/http/answer.js";
+import { type Bridge, render } from "../../../src/transports/http/render.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+
+const JSON_HEALTH = "application/health+json";
+
+function bridgeOf(options: Partial<Bridge> = {}): {
+  registry: Registry;
+  ask: (target: string, more?: Partial<HttpRequest>) => HttpAnswer;
+} {
+  const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
+  const ask = (target: string, more: Partial<HttpRequest> = {}) =>
+    render(
+      { reader: registry, ...options },
+      {
+        method: "GET",
+        target,
+        accept: undefined,
+        contentType: undefined,
+        authorization: undefined,
+        body: undefined,
+        ...more,
+      },
+    );
+  return { registry, ask };
+}
+
+function check(name: string, more: Partial<CheckReport> = {}): CheckReport {
+  const at = 1_700_000_000_000;
+  return {
+    name,
+    state: "passing",
+    critical: true,
+    reason: undefined,
+    latencyMs: 1.23456,
+    lastResultAt: at,
+    since: at,
+    services: [],
+    ...more,
+  };
+}
+
+const json = (answer: HttpAnswer): unknown => JSON.parse(answer.body);
+
+describe("a service", () => {
+  test("SERVING is 200 OK with the common headers", () => {
+    assert.deepEqual(bridgeOf().ask("/healthcheck"), {
+      status: 200,
+      headers: {
+        "content-type": "text/plain; charset=utf-8",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      },
+      body: "OK",
+    });
+  });
+
+  test("anything else is 503 and its name", () => {
+    const { registry, ask } = bridgeOf();
+    for (const status of ["NOT_SERVING", "UNKNOWN"] as const) {
+      registry.set("a", status, { reason: "timeout" });
+      const { status: code, body } = ask("/healthcheck/a");
+      assert.deepEqual([code, body], [503, status]);
+    }
+  });
+
+  test("an unknown one is 404, as text and as JSON", () => {
+    const { ask } = bridgeOf();
+    assert.deepEqual([ask("/healthcheck/x").status, ask("/healthcheck/x").body], [404, "SERVICE_UNKNOWN"]);
+    const answer = ask("/healthcheck/x", { accept: JSON_HEALTH });
+    assert.deepEqual([answer.status, json(answer)], [404, { status: "fail", output: "service-unknown" }]);
+  });
+
+  test("as JSON has its status, its times and the checks that count for it", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("db", { services: ["a"] }));
+    registry.report(check("other", { state: "failing", reason: "timeout" }));
+    registry.set("a", "SERVING", { degraded: true, reason: "slow" });
+    const answer = ask("/healthcheck/a", { accept: JSON_HEALTH });
+    assert.equal(answer.headers["content-type"], JSON_HEALTH);
+    assert.deepEqual(
+      [answer.status, json(answer)],
+      [
+        200,
+        {
+          status: "warn",
+          serviceId: "a",
+          servingStatus: "SERVING",
+          since: new Date(new VirtualClock().wallTime()).toISOString(),
+          output: "slow",
+          checks: {
+            "db:responseTime": [
+              {
+                componentId: "db",
+                status: "pass",
+                state: "passing",
+                critical: true,
+                observedValue: 1.235,
+                observedUnit: "ms",
+                time: "2023-11-14T22:13:20.000Z",
+              },
+            ],
+          },
+        },
+      ],
+    );
+  });
+
+  test("as JSON under the type that was asked for, with the same code", () => {
+    const { registry, ask } = bridgeOf();
+    registry.set("", "NOT_SERVING", { reason: "timeout" });
+    const answer = ask("/healthcheck", { accept: "application/json" });
+    assert.deepEqual([answer.status, answer.headers["content-type"]], [503, "application/json"]);
+    assert.match(answer.body, /^\{"status":"fail",/);
+  });
+
+  test("the server as a whole has every check in its JSON", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(
+      check("__proto__", { state: "pending", latencyMs: undefined, lastResultAt: undefined, reason: "pending" }),
+    );
+    registry.report(check("b", { state: "failing", reason: "timeout", critical: false }));
+    const { body } = ask("/healthcheck", { accept: JSON_HEALTH });
+    assert.match(
+      body,
+      /"__proto__:responseTime":\[\{"componentId":"__proto__","status":"fail","state":"pending","critical":true,"output":"pending"\}\]/,
+    );
+    assert.match(body, /"b:responseTime":\[\{"componentId":"b","status":"fail","state":"failing","critical":false,/);
+  });
+
+  test("degraded and draining are told in Envoy's headers", () => {
+    const { registry, ask } = bridgeOf();
+    registry.set("a", "SERVING", { degraded: true });
+    assert.equal(ask("/healthcheck/a").headers["x-envoy-degraded"], "true");
+    registry.drain();
+    const { status, headers } = ask("/healthcheck/a");
+    assert.deepEqual(
+      [status, headers["x-envoy-immediate-health-check-fail"], headers["retry-after"]],
+      [503, "true", "5"],
+    );
+    assert.equal(headers["x-envoy-degraded"], undefined);
+  });
+});
+
+describe("what is no question", () => {
+  test("has its code and one word", () => {
+    const { ask } = bridgeOf();
+    const rows = [
+      ["/healthcheck/%", 400, "BAD_REQUEST"],
+      [`/${"n".repeat(2100)}`, 414, "URI_TOO_LONG"],
+      ["/other", 404, "NOT_FOUND"],
+      ["/readyz/nobody", 404, "NOT_FOUND"],
+    ] as const;
+    for (const [target, status, body] of rows) assert.deepEqual([ask(target).status, ask(target).body], [status, body]);
+  });
+
+  test("another method is 405 with those that are allowed", () => {
+    const { ask } = bridgeOf();
+    for (const target of ["/healthcheck", "/livez"]) {
+      const { status, headers } = ask(target, { method: "POST" });
+      assert.deepEqual([status, headers.allow], [405, "GET, HEAD"]);
+    }
+    const { status, headers } = ask("/grpc.health.v1.Health/Check");
+    assert.deepEqual([status, headers.allow], [405, "POST"]);
+  });
+
+  test("extra paths mean /healthcheck", () => {
+    const { ask } = bridgeOf({ paths: ["/health", "/actuator/health"] });
+    for (const path of ["/health", "/actuator/health"]) assert.equal(ask(path).body, "OK");
+  });
+});
+
+describe("a view", () => {
+  test("without checks passes with the server as a whole", () => {
+    const { registry, ask } = bridgeOf();
+    assert.equal(ask("/readyz?verbose").body, "readyz check passed\n");
+    registry.set("", "NOT_SERVING");
+    assert.deepEqual([ask("/readyz").status, ask("/readyz").body], [503, "NOT_SERVING"]);
+    assert.equal(ask("/readyz?verbose").body, "readyz check failed\n");
+  });
+
+  test("verbose has a line for each check, as Kubernetes has them", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    registry.report(check("warned", { state: "warning", reason: "slow" }));
+    registry.report(check("bad", { state: "failing", reason: "timeout" }));
+    registry.report(check("extra", { state: "failing", reason: "refused", critical: false }));
+    registry.report(check("new", { state: "pending", reason: undefined, lastResultAt: undefined }));
+    registry.set("", "NOT_SERVING");
+    assert.equal(
+      ask("/readyz?verbose").body,
+      "[+]good ok\n[+]warned ok\n[-]bad failed: timeout\n[-]extra failed: refused (not critical)\n[-]new failed: pending\nreadyz check failed\n",
+    );
+  });
+
+  test("an excluded check doesn't count, and one that isn't there is warned of", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    registry.report(check("bad", { state: "failing", reason: "timeout" }));
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask("/readyz?exclude=bad").status, 200);
+    assert.equal(ask("/readyz?exclude=good").status, 503);
+    assert.equal(
+      ask("/readyz?verbose&exclude=bad&exclude=x%22").body,
+      '[+]good ok\n[+]bad excluded: ok\nwarn: some health checks cannot be excluded: no matches for "x\\""\nreadyz check passed\n',
+    );
+  });
+
+  test("excluding never helps in a drain, nor against a failure that no check explains", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask("/readyz?exclude=good").status, 503);
+    registry.report(check("bad", { state: "failing" }));
+    registry.drain();
+    assert.equal(ask("/readyz?exclude=bad").status, 503);
+    assert.match(ask("/readyz?verbose").body, /^\[-\]shutdown failed: draining$/m);
+  });
+
+  test("one check alone has its own answer", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    registry.report(check("bad", { state: "failing", reason: "timeout" }));
+    registry.report(check("new", { state: "pending", lastResultAt: undefined }));
+    const rows = [
+      ["good", 200, "OK"],
+      ["bad", 503, "NOT_SERVING"],
+      ["new", 503, "UNKNOWN"],
+    ] as const;
+    for (const [name, status, body] of rows) {
+      const answer = ask(`/readyz/${name}`);
+      assert.deepEqual([answer.status, answer.body], [status, body]);
+    }
+    assert.equal(ask("/readyz/bad?verbose").body, "[-]bad failed: timeout\nreadyz check failed\n");
+  });
+
+  test("liveness is the process alone", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("bad", { state: "failing" }));
+    registry.set("", "NOT_SERVING");
+    registry.drain();
+    const answer = ask("/livez?verbose");
+    assert.deepEqual([answer.status, answer.body], [200, "[+]process ok\nlivez check passed\n"]);
+    assert.equal(answer.headers["x-envoy-immediate-health-check-fail"], undefined);
+  });
+
+  test("startup passes when every check has had a result, whatever it was", () => {
+    const { registry, ask } = bridgeOf();
+    registry.setStarted(false);
+    registry.report(check("bad", { state: "failing" }));
+    registry.report(check("new", { state: "pending", lastResultAt: undefined }));
+    assert.deepEqual([ask("/startupz").status, ask("/startupz").body], [503, "UNKNOWN"]);
+    assert.equal(ask("/startupz?verbose").body, "[+]bad ok\n[-]new failed: pending\nstartupz check failed\n");
+    registry.setStarted(true);
+    assert.equal(ask("/startupz").status, 200);
+  });
+
+  test("as JSON has the checks, but for liveness", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    assert.match(
+      ask("/readyz", { accept: JSON_HEALTH }).body,
+      /^\{"status":"pass","serviceId":"readyz","checks":\{"good:responseTime"/,
+    );
+    assert.deepEqual(json(ask("/livez", { accept: JSON_HEALTH })), { status: "pass", serviceId: "livez", checks: {} });
+  });
+});
+
+describe("a call as JSON", () => {
+  const post = (body: string, more: Partial<HttpRequest> = {}) => ({
+    method: "POST",
+    contentType: "application/json",
+    body: Buffer.from(body),
+    ...more,
+  });
+  const CHECK = "/grpc.health.v1.Health/Check";
+  const LIST = "/grpc.health.v1.Health/List";
+
+  test("Check answers the status", () => {
+    const { registry, ask } = bridgeOf();
+    registry.set("a.B", "UNKNOWN");
+    for (const [body, status] of [
+      ["{}", "SERVING"],
+      ['{"service":""}', "SERVING"],
+      ['{"service":"a.B","x":1}', "UNKNOWN"],
+    ] as const) {
+      const answer = ask(CHECK, post(body));
+      assert.deepEqual([answer.status, json(answer)], [200, { status }], body);
+    }
+    assert.equal(ask(CHECK, post("{}", { contentType: "application/json; charset=utf-8" })).status, 200);
+  });
+
+  test("what is wrong has Connect's code", () => {
+    const { ask } = bridgeOf();
+    const rows = [
+      ['{"service":"x"}', 404, "not_found", "unknown service"],
+      ['{"service":1}', 400, "invalid_argument", "malformed request"],
+      ['{"service":null}', 400, "invalid_argument", "malformed request"],
+      ["[]", 400, "invalid_argument", "malformed request"],
+      ["null", 400, "invalid_argument", "malformed request"],
+      ["{", 400, "invalid_argument", "malformed request"],
+      ["", 400, "invalid_argument", "malformed request"],
+      [JSON.stringify({ service: "n".repeat(201) }), 400, "invalid_argument", "service name too long"],
+      [" ".repeat(4097), 429, "resource_exhausted", "request too large"],
+    ] as const;
+    for (const [body, status, code, message] of rows) {
+      const answer = ask(CHECK, post(body));
+      assert.deepEqual([answer.status, json(answer)], [status, { code, message }], body.slice(0, 30));
+    }
+  });
+
+  test("another content type is 415", () => {
+    const { ask } = bridgeOf();
+    for (const contentType of [undefined, "text/plain", "application/grpc-web", "application/jsonp"]) {
+      const { status, headers } = ask(CHECK, post("{}", { contentType }));
+      assert.deepEqual([status, headers["accept-post"]], [415, "application/json"]);
+    }
+  });
+
+  test("List answers every service, up to the limit, to who may have it", () => {
+    const { registry, ask } = bridgeOf({ listLimit: 2, token: "secret" });
+    registry.set("__proto__", "SERVING");
+    registry.set("b", "NOT_SERVING");
+    assert.equal(ask(LIST, post("{}")).status, 401);
+    assert.equal(ask(LIST, post("{}", { authorization: "Bearer wrong" })).status, 401);
+    const authorization = "Bearer secret";
+    assert.equal(
+      ask(LIST, post("{}", { authorization })).body,
+      '{"statuses":{"__proto__":{"status":"SERVING"},"b":{"status":"NOT_SERVING"}}}',
+    );
+    registry.set("c", "SERVING");
+    assert.deepEqual(ask(LIST, post("{}", { authorization })).status, 429);
+  });
+});

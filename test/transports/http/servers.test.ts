@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { createServer as createHttpServer } from "node:http";
+import { connect, createServer } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { systemClock } from "../../../src/core/clock.js";
+import { Registry } from "../../../src/registry/registry.js";
+import { createHttp1Server } from "../../../src/transports/http/http1.js";
+import { createMiddleware } from "../../../src/transports/http/middleware.js";
+import { eventually, inTime } from "../../support/eventually.js";
+
+const portOf = (server: { address(): unknown }): number => Object(server.address()).port;
+const JSON_POST = { method: "POST", body: '{"service":""}', headers: { "content-type": "application/json" } };
+
+describe("the middleware", () => {
+  const registry = new Registry({ clock: systemClock, instance: "middleware" });
+  const middleware = createMiddleware({ reader: registry, paths: ["/health"] });
+  const server = createHttpServer((request, response) =>
+    middleware(request, response, () => {
+      response.end(`application: ${request.method} ${request.url}`);
+    }),
+  );
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${portOf(server)}${path}`, init);
+    return [answer.status, await answer.text()];
+  };
+  before(() => new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve)));
+  after(() => new Promise((resolve) => void server.close(resolve)));
+
+  test("answers its own routes", async () => {
+    assert.deepEqual(await ask("/healthcheck"), [200, "OK"]);
+    assert.deepEqual(await ask("/health"), [200, "OK"]);
+    assert.deepEqual(await ask("/healthcheck", { method: "POST" }), [405, "METHOD_NOT_ALLOWED"]);
+    assert.deepEqual(await ask("/grpc.health.v1.Health/Check", JSON_POST), [200, '{"status":"SERVING"}']);
+  });
+
+  test("leaves everything else to the application", async () => {
+    assert.deepEqual(await ask("/orders"), [200, "application: GET /orders"]);
+    assert.deepEqual(await ask("/orders/%zz"), [200, "application: GET /orders/%zz"]);
+    assert.deepEqual(await ask("/orders", { method: "POST" }), [200, "application: POST /orders"]);
+  });
+});
+
+describe("the HTTP/1 server", () => {
+  const registry = new Registry({ clock: systemClock, instance: "http1" });
+  const http1 = createHttp1Server({ reader: registry });
+  const listener = createServer({ allowHalfOpen: true }, (socket) => http1.accept(socket));
+  /** Sends text, and answers all that comes until the server closes. */
+  const send = (text: string, onData: (all: string) => void = () => {}) =>
+    inTime(
+      new Promise<string>((resolve) => {
+        const socket = connect(portOf(listener), "127.0.0.1");
+        let all = "";
+        socket.write(text);
+        socket.on("data", (bytes) => {
+          all += bytes;
+          onData(all);
+        });
+        socket.on("error", () => {}).on("close", () => resolve(all));
+      }),
+      "the server closes",
+      30_000,
+    );
+  before(() => new Promise<void>((resolve) => void listener.listen(0, "127.0.0.1", resolve)));
+  after(async () => {
+    await http1.close();
+    await new Promise((resolve) => void listener.close(resolve));
+  });
+
+  test("reads the body of a call", async () => {
+    const answer = await fetch(`http://127.0.0.1:${portOf(listener)}/grpc.health.v1.Health/Check`, JSON_POST);
+    assert.deepEqual([answer.status, await answer.json()], [200, { status: "SERVING" }]);
+  });
+
+  test("keeps no more of a body than is allowed", async () => {
+    const long = { ...JSON_POST, body: " ".repeat(100_000) };
+    const answer = await fetch(`http://127.0.0.1:${portOf(listener)}/grpc.health.v1.Health/Check`, long).catch(
+      () => undefined,
+    );
+    assert.ok(answer === undefined || answer.status === 429);
+  });
+
+  test("B74 headers that come too slowly are 408, though the server never listens", async () => {
+    assert.match(await send("GET /healthcheck HTTP/1.1\r\nHost: a\r\n"), /^HTTP\/1\.1 408 /);
+  });
+
+  test("B77 a chunked body that never ends is ended", async () => {
+    const head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    await send(`${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`);
+  });
+
+  test("in a drain, answers close their connection, and idle ones are closed", async () => {
+    let answered = false;
+    const idle = send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", (all) => {
+      answered = all.endsWith("OK");
+    });
+    await eventually(() => answered, "the answer");
+    registry.drain();
+    http1.closeIdle();
+    assert.doesNotMatch(await idle, /connection: close/i);
+    assert.match(await send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"), /200 [\s\S]*connection: close/i);
+    registry.resume();
+  });
+});
