@@ -8,6 +8,7 @@
  * Two probes of one check never run at once. One that doesn't stop when it is told to keeps its place: until it is
  * gone, every due time counts as another timeout, so that it can neither pile up nor hide that the target is silent.
  */
+import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "../probers/prober.js";
@@ -107,20 +108,21 @@ export class CheckRunner {
       this.#count(fail("timeout", `no answer within ${settings.timeoutMs} ms`));
       abort.abort();
     });
-    void this.#probe(abort.signal, () => late);
+    const work = this.#probe(abort.signal, () => late);
+    background(work, this.#options.instance, `check ${this.#options.name}`);
   }
 
-  /** Looks once. Never rejects: a prober that throws could not look, which is told of and tried again. */
+  /** Looks once. What comes after the deadline is dropped: the timeout has been counted. */
   async #probe(signal: AbortSignal, isLate: () => boolean): Promise<void> {
     const { name, instance, prober, settings } = this.#options;
     const found = await lookOnce(prober, { signal, timeoutMs: settings.timeoutMs });
     this.#probing = false;
     if (this.#stopped) return;
-    this.#cancelDeadline();
     if (isLate()) {
-      this.#scheduleNext(); // it counted at the deadline; only now may the next one start
+      this.#scheduleNext(); // counted from the deadline so far, because it still ran; from its start again, now it is gone
       return;
     }
+    this.#cancelDeadline();
     if ("result" in found) {
       this.#count(found.result);
       return;

@@ -3,6 +3,7 @@
  */
 import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
+import { wholeNumber } from "../core/option.js";
 
 /** Settings as a caller gives them. Durations are text with a unit, or numbers of milliseconds. */
 export interface CheckSettings {
@@ -68,11 +69,8 @@ export function completeSettings(check: string, given: CheckSettings): CompleteS
     const kind = leastMs > 0 ? "duration above zero" : "duration";
     throw invalid(check, option, `must be a ${kind}, such as 5s, 500ms or 1m`, value);
   };
-  const countOf = (option: "unhealthyThreshold" | "healthyThreshold", fallback: number): number => {
-    const value = given[option] ?? fallback;
-    if (Number.isInteger(value) && value >= 1) return value;
-    throw invalid(check, option, "must be a whole number from 1 on", value);
-  };
+  const countOf = (option: "unhealthyThreshold" | "healthyThreshold", fallback: number): number =>
+    wholeNumber(`checks.${check}.${option}`, given[option], fallback);
   const intervalMs = durationOf("interval", DEFAULT_INTERVAL_MS);
   const timeoutMs = durationOf("timeout", Math.min(DEFAULT_TIMEOUT_MS, intervalMs / 2));
   if (timeoutMs >= intervalMs) {

@@ -4,8 +4,15 @@
  *
  * Source: grpc/grpc doc/PROTOCOL-HTTP2.md.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from "node:http2";
 import { GRPC_CODES, type GrpcCode, grpcCodeOf } from "../wire/grpc-code.js";
+import { BrokenCall, breakOf, breakOfSilence } from "./broken-call.js";
 
 /** How a call ended. */
 export interface CallStatus {
@@ -16,8 +23,9 @@ export interface CallStatus {
 
 /** Who hears of a call. */
 export interface CallListener {
+  /** Throws to give the call up. */
   onMessage(message: Buffer): void;
-  /** Called once, last. An error is one of the connection or of the protocol: no status came. */
+  /** Called once, last. An error is one of the connection (of the system, or a `BrokenCall`): no status came. */
   onEnd(end: CallStatus | Error): void;
 }
 
@@ -32,14 +40,7 @@ export function startCall(
   call: { readonly path: string; readonly authority: string; readonly message: Buffer },
   listener: CallListener,
 ): ClientHttp2Stream {
-  const stream = session.request({
-    ":method": "POST",
-    ":path": call.path,
-    ":authority": call.authority,
-    "content-type": "application/grpc",
-    te: "trailers",
-    "user-agent": "healthbridge",
-  });
+  const stream = session.request(requestHeaders(call.path, call.authority));
   let ended = false;
   const end = (how: CallStatus | Error) => {
     if (ended) return;
@@ -67,12 +68,22 @@ export function startCall(
       giveUp(error instanceof Error ? error : new Error(String(error)));
     }
   });
-  // a connection that fails cancels its streams; the cause is what happened to it
-  stream.on("error", (error) => end(error.cause instanceof Error ? error.cause : error));
-  stream.on("end", () => end(statusOf(last)));
-  stream.on("close", () => end(new Error(`the peer reset the stream (code ${stream.rstCode})`)));
+  stream.on("error", (error) => end(breakOf(error, stream)));
+  stream.on("end", () => end(statusOf(last) ?? breakOfSilence(stream)));
+  stream.on("close", () => end(breakOfSilence(stream)));
   stream.end(frame(call.message));
   return stream;
+}
+
+function requestHeaders(path: string, authority: string): OutgoingHttpHeaders {
+  return {
+    ":method": "POST",
+    ":path": path,
+    ":authority": authority,
+    "content-type": "application/grpc",
+    te: "trailers",
+    "user-agent": "healthbridge",
+  };
 }
 
 /** An answer that is not gRPC's, as the status that gRPC has for it. */
@@ -96,11 +107,13 @@ const HTTP_CODES: Readonly<Record<number, GrpcCode>> = {
   504: "UNAVAILABLE",
 };
 
-function statusOf(headers: IncomingHttpHeaders): CallStatus | Error {
+/** The status that the headers tell; `undefined` when they tell none. Only digits are a number here: `Number("")` is 0. */
+function statusOf(headers: IncomingHttpHeaders): CallStatus | undefined {
   const number = headers["grpc-status"];
-  if (typeof number !== "string") return new Error("the answer ended without a grpc-status");
+  if (number === undefined) return undefined;
+  const code = /^\d{1,2}$/.test(String(number)) ? grpcCodeOf(Number(number)) : "UNKNOWN";
   const text = headers["grpc-message"];
-  return { code: grpcCodeOf(Number(number)), text: typeof text === "string" ? text : "" };
+  return { code, text: typeof text === "string" ? text : "" };
 }
 
 function frame(message: Buffer): Buffer {
@@ -118,8 +131,9 @@ class FrameReader {
     while (this.#bytes.length >= FRAME_HEADER_BYTES) {
       const length = this.#bytes.readUInt32BE(1);
       // we offer no compression, so a compressed answer is as wrong as one that is too long
-      if (this.#bytes[0] !== 0) throw new Error("the answer is compressed, which was not offered");
-      if (length > MAX_MESSAGE_BYTES) throw new Error(`the answer has ${length} bytes, more than ${MAX_MESSAGE_BYTES}`);
+      if (this.#bytes[0] !== 0) throw new BrokenCall("protocol", "the answer is compressed, which was not offered");
+      if (length > MAX_MESSAGE_BYTES)
+        throw new BrokenCall("protocol", `the answer has ${length} bytes, more than ${MAX_MESSAGE_BYTES}`);
       const end = FRAME_HEADER_BYTES + length;
       if (this.#bytes.length < end) return;
       yield this.#bytes.subarray(FRAME_HEADER_BYTES, end);

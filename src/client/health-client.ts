@@ -6,9 +6,11 @@
  *
  * A peer that says GOAWAY finishes what it has; the next call takes a new connection, and nothing has failed.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { type ClientHttp2Session, connect } from "node:http2";
+import type { Socket } from "node:net";
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
+import { BrokenCall } from "./broken-call.js";
 import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
 
 /** Where a health service is. */
@@ -18,8 +20,11 @@ export interface HealthClientOptions {
   readonly tls: boolean;
 }
 
-/** The answer to a Check: a status, `unreadable` for a message that is none, or how the call ended instead. */
-export type CheckAnswer = { readonly status: WatchStatus | "unreadable" } | CallStatus;
+/** A status as a peer tells it; `unreadable` for a message that is none. */
+export type ToldStatus = WatchStatus | "unreadable";
+
+/** The answer to a Check: a status, or how the call ended instead. */
+export type CheckAnswer = { readonly status: ToldStatus } | CallStatus;
 
 /** How a call may take its time. */
 export interface CallContext {
@@ -29,10 +34,19 @@ export interface CallContext {
   readonly timeoutMs: number;
 }
 
+/** Who hears of a Watch. */
+export interface WatchListener {
+  /** Throws to give the Watch up. */
+  onStatus(status: ToldStatus): void;
+  /** Called once, last. */
+  onEnd(end: CallStatus | Error): void;
+}
+
 export class HealthClient {
   readonly #options: HealthClientOptions;
   readonly #authority: string;
   #session: ClientHttp2Session | undefined;
+  #socket: Socket | undefined;
 
   constructor(options: HealthClientOptions) {
     const { host, port } = options;
@@ -41,73 +55,84 @@ export class HealthClient {
   }
 
   /**
-   * Asks once. Rejects with the error of the connection when no answer came; an old connection that breaks just then
-   * is replaced, and the question asked again.
+   * Asks once. Rejects with the error of the connection when no answer came; a kept connection that ends just then, or
+   * that the peer was about to leave, is replaced, and the question asked again.
    */
   async check(service: string, context: CallContext): Promise<CheckAnswer> {
-    const kept = this.#session !== undefined && isOpen(this.#session);
+    const kept = isOpen(this.#session);
     try {
       return await this.#checkOnce(service, context);
     } catch (error) {
-      const lost = this.#session === undefined || !isOpen(this.#session);
-      if (!kept || !lost || context.signal.aborted || !isConnectionLoss(error)) throw error;
+      if (!kept || isOpen(this.#session) || context.signal.aborted || !neverAnswered(error)) throw error;
       return this.#checkOnce(service, context);
     }
   }
 
-  /** Starts to watch on the present connection, if there is one. Returns the stream. */
-  watch(
-    service: string,
-    listener: { onStatus(status: WatchStatus | "unreadable"): void; onEnd(end: CallStatus | Error): void },
-  ): ClientHttp2Stream | undefined {
-    if (this.#session === undefined || !isOpen(this.#session)) return undefined;
-    return startCall(this.#session, this.#callOf("Watch", service), {
+  /** Starts to watch on the present connection. Returns false where there is none, or no room beside a Check. */
+  watch(service: string, listener: WatchListener): boolean {
+    const session = this.#session;
+    if (!isOpen(session) || (session.remoteSettings.maxConcurrentStreams ?? Infinity) < 2) return false;
+    startCall(session, this.#callOf("Watch", service), {
       onMessage: (message) => listener.onStatus(readHealthCheckResponse(message) ?? "unreadable"),
-      onEnd: listener.onEnd,
+      onEnd: (end) => listener.onEnd(end),
     });
+    return true;
   }
 
-  /** Ends the connection. */
+  /** Ends the connection, and what runs on it as `cancelled`. */
   close(): void {
-    this.#session?.destroy();
+    this.#session?.destroy(new BrokenCall("cancelled", "the client has closed the connection"));
     this.#session = undefined;
+    // a session that was told to go ends its side alone and waits for the peer to end the other, for ever if need be
+    this.#socket?.destroy();
+    this.#socket = undefined;
   }
 
-  #checkOnce(service: string, context: CallContext): Promise<CheckAnswer> {
-    const session = this.#open(context);
+  async #checkOnce(service: string, { signal, timeoutMs }: CallContext): Promise<CheckAnswer> {
+    signal.throwIfAborted();
+    const session = this.#open(timeoutMs);
+    // a connection that is not there after a whole timeout is given up, as is one whose peer doesn't answer
+    const onAbort = () => session.destroy(new BrokenCall("cancelled", "the deadline is over"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await this.#ask(session, service);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #ask(session: ClientHttp2Session, service: string): Promise<CheckAnswer> {
     return new Promise((resolve, reject) => {
       let answer: CheckAnswer | undefined;
-      const stream = startCall(session, this.#callOf("Check", service), {
+      startCall(session, this.#callOf("Check", service), {
         onMessage: (message) => {
-          answer ??= { status: readHealthCheckResponse(message) ?? "unreadable" };
+          if (answer !== undefined) throw new BrokenCall("protocol", "the answer has more than one message");
+          answer = { status: readHealthCheckResponse(message) ?? "unreadable" };
         },
         onEnd: (end) => {
-          context.signal.removeEventListener("abort", onAbort);
           if (!hasStatus(end)) reject(end);
           else resolve(end.code === "OK" ? (answer ?? { status: "unreadable" }) : end);
         },
       });
-      const onAbort = () => {
-        stream.destroy(new Error("the deadline is over"));
-        // a connection that is not there after a whole timeout is given up, as is one whose peer doesn't answer
-        session.destroy();
-      };
-      context.signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
-  #open(context: CallContext): ClientHttp2Session {
-    if (this.#session !== undefined && isOpen(this.#session)) return this.#session;
-    const { tls } = this.#options;
-    const dualStack = { autoSelectFamilyAttemptTimeout: Math.max(1, Math.floor(context.timeoutMs / 2)) };
-    const session = connect(`${tls ? "https" : "http"}://${this.#authority}`, {
-      ...dualStack,
+  #open(timeoutMs: number): ClientHttp2Session {
+    if (isOpen(this.#session)) return this.#session;
+    // a peer that has said goodbye may hold its connection for ever, with a Watch on it: nothing more is wanted of it
+    this.close();
+    const session = connect(`${this.#options.tls ? "https" : "http"}://${this.#authority}`, {
+      // Node would give each address of several a quarter of a second, and call what is farther away dead
+      ...{ autoSelectFamilyAttemptTimeout: Math.max(1, Math.floor(timeoutMs / 2)) },
       settings: { enablePush: false },
       maxSessionMemory: 1,
     });
     // the calls on it end with the error; unheard, it would end the process
     session.on("error", () => {});
     session.unref();
+    session.once("connect", (_, socket) => {
+      if (this.#session === session) this.#socket = socket;
+    });
     this.#session = session;
     return session;
   }
@@ -118,10 +143,12 @@ export class HealthClient {
   }
 }
 
-function isOpen(session: ClientHttp2Session): boolean {
-  return !session.closed && !session.destroyed;
+function isOpen(session: ClientHttp2Session | undefined): session is ClientHttp2Session {
+  return session !== undefined && !session.closed && !session.destroyed;
 }
 
-function isConnectionLoss(error: unknown): boolean {
+/** Whether the connection was lost in a way that says nothing of the peer, if the connection was an old one. */
+function neverAnswered(error: unknown): boolean {
+  if (error instanceof BrokenCall) return error.kind === "closed" || error.kind === "unprocessed";
   return error instanceof Error && "code" in error && ["ECONNRESET", "EPIPE"].includes(String(error.code));
 }

@@ -14,15 +14,22 @@ export function nearestTo(word: string, candidates: readonly string[]): string |
   return nearest;
 }
 
-/** Letters to insert, remove or replace to make one word of the other (Levenshtein), a row of the table at a time. */
+/**
+ * Letters to insert, remove, replace or swap with their neighbour to make one word of the other (Damerau, Levenshtein),
+ * a row of the table at a time.
+ */
 function editDistance(from: string, to: string): number {
+  let twoAbove: readonly number[] = [];
+  let above: readonly number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let line = 1; line <= from.length; line += 1) {
-    const above = row;
-    row = [line];
+    [twoAbove, above, row] = [above, row, [line]];
     for (let column = 1; column <= to.length; column += 1) {
-      const replaced = at(above, column - 1) + (from[line - 1] === to[column - 1] ? 0 : 1);
-      row.push(Math.min(replaced, at(above, column) + 1, at(row, column - 1) + 1));
+      const [one, other] = [from[line - 1], to[column - 1]];
+      const replaced = at(above, column - 1) + (one === other ? 0 : 1);
+      const swaps = column > 1 && one === to[column - 2] && from[line - 2] === other;
+      const swapped = swaps ? at(twoAbove, column - 2) + 1 : Number.POSITIVE_INFINITY;
+      row.push(Math.min(replaced, swapped, at(above, column) + 1, at(row, column - 1) + 1));
     }
   }
   return at(row, to.length);

@@ -3,61 +3,39 @@
  *
  * Each probe asks Check, because an open Watch tells nothing of a target that hangs: its last SERVING would stand for
  * ever. Beside it a Watch is kept where the target has one; what it says is not believed but taken as a reason to look
- * at once, so that a change is seen in milliseconds. A Watch that ends is opened again after the next good probe;
- * UNIMPLEMENTED is final.
+ * at once, so that a change is seen in milliseconds.
  */
-
-import { hasStatus } from "../client/grpc-call.js";
-import { type CheckAnswer, HealthClient } from "../client/health-client.js";
-import type { WatchStatus } from "../core/serving-status.js";
+import { BrokenCall } from "../client/broken-call.js";
+import { type CheckAnswer, HealthClient, type ToldStatus } from "../client/health-client.js";
+import { KeptWatch, type Time } from "../client/kept-watch.js";
+import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 import { type ReasonCode, resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection. */
-export function openGrpc(target: URL): Prober {
+export function openGrpc(target: URL, time: Time): Prober {
   const service = serviceOf(target);
   const client = new HealthClient({
     host: hostOf(target),
     port: Number(target.port),
     tls: target.protocol === "grpcs:",
   });
-  let onChange: (() => void) | undefined;
-  let watching = false;
-
-  const keepWatch = () => {
-    if (watching || onChange === undefined) return;
-    let last: WatchStatus | "unreadable" | undefined;
-    const stream = client.watch(service, {
-      onStatus(status) {
-        // the first message is what the probe has just seen
-        if (last !== undefined && last !== status) onChange?.();
-        last = status;
-      },
-      onEnd(end) {
-        watching = hasStatus(end) && end.code === "UNIMPLEMENTED";
-        // a target that leaves ends its watches first; a look will tell
-        if (!watching) onChange?.();
-      },
-    });
-    watching = stream !== undefined;
-  };
-
+  let watch: KeptWatch | undefined;
   return {
     async probe(context) {
       try {
         const result = resultOfAnswer(await client.check(service, context));
-        keepWatch();
+        if (result.outcome !== "fail") watch?.keep();
         return result;
       } catch (error) {
-        return resultOfError(error);
+        return resultOfBreak(error);
       }
     },
     onChange(listener) {
-      onChange = listener;
+      watch = new KeptWatch(client, service, { ...time, onNews: listener });
     },
     close() {
-      onChange = undefined;
       client.close();
     },
   };
@@ -65,15 +43,17 @@ export function openGrpc(target: URL): Prober {
 
 /** The service that the path names, decoded once; `""` for the server as a whole. */
 function serviceOf(target: URL): string {
+  let service: string;
   try {
-    return decodeURIComponent(target.pathname.slice(1));
-  } catch {
-    throw invalidTarget(target.href, "the path is the service's name, and has a broken percent sign");
+    service = decodeURIComponent(target.pathname.slice(1));
+  } catch (cause) {
+    throw invalidTarget(target.href, "the path is the service's name, and has a broken percent sign", { cause });
   }
+  if (Buffer.byteLength(service) <= MAX_SERVICE_NAME_BYTES) return service;
+  throw invalidTarget(target.href, `a service's name has at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
 }
 
-const REASON_OF_STATUS: Readonly<Record<WatchStatus | "unreadable", ReasonCode>> = {
-  SERVING: "pending", // never looked up
+const REASON_OF_STATUS: Readonly<Record<Exclude<ToldStatus, "SERVING">, ReasonCode>> = {
   NOT_SERVING: "not-serving",
   UNKNOWN: "unknown",
   SERVICE_UNKNOWN: "service-unknown",
@@ -91,4 +71,21 @@ function resultOfAnswer(answer: CheckAnswer): ProbeResult {
   if ("code" in answer) return fail(REASON_OF_CODE[answer.code] ?? "grpc", `${answer.code}: ${answer.text}`);
   if (answer.status === "SERVING") return PASS;
   return fail(REASON_OF_STATUS[answer.status], `the target answered ${answer.status}`);
+}
+
+/** The result of a call that ended without a status. */
+function resultOfBreak(error: unknown): ProbeResult {
+  if (!(error instanceof BrokenCall)) return resultOfError(error);
+  switch (error.kind) {
+    case "reset":
+    case "closed":
+    case "protocol":
+      return fail(error.kind, error.message);
+    case "unprocessed":
+      return fail("unavailable", error.message);
+    case "cancelled":
+      return fail("timeout", error.message);
+    default:
+      return error.kind satisfies never;
+  }
 }

@@ -26,11 +26,20 @@ export function openHttp(target: URL): Prober {
       const connection = { autoSelectFamilyAttemptTimeout: Math.ceil(timeoutMs / 2) };
       const headers = { accept: "*/*", "user-agent": "healthbridge" };
       const outgoing = request(target, { agent, signal, headers, maxHeaderSize: MAX_HEADER_BYTES, ...connection });
-      outgoing.once("response", (response) => readAnswer(response).then(resolve, reject));
+      let answered = false;
+      outgoing.once("response", (response) => {
+        answered = true;
+        readAnswer(response).then(resolve, reject);
+      });
       outgoing.once("error", (error) => {
         // the target closed the kept connection just when we used it again: that is no failure, a fresh one will tell
         if (outgoing.reusedSocket && mayRetry && !signal.aborted) resolve(get({ signal, timeoutMs }, false));
         else reject(error);
+      });
+      outgoing.on("error", () => {}); // a second one, after the answer was judged, would end the process
+      // a target that switches protocols unasked is hung up on by Node, which calls that neither answer nor error
+      outgoing.once("close", () => {
+        if (!answered) resolve(fail("closed", "the connection ended without an answer"));
       });
       outgoing.end();
     });

@@ -36,7 +36,10 @@ export interface Prober {
 /** A plain pass. */
 export const PASS: ProbeResult = { outcome: "pass" };
 
+/** A target's words beyond this are cut: a bad one could fill the log with them. */
+const MOST_DETAIL_CHARACTERS = 300;
+
 /** A failure. */
 export function fail(reason: ReasonCode, detail: string): ProbeResult {
-  return { outcome: "fail", reason, detail };
+  return { outcome: "fail", reason, detail: detail.slice(0, MOST_DETAIL_CHARACTERS).toWellFormed() };
 }

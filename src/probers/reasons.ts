@@ -33,14 +33,17 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   ECONNREFUSED: "refused",
   ENOENT: "refused", // of a unix socket
   ECONNRESET: "reset",
+  ECONNABORTED: "reset",
   EPIPE: "reset",
   ENOTFOUND: "dns",
   EAI_AGAIN: "dns",
   EAI_FAIL: "dns",
   ETIMEDOUT: "unreachable",
   EHOSTUNREACH: "unreachable",
+  EHOSTDOWN: "unreachable",
   ENETUNREACH: "unreachable",
   EPROTO: "tls",
+  ABORT_ERR: "timeout",
 };
 
 /** Codes of errors that are ours: they say nothing of the target. */
@@ -48,6 +51,7 @@ const OUR_FAULTS: ReadonlySet<string> = new Set([
   "EMFILE",
   "ENFILE",
   "ENOMEM",
+  "EAI_MEMORY",
   "ENOBUFS",
   "EADDRNOTAVAIL",
   "EACCES",
@@ -56,14 +60,30 @@ const OUR_FAULTS: ReadonlySet<string> = new Set([
 
 /**
  * The result that an error of a connection makes.
- * @throws the error itself when it is a fault of ours
+ * @throws the error itself when it is a fault of ours: of this machine by its code, of this program without one
  */
 export function resultOfError(error: unknown): ProbeResult {
-  // several addresses were tried: each has an error, and the first tells most
-  const first: unknown = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
-  const code = first instanceof Error && "code" in first ? String(first.code) : "";
-  if (OUR_FAULTS.has(code)) throw error;
-  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(first)}`.trim());
+  const telling = mostTelling(error);
+  const code = codeOf(telling);
+  if (code === "" || OUR_FAULTS.has(code)) throw error;
+  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(telling)}`);
+}
+
+/**
+ * Of several addresses each has an error. One that refused tells more than one to which there is no way, and a fault of
+ * ours on one (no IPv6 here, say) must not hide that the target doesn't answer on the other.
+ */
+function mostTelling(error: unknown): unknown {
+  if (!(error instanceof AggregateError)) return error;
+  const theirs = error.errors.filter((each) => codeOf(each) !== "" && !OUR_FAULTS.has(codeOf(each)));
+  const reached = theirs.find((each) => REASON_OF_CODE[codeOf(each)] !== "unreachable");
+  return reached ?? theirs[0] ?? error.errors[0] ?? error;
+}
+
+function codeOf(error: unknown): string {
+  // the AbortError that fetch-like interfaces throw has an old number for a code, and the name that counts
+  if (error instanceof DOMException && error.name === "AbortError") return "ABORT_ERR";
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 function reasonOfFamily(code: string): ReasonCode {

@@ -1,6 +1,8 @@
 /**
  * The schemes: which prober looks at which URL. A new one is a file, a row here, and a row in the docs.
  */
+import type { Time } from "../client/kept-watch.js";
+import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
@@ -10,23 +12,27 @@ import { openTcp } from "./tcp.js";
 
 /** What a scheme asks of its URLs, and who looks at them. */
 interface Scheme {
-  readonly open: (target: URL) => Prober;
+  readonly open: (target: URL, time: Time) => Prober;
   /** What a target looks like, for the errors. */
   readonly example: string;
   /** A URL must name a port, because the scheme has no usual one. */
   readonly needsPort: boolean;
   /** Name and password may stand in the URL. */
   readonly takesCredentials: boolean;
+  /** What may follow the host: nothing, the path alone, or a path with a query. */
+  readonly takes: "host" | "path" | "query";
 }
 
-const HTTP = { open: openHttp, needsPort: false, takesCredentials: true };
-const GRPC = { open: openGrpc, needsPort: true, takesCredentials: false };
+const HTTP = { open: openHttp, needsPort: false, takesCredentials: true, takes: "query" } as const;
+const GRPC = { open: openGrpc, needsPort: true, takesCredentials: false, takes: "path" } as const;
+
+const MACHINE_TIME: Time = { clock: systemClock, random: Math.random };
 
 /** Every scheme that a target may have. */
 export const SCHEMES = {
   http: { ...HTTP, example: "http://host:port/path" },
   https: { ...HTTP, example: "https://host/path" },
-  tcp: { open: openTcp, needsPort: true, takesCredentials: false, example: "tcp://host:port" },
+  tcp: { open: openTcp, needsPort: true, takesCredentials: false, takes: "host", example: "tcp://host:port" },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
   grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
 } as const satisfies Readonly<Record<string, Scheme>>;
@@ -35,7 +41,7 @@ export const SCHEMES = {
  * The prober of a target. Nothing is connected before the first probe.
  * @throws HealthError INVALID_TARGET
  */
-export function openTarget(text: string): Prober {
+export function openTarget(text: string, time: Time = MACHINE_TIME): Prober {
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
   if (target.hostname === "") throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
@@ -45,7 +51,20 @@ export function openTarget(text: string): Prober {
   if (!scheme.takesCredentials && (target.username !== "" || target.password !== "")) {
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
-  return scheme.open(target);
+  requireNothingMore(text, target, scheme);
+  return scheme.open(target, time);
+}
+
+/** Refuses what a scheme would not look at: who wrote it means something by it. */
+function requireNothingMore(text: string, target: URL, { takes, example }: Scheme): void {
+  const { pathname, search, hash } = target;
+  const more = [hash, takes === "query" ? "" : search, takes === "host" && pathname !== "/" ? pathname : ""];
+  const surplus = more.find((part) => part !== "");
+  if (surplus !== undefined)
+    throw invalidTarget(
+      text,
+      `this scheme has no use for the part from ${JSON.stringify(surplus[0])} on; expected ${example}`,
+    );
 }
 
 function schemeOf(text: string, name: string): Scheme {

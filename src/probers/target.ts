@@ -18,8 +18,8 @@ export function hostOf(target: URL): string {
   return target.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** An error about a target. A password in it is not shown. */
-export function invalidTarget(text: string, expected: string): HealthError {
-  const shown = text.replace(/\/\/[^/@]*@/, "//***@");
-  return new HealthError("INVALID_TARGET", `target ${JSON.stringify(shown)}: ${expected}`);
+/** An error about a target. Whatever could be a name and password in it, up to the last `@`, is not shown. */
+export function invalidTarget(text: string, expected: string, options?: ErrorOptions): HealthError {
+  const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, "$1***@");
+  return new HealthError("INVALID_TARGET", `target ${JSON.stringify(shown)}: ${expected}`, options);
 }

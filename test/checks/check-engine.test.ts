@@ -120,6 +120,8 @@ test("the startup view opens when every check has had its first result, and stay
   assert.equal(bench.status("startup"), "SERVING");
   await bench.clock.advance(120_000);
   assert.equal(bench.status("startup"), "SERVING");
+  bench.add("later");
+  assert.equal(bench.status("startup"), "SERVING");
   bench.engine.stop();
 });
 

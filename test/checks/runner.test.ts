@@ -1,42 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Progress } from "../../src/checks/evaluate.js";
-import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
-import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
-import type { ProbeResult } from "../../src/probers/prober.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
-import { FAILED, PASSED, ScriptedProber } from "./scripted-prober.js";
-
-const STEADY: CheckSettings = { jitter: 0 };
-
-class Bench {
-  readonly clock = new VirtualClock();
-  readonly prober: ScriptedProber;
-  readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
-  readonly runner: CheckRunner;
-
-  constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
-    this.prober = new ScriptedProber(() => this.clock.now(), always);
-    this.runner = new CheckRunner({
-      name: "c",
-      prober: this.prober,
-      settings: completeSettings("c", { ...STEADY, ...settings }),
-      clock: this.clock,
-      random,
-      instance: "runner-test",
-      onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
-    });
-  }
-
-  get states(): string[] {
-    return this.heard.map(({ progress }) => progress.state);
-  }
-
-  get reason(): string | undefined {
-    return this.heard.at(-1)?.progress.reason;
-  }
-}
+import { settle } from "../support/virtual-clock.js";
+import { Bench } from "./runner-fixture.js";
+import { FAILED, PASSED } from "./scripted-prober.js";
 
 test("the next probe starts an interval after the last one started, however long that took", async () => {
   const bench = new Bench();
@@ -182,6 +149,15 @@ test("A131: with no result for staleAfter the check is pending again; the next r
   bench.runner.stop();
 });
 
+test("as long as results come, the check is never stale, and keeps one timer for that", async () => {
+  const bench = new Bench({ staleAfter: "15s" }, PASSED);
+  bench.runner.start(0);
+  await bench.clock.advance(600_000);
+  assert.deepEqual(new Set(bench.states), new Set(["passing"]));
+  assert.equal(bench.clock.pendingTimers, 2, "due and stale");
+  bench.runner.stop();
+});
+
 test("while a threshold is counted the edge interval holds, while failing the unhealthy one", async () => {
   const bench = new Bench({ edgeInterval: "1s", unhealthyInterval: "20s" });
   bench.runner.start(0);
@@ -210,47 +186,6 @@ test("A129: with jitter the gaps vary within a tenth of the interval", async () 
   await bench.clock.advance(51_000);
   const gaps = bench.prober.startedAt.slice(1).map((start, index) => start - (bench.prober.startedAt[index] ?? 0));
   assert.deepEqual(gaps.slice(0, 4).map(Math.round), [9_000, 9_500, 10_000, 10_500]);
-  bench.runner.stop();
-});
-
-test("a target that says it has changed is looked at early, but no sooner than 250 ms after the last look", async () => {
-  const bench = new Bench({}, PASSED);
-  bench.runner.start(0);
-  await bench.clock.advance(5_000);
-  bench.prober.change();
-  await bench.clock.advance(0);
-  assert.deepEqual(bench.prober.startedAt, [0, 5_000]);
-  for (let times = 0; times < 100; times += 1) bench.prober.change();
-  await bench.clock.advance(249);
-  assert.deepEqual(bench.prober.startedAt, [0, 5_000]);
-  await bench.clock.advance(1);
-  assert.deepEqual(bench.prober.startedAt, [0, 5_000, 5_250]);
-  await bench.clock.advance(9_999);
-  assert.equal(bench.prober.startedAt.length, 3);
-  bench.runner.stop();
-});
-
-test("a change never puts off a look that is due sooner", async () => {
-  const bench = new Bench({ interval: 100, timeout: 50 }, PASSED);
-  bench.runner.start(0);
-  await bench.clock.advance(50);
-  bench.prober.change();
-  await bench.clock.advance(50);
-  assert.deepEqual(bench.prober.startedAt, [0, 100]);
-  bench.runner.stop();
-});
-
-test("a change during a look is not lost: the answer may be older than it", async () => {
-  const bench = new Bench();
-  bench.runner.start(0);
-  await bench.clock.advance(100);
-  bench.prober.change();
-  bench.prober.last.answer(PASSED);
-  await bench.clock.advance(150);
-  assert.deepEqual(bench.prober.startedAt, [0, 250]);
-  bench.prober.last.answer(PASSED);
-  await bench.clock.advance(9_999);
-  assert.deepEqual(bench.prober.startedAt, [0, 250], "it is looked at once more, not for ever");
   bench.runner.stop();
 });
 

@@ -1,36 +1,13 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { test } from "node:test";
-import type { Prober } from "../../src/probers/prober.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
+import { checking, withTarget } from "./grpc-fixture.js";
 import { look, verdict } from "./looking.js";
 import * as targets from "./targets.js";
 
-const { answer, begin, framed, goaway, grpcTarget, NOT_SERVING, refuse, SERVING } = targets;
-
-async function withTarget(
-  starting: Promise<targets.Target>,
-  body: (prober: Prober, target: targets.Target) => Promise<void>,
-  service = "",
-): Promise<void> {
-  const target = await starting;
-  const prober = openTarget(`grpc://127.0.0.1:${target.port}/${service}`);
-  try {
-    await body(prober, target);
-  } finally {
-    await prober.close();
-    await target.deserted();
-    await target.stop();
-  }
-}
-
-/** Answers Check with bytes, and has no Watch. */
-function checking(onCheck: targets.OnCall): Promise<targets.Target> {
-  return grpcTarget((stream, method, session) => {
-    if (method === "Check") onCheck(stream, method, session);
-    else refuse(stream, 12);
-  });
-}
+const { answer, begin, framed, goaway, NOT_SERVING, refuse, SERVING } = targets;
 
 const STATUSES: readonly (readonly [label: string, message: Buffer, expected: string])[] = [
   ["SERVING", SERVING, "pass"],
@@ -54,6 +31,12 @@ for (const [label, message, expected] of STATUSES) {
       async (prober) => assert.equal(await verdict(prober), expected),
     ));
 }
+
+test("a message that is announced too long fails at its first five bytes, and is not waited for", () =>
+  withTarget(
+    checking((stream) => begin(stream, Buffer.from([0, 6, 0, 0, 0]))),
+    async (prober) => assert.equal(await inTime(verdict(prober, 60_000), "a verdict"), "fail protocol"),
+  ));
 
 const CODES: readonly (readonly [name: string, code: number, reason: string])[] = [
   ["NOT_FOUND", 5, "service-unknown"],
@@ -105,18 +88,32 @@ test("the service's name is the path, decoded once", async () => {
 
 test("A118: GOAWAY(NO_ERROR) between two checks is no failure; the next one takes a new connection", () =>
   withTarget(
-    checking((stream, _, session) => {
-      answer(stream, SERVING);
-      stream.once("close", () => session.goaway(0));
-    }),
+    targets.frameTarget((stream, write) => write(targets.servingFrames(stream), goaway(stream, 0))),
     async (prober, target) => {
-      for (let round = 0; round < 3; round += 1) {
+      for (let round = 1; round <= 3; round += 1) {
         assert.equal(await verdict(prober), "pass");
-        await pause(20); // lets the GOAWAY arrive
+        assert.equal(target.accepted, round);
+        await pause(20); // lets the GOAWAY arrive, should it be apart from the answer
       }
-      assert.ok(target.accepted > 1, `${target.accepted} connections`);
     },
   ));
+
+test("a target that says goodbye and never closes costs one connection, and none after close", async () => {
+  const target = await targets.frameTarget((stream, write) => write(targets.servingFrames(stream), goaway(stream, 0)), {
+    holds: true,
+  });
+  const prober = openTarget(`grpc://127.0.0.1:${target.port}`);
+  const left = (most: number) => () => {
+    target.poke();
+    return target.connections.size <= most;
+  };
+  for (let round = 0; round < 5; round += 1) assert.equal(await verdict(prober), "pass");
+  assert.equal(target.accepted, 5);
+  await eventually(left(1), "one connection at most");
+  await prober.close();
+  await eventually(left(0), "no connection");
+  await target.stop();
+});
 
 test("A118: GOAWAY(NO_ERROR) during a check that still answers is no failure", () =>
   withTarget(
@@ -130,30 +127,28 @@ test("A118: GOAWAY(NO_ERROR) during a check that still answers is no failure", (
   ));
 
 test("A118: a check that crosses with GOAWAY(NO_ERROR), and so was never begun, is asked again", () => {
-  let checks = 0;
   const target = targets.frameTarget((stream, write) => {
-    checks += 1;
-    // the Watch (stream 3) is left unanswered; the second Check (stream 5) is refused by a GOAWAY that was under way
     if (stream === 1) write(targets.servingFrames(stream));
-    if (stream === 5) write(goaway(3, 0));
+    else write(goaway(1, 0)); // it was under way when the second check was sent
   });
-  return withTarget(target, async (prober, { port: _ }) => {
+  return withTarget(target, async (prober, { connections }) => {
     assert.equal(await verdict(prober), "pass");
-    await eventually(() => checks === 2, "the watch is open");
+    const [first] = connections;
     assert.equal(await verdict(prober), "pass");
+    await eventually(() => first?.destroyed === true, "the connection that was left is closed");
   });
 });
 
 for (const [label, end] of [
-  ["closed (FIN)", (socket: import("node:net").Socket) => void socket.end()],
-  ["reset (RST)", (socket: import("node:net").Socket) => void socket.resetAndDestroy()],
+  ["closed (FIN)", (socket: Socket) => void socket.end()],
+  ["reset (RST)", (socket: Socket) => void socket.resetAndDestroy()],
 ] as const) {
   test(`a kept connection that is ${label} just as it is used again is no failure: it is asked again on a new one`, () => {
     const target = targets.frameTarget((stream, write, socket) => {
       if (stream === 1) write(targets.servingFrames(stream));
-      if (stream === 5) end(socket);
+      else end(socket);
     });
-    return withTarget(target, async (prober, { accepted: _ }) => {
+    return withTarget(target, async (prober) => {
       assert.equal(await verdict(prober), "pass");
       assert.equal(await verdict(prober), "pass");
     });
@@ -172,7 +167,7 @@ for (const [label, end] of [
 test("A119: GOAWAY(error) during a check is one failure", () => {
   const target = targets.frameTarget((stream, write) => {
     if (stream === 1) write(targets.servingFrames(stream));
-    else if (stream === 5) write(goaway(0, 2));
+    else write(goaway(0, 2));
   });
   return withTarget(target, async (prober) => {
     assert.equal(await verdict(prober), "pass");
@@ -204,144 +199,3 @@ test("checks of a healthy target share one connection", () =>
       assert.equal(target.accepted, 1);
     },
   ));
-
-/** A target with a Watch: `watches` are those open now. */
-class Watched {
-  readonly watches: import("node:http2").ServerHttp2Stream[] = [];
-  opened = 0;
-  readonly starting: Promise<targets.Target>;
-
-  constructor(onWatch: targets.OnCall = (stream) => begin(stream, SERVING), settings = {}) {
-    this.starting = grpcTarget((stream, method, session) => {
-      if (method === "Check") {
-        answer(stream, SERVING);
-        return;
-      }
-      this.opened += 1;
-      this.watches.push(stream);
-      onWatch(stream, method, session);
-    }, settings);
-  }
-}
-
-test("a change on the Watch asks for an early look; the status that was known already doesn't", () => {
-  const watched = new Watched();
-  let changes = 0;
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {
-      changes += 1;
-    });
-    await look(prober);
-    await eventually(() => watched.opened === 1, "a watch is open");
-    watched.watches[0]?.write(SERVING);
-    await look(prober);
-    assert.equal(changes, 0);
-    watched.watches[0]?.write(NOT_SERVING);
-    await eventually(() => changes === 1, "the change is told");
-  });
-});
-
-test("one Watch is kept, not one for each probe", () => {
-  const watched = new Watched();
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {});
-    for (let round = 0; round < 5; round += 1) await look(prober);
-    assert.equal(watched.opened, 1);
-  });
-});
-
-test("a target without Watch (UNIMPLEMENTED) is never asked for it again, and is judged by Check", () => {
-  const watched = new Watched((stream) => refuse(stream, 12));
-  let changes = 0;
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {
-      changes += 1;
-    });
-    for (let round = 0; round < 5; round += 1) assert.equal(await verdict(prober), "pass");
-    assert.deepEqual([watched.opened, changes], [1, 0]);
-  });
-});
-
-test("a Watch that says something and is ended by the target asks for one early look", () => {
-  const watched = new Watched();
-  let changes = 0;
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {
-      changes += 1;
-    });
-    await look(prober);
-    await eventually(() => watched.opened === 1, "a watch is open");
-    await look(prober);
-    for (const stream of watched.watches) stream.close(2);
-    await eventually(() => changes === 1, "the end is told");
-  });
-});
-
-test("a target that refuses each Watch is not looked at more often for it", () => {
-  const watched = new Watched((stream) => refuse(stream, 7));
-  let changes = 0;
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {
-      changes += 1;
-    });
-    for (let round = 0; round < 20; round += 1) await look(prober);
-    assert.equal(changes, 0);
-    assert.ok(watched.opened <= 2, `${watched.opened} watches in a moment: it backs off`);
-  });
-});
-
-test("a target that floods its Watch is not listened to, and still judged", () => {
-  const flood = Buffer.concat(Array.from({ length: 2_000 }, (_, index) => (index % 2 === 0 ? SERVING : NOT_SERVING)));
-  const watched = new Watched((stream) => begin(stream, flood));
-  let changes = 0;
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {
-      changes += 1;
-    });
-    await look(prober);
-    await eventually(() => watched.watches[0]?.closed === true, "the watch is given up");
-    assert.equal(await verdict(prober), "pass");
-    assert.ok(changes <= 100, `${changes} changes`);
-  });
-});
-
-test("a target that allows one stream at a time keeps it for Check", () => {
-  const watched = new Watched(undefined, { maxConcurrentStreams: 1 });
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {});
-    for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober, 3_000), "pass");
-    assert.equal(watched.opened, 0);
-  });
-});
-
-test("a target that hangs with an open Watch fails at the deadline, and its end is not taken for news", () => {
-  let hang = false;
-  let changes = 0;
-  const target = grpcTarget((stream, method) => {
-    if (method === "Watch") begin(stream, SERVING);
-    else if (!hang) answer(stream, SERVING);
-  });
-  return withTarget(target, async (prober, { connections }) => {
-    prober.onChange?.(() => {
-      changes += 1;
-    });
-    await look(prober);
-    await look(prober);
-    hang = true;
-    await inTime(look(prober, 100), "a cancelled probe ends");
-    await eventually(() => connections.size === 0, "the connection to a target that hangs is given up");
-    assert.equal(changes, 0);
-  });
-});
-
-test("close ends a connection that the target has said goodbye on and never closes", () => {
-  const watched = new Watched((stream, _, session) => {
-    begin(stream, SERVING);
-    session.goaway(0);
-  });
-  return withTarget(watched.starting, async (prober) => {
-    prober.onChange?.(() => {});
-    for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
-    // withTarget closes the prober and waits until the target is deserted
-  });
-});

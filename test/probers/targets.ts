@@ -1,6 +1,6 @@
 /** Targets on loopback that behave as badly as a test asks, and know who is connected to them. */
 import { createServer as createHttp1, type RequestListener } from "node:http";
-import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { createServer as createHttp2, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { eventually } from "../support/eventually.js";
 import { FLAG, h2frame, headerBlock, PREFACE, TYPE } from "../support/raw-http2.js";
@@ -9,6 +9,7 @@ import { FLAG, h2frame, headerBlock, PREFACE, TYPE } from "../support/raw-http2.
 export class Target {
   readonly connections = new Set<Socket>();
   accepted = 0;
+  port = 0;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -25,17 +26,22 @@ export class Target {
   static async start(server: Server, host = "127.0.0.1"): Promise<Target> {
     const target = new Target(server);
     await new Promise<void>((resolve) => server.listen(0, host, resolve));
-    return target;
-  }
-
-  get port(): number {
     // a server that listens on TCP has such an address
-    return (this.#server.address() as AddressInfo).port;
+    target.port = (server.address() as AddressInfo).port;
+    return target;
   }
 
   /** Resolves when nobody is connected any more. */
   async deserted(): Promise<void> {
     await eventually(() => this.connections.size === 0, `the target's ${this.connections.size} connections are gone`);
+  }
+
+  /**
+   * Writes to every connection: one whose other end is closed altogether is reset by that and so leaves `connections`,
+   * one that is only half closed stays.
+   */
+  poke(): void {
+    for (const socket of this.connections) socket.write(h2frame(TYPE.PING, FLAG.ACK, 0, Buffer.alloc(8)));
   }
 
   async stop(): Promise<void> {
@@ -59,7 +65,7 @@ export function httpTarget(onRequest: RequestListener): Promise<Target> {
 }
 
 /** What a gRPC target does with a call. */
-export type OnCall = (stream: ServerHttp2Stream, path: string, session: ServerHttp2Session) => void;
+export type OnCall = (stream: ServerHttp2Stream, path: string, session: Http2Session) => void;
 
 export function grpcTarget(onCall: OnCall, settings: { maxConcurrentStreams?: number } = {}): Promise<Target> {
   const server = createHttp2({ settings });
@@ -98,15 +104,19 @@ export function begin(stream: ServerHttp2Stream, messages: Buffer): void {
   stream.write(messages);
 }
 
-/** A peer that is handed the frames of each connection, and writes its own by hand. */
+/**
+ * A peer that is handed the frames of each connection, and writes its own by hand. One that `holds` doesn't end its side
+ * when the other side is ended.
+ */
 export function frameTarget(
   onHeaders: (stream: number, write: (...frames: Buffer[]) => void, socket: Socket) => void,
+  { holds = false } = {},
 ): Promise<Target> {
   return rawTarget((socket) => {
     let bytes: Buffer = Buffer.alloc(0);
     let greeted = false;
     const write = (...frames: Buffer[]) => void (socket.writable && socket.write(Buffer.concat(frames)));
-    socket.on("end", () => socket.destroy());
+    if (!holds) socket.on("end", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
       if (!greeted) {

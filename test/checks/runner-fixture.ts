@@ -1,0 +1,37 @@
+/** A runner on the virtual clock, with a scripted prober and an ear for what it reports. */
+import type { Progress } from "../../src/checks/evaluate.js";
+import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
+import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import type { ProbeResult } from "../../src/probers/prober.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { ScriptedProber } from "./scripted-prober.js";
+
+const STEADY: CheckSettings = { jitter: 0 };
+
+export class Bench {
+  readonly clock = new VirtualClock();
+  readonly prober: ScriptedProber;
+  readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
+  readonly runner: CheckRunner;
+
+  constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
+    this.prober = new ScriptedProber(() => this.clock.now(), always);
+    this.runner = new CheckRunner({
+      name: "c",
+      prober: this.prober,
+      settings: completeSettings("c", { ...STEADY, ...settings }),
+      clock: this.clock,
+      random,
+      instance: "runner-test",
+      onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
+    });
+  }
+
+  get states(): string[] {
+    return this.heard.map(({ progress }) => progress.state);
+  }
+
+  get reason(): string | undefined {
+    return this.heard.at(-1)?.progress.reason;
+  }
+}

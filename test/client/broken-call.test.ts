@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BrokenCall, breakOf, breakOfSilence } from "../../src/client/broken-call.js";
+
+const open = { closed: false };
+const withCode = (code: string, options?: ErrorOptions) => Object.assign(new Error(code, options), { code });
+
+const ERRORS: readonly (readonly [code: string, rstCode: number, kind: string])[] = [
+  ["ERR_HTTP2_STREAM_ERROR", 2, "reset"],
+  ["ERR_HTTP2_STREAM_ERROR", 7, "unprocessed"],
+  ["ERR_HTTP2_SESSION_ERROR", 0, "reset"],
+  ["ERR_HTTP2_GOAWAY_SESSION", 0, "unprocessed"],
+  ["ERR_HTTP2_ERROR", 0, "protocol"],
+];
+
+for (const [code, rstCode, kind] of ERRORS) {
+  test(`${code} with reset code ${rstCode} is ${kind}, and its cause is kept`, () => {
+    const error = withCode(code);
+    const broken = breakOf(error, { rstCode, session: open });
+    assert.ok(broken instanceof BrokenCall);
+    assert.deepEqual([broken.kind, broken.cause], [kind, error]);
+  });
+}
+
+test("an error of the system is left as it is, also under the cancelling of a call that waited for it", () => {
+  const refused = withCode("ECONNREFUSED");
+  assert.equal(breakOf(refused, { rstCode: 0, session: undefined }), refused);
+  const waiting = withCode("ERR_HTTP2_STREAM_CANCEL", { cause: refused });
+  assert.equal(breakOf(waiting, { rstCode: 8, session: undefined }), refused);
+});
+
+test("what we ended ourselves stays cancelled", () => {
+  const ours = new BrokenCall("cancelled", "the deadline is over");
+  assert.equal(breakOf(ours, { rstCode: 8, session: open }), ours);
+});
+
+test("a stream that ends with nothing: the connection is gone, or it was reset, or the peer left its status out", () => {
+  assert.equal(breakOfSilence({ rstCode: 8, session: undefined }).kind, "closed");
+  assert.equal(breakOfSilence({ rstCode: 8, session: { closed: true } }).kind, "closed");
+  assert.equal(breakOfSilence({ rstCode: 8, session: open }).kind, "reset");
+  assert.equal(breakOfSilence({ rstCode: 0, session: open }).kind, "protocol");
+});

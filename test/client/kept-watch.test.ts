@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BrokenCall } from "../../src/client/broken-call.js";
+import type { WatchListener } from "../../src/client/health-client.js";
+import { KeptWatch, type WatchSource } from "../../src/client/kept-watch.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+class Bench implements WatchSource {
+  readonly clock = new VirtualClock();
+  readonly opened: WatchListener[] = [];
+  room = true;
+  news = 0;
+  readonly kept: KeptWatch;
+
+  constructor() {
+    const onNews = () => {
+      this.news += 1;
+    };
+    this.kept = new KeptWatch(this, "s", { clock: this.clock, random: () => 0.5, onNews });
+  }
+
+  watch(service: string, listener: WatchListener): boolean {
+    assert.equal(service, "s");
+    if (this.room) this.opened.push(listener);
+    return this.room;
+  }
+
+  keep(): void {
+    this.kept.keep();
+  }
+
+  get last(): WatchListener {
+    return this.opened.at(-1) ?? assert.fail("no watch was opened");
+  }
+}
+
+const UNAVAILABLE = { code: "UNAVAILABLE", text: "" } as const;
+
+test("a Watch that is open is not opened again", () => {
+  const bench = new Bench();
+  bench.keep();
+  bench.keep();
+  assert.equal(bench.opened.length, 1);
+});
+
+test("with no room for a Watch it is tried again at the next look", () => {
+  const bench = new Bench();
+  bench.room = false;
+  bench.keep();
+  bench.room = true;
+  bench.keep();
+  assert.equal(bench.opened.length, 1);
+});
+
+test("news is a status other than the last; the first is none", () => {
+  const bench = new Bench();
+  bench.keep();
+  for (const status of ["SERVING", "SERVING", "NOT_SERVING", "NOT_SERVING", "unreadable"] as const)
+    bench.last.onStatus(status);
+  assert.equal(bench.news, 2);
+});
+
+test("UNIMPLEMENTED is final", async () => {
+  const bench = new Bench();
+  bench.keep();
+  bench.last.onEnd({ code: "UNIMPLEMENTED", text: "" });
+  await bench.clock.advance(3_600_000);
+  bench.keep();
+  assert.deepEqual([bench.opened.length, bench.news], [1, 0]);
+});
+
+test("a Watch that ended without a word is asked for after 1.6 s, 2.56 s and so on from its start, and is no news", async () => {
+  const bench = new Bench();
+  bench.keep();
+  for (const wait of [1_600, 2_560, 4_096]) {
+    bench.last.onEnd(UNAVAILABLE);
+    const before = bench.opened.length;
+    await bench.clock.advance(wait - 1);
+    bench.keep();
+    assert.equal(bench.opened.length, before, `not before ${wait} ms`);
+    await bench.clock.advance(2);
+    bench.keep();
+    assert.equal(bench.opened.length, before + 1, `after ${wait} ms`);
+  }
+  assert.equal(bench.news, 0);
+});
+
+test("the end of a Watch that had spoken is news, and sets the back-off to its beginning", async () => {
+  const bench = new Bench();
+  for (let round = 0; round < 5; round += 1) {
+    bench.keep();
+    bench.last.onEnd(UNAVAILABLE);
+    await bench.clock.advance(60_000);
+  }
+  bench.keep();
+  bench.last.onStatus("SERVING");
+  bench.last.onEnd(new BrokenCall("reset", "gone"));
+  assert.equal(bench.news, 1);
+  await bench.clock.advance(1_001);
+  bench.keep();
+  assert.equal(bench.opened.length, 7);
+});
+
+test("a Watch that lived for long is opened again at once", async () => {
+  const bench = new Bench();
+  bench.keep();
+  bench.last.onStatus("SERVING");
+  await bench.clock.advance(60_000);
+  bench.last.onEnd(UNAVAILABLE);
+  bench.keep();
+  assert.equal(bench.opened.length, 2);
+});
+
+test("a Watch that is opened again begins anew: its first status is no news, and neither is its end without one", async () => {
+  const bench = new Bench();
+  bench.keep();
+  bench.last.onStatus("SERVING");
+  await bench.clock.advance(60_000);
+  bench.last.onEnd(UNAVAILABLE);
+  assert.equal(bench.news, 1);
+  bench.keep();
+  bench.last.onStatus("NOT_SERVING");
+  assert.equal(bench.news, 1);
+  bench.last.onEnd(UNAVAILABLE);
+  assert.equal(bench.news, 2);
+  await bench.clock.advance(60_000);
+  bench.keep();
+  bench.last.onEnd(UNAVAILABLE);
+  assert.equal(bench.news, 2);
+});
+
+test("an end that we made is no news", () => {
+  const bench = new Bench();
+  bench.keep();
+  bench.last.onStatus("SERVING");
+  bench.last.onEnd(new BrokenCall("cancelled", "closed"));
+  assert.equal(bench.news, 0);
+});
+
+test("more than 100 statuses between two looks are a flood: the Watch is given up, and that is no news", () => {
+  const bench = new Bench();
+  bench.keep();
+  const flood = () => {
+    for (let index = 0; index < 100; index += 1) bench.last.onStatus(index % 2 === 0 ? "SERVING" : "NOT_SERVING");
+  };
+  flood();
+  bench.keep(); // a look came between: the count begins anew
+  flood();
+  const before = bench.news;
+  assert.throws(
+    () => bench.last.onStatus("SERVING"),
+    (error) => {
+      assert.ok(error instanceof BrokenCall);
+      bench.last.onEnd(error);
+      return true;
+    },
+  );
+  bench.keep();
+  assert.deepEqual([bench.opened.length, bench.news], [1, before]);
+});

@@ -1,0 +1,143 @@
+/** What holds for a prober of every scheme. A new scheme fails to compile here until it has a row. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createSecureServer } from "node:http2";
+import { createServer as createHttps } from "node:https";
+import { test } from "node:test";
+import { openTarget, type SCHEMES } from "../../src/probers/schemes.js";
+import { eventually, inTime } from "../support/eventually.js";
+import { look, verdict } from "./looking.js";
+import { answer, grpcTarget, httpTarget, rawTarget, SERVING, silentTarget, Target } from "./targets.js";
+
+const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
+const identity = () => ({ cert: fixture("server.crt"), key: fixture("server.key") });
+
+interface Row {
+  /** A target that works, and what is said of it: a certificate of an unknown authority is a failure. */
+  readonly working: () => Promise<Target>;
+  readonly verdict: string;
+  /** What is said of a target that takes the connection and says nothing: `undefined` when that is all that is asked. */
+  readonly silence: string | undefined;
+}
+
+const ROWS = {
+  http: { working: () => httpTarget((_, response) => void response.end()), verdict: "pass", silence: "fail timeout" },
+  https: {
+    working: () => Target.start(createHttps(identity(), (_, response) => void response.end())),
+    verdict: "fail tls",
+    silence: "fail timeout",
+  },
+  tcp: { working: silentTarget, verdict: "pass", silence: undefined },
+  grpc: { working: () => grpcTarget((stream) => answer(stream, SERVING)), verdict: "pass", silence: "fail timeout" },
+  grpcs: { working: () => Target.start(createSecureServer(identity())), verdict: "fail tls", silence: "fail timeout" },
+} as const satisfies Readonly<Record<keyof typeof SCHEMES, Row>>;
+
+const openAt = (scheme: string, port: number) => openTarget(`${scheme}://127.0.0.1:${port}`);
+
+for (const [scheme, row] of Object.entries(ROWS)) {
+  test(`${scheme}: a target that works is ${row.verdict}, time and again, and after close nothing is left`, async () => {
+    const target = await row.working();
+    const prober = openAt(scheme, target.port);
+    prober.onChange?.(() => {});
+    for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), row.verdict);
+    await prober.close();
+    await target.deserted();
+    await target.stop();
+  });
+
+  test(`${scheme}: a port where nobody listens is refused`, async () => {
+    const target = await silentTarget();
+    await target.stop();
+    const prober = openAt(scheme, target.port);
+    for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "fail refused");
+    await prober.close();
+  });
+
+  if (row.silence !== undefined) {
+    test(`A120: ${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone`, async () => {
+      const target = await silentTarget();
+      const prober = openAt(scheme, target.port);
+      for (let round = 1; round <= 2; round += 1) {
+        const abort = new AbortController();
+        const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+        await eventually(() => target.accepted === round, "connected");
+        abort.abort();
+        const { outcome, reason } = await inTime(probing, "the probe ends");
+        assert.equal(`${outcome} ${reason}`, row.silence);
+        await target.deserted();
+      }
+      await prober.close();
+      await target.stop();
+    });
+
+    test(`${scheme}: a target that closes or resets at once fails, and so does one that talks nonsense`, async () => {
+      const reset = await rawTarget((socket) => void socket.resetAndDestroy());
+      const closed = await rawTarget((socket) => void socket.destroy());
+      const nonsense = await rawTarget((socket) => {
+        socket.on("end", () => socket.destroy());
+        socket.write(Buffer.alloc(70_000, "nonsense "));
+      });
+      for (const target of [reset, closed, nonsense]) {
+        const prober = openAt(scheme, target.port);
+        for (let round = 0; round < 2; round += 1)
+          assert.match(await inTime(verdict(prober), "a verdict"), /^fail (reset|closed|protocol|tls)$/);
+        await prober.close();
+        await target.deserted();
+        await target.stop();
+      }
+    });
+  }
+
+  test(`${scheme}: a probe whose signal is aborted already connects to nobody for long, and ends`, async () => {
+    const target = await silentTarget();
+    const prober = openAt(scheme, target.port);
+    const probing = prober.probe({ signal: AbortSignal.abort(), timeoutMs: 60_000 });
+    assert.equal((await inTime(probing, "the probe ends")).outcome, "fail");
+    await target.deserted();
+    await prober.close();
+    await target.stop();
+  });
+
+  test(`${scheme}: closed during a probe, it ends the probe and the connection`, async () => {
+    const target = await silentTarget();
+    const prober = openAt(scheme, target.port);
+    const abort = new AbortController();
+    const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+    if (row.silence !== undefined) await eventually(() => target.accepted === 1, "connected");
+    abort.abort();
+    await prober.close();
+    await inTime(probing, "the probe ends");
+    await target.deserted();
+    await target.stop();
+  });
+}
+
+test("TLS on a plain port, plain on a TLS port: a failure that says so", async () => {
+  const plain = await httpTarget((_, response) => void response.end());
+  const secure = await Target.start(createHttps(identity(), (_, response) => void response.end()));
+  for (const [scheme, target, expected] of [
+    ["https", plain, /^fail tls$/],
+    ["grpcs", plain, /^fail tls$/],
+    ["http", secure, /^fail (reset|protocol)$/],
+    ["grpc", secure, /^fail (reset|protocol|closed)$/],
+  ] as const) {
+    const prober = openAt(scheme, target.port);
+    assert.match(await verdict(prober), expected, scheme);
+    await prober.close();
+  }
+  await plain.stop();
+  await secure.stop();
+});
+
+test("a certificate for another name is a failure of TLS, even where its authority is trusted", async () => {
+  // trusted or not, 127.0.0.2 is none of its names; the pass over TLS stands in tls-trust.test.ts
+  const secure = await Target.start(
+    createHttps(identity(), (_, response) => void response.end()),
+    "127.0.0.2",
+  );
+  const prober = openTarget(`https://127.0.0.2:${secure.port}`);
+  const { reason, detail } = await look(prober);
+  assert.equal(reason, "tls", detail);
+  await prober.close();
+  await secure.stop();
+});

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fail } from "../../src/probers/prober.js";
+import { REASONS, resultOfError } from "../../src/probers/reasons.js";
+
+function systemError(code: string, message = `connect ${code} 10.0.0.1:80`): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+const TABLE: readonly (readonly [code: string, reason: string])[] = [
+  ["ECONNREFUSED", "refused"],
+  ["ECONNRESET", "reset"],
+  ["EPIPE", "reset"],
+  ["ENOTFOUND", "dns"],
+  ["EAI_AGAIN", "dns"],
+  ["ETIMEDOUT", "unreachable"],
+  ["EHOSTUNREACH", "unreachable"],
+  ["ENETUNREACH", "unreachable"],
+  ["EPROTO", "tls"],
+  ["CERT_HAS_EXPIRED", "tls"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "tls"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls"],
+  ["HPE_INVALID_CONSTANT", "protocol"],
+  ["ABORT_ERR", "timeout"],
+];
+
+for (const [code, reason] of TABLE) {
+  test(`${code} is ${reason}, and its text is kept for the log`, () => {
+    const result = resultOfError(systemError(code));
+    assert.equal(result.reason, reason);
+    assert.ok(result.detail?.includes(code));
+  });
+}
+
+for (const code of ["EMFILE", "ENFILE", "ENOMEM", "EAI_MEMORY", "ENOBUFS", "EADDRNOTAVAIL", "EACCES", "EPERM"]) {
+  test(`${code} is a fault of ours: it is thrown, and says nothing of the target`, () => {
+    const error = systemError(code);
+    assert.throws(
+      () => resultOfError(error),
+      (thrown) => thrown === error,
+    );
+  });
+}
+
+test("an error without a code is a fault of this program, not of the target", () => {
+  assert.throws(() => resultOfError(new TypeError("x is not a function")), TypeError);
+});
+
+const SEVERAL: readonly (readonly [label: string, codes: readonly string[], reason: string])[] = [
+  ["no IPv6 here, and refused over IPv4", ["EADDRNOTAVAIL", "ECONNREFUSED"], "refused"],
+  ["no way over IPv6, and refused over IPv4", ["ENETUNREACH", "ECONNREFUSED"], "refused"],
+  ["no way over either", ["ENETUNREACH", "ETIMEDOUT"], "unreachable"],
+  ["no IPv6 here, and no way over IPv4", ["EADDRNOTAVAIL", "EHOSTUNREACH"], "unreachable"],
+];
+
+for (const [label, codes, reason] of SEVERAL) {
+  test(`of several addresses the most telling error counts: ${label}`, () => {
+    const error = new AggregateError(codes.map((code) => systemError(code)));
+    assert.equal(resultOfError(error).reason, reason);
+  });
+}
+
+test("when every address failed by a fault of ours, we could not look", () => {
+  const error = new AggregateError([systemError("EMFILE"), systemError("EMFILE")]);
+  assert.throws(() => resultOfError(error), AggregateError);
+});
+
+test("every reason is a short code with a meaning", () => {
+  for (const [code, meaning] of Object.entries(REASONS)) {
+    assert.match(code, /^[a-z-]{2,20}$/);
+    assert.ok(meaning.length > 10);
+  }
+});
+
+test("a target's own words are cut, so that it can't fill the log", () => {
+  const { detail } = fail("grpc", "😀".repeat(100_000));
+  assert.ok(detail !== undefined && detail.length <= 300 && detail.isWellFormed());
+});

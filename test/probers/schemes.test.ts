@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { HealthError } from "../../src/core/health-error.js";
+import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
+
+const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
+  ["", /expected a URL/],
+  ["flower:5555", /scheme "flower" is none of http, https, tcp, grpc, grpcs$/],
+  ["htp://host", /none of http, .*; did you mean http:\/\/\?/],
+  ["grp://host:1", /did you mean grpc:\/\/\?/],
+  ["constructor://host:1", /is none of/],
+  ["http://", /expected a URL/],
+  ["tcp://host", /a port is missing; expected tcp:\/\/host:port/],
+  ["tcp://:80", /expected a URL|a host is missing/],
+  ["grpc://host/acme.Orders", /a port is missing/],
+  ["tcp://host:0", /nothing listens on port 0/],
+  ["http://host:65536", /expected a URL/],
+  ["tcp://host:80/path", /no use for the part from "\/" on; expected tcp:\/\/host:port/],
+  ["tcp://host:80?x", /no use for the part from "\?"/],
+  ["grpc://host:80/s?x=1", /no use for the part from "\?"/],
+  ["grpc://host:80/s#x", /no use for the part from "#"/],
+  ["http://host/#x", /no use for the part from "#"/],
+  ["tcp://user:secret@host:80", /takes no name and password/],
+  ["grpc://user:secret@host:80", /takes no name and password/],
+  ["grpc://host:80/%zz", /broken percent sign/],
+  [`grpc://host:80/${"x".repeat(201)}`, /at most 200 bytes/],
+];
+
+for (const [target, expected] of BAD) {
+  test(`${JSON.stringify(target.slice(0, 40))} is refused: ${expected.source}`, () => {
+    assert.throws(
+      () => openTarget(target),
+      (error) => error instanceof HealthError && error.code === "INVALID_TARGET" && expected.test(error.message),
+    );
+  });
+}
+
+for (const target of [
+  "tcp://user:hunter2@host:80",
+  "http://user:hunter2@host:99999",
+  "http://user:hun/ter2@host:99999",
+  "http://user:hun@ter2@host:99999",
+  "htp://user:hunter2@host",
+  "user:hunter2@host",
+  "http:user:hunter2@host:99999",
+  "HTTP://user:hunter2@host:99999",
+  "grpc://user:hunter2@host:1/%zz",
+]) {
+  test(`no error shows the password of ${target}`, () => {
+    assert.throws(
+      () => openTarget(target),
+      (error) => error instanceof HealthError && !/hun|ter2/.test(error.message),
+    );
+  });
+}
+
+test("every scheme opens its own example, and connects to nobody by that", () => {
+  for (const { example } of Object.values(SCHEMES)) {
+    const before = process.getActiveResourcesInfo().length;
+    openTarget(example.replace("port", "1")).close();
+    assert.equal(process.getActiveResourcesInfo().length, before, example);
+  }
+});
+
+test("a scheme may be written in capitals, a host as an IPv6 address, a service with a slash", () => {
+  for (const target of [
+    "TCP://[::1]:80",
+    "tcp://host:80/",
+    "GRPC://[::1]:80/a.B",
+    "grpc://host:80",
+    "https://host/a?b=c",
+  ])
+    openTarget(target).close();
+});
