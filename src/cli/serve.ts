@@ -39,12 +39,12 @@ export async function run(args: readonly string[]): Promise<number> {
  */
 function untilAskedToEnd(start: () => Promise<Daemon>, log: Log): Promise<number> {
   return new Promise((resolve, reject) => {
-    const stop = (times: ShutdownTimes, exitCode: number) =>
-      void starting.then((daemon) => daemon.stop(times)).then(() => finish(exitCode), fail);
+    let exitCode = 0;
+    const stop = (times: ShutdownTimes) => void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
     const leave = listenToProcess({
       onTerminate(signal) {
         log.write("info", "draining", `${signal}: telling everybody NOT_SERVING, then closing; again to end at once`);
-        stop(timesAfter(signal), 0);
+        stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
       onFatal(error) {
@@ -52,10 +52,11 @@ function untilAskedToEnd(start: () => Promise<Daemon>, log: Log): Promise<number
           err: error,
         });
         systemClock.setTimer(FATAL_LIMIT_MS, () => process.exit(1));
-        stop(FATAL_TIMES, 1);
+        exitCode = 1;
+        stop(FATAL_TIMES);
       },
     });
-    const finish = (exitCode: number) => {
+    const finish = () => {
       leave();
       resolve(exitCode);
     };

@@ -38,16 +38,20 @@ export interface HealthOptions extends HealthServiceOptions {
 /** The statuses of this process and of what it checks, published over gRPC and HTTP. */
 export class Health {
   readonly #clock: Clock;
+  readonly #time: { readonly clock: Clock; readonly random: Random };
   readonly #registry: Registry;
   readonly #service: HealthService;
   readonly #limits: HealthServiceOptions;
   readonly #checks: CheckEngine;
   readonly #servers = new Set<OpenServer>();
+  /** Whether the application serves this health by a server of its own. */
+  #lent = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: HealthOptions = {}) {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#clock = clock;
+    this.#time = { clock, random };
     this.#registry = new Registry({ clock, instance });
     const { listLimit, maxWatchers, token } = options;
     this.#limits = { listLimit, maxWatchers, token };
@@ -115,7 +119,7 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing is checked then
    */
   check(name: string, target: string | CheckFunction, settings: CheckSettings = {}): void {
-    const prober = typeof target === "string" ? openTarget(target) : openFunction(target);
+    const prober = typeof target === "string" ? openTarget(target, this.#time) : openFunction(target);
     this.#checks.add({ name, prober, settings });
   }
 
@@ -125,10 +129,12 @@ export class Health {
    */
   addToServer(server: GrpcServer): void {
     addHealthService(server, this.#service);
+    this.#lent = true;
   }
 
   /** The HTTP routes for Node's `http`, Express or Connect. What is none of them goes to `next`. */
   middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
+    this.#lent = true;
     return createMiddleware({ reader: this.#registry, paths: options.paths, ...this.#limits });
   }
 
@@ -175,6 +181,6 @@ export class Health {
       askToGo: () => all((server) => server.askToGo()),
       destroy: () => all((server) => server.close()),
     };
-    await leave(steps, this.#clock, servers.length === 0 ? { ...times, drainDelayMs: 0 } : times);
+    await leave(steps, this.#clock, servers.length === 0 && !this.#lent ? { ...times, drainDelayMs: 0 } : times);
   }
 }

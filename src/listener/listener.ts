@@ -71,10 +71,14 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   throw failure.reason;
 }
 
-/** A server for one address. A client may close its half before it has its answer, as with `printf | nc`. */
+/**
+ * A server for one address. In clear text a client may close its half before it has its answer, as with `printf | nc`;
+ * under TLS a half that is closed before the handshake would not be noticed.
+ */
 function createAddressServer(reception: Reception, tls: TlsOptions | undefined): Server {
-  const sockets = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-  if (tls === undefined) return createServer(sockets, (socket) => reception.receive(socket));
+  const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+  if (tls === undefined)
+    return createServer({ ...sockets, allowHalfOpen: true }, (socket) => reception.receive(socket));
   return createTlsServer({ ...tls, ...sockets }, (socket) => reception.receiveSecure(socket))
     .on("connection", (socket) => void reception.admit(socket))
     .on("tlsClientError", (error, socket) => reception.refuseHandshake(error, socket));

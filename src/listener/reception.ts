@@ -31,7 +31,8 @@ export class Reception {
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #firstBytesTimeoutMs: number;
-  readonly #sockets = new Set<Socket>();
+  /** Every open connection with its address: a socket whose peer has gone doesn't tell it any more. */
+  readonly #sockets = new Map<Socket, string>();
   readonly #perAddress = new Map<string, number>();
   /** Connections that no transport has yet. */
   readonly #atTheDoor = new Set<Socket>();
@@ -76,9 +77,9 @@ export class Reception {
   /** Counts a connection in, or ends it; says which. */
   admit(socket: Socket): boolean {
     socket.on("error", ignoreBrokenConnection);
-    const address = socket.remoteAddress ?? "";
+    const address = socket.remoteAddress ?? "unix";
     const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, address);
     this.#perAddress.set(address, sameAddress);
     socket.once("close", () => this.#forget(socket, address));
     const rule = this.#closed
@@ -92,9 +93,10 @@ export class Reception {
     return rule === undefined;
   }
 
-  /** Ends a connection whose TLS handshake failed or took too long. */
+  /** Ends a connection whose TLS handshake failed or took too long. A peer that has gone by itself broke no rule. */
   refuseHandshake(error: Error, socket: TLSSocket): void {
-    this.#end(socket, "code" in error ? `tls-handshake: ${error.code}` : "tls-handshake");
+    if (socket.remoteAddress === undefined) socket.destroy();
+    else this.#end(socket, "code" in error ? `tls-handshake: ${error.code}` : "tls-handshake");
   }
 
   /** From now on nobody is admitted, and who has not said yet what to speak is sent away. */
@@ -105,13 +107,13 @@ export class Reception {
 
   /** Resolves when every connection that is open now has ended. */
   async whenIdle(): Promise<void> {
-    await Promise.all([...this.#sockets].map(closed));
+    await Promise.all([...this.#sockets.keys()].map(closed));
   }
 
   /** Ends every connection, and resolves when all are gone. */
   async destroyAll(): Promise<void> {
     const idle = this.whenIdle();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     await idle;
   }
 
@@ -128,7 +130,10 @@ export class Reception {
 
   #end(socket: Socket, rule: string): void {
     this.#atTheDoor.delete(socket);
-    publish("connection-ended", this.#options.instance, { address: socket.remoteAddress ?? "unix", rule });
+    publish("connection-ended", this.#options.instance, {
+      address: this.#sockets.get(socket) ?? socket.remoteAddress ?? "unix",
+      rule,
+    });
     socket.destroy();
   }
 

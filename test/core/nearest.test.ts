@@ -17,6 +17,7 @@ describe("the nearest word", () => {
     ["a word of one letter may have one edit", "a", ["b"], "b"],
     ["nothing typed is one edit from one letter", "", ["b"], "b"],
     ["nothing typed is far from a word", "", FLAGS, undefined],
+    ["more than a third of the word wrong", "lixxxn", FLAGS, undefined],
     ["two edits of a short word are too many", "ab", ["xy"], undefined],
     ["a word like none", "zzzzzz", FLAGS, undefined],
     ["no candidates", "listen", [], undefined],

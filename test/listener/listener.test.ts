@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
+import { subscribe } from "../../src/core/channels.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { parseListenAddress } from "../../src/core/listen-address.js";
 import { type Listener, type ListenerOptions, listen } from "../../src/listener/listener.js";
@@ -201,6 +202,33 @@ describe("a listener with TLS", () => {
     await eventually(() => secure.received === "http1", "it is served");
     raw.resetAndDestroy();
     await eventually(() => listener.connectionCount === 0, "it is forgotten");
+  });
+
+  test("a TCP probe of the TLS port is not kept", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const client = Client.to(port, t);
+    await eventually(() => listener.connectionCount === 1, "it is counted");
+    client.socket.end();
+    await eventually(() => listener.connectionCount === 0, "it is forgotten", 5_000);
+  });
+
+  test("tells a handshake that is none with its address, a connection beyond the limit once, and no peer that has gone", async (t) => {
+    const told: string[] = [];
+    t.after(
+      subscribe("connection-ended", ({ instance, address, rule }) => {
+        if (instance === "listener-test") told.push(`${address} ${rule}`);
+      }),
+    );
+    const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS, maxConnections: 1 });
+    const first = Client.to(port, t);
+    await eventually(() => listener.connectionCount === 1, "the first is counted");
+    const second = tlsClient(t, port);
+    await eventually(() => second.closed && listener.connectionCount === 1, "the second is refused");
+    first.socket.resetAndDestroy();
+    await eventually(() => listener.connectionCount === 0, "the first is forgotten");
+    Client.to(port, t).socket.write("GET / HTTP/1.1\r\n\r\n");
+    await eventually(() => told.length > 1, "the third is told");
+    assert.deepEqual(told, ["127.0.0.1 max-connections", "127.0.0.1 tls-handshake: ERR_SSL_HTTP_REQUEST"]);
   });
 
   test("counts a handshake that has not ended, and ends it by force", async (t) => {

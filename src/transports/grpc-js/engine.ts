@@ -13,7 +13,7 @@ import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HealthService } from "../grpc/health-service.js";
 import { createGate } from "./gate.js";
 import { addHealthService, addStatusCodeMethod } from "./handlers.js";
-import { gateStreams, limitHttp2, type StreamHandler } from "./internals.js";
+import { gateStreams, limitHttp2, type SessionHandler, type StreamHandler } from "./internals.js";
 import { addReflection, REFLECTION_PATHS } from "./reflection.js";
 import { type ConnectionSettings, HTTP2_LIMITS, serverOptions } from "./settings.js";
 
@@ -28,6 +28,8 @@ export interface GrpcJsEngineOptions extends ConnectionSettings {
   readonly reflection?: boolean | undefined;
   /** Milliseconds that a request may take to arrive. Default 5 s. */
   readonly requestTimeoutMs?: number | undefined;
+  /** Milliseconds until a session must have said its settings. Default 5 s. */
+  readonly firstBytesTimeoutMs?: number | undefined;
   /** Answers plain HTTP that comes over HTTP/2. */
   readonly onHttp: StreamHandler;
 }
@@ -61,7 +63,13 @@ export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
     hasMethod: (path: string) => unary.has(path) || (REFLECTION_PATHS.includes(path) && hasReflection()),
     onHttp: options.onHttp,
   };
-  gateStreams(server, (grpcJs) => createGate(grpcJs, rules));
+  const firstBytesTimeoutMs = milliseconds("firstBytesTimeoutMs", options.firstBytesTimeoutMs, 5_000);
+  const limitSilence: SessionHandler = (session) => {
+    // a client says its settings first of all (RFC 9113, section 3.4): one that doesn't has nothing to ask
+    const cancel = options.clock.setTimer(firstBytesTimeoutMs, () => session.destroy());
+    session.once("remoteSettings", cancel).once("close", cancel);
+  };
+  gateStreams(server, (grpcJs) => createGate(grpcJs, rules), limitSilence);
 
   return {
     accept: (socket) => injector.injectConnection(socket),

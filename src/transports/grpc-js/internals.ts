@@ -8,18 +8,22 @@
  * Both are looked at when an engine starts: a version of grpc-js without them is refused with a clear error, rather
  * than served without limits.
  */
-import type { IncomingHttpHeaders, ServerHttp2Stream, ServerOptions } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream, ServerOptions } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { HealthError } from "../../core/health-error.js";
 
 /** Takes a stream that a client has opened. */
 export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
+/** Takes a session that a client has opened. */
+export type SessionHandler = (session: ServerHttp2Session) => void;
+
 /** As much of an HTTP/2 server as the gate needs. */
 interface StreamSource {
   rawListeners(event: "stream"): unknown[];
   removeAllListeners(event: "stream"): unknown;
   on(event: "stream", handler: StreamHandler): unknown;
+  on(event: "session", handler: SessionHandler): unknown;
 }
 
 /** Adds options to the HTTP/2 servers that `server` will make. */
@@ -30,8 +34,15 @@ export function limitHttp2(server: Server, options: ServerOptions): void {
   Object.assign(common, options, { settings: { ...settings, ...options.settings } });
 }
 
-/** Has every stream of `server` pass a gate. The gate is given the handler of grpc-js, to call it or not. */
-export function gateStreams(server: Server, gate: (grpcJs: StreamHandler) => StreamHandler): void {
+/**
+ * Has every stream of `server` pass a gate, which is given the handler of grpc-js, to call it or not. `onSession` hears of
+ * every session beside grpc-js.
+ */
+export function gateStreams(
+  server: Server,
+  gate: (grpcJs: StreamHandler) => StreamHandler,
+  onSession: SessionHandler = () => {},
+): void {
   const servers: unknown = Reflect.get(server, "http2Servers");
   if (!(servers instanceof Map) || servers.size === 0) throw missing("http2Servers");
   for (const source of servers.keys() as IterableIterator<StreamSource>) {
@@ -39,6 +50,7 @@ export function gateStreams(server: Server, gate: (grpcJs: StreamHandler) => Str
     if (grpcJs === undefined || others.length > 0) throw missing("http2Servers with one stream handler each");
     source.removeAllListeners("stream");
     source.on("stream", gate(grpcJs));
+    source.on("session", onSession);
   }
 }
 

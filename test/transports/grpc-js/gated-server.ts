@@ -8,6 +8,8 @@ import { GrpcPeer } from "../../support/grpc-peer.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 export const UNARY = "/pkg.Service/Unary";
+/** Its request is one message, its answer goes on: a Watch. */
+export const WATCHING = "/pkg.Service/Watching";
 export const STREAMING = "/pkg.Service/Streaming";
 
 /** Opens a server and a client; both are gone when the test is. */
@@ -24,14 +26,19 @@ export async function gated(t: TestContext, rules: Partial<GateRules> = {}) {
       stream.on("error", () => {}).resume();
       stream.on("end", () => {
         if (stream.destroyed || stream.headersSent) return;
-        stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "0" }, { endStream: true });
+        stream.respond(
+          { ":status": 200, "content-type": "application/grpc", "grpc-status": "0" },
+          {
+            endStream: headers[":path"] !== WATCHING,
+          },
+        );
       });
     },
     {
       clock,
       requestTimeoutMs: 5_000,
-      hasMethod: (path) => [UNARY, STREAMING].includes(path),
-      isUnaryRequest: (path) => path === UNARY,
+      hasMethod: (path) => [UNARY, WATCHING, STREAMING].includes(path),
+      isUnaryRequest: (path) => path !== STREAMING,
       onHttp: (stream, headers) => {
         http.push(String(headers[":path"]));
         stream.respond({ ":status": 418 }, { endStream: true });

@@ -1,0 +1,50 @@
+/** The command line as a program: help, version, and what it says of a command or flag that it doesn't know. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { SERVE_FLAGS } from "../../src/cli/serve-flags.js";
+import { version } from "../../src/cli/version.js";
+import { run } from "./program.js";
+
+const MANIFEST = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+describe("healthbridge", { concurrency: 2 }, () => {
+  test("tells its version, which is the package's", async () => {
+    assert.equal(version(), MANIFEST.version);
+    assert.deepEqual(await run("--version"), { code: 0, stdout: `healthbridge ${MANIFEST.version}\n`, stderr: "" });
+  });
+
+  for (const word of ["--help", "-h", "help"]) {
+    test(`${word} names every command, on stdout`, async () => {
+      const { code, stdout, stderr } = await run(word);
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(stdout, /^Usage: healthbridge \[COMMAND\] \[FLAGS\]$/m);
+      assert.match(stdout, /^ {2}serve +\S/m);
+      assert.ok(stdout.endsWith("\n") && !stdout.endsWith("\n\n"));
+    });
+  }
+
+  for (const word of ["--help", "-h"]) {
+    test(`serve ${word} names every flag, with examples, on stdout`, async () => {
+      const { code, stdout, stderr } = await run("serve", word);
+      assert.deepEqual([code, stderr], [0, ""]);
+      for (const { name, help } of SERVE_FLAGS) assert.ok(stdout.includes(`--${name}`) && stdout.includes(help), name);
+      assert.match(stdout, /^Examples:\n {2}healthbridge serve$/m);
+    });
+  }
+
+  const refused: readonly (readonly [readonly string[], string])[] = [
+    [["bogus"], 'unknown command "bogus"; known: serve'],
+    [["constructor"], 'unknown command "constructor"; known: serve'],
+    [["__proto__"], 'unknown command "__proto__"; known: serve'],
+    [["\u001b[2J"], 'unknown command "\\u001b[2J"; known: serve'],
+    [["--listn", ":0"], "unknown flag --listn; did you mean --listen?"],
+    [["serve", "--bogus"], "unknown flag --bogus"],
+    [["serve", "serve"], 'unexpected argument "serve"'],
+  ];
+  for (const [args, message] of refused) {
+    test(`${JSON.stringify(args.join(" "))} ends with code 2 and one line on stderr`, async () => {
+      assert.deepEqual(await run(...args), { code: 2, stdout: "", stderr: `healthbridge: ${message}\n` });
+    });
+  }
+});

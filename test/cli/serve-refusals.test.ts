@@ -1,0 +1,109 @@
+/** What `serve` cannot start with: exit code 2, one line that names it, and nothing served. Needs the build. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { run } from "./program.js";
+
+const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+const LISTEN = ["--listen", "127.0.0.1:0"];
+
+const directory = mkdtempSync(join(tmpdir(), "healthbridge-serve-"));
+const file = (name: string, text: string) => {
+  writeFileSync(join(directory, name), text);
+  return join(directory, name);
+};
+const taken = createServer();
+let port = 0;
+
+/** Runs `serve`, which has to refuse; the line that it says. */
+async function refusal(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run("serve", ...args);
+  assert.equal(code, 2, stderr || stdout);
+  const [line = "", ...rest] = stderr.split("\n");
+  assert.deepEqual(rest, [""], "one line");
+  assert.ok(!stdout.includes('"serving"'), "nothing was served");
+  assert.ok(line.startsWith("healthbridge: "), line);
+  return line.slice("healthbridge: ".length);
+}
+
+describe("serve refuses", { concurrency: 3 }, () => {
+  before(async () => {
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    // a server that listens on a port has an address with one
+    port = (taken.address() as AddressInfo).port;
+  });
+  after(() => {
+    taken.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  test("B98 a port in use, and names it", async () => {
+    const line = await refusal(...LISTEN, "--listen", `127.0.0.1:${port}`);
+    assert.equal(line, `cannot listen on 127.0.0.1:${port}: something else listens there already (EADDRINUSE)`);
+  });
+
+  test("a unix socket in the place of a file, which it leaves as it was", async () => {
+    const path = file("precious.txt", "precious");
+    assert.match(await refusal("--listen", `unix:${path}`), new RegExp(`^cannot listen on unix:${path}: `));
+    assert.equal(readFileSync(path, "utf8"), "precious");
+  });
+
+  const rows: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ["an address that is none", ["--listen", "8080"], /^address to listen on "8080": expected /],
+    ["B89 a port beyond 65535", ["--listen", ":65536"], /^address to listen on ":65536": a port is a number /],
+    ["a missing value", ["--listen"], /^--listen needs a value: --listen ADDR$/],
+    ["B82 an interval without a unit", ["--interval", "10"], /^--interval: "10" is not a duration/],
+    ["B87 a scheme that it doesn't know", ["--check", "a=ftp://h"], /^.*\bftp\b/],
+    ["a target that is no URL", ["--check", "a=nothing"], /nothing/],
+    ["B85 two checks of one name", ["--check", "a=tcp://h:1", "--check", "a=tcp://h:2"], /"a"/],
+    ["B83 a timeout above the interval", ["--check", "a=tcp://h:1", "--interval", "1s", "--timeout", "2s"], /timeout/],
+    ["B82 an interval of nothing", ["--check", "a=tcp://h:1", "--interval", "0s"], /interval/],
+    ["a jitter above the whole", ["--check", "a=tcp://h:1", "--jitter", "101"], /jitter/],
+    ["a check under a view's name", ["--check", "liveness=tcp://h:1"], /liveness/],
+    ["a level that is none", ["--log-level", "loud"], /^--log-level: "loud" is none of /],
+    [
+      "B107 a single flag given twice",
+      ["--drain-delay", "1s", "--drain-delay", "2s"],
+      /^--drain-delay is given twice$/,
+    ],
+    ["a certificate without its key", ["--tls-cert", pem("server.crt")], /^--tls-cert needs --tls-key beside it$/],
+    [
+      "a certificate that is not there",
+      ["--tls-cert", "/nonexistent.pem", "--tls-key", pem("server.key")],
+      /^cannot read \/nonexistent\.pem: /,
+    ],
+    [
+      "B95 a key that doesn't fit",
+      ["--tls-cert", pem("server.crt"), "--tls-key", pem("client.key")],
+      /^the TLS key does not belong to the certificate$/,
+    ],
+    [
+      "B95 a certificate that is none",
+      ["--tls-cert", pem("server.key"), "--tls-key", pem("server.key")],
+      /^the TLS certificate cannot be read: /,
+    ],
+    ["a token file that is not there", ["--token-file", "/nonexistent"], /^token file: cannot read \/nonexistent: /],
+    ["a token file that is empty", ["--token-file", file("empty", "\n")], /^token\b.* one word /],
+    [
+      "a balancer's path that is taken",
+      ["--status-code-path", "/grpc.health.v1.Health/Check"],
+      /^statusCodePaths: .*Check/,
+    ],
+  ];
+  for (const [label, args, line] of rows) {
+    test(`${label}`, async () => {
+      const listen = args.includes("--listen") ? [] : LISTEN;
+      assert.match(await refusal(...listen, ...args), line);
+    });
+  }
+
+  test("B88 a password in a target, and doesn't show it", async () => {
+    const { code, stdout, stderr } = await run("serve", ...LISTEN, "--check", "a=ftp://user:hunter2@h/");
+    assert.equal(code, 2);
+    assert.ok(!`${stdout}${stderr}`.includes("hunter2"), stderr);
+  });
+});
