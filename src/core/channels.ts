@@ -45,8 +45,6 @@ export interface Messages {
   "connection-ended": { readonly address: string; readonly rule: string };
   /** Something failed that has no caller to tell. */
   fault: { readonly where: string; readonly error: unknown };
-  /** The life cycle went on: starting, serving, draining, stopped. */
-  phase: { readonly phase: string };
 }
 
 /** A message with the id of the registry that it belongs to. */
@@ -60,7 +58,6 @@ const table: { readonly [Name in keyof Messages]: Channel } = {
   "prober-failed": channel("healthbridge:prober-failed"),
   "connection-ended": channel("healthbridge:connection-ended"),
   fault: channel("healthbridge:fault"),
-  phase: channel("healthbridge:phase"),
 };
 
 /** Publishes a message of one instance; costs a property read when nobody listens. */

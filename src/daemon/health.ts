@@ -37,7 +37,6 @@ export interface HealthOptions extends HealthServiceOptions {
 
 /** The statuses of this process and of what it checks, published over gRPC and HTTP. */
 export class Health {
-  readonly #clock: Clock;
   readonly #time: { readonly clock: Clock; readonly random: Random };
   readonly #registry: Registry;
   readonly #service: HealthService;
@@ -50,7 +49,6 @@ export class Health {
 
   constructor(options: HealthOptions = {}) {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
-    this.#clock = clock;
     this.#time = { clock, random };
     this.#registry = new Registry({ clock, instance });
     const { listLimit, maxWatchers, token } = options;
@@ -145,7 +143,12 @@ export class Health {
    */
   async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
     if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
-    const foundation = { clock: this.#clock, reader: this.#registry, service: this.#service, limits: this.#limits };
+    const foundation = {
+      clock: this.#time.clock,
+      reader: this.#registry,
+      service: this.#service,
+      limits: this.#limits,
+    };
     const server = await OpenServer.start(foundation, addresses, options);
     this.#servers.add(server);
     return server;
@@ -181,6 +184,6 @@ export class Health {
       askToGo: () => all((server) => server.askToGo()),
       destroy: () => all((server) => server.close()),
     };
-    await leave(steps, this.#clock, servers.length === 0 && !this.#lent ? { ...times, drainDelayMs: 0 } : times);
+    await leave(steps, this.#time.clock, servers.length === 0 && !this.#lent ? { ...times, drainDelayMs: 0 } : times);
   }
 }

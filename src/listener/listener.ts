@@ -7,6 +7,7 @@
  */
 import { createServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { publish } from "../core/channels.js";
 import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
 import { bind } from "./bind.js";
 import { Reception, type ReceptionOptions } from "./reception.js";
@@ -66,7 +67,12 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   const bound = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
   const listener = new Listener(bound, servers, reception);
   const failure = results.find((result) => result.status === "rejected");
-  if (failure === undefined) return listener;
+  if (failure === undefined) {
+    // a server that cannot accept goes on trying; unheard, its error would end the process
+    for (const server of servers)
+      server.on("error", (error) => publish("fault", options.instance, { where: "listener", error }));
+    return listener;
+  }
   await listener.destroy();
   throw failure.reason;
 }

@@ -17,8 +17,9 @@ type StreamingCall = ServerWritableStream<Buffer, Buffer>;
  * @throws HealthError ALREADY_ADDED when the server has a health service already.
  */
 export function addHealthService(server: Server, service: HealthService): void {
+  const definition = healthDefinition();
   try {
-    server.addService(healthDefinition(), {
+    server.addService(definition, {
       Check: (call: UnaryCall, respond: sendUnaryData<Buffer>) => reply(call, respond, service.check(call.request)),
       List: (call: UnaryCall, respond: sendUnaryData<Buffer>) =>
         reply(call, respond, service.list(call.request, authorizationOf(call))),

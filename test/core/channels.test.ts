@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { background } from "../../src/core/background.js";
+import { publish, subscribe } from "../../src/core/channels.js";
+import { systemClock } from "../../src/core/clock.js";
+import { settle } from "../support/virtual-clock.js";
+
+test("a message reaches every subscriber with its instance, until it leaves", () => {
+  const heard: string[] = [];
+  const [one, two] = ["one", "two"].map((name) =>
+    subscribe("fault", ({ instance, where }) => heard.push(`${name} ${instance} ${where}`)),
+  );
+  publish("fault", "a", { where: "here", error: undefined });
+  one?.();
+  publish("fault", "b", { where: "there", error: undefined });
+  two?.();
+  publish("fault", "c", { where: "nowhere", error: undefined });
+  assert.deepEqual(heard, ["one a here", "two a here", "two b there"]);
+});
+
+test("work that is let go of and fails is told of, and ends nothing", async () => {
+  const faults: unknown[] = [];
+  const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
+  background(Promise.resolve(), "a", "good work");
+  background(Promise.reject(new Error("broken")), "a", "bad work");
+  await settle();
+  leave();
+  assert.deepEqual(faults, [["a", "bad work", new Error("broken")]]);
+});
+
+test("the system's clock counts on, and its timers can be cancelled", async () => {
+  const before = systemClock.now();
+  let fired = 0;
+  const cancel = systemClock.setTimer(1, () => assert.fail("it was cancelled"));
+  cancel();
+  cancel();
+  await new Promise<void>((resolve) => {
+    const holder = setTimeout(() => {}, 10_000);
+    systemClock.setTimer(5, () => {
+      fired += 1;
+      clearTimeout(holder);
+      resolve();
+    });
+  });
+  assert.equal(fired, 1);
+  assert.ok(systemClock.now() > before);
+  assert.ok(Math.abs(systemClock.wallTime() - Date.now()) < 5_000);
+});
