@@ -23,14 +23,28 @@ export interface Clock {
   setTimer(delayMs: number, action: () => void): CancelTimer;
 }
 
-/** The clock of this machine. */
+/**
+ * The clock of this machine.
+ *
+ * Node runs the timers that are due before it reads what has come meanwhile. After a stall of the event loop, a deadline
+ * would so strike down an answer that had been there in time: every timer of ours lets what waits be read first.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   setTimer(delayMs, action) {
-    const timer = setTimeout(action, Math.min(delayMs, LONGEST_TIMER_MS));
+    let afterInput: NodeJS.Immediate | undefined;
+    const timer = setTimeout(
+      () => {
+        afterInput = setImmediate(action);
+      },
+      Math.min(delayMs, LONGEST_TIMER_MS),
+    );
     timer.unref();
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      clearImmediate(afterInput);
+    };
   },
 };
 

@@ -1,6 +1,6 @@
 /** Section A6: the HTTP bridge. */
 import assert from "node:assert/strict";
-import { eventually } from "../support/eventually.js";
+import { eventually, PATIENCE_MS } from "../support/eventually.js";
 import { RawPeer } from "../support/raw-http2.js";
 import { type Rows, row } from "./rows.js";
 import { getOnce } from "./wire.rows.js";
@@ -26,10 +26,10 @@ async function get(port: number, target: string): Promise<Answer> {
 }
 
 /** Sends text and reads until the server closes. */
-async function send(port: number, text: string): Promise<string> {
+async function send(port: number, text: string, withinMs = PATIENCE_MS): Promise<string> {
   const raw = new RawPeer(port);
   raw.write(Buffer.from(text, "latin1"));
-  await eventually(() => raw.closed, `the end of ${JSON.stringify(text.slice(0, 40))}`);
+  await eventually(() => raw.closed, `the end of ${JSON.stringify(text.slice(0, 40))}`, withinMs);
   return raw.received.toString();
 }
 
@@ -278,5 +278,15 @@ export const httpRows: Rows = (factory) => {
     }
     assert.equal(await send(server.port, `CONNECT a:1 HTTP/1.1\r\n${close}\r\n`), "");
     assert.equal(parse(await send(server.port, `TRACE /healthcheck HTTP/1.1\r\n${close}\r\n`)).status, 405);
+  });
+
+  row(factory, "B74 headers that come too slowly are 408, on a port that both protocols share", async ({ server }) => {
+    const slow = await send(server.port, "GET /healthcheck HTTP/1.1\r\nHost: a\r\n", 30_000);
+    assert.match(slow, /^HTTP\/1\.1 408 /);
+  });
+
+  row(factory, "B77 a chunked body that never ends is ended", async ({ server }) => {
+    const head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    await send(server.port, `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`, 30_000);
   });
 };

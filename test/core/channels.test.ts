@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { background } from "../../src/core/background.js";
 import { publish, subscribe } from "../../src/core/channels.js";
 import { systemClock } from "../../src/core/clock.js";
+import { eventually } from "../support/eventually.js";
 import { settle } from "../support/virtual-clock.js";
 
 test("a message reaches every subscriber with its instance, until it leaves", () => {
@@ -45,4 +47,28 @@ test("the system's clock counts on, and its timers can be cancelled", async () =
   assert.equal(fired, 1);
   assert.ok(systemClock.now() > before);
   assert.ok(Math.abs(systemClock.wallTime() - Date.now()) < 5_000);
+});
+
+test("after a stall, a timer lets what has come be read first", async () => {
+  const accepted: Socket[] = [];
+  const server = createServer((socket) => accepted.push(socket));
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const client = connect(Object(server.address()).port, "127.0.0.1");
+  await eventually(() => accepted.length === 1, "the connection");
+  const order: string[] = [];
+  client.on("data", () => order.push("data"));
+  const fired = new Promise<void>((resolve) => {
+    systemClock.setTimer(20, () => {
+      order.push("timer");
+      resolve();
+    });
+  });
+  await settle(); // timers come next, and input after them
+  accepted[0]?.write("answer");
+  const until = performance.now() + 60;
+  while (performance.now() < until); // the loop stands still, beyond the timer, with the answer in the socket
+  await fired;
+  client.destroy();
+  server.close();
+  assert.deepEqual(order, ["data", "timer"]);
 });

@@ -79,15 +79,6 @@ describe("the HTTP/1 server", () => {
     assert.ok(answer === undefined || answer.status === 429);
   });
 
-  test("B74 headers that come too slowly are 408, though the server never listens", async () => {
-    assert.match(await send("GET /healthcheck HTTP/1.1\r\nHost: a\r\n"), /^HTTP\/1\.1 408 /);
-  });
-
-  test("B77 a chunked body that never ends is ended", async () => {
-    const head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
-    await send(`${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`);
-  });
-
   test("in a drain, answers close their connection, and idle ones are closed", async () => {
     let answered = false;
     const idle = send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", (all) => {
