@@ -4,12 +4,12 @@ import { badInputRows } from "./bad-input.rows.js";
 import { checkRows } from "./check.rows.js";
 import { healthbridge } from "./healthbridge.js";
 import { httpRows } from "./http-bridge.rows.js";
-import { lifecycleRows } from "./lifecycle.rows.js";
+import { forcedStopRows, lifecycleRows } from "./lifecycle.rows.js";
 import { listRows } from "./list.rows.js";
 import { watchRows } from "./watch.rows.js";
 import { wireRows } from "./wire.rows.js";
 
 describe("conformance, engine grpc-js", { concurrency: true }, () => {
-  for (const rows of [checkRows, watchRows, listRows, lifecycleRows, wireRows, httpRows, badInputRows])
+  for (const rows of [checkRows, watchRows, listRows, lifecycleRows, forcedStopRows, wireRows, httpRows, badInputRows])
     rows(healthbridge);
 });

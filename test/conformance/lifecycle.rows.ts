@@ -10,6 +10,17 @@ const SERVING = 1;
 const NOT_SERVING = 2;
 const NAMES = ["a", "b", "c"];
 
+/** The end by force, which needs nothing of the rest. */
+export const forcedStopRows: Rows = (factory) => {
+  row(factory, "A78 a forced stop ends every session", async ({ server, connect }) => {
+    const peers = [connect(), connect(), connect()];
+    const watches = peers.map((peer) => peer.watch("a"));
+    for (const watch of watches) await watch.saw(3);
+    await server.stop();
+    for (const peer of peers) await eventually(() => peer.session.destroyed, "the client's session is gone");
+  });
+};
+
 export const lifecycleRows: Rows = (factory) => {
   row(factory, "A65 a drain tells every Check and every Watch NOT_SERVING, once", async ({ server, peer }) => {
     for (const name of NAMES) server.set(name, "SERVING");
@@ -166,14 +177,6 @@ export const lifecycleRows: Rows = (factory) => {
       await stopping;
     },
   );
-
-  row(factory, "A78 a forced stop ends every session", async ({ server, connect }) => {
-    const peers = [connect(), connect(), connect()];
-    const watches = peers.map((peer) => peer.watch("a"));
-    for (const watch of watches) await watch.saw(3);
-    await server.stop();
-    for (const peer of peers) await eventually(() => peer.session.destroyed, "the client's session is gone");
-  });
 
   test("A79 a stop with nobody connected needs no time", async () => {
     const server = await factory();
