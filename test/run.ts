@@ -25,8 +25,8 @@ const APART = ["interop", "faults", "soak"];
 const SUITES: Readonly<Record<string, Suite>> = {
   hermetic: {
     has: (file) => !APART.includes(file.split("/")[0] ?? ""),
-    concurrency: availableParallelism() + 1,
-    fileTimeoutMs: 80_000,
+    concurrency: availableParallelism(),
+    fileTimeoutMs: 240_000,
   },
   interop: { has: (file) => file.startsWith("interop/"), concurrency: 1, fileTimeoutMs: 20 * 60_000 },
 };

@@ -9,7 +9,7 @@ import { listRows } from "./list.rows.js";
 import { watchRows } from "./watch.rows.js";
 import { wireRows } from "./wire.rows.js";
 
-describe("conformance, engine grpc-js", { concurrency: true }, () => {
+describe("conformance, engine grpc-js", { concurrency: 8 }, () => {
   for (const rows of [checkRows, watchRows, listRows, lifecycleRows, forcedStopRows, wireRows, httpRows, badInputRows])
     rows(healthbridge);
 });

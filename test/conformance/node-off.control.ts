@@ -7,6 +7,6 @@ import { listRows } from "./list.rows.js";
 import { nodeOff } from "./node-off.js";
 import { watchRows } from "./watch.rows.js";
 
-describe("control: grpc-health-check", { concurrency: true }, () => {
+describe("control: grpc-health-check", { concurrency: 8 }, () => {
   for (const rows of [checkRows, watchRows, listRows, forcedStopRows, badInputRows]) rows(nodeOff);
 });

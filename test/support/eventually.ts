@@ -1,7 +1,7 @@
 /** Waiting in tests, without sleeping: for a condition, with a deadline. */
 
 /** How long a test waits for what must happen, in milliseconds. The control run has less patience. */
-export const PATIENCE_MS = Number(process.env.TEST_PATIENCE_MS ?? 10_000);
+export const PATIENCE_MS = Number(process.env.TEST_PATIENCE_MS ?? 30_000);
 
 /** Resolves when `condition` holds; rejects with `what` when it doesn't within the time. */
 export async function eventually(condition: () => boolean | Promise<boolean>, what: string, withinMs = PATIENCE_MS) {
