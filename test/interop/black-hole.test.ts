@@ -10,8 +10,9 @@ import { portOf } from "../support/port-of.js";
 import { debian, grpcurl } from "./install.js";
 import { Running, run } from "./peers.js";
 
-const NAMESPACE = `healthbridge-${process.pid}`;
-const LINK = `hb${process.pid % 100_000}`;
+const NAMESPACE = "healthbridge-test";
+const LINK = "healthbridge0";
+const PEER = "healthbridge1";
 const [OURS, THEIRS] = ["10.213.77.1", "10.213.77.2"];
 
 describe("a black-holed client", () => {
@@ -26,15 +27,21 @@ describe("a black-holed client", () => {
     if (code !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr}`);
   };
 
+  const dismantle = async () => {
+    await run(ip, ["link", "del", LINK]);
+    await run(ip, ["netns", "del", NAMESPACE]);
+  };
+
   before(async () => {
     ip = debian("ip", "iproute2");
+    await dismantle(); // what an interrupted run has left would take this one's packets
     await network("netns", "add", NAMESPACE);
-    await network("link", "add", LINK, "type", "veth", "peer", "name", `${LINK}p`);
-    await network("link", "set", `${LINK}p`, "netns", NAMESPACE);
+    await network("link", "add", LINK, "type", "veth", "peer", "name", PEER);
+    await network("link", "set", PEER, "netns", NAMESPACE);
     await network("addr", "add", `${OURS}/24`, "dev", LINK);
     await network("link", "set", LINK, "up");
-    await network("-n", NAMESPACE, "addr", "add", `${THEIRS}/24`, "dev", `${LINK}p`);
-    await network("-n", NAMESPACE, "link", "set", `${LINK}p`, "up");
+    await network("-n", NAMESPACE, "addr", "add", `${THEIRS}/24`, "dev", PEER);
+    await network("-n", NAMESPACE, "link", "set", PEER, "up");
     const keepalive = { keepaliveTimeMs: 1000, keepaliveTimeoutMs: 1000 };
     const server = await health.listen([`${OURS}:0`], keepalive);
     port = portOf(server);
@@ -42,8 +49,7 @@ describe("a black-holed client", () => {
   after(async () => {
     await watch?.stop();
     await health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 100 });
-    await run(ip, ["link", "del", LINK]);
-    await run(ip, ["netns", "del", NAMESPACE]);
+    await dismantle();
     rmSync(directory, { recursive: true });
   });
 

@@ -12,6 +12,16 @@ import { snippet } from "../support/readme.js";
 import { envoy } from "./install.js";
 import { accepting, freePort, Running } from "./peers.js";
 
+/** The snippet with HTTP/2 asked for: Envoy checks over HTTP/1 unless it is told otherwise. */
+function overHttp2(checks: string): string {
+  const changed = checks.replace(
+    /http_health_check: \{ (.*) \}/,
+    "http_health_check: { $1, codec_client_type: HTTP2 }",
+  );
+  assert.notEqual(changed, checks, "the README's snippet has an http_health_check on one line");
+  return changed;
+}
+
 /** A cluster of one endpoint, with a snippet of the README. Without traffic Envoy would check once a minute. */
 function cluster(name: string, port: number, checks: string, http2: boolean): string {
   const options = http2
@@ -59,14 +69,13 @@ describe("Envoy", () => {
     const config = `
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: ${admin} } } }
 static_resources:
-  clusters:${cluster("grpc", port, snippet("envoy-grpc"), true)}${cluster("http", port, snippet("envoy-http"), false)}${cluster("http2", port, snippet("envoy-http").replace("path: /healthcheck/flower", "path: /healthcheck/flower, codec_client_type: HTTP2"), true)}
+  clusters:${cluster("grpc", port, snippet("envoy-grpc"), true)}${cluster("http", port, snippet("envoy-http"), false)}${cluster("http2", port, overHttp2(snippet("envoy-http")), true)}
 `;
     writeFileSync(join(directory, "envoy.yaml"), config);
     running = new Running(envoy(), [
       "-c",
       join(directory, "envoy.yaml"),
-      "--base-id",
-      String(admin),
+      "--disable-hot-restart", // else each run leaves a file in /dev/shm
       "--concurrency",
       "1",
       "-l",

@@ -18,6 +18,9 @@ const [INTERVAL_MS, TIMEOUT_MS, THRESHOLD] = [2000, 1000, 3];
 const JITTER = 1.1;
 const PROMISED_MS = JITTER * (INTERVAL_MS + (THRESHOLD - 1) * INTERVAL_MS) + THRESHOLD * TIMEOUT_MS;
 
+/** Before that the threshold can't have been reached: the last probe that counts has not begun. */
+const EARLIEST_MS = (THRESHOLD - 1) * INTERVAL_MS * (2 - JITTER);
+
 /** What the machine may add on a slow day. */
 const SLACK_MS = 10_000;
 
@@ -94,8 +97,10 @@ describe("Flower", () => {
   test("healthy, it is SERVING", () => becomes(SERVING, 20_000));
 
   test("stopped (SIGSTOP), it is NOT_SERVING within the time that the settings promise", async () => {
+    const stoppedAt = performance.now();
     flower?.signal("SIGSTOP");
     await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS);
+    assert.ok(performance.now() - stoppedAt >= EARLIEST_MS, "not before the threshold is reached");
     flower?.signal("SIGCONT");
     await becomes(SERVING, PROMISED_MS + SLACK_MS);
   });

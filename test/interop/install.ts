@@ -58,8 +58,10 @@ export function debian(program: string, packageName: string = program): string {
   const find = () => ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map((folder) => join(folder, program)).find(existsSync);
   const found = find();
   if (found !== undefined) return found;
-  run("apt-get", ["update", "--quiet=2"]);
-  run("apt-get", ["install", "--yes", "--quiet=2", "--no-install-recommends", packageName]);
+  process.stderr.write(`installing ${packageName} ...\n`);
+  const lock = ["-o", "DPkg::Lock::Timeout=120"];
+  run("apt-get", [...lock, "update", "--quiet=2"]);
+  run("apt-get", [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", packageName]);
   const installed = find();
   if (installed === undefined) throw new Error(`Debian's package ${packageName} has no program ${program}`);
   return installed;

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import { connect, createServer as createTcpServer } from "node:net";
 import { eventually } from "../support/eventually.js";
+import { notOutlive } from "../support/not-outlive.js";
 
 /** How a program ended. */
 export interface Ended {
@@ -36,6 +37,7 @@ export class Running {
         this.output = (this.output + text).slice(-1_000_000);
       });
     }
+    notOutlive(this.process, () => this.signal("SIGKILL"));
     this.process.on("exit", () => {
       this.ended = true;
     });

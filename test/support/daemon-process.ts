@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.js";
+import { notOutlive } from "./not-outlive.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
@@ -17,6 +18,7 @@ export class DaemonProcess {
 
   constructor(args: readonly string[], nodeArgs: readonly string[] = []) {
     this.process = spawn(process.execPath, [...nodeArgs, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    notOutlive(this.process, () => this.process.kill("SIGKILL"));
     if (this.process.stdout !== null) {
       createInterface({ input: this.process.stdout }).on("line", (line) => this.log.push(JSON.parse(line)));
     }

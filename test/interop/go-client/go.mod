@@ -1,6 +1,6 @@
 module healthbridge/interop/go-client
 
-go 1.26.8
+go 1.25.0
 
 require google.golang.org/grpc v1.84.0
 
