@@ -11,7 +11,7 @@
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
-import { fail, type ProbeContext, type ProbeResult, type Prober } from "../probers/prober.js";
+import { fail, type ProbeContext, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import { evaluate, nextDelayMs, PENDING, type Progress } from "./evaluate.js";
 import type { CompleteSettings } from "./settings.js";
 
@@ -127,7 +127,8 @@ export class CheckRunner {
       this.#count(found.result);
       return;
     }
-    publish("prober-failed", instance, { check: name, error: found.error });
+    const reason = found.error instanceof ProberError ? found.error.reason : "prober";
+    publish("prober-failed", instance, { check: name, reason, error: found.error });
     this.#scheduleNext();
   }
 
@@ -136,7 +137,15 @@ export class CheckRunner {
     const { name, instance, clock, settings, onProgress } = this.#options;
     const latencyMs = clock.now() - this.#startedAt;
     const { outcome, reason, detail } = result;
-    publish("probe", instance, { check: name, outcome, reason, detail, latencyMs });
+    publish("probe", instance, {
+      check: name,
+      outcome,
+      reason,
+      detail,
+      latencyMs,
+      startLagMs: 0,
+      certificateEndsAt: result.certificateEndsAt,
+    });
     this.#progress = evaluate(this.#progress, result, settings);
     this.#cancelStale();
     this.#cancelStale = clock.setTimer(settings.staleAfterMs, () => this.#becomeStale());

@@ -38,9 +38,25 @@ export interface Messages {
     readonly reason: string | undefined;
     readonly detail: string | undefined;
     readonly latencyMs: number;
+    /** How long after its due time the probe began. */
+    readonly startLagMs: number;
+    /** When the certificate that the target showed ends, in wall time. */
+    readonly certificateEndsAt: number | undefined;
   };
   /** A prober could not look: says nothing about the target. */
-  "prober-failed": { readonly check: string; readonly error: unknown };
+  "prober-failed": { readonly check: string; readonly reason: string; readonly error: unknown };
+  /** A result was thrown away, because our own event loop stood still while the probe ran. */
+  "result-dropped": { readonly check: string; readonly stallMs: number };
+  /** Our own event loop stood still. */
+  stall: { readonly stallMs: number };
+  /** So many checks are held at their last state, because this prober seems cut off; 0 when that is over. */
+  isolation: { readonly held: number };
+  /** A gRPC call of the health service was answered; of a Watch, it has ended. */
+  call: { readonly method: "Check" | "Watch" | "List"; readonly code: string };
+  /** An HTTP request was answered. `route` is one of ours, never a client's words. */
+  "http-request": { readonly route: string; readonly status: number };
+  /** The configuration was read again. `error` tells why the old one goes on. */
+  reload: { readonly error: unknown };
   /** A connection was refused or ended for a rule of ours. */
   "connection-ended": { readonly address: string; readonly rule: string };
   /** Something failed that has no caller to tell. */
@@ -56,6 +72,12 @@ const table: { readonly [Name in keyof Messages]: Channel } = {
   "listener-failed": channel("healthbridge:listener-failed"),
   probe: channel("healthbridge:probe"),
   "prober-failed": channel("healthbridge:prober-failed"),
+  "result-dropped": channel("healthbridge:result-dropped"),
+  stall: channel("healthbridge:stall"),
+  isolation: channel("healthbridge:isolation"),
+  call: channel("healthbridge:call"),
+  "http-request": channel("healthbridge:http-request"),
+  reload: channel("healthbridge:reload"),
   "connection-ended": channel("healthbridge:connection-ended"),
   fault: channel("healthbridge:fault"),
 };

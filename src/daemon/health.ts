@@ -11,6 +11,7 @@
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { CheckEngine } from "../checks/check-engine.js";
 import type { CheckSettings } from "../checks/settings.js";
+import { systemResolver } from "../client/resolver.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
@@ -117,7 +118,10 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing is checked then
    */
   check(name: string, target: string | CheckFunction, settings: CheckSettings = {}): void {
-    const prober = typeof target === "string" ? openTarget(target, this.#time) : openFunction(target);
+    const prober =
+      typeof target === "string"
+        ? openTarget(target, { ...this.#time, resolver: systemResolver })
+        : openFunction(target);
     this.#checks.add({ name, prober, settings });
   }
 

@@ -7,14 +7,15 @@
  */
 import { BrokenCall } from "../client/broken-call.js";
 import { type CheckAnswer, HealthClient, type ToldStatus } from "../client/health-client.js";
-import { KeptWatch, type Time } from "../client/kept-watch.js";
+import { KeptWatch } from "../client/kept-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
+import type { ProbingMeans } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 import { type ReasonCode, resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection. */
-export function openGrpc(target: URL, time: Time): Prober {
+export function openGrpc(target: URL, means: ProbingMeans): Prober {
   const service = serviceOf(target);
   const client = new HealthClient({
     host: hostOf(target),
@@ -33,7 +34,7 @@ export function openGrpc(target: URL, time: Time): Prober {
       }
     },
     onChange(listener) {
-      watch = new KeptWatch(client, service, { ...time, onNews: listener });
+      watch = new KeptWatch(client, service, { clock: means.clock, random: means.random, onNews: listener });
     },
     close() {
       client.close();

@@ -14,6 +14,16 @@ export interface ProbeResult {
   readonly reason?: ReasonCode;
   /** The full text, which may hold a target's own words: for the log only. */
   readonly detail?: string;
+  /** When the certificate that the target showed ends, in wall time: where the scheme saw one. */
+  readonly certificateEndsAt?: number;
+  /** Further services that the target tells of, under their full names: each is published beside the check. */
+  readonly discovered?: ReadonlyMap<string, Discovered>;
+}
+
+/** What a target tells of a service that it knows. */
+export interface Discovered {
+  readonly outcome: "pass" | "fail";
+  readonly reason?: ReasonCode;
 }
 
 /** How a probe may take its time. */
@@ -33,11 +43,30 @@ export interface Prober {
   close(): void;
 }
 
+/**
+ * A *prober error*: we could not look, which tells nothing of the target. It is thrown, never returned; anything else
+ * that a prober throws counts as one too, under the reason `prober`.
+ */
+export class ProberError extends Error {
+  override readonly name = "ProberError";
+  readonly reason: ReasonCode;
+
+  constructor(reason: ReasonCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
 /** A plain pass. */
 export const PASS: ProbeResult = { outcome: "pass" };
 
 /** A target's words beyond this are cut: a bad one could fill the log with them. */
 const MOST_DETAIL_CHARACTERS = 300;
+
+/** A pass with a flaw: it counts as a pass, and marks the check's services degraded. */
+export function warn(reason: ReasonCode, detail: string): ProbeResult {
+  return { ...fail(reason, detail), outcome: "warn" };
+}
 
 /** A failure. */
 export function fail(reason: ReasonCode, detail: string): ProbeResult {

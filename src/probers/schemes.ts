@@ -1,18 +1,21 @@
 /**
  * The schemes: which prober looks at which URL. A new one is a file, a row here, and a row in the docs.
  */
-import type { Time } from "../client/kept-watch.js";
+import { systemResolver } from "../client/resolver.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
+import type { ProberOptions, ProbingMeans } from "./options.js";
 import type { Prober } from "./prober.js";
 import { invalidTarget, parseTarget } from "./target.js";
 import { openTcp } from "./tcp.js";
 
 /** What a scheme asks of its URLs, and who looks at them. */
 interface Scheme {
-  readonly open: (target: URL, time: Time) => Prober;
+  readonly open: (target: URL, means: ProbingMeans, options: ProberOptions) => Prober;
+  /** The options that it takes. */
+  readonly options: readonly (keyof ProberOptions)[];
   /** What a target looks like, for the errors. */
   readonly example: string;
   /** A URL must name a port, because the scheme has no usual one. */
@@ -23,16 +26,30 @@ interface Scheme {
   readonly takes: "host" | "path" | "query";
 }
 
-const HTTP = { open: openHttp, needsPort: false, takesCredentials: true, takes: "query" } as const;
-const GRPC = { open: openGrpc, needsPort: true, takesCredentials: false, takes: "path" } as const;
+const HTTP = {
+  open: openHttp,
+  options: ["expect", "reuse", "headers", "tls"],
+  needsPort: false,
+  takesCredentials: true,
+  takes: "query",
+} as const;
+const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentials: false, takes: "path" } as const;
 
-const MACHINE_TIME: Time = { clock: systemClock, random: Math.random };
+/** The means of this machine. */
+export const MACHINE: ProbingMeans = { clock: systemClock, random: Math.random, resolver: systemResolver };
 
 /** Every scheme that a target may have. */
 export const SCHEMES = {
   http: { ...HTTP, example: "http://host:port/path" },
   https: { ...HTTP, example: "https://host/path" },
-  tcp: { open: openTcp, needsPort: true, takesCredentials: false, takes: "host", example: "tcp://host:port" },
+  tcp: {
+    open: openTcp,
+    options: [],
+    needsPort: true,
+    takesCredentials: false,
+    takes: "host",
+    example: "tcp://host:port",
+  },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
   grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
 } as const satisfies Readonly<Record<string, Scheme>>;
@@ -41,7 +58,7 @@ export const SCHEMES = {
  * The prober of a target. Nothing is connected before the first probe.
  * @throws HealthError INVALID_TARGET
  */
-export function openTarget(text: string, time: Time = MACHINE_TIME): Prober {
+export function openTarget(text: string, means: ProbingMeans = MACHINE, options: ProberOptions = {}): Prober {
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
   if (target.hostname === "") throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
@@ -52,7 +69,8 @@ export function openTarget(text: string, time: Time = MACHINE_TIME): Prober {
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
   requireNothingMore(text, target, scheme);
-  return scheme.open(target, time);
+  requireOptions(text, scheme, options);
+  return scheme.open(target, means, options);
 }
 
 /** Refuses what a scheme would not look at: who wrote it means something by it. */
@@ -65,6 +83,14 @@ function requireNothingMore(text: string, target: URL, { takes, example }: Schem
       text,
       `this scheme has no use for the part from ${JSON.stringify(surplus[0])} on; expected ${example}`,
     );
+}
+
+function requireOptions(text: string, scheme: Scheme, options: ProberOptions): void {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const surplus = given.find(([name]) => !scheme.options.some((known) => known === name));
+  if (surplus === undefined) return;
+  const known = scheme.options.length === 0 ? "none" : scheme.options.join(", ");
+  throw invalidTarget(text, `this scheme has no option ${surplus[0]}; it takes ${known}`);
 }
 
 function schemeOf(text: string, name: string): Scheme {

@@ -37,8 +37,8 @@ export function createLog(instance: string, level: LogLevel, destination: Destin
     listen("listener-failed", ({ error }) =>
       logger.error({ event: "listener-failed", err: error }, "a listener of transitions threw; the others were called"),
     ),
-    listen("prober-failed", ({ check, error }) =>
-      logger.warn({ event: "prober-failed", check, err: error }, "could not look; the check keeps its state"),
+    listen("prober-failed", ({ check, reason, error }) =>
+      logger.warn({ event: "prober-failed", check, reason, err: error }, "could not look; the check keeps its state"),
     ),
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),

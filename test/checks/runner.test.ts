@@ -223,8 +223,10 @@ test("every result is published with its latency; a target's own words go nowher
   await settle();
   unsubscribe();
   const { detail } = FAILED;
-  const message = { check: "c", outcome: "fail", reason: "refused", detail, latencyMs: 40, instance: "runner-test" };
-  assert.deepEqual(told, [message]);
+  const measured = { latencyMs: 40, startLagMs: 0, certificateEndsAt: undefined };
+  assert.deepEqual(told, [
+    { check: "c", outcome: "fail", reason: "refused", detail, ...measured, instance: "runner-test" },
+  ]);
   assert.ok(!JSON.stringify(bench.heard).includes("secret.internal"));
   bench.runner.stop();
 });

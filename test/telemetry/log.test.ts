@@ -118,18 +118,27 @@ const EVENTS: readonly {
   [
     "a prober that could not look",
     "prober-failed",
-    { check: "db", error: boom },
+    { check: "db", reason: "prober", error: boom },
     "warn",
     {
       event: "prober-failed",
       check: "db",
+      reason: "prober",
       msg: "could not look; the check keeps its state",
     },
   ],
   [
     "a probe",
     "probe",
-    { check: "db", outcome: "fail", reason: "timeout", detail: "no answer", latencyMs: 2000 },
+    {
+      check: "db",
+      outcome: "fail",
+      reason: "timeout",
+      detail: "no answer",
+      latencyMs: 2000,
+      startLagMs: 0,
+      certificateEndsAt: undefined,
+    },
     "debug",
     {
       event: "probe",
@@ -187,7 +196,7 @@ describe("the log", () => {
 
   test("has an error's message, kind and stack", (t) => {
     const { lines } = logging(t);
-    publish("prober-failed", "mine", { check: "db", error: boom });
+    publish("prober-failed", "mine", { check: "db", reason: "prober", error: boom });
     const [{ err } = {}] = lines();
     const { message, type, stack } = Object(err);
     assert.deepEqual([message, type, stack], ["boom", "Error", boom.stack]);
