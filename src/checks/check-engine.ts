@@ -1,26 +1,34 @@
 /**
  * The checks of one registry: runs them, and makes statuses of what they find.
  *
- *     runner --progress--> report (the check) --> rollup --> set (every service that the check counts for)
+ *     runner --progress--> report (the check) --> service graph --> set (every service that the check has a say in)
+ *        |                                                            ^
+ *        +--about to fail--> isolation rule: may it?                  +-- discovery (services that a target tells of)
  *
- * Every check is a service under its own name, and counts for the server as a whole. A check names further services
- * itself (all of their checks must pass then), or a service is declared over checks with a policy of its own.
+ * Every rule is in a file of its own: `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`, `isolation`,
+ * `flights`. This one connects them.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { OVERALL, serviceNameFault } from "../core/service-name.js";
 import type { Prober } from "../probers/prober.js";
 import type { CheckReport, StatusWriter } from "../registry/ports.js";
+import { Discovery } from "./discovery.js";
 import { PENDING, type Progress } from "./evaluate.js";
-import { type Member, type Policy, rollup } from "./policy.js";
+import { Isolation } from "./isolation.js";
 import { CheckRunner, type LastProbe } from "./runner.js";
-import { type CheckSettings, completeSettings } from "./settings.js";
+import { createRunnerMeans, type RunnerMeans } from "./runner-means.js";
+import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
+import { type CheckSettings, type CompleteSettings, completeSettings } from "./settings.js";
+import { FirstProbes } from "./spread.js";
 
 /** What the engine needs. */
 export interface CheckEngineOptions {
   readonly writer: StatusWriter;
   readonly clock: Clock;
   readonly random: Random;
+  /** How long the isolation rule holds statuses at most, in milliseconds. Default 60 s. */
+  readonly maxHoldMs?: number | undefined;
 }
 
 /** A check to be run. */
@@ -30,31 +38,48 @@ export interface CheckDeclaration {
   readonly settings: CheckSettings;
 }
 
-/** A service that is made of checks by a policy. */
-export interface ServiceDeclaration {
-  readonly name: string;
-  readonly policy: Policy;
-  /** Names of checks. One that isn't declared, or no more, counts as a critical one that is pending. */
-  readonly checks: readonly string[];
+/** A check that runs. */
+interface Running {
+  readonly runner: CheckRunner;
+  readonly settings: CompleteSettings;
 }
 
-/** So many checks start at once; of more, the first probes are spread over an interval. */
-const AT_ONCE = 10;
+const DEFAULT_MAX_HOLD_MS = 60_000;
 
-const ALL: Policy = { kind: "all" };
-
-/** Stands for a check that a service names and that isn't there. */
-const MISSING: Member = { state: "pending", critical: true, reason: PENDING.reason };
+/** Under this name the isolation rule's own check is logged and measured. It is no service. */
+export const SELF_CHECK = "self-check";
 
 export class CheckEngine {
-  readonly #options: CheckEngineOptions;
-  readonly #runners = new Map<string, CheckRunner>();
+  readonly #writer: StatusWriter;
+  readonly #clock: Clock;
+  readonly #means: RunnerMeans;
+  readonly #isolation: Isolation;
+  readonly #running = new Map<string, Running>();
   readonly #reports = new Map<string, CheckReport>();
-  readonly #declared = new Map<string, ServiceDeclaration>();
+  readonly #graph = new ServiceGraph(this.#reports);
+  readonly #discovery: Discovery;
+  readonly #firstProbes = new FirstProbes();
+  /** Checks that have had no result yet, while the startup view waits for them. */
+  readonly #unseen = new Set<string>();
+  #selfCheck: CheckRunner | undefined;
   #started = false;
 
-  constructor(options: CheckEngineOptions) {
-    this.#options = options;
+  constructor({ writer, clock, random, maxHoldMs = DEFAULT_MAX_HOLD_MS }: CheckEngineOptions) {
+    const { instance } = writer;
+    const means = createRunnerMeans(clock, random, instance);
+    this.#writer = writer;
+    this.#clock = clock;
+    this.#means = means;
+    this.#isolation = new Isolation({
+      clock,
+      agenda: means.agenda,
+      instance,
+      maxHoldMs,
+      checkCount: () => this.#running.size,
+      release: (check) => this.#running.get(check)?.runner.letFail(),
+    });
+    this.#discovery = new Discovery(writer, (service) => this.#isTaken(service));
+    writer.beforeReading(() => means.freshness.dropStale());
   }
 
   /**
@@ -62,110 +87,149 @@ export class CheckEngine {
    * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION or DUPLICATE_NAME; nothing has changed then
    */
   add({ name, prober, settings: given }: CheckDeclaration): void {
-    const { clock, random, writer } = this.#options;
     const settings = completeSettings(name, given);
     for (const service of [name, ...settings.services]) requireName(service);
-    if (this.#runners.has(name)) throw duplicate("check", name);
+    if (this.#running.has(name) || name === SELF_CHECK) throw duplicate("check", name);
     for (const service of [name, ...settings.services])
-      if (this.#declared.has(service)) throw duplicate("service", service);
-    const { critical, services } = settings;
-    const onProgress = (progress: Progress, last: LastProbe | undefined) =>
-      this.#report({
-        ...this.#present(name, critical, services),
-        state: progress.state,
-        reason: progress.reason,
-        ...(last === undefined ? {} : { latencyMs: last.latencyMs, lastResultAt: last.at }),
-      });
-    const runner = new CheckRunner({ name, prober, settings, clock, random, instance: writer.instance, onProgress });
-    this.#runners.set(name, runner);
-    this.#report(this.#present(name, critical, services));
-    const spreadMs = this.#runners.size > AT_ONCE ? random() * settings.intervalMs : 0;
-    runner.start(settings.initialDelayMs + spreadMs);
+      if (this.#graph.has(service)) throw duplicate("service", service);
+    const runner = new CheckRunner({
+      name,
+      prober,
+      settings,
+      means: this.#means,
+      listener: {
+        onProgress: (progress, last) => this.#onProgress(name, settings, progress, last),
+        judge: () => this.#isolation.judge(name, settings.intervalMs),
+      },
+    });
+    this.#running.set(name, { runner, settings });
+    this.#unseen.add(name);
+    this.#publishStarted();
+    this.#report(this.#presentReport(name, settings));
+    this.#firstProbes.plan(runner, settings);
   }
 
   /**
-   * Declares a service over checks, before or after them.
-   * @throws HealthError INVALID_SERVICE_NAME, or DUPLICATE_NAME where a check makes this service already
+   * Declares services over checks and other services, in place of those that were declared before; `""` is the server
+   * as a whole. Those that are declared no more are cleared.
+   * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION for services that are made of each other, or DUPLICATE_NAME
+   *   where a check makes a service already; nothing has changed then
+   */
+  declareServices(declarations: readonly ServiceDeclaration[]): void {
+    const made = new Set([...this.#reports.values()].flatMap(({ name, services }) => [name, ...services]));
+    const names = new Set<string>();
+    for (const { name } of declarations) {
+      if (name !== OVERALL) requireName(name);
+      if (made.has(name) || names.has(name)) throw duplicate("service", name);
+      names.add(name);
+    }
+    const before = this.#graph.names();
+    this.#graph.declare(declarations);
+    for (const service of new Set([...before, ...names, OVERALL])) this.#publish(service);
+  }
+
+  /**
+   * Declares one more service.
+   * @throws as `declareServices`
    */
   addService(declaration: ServiceDeclaration): void {
-    const { name } = declaration;
-    requireName(name);
-    const taken = this.#declared.has(name) || this.#membersOf(name).length > 0;
-    if (taken) throw duplicate("service", name);
-    this.#declared.set(name, declaration);
-    this.#publishService(name);
+    this.declareServices([...this.#graph.declarations(), declaration]);
+  }
+
+  /**
+   * Gives the isolation rule its self-check: something that is always there while our own network is.
+   * @throws HealthError INVALID_OPTION
+   */
+  setSelfCheck(prober: Prober | undefined, given: CheckSettings = {}): void {
+    const settings = completeSettings(SELF_CHECK, { healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
+    this.#selfCheck?.stop();
+    this.#isolation.hearSelf(false);
+    if (prober === undefined) {
+      this.#selfCheck = undefined;
+      return;
+    }
+    const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
+    const listener = { onProgress, judge: () => "fail" as const };
+    this.#selfCheck = new CheckRunner({ name: SELF_CHECK, prober, settings, means: this.#means, listener });
+    this.#selfCheck.start(0);
   }
 
   /** Stops a check and forgets it. Services that no check makes any more are cleared. Returns whether there was one. */
   remove(name: string): boolean {
+    const running = this.#running.get(name);
     const report = this.#reports.get(name);
-    if (report === undefined) return false;
-    this.#runners.get(name)?.stop();
-    this.#runners.delete(name);
+    if (running === undefined || report === undefined) return false;
+    running.runner.stop();
+    this.#running.delete(name);
     this.#reports.delete(name);
-    this.#options.writer.forget(name);
-    if (!this.#started) this.#publishStarted();
-    for (const service of this.#servicesOf(report)) this.#publishService(service);
+    this.#isolation.forget(name);
+    this.#discovery.forget(name);
+    this.#writer.forget(name);
+    this.#unseen.delete(name);
+    this.#publishStarted();
+    for (const service of this.#graph.servicesOf(report)) this.#publish(service);
     return true;
   }
 
   /** Stops every check. What they have published stays. */
   stop(): void {
-    for (const runner of this.#runners.values()) runner.stop();
-    this.#runners.clear();
+    for (const { runner } of this.#running.values()) runner.stop();
+    this.#running.clear();
+    this.#selfCheck?.stop();
+    this.#selfCheck = undefined;
   }
 
-  /** The report as it stands; for a new check, that nothing is known. */
-  #present(name: string, critical: boolean, services: readonly string[]): CheckReport {
-    const since = this.#options.clock.wallTime();
-    const nothing = { latencyMs: undefined, lastResultAt: undefined };
-    const { state, reason } = PENDING;
-    return this.#reports.get(name) ?? { name, state, reason, critical, services, since, ...nothing };
+  #onProgress(name: string, settings: CompleteSettings, progress: Progress, last: LastProbe | undefined): void {
+    const { state, reason, failures } = progress;
+    if (failures === 0) this.#isolation.forget(name);
+    else this.#selfCheck?.lookSoon();
+    const held = this.#isolation.isHeld(name);
+    this.#report({
+      ...this.#presentReport(name, settings),
+      state,
+      held,
+      reason: held ? "prober-isolated" : reason,
+      ...(last === undefined ? {} : { latencyMs: last.latencyMs, lastResultAt: last.at }),
+    });
+    if (last !== undefined && this.#unseen.delete(name)) this.#publishStarted();
+    const discovered = last?.discovered;
+    if (discovered !== undefined) this.#discovery.tell(name, discovered);
+    this.#discovery.lose(name, state, reason);
+  }
+
+  #presentReport(name: string, { critical, services }: CompleteSettings): CheckReport {
+    const nothing = { state: PENDING.state, reason: PENDING.reason, held: false, latencyMs: undefined };
+    const since = this.#clock.wallTime();
+    return this.#reports.get(name) ?? { name, critical, services, since, lastResultAt: undefined, ...nothing };
   }
 
   /** Publishes what a check has found, and what follows from it. */
   #report(report: CheckReport): void {
-    const { writer, clock } = this.#options;
     const before = this.#reports.get(report.name);
-    const since = before?.state === report.state ? before.since : clock.wallTime();
+    const since = before?.state === report.state ? before.since : this.#clock.wallTime();
     const stamped = { ...report, since };
     this.#reports.set(report.name, stamped);
-    writer.report(stamped);
-    if (!this.#started) this.#publishStarted();
+    this.#writer.report(stamped);
     if (before?.state === report.state && before.reason === report.reason) return;
-    for (const service of this.#servicesOf(report)) this.#publishService(service);
+    for (const service of this.#graph.servicesOf(report)) this.#publish(service);
   }
 
-  /** Every service that a check has a say in. */
-  #servicesOf({ name, services }: CheckReport): Set<string> {
-    const declared = [...this.#declared.values()].filter(({ checks }) => checks.includes(name));
-    return new Set([name, ...services, ...declared.map((service) => service.name), OVERALL]);
-  }
-
-  #membersOf(service: string): readonly Member[] {
-    const declared = this.#declared.get(service);
-    if (declared !== undefined) return declared.checks.map((name) => this.#reports.get(name) ?? MISSING);
-    return [...this.#reports.values()].filter(
-      ({ name, services }) => service === OVERALL || name === service || services.includes(service),
-    );
-  }
-
-  #publishService(service: string): void {
-    const { writer } = this.#options;
-    const members = this.#membersOf(service);
-    if (members.length === 0) {
-      writer.clear(service);
-      return;
-    }
-    const { status, degraded, reason } = rollup(members, this.#declared.get(service)?.policy ?? ALL);
-    writer.set(service, status, { degraded, reason });
+  #publish(service: string): void {
+    const rolled = this.#graph.rollup(service);
+    if (rolled === undefined) this.#writer.clear(service);
+    else this.#writer.set(service, rolled.status, rolled);
   }
 
   /** The startup view opens once, and never closes. */
   #publishStarted(): void {
-    const started = [...this.#reports.values()].every(({ lastResultAt }) => lastResultAt !== undefined);
-    this.#started = started && this.#reports.size > 0;
-    this.#options.writer.setStarted(started);
+    if (this.#started) return;
+    this.#started = this.#unseen.size === 0 && this.#running.size > 0;
+    this.#writer.setStarted(this.#unseen.size === 0);
+  }
+
+  #isTaken(service: string): boolean {
+    if (this.#graph.has(service)) return true;
+    return [...this.#reports.values()].some(({ name, services }) => name === service || services.includes(service));
   }
 }
 

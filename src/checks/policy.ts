@@ -1,41 +1,66 @@
 /**
- * How the checks of a service make its status: pure.
+ * How the members of a service make its status: pure.
  *
- * A service with a critical check that is not decided is UNKNOWN, whatever its policy and its other checks: nobody can
- * say how it stands. We could say more where the others settle it (one good one of `any`, one bad one of `all`), but
- * then a start, where checks are decided one by one, would go through statuses that the next result takes back.
+ *     policy         SERVING when                          else
+ *     all            every critical member is good         UNKNOWN while a critical one is undecided,
+ *     any            one critical member is good           NOT_SERVING when all of them are decided
+ *     quorum: n      n critical members are good
+ *
+ * Good is `passing` or `warning`; a member that is not decided is not good. So `all` is never SERVING before each of
+ * its members is decided, and `any` need not wait for the others once one is good: else a member that is added, or that
+ * nobody can look at, would take down a service that the rest carries.
+ *
+ * A non-critical member never takes a service down: its failure, like a `warning` of any member, marks it degraded.
  */
 import type { ServingStatus } from "../core/serving-status.js";
 import type { CheckReport } from "../registry/ports.js";
 
-/** How many of the critical checks must pass: all, one, or a number. */
+/** How many of the critical members must be good: all, one, or a number. */
 export type Policy =
   | { readonly kind: "all" }
   | { readonly kind: "any" }
   | { readonly kind: "quorum"; readonly count: number };
 
-/** A service's status, as its checks make it. */
+/** A service's status, as its members make it. */
 export interface Rollup {
   readonly status: ServingStatus;
   readonly degraded: boolean;
   readonly reason: string | undefined;
 }
 
-/** As much of a check as a policy looks at. */
+/** As much of a check as a policy looks at; a service that is a member of another is looked at in the same way. */
 export type Member = Pick<CheckReport, "state" | "critical" | "reason">;
 
-/** The status of a service with these checks. */
+/** The status of a service with these members. */
 export function rollup(members: readonly Member[], policy: Policy): Rollup {
   const critical = members.filter((member) => member.critical);
-  if (critical.some(({ state }) => state === "pending"))
-    return { status: "UNKNOWN", degraded: false, reason: "pending" };
-  const good = critical.filter(({ state }) => state !== "failing").length;
+  const good = critical.filter(isGood).length;
   if (good < neededOf(policy, critical.length)) {
+    const undecided = critical.find(({ state }) => state === "pending");
+    if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason };
     const bad = critical.find(({ state }) => state === "failing");
     return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
   }
-  const flaw = members.find((member) => member.state === "failing" || member.state === "warning");
+  const flaw = members.find(({ state }) => state === "failing" || state === "warning");
   return { status: "SERVING", degraded: flaw !== undefined, reason: flaw?.reason };
+}
+
+/** How a service counts as a member of another. */
+export function memberOf({ status, degraded, reason }: Rollup): Member {
+  switch (status) {
+    case "SERVING":
+      return { state: degraded ? "warning" : "passing", critical: true, reason };
+    case "NOT_SERVING":
+      return { state: "failing", critical: true, reason };
+    case "UNKNOWN":
+      return { state: "pending", critical: true, reason };
+    default:
+      return status satisfies never;
+  }
+}
+
+function isGood({ state }: Member): boolean {
+  return state === "passing" || state === "warning";
 }
 
 function neededOf(policy: Policy, critical: number): number {

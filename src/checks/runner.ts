@@ -1,25 +1,40 @@
 /**
  * The one loop that runs a check.
  *
- *     due --> probe, with a deadline --> result --> evaluate --> tell --> due again, counted from the start of the probe
- *                 |                        ^
- *                 +-- deadline: abort -----+  `timeout`
+ *     due --> a free place --> probe, with a deadline --> result --> stall? --> evaluate --> tell --> due again
+ *                                  |                        ^          | yes
+ *                                  +-- deadline: abort -----+          '--> thrown away, asked again
+ *                                        `timeout`
  *
  * Two probes of one check never run at once. One that doesn't stop when it is told to keeps its place: until it is
  * gone, every due time counts as another timeout, so that it can neither pile up nor hide that the target is silent.
+ *
+ * A check has one appointment, at its due time or at the deadline of its probe, whichever comes first.
  */
+import type { Appointment } from "../core/agenda.js";
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
-import type { CancelTimer, Clock, Random } from "../core/clock.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
-import { evaluate, nextDelayMs, PENDING, type Progress } from "./evaluate.js";
+import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "./evaluate.js";
+import type { Age } from "./freshness.js";
+import type { Judgement } from "./isolation.js";
+import type { RunnerMeans } from "./runner-means.js";
 import type { CompleteSettings } from "./settings.js";
 
-/** What a result is made of, beside the progress. */
+/** A result that counted, beside the progress that it made. */
 export interface LastProbe {
+  readonly discovered: ProbeResult["discovered"];
   readonly latencyMs: number;
   /** Wall time. */
   readonly at: number;
+}
+
+/** Who is told what a check has found. */
+export interface RunnerListener {
+  /** After each result that counts, and without one when the last has become too old. */
+  onProgress(progress: Progress, last: LastProbe | undefined): void;
+  /** The failures have reached the threshold: may the check fail? */
+  judge(): Judgement;
 }
 
 /** What a runner needs. */
@@ -27,154 +42,248 @@ export interface RunnerOptions {
   readonly name: string;
   readonly prober: Prober;
   readonly settings: CompleteSettings;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly instance: string;
-  /** Called after each result that counts, and with no probe when the last one has become too old. */
-  readonly onProgress: (progress: Progress, last: LastProbe | undefined) => void;
+  readonly means: RunnerMeans;
+  readonly listener: RunnerListener;
 }
 
-/** A target that says that it has changed is looked at again after this at the earliest. */
+/** What a result is measured by. */
+interface Measure {
+  readonly startedAt: number;
+  readonly startLagMs: number;
+  /** A stall of our own loop since then makes the result void. */
+  readonly since: number;
+}
+
+/** A probe on its way. */
+interface Flight extends Measure {
+  readonly abort: AbortController;
+  /** The deadline is over, and has been counted. */
+  late: boolean;
+}
+
+/** A check is looked at again after this at the earliest, whoever asks for it. */
 const LEAST_GAP_MS = 250;
 
 export class CheckRunner {
   readonly #options: RunnerOptions;
+  readonly #appointment: Appointment;
+  readonly #age: Age;
   #progress: Progress = PENDING;
-  /** When the last probe was due; one that hangs makes this later than `#startedAt`. */
+  /** When the last probe was due; one that hangs makes this later than the start of its flight. */
   #lookedAt = Number.NEGATIVE_INFINITY;
-  #startedAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
-  #probing = false;
-  /** The target said that it has changed, and nobody has looked since. */
-  #changed = false;
+  #flight: Flight | undefined;
+  #waiting = false;
+  /** Somebody wants to know soon, and nobody has looked since. */
+  #wanted = false;
   #stopped = false;
-  #abort: AbortController | undefined;
-  #cancelDue: CancelTimer = () => {};
-  #cancelDeadline: CancelTimer = () => {};
-  #cancelStale: CancelTimer = () => {};
+  /** The last look doesn't count: our own loop stood still. */
+  #void = false;
+  /** Why we could not look, since the last result. */
+  #blind: string | undefined;
+  /** Why the check would have failed, were it not held. */
+  #heldReason: string | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    options.prober.onChange?.(() => this.#wake());
+    this.#appointment = options.means.agenda.appointment(() => this.#onTime());
+    this.#age = options.means.freshness.follow(() => this.#becomeStale());
+    options.prober.onChange?.(() => this.lookSoon());
   }
 
-  /** Has the first probe start after `delayMs`. */
+  /** Has the first probe start after `delayMs`; before that, the delay can be changed. */
   start(delayMs: number): void {
-    this.#due(delayMs);
+    this.#dueAt = this.#options.means.clock.now() + delayMs;
+    this.#appointment.at(this.#dueAt);
+  }
+
+  /** Whether the first probe has started. */
+  get started(): boolean {
+    return this.#lookedAt !== Number.NEGATIVE_INFINITY;
   }
 
   /** Stops for good: cancels what runs, and drops its result. */
   stop(): void {
     this.#stopped = true;
-    this.#cancelDue();
-    this.#cancelDeadline();
-    this.#cancelStale();
-    this.#abort?.abort();
+    this.#appointment.cancel();
+    this.#age.end();
+    if (this.#flight !== undefined) this.#giveUp(this.#flight);
     this.#options.prober.close();
   }
 
-  #due(delayMs: number): void {
-    this.#cancelDue();
-    if (this.#stopped) return;
-    const { clock } = this.#options;
-    this.#dueAt = clock.now() + Math.max(0, delayMs);
-    this.#cancelDue = clock.setTimer(Math.max(0, delayMs), () => this.#look());
+  /** Brings the next look forward. During a look it waits for its end: the answer may be older than the reason to ask. */
+  lookSoon(): void {
+    this.#wanted = true;
+    if (this.#flight !== undefined || this.#stopped || !this.started) return;
+    const earliest = Math.max(this.#options.means.clock.now(), this.#lookedAt + LEAST_GAP_MS);
+    this.#dueAt = Math.min(this.#dueAt, earliest);
+    this.#book();
   }
 
-  /** Brings the next look forward. A change during a look waits for its end: the answer may be older than the change. */
-  #wake(): void {
-    this.#changed = true;
-    if (this.#probing) return;
-    const { clock } = this.#options;
-    const earliest = this.#lookedAt + LEAST_GAP_MS;
-    if (earliest < this.#dueAt) this.#due(earliest - clock.now());
+  /** The check may be held no longer: it fails, for the reason of its failures. */
+  letFail(): void {
+    this.#progress = { ...this.#progress, state: "failing", failures: 0, successes: 0, reason: this.#heldReason };
+    this.#options.listener.onProgress(this.#progress, undefined);
   }
 
-  #look(): void {
-    const { clock, settings } = this.#options;
-    this.#lookedAt = clock.now();
-    if (this.#probing) {
-      this.#count(fail("timeout", "the probe before has not stopped yet"));
-      return;
-    }
-    this.#startedAt = this.#lookedAt;
-    this.#changed = false;
-    this.#probing = true;
-    const abort = new AbortController();
-    this.#abort = abort;
-    let late = false;
-    this.#cancelDeadline = clock.setTimer(settings.timeoutMs, () => {
-      late = true;
-      this.#count(fail("timeout", `no answer within ${settings.timeoutMs} ms`));
-      abort.abort();
-    });
-    const work = this.#probe(abort.signal, () => late);
-    background(work, this.#options.instance, `check ${this.#options.name}`);
-  }
-
-  /** Looks once. What comes after the deadline is dropped: the timeout has been counted. */
-  async #probe(signal: AbortSignal, isLate: () => boolean): Promise<void> {
-    const { name, instance, prober, settings } = this.#options;
-    const found = await lookOnce(prober, { signal, timeoutMs: settings.timeoutMs });
-    this.#probing = false;
-    if (this.#stopped) return;
-    if (isLate()) {
-      this.#scheduleNext(); // counted from the deadline so far, because it still ran; from its start again, now it is gone
-      return;
-    }
-    this.#cancelDeadline();
-    if ("result" in found) {
-      this.#count(found.result);
-      return;
-    }
-    const reason = found.error instanceof ProberError ? found.error.reason : "prober";
-    publish("prober-failed", instance, { check: name, reason, error: found.error });
-    this.#scheduleNext();
-  }
-
-  /** Lets a result count. */
-  #count(result: ProbeResult): void {
-    const { name, instance, clock, settings, onProgress } = this.#options;
-    const latencyMs = clock.now() - this.#startedAt;
-    const { outcome, reason, detail } = result;
-    publish("probe", instance, {
-      check: name,
-      outcome,
-      reason,
-      detail,
-      latencyMs,
-      startLagMs: 0,
-      certificateEndsAt: result.certificateEndsAt,
-    });
-    this.#progress = evaluate(this.#progress, result, settings);
-    this.#cancelStale();
-    this.#cancelStale = clock.setTimer(settings.staleAfterMs, () => this.#becomeStale());
-    this.#scheduleNext();
-    onProgress(this.#progress, { latencyMs, at: clock.wallTime() });
-  }
-
-  #scheduleNext(): void {
-    const { clock, settings, random } = this.#options;
-    const delayMs = nextDelayMs(this.#progress, settings, random);
-    const gapMs = this.#changed && !this.#probing ? Math.min(delayMs, LEAST_GAP_MS) : delayMs;
-    // one that is cancelled takes a moment to stop: counted from its start, that moment could make a second timeout
-    const from = this.#probing ? clock.now() : this.#lookedAt;
-    this.#due(from + gapMs - clock.now());
-  }
-
+  /** Forgets a result that is too old to count. */
   #becomeStale(): void {
-    this.#progress = PENDING;
-    this.#options.onProgress(PENDING, undefined);
+    this.#progress = { ...PENDING, reason: this.#blind ?? "stale" };
+    this.#options.listener.onProgress(this.#progress, undefined);
   }
-}
 
-/** What a look came to: a result, or what kept the prober from looking. */
-type Found = { readonly result: ProbeResult } | { readonly error: unknown };
+  #onTime(): void {
+    const { clock, flights } = this.#options.means;
+    const now = clock.now();
+    const flight = this.#flight;
+    if (flight !== undefined && !flight.late && now >= this.#deadlineOf(flight)) this.#timeUp(flight);
+    else if (now < this.#dueAt) this.#book();
+    else if (flight !== undefined) this.#countHanging(flight);
+    else if (!this.#waiting) {
+      this.#waiting = true;
+      flights.request(() => this.#depart());
+    }
+  }
 
-async function lookOnce(prober: Prober, context: ProbeContext): Promise<Found> {
-  try {
-    return { result: await prober.probe(context) };
-  } catch (error) {
-    return { error };
+  #deadlineOf({ startedAt }: Flight): number {
+    return startedAt + this.#options.settings.timeoutMs;
+  }
+
+  #book(): void {
+    if (this.#stopped) return;
+    const flight = this.#flight;
+    const deadlineAt = flight === undefined || flight.late ? Number.POSITIVE_INFINITY : this.#deadlineOf(flight);
+    this.#appointment.at(Math.min(this.#dueAt, deadlineAt));
+  }
+
+  #depart(): void {
+    const { name, prober, settings, means } = this.#options;
+    const { clock, flights, stalls, instance } = means;
+    this.#waiting = false;
+    if (this.#stopped) {
+      flights.land();
+      return;
+    }
+    const now = clock.now();
+    const flight: Flight = {
+      startedAt: now,
+      startLagMs: now - this.#dueAt,
+      since: now,
+      abort: new AbortController(),
+      late: false,
+    };
+    stalls.depart();
+    this.#lookedAt = now;
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.#wanted = false;
+    this.#flight = flight;
+    this.#book();
+    const context = { signal: flight.abort.signal, timeoutMs: settings.timeoutMs };
+    background(this.#look(prober, context, flight), instance, `check ${name}`);
+  }
+
+  async #look(prober: Prober, context: ProbeContext, flight: Flight): Promise<void> {
+    let tell: () => void;
+    try {
+      const result = await prober.probe(context);
+      tell = () => this.#count(flight, result);
+    } catch (error) {
+      tell = () => this.#failToLook(error);
+    }
+    this.#flight = undefined;
+    try {
+      if (this.#stopped) return;
+      // what comes after the deadline is dropped: the timeout has been counted, and only the next look has to be booked
+      if (flight.late) this.#scheduleNext(this.#lookedAt);
+      else tell();
+    } finally {
+      if (!flight.late) this.#giveBack();
+    }
+  }
+
+  /** Waits for a flight no longer: its place is free for another check. */
+  #giveUp(flight: Flight): void {
+    if (!flight.late) this.#giveBack();
+    flight.late = true;
+    flight.abort.abort();
+  }
+
+  #giveBack(): void {
+    const { flights, stalls } = this.#options.means;
+    stalls.land();
+    flights.land();
+  }
+
+  #timeUp(flight: Flight): void {
+    this.#count(flight, fail("timeout", `no answer within ${this.#options.settings.timeoutMs} ms`));
+    this.#giveUp(flight);
+    this.#book();
+  }
+
+  /** The probe before has not stopped yet, though it was told to. */
+  #countHanging({ startedAt }: Flight): void {
+    const now = this.#options.means.clock.now();
+    const measure = { startedAt, startLagMs: now - this.#dueAt, since: this.#lookedAt };
+    this.#lookedAt = now;
+    this.#count(measure, fail("timeout", "the probe before has not stopped yet"));
+  }
+
+  #failToLook(error: unknown): void {
+    const { name, means } = this.#options;
+    this.#blind = error instanceof ProberError ? error.reason : "prober";
+    publish("prober-failed", means.instance, { check: name, reason: this.#blind, error });
+    this.#scheduleNext(this.#lookedAt);
+  }
+
+  /** Lets a result count, unless our own loop stood still meanwhile. */
+  #count(measure: Measure, found: ProbeResult): void {
+    const { name, settings, means, listener } = this.#options;
+    const { clock, instance, stalls } = means;
+    const now = clock.now();
+    const stallMs = stalls.since(measure.since);
+    if (stallMs > 0) {
+      publish("result-dropped", instance, { check: name, stallMs });
+      this.#void = true;
+      this.#scheduleNext(now);
+      return;
+    }
+    const latencyMs = now - measure.startedAt;
+    const result = withLatency(found, latencyMs, settings);
+    const { outcome, reason, detail, certificateEndsAt } = result;
+    const { startLagMs } = measure;
+    publish("probe", instance, { check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
+    this.#blind = undefined;
+    this.#void = false;
+    this.#age.renew(now + settings.staleAfterMs);
+    this.#progress = this.#judge(evaluate(this.#progress, result, settings, now), now);
+    // one that is cancelled takes a moment to stop: counted from its start, that moment could make a second timeout
+    this.#scheduleNext(this.#flight === undefined ? this.#lookedAt : now);
+    listener.onProgress(this.#progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() });
+  }
+
+  /** Asks whether a check that is about to fail may. */
+  #judge(after: Progress, now: number): Progress {
+    const before = this.#progress;
+    const falls = after.state === "failing" && (before.state === "passing" || before.state === "warning");
+    if (!falls) return after;
+    const judgement = this.#options.listener.judge();
+    switch (judgement) {
+      case "fail":
+        return after;
+      case "hold":
+        this.#heldReason = after.reason;
+        return { ...before, failures: this.#options.settings.unhealthyThreshold, failedAt: now };
+      case "anew":
+        return { ...before, failures: 1, failedAt: now };
+      default:
+        return judgement satisfies never;
+    }
+  }
+
+  #scheduleNext(from: number): void {
+    const { means, settings } = this.#options;
+    const delayMs = this.#void ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, means.random);
+    this.#dueAt = from + (this.#wanted && this.#flight === undefined ? Math.min(delayMs, LEAST_GAP_MS) : delayMs);
+    this.#book();
   }
 }

@@ -30,6 +30,8 @@ export interface CheckSettings {
    * `unhealthyInterval` where that is the longer one.
    */
   readonly staleAfter?: DurationLike | undefined;
+  /** A pass that takes longer is a `warn`, so that its services are degraded. Default: none does. */
+  readonly maxLatency?: DurationLike | undefined;
   /** Services that the check counts for, beside its own name. Default none. */
   readonly services?: readonly string[] | undefined;
 }
@@ -46,6 +48,7 @@ export interface CompleteSettings {
   readonly unhealthyIntervalMs: number;
   readonly critical: boolean;
   readonly staleAfterMs: number;
+  readonly maxLatencyMs: number;
   readonly services: readonly string[];
 }
 
@@ -92,6 +95,7 @@ export function completeSettings(check: string, given: CheckSettings): CompleteS
     unhealthyIntervalMs,
     critical,
     staleAfterMs: durationOf("staleAfter", Math.max(longestMs, LEAST_STALE_AFTER_MS)),
+    maxLatencyMs: durationOf("maxLatency", Number.POSITIVE_INFINITY),
     services,
   });
 }

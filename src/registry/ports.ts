@@ -35,6 +35,8 @@ export interface CheckReport {
   /** A failure makes the check's services NOT_SERVING; of a non-critical check it only marks them degraded. */
   readonly critical: boolean;
   readonly reason: string | undefined;
+  /** It would be failing, but this prober seems cut off, so its last state is held for a while. */
+  readonly held: boolean;
   /** Latency of the last probe, in milliseconds. */
   readonly latencyMs: number | undefined;
   /** When the last result came, in wall time. */
@@ -84,4 +86,6 @@ export interface StatusWriter {
   report(check: CheckReport): void;
   /** Forgets a check. */
   forget(checkName: string): void;
+  /** Calls `refresh` before each answer to a reader: the writer may write what has become true by the passing of time. */
+  beforeReading(refresh: () => void): void;
 }

@@ -44,6 +44,7 @@ export class Registry implements StatusReader, StatusWriter {
   /** While draining: what `resume` will publish. A name that is missing here is cleared then. */
   #held: Map<string, Intent> | undefined;
   #sequence = 0;
+  #refresh: () => void = () => {};
 
   constructor(options: { readonly clock: Clock; readonly instance: string }) {
     this.#clock = options.clock;
@@ -66,22 +67,25 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   read(service: string): ServiceStatus | undefined {
-    const name = canonical(service);
-    return this.#published.get(name) ?? this.#views.get(name);
+    this.#refresh();
+    return this.#present(canonical(service));
   }
 
   services(): IterableIterator<[string, ServiceStatus]> {
+    this.#refresh();
     return this.#published.entries();
   }
 
   checks(): IterableIterator<CheckReport> {
+    this.#refresh();
     return this.#checks.values();
   }
 
   watch(service: string, mailbox: Latest<WatchStatus>): () => void {
     const name = canonical(service);
+    this.#refresh();
     const unwatch = this.#watchers.add(name, mailbox);
-    mailbox.put(this.read(name)?.status ?? "SERVICE_UNKNOWN");
+    mailbox.put(this.#present(name)?.status ?? "SERVICE_UNKNOWN");
     return unwatch;
   }
 
@@ -137,6 +141,10 @@ export class Registry implements StatusReader, StatusWriter {
     this.#checks.delete(checkName);
   }
 
+  beforeReading(refresh: () => void): void {
+    this.#refresh = refresh;
+  }
+
   /** Tells everybody NOT_SERVING and holds every later write back. The views `liveness` and `startup` stay as they are. */
   drain(): void {
     if (this.#held !== undefined) return;
@@ -160,13 +168,17 @@ export class Registry implements StatusReader, StatusWriter {
     });
   }
 
+  #present(name: string): ServiceStatus | undefined {
+    return this.#published.get(name) ?? this.#views.get(name);
+  }
+
   #publish(service: string, intent: Intent): void {
     this.#replace(this.#published, service, intent);
   }
 
   /** Writes an entry, and tells of it when the status that a reader sees has changed. */
   #replace(table: Map<string, ServiceStatus>, name: string, intent: Intent): void {
-    const before = this.read(name);
+    const before = this.#present(name);
     const same = before?.status === intent.status && before.degraded === intent.degraded;
     table.set(name, same ? { ...before, reason: intent.reason } : this.#stamp(intent));
     this.#tellOfChange(name, before);
@@ -181,7 +193,7 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   #tellOfChange(name: string, before: ServiceStatus | undefined): void {
-    const after = this.read(name);
+    const after = this.#present(name);
     const from = before?.status ?? "SERVICE_UNKNOWN";
     const to = after?.status ?? "SERVICE_UNKNOWN";
     const degraded = after?.degraded ?? false;

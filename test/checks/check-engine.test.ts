@@ -154,6 +154,7 @@ test("the report of a check has its latency, its times, its reason code, and not
     state: "failing",
     reason: "refused",
     critical: true,
+    held: false,
     services: ["s"],
     latencyMs: 30,
     lastResultAt: at,
@@ -165,16 +166,37 @@ test("the report of a check has its latency, its times, its reason code, and not
   bench.engine.stop();
 });
 
-test("a few checks start at once; of many, the first probes of the others are spread over an interval", async () => {
-  let at = 0;
-  const bench = new Bench(() => (at++ % 10) / 10);
-  for (let index = 0; index < 60; index += 1) bench.add(`c${index}`, {}, PASSED);
+test("a few checks start at once", async () => {
+  const bench = new Bench();
+  for (let index = 0; index < 10; index += 1) bench.add(`c${index}`, {}, PASSED);
+  await bench.clock.advance(0);
+  assert.ok([...bench.probers.values()].every(({ startedAt }) => startedAt[0] === 0));
+  bench.engine.stop();
+});
+
+test("A128: 1,000 checks that start together are spread over one interval, none of its 100 ms with twice its share", async () => {
+  const bench = new Bench();
+  for (let index = 0; index < 1_000; index += 1) bench.add(`c${index}`, {}, PASSED);
   await bench.clock.advance(9_999);
-  const starts = [...bench.probers.values()].map(({ startedAt }) => startedAt[0] ?? assert.fail());
-  assert.deepEqual(starts.slice(0, 10), Array(10).fill(0));
-  for (let second = 0; second < 10; second += 1) {
-    assert.equal(starts.slice(10).filter((start) => start === second * 1_000).length, 5);
-  }
+  const slots = Array(100).fill(0);
+  for (const { startedAt } of bench.probers.values()) slots[Math.floor((startedAt[0] ?? assert.fail()) / 100)] += 1;
+  assert.equal(
+    slots.reduce((sum, count) => sum + count, 0),
+    1_000,
+  );
+  assert.ok(Math.max(...slots) < 20, `${Math.max(...slots)} in one slot`);
+  assert.ok(Math.min(...slots) > 5);
+  bench.engine.stop();
+});
+
+test("checks that come later don't move the first probes of those that have started", async () => {
+  const bench = new Bench();
+  for (let index = 0; index < 10; index += 1) bench.add(`c${index}`, {}, PASSED);
+  await bench.clock.advance(1);
+  for (let index = 10; index < 20; index += 1) bench.add(`c${index}`, {}, PASSED);
+  await bench.clock.advance(9_998);
+  const counts = [...bench.probers.values()].map(({ startedAt }) => startedAt.length);
+  assert.deepEqual(counts, Array(20).fill(1));
   bench.engine.stop();
 });
 
@@ -226,14 +248,14 @@ test("stop ends every check: probers closed, no timer left, no result published 
 test("A136: a declared service follows its policy over its checks", async () => {
   const bench = new Bench();
   const checks = ["a", "b", "c"];
-  bench.engine.addService({ name: "any", policy: { kind: "any" }, checks });
-  bench.engine.addService({ name: "two", policy: { kind: "quorum", count: 2 }, checks });
-  bench.engine.addService({ name: "all", policy: { kind: "all" }, checks });
+  bench.engine.addService({ name: "any", policy: { kind: "any" }, members: checks });
+  bench.engine.addService({ name: "two", policy: { kind: "quorum", count: 2 }, members: checks });
+  bench.engine.addService({ name: "all", policy: { kind: "all" }, members: checks });
   assert.equal(bench.status("any"), "UNKNOWN", "no check is there yet");
   bench.add("a", {}, PASSED);
   bench.add("b", {}, FAILED);
   await bench.clock.advance(0);
-  assert.equal(bench.status("any"), "UNKNOWN", "one is still missing");
+  assert.deepEqual([bench.status("any"), bench.status("two")], ["SERVING", "UNKNOWN"], "one is still missing");
   bench.add("c", {}, FAILED);
   await bench.clock.advance(0);
   assert.deepEqual(
@@ -246,13 +268,13 @@ test("A136: a declared service follows its policy over its checks", async () => 
 test("a name is one service: declared, named by a check, or a check's own", () => {
   const bench = new Bench();
   bench.add("a", { services: ["s"] });
-  bench.engine.addService({ name: "t", policy: { kind: "all" }, checks: ["a"] });
+  bench.engine.addService({ name: "t", policy: { kind: "all" }, members: ["a"] });
   const twice = (error: unknown) => error instanceof HealthError && error.code === "DUPLICATE_NAME";
   for (const name of ["a", "s", "t"])
-    assert.throws(() => bench.engine.addService({ name, policy: { kind: "all" }, checks: ["a"] }), twice, name);
+    assert.throws(() => bench.engine.addService({ name, policy: { kind: "all" }, members: ["a"] }), twice, name);
   assert.throws(() => bench.add("t"), twice);
   assert.throws(() => bench.add("b", { services: ["t"] }), twice);
-  assert.throws(() => bench.engine.addService({ name: "", policy: { kind: "all" }, checks: [] }), HealthError);
+  assert.throws(() => bench.engine.addService({ name: "\n", policy: { kind: "all" }, members: [] }), HealthError);
   bench.engine.stop();
 });
 
@@ -277,10 +299,12 @@ test("a check that is removed takes its say with it; one that a declared service
   const bench = new Bench();
   bench.add("good", { services: ["s"] }, PASSED);
   bench.add("bad", { services: ["s"] }, FAILED);
-  bench.engine.addService({ name: "t", policy: { kind: "any" }, checks: ["good", "bad"] });
+  bench.engine.addService({ name: "t", policy: { kind: "any" }, members: ["good", "bad"] });
   await bench.clock.advance(0);
   assert.deepEqual([bench.status("s"), bench.status("t"), bench.status("")], ["NOT_SERVING", "SERVING", "NOT_SERVING"]);
   bench.engine.remove("bad");
-  assert.deepEqual([bench.status("s"), bench.status("t"), bench.status("")], ["SERVING", "UNKNOWN", "SERVING"]);
+  assert.deepEqual([bench.status("s"), bench.status("t"), bench.status("")], ["SERVING", "SERVING", "SERVING"]);
+  bench.engine.remove("good");
+  assert.deepEqual([bench.status("s"), bench.status("t"), bench.status("")], [undefined, "UNKNOWN", "UNKNOWN"]);
   bench.engine.stop();
 });

@@ -11,10 +11,11 @@ const RESULTS: Readonly<Record<string, ProbeResult>> = {
   f: { outcome: "fail", reason: "refused" },
 };
 
-function after(word: string, settings: CheckSettings = {}): Progress {
+/** The progress after results that come `gapMs` apart. */
+function after(word: string, settings: CheckSettings = {}, gapMs = 60_001): Progress {
   const complete = completeSettings("c", settings);
   return [...word].reduce(
-    (progress, letter) => evaluate(progress, RESULTS[letter] ?? assert.fail(), complete),
+    (progress, letter, index) => evaluate(progress, RESULTS[letter] ?? assert.fail(), complete, index * gapMs),
     PENDING,
   );
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Member, type Policy, rollup } from "../../src/checks/policy.js";
+import { type Member, memberOf, type Policy, rollup } from "../../src/checks/policy.js";
+import type { ServingStatus } from "../../src/core/serving-status.js";
 
 const STATES = { P: "passing", W: "warning", F: "failing", "?": "pending" } as const;
 const ALL: Policy = { kind: "all" };
@@ -29,9 +30,9 @@ const TABLE: readonly (readonly [
   [ALL, "PP", "SERVING", false],
   [ALL, "PF", "NOT_SERVING", false, "r1"],
   [ALL, "FF", "NOT_SERVING", false, "r0"],
-  [ALL, "?", "UNKNOWN", false, "pending"],
-  [ALL, "P?", "UNKNOWN", false, "pending"],
-  [ALL, "F?", "UNKNOWN", false, "pending"],
+  [ALL, "?", "UNKNOWN", false, "r0"],
+  [ALL, "P?", "UNKNOWN", false, "r1"],
+  [ALL, "F?", "UNKNOWN", false, "r1"],
   [ALL, "PW", "SERVING", true, "r1"],
   [ALL, "Pf", "SERVING", true, "r1"],
   [ALL, "Pw", "SERVING", true, "r1"],
@@ -42,13 +43,18 @@ const TABLE: readonly (readonly [
   [ALL, "", "SERVING", false],
   [ANY, "PF", "SERVING", true, "r1"],
   [ANY, "FF", "NOT_SERVING", false, "r0"],
-  [ANY, "P?", "UNKNOWN", false, "pending"],
-  [ANY, "F?", "UNKNOWN", false, "pending"],
+  [ANY, "P?", "SERVING", false],
+  [ANY, "?P", "SERVING", false],
+  [ANY, "?WF", "SERVING", true, "r1"],
+  [ANY, "?", "UNKNOWN", false, "r0"],
+  [ANY, "F?", "UNKNOWN", false, "r1"],
   [ANY, "WF", "SERVING", true, "r0"],
   [ANY, "f", "SERVING", true, "r0"],
   [TWO, "PPF", "SERVING", true, "r2"],
   [TWO, "PFF", "NOT_SERVING", false, "r1"],
-  [TWO, "PP?", "UNKNOWN", false, "pending"],
+  [TWO, "PP?", "SERVING", false],
+  [TWO, "P?F", "UNKNOWN", false, "r1"],
+  [TWO, "P??", "UNKNOWN", false, "r1"],
   [TWO, "PFp", "NOT_SERVING", false, "r1"],
   [TWO, "P", "NOT_SERVING", false],
 ];
@@ -60,14 +66,33 @@ for (const [policy, letters, status, degraded, reason] of TABLE) {
   });
 }
 
-test("a service with a critical check that is pending is UNKNOWN, whatever the policy and the others", () => {
+test("a critical member that is pending is never good: the service is SERVING only if it would be without it", () => {
   const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", "."), { maxLength: 8 });
-  const policies = fc.constantFrom(ALL, ANY, TWO);
   fc.assert(
-    fc.property(letters, letters, policies, (before, after, policy) => {
-      const { status, degraded } = rollup(membersOf([...before, "?", ...after].join("")), policy);
+    fc.property(letters, letters, fc.constantFrom(ANY, TWO), (before, after, policy) => {
+      const with_ = rollup(membersOf([...before, "?", ...after].join("")), policy);
+      const without = rollup(membersOf([...before, "F", ...after].join("")), policy);
+      assert.equal(with_.status === "SERVING", without.status === "SERVING");
+      assert.ok(with_.status !== "NOT_SERVING");
+    }),
+  );
+});
+
+test("with the policy all, a critical member that is pending makes the service UNKNOWN whatever the others are", () => {
+  const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", "."), { maxLength: 8 });
+  fc.assert(
+    fc.property(letters, letters, (before, after) => {
+      const { status, degraded } = rollup(membersOf([...before, "?", ...after].join("")), ALL);
       assert.deepEqual({ status, degraded }, { status: "UNKNOWN", degraded: false });
     }),
+  );
+});
+
+test("as a member of another, a service counts by its status", () => {
+  const member = (status: ServingStatus, degraded = false) => memberOf({ status, degraded, reason: "r" }).state;
+  assert.deepEqual(
+    [member("SERVING"), member("SERVING", true), member("NOT_SERVING"), member("UNKNOWN")],
+    ["passing", "warning", "failing", "pending"],
   );
 });
 

@@ -1,6 +1,8 @@
 /** A runner on the virtual clock, with a scripted prober and an ear for what it reports. */
 import type { Progress } from "../../src/checks/evaluate.js";
+import type { Judgement } from "../../src/checks/isolation.js";
 import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
+import { createRunnerMeans } from "../../src/checks/runner-means.js";
 import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -13,6 +15,8 @@ export class Bench {
   readonly prober: ScriptedProber;
   readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
   readonly runner: CheckRunner;
+  /** What the isolation rule would say. */
+  judgement: Judgement = "fail";
 
   constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
     this.prober = new ScriptedProber(() => this.clock.now(), always);
@@ -20,10 +24,11 @@ export class Bench {
       name: "c",
       prober: this.prober,
       settings: completeSettings("c", { ...STEADY, ...settings }),
-      clock: this.clock,
-      random,
-      instance: "runner-test",
-      onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
+      means: createRunnerMeans(this.clock, random, "runner-test"),
+      listener: {
+        onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
+        judge: () => this.judgement,
+      },
     });
   }
 

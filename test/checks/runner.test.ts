@@ -141,7 +141,7 @@ test("A131: with no result for staleAfter the check is pending again; the next r
   await bench.clock.advance(9_999);
   assert.deepEqual(bench.states, ["passing"]);
   await bench.clock.advance(1);
-  assert.deepEqual([bench.states, bench.reason], [["passing", "pending"], "pending"]);
+  assert.deepEqual([bench.states, bench.reason], [["passing", "pending"], "prober"]);
   assert.equal(bench.heard.at(-1)?.last, undefined);
   bench.prober.last.answer(FAILED);
   await settle();

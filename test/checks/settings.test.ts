@@ -15,6 +15,7 @@ test("with nothing given, the settings are the documented defaults", () => {
     unhealthyIntervalMs: 10_000,
     critical: true,
     staleAfterMs: 32_000,
+    maxLatencyMs: Number.POSITIVE_INFINITY,
     services: [],
   });
 });

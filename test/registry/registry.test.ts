@@ -17,6 +17,7 @@ const REPORT: CheckReport = {
   name: "db",
   state: "failing",
   critical: true,
+  held: false,
   reason: "timeout",
   latencyMs: 1,
   lastResultAt: 1,

@@ -35,6 +35,7 @@ function check(name: string, more: Partial<CheckReport> = {}): CheckReport {
     name,
     state: "passing",
     critical: true,
+    held: false,
     reason: undefined,
     latencyMs: 1.23456,
     lastResultAt: at,

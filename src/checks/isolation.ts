@@ -1,0 +1,134 @@
+/**
+ * The isolation rule: when everything falls at once, ask whether it is us.
+ *
+ *     a check is about to fail --> does the self-check fail too? --no--> it fails
+ *                                        | yes
+ *                                        v
+ *                                  held at its last state --more than half of at least 4 checks are--> isolated
+ *                                        |                                                             |
+ *                                  one interval over                                        maxHold over (60 s)
+ *                                        '--------------------> they fail <-----------------------'
+ *
+ * In October 2021 Facebook's DNS sites judged themselves unhealthy because their own backbone was gone, and withdrew
+ * their routes: six hours. A prober that is cut off sees every target fall; none of them has. So a self-check (a
+ * gateway, say: something that is always there when our network is) decides who is believed. It is fail-open for a
+ * short time only, flagged (`prober-isolated`), and then fail-closed: a network that is gone for a minute is an outage.
+ *
+ * When the self-check passes again, a held check is judged anew: the failures that it counted meanwhile were ours.
+ */
+import type { Agenda, Appointment } from "../core/agenda.js";
+import { publish } from "../core/channels.js";
+import type { Clock } from "../core/clock.js";
+
+/** What becomes of a check whose failures have reached the threshold. */
+export type Judgement = "fail" | "hold" | "anew";
+
+/** What the rule needs to know. */
+export interface IsolationOptions {
+  readonly clock: Clock;
+  readonly agenda: Agenda;
+  readonly instance: string;
+  /** How long statuses are held at most, in milliseconds. */
+  readonly maxHoldMs: number;
+  /** How many checks there are, the self-check left out. */
+  readonly checkCount: () => number;
+  /** Called for each check whose hold is over and that was not judged anew: it fails. */
+  readonly release: (check: string) => void;
+}
+
+/** With fewer checks, a common cause can't be told from chance. */
+const LEAST_CHECKS = 4;
+
+interface Fall {
+  readonly at: number;
+  readonly intervalMs: number;
+  readonly held: boolean;
+}
+
+export class Isolation {
+  readonly #options: IsolationOptions;
+  readonly #falls = new Map<string, Fall>();
+  readonly #end: Appointment;
+  #selfFailing = false;
+  #isolatedSince: number | undefined;
+  #heldToldLast = 0;
+
+  constructor(options: IsolationOptions) {
+    this.#options = options;
+    this.#end = options.agenda.appointment(() => this.#endHolds());
+  }
+
+  /** Whether statuses are held because more than half of the checks fell together. */
+  get isolated(): boolean {
+    return this.#isolatedSince !== undefined;
+  }
+
+  /** What the self-check has found. */
+  hearSelf(failing: boolean): void {
+    this.#selfFailing = failing;
+  }
+
+  /** Whether a check is held at its last state now. */
+  isHeld(check: string): boolean {
+    return this.#falls.get(check)?.held === true;
+  }
+
+  /** A check has `unhealthyThreshold` failures in a row. Asked again after each further failure of one that is held. */
+  judge(check: string, intervalMs: number): Judgement {
+    const { clock, checkCount } = this.#options;
+    const now = clock.now();
+    const before = this.#falls.get(check);
+    if (!this.#selfFailing || checkCount() < LEAST_CHECKS) {
+      this.forget(check);
+      if (before?.held === true) return "anew";
+      this.#falls.set(check, { at: now, intervalMs, held: false });
+      return "fail";
+    }
+    if (before?.held !== true) this.#falls.set(check, { at: now, intervalMs, held: true });
+    this.#findIsolation(now);
+    this.#schedule();
+    return "hold";
+  }
+
+  /** A check passes, was removed or is judged otherwise: it is not held any more. */
+  forget(check: string): void {
+    if (!this.#falls.delete(check)) return;
+    if (!this.#heldOnes().length) this.#isolatedSince = undefined;
+    this.#schedule();
+  }
+
+  /** Falls that are older than an interval of their check are not part of a common one; those that are held stay. */
+  #findIsolation(now: number): void {
+    for (const [check, { at, intervalMs, held }] of this.#falls)
+      if (!held && now - at > intervalMs) this.#falls.delete(check);
+    if (this.#falls.size * 2 > this.#options.checkCount()) this.#isolatedSince ??= now;
+  }
+
+  #heldOnes(): [string, Fall][] {
+    return [...this.#falls].filter(([, { held }]) => held);
+  }
+
+  #endOf({ at, intervalMs }: Fall): number {
+    return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.#options.maxHoldMs;
+  }
+
+  #schedule(): void {
+    const held = this.#heldOnes();
+    const told = this.isolated ? held.length : 0;
+    if (told !== this.#heldToldLast) publish("isolation", this.#options.instance, { held: told });
+    this.#heldToldLast = told;
+    if (held.length === 0) this.#end.cancel();
+    else this.#end.at(Math.min(...held.map(([, fall]) => this.#endOf(fall))));
+  }
+
+  #endHolds(): void {
+    const now = this.#options.clock.now();
+    const over = this.#heldOnes().filter(([, fall]) => this.#endOf(fall) <= now);
+    for (const [check] of over) {
+      this.#falls.delete(check);
+      this.#options.release(check);
+    }
+    if (!this.#heldOnes().length) this.#isolatedSince = undefined;
+    this.#schedule();
+  }
+}

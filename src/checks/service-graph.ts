@@ -1,0 +1,140 @@
+/**
+ * Which service is made of what.
+ *
+ *     check "a" ---> service "a"                       every check is a service under its own name,
+ *        |  '------> services that its settings name   and of the services that its settings name;
+ *        v
+ *     declared service (policy) ---> declared service  a declared one has a policy over checks and other services
+ *        |                                |
+ *        '-------------> "" <-------------'            the server as a whole, unless it is declared itself: every declared
+ *                                                      service that is no part of another, and every check and service
+ *                                                      of a check that is part of none
+ */
+import { HealthError } from "../core/health-error.js";
+import { OVERALL } from "../core/service-name.js";
+import type { CheckReport } from "../registry/ports.js";
+import { type Member, memberOf, type Policy, type Rollup, rollup } from "./policy.js";
+
+/** A service that is made of checks and other services by a policy. */
+export interface ServiceDeclaration {
+  readonly name: string;
+  readonly policy: Policy;
+  /** Names of checks and declared services. One that isn't there, or no more, counts as critical and undecided. */
+  readonly members: readonly string[];
+}
+
+const ALL: Policy = { kind: "all" };
+
+/** Stands for a member that isn't there. */
+const MISSING: Member = { state: "pending", critical: true, reason: "pending" };
+
+export class ServiceGraph {
+  readonly #reports: ReadonlyMap<string, CheckReport>;
+  readonly #declared = new Map<string, ServiceDeclaration>();
+  /** For a member, every declared service above it. */
+  readonly #above = new Map<string, Set<string>>();
+
+  /** `reports` is what the checks have found: this graph only reads it. */
+  constructor(reports: ReadonlyMap<string, CheckReport>) {
+    this.#reports = reports;
+  }
+
+  has(service: string): boolean {
+    return this.#declared.has(service);
+  }
+
+  /** The declared services. */
+  names(): readonly string[] {
+    return [...this.#declared.keys()];
+  }
+
+  /**
+   * Declares services in place of all that were declared before.
+   * @throws HealthError INVALID_OPTION for services that are made of each other; nothing has changed then
+   */
+  declare(declarations: readonly ServiceDeclaration[]): void {
+    const table = new Map(declarations.map((declaration) => [declaration.name, declaration]));
+    const cycle = findCycle(table);
+    if (cycle !== undefined)
+      throw new HealthError("INVALID_OPTION", `services must not be made of each other: ${cycle.join(" -> ")}`);
+    this.#declared.clear();
+    for (const [name, declaration] of table) this.#declared.set(name, declaration);
+    this.#above.clear();
+    for (const { name, members } of declarations) for (const member of members) this.#raise(member, name, declarations);
+  }
+
+  /** The services that are declared now. */
+  declarations(): readonly ServiceDeclaration[] {
+    return [...this.#declared.values()];
+  }
+
+  /** Every service that a check has a say in. */
+  servicesOf({ name, services }: Pick<CheckReport, "name" | "services">): Set<string> {
+    const named = [name, ...services];
+    return new Set([...named, ...named.flatMap((service) => [...(this.#above.get(service) ?? [])]), OVERALL]);
+  }
+
+  /** What the members of a service make of it; `undefined` where it has none. */
+  rollup(service: string): Rollup | undefined {
+    const declared = this.#declared.get(service);
+    if (declared !== undefined)
+      return rollup(
+        declared.members.map((name) => this.#member(name)),
+        declared.policy,
+      );
+    const members = service === OVERALL ? this.#whole() : this.#namedBy(service);
+    return members.length === 0 ? undefined : rollup(members, ALL);
+  }
+
+  #member(name: string): Member {
+    const report = this.#reports.get(name);
+    if (report !== undefined) return report;
+    const made = this.has(name) || this.#namedBy(name).length > 0 ? this.rollup(name) : undefined;
+    return made === undefined ? MISSING : memberOf(made);
+  }
+
+  #namedBy(service: string): readonly Member[] {
+    return [...this.#reports.values()].filter(({ name, services }) => name === service || services.includes(service));
+  }
+
+  /** Every declared service that is part of no other, and what no declared service speaks for. */
+  #whole(): readonly Member[] {
+    const isPart = (service: string) => this.#above.has(service);
+    const tops = [...this.#declared.keys()].filter((name) => !isPart(name)).map((name) => this.#member(name));
+    const loose = [...this.#reports.values()].flatMap((report) => {
+      const { name, services } = report;
+      if (![name, ...services].some(isPart)) return [report];
+      return services.filter((service) => !isPart(service)).map((service) => this.#member(service));
+    });
+    return [...tops, ...loose];
+  }
+
+  /** Notes that `service` stands above `member`, and above all that `member` is made of. */
+  #raise(member: string, service: string, declarations: readonly ServiceDeclaration[]): void {
+    const above = this.#above.get(member) ?? new Set();
+    if (above.has(service)) return;
+    this.#above.set(member, above.add(service));
+    const below = declarations.find(({ name }) => name === member)?.members ?? [];
+    for (const name of below) this.#raise(name, service, declarations);
+  }
+}
+
+/** A way from a service back to itself. */
+function findCycle(table: ReadonlyMap<string, ServiceDeclaration>): readonly string[] | undefined {
+  const done = new Set<string>();
+  const visit = (name: string, way: readonly string[]): readonly string[] | undefined => {
+    if (way.includes(name)) return [...way.slice(way.indexOf(name)), name];
+    if (done.has(name)) return undefined;
+    for (const member of table.get(name)?.members ?? []) {
+      const cycle = visit(member, [...way, name]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const name of table.keys()) {
+    const cycle = visit(name, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}

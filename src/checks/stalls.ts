@@ -1,0 +1,69 @@
+/**
+ * The stall rule: while our own event loop stood still, nobody was looked at.
+ *
+ *     beat . . . . beat [ blocked 3 s: an answer comes, a deadline passes ] beat
+ *                       '------ results of probes that ran in here are thrown away, and counted ------'
+ *
+ * A probe that ran while the loop was blocked for more than 500 ms has measured us and not its target: neither its
+ * timeout nor its latency is true. Its result does not count, whatever it is, and the target is asked again.
+ *
+ * A beat every 100 ms shows how late the loop is, but only while probes are in flight. Results may be read before the
+ * late beat runs, so each of them looks as well.
+ */
+import type { Agenda, Appointment } from "../core/agenda.js";
+import { publish } from "../core/channels.js";
+import type { Clock } from "../core/clock.js";
+
+/** A loop that is later than this stood still. */
+export const STALL_MS = 500;
+
+const BEAT_MS = 100;
+
+export class Stalls {
+  readonly #clock: Clock;
+  readonly #instance: string;
+  readonly #beat: Appointment;
+  #inFlight = 0;
+  #aliveAt = 0;
+  #endedAt = Number.NEGATIVE_INFINITY;
+  #stallMs = 0;
+
+  constructor(options: { readonly clock: Clock; readonly agenda: Agenda; readonly instance: string }) {
+    this.#clock = options.clock;
+    this.#instance = options.instance;
+    this.#beat = options.agenda.appointment(() => {
+      this.#look();
+      if (this.#inFlight > 0) this.#beat.at(this.#aliveAt + BEAT_MS);
+    });
+  }
+
+  /** A probe starts. */
+  depart(): void {
+    this.#inFlight += 1;
+    if (this.#inFlight > 1) return;
+    this.#aliveAt = this.#clock.now();
+    this.#beat.at(this.#aliveAt + BEAT_MS);
+  }
+
+  /** A probe has ended. */
+  land(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#beat.cancel();
+  }
+
+  /** For how long the loop stood still at the last stall since `startedAt`, in milliseconds; 0 when it didn't. */
+  since(startedAt: number): number {
+    if (this.#inFlight > 0) this.#look();
+    return this.#endedAt > startedAt ? this.#stallMs : 0;
+  }
+
+  #look(): void {
+    const now = this.#clock.now();
+    const stallMs = now - this.#aliveAt - BEAT_MS;
+    this.#aliveAt = now;
+    if (stallMs <= STALL_MS) return;
+    this.#endedAt = now;
+    this.#stallMs = stallMs;
+    publish("stall", this.#instance, { stallMs });
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Many due times, one timer.
+ *
+ *     appointment.at(t) --> [ heap, the earliest on top ] --> one clock timer for the top --> action, in order of due time
+ *
+ * A daemon with thousands of checks would otherwise keep thousands of timers. `runDue` may also be called by whoever
+ * must not act on what is overdue: after a stall of the event loop, input is often read before any timer runs.
+ */
+import type { CancelTimer, Clock } from "./clock.js";
+
+/** Something that is to be done at a time, which may be moved. */
+export interface Appointment {
+  /** Sets the time, on the clock's monotonic scale. One that is over means: as soon as possible. */
+  at(dueAt: number): void;
+  /** Takes the time back. It can be set again. */
+  cancel(): void;
+}
+
+interface Entry {
+  dueAt: number;
+  /** Place in the heap; -1 when it isn't there. */
+  index: number;
+  readonly action: (dueAt: number) => void;
+}
+
+export class Agenda {
+  readonly #clock: Clock;
+  readonly #heap: Entry[] = [];
+  #armedFor = Number.POSITIVE_INFINITY;
+  #disarm: CancelTimer = () => {};
+  #running = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Makes an appointment without a time. `action` is told when it was due; it must not throw. */
+  appointment(action: (dueAt: number) => void): Appointment {
+    const entry: Entry = { dueAt: Number.POSITIVE_INFINITY, index: -1, action };
+    return {
+      at: (dueAt) => this.#place(entry, dueAt),
+      cancel: () => {
+        this.#remove(entry);
+        if (this.#heap.length === 0) this.#rest();
+      },
+    };
+  }
+
+  /** Does everything that is due by now. O(log n) for each. */
+  runDue(): void {
+    const now = this.#clock.now();
+    if (this.#running || (this.#heap[0]?.dueAt ?? Number.POSITIVE_INFINITY) > now) return;
+    this.#running = true;
+    try {
+      for (let top = this.#heap[0]; top !== undefined && top.dueAt <= now; top = this.#heap[0]) {
+        this.#remove(top);
+        top.action(top.dueAt);
+      }
+    } finally {
+      this.#running = false;
+      this.#arm();
+    }
+  }
+
+  #place(entry: Entry, dueAt: number): void {
+    entry.dueAt = dueAt;
+    if (entry.index === -1) {
+      entry.index = this.#heap.length;
+      this.#heap.push(entry);
+    }
+    this.#sift(entry);
+    this.#arm();
+  }
+
+  #remove(entry: Entry): void {
+    const { index } = entry;
+    if (index === -1) return;
+    entry.index = -1;
+    const last = this.#heap.pop();
+    if (last === undefined || last === entry) return;
+    last.index = index;
+    this.#heap[index] = last;
+    this.#sift(last);
+  }
+
+  /** With nothing to do, no timer is kept. */
+  #rest(): void {
+    this.#disarm();
+    this.#armedFor = Number.POSITIVE_INFINITY;
+  }
+
+  /** Arms the timer for the top. One that is armed for an earlier time is left: it costs less than to set it anew. */
+  #arm(): void {
+    const top = this.#heap[0];
+    if (this.#running) return;
+    if (top === undefined) this.#rest();
+    if (top === undefined || top.dueAt >= this.#armedFor) return;
+    this.#disarm();
+    this.#armedFor = top.dueAt;
+    this.#disarm = this.#clock.setTimer(Math.max(0, top.dueAt - this.#clock.now()), () => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      this.runDue();
+      this.#arm();
+    });
+  }
+
+  /** Moves an entry up or down to its place. */
+  #sift(entry: Entry): void {
+    const heap = this.#heap;
+    let { index } = entry;
+    for (let parent = (index - 1) >> 1; index > 0; parent = (index - 1) >> 1) {
+      const above = heap[parent];
+      if (above === undefined || above.dueAt <= entry.dueAt) break;
+      heap[index] = above;
+      above.index = index;
+      index = parent;
+    }
+    for (;;) {
+      const left = 2 * index + 1;
+      const child = earlier(heap[left], heap[left + 1]);
+      if (child === undefined || child.dueAt >= entry.dueAt) break;
+      const { index: below } = child;
+      heap[index] = child;
+      child.index = index;
+      index = below;
+    }
+    heap[index] = entry;
+    entry.index = index;
+  }
+}
+
+function earlier(left: Entry | undefined, right: Entry | undefined): Entry | undefined {
+  return left === undefined || right === undefined || left.dueAt <= right.dueAt ? left : right;
+}
