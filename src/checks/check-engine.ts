@@ -27,8 +27,6 @@ export interface CheckEngineOptions {
   readonly writer: StatusWriter;
   readonly clock: Clock;
   readonly random: Random;
-  /** How long the isolation rule holds statuses at most, in milliseconds. Default 60 s. */
-  readonly maxHoldMs?: number | undefined;
 }
 
 /** A check to be run. */
@@ -36,12 +34,23 @@ export interface CheckDeclaration {
   readonly name: string;
   readonly prober: Prober;
   readonly settings: CheckSettings;
+  /** Nobody is asked, so its first look is not spread: it is due after the initial delay, or when its prober has news. */
+  readonly passive?: boolean | undefined;
+}
+
+/** The isolation rule's own check. */
+export interface IsolationDeclaration {
+  /** Looks at something that is always there while our own network is. */
+  readonly prober: Prober;
+  readonly settings?: CheckSettings | undefined;
+  /** How long statuses are held at most, in milliseconds. Default 60 s. */
+  readonly maxHoldMs?: number | undefined;
 }
 
 /** A check that runs. */
 interface Running {
   readonly runner: CheckRunner;
-  readonly settings: CompleteSettings;
+  settings: CompleteSettings;
 }
 
 const DEFAULT_MAX_HOLD_MS = 60_000;
@@ -62,9 +71,11 @@ export class CheckEngine {
   /** Checks that have had no result yet, while the startup view waits for them. */
   readonly #unseen = new Set<string>();
   #selfCheck: CheckRunner | undefined;
+  /** Services that have to be published at the end of a step. */
+  #unpublished: Set<string> | undefined;
   #started = false;
 
-  constructor({ writer, clock, random, maxHoldMs = DEFAULT_MAX_HOLD_MS }: CheckEngineOptions) {
+  constructor({ writer, clock, random }: CheckEngineOptions) {
     const { instance } = writer;
     const means = createRunnerMeans(clock, random, instance);
     this.#writer = writer;
@@ -74,7 +85,6 @@ export class CheckEngine {
       clock,
       agenda: means.agenda,
       instance,
-      maxHoldMs,
       checkCount: () => this.#running.size,
       release: (check) => this.#running.get(check)?.runner.letFail(),
     });
@@ -86,27 +96,22 @@ export class CheckEngine {
    * Declares a check and starts it. Its services are UNKNOWN until the first result.
    * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION or DUPLICATE_NAME; nothing has changed then
    */
-  add({ name, prober, settings: given }: CheckDeclaration): void {
+  add({ name, prober, settings: given, passive = false }: CheckDeclaration): void {
     const settings = completeSettings(name, given);
-    for (const service of [name, ...settings.services]) requireName(service);
     if (this.#running.has(name) || name === SELF_CHECK) throw duplicate("check", name);
-    for (const service of [name, ...settings.services])
-      if (this.#graph.has(service)) throw duplicate("service", service);
-    const runner = new CheckRunner({
-      name,
-      prober,
-      settings,
-      means: this.#means,
-      listener: {
-        onProgress: (progress, last) => this.#onProgress(name, settings, progress, last),
-        judge: () => this.#isolation.judge(name, settings.intervalMs),
-      },
-    });
-    this.#running.set(name, { runner, settings });
+    this.#requireFree([name, ...settings.services]);
+    const listener = {
+      onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(name, progress, last),
+      judge: () => this.#isolation.judge(name, running.settings.intervalMs),
+    };
+    const runner = new CheckRunner({ name, prober, settings, means: this.#means, listener });
+    const running: Running = { runner, settings };
+    this.#running.set(name, running);
     this.#unseen.add(name);
     this.#publishStarted();
     this.#report(this.#presentReport(name, settings));
-    this.#firstProbes.plan(runner, settings);
+    if (passive) runner.start(settings.initialDelayMs);
+    else this.#firstProbes.plan(runner, settings);
   }
 
   /**
@@ -125,6 +130,7 @@ export class CheckEngine {
     }
     const before = this.#graph.names();
     this.#graph.declare(declarations);
+    for (const report of this.#reports.values()) this.#tell(report);
     for (const service of new Set([...before, ...names, OVERALL])) this.#publish(service);
   }
 
@@ -137,21 +143,53 @@ export class CheckEngine {
   }
 
   /**
-   * Gives the isolation rule its self-check: something that is always there while our own network is.
+   * Gives the isolation rule its self-check, or takes it away.
    * @throws HealthError INVALID_OPTION
    */
-  setSelfCheck(prober: Prober | undefined, given: CheckSettings = {}): void {
-    const settings = completeSettings(SELF_CHECK, { healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
+  setIsolation(declaration: IsolationDeclaration | undefined): void {
     this.#selfCheck?.stop();
+    this.#selfCheck = undefined;
     this.#isolation.hearSelf(false);
-    if (prober === undefined) {
-      this.#selfCheck = undefined;
-      return;
-    }
+    if (declaration === undefined) return;
+    const { prober, maxHoldMs = DEFAULT_MAX_HOLD_MS } = declaration;
+    const given = { healthyThreshold: 1, ...declaration.settings, unhealthyThreshold: 1 };
+    const settings = completeSettings(SELF_CHECK, given);
+    this.#isolation.maxHoldMs = maxHoldMs;
     const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
     const listener = { onProgress, judge: () => "fail" as const };
     this.#selfCheck = new CheckRunner({ name: SELF_CHECK, prober, settings, means: this.#means, listener });
     this.#selfCheck.start(0);
+  }
+
+  /**
+   * Gives a check another schedule, other thresholds or services. It keeps its state and its connection.
+   * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME or DUPLICATE_NAME; nothing has changed then
+   */
+  change(name: string, given: CheckSettings): void {
+    const running = this.#running.get(name);
+    const report = this.#reports.get(name);
+    if (running === undefined || report === undefined) return;
+    const settings = completeSettings(name, given);
+    this.#requireFree(settings.services);
+    const { critical, services } = settings;
+    const affected = [...this.#graph.servicesOf(report), ...this.#graph.servicesOf({ name, services })];
+    running.settings = settings;
+    running.runner.change(settings);
+    this.#reports.set(name, { ...report, critical, services });
+    this.#tell({ ...report, critical, services });
+    for (const service of affected) this.#publish(service);
+  }
+
+  /** Publishes the outcome of several changes at once: nobody is told of what is between them. */
+  inOneStep(action: () => void): void {
+    const unpublished = new Set<string>();
+    this.#unpublished = unpublished;
+    try {
+      action();
+    } finally {
+      this.#unpublished = undefined;
+      for (const service of unpublished) this.#publish(service);
+    }
   }
 
   /** Stops a check and forgets it. Services that no check makes any more are cleared. Returns whether there was one. */
@@ -179,7 +217,9 @@ export class CheckEngine {
     this.#selfCheck = undefined;
   }
 
-  #onProgress(name: string, settings: CompleteSettings, progress: Progress, last: LastProbe | undefined): void {
+  #onProgress(name: string, progress: Progress, last: LastProbe | undefined): void {
+    const settings = this.#running.get(name)?.settings;
+    if (settings === undefined) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
     else this.#selfCheck?.lookSoon();
@@ -209,12 +249,21 @@ export class CheckEngine {
     const since = before?.state === report.state ? before.since : this.#clock.wallTime();
     const stamped = { ...report, since };
     this.#reports.set(report.name, stamped);
-    this.#writer.report(stamped);
+    this.#tell(stamped);
     if (before?.state === report.state && before.reason === report.reason) return;
     for (const service of this.#graph.servicesOf(report)) this.#publish(service);
   }
 
+  /** Tells readers of a check, with every service that it has a say in. */
+  #tell(report: CheckReport): void {
+    this.#writer.report(this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) });
+  }
+
   #publish(service: string): void {
+    if (this.#unpublished !== undefined) {
+      this.#unpublished.add(service);
+      return;
+    }
     const rolled = this.#graph.rollup(service);
     if (rolled === undefined) this.#writer.clear(service);
     else this.#writer.set(service, rolled.status, rolled);
@@ -225,6 +274,14 @@ export class CheckEngine {
     if (this.#started) return;
     this.#started = this.#unseen.size === 0 && this.#running.size > 0;
     this.#writer.setStarted(this.#unseen.size === 0);
+  }
+
+  /** Names that a check wants for its services: they must be names, and nobody else's. */
+  #requireFree(services: readonly string[]): void {
+    for (const service of services) {
+      requireName(service);
+      if (this.#graph.has(service)) throw duplicate("service", service);
+    }
   }
 
   #isTaken(service: string): boolean {

@@ -28,8 +28,6 @@ export interface IsolationOptions {
   readonly clock: Clock;
   readonly agenda: Agenda;
   readonly instance: string;
-  /** How long statuses are held at most, in milliseconds. */
-  readonly maxHoldMs: number;
   /** How many checks there are, the self-check left out. */
   readonly checkCount: () => number;
   /** Called for each check whose hold is over and that was not judged anew: it fails. */
@@ -46,6 +44,8 @@ interface Fall {
 }
 
 export class Isolation {
+  /** How long statuses are held at most, in milliseconds. */
+  maxHoldMs = 60_000;
   readonly #options: IsolationOptions;
   readonly #falls = new Map<string, Fall>();
   readonly #end: Appointment;
@@ -109,7 +109,7 @@ export class Isolation {
   }
 
   #endOf({ at, intervalMs }: Fall): number {
-    return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.#options.maxHoldMs;
+    return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.maxHoldMs;
   }
 
   #schedule(): void {

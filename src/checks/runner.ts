@@ -66,6 +66,7 @@ const LEAST_GAP_MS = 250;
 
 export class CheckRunner {
   readonly #options: RunnerOptions;
+  #settings: CompleteSettings;
   readonly #appointment: Appointment;
   readonly #age: Age;
   #progress: Progress = PENDING;
@@ -86,6 +87,7 @@ export class CheckRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#settings = options.settings;
     this.#appointment = options.means.agenda.appointment(() => this.#onTime());
     this.#age = options.means.freshness.follow(() => this.#becomeStale());
     options.prober.onChange?.(() => this.lookSoon());
@@ -102,6 +104,12 @@ export class CheckRunner {
     return this.#lookedAt !== Number.NEGATIVE_INFINITY;
   }
 
+  /** Gives the check another schedule and other thresholds. What it has found stays. */
+  change(settings: CompleteSettings): void {
+    this.#settings = settings;
+    if (this.started && this.#flight === undefined && !this.#waiting) this.#scheduleNext(this.#lookedAt);
+  }
+
   /** Stops for good: cancels what runs, and drops its result. */
   stop(): void {
     this.#stopped = true;
@@ -114,7 +122,7 @@ export class CheckRunner {
   /** Brings the next look forward. During a look it waits for its end: the answer may be older than the reason to ask. */
   lookSoon(): void {
     this.#wanted = true;
-    if (this.#flight !== undefined || this.#stopped || !this.started) return;
+    if (this.#flight !== undefined || this.#stopped) return;
     const earliest = Math.max(this.#options.means.clock.now(), this.#lookedAt + LEAST_GAP_MS);
     this.#dueAt = Math.min(this.#dueAt, earliest);
     this.#book();
@@ -146,7 +154,7 @@ export class CheckRunner {
   }
 
   #deadlineOf({ startedAt }: Flight): number {
-    return startedAt + this.#options.settings.timeoutMs;
+    return startedAt + this.#settings.timeoutMs;
   }
 
   #book(): void {
@@ -157,7 +165,7 @@ export class CheckRunner {
   }
 
   #depart(): void {
-    const { name, prober, settings, means } = this.#options;
+    const { name, prober, means } = this.#options;
     const { clock, flights, stalls, instance } = means;
     this.#waiting = false;
     if (this.#stopped) {
@@ -178,7 +186,7 @@ export class CheckRunner {
     this.#wanted = false;
     this.#flight = flight;
     this.#book();
-    const context = { signal: flight.abort.signal, timeoutMs: settings.timeoutMs };
+    const context = { signal: flight.abort.signal, timeoutMs: this.#settings.timeoutMs };
     background(this.#look(prober, context, flight), instance, `check ${name}`);
   }
 
@@ -215,7 +223,7 @@ export class CheckRunner {
   }
 
   #timeUp(flight: Flight): void {
-    this.#count(flight, fail("timeout", `no answer within ${this.#options.settings.timeoutMs} ms`));
+    this.#count(flight, fail("timeout", `no answer within ${this.#settings.timeoutMs} ms`));
     this.#giveUp(flight);
     this.#book();
   }
@@ -237,7 +245,8 @@ export class CheckRunner {
 
   /** Lets a result count, unless our own loop stood still meanwhile. */
   #count(measure: Measure, found: ProbeResult): void {
-    const { name, settings, means, listener } = this.#options;
+    const { name, means, listener } = this.#options;
+    const settings = this.#settings;
     const { clock, instance, stalls } = means;
     const now = clock.now();
     const stallMs = stalls.since(measure.since);
@@ -272,7 +281,7 @@ export class CheckRunner {
         return after;
       case "hold":
         this.#heldReason = after.reason;
-        return { ...before, failures: this.#options.settings.unhealthyThreshold, failedAt: now };
+        return { ...before, failures: this.#settings.unhealthyThreshold, failedAt: now };
       case "anew":
         return { ...before, failures: 1, failedAt: now };
       default:
@@ -281,7 +290,8 @@ export class CheckRunner {
   }
 
   #scheduleNext(from: number): void {
-    const { means, settings } = this.#options;
+    const { means } = this.#options;
+    const settings = this.#settings;
     const delayMs = this.#void ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, means.random);
     this.#dueAt = from + (this.#wanted && this.#flight === undefined ? Math.min(delayMs, LEAST_GAP_MS) : delayMs);
     this.#book();

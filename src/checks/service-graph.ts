@@ -43,6 +43,11 @@ export class ServiceGraph {
     return this.#declared.has(service);
   }
 
+  /** Whether no service is declared. */
+  get isEmpty(): boolean {
+    return this.#declared.size === 0;
+  }
+
   /** The declared services. */
   names(): readonly string[] {
     return [...this.#declared.keys()];
@@ -72,6 +77,11 @@ export class ServiceGraph {
   servicesOf({ name, services }: Pick<CheckReport, "name" | "services">): Set<string> {
     const named = [name, ...services];
     return new Set([...named, ...named.flatMap((service) => [...(this.#above.get(service) ?? [])]), OVERALL]);
+  }
+
+  /** The same without the check's own name and the server as a whole. */
+  namedServicesOf(report: Pick<CheckReport, "name" | "services">): readonly string[] {
+    return [...this.servicesOf(report)].filter((service) => service !== report.name && service !== OVERALL);
   }
 
   /** What the members of a service make of it; `undefined` where it has none. */

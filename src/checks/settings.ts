@@ -3,7 +3,6 @@
  */
 import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
-import { wholeNumber } from "../core/option.js";
 
 /** Settings as a caller gives them. Durations are text with a unit, or numbers of milliseconds. */
 export interface CheckSettings {
@@ -60,31 +59,56 @@ const DEFAULT_JITTER = 0.1;
 const DEFAULT_UNHEALTHY_THRESHOLD = 3;
 const DEFAULT_HEALTHY_THRESHOLD = 2;
 
+/** What is wrong with one setting. */
+export interface SettingFault {
+  readonly setting: keyof CheckSettings;
+  /** Worded to follow the setting's name. */
+  readonly text: string;
+}
+
 /**
  * Fills the defaults in.
- * @throws HealthError INVALID_OPTION naming the check and the setting
+ * @throws HealthError INVALID_OPTION naming the check and the settings
  */
 export function completeSettings(check: string, given: CheckSettings): CompleteSettings {
-  const durationOf = (option: keyof CheckSettings, fallbackMs: number, leastMs = 1): number => {
-    const value = given[option];
+  const { settings, faults } = readSettings(given);
+  if (faults.length === 0) return settings;
+  const texts = faults.map(({ setting, text }) => `checks.${check}.${setting} ${text}`);
+  throw new HealthError("INVALID_OPTION", texts.join("; "));
+}
+
+/** Fills the defaults in, and tells everything that is wrong: a setting with a fault has its default then. */
+export function readSettings(given: CheckSettings): {
+  readonly settings: CompleteSettings;
+  readonly faults: readonly SettingFault[];
+} {
+  const faults: SettingFault[] = [];
+  const blame = (setting: keyof CheckSettings, expected: string) =>
+    faults.push({ setting, text: `${expected}; got ${JSON.stringify(given[setting])}` });
+  const durationOf = (setting: keyof CheckSettings, fallbackMs: number, leastMs = 1): number => {
+    const value = given[setting];
     const ms = value === undefined ? fallbackMs : parseDuration(value);
     if (ms !== undefined && ms >= leastMs) return ms;
-    const kind = leastMs > 0 ? "duration above zero" : "duration";
-    throw invalid(check, option, `must be a ${kind}, such as 5s, 500ms or 1m`, value);
+    blame(setting, `must be a duration${leastMs > 0 ? " above zero" : ""}, such as 5s, 500ms or 1m`);
+    return fallbackMs;
   };
-  const countOf = (option: "unhealthyThreshold" | "healthyThreshold", fallback: number): number =>
-    wholeNumber(`checks.${check}.${option}`, given[option], fallback);
+  const countOf = (setting: "unhealthyThreshold" | "healthyThreshold", fallback: number): number => {
+    const value = given[setting] ?? fallback;
+    if (!(Number.isInteger(value) && value >= 1)) blame(setting, "must be a whole number from 1 on");
+    return value;
+  };
   const intervalMs = durationOf("interval", DEFAULT_INTERVAL_MS);
   const timeoutMs = durationOf("timeout", Math.min(DEFAULT_TIMEOUT_MS, intervalMs / 2));
-  if (timeoutMs >= intervalMs) {
-    throw invalid(check, "timeout", `must be below the interval of ${formatDuration(intervalMs)}`, given.timeout);
-  }
+  if (timeoutMs >= intervalMs) blame("timeout", `must be below the interval of ${formatDuration(intervalMs)}`);
   const unhealthyIntervalMs = durationOf("unhealthyInterval", intervalMs);
   // longer than any gap between two results that is to be expected, or a failing check would be forgotten between them
   const longestMs = 3 * Math.max(intervalMs, unhealthyIntervalMs) + timeoutMs;
   const { jitter = DEFAULT_JITTER, critical = true, services = [] } = given;
-  requireShape(check, { jitter, critical, services });
-  return Object.freeze({
+  // the types say so already, for callers who have them: "no" is not false, and a string would be taken apart
+  if (!(typeof jitter === "number" && jitter >= 0 && jitter <= 1)) blame("jitter", "must be a share from 0 to 1");
+  if (typeof critical !== "boolean") blame("critical", "must be true or false");
+  if (!Array.isArray(services)) blame("services", "must be a list of names");
+  const settings = Object.freeze({
     intervalMs,
     timeoutMs,
     initialDelayMs: durationOf("initialDelay", 0, 0),
@@ -98,17 +122,5 @@ export function completeSettings(check: string, given: CheckSettings): CompleteS
     maxLatencyMs: durationOf("maxLatency", Number.POSITIVE_INFINITY),
     services,
   });
-}
-
-/** What the types say already, for callers who have none: "no" is not false, and a string would be taken apart. */
-function requireShape(check: string, given: Required<Pick<CheckSettings, "jitter" | "critical" | "services">>): void {
-  const { jitter, critical, services } = given;
-  if (!(typeof jitter === "number" && jitter >= 0 && jitter <= 1))
-    throw invalid(check, "jitter", "must be a share from 0 to 1", jitter);
-  if (typeof critical !== "boolean") throw invalid(check, "critical", "must be true or false", critical);
-  if (!Array.isArray(services)) throw invalid(check, "services", "must be a list of names", services);
-}
-
-function invalid(check: string, option: string, expected: string, got: unknown): HealthError {
-  return new HealthError("INVALID_OPTION", `checks.${check}.${option} ${expected}; got ${JSON.stringify(got)}`);
+  return { settings, faults };
 }

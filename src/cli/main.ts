@@ -18,6 +18,8 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { summary: "serve health over gRPC and HTTP (also without a command)", load: () => import("./serve.js") },
+  validate: { summary: "read a configuration as serve would, and start nothing", load: () => import("./validate.js") },
+  schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
 };
 
 const EXIT_FAULT = 1;
@@ -64,6 +66,8 @@ try {
 } catch (error) {
   const mistake = error instanceof UsageError || error instanceof HealthError;
   const text = mistake || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
-  process.stderr.write(`healthbridge: ${text}\n`);
+  // the faults of a file stand each at the start of a line, where editors and terminals make links of them
+  const isConfig = error instanceof HealthError && error.code === "INVALID_CONFIG";
+  process.stderr.write(isConfig ? `${text}\n` : `healthbridge: ${text}\n`);
   process.exitCode = mistake ? EXIT_USAGE : EXIT_FAULT;
 }

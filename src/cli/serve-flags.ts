@@ -1,14 +1,28 @@
 /**
  * The flags of `healthbridge serve`, and the configuration that they make.
  */
-import { type CheckConfig, type DaemonConfig, DEFAULT_LISTEN, type TlsFiles } from "../config/daemon-config.js";
+import type { CheckOptions } from "../checks/check-options.js";
+import {
+  type CheckConfig,
+  type DaemonConfig,
+  DEFAULT_CONFIG,
+  DEFAULT_CONFIG_FILE,
+  DEFAULT_LISTEN,
+  type TlsFiles,
+} from "../config/daemon-config.js";
 import { parseDuration } from "../core/duration.js";
-import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
 import { type Flag, type FlagValues, UsageError } from "./flags.js";
 
 /** Every flag of the command. */
 export const SERVE_FLAGS: readonly Flag[] = [
+  {
+    name: "config",
+    short: "c",
+    value: "FILE",
+    fallback: `${DEFAULT_CONFIG_FILE} if it is there`,
+    help: "YAML file; reloaded when it changes and on SIGHUP. Flags are added to it",
+  },
   {
     name: "listen",
     value: "ADDR",
@@ -20,7 +34,7 @@ export const SERVE_FLAGS: readonly Flag[] = [
     name: "check",
     value: "NAME=URL",
     repeats: true,
-    help: "probe URL (http, https, tcp, grpc, grpcs) and publish it as service NAME; repeatable",
+    help: "probe URL and publish it as service NAME; repeatable",
   },
   { name: "interval", value: "TIME", fallback: "10s", help: "from the start of a probe to the start of the next" },
   { name: "timeout", value: "TIME", fallback: "2s", help: "a probe's deadline, from DNS to the answer" },
@@ -44,19 +58,26 @@ export const SERVE_FLAGS: readonly Flag[] = [
 ];
 
 /**
- * The configuration that flags make.
+ * The configuration that flags make, on top of a file's where there is one: lists of checks are joined, everything else
+ * that is given replaces what the file says.
  * @throws UsageError naming the flag
  */
-export function configOf(values: FlagValues): DaemonConfig {
+export function configOf(values: FlagValues, file: DaemonConfig = DEFAULT_CONFIG): DaemonConfig {
   const settings = settingsOf(values);
+  const checks = (values.get("check") ?? []).map((text) => ({ ...checkOf(text), options: settings }));
+  const twice = checks.find(({ name }, index) =>
+    [...file.checks, ...checks.slice(0, index)].some((other) => other.name === name),
+  );
+  if (twice !== undefined) throw new UsageError(`--check: there is another check named ${JSON.stringify(twice.name)}`);
   return Object.freeze({
-    listen: values.get("listen") ?? DEFAULT_LISTEN,
-    checks: (values.get("check") ?? []).map((text) => ({ ...checkOf(text), ...settings })),
-    tls: tlsOf(values),
-    statusCodePaths: pathsOf(values, "status-code-path"),
-    paths: pathsOf(values, "path"),
-    drainDelayMs: durationOf(values, "drain-delay") ?? DEFAULT_DRAIN_DELAY_MS,
-    tokenFile: values.get("token-file")?.[0],
+    ...file,
+    listen: values.get("listen") ?? file.listen,
+    checks: [...file.checks, ...checks],
+    tls: tlsOf(values) ?? file.tls,
+    statusCodePaths: [...file.statusCodePaths, ...pathsOf(values, "status-code-path")],
+    paths: [...file.paths, ...pathsOf(values, "path")],
+    drainDelayMs: durationOf(values, "drain-delay") ?? file.drainDelayMs,
+    tokenFile: values.get("token-file")?.[0] ?? file.tokenFile,
   });
 }
 
@@ -73,7 +94,7 @@ export function logLevelOf(values: FlagValues): LogLevel {
 }
 
 /** The settings that all checks of the command line share. */
-function settingsOf(values: FlagValues): Omit<CheckConfig, "name" | "target"> {
+function settingsOf(values: FlagValues): CheckOptions {
   const jitterPercent = numberOf(values, "jitter", 0);
   return {
     interval: durationOf(values, "interval"),
@@ -84,14 +105,14 @@ function settingsOf(values: FlagValues): Omit<CheckConfig, "name" | "target"> {
   };
 }
 
-function checkOf(text: string): Pick<CheckConfig, "name" | "target"> {
+function checkOf(text: string): Pick<CheckConfig, "name" | "source"> {
   const split = text.indexOf("=");
   if (split < 1 || split === text.length - 1) {
     throw new UsageError(
       `--check ${JSON.stringify(text)}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`,
     );
   }
-  return { name: text.slice(0, split), target: text.slice(split + 1) };
+  return { name: text.slice(0, split), source: { kind: "target", url: text.slice(split + 1) } };
 }
 
 function tlsOf(values: FlagValues): TlsFiles | undefined {

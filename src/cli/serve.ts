@@ -1,13 +1,17 @@
 /**
- * `healthbridge serve`: reads the flags, starts the daemon, and ends it when it is asked to.
+ * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it when it is asked to.
  */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { type DaemonConfig, DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import { publish } from "../core/channels.js";
 import { systemClock } from "../core/clock.js";
+import { messageOf } from "../core/health-error.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
-import { describeFlags, readFlags } from "./flags.js";
+import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { logDestination } from "./log-destination.js";
 import { warnOfOldNode } from "./node-version.js";
 import { configOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
@@ -16,6 +20,14 @@ import { configOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 };
 const FATAL_LIMIT_MS = 1_000;
 
+/** What a run is made of. */
+interface Run {
+  readonly file: string | undefined;
+  readonly load: () => Promise<DaemonConfig>;
+  readonly instance: string;
+  readonly log: Log;
+}
+
 /** Runs until it is asked to end. Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlags(SERVE_FLAGS, args);
@@ -23,30 +35,55 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText());
     return 0;
   }
-  const config = configOf(values);
+  const file = fileOf(values);
+  const load = async () => configOf(values, file === undefined ? undefined : await loadFile(file));
+  const level = logLevelOf(values);
+  const config = await load();
   const instance = randomUUID();
-  const log = createLog(instance, logLevelOf(values), logDestination());
+  const log = createLog(instance, level, logDestination());
   warnOfOldNode(log);
-  const exitCode = await untilAskedToEnd(() => startDaemon(config, instance, log), log);
+  const exitCode = await untilAskedToEnd(() => startDaemon(config, instance, log), { file, load, instance, log });
   log.write("info", "stopped", "stopped");
   log.close();
   return exitCode;
+}
+
+/** The configuration file: the one that is named, or the usual one if it is there. */
+function fileOf(values: FlagValues): string | undefined {
+  return values.get("config")?.[0] ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
+}
+
+/** Whoever has no file does not pay for reading one. */
+async function loadFile(file: string): Promise<DaemonConfig> {
+  const { loadConfig } = await import("../config/load.js");
+  return loadConfig(file, process.env);
 }
 
 /**
  * Starts the daemon, and ends it at the first signal; exits at once at the second. Signals are listened to before
  * anything is served: one that comes while it starts is obeyed when it has started.
  */
-function untilAskedToEnd(start: () => Promise<Daemon>, log: Log): Promise<number> {
+function untilAskedToEnd(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
+    const { log } = run;
     let exitCode = 0;
-    const stop = (times: ShutdownTimes) => void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
+    let isEnding = false;
+    let stopWatching = () => {};
+    const stop = (times: ShutdownTimes) => {
+      isEnding = true;
+      stopWatching();
+      void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
+    };
+    const reload = () => {
+      if (!isEnding) void starting.then((daemon) => reloadDaemon(daemon, run));
+    };
     const leave = listenToProcess({
       onTerminate(signal) {
         log.write("info", "draining", `${signal}: telling everybody NOT_SERVING, then closing; again to end at once`);
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
+      onReload: reload,
       onFatal(error) {
         log.write("error", "fatal", "nobody caught this error: ending, since a half-dead process would tell lies", {
           err: error,
@@ -65,8 +102,32 @@ function untilAskedToEnd(start: () => Promise<Daemon>, log: Log): Promise<number
       reject(error);
     };
     const starting = start();
-    starting.catch(fail);
+    starting
+      .then(() => watchConfig(run, reload))
+      .then((unwatch) => {
+        if (isEnding) unwatch();
+        else stopWatching = unwatch;
+      }, fail);
   });
+}
+
+async function watchConfig({ file }: Run, onChange: () => void): Promise<() => void> {
+  if (file === undefined) return () => {};
+  const { watchFile } = await import("../config/file-watch.js");
+  return watchFile(file, systemClock, onChange);
+}
+
+/** Reads the configuration again. One that is bad changes nothing, and says so. */
+async function reloadDaemon(daemon: Daemon, { file, load, instance, log }: Run): Promise<void> {
+  try {
+    daemon.reload(await load());
+    log.write("info", "reloaded", `reloaded ${file ?? "nothing: there is no file"}`);
+    publish("reload", instance, { error: undefined });
+  } catch (error) {
+    for (const line of messageOf(error).split("\n"))
+      log.write("error", "reload-refused", `${line}; the old one goes on`);
+    publish("reload", instance, { error });
+  }
 }
 
 /** A person who presses Ctrl-C is not waiting for a load balancer to notice. */
@@ -83,6 +144,7 @@ ${describeFlags(SERVE_FLAGS)}
 
 Examples:
   healthbridge serve
+  healthbridge serve -c healthbridge.yaml
   healthbridge serve --check flower=http://localhost:5555/healthcheck
   healthbridge serve --listen :50051 --check orders=grpc://localhost:9000/acme.Orders --interval 5s
 `;

@@ -24,6 +24,11 @@ export function parseDuration(value: unknown): number | undefined {
   return ms >= 0 && ms <= LONGEST_MS ? ms : undefined;
 }
 
+/** Whether a text is a duration. */
+export function isDuration(text: string): boolean {
+  return parseDuration(text) !== undefined;
+}
+
 /** The shortest text for a number of milliseconds: `90000` is `1m30s`. */
 export function formatDuration(ms: number): string {
   let rest = Math.round(ms);

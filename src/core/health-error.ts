@@ -13,6 +13,7 @@ export const HEALTH_ERROR_CODES = {
   INVALID_OPTION: "an option has a value that cannot be used",
   INVALID_ADDRESS: "an address to listen on cannot be read",
   INVALID_TARGET: "the URL of a target cannot be read, or its scheme is not known",
+  INVALID_CONFIG: "a configuration file is refused; the message has a line for each fault",
   DUPLICATE_NAME: "a check or a service is declared twice",
   ALREADY_ADDED: "the health service was added to this gRPC server before",
   ALREADY_STOPPED: "the call came after shutdown",

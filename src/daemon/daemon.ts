@@ -1,6 +1,7 @@
 /**
  * The daemon: a configuration made into running parts.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import { readTlsFiles } from "../config/tls-files.js";
 import { readTokenFile } from "../config/token-file.js";
@@ -12,12 +13,17 @@ import { Health } from "./health.js";
 
 /** A running daemon. */
 export interface Daemon {
+  /** Makes its checks and services those of another configuration. */
+  reload(config: DaemonConfig): void;
   /** Leaves in order. Calling it again returns the same promise. */
   stop(times?: ShutdownTimes): Promise<void>;
 }
 
 /** A connection of the daemon is asked to go after an hour, so that balancers spread anew and old identities end. */
 const MAX_CONNECTION_AGE_MS = 3_600_000;
+
+/** What a running daemon can't take over. */
+const FIXED = ["listen", "tls", "paths", "statusCodePaths", "tokenFile", "listLimit", "maxWatchers"] as const;
 
 /**
  * Starts everything that the configuration asks for.
@@ -26,10 +32,12 @@ const MAX_CONNECTION_AGE_MS = 3_600_000;
 export async function startDaemon(config: DaemonConfig, instance: string, log: Log): Promise<Daemon> {
   const tls = config.tls && readTlsFiles(config.tls);
   const token = config.tokenFile === undefined ? undefined : readTokenFile(config.tokenFile);
-  const health = new Health({ instance, token });
+  const { listLimit, maxWatchers } = config;
+  const health = new Health({ instance, token, listLimit, maxWatchers });
   if (config.checks.length === 0) health.set(OVERALL, "SERVING");
-  for (const { name, target, ...settings } of config.checks) health.check(name, target, settings);
+  for (const warning of config.warnings) log.write("warn", "config-warning", warning);
   try {
+    health.configure(config);
     const { statusCodePaths, paths } = config;
     const options = { tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     const server = await health.listen(config.listen, options);
@@ -38,7 +46,18 @@ export async function startDaemon(config: DaemonConfig, instance: string, log: L
     await health.shutdown({ drainDelayMs: 0 });
     throw error;
   }
+  let current = config;
   return {
+    reload(next) {
+      health.configure(next);
+      for (const warning of next.warnings) log.write("warn", "config-warning", warning);
+      const fixed = FIXED.filter((key) => !isDeepStrictEqual(current[key], next[key]));
+      if (fixed.length > 0) {
+        const message = `changed, but only a restart takes it over: ${fixed.join(", ")}`;
+        log.write("warn", "restart-needed", message, { keys: fixed });
+      }
+      current = next;
+    },
     stop: (times) => health.shutdown({ drainDelayMs: config.drainDelayMs, ...times }),
   };
 }

@@ -9,21 +9,27 @@
  * It wires the rooms together and judges nothing itself; `healthbridge serve` is a user of it like any other.
  */
 import type { Server as GrpcServer } from "@grpc/grpc-js";
-import { CheckEngine } from "../checks/check-engine.js";
-import type { CheckSettings } from "../checks/settings.js";
-import { systemResolver } from "../client/resolver.js";
+import type { CheckOptions } from "../checks/check-options.js";
+import type { ServiceDeclaration } from "../checks/service-graph.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { type Leaving, leave, type ShutdownTimes } from "../lifecycle/shutdown.js";
-import { type CheckFunction, openFunction } from "../probers/function.js";
-import { openTarget } from "../probers/schemes.js";
+import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
 import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
 import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
+import type { HeartbeatListener } from "../transports/http/render.js";
+import {
+  CheckSet,
+  type ChecksConfig,
+  type CheckTarget,
+  type HeartbeatOptions,
+  type IsolationOptions,
+} from "./check-set.js";
 import { type HealthServer, type ListenOptions, OpenServer } from "./server.js";
 
 /** How a `Health` is made. */
@@ -42,8 +48,10 @@ export class Health {
   readonly #registry: Registry;
   readonly #service: HealthService;
   readonly #limits: HealthServiceOptions;
-  readonly #checks: CheckEngine;
+  readonly #checks: CheckSet;
   readonly #servers = new Set<OpenServer>();
+  readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) =>
+    this.#checks.report(check, authorization, report);
   /** Whether the application serves this health by a server of its own. */
   #lent = false;
   #stopping: Promise<void> | undefined;
@@ -55,7 +63,7 @@ export class Health {
     const { listLimit, maxWatchers, token } = options;
     this.#limits = { listLimit, maxWatchers, token };
     this.#service = new HealthService(this.#registry, this.#limits);
-    this.#checks = new CheckEngine({ writer: this.#registry, clock, random });
+    this.#checks = new CheckSet({ writer: this.#registry, clock, random });
   }
 
   /** Open Watch streams, over all servers. */
@@ -113,16 +121,50 @@ export class Health {
   }
 
   /**
-   * Checks a target (a URL) or calls a function, again and again, and publishes the result as the service `name`, for
-   * the services that `settings` names, and for the server as a whole. All are UNKNOWN until the first result.
+   * Checks a target (a URL), calls a function or runs a program, again and again, and publishes the result as the service
+   * `name`, for the services that `options` names, and for the server as a whole. All are UNKNOWN until the first result.
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing is checked then
    */
-  check(name: string, target: string | CheckFunction, settings: CheckSettings = {}): void {
-    const prober =
-      typeof target === "string"
-        ? openTarget(target, { ...this.#time, resolver: systemResolver })
-        : openFunction(target);
-    this.#checks.add({ name, prober, settings });
+  check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
+    this.#checks.add(name, target, options);
+  }
+
+  /**
+   * Declares a passive check: somebody must report within its time, by the returned function or over HTTP
+   * (`POST /heartbeat/<name>` with the token). It is UNKNOWN until the first report, or until the time is over.
+   * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME
+   */
+  heartbeat(name: string, options: HeartbeatOptions): (report?: Report) => void {
+    const heartbeat = this.#checks.addHeartbeat(name, options);
+    return (report) => heartbeat.beat(report);
+  }
+
+  /** Stops a check and takes its services away. Returns whether there was one. */
+  removeCheck(name: string): boolean {
+    return this.#checks.remove(name);
+  }
+
+  /**
+   * Declares services over checks and other services, in place of those that were declared before; `""` is the server
+   * as a whole, which else stands for everything that is part of no other service.
+   * @throws HealthError INVALID_SERVICE_NAME, DUPLICATE_NAME, or INVALID_OPTION for services that are made of each other
+   */
+  declareServices(declarations: readonly ServiceDeclaration[]): void {
+    this.#checks.declareServices(declarations);
+  }
+
+  /**
+   * Turns the isolation rule on: when more than half of at least four checks fall together and the self-check fails too,
+   * the last statuses are held for a while.
+   * @throws HealthError INVALID_TARGET
+   */
+  isolate(options: IsolationOptions | undefined): void {
+    this.#checks.isolate(options);
+  }
+
+  /** Makes the checks and services those of a configuration, which may come again: what is the same goes on. */
+  configure(config: ChecksConfig): void {
+    this.#checks.configure(config);
   }
 
   /**
@@ -137,7 +179,12 @@ export class Health {
   /** The HTTP routes for Node's `http`, Express or Connect. What is none of them goes to `next`. */
   middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
     this.#lent = true;
-    return createMiddleware({ reader: this.#registry, paths: options.paths, ...this.#limits });
+    return createMiddleware({
+      reader: this.#registry,
+      paths: options.paths,
+      onHeartbeat: this.#onHeartbeat,
+      ...this.#limits,
+    });
   }
 
   /**
@@ -152,6 +199,7 @@ export class Health {
       reader: this.#registry,
       service: this.#service,
       limits: this.#limits,
+      onHeartbeat: this.#onHeartbeat,
     };
     const server = await OpenServer.start(foundation, addresses, options);
     this.#servers.add(server);

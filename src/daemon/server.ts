@@ -16,6 +16,7 @@ import type { GrpcEngine } from "../transports/grpc-js/engine.js";
 import type { ConnectionSettings } from "../transports/grpc-js/settings.js";
 import { createHttp1Server, type Http1Server } from "../transports/http/http1.js";
 import { createHttp2Responder } from "../transports/http/http2.js";
+import type { HeartbeatListener } from "../transports/http/render.js";
 
 /** How addresses are served. */
 export interface ListenOptions extends ConnectionSettings {
@@ -45,6 +46,7 @@ export interface Foundation {
   readonly reader: StatusReader;
   readonly service: HealthService;
   readonly limits: HealthServiceOptions;
+  readonly onHeartbeat: HeartbeatListener;
 }
 
 /** Addresses that are served. */
@@ -75,13 +77,13 @@ export class OpenServer implements HealthServer {
     addresses: readonly string[],
     options: ListenOptions,
   ): Promise<OpenServer> {
-    const { clock, reader, service, limits } = foundation;
+    const { clock, reader, service, limits, onHeartbeat } = foundation;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs an address at least, such as :8080");
     // loaded when it is needed: nobody pays for grpc-js who only imports the library
     const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
-    const bridge = { reader, paths: options.paths, ...limits };
+    const bridge = { reader, paths: options.paths, onHeartbeat, ...limits };
     const http1 = createHttp1Server(bridge);
     const engine = createGrpcJsEngine({
       ...options,

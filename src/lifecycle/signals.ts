@@ -14,6 +14,8 @@ export interface ProcessListener {
   onTerminate(signal: TerminationSignal): void;
   /** A second one: whoever sends it doesn't want to wait. */
   onInsist(signal: TerminationSignal): void;
+  /** SIGHUP: read the configuration again. */
+  onReload(): void;
   /** An error that nobody caught. The process is in an unknown state and must not go on. */
   onFatal(error: unknown): void;
 }
@@ -26,11 +28,12 @@ export function listenToProcess(listener: ProcessListener): () => void {
     else listener.onTerminate(signal);
     asked = true;
   };
+  const onReload = () => listener.onReload();
   const onFatal = (error: unknown) => listener.onFatal(error);
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onReload);
   process.on("uncaughtException", onFatal).on("unhandledRejection", onFatal);
   return () => {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("SIGHUP", onReload);
     process.off("uncaughtException", onFatal).off("unhandledRejection", onFatal);
   };
 }

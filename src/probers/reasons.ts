@@ -2,7 +2,7 @@
  * Why a probe didn't pass, in one word: the catalogue, and which word an error of the system deserves.
  */
 import { messageOf } from "../core/health-error.js";
-import { fail, type ProbeResult } from "./prober.js";
+import { fail, type ProbeResult, ProberError } from "./prober.js";
 
 /** Every reason that a check can give. */
 export const REASONS = {
@@ -58,8 +58,7 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   ECONNABORTED: "reset",
   EPIPE: "reset",
   ENOTFOUND: "dns",
-  EAI_AGAIN: "dns",
-  EAI_FAIL: "dns",
+  ERR_FORBIDDEN_ADDRESS: "forbidden",
   ETIMEDOUT: "unreachable",
   EHOSTUNREACH: "unreachable",
   EHOSTDOWN: "unreachable",
@@ -80,6 +79,9 @@ const OUR_FAULTS: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
+/** No name server answers: neither is that the target's fault. */
+const DEAD_RESOLVER: ReadonlySet<string> = new Set(["EAI_AGAIN", "EAI_FAIL"]);
+
 /**
  * The result that an error of a connection makes.
  * @throws the error itself when it is a fault of ours: of this machine by its code, of this program without one
@@ -87,6 +89,7 @@ const OUR_FAULTS: ReadonlySet<string> = new Set([
 export function resultOfError(error: unknown): ProbeResult {
   const telling = mostTelling(error);
   const code = codeOf(telling);
+  if (DEAD_RESOLVER.has(code)) throw new ProberError("dns", messageOf(telling), { cause: error });
   if (code === "" || OUR_FAULTS.has(code)) throw error;
   return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(telling)}`);
 }

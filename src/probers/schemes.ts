@@ -1,14 +1,15 @@
 /**
  * The schemes: which prober looks at which URL. A new one is a file, a row here, and a row in the docs.
  */
-import { systemResolver } from "../client/resolver.js";
+import { isIP } from "node:net";
+import { resolverFor } from "../client/resolver.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
 import type { ProberOptions, ProbingMeans } from "./options.js";
 import type { Prober } from "./prober.js";
-import { invalidTarget, parseTarget } from "./target.js";
+import { hostOf, invalidTarget, parseTarget } from "./target.js";
 import { openTcp } from "./tcp.js";
 
 /** What a scheme asks of its URLs, and who looks at them. */
@@ -36,7 +37,7 @@ const HTTP = {
 const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentials: false, takes: "path" } as const;
 
 /** The means of this machine. */
-export const MACHINE: ProbingMeans = { clock: systemClock, random: Math.random, resolver: systemResolver };
+export const MACHINE: ProbingMeans = { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
 
 /** Every scheme that a target may have. */
 export const SCHEMES = {
@@ -69,6 +70,9 @@ export function openTarget(text: string, means: ProbingMeans = MACHINE, options:
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
   requireNothingMore(text, target, scheme);
+  const host = hostOf(target);
+  if (isIP(host) !== 0 && !means.resolver.permits(host))
+    throw invalidTarget(text, "link-local addresses are not probed unless that is allowed (allowLinkLocal)");
   requireOptions(text, scheme, options);
   return scheme.open(target, means, options);
 }

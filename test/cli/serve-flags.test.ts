@@ -12,11 +12,17 @@ describe("the configuration that flags make", () => {
     assert.deepEqual(config(), {
       listen: [":50051", ":8080"],
       checks: [],
+      services: [],
+      isolation: undefined,
+      allowLinkLocal: false,
       tls: undefined,
       statusCodePaths: [],
       paths: [],
       drainDelayMs: 5_000,
       tokenFile: undefined,
+      listLimit: undefined,
+      maxWatchers: undefined,
+      warnings: [],
     });
   });
 
@@ -38,10 +44,10 @@ describe("the configuration that flags make", () => {
       "4",
     ];
     const { checks } = config("--check", "a=tcp://h:1", "--check", "b=http://h/?x=y", "--jitter", "25", ...settings);
-    const shared = { interval: 5_000, timeout: 500, unhealthyThreshold: 1, healthyThreshold: 4, jitter: 0.25 };
+    const options = { interval: 5_000, timeout: 500, unhealthyThreshold: 1, healthyThreshold: 4, jitter: 0.25 };
     assert.deepEqual(checks, [
-      { name: "a", target: "tcp://h:1", ...shared },
-      { name: "b", target: "http://h/?x=y", ...shared },
+      { name: "a", source: { kind: "target", url: "tcp://h:1" }, options },
+      { name: "b", source: { kind: "target", url: "http://h/?x=y" }, options },
     ]);
   });
 
@@ -53,11 +59,11 @@ describe("the configuration that flags make", () => {
       unhealthyThreshold: undefined,
       healthyThreshold: undefined,
     };
-    assert.deepEqual(check, { name: "a", target: "tcp://h:1", ...none, jitter: undefined });
+    assert.deepEqual(check?.options, { ...none, jitter: undefined });
   });
 
   test("no jitter is a jitter of nothing", () => {
-    assert.equal(config("--check", "a=tcp://h:1", "--jitter", "0").checks[0]?.jitter, 0);
+    assert.equal(config("--check", "a=tcp://h:1", "--jitter", "0").checks[0]?.options.jitter, 0);
   });
 
   test("a file with a token is named", () => assert.equal(config("--token-file", "t.txt").tokenFile, "t.txt"));

@@ -5,6 +5,7 @@ const tell = (line: string) => process.stdout.write(`${line}\n`);
 const leave = listenToProcess({
   onTerminate: (signal) => tell(`terminate ${signal}`),
   onInsist: (signal) => tell(`insist ${signal}`),
+  onReload: () => tell("reload"),
   onFatal: (error) => tell(`fatal ${error instanceof Error ? error.message : String(error)}`),
 });
 const commands: Readonly<Record<string, () => void>> = {

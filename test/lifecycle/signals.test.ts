@@ -99,7 +99,7 @@ describe("the process", { concurrency: 3 }, () => {
     const events = ["SIGINT", "SIGTERM", "uncaughtException", "unhandledRejection"];
     const count = () => events.map((event) => process.listenerCount(event));
     const before = count();
-    const leave = listenToProcess({ onTerminate: () => {}, onInsist: () => {}, onFatal: () => {} });
+    const leave = listenToProcess({ onTerminate: () => {}, onInsist: () => {}, onReload: () => {}, onFatal: () => {} });
     assert.deepEqual(
       count(),
       before.map((listeners) => listeners + 1),

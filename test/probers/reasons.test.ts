@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fail } from "../../src/probers/prober.js";
+import { fail, ProberError } from "../../src/probers/prober.js";
 import { REASONS, resultOfError } from "../../src/probers/reasons.js";
 
 function systemError(code: string, message = `connect ${code} 10.0.0.1:80`): Error {
@@ -12,7 +12,7 @@ const TABLE: readonly (readonly [code: string, reason: string])[] = [
   ["ECONNRESET", "reset"],
   ["EPIPE", "reset"],
   ["ENOTFOUND", "dns"],
-  ["EAI_AGAIN", "dns"],
+  ["ERR_FORBIDDEN_ADDRESS", "forbidden"],
   ["ETIMEDOUT", "unreachable"],
   ["EHOSTUNREACH", "unreachable"],
   ["ENETUNREACH", "unreachable"],
@@ -72,6 +72,15 @@ test("every reason is a short code with a meaning", () => {
     assert.ok(meaning.length > 10);
   }
 });
+
+for (const code of ["EAI_AGAIN", "EAI_FAIL"]) {
+  test(`${code}: no name server answers, which is a prober error with the reason dns`, () => {
+    assert.throws(
+      () => resultOfError(systemError(code)),
+      (error) => error instanceof ProberError && error.reason === "dns",
+    );
+  });
+}
 
 test("a target's own words are cut, so that it can't fill the log", () => {
   const { detail } = fail("grpc", "😀".repeat(100_000));

@@ -22,7 +22,12 @@ export interface Bridge {
   readonly listLimit?: number | undefined;
   /** Asked for before the list of services is told. Default: everybody may have it. */
   readonly token?: string | undefined;
+  /** Takes a report of a passive check; false for a wrong token and for a check that isn't there. Default: there is none. */
+  readonly onHeartbeat?: HeartbeatListener | undefined;
 }
+
+/** Takes a report of a passive check, if the `authorization` header is right. */
+export type HeartbeatListener = (check: string, authorization: string | undefined, report: "pass" | "fail") => boolean;
 
 const DEFAULT_LIST_LIMIT = 100;
 
@@ -50,11 +55,24 @@ export function render(bridge: Bridge, request: HttpRequest): HttpAnswer {
         listLimit: bridge.listLimit ?? DEFAULT_LIST_LIMIT,
         token: bridge.token,
       });
+    case "heartbeat":
+      return renderHeartbeat(bridge, route, request);
   }
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
   return route.kind === "view"
     ? renderView(bridge.reader, route, request)
     : renderService(bridge.reader, route.service, request);
+}
+
+function renderHeartbeat(
+  { onHeartbeat }: Bridge,
+  { check, report }: Extract<Route, { kind: "heartbeat" }>,
+  { method, authorization }: HttpRequest,
+): HttpAnswer {
+  if (onHeartbeat === undefined) return textAnswer(404, "NOT_FOUND");
+  if (method !== "POST") return methodNotAllowed("POST");
+  if (onHeartbeat(check, authorization, report)) return textAnswer(200, "OK");
+  return textAnswer(401, "UNAUTHENTICATED", { "www-authenticate": "Bearer" });
 }
 
 function renderService(reader: StatusReader, service: string, request: HttpRequest): HttpAnswer {

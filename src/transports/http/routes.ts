@@ -4,6 +4,7 @@
  *     /healthcheck, /healthcheck/<service>, ?service=<service>     the status of a service
  *     /livez, /readyz, /healthz, /startupz, each with /<check>      a view
  *     /grpc.health.v1.Health/Check, .../List                        a call, as JSON
+ *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *
  * Anything that two readers could read in two ways is refused: a name is never guessed.
  */
@@ -32,6 +33,7 @@ export type Route =
   | { readonly kind: "healthcheck"; readonly service: string }
   | ViewRoute
   | { readonly kind: "call"; readonly method: "Check" | "List" }
+  | { readonly kind: "heartbeat"; readonly check: string; readonly report: "pass" | "fail" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
   | { readonly kind: "none" };
@@ -55,6 +57,7 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   const [, head = "", tail] = /^\/([^/]*)(?:\/(.*))?$/s.exec(path) ?? [];
   const name = tail === "" ? undefined : tail;
   if (head === "healthcheck") return routeOfService(name, query);
+  if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
   const view = VIEW_PATHS.find((known) => known === head);
   return view === undefined ? { kind: "none" } : routeOfView(view, name, query);
 }
@@ -63,6 +66,12 @@ function routeOfService(name: string | undefined, query: Query): Route {
   const names = new Set([...(name === undefined ? [] : [name]), ...query.services]);
   const [service = ""] = names;
   return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
+}
+
+function routeOfHeartbeat(check: string, { statuses }: Query): Route {
+  const [report = "pass"] = statuses;
+  const isReport = report === "pass" || report === "fail";
+  return statuses.length > 1 || !isReport || !isName(check) ? BAD_REQUEST : { kind: "heartbeat", check, report };
 }
 
 function routeOfView(path: ViewPath, check: string | undefined, query: Query): Route {
@@ -74,24 +83,27 @@ function routeOfView(path: ViewPath, check: string | undefined, query: Query): R
 interface Query {
   readonly services: readonly string[];
   readonly exclude: readonly string[];
+  readonly statuses: readonly string[];
   readonly verbose: boolean;
 }
 
 function readQuery(text: string): Query | undefined {
   const services: string[] = [];
   const exclude: string[] = [];
+  const statuses: string[] = [];
+  // `serviceName` is what grpc_health_proxy calls it
+  const lists = new Map(Object.entries({ service: services, serviceName: services, exclude, status: statuses }));
   let verbose = false;
   for (const pair of text.split("&")) {
     const [key = "", ...rest] = pair.split("=");
     const value = decode(rest.join("=").replaceAll("+", " "));
     if (key === "verbose") verbose = true;
-    // `serviceName` is what grpc_health_proxy calls it
-    const list = key === "service" || key === "serviceName" ? services : key === "exclude" ? exclude : undefined;
+    const list = lists.get(key);
     if (list === undefined) continue;
     if (value === undefined) return undefined;
     list.push(value);
   }
-  return { services, exclude, verbose };
+  return { services, exclude, statuses, verbose };
 }
 
 /** Decodes percent signs, once; `undefined` for a broken one or for bytes that are not UTF-8. */
