@@ -215,6 +215,7 @@ export class CheckEngine {
     this.#running.clear();
     this.#selfCheck?.stop();
     this.#selfCheck = undefined;
+    this.#isolation.stop();
   }
 
   #onProgress(name: string, progress: Progress, last: LastProbe | undefined): void {

@@ -97,6 +97,12 @@ export class Isolation {
     this.#schedule();
   }
 
+  /** Ends every hold without a word: nobody is probed any more. */
+  stop(): void {
+    this.#end.cancel();
+    this.#falls.clear();
+  }
+
   /** Falls that are older than an interval of their check are not part of a common one; those that are held stay. */
   #findIsolation(now: number): void {
     for (const [check, { at, intervalMs, held }] of this.#falls)

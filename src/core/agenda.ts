@@ -18,6 +18,8 @@ export interface Appointment {
 
 interface Entry {
   dueAt: number;
+  /** Of two that are due at the same time, the one that was set first comes first. */
+  order: number;
   /** Place in the heap; -1 when it isn't there. */
   index: number;
   readonly action: (dueAt: number) => void;
@@ -29,6 +31,7 @@ export class Agenda {
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: CancelTimer = () => {};
   #running = false;
+  #order = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -36,7 +39,7 @@ export class Agenda {
 
   /** Makes an appointment without a time. `action` is told when it was due; it must not throw. */
   appointment(action: (dueAt: number) => void): Appointment {
-    const entry: Entry = { dueAt: Number.POSITIVE_INFINITY, index: -1, action };
+    const entry: Entry = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
     return {
       at: (dueAt) => this.#place(entry, dueAt),
       cancel: () => {
@@ -64,6 +67,8 @@ export class Agenda {
 
   #place(entry: Entry, dueAt: number): void {
     entry.dueAt = dueAt;
+    entry.order = this.#order;
+    this.#order += 1;
     if (entry.index === -1) {
       entry.index = this.#heap.length;
       this.#heap.push(entry);
@@ -110,7 +115,7 @@ export class Agenda {
     let { index } = entry;
     for (let parent = (index - 1) >> 1; index > 0; parent = (index - 1) >> 1) {
       const above = heap[parent];
-      if (above === undefined || above.dueAt <= entry.dueAt) break;
+      if (above === undefined || !isBefore(entry, above)) break;
       heap[index] = above;
       above.index = index;
       index = parent;
@@ -118,7 +123,7 @@ export class Agenda {
     for (;;) {
       const left = 2 * index + 1;
       const child = earlier(heap[left], heap[left + 1]);
-      if (child === undefined || child.dueAt >= entry.dueAt) break;
+      if (child === undefined || !isBefore(child, entry)) break;
       const { index: below } = child;
       heap[index] = child;
       child.index = index;
@@ -129,6 +134,10 @@ export class Agenda {
   }
 }
 
+function isBefore(one: Entry, other: Entry): boolean {
+  return one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.order < other.order);
+}
+
 function earlier(left: Entry | undefined, right: Entry | undefined): Entry | undefined {
-  return left === undefined || right === undefined || left.dueAt <= right.dueAt ? left : right;
+  return left === undefined || right === undefined || isBefore(left, right) ? left : right;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { evaluate, nextDelayMs, PENDING, type Progress } from "../../src/checks/evaluate.js";
+import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "../../src/checks/evaluate.js";
 import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 
@@ -102,4 +102,65 @@ test("any sequence: the state turns only by a whole run of the length of its thr
       assert.equal(state === "failing", failing);
     }),
   );
+});
+
+/** Times of changes of state, when results come a second apart. */
+function changes(word: string, settings: CheckSettings): number[] {
+  const complete = completeSettings("c", settings);
+  let progress = PENDING;
+  const times: number[] = [];
+  for (const [second, letter] of [...word].entries()) {
+    const before = progress.state;
+    progress = evaluate(progress, RESULTS[letter] ?? assert.fail(), complete, second * 1_000);
+    if (second > 0 && progress.state !== before) times.push(second);
+  }
+  return times;
+}
+
+const QUICK = { interval: "1s", timeout: "500ms", unhealthyThreshold: 1, healthyThreshold: 1 };
+
+test("C6: a target that flaps each second changes 5 times, then stays failing for as long as it flaps", () => {
+  assert.deepEqual(changes("sf".repeat(300), QUICK), [1, 2, 3, 4, 5]);
+});
+
+test("C6: with the thresholds that are usual, a target that flaps each time changes nothing", () => {
+  assert.deepEqual(changes("sf".repeat(300), { interval: "1s", timeout: "500ms" }), []);
+});
+
+test("a check that flapped comes back after it has passed for a minute without a failure, or two intervals if longer", () => {
+  assert.deepEqual(changes(`sfsfsf${"s".repeat(100)}`, QUICK), [1, 2, 3, 4, 5, 65]);
+  assert.deepEqual(changes(`sfsfsf${"s".repeat(100)}`, { ...QUICK, interval: "45s" }), [1, 2, 3, 4, 5, 95]);
+  const held = after("sfsfsfs", QUICK, 1_000);
+  assert.deepEqual([held.state, held.reason], ["failing", "flapping"]);
+});
+
+test("it has a clean slate then: it takes as many changes again before it is held down", () => {
+  const word = `sfsfsf${"s".repeat(70)}fsfsfs`;
+  assert.deepEqual(changes(word, QUICK).slice(5), [65, 76, 77, 78, 79, 80]);
+});
+
+test("four changes within a minute are no flapping, nor are five over a longer time", () => {
+  assert.deepEqual(changes("sfsfss", QUICK), [1, 2, 3, 4]);
+  const slow = after("sfsfsfs", QUICK, 15_001);
+  assert.equal(slow.state, "passing");
+});
+
+test("while it is held down, the unhealthy interval holds and not that of a threshold", () => {
+  const settings = completeSettings("c", { ...QUICK, unhealthyInterval: "3s", edgeInterval: "200ms" });
+  const held = after("sfsfsfs", QUICK, 1_000);
+  assert.equal(
+    nextDelayMs(held, settings, () => 0.5),
+    3_000,
+  );
+});
+
+test("a pass that takes longer than it should is a warning, and nothing else is changed by its latency", () => {
+  const settings = completeSettings("c", { maxLatency: "100ms" });
+  const pass: ProbeResult = { outcome: "pass", certificateEndsAt: 5 };
+  assert.equal(withLatency(pass, 100, settings), pass);
+  const { outcome, reason, certificateEndsAt } = withLatency(pass, 101, settings);
+  assert.deepEqual([outcome, reason, certificateEndsAt], ["warn", "slow", 5]);
+  const failed = RESULTS.f ?? assert.fail();
+  assert.equal(withLatency(failed, 5_000, settings), failed);
+  assert.equal(withLatency(pass, 1e9, completeSettings("c", {})), pass);
 });

@@ -34,10 +34,10 @@ describe("healthbridge", { concurrency: 2 }, () => {
   }
 
   const refused: readonly (readonly [readonly string[], string])[] = [
-    [["bogus"], 'unknown command "bogus"; known: serve'],
-    [["constructor"], 'unknown command "constructor"; known: serve'],
-    [["__proto__"], 'unknown command "__proto__"; known: serve'],
-    [["\u001b[2J"], 'unknown command "\\u001b[2J"; known: serve'],
+    [["bogus"], 'unknown command "bogus"; known: serve, validate, schema'],
+    [["constructor"], 'unknown command "constructor"; known: serve, validate, schema'],
+    [["__proto__"], 'unknown command "__proto__"; known: serve, validate, schema'],
+    [["\u001b[2J"], 'unknown command "\\u001b[2J"; known: serve, validate, schema'],
     [["--listn", ":0"], "unknown flag --listn; did you mean --listen?"],
     [["serve", "--bogus"], "unknown flag --bogus"],
     [["serve", "serve"], 'unexpected argument "serve"'],

@@ -50,6 +50,11 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
+  /** Lets `ms` pass in which nothing runs: the event loop stands still. What was due meanwhile fires at the next `advance`. */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+
   /** The timer that is due first, by `end` at the latest; of equals the one that was set first. */
   #earliest(end: number): Timer | undefined {
     let earliest: Timer | undefined;

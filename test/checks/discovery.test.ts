@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CheckEngine } from "../../src/checks/check-engine.js";
+import type { ProbeResult } from "../../src/probers/prober.js";
+import { Registry } from "../../src/registry/registry.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { FAILED, ScriptedProber } from "./scripted-prober.js";
+
+function clusterOf() {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "discovery-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const prober = new ScriptedProber(() => clock.now());
+  engine.add({ name: "flower", prober, settings: { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s" } });
+  const tell = async (result: ProbeResult) => {
+    await clock.advance(prober.looks.length === 0 ? 0 : 10_000);
+    prober.last.answer(result);
+    await clock.advance(0);
+  };
+  const statuses = () =>
+    Object.fromEntries(
+      [...registry.services()].filter(([name]) => name.startsWith("w/")).map(([name, { status }]) => [name, status]),
+    );
+  return { clock, registry, engine, prober, tell, statuses };
+}
+
+const workers = (online: Readonly<Record<string, boolean>>): ProbeResult => ({
+  outcome: "pass",
+  discovered: new Map(
+    Object.entries(online).map(([name, isOnline]) => [
+      name,
+      isOnline ? { outcome: "pass" } : { outcome: "fail", reason: "offline" },
+    ]),
+  ),
+});
+
+test("services that a target tells of appear, change and vanish with it", async () => {
+  const { tell, statuses, engine, registry } = clusterOf();
+  await tell(workers({ "w/a": true, "w/b": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "SERVING" });
+  await tell(workers({ "w/a": true, "w/b": false, "w/c": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING", "w/c": "SERVING" });
+  assert.equal(registry.read("w/b")?.reason, "offline");
+  await tell(workers({ "w/a": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  assert.equal(registry.read("")?.status, "SERVING", "they count for nothing else");
+  engine.stop();
+});
+
+test("a single failure of who tells changes nothing; when the check fails, they are UNKNOWN, as they are when it is stale", async () => {
+  const { tell, statuses, engine, clock, prober } = clusterOf();
+  await tell(workers({ "w/a": true }));
+  await tell(FAILED);
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  await clock.advance(2_000);
+  prober.last.answer(FAILED);
+  await clock.advance(0);
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN" });
+  engine.stop();
+});
+
+test("they go with the check that told of them", async () => {
+  const { tell, statuses, engine } = clusterOf();
+  await tell(workers({ "w/a": true }));
+  engine.remove("flower");
+  assert.deepEqual(statuses(), {});
+  engine.stop();
+});
+
+test("a target changes no service of somebody else, nor one whose name is none", async () => {
+  const { tell, statuses, engine, registry } = clusterOf();
+  engine.add({ name: "w/mine", prober: new ScriptedProber(() => 0), settings: {} });
+  engine.addService({ name: "w/declared", policy: { kind: "all" }, members: ["w/mine"] });
+  await tell(workers({ "w/mine": true, "w/declared": true, "": true, "w/\n": true, flower: false, readiness: false }));
+  assert.deepEqual(statuses(), { "w/mine": "UNKNOWN", "w/declared": "UNKNOWN" });
+  assert.deepEqual([registry.read("flower")?.status, registry.read("")?.status], ["SERVING", "UNKNOWN"]);
+  engine.stop();
+});

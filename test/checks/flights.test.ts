@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CheckEngine } from "../../src/checks/check-engine.js";
+import { Flights, MOST_IN_FLIGHT } from "../../src/checks/flights.js";
+import { type Published, subscribe } from "../../src/core/channels.js";
+import { Registry } from "../../src/registry/registry.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { PASSED, ScriptedProber } from "./scripted-prober.js";
+
+test("so many depart at once; the others wait in line, first come first served", () => {
+  const flights = new Flights(2);
+  const departed: number[] = [];
+  for (let number = 0; number < 6; number += 1) flights.request(() => departed.push(number));
+  assert.deepEqual(departed, [0, 1]);
+  flights.land();
+  assert.deepEqual(departed, [0, 1, 2]);
+  for (let landed = 0; landed < 5; landed += 1) flights.land();
+  assert.deepEqual(departed, [0, 1, 2, 3, 4, 5]);
+  flights.request(() => departed.push(6));
+  flights.request(() => departed.push(7));
+  flights.request(() => departed.push(8));
+  assert.deepEqual(departed.slice(6), [6, 7], "every place is free again, and no more than those");
+});
+
+test("the line stays in order however long it gets", () => {
+  const flights = new Flights(1);
+  const departed: number[] = [];
+  let next = 0;
+  const ask = () => {
+    const number = next;
+    next += 1;
+    flights.request(() => departed.push(number));
+  };
+  for (let round = 0; round < 200; round += 1) {
+    ask();
+    ask();
+    flights.land();
+  }
+  while (departed.length < next) flights.land();
+  assert.deepEqual(
+    departed,
+    Array.from({ length: next }, (_, number) => number),
+  );
+});
+
+test("of 600 checks that are due at once 256 are in flight, the others late and not failing, in order of due time", async () => {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "flights-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const lags: number[] = [];
+  const unsubscribe = subscribe("probe", ({ instance, startLagMs }: Published<"probe">) => {
+    if (instance === "flights-test") lags.push(startLagMs);
+  });
+  let inFlight = 0;
+  let most = 0;
+  const probers = Array.from({ length: 600 }, () => new ScriptedProber(() => clock.now()));
+  for (const [index, prober] of probers.entries()) {
+    const probe = prober.probe.bind(prober);
+    prober.probe = async (context) => {
+      inFlight += 1;
+      most = Math.max(most, inFlight);
+      return probe(context).finally(() => (inFlight -= 1));
+    };
+    engine.add({ name: `c${index}`, prober, settings: { jitter: 0, interval: "3s", timeout: "2s" }, passive: true });
+  }
+  await clock.advance(0);
+  assert.equal(inFlight, MOST_IN_FLIGHT);
+  for (let wave = 0; wave < 3; wave += 1) {
+    await clock.advance(50);
+    for (const prober of probers) prober.looks.at(-1)?.answer(PASSED);
+    await clock.advance(0);
+  }
+  unsubscribe();
+  assert.equal(most, MOST_IN_FLIGHT);
+  assert.deepEqual([...new Set(lags)], [0, 50, 100]);
+  assert.equal(registry.read("")?.status, "SERVING");
+  engine.stop();
+});
+
+test("a check that is removed while it waits in line gives its place to the next", async () => {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "flights-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const probers = Array.from({ length: MOST_IN_FLIGHT + 2 }, () => new ScriptedProber(() => clock.now()));
+  for (const [index, prober] of probers.entries())
+    engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
+  await clock.advance(0);
+  engine.remove(`c${MOST_IN_FLIGHT}`);
+  probers[0]?.last.answer(PASSED);
+  await clock.advance(0);
+  assert.equal(probers[MOST_IN_FLIGHT]?.looks.length, 0);
+  assert.equal(probers[MOST_IN_FLIGHT + 1]?.looks.length, 1);
+  engine.stop();
+});
+
+test("a probe that doesn't stop at its deadline gives its place back all the same", async () => {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "flights-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const probers = Array.from({ length: MOST_IN_FLIGHT + 1 }, () => new ScriptedProber(() => clock.now()));
+  for (const [index, prober] of probers.entries())
+    engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
+  await clock.advance(1_999);
+  assert.equal(probers.at(-1)?.looks.length, 0);
+  await clock.advance(1);
+  assert.equal(probers.at(-1)?.looks.length, 1);
+  engine.stop();
+});

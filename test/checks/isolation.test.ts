@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CheckEngine } from "../../src/checks/check-engine.js";
+import type { CheckSettings } from "../../src/checks/settings.js";
+import { type Published, subscribe } from "../../src/core/channels.js";
+import type { ProbeResult } from "../../src/probers/prober.js";
+import { Registry } from "../../src/registry/registry.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { FAILED, PASSED, ScriptedProber } from "./scripted-prober.js";
+
+/** Targets that all answer what the network lets them, and a self-check. */
+class Site {
+  readonly clock = new VirtualClock();
+  readonly registry = new Registry({ clock: this.clock, instance: "isolation-test" });
+  readonly engine = new CheckEngine({ writer: this.registry, clock: this.clock, random: () => 0.5 });
+  readonly transitions: string[] = [];
+  readonly held: number[] = [];
+  readonly down = new Set<string>();
+  readonly leave: () => void;
+
+  constructor(count: number, settings: CheckSettings = {}, selfCheck = true) {
+    for (let index = 0; index < count; index += 1) {
+      const name = `c${index}`;
+      this.engine.add({ name, prober: this.prober(name), settings: { jitter: 0, ...settings }, passive: true });
+    }
+    if (selfCheck) this.engine.setIsolation({ prober: this.prober("self"), settings: { jitter: 0 } });
+    this.registry.onTransition(({ subject, name, to }) => {
+      if (subject === "service" && name !== "") this.transitions.push(`${this.clock.now() / 1000} ${name} ${to}`);
+    });
+    this.leave = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
+      if (instance === "isolation-test") this.held.push(held);
+    });
+  }
+
+  prober(name: string): ScriptedProber {
+    const prober = new ScriptedProber(() => this.clock.now());
+    prober.probe = async (): Promise<ProbeResult> => (this.down.has(name) ? FAILED : PASSED);
+    return prober;
+  }
+
+  cut(...names: string[]): void {
+    for (const name of names) this.down.add(name);
+  }
+
+  heal(): void {
+    this.down.clear();
+  }
+
+  /** What has changed, without the time. */
+  changes(): readonly string[] {
+    return this.transitions.map((text) => text.split(" ").slice(1).join(" "));
+  }
+
+  status(name: string): string | undefined {
+    return this.registry.read(name)?.status;
+  }
+
+  report(name: string) {
+    return [...this.registry.checks()].find((check) => check.name === name);
+  }
+
+  end(): void {
+    this.leave();
+    this.engine.stop();
+    assert.equal(this.clock.pendingTimers, 0);
+  }
+}
+
+const ALL_FIVE = ["c0", "c1", "c2", "c3", "c4"];
+
+test("A132: when more than half of at least 4 checks fall and the self-check fails too, statuses are held, flagged, at most 60 s", async () => {
+  const site = new Site(5);
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(60_000);
+  assert.deepEqual(site.transitions, []);
+  assert.equal(site.status("c0"), "SERVING");
+  assert.deepEqual([site.report("c0")?.held, site.report("c0")?.reason], [true, "prober-isolated"]);
+  assert.equal(site.held.at(-1), 5);
+  // they fell at 10 s + 2 edge intervals
+  await site.clock.advance(8_999);
+  assert.deepEqual(site.transitions, []);
+  await site.clock.advance(1);
+  assert.deepEqual(
+    site.transitions,
+    ALL_FIVE.map((name) => `74 ${name} NOT_SERVING`),
+  );
+  assert.equal(site.registry.read("c0")?.reason, "refused", "for the reason of its failures");
+  assert.equal(site.held.at(-1), 0);
+  site.end();
+});
+
+test("A132: on the way back a check that was held goes on, and one that had failed comes back by its threshold", async () => {
+  const site = new Site(5);
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(30_000);
+  site.heal();
+  await site.clock.advance(60_000);
+  assert.deepEqual(site.transitions, []);
+  assert.deepEqual([site.report("c0")?.held, site.report("c0")?.reason], [false, undefined]);
+  assert.equal(site.held.at(-1), 0);
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(100_000);
+  assert.equal(site.status("c0"), "NOT_SERVING");
+  site.heal();
+  await site.clock.advance(20_000);
+  assert.equal(site.status("c0"), "SERVING");
+  site.end();
+});
+
+test("failures that were counted while we were cut off are ours: a check is judged anew", async () => {
+  const site = new Site(5);
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(30_000);
+  site.down.delete("self");
+  for (const name of ALL_FIVE.slice(1)) site.down.delete(name);
+  await site.clock.advance(10_000);
+  assert.deepEqual(site.transitions, [], "one failure after the return is one failure");
+  await site.clock.advance(20_000);
+  assert.deepEqual(site.changes(), ["c0 NOT_SERVING"], "one that is really down falls by its own threshold");
+  site.end();
+});
+
+test("C12: half of the checks are judged each alone, within an interval", async () => {
+  const site = new Site(4);
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  site.cut("c0", "c1", "self");
+  await site.clock.advance(18_999);
+  assert.deepEqual(site.transitions, []);
+  await site.clock.advance(1);
+  assert.deepEqual(site.transitions, ["24 c0 NOT_SERVING", "24 c1 NOT_SERVING"]);
+  assert.ok(site.held.every((count) => count === 0));
+  site.end();
+});
+
+for (const [label, site] of [
+  ["the self-check passes", () => new Site(5)],
+  ["there is no self-check", () => new Site(5, {}, false)],
+  ["there are less than 4 checks", () => new Site(3)],
+] as const) {
+  test(`everything fails at once where ${label}`, async () => {
+    const here = site();
+    await here.clock.advance(5_000);
+    here.transitions.length = 0;
+    here.cut(...ALL_FIVE);
+    if (label === "there are less than 4 checks") here.cut("self");
+    await here.clock.advance(9_000);
+    assert.equal(new Set(here.transitions.map((text) => text.split(" ")[0])).size, 1);
+    assert.equal(here.transitions[0], "14 c0 NOT_SERVING");
+    here.end();
+  });
+}
+
+test("a check that is pending has no last status to hold: its first failure decides", async () => {
+  const site = new Site(5);
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(100);
+  assert.equal(site.status("c0"), "NOT_SERVING");
+  site.end();
+});
+
+test("falls that are more than an interval apart are not one", async () => {
+  const site = new Site(4);
+  await site.clock.advance(5_000);
+  site.cut("self", "c0");
+  await site.clock.advance(40_000);
+  site.cut("c1", "c2");
+  await site.clock.advance(40_000);
+  assert.deepEqual([site.status("c0"), site.status("c1"), site.status("c2")], Array(3).fill("NOT_SERVING"));
+  assert.ok(site.held.every((count) => count === 0));
+  site.end();
+});
+
+test("a first failure has the self-check look at once, so that it is known when the threshold is reached", async () => {
+  const site = new Site(5, { interval: "2s", timeout: "1s", unhealthyThreshold: 2, edgeInterval: "500ms" });
+  await site.clock.advance(1_000);
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(10_000);
+  assert.deepEqual(site.transitions, []);
+  site.end();
+});
+
+test("a held check that is removed is held no more, and the time of a hold can be set", async () => {
+  const site = new Site(5);
+  site.engine.setIsolation({ prober: site.prober("self"), settings: { jitter: 0 }, maxHoldMs: 5_000 });
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(10_000);
+  assert.equal(site.held.at(-1), 5);
+  site.engine.remove("c0");
+  assert.equal(site.held.at(-1), 4);
+  await site.clock.advance(4_000);
+  assert.deepEqual(site.transitions.slice(1), [
+    "19 c1 NOT_SERVING",
+    "19 c2 NOT_SERVING",
+    "19 c3 NOT_SERVING",
+    "19 c4 NOT_SERVING",
+  ]);
+  site.end();
+});
+
+test("without a self-check any more, nothing is held from the next failure on", async () => {
+  const site = new Site(5);
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(20_000);
+  site.engine.setIsolation(undefined);
+  await site.clock.advance(30_000);
+  assert.equal(site.transitions.length, 5);
+  site.end();
+});

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Messages, subscribe } from "../../src/core/channels.js";
+import { settle } from "../support/virtual-clock.js";
+import { Bench } from "./runner-fixture.js";
+import { FAILED, PASSED } from "./scripted-prober.js";
+
+/** What is published on a channel while `action` runs. */
+async function heard<Name extends keyof Messages>(name: Name, action: () => Promise<void>) {
+  const messages: Messages[Name][] = [];
+  const unsubscribe = subscribe(name, (message) => messages.push(message));
+  await action();
+  unsubscribe();
+  return messages;
+}
+
+test("A130: a result of a probe during which our own loop stood still is thrown away, told of and counted", async () => {
+  const bench = new Bench({ unhealthyThreshold: 1, edgeInterval: "2s" });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(10_000);
+  let stalls: Messages["stall"][] = [];
+  const dropped = await heard("result-dropped", async () => {
+    stalls = await heard("stall", async () => {
+      bench.clock.stall(3_000);
+      bench.prober.last.answer(FAILED);
+      await settle();
+    });
+  });
+  assert.deepEqual(bench.states, ["passing"]);
+  assert.deepEqual(
+    dropped.map(({ check, stallMs }) => [check, stallMs]),
+    [["c", 2_900]],
+  );
+  assert.equal(stalls.length, 1);
+  await bench.clock.advance(2_000);
+  assert.equal(bench.prober.startedAt.at(-1), 15_000, "asked again an edge interval after the stall");
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, ["passing", "failing"], "once the loop turns again, results count again");
+  bench.runner.stop();
+});
+
+test("a deadline that a stall has struck is thrown away as well, and the probe is cancelled", async () => {
+  const bench = new Bench({ unhealthyThreshold: 1 });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(10_000);
+  bench.clock.stall(5_000);
+  await bench.clock.advance(0);
+  assert.equal(bench.prober.last.signal.aborted, true);
+  assert.deepEqual(bench.states, ["passing"]);
+  bench.runner.stop();
+});
+
+test("a pass that a stall made slow is thrown away too: its latency is ours", async () => {
+  const bench = new Bench({ maxLatency: "1s" });
+  bench.runner.start(0);
+  await bench.clock.advance(10);
+  bench.clock.stall(1_500);
+  bench.prober.last.answer(PASSED);
+  await settle();
+  assert.deepEqual(bench.states, []);
+  bench.runner.stop();
+});
+
+test("a loop that is late by 500 ms or less did not stand still", async () => {
+  const bench = new Bench();
+  bench.runner.start(0);
+  await bench.clock.advance(100); // a beat
+  bench.clock.stall(600);
+  bench.prober.last.answer(PASSED);
+  await settle();
+  assert.deepEqual(bench.states, ["passing"]);
+  await bench.clock.advance(9_400);
+  await bench.clock.advance(100);
+  bench.clock.stall(601);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, ["passing"]);
+  bench.runner.stop();
+});
+
+test("a stall between two probes is none of theirs", async () => {
+  const bench = new Bench({}, PASSED);
+  bench.runner.start(0);
+  await bench.clock.advance(5_000);
+  bench.clock.stall(20_000);
+  await bench.clock.advance(0);
+  assert.deepEqual(bench.states, ["passing", "passing"]);
+  bench.runner.stop();
+});
+
+test("while a probe takes long and the loop turns, nothing is thrown away", async () => {
+  const bench = new Bench();
+  bench.runner.start(0);
+  await bench.clock.advance(1_990);
+  bench.prober.last.answer(PASSED);
+  await settle();
+  assert.deepEqual(bench.states, ["passing"]);
+  bench.runner.stop();
+});
+
+test("a due time of a probe that hangs counts nothing when the loop stood still since the last", async () => {
+  const bench = new Bench({ unhealthyThreshold: 2 });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(12_000); // the second look has timed out, and hangs
+  assert.deepEqual(bench.states, ["passing", "passing"]);
+  await bench.clock.advance(1_900);
+  assert.deepEqual(bench.states, ["passing", "passing"]);
+  await bench.clock.advance(100);
+  assert.deepEqual(bench.states.at(-1), "failing");
+  bench.runner.stop();
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Agenda } from "../../src/core/agenda.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+test("appointments are kept at their time, in order of time, by one timer", async () => {
+  const clock = new VirtualClock();
+  const agenda = new Agenda(clock);
+  const kept: [string, number][] = [];
+  for (const [name, at] of [
+    ["c", 30],
+    ["a", 10],
+    ["b", 20],
+  ] as const)
+    agenda.appointment(() => kept.push([name, clock.now()])).at(at);
+  assert.equal(clock.pendingTimers, 1);
+  await clock.advance(100);
+  assert.deepEqual(kept, [
+    ["a", 10],
+    ["b", 20],
+    ["c", 30],
+  ]);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test("an appointment can be moved both ways, cancelled, and made again", async () => {
+  const clock = new VirtualClock();
+  const agenda = new Agenda(clock);
+  const kept: number[] = [];
+  const one = agenda.appointment(() => kept.push(clock.now()));
+  one.at(50);
+  one.at(10);
+  one.at(20);
+  await clock.advance(30);
+  assert.deepEqual(kept, [20]);
+  one.at(40);
+  one.cancel();
+  one.cancel();
+  assert.equal(clock.pendingTimers, 0, "with nothing to do, no timer is kept");
+  await clock.advance(30);
+  one.at(70);
+  await clock.advance(30);
+  assert.deepEqual(kept, [20, 70]);
+});
+
+test("an action is told when it was due, and may make appointments; one in the past is kept at once", async () => {
+  const clock = new VirtualClock();
+  const agenda = new Agenda(clock);
+  const told: number[] = [];
+  const again = agenda.appointment((dueAt) => {
+    told.push(dueAt);
+    if (told.length === 1) again.at(clock.now() - 5);
+    if (told.length === 2) again.at(25);
+  });
+  again.at(10);
+  await clock.advance(20);
+  assert.deepEqual(told, [10, 5]);
+  await clock.advance(5);
+  assert.deepEqual(told, [10, 5, 25]);
+});
+
+test("what is overdue can be done before the timer, once, and not from within an action", () => {
+  const clock = new VirtualClock();
+  const agenda = new Agenda(clock);
+  let count = 0;
+  agenda
+    .appointment(() => {
+      count += 1;
+      agenda.runDue();
+    })
+    .at(0);
+  agenda.appointment(() => (count += 10)).at(1);
+  agenda.runDue();
+  agenda.runDue();
+  assert.equal(count, 1);
+});
+
+test("any moves and cancellations: each appointment is kept once, at its last time, and all in order", async () => {
+  const moves = fc.array(fc.tuple(fc.nat(20), fc.option(fc.nat(500), { nil: undefined })), { maxLength: 120 });
+  await fc.assert(
+    fc.asyncProperty(moves, async (steps) => {
+      const clock = new VirtualClock();
+      const agenda = new Agenda(clock);
+      const kept: [number, number][] = [];
+      const appointments = Array.from({ length: 21 }, (_, name) =>
+        agenda.appointment(() => kept.push([name, clock.now()])),
+      );
+      const expected = new Map<number, number>();
+      for (const [name, at] of steps) {
+        if (at === undefined) appointments[name]?.cancel();
+        else appointments[name]?.at(at);
+        if (at === undefined) expected.delete(name);
+        else expected.set(name, at);
+      }
+      await clock.advance(500);
+      assert.deepEqual(new Map(kept), expected);
+      assert.equal(kept.length, expected.size);
+      assert.ok(kept.every(([, at], index) => index === 0 || at >= (kept[index - 1]?.[1] ?? 0)));
+    }),
+    { numRuns: 60 },
+  );
+});
