@@ -58,12 +58,11 @@ export class ServiceGraph {
    * @throws HealthError INVALID_OPTION for services that are made of each other; nothing has changed then
    */
   declare(declarations: readonly ServiceDeclaration[]): void {
-    const table = new Map(declarations.map((declaration) => [declaration.name, declaration]));
-    const cycle = findCycle(table);
+    const cycle = findCycle(declarations);
     if (cycle !== undefined)
       throw new HealthError("INVALID_OPTION", `services must not be made of each other: ${cycle.join(" -> ")}`);
     this.#declared.clear();
-    for (const [name, declaration] of table) this.#declared.set(name, declaration);
+    for (const declaration of declarations) this.#declared.set(declaration.name, declaration);
     this.#above.clear();
     for (const { name, members } of declarations) for (const member of members) this.#raise(member, name, declarations);
   }
@@ -129,8 +128,9 @@ export class ServiceGraph {
   }
 }
 
-/** A way from a service back to itself. */
-function findCycle(table: ReadonlyMap<string, ServiceDeclaration>): readonly string[] | undefined {
+/** A way from a service back to itself, where services are made of each other. */
+export function findCycle(declarations: readonly ServiceDeclaration[]): readonly string[] | undefined {
+  const table = new Map(declarations.map((declaration) => [declaration.name, declaration]));
   const done = new Set<string>();
   const visit = (name: string, way: readonly string[]): readonly string[] | undefined => {
     if (way.includes(name)) return [...way.slice(way.indexOf(name)), name];

@@ -13,13 +13,18 @@ import { ConfigError, type Fault, type Path } from "./fault.js";
 import { createFiles } from "./files.js";
 import { readMeaning } from "./meaning.js";
 import { judgeShape } from "./shape.js";
-import { readYaml } from "./yaml-text.js";
+import { readYaml, type YamlText } from "./yaml-text.js";
 
 /** The environment that `${NAME}` looks into. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Longer files are refused: nobody wrote them. */
 const MOST_BYTES = 1_048_576;
+
+const SHORTEST_SECRET = 4;
+
+/** Errors cut long values; what is longer than this may be there in part. */
+const LONGEST_WHOLE = 24;
 
 const START = { line: 1, column: 1 };
 
@@ -51,8 +56,29 @@ export function parseConfig(file: string, text: string, environment: Environment
   for (const fault of [...yaml.faults, ...shaped.faults]) tell(fault);
   const blame = (path: Path, text: string) => tell({ position: yaml.locate(path), path, text });
   const config = readMeaning(shaped.file, { blame, files, resolverFor, named: namesIn(yaml.value) });
-  if (faults.length > 0) throw new ConfigError(file, faults);
+  if (faults.length > 0)
+    throw new ConfigError(
+      file,
+      faults.map((fault) => withoutSecrets(fault, yaml)),
+    );
   return config;
+}
+
+/** A fault that shows nothing of what was put in for `${...}`: it may be a secret, whole or cut. */
+function withoutSecrets(fault: Fault, yaml: YamlText): Fault {
+  let { text } = fault;
+  for (const piece of yaml.pieces) {
+    // a short piece is hidden where it was put in; elsewhere the same letters are another word
+    if (piece.length < SHORTEST_SECRET && !yaml.isSubstituted(fault.path)) continue;
+    for (const form of [piece, JSON.stringify(piece).slice(1, -1)]) text = text.replaceAll(form, "***");
+    const beginning = JSON.stringify(piece).slice(1, 1 + LONGEST_WHOLE);
+    if (piece.length > LONGEST_WHOLE) text = text.replace(new RegExp(`${escaped(beginning)}[^"]*`, "g"), "***");
+  }
+  return { ...fault, text };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 /** The names of checks and services that a file has, those with faults among them. */

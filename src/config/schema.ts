@@ -55,22 +55,32 @@ const share = (description: string) =>
     v.description(description),
   );
 
-const table = <Value extends v.GenericSchema>(value: Value, description: string) =>
-  v.pipe(
-    v.record(v.string(), value, ({ input }) => `must be a table of names, not ${kindOf(input)}`),
-    v.description(description),
-  );
-
-const group = <Entries extends v.ObjectEntries>(entries: Entries, description: string) =>
-  v.pipe(
-    v.strictObject(entries, ({ input }) => `must be a table, not ${kindOf(input)}`),
-    v.description(description),
-  );
-
 /** One of several kinds of value: `pick` tells by a value which kind was meant, so that its faults are told, not the others'. */
 const choice = <Union extends v.GenericSchema>(union: Union, pick: (input: unknown) => v.GenericSchema) =>
   // what is picked is one of the union's, and with nothing to judge (the JSON Schema is asked for) it is the union
   v.lazy((input) => (input === undefined ? union : pick(input)) as Union);
+
+/** To JavaScript, a list is a table of its places: here it is a mistake. */
+const noList = <Schema extends v.GenericSchema>(schema: Schema) => {
+  const refusal = v.never(({ input }) => `must be a table, not ${kindOf(input)}`);
+  return choice(schema, (input) => (Array.isArray(input) ? refusal : schema));
+};
+
+const table = <Value extends v.GenericSchema>(value: Value, description: string) =>
+  noList(
+    v.pipe(
+      v.record(v.string(), value, ({ input }) => `must be a table of names, not ${kindOf(input)}`),
+      v.description(description),
+    ),
+  );
+
+const group = <Entries extends v.ObjectEntries>(entries: Entries, description: string) =>
+  noList(
+    v.pipe(
+      v.strictObject(entries, ({ input }) => `must be a table, not ${kindOf(input)}`),
+      v.description(description),
+    ),
+  );
 
 /** The schedule of a check. */
 const SCHEDULE = {

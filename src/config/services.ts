@@ -3,8 +3,7 @@
  */
 
 import type { Policy } from "../checks/policy.js";
-import { type ServiceDeclaration, ServiceGraph } from "../checks/service-graph.js";
-import { messageOf } from "../core/health-error.js";
+import { findCycle, type ServiceDeclaration } from "../checks/service-graph.js";
 import { nearestTo } from "../core/nearest.js";
 import { OVERALL, serviceNameFault } from "../core/service-name.js";
 import type { CheckConfig } from "./daemon-config.js";
@@ -42,11 +41,9 @@ export function readServices(
     judgeMembers(file.overall, ["overall"]);
     declared.push({ name: OVERALL, policy: { kind: "all" }, members: file.overall });
   }
-  try {
-    new ServiceGraph(new Map()).declare(declared);
-  } catch (error) {
-    blame(["services"], messageOf(error));
-  }
+  const cycle = findCycle(declared);
+  if (cycle !== undefined)
+    blame(["services", cycle[0] ?? ""], `services must not be made of each other: ${cycle.join(" -> ")}`);
   return declared;
 }
 

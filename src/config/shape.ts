@@ -4,7 +4,7 @@
 import * as v from "valibot";
 import { nearestTo } from "../core/nearest.js";
 import type { Fault, Path } from "./fault.js";
-import { CONFIG_SCHEMA, type ConfigFile, shown } from "./schema.js";
+import { CONFIG_SCHEMA, type ConfigFile } from "./schema.js";
 import type { YamlText } from "./yaml-text.js";
 
 /** What is good of a file, and what is not. */
@@ -69,17 +69,11 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
 function faultOf({ issue, path }: Leaf, yaml: YamlText): Fault {
   const isUnknownKey = issue.type === "strict_object" && issue.expected === "never";
   const text = isUnknownKey ? unknownKey(path) : messageOf(issue);
-  const position = yaml.locate(path, isUnknownKey ? "key" : "value");
-  return { position, path, text: yaml.isSubstituted(path) ? hide(text, issue.input) : text };
+  return { position: yaml.locate(path, isUnknownKey ? "key" : "value"), path, text };
 }
 
 function messageOf(issue: v.BaseIssue<unknown>): string {
   return issue.type === "strict_object" && issue.received === "undefined" ? "is missing" : issue.message;
-}
-
-/** What a value is, without the value: it may be a secret. */
-function hide(text: string, input: unknown): string {
-  return text.replaceAll(shown(input), "the value that was put in").replaceAll(String(input), "***");
 }
 
 function unknownKey(path: Path): string {

@@ -18,7 +18,9 @@ export interface Sources {
 }
 
 /** A value with what it names put in, or what is wrong with it. */
-export type Substituted = { readonly text: string } | { readonly faults: readonly string[] };
+export type Substituted =
+  | { readonly text: string /** What was put in, piece by piece. */; readonly pieces: readonly string[] }
+  | { readonly faults: readonly string[] };
 
 const REFERENCE = /\$(?:\$|\{([^{}]*)\}|)/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
@@ -26,6 +28,7 @@ const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 /** Puts in what a value names. Values without a dollar are left as they are. */
 export function substitute(value: string, sources: Sources): Substituted {
   const faults: string[] = [];
+  const pieces: string[] = [];
   const text = value.replace(REFERENCE, (whole, inside: string | undefined) => {
     if (whole === "$$") return "$";
     if (inside === undefined) {
@@ -33,9 +36,10 @@ export function substitute(value: string, sources: Sources): Substituted {
       return "";
     }
     const found = find(inside, sources, (fault) => faults.push(fault));
+    if (found !== undefined && found !== "") pieces.push(found);
     return found ?? "";
   });
-  return faults.length === 0 ? { text } : { faults };
+  return faults.length === 0 ? { text, pieces } : { faults };
 }
 
 function find(inside: string, { variable, secret }: Sources, blame: (fault: string) => void): string | undefined {

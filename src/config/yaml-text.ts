@@ -15,8 +15,10 @@ export interface YamlText {
   readonly faults: readonly Fault[];
   /** Where a value stands, or the nearest thing around it; `key` asks for the key before it. */
   readonly locate: (path: Path, part?: "key" | "value") => Position;
-  /** Whether something was put in for `${...}` at this place: it may be a secret. */
+  /** Whether something was put in for `${...}` at this place. */
   readonly isSubstituted: (path: Path) => boolean;
+  /** Whatever was put in, anywhere: each may be a secret. */
+  readonly pieces: ReadonlySet<string>;
 }
 
 const MOST_VALUES = 100_000;
@@ -38,12 +40,14 @@ export function readYaml(text: string, sources: Sources): YamlText {
     faults: reader.faults,
     locate: (path, part = "value") => reader.locate(path)[part],
     isSubstituted: (path) => reader.substituted.has(idOf(path)),
+    pieces: reader.pieces,
   };
 }
 
 class Reader {
   readonly faults: Fault[] = [];
   readonly substituted = new Set<string>();
+  readonly pieces = new Set<string>();
   readonly #lines = new LineCounter();
   readonly #places = new Map<string, Place>();
   readonly #text: string;
@@ -122,7 +126,10 @@ class Reader {
     if (typeof value !== "string" || !value.includes("$")) return value;
     const substituted = substitute(value, this.#sources);
     this.substituted.add(idOf(path));
-    if ("text" in substituted) return substituted.text;
+    if ("text" in substituted) {
+      for (const piece of substituted.pieces) this.pieces.add(piece);
+      return substituted.text;
+    }
     for (const text of substituted.faults) this.#blame(this.locate(path).value, path, text);
     return value;
   }

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CheckEngine } from "../../src/checks/check-engine.js";
+import { Freshness } from "../../src/checks/freshness.js";
+import { Latest } from "../../src/core/latest.js";
+import type { WatchStatus } from "../../src/core/serving-status.js";
+import { Registry } from "../../src/registry/registry.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { PASSED, ScriptedProber } from "./scripted-prober.js";
+
+test("what is not renewed is dropped at its time, once; what is renewed is not", async () => {
+  const clock = new VirtualClock();
+  const freshness = new Freshness(clock);
+  let dropped = 0;
+  const age = freshness.follow(() => (dropped += 1));
+  await clock.advance(100);
+  assert.deepEqual([dropped, clock.pendingTimers], [0, 0], "before its first result it has no age");
+  age.renew(200);
+  age.renew(300);
+  await clock.advance(199);
+  assert.equal(dropped, 0);
+  await clock.advance(1);
+  assert.equal(dropped, 1);
+  await clock.advance(1_000);
+  assert.equal(dropped, 1);
+  age.renew(2_000);
+  age.end();
+  await clock.advance(5_000);
+  assert.deepEqual([dropped, clock.pendingTimers], [1, 0]);
+});
+
+function staleSite() {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "freshness-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const prober = new ScriptedProber(() => clock.now(), PASSED);
+  engine.add({ name: "db", prober, settings: { jitter: 0, staleAfter: "30s" } });
+  return { clock, registry, engine };
+}
+
+test("A131, C13: an old SERVING is never read, not even by who asks before any timer has run after a stall", async () => {
+  const { clock, registry, engine } = staleSite();
+  await clock.advance(0);
+  assert.equal(registry.read("db")?.status, "SERVING");
+  clock.stall(29_999);
+  assert.equal(registry.read("db")?.status, "SERVING");
+  clock.stall(1);
+  const { status, reason } = registry.read("db") ?? {};
+  assert.deepEqual([status, reason], ["UNKNOWN", "stale"]);
+  engine.stop();
+});
+
+test("nor is it listed, watched or shown among the checks", async () => {
+  for (const look of [
+    (registry: Registry) => [...registry.services()].find(([name]) => name === "db")?.[1].status,
+    (registry: Registry) => ([...registry.checks()][0]?.state === "pending" ? "UNKNOWN" : "SERVING"),
+    (registry: Registry) => {
+      const mailbox = new Latest<WatchStatus>(() => {});
+      registry.watch("db", mailbox)();
+      return mailbox.take();
+    },
+  ]) {
+    const { clock, registry, engine } = staleSite();
+    await clock.advance(0);
+    clock.stall(60_000);
+    assert.equal(look(registry), "UNKNOWN");
+    engine.stop();
+  }
+});

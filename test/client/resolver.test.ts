@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isForbiddenAddress } from "../../src/client/address-rule.js";
+import { readHosts, readResolverFile } from "../../src/client/name-files.js";
+import { NameResolver } from "../../src/client/resolver.js";
+import { NameServer } from "../support/name-server.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+const addressesOf = (resolver: NameResolver, name: string, family?: 4 | 6): Promise<string[]> =>
+  new Promise((resolve, reject) =>
+    resolver.lookup(name, { all: true, ...(family === undefined ? {} : { family }) }, (error, found) => {
+      if (error !== null) reject(error);
+      else resolve(Array.isArray(found) ? found.map(({ address }) => address) : [found]);
+    }),
+  );
+
+const codeOf = async (promise: Promise<unknown>): Promise<string> => {
+  try {
+    await promise;
+  } catch (error) {
+    return String(Object(error).code);
+  }
+  return "no error";
+};
+
+test("addresses of both families are found, and kept for their TTL", async (t) => {
+  const server = await NameServer.start(t);
+  const clock = new VirtualClock();
+  const resolver = new NameResolver({ clock, servers: [server.address] });
+  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1", "fd00::1"] });
+  assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1", "fd00::1"]);
+  assert.deepEqual(await addressesOf(resolver, "DB.test", 6), ["fd00::1"]);
+  assert.equal(server.questions, 2, "one for each family");
+  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.2"] });
+  await clock.advance(4_999);
+  assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1", "fd00::1"]);
+  await clock.advance(1);
+  assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.2"]);
+});
+
+test("C8: a long TTL is cut to 30 s, so that a new address is used by then", async (t) => {
+  const server = await NameServer.start(t);
+  const clock = new VirtualClock();
+  const resolver = new NameResolver({ clock, servers: [server.address] });
+  server.records.set("db.test", { ttl: 86_400, addresses: ["10.0.0.1"] });
+  await addressesOf(resolver, "db.test");
+  server.records.set("db.test", { ttl: 86_400, addresses: ["10.0.0.2"] });
+  await clock.advance(30_000);
+  assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.2"]);
+});
+
+test("questions for one name at one time are asked once", async (t) => {
+  const server = await NameServer.start(t);
+  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
+  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
+  await Promise.all(Array.from({ length: 100 }, () => addressesOf(resolver, "db.test")));
+  assert.equal(server.questions, 2);
+});
+
+test("C8: a name that doesn't exist is ENOTFOUND, and is asked for again after a second", async (t) => {
+  const server = await NameServer.start(t);
+  const clock = new VirtualClock();
+  const resolver = new NameResolver({ clock, servers: [server.address] });
+  assert.equal(await codeOf(addressesOf(resolver, "gone.test")), "ENOTFOUND");
+  server.records.set("gone.test", { ttl: 5, addresses: ["10.0.0.1"] });
+  assert.equal(await codeOf(addressesOf(resolver, "gone.test")), "ENOTFOUND");
+  await clock.advance(1_000);
+  assert.deepEqual(await addressesOf(resolver, "gone.test"), ["10.0.0.1"]);
+});
+
+test("C8: when no name server answers the last good addresses hold for 5 minutes, then it is EAI_AGAIN", async (t) => {
+  const server = await NameServer.start(t);
+  const clock = new VirtualClock();
+  const resolver = new NameResolver({ clock, servers: [server.address] });
+  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
+  await addressesOf(resolver, "db.test");
+  server.failing = true;
+  await clock.advance(299_999);
+  assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1"]);
+  await clock.advance(1_000);
+  assert.equal(await codeOf(addressesOf(resolver, "db.test")), "EAI_AGAIN");
+  assert.equal(await codeOf(addressesOf(resolver, "never-seen.test")), "EAI_AGAIN");
+  server.failing = false;
+  assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1"], "it recovers by itself");
+});
+
+test("B91: a name that means a link-local address is forbidden, unless that is allowed; other addresses stay", async (t) => {
+  const server = await NameServer.start(t);
+  server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
+  server.records.set("both.test", { ttl: 5, addresses: ["169.254.1.1", "10.0.0.1"] });
+  const clock = new VirtualClock();
+  const resolver = new NameResolver({ clock, servers: [server.address] });
+  assert.equal(await codeOf(addressesOf(resolver, "evil.test")), "ERR_FORBIDDEN_ADDRESS");
+  assert.deepEqual(await addressesOf(resolver, "both.test"), ["10.0.0.1"]);
+  const open = new NameResolver({ clock, servers: [server.address], allowLinkLocal: true });
+  assert.deepEqual(await addressesOf(open, "evil.test"), ["169.254.169.254"]);
+});
+
+test("localhost needs no name server", async () => {
+  const resolver = new NameResolver({ clock: new VirtualClock(), servers: ["127.0.0.1:1"] });
+  assert.ok((await addressesOf(resolver, "localhost")).includes("127.0.0.1"));
+  assert.deepEqual(await addressesOf(resolver, "a.localhost", 4), ["127.0.0.1"]);
+});
+
+test("a caller that wants one address gets one", async (t) => {
+  const server = await NameServer.start(t);
+  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
+  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
+  const found = await new Promise((resolve) =>
+    resolver.lookup("db.test", {}, (error, address, family) => resolve([error, address, family])),
+  );
+  assert.deepEqual(found, [null, "10.0.0.1", 4]);
+});
+
+test("which addresses are forbidden", () => {
+  for (const address of [
+    "169.254.169.254",
+    "169.254.0.1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "febf::1",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "::ffff:169.254.169.254",
+    "::FFFF:169.254.1.1",
+  ])
+    assert.equal(isForbiddenAddress(address), true, address);
+  for (const address of [
+    "127.0.0.1",
+    "10.0.0.1",
+    "169.253.1.1",
+    "::1",
+    "fec0::1",
+    "fd00::1",
+    "100.100.100.201",
+    "::ffff:10.0.0.1",
+    "a-name",
+  ])
+    assert.equal(isForbiddenAddress(address), false, address);
+});
+
+test("the files of the system are read as their manuals say; one that isn't there says nothing", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "healthbridge-names-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const hosts = readHosts(
+    file("hosts", "127.0.0.1 localhost # us\n10.0.0.1\tDB db.internal\n::1 localhost\nbroken line\n"),
+  );
+  assert.deepEqual(hosts.get("localhost"), [
+    { address: "127.0.0.1", family: 4 },
+    { address: "::1", family: 6 },
+  ]);
+  assert.deepEqual([hosts.get("db")?.[0]?.address, hosts.get("db.internal")?.[0]?.address], ["10.0.0.1", "10.0.0.1"]);
+  const text =
+    "; comment\nnameserver 10.0.0.10\nsearch a.svc.cluster.local. svc.cluster.local\noptions timeout:1 ndots:5\n";
+  assert.deepEqual(readResolverFile(file("resolv", text)), {
+    search: ["a.svc.cluster.local", "svc.cluster.local"],
+    dotsOfWhole: 5,
+  });
+  assert.deepEqual(readResolverFile(join(folder, "none")), { search: [], dotsOfWhole: 1 });
+  assert.equal(readHosts(join(folder, "none")).size, 0);
+});

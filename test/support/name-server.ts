@@ -1,0 +1,97 @@
+/**
+ * A name server of a test's own: answers A and AAAA over UDP, or fails, or says nothing. Source: RFC 1035, section 4.
+ */
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv4 } from "node:net";
+import type { TestContext } from "node:test";
+
+/** What the server knows of a name. */
+export interface Records {
+  readonly ttl: number;
+  readonly addresses: readonly string[];
+}
+
+const TYPE_A = 1;
+const TYPE_AAAA = 28;
+const NAME_ERROR = 3;
+const SERVER_FAILURE = 2;
+
+export class NameServer {
+  readonly records = new Map<string, Records>();
+  /** Answer every question with a failure of the server. */
+  failing = false;
+  /** Answer no question at all. */
+  silent = false;
+  questions = 0;
+  readonly #socket: Socket;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("message", (message, { port, address }) => {
+      this.questions += 1;
+      if (!this.silent) socket.send(this.#answer(message), port, address);
+    });
+  }
+
+  /** Starts one on a free port of loopback; it ends with the test. */
+  static async start(t: TestContext): Promise<NameServer> {
+    const socket = createSocket("udp4");
+    socket.bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    t.after(() => socket.close());
+    return new NameServer(socket);
+  }
+
+  /** As a resolver takes it. */
+  get address(): string {
+    return `127.0.0.1:${this.#socket.address().port}`;
+  }
+
+  #answer(query: Buffer): Buffer {
+    const { name, type, end } = questionOf(query);
+    const known = this.records.get(name.toLowerCase());
+    const found = (known?.addresses ?? []).filter((address) => isIPv4(address) === (type === TYPE_A));
+    const wanted = type === TYPE_A || type === TYPE_AAAA ? found : [];
+    const code = this.failing ? SERVER_FAILURE : known === undefined ? NAME_ERROR : 0;
+    const header = Buffer.alloc(12);
+    query.copy(header, 0, 0, 2);
+    header.writeUInt16BE(0x8180 | code, 2);
+    header.writeUInt16BE(1, 4);
+    const answers = code === 0 ? wanted : [];
+    header.writeUInt16BE(answers.length, 6);
+    const bodies = answers.map((address) => recordOf(address, type, known?.ttl ?? 0));
+    return Buffer.concat([header, query.subarray(12, end), ...bodies]);
+  }
+}
+
+function questionOf(query: Buffer): { name: string; type: number; end: number } {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+    labels.push(query.toString("latin1", at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  return { name: labels.join("."), type: query.readUInt16BE(at + 1), end: at + 5 };
+}
+
+function recordOf(address: string, type: number, ttl: number): Buffer {
+  const bytes = isIPv4(address) ? Buffer.from(address.split(".").map(Number)) : bytesOfIPv6(address);
+  const head = Buffer.alloc(12);
+  head.writeUInt16BE(0xc00c, 0); // the name stands in the question
+  head.writeUInt16BE(type, 2);
+  head.writeUInt16BE(1, 4);
+  head.writeUInt32BE(ttl, 6);
+  head.writeUInt16BE(bytes.length, 10);
+  return Buffer.concat([head, bytes]);
+}
+
+function bytesOfIPv6(address: string): Buffer {
+  const [left = "", right = ""] = address.split("::");
+  const groups = (text: string) => (text === "" ? [] : text.split(":"));
+  const zeros = Array(8 - groups(left).length - groups(right).length).fill("0");
+  const bytes = Buffer.alloc(16);
+  for (const [index, group] of [...groups(left), ...zeros, ...groups(right)].entries())
+    bytes.writeUInt16BE(Number.parseInt(group, 16), index * 2);
+  return bytes;
+}
