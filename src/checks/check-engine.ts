@@ -88,7 +88,7 @@ export class CheckEngine {
       checkCount: () => this.#running.size,
       release: (check) => this.#running.get(check)?.runner.letFail(),
     });
-    this.#discovery = new Discovery(writer, (service) => this.#isTaken(service));
+    this.#discovery = new Discovery(writer, (service) => this.#graph.isTaken(service));
     writer.beforeReading(() => means.freshness.dropStale());
   }
 
@@ -107,6 +107,7 @@ export class CheckEngine {
     const runner = new CheckRunner({ name, prober, settings, means: this.#means, listener });
     const running: Running = { runner, settings };
     this.#running.set(name, running);
+    this.#graph.place({ name, services: settings.services });
     this.#unseen.add(name);
     this.#publishStarted();
     this.#report(this.#presentReport(name, settings));
@@ -175,6 +176,7 @@ export class CheckEngine {
     const affected = [...this.#graph.servicesOf(report), ...this.#graph.servicesOf({ name, services })];
     running.settings = settings;
     running.runner.change(settings);
+    this.#graph.place({ name, services }, report.services);
     this.#reports.set(name, { ...report, critical, services });
     this.#tell({ ...report, critical, services });
     for (const service of affected) this.#publish(service);
@@ -199,13 +201,15 @@ export class CheckEngine {
     if (running === undefined || report === undefined) return false;
     running.runner.stop();
     this.#running.delete(name);
+    const affected = this.#graph.servicesOf(report);
     this.#reports.delete(name);
+    this.#graph.unplace(report);
     this.#isolation.forget(name);
     this.#discovery.forget(name);
     this.#writer.forget(name);
     this.#unseen.delete(name);
     this.#publishStarted();
-    for (const service of this.#graph.servicesOf(report)) this.#publish(service);
+    for (const service of affected) this.#publish(service);
     return true;
   }
 
@@ -213,8 +217,7 @@ export class CheckEngine {
   stop(): void {
     for (const { runner } of this.#running.values()) runner.stop();
     this.#running.clear();
-    this.#selfCheck?.stop();
-    this.#selfCheck = undefined;
+    this.setIsolation(undefined);
     this.#isolation.stop();
   }
 
@@ -277,17 +280,12 @@ export class CheckEngine {
     this.#writer.setStarted(this.#unseen.size === 0);
   }
 
-  /** Names that a check wants for its services: they must be names, and nobody else's. */
+  /** The services that a check wants to make: they must be names, and nobody else's. */
   #requireFree(services: readonly string[]): void {
     for (const service of services) {
       requireName(service);
       if (this.#graph.has(service)) throw duplicate("service", service);
     }
-  }
-
-  #isTaken(service: string): boolean {
-    if (this.#graph.has(service)) return true;
-    return [...this.#reports.values()].some(({ name, services }) => name === service || services.includes(service));
   }
 }
 

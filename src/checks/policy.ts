@@ -31,18 +31,26 @@ export interface Rollup {
 /** As much of a check as a policy looks at; a service that is a member of another is looked at in the same way. */
 export type Member = Pick<CheckReport, "state" | "critical" | "reason">;
 
-/** The status of a service with these members. */
-export function rollup(members: readonly Member[], policy: Policy): Rollup {
-  const critical = members.filter((member) => member.critical);
-  const good = critical.filter(isGood).length;
-  if (good < neededOf(policy, critical.length)) {
-    const undecided = critical.find(({ state }) => state === "pending");
-    if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason };
-    const bad = critical.find(({ state }) => state === "failing");
-    return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
+/** The status of a service with these members. One pass, nothing kept: a server may have thousands of checks. */
+export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
+  let critical = 0;
+  let good = 0;
+  let undecided: Member | undefined;
+  let bad: Member | undefined;
+  let flaw: Member | undefined;
+  for (const member of members) {
+    const { state } = member;
+    if (state === "failing" || state === "warning") flaw ??= member;
+    if (!member.critical) continue;
+    critical += 1;
+    if (state === "passing" || state === "warning") good += 1;
+    else if (state === "pending") undecided ??= member;
+    else bad ??= member;
   }
-  const flaw = members.find(({ state }) => state === "failing" || state === "warning");
-  return { status: "SERVING", degraded: flaw !== undefined, reason: flaw?.reason };
+  if (good >= neededOf(policy, critical))
+    return { status: "SERVING", degraded: flaw !== undefined, reason: flaw?.reason };
+  if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason };
+  return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
 }
 
 /** How a service counts as a member of another. */
@@ -57,10 +65,6 @@ export function memberOf({ status, degraded, reason }: Rollup): Member {
     default:
       return status satisfies never;
   }
-}
-
-function isGood({ state }: Member): boolean {
-  return state === "passing" || state === "warning";
 }
 
 function neededOf(policy: Policy, critical: number): number {

@@ -33,10 +33,32 @@ export class ServiceGraph {
   readonly #declared = new Map<string, ServiceDeclaration>();
   /** For a member, every declared service above it. */
   readonly #above = new Map<string, Set<string>>();
+  /** For a service that checks name, those checks. */
+  readonly #makers = new Map<string, Set<string>>();
+  /** What the server as a whole is made of, until something is declared or placed. */
+  #parts: readonly string[] | undefined;
 
   /** `reports` is what the checks have found: this graph only reads it. */
   constructor(reports: ReadonlyMap<string, CheckReport>) {
     this.#reports = reports;
+  }
+
+  /** A check is there, or names other services than before. */
+  place({ name, services }: Pick<CheckReport, "name" | "services">, before: readonly string[] = []): void {
+    this.#parts = undefined;
+    for (const service of before) this.#unmake(service, name);
+    for (const service of services) this.#makers.set(service, (this.#makers.get(service) ?? new Set()).add(name));
+  }
+
+  /** A check is gone. */
+  unplace({ name, services }: Pick<CheckReport, "name" | "services">): void {
+    this.#parts = undefined;
+    for (const service of services) this.#unmake(service, name);
+  }
+
+  /** Whether a service is declared, or made by a check. */
+  isTaken(service: string): boolean {
+    return this.#declared.has(service) || this.#reports.has(service) || this.#makers.has(service);
   }
 
   has(service: string): boolean {
@@ -64,6 +86,7 @@ export class ServiceGraph {
     this.#declared.clear();
     for (const declaration of declarations) this.#declared.set(declaration.name, declaration);
     this.#above.clear();
+    this.#parts = undefined;
     for (const { name, members } of declarations) for (const member of members) this.#raise(member, name, declarations);
   }
 
@@ -86,36 +109,46 @@ export class ServiceGraph {
   /** What the members of a service make of it; `undefined` where it has none. */
   rollup(service: string): Rollup | undefined {
     const declared = this.#declared.get(service);
-    if (declared !== undefined)
-      return rollup(
-        declared.members.map((name) => this.#member(name)),
-        declared.policy,
-      );
-    const members = service === OVERALL ? this.#whole() : this.#namedBy(service);
-    return members.length === 0 ? undefined : rollup(members, ALL);
+    if (declared !== undefined) return rollup(this.#membersAt(declared.members), declared.policy);
+    if (service === OVERALL)
+      return this.#reports.size + this.#declared.size === 0 ? undefined : rollup(this.#whole(), ALL);
+    const own = this.#reports.get(service);
+    const makers = this.#makers.get(service);
+    if (own === undefined && makers === undefined) return undefined;
+    return rollup(this.#membersAt([...(own === undefined ? [] : [service]), ...(makers ?? [])]), ALL);
+  }
+
+  *#membersAt(names: Iterable<string>): Iterable<Member> {
+    for (const name of names) yield this.#member(name);
   }
 
   #member(name: string): Member {
     const report = this.#reports.get(name);
     if (report !== undefined) return report;
-    const made = this.has(name) || this.#namedBy(name).length > 0 ? this.rollup(name) : undefined;
+    const made = this.rollup(name);
     return made === undefined ? MISSING : memberOf(made);
   }
 
-  #namedBy(service: string): readonly Member[] {
-    return [...this.#reports.values()].filter(({ name, services }) => name === service || services.includes(service));
+  /** Every declared service that is part of no other, and what no declared service speaks for. */
+  #whole(): Iterable<Member> {
+    if (this.#declared.size === 0) return this.#reports.values();
+    this.#parts ??= this.#findParts();
+    return this.#membersAt(this.#parts);
   }
 
-  /** Every declared service that is part of no other, and what no declared service speaks for. */
-  #whole(): readonly Member[] {
+  #findParts(): readonly string[] {
     const isPart = (service: string) => this.#above.has(service);
-    const tops = [...this.#declared.keys()].filter((name) => !isPart(name)).map((name) => this.#member(name));
-    const loose = [...this.#reports.values()].flatMap((report) => {
-      const { name, services } = report;
-      if (![name, ...services].some(isPart)) return [report];
-      return services.filter((service) => !isPart(service)).map((service) => this.#member(service));
-    });
-    return [...tops, ...loose];
+    const tops = [...this.#declared.keys()].filter((name) => !isPart(name));
+    const loose = [...this.#reports.values()].flatMap(({ name, services }) =>
+      [name, ...services].some(isPart) ? services.filter((service) => !isPart(service)) : [name],
+    );
+    return [...new Set([...tops, ...loose])];
+  }
+
+  #unmake(service: string, check: string): void {
+    const makers = this.#makers.get(service);
+    makers?.delete(check);
+    if (makers?.size === 0) this.#makers.delete(service);
   }
 
   /** Notes that `service` stands above `member`, and above all that `member` is made of. */

@@ -5,13 +5,13 @@
  * ever. Beside it a Watch is kept where the target has one; what it says is not believed but taken as a reason to look
  * at once, so that a change is seen in milliseconds.
  */
-import { BrokenCall } from "../client/broken-call.js";
 import { type CheckAnswer, HealthClient, type ToldStatus } from "../client/health-client.js";
 import { KeptWatch } from "../client/kept-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
+import { resultOfBreak } from "./broken.js";
 import type { ProbingMeans } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
-import { type ReasonCode, resultOfError } from "./reasons.js";
+import type { ReasonCode } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection. */
@@ -72,21 +72,4 @@ function resultOfAnswer(answer: CheckAnswer): ProbeResult {
   if ("code" in answer) return fail(REASON_OF_CODE[answer.code] ?? "grpc", `${answer.code}: ${answer.text}`);
   if (answer.status === "SERVING") return PASS;
   return fail(REASON_OF_STATUS[answer.status], `the target answered ${answer.status}`);
-}
-
-/** The result of a call that ended without a status. */
-function resultOfBreak(error: unknown): ProbeResult {
-  if (!(error instanceof BrokenCall)) return resultOfError(error);
-  switch (error.kind) {
-    case "reset":
-    case "closed":
-    case "protocol":
-      return fail(error.kind, error.message);
-    case "unprocessed":
-      return fail("unavailable", error.message);
-    case "cancelled":
-      return fail("timeout", error.message);
-    default:
-      return error.kind satisfies never;
-  }
 }

@@ -1,64 +1,71 @@
 /**
- * `http://` and `https://`: passes when the target answers 200 to 299.
+ * `http://` and `https://`: passes when the target answers as it is expected to, which is with 200 to 299 if nothing else
+ * is said.
  *
  * A redirect is a failure and is not followed: whoever controls a target could point us at anything (Consul's
- * CVE-2022-29153). The body is read, to its end or for 64 KiB, so that the connection can be kept for the next probe.
+ * CVE-2022-29153). A body is read for 64 KiB; if there is more, it is judged by that, and the connection is closed.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { fail, PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
-import { resultOfError } from "./reasons.js";
+import { HttpClient } from "../client/http-client.js";
+import { HealthError } from "../core/health-error.js";
+import { resultOfBreak } from "./broken.js";
+import { withCertificate } from "./certificate.js";
+import { compileExpectation } from "./expectation.js";
+import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { Prober } from "./prober.js";
+import { hostOf } from "./target.js";
 
-const MAX_BODY_BYTES = 64 * 1024;
-
-/** Headers that are longer are a broken target. */
-const MAX_HEADER_BYTES = 16 * 1024;
-
-/** A prober of a web address. It keeps one connection. */
-export function openHttp(target: URL): Prober {
+/** A prober of a web address. It keeps one connection, unless `reuse` is false. */
+export function openHttp(target: URL, { clock, resolver }: ProbingMeans, options: ProberOptions): Prober {
+  const judge = compileExpectation(options.expect);
   const secure = target.protocol === "https:";
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 1 });
-  const request = secure ? httpsRequest : httpRequest;
-
-  const get = ({ signal, timeoutMs }: ProbeContext, mayRetry: boolean): Promise<ProbeResult> =>
-    new Promise((resolve, reject) => {
-      // Node hands the options of a connection on to it; its types leave them out here
-      const connection = { autoSelectFamilyAttemptTimeout: Math.ceil(timeoutMs / 2) };
-      const headers = { accept: "*/*", "user-agent": "healthbridge" };
-      const outgoing = request(target, { agent, signal, headers, maxHeaderSize: MAX_HEADER_BYTES, ...connection });
-      let answered = false;
-      outgoing.once("response", (response) => {
-        answered = true;
-        readAnswer(response).then(resolve, reject);
-      });
-      outgoing.once("error", (error) => {
-        // the target closed the kept connection just when we used it again: that is no failure, a fresh one will tell
-        if (outgoing.reusedSocket && mayRetry && !signal.aborted) resolve(get({ signal, timeoutMs }, false));
-        else reject(error);
-      });
-      outgoing.on("error", () => {}); // a second one, after the answer was judged, would end the process
-      // a target that switches protocols unasked is hung up on by Node, which calls that neither answer nor error
-      outgoing.once("close", () => {
-        if (!answered) resolve(fail("closed", "the connection ended without an answer"));
-      });
-      outgoing.end();
-    });
-
+  const client = new HttpClient({
+    host: hostOf(target),
+    port: Number(target.port) || (secure ? 443 : 80),
+    tls: secure ? (options.tls ?? {}) : undefined,
+    resolver,
+    request: requestOf(target, options),
+    reuse: options.reuse ?? true,
+  });
   return {
-    probe: (context) => get(context, true).catch(resultOfError),
-    close: () => agent.destroy(),
+    async probe(context) {
+      try {
+        const result = judge(await client.ask(context));
+        if (!secure) return result;
+        return withCertificate(result, client.certificateEndsAt, clock.wallTime(), options.tls?.warnBeforeMs);
+      } catch (error) {
+        return resultOfBreak(error);
+      }
+    },
+    close: () => client.close(),
   };
 }
 
-/** Judges by the status, once the body is there or long enough. */
-async function readAnswer(response: IncomingMessage): Promise<ProbeResult> {
-  let length = 0;
-  for await (const chunk of response) {
-    length += (chunk as Buffer).length;
-    if (length > MAX_BODY_BYTES) break; // ends the connection
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Fields that say how a request is framed: one that is made up could make two of it. */
+const FRAMING = new Set(["content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"]);
+
+/** The whole request, ready to be sent again and again. */
+function requestOf(target: URL, { headers = {}, reuse = true }: ProberOptions): Buffer {
+  const fields = new Map([
+    ["host", target.host],
+    ["accept", "*/*"],
+    ["user-agent", "healthbridge"],
+  ]);
+  if (target.username !== "" || target.password !== "") fields.set("authorization", basicOf(target));
+  if (!reuse) fields.set("connection", "close");
+  for (const [name, value] of Object.entries(headers)) {
+    const key = name.toLowerCase();
+    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value) || FRAMING.has(key))
+      throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} can't be sent with this value`);
+    fields.set(key, value);
   }
-  const { statusCode = 0 } = response;
-  if (statusCode >= 200 && statusCode <= 299) return PASS;
-  const reason = statusCode >= 300 && statusCode <= 399 ? "redirect" : "status";
-  return fail(reason, `HTTP status ${statusCode}, expected 200-299`);
+  const lines = [...fields].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Buffer.from(`GET ${target.pathname}${target.search} HTTP/1.1\r\n${lines}\r\n`, "latin1");
+}
+
+function basicOf({ username, password }: URL): string {
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(pair).toString("base64")}`;
 }

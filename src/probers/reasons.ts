@@ -64,6 +64,13 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   EHOSTDOWN: "unreachable",
   ENETUNREACH: "unreachable",
   EPROTO: "tls",
+  CERT_HAS_EXPIRED: "tls-expired",
+  CERT_NOT_YET_VALID: "tls-expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "tls-name",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "tls-untrusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "tls-untrusted",
+  CERT_UNTRUSTED: "tls-untrusted",
+  CERT_REVOKED: "tls-untrusted",
   ABORT_ERR: "timeout",
 };
 
@@ -112,6 +119,7 @@ function codeOf(error: unknown): string {
 }
 
 function reasonOfFamily(code: string): ReasonCode {
-  if (/^(?:ERR_TLS|ERR_SSL|CERT|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|ERR_OSSL)/.test(code)) return "tls";
+  if (code.startsWith("UNABLE_TO_")) return "tls-untrusted";
+  if (/^(?:ERR_TLS|ERR_SSL|CERT|ERR_OSSL)/.test(code)) return "tls";
   return "protocol";
 }

@@ -13,7 +13,9 @@ function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Re
     const nothing = { reason: state, held: false, latencyMs: undefined, lastResultAt: undefined, since: 0 };
     reports.set(name, { name, state, critical: true, services: services[name] ?? [], ...nothing });
   }
-  return new ServiceGraph(reports);
+  const graph = new ServiceGraph(reports);
+  for (const report of reports.values()) graph.place(report);
+  return graph;
 }
 
 const all = (name: string, ...members: string[]): ServiceDeclaration => ({ name, policy: { kind: "all" }, members });

@@ -107,7 +107,7 @@ for (const [label, end] of [
 
   test(`a target that ${label} a fresh connection has failed, and is asked once`, () =>
     withTarget(saying(end), async (prober, target) => {
-      assert.equal(await verdict(prober), "fail reset");
+      assert.equal(await verdict(prober), label === "closes" ? "fail closed" : "fail reset");
       assert.equal(target.accepted, 1);
     }));
 }
@@ -150,7 +150,7 @@ test("a body that comes byte by byte is waited for", () => {
 test("a body that breaks off is a failure, whatever the status", () =>
   withTarget(
     saying((socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")),
-    async (prober) => assert.equal(await verdict(prober), "fail reset"),
+    async (prober) => assert.equal(await verdict(prober), "fail closed"),
   ));
 
 const NONSENSE: readonly (readonly [label: string, bytes: string])[] = [

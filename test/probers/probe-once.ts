@@ -4,7 +4,7 @@ import { look } from "./looking.js";
 
 for (const target of process.argv.slice(2)) {
   const prober = openTarget(target);
-  const { outcome, reason, detail } = await look(prober);
-  console.log(JSON.stringify({ outcome, reason, detail }));
+  const { outcome, reason, detail, certificateEndsAt } = await look(prober);
+  console.log(JSON.stringify({ outcome, reason, detail, certificateEndsAt }));
   await prober.close();
 }

@@ -1,0 +1,78 @@
+/**
+ * A body in chunks, as its bytes come in. Source: RFC 9112, section 7.1.
+ *
+ *     size CRLF  data CRLF  size CRLF  data CRLF  ...  0 CRLF  [trailer CRLF ...] CRLF
+ */
+import { BrokenCall } from "./broken-call.js";
+
+/** A size with its extension, or a line of a trailer: what is longer is no honest one. */
+const MOST_LINE_BYTES = 1_024;
+
+const MOST_TRAILERS = 32;
+
+type Expecting = "size" | "data" | "end-of-data" | "trailer";
+
+export class ChunkedBody {
+  #expecting: Expecting = "size";
+  #missing = 0;
+  #line = "";
+  #trailers = 0;
+
+  /**
+   * Takes bytes and hands on the data in them. Gives the number of bytes behind the end of the body when that is there.
+   * @throws BrokenCall `protocol`
+   */
+  push(bytes: Buffer, keep: (data: Buffer) => void): number | undefined {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#expecting === "data") {
+        const data = bytes.subarray(at, at + this.#missing);
+        keep(data);
+        at += data.length;
+        this.#missing -= data.length;
+        if (this.#missing === 0) this.#expecting = "end-of-data";
+        continue;
+      }
+      const end = bytes.indexOf(10, at);
+      const stop = end === -1 ? bytes.length : end + 1;
+      this.#line += bytes.toString("latin1", at, stop);
+      at = stop;
+      if (this.#line.length > MOST_LINE_BYTES) throw broken("a line between chunks is too long");
+      if (end !== -1 && this.#takeLine()) return bytes.length - at;
+    }
+    return undefined;
+  }
+
+  /** Takes a whole line; true when it is the last of the body. */
+  #takeLine(): boolean {
+    if (!this.#line.endsWith("\r\n")) throw broken("a line between chunks does not end with CRLF");
+    const line = this.#line.slice(0, -2);
+    this.#line = "";
+    switch (this.#expecting) {
+      case "size":
+        this.#takeSize(line);
+        return false;
+      case "end-of-data":
+        if (line !== "") throw broken("a chunk is longer than it says");
+        this.#expecting = "size";
+        return false;
+      case "trailer":
+        this.#trailers += 1;
+        if (this.#trailers > MOST_TRAILERS) throw broken("the trailer has too many lines");
+        return line === "";
+      default:
+        throw broken("a line came in the middle of data");
+    }
+  }
+
+  #takeSize(line: string): void {
+    const [, size] = /^([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/.exec(line) ?? [];
+    if (size === undefined) throw broken("the size of a chunk is not a number");
+    this.#missing = Number.parseInt(size, 16);
+    this.#expecting = this.#missing === 0 ? "trailer" : "data";
+  }
+}
+
+function broken(text: string): BrokenCall {
+  return new BrokenCall("protocol", text);
+}

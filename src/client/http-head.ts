@@ -1,0 +1,72 @@
+/**
+ * The head of an HTTP/1.1 answer, read strictly: what two readers could read in two ways is refused.
+ *
+ * Source: RFC 9112, sections 4 (status line), 5 (field syntax) and 6.3 (the length of a body).
+ */
+import { BrokenCall } from "./broken-call.js";
+
+/** How the end of a body is known: by a number of bytes, by its chunks, or by the end of the connection. */
+export type BodyLength = number | "chunked" | "until-close";
+
+/** The head of an answer. */
+export interface HttpHead {
+  readonly status: number;
+  /** Values by name in small letters; of a field that is repeated, joined by commas. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly bodyLength: BodyLength;
+  /** Whether the connection may be used again. */
+  readonly keepAlive: boolean;
+}
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d{2})(?: |$)/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*$/;
+
+const MOST_FIELDS = 100;
+
+/**
+ * Reads a head: everything before its empty line.
+ * @throws BrokenCall `protocol`
+ */
+export function readHead(text: string): HttpHead {
+  const [statusLine = "", ...lines] = text.split("\r\n");
+  const [, minor, code] = STATUS_LINE.exec(statusLine) ?? [];
+  if (code === undefined) throw broken("the answer does not start with a status line of HTTP/1");
+  if (lines.length > MOST_FIELDS) throw broken(`the answer has more than ${MOST_FIELDS} header fields`);
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const [, field, value] = FIELD_LINE.exec(line) ?? [];
+    if (field === undefined || value === undefined) throw broken("a header line of the answer is malformed");
+    const name = field.toLowerCase();
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  const status = Number(code);
+  const connection = headers.get("connection")?.toLowerCase() ?? "";
+  return {
+    status,
+    headers,
+    bodyLength: bodyLengthOf(status, headers),
+    keepAlive: minor === "1" ? !connection.includes("close") : connection.includes("keep-alive"),
+  };
+}
+
+function bodyLengthOf(status: number, headers: ReadonlyMap<string, string>): BodyLength {
+  if (status < 200 || status === 204 || status === 304) return 0;
+  const coding = headers.get("transfer-encoding");
+  const length = headers.get("content-length");
+  if (coding !== undefined) {
+    if (length !== undefined) throw broken("the answer has both a transfer-encoding and a content-length");
+    if (coding.toLowerCase() !== "chunked") throw broken("the answer's transfer-encoding is not chunked");
+    return "chunked";
+  }
+  if (length === undefined) return "until-close";
+  const [first = "", ...others] = length.split(/[ \t]*,[ \t]*/);
+  if (!/^\d{1,15}$/.test(first) || others.some((other) => other !== first))
+    throw broken("the answer's content-length is not a number");
+  return Number(first);
+}
+
+function broken(text: string): BrokenCall {
+  return new BrokenCall("protocol", text);
+}

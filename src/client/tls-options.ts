@@ -1,0 +1,41 @@
+/**
+ * How TLS is spoken with a target, and what its certificate says.
+ */
+import { isIP } from "node:net";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+
+/** What a check asks of TLS. PEM texts. */
+export interface TlsWishes {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly verify?: boolean | undefined;
+}
+
+/** Options for `tls.connect`. An address is no server name (RFC 6066, section 3); its certificate is judged by it. */
+export function tlsOptions(host: string, wishes: TlsWishes = {}, protocols: readonly string[] = []): ConnectionOptions {
+  const { ca, cert, key, serverName, verify = true } = wishes;
+  const name = serverName ?? (isIP(host) === 0 ? host : undefined);
+  return {
+    ...(name === undefined ? {} : { servername: name }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
+    rejectUnauthorized: verify,
+  };
+}
+
+/** When the first certificate of the peer's chain ends, in wall time; `undefined` where it shows none. */
+export function certificateEnd(socket: TLSSocket): number | undefined {
+  const ends: number[] = [];
+  const seen = new Set<string>();
+  let certificate: ReturnType<TLSSocket["getPeerCertificate"]> | undefined = socket.getPeerCertificate(true);
+  while (certificate?.valid_to !== undefined && !seen.has(certificate.fingerprint256)) {
+    seen.add(certificate.fingerprint256);
+    ends.push(Date.parse(certificate.valid_to));
+    // Node's type leaves out that the last of a chain has no issuer, or itself
+    certificate = (certificate as { issuerCertificate?: typeof certificate }).issuerCertificate;
+  }
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}

@@ -1,0 +1,21 @@
+/** What the end of a target's certificate means for a result. */
+import { PASS, type ProbeResult, warn } from "./prober.js";
+
+const DAY_MS = 86_400_000;
+
+/** A certificate that ends within so many milliseconds is a flaw, where a check doesn't say otherwise. */
+const DEFAULT_WARN_BEFORE_MS = 14 * DAY_MS;
+
+/** A good result, with the end of the certificate, and a flaw where that is near. 0 is never near. */
+export function withCertificate(
+  result: ProbeResult,
+  endsAt: number | undefined,
+  wallTime: number,
+  warnBeforeMs: number = DEFAULT_WARN_BEFORE_MS,
+): ProbeResult {
+  if (endsAt === undefined) return result;
+  const certificate = { certificateEndsAt: endsAt };
+  if (result.outcome !== PASS.outcome || endsAt - wallTime >= warnBeforeMs) return { ...result, ...certificate };
+  const days = Math.max(0, Math.floor((endsAt - wallTime) / DAY_MS));
+  return { ...warn("tls-ending", `the certificate ends in ${days} days`), ...certificate };
+}
