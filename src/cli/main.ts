@@ -6,8 +6,8 @@
  * 128 + n ended by signal n.
  */
 import { HealthError, messageOf } from "../core/health-error.js";
+import { version } from "../core/version.js";
 import { UsageError } from "./flags.js";
-import { version } from "./version.js";
 
 /** What a command is. It resolves with the exit code of the process. */
 interface Command {

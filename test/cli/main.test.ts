@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { SERVE_FLAGS } from "../../src/cli/serve-flags.js";
-import { version } from "../../src/cli/version.js";
+import { version } from "../../src/core/version.js";
 import { run } from "./program.js";
 
 const MANIFEST = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
