@@ -7,6 +7,6 @@
 import { publish } from "./channels.js";
 
 /** Lets a promise go. `where` names the work, for whoever reads of its failure. */
-export function background(work: Promise<void>, instance: string, where: string): void {
+export function background(work: Promise<unknown>, instance: string, where: string): void {
   work.catch((error: unknown) => publish("fault", instance, { where, error }));
 }

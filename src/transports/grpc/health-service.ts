@@ -4,8 +4,10 @@
  * An engine reads frames and writes answers; what is said is decided here, so that two engines cannot differ.
  */
 import { isAuthorized, requireToken } from "../../core/bearer-token.js";
+import { type Messages, publish } from "../../core/channels.js";
 import { wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
+import type { GrpcCode } from "../../wire/grpc-code.js";
 import { readHealthCheckRequest } from "../../wire/health-messages.js";
 import { answerByCode, answerCheck, answerList, DEFAULT_LIST_LIMIT, type UnaryAnswer } from "./answers.js";
 import { FanOut } from "./fan-out.js";
@@ -13,6 +15,9 @@ import { type WatchCall, WatchStream } from "./watch.js";
 
 /** Open watches at most, when nobody says otherwise. At some 15 KB each, this is 750 MB. */
 const DEFAULT_MAX_WATCHERS = 50_000;
+
+/** What a call asks, as the `call` channel names it. */
+type CallMethod = Messages["call"]["method"];
 
 /** Limits of the health service. */
 export interface HealthServiceOptions {
@@ -43,18 +48,20 @@ export class HealthService {
 
   /** Answers a Check with the bytes of its request. */
   check(request: Uint8Array): UnaryAnswer {
-    return answerCheck(this.#reader, request);
+    return this.#answered("Check", answerCheck(this.#reader, request));
   }
 
   /** Answers a List, to who may have it. */
   list(request: Uint8Array, authorization?: string | undefined): UnaryAnswer {
-    if (!isAuthorized(authorization, this.#token)) return { code: "UNAUTHENTICATED", text: "a token is needed" };
-    return answerList(this.#reader, request, this.#listLimit);
+    const answer: UnaryAnswer = isAuthorized(authorization, this.#token)
+      ? answerList(this.#reader, request, this.#listLimit)
+      : { code: "UNAUTHENTICATED", text: "a token is needed" };
+    return this.#answered("List", answer);
   }
 
   /** Answers by the status code alone, whatever was asked. */
   byCode(): UnaryAnswer {
-    return answerByCode(this.#reader);
+    return this.#answered("status-code", answerByCode(this.#reader));
   }
 
   /**
@@ -64,30 +71,41 @@ export class HealthService {
    */
   watch(request: Uint8Array, call: WatchCall): () => void {
     const reading = readHealthCheckRequest(request);
-    if ("fault" in reading) return refuse(call, "INVALID_ARGUMENT", reading.fault);
-    if (this.#ended) return refuse(call, "UNAVAILABLE", "server is shutting down");
-    if (this.#streams.size >= this.#maxWatchers) return refuse(call, "RESOURCE_EXHAUSTED", "too many watchers");
+    if ("fault" in reading) return this.#refuse(call, "INVALID_ARGUMENT", reading.fault);
+    if (this.#ended) return this.#refuse(call, "UNAVAILABLE", "server is shutting down");
+    if (this.#streams.size >= this.#maxWatchers) return this.#refuse(call, "RESOURCE_EXHAUSTED", "too many watchers");
     const stream = new WatchStream(this.#reader, reading.service, this.#fanOut, call);
     this.#streams.add(stream);
     return () => {
       stream.close();
-      this.#streams.delete(stream);
+      // one that the server has ended is in the set no more, and has been told of
+      if (this.#streams.delete(stream)) this.#tell("Watch", "CANCELLED");
     };
   }
 
   /** Ends every Watch, each after its newest status, and refuses new ones. */
   endWatches(): void {
     this.#ended = true;
-    for (const stream of this.#streams) stream.end("UNAVAILABLE", "server is shutting down");
+    const streams = [...this.#streams];
     this.#streams.clear();
+    for (const stream of streams) {
+      stream.end("UNAVAILABLE", "server is shutting down");
+      this.#tell("Watch", "UNAVAILABLE");
+    }
   }
-}
 
-function refuse(
-  call: WatchCall,
-  code: "INVALID_ARGUMENT" | "UNAVAILABLE" | "RESOURCE_EXHAUSTED",
-  text: string,
-): () => void {
-  call.end(code, text);
-  return () => {};
+  #refuse(call: WatchCall, code: GrpcCode, text: string): () => void {
+    call.end(code, text);
+    this.#tell("Watch", code);
+    return () => {};
+  }
+
+  #answered(method: CallMethod, answer: UnaryAnswer): UnaryAnswer {
+    this.#tell(method, "code" in answer ? answer.code : "OK");
+    return answer;
+  }
+
+  #tell(method: CallMethod, code: GrpcCode): void {
+    publish("call", this.#reader.instance, { method, code });
+  }
 }

@@ -38,6 +38,11 @@ export function jsonAnswer(
   return { status, headers: { ...COMMON_HEADERS, ...headers }, body: JSON.stringify(value) };
 }
 
+/** A request without the token that it needs. */
+export function unauthenticated(): HttpAnswer {
+  return textAnswer(401, "UNAUTHENTICATED", { "www-authenticate": "Bearer" });
+}
+
 /** A method that a route doesn't have. */
 export function methodNotAllowed(allow: string): HttpAnswer {
   return textAnswer(405, "METHOD_NOT_ALLOWED", { allow });

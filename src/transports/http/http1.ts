@@ -11,7 +11,8 @@ import type { Duplex } from "node:stream";
 import { background } from "../../core/background.js";
 import { type HttpAnswer, textAnswer } from "./answer.js";
 import { readBody, readRequest, wantsBody } from "./body.js";
-import { type Bridge, render } from "./render.js";
+import type { Bridge } from "./render.js";
+import { reply, tellAnswered } from "./reply.js";
 
 /** An HTTP/1.1 server without a port. */
 export interface Http1Server {
@@ -58,7 +59,13 @@ export function createHttp1Server(bridge: Bridge): Http1Server {
       // a body that nobody reads must not be taken for the next request
       const close = refusal !== undefined || bridge.reader.draining || (hasBody(request) && !request.complete);
       if (close) closing.add(socket);
-      send(response, refusal ?? render(bridge, readRequest(request, body)), close);
+      const finish = (answer: HttpAnswer) => send(response, answer, close);
+      if (refusal === undefined) {
+        reply(bridge, readRequest(request, body), finish);
+      } else {
+        tellAnswered(bridge, { kind: "bad-request" }, refusal);
+        finish(refusal);
+      }
     };
     if (wantsBody(bridge, request))
       background(readBody(request).then(answer), bridge.reader.instance, "a call as JSON");

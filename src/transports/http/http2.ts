@@ -3,8 +3,10 @@
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
+import type { HttpAnswer } from "./answer.js";
 import { readBody, wantsBody } from "./body.js";
-import { type Bridge, render } from "./render.js";
+import type { Bridge } from "./render.js";
+import { reply } from "./reply.js";
 
 /** A handler for streams that are not gRPC calls. */
 export function createHttp2Responder(
@@ -20,10 +22,13 @@ export function createHttp2Responder(
 async function respond(bridge: Bridge, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
   const { ":method": method = "", ":path": target = "", accept, "content-type": contentType, authorization } = headers;
   const body = wantsBody(bridge, { method, url: target }) ? await readBody(stream) : undefined;
+  reply(bridge, { method, target, accept, contentType, authorization, body }, (answer) => send(stream, method, answer));
+}
+
+function send(stream: ServerHttp2Stream, method: string, { status, headers, body }: HttpAnswer): void {
   if (stream.destroyed) return;
-  const answer = render(bridge, { method, target, accept, contentType, authorization, body });
-  const bytes = Buffer.from(answer.body);
-  const answerHeaders = { ":status": answer.status, ...answer.headers, "content-length": bytes.length };
+  const bytes = Buffer.from(body);
+  const answerHeaders = { ":status": status, ...headers, "content-length": bytes.length };
   stream.respond(answerHeaders, { endStream: method === "HEAD" });
   if (method !== "HEAD") stream.end(bytes);
   // a client that is sending a body which nobody reads is told so, after the answer (RFC 9113, section 8.1)

@@ -3,8 +3,10 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { background } from "../../core/background.js";
+import type { HttpAnswer } from "./answer.js";
 import { readBody, readRequest, wantsBody } from "./body.js";
-import { type Bridge, render, routeOf } from "./render.js";
+import { type Bridge, routeOf } from "./render.js";
+import { reply } from "./reply.js";
 
 /** Answers what is a route of the bridge, and calls `next` for everything else. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
@@ -15,11 +17,11 @@ export function createMiddleware(bridge: Bridge): Middleware {
     const { kind } = routeOf(bridge, request.url ?? "");
     // what is not clearly ours is the application's to answer, or to refuse
     if (kind === "none" || kind === "bad-request" || kind === "target-too-long") return next();
-    const answer = (body: Buffer | undefined) => {
-      const { status, headers, body: text } = render(bridge, readRequest(request, body));
-      response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) });
-      response.end(text);
+    const send = ({ status, headers, body }: HttpAnswer) => {
+      response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
+      response.end(body);
     };
+    const answer = (body: Buffer | undefined) => reply(bridge, readRequest(request, body), send);
     if (wantsBody(bridge, request))
       background(readBody(request).then(answer), bridge.reader.instance, "a call as JSON");
     else answer(undefined);

@@ -7,7 +7,14 @@
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
 import { wantedJson } from "./accept.js";
-import { type HttpAnswer, type HttpRequest, jsonAnswer, methodNotAllowed, textAnswer } from "./answer.js";
+import {
+  type HttpAnswer,
+  type HttpRequest,
+  jsonAnswer,
+  methodNotAllowed,
+  textAnswer,
+  unauthenticated,
+} from "./answer.js";
 import { answerCall } from "./connect-json.js";
 import { serviceJson, viewJson } from "./health-json.js";
 import { findRoute, type Route, type ViewRoute } from "./routes.js";
@@ -24,7 +31,12 @@ export interface Bridge {
   readonly token?: string | undefined;
   /** Takes a report of a passive check; false for a wrong token and for a check that isn't there. Default: there is none. */
   readonly onHeartbeat?: HeartbeatListener | undefined;
+  /** Makes the page of `/metrics`. Default: there is none. */
+  readonly metrics?: (() => Promise<string>) | undefined;
 }
+
+/** A route whose answer is there at once. */
+export type PromptRoute = Exclude<Route, { readonly kind: "metrics" }>;
 
 /** Takes a report of a passive check, if the `authorization` header is right. */
 export type HeartbeatListener = (check: string, authorization: string | undefined, report: "pass" | "fail") => boolean;
@@ -34,14 +46,14 @@ const DEFAULT_LIST_LIMIT = 100;
 /** Seconds after which a client that met a draining server may come back: another one is there by then. */
 const RETRY_AFTER_SECONDS = "5";
 
-/** The route of a request. */
+/** The route of a request. Without metrics there is none to them: an application may have metrics of its own. */
 export function routeOf(bridge: Bridge, target: string): Route {
-  return findRoute(target, bridge.paths);
+  const route = findRoute(target, bridge.paths);
+  return route.kind === "metrics" && bridge.metrics === undefined ? { kind: "none" } : route;
 }
 
-/** Answers a request. Never throws. */
-export function render(bridge: Bridge, request: HttpRequest): HttpAnswer {
-  const route = routeOf(bridge, request.target);
+/** Answers a request whose answer is there at once. Never throws. */
+export function render(bridge: Bridge, route: PromptRoute, request: HttpRequest): HttpAnswer {
   switch (route.kind) {
     case "bad-request":
       return textAnswer(400, "BAD_REQUEST");
@@ -72,7 +84,7 @@ function renderHeartbeat(
   if (onHeartbeat === undefined) return textAnswer(404, "NOT_FOUND");
   if (method !== "POST") return methodNotAllowed("POST");
   if (onHeartbeat(check, authorization, report)) return textAnswer(200, "OK");
-  return textAnswer(401, "UNAUTHENTICATED", { "www-authenticate": "Bearer" });
+  return unauthenticated();
 }
 
 function renderService(reader: StatusReader, service: string, request: HttpRequest): HttpAnswer {

@@ -5,6 +5,7 @@
  *     /livez, /readyz, /healthz, /startupz, each with /<check>      a view
  *     /grpc.health.v1.Health/Check, .../List                        a call, as JSON
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
+ *     /metrics                                                      what Prometheus scrapes
  *
  * Anything that two readers could read in two ways is refused: a name is never guessed.
  */
@@ -34,6 +35,7 @@ export type Route =
   | ViewRoute
   | { readonly kind: "call"; readonly method: "Check" | "List" }
   | { readonly kind: "heartbeat"; readonly check: string; readonly report: "pass" | "fail" }
+  | { readonly kind: "metrics" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
   | { readonly kind: "none" };
@@ -58,6 +60,7 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   const name = tail === "" ? undefined : tail;
   if (head === "healthcheck") return routeOfService(name, query);
   if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
+  if (path === "/metrics") return { kind: "metrics" };
   const view = VIEW_PATHS.find((known) => known === head);
   return view === undefined ? { kind: "none" } : routeOfView(view, name, query);
 }

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { CheckReport } from "../../../src/registry/ports.js";
 import { Registry } from "../../../src/registry/registry.js";
 import type { HttpAnswer, HttpRequest } from "../../../src/transports/http/answer.js";
-import { type Bridge, render } from "../../../src/transports/http/render.js";
+import { type Bridge, render, routeOf } from "../../../src/transports/http/render.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 const JSON_HEALTH = "application/health+json";
@@ -13,19 +13,22 @@ function bridgeOf(options: Partial<Bridge> = {}): {
   ask: (target: string, more?: Partial<HttpRequest>) => HttpAnswer;
 } {
   const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
+  const bridge = { reader: registry, ...options };
+  const routeTo = (target: string) => {
+    const route = routeOf(bridge, target);
+    assert.ok(route.kind !== "metrics");
+    return route;
+  };
   const ask = (target: string, more: Partial<HttpRequest> = {}) =>
-    render(
-      { reader: registry, ...options },
-      {
-        method: "GET",
-        target,
-        accept: undefined,
-        contentType: undefined,
-        authorization: undefined,
-        body: undefined,
-        ...more,
-      },
-    );
+    render(bridge, routeTo(target), {
+      method: "GET",
+      target,
+      accept: undefined,
+      contentType: undefined,
+      authorization: undefined,
+      body: undefined,
+      ...more,
+    });
   return { registry, ask };
 }
 
