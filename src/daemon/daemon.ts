@@ -33,7 +33,7 @@ export async function startDaemon(config: DaemonConfig, instance: string, log: L
   const tls = config.tls && readTlsFiles(config.tls);
   const token = config.tokenFile === undefined ? undefined : readTokenFile(config.tokenFile);
   const { listLimit, maxWatchers } = config;
-  const health = new Health({ instance, token, listLimit, maxWatchers });
+  const health = new Health({ instance, token, listLimit, maxWatchers, metrics: true });
   if (config.checks.length === 0) health.set(OVERALL, "SERVING");
   for (const warning of config.warnings) log.write("warn", "config-warning", warning);
   try {

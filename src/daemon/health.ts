@@ -19,6 +19,7 @@ import { type Leaving, leave, type ShutdownTimes } from "../lifecycle/shutdown.j
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
+import { createMetrics, type Metrics } from "../telemetry/metrics.js";
 import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
 import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
@@ -36,6 +37,8 @@ import { type HealthServer, type ListenOptions, OpenServer } from "./server.js";
 export interface HealthOptions extends HealthServiceOptions {
   /** Tells this object's messages on the diagnostics channels from another's. Default `healthbridge`. */
   readonly instance?: string | undefined;
+  /** Count for Prometheus, and serve the page `/metrics`. Default false. */
+  readonly metrics?: boolean | undefined;
   /** Default: this machine's. */
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
@@ -50,6 +53,7 @@ export class Health {
   readonly #limits: HealthServiceOptions;
   readonly #checks: CheckSet;
   readonly #servers = new Set<OpenServer>();
+  readonly #metrics: Metrics | undefined;
   readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) =>
     this.#checks.report(check, authorization, report);
   /** Whether the application serves this health by a server of its own. */
@@ -64,6 +68,8 @@ export class Health {
     this.#limits = { listLimit, maxWatchers, token };
     this.#service = new HealthService(this.#registry, this.#limits);
     this.#checks = new CheckSet({ writer: this.#registry, clock, random });
+    const connectionCount = () => [...this.#servers].reduce((sum, server) => sum + server.connectionCount, 0);
+    if (options.metrics) this.#metrics = createMetrics({ clock, reader: this.#registry, connectionCount });
   }
 
   /** Open Watch streams, over all servers. */
@@ -183,6 +189,7 @@ export class Health {
       reader: this.#registry,
       paths: options.paths,
       onHeartbeat: this.#onHeartbeat,
+      metrics: this.#metrics?.text,
       ...this.#limits,
     });
   }
@@ -200,6 +207,7 @@ export class Health {
       service: this.#service,
       limits: this.#limits,
       onHeartbeat: this.#onHeartbeat,
+      metrics: this.#metrics?.text,
     };
     const server = await OpenServer.start(foundation, addresses, options);
     this.#servers.add(server);
@@ -237,5 +245,6 @@ export class Health {
       destroy: () => all((server) => server.close()),
     };
     await leave(steps, this.#time.clock, servers.length === 0 && !this.#lent ? { ...times, drainDelayMs: 0 } : times);
+    this.#metrics?.close();
   }
 }

@@ -47,6 +47,7 @@ export interface Foundation {
   readonly service: HealthService;
   readonly limits: HealthServiceOptions;
   readonly onHeartbeat: HeartbeatListener;
+  readonly metrics: (() => Promise<string>) | undefined;
 }
 
 /** Addresses that are served. */
@@ -77,13 +78,13 @@ export class OpenServer implements HealthServer {
     addresses: readonly string[],
     options: ListenOptions,
   ): Promise<OpenServer> {
-    const { clock, reader, service, limits, onHeartbeat } = foundation;
+    const { clock, reader, service, limits, onHeartbeat, metrics } = foundation;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs an address at least, such as :8080");
     // loaded when it is needed: nobody pays for grpc-js who only imports the library
     const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
-    const bridge = { reader, paths: options.paths, onHeartbeat, ...limits };
+    const bridge = { reader, paths: options.paths, onHeartbeat, metrics, ...limits };
     const http1 = createHttp1Server(bridge);
     const engine = createGrpcJsEngine({
       ...options,

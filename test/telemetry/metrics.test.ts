@@ -1,0 +1,317 @@
+/** What Prometheus is told: names, labels, values, and that nothing makes series without end. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, type TestContext, test } from "node:test";
+import { type Messages, publish } from "../../src/core/channels.js";
+import { Health } from "../../src/index.js";
+import type { CheckReport } from "../../src/registry/ports.js";
+import { Registry } from "../../src/registry/registry.js";
+import { METRICS, type MetricRow } from "../../src/telemetry/metric-table.js";
+import { createMetrics } from "../../src/telemetry/metrics.js";
+import { HealthService } from "../../src/transports/grpc/health-service.js";
+import { reply } from "../../src/transports/http/reply.js";
+import { writeHealthCheckRequest } from "../../src/wire/health-messages.js";
+import { eventually } from "../support/eventually.js";
+import { readValue, samplesOf } from "../support/exposition.js";
+import { portOf } from "../support/port-of.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+const DAY_MS = 86_400_000;
+
+/** The metrics of the instance `mine`, over a registry of its own. */
+function measuring(t: TestContext) {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "mine" });
+  const metrics = createMetrics({ clock, reader: registry, connectionCount: () => 3 });
+  t.after(() => metrics.close());
+  const value = async (name: string, labels: Readonly<Record<string, string>> = {}) =>
+    readValue(await metrics.text(), name, labels);
+  return { clock, registry, metrics, value };
+}
+
+function probe(more: Partial<Messages["probe"]> = {}): void {
+  publish("probe", "mine", {
+    check: "db",
+    outcome: "pass",
+    reason: undefined,
+    detail: undefined,
+    latencyMs: 4,
+    startLagMs: 0,
+    certificateEndsAt: undefined,
+    ...more,
+  });
+}
+
+function report(state: CheckReport["state"], name = "db"): CheckReport {
+  const nothing = { reason: undefined, latencyMs: undefined, lastResultAt: undefined };
+  return { name, state, critical: true, held: false, since: 0, services: [], ...nothing };
+}
+
+/** Something of everything. */
+function happenAll(registry: Registry): void {
+  registry.set("a.B", "SERVING");
+  registry.report(report("passing"));
+  registry.set("db", "SERVING");
+  probe({ certificateEndsAt: Date.UTC(2027, 0, 1) });
+  publish("prober-failed", "mine", { check: "db", reason: "prober", error: new Error("EMFILE") });
+  publish("result-dropped", "mine", { check: "db", stallMs: 700 });
+  publish("stall", "mine", { stallMs: 700 });
+  publish("isolation", "mine", { held: 4 });
+  publish("call", "mine", { method: "Check", code: "OK" });
+  publish("http-request", "mine", { route: "healthcheck", status: 200 });
+  publish("reload", "mine", { error: undefined });
+}
+
+const rows: readonly MetricRow[] = Object.values(METRICS);
+
+describe("the page", () => {
+  test("has every metric of the table under its name, type and meaning, and none besides", async (t) => {
+    const { metrics } = measuring(t);
+    const page = await metrics.text();
+    const headsOf = (kind: string) => [...page.matchAll(new RegExp(`^# ${kind} (.*)$`, "gm"))].map(([, head]) => head);
+    assert.deepEqual(headsOf("TYPE").sort(), rows.map(({ name, type }) => `${name} ${type}`).sort());
+    assert.deepEqual(headsOf("HELP").sort(), rows.map(({ name, help }) => `${name} ${help}`).sort());
+  });
+
+  test("gives every series exactly the labels of its row", async (t) => {
+    const { metrics, registry } = measuring(t);
+    happenAll(registry);
+    const samples = samplesOf(await metrics.text());
+    for (const { name, type, labels } of rows) {
+      const own = samples.filter((sample) => sample.name === (type === "histogram" ? `${name}_count` : name));
+      assert.ok(own.length > 0, `${name} has no series`);
+      for (const sample of own) assert.deepEqual(Object.keys(sample.labels).sort(), [...labels].sort(), name);
+    }
+  });
+
+  test("stands in docs/metrics.md as it is in the code", () => {
+    const docs = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
+    const written = [...docs.matchAll(/^\| `(\w+)` *\| (\w+) *\| (.*?) *\| (.*?) *\|$/gm)].map(([, ...cells]) => cells);
+    const expected = rows.map(({ name, type, labels, help }) => {
+      return [name, type, labels.map((label) => `\`${label}\``).join(", "), help];
+    });
+    assert.deepEqual(written, expected);
+  });
+});
+
+describe("services", () => {
+  test("have 1 at their status and 0 at the others; the server as a whole has an empty name", async (t) => {
+    const { registry, metrics } = measuring(t);
+    registry.set("a.B", "NOT_SERVING");
+    const page = await metrics.text();
+    const statusOf = (service: string) =>
+      ["UNKNOWN", "SERVING", "NOT_SERVING"].map((status) =>
+        readValue(page, "grpc_health_service_status", { service, status }),
+      );
+    assert.deepEqual(
+      [statusOf(""), statusOf("a.B")],
+      [
+        [0, 1, 0],
+        [0, 0, 1],
+      ],
+    );
+  });
+
+  test("tell that they are degraded", async (t) => {
+    const { registry, value } = measuring(t);
+    registry.set("a.B", "SERVING", { degraded: true });
+    assert.equal(await value("grpc_health_service_degraded", { service: "a.B" }), 1);
+    registry.set("a.B", "SERVING");
+    assert.equal(await value("grpc_health_service_degraded", { service: "a.B" }), 0);
+  });
+
+  test("count each change of their status by the new one, and nothing that only degrades them", async (t) => {
+    const { registry, value } = measuring(t);
+    for (const status of ["SERVING", "NOT_SERVING", "SERVING", "SERVING"] as const) registry.set("a.B", status);
+    registry.set("a.B", "SERVING", { degraded: true });
+    assert.equal(await value("grpc_health_transitions_total", { service: "a.B", to: "SERVING" }), 2);
+    assert.equal(await value("grpc_health_transitions_total", { service: "a.B", to: "NOT_SERVING" }), 1);
+  });
+
+  test("that are cleared leave no series", async (t) => {
+    const { registry, metrics } = measuring(t);
+    registry.set("a.B", "SERVING");
+    assert.match(await metrics.text(), /service="a\.B"/);
+    registry.clear("a.B");
+    assert.doesNotMatch(await metrics.text(), /service="a\.B"/);
+  });
+});
+
+describe("checks", () => {
+  test("have 1 at their state and 0 at the others", async (t) => {
+    const { registry, metrics } = measuring(t);
+    registry.report(report("warning"));
+    const page = await metrics.text();
+    const values = ["pending", "passing", "warning", "failing"].map((state) =>
+      readValue(page, "healthbridge_check_state", { check: "db", state }),
+    );
+    assert.deepEqual(values, [0, 0, 1, 0]);
+  });
+
+  test("count their results by outcome and reason, and how long they took", async (t) => {
+    const { metrics } = measuring(t);
+    probe();
+    probe({ outcome: "fail", reason: "timeout", latencyMs: 2_000 });
+    probe({ outcome: "fail", reason: "timeout", latencyMs: 2_000 });
+    const page = await metrics.text();
+    const results = (outcome: string, reason: string) =>
+      readValue(page, "healthbridge_check_results_total", { check: "db", outcome, reason });
+    const within = (le: string) => readValue(page, "healthbridge_check_duration_seconds_bucket", { check: "db", le });
+    assert.deepEqual([results("pass", ""), results("fail", "timeout")], [1, 2]);
+    assert.deepEqual([within("0.0025"), within("0.005"), within("1"), within("2.5")], [0, 1, 1, 3]);
+    assert.equal(readValue(page, "healthbridge_check_duration_seconds_sum", { check: "db" }), 4.004);
+  });
+
+  test("share one histogram of how late their probes start", async (t) => {
+    const { value } = measuring(t);
+    probe({ startLagMs: 20 });
+    probe({ check: "cache", startLagMs: 200 });
+    assert.equal(await value("healthbridge_check_start_lag_seconds_count"), 2);
+    assert.equal(await value("healthbridge_check_start_lag_seconds_bucket", { le: "0.1" }), 1);
+  });
+
+  test("tell the age of their last result, and none before the first", async (t) => {
+    const { clock, value } = measuring(t);
+    assert.equal(await value("healthbridge_check_staleness_seconds", { check: "db" }), undefined);
+    probe();
+    await clock.advance(12_000);
+    assert.equal(await value("healthbridge_check_staleness_seconds", { check: "db" }), 12);
+  });
+
+  test("tell the days that the certificate has left which was seen last", async (t) => {
+    const { clock, value } = measuring(t);
+    const daysLeft = () => value("healthbridge_check_certificate_days_left", { check: "db" });
+    probe();
+    assert.equal(await daysLeft(), undefined);
+    probe({ certificateEndsAt: clock.wallTime() + 10 * DAY_MS });
+    probe({ outcome: "fail", reason: "refused" });
+    await clock.advance(DAY_MS);
+    assert.equal(await daysLeft(), 9);
+  });
+
+  test("count what was no result: prober errors by reason, and results dropped in a stall", async (t) => {
+    const { value } = measuring(t);
+    publish("prober-failed", "mine", { check: "db", reason: "dns", error: new Error("EAI_AGAIN") });
+    publish("result-dropped", "mine", { check: "db", stallMs: 600 });
+    assert.equal(await value("healthbridge_check_prober_errors_total", { check: "db", reason: "dns" }), 1);
+    assert.equal(await value("healthbridge_check_results_dropped_total", { check: "db" }), 1);
+  });
+
+  test("that are removed leave no series, and come back from zero", async (t) => {
+    const clock = new VirtualClock();
+    const health = new Health({ metrics: true, clock, random: () => 0.5 });
+    t.after(() => health.shutdown({ drainDelayMs: 0 }));
+    const server = await health.listen(["127.0.0.1:0"]);
+    const page = async () => (await fetch(`http://127.0.0.1:${portOf(server)}/metrics`)).text();
+    const declare = () => health.check("db", async () => {}, { services: ["a.B"] });
+    const passes = async () => {
+      await clock.advance(1);
+      const labels = { check: "db", outcome: "pass", reason: "" };
+      return readValue(await page(), "healthbridge_check_results_total", labels);
+    };
+    declare();
+    await clock.advance(25_000);
+    assert.ok(Number(await passes()) >= 2);
+    health.removeCheck("db");
+    assert.doesNotMatch(await page(), /"db"|"a\.B"/);
+    declare();
+    await eventually(async () => (await passes()) === 1, "counted from zero");
+  });
+});
+
+describe("the prober and its server", () => {
+  test("count calls by method and code, and requests by route and code", async (t) => {
+    const { value } = measuring(t);
+    publish("call", "mine", { method: "Watch", code: "CANCELLED" });
+    publish("http-request", "mine", { route: "readyz", status: 503 });
+    assert.equal(await value("grpc_health_requests_total", { method: "Watch", code: "CANCELLED" }), 1);
+    assert.equal(await value("grpc_health_http_requests_total", { route: "readyz", code: "503" }), 1);
+  });
+
+  test("tell watchers, connections and a drain as they are", async (t) => {
+    const { registry, value } = measuring(t);
+    assert.equal(await value("grpc_health_connections"), 3);
+    assert.deepEqual([await value("grpc_health_watchers"), await value("grpc_health_draining")], [0, 0]);
+    registry.drain();
+    assert.equal(await value("grpc_health_draining"), 1);
+  });
+
+  test("tell stalls, and an isolation while it lasts", async (t) => {
+    const { value } = measuring(t);
+    publish("stall", "mine", { stallMs: 600 });
+    publish("isolation", "mine", { held: 5 });
+    assert.equal(await value("healthbridge_stalls_total"), 1);
+    assert.equal(await value("healthbridge_prober_isolated"), 1);
+    publish("isolation", "mine", { held: 0 });
+    assert.equal(await value("healthbridge_prober_isolated"), 0);
+  });
+
+  test("tell a refused configuration, and when the one in use was taken", async (t) => {
+    const { clock, value } = measuring(t);
+    const startedAt = clock.wallTime() / 1000;
+    const successful = () => value("healthbridge_config_last_reload_successful");
+    const takenAt = () => value("healthbridge_config_last_reload_success_timestamp_seconds");
+    await clock.advance(60_000);
+    assert.deepEqual([await successful(), await takenAt()], [1, startedAt]);
+    publish("reload", "mine", { error: new Error("bad") });
+    assert.deepEqual([await successful(), await takenAt()], [0, startedAt]);
+    publish("reload", "mine", { error: undefined });
+    assert.deepEqual([await successful(), await takenAt()], [1, startedAt + 60]);
+    assert.equal(await value("healthbridge_config_reloads_total", { result: "failure" }), 1);
+    assert.equal(await value("healthbridge_config_reloads_total", { result: "success" }), 1);
+  });
+
+  test("tell their versions", async (t) => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    const { value } = measuring(t);
+    assert.equal(await value("healthbridge_build_info", { version, node: process.versions.node }), 1);
+  });
+});
+
+describe("counting", () => {
+  test("is of one instance alone, and ends with close()", async (t) => {
+    const { metrics, value } = measuring(t);
+    publish("stall", "other", { stallMs: 600 });
+    assert.equal(await value("healthbridge_stalls_total"), 0);
+    metrics.close();
+    publish("stall", "mine", { stallMs: 600 });
+    assert.equal(await value("healthbridge_stalls_total"), 0);
+  });
+
+  test("loses nothing of what came before somebody asked, however much it was", async (t) => {
+    const { clock, value } = measuring(t);
+    const readings = t.mock.method(clock, "wallTime");
+    for (let count = 0; count < 300; count += 1) probe();
+    // 300 are a reason to make the instruments; what comes next goes to them directly
+    await eventually(() => readings.mock.callCount() > 0, "the instruments have asked for the time");
+    for (let count = 0; count < 20_000; count += 1) probe();
+    assert.equal(await value("healthbridge_check_duration_seconds_count", { check: "db" }), 20_300);
+  });
+
+  test("keeps no more than 10,000 messages while the instruments are loaded", async (t) => {
+    const { value } = measuring(t);
+    for (let count = 0; count < 30_000; count += 1) probe();
+    assert.equal(await value("healthbridge_check_duration_seconds_count", { check: "db" }), 10_000);
+  });
+
+  test("makes no series of what clients say: 10,000 unknown services and paths add none", async (t) => {
+    const { registry, metrics } = measuring(t);
+    const service = new HealthService(registry);
+    const bridge = { reader: registry, metrics: metrics.text };
+    const headers = { accept: undefined, contentType: undefined, authorization: undefined, body: undefined };
+    const ask = (name: string) => {
+      const request = writeHealthCheckRequest(name);
+      service.check(request);
+      service.watch(request, { send: () => {}, end: () => {} })();
+      for (const path of ["/", "/healthcheck/", "/readyz/", "/metrics/", "/heartbeat/", "/healthcheck?service="])
+        reply(bridge, { method: name, target: `${path}${name}`, ...headers }, () => {});
+      reply(bridge, { method: "GET", target: `/healthcheck/${name}`, ...headers }, () => {});
+    };
+    ask("first");
+    const seriesOf = async () =>
+      samplesOf(await metrics.text()).map(({ name, labels }) => name + JSON.stringify(labels));
+    const before = await seriesOf();
+    for (let count = 0; count < 10_000; count += 1) ask(`stranger-${count}`);
+    assert.deepEqual(await seriesOf(), before);
+  });
+});
