@@ -60,10 +60,11 @@ export type Measured =
 /** For each channel, what a message does; `at` is when it came, on the clock's monotonic scale. */
 export type Recorders = { readonly [Name in Measured]: (message: Published<Name>, at: number) => void };
 
-/** What is kept of a check between two scrapes. */
-interface LastProbe {
-  readonly at: number;
-  readonly certificateEndsAt: number | undefined;
+/** What is kept of a check beside its counters. */
+interface Probed {
+  readonly duration: Histogram.Internal<string>;
+  lastResultAt: number;
+  certificateEndsAt: number | undefined;
 }
 
 const MS_PER_SECOND = 1_000;
@@ -90,19 +91,20 @@ export class Instruments {
     processStart: this.#gauge(METRICS.processStart),
     heapUsed: this.#gauge(METRICS.heapUsed),
   };
-  readonly #transitions = new OwnedCounter(this.#counter(METRICS.transitions));
-  readonly #requests = new OwnedCounter(this.#counter(METRICS.requests));
-  readonly #httpRequests = new OwnedCounter(this.#counter(METRICS.httpRequests));
-  readonly #results = new OwnedCounter(this.#counter(METRICS.checkResults));
-  readonly #proberErrors = new OwnedCounter(this.#counter(METRICS.proberErrors));
-  readonly #dropped = new OwnedCounter(this.#counter(METRICS.resultsDropped));
+  readonly #counters = {
+    transitions: new OwnedCounter(this.#counter(METRICS.transitions)),
+    requests: new OwnedCounter(this.#counter(METRICS.requests)),
+    httpRequests: new OwnedCounter(this.#counter(METRICS.httpRequests)),
+    results: new OwnedCounter(this.#counter(METRICS.checkResults)),
+    proberErrors: new OwnedCounter(this.#counter(METRICS.proberErrors)),
+    dropped: new OwnedCounter(this.#counter(METRICS.resultsDropped)),
+  };
   readonly #stalls = this.#counter(METRICS.stalls);
   readonly #reloads = this.#counter(METRICS.reloads);
   readonly #cpu = this.#counter(METRICS.cpu);
   readonly #duration = this.#histogram(METRICS.checkDuration);
   readonly #startLag = this.#histogram(METRICS.startLag);
-  readonly #durations = new Map<string, Histogram.Internal<string>>();
-  readonly #lastProbes = new Map<string, LastProbe>();
+  readonly #probed = new Map<string, Probed>();
 
   /** @param startedAt when the counting began, on the clock's monotonic scale. */
   constructor(source: MetricsSource, startedAt: number) {
@@ -119,21 +121,22 @@ export class Instruments {
     transition: ({ subject, name, from, to }) => {
       if (subject !== "service" || from === to) return;
       if (to === "SERVICE_UNKNOWN") this.#forget(name);
-      else this.#transitions.increment(name, to);
+      else this.#counters.transitions.increment(name, to);
     },
     probe: ({ check, outcome, reason, latencyMs, startLagMs, certificateEndsAt }, at) => {
-      this.#results.increment(check, outcome, reason ?? "");
-      this.#durationOf(check).observe(latencyMs / MS_PER_SECOND);
+      const probed = this.#probed.get(check) ?? this.#createProbed(check);
+      probed.lastResultAt = at;
+      probed.certificateEndsAt = certificateEndsAt ?? probed.certificateEndsAt;
+      probed.duration.observe(latencyMs / MS_PER_SECOND);
+      this.#counters.results.increment(check, outcome, reason ?? "");
       this.#startLag.observe(startLagMs / MS_PER_SECOND);
-      const seenBefore = this.#lastProbes.get(check)?.certificateEndsAt;
-      this.#lastProbes.set(check, { at, certificateEndsAt: certificateEndsAt ?? seenBefore });
     },
-    "prober-failed": ({ check, reason }) => this.#proberErrors.increment(check, reason),
-    "result-dropped": ({ check }) => this.#dropped.increment(check),
+    "prober-failed": ({ check, reason }) => this.#counters.proberErrors.increment(check, reason),
+    "result-dropped": ({ check }) => this.#counters.dropped.increment(check),
     stall: () => this.#stalls.inc(),
     isolation: ({ held }) => this.#gauges.isolated.set(held > 0 ? 1 : 0),
-    call: ({ method, code }) => this.#requests.increment(method, code),
-    "http-request": ({ route, status }) => this.#httpRequests.increment(route, String(status)),
+    call: ({ method, code }) => this.#counters.requests.increment(method, code),
+    "http-request": ({ route, status }) => this.#counters.httpRequests.increment(route, String(status)),
     reload: ({ error }, at) => {
       this.#gauges.reloadSuccessful.set(error === undefined ? 1 : 0);
       this.#reloads.inc({ result: error === undefined ? "success" : "failure" });
@@ -151,6 +154,7 @@ export class Instruments {
     this.#readChecks();
     this.#readProbes();
     this.#readProcess();
+    for (const counter of Object.values(this.#counters)) counter.flush();
     return this.#registry.metrics();
   }
 
@@ -183,8 +187,8 @@ export class Instruments {
     const [now, today] = [clock.now(), clock.wallTime()];
     staleness.reset();
     certificateDaysLeft.reset();
-    for (const [check, { at, certificateEndsAt }] of this.#lastProbes) {
-      staleness.set({ check }, (now - at) / MS_PER_SECOND);
+    for (const [check, { lastResultAt, certificateEndsAt }] of this.#probed) {
+      staleness.set({ check }, (now - lastResultAt) / MS_PER_SECOND);
       if (certificateEndsAt !== undefined) certificateDaysLeft.set({ check }, (certificateEndsAt - today) / MS_PER_DAY);
     }
   }
@@ -200,10 +204,10 @@ export class Instruments {
 
   /** A service is gone, and the check of its name with it: every check is a service under its own name. */
   #forget(name: string): void {
-    for (const counter of [this.#transitions, this.#results, this.#proberErrors, this.#dropped]) counter.forget(name);
+    const { transitions, results, proberErrors, dropped } = this.#counters;
+    for (const counter of [transitions, results, proberErrors, dropped]) counter.forget(name);
     this.#duration.remove(name);
-    this.#durations.delete(name);
-    this.#lastProbes.delete(name);
+    this.#probed.delete(name);
   }
 
   /** A reading of the monotonic clock as Unix time. */
@@ -212,10 +216,10 @@ export class Instruments {
     return (clock.wallTime() - (clock.now() - at)) / MS_PER_SECOND;
   }
 
-  #durationOf(check: string): Histogram.Internal<string> {
-    const found = this.#durations.get(check) ?? this.#duration.labels(check);
-    this.#durations.set(check, found);
-    return found;
+  #createProbed(check: string): Probed {
+    const probed = { duration: this.#duration.labels(check), lastResultAt: 0, certificateEndsAt: undefined };
+    this.#probed.set(check, probed);
+    return probed;
   }
 
   #gauge({ name, help, labels }: MetricRow): Gauge {

@@ -1,8 +1,8 @@
 /**
  * A counter whose first label names an owner, such as a check: its children go when the owner goes.
  *
- * prom-client forgets a child only by the whole set of its labels, and finds it by them at every increment. Here each
- * child is looked up once, and the owner knows all of its own.
+ * prom-client forgets a child only by the whole set of its labels, and puts them together anew at every increment. Here
+ * a child is an object that is added to; prom-client is told the sum when somebody asks.
  */
 import type { Counter } from "prom-client";
 
@@ -10,6 +10,8 @@ import type { Counter } from "prom-client";
 interface Child {
   readonly labels: readonly string[];
   readonly series: Counter.Internal;
+  /** Increments that prom-client has not been told of. */
+  untold: number;
 }
 
 export class OwnedCounter {
@@ -20,14 +22,21 @@ export class OwnedCounter {
     this.#counter = counter;
   }
 
-  /** Adds one to the child with these values of the labels. */
-  increment(owner: string, ...rest: readonly string[]): void {
-    const children = this.#owners.get(owner) ?? new Map<string, Child>();
-    const key = rest.join(" ");
-    const child = children.get(key) ?? this.#createChild([owner, ...rest]);
-    if (children.size === 0) this.#owners.set(owner, children);
-    children.set(key, child);
-    child.series.inc();
+  /** Adds one to the child with these values of the labels: the owner, and at most two more. */
+  increment(owner: string, second?: string, third?: string): void {
+    const key = third === undefined ? (second ?? "") : `${second} ${third}`;
+    const child = this.#owners.get(owner)?.get(key) ?? this.#createChild(owner, key, [second, third]);
+    child.untold += 1;
+  }
+
+  /** Tells prom-client what has been added. O(children). */
+  flush(): void {
+    for (const children of this.#owners.values()) {
+      for (const child of children.values()) {
+        if (child.untold > 0) child.series.inc(child.untold);
+        child.untold = 0;
+      }
+    }
   }
 
   /** Takes every child of an owner away. */
@@ -36,7 +45,11 @@ export class OwnedCounter {
     this.#owners.delete(owner);
   }
 
-  #createChild(labels: readonly string[]): Child {
-    return { labels, series: this.#counter.labels(...labels) };
+  #createChild(owner: string, key: string, rest: readonly (string | undefined)[]): Child {
+    const labels = [owner, ...rest.filter((label) => label !== undefined)];
+    const child = { labels, series: this.#counter.labels(...labels), untold: 0 };
+    const children = this.#owners.get(owner) ?? new Map<string, Child>();
+    this.#owners.set(owner, children.set(key, child));
+    return child;
   }
 }
