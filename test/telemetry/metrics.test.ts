@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, type TestContext, test } from "node:test";
+import { Registry as PrometheusRegistry } from "prom-client";
 import { type Messages, publish } from "../../src/core/channels.js";
 import { Health } from "../../src/index.js";
 import type { CheckReport } from "../../src/registry/ports.js";
@@ -9,7 +10,7 @@ import { Registry } from "../../src/registry/registry.js";
 import { METRICS, type MetricRow } from "../../src/telemetry/metric-table.js";
 import { createMetrics } from "../../src/telemetry/metrics.js";
 import { HealthService } from "../../src/transports/grpc/health-service.js";
-import { reply } from "../../src/transports/http/reply.js";
+import { METRICS_CONTENT_TYPE, reply } from "../../src/transports/http/reply.js";
 import { writeHealthCheckRequest } from "../../src/wire/health-messages.js";
 import { eventually } from "../support/eventually.js";
 import { readValue, samplesOf } from "../support/exposition.js";
@@ -65,6 +66,10 @@ function happenAll(registry: Registry): void {
 const rows: readonly MetricRow[] = Object.values(METRICS);
 
 describe("the page", () => {
+  test("is of the media type that the bridge says", () => {
+    assert.equal(new PrometheusRegistry().contentType, METRICS_CONTENT_TYPE);
+  });
+
   test("has every metric of the table under its name, type and meaning, and none besides", async (t) => {
     const { metrics } = measuring(t);
     const page = await metrics.text();

@@ -1,6 +1,7 @@
 /** The health service: its limits, and the Watch streams that are open. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { subscribe } from "../../../src/core/channels.js";
 import { Registry } from "../../../src/registry/registry.js";
 import { HealthService, type HealthServiceOptions } from "../../../src/transports/grpc/health-service.js";
 import { request } from "../../support/grpc-peer.js";
@@ -129,4 +130,44 @@ describe("the health service", () => {
       );
     });
   }
+});
+
+describe("every answered call", () => {
+  /** What is told on the channel while `action` runs. */
+  const toldOf = async (action: () => void): Promise<unknown[]> => {
+    const told: unknown[] = [];
+    const leave = subscribe("call", ({ method, code }) => told.push(`${method} ${code}`));
+    action();
+    await settle();
+    leave();
+    return told;
+  };
+
+  test("is told of with its method and code", async () => {
+    const { registry, health } = service({ token: "0123456789abcdef" });
+    registry.set("", "NOT_SERVING");
+    const told = await toldOf(() => {
+      health.check(request(""));
+      health.check(request("nobody"));
+      health.check(Buffer.from("0a50", "hex"));
+      health.list(Buffer.alloc(0));
+      health.list(Buffer.alloc(0), "Bearer 0123456789abcdef");
+      health.byCode();
+    });
+    const expected = ["Check OK", "Check NOT_FOUND", "Check INVALID_ARGUMENT", "List UNAUTHENTICATED", "List OK"];
+    assert.deepEqual(told, [...expected, "status-code UNAVAILABLE"]);
+  });
+
+  test("of a Watch is told of when it ends, once, whoever ended it", async () => {
+    const { health, watch } = service({ maxWatchers: 2 });
+    const [left, kept] = [watch("a"), watch("b")];
+    const closeAll = (watches: readonly { close(): void }[]) => {
+      for (const { close } of watches) close();
+    };
+    assert.deepEqual(await toldOf(() => watch("c").close()), ["Watch RESOURCE_EXHAUSTED"]);
+    assert.deepEqual(await toldOf(() => closeAll([left, left])), ["Watch CANCELLED"]);
+    assert.deepEqual(await toldOf(() => health.endWatches()), ["Watch UNAVAILABLE"]);
+    assert.deepEqual(await toldOf(() => closeAll([left, kept])), []);
+    assert.deepEqual(await toldOf(() => watch("d").close()), ["Watch UNAVAILABLE"]);
+  });
 });

@@ -33,7 +33,8 @@ describe("the middleware", () => {
     assert.deepEqual(await ask("/grpc.health.v1.Health/Check", JSON_POST), [200, '{"status":"SERVING"}']);
   });
 
-  test("leaves everything else to the application", async () => {
+  test("leaves everything else to the application, metrics too while it has none of its own", async () => {
+    assert.deepEqual(await ask("/metrics"), [200, "application: GET /metrics"]);
     assert.deepEqual(await ask("/orders"), [200, "application: GET /orders"]);
     assert.deepEqual(await ask("/orders/%zz"), [200, "application: GET /orders/%zz"]);
     assert.deepEqual(await ask("/orders", { method: "POST" }), [200, "application: POST /orders"]);
