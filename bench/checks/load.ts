@@ -1,0 +1,67 @@
+/**
+ * Load: one core with 8,000 keep-alive probes a second, and with three times what it can do.
+ *
+ * Too much to do must make checks late, in a way that can be counted; it must turn none down (envoy#28699).
+ */
+import { pause } from "../../test/support/eventually.js";
+import { cpuMs } from "../measuring/cpu.js";
+import { median } from "../measuring/figures.js";
+import type { BenchMeans } from "../measuring/report.js";
+import { type Sample, sample } from "./cpu-per-probe.js";
+import { findings, type ProberFindings, startProber } from "./healthbridge.js";
+import type { BenchTarget } from "./target.js";
+
+/** How a load went, round by round. */
+export interface Loaded {
+  readonly name: string;
+  readonly askedPerSecond: number;
+  readonly rounds: readonly (Sample & ProberFindings)[];
+}
+
+/** A load to be borne. */
+interface Burden {
+  readonly name: string;
+  readonly checks: number;
+  readonly intervalMs: number;
+}
+
+const STEADY: Burden = { name: "8,000 a second", checks: 8_000, intervalMs: 1_000 };
+
+/** Short, so that even a fast core can be asked too much over as many connections as the target may have. */
+const OVERLOAD_INTERVAL_MS = 125;
+const MOST_CHECKS = 9_000;
+
+const WARM_UP_MS = 5_000;
+const WINDOW_MS = 8_000;
+
+/** Both loads. The second one is reckoned from what the first has cost. */
+export async function bearLoads(target: BenchTarget, means: BenchMeans): Promise<readonly Loaded[]> {
+  const steady = await bear(target, STEADY, means);
+  const capacity = 1_000_000 / median(steady.rounds.map(({ cpuMicros }) => cpuMicros));
+  const checks = Math.min(MOST_CHECKS, Math.ceil((3 * capacity * OVERLOAD_INTERVAL_MS) / 1000));
+  const overload = { name: "three times what the core can do", checks, intervalMs: OVERLOAD_INTERVAL_MS };
+  return [steady, await bear(target, overload, means)];
+}
+
+async function bear(target: BenchTarget, burden: Burden, { rounds, say }: BenchMeans): Promise<Loaded> {
+  const { name, checks, intervalMs } = burden;
+  const found: (Sample & ProberFindings)[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    say(`load, round ${round} of ${rounds}: ${name}`);
+    found.push(await bearOnce(target, burden));
+  }
+  return { name, askedPerSecond: (checks / intervalMs) * 1000, rounds: found };
+}
+
+async function bearOnce(target: BenchTarget, { checks, intervalMs }: Burden): Promise<Sample & ProberFindings> {
+  const timeoutMs = intervalMs * 0.8;
+  const program = await startProber({ url: target.url, checks, intervalMs, timeoutMs, reuse: true, measuresLag: true });
+  try {
+    await pause(WARM_UP_MS);
+    await findings(program); // the lags of the start are not those of the window
+    const measured = await sample(target, () => cpuMs(program), WINDOW_MS);
+    return { ...measured, ...(await findings(program)) };
+  } finally {
+    await program.stop();
+  }
+}
