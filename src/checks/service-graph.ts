@@ -35,6 +35,8 @@ export class ServiceGraph {
   readonly #above = new Map<string, Set<string>>();
   /** For a service that checks name, those checks. */
   readonly #makers = new Map<string, Set<string>>();
+  /** A check that was undecided when somebody asked for the server as a whole. */
+  #awaited: string | undefined;
   /** What the server as a whole is made of, until something is declared or placed. */
   #parts: readonly string[] | undefined;
 
@@ -110,12 +112,30 @@ export class ServiceGraph {
   rollup(service: string): Rollup | undefined {
     const declared = this.#declared.get(service);
     if (declared !== undefined) return rollup(this.#membersAt(declared.members), declared.policy);
-    if (service === OVERALL)
-      return this.#reports.size + this.#declared.size === 0 ? undefined : rollup(this.#whole(), ALL);
+    if (service === OVERALL) return this.#rollupWhole();
     const own = this.#reports.get(service);
     const makers = this.#makers.get(service);
     if (own === undefined && makers === undefined) return undefined;
     return rollup(this.#membersAt([...(own === undefined ? [] : [service]), ...(makers ?? [])]), ALL);
+  }
+
+  /**
+   * While the check that was undecided last time still is, nothing else needs a look: thousands of checks that come to
+   * their first result one after the other would each cost a look at all of them.
+   */
+  #rollupWhole(): Rollup | undefined {
+    if (this.#reports.size + this.#declared.size === 0) return undefined;
+    const waited = this.#reports.get(this.#awaited ?? "");
+    if (this.isEmpty && waited !== undefined && isAwaited(waited))
+      return { status: "UNKNOWN", degraded: false, reason: waited.reason };
+    const rolled = rollup(this.#whole(), ALL);
+    this.#awaited = rolled.status === "UNKNOWN" ? this.#findAwaited() : undefined;
+    return rolled;
+  }
+
+  #findAwaited(): string | undefined {
+    for (const report of this.#reports.values()) if (isAwaited(report)) return report.name;
+    return undefined;
   }
 
   *#membersAt(names: Iterable<string>): Iterable<Member> {
@@ -159,6 +179,10 @@ export class ServiceGraph {
     const below = declarations.find(({ name }) => name === member)?.members ?? [];
     for (const name of below) this.#raise(name, service, declarations);
   }
+}
+
+function isAwaited({ state, critical }: Member): boolean {
+  return critical && state === "pending";
 }
 
 /** A way from a service back to itself, where services are made of each other. */
