@@ -42,7 +42,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const instance = randomUUID();
   const log = createLog(instance, level, logDestination());
   warnOfOldNode(log);
-  const exitCode = await untilAskedToEnd(() => startDaemon(config, instance, log), { file, load, instance, log });
+  const start = () => startDaemon(config, { instance, log, environment: process.env });
+  const exitCode = await untilAskedToEnd(start, { file, load, instance, log });
   log.write("info", "stopped", "stopped");
   log.close();
   return exitCode;

@@ -14,7 +14,8 @@ import { isAuthorized } from "../core/bearer-token.js";
 import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
-import { openExec } from "../probers/exec.js";
+import { type ExecMeans, openExec } from "../probers/exec.js";
+import { ExecGate } from "../probers/exec-gate.js";
 import { type CheckFunction, openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat, type Report } from "../probers/heartbeat.js";
 import type { ProbingMeans } from "../probers/options.js";
@@ -50,6 +51,8 @@ export interface CheckSetOptions {
   readonly writer: StatusWriter;
   readonly clock: Clock;
   readonly random: Random;
+  /** What programs find of the environment: few variables of it. Default nothing. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A heartbeat that a reporter over HTTP can reach. */
@@ -61,6 +64,7 @@ interface Reachable {
 export class CheckSet {
   readonly #options: CheckSetOptions;
   readonly #engine: CheckEngine;
+  readonly #execMeans: ExecMeans;
   readonly #heartbeats = new Map<string, Reachable>();
   #means: ProbingMeans;
   #config: ChecksConfig = { checks: [], services: [], isolation: undefined, allowLinkLocal: false };
@@ -70,6 +74,7 @@ export class CheckSet {
     this.#options = options;
     this.#engine = new CheckEngine(options);
     this.#means = { clock, random, resolver: new NameResolver({ clock }) };
+    this.#execMeans = { clock, gate: new ExecGate(), environment: options.environment ?? {} };
   }
 
   /** Declares a check. @throws HealthError, and nothing is checked then */
@@ -80,7 +85,7 @@ export class CheckSet {
         ? openTarget(target, this.#means, proberOptions)
         : typeof target === "function"
           ? openFunction(target)
-          : openExec(target.exec);
+          : openExec(target.exec, this.#execMeans);
     this.#declare({ name, prober, settings });
   }
 

@@ -22,6 +22,14 @@ export interface Daemon {
 /** A connection of the daemon is asked to go after an hour, so that balancers spread anew and old identities end. */
 const MAX_CONNECTION_AGE_MS = 3_600_000;
 
+/** What a daemon is given beside its configuration. */
+export interface DaemonMeans {
+  readonly instance: string;
+  readonly log: Log;
+  /** The environment of this process: programs that check something find a few variables of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 /** What a running daemon can't take over. */
 const FIXED = ["listen", "tls", "paths", "statusCodePaths", "tokenFile", "listLimit", "maxWatchers"] as const;
 
@@ -29,13 +37,13 @@ const FIXED = ["listen", "tls", "paths", "statusCodePaths", "tokenFile", "listLi
  * Starts everything that the configuration asks for.
  * @throws HealthError for whatever cannot be used; nothing is served then
  */
-export async function startDaemon(config: DaemonConfig, instance: string, log: Log): Promise<Daemon> {
+export async function startDaemon(config: DaemonConfig, { instance, log, environment }: DaemonMeans): Promise<Daemon> {
   const tls = config.tls && readTlsFiles(config.tls);
   const token = config.tokenFile === undefined ? undefined : readTokenFile(config.tokenFile);
   const { listLimit, maxWatchers } = config;
-  const health = new Health({ instance, token, listLimit, maxWatchers, metrics: true });
+  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   if (config.checks.length === 0) health.set(OVERALL, "SERVING");
-  for (const warning of config.warnings) log.write("warn", "config-warning", warning);
+  tellWarnings(log, config);
   try {
     health.configure(config);
     const { statusCodePaths, paths } = config;
@@ -50,7 +58,7 @@ export async function startDaemon(config: DaemonConfig, instance: string, log: L
   return {
     reload(next) {
       health.configure(next);
-      for (const warning of next.warnings) log.write("warn", "config-warning", warning);
+      tellWarnings(log, next);
       const fixed = FIXED.filter((key) => !isDeepStrictEqual(current[key], next[key]));
       if (fixed.length > 0) {
         const message = `changed, but only a restart takes it over: ${fixed.join(", ")}`;
@@ -60,6 +68,15 @@ export async function startDaemon(config: DaemonConfig, instance: string, log: L
     },
     stop: (times) => health.shutdown({ drainDelayMs: config.drainDelayMs, ...times }),
   };
+}
+
+/** Says what is allowed, but unwise. */
+function tellWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
+  for (const warning of warnings) log.write("warn", "config-warning", warning);
+  if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
+  const message =
+    "this is process 1 and runs programs: what they leave behind stays as zombies; start it under an init";
+  log.write("warn", "config-warning", message);
 }
 
 /** Says what is served where, with a command to try. */

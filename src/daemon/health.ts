@@ -43,6 +43,8 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
   readonly random?: Random | undefined;
+  /** What checks that run programs hand on: `PATH`, `HOME`, `LANG` and a few more of it. Default nothing. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** The statuses of this process and of what it checks, published over gRPC and HTTP. */
@@ -67,7 +69,7 @@ export class Health {
     const { listLimit, maxWatchers, token } = options;
     this.#limits = { listLimit, maxWatchers, token };
     this.#service = new HealthService(this.#registry, this.#limits);
-    this.#checks = new CheckSet({ writer: this.#registry, clock, random });
+    this.#checks = new CheckSet({ writer: this.#registry, clock, random, environment: options.environment });
     const connectionCount = () => [...this.#servers].reduce((sum, server) => sum + server.connectionCount, 0);
     if (options.metrics) this.#metrics = createMetrics({ clock, reader: this.#registry, connectionCount });
   }

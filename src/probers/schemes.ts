@@ -5,12 +5,15 @@ import { isIP } from "node:net";
 import { resolverFor } from "../client/resolver.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
+import { openDns } from "./dns.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
 import type { ProberOptions, ProbingMeans } from "./options.js";
 import type { Prober } from "./prober.js";
+import { openRedis } from "./redis.js";
 import { hostOf, invalidTarget, parseTarget } from "./target.js";
-import { openTcp } from "./tcp.js";
+import { openTcp, openUnix } from "./tcp.js";
+import { openTls } from "./tls.js";
 
 /** What a scheme asks of its URLs, and who looks at them. */
 interface Scheme {
@@ -25,6 +28,8 @@ interface Scheme {
   readonly takesCredentials: boolean;
   /** What may follow the host: nothing, the path alone, or a path with a query. */
   readonly takes: "host" | "path" | "query";
+  /** Whether a host must be named. Default true. */
+  readonly needsHost?: boolean;
 }
 
 const HTTP = {
@@ -35,6 +40,14 @@ const HTTP = {
   takes: "query",
 } as const;
 const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentials: false, takes: "path" } as const;
+
+const REDIS = {
+  open: openRedis,
+  options: ["reuse", "tls"],
+  needsPort: false,
+  takesCredentials: true,
+  takes: "path",
+} as const;
 
 /** The means of this machine. */
 export const MACHINE: ProbingMeans = { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
@@ -51,6 +64,34 @@ export const SCHEMES = {
     takes: "host",
     example: "tcp://host:port",
   },
+  tls: {
+    open: openTls,
+    options: ["tls"],
+    needsPort: true,
+    takesCredentials: false,
+    takes: "host",
+    example: "tls://host:port",
+  },
+  unix: {
+    open: openUnix,
+    options: [],
+    needsPort: false,
+    needsHost: false,
+    takesCredentials: false,
+    takes: "path",
+    example: "unix:///run/service.sock",
+  },
+  redis: { ...REDIS, example: "redis://host:6379" },
+  rediss: { ...REDIS, example: "rediss://host:6379" },
+  dns: {
+    open: openDns,
+    options: [],
+    needsPort: false,
+    needsHost: false,
+    takesCredentials: false,
+    takes: "query",
+    example: "dns:example.com",
+  },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
   grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
 } as const satisfies Readonly<Record<string, Scheme>>;
@@ -62,7 +103,8 @@ export const SCHEMES = {
 export function openTarget(text: string, means: ProbingMeans = MACHINE, options: ProberOptions = {}): Prober {
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
-  if (target.hostname === "") throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
+  if (scheme.needsHost !== false && target.hostname === "")
+    throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
   if (scheme.needsPort && target.port === "")
     throw invalidTarget(text, `a port is missing; expected ${scheme.example}`);
   if (target.port === "0") throw invalidTarget(text, "nothing listens on port 0");

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { DEFAULT_CONFIG } from "../../src/config/daemon-config.js";
 import { ConfigError } from "../../src/config/fault.js";
 import { loadConfig } from "../../src/config/load.js";
+import { SCHEMES } from "../../src/probers/schemes.js";
 import { faultsOf, read } from "./reading.js";
 
 function folderOf(t: TestContext): (name: string, content: string | Buffer) => string {
@@ -86,7 +87,7 @@ overal: [s]
       "1:10: listen[0]: must be text, not the number 8080",
       '5:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)',
       "6:5: checks.orders-a.tiemout: unknown key; did you mean timeout?",
-      '7:6: checks.b: target "gprc://orders-b:50051": scheme "gprc" is none of http, https, tcp, grpc, grpcs; did you mean grpc://?',
+      `7:6: checks.b: target "gprc://orders-b:50051": scheme "gprc" is none of ${Object.keys(SCHEMES).join(", ")}; did you mean grpc://?`,
       '8:51: checks.c.timeout: must be below the interval of 1s; got "2s"',
       "8:63: checks.c.jitter: must be a share from 0 to 1; got 3",
       '9:7: checks[""]: the name must not be empty',

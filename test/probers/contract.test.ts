@@ -1,9 +1,12 @@
 /** What holds for a prober of every scheme. A new scheme fails to compile here until it has a row. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createSecureServer } from "node:http2";
 import { createServer as createHttps } from "node:https";
+import type { Socket } from "node:net";
 import { test } from "node:test";
+import { createServer as createTls } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { openTarget, type SCHEMES } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { look, verdict } from "./looking.js";
@@ -20,10 +23,35 @@ interface Row {
   readonly silence: string | undefined;
 }
 
+/** Answers everything with PONG. */
+function pong(socket: Socket): void {
+  socket.on("data", () => socket.write("+PONG\r\n")).on("end", () => socket.end());
+  socket.on("error", () => {});
+}
+
+/** Schemes whose targets are no TCP port; each has a test file of its own. */
+const APART = ["dns", "unix"] as const;
+
+for (const scheme of APART)
+  test(`${scheme}: has tests of its own`, () => {
+    assert.ok(existsSync(fileURLToPath(new URL(`./${scheme}.test.ts`, import.meta.url))));
+  });
+
 const ROWS = {
   http: { working: () => httpTarget((_, response) => void response.end()), verdict: "pass", silence: "fail timeout" },
   https: {
     working: () => Target.start(createHttps(identity(), (_, response) => void response.end())),
+    verdict: "fail tls-untrusted",
+    silence: "fail timeout",
+  },
+  tls: {
+    working: () => Target.start(createHttps(identity())),
+    verdict: "fail tls-untrusted",
+    silence: "fail timeout",
+  },
+  redis: { working: () => rawTarget(pong), verdict: "pass", silence: "fail timeout" },
+  rediss: {
+    working: () => Target.start(createTls(identity(), pong)),
     verdict: "fail tls-untrusted",
     silence: "fail timeout",
   },
@@ -34,7 +62,7 @@ const ROWS = {
     verdict: "fail tls-untrusted",
     silence: "fail timeout",
   },
-} as const satisfies Readonly<Record<keyof typeof SCHEMES, Row>>;
+} as const satisfies Readonly<Record<Exclude<keyof typeof SCHEMES, (typeof APART)[number]>, Row>>;
 
 const openAt = (scheme: string, port: number) => openTarget(`${scheme}://127.0.0.1:${port}`);
 

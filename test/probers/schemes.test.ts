@@ -5,7 +5,7 @@ import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
 
 const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["", /expected a URL/],
-  ["flower:5555", /scheme "flower" is none of http, https, tcp, grpc, grpcs$/],
+  ["flower:5555", /scheme "flower" is none of http, https, tcp, /],
   ["htp://host", /none of http, .*; did you mean http:\/\/\?/],
   ["grp://host:1", /did you mean grpc:\/\/\?/],
   ["constructor://host:1", /is none of/],

@@ -1,0 +1,71 @@
+/**
+ * `dns:NAME` and `dns://SERVER[:53]/NAME`, each with `?type=MX`: passes when the name has a record of the type.
+ *
+ * The form is that of RFC 4501. Without a server, the system's are asked, and when none of them answers, that is no fault
+ * of the name: we could not look. With one, the server is what is checked.
+ */
+import { promises as dns, type RecordWithTtl } from "node:dns";
+import { isIP } from "node:net";
+import type { ProbingMeans } from "./options.js";
+import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
+import { hostOf, invalidTarget } from "./target.js";
+
+const TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"] as const;
+
+/** Codes of answers that say that there is no such record. */
+const NO_RECORD: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
+
+/** A prober of a name. */
+export function openDns(target: URL, { resolver }: ProbingMeans): Prober {
+  const { href, searchParams } = target;
+  const name = decodeURIComponent(target.pathname.replace(/^\//, ""));
+  const type = (searchParams.get("type") ?? "A").toUpperCase();
+  const known = TYPES.find((each) => each === type);
+  if (name === "") throw invalidTarget(href, "a name is missing; expected dns:example.com or dns://server/example.com");
+  if (known === undefined) throw invalidTarget(href, `type ${type} is none of ${TYPES.join(", ")}`);
+  const stray = [...searchParams.keys()].find((key) => key !== "type");
+  if (stray !== undefined) throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; type is known`);
+  const server = hostOf(target);
+  return {
+    async probe({ signal, timeoutMs }) {
+      const asking = new dns.Resolver({ timeout: Math.max(1, Math.floor(timeoutMs / 2)), tries: 2 });
+      const cancel = () => asking.cancel();
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        if (server !== "") asking.setServers(await addressesOf(server, target.port, resolver));
+        const records: readonly (RecordWithTtl | object | string)[] = [await asking.resolve(name, known)].flat();
+        return records.length > 0 ? PASS : fail("dns", `${name} has no record of type ${known}`);
+      } catch (error) {
+        return judge(error, server !== "");
+      } finally {
+        signal.removeEventListener("abort", cancel);
+      }
+    },
+    close() {},
+  };
+}
+
+function judge(error: unknown, isServerNamed: boolean): ProbeResult {
+  const { code = "", message = "" } = Object(error);
+  if (error instanceof ProberError) throw error;
+  if (NO_RECORD.has(code)) return fail("dns", String(message));
+  if (!isServerNamed && code !== "ECANCELLED") throw new ProberError("dns", String(message), { cause: error });
+  if (code === "ECONNREFUSED") return fail("refused", String(message));
+  if (code === "ETIMEOUT" || code === "ECANCELLED") return fail("timeout", String(message));
+  return fail("answer", String(message));
+}
+
+/** The addresses of a server, as `setServers` takes them. */
+async function addressesOf(server: string, port: string, resolver: ProbingMeans["resolver"]): Promise<string[]> {
+  const found = isIP(server) === 0 ? await lookUp(server, resolver) : [server];
+  return found.map((address) => (isIP(address) === 6 ? `[${address}]:${port || 53}` : `${address}:${port || 53}`));
+}
+
+function lookUp(server: string, { lookup }: ProbingMeans["resolver"]): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    lookup(server, { all: true }, (error, found) => {
+      if (error !== null) reject(new ProberError("dns", error.message, { cause: error }));
+      else resolve(Array.isArray(found) ? found.map(({ address }) => address) : [found]);
+    });
+  });
+}

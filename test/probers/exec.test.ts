@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { systemClock } from "../../src/core/clock.js";
+import { openExec } from "../../src/probers/exec.js";
+import { ExecGate } from "../../src/probers/exec-gate.js";
+import { ProberError } from "../../src/probers/prober.js";
+import { eventually } from "../support/eventually.js";
+
+const environment = { PATH: process.env.PATH, HOME: "/", SECRET: "hunter2" };
+const open = (...command: string[]) => openExec(command, { clock: systemClock, gate: new ExecGate(), environment });
+
+/** Runs a program; aborted after `timeoutMs`. */
+async function run(command: readonly string[], timeoutMs = 20_000) {
+  const { outcome, reason, detail } = await open(...command).probe({
+    signal: AbortSignal.timeout(timeoutMs),
+    timeoutMs,
+  });
+  return { verdict: reason === undefined ? outcome : `${outcome} ${reason}`, detail: detail ?? "" };
+}
+
+const sh = (script: string) => ["/bin/sh", "-c", script];
+
+/** Processes, zombies left out, whose command line holds a mark. */
+function find(mark: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(mark);
+    } catch {
+      return false; // it has gone meanwhile
+    }
+  });
+}
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "healthbridge-exec-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+test("A134: exit 0 passes, exit 1 fails, a signal fails as signal, with what the program said", async () => {
+  assert.equal((await run(["/bin/true"])).verdict, "pass");
+  assert.equal((await run(["true"])).verdict, "pass", "found on the PATH");
+  const failed = await run(sh("echo out; echo err >&2; exit 3"));
+  assert.equal(failed.verdict, "fail exit");
+  assert.match(failed.detail, /exit code 3; it said ".*out/);
+  assert.equal((await run(sh("kill -9 $$"))).verdict, "fail signal");
+});
+
+test("A134: a program that isn't there fails as ENOENT, one that must not be run as EACCES", async (t) => {
+  const folder = folderOf(t);
+  assert.equal((await run(["/nowhere/at/all"])).verdict, "fail ENOENT");
+  assert.equal((await run(["no-such-program-anywhere"])).verdict, "fail ENOENT");
+  const file = join(folder, "file");
+  writeFileSync(file, "#!/bin/sh\n");
+  chmodSync(file, 0o600);
+  assert.equal((await run([file])).verdict, "fail EACCES");
+});
+
+test("B93: an argument is an argument, whatever is in it: there is no shell", async (t) => {
+  const file = join(folderOf(t), "made");
+  assert.equal((await run(["/bin/echo", `; touch ${file}`, "$(id)", "`id`"])).verdict, "pass");
+  assert.throws(() => readFileSync(file));
+});
+
+test("a program finds a few variables of the environment, and no secret", async () => {
+  assert.equal((await run(sh('test -n "$PATH" && test -z "$SECRET"'))).verdict, "pass");
+});
+
+test("A135: a program that forks, ignores TERM and hangs is killed with all that it has started", async () => {
+  const mark = `healthbridge-a135-${process.pid}`;
+  const script = `trap '' TERM; sh -c 'trap "" TERM; while :; do sleep 1; done' ${mark} & sh -c 'while :; do sleep 1; done' ${mark}`;
+  const probing = run([...sh(script), mark], 300);
+  await eventually(() => find(mark).length >= 3, "all of them run");
+  assert.equal((await probing).verdict, "fail signal");
+  await eventually(() => find(mark).length === 0, "none of them is left");
+});
+
+test("C34: a program that ends and leaves others behind, which hold its output open, is judged at once; they are killed", async () => {
+  const mark = `healthbridge-c34-${process.pid}`;
+  const verdict = await run(sh(`for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sleep 1000; :' ${mark} & done; exit 0`));
+  assert.equal(verdict.verdict, "pass");
+  await eventually(() => find(mark).length === 0, "none of them is left");
+});
+
+test("C34: of 100 MB of output 4 KiB are kept, and a program that closes its output and sleeps is ended", async () => {
+  const loud = await run(sh("head -c 100000000 /dev/zero | tr '\\0' x; exit 1"));
+  assert.equal(loud.verdict, "fail exit");
+  assert.ok(loud.detail.length <= 4_200);
+  assert.equal((await run(sh("exec >&- 2>&-; sleep 1000"), 200)).verdict, "fail signal");
+});
+
+test("C34: after many runs there is no zombie", async () => {
+  const prober = open("/bin/true");
+  for (let times = 0; times < 100; times += 1)
+    await prober.probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(/\s+/).filter(Boolean);
+  const zombies = children.filter((pid) => {
+    try {
+      return / Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    } catch {
+      return false;
+    }
+  });
+  assert.deepEqual(zombies, []);
+});
+
+test("at most eight run at once; who waits in vain until its deadline could not look", async () => {
+  const gate = new ExecGate();
+  const means = { clock: systemClock, gate, environment };
+  const mark = `healthbridge-gate-${process.pid}`;
+  const slow = Array.from({ length: 9 }, () => openExec([...sh("sleep 1000; :"), mark], means));
+  const abort = new AbortController();
+  const running = slow.map((prober) => prober.probe({ signal: abort.signal, timeoutMs: 20_000 }));
+  await eventually(() => find(mark).length === 8, "eight run");
+  const late = openExec(["/bin/true"], means).probe({ signal: AbortSignal.timeout(50), timeoutMs: 50 });
+  await assert.rejects(late, ProberError);
+  abort.abort();
+  const ends = await Promise.allSettled(running);
+  assert.equal(ends.filter(({ status }) => status === "fulfilled").length, 8);
+  const after = await openExec(["/bin/true"], means).probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
+  assert.equal(after.outcome, "pass", "every place is free again");
+});

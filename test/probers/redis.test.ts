@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { openTarget } from "../../src/probers/schemes.js";
+import { look, verdict } from "./looking.js";
+import { rawTarget, type Target } from "./targets.js";
+
+/** A server that answers each chunk of commands as `answer` says; it notes what it was told. */
+async function redis(answer: (said: string, socket: Socket) => string | undefined) {
+  const told: string[] = [];
+  const target = await rawTarget((socket) => {
+    socket.on("end", () => socket.end());
+    socket.on("data", (bytes) => {
+      told.push(bytes.toString());
+      const text = answer(bytes.toString(), socket);
+      if (text !== undefined) socket.write(text);
+    });
+  });
+  return { target, told };
+}
+
+async function end(prober: { close(): void }, target: Target): Promise<void> {
+  prober.close();
+  await target.deserted();
+  await target.stop();
+}
+
+test("PONG passes; who we are and which database is meant is said once, on a connection that is kept", async () => {
+  const { target, told } = await redis((said) => `${"+OK\r\n".repeat((said.match(/\*/g)?.length ?? 0) - 1)}+PONG\r\n`);
+  const prober = openTarget(`redis://me:p%20w@127.0.0.1:${target.port}/3`);
+  for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
+  const auth = "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$3\r\np w\r\n";
+  const select = "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n";
+  const ping = "*1\r\n$4\r\nPING\r\n";
+  assert.deepEqual([told, target.accepted], [[auth + select + ping, ping, ping], 1]);
+  await end(prober, target);
+});
+
+test("with reuse off every probe makes a connection of its own", async () => {
+  const { target } = await redis(() => "+PONG\r\n");
+  const prober = openTarget(`redis://127.0.0.1:${target.port}`, undefined, { reuse: false });
+  for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
+  assert.equal(target.accepted, 3);
+  await end(prober, target);
+});
+
+test("a kept connection that ends just as it is used again is no failure: a fresh one tells", async () => {
+  const used = new WeakSet<Socket>();
+  const { target } = await redis((_, socket) => {
+    if (used.has(socket)) {
+      socket.end();
+      return undefined;
+    }
+    used.add(socket);
+    return "+PONG\r\n";
+  });
+  const prober = openTarget(`redis://127.0.0.1:${target.port}`);
+  for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
+  await end(prober, target);
+});
+
+for (const [error, expected] of [
+  ["-NOAUTH Authentication required.", "fail auth"],
+  ["-WRONGPASS invalid username-password pair", "fail auth"],
+  ["-LOADING Redis is loading the dataset in memory", "fail unavailable"],
+  ["-MASTERDOWN Link with MASTER is down", "fail unavailable"],
+  ["-ERR unknown command", "fail answer"],
+  ["+NOPE", "fail answer"],
+] as const) {
+  test(`${error} is ${expected}`, async () => {
+    const { target } = await redis(() => `${error}\r\n`);
+    const prober = openTarget(`redis://127.0.0.1:${target.port}`);
+    assert.equal(await verdict(prober), expected);
+    await end(prober, target);
+  });
+}
+
+for (const [label, bytes] of [
+  ["another protocol", "HTTP/1.1 400 Bad Request\r\n\r\n"],
+  ["garbage after a good line", "+OK\r\nwhat?\r\n"],
+  ["64 KiB without a line's end", `+${"x".repeat(70_000)}`],
+] as const) {
+  test(`C37: ${label} fails as protocol, and the connection is closed`, async () => {
+    const { target } = await redis(() => bytes);
+    const prober = openTarget(`redis://:secret@127.0.0.1:${target.port}`);
+    const { reason, detail = "" } = await look(prober);
+    assert.equal(reason, "protocol");
+    assert.ok(!detail.includes("secret"));
+    await target.deserted();
+    await end(prober, target);
+  });
+}
+
+test("half an answer and then the end is a failure", async () => {
+  const { target } = await redis((_, socket) => {
+    socket.end("+PO");
+    return undefined;
+  });
+  const prober = openTarget(`redis://127.0.0.1:${target.port}`);
+  assert.equal(await verdict(prober), "fail closed");
+  await end(prober, target);
+});
+
+test("a path that is no database is refused", () => {
+  assert.throws(() => openTarget("redis://h/users"), /number of a database/);
+});
