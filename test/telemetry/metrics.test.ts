@@ -1,9 +1,12 @@
 /** What Prometheus is told: names, labels, values, and that nothing makes series without end. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Registry as PrometheusRegistry } from "prom-client";
 import { type Messages, publish } from "../../src/core/channels.js";
+import { Latest } from "../../src/core/latest.js";
 import { Health } from "../../src/index.js";
 import type { CheckReport } from "../../src/registry/ports.js";
 import { Registry } from "../../src/registry/registry.js";
@@ -129,6 +132,8 @@ describe("services", () => {
     const { registry, value } = measuring(t);
     for (const status of ["SERVING", "NOT_SERVING", "SERVING", "SERVING"] as const) registry.set("a.B", status);
     registry.set("a.B", "SERVING", { degraded: true });
+    registry.report(report("failing"));
+    assert.equal(await value("grpc_health_transitions_total", { service: "db", to: "failing" }), undefined);
     assert.equal(await value("grpc_health_transitions_total", { service: "a.B", to: "SERVING" }), 2);
     assert.equal(await value("grpc_health_transitions_total", { service: "a.B", to: "NOT_SERVING" }), 1);
   });
@@ -178,6 +183,7 @@ describe("checks", () => {
   test("tell the age of their last result, and none before the first", async (t) => {
     const { clock, value } = measuring(t);
     assert.equal(await value("healthbridge_check_staleness_seconds", { check: "db" }), undefined);
+    await clock.advance(5_000);
     probe();
     await clock.advance(12_000);
     assert.equal(await value("healthbridge_check_staleness_seconds", { check: "db" }), 12);
@@ -237,8 +243,9 @@ describe("the prober and its server", () => {
     const { registry, value } = measuring(t);
     assert.equal(await value("grpc_health_connections"), 3);
     assert.deepEqual([await value("grpc_health_watchers"), await value("grpc_health_draining")], [0, 0]);
+    registry.watch("nobody", new Latest(() => {}));
     registry.drain();
-    assert.equal(await value("grpc_health_draining"), 1);
+    assert.deepEqual([await value("grpc_health_watchers"), await value("grpc_health_draining")], [1, 1]);
   });
 
   test("tell stalls, and an isolation while it lasts", async (t) => {
@@ -266,6 +273,19 @@ describe("the prober and its server", () => {
     assert.equal(await value("healthbridge_config_reloads_total", { result: "success" }), 1);
   });
 
+  test("tell what the process has used since it started", async (t) => {
+    const { clock, metrics } = measuring(t);
+    const page = await metrics.text();
+    const value = (name: string) => Number(readValue(page, name));
+    const age = clock.wallTime() / 1000 - value("process_start_time_seconds");
+    assert.ok(age > 0 && age <= process.uptime(), `${age} s old`);
+    const { user, system } = process.cpuUsage();
+    const cpu = value("process_cpu_seconds_total");
+    assert.ok(cpu > 0.01 && cpu <= (user + system) / 1_000_000, `${cpu} s of CPU`);
+    assert.ok(value("process_resident_memory_bytes") > value("nodejs_heap_size_used_bytes"));
+    assert.ok(value("nodejs_heap_size_used_bytes") > 1_000_000);
+  });
+
   test("tell their versions", async (t) => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     const { value } = measuring(t);
@@ -274,6 +294,12 @@ describe("the prober and its server", () => {
 });
 
 describe("counting", () => {
+  test("costs the start nothing: prom-client is loaded for the first scrape", () => {
+    const program = fileURLToPath(new URL("loading-prom-client.ts", import.meta.url));
+    const told = execFileSync(process.execPath, ["--import", "tsx", program], { encoding: "utf8", timeout: 60_000 });
+    assert.deepEqual(JSON.parse(told), { serving: false, status: 200, scraped: true });
+  });
+
   test("is of one instance alone, and ends with close()", async (t) => {
     const { metrics, value } = measuring(t);
     publish("stall", "other", { stallMs: 600 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { subscribe } from "../../../src/core/channels.js";
 import { systemClock } from "../../../src/core/clock.js";
 import { Registry } from "../../../src/registry/registry.js";
 import { createHttp1Server } from "../../../src/transports/http/http1.js";
@@ -78,6 +79,14 @@ describe("the HTTP/1 server", () => {
       () => undefined,
     );
     assert.ok(answer === undefined || answer.status === 429);
+  });
+
+  test("what is refused unread is told of as a bad request", async () => {
+    const told: unknown[] = [];
+    const leave = subscribe("http-request", (message) => told.push(message));
+    await send("GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    leave();
+    assert.deepEqual(told, [{ instance: "http1", route: "bad-request", status: 400 }]);
   });
 
   test("in a drain, answers close their connection, and idle ones are closed", async () => {
