@@ -19,6 +19,7 @@ export const HEALTH_ERROR_CODES = {
   ALREADY_STOPPED: "the call came after shutdown",
   LISTEN_FAILED: "an address could not be bound, so nothing is served",
   TLS_FAILED: "a certificate or key could not be used",
+  MISSING_PACKAGE: "a target needs a package that is not installed; the message names it",
   INCOMPATIBLE_DEPENDENCY: "an installed package lacks what this project needs of it",
 } as const;
 

@@ -5,10 +5,13 @@ import { isIP } from "node:net";
 import { resolverFor } from "../client/resolver.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
+import { openAmqp } from "./amqp.js";
 import { openDns } from "./dns.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
+import { openMysql } from "./mysql.js";
 import type { ProberOptions, ProbingMeans } from "./options.js";
+import { openPostgres } from "./postgres.js";
 import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
 import { hostOf, invalidTarget, parseTarget } from "./target.js";
@@ -41,13 +44,8 @@ const HTTP = {
 } as const;
 const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentials: false, takes: "path" } as const;
 
-const REDIS = {
-  open: openRedis,
-  options: ["reuse", "tls"],
-  needsPort: false,
-  takesCredentials: true,
-  takes: "path",
-} as const;
+/** Servers with a usual port and a login. */
+const SERVER = { options: ["reuse", "tls"], needsPort: false, takesCredentials: true, takes: "path" } as const;
 
 /** The means of this machine. */
 export const MACHINE: ProbingMeans = { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
@@ -81,8 +79,13 @@ export const SCHEMES = {
     takes: "path",
     example: "unix:///run/service.sock",
   },
-  redis: { ...REDIS, example: "redis://host:6379" },
-  rediss: { ...REDIS, example: "rediss://host:6379" },
+  redis: { ...SERVER, open: openRedis, example: "redis://host:6379" },
+  rediss: { ...SERVER, open: openRedis, example: "rediss://host:6379" },
+  postgres: { ...SERVER, open: openPostgres, example: "postgres://user@host:5432/database" },
+  postgresql: { ...SERVER, open: openPostgres, example: "postgresql://user@host:5432/database" },
+  mysql: { ...SERVER, open: openMysql, example: "mysql://user@host:3306/database" },
+  amqp: { ...SERVER, open: openAmqp, example: "amqp://user@host:5672/vhost" },
+  amqps: { ...SERVER, open: openAmqp, example: "amqps://user@host:5671/vhost" },
   dns: {
     open: openDns,
     options: [],

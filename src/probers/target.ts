@@ -18,6 +18,14 @@ export function hostOf(target: URL): string {
   return target.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
+/** The name and password of a target, decoded; what isn't there is left out. */
+export function credentialsOf({ username, password }: URL): { readonly user?: string; readonly password?: string } {
+  return {
+    ...(username === "" ? {} : { user: decodeURIComponent(username) }),
+    ...(password === "" ? {} : { password: decodeURIComponent(password) }),
+  };
+}
+
 /** An error about a target. Whatever could be a name and password in it, up to the last `@`, is not shown. */
 export function invalidTarget(text: string, expected: string, options?: ErrorOptions): HealthError {
   const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, "$1***@");
