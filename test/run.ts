@@ -20,7 +20,7 @@ interface Suite {
   readonly fileTimeoutMs: number;
 }
 
-const APART = ["interop", "faults", "soak"];
+const APART = ["interop", "faults", "sim", "soak"];
 
 const SUITES: Readonly<Record<string, Suite>> = {
   hermetic: {
@@ -28,6 +28,8 @@ const SUITES: Readonly<Record<string, Suite>> = {
     concurrency: availableParallelism(),
     fileTimeoutMs: 240_000,
   },
+  sim: { has: (file) => file.startsWith("sim/"), concurrency: 2, fileTimeoutMs: 20 * 60_000 },
+  faults: { has: (file) => file.startsWith("faults/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
   interop: { has: (file) => file.startsWith("interop/"), concurrency: 1, fileTimeoutMs: 20 * 60_000 },
 };
 

@@ -209,11 +209,12 @@ export class CheckRunner {
     }
   }
 
-  /** Waits for a flight no longer: its place is free for another check. */
+  /** Waits for a flight no longer: its work is told to end, and then its place is free for another check. */
   #giveUp(flight: Flight): void {
-    if (!flight.late) this.#giveBack();
+    const isHeld = !flight.late;
     flight.late = true;
     flight.abort.abort();
+    if (isHeld) this.#giveBack();
   }
 
   #giveBack(): void {

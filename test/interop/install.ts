@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -53,9 +53,11 @@ export function envoy(): string {
   return execFileSync(join(pythonBin(), "python"), ["-c", find], { encoding: "utf8" }).trim();
 }
 
-/** A program of a Debian package. */
-export function debian(program: string, packageName: string = program): string {
-  const find = () => ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map((folder) => join(folder, program)).find(existsSync);
+/** A program of a Debian package; `folders` tells where it is, if not where programs usually are. */
+export function debian(program: string, packageName: string = program, ...folders: readonly string[]): string {
+  const usual = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+  const find = () =>
+    [...folders.flatMap(matching), ...usual].map((folder) => join(folder, program)).find((path) => existsSync(path));
   const found = find();
   if (found !== undefined) return found;
   process.stderr.write(`installing ${packageName} ...\n`);
@@ -65,6 +67,25 @@ export function debian(program: string, packageName: string = program): string {
   const installed = find();
   if (installed === undefined) throw new Error(`Debian's package ${packageName} has no program ${program}`);
   return installed;
+}
+
+/** The folders that a path with a `*` in the place of one part means, the last first. */
+function matching(pattern: string): readonly string[] {
+  const [before = "", after] = pattern.split("*");
+  if (after === undefined) return [pattern];
+  if (!existsSync(before)) return [];
+  return readdirSync(before)
+    .sort()
+    .reverse()
+    .map((part) => `${before}${part}${after}`);
+}
+
+/** The user under which a Debian package runs its server. */
+export function debianUser(name: string): { readonly uid: number; readonly gid: number } {
+  const [, , uid, gid] =
+    readFileSync("/etc/passwd", "utf8").match(new RegExp(`^${name}:(.*?):(\\d+):(\\d+):`, "m")) ?? [];
+  if (uid === undefined || gid === undefined) throw new Error(`there is no user ${name}`);
+  return { uid: Number(uid), gid: Number(gid) };
 }
 
 function goTool(module: string, version: string, program: string): string {

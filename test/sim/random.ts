@@ -1,0 +1,27 @@
+/** A seeded source of randomness: the same seed gives the same day. (mulberry32) */
+export class SeededRandom {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** A number of [0, 1). */
+  readonly next = (): number => {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+
+  /** A number between two. */
+  between(least: number, most: number): number {
+    return least + this.next() * (most - least);
+  }
+
+  /** A time of waiting for what happens every `mean` on the average. */
+  waiting(mean: number): number {
+    return -mean * Math.log(1 - this.next());
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Simulated time, a million events a second.
+ *
+ * There are two kinds of events, as there are in Node: input (what comes from a target) and timers. Of what is due at the
+ * same time, input comes first; after a stall, in which nothing runs, all input that came meanwhile is read before any
+ * timer runs, as it is by the clock of the real machine.
+ */
+import type { CancelTimer, Clock } from "../../src/core/clock.js";
+
+interface Event {
+  at: number;
+  readonly order: number;
+  action: (() => void) | undefined;
+}
+
+/** A binary heap of events; those that were cancelled stay until they come up. */
+class EventHeap {
+  readonly #heap: Event[] = [];
+
+  get top(): Event | undefined {
+    while (this.#heap.length > 0 && this.#heap[0]?.action === undefined) this.pop();
+    return this.#heap[0];
+  }
+
+  push(event: Event): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !isBefore(event, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = event;
+  }
+
+  pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      const [left, right] = [heap[child], heap[child + 1]];
+      if (left === undefined) break;
+      let smaller = left;
+      if (right !== undefined && isBefore(right, left)) {
+        child += 1;
+        smaller = right;
+      }
+      if (!isBefore(smaller, last)) break;
+      heap[index] = smaller;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function isBefore(one: Event, other: Event): boolean {
+  return one.at < other.at || (one.at === other.at && one.order < other.order);
+}
+
+/** Promises of the code under test are a few steps deep; this many turns let all of them settle. */
+const TURNS = 6;
+
+export class SimClock implements Clock {
+  /** How far the wall clock is off. */
+  wallOffset = 0;
+  /** A promise was settled, so that somebody has to go on before the next event. */
+  unsettled = false;
+  #now = 0;
+  #order = 0;
+  readonly #input = new EventHeap();
+  readonly #timers = new EventHeap();
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallTime(): number {
+    return 1_767_225_600_000 + this.#now + this.wallOffset;
+  }
+
+  setTimer(delayMs: number, action: () => void): CancelTimer {
+    return this.#add(this.#timers, this.#now + Math.max(0, delayMs), action);
+  }
+
+  /** Something comes from outside at a time. */
+  input(at: number, action: () => void): CancelTimer {
+    return this.#add(this.#input, at, action);
+  }
+
+  /** Nothing runs for so long. */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+
+  /** Lets everything happen until a time. */
+  async run(until: number): Promise<void> {
+    for (;;) {
+      const heap = this.#nextHeap();
+      const event = heap.top;
+      if (event === undefined || event.at > until) break;
+      heap.pop();
+      this.#now = Math.max(this.#now, event.at);
+      const { action } = event;
+      event.action = undefined;
+      action?.();
+      if (!this.unsettled) continue;
+      this.unsettled = false;
+      for (let turn = 0; turn < TURNS; turn += 1) await undefined;
+    }
+    this.#now = Math.max(this.#now, until);
+  }
+
+  #nextHeap(): EventHeap {
+    const [input, timer] = [this.#input.top, this.#timers.top];
+    if (input === undefined) return this.#timers;
+    if (timer === undefined || input.at <= this.#now || input.at <= timer.at) return this.#input;
+    return this.#timers;
+  }
+
+  #add(heap: EventHeap, at: number, action: () => void): CancelTimer {
+    const event: Event = { at, order: this.#order, action };
+    this.#order += 1;
+    heap.push(event);
+    return () => {
+      event.action = undefined;
+    };
+  }
+}
