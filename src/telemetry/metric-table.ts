@@ -14,11 +14,6 @@ export interface MetricRow {
   readonly help: string;
 }
 
-/** Upper bounds of the histograms' buckets, in seconds. */
-export const BUCKETS_SECONDS: readonly number[] = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
-
 const CHECK = ["check"] as const;
 const SERVICE = ["service"] as const;
 

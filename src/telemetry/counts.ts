@@ -1,0 +1,77 @@
+/**
+ * What a counter and a histogram hold, as plain numbers: thousands of probes a second go through here.
+ *
+ * prom-client's own counters put a key together from the labels at each increment, which took 1 to 4 us a probe with
+ * thousands of checks; these take a tenth of that.
+ */
+
+/** Upper bounds of the histograms' buckets, in seconds. */
+export const BUCKETS_SECONDS: readonly number[] = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** One series of a counter. */
+interface Count {
+  readonly labels: readonly string[];
+  value: number;
+}
+
+/** A counter whose first label names an owner, such as a check: its series go when the owner goes. */
+export class Counts {
+  readonly #owners = new Map<string, Map<string, Count>>();
+
+  /** Adds one to the series with these values of the labels: the owner, and at most two more. */
+  increment(owner: string, second?: string, third?: string): void {
+    const key = third === undefined ? (second ?? "") : `${second} ${third}`;
+    const count = this.#owners.get(owner)?.get(key) ?? this.#create(owner, key, [second, third]);
+    count.value += 1;
+  }
+
+  /** Forgets every series of an owner. */
+  forget(owner: string): void {
+    this.#owners.delete(owner);
+  }
+
+  /** Every series. */
+  *series(): IterableIterator<Readonly<Count>> {
+    for (const counts of this.#owners.values()) yield* counts.values();
+  }
+
+  #create(owner: string, key: string, rest: readonly (string | undefined)[]): Count {
+    const count = { labels: [owner, ...rest.filter((label) => label !== undefined)], value: 0 };
+    const counts = this.#owners.get(owner) ?? new Map<string, Count>();
+    this.#owners.set(owner, counts.set(key, count));
+    return count;
+  }
+}
+
+/** How long something took, each time. */
+export class Durations {
+  /** How many fell into each bucket and none below; those beyond the last bound are in `count` alone. */
+  readonly #inBucket: number[] = BUCKETS_SECONDS.map(() => 0);
+  count = 0;
+  sumSeconds = 0;
+
+  /** Takes one in. */
+  observe(milliseconds: number): void {
+    const seconds = milliseconds / 1_000;
+    this.count += 1;
+    this.sumSeconds += seconds;
+    let bucket = 0;
+    for (const bound of BUCKETS_SECONDS) {
+      if (seconds <= bound) break;
+      bucket += 1;
+    }
+    const before = this.#inBucket[bucket];
+    if (before !== undefined) this.#inBucket[bucket] = before + 1;
+  }
+
+  /** Each bound with how many took at most so long. */
+  *cumulative(): IterableIterator<readonly [boundSeconds: number, count: number]> {
+    let count = 0;
+    for (const [index, bound] of BUCKETS_SECONDS.entries()) {
+      count += this.#inBucket[index] ?? 0;
+      yield [bound, count];
+    }
+  }
+}

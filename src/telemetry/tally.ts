@@ -1,0 +1,98 @@
+/**
+ * What the channels have told of one instance, counted: plain numbers, from the first message on.
+ *
+ * A check or a service that is gone takes its numbers with it, so a process whose checks come and go doesn't grow.
+ */
+import { type Messages, type Published, subscribe } from "../core/channels.js";
+import type { Clock } from "../core/clock.js";
+import { Counts, Durations } from "./counts.js";
+
+/** What is known of a check's probes. */
+export interface Probed {
+  readonly durations: Durations;
+  /** On the clock's monotonic scale. */
+  lastResultAt: number;
+  /** Wall time; of the last certificate that was seen. */
+  certificateEndsAt: number | undefined;
+}
+
+export class Tally {
+  readonly transitions = new Counts();
+  readonly calls = new Counts();
+  readonly httpRequests = new Counts();
+  readonly results = new Counts();
+  readonly proberErrors = new Counts();
+  readonly resultsDropped = new Counts();
+  readonly probed = new Map<string, Probed>();
+  readonly startLag = new Durations();
+  stalls = 0;
+  isolated = false;
+  readonly reloads = { success: 0, failure: 0 };
+  lastReloadSuccessful = true;
+  /** Wall time: when the configuration in use was taken over. */
+  configuredAt: number;
+  readonly #clock: Clock;
+  readonly #ways: readonly (() => void)[];
+
+  /** Starts to listen. */
+  constructor(instance: string, clock: Clock) {
+    this.#clock = clock;
+    this.configuredAt = clock.wallTime();
+    const listen = <Name extends keyof Messages>(name: Name, count: (message: Published<Name>) => void) =>
+      subscribe(name, (message) => void (message.instance === instance && count(message)));
+    this.#ways = [
+      listen("transition", (transition) => this.#countTransition(transition)),
+      listen("probe", (probe) => this.#countProbe(probe)),
+      listen("prober-failed", ({ check, reason }) => this.proberErrors.increment(check, reason)),
+      listen("result-dropped", ({ check }) => this.resultsDropped.increment(check)),
+      listen("stall", () => {
+        this.stalls += 1;
+      }),
+      listen("isolation", ({ held }) => {
+        this.isolated = held > 0;
+      }),
+      listen("call", ({ method, code }) => this.calls.increment(method, code)),
+      listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
+      listen("reload", ({ error }) => this.#countReload(error)),
+    ];
+  }
+
+  /** Stops listening. */
+  close(): void {
+    for (const leave of this.#ways) leave();
+  }
+
+  #countTransition({ subject, name, from, to }: Messages["transition"]): void {
+    if (subject !== "service" || from === to) return;
+    if (to === "SERVICE_UNKNOWN") this.#forget(name);
+    else this.transitions.increment(name, to);
+  }
+
+  #countProbe({ check, outcome, reason, latencyMs, startLagMs, certificateEndsAt }: Messages["probe"]): void {
+    const probed = this.probed.get(check) ?? this.#createProbed(check);
+    probed.lastResultAt = this.#clock.now();
+    probed.certificateEndsAt = certificateEndsAt ?? probed.certificateEndsAt;
+    probed.durations.observe(latencyMs);
+    this.startLag.observe(startLagMs);
+    this.results.increment(check, outcome, reason ?? "");
+  }
+
+  #countReload(error: unknown): void {
+    this.lastReloadSuccessful = error === undefined;
+    this.reloads[error === undefined ? "success" : "failure"] += 1;
+    if (error === undefined) this.configuredAt = this.#clock.wallTime();
+  }
+
+  /** A service is gone, and the check of its name with it: every check is a service under its own name. */
+  #forget(name: string): void {
+    const { transitions, results, proberErrors, resultsDropped } = this;
+    for (const counts of [transitions, results, proberErrors, resultsDropped]) counts.forget(name);
+    this.probed.delete(name);
+  }
+
+  #createProbed(check: string): Probed {
+    const probed = { durations: new Durations(), lastResultAt: 0, certificateEndsAt: undefined };
+    this.probed.set(check, probed);
+    return probed;
+  }
+}
