@@ -8,7 +8,7 @@
  * talks on without an answer is broken off.
  */
 import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
 import { connectOptions } from "./connecting.js";
 import type { Resolver } from "./resolver.js";
@@ -46,11 +46,13 @@ const MOST_BYTES = 65_536;
 
 export class KeptSocket {
   readonly #options: KeptSocketOptions;
+  readonly #tls: ConnectionOptions | undefined;
   #socket: Socket | undefined;
   #certificateEndsAt: number | undefined;
 
   constructor(options: KeptSocketOptions) {
     this.#options = options;
+    if (options.tls !== undefined) this.#tls = tlsOptions(options.host, options.tls);
   }
 
   /** When the certificate of the present connection ends, in wall time. */
@@ -111,10 +113,10 @@ export class KeptSocket {
   }
 
   #open(timeoutMs: number): Socket {
-    const { host, port, resolver, tls } = this.#options;
+    const { host, port, resolver } = this.#options;
     const options = connectOptions({ host, port, resolver, timeoutMs });
-    if (tls === undefined) return connect(options);
-    const socket = connectTls({ ...options, ...tlsOptions(host, tls) });
+    if (this.#tls === undefined) return connect(options);
+    const socket = connectTls({ ...options, ...this.#tls });
     socket.once("secureConnect", () => {
       this.#certificateEndsAt = certificateEnd(socket);
     });

@@ -2,7 +2,8 @@
  * How TLS is spoken with a target, and what its certificate says.
  */
 import { isIP } from "node:net";
-import type { ConnectionOptions, TLSSocket } from "node:tls";
+import { type ConnectionOptions, createSecureContext, type TLSSocket } from "node:tls";
+import { requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
 
 /** What a check asks of TLS. PEM texts. */
 export interface TlsWishes {
@@ -13,14 +14,19 @@ export interface TlsWishes {
   readonly verify?: boolean | undefined;
 }
 
-/** Options for `tls.connect`. An address is no server name (RFC 6066, section 3); its certificate is judged by it. */
+/**
+ * Options for `tls.connect`, made once for all connections to a target: the certificates are read here, and not for each.
+ * An address is no server name (RFC 6066, section 3); its certificate is judged by it.
+ * @throws HealthError TLS_FAILED for a PEM text that can't be read
+ */
 export function tlsOptions(host: string, wishes: TlsWishes = {}, protocols: readonly string[] = []): ConnectionOptions {
   const { ca, cert, key, serverName, verify = true } = wishes;
+  if (ca !== undefined) requireAuthorities(ca, "CA");
+  if (cert !== undefined && key !== undefined) requireTlsPair(cert, key);
   const name = serverName ?? (isIP(host) === 0 ? host : undefined);
   return {
     ...(name === undefined ? {} : { servername: name }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    secureContext: createSecureContext({ ca, cert, key }),
     ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
     rejectUnauthorized: verify,
   };

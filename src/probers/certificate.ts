@@ -15,7 +15,8 @@ export function withCertificate(
 ): ProbeResult {
   if (endsAt === undefined) return result;
   const certificate = { certificateEndsAt: endsAt };
-  if (result.outcome !== PASS.outcome || endsAt - wallTime >= warnBeforeMs) return { ...result, ...certificate };
+  const isNear = warnBeforeMs > 0 && endsAt - wallTime < warnBeforeMs;
+  if (result.outcome !== PASS.outcome || !isNear) return { ...result, ...certificate };
   const days = Math.max(0, Math.floor((endsAt - wallTime) / DAY_MS));
   return { ...warn("tls-ending", `the certificate ends in ${days} days`), ...certificate };
 }

@@ -7,6 +7,7 @@
 import { createRequire } from "node:module";
 import type { HttpAnswer } from "../client/http-answer.js";
 import { HealthError, messageOf } from "../core/health-error.js";
+import { FIELD_NAME } from "./http-request.js";
 import { compileJsonPath } from "./json-path.js";
 import type { Expectation } from "./options.js";
 import { fail, PASS, type ProbeResult } from "./prober.js";
@@ -16,6 +17,9 @@ export type JudgeAnswer = (answer: HttpAnswer) => ProbeResult;
 
 /** Judges a part of an answer; `undefined` when it is as it should be. */
 type JudgePart = (answer: HttpAnswer) => ProbeResult | undefined;
+
+/** The most steps that a pattern may be compiled to: so many take less than half a second for 64 KiB at the worst. */
+const MOST_PATTERN_STEPS = 300;
 
 const load = createRequire(import.meta.url);
 
@@ -38,6 +42,7 @@ export function compileExpectation(expect: Expectation = {}): JudgeAnswer {
 }
 
 function judgeStatus(given: readonly (number | string)[]): JudgePart {
+  if (given.length === 0) throw invalid("status", "must name at least one status");
   const ranges = given.map(readRange);
   const text = given.join(", ");
   return ({ status }) => {
@@ -55,6 +60,7 @@ function readRange(given: number | string): readonly [first: number, last: numbe
 }
 
 function judgeHeader(name: string, expected: string): JudgePart {
+  if (!FIELD_NAME.test(name)) throw invalid("headers", `${JSON.stringify(name)} is no name of a header`);
   const key = name.toLowerCase();
   return ({ headers }) => {
     const got = headers.get(key);
@@ -76,12 +82,15 @@ function judgeBody(expected: NonNullable<Expectation["body"]>): JudgePart {
 function compilePattern(pattern: string): (text: string) => boolean {
   // loaded by who has a pattern, and at once, so that a bad one is refused when the check is declared
   const { RE2JS } = load("re2js") as typeof import("re2js");
+  let compiled: import("re2js").RE2JS;
   try {
-    const compiled = RE2JS.compile(pattern);
-    return (text) => compiled.matcher(text).find();
+    compiled = RE2JS.compile(pattern);
   } catch (cause) {
     throw invalid("body", `matches is no pattern of RE2's: ${messageOf(cause)}`, { cause });
   }
+  if (compiled.programSize() > MOST_PATTERN_STEPS)
+    throw invalid("body", `matches is too large a pattern: it has more than ${MOST_PATTERN_STEPS} steps`);
+  return (text) => compiled.matcher(text).find();
 }
 
 function judgeJson(expected: NonNullable<Expectation["json"]>): JudgePart {

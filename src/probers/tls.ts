@@ -17,9 +17,10 @@ import { untilReady } from "./until-ready.js";
 export function openTls(target: URL, { clock, resolver }: ProbingMeans, { tls }: ProberOptions): Prober {
   const host = hostOf(target);
   const port = Number(target.port);
+  const secure = tlsOptions(host, tls);
   return {
     async probe({ signal, timeoutMs }) {
-      const socket = connect({ ...connectOptions({ host, port, resolver, timeoutMs }), ...tlsOptions(host, tls) });
+      const socket = connect({ ...connectOptions({ host, port, resolver, timeoutMs }), ...secure });
       try {
         await untilReady(socket, "secureConnect", signal);
         return withCertificate(PASS, certificateEnd(socket), clock.wallTime(), tls?.warnBeforeMs);

@@ -2,19 +2,27 @@ import assert from "node:assert/strict";
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { HealthError } from "../../src/core/health-error.js";
+import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
-import { openTarget } from "../../src/probers/schemes.js";
+import { MACHINE, openTarget } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { look, verdict } from "./looking.js";
 import { httpTarget, rawTarget, type Target } from "./targets.js";
 
+interface Given {
+  readonly path?: string;
+  readonly credentials?: string;
+  readonly options?: ProberOptions;
+}
+
 async function withTarget(
   starting: Promise<Target>,
   body: (prober: Prober, target: Target) => Promise<void>,
-  { path = "/health", credentials = "" } = {},
+  { path = "/health", credentials = "", options = {} }: Given = {},
 ): Promise<void> {
   const target = await starting;
-  const prober = openTarget(`http://${credentials}127.0.0.1:${target.port}${path}`);
+  const prober = openTarget(`http://${credentials}127.0.0.1:${target.port}${path}`, MACHINE, options);
   try {
     await body(prober, target);
   } finally {
@@ -198,6 +206,198 @@ test("an aborted probe gives its connection up, with an answer half read too", (
       await eventually(() => target.connections.size === 1, "connected");
       abort.abort();
       await inTime(probing, "the probe ends");
+      await target.deserted();
+    },
+  ));
+
+const FOUND = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK";
+
+test("a kept connection that the target ended between two probes is replaced, and the target has not failed", () =>
+  withTarget(
+    saying((socket) => void socket.end(FOUND)),
+    async (prober, target) => {
+      for (let round = 1; round <= 3; round += 1) {
+        assert.equal(await verdict(prober), "pass");
+        await target.deserted();
+      }
+      assert.equal(target.accepted, 3);
+    },
+  ));
+
+test("what comes unasked on a kept connection ends it", () =>
+  withTarget(
+    saying((socket) => void socket.write(FOUND)),
+    async (prober, target) => {
+      assert.equal(await verdict(prober), "pass");
+      for (const socket of target.connections) socket.write(FOUND);
+      await target.deserted();
+      assert.equal(await verdict(prober), "pass");
+      assert.equal(target.accepted, 2);
+    },
+  ));
+
+test("a target that ends a kept connection and the fresh one too has failed: it is asked no third time", () => {
+  let asked = 0;
+  const target = saying((socket) => {
+    asked += 1;
+    if (asked === 1) socket.write(FOUND);
+    else socket.end();
+  });
+  return withTarget(target, async (prober) => {
+    assert.equal(await verdict(prober), "pass");
+    assert.equal(await verdict(prober), "fail closed");
+    assert.equal(asked, 3);
+  });
+});
+
+test("an answer that breaks off on a kept connection is a failure: the target has begun to answer", () => {
+  let asked = 0;
+  const target = saying((socket) => {
+    asked += 1;
+    if (asked === 1) socket.write(FOUND);
+    else socket.end("HTTP/1.1 2");
+  });
+  return withTarget(target, async (prober) => {
+    assert.equal(await verdict(prober), "pass");
+    assert.equal(await verdict(prober), "fail closed");
+    assert.equal(asked, 2);
+  });
+});
+
+test("with reuse: false every probe makes a connection of its own, says so, and closes it", () => {
+  const asked: (string | undefined)[] = [];
+  const target = httpTarget((request, response) => {
+    asked.push(request.headers.connection);
+    response.end();
+  });
+  return withTarget(
+    target,
+    async (prober, target) => {
+      for (let round = 1; round <= 3; round += 1) {
+        assert.equal(await verdict(prober), "pass");
+        await target.deserted();
+        assert.equal(target.accepted, round);
+      }
+      assert.deepEqual(asked, ["close", "close", "close"]);
+    },
+    { options: { reuse: false } },
+  );
+});
+
+test("a kept connection keeps no process alive", () =>
+  withTarget(
+    saying((socket) => void socket.write(FOUND)),
+    async (prober, target) => {
+      assert.equal(await verdict(prober), "pass");
+      const sockets = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap");
+      assert.deepEqual([sockets.length, target.connections.size], [1, 1], "the target's end alone");
+    },
+  ));
+
+test("probers that read at the same time read each its own answer", async () => {
+  const targets = await Promise.all(
+    ["a", "b", "c"].map((letter) => httpTarget((_, response) => void response.end(letter.repeat(60_000)))),
+  );
+  const probers = targets.map(({ port }, index) =>
+    openTarget(`http://127.0.0.1:${port}/`, MACHINE, { expect: { body: "abc".charAt(index).repeat(60_000) } }),
+  );
+  for (let round = 0; round < 5; round += 1)
+    assert.deepEqual(await Promise.all(probers.map((prober) => verdict(prober))), ["pass", "pass", "pass"]);
+  for (const prober of probers) prober.close();
+  for (const target of targets) await target.stop();
+});
+
+test("headers are sent as they are given, the name of a virtual host too", () => {
+  let seen: Parameters<RequestListener>[0] | undefined;
+  const target = httpTarget((request, response) => {
+    seen = request;
+    response.end();
+  });
+  const options = { headers: { Host: "shop.example", "X-Token": "s3cret", "user-agent": "me" } };
+  return withTarget(
+    target,
+    async (prober) => {
+      assert.equal(await verdict(prober), "pass");
+      const pairs = { host: "shop.example", accept: "*/*", "user-agent": "me", "x-token": "s3cret" };
+      assert.deepEqual(seen?.rawHeaders, Object.entries(pairs).flat());
+    },
+    { options },
+  );
+});
+
+for (const [label, headers] of [
+  ["a second request in a value", { "x-a": "b\r\n\r\nGET / HTTP/1.1" }],
+  ["a name that is none", { "x a": "b" }],
+  ["a length", { "Content-Length": "5" }],
+] as const)
+  test(`headers with ${label} are refused when the check is declared, and their values are not shown`, () =>
+    assert.throws(
+      () => openTarget("http://127.0.0.1:1/", MACHINE, { headers }),
+      (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && !error.message.includes("GET"),
+    ));
+
+test("a name or password with a broken percent sign is refused when the check is declared, and not shown", () =>
+  assert.throws(
+    () => openTarget("http://user:s3cret%zz@127.0.0.1:1/"),
+    (error) => error instanceof HealthError && error.code === "INVALID_TARGET" && !error.message.includes("s3cret"),
+  ));
+
+test("A125: a text at byte 70,000 is not found in the first 65,536, and the connection is closed", () =>
+  withTarget(
+    httpTarget((_, response) => void response.end(`${"x".repeat(70_000)}ready`)),
+    async (prober, target) => {
+      const { outcome, reason, detail } = await look(prober);
+      assert.deepEqual([outcome, reason], ["fail", "body"]);
+      assert.match(detail ?? "", /not found in first 65536 bytes$/);
+      await target.deserted();
+    },
+    { options: { expect: { body: "ready" } } },
+  ));
+
+test("C36: headers without an end fail before 64 KiB of them are read", () => {
+  let written = 0;
+  const target = saying((socket) => {
+    socket.write("HTTP/1.1 200 OK\r\n");
+    const more = () => {
+      if (socket.destroyed) return;
+      written += 8_192;
+      if (socket.write("a: b\r\n".repeat(1_366))) setImmediate(more);
+      else socket.once("drain", more);
+    };
+    more();
+  });
+  return withTarget(target, async (prober, { connections }) => {
+    const { reason, detail } = await inTime(look(prober), "a verdict");
+    assert.deepEqual([reason, detail], ["protocol", "the head of the answer is longer than 16384 bytes"]);
+    await eventually(() => connections.size === 0, "the connection is closed");
+    assert.ok(written < 32 * 1024 * 1024, `${written} bytes`); // the rest stands in the buffers of the two ends
+  });
+});
+
+for (const [label, location] of [
+  ["to itself, without end", "/health"],
+  ["to a cloud's metadata service", "http://169.254.169.254/latest/meta-data/"],
+] as const)
+  test(`C36: a redirect ${label} fails as one, after one request`, () => {
+    let asked = 0;
+    const target = httpTarget((_, response) => {
+      asked += 1;
+      response.writeHead(302, { location }).end();
+    });
+    return withTarget(target, async (prober) => {
+      assert.equal(await verdict(prober), "fail redirect");
+      assert.equal(asked, 1);
+    });
+  });
+
+test("C5: an answer that comes byte by byte, without end, fails at the timeout, and the connection is closed", () =>
+  withTarget(
+    httpTarget((_, response) => {
+      const drip = setInterval(() => response.write("x"), 5);
+      response.on("close", () => clearInterval(drip));
+    }),
+    async (prober, target) => {
+      assert.equal(await inTime(verdict(prober, 300), "a verdict"), "fail timeout");
       await target.deserted();
     },
   ));

@@ -1,0 +1,50 @@
+/** The request of an HTTP prober: the same each time, so its bytes are made once. */
+import { HealthError } from "../core/health-error.js";
+import type { ProberOptions } from "./options.js";
+import { invalidTarget } from "./target.js";
+
+/** What the name of a header may be. */
+export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Fields that say how a request is framed: one that is made up could make two of it. */
+const FRAMING: ReadonlySet<string> = new Set([
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "upgrade",
+  "te",
+  "trailer",
+]);
+
+/**
+ * The bytes of a GET of `path` at the host of `target`, with the name and password of `target`.
+ * @throws HealthError INVALID_TARGET for a name or password with a broken percent sign, INVALID_OPTION for a header
+ */
+export function requestOf(target: URL, path: string, { headers = {}, reuse = true }: ProberOptions): Buffer {
+  const fields = new Map([
+    ["host", target.host],
+    ["accept", "*/*"],
+    ["user-agent", "healthbridge"],
+  ]);
+  if (target.username !== "" || target.password !== "") fields.set("authorization", basicOf(target));
+  if (!reuse) fields.set("connection", "close");
+  for (const [name, value] of Object.entries(headers)) {
+    const key = name.toLowerCase();
+    // the value may be a secret
+    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value) || FRAMING.has(key))
+      throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} can't be sent with this value`);
+    fields.set(key, value);
+  }
+  const lines = [...fields].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines}\r\n`, "latin1");
+}
+
+function basicOf(target: URL): string {
+  try {
+    const pair = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
+    return `Basic ${Buffer.from(pair).toString("base64")}`;
+  } catch (cause) {
+    throw invalidTarget(target.href, "the name or password has a broken percent sign", { cause });
+  }
+}

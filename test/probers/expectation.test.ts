@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { HttpAnswer } from "../../src/client/http-answer.js";
+import { HealthError } from "../../src/core/health-error.js";
+import { compileExpectation } from "../../src/probers/expectation.js";
+import type { Expectation } from "../../src/probers/options.js";
+
+interface Rest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly isCut?: boolean;
+}
+
+const answer = (status: number, body = "", { headers = {}, isCut = false }: Rest = {}): HttpAnswer => ({
+  status,
+  body: Buffer.from(body),
+  headers: new Map(Object.entries(headers)),
+  isCut,
+  isReusable: true,
+});
+
+/** `pass`, or the reason and the detail. */
+function judged(expect: Expectation | undefined, given: HttpAnswer): string {
+  const { reason, detail } = compileExpectation(expect)(given);
+  return reason === undefined ? "pass" : `${reason}: ${detail}`;
+}
+
+describe("A123: the status", () => {
+  for (const [expect, status, expected] of [
+    [undefined, 200, "pass"],
+    [undefined, 299, "pass"],
+    [undefined, 301, "redirect: HTTP status 301, expected 200-299"],
+    [undefined, 404, "status: HTTP status 404, expected 200-299"],
+    [[401], 401, "pass"],
+    [[401], 200, "status: HTTP status 200, expected 401"],
+    [["200-299", 302, "404"], 302, "pass"],
+    [["200-299", 302, "404"], 404, "pass"],
+    [["200-299", 302, "404"], 303, "redirect: HTTP status 303, expected 200-299, 302, 404"],
+    [["500-500"], 500, "pass"],
+  ] as const)
+    test(`${status} where ${expect?.join(", ") ?? "nothing"} is expected`, () =>
+      assert.equal(judged({ status: expect }, answer(status)), expected));
+});
+
+describe("headers", () => {
+  for (const [expect, headers, expected] of [
+    [{ "X-State": "up" }, { "x-state": "up" }, "pass"],
+    [{ "x-state": " up " }, { "x-state": "up" }, "pass"],
+    [{ "x-state": "up" }, { "x-state": "Up" }, 'header: header x-state is "Up", expected "up"'],
+    [{ "x-state": "up" }, {}, 'header: header x-state is null, expected "up"'],
+    [{ "x-state": "" }, {}, 'header: header x-state is null, expected ""'],
+    [{ a: "1", b: "2" }, { a: "1", b: "3" }, 'header: header b is "3", expected "2"'],
+  ] as const)
+    test(`${JSON.stringify(headers)} where ${JSON.stringify(expect)} is expected`, () =>
+      assert.equal(judged({ headers: expect }, answer(200, "", { headers })), expected));
+});
+
+describe("the body", () => {
+  for (const [expect, body, expected] of [
+    ["OK", "all is OK here", "pass"],
+    ["OK", "ok", 'body: text "OK" not found in the body'],
+    ["grün", "alles grün", "pass"],
+    ["a.c", "abc", 'body: text "a.c" not found in the body'],
+    [{ matches: "^(?i)ok$" }, "Ok", "pass"],
+    [{ matches: '"status":\\s*"(up|ok)"' }, '{"status": "up"}', "pass"],
+    [{ matches: "^OK$" }, "OK!", "body: pattern ^OK$ not found in the body"],
+  ] as const)
+    test(`${JSON.stringify(body)} where ${JSON.stringify(expect)} is expected`, () =>
+      assert.equal(judged({ body: expect }, answer(200, body)), expected));
+
+  test("A125: of one that is longer, what is there counts, and the failure says so", () => {
+    const cut = answer(200, "x".repeat(65_536), { isCut: true });
+    assert.equal(judged({ body: "y" }, cut), 'body: text "y" not found in first 65536 bytes');
+    assert.equal(judged({ body: "xx" }, cut), "pass");
+  });
+
+  test("a pattern that would take other engines for ever is judged in no time", () => {
+    const body = "a".repeat(65_536);
+    assert.match(judged({ body: { matches: "^(a+)+$" } }, answer(200, body)), /^pass$/);
+    assert.match(judged({ body: { matches: "^(a+)+b$" } }, answer(200, body)), /^body: /);
+  });
+});
+
+describe("values in JSON", () => {
+  const body = JSON.stringify({
+    status: "up",
+    count: 3,
+    ok: true,
+    none: null,
+    checks: { db: { ok: false } },
+    items: [{ name: "a" }, { name: "b" }],
+    "a.b": { c: 1 },
+    toString: "mine",
+  });
+  for (const [expect, expected] of [
+    [{ status: "up", count: 3, ok: true, none: null }, "pass"],
+    [{ "checks.db.ok": false }, "pass"],
+    [{ "items[1].name": "b" }, "pass"],
+    [{ '["a.b"].c': 1 }, "pass"],
+    [{ toString: "mine" }, "pass"],
+    [{ status: "down" }, 'json: status is "up", expected "down"'],
+    [{ count: "3" }, 'json: count is 3, expected "3"'],
+    [{ "items[2].name": "c" }, 'json: items[2].name is missing, expected "c"'],
+    [{ "checks.cache.ok": true }, "json: checks.cache.ok is missing, expected true"],
+    [{ "status.length": 2 }, "json: status.length is missing, expected 2"],
+    [{ constructor: "x" }, 'json: constructor is missing, expected "x"'],
+    [{ "__proto__.x": "y" }, 'json: __proto__.x is missing, expected "y"'],
+    [{ checks: null }, 'json: checks is {"db":{"ok":false}}, expected null'],
+  ] as const)
+    test(`${JSON.stringify(expect)}: ${expected}`, () =>
+      assert.equal(judged({ json: expect }, answer(200, body)), expected));
+
+  test("a list at the root has an index for a path", () =>
+    assert.equal(judged({ json: { "[0].ok": true } }, answer(200, '[{"ok":true}]')), "pass"));
+
+  test("what is no JSON, or only the first part of it, is no value", () => {
+    assert.equal(judged({ json: { a: 1 } }, answer(200, "<html>")), "json: the body is no JSON");
+    assert.equal(judged({ json: { a: 1 } }, answer(200, "")), "json: the body is no JSON");
+    assert.equal(judged({ json: { a: 1 } }, answer(200, '"a"')), "json: a is missing, expected 1");
+    const cut = answer(200, '{"a":1}', { isCut: true });
+    assert.equal(judged({ json: { a: 1 } }, cut), "json: the body is longer than 7 bytes");
+  });
+});
+
+test("the first thing that is not as expected is told: status, headers, body, JSON", () => {
+  const expect = { status: [200], headers: { a: "b" }, body: "c", json: { d: 1 } };
+  assert.match(judged(expect, answer(500)), /^status: /);
+  assert.match(judged(expect, answer(200)), /^header: /);
+  assert.match(judged(expect, answer(200, "", { headers: { a: "b" } })), /^body: /);
+  assert.match(judged(expect, answer(200, "c", { headers: { a: "b" } })), /^json: /);
+});
+
+describe("what can't be expected is refused when the check is declared", () => {
+  const rows: readonly (readonly [label: string, expect: Expectation, message: RegExp])[] = [
+    ["a status that is none", { status: [99] }, /expect\.status .*got 99$/],
+    ["a range upside down", { status: ["300-200"] }, /expect\.status .*got "300-200"$/],
+    ["a word for a status", { status: ["2xx"] }, /expect\.status .*got "2xx"$/],
+    ["no status at all", { status: [] }, /expect\.status must name at least one/],
+    ["a pattern that is none", { body: { matches: "(" } }, /expect\.body matches is no pattern of RE2's: .*missing/],
+    ["a pattern that RE2 has not", { body: { matches: "(?=a)" } }, /expect\.body matches is no pattern of RE2's/],
+    ["a pattern that is too large", { body: { matches: "(\\w{10} ){40}" } }, /expect\.body matches is too large/],
+    ["an empty path", { json: { "": 1 } }, /expect\.json "" is no path/],
+    ["a path that ends with a dot", { json: { "a.": 1 } }, /is no path/],
+    ["a path with two dots", { json: { "a..b": 1 } }, /is no path/],
+    ["an index that is none", { json: { "a[x]": 1 } }, /is no path/],
+    ["an open bracket", { json: { "a[0": 1 } }, /is no path/],
+    ["a step without its dot", { json: { "a[0]b": 1 } }, /is no path/],
+    ["a name of a header that is none", { headers: { "a b": "c" } }, /expect\.headers "a b" is no name of a header/],
+  ];
+  for (const [label, expect, message] of rows)
+    test(label, () =>
+      assert.throws(
+        () => compileExpectation(expect),
+        (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && message.test(error.message),
+      ),
+    );
+});

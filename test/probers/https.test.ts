@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer, type ServerOptions } from "node:https";
+import { test } from "node:test";
+import { HealthError } from "../../src/core/health-error.js";
+import type { TargetTls } from "../../src/probers/options.js";
+import type { Prober } from "../../src/probers/prober.js";
+import { MACHINE, openTarget } from "../../src/probers/schemes.js";
+import { look, verdict } from "./looking.js";
+import { Target } from "./targets.js";
+
+const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
+const CA = fixture("ca.crt");
+const IDENTITY = { cert: fixture("server.crt"), key: fixture("server.key") };
+const DAY_MS = 86_400_000;
+
+/** The end that comes first, of the server's certificate and its authority's. */
+const ENDS_AT = Math.min(...[IDENTITY.cert, CA].map((text) => Date.parse(new X509Certificate(text).validTo)));
+
+async function withTarget(
+  tls: TargetTls,
+  body: (prober: Prober, target: Target) => Promise<void>,
+  { server = {}, reuse = true }: { server?: ServerOptions; reuse?: boolean } = {},
+): Promise<void> {
+  const target = await Target.start(createServer({ ...IDENTITY, ...server }, (_, response) => void response.end("OK")));
+  const prober = openTarget(`https://127.0.0.1:${target.port}/`, MACHINE, { tls, reuse });
+  try {
+    await body(prober, target);
+  } finally {
+    prober.close();
+    await target.deserted();
+    await target.stop();
+  }
+}
+
+test("A126: a target whose authority is trusted passes, on one connection, and the end of its certificate is told", () =>
+  withTarget({ ca: CA }, async (prober, target) => {
+    for (let round = 0; round < 3; round += 1)
+      assert.deepEqual(await look(prober), { outcome: "pass", certificateEndsAt: ENDS_AT });
+    assert.equal(target.accepted, 1);
+  }));
+
+test("with reuse: false every probe shakes hands anew, and so sees a certificate that was replaced", () =>
+  withTarget(
+    { ca: CA },
+    async (prober, target) => {
+      for (let round = 1; round <= 3; round += 1) {
+        assert.equal(await verdict(prober), "pass");
+        await target.deserted();
+        assert.equal(target.accepted, round);
+      }
+    },
+    { reuse: false },
+  ));
+
+for (const [label, tls, expected] of [
+  ["an authority that is not the target's", { ca: fixture("other-ca.crt") }, "fail tls-untrusted"],
+  ["another name", { ca: CA, serverName: "elsewhere.example" }, "fail tls-name"],
+  ["a name of the certificate's", { ca: CA, serverName: "localhost" }, "pass"],
+  ["no verification", { verify: false }, "pass"],
+] as const)
+  test(`A126: with ${label}: ${expected}`, () =>
+    withTarget(tls, async (prober) => assert.equal(await verdict(prober), expected)));
+
+test("a target that asks for a certificate gets ours, and fails where we have none", async () => {
+  const server = { requestCert: true, rejectUnauthorized: true, ca: CA };
+  const ours = { cert: fixture("client.crt"), key: fixture("client.key") };
+  await withTarget({ ca: CA, ...ours }, async (prober) => assert.equal(await verdict(prober), "pass"), { server });
+  await withTarget({ ca: CA }, async (prober) => assert.match(await verdict(prober), /^fail (tls|reset|closed)$/), {
+    server,
+  });
+});
+
+test("a certificate that ends within warnBefore is a flaw, with the days that are left; 0 is never", async () => {
+  const days = Math.floor((ENDS_AT - Date.now()) / DAY_MS);
+  await withTarget({ ca: CA, warnBeforeMs: (days + 2) * DAY_MS }, async (prober) => {
+    const { outcome, reason, detail, certificateEndsAt } = await look(prober);
+    assert.deepEqual([outcome, reason, certificateEndsAt], ["warn", "tls-ending", ENDS_AT]);
+    assert.match(detail ?? "", /^the certificate ends in \d+ days$/);
+  });
+  await withTarget({ ca: CA, warnBeforeMs: 0 }, async (prober) => assert.equal(await verdict(prober), "pass"));
+});
+
+test("a certificate or key that can't be read is refused when the check is declared", () => {
+  for (const tls of [{ ca: "nonsense" }, { cert: IDENTITY.cert, key: fixture("client.key") }, { cert: "x", key: "y" }])
+    assert.throws(
+      () => openTarget("https://127.0.0.1:1/", MACHINE, { tls }),
+      (error) => error instanceof HealthError && error.code === "TLS_FAILED",
+    );
+});
