@@ -7,6 +7,7 @@ import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openAmqp } from "./amqp.js";
 import { openDns } from "./dns.js";
+import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
 import { openMysql } from "./mysql.js";
@@ -41,6 +42,13 @@ const HTTP = {
   needsPort: false,
   takesCredentials: true,
   takes: "query",
+} as const;
+const FLOWER = {
+  open: openFlower,
+  options: ["reuse", "headers", "tls"],
+  needsPort: false,
+  takesCredentials: true,
+  takes: "path",
 } as const;
 const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentials: false, takes: "path" } as const;
 
@@ -97,6 +105,8 @@ export const SCHEMES = {
   },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
   grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
+  "flower+http": { ...FLOWER, example: "flower+http://host:5555" },
+  "flower+https": { ...FLOWER, example: "flower+https://host/prefix" },
 } as const satisfies Readonly<Record<string, Scheme>>;
 
 /**

@@ -53,6 +53,16 @@ const ROWS = {
     verdict: "fail tls-untrusted",
     silence: "fail timeout",
   },
+  "flower+http": {
+    working: () => httpTarget((_, response) => void response.end('{"celery@a":true}')),
+    verdict: "pass",
+    silence: "fail timeout",
+  },
+  "flower+https": {
+    working: () => Target.start(createHttps(identity(), (_, response) => void response.end())),
+    verdict: "fail tls-untrusted",
+    silence: "fail timeout",
+  },
   tls: {
     working: () => Target.start(createHttps(identity())),
     verdict: "fail tls-untrusted",

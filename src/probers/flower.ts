@@ -1,0 +1,84 @@
+/**
+ * `flower+http://[name:password@]host:5555[/prefix]` and `flower+https://`: a Celery cluster, through Flower's API.
+ *
+ *     GET /api/workers?status=true --> {"celery@a": true, "celery@b": false}
+ *                                        celery.worker/celery@a passes, celery.worker/celery@b fails: offline
+ *
+ * It passes while at least one worker is online. Flower knows that from the workers' heartbeats, of which it has to miss
+ * a few; it is not asked to look for itself (`refresh`), for that takes it a second of the whole cluster's time.
+ *
+ * A worker that is gone for good stays offline until Flower forgets it, which is when Flower starts anew.
+ */
+import type { HttpAnswer } from "../client/http-answer.js";
+import { serviceNameFault } from "../core/service-name.js";
+import { openQuestion } from "./http.js";
+import type { ProberOptions, ProbingMeans } from "./options.js";
+import { type Discovered, fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+
+/** The most workers that are published; of more, those that are online come first. */
+const MOST_WORKERS = 1_000;
+
+/** Enough for the 5,000 workers that Celery remembers at most, under names of usual length. */
+const MOST_BODY_BYTES = 1_048_576;
+
+/** A prober of a Celery cluster. It keeps one connection, unless `reuse` is false. */
+export function openFlower(target: URL, means: ProbingMeans, options: ProberOptions): Prober {
+  const path = `${target.pathname.replace(/\/$/, "")}/api/workers?status=true`;
+  return openQuestion(target, { path, judge, mostBodyBytes: MOST_BODY_BYTES }, means, options);
+}
+
+function judge(answer: HttpAnswer): ProbeResult {
+  const { status, body, isCut } = answer;
+  const refusal = refusalOf(answer);
+  if (refusal !== undefined) return fail("auth", refusal);
+  if (status === 404) return fail("status", "HTTP status 404: is Flower's --url-prefix the path of the target?");
+  if (status !== 200) return fail(status >= 300 && status <= 399 ? "redirect" : "status", `HTTP status ${status}`);
+  if (isCut) return fail("answer", `Flower's list of workers is longer than ${MOST_BODY_BYTES} bytes`);
+  const workers = readWorkers(body.toString("utf8"));
+  return workers === undefined ? fail("answer", "this is not what Flower's API answers") : resultOf(workers);
+}
+
+/** What to do about it that Flower doesn't let us in; `undefined` when it does. */
+function refusalOf({ status, headers, body }: HttpAnswer): string | undefined {
+  if (status === 401 && body.includes("FLOWER_UNAUTHENTICATED_API"))
+    return (
+      "Flower keeps its API from strangers: start it with --basic-auth=name:password and write that into the target," +
+      " or set FLOWER_UNAUTHENTICATED_API=true for it"
+    );
+  if (status === 401 || status === 403)
+    return "Flower wants another name and password: write those of its --basic-auth into the target";
+  if (status >= 300 && status <= 399 && headers.get("location")?.includes("/login") === true)
+    return "Flower wants people to log in (--auth): programs need its --basic-auth";
+  return undefined;
+}
+
+/** Whether each worker is online, by its name; `undefined` when the text doesn't tell. */
+function readWorkers(text: string): ReadonlyMap<string, boolean> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const workers = new Map<string, boolean>();
+  for (const [name, online] of Object.entries(value)) {
+    if (typeof online !== "boolean") return undefined;
+    workers.set(name, online);
+  }
+  return workers;
+}
+
+function resultOf(workers: ReadonlyMap<string, boolean>): ProbeResult {
+  const online = [...workers].filter(([, isOnline]) => isOnline);
+  const offline = [...workers].filter(([, isOnline]) => !isOnline);
+  const named = [...online, ...offline].map(([name, isOnline]) => [`celery.worker/${name}`, isOnline] as const);
+  const published = named.filter(([service]) => serviceNameFault(service) === undefined).slice(0, MOST_WORKERS);
+  const discovered = new Map(published.map(([service, isOnline]) => [service, isOnline ? ONLINE : OFFLINE]));
+  const skipped = named.length - published.length;
+  const detail = `${online.length} of ${workers.size} workers are online${skipped === 0 ? "" : `, ${skipped} are not published`}`;
+  return online.length === 0 ? { ...fail("no-workers", detail), discovered } : { ...PASS, detail, discovered };
+}
+
+const ONLINE: Discovered = { outcome: "pass" };
+const OFFLINE: Discovered = { outcome: "fail", reason: "offline" };

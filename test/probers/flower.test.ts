@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, RequestListener } from "node:http";
+import { createServer } from "node:https";
+import { test } from "node:test";
+import type { ProbeResult } from "../../src/probers/prober.js";
+import { MACHINE, openTarget } from "../../src/probers/schemes.js";
+import { look, verdict } from "./looking.js";
+import { httpTarget, Target } from "./targets.js";
+
+const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
+
+/** What a probe finds of a Flower that answers so. */
+async function lookAt(onRequest: RequestListener, { path = "", credentials = "" } = {}): Promise<ProbeResult> {
+  const target = await httpTarget(onRequest);
+  const prober = openTarget(`flower+http://${credentials}127.0.0.1:${target.port}${path}`);
+  try {
+    return await look(prober);
+  } finally {
+    prober.close();
+    await target.deserted();
+    await target.stop();
+  }
+}
+
+const answering =
+  (status: number, body: string, headers: Record<string, string> = {}): RequestListener =>
+  (_, response) =>
+    void response.writeHead(status, headers).end(body);
+
+const knowing = (workers: Readonly<Record<string, unknown>>) => answering(200, JSON.stringify(workers));
+
+const services = ({ discovered }: ProbeResult) =>
+  [...(discovered ?? [])].map(([name, { outcome, reason }]) => [name, outcome, reason]);
+
+test("each worker is a service: it passes while it is online, and fails as offline; the check passes with one online", async () => {
+  const result = await lookAt(knowing({ "celery@b": false, "celery@a": true }));
+  assert.deepEqual([result.outcome, result.detail], ["pass", "1 of 2 workers are online"]);
+  assert.deepEqual(services(result), [
+    ["celery.worker/celery@a", "pass", undefined],
+    ["celery.worker/celery@b", "fail", "offline"],
+  ]);
+});
+
+test("without a worker that is online the check fails, and what is known of them is told all the same", async () => {
+  const offline = await lookAt(knowing({ "celery@a": false }));
+  assert.deepEqual([offline.outcome, offline.reason], ["fail", "no-workers"]);
+  assert.deepEqual(services(offline), [["celery.worker/celery@a", "fail", "offline"]]);
+  const none = await lookAt(knowing({}));
+  assert.deepEqual([none.outcome, none.reason, none.detail], ["fail", "no-workers", "0 of 0 workers are online"]);
+  assert.deepEqual(services(none), []);
+});
+
+for (const [path, expected] of [
+  ["", "/api/workers?status=true"],
+  ["/", "/api/workers?status=true"],
+  ["/flower", "/flower/api/workers?status=true"],
+  ["/a/b/", "/a/b/api/workers?status=true"],
+] as const)
+  test(`the path ${JSON.stringify(path)} is Flower's prefix, and the name and password go as basic auth`, async () => {
+    let seen: IncomingMessage | undefined;
+    await lookAt(
+      (request, response) => {
+        seen = request;
+        response.end("{}");
+      },
+      { path, credentials: "user:p%40ss@" },
+    );
+    assert.equal(seen?.url, expected);
+    assert.equal(seen?.headers.authorization, `Basic ${Buffer.from("user:p@ss").toString("base64")}`);
+  });
+
+const CLOSED = "FLOWER_UNAUTHENTICATED_API environment variable is required to enable API without authentication";
+
+for (const [label, answer, reason, detail] of [
+  ["keeps its API from strangers", answering(401, CLOSED), "auth", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/],
+  ["wants another password", answering(401, ""), "auth", /another name and password/],
+  ["is behind a proxy that refuses", answering(403, "no"), "auth", /another name and password/],
+  ["wants people to log in", answering(302, "", { location: "/login?next=%2Fapi" }), "auth", /log in/],
+  ["is elsewhere", answering(301, "", { location: "https://flower.example/" }), "redirect", /301/],
+  ["has another prefix", answering(404, "<html>"), "status", /--url-prefix/],
+  ["is broken", answering(500, "<html>"), "status", /500/],
+  ["is something else", answering(200, "<html>hello"), "answer", /not what Flower's API answers/],
+  ["is another API", answering(200, '{"status":"up"}'), "answer", /not what Flower's API answers/],
+  ["answers a list", answering(200, "[]"), "answer", /not what Flower's API answers/],
+  ["answers null", answering(200, "null"), "answer", /not what Flower's API answers/],
+  ["talks without end", answering(200, `{"${"a".repeat(1_100_000)}":true}`), "answer", /longer than 1048576 bytes/],
+] as const)
+  test(`a Flower that ${label} fails as ${reason}, with what to do about it`, async () => {
+    const result = await lookAt(answer);
+    assert.deepEqual([result.outcome, result.reason, result.discovered], ["fail", reason, undefined]);
+    assert.match(result.detail ?? "", detail);
+  });
+
+test("a worker whose name can't be a service's is not published, and counted", async () => {
+  const names = ["celery@a", "celery@\n", `celery@${"x".repeat(200)}`];
+  const result = await lookAt(knowing(Object.fromEntries(names.map((name) => [name, true]))));
+  assert.deepEqual(services(result), [["celery.worker/celery@a", "pass", undefined]]);
+  assert.equal(result.detail, "3 of 3 workers are online, 2 are not published");
+});
+
+test("at most 1,000 workers are published, those that are online first", async () => {
+  const workers = Object.fromEntries(
+    Array.from({ length: 3_000 }, (_, index) => [`celery@pod-${index}`, index >= 2_500]),
+  );
+  const result = await lookAt(knowing(workers));
+  const outcomes = services(result).map(([, outcome]) => outcome);
+  assert.deepEqual(outcomes, [...Array(500).fill("pass"), ...Array(500).fill("fail")]);
+  assert.equal(result.detail, "500 of 3000 workers are online, 2000 are not published");
+});
+
+test("probes share one connection, over TLS too, whose certificate is watched", async () => {
+  const identity = { cert: fixture("server.crt"), key: fixture("server.key") };
+  const target = await Target.start(createServer(identity, knowing({ "celery@a": true })));
+  const prober = openTarget(`flower+https://127.0.0.1:${target.port}`, MACHINE, { tls: { ca: fixture("ca.crt") } });
+  for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
+  assert.ok(((await look(prober)).certificateEndsAt ?? 0) > Date.now());
+  assert.equal(target.accepted, 1);
+  prober.close();
+  await target.deserted();
+  await target.stop();
+});
