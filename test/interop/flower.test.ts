@@ -1,4 +1,7 @@
-/** Flower for real, with the README's line: Redis, a Celery worker, Flower, healthbridge, grpc_health_probe. */
+/**
+ * Flower for real: Redis, two Celery workers, a Flower with the README's line and one with basic auth, healthbridge,
+ * grpc_health_probe.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,6 +33,9 @@ describe("Flower", () => {
   let daemon: DaemonProcess | undefined;
   let flower: Running | undefined;
   let flowerPort = 0;
+  let guarded: Running | undefined;
+  let guardedPort = 0;
+  const workers: Running[] = [];
   let broker = "";
   let probe = "";
 
@@ -41,20 +47,29 @@ describe("Flower", () => {
     programs.push(running);
     return running;
   };
-  const startFlower = async (): Promise<void> => {
-    const args = ["-A", "worker", "flower", "--address=127.0.0.1", `--port=${flowerPort}`];
-    flower = start(join(pythonBin(), "celery"), args);
-    await accepting(flowerPort);
+  const startFlower = async (port: number, ...settings: readonly string[]): Promise<Running> => {
+    const args = ["-A", "worker", "flower", "--address=127.0.0.1", `--port=${port}`, ...settings];
+    const running = start(join(pythonBin(), "celery"), args);
+    await accepting(port);
+    return running;
   };
-  /** What grpc_health_probe says of Flower. */
-  const asked = async (): Promise<string> => {
-    const { stderr } = await run(probe, ["-addr", `127.0.0.1:${daemon?.port}`, "-service", "flower"]);
+  const startGuarded = () => startFlower(guardedPort, "--basic-auth=watcher:s3cret");
+  /** What grpc_health_probe says of a service. */
+  const asked = async (service: string): Promise<string> => {
+    const { stderr } = await run(probe, ["-addr", `127.0.0.1:${daemon?.port}`, "-service", service]);
     return stderr.trim();
   };
-  const becomes = (text: string, withinMs: number) =>
-    eventually(async () => (await asked()) === text, `grpc_health_probe says ${text}`, withinMs);
+  const becomes = (text: string, withinMs: number, service = "flower") =>
+    eventually(
+      async () => (await asked(service)).startsWith(text),
+      `grpc_health_probe says ${text} of ${service}`,
+      withinMs,
+    );
   const SERVING = "status: SERVING";
   const NOT_SERVING = 'service unhealthy (responded with "NOT_SERVING")';
+  const UNKNOWN = 'service unhealthy (responded with "UNKNOWN")';
+  const NO_SUCH = "error: health rpc failed: rpc error: code = NotFound";
+  const [ONE, TWO] = ["celery.worker/one@here", "celery.worker/two@here"];
 
   before(async () => {
     probe = grpcHealthProbe();
@@ -71,12 +86,27 @@ describe("Flower", () => {
       directory,
     ]);
     await accepting(redisPort);
-    start(join(pythonBin(), "celery"), ["-A", "worker", "worker", "--concurrency=1", "--pool=solo"]);
+    for (const name of ["one", "two"]) {
+      const settings = ["--concurrency=1", "--pool=solo", `--hostname=${name}@here`];
+      workers.push(start(join(pythonBin(), "celery"), ["-A", "worker", "worker", ...settings]));
+    }
     flowerPort = await freePort();
-    await startFlower();
+    guardedPort = await freePort();
+    flower = await startFlower(flowerPort);
+    guarded = await startGuarded();
     const [, ...words] = snippet("flower").trim().replace("127.0.0.1:5555", `127.0.0.1:${flowerPort}`).split(" ");
     assert.equal(words.shift(), "serve");
+    const checks = [
+      "--check",
+      `cluster=flower+http://watcher:s3cret@127.0.0.1:${guardedPort}`,
+      "--check",
+      `closed=flower+http://127.0.0.1:${flowerPort}`,
+      "--check",
+      `mistaken=flower+http://watcher:wrong@127.0.0.1:${guardedPort}`,
+    ];
     const settings = [
+      "--log-level",
+      "debug",
       "--listen",
       "127.0.0.1:0",
       "--interval",
@@ -86,7 +116,7 @@ describe("Flower", () => {
       "--drain-delay",
       "0s",
     ];
-    daemon = await DaemonProcess.serve(...words, ...settings);
+    daemon = await DaemonProcess.serve(...words, ...checks, ...settings);
   });
   after(async () => {
     await daemon?.kill();
@@ -108,12 +138,49 @@ describe("Flower", () => {
   test("killed, it is NOT_SERVING, and SERVING again when it is back", async () => {
     await flower?.stop();
     await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS);
-    await startFlower();
+    flower = await startFlower(flowerPort);
     await becomes(SERVING, PROMISED_MS + SLACK_MS);
   });
 
   test("HTTP says the same", async () => {
     const answer = await fetch(`http://127.0.0.1:${daemon?.port}/healthcheck/flower`);
     assert.deepEqual([answer.status, await answer.text()], [200, "OK"]);
+  });
+
+  test("through Flower's API each worker is a service, and so is the cluster", async () => {
+    for (const service of ["cluster", ONE, TWO]) await becomes(SERVING, 20_000, service);
+  });
+
+  for (const [check, reason, advice] of [
+    ["closed", "a Flower that keeps its API from strangers", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/],
+    ["mistaken", "a Flower that wants another password", /another name and password/],
+  ] as const)
+    test(`${reason} is NOT_SERVING, and the log says what to do`, async () => {
+      await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, check);
+      const told = daemon?.log.find((line) => line.event === "probe" && line.check === check && line.reason === "auth");
+      assert.match(String(told?.detail), advice);
+    });
+
+  test("a worker that is killed turns NOT_SERVING, and the other and the cluster stay SERVING", async () => {
+    await workers[1]?.stop();
+    // Flower notices after four seconds without a heartbeat
+    await becomes(NOT_SERVING, 6_000 + PROMISED_MS + SLACK_MS, TWO);
+    await becomes(SERVING, 0, ONE);
+    await becomes(SERVING, 0, "cluster");
+  });
+
+  test("without Flower nothing is known of the workers; a new one knows those alone that are there", async () => {
+    await guarded?.stop();
+    await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, "cluster");
+    for (const service of [ONE, TWO]) assert.ok((await asked(service)).startsWith(UNKNOWN), await asked(service));
+    guarded = await startGuarded();
+    for (const service of ["cluster", ONE]) await becomes(SERVING, PROMISED_MS + SLACK_MS, service);
+    await becomes(NO_SUCH, PROMISED_MS + SLACK_MS, TWO);
+  });
+
+  test("without a worker the cluster is NOT_SERVING", async () => {
+    await workers[0]?.stop();
+    await becomes(NOT_SERVING, 6_000 + PROMISED_MS + SLACK_MS, ONE);
+    await becomes(NOT_SERVING, 6_000 + PROMISED_MS + SLACK_MS, "cluster");
   });
 });
