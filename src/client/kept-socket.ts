@@ -49,6 +49,8 @@ export class KeptSocket {
   readonly #tls: ConnectionOptions | undefined;
   #socket: Socket | undefined;
   #certificateEndsAt: number | undefined;
+  /** Leaves the listeners of a connection that waits. */
+  #unlisten: () => void = () => {};
 
   constructor(options: KeptSocketOptions) {
     this.#options = options;
@@ -86,6 +88,7 @@ export class KeptSocket {
     { signal }: TalkContext,
   ): Promise<Answer> {
     this.#socket = undefined;
+    this.#unlisten();
     const onAbort = () => socket.destroy(new BrokenCall("cancelled", "the deadline is over"));
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -104,12 +107,14 @@ export class KeptSocket {
   /** Whatever happens to a connection that waits, it is of no use then. */
   #keep(socket: Socket): void {
     const drop = () => {
+      unlisten();
       socket.destroy();
       if (this.#socket === socket) this.#socket = undefined;
     };
-    socket.removeAllListeners("data").once("data", drop);
-    socket.once("end", drop).once("close", drop).unref();
+    const unlisten = listen(socket, { data: drop, end: drop, close: drop, error: drop });
+    this.#unlisten = unlisten;
     this.#socket = socket;
+    socket.unref();
   }
 
   #open(timeoutMs: number): Socket {
@@ -125,25 +130,42 @@ export class KeptSocket {
 }
 
 function converse<Answer>(socket: Socket, isFresh: boolean, { open, read }: Dialogue<Answer>): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+  return new Promise<Answer>((resolve, reject) => {
     let said = Buffer.alloc(0);
-    const fail = (error: Error) => reject(said.length === 0 && !isFresh ? new Unanswered(error) : error);
+    const settle = (action: () => void) => {
+      unlisten();
+      action();
+    };
+    const fail = (error: Error) => settle(() => reject(said.length === 0 && !isFresh ? new Unanswered(error) : error));
     const onClosed = () => fail(new BrokenCall("closed", "the connection ended before the answer did"));
-    socket.removeAllListeners("data").removeAllListeners("end").removeAllListeners("close").ref();
-    socket.on("data", (bytes) => {
+    const onData = (bytes: Buffer) => {
       said = Buffer.concat([said, bytes]);
       try {
         if (said.length > MOST_BYTES) throw new BrokenCall("protocol", `no answer within ${MOST_BYTES} bytes`);
         const answer = read(said);
-        if (answer !== undefined) resolve(answer);
+        if (answer !== undefined) settle(() => resolve(answer));
       } catch (error) {
-        reject(error);
+        settle(() => reject(error));
       }
-    });
-    socket.on("error", fail); // stays: an error that nobody hears would end the process
-    socket.once("end", onClosed).once("close", onClosed);
+    };
+    const unlisten = listen(socket, { data: onData, error: fail, end: onClosed, close: onClosed });
+    socket.ref();
     socket.write(open(isFresh));
   });
+}
+
+/** Who hears of a socket. */
+interface SocketListener {
+  readonly data: (bytes: Buffer) => void;
+  readonly end: () => void;
+  readonly close: () => void;
+  readonly error: (error: Error) => void;
+}
+
+/** Listens. Returns the way out. */
+function listen(socket: Socket, { data, end, close, error }: SocketListener): () => void {
+  socket.on("data", data).on("end", end).on("close", close).on("error", error);
+  return () => void socket.off("data", data).off("end", end).off("close", close).off("error", error);
 }
 
 /** A kept connection ended before a byte of an answer: that says nothing of the target. */

@@ -36,6 +36,19 @@ test("PONG passes; who we are and which database is meant is said once, on a con
   await end(prober, target);
 });
 
+test("a connection that is kept for long gathers no listeners", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on("warning", onWarning);
+  const { target } = await redis(() => "+PONG\r\n");
+  const prober = openTarget(`redis://127.0.0.1:${target.port}`);
+  for (let round = 0; round < 30; round += 1) assert.equal(await verdict(prober), "pass");
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", onWarning);
+  assert.deepEqual(warnings, []);
+  await end(prober, target);
+});
+
 test("with reuse off every probe makes a connection of its own", async () => {
   const { target } = await redis(() => "+PONG\r\n");
   const prober = openTarget(`redis://127.0.0.1:${target.port}`, undefined, { reuse: false });
