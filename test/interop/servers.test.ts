@@ -137,11 +137,16 @@ function giveTo(folder: string, { uid, gid }: { uid: number; gid: number }): voi
 
 /** Signals a program and all that it has started: PostgreSQL gives each of its processes a group of its own. */
 function signalFamily({ process: { pid } }: Running, name: NodeJS.Signals): void {
-  const family = (parent: number): readonly number[] => {
-    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ");
-    return [parent, ...children.filter((child) => child !== "").flatMap((child) => family(Number(child)))];
+  const signal = (member: number): void => {
+    try {
+      process.kill(member, name);
+      const children = readFileSync(`/proc/${member}/task/${member}/children`, "utf8").split(" ");
+      for (const child of children) if (child.trim() !== "") signal(Number(child));
+    } catch {
+      // it has ended meanwhile, as those that serve one connection do
+    }
   };
-  if (pid !== undefined) for (const each of family(pid)) process.kill(each, name);
+  if (pid !== undefined) signal(pid);
 }
 
 const SERVERS: Readonly<Record<string, (folder: string) => Promise<Prepared>>> = {
