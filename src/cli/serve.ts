@@ -24,6 +24,7 @@ const FATAL_LIMIT_MS = 1_000;
 interface Run {
   readonly file: string | undefined;
   readonly load: () => Promise<DaemonConfig>;
+  readonly watch: ConfigWatch;
   readonly instance: string;
   readonly log: Log;
 }
@@ -38,15 +39,34 @@ export async function run(args: readonly string[]): Promise<number> {
   const file = fileOf(values);
   const load = async () => configOf(values, file === undefined ? undefined : await loadFile(file));
   const level = logLevelOf(values);
-  const config = await load();
-  const instance = randomUUID();
-  const log = createLog(instance, level, logDestination());
-  warnOfOldNode(log);
-  const start = () => startDaemon(config, { instance, log, environment: process.env });
-  const exitCode = await untilAskedToEnd(start, { file, load, instance, log });
-  log.write("info", "stopped", "stopped");
-  log.close();
-  return exitCode;
+  // watched before it is read: a change between the two would else be seen by nobody
+  const watch = await watchConfig(file);
+  try {
+    const config = await load();
+    const instance = randomUUID();
+    const log = createLog(instance, level, logDestination());
+    warnOfOldNode(log);
+    const start = () => startDaemon(config, { instance, log, environment: process.env });
+    const exitCode = await untilAskedToEnd(start, { file, load, watch, instance, log });
+    log.write("info", "stopped", "stopped");
+    log.close();
+    return exitCode;
+  } finally {
+    watch.end();
+  }
+}
+
+/** Somebody who sees when the file changes. */
+interface ConfigWatch {
+  onChange: () => void;
+  readonly end: () => void;
+}
+
+async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
+  if (file === undefined) return { onChange: () => {}, end: () => {} };
+  const { watchFile } = await import("../config/file-watch.js");
+  const watch: ConfigWatch = { onChange: () => {}, end: watchFile(file, systemClock, () => watch.onChange()) };
+  return watch;
 }
 
 /** The configuration file: the one that is named, or the usual one if it is there. */
@@ -69,14 +89,12 @@ function untilAskedToEnd(start: () => Promise<Daemon>, run: Run): Promise<number
     const { log } = run;
     let exitCode = 0;
     let isEnding = false;
-    let stopWatching = () => {};
     const stop = (times: ShutdownTimes) => {
       isEnding = true;
-      stopWatching();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
     };
     const reload = () => {
-      if (!isEnding) void starting.then((daemon) => reloadDaemon(daemon, run));
+      if (!isEnding) void starting.then((daemon) => reloadDaemon(daemon, run)).catch(fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
@@ -103,19 +121,9 @@ function untilAskedToEnd(start: () => Promise<Daemon>, run: Run): Promise<number
       reject(error);
     };
     const starting = start();
-    starting
-      .then(() => watchConfig(run, reload))
-      .then((unwatch) => {
-        if (isEnding) unwatch();
-        else stopWatching = unwatch;
-      }, fail);
+    run.watch.onChange = reload;
+    starting.catch(fail);
   });
-}
-
-async function watchConfig({ file }: Run, onChange: () => void): Promise<() => void> {
-  if (file === undefined) return () => {};
-  const { watchFile } = await import("../config/file-watch.js");
-  return watchFile(file, systemClock, onChange);
 }
 
 /** Reads the configuration again. One that is bad changes nothing, and says so. */

@@ -58,6 +58,7 @@ export async function startDaemon(config: DaemonConfig, { instance, log, environ
   return {
     reload(next) {
       health.configure(next);
+      if (next.checks.length === 0) health.set(OVERALL, "SERVING");
       tellWarnings(log, next);
       const fixed = FIXED.filter((key) => !isDeepStrictEqual(current[key], next[key]));
       if (fixed.length > 0) {

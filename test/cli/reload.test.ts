@@ -1,0 +1,159 @@
+/** `healthbridge serve -c FILE` while its file changes. Needs the build. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { DaemonProcess } from "../support/daemon-process.js";
+import { eventually } from "../support/eventually.js";
+
+const LISTEN = ["--listen", "127.0.0.1:0", "--drain-delay", "0s"];
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "healthbridge-reload-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+async function serve(t: TestContext, file: string): Promise<DaemonProcess> {
+  const daemon = await DaemonProcess.serve("-c", file, ...LISTEN);
+  t.after(() => daemon.kill());
+  return daemon;
+}
+
+const count = (daemon: DaemonProcess, event: string) => daemon.log.filter((line) => line.event === event).length;
+const ask = async (daemon: DaemonProcess, service: string) =>
+  (await fetch(`http://127.0.0.1:${daemon.port}/healthcheck/${service}`)).text();
+const becomes = (daemon: DaemonProcess, service: string, text: string) =>
+  eventually(async () => (await ask(daemon, service)) === text, `${service} is ${text}`);
+
+describe("a file that changes", { concurrency: 3 }, () => {
+  const target: Server = createServer((_, response) => void response.end());
+  let url = "";
+  before(async () => {
+    await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+    // a server that listens on TCP has such an address
+    url = `http://127.0.0.1:${(target.address() as AddressInfo).port}`;
+  });
+  after(() => {
+    target.close();
+    target.closeAllConnections();
+  });
+
+  test("is read again by itself when it is written or replaced, without a dropped connection", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `checks: { a: "${url}" }\n`);
+    const daemon = await serve(t, file);
+    await becomes(daemon, "a", "OK");
+    writeFileSync(file, `checks: { a: "${url}", b: "${url}/b" }\n`);
+    await becomes(daemon, "b", "OK");
+    writeFileSync(`${file}.new`, `checks: { b: "${url}/b", c: "${url}/c" }\n`);
+    renameSync(`${file}.new`, file);
+    await becomes(daemon, "c", "OK");
+    assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
+    const told = daemon.log.filter(({ event, name, to }) => event === "transition" && name === "b" && to !== "SERVING");
+    assert.ok(
+      told.every(({ to }) => to === "UNKNOWN" || to === "passing"),
+      "b was never anything but good",
+    );
+    assert.equal(count(daemon, "reloaded"), 2);
+  });
+
+  test("is read again when the link to its folder is swapped, as Kubernetes does with a ConfigMap", async (t) => {
+    const folder = folderOf(t);
+    const put = (version: string, text: string) => {
+      mkdirSync(join(folder, version));
+      writeFileSync(join(folder, version, "healthbridge.yaml"), text);
+      symlinkSync(version, join(folder, "..data.new"));
+      renameSync(join(folder, "..data.new"), join(folder, "..data"));
+    };
+    put("..1", `checks: { a: "${url}" }\n`);
+    symlinkSync("..data/healthbridge.yaml", join(folder, "healthbridge.yaml"));
+    const daemon = await serve(t, join(folder, "healthbridge.yaml"));
+    await becomes(daemon, "a", "OK");
+    put("..2", `checks: { b: "${url}" }\n`);
+    await becomes(daemon, "b", "OK");
+    assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
+  });
+
+  test("B100, C31: changes nothing when it is bad, and every fault is logged at its place; mended, it is taken over", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `checks: { a: "${url}" }\n`);
+    const daemon = await serve(t, file);
+    await becomes(daemon, "a", "OK");
+    writeFileSync(file, `checks: { b: "${url}", c: ftp://x }\nlissen: []\n`);
+    await eventually(() => count(daemon, "reload-refused") === 2, "it is refused");
+    const texts = daemon.log.filter(({ event }) => event === "reload-refused").map(({ msg }) => String(msg));
+    assert.ok(texts[0]?.startsWith(`${file}:1:`) && texts[0]?.includes("checks.c"), texts[0]);
+    assert.ok(texts[1]?.includes(":2:1: lissen: unknown key; did you mean listen?"), texts[1]);
+    assert.deepEqual([await ask(daemon, "a"), await ask(daemon, "b")], ["OK", "SERVICE_UNKNOWN"]);
+    assert.equal(daemon.exit, undefined);
+    writeFileSync(file, `checks: { b: "${url}" }\n`);
+    await becomes(daemon, "b", "OK");
+  });
+
+  test("is read again on SIGHUP, also when nothing has changed, and not any more while the daemon leaves", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `checks: { a: "${url}" }\ndrainDelay: 1s\n`);
+    const daemon = await DaemonProcess.serve("-c", file, "--listen", "127.0.0.1:0");
+    t.after(() => daemon.kill());
+    daemon.process.kill("SIGHUP");
+    await eventually(() => count(daemon, "reloaded") === 1, "it is reloaded");
+    daemon.process.kill("SIGTERM");
+    await eventually(() => count(daemon, "draining") === 1, "it drains");
+    daemon.process.kill("SIGHUP");
+    assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
+    assert.equal(count(daemon, "reloaded"), 1);
+  });
+
+  test("C29: SIGHUP without a file harms nobody", async (t) => {
+    const daemon = await DaemonProcess.serve(...LISTEN);
+    t.after(() => daemon.kill());
+    daemon.process.kill("SIGHUP");
+    await eventually(() => count(daemon, "reloaded") === 1, "it says so");
+    assert.equal(daemon.exit, undefined);
+  });
+
+  test("says what only a restart can take over", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `checks: { a: "${url}" }\n`);
+    const daemon = await serve(t, file);
+    writeFileSync(file, `checks: { a: "${url}" }\npaths: [/ping]\n`);
+    await eventually(() => count(daemon, "restart-needed") === 1, "it says so");
+    assert.deepEqual(daemon.log.find(({ event }) => event === "restart-needed")?.keys, ["paths"]);
+  });
+});
+
+describe("the file", () => {
+  test("B79: a bad one ends the start with code 2, every fault in a line, before any socket is opened", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, 'listen: ["127.0.0.1:0"]\nchecks: { a: ftp://x }\nlissen: []\n');
+    const daemon = new DaemonProcess(["serve", "-c", file]);
+    assert.deepEqual(await daemon.ended(), { code: 2, signal: null });
+    assert.equal(daemon.stderr.trim().split("\n").length, 2, daemon.stderr);
+    assert.ok(daemon.stderr.startsWith(`${file}:2:`), daemon.stderr);
+    assert.equal(count(daemon, "serving"), 0);
+  });
+
+  test("a heartbeat of it is reported over HTTP by who has the token, and by nobody else", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "checks: { nightly: { heartbeat: { ttl: 1h, token: s3cret } } }\n");
+    const daemon = await serve(t, file);
+    const report = (path: string, headers: Record<string, string> = {}, method = "POST") =>
+      fetch(`http://127.0.0.1:${daemon.port}${path}`, { method, headers }).then(({ status }) => status);
+    const bearer = { authorization: "Bearer s3cret" };
+    assert.equal(await report("/heartbeat/nightly"), 401);
+    assert.equal(await report("/heartbeat/nightly", { authorization: "Bearer wrong" }), 401);
+    assert.equal(await report("/heartbeat/other", bearer), 401);
+    assert.equal(await report("/heartbeat/nightly", bearer, "GET"), 405);
+    assert.equal(await report("/heartbeat/nightly?status=bogus", bearer), 400);
+    assert.equal(await report("/heartbeat", bearer), 404);
+    assert.equal(await ask(daemon, "nightly"), "UNKNOWN");
+    assert.equal(await report("/heartbeat/nightly", bearer), 200);
+    await becomes(daemon, "nightly", "OK");
+    assert.equal(await report("/heartbeat/nightly?status=fail", bearer), 200);
+    await becomes(daemon, "nightly", "NOT_SERVING");
+  });
+});
