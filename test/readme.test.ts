@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { SERVE_FLAGS } from "../src/cli/serve-flags.js";
+import { parseConfig } from "../src/config/load.js";
 import { Health } from "../src/index.js";
 import { DaemonProcess } from "./support/daemon-process.js";
 import { eventually } from "./support/eventually.js";
@@ -12,10 +13,10 @@ import { portOf } from "./support/port-of.js";
 import { snippet, snippetNames, table } from "./support/readme.js";
 
 const IN_INTEROP = ["flower", "envoy-grpc", "envoy-http", "haproxy"];
-const HERE = ["kubernetes-grpc", "kubernetes-http", "alb", "library"];
+const HERE = ["config", "kubernetes-grpc", "kubernetes-http", "alb", "library"];
 
 /** What a healthy server answers to each row of the table of routes. */
-const ANSWERS: Readonly<Record<string, readonly [number, string]>> = {
+const ANSWERS: Readonly<Record<string, readonly [number, string | RegExp]>> = {
   "GET /healthcheck": [200, "OK"],
   "GET /healthcheck/SERVICE": [200, "OK"],
   "GET /livez": [200, "OK"],
@@ -23,14 +24,21 @@ const ANSWERS: Readonly<Record<string, readonly [number, string]>> = {
   "GET /healthz": [200, "OK"],
   "GET /startupz": [200, "OK"],
   "POST /grpc.health.v1.Health/Check": [200, '{"status":"SERVING"}'],
-  "POST /grpc.health.v1.Health/List": [200, '{"statuses":{"SERVICE":{"status":"SERVING"}}}'],
+  "POST /heartbeat/CHECK": [200, "OK"],
+  "GET /metrics": [200, /^# HELP grpc_health_service_status /],
+  "POST /grpc.health.v1.Health/List": [
+    200,
+    '{"statuses":{"SERVICE":{"status":"SERVING"},"CHECK":{"status":"SERVING"},"":{"status":"SERVING"}}}',
+  ],
 };
 
 describe("the README", () => {
-  const health = new Health();
+  const health = new Health({ metrics: true });
   let base = "";
   before(async () => {
     health.set("SERVICE", "SERVING");
+    health.heartbeat("CHECK", { ttl: "1h", token: "TOKEN" })();
+    await eventually(() => health.status("") === "SERVING", "the heartbeat counts");
     const server = await health.listen(["127.0.0.1:0"]);
     base = `http://127.0.0.1:${portOf(server)}`;
   });
@@ -56,10 +64,18 @@ describe("the README", () => {
     assert.deepEqual(rows, Object.keys(ANSWERS));
     for (const request of rows) {
       const [method = "", path = ""] = request.split(" ");
-      const post = { body: "{}", headers: { "content-type": "application/json" } };
-      const answer = await fetch(`${base}${path}`, { method, ...(method === "POST" ? post : {}) });
-      assert.deepEqual([answer.status, await answer.text()], ANSWERS[request], request);
+      const headers = { "content-type": "application/json", authorization: "Bearer TOKEN" };
+      const answer = await fetch(`${base}${path}`, { method, ...(method === "POST" ? { body: "{}", headers } : {}) });
+      const [code, body = ""] = ANSWERS[request] ?? [];
+      assert.equal(answer.status, code, request);
+      if (typeof body === "string") assert.equal(await answer.text(), body, request);
+      else assert.match(await answer.text(), body, request);
     }
+  });
+
+  test("the configuration is a good one", () => {
+    const { checks, services } = parseConfig("README.md", snippet("config"), {});
+    assert.deepEqual([checks.length, services.length], [5, 3]);
   });
 
   test("Kubernetes' gRPC probes are answered", async () => {

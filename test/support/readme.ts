@@ -12,8 +12,13 @@ export function snippet(name: string): string {
 
 /** The rows of the table below `<!-- table: NAME -->`, without its head. */
 export function table(name: string): readonly (readonly string[])[] {
-  const found = new RegExp(`<!-- table: ${name} -->\\n((?:\\|.*\\n)+)`).exec(README)?.[1];
-  if (found === undefined) throw new Error(`the README has no table ${name}`);
+  return tableOf(README, name);
+}
+
+/** The same of another text. */
+export function tableOf(text: string, name: string): readonly (readonly string[])[] {
+  const found = new RegExp(`<!-- table: ${name} -->\\n((?:\\|.*\\n)+)`).exec(text)?.[1];
+  if (found === undefined) throw new Error(`there is no table ${name}`);
   const rows = found.trim().split("\n").slice(2);
   return rows.map((row) =>
     row

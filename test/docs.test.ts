@@ -1,0 +1,37 @@
+/** What docs/ says equals the code: tables of keys, reasons and schemes, and every configuration in it is a good one. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parseConfig } from "../src/config/load.js";
+import { REASONS } from "../src/probers/reasons.js";
+import { SCHEMES } from "../src/probers/schemes.js";
+import { configKeys } from "./support/config-table.js";
+import { tableOf } from "./support/readme.js";
+
+const read = (name: string) => readFileSync(new URL(`../docs/${name}`, import.meta.url), "utf8");
+const CHECKS = read("checks.md");
+const CONFIGURATION = read("configuration.md");
+
+test("every key of the configuration is documented, with its meaning", () => {
+  const expected = configKeys().map(([path, meaning]) => [`\`${path}\``, meaning]);
+  assert.deepEqual(tableOf(CONFIGURATION, "keys"), expected);
+});
+
+test("every reason is documented, with its meaning", () => {
+  const expected = Object.entries(REASONS).map(([reason, meaning]) => [`\`${reason}\``, meaning]);
+  assert.deepEqual(tableOf(CHECKS, "reasons"), expected);
+});
+
+test("every scheme is documented", () => {
+  const known = [...CHECKS.matchAll(/^\| (`[^|]+`) +\| /gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+  );
+  for (const scheme of Object.keys(SCHEMES)) assert.ok(known.includes(scheme), scheme);
+});
+
+test("every configuration in the docs is a good one", () => {
+  const environment = { REDIS_PASSWORD: "x", BACKUP_TOKEN: "x" };
+  const texts = [CHECKS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);
+  assert.ok(texts.length >= 4);
+  for (const [, text = ""] of texts) assert.ok(parseConfig("docs", text, environment).checks.length > 0, text);
+});

@@ -1,0 +1,38 @@
+/** The keys of the configuration with their meaning, from the schema: what the docs have to say. */
+import { jsonSchema } from "../../src/config/json-schema.js";
+
+interface Node {
+  readonly $ref?: string;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly additionalProperties?: Node | boolean;
+  readonly anyOf?: readonly Node[];
+}
+
+/** One row for each key: its path and its meaning. */
+export function configKeys(): readonly (readonly [path: string, meaning: string])[] {
+  // the JSON Schema that our own schema makes has this shape
+  const root = jsonSchema() as Node & { $defs?: Readonly<Record<string, Node>> };
+  const resolve = (node: Node): Node => {
+    const name = node.$ref?.split("/").at(-1);
+    return name === undefined ? node : resolve(root.$defs?.[name] ?? {});
+  };
+  const branches = (node: Node): readonly Node[] => {
+    const found = resolve(node);
+    return found.anyOf === undefined ? [found] : found.anyOf.flatMap(branches);
+  };
+  const rows: (readonly [string, string])[] = [];
+  const walk = (node: Node, path: string): void => {
+    for (const branch of branches(node)) {
+      for (const [key, value] of Object.entries(branch.properties ?? {})) {
+        const full = path === "" ? key : `${path}.${key}`;
+        const meaning = resolve(value).description ?? branches(value)[0]?.description ?? "";
+        if (!rows.some(([known]) => known === full)) rows.push([full, meaning]);
+        walk(value, full);
+      }
+      if (typeof branch.additionalProperties === "object") walk(branch.additionalProperties, `${path}.NAME`);
+    }
+  };
+  walk(root, "");
+  return rows;
+}
