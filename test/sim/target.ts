@@ -29,6 +29,9 @@ export interface WorldSettings {
 
 const HOUR_MS = 3_600_000;
 
+/** So many probes back, one that counts is found even in a storm of stalls. */
+const MOST_REMEMBERED = 32;
+
 export class SimTarget implements Prober {
   readonly name: string;
   well = true;
@@ -65,7 +68,7 @@ export class SimTarget implements Prober {
     const startedAt = this.#clock.now();
     const probe: Probe = { startedAt, endedAt: Number.POSITIVE_INFINITY, outcome: undefined };
     this.probes.push(probe);
-    if (this.probes.length > 8) this.probes.shift();
+    if (this.probes.length > MOST_REMEMBERED) this.probes.shift();
     this.inFlight += 1;
     this.starts += 1;
     this.onStart();
