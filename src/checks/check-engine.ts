@@ -11,8 +11,8 @@
 import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { OVERALL, serviceNameFault } from "../core/service-name.js";
-import type { Prober } from "../probers/prober.js";
 import type { CheckReport, StatusWriter } from "../registry/ports.js";
+import type { CheckDeclaration, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import { PENDING, type Progress } from "./evaluate.js";
 import { Isolation } from "./isolation.js";
@@ -27,24 +27,6 @@ export interface CheckEngineOptions {
   readonly writer: StatusWriter;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** A check to be run. */
-export interface CheckDeclaration {
-  readonly name: string;
-  readonly prober: Prober;
-  readonly settings: CheckSettings;
-  /** Nobody is asked, so its first look is not spread: it is due after the initial delay, or when its prober has news. */
-  readonly passive?: boolean | undefined;
-}
-
-/** The isolation rule's own check. */
-export interface IsolationDeclaration {
-  /** Looks at something that is always there while our own network is. */
-  readonly prober: Prober;
-  readonly settings?: CheckSettings | undefined;
-  /** How long statuses are held at most, in milliseconds. Default 60 s. */
-  readonly maxHoldMs?: number | undefined;
 }
 
 /** A check that runs. */
@@ -107,6 +89,7 @@ export class CheckEngine {
     const runner = new CheckRunner({ name, prober, settings, means: this.#means, listener });
     const running: Running = { runner, settings };
     this.#running.set(name, running);
+    this.#means.stalls.start();
     this.#graph.place({ name, services: settings.services });
     this.#unseen.add(name);
     this.#publishStarted();
@@ -201,6 +184,7 @@ export class CheckEngine {
     if (running === undefined || report === undefined) return false;
     running.runner.stop();
     this.#running.delete(name);
+    if (this.#running.size === 0) this.#means.stalls.stop();
     const affected = this.#graph.servicesOf(report);
     this.#reports.delete(name);
     this.#graph.unplace(report);
@@ -217,6 +201,7 @@ export class CheckEngine {
   stop(): void {
     for (const { runner } of this.#running.values()) runner.stop();
     this.#running.clear();
+    this.#means.stalls.stop();
     this.setIsolation(undefined);
     this.#isolation.stop();
   }

@@ -7,8 +7,8 @@
  * A probe that ran while the loop was blocked for more than 500 ms has measured us and not its target: neither its
  * timeout nor its latency is true. Its result does not count, whatever it is, and the target is asked again.
  *
- * A beat every 100 ms shows how late the loop is, but only while probes are in flight. Results may be read before the
- * late beat runs, so each of them looks as well.
+ * A beat every 100 ms shows how late the loop is while probes are in flight, and one a second else. Results may be read
+ * before the late beat runs, so each of them looks as well.
  */
 import type { Agenda, Appointment } from "../core/agenda.js";
 import { publish } from "../core/channels.js";
@@ -19,12 +19,17 @@ export const STALL_MS = 500;
 
 const BEAT_MS = 100;
 
+/** While nothing is in flight, nothing can be spoilt: a stall is only told of. */
+const IDLE_BEAT_MS = 1_000;
+
 export class Stalls {
   readonly #clock: Clock;
   readonly #instance: string;
   readonly #beat: Appointment;
+  #running = false;
   #inFlight = 0;
   #aliveAt = 0;
+  #beatMs = IDLE_BEAT_MS;
   #endedAt = Number.NEGATIVE_INFINITY;
   #stallMs = 0;
 
@@ -33,22 +38,39 @@ export class Stalls {
     this.#instance = options.instance;
     this.#beat = options.agenda.appointment(() => {
       this.#look();
-      if (this.#inFlight > 0) this.#beat.at(this.#aliveAt + BEAT_MS);
+      this.#beatEvery(this.#beatMs);
     });
+  }
+
+  /** Starts to beat, also while nothing is in flight. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#aliveAt = this.#clock.now();
+    this.#beatEvery(this.#beatMs);
+  }
+
+  /** Ends that. */
+  stop(): void {
+    this.#running = false;
+    if (this.#inFlight === 0) this.#beat.cancel();
   }
 
   /** A probe starts. */
   depart(): void {
     this.#inFlight += 1;
     if (this.#inFlight > 1) return;
+    if (this.#running) this.#look();
     this.#aliveAt = this.#clock.now();
-    this.#beat.at(this.#aliveAt + BEAT_MS);
+    this.#beatEvery(BEAT_MS);
   }
 
   /** A probe has ended. */
   land(): void {
     this.#inFlight -= 1;
-    if (this.#inFlight === 0) this.#beat.cancel();
+    if (this.#inFlight > 0) return;
+    if (this.#running) this.#beatEvery(IDLE_BEAT_MS);
+    else this.#beat.cancel();
   }
 
   /** For how long the loop stood still at the last stall since `startedAt`, in milliseconds; 0 when it didn't. */
@@ -57,9 +79,14 @@ export class Stalls {
     return this.#endedAt > startedAt ? this.#stallMs : 0;
   }
 
+  #beatEvery(beatMs: number): void {
+    this.#beatMs = beatMs;
+    this.#beat.at(this.#aliveAt + beatMs);
+  }
+
   #look(): void {
     const now = this.#clock.now();
-    const stallMs = now - this.#aliveAt - BEAT_MS;
+    const stallMs = now - this.#aliveAt - this.#beatMs;
     this.#aliveAt = now;
     if (stallMs <= STALL_MS) return;
     this.#endedAt = now;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Stalls } from "../../src/checks/stalls.js";
+import { Agenda } from "../../src/core/agenda.js";
 import { type Messages, subscribe } from "../../src/core/channels.js";
-import { settle } from "../support/virtual-clock.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, PASSED } from "./scripted-prober.js";
 
@@ -115,4 +117,27 @@ test("a due time of a probe that hangs counts nothing when the loop stood still 
   await bench.clock.advance(100);
   assert.deepEqual(bench.states.at(-1), "failing");
   bench.runner.stop();
+});
+
+test("a stall is told of also while nothing is in flight, and a probe that starts after it is not spoilt", async () => {
+  const clock = new VirtualClock();
+  const agenda = new Agenda(clock);
+  const stalls = new Stalls({ clock, agenda, instance: "stalls-test" });
+  const told = await heard("stall", async () => {
+    stalls.start();
+    stalls.start();
+    await clock.advance(5_500);
+    clock.stall(3_000);
+    stalls.depart();
+    assert.equal(stalls.since(clock.now()), 0);
+    await clock.advance(50);
+    stalls.land();
+    await clock.advance(10_000);
+    clock.stall(2_000);
+    await clock.advance(0);
+    stalls.stop();
+    stalls.stop();
+  });
+  assert.equal(told.length, 2);
+  assert.equal(clock.pendingTimers, 0);
 });

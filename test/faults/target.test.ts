@@ -1,0 +1,148 @@
+/** Rows C2-C7, C9, C13: faults of a target, of the network, and of ourselves, on real sockets. */
+import assert from "node:assert/strict";
+import { pbkdf2 } from "node:crypto";
+import { test } from "node:test";
+import { eventually, pause } from "../support/eventually.js";
+import { GrpcPeer } from "../support/grpc-peer.js";
+import { portOf } from "../support/port-of.js";
+import { QUICK, Site } from "./site.js";
+
+test("C2: a target that dies is down after its threshold, watchers are told, and it comes back", async (t) => {
+  const site = await Site.start(t);
+  site.health.check("c", site.url, QUICK);
+  await site.becomes("c", "SERVING");
+  const probes = site.hear(t, "probe");
+  const server = await site.health.listen(["127.0.0.1:0"]);
+  const peer = new GrpcPeer(`http://127.0.0.1:${portOf(server)}`);
+  t.after(() => peer.close());
+  const watch = peer.watch("c");
+  await eventually(() => watch.statuses.at(-1) === 1, "the watch says SERVING");
+  site.proxy.faults = { reset: true };
+  site.proxy.cut();
+  await eventually(() => watch.statuses.at(-1) === 2, "the watch says NOT_SERVING");
+  const failed = probes.filter(({ outcome }) => outcome === "fail");
+  assert.ok(failed.length >= 3 && failed.every(({ reason }) => reason === "reset" || reason === "closed"));
+  site.proxy.faults = {};
+  await site.becomes("c", "SERVING");
+  assert.deepEqual(site.changesOf("c"), ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVING"]);
+});
+
+test("C3: a target that hangs is down by timeouts, with one socket open at most", async (t) => {
+  const site = await Site.start(t);
+  site.health.check("c", site.url, QUICK);
+  await site.becomes("c", "SERVING");
+  const probes = site.hear(t, "probe");
+  site.proxy.faults = { silent: true };
+  site.proxy.cut();
+  await eventually(() => site.proxy.open === 0, "what was open is gone");
+  site.proxy.mostOpen = 0;
+  await site.becomes("c", "NOT_SERVING");
+  await eventually(() => probes.length > 8, "it is asked on");
+  assert.ok(site.proxy.mostOpen <= 1, `${site.proxy.mostOpen} sockets`);
+  assert.ok(probes.filter(({ outcome }) => outcome === "fail").every(({ reason }) => reason !== "status"));
+  assert.equal(site.health.status("c"), "NOT_SERVING");
+});
+
+test("C5: a target that answers a byte at a time fails at the timeout, not later", async (t) => {
+  const site = await Site.start(t);
+  site.proxy.faults = { sliceBytes: 1, latencyMs: 1_000 };
+  const probes = site.hear(t, "probe");
+  site.health.check("c", site.url, { ...QUICK, interval: 1_000, timeout: 300 });
+  await site.becomes("c", "NOT_SERVING");
+  assert.equal(probes[0]?.reason, "timeout");
+  await eventually(() => probes.length >= 3, "it is asked on");
+  assert.ok(site.proxy.mostOpen <= 1);
+});
+
+test("C6: a target that flaps each time changes nothing with the usual thresholds, and is held down with none", async (t) => {
+  const site = await Site.start(t);
+  const flapping = { ...QUICK, interval: 40, timeout: 30, edgeInterval: 40 };
+  site.health.check("usual", site.url, flapping);
+  site.health.check("none", `${site.url}none`, { ...flapping, unhealthyThreshold: 1, healthyThreshold: 1 });
+  await site.becomes("usual", "SERVING");
+  let last = 0;
+  const probes = site.hear(t, "probe");
+  await eventually(() => {
+    if (probes.length >= last + 2) {
+      site.status = site.status === 200 ? 500 : 200;
+      last = probes.length;
+    }
+    return probes.length > 200;
+  }, "two hundred probes");
+  assert.ok(site.changesOf("none").length <= 7, site.changesOf("none").join());
+  assert.equal(site.health.status("none"), "NOT_SERVING");
+});
+
+test("C7: with 5 % of the probes lost and 200 ms of delay, nothing is down at a threshold of 3", async (t) => {
+  const site = await Site.start(t);
+  site.proxy.faults = { latencyMs: 200, lossShare: 0.05 };
+  const options = { ...QUICK, interval: 1_500, timeout: 1_000, edgeInterval: 300, reuse: false, unhealthyThreshold: 5 };
+  const names = Array.from({ length: 60 }, (_, index) => `c${index}`);
+  for (const name of names) site.health.check(name, site.url, options);
+  await eventually(() => names.every((name) => site.health.status(name) === "SERVING"), "all are up");
+  const probes = site.hear(t, "probe");
+  site.transitions.length = 0;
+  await eventually(() => probes.length > 600, "six hundred probes", 60_000);
+  assert.ok(
+    probes.some(({ outcome }) => outcome === "fail"),
+    "some were lost",
+  );
+  assert.deepEqual(
+    site.transitions.filter(({ to }) => to === "NOT_SERVING"),
+    [],
+  );
+});
+
+test("C9: with every thread of the pool blocked, probes of addresses and all serving go on", async (t) => {
+  const site = await Site.start(t);
+  const server = await site.health.listen(["127.0.0.1:0"]);
+  site.health.check("c", site.url, QUICK);
+  await site.becomes("c", "SERVING");
+  const probes = site.hear(t, "probe");
+  let blocked = 8;
+  for (let index = 0; index < 8; index += 1)
+    pbkdf2("x", "y", 2_000_000, 64, "sha512", () => {
+      blocked -= 1;
+    });
+  await eventually(() => probes.length >= 5, "five probes");
+  assert.ok(blocked > 0, "the pool was blocked all the while");
+  assert.ok(probes.every(({ outcome }) => outcome === "pass"));
+  assert.equal((await fetch(`http://127.0.0.1:${portOf(server)}/healthcheck`)).status, 200);
+  await eventually(() => blocked === 0, "the pool is free again", 60_000);
+});
+
+test("C13: with our own loop blocked for 3 s no status changes, answers come at once after, and the stall is told", async (t) => {
+  const site = await Site.start(t);
+  const server = await site.health.listen(["127.0.0.1:0"]);
+  site.proxy.faults = { latencyMs: 60 };
+  for (let index = 0; index < 8; index += 1)
+    site.health.check(`c${index}`, site.url, { ...QUICK, interval: 200, timeout: 150, unhealthyThreshold: 1 });
+  await site.becomes("", "SERVING");
+  const stalls = site.hear(t, "stall");
+  const dropped = site.hear(t, "result-dropped");
+  const probes = site.hear(t, "probe");
+  site.transitions.length = 0;
+  const seen = site.asked;
+  await eventually(() => site.asked > seen, "probes are in flight");
+  const until = performance.now() + 3_000;
+  while (performance.now() < until); // nothing runs
+  assert.equal((await fetch(`http://127.0.0.1:${portOf(server)}/healthcheck`)).status, 200);
+  await eventually(() => probes.length >= 16, "probes go on");
+  assert.ok(stalls.length >= 1, "the stall is told");
+  assert.ok(dropped.length >= 1, "results were thrown away");
+  assert.deepEqual(site.transitions, []);
+});
+
+test("C40: a function that throws, rejects or never returns harms no other check, nor the shutdown", async (t) => {
+  const site = await Site.start(t);
+  site.health.check("throws", () => {
+    throw new Error("no");
+  });
+  site.health.check("rejects", async () => Promise.reject(new Error("no")));
+  site.health.check("hangs", () => new Promise(() => {}), { ...QUICK });
+  site.health.check("good", site.url, QUICK);
+  await site.becomes("good", "SERVING");
+  for (const name of ["throws", "rejects", "hangs"]) await site.becomes(name, "NOT_SERVING");
+  await pause(50);
+  await site.health.shutdown({ drainDelayMs: 0 });
+});
