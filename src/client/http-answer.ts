@@ -126,6 +126,6 @@ export class AnswerReader {
 function requireStart(text: Buffer): void {
   const start = text.toString("latin1", 0, START.length);
   const end = text.indexOf(LINE_FEED);
-  if (!START.startsWith(start) || end === 0 || (end > 0 && text[end - 1] !== CARRIAGE_RETURN))
+  if (!START.startsWith(start) || (end !== -1 && text[end - 1] !== CARRIAGE_RETURN))
     throw new BrokenCall("protocol", "the answer does not start with a status line of HTTP/1");
 }

@@ -175,7 +175,10 @@ export class HttpClient {
     call?.reject(error);
   }
 
-  /** Lets go of the connection. A plain one is reset: there is nothing left to say, and none waits in TIME_WAIT. */
+  /**
+   * Lets go of the connection. A plain one is reset: there is nothing left to say, and none waits in TIME_WAIT. Node
+   * would have one that is not made yet be made first.
+   */
   #drop(): void {
     const socket = this.#socket;
     this.#socket = undefined;

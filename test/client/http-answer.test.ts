@@ -139,6 +139,15 @@ test("an answer that breaks off is `closed`, wherever it does", () => {
     );
 });
 
+test("an answer has started with its first byte, and with an interim answer before it", () => {
+  for (const text of ["H", "HTTP/1.1 100 Go\r\n\r\n", `${OK}content-length: 1\r\n\r\n`]) {
+    const reader = new AnswerReader(MOST);
+    assert.equal(reader.started, false);
+    reader.push(Buffer.from(text));
+    assert.equal(reader.started, true, text);
+  }
+});
+
 describe("a body beyond the limit", () => {
   const longer = "x".repeat(11);
   for (const [label, text] of [

@@ -103,6 +103,7 @@ describe("values in JSON", () => {
     [{ "checks.cache.ok": true }, "json: checks.cache.ok is missing, expected true"],
     [{ "status.length": 2 }, "json: status.length is missing, expected 2"],
     [{ constructor: "x" }, 'json: constructor is missing, expected "x"'],
+    [{ "checks.__proto__.__proto__": null }, "json: checks.__proto__.__proto__ is missing, expected null"],
     [{ "__proto__.x": "y" }, 'json: __proto__.x is missing, expected "y"'],
     [{ checks: null }, 'json: checks is {"db":{"ok":false}}, expected null'],
   ] as const)

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import { test } from "node:test";
@@ -250,7 +251,7 @@ test("a target that ends a kept connection and the fresh one too has failed: it 
   });
 });
 
-test("an answer that breaks off on a kept connection is a failure: the target has begun to answer", () => {
+test("a kept connection that ends within an answer is a failure: the target has begun to answer", () => {
   let asked = 0;
   const target = saying((socket) => {
     asked += 1;
@@ -263,6 +264,24 @@ test("an answer that breaks off on a kept connection is a failure: the target ha
     assert.equal(asked, 2);
   });
 });
+
+/** The sockets that keep this process alive: the two ends of each connection, unless one is only kept. */
+const liveSockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+
+test("an aborted probe gives its connection up, with a request half written too", () =>
+  withTarget(
+    rawTarget((socket) => void socket.pause().on("end", () => socket.destroy())),
+    async (prober, { connections }) => {
+      const abort = new AbortController();
+      const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+      await eventually(() => connections.size === 1, "connected");
+      abort.abort();
+      assert.equal((await inTime(probing, "the probe ends")).reason, "timeout");
+      await eventually(() => liveSockets() === 1, "the target's end alone is left");
+      for (const socket of connections) socket.resume();
+    },
+    { options: { headers: { "x-long": "y".repeat(20_000_000) } } },
+  ));
 
 test("with reuse: false every probe makes a connection of its own, says so, and closes it", () => {
   const asked: (string | undefined)[] = [];
@@ -284,13 +303,32 @@ test("with reuse: false every probe makes a connection of its own, says so, and 
   );
 });
 
+test("with reuse: false the connection is closed even where the target would keep it", () =>
+  withTarget(
+    saying((socket) => void socket.write(FOUND)),
+    async (prober, target) => {
+      for (let round = 1; round <= 2; round += 1) {
+        assert.equal(await verdict(prober), "pass");
+        await target.deserted();
+        assert.equal(target.accepted, round);
+      }
+    },
+    { options: { reuse: false } },
+  ));
+
+test("a probe leaves nothing on its signal", () =>
+  withTarget(answering(200), async (prober) => {
+    const { signal } = new AbortController();
+    for (let round = 0; round < 2; round += 1) await prober.probe({ signal, timeoutMs: 60_000 });
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+  }));
+
 test("a kept connection keeps no process alive", () =>
   withTarget(
     saying((socket) => void socket.write(FOUND)),
     async (prober, target) => {
       assert.equal(await verdict(prober), "pass");
-      const sockets = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap");
-      assert.deepEqual([sockets.length, target.connections.size], [1, 1], "the target's end alone");
+      assert.deepEqual([liveSockets(), target.connections.size], [1, 1], "the target's end alone");
     },
   ));
 

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { createServer, type ServerOptions } from "node:https";
 import { test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";
+import { withCertificate } from "../../src/probers/certificate.js";
 import type { TargetTls } from "../../src/probers/options.js";
-import type { Prober } from "../../src/probers/prober.js";
+import { PASS, type Prober } from "../../src/probers/prober.js";
 import { MACHINE, openTarget } from "../../src/probers/schemes.js";
 import { look, verdict } from "./looking.js";
 import { Target } from "./targets.js";
@@ -80,6 +81,13 @@ test("a certificate that ends within warnBefore is a flaw, with the days that ar
     assert.match(detail ?? "", /^the certificate ends in \d+ days$/);
   });
   await withTarget({ ca: CA, warnBeforeMs: 0 }, async (prober) => assert.equal(await verdict(prober), "pass"));
+});
+
+test("a certificate that has ended, of a target that is not verified, is a flaw too, but never with 0", () => {
+  const ended = { certificateEndsAt: 1_000 };
+  assert.deepEqual(withCertificate(PASS, 1_000, 5_000, 0), { outcome: "pass", ...ended });
+  const { outcome, detail } = withCertificate(PASS, 1_000, 5_000);
+  assert.deepEqual([outcome, detail], ["warn", "the certificate ends in 0 days"]);
 });
 
 test("a certificate or key that can't be read is refused when the check is declared", () => {
