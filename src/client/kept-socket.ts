@@ -8,7 +8,7 @@
  * talks on without an answer is broken off.
  */
 import { connect, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
 import { connectOptions } from "./connecting.js";
 import type { Resolver } from "./resolver.js";
@@ -120,11 +120,12 @@ export class KeptSocket {
   #open(timeoutMs: number): Socket {
     const { host, port, resolver } = this.#options;
     const options = connectOptions({ host, port, resolver, timeoutMs });
-    if (this.#tls === undefined) return connect(options);
-    const socket = connectTls({ ...options, ...this.#tls });
-    socket.once("secureConnect", () => {
-      this.#certificateEndsAt = certificateEnd(socket);
-    });
+    const socket = this.#tls === undefined ? connect(options) : connectTls({ ...options, ...this.#tls });
+    socket.on("error", () => {}); // one that comes when nobody listens any more would end the process
+    if (socket instanceof TLSSocket)
+      socket.once("secureConnect", () => {
+        this.#certificateEndsAt = certificateEnd(socket);
+      });
     return socket;
   }
 }
