@@ -50,8 +50,8 @@ export function parseConfig(file: string, text: string, environment: Environment
   const shaped = judgeShape(yaml);
   const faults: Fault[] = [];
   const tell = (fault: Fault) => {
-    // what has a fault already is not judged further: the first tells the cause
-    if (!faults.some(({ path }) => isDeepStrictEqual(path, fault.path))) faults.push(fault);
+    // what has a fault already, or has one within, is not judged further: the first tells the cause
+    if (!faults.some(({ path }) => startsWith(path, fault.path))) faults.push(fault);
   };
   for (const fault of [...yaml.faults, ...shaped.faults]) tell(fault);
   const blame = (path: Path, text: string) => tell({ position: yaml.locate(path), path, text });
@@ -62,6 +62,10 @@ export function parseConfig(file: string, text: string, environment: Environment
       faults.map((fault) => withoutSecrets(fault, yaml)),
     );
   return config;
+}
+
+function startsWith(path: Path, beginning: Path): boolean {
+  return beginning.length > 0 && isDeepStrictEqual(path.slice(0, beginning.length), beginning);
 }
 
 /** A fault that shows nothing of what was put in for `${...}`: it may be a secret, whole or cut. */

@@ -66,7 +66,7 @@ export function readMeaning(file: ConfigFile, judging: Judging): DaemonConfig {
     tokenFile: file.tokenFile,
     listLimit: file.listLimit,
     maxWatchers: file.maxWatchers,
-    warnings: files.warnings,
+    warnings: [...files.warnings, ...unwiseLimits(file)],
   });
 }
 
@@ -120,6 +120,16 @@ function judgeTarget(
 ): void {
   const means = { ...MACHINE, resolver: resolverFor(allowLinkLocal) };
   trying(() => openTarget(target, means, options).close(), blame, path);
+}
+
+/** A List answers in one message, and clients take 4 MiB: so many names of the longest kind fit. */
+const MOST_LISTED = 19_000;
+
+function unwiseLimits({ listLimit = 0 }: ConfigFile): readonly string[] {
+  if (listLimit <= MOST_LISTED) return [];
+  return [
+    `listLimit ${listLimit}: a List of more than ${MOST_LISTED} services may not fit the 4 MiB that clients take`,
+  ];
 }
 
 function judgePath(path: string, blame: (text: string) => void): void {

@@ -230,3 +230,20 @@ test("every result is published with its latency; a target's own words go nowher
   assert.ok(!JSON.stringify(bench.heard).includes("secret.internal"));
   bench.runner.stop();
 });
+
+test("A133, C16: a wall clock that jumps an hour, to and fro, changes no interval, no timeout and no staleness", async () => {
+  const bench = new Bench({ staleAfter: "25s" });
+  bench.runner.start(0);
+  for (let round = 0; round < 4; round += 1) {
+    await bench.clock.advance(0);
+    bench.clock.wallOffset = round % 2 === 0 ? 3_600_000 : -3_600_000;
+    bench.prober.last.answer(PASSED);
+    await bench.clock.advance(10_000);
+  }
+  assert.deepEqual(bench.prober.startedAt, [0, 10_000, 20_000, 30_000, 40_000]);
+  assert.deepEqual(new Set(bench.states), new Set(["passing"]));
+  bench.clock.wallOffset = 0;
+  await bench.clock.advance(2_000);
+  assert.equal(bench.prober.last.signal.aborted, true, "the timeout is where it was");
+  bench.runner.stop();
+});

@@ -15,6 +15,8 @@ interface Timer {
 const BIRTH = Date.UTC(2026, 0, 1);
 
 export class VirtualClock implements Clock {
+  /** How far the wall clock is off. */
+  wallOffset = 0;
   #now = 0;
   readonly #timers = new Set<Timer>();
 
@@ -28,7 +30,7 @@ export class VirtualClock implements Clock {
   }
 
   wallTime(): number {
-    return BIRTH + this.#now;
+    return BIRTH + this.#now + this.wallOffset;
   }
 
   setTimer(delayMs: number, action: () => void): CancelTimer {

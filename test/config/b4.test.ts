@@ -1,0 +1,185 @@
+/** Rows B79-B97 of the conformance list: each bad configuration, and the line that refuses it. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { faultsOf, read } from "./reading.js";
+
+const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+const check = (text: string) => `checks: { a: ${text} }`;
+const target = (url: string) => check(`"${url}"`);
+const setting = (text: string) => check(`{ target: "tcp://h:1", ${text} }`);
+
+const ROWS: readonly (readonly [number: number, label: string, text: string, expected: RegExp])[] = [
+  [80, "an unknown key of the file", "cheks: {}", /^1:1: cheks: unknown key; did you mean checks\?$/],
+  [80, "an unknown key of a check", setting("timout: 1s"), /a\.timout: unknown key; did you mean timeout\?$/],
+  [80, "a key that is like none", setting("zzz: 1"), /a\.zzz: unknown key; known: target, exec, heartbeat, /],
+  [81, "a text for a number", setting("unhealthyThreshold: three"), /must be a whole number from 1 on; got "three"$/],
+  [81, "a number for a switch", setting("critical: 1"), /critical: must be true or false; got 1$/],
+  [81, "yes for a switch", setting("critical: yes"), /critical: must be true or false; got "yes"$/],
+  [81, "a list for a check", check("[]"), /checks\.a: must be a URL or a table; got \[\]$/],
+  [81, "nothing for a check", check(""), /checks\.a: must be a URL or a table; got null$/],
+  [81, "a text for a list", setting("services: s"), /services: must be a list of texts, not the string "s"$/],
+  [82, "an interval of 0", setting("interval: 0s"), /interval: must be a duration above zero/],
+  [82, "an interval of -1s", setting("interval: -1s"), /interval: "-1s" is not a duration \(try 5s, 500ms, 1m\)$/],
+  [82, "an interval that is no number", setting("interval: .nan"), /interval: NaN has no unit|is not a duration/],
+  [82, "an interval without a unit", setting("interval: 10"), /interval: 10 has no unit \(try 10s, 500ms, 1m\)$/],
+  [82, "an interval of 10^12 h", setting("interval: 1000000000000h"), /interval: "1000000000000h" is not a duration/],
+  [
+    83,
+    "a timeout as long as the interval",
+    setting("interval: 1s, timeout: 1s"),
+    /timeout: must be below the interval of 1s/,
+  ],
+  [84, "a fall of 0", setting("unhealthyThreshold: 0"), /unhealthyThreshold: must be a whole number from 1 on; got 0$/],
+  [
+    84,
+    "a rise of 1.5",
+    setting("healthyThreshold: 1.5"),
+    /healthyThreshold: must be a whole number from 1 on; got 1.5$/,
+  ],
+  [85, "two checks of one name", 'checks: { a: "tcp://h:1", a: "tcp://h:2" }', /^1:\d+: .*unique/],
+  [
+    85,
+    "a service with a check's name",
+    `${target("tcp://h:1")}\nservices: { a: [a] }`,
+    /services\.a: a check makes this service/,
+  ],
+  [
+    86,
+    "a name of 201 bytes",
+    `checks: { ${"x".repeat(201)}: "tcp://h:1" }`,
+    /the name must be at most 200 bytes of UTF-8$/,
+  ],
+  [
+    86,
+    "a name with a control character",
+    'checks: { "a\\u0007": "tcp://h:1" }',
+    /the name must not contain control characters$/,
+  ],
+  [86, "a name that is a view's", 'checks: { readiness: "tcp://h:1" }', /the name must not be "readiness"/],
+  [87, "file:", target("file:///etc/passwd"), /scheme "file" is none of http, https/],
+  [87, "ftp:", target("ftp://h"), /scheme "ftp" is none of/],
+  [
+    88,
+    "a password where the scheme has none",
+    target("tcp://me:hunter2@h:1"),
+    /tcp:\/\/\*\*\*@h:1": this scheme takes no name and password/,
+  ],
+  [89, "port 0", target("tcp://h:0"), /nothing listens on port 0$/],
+  [89, "port 65536", target("tcp://h:65536"), /expected a URL/],
+  [89, "a port that is a word", target("tcp://h:http"), /expected a URL/],
+  [89, "no port", target("tcp://h"), /a port is missing; expected tcp:\/\/host:port$/],
+  [90, "no host", target("tcp://:80"), /expected a URL|a host is missing/],
+  [90, "a host with NUL", 'checks: { a: "tcp://h\\0:80" }', /expected a URL/],
+  [91, "a link-local address", target("http://169.254.169.254/latest"), /link-local addresses are not probed/],
+  [91, "the same as a number", target("http://2852039166/"), /link-local addresses are not probed/],
+  [91, "a link-local address of IPv6", target("tcp://[fe80::1]:80"), /link-local addresses are not probed/],
+  [
+    91,
+    "an IPv4 address inside of IPv6",
+    target("tcp://[::ffff:169.254.169.254]:80"),
+    /link-local addresses are not probed/,
+  ],
+  [
+    92,
+    "a member that isn't there",
+    `${target("tcp://h:1")}\nservices: { s: [b] }`,
+    /services\.s\[0\]: there is no check or service "b"/,
+  ],
+  [
+    92,
+    "a cycle",
+    `${target("tcp://h:1")}\nservices: { s: [t], t: [a, s] }`,
+    /services must not be made of each other: s -> t -> s$/,
+  ],
+  [
+    92,
+    "a quorum that can't be reached",
+    `${target("tcp://h:1")}\nservices: { s: { quorum: 2, of: [a] } }`,
+    /2 of 1 members can never be reached$/,
+  ],
+  [92, "a service of nothing", "services: { s: [] }", /services\.s: must name a check or a service at least$/],
+  [
+    93,
+    "exec as one string",
+    `allowExec: true\n${check('{ exec: "pg_isready -q" }')}`,
+    /exec: must be a list of texts, not the string "pg_isready -q"$/,
+  ],
+  [93, "exec of nothing", `allowExec: true\n${check("{ exec: [] }")}`, /exec: must name a program$/],
+  [94, "exec while that is off", check("{ exec: [/bin/true] }"), /exec: programs are run only with allowExec: true/],
+  [95, "a TLS key without its certificate", `tls: { keyFile: ${pem("server.key")} }`, /tls\.certFile: is missing$/],
+  [
+    95,
+    "a key that doesn't fit",
+    `tls: { certFile: ${pem("server.crt")}, keyFile: ${pem("client.key")} }`,
+    /tls: the TLS key does not belong to the certificate$/,
+  ],
+  [
+    95,
+    "a file that is no certificate",
+    `tls: { certFile: ${pem("README.md")}, keyFile: ${pem("server.key")} }`,
+    /tls: the TLS certificate cannot be read/,
+  ],
+  [
+    95,
+    "a file that isn't there",
+    `tls: { certFile: /nowhere, keyFile: ${pem("server.key")} }`,
+    /tls\.certFile: cannot read the file \/nowhere \(ENOENT\)$/,
+  ],
+  [
+    95,
+    "a target's certificate without its key",
+    `checks: { a: { target: "https://h", tls: { certFile: ${pem("client.crt")} } } }`,
+    /tls\.certFile: needs keyFile beside it$/,
+  ],
+  [97, "a variable that isn't set", target("tcp://${HOST}:1"), /the environment variable HOST is not set/],
+];
+
+describe("B4", () => {
+  for (const [number, label, text, expected] of ROWS)
+    test(`B${number} ${label} is refused, in a line with its place`, () => {
+      const faults = faultsOf(text);
+      assert.equal(faults.length, 1, faults.join("\n"));
+      assert.match(faults[0] ?? "", /^\d+:\d+: /);
+      assert.match(faults[0] ?? "", expected);
+    });
+
+  test("B91 a link-local address is taken where that is allowed", () => {
+    assert.deepEqual(faultsOf(`allowLinkLocal: true\n${target("http://169.254.169.254/")}`), []);
+  });
+
+  test("B94 exec is taken where that is allowed", () => {
+    assert.deepEqual(faultsOf(`allowExec: true\n${check("{ exec: [/bin/true] }")}`), []);
+  });
+
+  test("B95 an encrypted key and an expired CA are refused", (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "healthbridge-b95-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const encrypted = join(folder, "encrypted.key");
+    const args = ["pkey", "-in", pem("server.key"), "-aes256", "-passout", "pass:x", "-out", encrypted];
+    execFileSync("openssl", args, { stdio: "ignore" });
+    const [withKey = ""] = faultsOf(`tls: { certFile: ${pem("server.crt")}, keyFile: ${encrypted} }`);
+    assert.match(withKey, /tls: the TLS key cannot be read/);
+    const identity = `certFile: ${pem("server.crt")}, keyFile: ${pem("server.key")}`;
+    const [withCa = ""] = faultsOf(`tls: { ${identity}, clientCaFile: ${pem("ended-ca.crt")} }`);
+    assert.match(withCa, /tls\.clientCaFile: the certificate in .* has ended/);
+  });
+
+  test("B96 a secret that everybody can read is a warning", (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "healthbridge-b96-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "token");
+    writeFileSync(file, "abc", { mode: 0o644 });
+    assert.equal(read(`tokenFile: ${file}`).warnings.length, 1);
+    assert.equal(read(check(`{ heartbeat: { ttl: 1h, token: "\${file:${file}}" } }`)).warnings.length, 1);
+  });
+
+  test("B106 a List that would not fit what clients take is a warning", () => {
+    assert.deepEqual(read("listLimit: 10000").warnings, []);
+    assert.match(read("listLimit: 20000").warnings[0] ?? "", /listLimit 20000: .* 4 MiB/);
+  });
+});
