@@ -54,11 +54,38 @@ interface Measure {
   readonly since: number;
 }
 
-/** A probe on its way. */
-interface Flight extends Measure {
-  readonly abort: AbortController;
+/** A probe on its way: what its prober is told, and what its result is measured by. */
+class Flight implements Measure, ProbeContext {
+  readonly startedAt: number;
+  readonly startLagMs: number;
+  readonly timeoutMs: number;
   /** The deadline is over, and has been counted. */
-  late: boolean;
+  late = false;
+  #over = false;
+  #abort: AbortController | undefined;
+
+  constructor(startedAt: number, startLagMs: number, timeoutMs: number) {
+    this.startedAt = startedAt;
+    this.startLagMs = startLagMs;
+    this.timeoutMs = timeoutMs;
+  }
+
+  get since(): number {
+    return this.startedAt;
+  }
+
+  /** Made for probers that ask for it: it costs more than all the rest of a flight. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#over) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** Tells the prober that its time is over. */
+  end(): void {
+    this.#over = true;
+    this.#abort?.abort();
+  }
 }
 
 /** A check is looked at again after this at the earliest, whoever asks for it. */
@@ -173,27 +200,20 @@ export class CheckRunner {
       return;
     }
     const now = clock.now();
-    const flight: Flight = {
-      startedAt: now,
-      startLagMs: now - this.#dueAt,
-      since: now,
-      abort: new AbortController(),
-      late: false,
-    };
+    const flight = new Flight(now, now - this.#dueAt, this.#settings.timeoutMs);
     stalls.depart();
     this.#lookedAt = now;
     this.#dueAt = Number.POSITIVE_INFINITY;
     this.#wanted = false;
     this.#flight = flight;
     this.#book();
-    const context = { signal: flight.abort.signal, timeoutMs: this.#settings.timeoutMs };
-    background(this.#look(prober, context, flight), instance, `check ${name}`);
+    background(this.#look(prober, flight), instance, `check ${name}`);
   }
 
-  async #look(prober: Prober, context: ProbeContext, flight: Flight): Promise<void> {
+  async #look(prober: Prober, flight: Flight): Promise<void> {
     let tell: () => void;
     try {
-      const result = await prober.probe(context);
+      const result = await prober.probe(flight);
       tell = () => this.#count(flight, result);
     } catch (error) {
       tell = () => this.#failToLook(error);
@@ -213,7 +233,8 @@ export class CheckRunner {
   #giveUp(flight: Flight): void {
     const isHeld = !flight.late;
     flight.late = true;
-    flight.abort.abort();
+    flight.end();
+    this.#options.prober.cancel?.();
     if (isHeld) this.#giveBack();
   }
 

@@ -30,14 +30,9 @@ export interface HttpClientOptions {
   readonly mostBodyBytes?: number | undefined;
 }
 
-/** How a call may take its time. */
-export interface CallContext {
-  readonly signal: AbortSignal;
-  readonly timeoutMs: number;
-}
-
 /** A question that waits for its answer. */
-interface Call extends CallContext {
+interface Call {
+  readonly timeoutMs: number;
   readonly resolve: (answer: HttpAnswer) => void;
   readonly reject: (error: unknown) => void;
   readonly reader: AnswerReader;
@@ -73,26 +68,27 @@ export class HttpClient {
   }
 
   /**
-   * Asks. One question at a time. Rejects with the error of the connection, or a BrokenCall; at once when `signal` is
-   * aborted, and then no connection is left.
+   * Asks. One question at a time. Rejects with the error of the connection, or a BrokenCall; at once when it is
+   * cancelled, and then no connection is left. `timeoutMs` is shared out among a target's addresses.
    */
-  ask({ signal, timeoutMs }: CallContext): Promise<HttpAnswer> {
+  ask(timeoutMs: number): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const reader = new AnswerReader(this.#options.mostBodyBytes ?? DEFAULT_MOST_BODY_BYTES);
-      this.#call = { signal, timeoutMs, resolve, reject, reader, mayAskAgain: this.#socket !== undefined };
-      signal.addEventListener("abort", this.#onAbort);
-      if (signal.aborted) this.#onAbort();
-      else if (this.#socket === undefined) this.#open(timeoutMs);
+      this.#call = { timeoutMs, resolve, reject, reader, mayAskAgain: this.#socket !== undefined };
+      if (this.#socket === undefined) this.#open(timeoutMs);
       else this.#socket.ref().write(this.#options.request);
     });
+  }
+
+  /** Ends the question that was asked last, if it has no answer. */
+  cancel(): void {
+    if (this.#call !== undefined) this.#fail(new BrokenCall("cancelled", "the deadline is over"));
   }
 
   /** Ends the connection, and what runs on it. */
   close(): void {
     this.#fail(new BrokenCall("cancelled", "the client has closed the connection"));
   }
-
-  readonly #onAbort = (): void => this.#fail(new BrokenCall("cancelled", "the deadline is over"));
 
   #open(timeoutMs: number): void {
     const { host, port, resolver, request } = this.#options;
@@ -149,7 +145,6 @@ export class HttpClient {
 
   #settle(call: Call, answer: HttpAnswer): void {
     this.#call = undefined;
-    call.signal.removeEventListener("abort", this.#onAbort);
     if (answer.isReusable && this.#options.reuse) this.#socket?.unref();
     else this.#drop();
     call.resolve(answer);
@@ -170,7 +165,6 @@ export class HttpClient {
   #fail(error: unknown): void {
     const call = this.#call;
     this.#call = undefined;
-    call?.signal.removeEventListener("abort", this.#onAbort);
     this.#drop();
     call?.reject(error);
   }

@@ -47,15 +47,16 @@ export function openQuestion(
     mostBodyBytes,
   });
   return {
-    async probe(context) {
+    async probe({ timeoutMs }) {
       try {
-        const result = judge(await client.ask(context));
+        const result = judge(await client.ask(timeoutMs));
         if (!secure) return result;
         return withCertificate(result, client.certificateEndsAt, clock.wallTime(), options.tls?.warnBeforeMs);
       } catch (error) {
         return resultOfBreak(error);
       }
     },
+    cancel: () => client.cancel(),
     close: () => client.close(),
   };
 }

@@ -37,6 +37,11 @@ export interface ProbeContext {
 /** One target, ready to be looked at. */
 export interface Prober {
   probe(context: ProbeContext): Promise<ProbeResult>;
+  /**
+   * Ends the probe that runs, at its deadline or when the check ends. A prober that has it leaves `signal` alone: an
+   * AbortController for each probe costs as much as the probe.
+   */
+  cancel?(): void;
   /** Calls `listener` when the target itself says that it has changed, where it can: a reason to look early. */
   onChange?(listener: () => void): void;
   /** Ends connections that are kept between probes. */
