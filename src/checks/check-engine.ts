@@ -35,6 +35,17 @@ interface Running {
   settings: CompleteSettings;
 }
 
+/** As much of a report as a check finds out. */
+type Found = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
+
+const NOTHING_FOUND: Found = {
+  state: PENDING.state,
+  held: false,
+  reason: PENDING.reason,
+  latencyMs: undefined,
+  lastResultAt: undefined,
+};
+
 const DEFAULT_MAX_HOLD_MS = 60_000;
 
 /** Under this name the isolation rule's own check is logged and measured. It is no service. */
@@ -93,7 +104,7 @@ export class CheckEngine {
     this.#graph.place({ name, services: settings.services });
     this.#unseen.add(name);
     this.#publishStarted();
-    this.#report(this.#presentReport(name, settings));
+    this.#report(name, settings, NOTHING_FOUND);
     if (passive) runner.start(settings.initialDelayMs);
     else this.#firstProbes.plan(runner, settings);
   }
@@ -213,33 +224,26 @@ export class CheckEngine {
     if (failures === 0) this.#isolation.forget(name);
     else this.#selfCheck?.lookSoon();
     const held = this.#isolation.isHeld(name);
-    this.#report({
-      ...this.#presentReport(name, settings),
-      state,
-      held,
-      reason: held ? "prober-isolated" : reason,
-      ...(last === undefined ? {} : { latencyMs: last.latencyMs, lastResultAt: last.at }),
-    });
+    const before = this.#reports.get(name);
+    const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
+    const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
+    this.#report(name, settings, { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt });
     if (last !== undefined && this.#unseen.delete(name)) this.#publishStarted();
     const discovered = last?.discovered;
     if (discovered !== undefined) this.#discovery.tell(name, discovered);
     this.#discovery.lose(name, state, reason);
   }
 
-  #presentReport(name: string, { critical, services }: CompleteSettings): CheckReport {
-    const nothing = { state: PENDING.state, reason: PENDING.reason, held: false, latencyMs: undefined };
-    const since = this.#clock.wallTime();
-    return this.#reports.get(name) ?? { name, critical, services, since, lastResultAt: undefined, ...nothing };
-  }
-
   /** Publishes what a check has found, and what follows from it. */
-  #report(report: CheckReport): void {
-    const before = this.#reports.get(report.name);
-    const since = before?.state === report.state ? before.since : this.#clock.wallTime();
-    const stamped = { ...report, since };
-    this.#reports.set(report.name, stamped);
-    this.#tell(stamped);
-    if (before?.state === report.state && before.reason === report.reason) return;
+  #report(name: string, { critical, services }: CompleteSettings, found: Found): void {
+    const before = this.#reports.get(name);
+    const { state, held, reason, latencyMs, lastResultAt } = found;
+    const since = before?.state === state ? before.since : this.#clock.wallTime();
+    // every field by its name: copies of objects would cost more than all else that is done here for a probe
+    const report = { name, state, critical, reason, held, latencyMs, lastResultAt, since, services };
+    this.#reports.set(name, report);
+    this.#tell(report);
+    if (before?.state === state && before.reason === reason) return;
     for (const service of this.#graph.servicesOf(report)) this.#publish(service);
   }
 

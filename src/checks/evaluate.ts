@@ -77,6 +77,8 @@ export function nextDelayMs(progress: Progress, settings: CompleteSettings, rand
 
 function afterPass(progress: Progress, result: ProbeResult, settings: CompleteSettings, nowMs: number): Progress {
   const state = result.outcome === "warn" ? "warning" : "passing";
+  // most results change nothing: what isn't made needn't be cleared away
+  if (progress.state === state && progress.failures === 0 && progress.reason === result.reason) return progress;
   const passing: Progress = { ...progress, state, failures: 0, successes: 0, reason: result.reason };
   if (progress.state !== "failing") return passing;
   const successes = progress.successes + 1;
