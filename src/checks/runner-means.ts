@@ -20,5 +20,13 @@ export interface RunnerMeans {
 export function createRunnerMeans(clock: Clock, random: Random, instance: string): RunnerMeans {
   const agenda = new Agenda(clock);
   const stalls = new Stalls({ clock, agenda, instance });
-  return { clock, random, instance, agenda, flights: new Flights(), stalls, freshness: new Freshness(clock) };
+  return {
+    clock,
+    random,
+    instance,
+    agenda,
+    flights: new Flights((action) => void clock.setTimer(0, action)),
+    stalls,
+    freshness: new Freshness(clock),
+  };
 }

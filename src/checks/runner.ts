@@ -14,8 +14,9 @@
 import type { Appointment } from "../core/agenda.js";
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
-import { fail, type ProbeContext, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
+import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "./evaluate.js";
+import { Flight, type Measure } from "./flight.js";
 import type { Age } from "./freshness.js";
 import type { Judgement } from "./isolation.js";
 import type { RunnerMeans } from "./runner-means.js";
@@ -44,48 +45,6 @@ export interface RunnerOptions {
   readonly settings: CompleteSettings;
   readonly means: RunnerMeans;
   readonly listener: RunnerListener;
-}
-
-/** What a result is measured by. */
-interface Measure {
-  readonly startedAt: number;
-  readonly startLagMs: number;
-  /** A stall of our own loop since then makes the result void. */
-  readonly since: number;
-}
-
-/** A probe on its way: what its prober is told, and what its result is measured by. */
-class Flight implements Measure, ProbeContext {
-  readonly startedAt: number;
-  readonly startLagMs: number;
-  readonly timeoutMs: number;
-  /** The deadline is over, and has been counted. */
-  late = false;
-  #over = false;
-  #abort: AbortController | undefined;
-
-  constructor(startedAt: number, startLagMs: number, timeoutMs: number) {
-    this.startedAt = startedAt;
-    this.startLagMs = startLagMs;
-    this.timeoutMs = timeoutMs;
-  }
-
-  get since(): number {
-    return this.startedAt;
-  }
-
-  /** Made for probers that ask for it: it costs more than all the rest of a flight. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#over) this.#abort.abort();
-    return this.#abort.signal;
-  }
-
-  /** Tells the prober that its time is over. */
-  end(): void {
-    this.#over = true;
-    this.#abort?.abort();
-  }
 }
 
 /** A check is looked at again after this at the earliest, whoever asks for it. */

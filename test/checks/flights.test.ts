@@ -1,14 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CheckEngine } from "../../src/checks/check-engine.js";
-import { Flights, MOST_IN_FLIGHT } from "../../src/checks/flights.js";
+import { Flights, MOST_IN_A_TURN, MOST_IN_FLIGHT } from "../../src/checks/flights.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { Registry } from "../../src/registry/registry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { PASSED, ScriptedProber } from "./scripted-prober.js";
 
+/** For lines that are shorter than a turn. */
+const never = () => {};
+
+test("no more than 32 depart in one turn of the loop, however many places are free, and in order", () => {
+  const turns: (() => void)[] = [];
+  const flights = new Flights((action) => turns.push(action));
+  const departed: number[] = [];
+  for (let number = 0; number < 100; number += 1) flights.request(() => departed.push(number));
+  assert.equal(departed.length, MOST_IN_A_TURN);
+  flights.land();
+  assert.equal(departed.length, MOST_IN_A_TURN);
+  turns.shift()?.();
+  assert.equal(departed.length, 2 * MOST_IN_A_TURN);
+  turns.shift()?.();
+  turns.shift()?.();
+  assert.deepEqual(
+    departed,
+    Array.from({ length: 100 }, (_, number) => number),
+  );
+  assert.equal(turns.length, 0);
+});
+
 test("so many depart at once; the others wait in line, first come first served", () => {
-  const flights = new Flights(2);
+  const flights = new Flights(never, 2);
   const departed: number[] = [];
   for (let number = 0; number < 6; number += 1) flights.request(() => departed.push(number));
   assert.deepEqual(departed, [0, 1]);
@@ -23,7 +45,7 @@ test("so many depart at once; the others wait in line, first come first served",
 });
 
 test("the line stays in order however long it gets", () => {
-  const flights = new Flights(1);
+  const flights = new Flights(never, 1);
   const departed: number[] = [];
   let next = 0;
   const ask = () => {

@@ -9,7 +9,7 @@ import { createServer as createTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { openTarget, type SCHEMES } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { look, verdict } from "./looking.js";
+import { look, start, verdict } from "./looking.js";
 import { answer, grpcTarget, httpTarget, rawTarget, SERVING, silentTarget, Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
@@ -110,7 +110,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
       const prober = openAt(scheme, target.port);
       for (let round = 1; round <= 2; round += 1) {
         const abort = new AbortController();
-        const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+        const probing = start(prober, abort.signal, 60_000);
         await eventually(() => target.accepted === round, "connected");
         abort.abort();
         const { outcome, reason } = await inTime(probing, "the probe ends");
@@ -142,7 +142,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
   test(`${scheme}: a probe whose signal is aborted already connects to nobody for long, and ends`, async () => {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
-    const probing = prober.probe({ signal: AbortSignal.abort(), timeoutMs: 60_000 });
+    const probing = start(prober, AbortSignal.abort(), 60_000);
     assert.equal((await inTime(probing, "the probe ends")).outcome, "fail");
     await target.deserted();
     await prober.close();
@@ -153,7 +153,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
     const abort = new AbortController();
-    const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+    const probing = start(prober, abort.signal, 60_000);
     if (row.silence !== undefined) await eventually(() => target.accepted === 1, "connected");
     abort.abort();
     await prober.close();

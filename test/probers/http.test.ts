@@ -8,7 +8,7 @@ import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
 import { MACHINE, openTarget } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { look, verdict } from "./looking.js";
+import { look, start, verdict } from "./looking.js";
 import { httpTarget, rawTarget, type Target } from "./targets.js";
 
 interface Given {
@@ -203,7 +203,7 @@ test("an aborted probe gives its connection up, with an answer half read too", (
     httpTarget((_, response) => void response.writeHead(200, { "content-length": "9" }).write("half")),
     async (prober, target) => {
       const abort = new AbortController();
-      const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+      const probing = start(prober, abort.signal, 60_000);
       await eventually(() => target.connections.size === 1, "connected");
       abort.abort();
       await inTime(probing, "the probe ends");
@@ -273,7 +273,7 @@ test("an aborted probe gives its connection up, with a request half written too"
     rawTarget((socket) => void socket.pause().on("end", () => socket.destroy())),
     async (prober, { connections }) => {
       const abort = new AbortController();
-      const probing = prober.probe({ signal: abort.signal, timeoutMs: 60_000 });
+      const probing = start(prober, abort.signal, 60_000);
       await eventually(() => connections.size === 1, "connected");
       abort.abort();
       assert.equal((await inTime(probing, "the probe ends")).reason, "timeout");
@@ -319,7 +319,7 @@ test("with reuse: false the connection is closed even where the target would kee
 test("a probe leaves nothing on its signal", () =>
   withTarget(answering(200), async (prober) => {
     const { signal } = new AbortController();
-    for (let round = 0; round < 2; round += 1) await prober.probe({ signal, timeoutMs: 60_000 });
+    for (let round = 0; round < 2; round += 1) await start(prober, signal, 60_000);
     assert.equal(getEventListeners(signal, "abort").length, 0);
   }));
 

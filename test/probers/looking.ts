@@ -4,11 +4,20 @@ import type { ProbeResult, Prober } from "../../src/probers/prober.js";
 /** Far more than loopback needs, on a slow day too. */
 export const TIMEOUT_MS = 10_000;
 
+/** Starts a probe that ends with a signal, however its prober is told. */
+export function start(prober: Prober, signal: AbortSignal, timeoutMs: number): Promise<ProbeResult> {
+  const probing = prober.probe({ signal, timeoutMs });
+  const cancel = () => prober.cancel?.();
+  if (signal.aborted) cancel();
+  else signal.addEventListener("abort", cancel, { once: true });
+  return probing;
+}
+
 export async function look(prober: Prober, timeoutMs = TIMEOUT_MS): Promise<ProbeResult> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), timeoutMs);
   try {
-    return await prober.probe({ signal: abort.signal, timeoutMs });
+    return await start(prober, abort.signal, timeoutMs);
   } finally {
     clearTimeout(timer);
   }

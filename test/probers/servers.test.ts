@@ -5,7 +5,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import { requirePackage } from "../../src/probers/optional-package.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { inTime } from "../support/eventually.js";
-import { look, verdict } from "./looking.js";
+import { look, start, verdict } from "./looking.js";
 import { rawTarget, silentTarget } from "./targets.js";
 
 const SCHEMES = ["postgres", "postgresql", "mysql", "amqp", "amqps"] as const;
@@ -24,7 +24,7 @@ for (const scheme of SCHEMES) {
   test(`A120: ${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone`, async () => {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
-    const probing = prober.probe({ signal: AbortSignal.timeout(200), timeoutMs: 200 });
+    const probing = start(prober, AbortSignal.timeout(200), 200);
     await inTime(
       probing.catch(() => {}),
       "the probe ends",
