@@ -5,7 +5,6 @@
  */
 import { pause } from "../../test/support/eventually.js";
 import { cpuMs } from "../measuring/cpu.js";
-import { median } from "../measuring/figures.js";
 import type { BenchMeans } from "../measuring/report.js";
 import { type Sample, sample } from "./cpu-per-probe.js";
 import { findings, type ProberFindings, startProber } from "./healthbridge.js";
@@ -25,21 +24,24 @@ interface Burden {
   readonly intervalMs: number;
 }
 
-const STEADY: Burden = { name: "8,000 a second", checks: 8_000, intervalMs: 1_000 };
+/** As many connections as a process may have open everywhere. */
+const CHECKS = 8_000;
 
-/** Short, so that even a fast core can be asked too much over as many connections as the target may have. */
-const OVERLOAD_INTERVAL_MS = 125;
-const MOST_CHECKS = 9_000;
+const STEADY: Burden = { name: "8,000 a second", checks: CHECKS, intervalMs: 1_000 };
+
+/** More than a core can do today: shows how much that is. */
+const SATURATION: Burden = { name: "what the core can do", checks: CHECKS, intervalMs: 100 };
 
 const WARM_UP_MS = 5_000;
 const WINDOW_MS = 8_000;
 
-/** Both loads. The second one is reckoned from what the first has cost. */
+/** Both loads. The second one is reckoned from what the core does when it is asked too much. */
 export async function bearLoads(target: BenchTarget, means: BenchMeans): Promise<readonly Loaded[]> {
   const steady = await bear(target, STEADY, means);
-  const capacity = 1_000_000 / median(steady.rounds.map(({ cpuMicros }) => cpuMicros));
-  const checks = Math.min(MOST_CHECKS, Math.ceil((3 * capacity * OVERLOAD_INTERVAL_MS) / 1000));
-  const overload = { name: "three times what the core can do", checks, intervalMs: OVERLOAD_INTERVAL_MS };
+  means.say(`load: ${SATURATION.name}`);
+  const { probesPerSecond } = await bearOnce(target, SATURATION);
+  const intervalMs = Math.floor((CHECKS / (3 * probesPerSecond)) * 1000);
+  const overload = { name: "three times what the core can do", checks: CHECKS, intervalMs };
   return [steady, await bear(target, overload, means)];
 }
 
