@@ -95,7 +95,7 @@ export class CheckEngine {
     this.#requireFree([name, ...settings.services]);
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(name, progress, last),
-      judge: () => this.#isolation.judge(name, running.settings.intervalMs),
+      judge: () => this.#isolation.judge(name, running.settings.intervalMs, runner.failingSince),
     };
     const runner = new CheckRunner({ name, prober, settings, means: this.#means, listener });
     const running: Running = { runner, settings };
@@ -144,7 +144,7 @@ export class CheckEngine {
   setIsolation(declaration: IsolationDeclaration | undefined): void {
     this.#selfCheck?.stop();
     this.#selfCheck = undefined;
-    this.#isolation.hearSelf(false);
+    this.#isolation.expectSelf(declaration !== undefined);
     if (declaration === undefined) return;
     const { prober, maxHoldMs = DEFAULT_MAX_HOLD_MS } = declaration;
     const given = { healthyThreshold: 1, ...declaration.settings, unhealthyThreshold: 1 };

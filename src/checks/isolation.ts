@@ -14,7 +14,9 @@
  * gateway, say: something that is always there when our network is) decides who is believed. It is fail-open for a
  * short time only, flagged (`prober-isolated`), and then fail-closed: a network that is gone for a minute is an outage.
  *
- * When the self-check passes again, a held check is judged anew: the failures that it counted meanwhile were ours.
+ * A check that is about to fail waits for a word of the self-check that is younger than its first failure: mostly for a
+ * few milliseconds. When the self-check passes again, a held check is judged anew: the failures that it counted
+ * meanwhile were ours.
  */
 import type { Agenda, Appointment } from "../core/agenda.js";
 import { publish } from "../core/channels.js";
@@ -41,6 +43,8 @@ interface Fall {
   readonly at: number;
   readonly intervalMs: number;
   readonly held: boolean;
+  /** It waits for the self-check's word. */
+  readonly waits: boolean;
 }
 
 export class Isolation {
@@ -50,6 +54,8 @@ export class Isolation {
   readonly #falls = new Map<string, Fall>();
   readonly #end: Appointment;
   #selfFailing = false;
+  /** When the self-check had its last result; `undefined` where there is no self-check. */
+  #selfHeardAt: number | undefined;
   #isolatedSince: number | undefined;
   #heldToldLast = 0;
 
@@ -63,9 +69,23 @@ export class Isolation {
     return this.#isolatedSince !== undefined;
   }
 
-  /** What the self-check has found. */
+  /** There is a self-check, from which nothing was heard yet; or there is none. */
+  expectSelf(isThere: boolean): void {
+    this.#selfFailing = false;
+    this.#selfHeardAt = isThere ? Number.NEGATIVE_INFINITY : undefined;
+  }
+
+  /** What the self-check has found. Checks that waited for it and have no excuse fail. */
   hearSelf(failing: boolean): void {
     this.#selfFailing = failing;
+    this.#selfHeardAt = this.#options.clock.now();
+    for (const [check, fall] of [...this.#falls]) {
+      if (!fall.waits) continue;
+      if (failing) this.#falls.set(check, { ...fall, waits: false });
+      else this.#letFail(check, fall);
+    }
+    if (failing) this.#findIsolation(this.#selfHeardAt);
+    this.#schedule();
   }
 
   /** Whether a check is held at its last state now. */
@@ -73,19 +93,23 @@ export class Isolation {
     return this.#falls.get(check)?.held === true;
   }
 
-  /** A check has `unhealthyThreshold` failures in a row. Asked again after each further failure of one that is held. */
-  judge(check: string, intervalMs: number): Judgement {
+  /**
+   * A check has `unhealthyThreshold` failures in a row, the first of them at `failingSince`. Asked again after each
+   * further failure of one that is held.
+   */
+  judge(check: string, intervalMs: number, failingSince: number): Judgement {
     const { clock, checkCount } = this.#options;
     const now = clock.now();
     const before = this.#falls.get(check);
-    if (!this.#selfFailing || checkCount() < LEAST_CHECKS) {
+    const isHeard = this.#selfHeardAt === undefined || this.#selfHeardAt >= failingSince;
+    if (checkCount() < LEAST_CHECKS || (isHeard && !this.#selfFailing)) {
       this.forget(check);
       if (before?.held === true) return "anew";
-      this.#falls.set(check, { at: now, intervalMs, held: false });
+      this.#falls.set(check, { at: now, intervalMs, held: false, waits: false });
       return "fail";
     }
-    if (before?.held !== true) this.#falls.set(check, { at: now, intervalMs, held: true });
-    this.#findIsolation(now);
+    if (before?.held !== true) this.#falls.set(check, { at: now, intervalMs, held: true, waits: !isHeard });
+    if (isHeard) this.#findIsolation(now);
     this.#schedule();
     return "hold";
   }
@@ -130,11 +154,14 @@ export class Isolation {
   #endHolds(): void {
     const now = this.#options.clock.now();
     const over = this.#heldOnes().filter(([, fall]) => this.#endOf(fall) <= now);
-    for (const [check] of over) {
-      this.#falls.delete(check);
-      this.#options.release(check);
-    }
+    for (const [check, fall] of over) this.#letFail(check, fall);
     if (!this.#heldOnes().length) this.#isolatedSince = undefined;
     this.#schedule();
+  }
+
+  /** A hold is over: the check fails, and is part of a common fall for as long as any other. */
+  #letFail(check: string, fall: Fall): void {
+    this.#falls.set(check, { ...fall, held: false, waits: false });
+    this.#options.release(check);
   }
 }

@@ -68,6 +68,7 @@ export class CheckRunner {
   #void = false;
   /** Why we could not look, since the last result. */
   #blind: string | undefined;
+  #failingSince = 0;
   /** Why the check would have failed, were it not held. */
   #heldReason: string | undefined;
 
@@ -83,6 +84,11 @@ export class CheckRunner {
   start(delayMs: number): void {
     this.#dueAt = this.#options.means.clock.now() + delayMs;
     this.#appointment.at(this.#dueAt);
+  }
+
+  /** When the first of the present failures in a row came, in monotonic time. */
+  get failingSince(): number {
+    return this.#failingSince;
   }
 
   /** Whether the first probe has started. */
@@ -254,8 +260,10 @@ export class CheckRunner {
   /** Asks whether a check that is about to fail may. */
   #judge(after: Progress, now: number): Progress {
     const before = this.#progress;
+    if (after.failures === 1) this.#failingSince = now;
     const falls = after.state === "failing" && (before.state === "passing" || before.state === "warning");
     if (!falls) return after;
+    if (before.failures === 0) this.#failingSince = now;
     const judgement = this.#options.listener.judge();
     switch (judgement) {
       case "fail":

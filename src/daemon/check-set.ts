@@ -53,6 +53,8 @@ export interface CheckSetOptions {
   readonly random: Random;
   /** What programs find of the environment: few variables of it. Default nothing. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Name servers to ask instead of the system's. */
+  readonly nameServers?: readonly string[] | undefined;
 }
 
 /** A heartbeat that a reporter over HTTP can reach. */
@@ -73,7 +75,7 @@ export class CheckSet {
     const { clock, random } = options;
     this.#options = options;
     this.#engine = new CheckEngine(options);
-    this.#means = { clock, random, resolver: new NameResolver({ clock }) };
+    this.#means = { clock, random, resolver: this.#resolverFor(false) };
     this.#execMeans = { clock, gate: new ExecGate(), environment: options.environment ?? {} };
   }
 
@@ -138,10 +140,8 @@ export class CheckSet {
    */
   configure(config: ChecksConfig): void {
     const before = this.#config;
-    const { clock, random } = this.#options;
-    if (config.allowLinkLocal !== before.allowLinkLocal) {
-      this.#means = { clock, random, resolver: new NameResolver({ clock, allowLinkLocal: config.allowLinkLocal }) };
-    }
+    if (config.allowLinkLocal !== before.allowLinkLocal)
+      this.#means = { ...this.#means, resolver: this.#resolverFor(config.allowLinkLocal) };
     const isKept = (one: CheckConfig, other: CheckConfig | undefined) =>
       other !== undefined && config.allowLinkLocal === before.allowLinkLocal && sameProber(one, other);
     const beforeByName = new Map(before.checks.map((check) => [check.name, check]));
@@ -161,6 +161,11 @@ export class CheckSet {
       this.isolate(isolation && { selfCheck: isolation.selfCheck, maxHold: isolation.maxHoldMs });
     }
     this.#config = config;
+  }
+
+  #resolverFor(allowLinkLocal: boolean): NameResolver {
+    const { clock, nameServers } = this.#options;
+    return new NameResolver({ clock, allowLinkLocal, servers: nameServers });
   }
 
   /** Stops every check. */

@@ -45,6 +45,8 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly random?: Random | undefined;
   /** What checks that run programs hand on: `PATH`, `HOME`, `LANG` and a few more of it. Default nothing. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Name servers to ask instead of the system's: `ADDRESS` or `ADDRESS:PORT`. */
+  readonly nameServers?: readonly string[] | undefined;
 }
 
 /** The statuses of this process and of what it checks, published over gRPC and HTTP. */
@@ -66,10 +68,10 @@ export class Health {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#time = { clock, random };
     this.#registry = new Registry({ clock, instance });
-    const { listLimit, maxWatchers, token } = options;
+    const { listLimit, maxWatchers, token, environment, nameServers } = options;
     this.#limits = { listLimit, maxWatchers, token };
     this.#service = new HealthService(this.#registry, this.#limits);
-    this.#checks = new CheckSet({ writer: this.#registry, clock, random, environment: options.environment });
+    this.#checks = new CheckSet({ writer: this.#registry, clock, random, environment, nameServers });
     const connectionCount = () => [...this.#servers].reduce((sum, server) => sum + server.connectionCount, 0);
     if (options.metrics) this.#metrics = createMetrics({ clock, reader: this.#registry, connectionCount });
   }

@@ -187,6 +187,33 @@ test("a first failure has the self-check look at once, so that it is known when 
   site.end();
 });
 
+for (const [label, selfIsDown, expected] of [
+  ["fails, they are held all the same", true, []],
+  [
+    "passes, they fail then",
+    false,
+    ["2.5 c0 NOT_SERVING", "2.5 c1 NOT_SERVING", "2.5 c2 NOT_SERVING", "2.5 c3 NOT_SERVING"],
+  ],
+] as const)
+  test(`checks that reach their threshold before the self-check has said a word wait for it: where it ${label}`, async () => {
+    const site = new Site(4, { interval: "2s", timeout: "500ms", unhealthyThreshold: 1 }, false);
+    const slow = site.prober("self");
+    slow.probe = () =>
+      new Promise((resolve) => {
+        const isDown = site.down.has("self");
+        if (site.clock.now() < 2_000) resolve(PASSED);
+        else site.clock.setTimer(500, () => resolve(isDown ? FAILED : PASSED));
+      });
+    site.engine.setIsolation({ prober: slow, settings: { jitter: 0, interval: "1h" } });
+    await site.clock.advance(1_000);
+    site.transitions.length = 0;
+    site.cut(...ALL_FIVE);
+    if (selfIsDown) site.cut("self");
+    await site.clock.advance(2_400);
+    assert.deepEqual(site.transitions, expected);
+    site.end();
+  });
+
 test("a held check that is removed is held no more, and the time of a hold can be set", async () => {
   const site = new Site(5);
   site.engine.setIsolation({ prober: site.prober("self"), settings: { jitter: 0 }, maxHoldMs: 5_000 });

@@ -36,10 +36,16 @@ export class NameServer {
 
   /** Starts one on a free port of loopback; it ends with the test. */
   static async start(t: TestContext): Promise<NameServer> {
+    const server = await NameServer.open();
+    t.after(() => server.#socket.close());
+    return server;
+  }
+
+  /** The same without an end. */
+  static async open(): Promise<NameServer> {
     const socket = createSocket("udp4");
     socket.bind(0, "127.0.0.1");
     await once(socket, "listening");
-    t.after(() => socket.close());
     return new NameServer(socket);
   }
 

@@ -1,0 +1,32 @@
+/** A prober as a process of its own, for a namespace: checks what its argument says, and tells in lines of JSON. */
+
+import type { CheckOptions } from "../../src/checks/check-options.js";
+import { subscribe } from "../../src/core/channels.js";
+import type { IsolationOptions } from "../../src/daemon/check-set.js";
+import { Health, type HealthOptions } from "../../src/daemon/health.js";
+import { NameServer } from "../support/name-server.js";
+
+/** What it is told. */
+interface Spec {
+  readonly checks: Readonly<Record<string, readonly [url: string, options: CheckOptions]>>;
+  readonly isolation?: IsolationOptions;
+  /** Names that it knows, from a name server of its own. */
+  readonly names?: Readonly<Record<string, { readonly ttl: number; readonly addresses: readonly string[] }>>;
+}
+
+const tell = (line: object) => process.stdout.write(`${JSON.stringify({ ...line, at: performance.now() })}\n`);
+
+const spec: Spec = JSON.parse(process.argv[2] ?? "{}");
+const options: HealthOptions = spec.names === undefined ? {} : { nameServers: [await nameServerOf(spec.names)] };
+const health = new Health(options);
+health.onTransition(({ subject, name, to, reason }) => tell({ kind: subject, name, to, reason }));
+subscribe("isolation", ({ held }) => tell({ kind: "isolation", held }));
+for (const [name, [url, settings]] of Object.entries(spec.checks)) health.check(name, url, settings);
+if (spec.isolation !== undefined) health.isolate(spec.isolation);
+setTimeout(() => process.exit(1), 180_000); // nobody waits longer
+
+async function nameServerOf(names: NonNullable<Spec["names"]>): Promise<string> {
+  const server = await NameServer.open();
+  for (const [name, records] of Object.entries(names)) server.records.set(name, records);
+  return server.address;
+}
