@@ -21,6 +21,7 @@ import type { Age } from "./freshness.js";
 import type { Judgement } from "./isolation.js";
 import type { RunnerMeans } from "./runner-means.js";
 import type { CompleteSettings } from "./settings.js";
+import { STALL_MS } from "./stalls.js";
 
 /** A result that counted, beside the progress that it made. */
 export interface LastProbe {
@@ -236,7 +237,7 @@ export class CheckRunner {
     const settings = this.#settings;
     const { clock, instance, stalls } = means;
     const now = clock.now();
-    const stallMs = stalls.since(measure.since);
+    const stallMs = stalls.since(measure.since, Math.min(STALL_MS, settings.timeoutMs / 2));
     if (stallMs > 0) {
       publish("result-dropped", instance, { check: name, stallMs });
       this.#void = true;

@@ -4,8 +4,8 @@
  *     beat . . . . beat [ blocked 3 s: an answer comes, a deadline passes ] beat
  *                       '------ results of probes that ran in here are thrown away, and counted ------'
  *
- * A probe that ran while the loop was blocked for more than 500 ms has measured us and not its target: neither its
- * timeout nor its latency is true. Its result does not count, whatever it is, and the target is asked again.
+ * A probe that ran while the loop was blocked for more than 500 ms, or for more than half of its own short timeout, has
+ * measured us and not its target: neither its timeout nor its latency is true. Its result does not count, whatever it is, and the target is asked again.
  *
  * A beat every 100 ms shows how late the loop is while probes are in flight, and one a second else. Results may be read
  * before the late beat runs, so each of them looks as well.
@@ -19,6 +19,11 @@ export const STALL_MS = 500;
 
 const BEAT_MS = 100;
 
+/** A loop that is late by less is as it always is. */
+const LEAST_LATE_MS = 20;
+
+const MOST_REMEMBERED = 32;
+
 /** While nothing is in flight, nothing can be spoilt: a stall is only told of. */
 const IDLE_BEAT_MS = 1_000;
 
@@ -30,8 +35,8 @@ export class Stalls {
   #inFlight = 0;
   #aliveAt = 0;
   #beatMs = IDLE_BEAT_MS;
-  #endedAt = Number.NEGATIVE_INFINITY;
-  #stallMs = 0;
+  /** The last times that the loop was late, the newest last. */
+  readonly #late: { readonly endedAt: number; readonly stallMs: number }[] = [];
 
   constructor(options: { readonly clock: Clock; readonly agenda: Agenda; readonly instance: string }) {
     this.#clock = options.clock;
@@ -73,10 +78,13 @@ export class Stalls {
     else this.#beat.cancel();
   }
 
-  /** For how long the loop stood still at the last stall since `startedAt`, in milliseconds; 0 when it didn't. */
-  since(startedAt: number): number {
+  /**
+   * For how long the loop stood still at once since `startedAt`, in milliseconds; 0 when that was never more than
+   * `limitMs`, which is 500 at most.
+   */
+  since(startedAt: number, limitMs = STALL_MS): number {
     if (this.#inFlight > 0) this.#look();
-    return this.#endedAt > startedAt ? this.#stallMs : 0;
+    return this.#late.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
   }
 
   #beatEvery(beatMs: number): void {
@@ -88,9 +96,9 @@ export class Stalls {
     const now = this.#clock.now();
     const stallMs = now - this.#aliveAt - this.#beatMs;
     this.#aliveAt = now;
-    if (stallMs <= STALL_MS) return;
-    this.#endedAt = now;
-    this.#stallMs = stallMs;
-    publish("stall", this.#instance, { stallMs });
+    if (stallMs <= LEAST_LATE_MS) return;
+    this.#late.push({ endedAt: now, stallMs });
+    if (this.#late.length > MOST_REMEMBERED) this.#late.shift();
+    if (stallMs > STALL_MS) publish("stall", this.#instance, { stallMs });
   }
 }

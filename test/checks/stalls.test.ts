@@ -85,6 +85,23 @@ test("a loop that is late by 500 ms or less did not stand still", async () => {
   bench.runner.stop();
 });
 
+test("of a probe with a short timeout, half of that is too long for our loop to stand still", async () => {
+  const bench = new Bench({ interval: "2s", timeout: "400ms", unhealthyThreshold: 1 });
+  bench.runner.start(0);
+  await bench.clock.advance(100);
+  bench.clock.stall(301);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, []);
+  await bench.clock.advance(2_000);
+  await bench.clock.advance(100);
+  bench.clock.stall(250);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, ["failing"]);
+  bench.runner.stop();
+});
+
 test("a stall between two probes is none of theirs", async () => {
   const bench = new Bench({}, PASSED);
   bench.runner.start(0);
