@@ -319,7 +319,7 @@ test("with reuse: false the connection is closed even where the target would kee
 test("a probe leaves nothing on its signal", () =>
   withTarget(answering(200), async (prober) => {
     const { signal } = new AbortController();
-    for (let round = 0; round < 2; round += 1) await start(prober, signal, 60_000);
+    for (let round = 0; round < 2; round += 1) await prober.probe({ signal, timeoutMs: 60_000 });
     assert.equal(getEventListeners(signal, "abort").length, 0);
   }));
 
