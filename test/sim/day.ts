@@ -1,16 +1,20 @@
-/** A simulated day: targets, the engine under test, an oracle for each target, stalls and jumps of the wall clock. */
+/** A simulated day: targets with an oracle each, the engine under test, people who ask, and what befalls us ourselves. */
 import { CheckEngine } from "../../src/checks/check-engine.js";
+import type { ServingStatus } from "../../src/core/serving-status.js";
 import { Registry } from "../../src/registry/registry.js";
-import { type Contract, Oracle, type Stall } from "./oracle.js";
+import { type Contract, drawContract, settingsOf, USUAL } from "./contract.js";
+import { Oracle, type Stretch } from "./oracle.js";
 import { SeededRandom } from "./random.js";
 import { SimClock } from "./sim-clock.js";
-import { SimTarget } from "./target.js";
+import { type Fate, type Outcome, SimTarget, type Witness } from "./target.js";
 
-/** How long, how many, and which. */
+/** Which day. */
 export interface DayOptions {
   readonly seed: number;
   readonly targets: number;
   readonly hours: number;
+  /** `usual` settings for every check and a usual network, or `any`: drawn by chance, in a rough world. */
+  readonly kind: "usual" | "any";
   readonly onHour?: (hour: number) => void;
 }
 
@@ -20,115 +24,212 @@ export interface Day {
   readonly probes: number;
   readonly deaths: number;
   readonly falls: number;
+  readonly returns: number;
+  /** Probes that met silence. */
+  readonly silences: number;
   readonly stalls: number;
   readonly mostInFlight: number;
 }
 
 const HOUR_MS = 3_600_000;
-const SAMPLE_MS = 5_000;
 const MOST_IN_FLIGHT = 256;
+const MOST_FAULTS = 5;
 
-/** The usual settings of a check (design.md). */
-const CONTRACT: Contract = {
-  intervalMs: 10_000,
-  edgeMs: 2_000,
-  timeoutMs: 2_000,
-  jitter: 0.1,
-  fall: 3,
-  rise: 2,
-  staleAfterMs: 32_000,
+/** Every service is read so often, a hundredth of them at a time. */
+const READ_EVERY_MS = 10_000;
+const READERS = 100;
+
+const QUIET: Fate = {
+  meanWellMs: 4 * HOUR_MS,
+  meanDeadMs: 240_000,
+  meanSeeingMs: 12 * HOUR_MS,
+  lossShare: 0.001,
+  slowShare: 0.02,
 };
 
+/** Targets come and go, some faster than they can be followed; up to a tenth of all probes is lost. */
+function drawFate(random: SeededRandom): Fate {
+  return {
+    meanWellMs: random.pick([40_000, 300_000, HOUR_MS]),
+    meanDeadMs: random.pick([20_000, 240_000]),
+    meanSeeingMs: HOUR_MS,
+    lossShare: random.pick([0, 0.001, 0.1]),
+    slowShare: random.pick([0.02, 0.5]),
+  };
+}
+
 /** Lives a day. */
-export async function simulate({ seed, targets: count, hours, onHour }: DayOptions): Promise<Day> {
-  const random = new SeededRandom(seed);
-  const clock = new SimClock();
-  const registry = new Registry({ clock, instance: `sim-${seed}` });
-  const engine = new CheckEngine({ writer: registry, clock, random: random.next });
-  const stalls: Stall[] = [];
-  const world = { contract: CONTRACT, now: () => clock.now(), stalls };
-  const settings = {
-    meanWellMs: 4 * HOUR_MS,
-    meanDeadMs: 240_000,
-    lossShare: 0.001,
-    slowShare: 0.02,
-    timeoutMs: CONTRACT.timeoutMs,
-  };
-  const oracles = new Map<string, Oracle>();
-  const targets: SimTarget[] = [];
-  const counts = { deaths: 0, falls: 0, stalls: 0, inFlight: 0, mostInFlight: 0 };
-  for (let index = 0; index < count; index += 1) {
-    const target = new SimTarget(`t${index}`, clock, random, settings);
-    const oracle = new Oracle(world, target);
-    target.onStart = () => {
-      counts.inFlight += 1;
-      counts.mostInFlight = Math.max(counts.mostInFlight, counts.inFlight);
-      oracle.onStart();
-    };
-    target.onEnd = () => {
-      counts.inFlight -= 1;
-      const probe = target.probes.findLast(({ endedAt }) => endedAt === clock.now());
-      if (probe !== undefined) oracle.onEnd(probe);
-    };
-    target.onTruth = () => {
-      if (!target.well && target.since === clock.now()) counts.deaths += 1;
-      oracle.onTruth();
-    };
-    targets.push(target);
-    oracles.set(target.name, oracle);
-    engine.add({ name: target.name, prober: target, settings: {} });
-  }
-  registry.onTransition(({ subject, name, to }) => {
-    if (subject !== "service" || name === "") return;
-    if (to === "NOT_SERVING") counts.falls += 1;
-    oracles.get(name)?.onStatus(to);
-  });
-  planStalls(clock, random, (stall) => {
-    counts.stalls += 1;
-    stalls.push(stall);
-    if (stalls.length > 12) stalls.shift();
-    for (const oracle of oracles.values()) oracle.onStall(stall);
-  });
-  planWallJumps(clock, random);
-  const faults: string[] = [];
-  for (let at = SAMPLE_MS; at <= hours * HOUR_MS; at += SAMPLE_MS) {
-    await clock.run(at);
-    for (const { name } of targets) oracles.get(name)?.sample(registry.read(name)?.status ?? "SERVICE_UNKNOWN");
-    if (at % HOUR_MS === 0) onHour?.(at / HOUR_MS);
-    for (const oracle of oracles.values()) faults.push(...oracle.faults.splice(0));
-    if (faults.length > 20) break;
-  }
-  engine.stop();
-  if (counts.mostInFlight > MOST_IN_FLIGHT) faults.push(`${counts.mostInFlight} probes were in flight at once`);
-  return { faults, probes: targets.reduce((sum, { starts }) => sum + starts, 0), ...counts };
+export async function simulate(options: DayOptions): Promise<Day> {
+  const day = new SimulatedDay(options);
+  return day.live();
 }
 
-/**
- * Our own loop stands still now and then: mostly for a second or two, rarely for longer than a result counts, and
- * sometimes again and again, as on a machine that swaps: then every probe of a check meets a stall.
- */
-function planStalls(clock: SimClock, random: SeededRandom, onStall: (stall: Stall) => void): void {
-  const stand = (ms: number) => {
-    const from = clock.now();
-    clock.stall(ms);
-    onStall({ from, to: clock.now() });
-  };
-  const storm = (left: number) => {
-    stand(random.between(2_100, 5_000));
-    if (left > 0) clock.input(clock.now() + random.between(50, 400), () => storm(left - 1));
-  };
-  clock.input(clock.now() + random.waiting(900_000), () => {
-    const kind = random.next();
-    if (kind < 0.02) stand(random.between(20_000, 60_000));
-    else if (kind < 0.2) storm(5);
-    else stand(random.between(100, 5_000));
-    planStalls(clock, random, onStall);
-  });
+class SimulatedDay {
+  readonly #options: DayOptions;
+  readonly #random: SeededRandom;
+  readonly #clock = new SimClock();
+  readonly #registry: Registry;
+  readonly #engine: CheckEngine;
+  readonly #oracles = new Map<string, Oracle>();
+  readonly #names: string[] = [];
+  readonly #targets: SimTarget[] = [];
+  readonly #stalls: Stretch[] = [];
+  readonly #crowd = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+  readonly #faults: string[] = [];
+  readonly #counts = { deaths: 0, falls: 0, returns: 0, silences: 0, stalls: 0, mostInFlight: 0 };
+  #inFlight = 0;
+
+  constructor(options: DayOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed);
+    const clock = this.#clock;
+    this.#registry = new Registry({ clock, instance: `day ${options.seed}` });
+    // dice of its own: what the engine draws doesn't change what befalls the targets
+    const { next } = new SeededRandom(options.seed + 1);
+    this.#engine = new CheckEngine({ writer: this.#registry, clock, random: next });
+  }
+
+  async live(): Promise<Day> {
+    const { targets, hours, onHour } = this.#options;
+    this.#registry.onTransition(({ subject, name, to }) => {
+      if (subject === "service") this.#onTransition(name, to);
+    });
+    for (let index = 0; index < targets; index += 1) this.#addTarget(`t${index}`);
+    this.#planReading(0);
+    this.#planStalls();
+    this.#planWallJumps();
+    for (let hour = 1; hour <= hours && this.#faults.length < MOST_FAULTS; hour += 1) {
+      await this.#clock.run(hour * HOUR_MS);
+      onHour?.(hour);
+    }
+    const faults = this.#faults.slice(0, MOST_FAULTS);
+    this.#engine.stop();
+    return { faults, probes: this.#targets.reduce((sum, { starts }) => sum + starts, 0), ...this.#counts };
+  }
+
+  #addTarget(name: string): void {
+    const random = this.#random;
+    const isUsual = this.#options.kind === "usual";
+    const contract: Contract = isUsual ? USUAL : drawContract(random);
+    const clock = this.#clock;
+    const oracle = new Oracle(name, contract, {
+      now: () => clock.now(),
+      stalls: this.#stalls,
+      crowd: this.#crowd,
+      blame: (fault) => this.#faults.push(fault),
+    });
+    const means = { clock, random, fate: isUsual ? QUIET : drawFate(random) };
+    const target = new SimTarget(means, contract, this.#counted(oracle));
+    this.#targets.push(target);
+    this.#names.push(name);
+    this.#oracles.set(name, oracle);
+    this.#engine.add({ name, prober: target, settings: isUsual ? {} : settingsOf(contract) });
+  }
+
+  /** The oracle as a witness, with all probes in flight counted: until they have ended, or are told to. */
+  #counted(oracle: Oracle): Witness {
+    let flies = false;
+    const land = () => {
+      if (flies) this.#land();
+      flies = false;
+    };
+    return {
+      onTruth: (truth) => {
+        if (truth === "dead") this.#counts.deaths += 1;
+        oracle.onTruth(truth);
+      },
+      onStart: () => {
+        oracle.onStart();
+        flies = true;
+        this.#depart();
+      },
+      onAbort: () => {
+        land();
+        oracle.onAbort();
+      },
+      onEnd: (outcome: Outcome) => {
+        land();
+        if (outcome === "silence") this.#counts.silences += 1;
+        oracle.onEnd(outcome);
+      },
+    };
+  }
+
+  #depart(): void {
+    const crowd = this.#crowd;
+    this.#inFlight += 1;
+    if (this.#inFlight > this.#counts.mostInFlight) this.#counts.mostInFlight = this.#inFlight;
+    if (this.#inFlight > MOST_IN_FLIGHT) this.#faults.push(`${this.#inFlight} probes are in flight at once`);
+    if (this.#inFlight !== MOST_IN_FLIGHT) return;
+    // a place that is taken again in the moment in which it became free was none
+    if (crowd.to !== this.#clock.now()) crowd.from = this.#clock.now();
+    crowd.to = Number.POSITIVE_INFINITY;
+  }
+
+  #land(): void {
+    if (this.#inFlight === MOST_IN_FLIGHT) this.#crowd.to = this.#clock.now();
+    this.#inFlight -= 1;
+  }
+
+  #onTransition(name: string, to: string): void {
+    if (to === "NOT_SERVING") this.#counts.falls += 1;
+    if (to === "SERVING") this.#counts.returns += 1;
+    this.#oracles.get(name)?.onStatus(requireStatus(to));
+  }
+
+  #read(name: string): void {
+    this.#oracles.get(name)?.onRead(requireStatus(this.#registry.read(name)?.status));
+  }
+
+  #planReading(reader: number): void {
+    this.#clock.input(this.#clock.now() + READ_EVERY_MS / READERS, () => {
+      for (let index = reader; index < this.#names.length; index += READERS) this.#read(this.#names[index] ?? "");
+      this.#planReading((reader + 1) % READERS);
+    });
+  }
+
+  /**
+   * Our own loop stands still now and then: mostly for a second or two, sometimes for less than counts, rarely for longer
+   * than a result counts, and sometimes again and again, as on a machine that swaps: then every probe meets a stall.
+   */
+  #planStalls(): void {
+    const random = this.#random;
+    this.#clock.input(this.#clock.now() + 1_000 + random.waiting(900_000), () => {
+      const kind = random.next();
+      if (kind < 0.15) return this.#storm(5);
+      if (kind < 0.17) this.#stall(random.between(20_000, 60_000));
+      else if (kind < 0.4) this.#stall(random.between(50, 500));
+      else this.#stall(random.between(601, 5_000));
+      this.#planStalls();
+    });
+  }
+
+  #storm(left: number): void {
+    this.#stall(this.#random.between(601, 5_000));
+    if (left === 0) this.#planStalls();
+    else this.#clock.input(this.#clock.now() + this.#random.between(50, 2_000), () => this.#storm(left - 1));
+  }
+
+  /** Nothing runs; then questions are read before any timer. */
+  #stall(ms: number): void {
+    const from = this.#clock.now();
+    this.#clock.stall(ms);
+    this.#stalls.push({ from, to: this.#clock.now() });
+    if (this.#stalls.length > 16) this.#stalls.shift();
+    this.#counts.stalls += 1;
+    for (const name of this.#names) this.#read(name);
+  }
+
+  #planWallJumps(): void {
+    this.#clock.input(this.#clock.now() + this.#random.waiting(HOUR_MS), () => {
+      this.#clock.wallOffset += this.#random.between(-HOUR_MS, HOUR_MS);
+      this.#planWallJumps();
+    });
+  }
 }
 
-function planWallJumps(clock: SimClock, random: SeededRandom): void {
-  clock.input(clock.now() + random.waiting(HOUR_MS), () => {
-    clock.wallOffset += random.between(-HOUR_MS, HOUR_MS);
-    planWallJumps(clock, random);
-  });
+/** A check's own service has one of three statuses. */
+function requireStatus(status: string | undefined): Exclude<ServingStatus, "SERVICE_UNKNOWN"> {
+  if (status === "UNKNOWN" || status === "SERVING" || status === "NOT_SERVING") return status;
+  throw new Error(`${status} is no status`);
 }

@@ -1,163 +1,240 @@
-/** The oracle bites: it is fed histories that are wrong, each in one way. */
+/** The oracle bites: it is fed histories that are wrong, each in one way, and one of each kind that is right. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Contract, Oracle, type Stall } from "./oracle.js";
-import { SeededRandom } from "./random.js";
-import { SimClock } from "./sim-clock.js";
-import { type Outcome, SimTarget } from "./target.js";
+import { USUAL } from "./contract.js";
+import { Oracle, type Stretch } from "./oracle.js";
+import type { Outcome } from "./target.js";
+import type { Status } from "./verdict.js";
 
-const CONTRACT: Contract = {
-  intervalMs: 10_000,
-  edgeMs: 2_000,
-  timeoutMs: 2_000,
-  jitter: 0.1,
-  fall: 3,
-  rise: 2,
-  staleAfterMs: 32_000,
-};
-
-/** A history that is told by hand: no prober runs. */
+/** A history that is told by hand: no engine, no prober, no target. */
 class History {
-  now = 0;
-  readonly stalls: Stall[] = [];
-  readonly target = new SimTarget("t", new SimClock(), new SeededRandom(1), {
-    meanWellMs: 1e12,
-    meanDeadMs: 1e12,
-    lossShare: 0,
-    slowShare: 0,
-    timeoutMs: 2_000,
-  });
-  readonly oracle = new Oracle({ contract: CONTRACT, now: () => this.now, stalls: this.stalls }, this.target);
+  readonly faults: string[] = [];
+  readonly #stalls: Stretch[] = [];
+  readonly #crowd = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+  readonly #oracle: Oracle;
+  #now = 0;
 
-  /** A probe that starts so long after the last one and takes 10 ms. */
+  constructor() {
+    const now = () => this.#now;
+    const blame = (fault: string) => this.faults.push(fault);
+    this.#oracle = new Oracle("t", USUAL, { now, blame, stalls: this.#stalls, crowd: this.#crowd });
+  }
+
+  after(ms: number): this {
+    this.#now += ms;
+    return this;
+  }
+
+  starts(): this {
+    this.#oracle.onStart();
+    return this;
+  }
+
+  ends(outcome: Outcome): this {
+    this.#oracle.onEnd(outcome);
+    return this;
+  }
+
+  /** A probe that starts so long after the last one ended, and is answered after 10 ms. */
   probe(afterMs: number, outcome: Outcome): this {
-    this.now += afterMs;
-    this.target.inFlight = 1;
-    this.oracle.onStart();
-    const probe = { startedAt: this.now, endedAt: this.now + 10, outcome };
-    this.now += 10;
-    this.target.inFlight = 0;
-    this.target.probes.push(probe);
-    this.oracle.onEnd(probe);
+    return this.after(afterMs).starts().after(10).ends(outcome);
+  }
+
+  /** A probe that meets silence, and is told to stop at its deadline. */
+  silence(afterMs: number): this {
+    return this.after(afterMs).starts().after(USUAL.timeoutMs).stops().ends("silence");
+  }
+
+  stops(): this {
+    this.#oracle.onAbort();
     return this;
   }
 
   becomes(truth: "well" | "dead"): this {
-    this.target.well = truth === "well";
-    this.target.since = this.now;
-    this.oracle.onTruth();
+    this.#oracle.onTruth(truth);
     return this;
   }
 
-  says(status: string): this {
-    this.oracle.onStatus(status);
+  says(status: Status): this {
+    this.#oracle.onStatus(status);
     return this;
   }
 
-  after(ms: number, status: string): this {
-    this.now += ms;
-    this.oracle.sample(status);
+  isRead(status: Status): this {
+    this.#oracle.onRead(status);
     return this;
   }
 
   stall(ms: number): this {
-    const stall = { from: this.now, to: this.now + ms };
-    this.now += ms;
-    this.stalls.push(stall);
-    this.oracle.onStall(stall);
-    return this;
+    this.#stalls.push({ from: this.#now, to: this.#now + ms });
+    return this.after(ms);
+  }
+
+  /** No place is free for so long. */
+  crowd(ms: number): this {
+    this.#crowd.from = this.#now;
+    this.#crowd.to = this.#now + ms;
+    return this.after(ms);
   }
 }
 
-const GOOD = () => new History().probe(0, "pass").says("SERVING").probe(10_000, "pass");
+/** Serving, with the last probe 10 ms ago. */
+const serving = () => new History().probe(0, "pass").says("SERVING").probe(9_990, "pass");
+
+/** Dead for 14 s, and seen. */
+const fallen = () =>
+  serving().becomes("dead").probe(9_990, "fail").probe(1_990, "fail").probe(1_990, "fail").says("NOT_SERVING");
+
+/** Two failures; the next one is the third. */
+const nearlyFallen = () => serving().becomes("dead").probe(9_990, "fail").probe(1_990, "fail");
 
 const WRONG: readonly (readonly [label: string, expected: RegExp, history: () => History])[] = [
+  ["a fall after two failures", /a false down/, () => nearlyFallen().says("NOT_SERVING")],
   [
-    "a fall after two failures",
-    /false down/,
-    () => GOOD().becomes("dead").probe(10_000, "fail").probe(2_000, "fail").says("NOT_SERVING"),
+    "a fall of a target that answered between its failures",
+    /a false down/,
+    () => serving().silence(9_990).probe(0, "pass").probe(9_990, "fail").probe(1_990, "fail").says("NOT_SERVING"),
   ],
   [
-    "a fall of a target that answered between",
-    /false down/,
-    () => GOOD().probe(10_000, "lost").probe(2_000, "lost").probe(2_000, "pass").says("NOT_SERVING"),
+    "a fall by a result in which our loop stood still",
+    /a false down/,
+    () => nearlyFallen().after(1_990).starts().stall(601).ends("fail").says("NOT_SERVING"),
   ],
   [
-    "a return after one pass",
-    /false OK/,
-    () =>
-      new History()
-        .becomes("dead")
-        .probe(0, "fail")
-        .says("NOT_SERVING")
-        .becomes("well")
-        .probe(10_000, "pass")
-        .says("SERVING"),
+    "a fall by a deadline in which our loop stood still",
+    /a false down/,
+    () => nearlyFallen().after(1_990).starts().stall(3_000).says("NOT_SERVING"),
   ],
-  ["SERVING before any probe", /false OK/, () => new History().says("SERVING")],
-  ["a death that nobody sees", /dead for/, () => GOOD().becomes("dead").after(23_000, "SERVING")],
   [
-    "a return that nobody sees",
-    /well for/,
-    () =>
-      GOOD()
-        .becomes("dead")
-        .probe(10_000, "fail")
-        .probe(2_000, "fail")
-        .probe(2_000, "fail")
-        .says("NOT_SERVING")
-        .becomes("well")
-        .after(18_000, "NOT_SERVING"),
+    "a fall by a probe that could not look",
+    /a false down/,
+    () => nearlyFallen().probe(1_990, "blind").says("NOT_SERVING"),
   ],
-  ["a result that is too old", /old/, () => GOOD().after(32_100, "SERVING")],
   [
-    "two probes at once",
-    /at once/,
-    () => {
-      const history = GOOD();
-      history.now += 10_000;
-      history.target.inFlight = 2;
-      history.oracle.onStart();
-      return history;
-    },
+    "a fall that is not told though the third failure is there",
+    /a false OK: SERVING is published/,
+    () => nearlyFallen().probe(1_990, "fail").isRead("SERVING"),
   ],
-  ["probes too close", /after the last/, () => GOOD().probe(1_000, "pass")],
+  ["a return after one pass", /a false OK/, () => fallen().becomes("well").probe(9_990, "pass").says("SERVING")],
+  ["SERVING before any result", /a false OK/, () => new History().starts().says("SERVING")],
+  ["a first result that is withheld", /withheld/, () => new History().probe(0, "pass").isRead("UNKNOWN")],
   [
-    "a fall by probes that a stall has struck",
-    /false down/,
-    () => {
-      const history = GOOD();
-      for (let times = 0; times < 3; times += 1) {
-        history.now += 10_000;
-        const startedAt = history.now;
-        history.stall(2_500);
-        history.target.probes.push({ startedAt, endedAt: history.now, outcome: "lost" });
-      }
-      return history.says("NOT_SERVING");
-    },
+    "a death that nobody sees though all probes passed",
+    /a false OK: SERVING, but the target is dead/,
+    () => serving().becomes("dead").probe(10_990, "pass").probe(10_400, "pass").isRead("SERVING"),
+  ],
+  [
+    "a return that nobody looks at",
+    /a false down: NOT_SERVING, but the target is well/,
+    () => fallen().becomes("well").after(18_000).isRead("NOT_SERVING"),
+  ],
+  [
+    "a result that is older than it may be",
+    /a false OK: SERVING is published; the results say UNKNOWN/,
+    () => serving().after(32_000).isRead("SERVING"),
+  ],
+  ["a status that is read and was not published", /is read where/, () => serving().isRead("NOT_SERVING")],
+  ["two probes at once", /at once/, () => serving().after(9_990).starts().after(2_000).starts()],
+  ["a probe before its interval is over", /1000 ms too early/, () => serving().probe(7_990, "pass")],
+  ["a probe at the edge interval where nothing is counted", /too early/, () => serving().probe(1_990, "pass")],
+  ["a probe that starts too late", /1000 ms too late/, () => serving().probe(11_990, "pass")],
+  [
+    "an interval where the edge interval is due",
+    /too late/,
+    () => serving().becomes("dead").probe(9_990, "fail").probe(9_990, "fail"),
+  ],
+  [
+    "a probe that is late after our loop went on",
+    /too late/,
+    () => serving().after(9_990).stall(5_000).probe(1, "pass"),
+  ],
+  [
+    "a probe that is late after a place was free",
+    /too late/,
+    () => serving().after(9_990).crowd(5_000).probe(1, "pass"),
+  ],
+  [
+    "a probe that is told to stop too early",
+    /1 ms before its deadline/,
+    () => serving().after(9_990).starts().after(1_999).stops(),
+  ],
+  [
+    "a probe that is told to stop too late",
+    /1 ms after its deadline/,
+    () => serving().after(9_990).starts().after(2_001).stops(),
+  ],
+  [
+    "a probe that is told to stop though its answer was there",
+    /its answer was there/,
+    () => serving().after(9_990).starts().after(2_000).stops().ends("pass"),
   ],
 ];
 
 for (const [label, expected, history] of WRONG)
-  test(`${label} is told`, () => {
-    const { faults } = history().oracle;
-    assert.equal(faults.length, 1, faults.join("\n"));
-    assert.match(faults[0] ?? "", expected);
+  test(`the oracle tells of ${label}`, () => {
+    const { faults } = history();
+    assert.match(faults[0] ?? "nothing was told", expected);
   });
 
-test("a history that is right is not", () => {
-  const history = GOOD()
-    .becomes("dead")
-    .probe(9_500, "fail")
-    .probe(2_100, "fail")
-    .probe(2_100, "fail")
-    .says("NOT_SERVING");
-  history
-    .after(5_000, "NOT_SERVING")
-    .becomes("well")
-    .probe(10_500, "pass")
-    .probe(2_000, "pass")
-    .says("SERVING")
-    .after(9_000, "SERVING");
-  assert.deepEqual(history.oracle.faults, []);
-});
+const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
+  ["a death and a return", () => fallen().becomes("well").probe(9_990, "pass").probe(1_990, "pass").says("SERVING")],
+  [
+    "a death by silence, told at the third deadline",
+    () =>
+      serving()
+        .becomes("dead")
+        .silence(10_990)
+        .silence(200)
+        .after(200)
+        .starts()
+        .after(2_000)
+        .says("NOT_SERVING")
+        .stops()
+        .ends("silence"),
+  ],
+  [
+    "a probe that stops a while after it was told",
+    () => serving().after(9_990).starts().after(2_000).stops().after(1_500).ends("silence").probe(0, "pass"),
+  ],
+  [
+    "three probes that were lost in a row",
+    () =>
+      serving().silence(9_990).silence(0).after(0).starts().after(2_000).says("NOT_SERVING").stops().ends("silence"),
+  ],
+  [
+    "a death that a stall hides: three failures from then on",
+    () =>
+      nearlyFallen()
+        .after(1_990)
+        .starts()
+        .stall(5_000)
+        .isRead("SERVING")
+        .stops()
+        .ends("silence")
+        .probe(2_000, "fail")
+        .says("NOT_SERVING"),
+  ],
+  [
+    "a stall that is too short to spoil a result",
+    () => nearlyFallen().after(1_990).starts().stall(500).ends("fail").says("NOT_SERVING"),
+  ],
+  ["a probe that our loop made late", () => serving().after(9_990).stall(5_000).starts()],
+  ["a probe that waited for a place", () => serving().after(9_990).crowd(5_000).starts()],
+  ["a result that was forgotten in time", () => serving().after(32_000).says("UNKNOWN").isRead("UNKNOWN")],
+  [
+    "a prober that can't look, and its target forgotten",
+    () =>
+      serving()
+        .becomes("dead")
+        .probe(9_990, "blind")
+        .probe(9_990, "blind")
+        .probe(9_990, "blind")
+        .after(2_000)
+        .says("UNKNOWN")
+        .probe(7_990, "fail")
+        .says("NOT_SERVING"),
+  ],
+];
+
+for (const [label, history] of RIGHT)
+  test(`the oracle is content with ${label}`, () => assert.deepEqual(history().faults, []));

@@ -20,6 +20,11 @@ export class SeededRandom {
     return least + this.next() * (most - least);
   }
 
+  /** One of several. */
+  pick<T>(choices: readonly [T, ...T[]]): T {
+    return choices[Math.floor(this.next() * choices.length)] ?? choices[0];
+  }
+
   /** A time of waiting for what happens every `mean` on the average. */
   waiting(mean: number): number {
     return -mean * Math.log(1 - this.next());

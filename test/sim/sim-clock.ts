@@ -62,7 +62,7 @@ function isBefore(one: Event, other: Event): boolean {
 }
 
 /** Promises of the code under test are a few steps deep; this many turns let all of them settle. */
-const TURNS = 6;
+const TURNS = 4;
 
 export class SimClock implements Clock {
   /** How far the wall clock is off. */
@@ -83,12 +83,15 @@ export class SimClock implements Clock {
   }
 
   setTimer(delayMs: number, action: () => void): CancelTimer {
-    return this.#add(this.#timers, this.#now + Math.max(0, delayMs), action);
+    const event = this.#add(this.#timers, this.#now + Math.max(0, delayMs), action);
+    return () => {
+      event.action = undefined;
+    };
   }
 
   /** Something comes from outside at a time. */
-  input(at: number, action: () => void): CancelTimer {
-    return this.#add(this.#input, at, action);
+  input(at: number, action: () => void): void {
+    this.#add(this.#input, at, action);
   }
 
   /** Nothing runs for so long. */
@@ -121,12 +124,10 @@ export class SimClock implements Clock {
     return this.#timers;
   }
 
-  #add(heap: EventHeap, at: number, action: () => void): CancelTimer {
+  #add(heap: EventHeap, at: number, action: () => void): Event {
     const event: Event = { at, order: this.#order, action };
     this.#order += 1;
     heap.push(event);
-    return () => {
-      event.action = undefined;
-    };
+    return event;
   }
 }

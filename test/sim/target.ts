@@ -1,133 +1,162 @@
 /**
  * A target whose truth is known: well or dead, by a schedule of its own, whoever looks at it.
  *
- * Dead, it refuses at once, or hangs. Well, it answers, mostly soon and sometimes slowly; a small share of probes is lost
- * on the way, as if the target had hung. Now and then the prober can't look at all.
+ *     well   answers, mostly soon and sometimes slowly; a small share of probes is lost on the way, and never answered
+ *     dead   refuses at once, or hangs: then nothing comes until the probe is told to stop, and sometimes for a while after
+ *
+ * Now and then the prober can't look at all, for a while. A witness is told everything at the moment when it happens.
  */
 import { type ProbeContext, type ProbeResult, type Prober, ProberError } from "../../src/probers/prober.js";
+import type { Contract } from "./contract.js";
 import type { SeededRandom } from "./random.js";
 import type { SimClock } from "./sim-clock.js";
 
-/** What came of a probe, as the world knows it. */
-export type Outcome = "pass" | "fail" | "lost" | "blind";
+/** What a probe met: an answer, a refusal, silence up to its deadline, or nothing since the prober could not look. */
+export type Outcome = "pass" | "fail" | "silence" | "blind";
 
-/** One probe, as the world saw it. */
-export interface Probe {
-  readonly startedAt: number;
-  endedAt: number;
-  outcome: Outcome | undefined;
+/** Who sees a target as it is, and every probe of it. */
+export interface Witness {
+  onTruth(truth: "well" | "dead"): void;
+  /** A probe starts. */
+  onStart(): void;
+  /** It is told to stop. */
+  onAbort(): void;
+  /** It has ended. */
+  onEnd(outcome: Outcome): void;
 }
 
-/** What the world is like. Times in milliseconds. */
-export interface WorldSettings {
+/** How often what happens. Times in milliseconds, shares from 0 to 1. */
+export interface Fate {
   readonly meanWellMs: number;
   readonly meanDeadMs: number;
+  /** Between two spells in which the prober can't look. */
+  readonly meanSeeingMs: number;
   readonly lossShare: number;
   readonly slowShare: number;
-  readonly timeoutMs: number;
 }
 
-const HOUR_MS = 3_600_000;
+/** What all targets of a world share. */
+export interface TargetMeans {
+  readonly clock: SimClock;
+  readonly random: SeededRandom;
+  readonly fate: Fate;
+}
 
-/** So many probes back, one that counts is found even in a storm of stalls. */
-const MOST_REMEMBERED = 32;
+const PASS: ProbeResult = { outcome: "pass" };
+const REFUSED: ProbeResult = { outcome: "fail", reason: "refused", detail: "down" };
+
+/**
+ * A probe that was told to stop has done so after this share of the edge interval, jitter apart. One that goes on beyond
+ * it counts as silent once more at each due time, which the runner's own tests show.
+ */
+const LATEST_STOP = 0.8;
 
 export class SimTarget implements Prober {
-  readonly name: string;
-  well = true;
-  /** Since when it is what it is. */
-  since = 0;
-  /** The last probes, the newest last. */
-  readonly probes: Probe[] = [];
-  inFlight = 0;
   starts = 0;
-  onTruth: () => void = () => {};
-  onStart: () => void = () => {};
-  onEnd: () => void = () => {};
-  #blindUntil = 0;
+  #well = true;
   #hangs = false;
-  readonly #clock: SimClock;
-  readonly #random: SeededRandom;
-  readonly #settings: WorldSettings;
+  #blindUntil = 0;
+  /** What a silent probe does when it is told to stop. */
+  #stop: (() => void) | undefined;
+  /** It is told so by its signal, or else by a call of `cancel`. */
+  readonly #listens: boolean;
+  readonly #means: TargetMeans;
+  readonly #contract: Contract;
+  readonly #witness: Witness;
 
-  constructor(name: string, clock: SimClock, random: SeededRandom, settings: WorldSettings) {
-    this.name = name;
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
+  constructor(means: TargetMeans, contract: Contract, witness: Witness) {
+    this.#means = means;
+    this.#contract = contract;
+    this.#witness = witness;
+    this.#listens = means.random.next() < 0.5;
     this.#planChange();
     this.#planBlindness();
   }
 
-  /** Whether the prober can't look now. */
-  get blind(): boolean {
-    return this.#clock.now() < this.#blindUntil;
+  probe(context: ProbeContext): Promise<ProbeResult> {
+    const { clock, random, fate } = this.#means;
+    this.starts += 1;
+    this.#witness.onStart();
+    this.#stop = undefined;
+    if (clock.now() < this.#blindUntil) return this.#failToLook();
+    const isSilent = random.next() < fate.lossShare || (!this.#well && this.#hangs);
+    return isSilent ? this.#keepSilent(context) : this.#reply();
   }
 
-  probe({ signal }: ProbeContext): Promise<ProbeResult> {
-    const startedAt = this.#clock.now();
-    const probe: Probe = { startedAt, endedAt: Number.POSITIVE_INFINITY, outcome: undefined };
-    this.probes.push(probe);
-    if (this.probes.length > MOST_REMEMBERED) this.probes.shift();
-    this.inFlight += 1;
-    this.starts += 1;
-    this.onStart();
-    const isLost = this.#random.next() < this.#settings.lossShare;
-    const hangs = isLost || (!this.well && this.#hangs);
-    const wasWell = this.well;
-    return new Promise((resolve, reject) => {
-      const end = (outcome: Outcome) => {
-        if (probe.outcome !== undefined) return;
-        probe.outcome = outcome;
-        probe.endedAt = this.#clock.now();
-        this.inFlight -= 1;
-        this.#clock.unsettled = true;
-        this.onEnd();
-      };
-      if (this.blind) {
-        end("blind");
-        reject(new ProberError("prober", "EMFILE"));
-        return;
-      }
-      signal.addEventListener("abort", () => {
-        end(wasWell && isLost ? "lost" : "fail");
-        reject(new Error("aborted"));
-      });
-      if (hangs) return;
-      this.#clock.input(startedAt + this.#delay(), () => {
-        if (probe.outcome !== undefined) return;
-        const passes = wasWell && this.well;
-        end(passes ? "pass" : "fail");
-        resolve(passes ? { outcome: "pass" } : { outcome: "fail", reason: "refused", detail: "down" });
-      });
-    });
+  cancel(): void {
+    if (!this.#listens) this.#beTold();
   }
 
   close(): void {}
 
+  #beTold(): void {
+    this.#witness.onAbort();
+    this.#stop?.();
+  }
+
+  #failToLook(): Promise<ProbeResult> {
+    this.#end("blind");
+    const isKnown = this.#means.random.next() < 0.5;
+    return Promise.reject(isKnown ? new ProberError("prober", "EMFILE") : new Error("a bug of the prober"));
+  }
+
+  /** An answer of a target that is well from the first moment to the last, and else a refusal: always in time. */
+  #reply(): Promise<ProbeResult> {
+    const { clock } = this.#means;
+    const wasWell = this.#well;
+    return new Promise((resolve) => {
+      clock.input(clock.now() + this.#delay(), () => {
+        const passes = wasWell && this.#well;
+        this.#end(passes ? "pass" : "fail");
+        resolve(passes ? PASS : REFUSED);
+      });
+    });
+  }
+
+  #keepSilent(context: ProbeContext): Promise<ProbeResult> {
+    const { clock, random } = this.#means;
+    const { edgeMs, jitter } = this.#contract;
+    const isLate = random.next() < 0.3;
+    const lateMs = isLate ? random.between(0, LATEST_STOP * edgeMs * (1 - jitter)) : 0;
+    const wasWell = this.#well;
+    if (this.#listens) context.signal.addEventListener("abort", () => this.#beTold());
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        this.#end("silence");
+        if (isLate && wasWell) resolve(PASS);
+        else reject(new Error("told to stop"));
+      };
+      this.#stop = isLate ? () => clock.input(clock.now() + lateMs, stop) : stop;
+    });
+  }
+
+  #end(outcome: Outcome): void {
+    this.#means.clock.unsettled = true;
+    this.#witness.onEnd(outcome);
+  }
+
   /** Mostly a few milliseconds, sometimes nearly the whole timeout. */
   #delay(): number {
-    const { slowShare, timeoutMs } = this.#settings;
-    const isSlow = this.#random.next() < slowShare;
-    return isSlow ? this.#random.between(0.2, 0.9) * timeoutMs : this.#random.between(1, 40);
+    const { random, fate } = this.#means;
+    const isSlow = random.next() < fate.slowShare;
+    return isSlow ? random.between(0.1, 0.99) * this.#contract.timeoutMs : random.between(1, 40);
   }
 
   #planChange(): void {
-    const { meanWellMs, meanDeadMs } = this.#settings;
-    const after = this.#random.waiting(this.well ? meanWellMs : meanDeadMs);
-    this.#clock.input(this.#clock.now() + after, () => {
-      this.well = !this.well;
-      this.since = this.#clock.now();
-      this.#hangs = this.#random.next() < 0.5;
-      this.onTruth();
+    const { clock, random, fate } = this.#means;
+    const afterMs = random.waiting(this.#well ? fate.meanWellMs : fate.meanDeadMs);
+    clock.input(clock.now() + afterMs, () => {
+      this.#well = !this.#well;
+      this.#hangs = random.next() < 0.5;
+      this.#witness.onTruth(this.#well ? "well" : "dead");
       this.#planChange();
     });
   }
 
   #planBlindness(): void {
-    this.#clock.input(this.#clock.now() + this.#random.waiting(12 * HOUR_MS), () => {
-      this.#blindUntil = this.#clock.now() + this.#random.between(5_000, 120_000);
-      this.onTruth();
+    const { clock, random, fate } = this.#means;
+    clock.input(clock.now() + random.waiting(fate.meanSeeingMs), () => {
+      this.#blindUntil = clock.now() + random.between(5_000, 120_000);
       this.#planBlindness();
     });
   }
