@@ -7,17 +7,23 @@
  * A peer that says GOAWAY finishes what it has; the next call takes a new connection, and nothing has failed.
  */
 import { type ClientHttp2Session, connect } from "node:http2";
-import type { Socket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
 import { BrokenCall } from "./broken-call.js";
+import { connectOptions } from "./connecting.js";
 import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
+import type { Resolver } from "./resolver.js";
+import { certificateEnd, type TlsWishes, tlsOptions } from "./tls-options.js";
 
 /** Where a health service is. */
 export interface HealthClientOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: boolean;
+  /** TLS, where the target speaks it. */
+  readonly tls: TlsWishes | undefined;
+  readonly resolver: Resolver;
 }
 
 /** A status as a peer tells it; `unreadable` for a message that is none. */
@@ -47,11 +53,17 @@ export class HealthClient {
   readonly #authority: string;
   #session: ClientHttp2Session | undefined;
   #socket: Socket | undefined;
+  #certificateEndsAt: number | undefined;
 
   constructor(options: HealthClientOptions) {
     const { host, port } = options;
     this.#options = options;
     this.#authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+
+  /** When the certificate of the present connection ends, in wall time. */
+  get certificateEndsAt(): number | undefined {
+    return this.#certificateEndsAt;
   }
 
   /**
@@ -92,7 +104,10 @@ export class HealthClient {
     signal.throwIfAborted();
     const session = this.#open(timeoutMs);
     // a connection that is not there after a whole timeout is given up, as is one whose peer doesn't answer
-    const onAbort = () => session.destroy(new BrokenCall("cancelled", "the deadline is over"));
+    const onAbort = () => {
+      session.destroy(new BrokenCall("cancelled", "the deadline is over"));
+      this.close();
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await this.#ask(session, service);
@@ -121,20 +136,30 @@ export class HealthClient {
     if (isOpen(this.#session)) return this.#session;
     // a peer that has said goodbye may hold its connection for ever, with a Watch on it: nothing more is wanted of it
     this.close();
-    const session = connect(`${this.#options.tls ? "https" : "http"}://${this.#authority}`, {
-      // Node would give each address of several a quarter of a second, and call what is farther away dead
-      ...{ autoSelectFamilyAttemptTimeout: Math.max(1, Math.floor(timeoutMs / 2)) },
+    const socket = this.#connect(timeoutMs);
+    const session = connect(`${this.#options.tls === undefined ? "http" : "https"}://${this.#authority}`, {
+      createConnection: () => socket,
       settings: { enablePush: false },
       maxSessionMemory: 1,
     });
     // the calls on it end with the error; unheard, it would end the process
     session.on("error", () => {});
     session.unref();
-    session.once("connect", (_, socket) => {
-      if (this.#session === session) this.#socket = socket;
-    });
+    this.#socket = socket;
     this.#session = session;
     return session;
+  }
+
+  /** A session that is destroyed leaves a socket that is still connecting: it is ours to end. */
+  #connect(timeoutMs: number): Socket {
+    const { host, port, resolver, tls } = this.#options;
+    const options = connectOptions({ host, port, resolver, timeoutMs });
+    if (tls === undefined) return connectSocket(options);
+    const socket = connectTls({ ...options, ...tlsOptions(host, tls, ["h2"]) });
+    socket.once("secureConnect", () => {
+      this.#certificateEndsAt = certificateEnd(socket);
+    });
+    return socket;
   }
 
   #callOf(method: "Check" | "Watch", service: string) {

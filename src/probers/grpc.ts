@@ -9,18 +9,20 @@ import { type CheckAnswer, HealthClient, type ToldStatus } from "../client/healt
 import { KeptWatch } from "../client/kept-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { resultOfBreak } from "./broken.js";
-import type { ProbingMeans } from "./options.js";
+import { withCertificate } from "./certificate.js";
+import type { ProberOptions, ProbingMeans } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 import type { ReasonCode } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection. */
-export function openGrpc(target: URL, means: ProbingMeans): Prober {
+export function openGrpc(target: URL, means: ProbingMeans, { tls }: ProberOptions): Prober {
   const service = serviceOf(target);
   const client = new HealthClient({
     host: hostOf(target),
     port: Number(target.port),
-    tls: target.protocol === "grpcs:",
+    tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
+    resolver: means.resolver,
   });
   let watch: KeptWatch | undefined;
   return {
@@ -28,7 +30,7 @@ export function openGrpc(target: URL, means: ProbingMeans): Prober {
       try {
         const result = resultOfAnswer(await client.check(service, context));
         if (result.outcome !== "fail") watch?.keep();
-        return result;
+        return withCertificate(result, client.certificateEndsAt, means.clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
         return resultOfBreak(error);
       }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { NameResolver } from "../../src/client/resolver.js";
+import { systemClock } from "../../src/core/clock.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
+import { NameServer } from "../support/name-server.js";
 import { checking, withTarget } from "./grpc-fixture.js";
 import { look, verdict } from "./looking.js";
 import * as targets from "./targets.js";
@@ -199,3 +202,12 @@ test("checks of a healthy target share one connection", () =>
       assert.equal(target.accepted, 1);
     },
   ));
+
+test("B91: a name that means a link-local address is asked by nobody over gRPC either", async (t) => {
+  const server = await NameServer.start(t);
+  server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
+  const resolver = new NameResolver({ clock: systemClock, servers: [server.address] });
+  const prober = openTarget("grpc://evil.test:50051", { clock: systemClock, random: Math.random, resolver });
+  assert.equal(await verdict(prober), "fail forbidden");
+  prober.close();
+});
