@@ -1,0 +1,16 @@
+/** Row B99: a port below 1024, without the right to it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { debian } from "./install.js";
+import { run } from "./peers.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+test("B99: no rights for a port below 1024 ends the start with code 2, and says what to do", async () => {
+  const without = ["--inh-caps=-net_bind_service", "--bounding-set=-net_bind_service"];
+  const command = [process.execPath, MAIN, "serve", "--listen", "127.0.0.1:81"];
+  const { code, stderr } = await run(debian("setpriv", "util-linux"), [...without, ...command]);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^healthbridge: cannot listen on 127\.0\.0\.1:81: .*\(EACCES\)\n$/);
+});
