@@ -83,7 +83,7 @@ export class Stalls {
    * `limitMs`, which is 500 at most.
    */
   since(startedAt: number, limitMs = STALL_MS): number {
-    if (this.#inFlight > 0) this.#look();
+    if (this.#running || this.#inFlight > 0) this.#look();
     return this.#late.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
   }
 

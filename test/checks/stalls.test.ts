@@ -122,7 +122,7 @@ test("while a probe takes long and the loop turns, nothing is thrown away", asyn
   bench.runner.stop();
 });
 
-test("a due time of a probe that hangs counts nothing when the loop stood still since the last", async () => {
+test("a due time of a probe that hangs counts as another timeout", async () => {
   const bench = new Bench({ unhealthyThreshold: 2 });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -134,6 +134,23 @@ test("a due time of a probe that hangs counts nothing when the loop stood still 
   await bench.clock.advance(100);
   assert.deepEqual(bench.states.at(-1), "failing");
   bench.runner.stop();
+});
+
+test("a due time of a probe that hangs counts nothing when the loop stood still since the last", async () => {
+  const bench = new Bench({ unhealthyThreshold: 2, edgeInterval: "1500ms" });
+  bench.means.stalls.start();
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(12_000); // the second look has timed out, and hangs
+  await bench.clock.advance(1_100); // the next due time is before the next beat
+  bench.clock.stall(10_000);
+  await bench.clock.advance(0);
+  assert.deepEqual(bench.states, ["passing", "passing"]);
+  await bench.clock.advance(1_500);
+  assert.deepEqual(bench.states.at(-1), "failing", "once the loop turns again, its silence counts");
+  bench.runner.stop();
+  bench.means.stalls.stop();
 });
 
 test("a stall is told of also while nothing is in flight, and a probe that starts after it is not spoilt", async () => {

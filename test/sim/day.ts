@@ -1,9 +1,10 @@
 /** A simulated day: targets with an oracle each, the engine under test, people who ask, and what befalls us ourselves. */
 import { CheckEngine } from "../../src/checks/check-engine.js";
+import { subscribe } from "../../src/core/channels.js";
 import type { ServingStatus } from "../../src/core/serving-status.js";
 import { Registry } from "../../src/registry/registry.js";
 import { type Contract, drawContract, settingsOf, USUAL } from "./contract.js";
-import { Oracle, type Stretch } from "./oracle.js";
+import { Oracle, type Stretch, type Told } from "./oracle.js";
 import { SeededRandom } from "./random.js";
 import { SimClock } from "./sim-clock.js";
 import { type Fate, type Outcome, SimTarget, type Witness } from "./target.js";
@@ -91,9 +92,7 @@ class SimulatedDay {
 
   async live(): Promise<Day> {
     const { targets, hours, onHour } = this.#options;
-    this.#registry.onTransition(({ subject, name, to }) => {
-      if (subject === "service") this.#onTransition(name, to);
-    });
+    const stopListening = this.#listen();
     for (let index = 0; index < targets; index += 1) this.#addTarget(`t${index}`);
     this.#planReading(0);
     this.#planStalls();
@@ -103,8 +102,29 @@ class SimulatedDay {
       onHour?.(hour);
     }
     const faults = this.#faults.slice(0, MOST_FAULTS);
+    stopListening();
     this.#engine.stop();
     return { faults, probes: this.#targets.reduce((sum, { starts }) => sum + starts, 0), ...this.#counts };
+  }
+
+  /** Hears what is published, and what is told of each probe. Returns the way out. */
+  #listen(): () => void {
+    const { instance } = this.#registry;
+    const tell = (told: Told) => (message: { readonly instance: string; readonly check: string }) => {
+      if (message.instance === instance) this.#oracles.get(message.check)?.onTold(told);
+    };
+    const [passed, failed] = [tell("pass"), tell("fail")];
+    const ways = [
+      this.#registry.onTransition(({ subject, name, to }) => {
+        if (subject === "service") this.#onTransition(name, to);
+      }),
+      subscribe("probe", (message) => (message.outcome === "pass" ? passed : failed)(message)),
+      subscribe("result-dropped", tell("dropped")),
+      subscribe("prober-failed", tell("unseen")),
+    ];
+    return () => {
+      for (const way of ways) way();
+    };
   }
 
   #addTarget(name: string): void {
@@ -199,13 +219,13 @@ class SimulatedDay {
       if (kind < 0.15) return this.#storm(5);
       if (kind < 0.17) this.#stall(random.between(20_000, 60_000));
       else if (kind < 0.4) this.#stall(random.between(50, 500));
-      else this.#stall(random.between(601, 5_000));
+      else this.#stall(random.between(500, 5_000));
       this.#planStalls();
     });
   }
 
   #storm(left: number): void {
-    this.#stall(this.#random.between(601, 5_000));
+    this.#stall(this.#random.between(500, 5_000));
     if (left === 0) this.#planStalls();
     else this.#clock.input(this.#clock.now() + this.#random.between(50, 2_000), () => this.#storm(left - 1));
   }

@@ -1,82 +1,7 @@
 /** The oracle bites: it is fed histories that are wrong, each in one way, and one of each kind that is right. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { USUAL } from "./contract.js";
-import { Oracle, type Stretch } from "./oracle.js";
-import type { Outcome } from "./target.js";
-import type { Status } from "./verdict.js";
-
-/** A history that is told by hand: no engine, no prober, no target. */
-class History {
-  readonly faults: string[] = [];
-  readonly #stalls: Stretch[] = [];
-  readonly #crowd = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
-  readonly #oracle: Oracle;
-  #now = 0;
-
-  constructor() {
-    const now = () => this.#now;
-    const blame = (fault: string) => this.faults.push(fault);
-    this.#oracle = new Oracle("t", USUAL, { now, blame, stalls: this.#stalls, crowd: this.#crowd });
-  }
-
-  after(ms: number): this {
-    this.#now += ms;
-    return this;
-  }
-
-  starts(): this {
-    this.#oracle.onStart();
-    return this;
-  }
-
-  ends(outcome: Outcome): this {
-    this.#oracle.onEnd(outcome);
-    return this;
-  }
-
-  /** A probe that starts so long after the last one ended, and is answered after 10 ms. */
-  probe(afterMs: number, outcome: Outcome): this {
-    return this.after(afterMs).starts().after(10).ends(outcome);
-  }
-
-  /** A probe that meets silence, and is told to stop at its deadline. */
-  silence(afterMs: number): this {
-    return this.after(afterMs).starts().after(USUAL.timeoutMs).stops().ends("silence");
-  }
-
-  stops(): this {
-    this.#oracle.onAbort();
-    return this;
-  }
-
-  becomes(truth: "well" | "dead"): this {
-    this.#oracle.onTruth(truth);
-    return this;
-  }
-
-  says(status: Status): this {
-    this.#oracle.onStatus(status);
-    return this;
-  }
-
-  isRead(status: Status): this {
-    this.#oracle.onRead(status);
-    return this;
-  }
-
-  stall(ms: number): this {
-    this.#stalls.push({ from: this.#now, to: this.#now + ms });
-    return this.after(ms);
-  }
-
-  /** No place is free for so long. */
-  crowd(ms: number): this {
-    this.#crowd.from = this.#now;
-    this.#crowd.to = this.#now + ms;
-    return this.after(ms);
-  }
-}
+import { History } from "./history.js";
 
 /** Serving, with the last probe 10 ms ago. */
 const serving = () => new History().probe(0, "pass").says("SERVING").probe(9_990, "pass");
@@ -89,6 +14,52 @@ const fallen = () =>
 const nearlyFallen = () => serving().becomes("dead").probe(9_990, "fail").probe(1_990, "fail");
 
 const WRONG: readonly (readonly [label: string, expected: RegExp, history: () => History])[] = [
+  [
+    "a fall by a result that was thrown away",
+    /a false down/,
+    () => nearlyFallen().after(1_990).starts().stall(601).ends("fail", "dropped").says("NOT_SERVING"),
+  ],
+  [
+    "a result that is thrown away without a reason",
+    /though our loop stood still for 500 ms at most/,
+    () => serving().after(9_990).starts().stall(500).ends("fail", "dropped"),
+  ],
+  [
+    "a result that is thrown away for a stall of long ago",
+    /though our loop stood still for 0 ms at most/,
+    () => serving().stall(600).after(9_390).starts().after(10).ends("pass", "dropped"),
+  ],
+  [
+    "a failure that is told as a pass",
+    /pass is told of a probe that met fail/,
+    () => serving().after(9_990).starts().ends("fail", "pass"),
+  ],
+  [
+    "a failure of ours that is told as the target's",
+    /fail is told of a probe that met blind/,
+    () => serving().after(9_990).starts().ends("blind", "fail"),
+  ],
+  ["a result that is told twice", /no probe has met/, () => serving().probe(9_990, "pass").tells("pass")],
+  [
+    "a probe of which nothing is told",
+    /nothing was told/,
+    () => serving().after(9_990).starts().endsLate("pass").after(10_000).starts(),
+  ],
+  [
+    "a deadline of which nothing is told",
+    /nothing is told of a probe at its deadline/,
+    () => serving().after(9_990).starts().after(2_000).stops(),
+  ],
+  [
+    "one more timeout of a probe that goes on, too early",
+    /one more timeout is told 800 ms too early/,
+    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().after(1_000).tells("fail"),
+  ],
+  [
+    "a probe that goes on, of which nothing more is told",
+    /no probe starts: one 1200 ms too late/,
+    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().after(3_400).isRead("SERVING"),
+  ],
   ["a fall after two failures", /a false down/, () => nearlyFallen().says("NOT_SERVING")],
   [
     "a fall of a target that answered between its failures",
@@ -97,7 +68,7 @@ const WRONG: readonly (readonly [label: string, expected: RegExp, history: () =>
   ],
   [
     "a fall by a result in which our loop stood still",
-    /a false down/,
+    /a result counts, though our loop stood still for 601 ms/,
     () => nearlyFallen().after(1_990).starts().stall(601).ends("fail").says("NOT_SERVING"),
   ],
   [
@@ -166,7 +137,7 @@ const WRONG: readonly (readonly [label: string, expected: RegExp, history: () =>
   [
     "a probe that is told to stop though its answer was there",
     /its answer was there/,
-    () => serving().after(9_990).starts().after(2_000).stops().ends("pass"),
+    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().endsLate("pass"),
   ],
 ];
 
@@ -188,18 +159,34 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
         .after(200)
         .starts()
         .after(2_000)
+        .tells("fail")
         .says("NOT_SERVING")
         .stops()
-        .ends("silence"),
+        .endsLate(),
   ],
   [
     "a probe that stops a while after it was told",
-    () => serving().after(9_990).starts().after(2_000).stops().after(1_500).ends("silence").probe(0, "pass"),
+    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().after(1_500).endsLate().probe(0, "pass"),
+  ],
+  [
+    "a probe that goes on after its deadline: a timeout at each due time",
+    () =>
+      serving()
+        .after(9_990)
+        .starts()
+        .after(2_000)
+        .tells("fail")
+        .stops()
+        .after(2_000)
+        .tells("fail")
+        .after(2_000)
+        .tells("fail")
+        .says("NOT_SERVING"),
   ],
   [
     "three probes that were lost in a row",
     () =>
-      serving().silence(9_990).silence(0).after(0).starts().after(2_000).says("NOT_SERVING").stops().ends("silence"),
+      serving().silence(9_990).silence(0).starts().after(2_000).tells("fail").says("NOT_SERVING").stops().endsLate(),
   ],
   [
     "a death that a stall hides: three failures from then on",
@@ -209,8 +196,9 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
         .starts()
         .stall(5_000)
         .isRead("SERVING")
+        .tells("dropped")
         .stops()
-        .ends("silence")
+        .endsLate()
         .probe(2_000, "fail")
         .says("NOT_SERVING"),
   ],
@@ -220,7 +208,7 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
   ],
   ["a probe that our loop made late", () => serving().after(9_990).stall(5_000).starts()],
   ["a probe that waited for a place", () => serving().after(9_990).crowd(5_000).starts()],
-  ["a result that was forgotten in time", () => serving().after(32_000).says("UNKNOWN").isRead("UNKNOWN")],
+  ["a result that was forgotten in time", () => serving().crowd(32_000).says("UNKNOWN").isRead("UNKNOWN")],
   [
     "a prober that can't look, and its target forgotten",
     () =>

@@ -2,7 +2,7 @@
  * A target whose truth is known: well or dead, by a schedule of its own, whoever looks at it.
  *
  *     well   answers, mostly soon and sometimes slowly; a small share of probes is lost on the way, and never answered
- *     dead   refuses at once, or hangs: then nothing comes until the probe is told to stop, and sometimes for a while after
+ *     dead   refuses at once, or hangs: then nothing comes until the probe is told to stop, and sometimes long after that
  *
  * Now and then the prober can't look at all, for a while. A witness is told everything at the moment when it happens.
  */
@@ -45,11 +45,8 @@ export interface TargetMeans {
 const PASS: ProbeResult = { outcome: "pass" };
 const REFUSED: ProbeResult = { outcome: "fail", reason: "refused", detail: "down" };
 
-/**
- * A probe that was told to stop has done so after this share of the edge interval, jitter apart. One that goes on beyond
- * it counts as silent once more at each due time, which the runner's own tests show.
- */
-const LATEST_STOP = 0.8;
+/** How long a probe that was told to stop may go on, in intervals: when the target is dead, which keeps it busy. */
+const LONGEST_STOP = 3;
 
 export class SimTarget implements Prober {
   starts = 0;
@@ -115,10 +112,9 @@ export class SimTarget implements Prober {
 
   #keepSilent(context: ProbeContext): Promise<ProbeResult> {
     const { clock, random } = this.#means;
-    const { edgeMs, jitter } = this.#contract;
     const isLate = random.next() < 0.3;
-    const lateMs = isLate ? random.between(0, LATEST_STOP * edgeMs * (1 - jitter)) : 0;
     const wasWell = this.#well;
+    const lateMs = random.between(0, wasWell ? 100 : LONGEST_STOP * this.#contract.intervalMs);
     if (this.#listens) context.signal.addEventListener("abort", () => this.#beTold());
     return new Promise((resolve, reject) => {
       const stop = () => {
