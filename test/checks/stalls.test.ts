@@ -169,9 +169,17 @@ test("a stall is told of also while nothing is in flight, and a probe that start
     await clock.advance(10_000);
     clock.stall(2_000);
     await clock.advance(0);
+    clock.stall(1_500);
+    await clock.advance(0);
     stalls.stop();
     stalls.stop();
+    clock.stall(5_000);
+    await clock.advance(0);
   });
-  assert.equal(told.length, 2);
+  assert.deepEqual(
+    told.map(({ stallMs }) => stallMs),
+    [2_500, 1_050],
+    "the last was late by 500 ms only",
+  );
   assert.equal(clock.pendingTimers, 0);
 });

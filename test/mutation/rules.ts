@@ -7,6 +7,7 @@ import "../checks/evaluate.test.js";
 import "../checks/flights.test.js";
 import "../checks/freshness.test.js";
 import "../checks/isolation.test.js";
+import "../checks/isolation-rule.test.js";
 import "../checks/policy.test.js";
 import "../checks/runner.test.js";
 import "../checks/runner-wake.test.js";
