@@ -206,7 +206,7 @@ export class Health {
   async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
     if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
     const foundation = {
-      clock: this.#time.clock,
+      ...this.#time,
       reader: this.#registry,
       service: this.#service,
       limits: this.#limits,

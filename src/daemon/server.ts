@@ -5,44 +5,34 @@
  *                +--> HTTP/2 --> gRPC engine --> health service
  *                                     +--> bridge
  */
-import type { Clock } from "../core/clock.js";
+import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
 import { type Listener, listen } from "../listener/listener.js";
 import type { TlsIdentity } from "../listener/tls.js";
 import type { StatusReader } from "../registry/ports.js";
+import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
-import type { GrpcEngine } from "../transports/grpc-js/engine.js";
-import type { ConnectionSettings } from "../transports/grpc-js/settings.js";
 import { createHttp1Server, type Http1Server } from "../transports/http/http1.js";
-import { createHttp2Responder } from "../transports/http/http2.js";
 import type { HeartbeatListener } from "../transports/http/render.js";
+import { type EngineOptions, startEngine } from "./engines.js";
 
 /** How addresses are served. */
-export interface ListenOptions extends ConnectionSettings {
+export interface ListenOptions extends EngineOptions {
   /** Speak TLS on every address that is not marked `plain://`. */
   readonly tls?: TlsIdentity | undefined;
-  /** Serve `grpc.health.v1`. Default true; else its methods are UNIMPLEMENTED. */
-  readonly grpcHealth?: boolean | undefined;
-  /** Serve gRPC server reflection. Default true. */
-  readonly reflection?: boolean | undefined;
-  /** gRPC methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. Default none. */
-  readonly statusCodePaths?: readonly string[] | undefined;
   /** HTTP paths that mean `/healthcheck`. Default none. */
   readonly paths?: readonly string[] | undefined;
   /** Connections open at once. Default 16,384 or 80 % of the limit on open files, whichever is less. */
   readonly maxConnections?: number | undefined;
   /** Connections open at once from one address. Default: no limit. */
   readonly maxConnectionsPerAddress?: number | undefined;
-  /** Milliseconds for a connection's first byte, and again for the preface of HTTP/2. Default 5 s. */
-  readonly firstBytesTimeoutMs?: number | undefined;
-  /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
-  readonly requestTimeoutMs?: number | undefined;
 }
 
 /** What a server stands on. */
 export interface Foundation {
   readonly clock: Clock;
+  readonly random: Random;
   readonly reader: StatusReader;
   readonly service: HealthService;
   readonly limits: HealthServiceOptions;
@@ -78,20 +68,13 @@ export class OpenServer implements HealthServer {
     addresses: readonly string[],
     options: ListenOptions,
   ): Promise<OpenServer> {
-    const { clock, reader, service, limits, onHeartbeat, metrics } = foundation;
+    const { clock, random, reader, service, limits, onHeartbeat, metrics } = foundation;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs an address at least, such as :8080");
-    // loaded when it is needed: nobody pays for grpc-js who only imports the library
-    const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
     const bridge = { reader, paths: options.paths, onHeartbeat, metrics, ...limits };
+    const engine = await startEngine(options, { clock, random, service, bridge });
     const http1 = createHttp1Server(bridge);
-    const engine = createGrpcJsEngine({
-      ...options,
-      clock,
-      service: options.grpcHealth === false ? undefined : service,
-      onHttp: createHttp2Responder(bridge),
-    });
     const sinks = { http1: http1.accept, http2: engine.accept };
     try {
       const listener = await listen(parsed, { ...options, clock, instance: reader.instance, sinks });

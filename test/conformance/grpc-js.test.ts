@@ -2,7 +2,7 @@
 import { describe } from "node:test";
 import { badInputRows } from "./bad-input.rows.js";
 import { checkRows } from "./check.rows.js";
-import { healthbridge } from "./healthbridge.js";
+import { healthbridgeOn } from "./healthbridge.js";
 import { httpRows } from "./http-bridge.rows.js";
 import { forcedStopRows, lifecycleRows } from "./lifecycle.rows.js";
 import { listRows } from "./list.rows.js";
@@ -11,5 +11,5 @@ import { wireRows } from "./wire.rows.js";
 
 describe("conformance, engine grpc-js", { concurrency: 8 }, () => {
   for (const rows of [checkRows, watchRows, listRows, lifecycleRows, forcedStopRows, wireRows, httpRows, badInputRows])
-    rows(healthbridge);
+    rows(healthbridgeOn("grpc-js"));
 });

@@ -5,17 +5,18 @@
  *                                                                      |
  *                                                                      +--> onHttp (the bridge)
  */
-import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../../core/clock.js";
 import { milliseconds } from "../../core/option.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
+import type { ConnectionSettings } from "../grpc/connection-settings.js";
+import { type GrpcEngine, REFLECTION_PATHS } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import { createGate } from "./gate.js";
 import { addHealthService, addStatusCodeMethod } from "./handlers.js";
 import { gateStreams, limitHttp2, type SessionHandler, type StreamHandler } from "./internals.js";
-import { addReflection, REFLECTION_PATHS } from "./reflection.js";
-import { type ConnectionSettings, HTTP2_LIMITS, serverOptions } from "./settings.js";
+import { addReflection } from "./reflection.js";
+import { HTTP2_LIMITS, serverOptions } from "./settings.js";
 
 /** What an engine is made of. */
 export interface GrpcJsEngineOptions extends ConnectionSettings {
@@ -32,14 +33,6 @@ export interface GrpcJsEngineOptions extends ConnectionSettings {
   readonly firstBytesTimeoutMs?: number | undefined;
   /** Answers plain HTTP that comes over HTTP/2. */
   readonly onHttp: StreamHandler;
-}
-
-/** An engine: connections in, and a way to end them. */
-export interface GrpcEngine {
-  /** Takes a connection whose first bytes are those of HTTP/2. */
-  accept(socket: Socket): void;
-  /** Asks every client to go (GOAWAY); calls in flight may finish. */
-  drain(): void;
 }
 
 const HEALTH_METHODS = ["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`);

@@ -15,12 +15,6 @@ import type { IDescriptorProto, IFileDescriptorProto } from "protobufjs/ext/desc
 const PROTO_ROOT = new URL("../../../proto/", import.meta.url);
 const HEALTH_PROTO = "grpc/health/v1/health.proto";
 
-/** The paths of the two versions of the protocol. */
-export const REFLECTION_PATHS: readonly string[] = [
-  "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-  "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-];
-
 const require = createRequire(import.meta.url);
 
 /** Registers reflection over the project's own proto file. */

@@ -6,36 +6,21 @@
  */
 import type { ServerOptions as Http2Options } from "node:http2";
 import type { ServerOptions } from "@grpc/grpc-js";
-import { LONGEST_TIMER_MS, milliseconds } from "../../core/option.js";
-
-/** Settings of connections, in milliseconds and counts. */
-export interface ConnectionSettings {
-  /** A silent connection is asked for a sign of life after this. Default 30 s. */
-  readonly keepaliveTimeMs?: number | undefined;
-  /** It is dropped when none comes within this. Default 10 s. */
-  readonly keepaliveTimeoutMs?: number | undefined;
-  /** A connection without a stream is closed after this: above every prober's interval. Default 5 min. */
-  readonly maxConnectionIdleMs?: number | undefined;
-  /** A connection is asked to go after this, so that balancers spread anew; undefined: never. Default undefined. */
-  readonly maxConnectionAgeMs?: number | undefined;
-  /** What a connection has left after it was asked to go. Default 30 s. */
-  readonly maxConnectionAgeGraceMs?: number | undefined;
-}
+import { type ConnectionSettings, completeConnectionSettings } from "../grpc/connection-settings.js";
 
 /**
  * The public options of grpc-js.
  * @throws HealthError INVALID_OPTION
  */
 export function serverOptions(settings: ConnectionSettings): ServerOptions {
-  const ms = (option: keyof ConnectionSettings, fallbackMs: number) =>
-    milliseconds(option, settings[option], fallbackMs);
+  const times = completeConnectionSettings(settings);
   return {
-    "grpc.keepalive_time_ms": ms("keepaliveTimeMs", 30_000),
-    "grpc.keepalive_timeout_ms": ms("keepaliveTimeoutMs", 10_000),
-    "grpc.max_connection_idle_ms": ms("maxConnectionIdleMs", 300_000),
+    "grpc.keepalive_time_ms": times.keepaliveTimeMs,
+    "grpc.keepalive_timeout_ms": times.keepaliveTimeoutMs,
+    "grpc.max_connection_idle_ms": times.maxConnectionIdleMs,
     // grpc-js knows its longest timer as "never"
-    "grpc.max_connection_age_ms": ms("maxConnectionAgeMs", LONGEST_TIMER_MS),
-    "grpc.max_connection_age_grace_ms": ms("maxConnectionAgeGraceMs", 30_000),
+    "grpc.max_connection_age_ms": times.maxConnectionAgeMs,
+    "grpc.max_connection_age_grace_ms": times.maxConnectionAgeGraceMs,
     // RFC 9113 asks for at least 100; a stream costs some 15 KB
     "grpc.max_concurrent_streams": 1024,
     // the largest legal request has 203 bytes

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { HealthError } from "../../../src/core/health-error.js";
-import { type ConnectionSettings, HTTP2_LIMITS, serverOptions } from "../../../src/transports/grpc-js/settings.js";
+import type { ConnectionSettings } from "../../../src/transports/grpc/connection-settings.js";
+import { HTTP2_LIMITS, serverOptions } from "../../../src/transports/grpc-js/settings.js";
 
 describe("the settings of a server", () => {
   test("are these when nobody says otherwise", () => {

@@ -1,0 +1,87 @@
+/**
+ * Starts the engine that is asked for. Each is loaded when it is needed: with our own, grpc-js is loaded by the first
+ * connection that asks for what it alone serves.
+ */
+import type { Clock, Random } from "../core/clock.js";
+import { HealthError } from "../core/health-error.js";
+import { milliseconds } from "../core/option.js";
+import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
+import { ENGINE_NAMES, type EngineName, type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
+import type { HealthService } from "../transports/grpc/health-service.js";
+import { createHttp2Responder, createResponder } from "../transports/http/http2.js";
+import type { Bridge } from "../transports/http/render.js";
+
+/** How an engine is set. */
+export interface EngineOptions extends ConnectionSettings {
+  /** Which engine speaks HTTP/2: `native`, made for health checks, or `grpc-js`. Default `grpc-js`. */
+  readonly engine?: EngineName | undefined;
+  /** Serve `grpc.health.v1`. Default true; else its methods are UNIMPLEMENTED. */
+  readonly grpcHealth?: boolean | undefined;
+  /** Serve gRPC server reflection. Default true. */
+  readonly reflection?: boolean | undefined;
+  /** gRPC methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. Default none. */
+  readonly statusCodePaths?: readonly string[] | undefined;
+  /** Milliseconds for a connection's first byte, and again for the preface of HTTP/2. Default 5 s. */
+  readonly firstBytesTimeoutMs?: number | undefined;
+  /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
+  readonly requestTimeoutMs?: number | undefined;
+}
+
+/** What an engine answers with. */
+export interface EngineMeans {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly service: HealthService;
+  readonly bridge: Bridge;
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+
+/**
+ * Starts an engine.
+ * @throws HealthError INVALID_OPTION, INCOMPATIBLE_DEPENDENCY
+ */
+export function startEngine(options: EngineOptions, means: EngineMeans): Promise<GrpcEngine> {
+  const { engine = "grpc-js" } = options;
+  switch (engine) {
+    case "grpc-js":
+      return startGrpcJs(options, means);
+    case "native":
+      return startNative(options, means);
+    default:
+      throw new HealthError("INVALID_OPTION", `engine must be ${ENGINE_NAMES.join(" or ")}; got ${String(engine)}`);
+  }
+}
+
+async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineMeans): Promise<GrpcEngine> {
+  const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
+  return createGrpcJsEngine({
+    ...options,
+    clock,
+    service: options.grpcHealth === false ? undefined : service,
+    onHttp: createHttp2Responder(bridge),
+  });
+}
+
+async function startNative(options: EngineOptions, means: EngineMeans): Promise<GrpcEngine> {
+  const { createH2Engine } = await import("../transports/h2/engine.js");
+  const { clock, random, service, bridge } = means;
+  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs") =>
+    milliseconds(option, options[option], DEFAULT_TIMEOUT_MS);
+  return createH2Engine({
+    clock,
+    random,
+    instance: bridge.reader.instance,
+    times: {
+      ...completeConnectionSettings(options),
+      maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
+      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs"),
+      requestTimeoutMs: timeout("requestTimeoutMs"),
+    },
+    service: options.grpcHealth === false ? undefined : service,
+    statusCodePaths: options.statusCodePaths ?? [],
+    otherPaths: options.reflection === false ? [] : REFLECTION_PATHS,
+    startOther: () => startGrpcJs(options, means),
+    responder: createResponder(bridge),
+  });
+}

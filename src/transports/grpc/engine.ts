@@ -1,0 +1,24 @@
+/**
+ * What is common to the engines that speak HTTP/2: ours (`transports/h2`) and grpc-js (`transports/grpc-js`).
+ */
+import type { Socket } from "node:net";
+
+/** The engines by name. */
+export const ENGINE_NAMES = ["native", "grpc-js"] as const;
+
+/** The name of an engine. */
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/** An engine: connections in, and a way to end them. */
+export interface GrpcEngine {
+  /** Takes a connection whose first bytes are those of HTTP/2. */
+  accept(socket: Socket): void;
+  /** Asks every client to go (GOAWAY); calls in flight may finish. */
+  drain(): void;
+}
+
+/** The methods of server reflection, which grpc-js alone serves. */
+export const REFLECTION_PATHS: readonly string[] = [
+  "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+  "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];

@@ -1,0 +1,308 @@
+/**
+ * One HTTP/2 connection, as a server (RFC 9113): owns the socket, and is the connection to its streams.
+ *
+ *     socket --> frame reader --> frame --+-- SETTINGS, PING, GOAWAY: here
+ *        ^                                +-- the others --> stream table --> stream --> exchange
+ *        +-- outbox <-- frames <-----------------------------------------------+
+ *
+ *     begins  our SETTINGS; the first request decides whether it is ours (see `introduction`)
+ *     ends    asked to go: GOAWAY(2^31-1), PING; its answer: GOAWAY(last stream); no stream left: closed (section 6.8)
+ *             broken: GOAWAY(why), closed (section 5.4.1)
+ */
+import type { Socket } from "node:net";
+import { publish } from "../../core/channels.js";
+import type { CancelTimer } from "../../core/clock.js";
+import { Budget } from "./budget.js";
+import type { ConnectionMeans } from "./connection-means.js";
+import { ACK, ConnectionError, type ErrorCode, goAwayFrame, HEADERS, MAX_31_BITS, PING, SETTINGS } from "./frame.js";
+import { type Controller, dispatch, type Frame } from "./frame-dispatch.js";
+import { FrameReader } from "./frame-reader.js";
+import { EMPTY_TABLE } from "./hpack-encoder.js";
+import { Introduction } from "./introduction.js";
+import { Lifetime, type Living } from "./lifetime.js";
+import { OUR_SETTINGS } from "./our-settings.js";
+import type { Sender, Template } from "./outbox.js";
+import { defaultPeerSettings, readSettings } from "./peer-settings.js";
+import type { Stream } from "./stream.js";
+import { type Carrier, StreamTable } from "./stream-table.js";
+
+/** A client that has acknowledged our SETTINGS and asks nothing for so long is acknowledged all the same. */
+const ASKS_SOON_MS = 50;
+
+/** One that has not acknowledged them after so long may be waiting for us. */
+const ACKNOWLEDGES_SOON_MS = 1_000;
+
+/** The answer to the PING after GOAWAY, and the client's own closing, are waited for so long. */
+const FAREWELL_MS = 1_000;
+
+/** Octets that wait for a slow reader; above that, nothing more is read from it. */
+const MAX_UNSENT_BYTES = 256 * 1024;
+
+const FAREWELL_PING = Buffer.from("farewell", "latin1");
+const SIGN_OF_LIFE_PING = Buffer.from("are you?", "latin1");
+
+const NOTHING = Buffer.alloc(0);
+
+export class Connection implements Carrier, Controller, Living, Sender {
+  readonly budget: Budget;
+  idleSince: number | undefined;
+  readonly #socket: Socket;
+  readonly #means: ConnectionMeans;
+  readonly #address: string;
+  readonly #reader: FrameReader;
+  readonly #streams = new StreamTable(this);
+  readonly #lifetime: Lifetime;
+  readonly #peer = defaultPeerSettings();
+  #introduction: Introduction | undefined = new Introduction();
+  #phase: "serving" | "foreign" | "asked-to-go" | "going" | "ended" = "serving";
+  #cancelStep: CancelTimer;
+  #cancelArrivals: CancelTimer | undefined;
+  #whenWritable: (() => void)[] | undefined;
+
+  /** Takes a socket, which has the preface still to be read, and sends our SETTINGS. */
+  constructor(socket: Socket, means: ConnectionMeans) {
+    const { clock, times } = means;
+    this.#socket = socket;
+    this.#means = means;
+    this.#address = socket.remoteAddress ?? "unix";
+    this.budget = new Budget(clock);
+    this.idleSince = clock.now();
+    this.#reader = new FrameReader(this.#onFrame);
+    this.#lifetime = new Lifetime(this, times, means);
+    this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
+    socket.on("data", this.#onData).on("drain", this.#onDrain).on("close", this.#onClose);
+    this.frames(OUR_SETTINGS);
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get initialWindow(): number {
+    return this.#peer.initialWindow;
+  }
+
+  get takesTemplates(): boolean {
+    return !this.#peer.owesTableSize;
+  }
+
+  /** Asks the client to go; what it has asked before it knows is still served. */
+  askToGo(): void {
+    if (this.#phase !== "serving") return;
+    this.#settle();
+    this.#phase = "asked-to-go";
+    this.frames(goAwayFrame(MAX_31_BITS, "NO_ERROR"));
+    this.frame(PING, 0, 0, FAREWELL_PING);
+    this.#step(FAREWELL_MS, () => this.#serveUpTo(this.#streams.lastId));
+  }
+
+  ping(): void {
+    this.frame(PING, 0, 0, SIGN_OF_LIFE_PING);
+  }
+
+  expire(): void {
+    this.#streams.giveUpAll();
+    this.#end("NO_ERROR");
+  }
+
+  drop(rule: string): void {
+    publish("connection-ended", this.#means.instance, { address: this.#address, rule });
+    this.#socket.destroy();
+  }
+
+  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+    const owes = type === HEADERS && this.#peer.owesTableSize;
+    if (owes) this.#peer.owesTableSize = false;
+    this.#means.outbox.frame(this, type, flags, streamId, owes ? Buffer.concat([EMPTY_TABLE, payload]) : payload);
+  }
+
+  frames(bytes: Uint8Array): void {
+    this.#means.outbox.frames(this, bytes);
+  }
+
+  answer(template: Template, streamId: number): void {
+    this.#means.outbox.answer(this, template, streamId);
+  }
+
+  transmit(bytes: Buffer): void {
+    if (this.#socket.destroyed) return;
+    this.#socket.write(bytes);
+    if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#socket.pause();
+  }
+
+  whenWritable(action: () => void): void {
+    if (!this.#socket.writableNeedDrain) {
+      queueMicrotask(action);
+      return;
+    }
+    this.#whenWritable ??= [];
+    this.#whenWritable.push(action);
+  }
+
+  open(stream: Stream): void {
+    const isForeign = this.#means.isForeign(stream.head);
+    if (isForeign && this.#introduction !== undefined) this.#becomeForeign(this.#introduction);
+    else if (isForeign) this.#sendElsewhere(stream);
+    else {
+      this.#settle();
+      stream.exchange = this.#means.open(stream);
+    }
+  }
+
+  /** Section 6.5. */
+  onSettings(payload: Buffer): void {
+    const { initialWindow } = this.#peer;
+    readSettings(payload, this.#peer);
+    this.#streams.shiftWindows(this.#peer.initialWindow - initialWindow);
+    if (this.#introduction === undefined) this.frame(SETTINGS, ACK, 0, NOTHING);
+  }
+
+  /** Section 6.7. */
+  onPing(payload: Buffer): void {
+    this.frame(PING, ACK, 0, payload);
+  }
+
+  onPong(payload: Buffer): void {
+    if (this.#phase === "asked-to-go" && payload.equals(FAREWELL_PING)) this.#serveUpTo(this.#streams.lastId);
+  }
+
+  /** Section 6.8. */
+  onGoAway(): void {
+    this.#serveUpTo(this.#streams.lastId);
+  }
+
+  onForget(): void {
+    if (this.#streams.size > 0) return;
+    this.idleSince = this.#means.clock.now();
+    if (this.#phase === "going") this.#end();
+  }
+
+  fail(error: unknown): void {
+    if (this.#phase === "ended") return;
+    const { instance } = this.#means;
+    const isTheirs = error instanceof ConnectionError;
+    if (isTheirs) publish("connection-ended", instance, { address: this.#address, rule: `http2: ${error.message}` });
+    else publish("fault", instance, { where: "an HTTP/2 connection", error });
+    this.#end(isTheirs ? error.code : "INTERNAL_ERROR");
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#phase === "ended") return;
+    const { outbox } = this.#means;
+    outbox.hold();
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      this.fail(error);
+    }
+    outbox.release();
+    if (this.#phase === "foreign" && this.#introduction?.acknowledged === true) this.#handOver(this.#introduction);
+    else if (this.#streams.hasArriving && this.#cancelArrivals === undefined) this.#watchArrivals();
+  };
+
+  readonly #onDrain = (): void => {
+    this.#socket.resume();
+    const actions = this.#whenWritable ?? [];
+    this.#whenWritable = undefined;
+    for (const action of actions) action();
+  };
+
+  readonly #onClose = (): void => {
+    this.#phase = "ended";
+    this.#release();
+    this.#streams.closeAll();
+    this.#means.onClosed(this);
+  };
+
+  readonly #onFrame = (type: number, flags: number, streamId: number, payload: Buffer): void => {
+    const frame = { type, flags, streamId, payload };
+    const introduction = this.#introduction;
+    if (introduction !== undefined && this.#introduce(introduction, frame) === "foreign") return;
+    dispatch(frame, this.#streams, this);
+  };
+
+  /** Looks at what comes before the first request. Says whose it is. */
+  #introduce(introduction: Introduction, { type, flags, streamId, payload }: Frame): "ours" | "foreign" {
+    const isForeign = this.#phase === "foreign";
+    const isAcknowledgement = type === SETTINGS && (flags & ACK) !== 0;
+    if (!introduction.greeted && (type !== SETTINGS || isAcknowledgement))
+      throw new ConnectionError("PROTOCOL_ERROR", "another frame before SETTINGS");
+    if (type !== PING || isForeign) introduction.note(type, flags, streamId, payload);
+    if (isForeign && introduction.acknowledged) this.#reader.stop();
+    else if (!isForeign && type === SETTINGS)
+      this.#step(isAcknowledgement ? ASKS_SOON_MS : ACKNOWLEDGES_SOON_MS, () => this.#settle());
+    return isForeign ? "foreign" : "ours";
+  }
+
+  /** The connection is ours. */
+  #settle(): void {
+    const introduction = this.#introduction;
+    if (introduction === undefined) return;
+    this.#introduction = undefined;
+    this.#cancelStep();
+    for (let owed = introduction.owedAcknowledgements; owed > 0; owed -= 1) this.frame(SETTINGS, ACK, 0, NOTHING);
+  }
+
+  #becomeForeign(introduction: Introduction): void {
+    this.#phase = "foreign";
+    if (introduction.acknowledged) this.#reader.stop();
+    else this.#step(this.#means.times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
+  }
+
+  #handOver(introduction: Introduction): void {
+    this.#release();
+    this.#socket.off("data", this.#onData).off("drain", this.#onDrain).off("close", this.#onClose).pause();
+    this.#means.onClosed(this);
+    this.#means.handOver(this.#socket, introduction.replay(this.#reader.rest));
+  }
+
+  /** The client asks here what another engine has to answer: on its next connection it will be. */
+  #sendElsewhere(stream: Stream): void {
+    this.#means.onBothAsked(this.#address);
+    stream.close();
+    this.#serveUpTo(Math.max(0, stream.id - 2));
+  }
+
+  #serveUpTo(streamId: number): void {
+    if (this.#phase === "ended" || this.#phase === "going") return;
+    this.#phase = "going";
+    this.#cancelStep();
+    this.#streams.serveUpTo(streamId);
+    this.frames(goAwayFrame(this.#streams.lastServed, "NO_ERROR"));
+    if (this.#streams.size === 0) this.#end();
+  }
+
+  /** Ends the connection: the client is told, and has a moment to close its side. */
+  #end(code?: ErrorCode): void {
+    if (this.#phase === "ended") return;
+    const { outbox, clock } = this.#means;
+    if (code !== undefined) this.frames(goAwayFrame(this.#streams.lastServed, code));
+    this.#phase = "ended";
+    this.#reader.stop();
+    this.#release();
+    this.#streams.closeAll();
+    outbox.flush();
+    this.#socket.end();
+    this.#socket.resume();
+    this.#cancelStep = clock.setTimer(FAREWELL_MS, () => this.#socket.destroy());
+  }
+
+  #step(afterMs: number, action: () => void): void {
+    this.#cancelStep();
+    this.#cancelStep = this.#means.clock.setTimer(afterMs, action);
+  }
+
+  #release(): void {
+    this.#cancelStep();
+    this.#cancelArrivals?.();
+    this.#lifetime.end();
+  }
+
+  /** Gives up requests that are not whole in time. */
+  #watchArrivals(): void {
+    const { clock, times } = this.#means;
+    const now = clock.now();
+    const nextAt = this.#streams.giveUpLate(now, times.requestTimeoutMs);
+    this.#cancelArrivals = nextAt === undefined ? undefined : clock.setTimer(nextAt - now, () => this.#watchArrivals());
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Cuts the bytes of a connection into frames, however they come (RFC 9113, sections 3.4 and 4.1).
+ *
+ * Frames that came whole are handed on as a view of what was read; only what was cut is copied.
+ */
+import { ConnectionError, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "./frame.js";
+
+/** What every client says first. */
+export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+/** Takes a frame. `bytes` are valid for good: nobody writes into them again. */
+export type FrameListener = (type: number, flags: number, streamId: number, payload: Buffer) => void;
+
+const NO_BYTES = Buffer.alloc(0);
+
+export class FrameReader {
+  readonly #onFrame: FrameListener;
+  #rest: Buffer = NO_BYTES;
+  #hasPreface = false;
+  #stopped = false;
+
+  constructor(onFrame: FrameListener) {
+    this.#onFrame = onFrame;
+  }
+
+  /** Reads what has come. @throws ConnectionError, and what the listener throws */
+  read(chunk: Buffer): void {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let at = this.#hasPreface ? 0 : this.#readPreface(bytes);
+    while (!this.#stopped && bytes.length - at >= FRAME_HEADER_BYTES) {
+      const length = lengthAt(bytes, at);
+      if (length > MAX_FRAME_BYTES) throw new ConnectionError("FRAME_SIZE_ERROR", "a frame above 16,384 bytes");
+      const start = at + FRAME_HEADER_BYTES;
+      if (bytes.length < start + length) break;
+      at = start + length;
+      const streamId = bytes.readUInt32BE(start - 4) & 0x7fff_ffff;
+      this.#onFrame(bytes[start - 6] ?? 0, bytes[start - 5] ?? 0, streamId, bytes.subarray(start, at));
+    }
+    // a copy: a view would keep all that was read
+    this.#rest = at === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(at));
+  }
+
+  /** Reads no more frames, from within the listener too. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** What has come and is no frame yet. */
+  get rest(): Buffer {
+    return this.#rest;
+  }
+
+  #readPreface(bytes: Buffer): number {
+    const length = Math.min(bytes.length, PREFACE.length);
+    if (PREFACE.compare(bytes, 0, length, 0, length) !== 0)
+      throw new ConnectionError("PROTOCOL_ERROR", "no connection preface");
+    if (length < PREFACE.length) return 0;
+    this.#hasPreface = true;
+    return PREFACE.length;
+  }
+}
+
+function lengthAt(bytes: Buffer, at: number): number {
+  return ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+}

@@ -1,0 +1,24 @@
+/**
+ * What we say of ourselves in SETTINGS (RFC 9113, section 6.5.2). What isn't here is as the RFC has it by default.
+ */
+import { frameOf, SETTINGS } from "./frame.js";
+import { MAX_HEADER_LIST_OCTETS } from "./hpack-decoder.js";
+import { MAX_STREAMS } from "./stream-table.js";
+
+const MAX_CONCURRENT_STREAMS = 0x3;
+const MAX_HEADER_LIST_SIZE = 0x6;
+
+/** The frame that every connection of ours begins with. */
+export const OUR_SETTINGS = frameOf(
+  SETTINGS,
+  0,
+  0,
+  Buffer.concat([setting(MAX_CONCURRENT_STREAMS, MAX_STREAMS), setting(MAX_HEADER_LIST_SIZE, MAX_HEADER_LIST_OCTETS)]),
+);
+
+function setting(id: number, value: number): Buffer {
+  const bytes = Buffer.alloc(6);
+  bytes.writeUInt16BE(id, 0);
+  bytes.writeUInt32BE(value, 2);
+  return bytes;
+}

@@ -1,0 +1,55 @@
+/**
+ * What the client says of itself in SETTINGS (RFC 9113, sections 6.5.1 and 6.5.2).
+ */
+import { ConnectionError, DEFAULT_WINDOW, MAX_31_BITS, MAX_FRAME_BYTES } from "./frame.js";
+import { TABLE_OCTETS } from "./hpack-table.js";
+
+/** Settings that change what we do. */
+export interface PeerSettings {
+  /** Octets of DATA that a stream may be sent before the client has allowed more. */
+  initialWindow: number;
+  /** Octets that our header table may hold. */
+  tableLimit: number;
+  /** That has become less: our next header block has to say how large our table is (RFC 7541, section 4.2). */
+  owesTableSize: boolean;
+}
+
+const BYTES_EACH = 6;
+
+const HEADER_TABLE_SIZE = 0x1;
+const ENABLE_PUSH = 0x2;
+const INITIAL_WINDOW_SIZE = 0x4;
+const MAX_FRAME_SIZE = 0x5;
+
+const MAX_MAX_FRAME_SIZE = 0xff_ffff;
+
+/** What holds until a client says otherwise. */
+export function defaultPeerSettings(): PeerSettings {
+  return { initialWindow: DEFAULT_WINDOW, tableLimit: TABLE_OCTETS, owesTableSize: false };
+}
+
+/** Reads a payload into `settings`, in order. Those that we don't know are passed over. @throws ConnectionError */
+export function readSettings(payload: Buffer, settings: PeerSettings): void {
+  for (let at = 0; at < payload.length; at += BYTES_EACH) {
+    readSetting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2), settings);
+  }
+}
+
+function readSetting(id: number, value: number, settings: PeerSettings): void {
+  switch (id) {
+    case HEADER_TABLE_SIZE:
+      settings.owesTableSize ||= value < settings.tableLimit;
+      settings.tableLimit = value;
+      return;
+    case ENABLE_PUSH:
+      if (value > 1) throw new ConnectionError("PROTOCOL_ERROR", "ENABLE_PUSH is neither 0 nor 1");
+      return;
+    case INITIAL_WINDOW_SIZE:
+      if (value > MAX_31_BITS) throw new ConnectionError("FLOW_CONTROL_ERROR", "INITIAL_WINDOW_SIZE above 2^31-1");
+      settings.initialWindow = value;
+      return;
+    case MAX_FRAME_SIZE:
+      if (value < MAX_FRAME_BYTES || value > MAX_MAX_FRAME_SIZE)
+        throw new ConnectionError("PROTOCOL_ERROR", "MAX_FRAME_SIZE out of its range");
+  }
+}
