@@ -153,8 +153,9 @@ export class Connection implements Carrier, Controller, Living, Sender {
   onSettings(payload: Buffer): void {
     const { initialWindow } = this.#peer;
     readSettings(payload, this.#peer);
-    this.#streams.shiftWindows(this.#peer.initialWindow - initialWindow);
+    // before what a wider window lets go: the client has it wider only when it knows that we know (section 6.5.3)
     if (this.#introduction === undefined) this.frame(SETTINGS, ACK, 0, NOTHING);
+    this.#streams.shiftWindows(this.#peer.initialWindow - initialWindow);
   }
 
   /** Section 6.7. */

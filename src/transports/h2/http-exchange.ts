@@ -1,7 +1,7 @@
 /**
  * One request that is plain HTTP: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks over HTTP/2.
  *
- * It is answered when it is whole, and earlier only when its body is longer than any that is wanted.
+ * Where the body matters it is answered when it is whole, or longer than any that is wanted; else at once.
  */
 import type { Clock } from "../../core/clock.js";
 import { encodeHeaders } from "./hpack-encoder.js";
@@ -52,6 +52,7 @@ export class HttpExchange implements Exchange {
     this.#means = means;
     const { method, path } = stream.head;
     this.#chunks = means.responder.wantsBody(method, path) ? [] : undefined;
+    if (this.#chunks === undefined) this.#answer();
   }
 
   onData(bytes: Buffer): void {

@@ -103,7 +103,7 @@ export class StreamTable implements Link {
 
   /** Ends every stream with what there is to say. */
   giveUpAll(): void {
-    for (const stream of [...this.#streams.values()]) stream.exchange?.giveUp("closing");
+    for (const stream of [...this.#streams.values()]) stream.giveUp("closing");
   }
 
   /** Gives up requests that are not whole in time; returns when the next has to be, and sets it where nobody had to wait. */
@@ -112,7 +112,7 @@ export class StreamTable implements Link {
     for (const stream of [...this.#streams.values()]) {
       if (!stream.arriving) continue;
       stream.dueAt ??= now + timeoutMs;
-      if (stream.dueAt <= now) stream.exchange?.giveUp("late");
+      if (stream.dueAt <= now) stream.giveUp("late");
       else nextAt = Math.min(nextAt ?? stream.dueAt, stream.dueAt);
     }
     return nextAt;
@@ -285,7 +285,7 @@ export class StreamTable implements Link {
     }
     if (stream === undefined) return;
     stream.unacknowledged += octets;
-    if (stream.unacknowledged <= DEFAULT_WINDOW / 2 || !stream.arriving) return;
+    if (stream.unacknowledged <= DEFAULT_WINDOW / 2 || !stream.isRead) return;
     this.#carrier.frames(windowUpdateFrame(stream.id, stream.unacknowledged));
     stream.unacknowledged = 0;
   }

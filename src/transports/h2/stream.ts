@@ -1,10 +1,11 @@
 /**
  * One request and its answer (RFC 9113, section 5.1). The server's side of it:
  *
- *     HEADERS --> open ----END_STREAM----> half-closed (remote) --our END_STREAM--> closed
- *                  |                                                                  ^
- *                  +-- our END_STREAM, then RST_STREAM(NO_ERROR): enough was read ----+
- *                  +-- RST_STREAM of either side -------------------------------------+
+ *     HEADERS --> open ----END_STREAM-------> half-closed (remote) --our END_STREAM--> closed
+ *                  |                                                                     ^
+ *                  +--our END_STREAM--> half-closed (local) --END_STREAM-----------------+
+ *                  |                                        --late: RST_STREAM(NO_ERROR)-+
+ *                  +-- RST_STREAM of either side ----------------------------------------+
  *
  * What the peer's windows don't allow yet waits here, in order (section 5.2).
  */
@@ -68,6 +69,8 @@ export class Stream {
   #window: number;
   #received = 0;
   #parts: Part[] | undefined;
+  /** We have not said all that there is to say. */
+  #answering = true;
   #closed = false;
 
   constructor(id: number, head: RequestHead, link: Link, window: number) {
@@ -77,12 +80,17 @@ export class Stream {
     this.#window = window;
   }
 
+  /** Somebody reads the rest of the request. */
+  get isRead(): boolean {
+    return this.arriving && this.#answering;
+  }
+
   /** A part of the request's body has come. */
   receive(bytes: Buffer): void {
     this.#received += bytes.length;
     const { contentLength } = this.head;
     if (contentLength !== undefined && this.#received > contentLength) this.reset("PROTOCOL_ERROR");
-    else if (bytes.length > 0) this.exchange?.onData(bytes);
+    else if (this.#answering && bytes.length > 0) this.exchange?.onData(bytes);
   }
 
   /** The request is whole (section 8.1.1: as long as it said). */
@@ -91,7 +99,14 @@ export class Stream {
     this.#link.arrived();
     const { contentLength } = this.head;
     if (contentLength !== undefined && this.#received !== contentLength) this.reset("PROTOCOL_ERROR");
-    else this.exchange?.onEnd();
+    else if (this.#answering) this.exchange?.onEnd();
+    else this.close();
+  }
+
+  /** The rest of the request is waited for no longer. */
+  giveUp(why: "late" | "closing"): void {
+    if (this.#answering) this.exchange?.giveUp(why);
+    if (!this.#answering) this.reset("NO_ERROR");
   }
 
   /** The peer gives more window; false when that is more than there can be (section 6.9.1). */
@@ -102,7 +117,7 @@ export class Stream {
 
   /** Sends a whole answer that is ready-made: `template`, or the same in its parts. */
   answer({ template, head, data, trailers }: ReadyAnswer): void {
-    if (this.#closed) return;
+    if (!this.#answering) return;
     const { length } = data;
     const fits = length <= this.#window && length <= this.#link.window;
     if (fits && this.#parts === undefined && this.#link.takesTemplates) {
@@ -118,7 +133,7 @@ export class Stream {
 
   /** Sends the fields before a body, or, with `end`, an answer that has none. */
   sendHead(block: Uint8Array, { end }: { readonly end: boolean }): void {
-    if (this.#closed) return;
+    if (!this.#answering) return;
     this.#link.frame(HEADERS, END_HEADERS | (end ? END_STREAM : 0), this.id, block);
     if (end) this.#end();
   }
@@ -144,12 +159,10 @@ export class Stream {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { bytes, sent } of this.#parts ?? []) this.#link.retain(sent - bytes.length);
-    this.#parts = undefined;
     if (this.arriving) this.#link.arrived();
     this.arriving = false;
     this.#link.forget(this);
-    this.exchange?.onClose();
+    this.#endAnswer();
   }
 
   /** Sends what waits, as far as the windows allow; true when nothing waits any more. */
@@ -165,8 +178,9 @@ export class Stream {
   }
 
   #send(part: Part): void {
-    if (this.#closed) return;
+    if (!this.#answering) return;
     this.#link.retain(part.bytes.length);
+    if (!this.#answering) return; // that was too much
     if (this.#parts !== undefined) {
       this.#parts.push(part);
       return;
@@ -199,10 +213,18 @@ export class Stream {
     this.#link.retain(-bytes.length);
   }
 
-  /** Our side has ended. What the client still has to say is not needed (section 8.1). */
+  /** Our side has ended. The client has still to end its own, in its time. */
   #end(): void {
-    if (this.arriving) this.reset("NO_ERROR");
-    else this.close();
+    this.#endAnswer();
+    if (!this.arriving) this.close();
+  }
+
+  #endAnswer(): void {
+    if (!this.#answering) return;
+    this.#answering = false;
+    for (const { bytes, sent } of this.#parts ?? []) this.#link.retain(sent - bytes.length);
+    this.#parts = undefined;
+    this.exchange?.onClose();
   }
 }
 
