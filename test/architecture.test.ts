@@ -17,6 +17,7 @@ const RANKS: Readonly<Record<string, number>> = {
   probers: 3,
   "transports/grpc": 4,
   "transports/grpc-js": 4,
+  "transports/h2": 4,
   "transports/http": 4,
   checks: 4,
   config: 5,
@@ -26,7 +27,10 @@ const RANKS: Readonly<Record<string, number>> = {
 };
 
 /** The one step sideways: an engine speaks for the health service of any engine. */
-const SIDEWAYS = [["transports/grpc-js", "transports/grpc"]];
+const SIDEWAYS = [
+  ["transports/grpc-js", "transports/grpc"],
+  ["transports/h2", "transports/grpc"],
+];
 
 const MAY_IMPORT_GRPC_JS = ["transports/grpc-js"];
 

@@ -11,6 +11,7 @@ import {
   type TlsFiles,
 } from "../config/daemon-config.js";
 import { parseDuration } from "../core/duration.js";
+import { ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
 import { type Flag, type FlagValues, UsageError } from "./flags.js";
 
@@ -46,6 +47,12 @@ export const SERVE_FLAGS: readonly Flag[] = [
   { name: "tls-key", value: "FILE", help: "its key (PEM)" },
   { name: "tls-client-ca", value: "FILE", help: "CA (PEM) that clients' certificates must come from (mTLS)" },
   {
+    name: "engine",
+    value: "NAME",
+    fallback: "grpc-js",
+    help: "what speaks HTTP/2: native (made for health checks) or grpc-js",
+  },
+  {
     name: "status-code-path",
     value: "/PKG/METHOD",
     repeats: true,
@@ -74,11 +81,20 @@ export function configOf(values: FlagValues, file: DaemonConfig = DEFAULT_CONFIG
     listen: values.get("listen") ?? file.listen,
     checks: [...file.checks, ...checks],
     tls: tlsOf(values) ?? file.tls,
+    engine: engineOf(values) ?? file.engine,
     statusCodePaths: [...file.statusCodePaths, ...pathsOf(values, "status-code-path")],
     paths: [...file.paths, ...pathsOf(values, "path")],
     drainDelayMs: durationOf(values, "drain-delay") ?? file.drainDelayMs,
     tokenFile: values.get("token-file")?.[0] ?? file.tokenFile,
   });
+}
+
+function engineOf(values: FlagValues): EngineName | undefined {
+  const given = values.get("engine")?.[0];
+  const engine = ENGINE_NAMES.find((known) => known === given);
+  if (given !== undefined && engine === undefined)
+    throw new UsageError(`--engine: ${JSON.stringify(given)} is none of ${ENGINE_NAMES.join(", ")}`);
+  return engine;
 }
 
 /**

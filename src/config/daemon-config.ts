@@ -5,6 +5,7 @@
  */
 import type { CheckOptions } from "../checks/check-options.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
+import type { EngineName } from "../core/engine-name.js";
 import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
 
 /** What a check looks at. */
@@ -46,6 +47,8 @@ export interface DaemonConfig {
   /** Targets at link-local addresses are allowed. */
   readonly allowLinkLocal: boolean;
   readonly tls: TlsFiles | undefined;
+  /** What speaks HTTP/2; undefined: the default. */
+  readonly engine: EngineName | undefined;
   /** gRPC methods that answer by their status code alone. */
   readonly statusCodePaths: readonly string[];
   /** HTTP paths that mean `/healthcheck`. */
@@ -76,6 +79,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   isolation: undefined,
   allowLinkLocal: false,
   tls: undefined,
+  engine: undefined,
   statusCodePaths: [],
   paths: [],
   drainDelayMs: DEFAULT_DRAIN_DELAY_MS,

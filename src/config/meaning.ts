@@ -60,6 +60,7 @@ export function readMeaning(file: ConfigFile, judging: Judging): DaemonConfig {
     },
     allowLinkLocal,
     tls: tls && { ...tls, clientCaFile: tls.clientCaFile },
+    engine: file.engine,
     statusCodePaths,
     paths,
     drainDelayMs: parseDuration(file.drainDelay) ?? DEFAULT_DRAIN_DELAY_MS,

@@ -6,6 +6,7 @@
  */
 import * as v from "valibot";
 import { isDuration } from "../core/duration.js";
+import { ENGINE_NAMES } from "../core/engine-name.js";
 
 const duration = (description: string) =>
   v.pipe(
@@ -36,6 +37,12 @@ const texts = (description: string) =>
 const flag = (description: string) =>
   v.pipe(
     v.boolean(({ input }) => `must be true or false; got ${shown(input)}`),
+    v.description(description),
+  );
+
+const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
+  v.pipe(
+    v.picklist(words, ({ input }) => `must be ${words.join(" or ")}; got ${shown(input)}`),
     v.description(description),
   );
 
@@ -214,6 +221,9 @@ export const CONFIG_SCHEMA = group(
     allowExec: v.optional(flag("Allow checks that run programs. Default false.")),
     allowLinkLocal: v.optional(
       flag("Allow targets at link-local addresses, cloud metadata services among them. Default false."),
+    ),
+    engine: v.optional(
+      oneOf(ENGINE_NAMES, "What speaks HTTP/2: native, made for health checks, or grpc-js. Default grpc-js."),
     ),
     paths: v.optional(texts("HTTP paths that mean /healthcheck.")),
     statusCodePaths: v.optional(texts("gRPC methods that answer OK or UNAVAILABLE, such as /AWS.ALB/healthcheck.")),

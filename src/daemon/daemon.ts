@@ -31,7 +31,7 @@ export interface DaemonMeans {
 }
 
 /** What a running daemon can't take over. */
-const FIXED = ["listen", "tls", "paths", "statusCodePaths", "tokenFile", "listLimit", "maxWatchers"] as const;
+const FIXED = ["listen", "tls", "engine", "paths", "statusCodePaths", "tokenFile", "listLimit", "maxWatchers"] as const;
 
 /**
  * Starts everything that the configuration asks for.
@@ -46,8 +46,8 @@ export async function startDaemon(config: DaemonConfig, { instance, log, environ
   tellWarnings(log, config);
   try {
     health.configure(config);
-    const { statusCodePaths, paths } = config;
-    const options = { tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
+    const { engine, statusCodePaths, paths } = config;
+    const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     const server = await health.listen(config.listen, options);
     tellServing(log, config, server.addresses.map(formatAddress));
   } catch (error) {

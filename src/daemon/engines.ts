@@ -3,10 +3,11 @@
  * connection that asks for what it alone serves.
  */
 import type { Clock, Random } from "../core/clock.js";
+import { ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
 import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
-import { ENGINE_NAMES, type EngineName, type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
+import { type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { createHttp2Responder, createResponder } from "../transports/http/http2.js";
 import type { Bridge } from "../transports/http/render.js";

@@ -16,6 +16,7 @@ describe("the configuration that flags make", () => {
       isolation: undefined,
       allowLinkLocal: false,
       tls: undefined,
+      engine: undefined,
       statusCodePaths: [],
       paths: [],
       drainDelayMs: 5_000,

@@ -3,12 +3,6 @@
  */
 import type { Socket } from "node:net";
 
-/** The engines by name. */
-export const ENGINE_NAMES = ["native", "grpc-js"] as const;
-
-/** The name of an engine. */
-export type EngineName = (typeof ENGINE_NAMES)[number];
-
 /** An engine: connections in, and a way to end them. */
 export interface GrpcEngine {
   /** Takes a connection whose first bytes are those of HTTP/2. */

@@ -1,5 +1,5 @@
 /**
- * One HTTP/2 connection, as a server (RFC 9113): owns the socket, and is the connection to its streams.
+ * One HTTP/2 connection, as a server (RFC 9113): owns the socket, and carries its streams.
  *
  *     socket --> frame reader --> frame --+-- SETTINGS, PING, GOAWAY: here
  *        ^                                +-- the others --> stream table --> stream --> exchange
@@ -12,7 +12,9 @@
 import type { Socket } from "node:net";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer } from "../../core/clock.js";
+import { Arrivals } from "./arrivals.js";
 import { Budget } from "./budget.js";
+import type { Carrier } from "./carrier.js";
 import type { ConnectionMeans } from "./connection-means.js";
 import { ACK, ConnectionError, type ErrorCode, goAwayFrame, HEADERS, MAX_31_BITS, PING, SETTINGS } from "./frame.js";
 import { type Controller, dispatch, type Frame } from "./frame-dispatch.js";
@@ -20,43 +22,37 @@ import { FrameReader } from "./frame-reader.js";
 import { EMPTY_TABLE } from "./hpack-encoder.js";
 import { Introduction } from "./introduction.js";
 import { Lifetime, type Living } from "./lifetime.js";
-import { OUR_SETTINGS } from "./our-settings.js";
+import { OUR_SETTINGS, SETTINGS_ACKNOWLEDGED } from "./our-settings.js";
 import type { Sender, Template } from "./outbox.js";
 import { defaultPeerSettings, readSettings } from "./peer-settings.js";
 import type { Stream } from "./stream.js";
-import { type Carrier, StreamTable } from "./stream-table.js";
+import { StreamTable } from "./stream-table.js";
 
 /** A client that has acknowledged our SETTINGS and asks nothing for so long is acknowledged all the same. */
 const ASKS_SOON_MS = 50;
-
 /** One that has not acknowledged them after so long may be waiting for us. */
 const ACKNOWLEDGES_SOON_MS = 1_000;
-
 /** The answer to the PING after GOAWAY, and the client's own closing, are waited for so long. */
 const FAREWELL_MS = 1_000;
-
 /** Octets that wait for a slow reader; above that, nothing more is read from it. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-
 const FAREWELL_PING = Buffer.from("farewell", "latin1");
-const SIGN_OF_LIFE_PING = Buffer.from("are you?", "latin1");
-
-const NOTHING = Buffer.alloc(0);
+const SIGN_OF_LIFE = Buffer.from("are you?", "latin1");
 
 export class Connection implements Carrier, Controller, Living, Sender {
   readonly budget: Budget;
-  idleSince: number | undefined;
   readonly #socket: Socket;
   readonly #means: ConnectionMeans;
   readonly #address: string;
   readonly #reader: FrameReader;
   readonly #streams = new StreamTable(this);
   readonly #lifetime: Lifetime;
+  readonly #arrivals: Arrivals;
   readonly #peer = defaultPeerSettings();
+  #idleSince: number;
   #introduction: Introduction | undefined = new Introduction();
   #phase: "serving" | "foreign" | "asked-to-go" | "going" | "ended" = "serving";
   #cancelStep: CancelTimer;
-  #cancelArrivals: CancelTimer | undefined;
   #whenWritable: (() => void)[] | undefined;
 
   /** Takes a socket, which has the preface still to be read, and sends our SETTINGS. */
@@ -66,8 +62,9 @@ export class Connection implements Carrier, Controller, Living, Sender {
     this.#means = means;
     this.#address = socket.remoteAddress ?? "unix";
     this.budget = new Budget(clock);
-    this.idleSince = clock.now();
+    this.#idleSince = clock.now();
     this.#reader = new FrameReader(this.#onFrame);
+    this.#arrivals = new Arrivals(this.#streams, clock, times.requestTimeoutMs);
     this.#lifetime = new Lifetime(this, times, means);
     this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
     socket.on("data", this.#onData).on("drain", this.#onDrain).on("close", this.#onClose);
@@ -76,6 +73,10 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   get bytesRead(): number {
     return this.#socket.bytesRead;
+  }
+
+  get idleSince(): number | undefined {
+    return this.#streams.size > 0 ? undefined : this.#idleSince;
   }
 
   get initialWindow(): number {
@@ -97,7 +98,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
   }
 
   ping(): void {
-    this.frame(PING, 0, 0, SIGN_OF_LIFE_PING);
+    this.frame(PING, 0, 0, SIGN_OF_LIFE);
   }
 
   expire(): void {
@@ -141,9 +142,13 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   open(stream: Stream): void {
     const isForeign = this.#means.isForeign(stream.head);
-    if (isForeign && this.#introduction !== undefined) this.#becomeForeign(this.#introduction);
-    else if (isForeign) this.#sendElsewhere(stream);
-    else {
+    if (isForeign && this.#introduction !== undefined) {
+      this.#phase = "foreign"; // and so it is handed over as soon as the client has acknowledged our SETTINGS
+      this.#step(this.#means.times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
+      if (this.#introduction.acknowledged) this.#reader.stop();
+    } else if (isForeign) {
+      this.#sendElsewhere(stream);
+    } else {
       this.#settle();
       stream.exchange = this.#means.open(stream);
     }
@@ -154,7 +159,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
     const { initialWindow } = this.#peer;
     readSettings(payload, this.#peer);
     // before what a wider window lets go: the client has it wider only when it knows that we know (section 6.5.3)
-    if (this.#introduction === undefined) this.frame(SETTINGS, ACK, 0, NOTHING);
+    if (this.#introduction === undefined) this.frames(SETTINGS_ACKNOWLEDGED);
     this.#streams.shiftWindows(this.#peer.initialWindow - initialWindow);
   }
 
@@ -174,7 +179,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   onForget(): void {
     if (this.#streams.size > 0) return;
-    this.idleSince = this.#means.clock.now();
+    this.#idleSince = this.#means.clock.now();
     if (this.#phase === "going") this.#end();
   }
 
@@ -198,7 +203,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
     }
     outbox.release();
     if (this.#phase === "foreign" && this.#introduction?.acknowledged === true) this.#handOver(this.#introduction);
-    else if (this.#streams.hasArriving && this.#cancelArrivals === undefined) this.#watchArrivals();
+    else this.#arrivals.look();
   };
 
   readonly #onDrain = (): void => {
@@ -237,17 +242,11 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   /** The connection is ours. */
   #settle(): void {
-    const introduction = this.#introduction;
-    if (introduction === undefined) return;
-    this.#introduction = undefined;
+    if (this.#introduction === undefined) return;
     this.#cancelStep();
-    for (let owed = introduction.owedAcknowledgements; owed > 0; owed -= 1) this.frame(SETTINGS, ACK, 0, NOTHING);
-  }
-
-  #becomeForeign(introduction: Introduction): void {
-    this.#phase = "foreign";
-    if (introduction.acknowledged) this.#reader.stop();
-    else this.#step(this.#means.times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
+    const { owedAcknowledgements } = this.#introduction;
+    this.#introduction = undefined;
+    for (let owed = owedAcknowledgements; owed > 0; owed -= 1) this.frames(SETTINGS_ACKNOWLEDGED);
   }
 
   #handOver(introduction: Introduction): void {
@@ -295,15 +294,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   #release(): void {
     this.#cancelStep();
-    this.#cancelArrivals?.();
+    this.#arrivals.end();
     this.#lifetime.end();
-  }
-
-  /** Gives up requests that are not whole in time. */
-  #watchArrivals(): void {
-    const { clock, times } = this.#means;
-    const now = clock.now();
-    const nextAt = this.#streams.giveUpLate(now, times.requestTimeoutMs);
-    this.#cancelArrivals = nextAt === undefined ? undefined : clock.setTimer(nextAt - now, () => this.#watchArrivals());
   }
 }

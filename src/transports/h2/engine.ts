@@ -59,7 +59,10 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
 
   const handOver = (socket: Socket, replay: Buffer): void => {
     other ??= options.startOther();
-    const give = other.then((engine) => giveSocket(engine, socket, replay));
+    const give = other.then((engine) => {
+      giveSocket(engine, socket, replay);
+      if (draining) engine.drain();
+    });
     // an engine that can't be started leaves nobody to answer
     background(
       give.catch((error) => {

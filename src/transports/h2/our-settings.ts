@@ -1,7 +1,7 @@
 /**
  * What we say of ourselves in SETTINGS (RFC 9113, section 6.5.2). What isn't here is as the RFC has it by default.
  */
-import { frameOf, SETTINGS } from "./frame.js";
+import { ACK, frameOf, SETTINGS } from "./frame.js";
 import { MAX_HEADER_LIST_OCTETS } from "./hpack-decoder.js";
 import { MAX_STREAMS } from "./stream-table.js";
 
@@ -15,6 +15,9 @@ export const OUR_SETTINGS = frameOf(
   0,
   Buffer.concat([setting(MAX_CONCURRENT_STREAMS, MAX_STREAMS), setting(MAX_HEADER_LIST_SIZE, MAX_HEADER_LIST_OCTETS)]),
 );
+
+/** Says that the client's SETTINGS hold (section 6.5.3). */
+export const SETTINGS_ACKNOWLEDGED = frameOf(SETTINGS, ACK, 0, Buffer.alloc(0));
 
 function setting(id: number, value: number): Buffer {
   const bytes = Buffer.alloc(6);

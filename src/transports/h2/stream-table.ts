@@ -5,7 +5,7 @@
  * A stream is in the table from its HEADERS until it is over. Of those that are over nothing is kept but how many there
  * were, and the last that we have reset, on which the client may have sent more before it knew.
  */
-import type { Budget } from "./budget.js";
+import type { Carrier } from "./carrier.js";
 import {
   ConnectionError,
   DEFAULT_WINDOW,
@@ -27,24 +27,6 @@ import { StreamHistory } from "./stream-history.js";
 export const MAX_STREAMS = 1_024;
 
 const MAX_RETAINED_BYTES = 16 * 1024 * 1024;
-
-/** As much of the connection as its streams need. */
-export interface Carrier {
-  readonly budget: Budget;
-  /** Octets of DATA that a new stream may be sent. */
-  readonly initialWindow: number;
-  readonly takesTemplates: boolean;
-  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void;
-  frames(bytes: Uint8Array): void;
-  answer(template: Template, streamId: number): void;
-  whenWritable(action: () => void): void;
-  /** A request has come: gives the stream who answers it. */
-  open(stream: Stream): void;
-  /** A stream is over. */
-  onForget(): void;
-  /** Ends the connection. */
-  fail(error: unknown): void;
-}
 
 export class StreamTable implements Link {
   window = DEFAULT_WINDOW;
@@ -144,7 +126,7 @@ export class StreamTable implements Link {
     const content = withoutPadding(flags, payload);
     const ends = (flags & END_STREAM) !== 0;
     if (content.length === 0 && !ends) this.#carrier.budget.spendFrame();
-    this.#takeWindow(stream, payload.length);
+    this.#takeWindow(payload.length);
     if (stream === undefined) this.#history.requireExcuse(streamId, "DATA");
     else if (stream.arriving) this.#receive(stream, content, ends);
     else this.#spoil(stream, "STREAM_CLOSED");
@@ -276,18 +258,15 @@ export class StreamTable implements Link {
     stream.reset(code);
   }
 
-  /** Counts what has come, and gives it back when half of the window is used (section 6.9.1). */
-  #takeWindow(stream: Stream | undefined, octets: number): void {
+  /**
+   * Counts what has come, and gives it back when half of the window is used (section 6.9.1). A stream is given no more
+   * than it had at first: no request of ours is so long.
+   */
+  #takeWindow(octets: number): void {
     this.#unacknowledged += octets;
-    if (this.#unacknowledged > DEFAULT_WINDOW / 2) {
-      this.#carrier.frames(windowUpdateFrame(0, this.#unacknowledged));
-      this.#unacknowledged = 0;
-    }
-    if (stream === undefined) return;
-    stream.unacknowledged += octets;
-    if (stream.unacknowledged <= DEFAULT_WINDOW / 2 || !stream.isRead) return;
-    this.#carrier.frames(windowUpdateFrame(stream.id, stream.unacknowledged));
-    stream.unacknowledged = 0;
+    if (this.#unacknowledged <= DEFAULT_WINDOW / 2) return;
+    this.#carrier.frames(windowUpdateFrame(0, this.#unacknowledged));
+    this.#unacknowledged = 0;
   }
 
   #widen(increment: number): void {

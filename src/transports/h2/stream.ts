@@ -63,8 +63,6 @@ export class Stream {
   arriving = true;
   /** When the request has to be whole; `undefined` until somebody has to wait for it. */
   dueAt: number | undefined;
-  /** Octets that have come and were not yet given back as window. */
-  unacknowledged = 0;
   readonly #link: Link;
   #window: number;
   #received = 0;
@@ -78,11 +76,6 @@ export class Stream {
     this.head = head;
     this.#link = link;
     this.#window = window;
-  }
-
-  /** Somebody reads the rest of the request. */
-  get isRead(): boolean {
-    return this.arriving && this.#answering;
   }
 
   /** A part of the request's body has come. */

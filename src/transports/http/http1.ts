@@ -111,10 +111,17 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
-/** Answers what the parser refused, and closes. Nothing of what came is echoed. */
+/** Whether what came is not even meant as HTTP/1: its first line names no version of it. */
+function isAnotherProtocol(error: Error, code: string): boolean {
+  if (code !== "HPE_INVALID_METHOD" || !("rawPacket" in error) || !Buffer.isBuffer(error.rawPacket)) return false;
+  const end = error.rawPacket.indexOf("\n");
+  return !error.rawPacket.subarray(0, end === -1 ? undefined : end).includes(" HTTP/");
+}
+
+/** Answers what the parser refused, and closes. Nothing of what came is echoed. Another protocol is not answered. */
 function refuseUnreadable(error: Error, socket: Duplex): void {
   const code = "code" in error ? String(error.code) : "";
-  if (!socket.writable || code === "ECONNRESET") {
+  if (!socket.writable || code === "ECONNRESET" || isAnotherProtocol(error, code)) {
     socket.destroy();
     return;
   }
