@@ -27,7 +27,7 @@ export class FrameReader {
   read(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = this.#hasPreface ? 0 : this.#readPreface(bytes);
-    while (!this.#stopped && bytes.length - at >= FRAME_HEADER_BYTES) {
+    while (this.#hasPreface && !this.#stopped && bytes.length - at >= FRAME_HEADER_BYTES) {
       const length = lengthAt(bytes, at);
       if (length > MAX_FRAME_BYTES) throw new ConnectionError("FRAME_SIZE_ERROR", "a frame above 16,384 bytes");
       const start = at + FRAME_HEADER_BYTES;

@@ -1,0 +1,60 @@
+/** What a client may make us do for nothing. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Budget } from "../../../src/transports/h2/budget.js";
+import { ConnectionError } from "../../../src/transports/h2/frame.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+
+/** How often something can be done before it is too much, up to 20,000 times. */
+function countOf(action: () => void): number {
+  for (let count = 0; count < 20_000; count += 1) {
+    try {
+      action();
+    } catch (error) {
+      assert.ok(error instanceof ConnectionError && error.code === "ENHANCE_YOUR_CALM");
+      return count;
+    }
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+test("an honest crowd may cancel 5,000 calls at once, and 200 a second after that", async () => {
+  const clock = new VirtualClock();
+  const budget = new Budget(clock);
+  assert.equal(
+    countOf(() => budget.spendReset("cancelled")),
+    5_000,
+  );
+  await clock.advance(1_000);
+  assert.equal(
+    countOf(() => budget.spendReset("cancelled")),
+    200,
+  );
+  await clock.advance(3_600_000);
+  assert.equal(
+    countOf(() => budget.spendReset("cancelled")),
+    5_000,
+    "it fills up to the burst and no further",
+  );
+});
+
+test("B52: requests that are thrown away before they are whole are five times as dear", () => {
+  const budget = new Budget(new VirtualClock());
+  assert.equal(
+    countOf(() => budget.spendReset("spoilt")),
+    1_000,
+  );
+});
+
+test("frames that ask nothing are 2,000 at once, and each request allows four more", () => {
+  const budget = new Budget(new VirtualClock());
+  assert.equal(
+    countOf(() => budget.spendFrame()),
+    2_000,
+  );
+  for (let request = 0; request < 10; request += 1) budget.earn();
+  assert.equal(
+    countOf(() => budget.spendFrame()),
+    40,
+  );
+});

@@ -1,0 +1,105 @@
+/** The one message of a request, however it comes: rows B9 to B18 of conformance.md at their source. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { deflateSync, gzipSync } from "node:zlib";
+import { KNOWN_ENCODINGS, MessageReader, type Refusal } from "../../../src/transports/h2/message-reader.js";
+import { frame } from "../../support/grpc-peer.js";
+
+/** A message with a flag, whose length may lie. */
+function prefixed(flag: number, length: number, content: Uint8Array = Buffer.alloc(0)): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix[0] = flag;
+  prefix.writeUInt32BE(length, 1);
+  return Buffer.concat([prefix, content]);
+}
+
+/** What comes of a request: its message, or why it is refused. */
+function outcome(parts: readonly Buffer[], encoding?: string): Buffer | Refusal {
+  const reader = new MessageReader(encoding);
+  for (const part of parts) {
+    const refusal = reader.read(part);
+    if (refusal !== undefined) return refusal;
+  }
+  return reader.end();
+}
+
+const MESSAGE = Buffer.from("0a03612e42", "hex");
+
+test("a message is the same in one part and byte by byte", () => {
+  const request = frame(MESSAGE);
+  const bytes = [...request].map((byte) => Buffer.from([byte]));
+  assert.deepEqual(outcome([request]), MESSAGE);
+  assert.deepEqual(outcome(bytes), MESSAGE);
+  assert.deepEqual(outcome([frame(Buffer.alloc(0))]), Buffer.alloc(0));
+});
+
+test("gzip and deflate are read, and an empty message is empty however it is packed", () => {
+  const gzip = gzipSync(MESSAGE);
+  const deflate = deflateSync(MESSAGE);
+  assert.deepEqual(outcome([prefixed(1, gzip.length, gzip)], "gzip"), MESSAGE);
+  assert.deepEqual(outcome([prefixed(1, deflate.length, deflate)], "deflate"), MESSAGE);
+  assert.deepEqual(outcome([prefixed(0, 5, MESSAGE)], "gzip"), MESSAGE, "not every message has to be compressed");
+  assert.deepEqual(outcome([prefixed(1, 0)], "gzip"), Buffer.alloc(0));
+  assert.equal(KNOWN_ENCODINGS, "identity,deflate,gzip");
+});
+
+const BOMB = gzipSync(Buffer.alloc(10 * 1024 * 1024));
+const FULL = gzipSync(Buffer.alloc(4_096));
+const OVERFULL = gzipSync(Buffer.alloc(4_097));
+
+test("4,096 bytes are taken, compressed or not", () => {
+  assert.equal((outcome([frame(Buffer.alloc(4_096))]) as Buffer).length, 4_096);
+  assert.equal((outcome([prefixed(1, FULL.length, FULL)], "gzip") as Buffer).length, 4_096);
+});
+
+/** Requests that are refused: code and text. */
+const REFUSED: readonly (readonly [
+  label: string,
+  parts: readonly Buffer[],
+  encoding: string | undefined,
+  string,
+  string,
+])[] = [
+  [
+    "B9 a length of 4,097, before its bytes",
+    [prefixed(0, 4_097)],
+    undefined,
+    "RESOURCE_EXHAUSTED",
+    "message too large",
+  ],
+  ["B10 a length of 2^32-1", [prefixed(0, 2 ** 32 - 1)], undefined, "RESOURCE_EXHAUSTED", "message too large"],
+  ["B11 a bomb", [prefixed(1, 1_000, BOMB.subarray(0, 1_000))], "gzip", "RESOURCE_EXHAUSTED", "message too large"],
+  [
+    "B11 one byte too much",
+    [prefixed(1, OVERFULL.length, OVERFULL)],
+    "gzip",
+    "RESOURCE_EXHAUSTED",
+    "message too large",
+  ],
+  ["B12 garbage as gzip", [prefixed(1, 3, MESSAGE.subarray(0, 3))], "gzip", "INTERNAL", "failed to decompress"],
+  ["B12 garbage as deflate", [prefixed(1, 3, MESSAGE.subarray(0, 3))], "deflate", "INTERNAL", "failed to decompress"],
+  ["B14 no encoding", [prefixed(1, 5, MESSAGE)], undefined, "INTERNAL", "compressed flag set without encoding"],
+  ["B14 identity", [prefixed(1, 5, MESSAGE)], "identity", "INTERNAL", "compressed flag set without encoding"],
+  ["B15 flag 2", [prefixed(2, 5, MESSAGE)], "gzip", "INTERNAL", "bad compression flag"],
+  ["B16 snappy", [prefixed(1, 5, MESSAGE)], "snappy", "UNIMPLEMENTED", "unknown message encoding"],
+  [
+    "B16 a name that every object has",
+    [prefixed(1, 5, MESSAGE)],
+    "constructor",
+    "UNIMPLEMENTED",
+    "unknown message encoding",
+  ],
+  ["B17 two messages", [frame(MESSAGE), frame(MESSAGE)], undefined, "INTERNAL", "too many messages"],
+  ["B17 a byte too much", [frame(MESSAGE), Buffer.from([0])], undefined, "INTERNAL", "too many messages"],
+  ["B18 nothing", [], undefined, "INTERNAL", "no request message"],
+  ["B18 half a prefix", [Buffer.alloc(4)], undefined, "INTERNAL", "no request message"],
+  ["B18 half a message", [prefixed(0, 6, MESSAGE)], undefined, "INTERNAL", "no request message"],
+];
+
+for (const [label, parts, encoding, code, text] of REFUSED)
+  test(`${label} is refused`, () => {
+    const refusal = outcome(parts, encoding);
+    assert.ok("code" in refusal, "it was taken");
+    assert.deepEqual([refusal.code, refusal.text], [code, text]);
+    assert.equal(refusal.tellsEncodings === true, code === "UNIMPLEMENTED");
+  });

@@ -1,0 +1,80 @@
+/** What is a well-formed request, by RFC 9113, sections 8.1 to 8.3. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { areTrailers, readRequestHead } from "../../../src/transports/h2/request-head.js";
+
+const PSEUDO = [":method", "GET", ":scheme", "http", ":path", "/healthcheck", ":authority", "a"];
+
+test("a head has what an answer depends on, the first value where a field comes twice", () => {
+  const head = readRequestHead([
+    ...PSEUDO,
+    ...["content-type", "application/grpc", "content-type", "text/plain", "content-length", "12", "te", "trailers"],
+    ...["accept", "*/*", "authorization", "Bearer x", "grpc-timeout", "1S", "grpc-encoding", "gzip", "x-other", ""],
+  ]);
+  assert.deepEqual(head, {
+    method: "GET",
+    path: "/healthcheck",
+    contentType: "application/grpc",
+    contentLength: 12,
+    accept: "*/*",
+    authorization: "Bearer x",
+    grpcTimeout: "1S",
+    grpcEncoding: "gzip",
+  });
+});
+
+/** Heads that are well-formed. */
+const FINE: Readonly<Record<string, readonly string[]>> = {
+  "no authority, as HAProxy's checks have": PSEUDO.slice(0, 6),
+  "OPTIONS of the server as a whole": [":method", "OPTIONS", ":scheme", "http", ":path", "*"],
+  "a host that says the same as the authority": [...PSEUDO, "host", "a"],
+  "a length that is said twice": [...PSEUDO, "content-length", "1", "content-length", "1"],
+  "an empty value": [...PSEUDO, "x", ""],
+};
+
+for (const [label, fields] of Object.entries(FINE))
+  test(`well-formed: ${label}`, () => assert.notEqual(readRequestHead(fields), undefined));
+
+/** Heads that are malformed. */
+const MALFORMED: Readonly<Record<string, readonly string[]>> = {
+  nothing: [],
+  "no method": PSEUDO.slice(2),
+  "no scheme": [...PSEUDO.slice(0, 2), ...PSEUDO.slice(4)],
+  "no path": [...PSEUDO.slice(0, 4), ...PSEUDO.slice(6)],
+  "an empty path": [":method", "GET", ":scheme", "http", ":path", ""],
+  "a path without its slash (grpc-go's CVE-2026-33186)": [":method", "POST", ":scheme", "http", ":path", "a.B/Check"],
+  "a star for another method": [":method", "GET", ":scheme", "http", ":path", "*"],
+  "a pseudo-field twice": [...PSEUDO, ":method", "GET"],
+  "a pseudo-field after another field": [...PSEUDO.slice(0, 6), "a", "b", ":authority", "a"],
+  "a pseudo-field of an answer": [...PSEUDO, ":status", "200"],
+  "a pseudo-field that nobody knows": [...PSEUDO, ":protocol", "x"],
+  "a capital letter in a name": [...PSEUDO, "X-a", "b"],
+  "a blank in a name": [...PSEUDO, "a b", "c"],
+  "an empty name": [...PSEUDO, "", "c"],
+  "a colon in a name": [...PSEUDO, "a:b", "c"],
+  connection: [...PSEUDO, "connection", "close"],
+  "keep-alive": [...PSEUDO, "keep-alive", "5"],
+  "proxy-connection": [...PSEUDO, "proxy-connection", "x"],
+  "transfer-encoding": [...PSEUDO, "transfer-encoding", "chunked"],
+  upgrade: [...PSEUDO, "upgrade", "h2c"],
+  "te with anything but trailers": [...PSEUDO, "te", "trailers, deflate"],
+  "NUL in a value": [...PSEUDO, "a", "b\0c"],
+  "a line break in a value": [...PSEUDO, "a", "b\r\nc"],
+  "a blank before a value": [...PSEUDO, "a", " b"],
+  "a tab after a value": [...PSEUDO, "a", "b\t"],
+  "two lengths": [...PSEUDO, "content-length", "1", "content-length", "2"],
+  "a length that is no number": [...PSEUDO, "content-length", "+1"],
+  "a length with 16 digits": [...PSEUDO, "content-length", "1000000000000000"],
+  "a host that is not the authority": [...PSEUDO, "host", "b"],
+  "two hosts": [...PSEUDO.slice(0, 6), "host", "a", "host", "b"],
+};
+
+for (const [label, fields] of Object.entries(MALFORMED))
+  test(`malformed: ${label}`, () => assert.equal(readRequestHead(fields), undefined));
+
+test("trailers are fields that are well-formed and no pseudo-fields", () => {
+  assert.equal(areTrailers(["grpc-status", "0", "a", ""]), true);
+  assert.equal(areTrailers([":path", "/"]), false);
+  assert.equal(areTrailers(["a", "b\n"]), false);
+  assert.equal(areTrailers(["connection", "close"]), false);
+});

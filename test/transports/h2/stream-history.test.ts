@@ -1,0 +1,46 @@
+/** What is known of streams that are not open: RFC 9113, sections 5.1 and 5.1.1. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConnectionError } from "../../../src/transports/h2/frame.js";
+import { StreamHistory } from "../../../src/transports/h2/stream-history.js";
+
+function historyOf(...streamIds: readonly number[]): StreamHistory {
+  const history = new StreamHistory();
+  for (const streamId of streamIds) history.open(streamId);
+  return history;
+}
+
+const fault = (code: string) => (error: unknown) => error instanceof ConnectionError && error.code === code;
+
+test("a stream that was and is over is closed", () => {
+  assert.throws(() => historyOf(1, 3, 5).requireExcuse(3, "DATA"), fault("STREAM_CLOSED"));
+});
+
+test("with identifiers left out, one below the last may never have been a stream", () => {
+  assert.throws(() => historyOf(1, 5).requireExcuse(3, "HEADERS"), fault("PROTOCOL_ERROR"));
+});
+
+for (const streamId of [0, 2, 7, 8])
+  test(`stream ${streamId} was never opened where the last is 5`, () => {
+    assert.throws(() => historyOf(1, 3, 5).requireNotIdle(streamId, "DATA"), fault("PROTOCOL_ERROR"));
+  });
+
+test("on a stream that we have reset, and on one that is not served, the client may have sent more", () => {
+  const history = historyOf(1, 3, 5);
+  history.reset(3);
+  history.requireExcuse(3, "DATA");
+  history.serveUpTo(3);
+  history.requireExcuse(5, "DATA");
+  assert.throws(() => history.requireExcuse(1, "DATA"), fault("STREAM_CLOSED"));
+  assert.deepEqual([history.lastId, history.lastServed, history.serves(5), history.serves(3)], [5, 3, false, true]);
+  history.serveUpTo(4);
+  assert.equal(history.lastServed, 3, "what was refused once is not taken back");
+});
+
+test("of the streams that we have reset the last 1,024 are known", () => {
+  const streamIds = Array.from({ length: 1_025 }, (_, index) => 2 * index + 1);
+  const history = historyOf(...streamIds);
+  for (const streamId of streamIds) history.reset(streamId);
+  assert.throws(() => history.requireExcuse(1, "DATA"), fault("STREAM_CLOSED"));
+  history.requireExcuse(3, "DATA");
+});
