@@ -81,7 +81,7 @@ export class Reception {
     const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
     this.#sockets.set(socket, address);
     this.#perAddress.set(address, sameAddress);
-    socket.once("close", () => this.#forget(socket, address));
+    socket.on("close", () => this.#forget(socket, address));
     const rule = this.#closed
       ? "shutting-down"
       : this.#sockets.size > this.#maxConnections

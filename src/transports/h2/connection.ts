@@ -18,7 +18,7 @@ import type { Carrier } from "./carrier.js";
 import type { ConnectionMeans } from "./connection-means.js";
 import { ACK, ConnectionError, type ErrorCode, goAwayFrame, HEADERS, MAX_31_BITS, PING, SETTINGS } from "./frame.js";
 import { type Controller, dispatch, type Frame } from "./frame-dispatch.js";
-import { FrameReader } from "./frame-reader.js";
+import { type FrameListener, FrameReader } from "./frame-reader.js";
 import { EMPTY_TABLE } from "./hpack-encoder.js";
 import { Introduction } from "./introduction.js";
 import { Lifetime, type Living } from "./lifetime.js";
@@ -36,10 +36,12 @@ const ACKNOWLEDGES_SOON_MS = 1_000;
 const FAREWELL_MS = 1_000;
 /** Octets that wait for a slow reader; above that, nothing more is read from it. */
 const MAX_UNSENT_BYTES = 256 * 1024;
+const NOTHING_TO_CANCEL: CancelTimer = () => {};
+
 const FAREWELL_PING = Buffer.from("farewell", "latin1");
 const SIGN_OF_LIFE = Buffer.from("are you?", "latin1");
 
-export class Connection implements Carrier, Controller, Living, Sender {
+export class Connection implements Carrier, Controller, FrameListener, Living, Sender {
   readonly budget: Budget;
   readonly #socket: Socket;
   readonly #means: ConnectionMeans;
@@ -62,12 +64,12 @@ export class Connection implements Carrier, Controller, Living, Sender {
     this.#means = means;
     this.#address = socket.remoteAddress ?? "unix";
     this.budget = new Budget(clock);
-    this.#idleSince = clock.now();
-    this.#reader = new FrameReader(this.#onFrame);
+    this.#idleSince = Math.floor(clock.now());
+    this.#reader = new FrameReader(this);
     this.#arrivals = new Arrivals(this.#streams, clock, times.requestTimeoutMs);
     this.#lifetime = new Lifetime(this, times, means);
     this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
-    socket.on("data", this.#onData).on("drain", this.#onDrain).on("close", this.#onClose);
+    socket.on("data", this.#onData).on("close", this.#onClose);
     this.frames(OUR_SETTINGS);
   }
 
@@ -128,7 +130,9 @@ export class Connection implements Carrier, Controller, Living, Sender {
   transmit(bytes: Buffer): void {
     if (this.#socket.destroyed) return;
     this.#socket.write(bytes);
-    if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#socket.pause();
+    if (this.#socket.writableLength <= MAX_UNSENT_BYTES || this.#socket.isPaused()) return;
+    this.#socket.pause();
+    this.whenWritable(() => this.#socket.resume());
   }
 
   whenWritable(action: () => void): void {
@@ -136,6 +140,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
       queueMicrotask(action);
       return;
     }
+    if (this.#whenWritable === undefined) this.#socket.once("drain", () => this.#onDrain());
     this.#whenWritable ??= [];
     this.#whenWritable.push(action);
   }
@@ -179,7 +184,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   onForget(): void {
     if (this.#streams.size > 0) return;
-    this.#idleSince = this.#means.clock.now();
+    this.#idleSince = Math.floor(this.#means.clock.now());
     if (this.#phase === "going") this.#end();
   }
 
@@ -206,12 +211,11 @@ export class Connection implements Carrier, Controller, Living, Sender {
     else this.#arrivals.look();
   };
 
-  readonly #onDrain = (): void => {
-    this.#socket.resume();
+  #onDrain(): void {
     const actions = this.#whenWritable ?? [];
     this.#whenWritable = undefined;
     for (const action of actions) action();
-  };
+  }
 
   readonly #onClose = (): void => {
     this.#phase = "ended";
@@ -220,12 +224,12 @@ export class Connection implements Carrier, Controller, Living, Sender {
     this.#means.onClosed(this);
   };
 
-  readonly #onFrame = (type: number, flags: number, streamId: number, payload: Buffer): void => {
+  onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     const frame = { type, flags, streamId, payload };
     const introduction = this.#introduction;
     if (introduction !== undefined && this.#introduce(introduction, frame) === "foreign") return;
     dispatch(frame, this.#streams, this);
-  };
+  }
 
   /** Looks at what comes before the first request. Says whose it is. */
   #introduce(introduction: Introduction, { type, flags, streamId, payload }: Frame): "ours" | "foreign" {
@@ -244,6 +248,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
   #settle(): void {
     if (this.#introduction === undefined) return;
     this.#cancelStep();
+    this.#cancelStep = NOTHING_TO_CANCEL;
     const { owedAcknowledgements } = this.#introduction;
     this.#introduction = undefined;
     for (let owed = owedAcknowledgements; owed > 0; owed -= 1) this.frames(SETTINGS_ACKNOWLEDGED);
@@ -251,7 +256,7 @@ export class Connection implements Carrier, Controller, Living, Sender {
 
   #handOver(introduction: Introduction): void {
     this.#release();
-    this.#socket.off("data", this.#onData).off("drain", this.#onDrain).off("close", this.#onClose).pause();
+    this.#socket.off("data", this.#onData).off("close", this.#onClose).pause();
     this.#means.onClosed(this);
     this.#means.handOver(this.#socket, introduction.replay(this.#reader.rest));
   }

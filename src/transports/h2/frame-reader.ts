@@ -8,19 +8,22 @@ import { ConnectionError, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "./frame.js
 /** What every client says first. */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-/** Takes a frame. `bytes` are valid for good: nobody writes into them again. */
-export type FrameListener = (type: number, flags: number, streamId: number, payload: Buffer) => void;
+/** Who takes frames. */
+export interface FrameListener {
+  /** `payload` is valid for good: nobody writes into it again. */
+  onFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
+}
 
 const NO_BYTES = Buffer.alloc(0);
 
 export class FrameReader {
-  readonly #onFrame: FrameListener;
+  readonly #listener: FrameListener;
   #rest: Buffer = NO_BYTES;
   #hasPreface = false;
   #stopped = false;
 
-  constructor(onFrame: FrameListener) {
-    this.#onFrame = onFrame;
+  constructor(listener: FrameListener) {
+    this.#listener = listener;
   }
 
   /** Reads what has come. @throws ConnectionError, and what the listener throws */
@@ -34,7 +37,7 @@ export class FrameReader {
       if (bytes.length < start + length) break;
       at = start + length;
       const streamId = bytes.readUInt32BE(start - 4) & 0x7fff_ffff;
-      this.#onFrame(bytes[start - 6] ?? 0, bytes[start - 5] ?? 0, streamId, bytes.subarray(start, at));
+      this.#listener.onFrame(bytes[start - 6] ?? 0, bytes[start - 5] ?? 0, streamId, bytes.subarray(start, at));
     }
     // a copy: a view would keep all that was read
     this.#rest = at === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(at));

@@ -48,7 +48,8 @@ class GrpcExchange implements Exchange, WatchCall {
   readonly #method: GrpcMethod;
   readonly #timeoutMs: number;
   readonly #means: GrpcMeans;
-  readonly #message: MessageReader;
+  /** Until the request is whole. */
+  #message: MessageReader | undefined;
   #headSent = false;
   #closeWatch: (() => void) | undefined;
   #cancelDeadline: CancelTimer | undefined;
@@ -62,12 +63,14 @@ class GrpcExchange implements Exchange, WatchCall {
   }
 
   onData(bytes: Buffer): void {
-    const refusal = this.#message.read(bytes);
+    const refusal = this.#message?.read(bytes);
     if (refusal !== undefined) this.#refuse(refusal);
   }
 
   onEnd(): void {
-    const message = this.#message.end();
+    const message = this.#message?.end();
+    this.#message = undefined; // a Watch lives on for days, and needs nothing of what was read
+    if (message === undefined) return;
     if ("code" in message) this.#refuse(message);
     else if (this.#method === "Watch") this.#watch(message);
     else this.#answer(this.#unaryAnswer(message, this.#method));

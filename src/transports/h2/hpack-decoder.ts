@@ -24,6 +24,7 @@ const MAX_FIELDS = 64;
 const MAX_INTEGER = 0xff_ffff;
 
 const NO_BYTES = Buffer.alloc(0);
+const NO_FIELDS: string[] = [];
 
 /** What a header block holds. */
 export interface HeaderList {
@@ -38,7 +39,7 @@ export class HpackDecoder {
   #bytes: Buffer = NO_BYTES;
   #end = 0;
   #at = 0;
-  #fields: string[] = [];
+  #fields: string[] = NO_FIELDS;
   #octets = 0;
   #tooLong = false;
 
@@ -62,7 +63,7 @@ export class HpackDecoder {
     while (this.#at < this.#end) this.#readField();
     const list = { fields: this.#fields, tooLong: this.#tooLong };
     this.#bytes = NO_BYTES;
-    this.#fields = [];
+    this.#fields = NO_FIELDS;
     return list;
   }
 

@@ -53,10 +53,10 @@ export class Lifetime {
     this.#living = living;
     this.#clock = clock;
     this.#settings = settings;
-    const now = clock.now();
+    const now = Math.ceil(clock.now());
     this.#keepaliveAt = now + settings.keepaliveTimeMs;
     this.#idleAt = now + settings.maxConnectionIdleMs;
-    this.#ageAt = now + settings.maxConnectionAgeMs * (1 + AGE_JITTER * (2 * random() - 1));
+    this.#ageAt = now + Math.round(settings.maxConnectionAgeMs * (1 + AGE_JITTER * (2 * random() - 1)));
     this.#arm();
   }
 
@@ -71,7 +71,7 @@ export class Lifetime {
   }
 
   #look(): void {
-    const now = this.#clock.now();
+    const now = Math.ceil(this.#clock.now());
     if (now >= this.#ageAt) this.#judgeAge(now);
     if (now >= this.#idleAt) this.#judgeIdle(now);
     if (now >= this.#keepaliveAt && !this.#judgeSilence(now)) return;

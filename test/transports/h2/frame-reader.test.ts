@@ -11,7 +11,7 @@ function reader(): { readonly frames: Read[]; readonly reader: FrameReader } {
   const frames: Read[] = [];
   const onFrame = (...[type, flags, streamId, payload]: [number, number, number, Buffer]) =>
     frames.push([type, flags, streamId, payload.toString()]);
-  return { frames, reader: new FrameReader(onFrame) };
+  return { frames, reader: new FrameReader({ onFrame }) };
 }
 
 const BYTES = Buffer.concat([
@@ -74,10 +74,11 @@ test("another preface is refused at its first wrong byte", () => {
 
 test("one that is stopped by its listener keeps what comes after that frame", () => {
   const frames: number[] = [];
-  const here = new FrameReader((type) => {
+  const onFrame = (type: number) => {
     frames.push(type);
     if (type === 1) here.stop();
-  });
+  };
+  const here = new FrameReader({ onFrame });
   here.read(BYTES);
   assert.deepEqual(frames, [4, 1]);
   assert.equal(here.rest.length, 9 + "what is this?".length);
