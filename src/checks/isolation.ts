@@ -145,7 +145,7 @@ export class Isolation {
   #schedule(): void {
     const held = this.#heldOnes();
     const told = this.isolated ? held.length : 0;
-    if (told !== this.#heldToldLast) publish("isolation", this.#options.instance, { held: told });
+    if (told !== this.#heldToldLast) publish("isolation", { instance: this.#options.instance, held: told });
     this.#heldToldLast = told;
     if (held.length === 0) this.#end.cancel();
     else this.#end.at(Math.min(...held.map(([, fall]) => this.#endOf(fall))));

@@ -227,7 +227,7 @@ export class CheckRunner {
   #failToLook(error: unknown): void {
     const { name, means } = this.#options;
     this.#blind = error instanceof ProberError ? error.reason : "prober";
-    publish("prober-failed", means.instance, { check: name, reason: this.#blind, error });
+    publish("prober-failed", { instance: means.instance, check: name, reason: this.#blind, error });
     this.#scheduleNext(this.#lookedAt);
   }
 
@@ -239,7 +239,7 @@ export class CheckRunner {
     const now = clock.now();
     const stallMs = stalls.since(measure.since, Math.min(STALL_MS, settings.timeoutMs / 2));
     if (stallMs > 0) {
-      publish("result-dropped", instance, { check: name, stallMs });
+      publish("result-dropped", { instance, check: name, stallMs });
       this.#void = true;
       this.#scheduleNext(now);
       return;
@@ -248,7 +248,7 @@ export class CheckRunner {
     const result = withLatency(found, latencyMs, settings);
     const { outcome, reason, detail, certificateEndsAt } = result;
     const { startLagMs } = measure;
-    publish("probe", instance, { check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
+    publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#blind = undefined;
     this.#void = false;
     this.#age.renew(now + settings.staleAfterMs);

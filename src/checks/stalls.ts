@@ -99,6 +99,6 @@ export class Stalls {
     if (stallMs <= LEAST_LATE_MS) return;
     this.#late.push({ endedAt: now, stallMs });
     if (this.#late.length > MOST_REMEMBERED) this.#late.shift();
-    if (stallMs > STALL_MS) publish("stall", this.#instance, { stallMs });
+    if (stallMs > STALL_MS) publish("stall", { instance: this.#instance, stallMs });
   }
 }

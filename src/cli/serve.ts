@@ -131,11 +131,11 @@ async function reloadDaemon(daemon: Daemon, { file, load, instance, log }: Run):
   try {
     daemon.reload(await load());
     log.write("info", "reloaded", `reloaded ${file ?? "nothing: there is no file"}`);
-    publish("reload", instance, { error: undefined });
+    publish("reload", { instance, error: undefined });
   } catch (error) {
     for (const line of messageOf(error).split("\n"))
       log.write("error", "reload-refused", `${line}; the old one goes on`);
-    publish("reload", instance, { error });
+    publish("reload", { instance, error });
   }
 }
 

@@ -8,5 +8,5 @@ import { publish } from "./channels.js";
 
 /** Lets a promise go. `where` names the work, for whoever reads of its failure. */
 export function background(work: Promise<unknown>, instance: string, where: string): void {
-  work.catch((error: unknown) => publish("fault", instance, { where, error }));
+  work.catch((error: unknown) => publish("fault", { instance, where, error }));
 }

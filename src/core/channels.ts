@@ -82,9 +82,12 @@ const table: { readonly [Name in keyof Messages]: Channel } = {
   fault: channel("healthbridge:fault"),
 };
 
-/** Publishes a message of one instance; costs a property read when nobody listens. */
-export function publish<Name extends keyof Messages>(name: Name, instance: string, message: Messages[Name]): void {
-  if (table[name].hasSubscribers) table[name].publish({ ...message, instance });
+/**
+ * Publishes a message of one instance; costs little more than a property read when nobody listens. It is handed on as it
+ * is: a copy of it would cost more than all that a call of the health service does besides.
+ */
+export function publish<Name extends keyof Messages>(name: Name, message: Published<Name>): void {
+  if (table[name].hasSubscribers) table[name].publish(message);
 }
 
 /** Calls `listener` for every message on a channel. Returns the way out. */

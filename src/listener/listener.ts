@@ -70,7 +70,7 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   if (failure === undefined) {
     // a server that cannot accept goes on trying; unheard, its error would end the process
     for (const server of servers)
-      server.on("error", (error) => publish("fault", options.instance, { where: "listener", error }));
+      server.on("error", (error) => publish("fault", { instance: options.instance, where: "listener", error }));
     return listener;
   }
   await listener.destroy();

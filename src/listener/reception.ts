@@ -130,7 +130,8 @@ export class Reception {
 
   #end(socket: Socket, rule: string): void {
     this.#atTheDoor.delete(socket);
-    publish("connection-ended", this.#options.instance, {
+    publish("connection-ended", {
+      instance: this.#options.instance,
       address: this.#sockets.get(socket) ?? socket.remoteAddress ?? "unix",
       rule,
     });

@@ -48,7 +48,7 @@ export class Announcer {
 
   #tellQueued(): void {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      publish("transition", this.#instance, next);
+      publish("transition", { instance: this.#instance, ...next });
       for (const listener of this.#listeners) this.#call(listener, next);
     }
   }
@@ -57,7 +57,7 @@ export class Announcer {
     try {
       listener(transition);
     } catch (error) {
-      publish("listener-failed", this.#instance, { error });
+      publish("listener-failed", { instance: this.#instance, error });
     }
   }
 }

@@ -107,14 +107,14 @@ export class Registry implements StatusReader, StatusWriter {
     }
     this.#held.set(service, intent);
     this.#publish(service, DRAINING);
-    publish("write-held", this.instance, { service, status });
+    publish("write-held", { instance: this.instance, service, status });
     return false;
   }
 
   clear(service: string): boolean {
     requireServiceName(service);
     if (this.#held === undefined) return this.#remove(service);
-    if (this.#held.delete(service)) publish("write-held", this.instance, { service, status: "cleared" });
+    if (this.#held.delete(service)) publish("write-held", { instance: this.instance, service, status: "cleared" });
     return false;
   }
 

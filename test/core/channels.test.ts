@@ -12,11 +12,11 @@ test("a message reaches every subscriber with its instance, until it leaves", ()
   const [one, two] = ["one", "two"].map((name) =>
     subscribe("fault", ({ instance, where }) => heard.push(`${name} ${instance} ${where}`)),
   );
-  publish("fault", "a", { where: "here", error: undefined });
+  publish("fault", { instance: "a", where: "here", error: undefined });
   one?.();
-  publish("fault", "b", { where: "there", error: undefined });
+  publish("fault", { instance: "b", where: "there", error: undefined });
   two?.();
-  publish("fault", "c", { where: "nowhere", error: undefined });
+  publish("fault", { instance: "c", where: "nowhere", error: undefined });
   assert.deepEqual(heard, ["one a here", "two a here", "two b there"]);
 });
 

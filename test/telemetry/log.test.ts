@@ -168,7 +168,7 @@ describe("the log", () => {
   for (const [label, name, message, level, expected] of EVENTS) {
     test(`has a line for ${label}, at ${level}`, (t) => {
       const { texts, lines } = logging(t);
-      publish(name, "mine", message);
+      publish(name, { instance: "mine", ...message });
       assert.equal(texts.length, 1);
       assert.match(texts[0] ?? "", /^\{.*\}\n$/);
       const [line = {}] = lines();
@@ -196,7 +196,7 @@ describe("the log", () => {
 
   test("has an error's message, kind and stack", (t) => {
     const { lines } = logging(t);
-    publish("prober-failed", "mine", { check: "db", reason: "prober", error: boom });
+    publish("prober-failed", { instance: "mine", check: "db", reason: "prober", error: boom });
     const [{ err } = {}] = lines();
     const { message, type, stack } = Object(err);
     assert.deepEqual([message, type, stack], ["boom", "Error", boom.stack]);
@@ -204,13 +204,13 @@ describe("the log", () => {
 
   test("doesn't show the instance, which means nothing to a reader", (t) => {
     const { lines } = logging(t);
-    publish("transition", "mine", TRANSITION);
+    publish("transition", { instance: "mine", ...TRANSITION });
     assert.equal("instance" in (lines()[0] ?? {}), false);
   });
 
   test("B7 escapes what a name could do to a terminal", (t) => {
     const { texts } = logging(t);
-    publish("transition", "mine", { ...TRANSITION, name: 'a\n{"level":"error"}\u001b[2J' });
+    publish("transition", { instance: "mine", ...TRANSITION, name: 'a\n{"level":"error"}\u001b[2J' });
     assert.equal(texts.length, 1);
     const controls = [...(texts[0] ?? "")].filter((character) => character < " ");
     assert.deepEqual(controls, ["\n"]);
@@ -218,13 +218,13 @@ describe("the log", () => {
 
   test("has no line of another instance in the same process", (t) => {
     const { texts } = logging(t);
-    for (const [, name, message] of EVENTS) publish(name, "another", message);
+    for (const [, name, message] of EVENTS) publish(name, { instance: "another", ...message });
     assert.deepEqual(texts, []);
   });
 
   test("two logs of one instance both have the line", (t) => {
     const [first, second] = [logging(t), logging(t)];
-    publish("transition", "mine", TRANSITION);
+    publish("transition", { instance: "mine", ...TRANSITION });
     assert.deepEqual([first.texts.length, second.texts.length], [1, 1]);
   });
 
@@ -232,7 +232,7 @@ describe("the log", () => {
     const { log, texts } = logging(t);
     log.close();
     log.close();
-    for (const [, name, message] of EVENTS) publish(name, "mine", message);
+    for (const [, name, message] of EVENTS) publish(name, { instance: "mine", ...message });
     assert.deepEqual(texts, []);
   });
 
@@ -241,7 +241,7 @@ describe("the log", () => {
   for (const level of LOG_LEVELS) {
     test(`at level ${level} has the lines from there on`, (t) => {
       const { lines } = logging(t, level);
-      for (const [, name, message] of EVENTS) publish(name, "mine", message);
+      for (const [, name, message] of EVENTS) publish(name, { instance: "mine", ...message });
       const expected = EVENTS.map(([, , , of]) => of).filter((of) => RANK.indexOf(of) >= RANK.indexOf(level));
       assert.deepEqual(
         lines().map((line) => line.level),

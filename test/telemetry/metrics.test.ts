@@ -34,7 +34,8 @@ function measuring(t: TestContext) {
 }
 
 function probe(more: Partial<Messages["probe"]> = {}): void {
-  publish("probe", "mine", {
+  publish("probe", {
+    instance: "mine",
     check: "db",
     outcome: "pass",
     reason: undefined,
@@ -57,13 +58,13 @@ function happenAll(registry: Registry): void {
   registry.report(report("passing"));
   registry.set("db", "SERVING");
   probe({ certificateEndsAt: Date.UTC(2027, 0, 1) });
-  publish("prober-failed", "mine", { check: "db", reason: "prober", error: new Error("EMFILE") });
-  publish("result-dropped", "mine", { check: "db", stallMs: 700 });
-  publish("stall", "mine", { stallMs: 700 });
-  publish("isolation", "mine", { held: 4 });
-  publish("call", "mine", { method: "Check", code: "OK" });
-  publish("http-request", "mine", { route: "healthcheck", status: 200 });
-  publish("reload", "mine", { error: undefined });
+  publish("prober-failed", { instance: "mine", check: "db", reason: "prober", error: new Error("EMFILE") });
+  publish("result-dropped", { instance: "mine", check: "db", stallMs: 700 });
+  publish("stall", { instance: "mine", stallMs: 700 });
+  publish("isolation", { instance: "mine", held: 4 });
+  publish("call", { instance: "mine", method: "Check", code: "OK" });
+  publish("http-request", { instance: "mine", route: "healthcheck", status: 200 });
+  publish("reload", { instance: "mine", error: undefined });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);
@@ -210,8 +211,8 @@ describe("checks", () => {
 
   test("count what was no result: prober errors by reason, and results dropped in a stall", async (t) => {
     const { value } = measuring(t);
-    publish("prober-failed", "mine", { check: "db", reason: "dns", error: new Error("EAI_AGAIN") });
-    publish("result-dropped", "mine", { check: "db", stallMs: 600 });
+    publish("prober-failed", { instance: "mine", check: "db", reason: "dns", error: new Error("EAI_AGAIN") });
+    publish("result-dropped", { instance: "mine", check: "db", stallMs: 600 });
     assert.equal(await value("healthbridge_check_prober_errors_total", { check: "db", reason: "dns" }), 1);
     assert.equal(await value("healthbridge_check_results_dropped_total", { check: "db" }), 1);
   });
@@ -241,8 +242,8 @@ describe("checks", () => {
 describe("the prober and its server", () => {
   test("count calls by method and code, and requests by route and code", async (t) => {
     const { value } = measuring(t);
-    publish("call", "mine", { method: "Watch", code: "CANCELLED" });
-    publish("http-request", "mine", { route: "readyz", status: 503 });
+    publish("call", { instance: "mine", method: "Watch", code: "CANCELLED" });
+    publish("http-request", { instance: "mine", route: "readyz", status: 503 });
     assert.equal(await value("grpc_health_requests_total", { method: "Watch", code: "CANCELLED" }), 1);
     assert.equal(await value("grpc_health_http_requests_total", { route: "readyz", code: "503" }), 1);
   });
@@ -258,11 +259,11 @@ describe("the prober and its server", () => {
 
   test("tell stalls, and an isolation while it lasts", async (t) => {
     const { value } = measuring(t);
-    publish("stall", "mine", { stallMs: 600 });
-    publish("isolation", "mine", { held: 5 });
+    publish("stall", { instance: "mine", stallMs: 600 });
+    publish("isolation", { instance: "mine", held: 5 });
     assert.equal(await value("healthbridge_stalls_total"), 1);
     assert.equal(await value("healthbridge_prober_isolated"), 1);
-    publish("isolation", "mine", { held: 0 });
+    publish("isolation", { instance: "mine", held: 0 });
     assert.equal(await value("healthbridge_prober_isolated"), 0);
   });
 
@@ -273,9 +274,9 @@ describe("the prober and its server", () => {
     const takenAt = () => value("healthbridge_config_last_reload_success_timestamp_seconds");
     await clock.advance(60_000);
     assert.deepEqual([await successful(), await takenAt()], [1, startedAt]);
-    publish("reload", "mine", { error: new Error("bad") });
+    publish("reload", { instance: "mine", error: new Error("bad") });
     assert.deepEqual([await successful(), await takenAt()], [0, startedAt]);
-    publish("reload", "mine", { error: undefined });
+    publish("reload", { instance: "mine", error: undefined });
     assert.deepEqual([await successful(), await takenAt()], [1, startedAt + 60]);
     assert.equal(await value("healthbridge_config_reloads_total", { result: "failure" }), 1);
     assert.equal(await value("healthbridge_config_reloads_total", { result: "success" }), 1);
@@ -310,10 +311,10 @@ describe("counting", () => {
 
   test("is of one instance alone, and ends with close()", async (t) => {
     const { metrics, value } = measuring(t);
-    publish("stall", "other", { stallMs: 600 });
+    publish("stall", { instance: "other", stallMs: 600 });
     assert.equal(await value("healthbridge_stalls_total"), 0);
     metrics.close();
-    publish("stall", "mine", { stallMs: 600 });
+    publish("stall", { instance: "mine", stallMs: 600 });
     assert.equal(await value("healthbridge_stalls_total"), 0);
   });
 

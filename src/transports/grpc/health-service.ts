@@ -106,6 +106,6 @@ export class HealthService {
   }
 
   #tell(method: CallMethod, code: GrpcCode): void {
-    publish("call", this.#reader.instance, { method, code });
+    publish("call", { instance: this.#reader.instance, method, code });
   }
 }

@@ -23,8 +23,9 @@ import { EMPTY_TABLE } from "./hpack-encoder.js";
 import { Introduction } from "./introduction.js";
 import { Lifetime, type Living } from "./lifetime.js";
 import { OUR_SETTINGS, SETTINGS_ACKNOWLEDGED } from "./our-settings.js";
-import type { Sender, Template } from "./outbox.js";
+import type { Template } from "./outbox.js";
 import { defaultPeerSettings, readSettings } from "./peer-settings.js";
+import { SocketWriter } from "./socket-writer.js";
 import type { Stream } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 
@@ -34,19 +35,18 @@ const ASKS_SOON_MS = 50;
 const ACKNOWLEDGES_SOON_MS = 1_000;
 /** The answer to the PING after GOAWAY, and the client's own closing, are waited for so long. */
 const FAREWELL_MS = 1_000;
-/** Octets that wait for a slow reader; above that, nothing more is read from it. */
-const MAX_UNSENT_BYTES = 256 * 1024;
 const NOTHING_TO_CANCEL: CancelTimer = () => {};
 
 const FAREWELL_PING = Buffer.from("farewell", "latin1");
 const SIGN_OF_LIFE = Buffer.from("are you?", "latin1");
 
-export class Connection implements Carrier, Controller, FrameListener, Living, Sender {
+export class Connection implements Carrier, Controller, FrameListener, Living {
   readonly budget: Budget;
   readonly #socket: Socket;
   readonly #means: ConnectionMeans;
   readonly #address: string;
   readonly #reader: FrameReader;
+  readonly #writer: SocketWriter;
   readonly #streams = new StreamTable(this);
   readonly #lifetime: Lifetime;
   readonly #arrivals: Arrivals;
@@ -55,7 +55,6 @@ export class Connection implements Carrier, Controller, FrameListener, Living, S
   #introduction: Introduction | undefined = new Introduction();
   #phase: "serving" | "foreign" | "asked-to-go" | "going" | "ended" = "serving";
   #cancelStep: CancelTimer;
-  #whenWritable: (() => void)[] | undefined;
 
   /** Takes a socket, which has the preface still to be read, and sends our SETTINGS. */
   constructor(socket: Socket, means: ConnectionMeans) {
@@ -65,6 +64,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living, S
     this.#address = socket.remoteAddress ?? "unix";
     this.budget = new Budget(clock);
     this.#idleSince = Math.floor(clock.now());
+    this.#writer = new SocketWriter(socket);
     this.#reader = new FrameReader(this);
     this.#arrivals = new Arrivals(this.#streams, clock, times.requestTimeoutMs);
     this.#lifetime = new Lifetime(this, times, means);
@@ -109,40 +109,32 @@ export class Connection implements Carrier, Controller, FrameListener, Living, S
   }
 
   drop(rule: string): void {
-    publish("connection-ended", this.#means.instance, { address: this.#address, rule });
+    publish("connection-ended", { instance: this.#means.instance, address: this.#address, rule });
     this.#socket.destroy();
   }
 
   frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
     const owes = type === HEADERS && this.#peer.owesTableSize;
     if (owes) this.#peer.owesTableSize = false;
-    this.#means.outbox.frame(this, type, flags, streamId, owes ? Buffer.concat([EMPTY_TABLE, payload]) : payload);
+    this.#means.outbox.frame(
+      this.#writer,
+      type,
+      flags,
+      streamId,
+      owes ? Buffer.concat([EMPTY_TABLE, payload]) : payload,
+    );
   }
 
   frames(bytes: Uint8Array): void {
-    this.#means.outbox.frames(this, bytes);
+    this.#means.outbox.frames(this.#writer, bytes);
   }
 
   answer(template: Template, streamId: number): void {
-    this.#means.outbox.answer(this, template, streamId);
-  }
-
-  transmit(bytes: Buffer): void {
-    if (this.#socket.destroyed) return;
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength <= MAX_UNSENT_BYTES || this.#socket.isPaused()) return;
-    this.#socket.pause();
-    this.whenWritable(() => this.#socket.resume());
+    this.#means.outbox.answer(this.#writer, template, streamId);
   }
 
   whenWritable(action: () => void): void {
-    if (!this.#socket.writableNeedDrain) {
-      queueMicrotask(action);
-      return;
-    }
-    if (this.#whenWritable === undefined) this.#socket.once("drain", () => this.#onDrain());
-    this.#whenWritable ??= [];
-    this.#whenWritable.push(action);
+    this.#writer.whenWritable(action);
   }
 
   open(stream: Stream): void {
@@ -192,8 +184,8 @@ export class Connection implements Carrier, Controller, FrameListener, Living, S
     if (this.#phase === "ended") return;
     const { instance } = this.#means;
     const isTheirs = error instanceof ConnectionError;
-    if (isTheirs) publish("connection-ended", instance, { address: this.#address, rule: `http2: ${error.message}` });
-    else publish("fault", instance, { where: "an HTTP/2 connection", error });
+    if (isTheirs) publish("connection-ended", { instance, address: this.#address, rule: `http2: ${error.message}` });
+    else publish("fault", { instance, where: "an HTTP/2 connection", error });
     this.#end(isTheirs ? error.code : "INTERNAL_ERROR");
   }
 
@@ -210,12 +202,6 @@ export class Connection implements Carrier, Controller, FrameListener, Living, S
     if (this.#phase === "foreign" && this.#introduction?.acknowledged === true) this.#handOver(this.#introduction);
     else this.#arrivals.look();
   };
-
-  #onDrain(): void {
-    const actions = this.#whenWritable ?? [];
-    this.#whenWritable = undefined;
-    for (const action of actions) action();
-  }
 
   readonly #onClose = (): void => {
     this.#phase = "ended";

@@ -67,7 +67,8 @@ export class Outbox {
     const sender = this.#sender;
     if (sender === undefined) return;
     // a copy: the socket may keep what it can't write at once
-    const bytes = Buffer.from(this.#bytes.subarray(0, this.#length));
+    const bytes = Buffer.allocUnsafe(this.#length);
+    this.#bytes.copy(bytes, 0, 0, this.#length);
     this.#length = 0;
     this.#sender = undefined;
     sender.transmit(bytes);

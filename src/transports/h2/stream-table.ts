@@ -18,6 +18,7 @@ import {
 } from "./frame.js";
 import { HeadReader } from "./head-reader.js";
 import { HeaderBlock, readHeadersPayload, withoutPadding } from "./header-block.js";
+import { OpenStreams } from "./open-streams.js";
 import type { Template } from "./outbox.js";
 import type { RequestHead } from "./request-head.js";
 import { type Link, Stream } from "./stream.js";
@@ -32,7 +33,7 @@ export class StreamTable implements Link {
   window = DEFAULT_WINDOW;
   readonly #carrier: Carrier;
   readonly #heads = new HeadReader();
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new OpenStreams();
   readonly #history = new StreamHistory();
   #block: HeaderBlock | undefined;
   #waiting: Set<Stream> | undefined;
@@ -80,18 +81,18 @@ export class StreamTable implements Link {
 
   /** Ends every stream. */
   closeAll(): void {
-    for (const stream of [...this.#streams.values()]) stream.close();
+    for (const stream of this.#streams.all()) stream.close();
   }
 
   /** Ends every stream with what there is to say. */
   giveUpAll(): void {
-    for (const stream of [...this.#streams.values()]) stream.giveUp("closing");
+    for (const stream of this.#streams.all()) stream.giveUp("closing");
   }
 
   /** Gives up requests that are not whole in time; returns when the next has to be, and sets it where nobody had to wait. */
   giveUpLate(now: number, timeoutMs: number): number | undefined {
     let nextAt: number | undefined;
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       if (!stream.arriving) continue;
       stream.dueAt ??= now + timeoutMs;
       if (stream.dueAt <= now) stream.giveUp("late");
@@ -134,7 +135,7 @@ export class StreamTable implements Link {
 
   #receive(stream: Stream, content: Buffer, ends: boolean): void {
     stream.receive(content);
-    if (ends && this.#streams.has(stream.id)) stream.receiveEnd();
+    if (ends && this.#streams.get(stream.id) !== undefined) stream.receiveEnd();
   }
 
   /** Section 6.4. */
@@ -166,7 +167,7 @@ export class StreamTable implements Link {
 
   /** The client has changed the window that streams begin with: open ones change with it (section 6.9.2). */
   shiftWindows(octets: number): void {
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (!stream.widen(octets)) throw new ConnectionError("FLOW_CONTROL_ERROR", "a window above 2^31-1");
     }
     this.#pumpAll();
@@ -241,10 +242,10 @@ export class StreamTable implements Link {
   #openStream(streamId: number, endStream: boolean, head: RequestHead): void {
     const stream = new Stream(streamId, head, this, this.#carrier.initialWindow);
     this.#carrier.budget.earn();
-    this.#streams.set(streamId, stream);
+    this.#streams.add(stream);
     this.#arriving += 1;
     this.#carrier.open(stream);
-    if (endStream && this.#streams.has(streamId)) stream.receiveEnd();
+    if (endStream && this.#streams.get(streamId) !== undefined) stream.receiveEnd();
   }
 
   /** A request that is not served. It is the client's fault but for too many at once, which it may not know yet. */

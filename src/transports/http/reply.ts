@@ -27,7 +27,11 @@ export function reply(bridge: Bridge, request: HttpRequest, send: (answer: HttpA
 
 /** Publishes that a request was answered. Of the route its kind alone is told, and no word of the client's. */
 export function tellAnswered({ reader }: Bridge, route: Route, { status }: HttpAnswer): void {
-  publish("http-request", reader.instance, { route: route.kind === "view" ? route.path : route.kind, status });
+  publish("http-request", {
+    instance: reader.instance,
+    route: route.kind === "view" ? route.path : route.kind,
+    status,
+  });
 }
 
 /** The names of services and checks are in it, so who may not have their list may not have this. */
@@ -39,7 +43,7 @@ async function renderMetrics(bridge: Bridge, request: HttpRequest): Promise<Http
   try {
     return textAnswer(200, await metrics(), { "content-type": METRICS_CONTENT_TYPE });
   } catch (error) {
-    publish("fault", reader.instance, { where: "metrics", error });
+    publish("fault", { instance: reader.instance, where: "metrics", error });
     return textAnswer(500, "INTERNAL_SERVER_ERROR");
   }
 }
