@@ -33,6 +33,25 @@ export function goClient(): string {
   return join(folder, "go-client");
 }
 
+/** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */
+export function h2spec(): string {
+  const source = here("h2spec");
+  const key = digestOf(["go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`h2spec-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, "h2spec"), "github.com/summerwind/h2spec/cmd/h2spec"], { cwd: source });
+  });
+  return join(folder, "h2spec");
+}
+
+/** Node's binary, of a version. */
+export function node(version: string): string {
+  const packageName = `node-linux-${process.arch}`;
+  const folder = once(`node-${version}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `${packageName}@${version}`]);
+  });
+  return join(folder, "node_modules", packageName, "bin/node");
+}
+
 /** The folder of programs of a Python environment with every peer that PyPI has. */
 export function pythonBin(): string {
   const requirements = here("python/requirements.txt");
