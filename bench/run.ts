@@ -1,5 +1,5 @@
 /**
- * Runs a bench: `npm run bench -- NAME [--rounds N]`; without a name it lists what there is.
+ * Runs a bench: `npm run bench -- NAME [--rounds N] [--only CONTENDER,...]`; without a name it lists what there is.
  *
  * The tables go to the terminal, and with every single figure to `bench/results/NAME.json`. A bench reports: it fails
  * when it could not measure, never because a figure is bad.
@@ -9,41 +9,46 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { benchChecks } from "./checks/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
-import type { Bench } from "./measuring/report.js";
+import type { Bench, BenchMeans } from "./measuring/report.js";
+import { benchServing } from "./serving/bench.js";
 
 /** Every bench. A new one is a folder and a row here. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   checks: benchChecks,
+  serving: benchServing,
 };
 
 const DEFAULT_ROUNDS = 5;
 
-async function runBench(name: string, bench: Bench, rounds: number): Promise<void> {
+async function runBench(name: string, bench: Bench, means: Omit<BenchMeans, "say">): Promise<void> {
   const live = new LiveLine(process.stdout);
-  const report = await bench.run({ rounds, say: (text) => live.show(text) }).finally(() => live.clear());
+  const report = await bench.run({ ...means, say: (text) => live.show(text) }).finally(() => live.clear());
   const folder = fileURLToPath(new URL("results/", import.meta.url));
   mkdirSync(folder, { recursive: true });
   const file = `${folder}${name}.json`;
   writeFileSync(
     file,
-    `${JSON.stringify({ bench: name, rounds, node: process.version, ...report.figures }, null, 2)}\n`,
+    `${JSON.stringify({ bench: name, ...means, node: process.version, ...report.figures }, null, 2)}\n`,
   );
   process.stdout.write(`${report.text}\n\nEvery figure: ${file}\n`);
 }
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: String(DEFAULT_ROUNDS) } },
+  options: { rounds: { type: "string", default: String(DEFAULT_ROUNDS) }, only: { type: "string", default: "" } },
 });
 const [name] = positionals;
 const bench = name === undefined || !Object.hasOwn(BENCHES, name) ? undefined : BENCHES[name];
 const rounds = Number(values.rounds);
+const only = values.only.split(",").filter((contender) => contender !== "");
 if (name === undefined) {
   for (const [each, { about }] of Object.entries(BENCHES)) process.stdout.write(`${each}: ${about}\n`);
 } else if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write(`usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--rounds N]\n`);
+  process.stderr.write(
+    `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--rounds N] [--only CONTENDER,...]\n`,
+  );
   process.exitCode = 2;
 } else {
-  await runBench(name, bench, rounds);
+  await runBench(name, bench, { rounds, only });
   process.exit(0); // whatever a library keeps open, the bench is over
 }

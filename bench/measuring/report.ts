@@ -11,6 +11,8 @@ export interface Bench {
 export interface BenchMeans {
   /** How often everything is measured; what is told is the median. */
   readonly rounds: number;
+  /** The contenders that take part; empty: all of them. */
+  readonly only: readonly string[];
   /** Tells what is being done. */
   readonly say: (text: string) => void;
 }

@@ -1,0 +1,3 @@
+module healthbridge/bench/client
+
+go 1.25.0

@@ -1,0 +1,43 @@
+// The client of the bench: one thread, one epoll, HTTP/2 frames as they stand on the wire. As little work as can be on
+// this side, and the same for every server. Each command prints one line of JSON.
+//
+//	client watch PORT PID CONNECTIONS STREAMS CHANGES   what watchers cost a server, and when all have a change
+//	client pace PORT CONNECTIONS RATE MILLISECONDS      how long a Check takes at so many a second
+package main
+
+import (
+	"encoding/json"
+	"log"
+	"os"
+	"strconv"
+)
+
+func main() {
+	commands := map[string]struct {
+		run       func([]int) any
+		arguments int
+	}{
+		"watch": {watch, 5},
+		"pace":  {pace, 4},
+	}
+	if len(os.Args) < 2 {
+		log.Fatal("watch, or pace?")
+	}
+	command, known := commands[os.Args[1]]
+	if !known || len(os.Args) != 2+command.arguments {
+		log.Fatalf("not a command, or not its arguments: %q", os.Args[1:])
+	}
+	numbers := make([]int, 0, command.arguments)
+	for _, argument := range os.Args[2:] {
+		number, err := strconv.Atoi(argument)
+		check(err)
+		numbers = append(numbers, number)
+	}
+	check(json.NewEncoder(os.Stdout).Encode(command.run(numbers)))
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}

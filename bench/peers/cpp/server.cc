@@ -1,0 +1,32 @@
+// The bench's peer gRPC C++: `server PORT`, its default health service has `a.B` SERVING, SIGUSR2 turns it over.
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <signal.h>
+
+#include <memory>
+#include <string>
+
+int main(int count, char** arguments) {
+  if (count != 2) return 2;
+  // before the first thread: each inherits the mask, and the signal is left to sigwait
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  grpc::EnableDefaultHealthCheckService(true);
+  // a server without any other service has no completion queue, and doesn't start
+  grpc::CallbackGenericService rest;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(std::string("127.0.0.1:") + arguments[1], grpc::InsecureServerCredentials());
+  builder.RegisterCallbackGenericService(&rest);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return 1;
+
+  for (bool serving = true;; serving = !serving) {
+    server->GetHealthCheckService()->SetServingStatus("a.B", serving);
+    int signal;
+    sigwait(&signals, &signal);
+  }
+}

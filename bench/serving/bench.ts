@@ -1,0 +1,62 @@
+/** The bench `serving`: what answering costs, beside others. */
+import { pinBench } from "../measuring/cores.js";
+import type { Bench, BenchMeans, Report } from "../measuring/report.js";
+import { compareChecks } from "./checks.js";
+import { Client } from "./client.js";
+import { CONTENDERS } from "./contenders.js";
+import { goalsOf, type Measured } from "./goals.js";
+import { withServer } from "./server.js";
+import { compareStarts } from "./start.js";
+import { reportText } from "./tables.js";
+import { type Ready, reasonOf } from "./turns.js";
+import { bearGreatCrowd, compareWatches } from "./watch.js";
+
+/** The row of `BENCHES`. */
+export const benchServing: Bench = {
+  about: "Check, Watch, memory and start beside grpc-js, grpc-go, tonic, gRPC C++ and nghttpd (npm run build first)",
+  run,
+};
+
+async function run(means: BenchMeans): Promise<Report> {
+  const leftOut: string[] = [];
+  const orLeftOut = async <Made>(name: string, make: () => Promise<Made>): Promise<Made | undefined> => {
+    means.say(`building ${name}`);
+    try {
+      return await make();
+    } catch (error) {
+      leftOut.push(`${name}: ${reasonOf(error)}`);
+      return undefined;
+    }
+  };
+  const chosen = choose(means.only);
+  const client = await orLeftOut("the client for latency and Watch", () => Client.build());
+  const contenders: Ready[] = [];
+  for (const { name, prepare } of chosen) {
+    const ready = await orLeftOut(name, async () => tried({ name, ...(await prepare()) }));
+    if (ready !== undefined) contenders.push(ready);
+  }
+  pinBench(); // not before: building takes both cores
+  const measured: Measured = {
+    checks: await compareChecks(contenders, client, means),
+    watches: client === undefined ? [] : await compareWatches(contenders, client, means),
+    greatCrowd: client === undefined ? [] : await bearGreatCrowd(contenders, client, means),
+    starts: await compareStarts(contenders, means),
+  };
+  const goals = goalsOf(measured);
+  return { text: reportText(measured, leftOut, goals), figures: { goals, leftOut, ...measured } };
+}
+
+function choose(only: readonly string[]) {
+  const names = CONTENDERS.map(({ name }) => name);
+  const unknown = only.filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  return CONTENDERS.filter(({ name }) => only.length === 0 || only.includes(name));
+}
+
+/** Whoever doesn't serve at all is told of before the rounds. */
+async function tried(contender: Ready): Promise<Ready> {
+  for (const command of [contender.check, contender.watch]) {
+    if (command !== undefined) await withServer(command, contender.answer, async () => {});
+  }
+  return contender;
+}

@@ -1,0 +1,66 @@
+/** Checks: how many, what each costs, and how long it takes when the server is half busy. */
+import type { Figures } from "../measuring/figures.js";
+import type { BenchMeans } from "../measuring/report.js";
+import type { Client } from "./client.js";
+import { MARK } from "./contenders.js";
+import { LoadTool, type Shape } from "./load.js";
+import { type Server, withServer } from "./server.js";
+import { type Ready, type Standing, takeTurns } from "./turns.js";
+
+/** The loads, by the name that their figures begin with. One connection per prober with one Check in flight is what real probers do. */
+export const SHAPES = {
+  one: { connections: 1, atOnce: 1 },
+  probers: { connections: 50, atOnce: 1 },
+  many: { connections: 10, atOnce: 100 },
+} as const satisfies Readonly<Record<string, Shape>>;
+
+const WARM_UP_SECONDS = 1;
+const LOAD_SECONDS = 2;
+const PACED_MS = 2_000;
+
+/** Measures all of them; latency only where there is a client. */
+export async function compareChecks(
+  contenders: readonly Ready[],
+  client: Client | undefined,
+  means: BenchMeans,
+): Promise<readonly Standing[]> {
+  const tool = new LoadTool();
+  let markPerSecond: number | undefined; // of this round: the mark has its turn first
+  const measure = async (server: Server, isMark: boolean): Promise<Figures> => {
+    const loads = await loadAll(tool, server);
+    const perSecond = loads["probers.perSecond"] ?? Number.NaN;
+    if (isMark) markPerSecond = perSecond;
+    return { ...loads, ...(client && (await latencies(client, server, perSecond, markPerSecond))) };
+  };
+  try {
+    return await takeTurns("checks", contenders, means, ({ name, check, answer }) =>
+      withServer(check, answer, (server) => measure(server, name === MARK)),
+    );
+  } finally {
+    tool.discard();
+  }
+}
+
+async function loadAll(tool: LoadTool, server: Server): Promise<Figures> {
+  const found: Record<string, number> = {};
+  await tool.load(server, SHAPES.probers, WARM_UP_SECONDS);
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    Object.assign(found, prefixed(name, await tool.load(server, shape, LOAD_SECONDS)));
+  }
+  return found;
+}
+
+async function latencies(
+  client: Client,
+  server: Server,
+  perSecond: number,
+  markPerSecond: number | undefined,
+): Promise<Figures> {
+  const own = prefixed("ownHalf", await client.pace(server, perSecond / 2, PACED_MS));
+  if (markPerSecond === undefined) return own;
+  return { ...own, ...prefixed("markHalf", await client.pace(server, markPerSecond / 2, PACED_MS)) };
+}
+
+function prefixed(prefix: string, figures: Figures): Figures {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${prefix}.${name}`, value]));
+}

@@ -1,0 +1,46 @@
+/** A server under measurement: started on the measured core, and ended. */
+import { freePort, type Running } from "../../test/interop/peers.js";
+import { pause } from "../../test/support/eventually.js";
+import { runMeasured } from "../measuring/cores.js";
+import { ask } from "./ask.js";
+
+/** How a server is started on a port. */
+export type StartCommand = (port: number) => readonly [program: string, ...args: string[]];
+
+/** A server that serves. */
+export interface Server {
+  readonly program: Running;
+  readonly port: number;
+}
+
+/** The service that is asked for everywhere. */
+export const SERVICE = "a.B";
+
+const START_TIMEOUT_MS = 15_000;
+
+/** Starts a server, has it measured once it gives the right answer for `a.B`, and ends it. */
+export async function withServer<Found>(
+  command: StartCommand,
+  answer: Buffer,
+  measure: (server: Server) => Promise<Found>,
+): Promise<Found> {
+  const port = await freePort();
+  const [file, ...args] = command(port);
+  const program = runMeasured(file, args);
+  try {
+    await answering({ program, port }, SERVICE, answer);
+    return await measure({ program, port });
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Resolves when the server gives that answer; rejects with its last words when it ends or never does. */
+export async function answering({ program, port }: Server, service: string, answer: Buffer): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await ask(port, service)).equals(answer)) {
+    if (program.ended) throw new Error(`it has ended: ${program.output.trim().slice(-500)}`);
+    if (performance.now() > deadline) throw new Error(`it doesn't serve: ${program.output.trim().slice(-500)}`);
+    await pause(1);
+  }
+}

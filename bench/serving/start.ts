@@ -1,0 +1,41 @@
+/** Start: from exec to the first answer of `serve`, beside what node itself takes. */
+import { once } from "node:events";
+import { freePort } from "../../test/interop/peers.js";
+import { runMeasured } from "../measuring/cores.js";
+import type { BenchMeans } from "../measuring/report.js";
+import { SERVING } from "./ask.js";
+import { serveCommand } from "./contenders.js";
+import { answering } from "./server.js";
+import { type Ready, type Standing, takeTurns } from "./turns.js";
+
+/** A start is short: this many in each round. */
+const STARTS = 3;
+
+/** Starts each of ours, each time with a bare node after it. */
+export function compareStarts(contenders: readonly Ready[], means: BenchMeans): Promise<readonly Standing[]> {
+  const ours = contenders.filter(({ engine }) => engine !== undefined);
+  return takeTurns("start", ours, { ...means, rounds: means.rounds * STARTS }, async ({ engine }) => {
+    const firstAnswerMs = await firstAnswer(engine ?? "");
+    return { firstAnswerMs, nodeMs: await bareNode() };
+  });
+}
+
+async function firstAnswer(engine: string): Promise<number> {
+  const port = await freePort();
+  const startedAt = performance.now();
+  const [file, ...args] = serveCommand(engine)(port);
+  const program = runMeasured(file, args);
+  try {
+    await answering({ program, port }, "", SERVING);
+    return performance.now() - startedAt;
+  } finally {
+    await program.stop();
+  }
+}
+
+async function bareNode(): Promise<number> {
+  const startedAt = performance.now();
+  const { process: node } = runMeasured(process.execPath, ["-e", "0"]);
+  await once(node, "exit");
+  return performance.now() - startedAt;
+}

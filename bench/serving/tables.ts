@@ -1,0 +1,81 @@
+/** The tables of the report. Ratios are a contender's figure to ours. */
+import { rounded } from "../measuring/figures.js";
+import { type Goal, goalRows } from "../measuring/report.js";
+import { table } from "../measuring/table.js";
+import { OURS } from "./contenders.js";
+import type { Measured } from "./goals.js";
+import { figureOf, type Standing } from "./turns.js";
+
+/** A column: its head, the figure, and its unit. */
+type Column = readonly [head: string, figure: string, unit: string];
+
+/** All of it, as Markdown. */
+export function reportText(measured: Measured, leftOut: readonly string[], goals: readonly Goal[]): string {
+  const { checks, watches, greatCrowd, starts } = measured;
+  const faults = Object.values(measured).flatMap((standings: readonly Standing[]) =>
+    standings.flatMap(({ name, faults }) => faults.map((fault) => `${name}: ${fault}`)),
+  );
+  return [
+    section("Checks a second, and the server's CPU for each (in brackets: ratio to ours)", checks, [
+      ["c=1 m=1", "one.perSecond", ""],
+      ["CPU", "one.cpuMicros", " us"],
+      ["c=50 m=1", "probers.perSecond", ""],
+      ["CPU", "probers.cpuMicros", " us"],
+      ["c=10 m=100", "many.perSecond", ""],
+      ["CPU", "many.cpuMicros", " us"],
+    ]),
+    section("Under that load: memory, and how much of its core the server had at c=50 m=1", checks, [
+      ["RSS c=50 m=1", "probers.rssMb", " MB"],
+      ["RSS c=10 m=100", "many.rssMb", " MB"],
+      ["Core", "probers.coreShare", ""],
+    ]),
+    section("Time of a Check at half load, on 50 connections", checks, [
+      ["Own half, a second", "ownHalf.rate", ""],
+      ["p50", "ownHalf.p50Us", " us"],
+      ["p99", "ownHalf.p99Us", " us"],
+      ["grpc-go's half", "markHalf.rate", ""],
+      ["p50", "markHalf.p50Us", " us"],
+      ["p99", "markHalf.p99Us", " us"],
+    ]),
+    section("Watchers: memory of each, and time until all have a change", watches, [
+      ["1,000 on 1,000", "thousand.rssKb", " KB"],
+      ["change", "thousand.changeMs", " ms"],
+      ["4,000 on 4,000", "fourThousand.rssKb", " KB"],
+      ["change", "fourThousand.changeMs", " ms"],
+      ["10,000 on 100", "shared.rssKb", " KB"],
+      ["change", "shared.changeMs", " ms"],
+    ]),
+    section("50,000 watchers on 500 connections", greatCrowd, [
+      ["RSS a watcher", "rssKb", " KB"],
+      ["all are in", "establishedMs", " ms"],
+      ["change", "changeMs", " ms"],
+      ["block, joining", "whileJoiningMs", " ms"],
+      ["block, change", "longestBlockMs", " ms"],
+    ]),
+    section("Start", starts, [
+      ["exec to first answer", "firstAnswerMs", " ms"],
+      ["node -e 0", "nodeMs", " ms"],
+    ]),
+    list("Left out", leftOut),
+    list("Rounds that failed", faults),
+    `\n## Goals\n\n${table(["Goal", "Measured", "Reached"], goalRows(goals))}`,
+  ].join("");
+}
+
+function section(title: string, standings: readonly Standing[], columns: readonly Column[]): string {
+  if (standings.length === 0) return "";
+  const rows = standings.map(({ name }) => [name, ...columns.map((column) => cell(standings, name, column))]);
+  const head = ["Server", ...columns.map(([name]) => name)];
+  return `\n## ${title}\n\n${table(head, rows)}\n`;
+}
+
+function cell(standings: readonly Standing[], name: string, [, figure, unit]: Column): string {
+  const found = figureOf(standings, name, figure);
+  const ratio = found / figureOf(standings, OURS, figure);
+  const beside = name === OURS || Number.isNaN(ratio) ? "" : ` (${ratio.toFixed(2)})`;
+  return Number.isNaN(found) ? "-" : `${rounded(found)}${unit}${beside}`;
+}
+
+function list(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `\n## ${title}\n\n${lines.map((line) => `- ${line}\n`).join("")}`;
+}
