@@ -3,10 +3,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
+import { describeEngines } from "./engines.js";
 import { debian, grpcurl } from "./install.js";
 import { Running, run } from "./peers.js";
 
@@ -15,7 +16,7 @@ const LINK = "healthbridge0";
 const PEER = "healthbridge1";
 const [OURS, THEIRS] = ["10.213.77.1", "10.213.77.2"];
 
-describe("a black-holed client", () => {
+describeEngines("a black-holed client", (engine) => {
   const health = new Health();
   const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
   let ip = "";
@@ -43,7 +44,7 @@ describe("a black-holed client", () => {
     await network("-n", NAMESPACE, "addr", "add", `${THEIRS}/24`, "dev", PEER);
     await network("-n", NAMESPACE, "link", "set", PEER, "up");
     const keepalive = { keepaliveTimeMs: 1000, keepaliveTimeoutMs: 1000 };
-    const server = await health.listen([`${OURS}:0`], keepalive);
+    const server = await health.listen([`${OURS}:0`], { engine, ...keepalive });
     port = portOf(server);
   });
   after(async () => {

@@ -4,17 +4,18 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health } from "../../src/index.js";
 import { fixture } from "../conformance/wire.rows.js";
 import { portOf } from "../support/port-of.js";
+import { describeEngines } from "./engines.js";
 import { debian } from "./install.js";
 import { run } from "./peers.js";
 
 const CA = fileURLToPath(new URL("../fixtures/tls/ca.crt", import.meta.url));
 
-describe("curl", () => {
+describeEngines("curl", (engine) => {
   const health = new Health();
   const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
   const socket = join(directory, "health.sock");
@@ -28,9 +29,12 @@ describe("curl", () => {
   };
 
   before(async () => {
-    plain = portOf(await health.listen(["127.0.0.1:0", `unix:${socket}`]));
+    plain = portOf(await health.listen(["127.0.0.1:0", `unix:${socket}`], { engine }));
     secure = portOf(
-      await health.listen(["127.0.0.1:0"], { tls: { cert: fixture("server.crt"), key: fixture("server.key") } }),
+      await health.listen(["127.0.0.1:0"], {
+        engine,
+        tls: { cert: fixture("server.crt"), key: fixture("server.key") },
+      }),
     );
     health.set("down", "NOT_SERVING");
   });

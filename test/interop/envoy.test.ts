@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
 import { snippet } from "../support/readme.js";
+import { describeEngines } from "./engines.js";
 import { envoy } from "./install.js";
 import { accepting, freePort, Running } from "./peers.js";
 
@@ -44,7 +45,7 @@ ${quick.replace(/^/gm, "    ")}`;
 
 type Flags = Readonly<Record<string, unknown>>;
 
-describe("Envoy", () => {
+describeEngines("Envoy", (engine) => {
   const health = new Health();
   const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
   let running: Running | undefined;
@@ -63,7 +64,7 @@ describe("Envoy", () => {
 
   before(async () => {
     health.set("flower", "SERVING");
-    const server = await health.listen(["127.0.0.1:0"]);
+    const server = await health.listen(["127.0.0.1:0"], { engine });
     const port = portOf(server);
     admin = await freePort();
     const config = `

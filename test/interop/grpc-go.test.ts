@@ -1,27 +1,29 @@
 /** A grpc-go client with health checks of its own: traffic follows the statuses. */
 
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { before, test } from "node:test";
+import type { EngineName } from "../../src/core/engine-name.js";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
+import { describeEngines } from "./engines.js";
 import { goClient } from "./install.js";
 import { Running } from "./peers.js";
 
-async function backend(): Promise<{ health: Health; address: string }> {
+async function backend(engine: EngineName): Promise<{ health: Health; address: string }> {
   const health = new Health();
-  const server = await health.listen(["127.0.0.1:0"]);
+  const server = await health.listen(["127.0.0.1:0"], { engine });
   return { health, address: `127.0.0.1:${portOf(server)}` };
 }
 
-describe("grpc-go", () => {
+describeEngines("grpc-go", (engine) => {
   let client = "";
   before(() => {
     client = goClient();
   });
 
   test("A55 the channel's state follows each status", async () => {
-    const { health, address } = await backend();
+    const { health, address } = await backend(engine);
     health.set("app", "NOT_SERVING");
     const watched = new Running(client, ["states", "app", address]);
     const last = (state: string) => eventually(() => watched.lines.at(-1) === state, `${state} (${watched.lines})`);
@@ -42,7 +44,7 @@ describe("grpc-go", () => {
   });
 
   test("traffic leaves a backend that is NOT_SERVING, and comes back", async () => {
-    const [one, two] = [await backend(), await backend()];
+    const [one, two] = [await backend(engine), await backend(engine)];
     for (const { health } of [one, two]) health.set("app", "SERVING");
     const calls = new Running(client, ["traffic", "app", one.address, two.address]);
     const recent = () => new Set(calls.lines.slice(-20));

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health, type HealthServer } from "../../src/index.js";
 import { fixture } from "../conformance/wire.rows.js";
 import { portOf } from "../support/port-of.js";
+import { describeEngines } from "./engines.js";
 import { grpcHealthProbe } from "./install.js";
 import { run } from "./peers.js";
 
@@ -15,7 +16,7 @@ const file = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${
 
 const PATIENT = ["-connect-timeout", "10s", "-rpc-timeout", "10s"];
 
-describe("grpc_health_probe", () => {
+describeEngines("grpc_health_probe", (engine) => {
   const health = new Health();
   const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
   const socket = join(directory, "health.sock");
@@ -31,9 +32,11 @@ describe("grpc_health_probe", () => {
   before(async () => {
     probe = grpcHealthProbe();
     const identity = { cert: fixture("server.crt"), key: fixture("server.key") };
-    plain = addressOf(await health.listen(["127.0.0.1:0", `unix:${socket}`]));
-    tls = addressOf(await health.listen(["127.0.0.1:0"], { tls: identity }));
-    mtls = addressOf(await health.listen(["127.0.0.1:0"], { tls: { ...identity, clientCa: fixture("ca.crt") } }));
+    plain = addressOf(await health.listen(["127.0.0.1:0", `unix:${socket}`], { engine }));
+    tls = addressOf(await health.listen(["127.0.0.1:0"], { engine, tls: identity }));
+    mtls = addressOf(
+      await health.listen(["127.0.0.1:0"], { engine, tls: { ...identity, clientCa: fixture("ca.crt") } }),
+    );
     health.set("up", "SERVING");
     health.set("down", "NOT_SERVING");
     health.set("unsure", "UNKNOWN");

@@ -1,17 +1,18 @@
 /** The real grpcurl: by reflection, and by our proto file. */
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
+import { describeEngines } from "./engines.js";
 import { grpcurl } from "./install.js";
 import { Running, run } from "./peers.js";
 
 const PROTO = fileURLToPath(new URL("../../proto", import.meta.url));
 
-describe("grpcurl", () => {
+describeEngines("grpcurl", (engine) => {
   const health = new Health();
   let program = "";
   let address = "";
@@ -19,7 +20,7 @@ describe("grpcurl", () => {
 
   before(async () => {
     program = grpcurl();
-    const server = await health.listen(["127.0.0.1:0"]);
+    const server = await health.listen(["127.0.0.1:0"], { engine });
     address = `127.0.0.1:${portOf(server)}`;
     health.set("a.B", "SERVING");
   });

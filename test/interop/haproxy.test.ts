@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
 import { snippet } from "../support/readme.js";
+import { describeEngines } from "./engines.js";
 import { debian } from "./install.js";
 import { Running } from "./peers.js";
 
@@ -25,7 +26,7 @@ function ask(path: string, command: string): Promise<string> {
   });
 }
 
-describe("HAProxy", () => {
+describeEngines("HAProxy", (engine) => {
   const health = new Health();
   const directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
   const stats = join(directory, "stats.sock");
@@ -45,7 +46,7 @@ describe("HAProxy", () => {
 
   before(async () => {
     health.set("flower", "SERVING");
-    const server = await health.listen(["127.0.0.1:0"]);
+    const server = await health.listen(["127.0.0.1:0"], { engine });
     const port = portOf(server);
     const config = `
 global

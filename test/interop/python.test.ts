@@ -2,17 +2,18 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
+import { describeEngines } from "./engines.js";
 import { pythonBin } from "./install.js";
 import { Running, run } from "./peers.js";
 
 const CLIENT = fileURLToPath(new URL("python/client.py", import.meta.url));
 
-describe("Python's grpcio", () => {
+describeEngines("Python's grpcio", (engine) => {
   const health = new Health();
   let python = "";
   let address = "";
@@ -21,7 +22,7 @@ describe("Python's grpcio", () => {
 
   before(async () => {
     python = join(pythonBin(), "python");
-    const server = await health.listen(["127.0.0.1:0"]);
+    const server = await health.listen(["127.0.0.1:0"], { engine });
     address = `127.0.0.1:${portOf(server)}`;
     health.set("a", "SERVING");
     health.set("b", "NOT_SERVING");
