@@ -49,7 +49,7 @@ export const SERVE_FLAGS: readonly Flag[] = [
   {
     name: "engine",
     value: "NAME",
-    fallback: "grpc-js",
+    fallback: "native",
     help: "what speaks HTTP/2: native (made for health checks) or grpc-js",
   },
   {

@@ -223,7 +223,7 @@ export const CONFIG_SCHEMA = group(
       flag("Allow targets at link-local addresses, cloud metadata services among them. Default false."),
     ),
     engine: v.optional(
-      oneOf(ENGINE_NAMES, "What speaks HTTP/2: native, made for health checks, or grpc-js. Default grpc-js."),
+      oneOf(ENGINE_NAMES, "What speaks HTTP/2: native, made for health checks, or grpc-js. Default native."),
     ),
     paths: v.optional(texts("HTTP paths that mean /healthcheck.")),
     statusCodePaths: v.optional(texts("gRPC methods that answer OK or UNAVAILABLE, such as /AWS.ALB/healthcheck.")),

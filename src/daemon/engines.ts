@@ -14,7 +14,7 @@ import type { Bridge } from "../transports/http/render.js";
 
 /** How an engine is set. */
 export interface EngineOptions extends ConnectionSettings {
-  /** Which engine speaks HTTP/2: `native`, made for health checks, or `grpc-js`. Default `grpc-js`. */
+  /** Which engine speaks HTTP/2: `native`, made for health checks, or `grpc-js`. Default `native`. */
   readonly engine?: EngineName | undefined;
   /** Serve `grpc.health.v1`. Default true; else its methods are UNIMPLEMENTED. */
   readonly grpcHealth?: boolean | undefined;
@@ -43,7 +43,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
  * @throws HealthError INVALID_OPTION, INCOMPATIBLE_DEPENDENCY
  */
 export function startEngine(options: EngineOptions, means: EngineMeans): Promise<GrpcEngine> {
-  const { engine = "grpc-js" } = options;
+  const { engine = "native" } = options;
   switch (engine) {
     case "grpc-js":
       return startGrpcJs(options, means);

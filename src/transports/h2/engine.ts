@@ -11,6 +11,7 @@
 import type { Socket } from "node:net";
 import { background } from "../../core/background.js";
 import type { Clock, Random } from "../../core/clock.js";
+import { HealthError } from "../../core/health-error.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { GrpcEngine } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
@@ -51,7 +52,7 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   const { clock, random, instance, times, service, responder } = options;
   const connections = new Set<Connection>();
   const elsewhere = new Elsewhere(clock);
-  const methods = service === undefined ? new Map<string, GrpcMethod>() : methodsOf(options.statusCodePaths);
+  const methods = service === undefined ? new Map<string, GrpcMethod>() : methodsOf(options);
   const otherPaths = new Set(options.otherPaths);
   const answers = new GrpcAnswerBytes();
   let other: Promise<GrpcEngine> | undefined;
@@ -130,11 +131,16 @@ function giveSocket(engine: GrpcEngine, socket: Socket, replay: Buffer): void {
   engine.accept(socket);
 }
 
-function methodsOf(statusCodePaths: readonly string[]): ReadonlyMap<string, GrpcMethod> {
-  const health = (["Check", "List", "Watch"] as const).map(
-    (method) => [`/${HEALTH_SERVICE}/${method}`, method] as const,
-  );
-  return new Map<string, GrpcMethod>([...statusCodePaths.map((path) => [path, "status-code"] as const), ...health]);
+/** The methods by their paths. @throws HealthError INVALID_OPTION for a path that is a method already */
+function methodsOf({ statusCodePaths, otherPaths }: H2EngineOptions): ReadonlyMap<string, GrpcMethod> {
+  const methods = new Map<string, GrpcMethod>();
+  for (const method of ["Check", "List", "Watch"] as const) methods.set(`/${HEALTH_SERVICE}/${method}`, method);
+  for (const path of statusCodePaths) {
+    if (methods.has(path) || otherPaths.includes(path))
+      throw new HealthError("INVALID_OPTION", `statusCodePaths: "${path}" is a method that this server has already`);
+    methods.set(path, "status-code");
+  }
+  return methods;
 }
 
 function isGrpc(contentType: string | undefined): boolean {

@@ -58,7 +58,7 @@ export class StreamHistory {
     this.requireNotIdle(streamId, what);
     if (this.#resets?.has(streamId) === true || !this.serves(streamId)) return;
     // with no identifier left out, each up to the last was a stream; else this may be one that never was (section 5.1.1)
-    const wasOpen = this.#opened === (this.#lastId + 1) / 2;
+    const wasOpen = streamId === this.#lastId || this.#opened === (this.#lastId + 1) / 2;
     throw new ConnectionError(wasOpen ? "STREAM_CLOSED" : "PROTOCOL_ERROR", `${what} on a stream that is over`);
   }
 }

@@ -1,4 +1,7 @@
-/** A process that serves, and tells which packages it has loaded: before a reflection call, and after. */
+/**
+ * A process that serves with the engine that it is told, and tells which packages it has loaded: before a reflection call,
+ * and after.
+ */
 import { createRequire } from "node:module";
 import { Health } from "../../../src/index.js";
 import { frame, GrpcPeer } from "../../support/grpc-peer.js";
@@ -14,10 +17,13 @@ const packages = () => {
 
 const imported = packages();
 const health = new Health();
-const server = await health.listen(["127.0.0.1:0"]);
-const peer = new GrpcPeer(portOf(server));
-await peer.check("");
+const engine = process.argv[2] === "grpc-js" ? "grpc-js" : "native";
+const server = await health.listen(["127.0.0.1:0"], { engine });
+const asking = new GrpcPeer(portOf(server));
+await asking.check("");
+asking.close();
 const serving = packages();
+const peer = new GrpcPeer(portOf(server));
 // ServerReflectionRequest { list_services: "" }
 const first = await peer.call(
   "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

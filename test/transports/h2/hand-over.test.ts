@@ -1,9 +1,6 @@
 /** A connection that turns out to be the other engine's: what the client sees, frame by frame, and with grpc-js. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { Client, credentials } from "@grpc/grpc-js";
 import { Health } from "../../../src/index.js";
 import { eventually } from "../../support/eventually.js";
@@ -174,10 +171,4 @@ test("on one channel of grpc-js, calls of both engines mixed at random all succe
   );
   assert.equal(answers.filter((answer) => answer?.toString("hex") === "0801").length, 180);
   assert.equal(answers.filter((answer) => answer?.includes("grpc.health.v1.Health")).length, 20);
-});
-
-test("the other engine is loaded by the first connection that needs it, and not before", async () => {
-  const script = fileURLToPath(new URL("loaded.ts", import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", script], { timeout: 60_000 });
-  assert.deepEqual(JSON.parse(stdout), [false, false, true]);
 });

@@ -18,6 +18,7 @@ test("a stream that was and is over is closed", () => {
 
 test("with identifiers left out, one below the last may never have been a stream", () => {
   assert.throws(() => historyOf(1, 5).requireExcuse(3, "HEADERS"), fault("PROTOCOL_ERROR"));
+  assert.throws(() => historyOf(1, 5).requireExcuse(5, "HEADERS"), fault("STREAM_CLOSED"), "the last one was");
 });
 
 for (const streamId of [0, 2, 7, 8])
