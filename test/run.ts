@@ -20,7 +20,7 @@ interface Suite {
   readonly fileTimeoutMs: number;
 }
 
-const APART = ["interop", "faults", "sim", "soak"];
+const APART = ["interop", "faults", "fuzz", "sim", "soak"];
 
 const SUITES: Readonly<Record<string, Suite>> = {
   hermetic: {
@@ -29,6 +29,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
     fileTimeoutMs: 240_000,
   },
   sim: { has: (file) => file.startsWith("sim/"), concurrency: 2, fileTimeoutMs: 20 * 60_000 },
+  fuzz: { has: (file) => file.startsWith("fuzz/"), concurrency: 1, fileTimeoutMs: 30 * 60_000 },
   faults: { has: (file) => file.startsWith("faults/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
   interop: { has: (file) => file.startsWith("interop/"), concurrency: 1, fileTimeoutMs: 20 * 60_000 },
 };

@@ -1,6 +1,6 @@
 /** What a check promises, drawn by chance or as it is by default: from design.md's table of settings, not from the engine. */
 import type { CheckSettings } from "../../src/checks/settings.js";
-import type { SeededRandom } from "./random.js";
+import type { SeededRandom } from "../support/seeded-random.js";
 
 /** The settings of a check that decide when its target is looked at, and what follows. Times in milliseconds. */
 export interface Contract {

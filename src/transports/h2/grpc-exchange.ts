@@ -125,7 +125,9 @@ class GrpcExchange implements Exchange, WatchCall {
     this.#closeWatch = service.watch(message, this);
   }
 
+  /** Answers with an error; a Watch never with UNIMPLEMENTED, which clients take for healthy and ask no more (gRFC A17). */
   #refuse(refusal: Refusal): void {
-    refuseCall(this.#stream, this.#means, refusal);
+    const isMisleading = this.#method === "Watch" && refusal.code === "UNIMPLEMENTED";
+    refuseCall(this.#stream, this.#means, isMisleading ? { ...refusal, code: "INTERNAL" } : refusal);
   }
 }
