@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Health } from "../../src/index.js";
+import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
 import { SeededRandom } from "../support/seeded-random.js";
 import { type Answer, answersOf } from "./answers.js";
@@ -31,10 +32,10 @@ before(async () => {
 });
 
 after(async () => {
-  for (const health of servers) {
-    assert.equal(health.watcherCount, 0, "no watch is left");
-    await health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 });
-  }
+  const areGone = () => servers.every(({ watcherCount }) => watcherCount === 0);
+  await eventually(areGone, "no watch is left").finally(() =>
+    Promise.all(servers.map((health) => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 }))),
+  );
 });
 
 async function compare(seed: number): Promise<void> {
