@@ -2,6 +2,7 @@
  * HTTP/2 frames written by hand, for what a well-behaved client can't do: cut prefaces, single bytes, CONTINUATION.
  */
 import { connect, type Socket } from "node:net";
+import { eventually } from "./eventually.js";
 
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
@@ -16,7 +17,33 @@ export const TYPE = {
   WINDOW_UPDATE: 8,
   CONTINUATION: 9,
 };
-export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4 };
+export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 0x20 };
+
+/** The error codes by their numbers (RFC 9113, section 7). */
+const ERRORS = [
+  "NO_ERROR",
+  "PROTOCOL_ERROR",
+  "INTERNAL_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "SETTINGS_TIMEOUT",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "REFUSED_STREAM",
+  "CANCEL",
+  "COMPRESSION_ERROR",
+  "CONNECT_ERROR",
+  "ENHANCE_YOUR_CALM",
+] as const;
+
+/** The name of an error code. */
+export type Http2Error = (typeof ERRORS)[number];
+
+/** A number of 32 bits, as most payloads have it. */
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value, 0);
+  return bytes;
+}
 
 /** A frame. */
 export function h2frame(type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
@@ -28,12 +55,22 @@ export function h2frame(type: number, flags: number, stream: number, payload: Ui
   return Buffer.concat([header, payload]);
 }
 
-/** A header block of literals that are not indexed (RFC 7541, 6.2.2). Names and values below 127 bytes. */
-export function headerBlock(headers: readonly (readonly [string, string])[]): Buffer {
-  const parts = headers.map(([name, value]) =>
-    Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]),
+/** A header block of literals, by default such as are not indexed (RFC 7541, 6.2.2). */
+export function headerBlock(headers: readonly (readonly [string, string])[], kind = 0x00): Buffer {
+  return Buffer.concat(
+    headers.flatMap(([name, value]) => [Buffer.from([kind]), hpackString(name), hpackString(value)]),
   );
-  return Buffer.concat(parts);
+}
+
+/** A string without Huffman's code, of any length (RFC 7541, 5.1 and 5.2). */
+function hpackString(text: string): Buffer {
+  const length: number[] = [Math.min(text.length, 127)];
+  if (text.length >= 127) {
+    let rest = text.length - 127;
+    for (; rest >= 128; rest >>= 7) length.push((rest & 127) | 128);
+    length.push(rest);
+  }
+  return Buffer.concat([Buffer.from(length), Buffer.from(text, "latin1")]);
 }
 
 /** The headers of a call. */
@@ -69,6 +106,30 @@ export class RawPeer {
     this.socket.write(Buffer.concat(parts));
   }
 
+  /** Opens HTTP/2 as every client does: the preface, SETTINGS, and the acknowledgement of the server's. */
+  async greet(): Promise<void> {
+    this.write(PREFACE, h2frame(TYPE.SETTINGS, 0, 0));
+    await eventually(
+      () => this.closed || this.frames().some(({ type, flags }) => type === TYPE.SETTINGS && flags === 0),
+      "the server's SETTINGS",
+    );
+    this.write(h2frame(TYPE.SETTINGS, FLAG.ACK, 0));
+  }
+
+  /** What GOAWAY says was wrong, the first that says it; `undefined` when none has come. */
+  goAway(): Http2Error | undefined {
+    const told = this.frames().filter(({ type }) => type === TYPE.GOAWAY);
+    const errors = told.map(({ payload }) => errorIn(payload, 4));
+    return errors.find((error) => error !== "NO_ERROR") ?? errors[0];
+  }
+
+  /** The error with which the server has reset a stream; `undefined` when it hasn't. */
+  reset(stream: number): Http2Error | undefined {
+    const isReset = (frame: { type: number; stream: number }) =>
+      frame.type === TYPE.RST_STREAM && frame.stream === stream;
+    return errorIn(this.frames().find(isReset)?.payload, 0);
+  }
+
   /** The frames that have come whole. */
   frames(): { type: number; flags: number; stream: number; payload: Buffer }[] {
     const frames = [];
@@ -95,4 +156,8 @@ export class RawPeer {
   close(): void {
     this.socket.destroy();
   }
+}
+
+function errorIn(payload: Buffer | undefined, at: number): Http2Error | undefined {
+  return payload === undefined ? undefined : ERRORS[payload.readUInt32BE(at)];
 }
