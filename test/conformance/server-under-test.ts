@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly keepaliveMs?: number;
   /** How long a request may take to arrive. */
   readonly requestTimeoutMs?: number;
+  /** How long the first bytes may take, and SETTINGS after them. */
+  readonly firstBytesTimeoutMs?: number;
   readonly statusCodePaths?: readonly string[];
 }
 
