@@ -1,4 +1,5 @@
 /** The bench `serving`: what answering costs, beside others. */
+import { Target } from "../../test/interop/peers.js";
 import { pinBench } from "../measuring/cores.js";
 import type { Bench, BenchMeans, Report } from "../measuring/report.js";
 import { compareChecks } from "./checks.js";
@@ -18,6 +19,15 @@ export const benchServing: Bench = {
 };
 
 async function run(means: BenchMeans): Promise<Report> {
+  const target = await Target.start();
+  try {
+    return await compare(means, target.url);
+  } finally {
+    target.stop();
+  }
+}
+
+async function compare(means: BenchMeans, targetUrl: string): Promise<Report> {
   const leftOut: string[] = [];
   const orLeftOut = async <Made>(name: string, make: () => Promise<Made>): Promise<Made | undefined> => {
     means.say(`building ${name}`);
@@ -32,7 +42,7 @@ async function run(means: BenchMeans): Promise<Report> {
   const client = await orLeftOut("the client for latency and Watch", () => Client.build());
   const contenders: Ready[] = [];
   for (const { name, prepare } of chosen) {
-    const ready = await orLeftOut(name, async () => tried({ name, ...(await prepare()) }));
+    const ready = await orLeftOut(name, async () => tried({ name, ...(await prepare(targetUrl)) }));
     if (ready !== undefined) contenders.push(ready);
   }
   pinBench(); // not before: building takes both cores

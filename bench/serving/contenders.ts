@@ -6,10 +6,10 @@ import { SERVING } from "./ask.js";
 import { cppProgram, goProgram, peerSource, rustProgram } from "./build.js";
 import { SERVICE, type StartCommand } from "./server.js";
 
-/** A contender of the table: `prepare` builds it, or rejects with what is missing. */
+/** A contender of the table: `prepare` builds it, or rejects with what is missing. `targetUrl` answers 200. */
 export interface Contender {
   readonly name: string;
-  readonly prepare: () => Promise<Prepared>;
+  readonly prepare: (targetUrl: string) => Promise<Prepared>;
 }
 
 /** How a contender is started. */
@@ -35,8 +35,8 @@ export const MARK = "grpc-go";
 /** All of them, in the order of the tables; the mark comes first of those that it is a mark for. */
 export const CONTENDERS: readonly Contender[] = [
   { name: MARK, prepare: async () => grpcServer(await goProgram("grpc-go")) },
-  { name: OURS, prepare: () => ours("native") },
-  { name: `${OURS}-grpc-js`, prepare: () => ours("grpc-js") },
+  { name: OURS, prepare: (targetUrl) => ours("native", targetUrl) },
+  { name: `${OURS}-grpc-js`, prepare: (targetUrl) => ours("grpc-js", targetUrl) },
   { name: "grpc-js", prepare: async () => grpcServer(process.execPath, peerSource("grpc-js/server.js")) },
   { name: "tonic", prepare: async () => grpcServer(await rustProgram("tonic")) },
   { name: "cpp", prepare: async () => grpcServer(await cppProgram("cpp")) },
@@ -55,13 +55,13 @@ export function serveCommand(engine: string, ...args: readonly string[]): StartC
   return (port) => [process.execPath, MAIN, "serve", "--engine", engine, "--listen", `127.0.0.1:${port}`, ...args];
 }
 
-async function ours(engine: string): Promise<Prepared> {
+async function ours(engine: string, targetUrl: string): Promise<Prepared> {
   if (!existsSync(MAIN)) throw new Error("npm run build comes first");
   const library = peerSource("healthbridge/server.js");
   return {
     engine,
-    // a check of its own port that passes makes the service
-    check: (port) => serveCommand(engine, "--check", `${SERVICE}=tcp://127.0.0.1:${port}`)(port),
+    // a check that passes makes the service
+    check: serveCommand(engine, "--check", `${SERVICE}=${targetUrl}`),
     watch: (port) => [process.execPath, library, String(port), engine],
     watchLoop: (port) => [process.execPath, library, String(port), engine, "loop"],
     answer: SERVING,

@@ -48,11 +48,12 @@ export function goalsOf({ checks, watches, greatCrowd, starts }: Measured): read
 
 function faster(checks: readonly Standing[], shape: string, contender: string, times: number): Goal {
   const ratio = (figure: string) => figureOf(checks, OURS, figure) / figureOf(checks, contender, figure);
-  const reached = ratio(`${shape}.perSecond`);
-  const byCpu = 1 / ratio(`${shape}.cpuMicros`);
+  // a core does so many as its time allows; the rate is also what h2load, and others on the machine, left of it
+  const reached = 1 / ratio(`${shape}.cpuMicros`);
+  const byRate = ratio(`${shape}.perSecond`);
   return {
     goal: `${shape === "many" ? "c=10 m=100" : "c=50 m=1"}: ${times} x ${contender}`,
-    measured: Number.isNaN(reached) ? NOT_MEASURED : `${rounded(reached)} x (by CPU ${rounded(byCpu)} x)`,
+    measured: Number.isNaN(reached) ? NOT_MEASURED : `${rounded(reached)} x by CPU, ${rounded(byRate)} x by rate`,
     met: reached >= times,
   };
 }
