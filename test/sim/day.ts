@@ -3,9 +3,9 @@ import { CheckEngine } from "../../src/checks/check-engine.js";
 import { subscribe } from "../../src/core/channels.js";
 import type { ServingStatus } from "../../src/core/serving-status.js";
 import { Registry } from "../../src/registry/registry.js";
+import { SeededRandom } from "../support/seeded-random.js";
 import { type Contract, drawContract, settingsOf, USUAL } from "./contract.js";
 import { Oracle, type Stretch, type Told } from "./oracle.js";
-import { SeededRandom } from "../support/seeded-random.js";
 import { SimClock } from "./sim-clock.js";
 import { type Fate, type Outcome, SimTarget, type Witness } from "./target.js";
 

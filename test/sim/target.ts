@@ -7,8 +7,8 @@
  * Now and then the prober can't look at all, for a while. A witness is told everything at the moment when it happens.
  */
 import { type ProbeContext, type ProbeResult, type Prober, ProberError } from "../../src/probers/prober.js";
-import type { Contract } from "./contract.js";
 import type { SeededRandom } from "../support/seeded-random.js";
+import type { Contract } from "./contract.js";
 import type { SimClock } from "./sim-clock.js";
 
 /** What a probe met: an answer, a refusal, silence up to its deadline, or nothing since the prober could not look. */
