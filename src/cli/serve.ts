@@ -15,6 +15,7 @@ import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { logDestination } from "./log-destination.js";
 import { warnOfOldNode } from "./node-version.js";
 import { configOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
+import { fitYoungGeneration } from "./young-generation.js";
 
 /** What a process that has to end for a fault may still take, and when it ends whatever happens. */
 const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 };
@@ -46,6 +47,7 @@ export async function run(args: readonly string[]): Promise<number> {
     const instance = randomUUID();
     const log = createLog(instance, level, logDestination());
     warnOfOldNode(log);
+    fitYoungGeneration(config.checks.length);
     const start = () => startDaemon(config, { instance, log, environment: process.env });
     const exitCode = await untilAskedToEnd(start, { file, load, watch, instance, log });
     log.write("info", "stopped", "stopped");

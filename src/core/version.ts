@@ -1,8 +1,9 @@
 /** The version of this package, read from its own manifest so that it stands in one place. */
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
 /** Such as `0.1.0`. */
 export function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  // by our own name, wherever this code was built to
+  const manifest: unknown = createRequire(import.meta.url)("healthbridge/package.json");
   return String(Object(manifest).version);
 }

@@ -9,8 +9,8 @@ import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import { type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
-import { createHttp2Responder, createResponder } from "../transports/http/http2.js";
 import type { Bridge } from "../transports/http/render.js";
+import { createResponder } from "../transports/http/responder.js";
 
 /** How an engine is set. */
 export interface EngineOptions extends ConnectionSettings {
@@ -55,7 +55,10 @@ export function startEngine(options: EngineOptions, means: EngineMeans): Promise
 }
 
 async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineMeans): Promise<GrpcEngine> {
-  const { createGrpcJsEngine } = await import("../transports/grpc-js/engine.js");
+  const [{ createGrpcJsEngine }, { createHttp2Responder }] = await Promise.all([
+    import("../transports/grpc-js/engine.js"),
+    import("../transports/http/http2.js"),
+  ]);
   return createGrpcJsEngine({
     ...options,
     clock,

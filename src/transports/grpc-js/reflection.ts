@@ -7,12 +7,10 @@
  * asks for `StatusesEntry`, and grpcurl refuses anything else. So map entries get their right names here.
  */
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import type { Server } from "@grpc/grpc-js";
 import type { PackageDefinition } from "@grpc/proto-loader";
 import type { IDescriptorProto, IFileDescriptorProto } from "protobufjs/ext/descriptor/index.js";
 
-const PROTO_ROOT = new URL("../../../proto/", import.meta.url);
 const HEALTH_PROTO = "grpc/health/v1/health.proto";
 
 const require = createRequire(import.meta.url);
@@ -22,7 +20,9 @@ export function addReflection(server: Server): void {
   // the packages are CommonJS; their own types say what they export
   const { loadSync } = require("@grpc/proto-loader") as typeof import("@grpc/proto-loader");
   const { ReflectionService } = require("@grpc/reflection") as typeof import("@grpc/reflection");
-  const definition = loadSync(HEALTH_PROTO, { includeDirs: [fileURLToPath(PROTO_ROOT)], keepCase: true });
+  // by our own name, wherever this code was built to
+  const root = require.resolve("healthbridge/health.proto").slice(0, -HEALTH_PROTO.length);
+  const definition = loadSync(HEALTH_PROTO, { includeDirs: [root], keepCase: true });
   new ReflectionService(withMapEntries(definition)).addToServer(server);
 }
 

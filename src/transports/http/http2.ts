@@ -3,9 +3,8 @@
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
-import type { HttpAnswer, HttpRequest } from "./answer.js";
+import type { HttpAnswer } from "./answer.js";
 import { readBody, wantsBody } from "./body.js";
-import { MAX_BODY_BYTES } from "./connect-json.js";
 import type { Bridge } from "./render.js";
 import { reply } from "./reply.js";
 
@@ -17,25 +16,6 @@ export function createHttp2Responder(
     // the client is gone or has broken its own stream: `close` follows, and there is nobody to tell
     stream.on("error", () => {});
     background(respond(bridge, stream, headers), bridge.reader.instance, "an answer over HTTP/2");
-  };
-}
-
-/** What answers a request that an engine of our own has read. */
-export interface Responder {
-  /** Octets of a body that is longer than any that is wanted. */
-  readonly tooManyBodyBytes: number;
-  /** Whether the answer depends on the body. */
-  wantsBody(method: string, target: string): boolean;
-  /** Answers by `send`, called once, now or later. */
-  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void;
-}
-
-/** A responder for requests that are read already. */
-export function createResponder(bridge: Bridge): Responder {
-  return {
-    tooManyBodyBytes: MAX_BODY_BYTES + 1,
-    wantsBody: (method, url) => wantsBody(bridge, { method, url }),
-    answer: (request, send) => reply(bridge, request, send),
   };
 }
 
