@@ -96,12 +96,14 @@ export function readHealthCheckResponse(bytes: Uint8Array): WatchStatus | undefi
 
 /** A HealthListResponse. O(services). */
 export function writeHealthListResponse(statuses: Iterable<readonly [string, WatchStatus]>): Buffer {
-  const entries: Buffer[] = [];
+  const parts: Buffer[] = [];
   for (const [service, status] of statuses) {
-    const entry = [lengthDelimited(1, Buffer.from(service)), lengthDelimited(2, RESPONSES[status])];
-    entries.push(lengthDelimited(1, Buffer.concat(entry)));
+    const name = Buffer.from(service);
+    const key = headOf(1, name.length);
+    const value = STATUS_VALUES[status];
+    parts.push(headOf(1, key.length + name.length + value.length), key, name, value);
   }
-  return Buffer.concat(entries);
+  return Buffer.concat(parts);
 }
 
 function responseOf(status: WatchStatus): Buffer {
@@ -119,7 +121,19 @@ const RESPONSES: Readonly<Record<WatchStatus, Buffer>> = {
 
 /** A length-delimited field. Contents are names and single messages, so two bytes of length are enough: up to 16,383. */
 function lengthDelimited(fieldNumber: number, content: Uint8Array): Buffer {
-  const length = content.length;
-  const lengthBytes = length < 0x80 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
-  return Buffer.concat([Buffer.from([fieldNumber * 8 + LENGTH_DELIMITED, ...lengthBytes]), content]);
+  return Buffer.concat([headOf(fieldNumber, content.length), content]);
 }
+
+/** Tag and length of a length-delimited field. */
+function headOf(fieldNumber: number, length: number): Buffer {
+  const tag = fieldNumber * 8 + LENGTH_DELIMITED;
+  return Buffer.from(length < 0x80 ? [tag, length] : [tag, (length & 0x7f) | 0x80, length >> 7]);
+}
+
+/** The values of the list's map, as its second field. */
+const STATUS_VALUES: Readonly<Record<WatchStatus, Buffer>> = {
+  UNKNOWN: lengthDelimited(2, RESPONSES.UNKNOWN),
+  SERVING: lengthDelimited(2, RESPONSES.SERVING),
+  NOT_SERVING: lengthDelimited(2, RESPONSES.NOT_SERVING),
+  SERVICE_UNKNOWN: lengthDelimited(2, RESPONSES.SERVICE_UNKNOWN),
+};
