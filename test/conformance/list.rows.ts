@@ -54,6 +54,19 @@ export const listRows: Rows = (factory) => {
     { listLimit: 10_000 },
   );
 
+  // more than a frame, less than a window; more than a window
+  for (const count of [150, 500])
+    row(
+      factory,
+      `A59 ${count} with long names are listed`,
+      async ({ server, peer }) => {
+        for (let index = 0; index < count; index += 1) server.set(`${"n".repeat(190)}-${index}`, "SERVING");
+        assert.equal((await peer.list()).statuses.size, count);
+        assert.equal((await peer.check("")).status, 1, "and the connection is as good as before");
+      },
+      { listLimit: 1_000 },
+    );
+
   row(factory, "A60 names of object properties are listed", async ({ server, peer }) => {
     server.set("__proto__", "SERVING");
     server.set("constructor", "NOT_SERVING");

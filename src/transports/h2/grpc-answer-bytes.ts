@@ -22,7 +22,8 @@ export const OK_HEAD = encodeHeaders(HEAD);
 
 const DEGRADED_HEAD = encodeHeaders([...HEAD, [DEGRADED_KEY, "true"]]);
 
-const OK_TRAILERS = encodeHeaders([["grpc-status", String(GRPC_CODES.OK)]]);
+/** The fields after the messages of a call that went well. */
+export const OK_TRAILERS = encodeHeaders([["grpc-status", String(GRPC_CODES.OK)]]);
 
 /** Offset of a stream's identifier in its frame. */
 const ID_OFFSET = 5;
@@ -70,8 +71,8 @@ export class GrpcAnswerBytes {
   }
 }
 
-/** A whole answer. Its message is copied: not for large ones that are wanted once. */
-export function readyAnswer(message: Buffer, degraded: boolean): ReadyAnswer {
+/** A whole answer with a message of a few bytes. */
+function readyAnswer(message: Buffer, degraded: boolean): ReadyAnswer {
   const head = degraded ? DEGRADED_HEAD : OK_HEAD;
   const data = framed(message);
   const frames = [
@@ -89,7 +90,7 @@ export function errorTrailers(code: GrpcCode, text: string): Buffer {
 }
 
 /** A message as DATA carries it: not compressed. */
-function framed(message: Buffer): Buffer {
+export function framed(message: Buffer): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);

@@ -11,7 +11,7 @@ import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
 import type { UnaryAnswer } from "../grpc/answers.js";
 import type { HealthService } from "../grpc/health-service.js";
 import type { WatchCall } from "../grpc/watch.js";
-import { errorTrailers, type GrpcAnswerBytes, OK_HEAD, readyAnswer } from "./grpc-answer-bytes.js";
+import { errorTrailers, framed, type GrpcAnswerBytes, OK_HEAD, OK_TRAILERS } from "./grpc-answer-bytes.js";
 import { MessageReader, type Refusal } from "./message-reader.js";
 import type { Exchange, Stream } from "./stream.js";
 
@@ -113,8 +113,15 @@ class GrpcExchange implements Exchange, WatchCall {
 
   #answer(answer: UnaryAnswer): void {
     if ("code" in answer) this.#refuse(answer);
-    else if (this.#method === "List") this.#stream.answer(readyAnswer(answer.message, answer.degraded));
+    else if (this.#method === "List") this.#answerAtLength(answer.message);
     else this.#stream.answer(this.#means.answers.check(answer.message, answer.degraded));
+  }
+
+  /** Sends a message that may be longer than a frame, and than the windows. */
+  #answerAtLength(message: Buffer): void {
+    this.#stream.sendHead(OK_HEAD, { end: false });
+    this.#stream.sendData(framed(message));
+    this.#stream.sendTrailers(OK_TRAILERS);
   }
 
   #watch(message: Buffer): void {

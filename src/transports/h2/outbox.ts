@@ -76,6 +76,7 @@ export class Outbox {
 
   /** Room for bytes of `sender`; returns where it begins. No frame of ours is longer than a quarter of it. */
   #reserve(sender: Sender, length: number): number {
+    if (length > CAPACITY_BYTES) throw new RangeError(`${length} bytes at once are more than any frame of ours has`);
     if (this.#sender !== sender || this.#length + length > CAPACITY_BYTES) this.flush();
     this.#sender = sender;
     const at = this.#length;

@@ -65,6 +65,16 @@ test("what is more than it holds leaves in as many writes as it must, nothing lo
   assert.equal(sender.writes.length, 3);
 });
 
+test("more at once than it holds is refused, and what it holds stays as it is", () => {
+  const outbox = new Outbox();
+  const sender = new Recorder();
+  outbox.frames(sender, Buffer.from("before"));
+  assert.throws(() => outbox.frames(sender, Buffer.alloc(65_537)), RangeError);
+  outbox.frames(sender, Buffer.from(", after"));
+  outbox.flush();
+  assert.deepEqual(sender.writes.map(String), ["before, after"]);
+});
+
 test("a write is not changed by what comes after it", async () => {
   const outbox = new Outbox();
   const sender = new Recorder();
