@@ -49,7 +49,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   readonly #writer: SocketWriter;
   readonly #streams = new StreamTable(this);
   readonly #lifetime: Lifetime;
-  readonly #arrivals: Arrivals;
+  #arrivals: Arrivals | undefined;
   readonly #peer = defaultPeerSettings();
   #idleSince: number;
   #introduction: Introduction | undefined = new Introduction();
@@ -66,7 +66,6 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     this.#idleSince = Math.floor(clock.now());
     this.#writer = new SocketWriter(socket);
     this.#reader = new FrameReader(this);
-    this.#arrivals = new Arrivals(this.#streams, clock, times.requestTimeoutMs);
     this.#lifetime = new Lifetime(this, times, means);
     this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
     socket.on("data", this.#onData).on("close", this.#onClose);
@@ -200,7 +199,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     }
     outbox.release();
     if (this.#phase === "foreign" && this.#introduction?.acknowledged === true) this.#handOver(this.#introduction);
-    else this.#arrivals.look();
+    else if (this.#streams.hasArriving) this.#watchArrivals();
   };
 
   readonly #onClose = (): void => {
@@ -278,6 +277,13 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     this.#cancelStep = clock.setTimer(FAREWELL_MS, () => this.#socket.destroy());
   }
 
+  /** Made for who needs it: most requests are whole when they come. */
+  #watchArrivals(): void {
+    const { clock, times } = this.#means;
+    this.#arrivals ??= new Arrivals(this.#streams, clock, times.requestTimeoutMs);
+    this.#arrivals.look();
+  }
+
   #step(afterMs: number, action: () => void): void {
     this.#cancelStep();
     this.#cancelStep = this.#means.clock.setTimer(afterMs, action);
@@ -285,7 +291,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
 
   #release(): void {
     this.#cancelStep();
-    this.#arrivals.end();
+    this.#arrivals?.end();
     this.#lifetime.end();
   }
 }

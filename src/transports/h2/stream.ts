@@ -111,10 +111,8 @@ export class Stream {
   /** Sends a whole answer that is ready-made: `template`, or the same in its parts. */
   answer({ template, head, data, trailers }: ReadyAnswer): void {
     if (!this.#answering) return;
-    const { length } = data;
-    const fits = length <= this.#window && length <= this.#link.window;
-    if (fits && this.#parts === undefined && this.#link.takesTemplates) {
-      this.#link.window -= length;
+    if (this.#fits(data.length) && this.#link.takesTemplates) {
+      this.#link.window -= data.length;
       this.#link.answer(template, this.id);
       this.#end();
     } else {
@@ -133,7 +131,8 @@ export class Stream {
 
   /** Sends a part of the body; `onSent` is called when there is room for more, never before this returns. */
   sendData(bytes: Uint8Array, { end = false, onSent }: { end?: boolean; onSent?: () => void } = {}): void {
-    this.#send({ type: DATA, bytes, end, onSent, sent: 0 });
+    if (this.#fits(bytes.length)) this.#sendAtOnce(bytes, end, onSent);
+    else this.#send({ type: DATA, bytes, end, onSent, sent: 0 });
   }
 
   /** Sends the fields after the body, and so ends. */
@@ -168,6 +167,20 @@ export class Stream {
     }
     this.#parts = undefined;
     return true;
+  }
+
+  /** Whether so much data is a frame that can be sent now. */
+  #fits(length: number): boolean {
+    const window = Math.min(this.#window, this.#link.window, MAX_FRAME_BYTES);
+    return this.#answering && this.#parts === undefined && length <= window;
+  }
+
+  #sendAtOnce(bytes: Uint8Array, end: boolean, onSent: (() => void) | undefined): void {
+    this.#window -= bytes.length;
+    this.#link.window -= bytes.length;
+    this.#link.frame(DATA, end ? END_STREAM : 0, this.id, bytes);
+    if (onSent !== undefined) this.#link.whenWritable(onSent);
+    if (end) this.#end();
   }
 
   #send(part: Part): void {
