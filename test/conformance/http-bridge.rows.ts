@@ -280,6 +280,17 @@ export const httpRows: Rows = (factory) => {
     assert.equal(parse(await send(server.port, `TRACE /healthcheck HTTP/1.1\r\n${close}\r\n`)).status, 405);
   });
 
+  row(factory, "another protocol is closed and not answered in HTTP", async ({ server }) => {
+    for (const text of [
+      "SSH-2.0-OpenSSH_9.2\r\n",
+      "INVALID CONNECTION PREFACE\r\n\r\n",
+      "HELO there\r\n",
+      "\0\0\0\0\r\n",
+    ])
+      assert.equal(await send(server.port, text), "", text);
+    assert.equal(parse(await send(server.port, "FOO /healthcheck HTTP/1.1\r\nHost: a\r\n\r\n")).status, 400);
+  });
+
   row(factory, "B74 headers that come too slowly are 408, on a port that both protocols share", async ({ server }) => {
     const slow = await send(server.port, "GET /healthcheck HTTP/1.1\r\nHost: a\r\n", 30_000);
     assert.match(slow, /^HTTP\/1\.1 408 /);

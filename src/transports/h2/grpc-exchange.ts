@@ -128,8 +128,14 @@ class GrpcExchange implements Exchange, WatchCall {
     const { clock, service } = this.#means;
     // a deadline beyond what a timer can count is none: grpc-js ends such a Watch at once (known fault 0.5)
     if (this.#timeoutMs <= LONGEST_TIMER_MS)
-      this.#cancelDeadline = clock.setTimer(this.#timeoutMs, () => this.end("DEADLINE_EXCEEDED", "deadline exceeded"));
+      this.#cancelDeadline = clock.setTimer(this.#timeoutMs, () => this.#timeUp());
     this.#closeWatch = service.watch(message, this);
+  }
+
+  /** The deadline is over. A reader who stands still would not read so either, and must not keep its Watch by that. */
+  #timeUp(): void {
+    if (this.#stream.isStuck) this.#stream.reset("CANCEL");
+    else this.end("DEADLINE_EXCEEDED", "deadline exceeded");
   }
 
   /** Answers with an error; a Watch never with UNIMPLEMENTED, which clients take for healthy and ask no more (gRFC A17). */

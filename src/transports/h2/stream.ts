@@ -78,6 +78,11 @@ export class Stream {
     this.#window = window;
   }
 
+  /** Something waits to be sent that the peer's windows don't allow. */
+  get isStuck(): boolean {
+    return this.#parts !== undefined;
+  }
+
   /** A part of the request's body has come. */
   receive(bytes: Buffer): void {
     this.#received += bytes.length;

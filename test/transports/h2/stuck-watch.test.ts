@@ -1,0 +1,19 @@
+/** A Watch whose reader stands still, and whose deadline comes. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Health } from "../../../src/index.js";
+import { eventually } from "../../support/eventually.js";
+import { GrpcPeer } from "../../support/grpc-peer.js";
+import { portOf } from "../../support/port-of.js";
+
+test("A46 the deadline ends a Watch also when its client takes no data", async (t) => {
+  const health = new Health();
+  const server = await health.listen(["127.0.0.1:0"], { engine: "native" });
+  t.after(() => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 }));
+  const peer = new GrpcPeer(portOf(server), { settings: { initialWindowSize: 0 } });
+  t.after(() => peer.close());
+  const watch = peer.watch("a", { "grpc-timeout": "300m" });
+  await eventually(() => health.watcherCount === 1, "it watches");
+  await eventually(() => health.watcherCount === 0, "it is over");
+  assert.deepEqual(watch.statuses, []);
+});
