@@ -4,35 +4,9 @@
  * Where the body matters it is answered when it is whole, or longer than any that is wanted; else at once.
  */
 import type { Clock } from "../../core/clock.js";
+import type { HttpAnswer, HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "./hpack-encoder.js";
 import type { Exchange, Stream } from "./stream.js";
-
-/** A request, as the bridge takes it. */
-export interface HttpRequest {
-  readonly method: string;
-  readonly target: string;
-  readonly accept: string | undefined;
-  readonly contentType: string | undefined;
-  readonly authorization: string | undefined;
-  readonly body: Buffer | undefined;
-}
-
-/** An answer, as the bridge makes it. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-/** What answers plain HTTP. */
-export interface HttpResponder {
-  /** Octets of a body that is longer than any that is wanted. */
-  readonly tooManyBodyBytes: number;
-  /** Whether the answer depends on the body. */
-  wantsBody(method: string, target: string): boolean;
-  /** Answers by `send`, called once, now or later. */
-  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void;
-}
 
 /** What requests are answered with. */
 export interface HttpMeans {

@@ -1,25 +1,7 @@
 /**
- * What an HTTP answer is made of, whatever carries it: plain data.
+ * The answers that the bridge gives: plain data, whatever carries it.
  */
-
-/** A request, as much of it as an answer depends on. */
-export interface HttpRequest {
-  readonly method: string;
-  /** The request target as it was sent: path and query. */
-  readonly target: string;
-  readonly accept: string | undefined;
-  readonly contentType: string | undefined;
-  readonly authorization: string | undefined;
-  /** The body of a call as JSON; every other request's body is not read. */
-  readonly body: Buffer | undefined;
-}
-
-/** An answer. `content-length` is the carrier's business, as is a HEAD's missing body. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+import type { HttpAnswer } from "../../wire/http-message.js";
 
 /** On every answer: a status is true now and not later, and no browser guesses what it is. */
 const COMMON_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;

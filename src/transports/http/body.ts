@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import type { HttpRequest } from "./answer.js";
+import type { HttpRequest } from "../../wire/http-message.js";
 import { MAX_BODY_BYTES } from "./connect-json.js";
 import { type Bridge, routeOf } from "./render.js";
 

@@ -10,7 +10,8 @@
 import { isAuthorized } from "../../core/bearer-token.js";
 import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
-import { type HttpAnswer, type HttpRequest, jsonAnswer, methodNotAllowed, textAnswer } from "./answer.js";
+import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
+import { jsonAnswer, methodNotAllowed, textAnswer } from "./answer.js";
 
 /** The largest body that is read, in bytes: a name of 200 bytes, escaped, fits many times over. */
 export const MAX_BODY_BYTES = 4096;

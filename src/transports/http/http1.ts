@@ -9,7 +9,8 @@ import { createServer, type IncomingMessage, type ServerOptions, type ServerResp
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { background } from "../../core/background.js";
-import { type HttpAnswer, textAnswer } from "./answer.js";
+import type { HttpAnswer } from "../../wire/http-message.js";
+import { textAnswer } from "./answer.js";
 import { readBody, readRequest, wantsBody } from "./body.js";
 import type { Bridge } from "./render.js";
 import { reply, tellAnswered } from "./reply.js";

@@ -3,7 +3,7 @@
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
-import type { HttpAnswer } from "./answer.js";
+import type { HttpAnswer } from "../../wire/http-message.js";
 import { readBody, wantsBody } from "./body.js";
 import type { Bridge } from "./render.js";
 import { reply } from "./reply.js";

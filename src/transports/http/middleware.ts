@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { background } from "../../core/background.js";
-import type { HttpAnswer } from "./answer.js";
+import type { HttpAnswer } from "../../wire/http-message.js";
 import { readBody, readRequest, wantsBody } from "./body.js";
 import { type Bridge, routeOf } from "./render.js";
 import { reply } from "./reply.js";

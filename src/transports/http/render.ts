@@ -6,15 +6,9 @@
  */
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
+import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { wantedJson } from "./accept.js";
-import {
-  type HttpAnswer,
-  type HttpRequest,
-  jsonAnswer,
-  methodNotAllowed,
-  textAnswer,
-  unauthenticated,
-} from "./answer.js";
+import { jsonAnswer, methodNotAllowed, textAnswer, unauthenticated } from "./answer.js";
 import { answerCall } from "./connect-json.js";
 import { serviceJson, viewJson } from "./health-json.js";
 import { findRoute, type Route, type ViewRoute } from "./routes.js";

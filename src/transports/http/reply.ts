@@ -7,7 +7,8 @@
 import { background } from "../../core/background.js";
 import { isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
-import { type HttpAnswer, type HttpRequest, methodNotAllowed, textAnswer, unauthenticated } from "./answer.js";
+import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
+import { methodNotAllowed, textAnswer, unauthenticated } from "./answer.js";
 import { type Bridge, render, routeOf } from "./render.js";
 import type { Route } from "./routes.js";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CheckReport } from "../../../src/registry/ports.js";
 import { Registry } from "../../../src/registry/registry.js";
-import type { HttpAnswer, HttpRequest } from "../../../src/transports/http/answer.js";
 import { type Bridge, render, routeOf } from "../../../src/transports/http/render.js";
+import type { HttpAnswer, HttpRequest } from "../../../src/wire/http-message.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 const JSON_HEALTH = "application/health+json";

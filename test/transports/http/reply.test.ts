@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
 import { Health } from "../../../src/index.js";
 import { Registry } from "../../../src/registry/registry.js";
-import type { HttpAnswer, HttpRequest } from "../../../src/transports/http/answer.js";
 import type { Bridge } from "../../../src/transports/http/render.js";
 import { METRICS_CONTENT_TYPE, reply } from "../../../src/transports/http/reply.js";
+import type { HttpAnswer, HttpRequest } from "../../../src/wire/http-message.js";
 import { portOf } from "../../support/port-of.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
