@@ -1,12 +1,15 @@
-// A gRPC C++ client that asks for methods of both engines on one channel, and prints how that went: `hand_over ADDRESS PART`.
+// A gRPC C++ client that asks for methods of both engines on one channel, and prints how that went:
+// `hand_over ADDRESS PART [CA]`, over TLS when there is a file of authorities.
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
@@ -40,17 +43,24 @@ std::string Request(const std::string& service) {
   return std::string(1, '\x0a') + static_cast<char>(service.size()) + service;
 }
 
-void SetDeadline(ClientContext* context) {
-  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+std::shared_ptr<grpc::ChannelCredentials> Trusting(const std::string& path) {
+  std::ifstream file(path);
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
+  return grpc::SslCredentials(options);
+}
+
+void SetDeadline(ClientContext* context, int seconds) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(seconds));
 }
 
 // One call with one request: each answer is handed on; false ends it.
 class Stream final : public grpc::ClientBidiReactor<ByteBuffer, ByteBuffer> {
  public:
-  Stream(grpc::GenericStub* stub, const std::string& method, const std::string& request, bool has_deadline,
+  Stream(grpc::GenericStub* stub, const std::string& method, const std::string& request, int seconds,
          std::function<bool(const std::string&)> on_answer)
       : request_(ToBuffer(request)), on_answer_(std::move(on_answer)) {
-    if (has_deadline) SetDeadline(&context_);
+    SetDeadline(&context_, seconds);
     stub->PrepareBidiStreamingCall(&context_, method, {}, this);
     StartWriteLast(&request_, grpc::WriteOptions());
     StartRead(&answer_);
@@ -82,17 +92,16 @@ class Stream final : public grpc::ClientBidiReactor<ByteBuffer, ByteBuffer> {
 
 class MixedClient {
  public:
-  explicit MixedClient(const std::string& address) {
+  MixedClient(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
     grpc::ChannelArguments arguments;
     // a connection of its own, as other processes have one
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stub_ = std::make_unique<grpc::GenericStub>(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+    stub_ = std::make_unique<grpc::GenericStub>(grpc::CreateCustomChannel(address, credentials, arguments));
   }
 
   Status Check() {
     ClientContext context;
-    SetDeadline(&context);
+    SetDeadline(&context, 20);
     ByteBuffer request = ToBuffer(Request("up"));
     ByteBuffer answer;
     std::promise<Status> done;
@@ -106,7 +115,7 @@ class MixedClient {
   Status Reflect() {
     bool listed = false;
     Stream stream(stub_.get(), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2),
-                  true, [&listed](const std::string& answer) {
+                  20, [&listed](const std::string& answer) {
                     listed = answer.find("grpc.health.v1.Health") != std::string::npos;
                     return true;
                   });
@@ -134,17 +143,15 @@ class MixedClient {
   Status Watch() {
     std::thread asking;
     bool serving = false;
-    Status status;
-    while (!serving && (status.ok() || status.error_code() == StatusCode::UNAVAILABLE)) {
-      Stream stream(stub_.get(), "/grpc.health.v1.Health/Watch", Request("changing"), false,
-                    [this, &asking, &serving](const std::string& answer) {
-                      serving = answer == kServing;
-                      if (!serving && !asking.joinable()) asking = std::thread([this] { ReflectAloud(); });
-                      return !serving;
-                    });
-      status = stream.Wait();
-    }
+    Stream stream(stub_.get(), "/grpc.health.v1.Health/Watch", Request("changing"), 60,
+                  [this, &asking, &serving](const std::string& answer) {
+                    serving = answer == kServing;
+                    if (!serving && !asking.joinable()) asking = std::thread([this] { ReflectAloud(); });
+                    return !serving;
+                  });
+    Status status = stream.Wait();
     if (asking.joinable()) asking.join();
+    if (status.ok() && !serving) return Status(StatusCode::INTERNAL, "the Watch ended");
     return status;
   }
 
@@ -166,14 +173,14 @@ class MixedClient {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 3) return 2;
+  if (count < 3) return 2;
   const std::map<std::string, Status (MixedClient::*)()> parts = {
       {"health-first", &MixedClient::HealthFirst},
       {"reflection-first", &MixedClient::ReflectionFirst},
       {"mixed", &MixedClient::Mixed},
       {"watch", &MixedClient::Watch},
   };
-  MixedClient client(arguments[1]);
+  MixedClient client(arguments[1], count > 3 ? Trusting(arguments[3]) : grpc::InsecureChannelCredentials());
   Status status = (client.*parts.at(arguments[2]))();
   std::cout << (status.ok() ? "ok" : std::to_string(status.error_code()) + " " + status.error_message()) << std::endl;
   return 0;

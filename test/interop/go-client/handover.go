@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
 )
 
 const reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -21,9 +20,12 @@ const reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 // Messages as bytes: reflection needs no generated code here.
 type asBytes struct{}
 
-func (asBytes) Marshal(message any) ([]byte, error)   { return *message.(*[]byte), nil }
-func (asBytes) Unmarshal(b []byte, message any) error { *message.(*[]byte) = bytes.Clone(b); return nil }
-func (asBytes) Name() string                          { return "proto" }
+func (asBytes) Marshal(message any) ([]byte, error) { return *message.(*[]byte), nil }
+func (asBytes) Unmarshal(b []byte, message any) error {
+	*message.(*[]byte) = bytes.Clone(b)
+	return nil
+}
+func (asBytes) Name() string { return "proto" }
 
 // A client of one channel that asks for methods of both engines.
 type mixedClient struct {
@@ -31,12 +33,21 @@ type mixedClient struct {
 	health  healthpb.HealthClient
 }
 
-func newMixedClient(address string) mixedClient {
-	channel, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		panic(err)
+// Over TLS when there is a file of authorities.
+func newMixedClient(address string, authorities []string) (mixedClient, error) {
+	security := insecure.NewCredentials()
+	if len(authorities) > 0 {
+		trusting, err := credentials.NewClientTLSFromFile(authorities[0], "")
+		if err != nil {
+			return mixedClient{}, err
+		}
+		security = trusting
 	}
-	return mixedClient{channel, healthpb.NewHealthClient(channel)}
+	channel, err := grpc.NewClient(address, grpc.WithTransportCredentials(security))
+	if err != nil {
+		return mixedClient{}, err
+	}
+	return mixedClient{channel, healthpb.NewHealthClient(channel)}, nil
 }
 
 func (c mixedClient) check() error {
@@ -93,43 +104,48 @@ func (c mixedClient) mixed() error {
 
 // Watches while another method is called, until the change that the test makes is seen.
 func (c mixedClient) watch() error {
-	told := false
-	for {
-		stream, err := c.health.Watch(context.Background(), &healthpb.HealthCheckRequest{Service: "changing"})
-		for err == nil {
-			var answer *healthpb.HealthCheckResponse
-			if answer, err = stream.Recv(); err != nil {
-				break
-			}
-			if answer.Status == healthpb.HealthCheckResponse_SERVING {
-				return nil
-			}
-			if !told {
-				if err := c.reflect(); err != nil {
-					return err
-				}
-				fmt.Println("watching")
-				told = true
-			}
-		}
-		if status.Code(err) != codes.Unavailable {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	stream, err := c.health.Watch(ctx, &healthpb.HealthCheckRequest{Service: "changing"})
+	if err != nil {
+		return err
+	}
+	for told := false; ; told = true {
+		answer, err := stream.Recv()
+		if err != nil {
 			return err
 		}
+		if answer.Status == healthpb.HealthCheckResponse_SERVING {
+			return nil
+		}
+		if told {
+			continue
+		}
+		if err := c.reflect(); err != nil {
+			return err
+		}
+		fmt.Println("watching")
 	}
 }
 
-func handOver(address string, part string) {
-	client := newMixedClient(address)
-	var err error
+func (c mixedClient) do(part string) error {
 	switch part {
 	case "health-first":
-		err = errors.Join(client.check(), client.reflect(), client.check())
+		return errors.Join(c.check(), c.reflect(), c.check())
 	case "reflection-first":
-		err = errors.Join(client.reflect(), client.check())
+		return errors.Join(c.reflect(), c.check())
 	case "mixed":
-		err = client.mixed()
+		return c.mixed()
 	case "watch":
-		err = client.watch()
+		return c.watch()
+	}
+	return fmt.Errorf("no part %q", part)
+}
+
+func handOver(address string, part string, authorities []string) {
+	client, err := newMixedClient(address, authorities)
+	if err == nil {
+		err = client.do(part)
 	}
 	if err != nil {
 		fmt.Println(err)

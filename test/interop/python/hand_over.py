@@ -1,21 +1,30 @@
-"""A grpcio client that asks for methods of both engines on one channel, and prints how that went."""
+"""A grpcio client that asks for methods of both engines on one channel, and prints how that went.
+
+hand_over.py ADDRESS PART [CA]: over TLS when there is a file of authorities.
+"""
 
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 SERVING = health_pb2.HealthCheckResponse.SERVING
-address, part = sys.argv[1:3]
+address, part, *authorities = sys.argv[1:]
 
 
 class MixedClient:
     def __init__(self):
         # a connection of its own, as other processes have one
-        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        if authorities:
+            trusting = grpc.ssl_channel_credentials(Path(authorities[0]).read_bytes())
+            self.channel = grpc.secure_channel(address, trusting, options)
+        else:
+            self.channel = grpc.insecure_channel(address, options)
         self.health = health_pb2_grpc.HealthStub(self.channel)
 
     def check(self):
@@ -39,24 +48,20 @@ class MixedClient:
     def mixed(self):
         calls = [self.check] * 200 + [self.reflect] * 20
         random.shuffle(calls)
-        with ThreadPoolExecutor(max_workers=50) as pool:
+        with ThreadPoolExecutor(max_workers=len(calls)) as pool:
             for done in [pool.submit(call) for call in calls]:
                 done.result()
 
     def watch(self):
         told = False
-        while True:
-            try:
-                for answer in self.health.Watch(health_pb2.HealthCheckRequest(service="changing")):
-                    if answer.status == SERVING:
-                        return
-                    if not told:
-                        self.reflect()
-                        print("watching", flush=True)
-                        told = True
-            except grpc.RpcError as error:
-                if error.code() != grpc.StatusCode.UNAVAILABLE:
-                    raise
+        for answer in self.health.Watch(health_pb2.HealthCheckRequest(service="changing"), timeout=60):
+            if answer.status == SERVING:
+                return
+            if not told:
+                self.reflect()
+                print("watching", flush=True)
+                told = True
+        raise AssertionError("the Watch ended")
 
 
 try:

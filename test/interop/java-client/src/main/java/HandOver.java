@@ -1,13 +1,15 @@
 import io.grpc.CallOptions;
+import io.grpc.ChannelCredentials;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.MethodType;
-import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
 import java.io.ByteArrayInputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -23,20 +25,27 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/** A grpc-java client that asks for methods of both engines on one channel, and prints how that went. */
+/**
+ * A grpc-java client that asks for methods of both engines on one channel, and prints how that went.
+ *
+ * {@code HandOver ADDRESS PART [CA]}: over TLS when there is a file of authorities.
+ */
 public final class HandOver {
   private static final byte[] SERVING = {8, 1};
   private static final byte[] LIST_SERVICES = {0x3a, 0};
 
   private final ManagedChannel channel;
 
-  private HandOver(String address) {
-    channel = ManagedChannelBuilder.forTarget(address).usePlaintext().build();
+  private HandOver(String address, ChannelCredentials credentials) {
+    channel = Grpc.newChannelBuilder(address, credentials).build();
   }
 
   public static void main(String[] args) {
-    HandOver client = new HandOver(args[0]);
     try {
+      ChannelCredentials credentials = args.length > 2
+          ? TlsChannelCredentials.newBuilder().trustManager(new File(args[2])).build()
+          : InsecureChannelCredentials.create();
+      HandOver client = new HandOver(args[0], credentials);
       switch (args[1]) {
         case "health-first" -> { client.check(); client.reflect(); client.check(); }
         case "reflection-first" -> { client.reflect(); client.check(); }
@@ -72,7 +81,7 @@ public final class HandOver {
   }
 
   private void mixed() throws Exception {
-    ExecutorService pool = Executors.newFixedThreadPool(50);
+    ExecutorService pool = Executors.newCachedThreadPool();
     List<Integer> order = new ArrayList<>();
     for (int index = 0; index < 220; index += 1) order.add(index);
     Collections.shuffle(order);
@@ -84,20 +93,16 @@ public final class HandOver {
 
   private void watch() throws Exception {
     boolean told = false;
-    while (true) {
-      try {
-        Iterator<byte[]> answers = ClientCalls.blockingServerStreamingCall(channel, method("grpc.health.v1.Health/Watch", MethodType.SERVER_STREAMING), CallOptions.DEFAULT, request("changing"));
-        while (answers.hasNext()) {
-          if (Arrays.equals(answers.next(), SERVING)) return;
-          if (told) continue;
-          reflect();
-          System.out.println("watching");
-          told = true;
-        }
-      } catch (StatusRuntimeException error) {
-        if (error.getStatus().getCode() != Status.Code.UNAVAILABLE) throw error;
-      }
+    CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(60, TimeUnit.SECONDS);
+    Iterator<byte[]> answers = ClientCalls.blockingServerStreamingCall(channel, method("grpc.health.v1.Health/Watch", MethodType.SERVER_STREAMING), options, request("changing"));
+    while (answers.hasNext()) {
+      if (Arrays.equals(answers.next(), SERVING)) return;
+      if (told) continue;
+      reflect();
+      System.out.println("watching");
+      told = true;
     }
+    throw new IllegalStateException("the Watch ended");
   }
 
   private static CallOptions deadline() {
