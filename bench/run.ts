@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { benchChecks } from "./checks/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
-import type { Bench, BenchMeans } from "./measuring/report.js";
+import type { Bench, BenchDeps } from "./measuring/report.js";
 import { benchServing } from "./serving/bench.js";
 
 /** Every bench. A new one is a folder and a row here. */
@@ -20,15 +20,15 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 const DEFAULT_ROUNDS = 5;
 
-async function runBench(name: string, bench: Bench, means: Omit<BenchMeans, "say">): Promise<void> {
+async function runBench(name: string, bench: Bench, deps: Omit<BenchDeps, "say">): Promise<void> {
   const live = new LiveLine(process.stdout);
-  const report = await bench.run({ ...means, say: (text) => live.show(text) }).finally(() => live.clear());
+  const report = await bench.run({ ...deps, say: (text) => live.show(text) }).finally(() => live.clear());
   const folder = fileURLToPath(new URL("results/", import.meta.url));
   mkdirSync(folder, { recursive: true });
   const file = `${folder}${name}.json`;
   writeFileSync(
     file,
-    `${JSON.stringify({ bench: name, ...means, node: process.version, ...report.figures }, null, 2)}\n`,
+    `${JSON.stringify({ bench: name, ...deps, node: process.version, ...report.figures }, null, 2)}\n`,
   );
   process.stdout.write(`${report.text}\n\nEvery figure: ${file}\n`);
 }

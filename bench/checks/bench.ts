@@ -1,7 +1,7 @@
 /** The bench `checks`: what a probe costs, beside others, and what a core can bear. */
 import { pinBench } from "../measuring/cores.js";
 import { median, rounded } from "../measuring/figures.js";
-import { type Bench, type BenchMeans, type Goal, goalRows, type Report } from "../measuring/report.js";
+import { type Bench, type BenchDeps, type Goal, goalRows, type Report } from "../measuring/report.js";
 import { table } from "../measuring/table.js";
 import { compareCpu, LOAD, type Standing } from "./cpu-per-probe.js";
 import { bearLoads, type Loaded } from "./load.js";
@@ -13,12 +13,12 @@ export const benchChecks: Bench = {
   run,
 };
 
-async function run(means: BenchMeans): Promise<Report> {
+async function run(deps: BenchDeps): Promise<Report> {
   pinBench();
   const target = await BenchTarget.start();
   try {
-    const standings = await compareCpu(target, means);
-    const loads = await bearLoads(target, means);
+    const standings = await compareCpu(target, deps);
+    const loads = await bearLoads(target, deps);
     const goals = [...cpuGoals(standings), ...loadGoals(loads)];
     const contenders = standings.map(({ contender, ...rest }) => ({ ...nameOf(contender), ...rest }));
     return { text: textOf(standings, loads, goals), figures: { goals, contenders, loads } };

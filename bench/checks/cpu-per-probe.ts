@@ -5,7 +5,7 @@
 import { pause } from "../../test/support/eventually.js";
 import { cpuMs } from "../measuring/cpu.js";
 import { median } from "../measuring/figures.js";
-import type { BenchMeans } from "../measuring/report.js";
+import type { BenchDeps } from "../measuring/report.js";
 import { CONTENDERS, type Contender, type Load } from "./contenders.js";
 import type { BenchTarget } from "./target.js";
 
@@ -32,7 +32,7 @@ const WARM_UP_MS = 4_000;
 const WINDOW_MS = 4_000;
 
 /** Measures all of them. */
-export async function compareCpu(target: BenchTarget, { rounds, say }: BenchMeans): Promise<readonly Standing[]> {
+export async function compareCpu(target: BenchTarget, { rounds, say }: BenchDeps): Promise<readonly Standing[]> {
   const samples = new Map<Contender, Sample[]>(CONTENDERS.map((contender) => [contender, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const [contender, found] of samples) {

@@ -2,12 +2,12 @@
 import { Agent, get } from "node:http";
 
 /** Whoever answers too slowly is not asked more at once. */
-const MOST_AT_ONCE = 64;
+const MAX_CONCURRENT = 64;
 
 const STEP_MS = 5;
 
 export class Driver {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MOST_AT_ONCE });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONCURRENT });
   readonly #url: URL;
   readonly #steps: NodeJS.Timeout;
   #atOnce = 0;
@@ -18,7 +18,7 @@ export class Driver {
     let asked = 0;
     this.#steps = setInterval(() => {
       const due = ((performance.now() - startedAt) / 1000) * perSecond;
-      for (; asked < due; asked += 1) if (this.#atOnce < MOST_AT_ONCE) this.#ask();
+      for (; asked < due; asked += 1) if (this.#atOnce < MAX_CONCURRENT) this.#ask();
     }, STEP_MS);
   }
 

@@ -5,7 +5,7 @@
  */
 import { pause } from "../../test/support/eventually.js";
 import { cpuMs } from "../measuring/cpu.js";
-import type { BenchMeans } from "../measuring/report.js";
+import type { BenchDeps } from "../measuring/report.js";
 import { type Sample, sample } from "./cpu-per-probe.js";
 import { findings, type ProberFindings, startProber } from "./healthbridge.js";
 import type { BenchTarget } from "./target.js";
@@ -36,16 +36,16 @@ const WARM_UP_MS = 5_000;
 const WINDOW_MS = 8_000;
 
 /** Both loads. The second one is reckoned from what the core does when it is asked too much. */
-export async function bearLoads(target: BenchTarget, means: BenchMeans): Promise<readonly Loaded[]> {
-  const steady = await bear(target, STEADY, means);
-  means.say(`load: ${SATURATION.name}`);
+export async function bearLoads(target: BenchTarget, deps: BenchDeps): Promise<readonly Loaded[]> {
+  const steady = await bear(target, STEADY, deps);
+  deps.say(`load: ${SATURATION.name}`);
   const { probesPerSecond } = await bearOnce(target, SATURATION);
   const intervalMs = Math.floor((CHECKS / (3 * probesPerSecond)) * 1000);
   const overload = { name: "three times what the core can do", checks: CHECKS, intervalMs };
-  return [steady, await bear(target, overload, means)];
+  return [steady, await bear(target, overload, deps)];
 }
 
-async function bear(target: BenchTarget, burden: Burden, { rounds, say }: BenchMeans): Promise<Loaded> {
+async function bear(target: BenchTarget, burden: Burden, { rounds, say }: BenchDeps): Promise<Loaded> {
   const { name, checks, intervalMs } = burden;
   const found: (Sample & ProberFindings)[] = [];
   for (let round = 1; round <= rounds; round += 1) {

@@ -4,11 +4,11 @@
 export interface Bench {
   /** One line for the list. */
   readonly about: string;
-  run(means: BenchMeans): Promise<Report>;
+  run(deps: BenchDeps): Promise<Report>;
 }
 
 /** What a bench is given. */
-export interface BenchMeans {
+export interface BenchDeps {
   /** How often everything is measured; what is told is the median. */
   readonly rounds: number;
   /** The contenders that take part; empty: all of them. */

@@ -1,7 +1,7 @@
 /** The bench `serving`: what answering costs, beside others. */
 import { Target } from "../../test/interop/peers.js";
 import { pinBench } from "../measuring/cores.js";
-import type { Bench, BenchMeans, Report } from "../measuring/report.js";
+import type { Bench, BenchDeps, Report } from "../measuring/report.js";
 import { compareChecks } from "./checks.js";
 import { Client } from "./client.js";
 import { CONTENDERS } from "./contenders.js";
@@ -18,19 +18,19 @@ export const benchServing: Bench = {
   run,
 };
 
-async function run(means: BenchMeans): Promise<Report> {
+async function run(deps: BenchDeps): Promise<Report> {
   const target = await Target.start();
   try {
-    return await compare(means, target.url);
+    return await compare(deps, target.url);
   } finally {
     target.stop();
   }
 }
 
-async function compare(means: BenchMeans, targetUrl: string): Promise<Report> {
+async function compare(deps: BenchDeps, targetUrl: string): Promise<Report> {
   const leftOut: string[] = [];
   const orLeftOut = async <Made>(name: string, make: () => Promise<Made>): Promise<Made | undefined> => {
-    means.say(`building ${name}`);
+    deps.say(`building ${name}`);
     try {
       return await make();
     } catch (error) {
@@ -38,7 +38,7 @@ async function compare(means: BenchMeans, targetUrl: string): Promise<Report> {
       return undefined;
     }
   };
-  const chosen = choose(means.only);
+  const chosen = choose(deps.only);
   const client = await orLeftOut("the client for latency and Watch", () => Client.build());
   const contenders: Ready[] = [];
   for (const { name, prepare } of chosen) {
@@ -47,10 +47,10 @@ async function compare(means: BenchMeans, targetUrl: string): Promise<Report> {
   }
   pinBench(); // not before: building takes both cores
   const measured: Measured = {
-    checks: await compareChecks(contenders, client, means),
-    watches: client === undefined ? [] : await compareWatches(contenders, client, means),
-    greatCrowd: client === undefined ? [] : await bearGreatCrowd(contenders, client, means),
-    starts: await compareStarts(contenders, means),
+    checks: await compareChecks(contenders, client, deps),
+    watches: client === undefined ? [] : await compareWatches(contenders, client, deps),
+    greatCrowd: client === undefined ? [] : await bearGreatCrowd(contenders, client, deps),
+    starts: await compareStarts(contenders, deps),
   };
   const goals = goalsOf(measured);
   return { text: reportText(measured, leftOut, goals), figures: { goals, leftOut, ...measured } };

@@ -1,13 +1,13 @@
 /** Checks: how many, what each costs, and how long it takes when the server is half busy. */
 import type { Figures } from "../measuring/figures.js";
-import type { BenchMeans } from "../measuring/report.js";
+import type { BenchDeps } from "../measuring/report.js";
 import type { Client } from "./client.js";
 import { MARK } from "./contenders.js";
 import { LoadTool, type Shape } from "./load.js";
 import { type Server, withServer } from "./server.js";
 import { type Ready, type Standing, takeTurns } from "./turns.js";
 
-/** The loads, by the name that their figures begin with. One connection per prober with one Check in flight is what real probers do. */
+/** The loads, by the name that their figures begin with. One connection per prober with one Check in run is what real probers do. */
 export const SHAPES = {
   one: { connections: 1, atOnce: 1 },
   probers: { connections: 50, atOnce: 1 },
@@ -22,7 +22,7 @@ const PACED_MS = 2_000;
 export async function compareChecks(
   contenders: readonly Ready[],
   client: Client | undefined,
-  means: BenchMeans,
+  deps: BenchDeps,
 ): Promise<readonly Standing[]> {
   const tool = new LoadTool();
   let markPerSecond: number | undefined; // of this round: the mark has its turn first
@@ -33,7 +33,7 @@ export async function compareChecks(
     return { ...loads, ...(client && (await latencies(client, server, perSecond, markPerSecond))) };
   };
   try {
-    return await takeTurns("checks", contenders, means, ({ name, check, answer }) =>
+    return await takeTurns("checks", contenders, deps, ({ name, check, answer }) =>
       withServer(check, answer, (server) => measure(server, name === MARK)),
     );
   } finally {

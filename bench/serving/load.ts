@@ -15,7 +15,7 @@ import { rssMb } from "../measuring/memory.js";
 import { requestFor } from "./ask.js";
 import { SERVICE, type Server } from "./server.js";
 
-/** Connections, and Checks in flight on each. */
+/** Connections, and Checks in run on each. */
 export interface Shape {
   readonly connections: number;
   readonly atOnce: number;

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { freePort } from "../../test/interop/peers.js";
 import { runMeasured } from "../measuring/cores.js";
-import type { BenchMeans } from "../measuring/report.js";
+import type { BenchDeps } from "../measuring/report.js";
 import { SERVING } from "./ask.js";
 import { serveCommand } from "./contenders.js";
 import { answering } from "./server.js";
@@ -12,9 +12,9 @@ import { type Ready, type Standing, takeTurns } from "./turns.js";
 const STARTS = 3;
 
 /** Starts each of ours, each time with a bare node after it. */
-export function compareStarts(contenders: readonly Ready[], means: BenchMeans): Promise<readonly Standing[]> {
+export function compareStarts(contenders: readonly Ready[], deps: BenchDeps): Promise<readonly Standing[]> {
   const ours = contenders.filter(({ engine }) => engine !== undefined);
-  return takeTurns("start", ours, { ...means, rounds: means.rounds * STARTS }, async ({ engine }) => {
+  return takeTurns("start", ours, { ...deps, rounds: deps.rounds * STARTS }, async ({ engine }) => {
     const firstAnswerMs = await firstAnswer(engine ?? "");
     return { firstAnswerMs, nodeMs: await bareNode() };
   });

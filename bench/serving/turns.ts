@@ -2,7 +2,7 @@
  * Contenders take turns, round after round, so that a slow minute of the machine strikes all of them.
  */
 import { type Figures, medians } from "../measuring/figures.js";
-import type { BenchMeans } from "../measuring/report.js";
+import type { BenchDeps } from "../measuring/report.js";
 import type { Prepared } from "./contenders.js";
 
 /** A contender that could be built. */
@@ -23,7 +23,7 @@ export interface Standing {
 export async function takeTurns(
   what: string,
   contenders: readonly Ready[],
-  { rounds, say }: BenchMeans,
+  { rounds, say }: BenchDeps,
   measure: (contender: Ready) => Promise<Figures>,
 ): Promise<readonly Standing[]> {
   const taken = contenders.map((contender) => ({ contender, samples: [] as Figures[], faults: [] as string[] }));

@@ -1,6 +1,6 @@
 /** Watch: what a watcher weighs, and how soon all of them have a change. */
 import { type Figures, median } from "../measuring/figures.js";
-import type { BenchMeans } from "../measuring/report.js";
+import type { BenchDeps } from "../measuring/report.js";
 import type { Client } from "./client.js";
 import { type StartCommand, withServer } from "./server.js";
 import { type Ready, type Standing, takeTurns } from "./turns.js";
@@ -31,10 +31,10 @@ const WARM_UP = { connections: 50, streams: 1, changes: 2 } as const;
 export function compareWatches(
   contenders: readonly Ready[],
   client: Client,
-  means: BenchMeans,
+  deps: BenchDeps,
 ): Promise<readonly Standing[]> {
   const watched = contenders.filter(({ watch }) => watch !== undefined);
-  return takeTurns("watch", watched, means, async (contender) => {
+  return takeTurns("watch", watched, deps, async (contender) => {
     const found: Record<string, number> = {};
     for (const [name, size] of Object.entries(CROWDS)) {
       const { rssKb, changeMs } = await watchedBy(client, contender.watch, contender, size);
@@ -48,10 +48,10 @@ export function compareWatches(
 export function bearGreatCrowd(
   contenders: readonly Ready[],
   client: Client,
-  means: BenchMeans,
+  deps: BenchDeps,
 ): Promise<readonly Standing[]> {
   const ours = contenders.filter(({ watchLoop }) => watchLoop !== undefined);
-  return takeTurns("a great crowd", ours, means, (contender) =>
+  return takeTurns("a great crowd", ours, deps, (contender) =>
     watchedBy(client, contender.watchLoop, contender, GREAT_CROWD),
   );
 }

@@ -6,7 +6,7 @@
  *        +--about to fail--> isolation rule: may it?                  +-- discovery (services that a target tells of)
  *
  * Every rule is in a file of its own: `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`, `isolation`,
- * `flights`. This one connects them.
+ * `probeLimit`. This one connects them.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
@@ -17,7 +17,7 @@ import { Discovery } from "./discovery.js";
 import { PENDING, type Progress } from "./evaluate.js";
 import { Isolation } from "./isolation.js";
 import { CheckRunner, type LastProbe } from "./runner.js";
-import { createRunnerMeans, type RunnerMeans } from "./runner-means.js";
+import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 import { type CheckSettings, type CompleteSettings, completeSettings } from "./settings.js";
 import { FirstProbes } from "./spread.js";
@@ -54,7 +54,7 @@ export const SELF_CHECK = "self-check";
 export class CheckEngine {
   readonly #writer: StatusWriter;
   readonly #clock: Clock;
-  readonly #means: RunnerMeans;
+  readonly #deps: RunnerDeps;
   readonly #isolation: Isolation;
   readonly #running = new Map<string, Running>();
   readonly #reports = new Map<string, CheckReport>();
@@ -70,19 +70,19 @@ export class CheckEngine {
 
   constructor({ writer, clock, random }: CheckEngineOptions) {
     const { instance } = writer;
-    const means = createRunnerMeans(clock, random, instance);
+    const deps = createRunnerDeps(clock, random, instance);
     this.#writer = writer;
     this.#clock = clock;
-    this.#means = means;
+    this.#deps = deps;
     this.#isolation = new Isolation({
       clock,
-      agenda: means.agenda,
+      timers: deps.timers,
       instance,
       checkCount: () => this.#running.size,
       release: (check) => this.#running.get(check)?.runner.letFail(),
     });
     this.#discovery = new Discovery(writer, (service) => this.#graph.isTaken(service));
-    writer.beforeReading(() => means.freshness.dropStale());
+    writer.beforeReading(() => deps.freshness.dropStale());
   }
 
   /**
@@ -97,10 +97,10 @@ export class CheckEngine {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(name, progress, last),
       judge: () => this.#isolation.judge(name, running.settings.intervalMs, runner.failingSince),
     };
-    const runner = new CheckRunner({ name, prober, settings, means: this.#means, listener });
+    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
     const running: Running = { runner, settings };
     this.#running.set(name, running);
-    this.#means.stalls.start();
+    this.#deps.stalls.start();
     this.#graph.place({ name, services: settings.services });
     this.#unseen.add(name);
     this.#publishStarted();
@@ -152,7 +152,7 @@ export class CheckEngine {
     this.#isolation.maxHoldMs = maxHoldMs;
     const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
     const listener = { onProgress, judge: () => "fail" as const };
-    this.#selfCheck = new CheckRunner({ name: SELF_CHECK, prober, settings, means: this.#means, listener });
+    this.#selfCheck = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
     this.#selfCheck.start(0);
   }
 
@@ -195,7 +195,7 @@ export class CheckEngine {
     if (running === undefined || report === undefined) return false;
     running.runner.stop();
     this.#running.delete(name);
-    if (this.#running.size === 0) this.#means.stalls.stop();
+    if (this.#running.size === 0) this.#deps.stalls.stop();
     const affected = this.#graph.servicesOf(report);
     this.#reports.delete(name);
     this.#graph.unplace(report);
@@ -212,7 +212,7 @@ export class CheckEngine {
   stop(): void {
     for (const { runner } of this.#running.values()) runner.stop();
     this.#running.clear();
-    this.#means.stalls.stop();
+    this.#deps.stalls.stop();
     this.setIsolation(undefined);
     this.#isolation.stop();
   }

@@ -49,7 +49,7 @@ export const PENDING: Progress = {
 };
 
 /** More changes than this within `FLAPPING_WINDOW_MS` are flapping. */
-const MOST_CHANGES = 4;
+const MAX_CHANGES = 4;
 
 const FLAPPING_WINDOW_MS = 60_000;
 
@@ -96,7 +96,7 @@ function afterFailure(progress: Progress, result: ProbeResult, settings: Complet
   const failures = progress.failures + 1;
   if (failures < settings.unhealthyThreshold) return { ...failed, failures };
   const changes = withChange(progress, nowMs);
-  return { ...failing, changes, flapping: changes.length > MOST_CHANGES };
+  return { ...failing, changes, flapping: changes.length > MAX_CHANGES };
 }
 
 /** The changes of the last minute, with the one that happens now. */

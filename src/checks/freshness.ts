@@ -5,10 +5,11 @@
  * never served as if it were fresh: a timer drops what is too old, and since a loop that stood still reads questions
  * before it runs its timers, whoever reads statuses drops it first (`dropStale`).
  *
- * A result only moves a number. The agenda holds for each check a time that is not too late, and looks again then.
+ * A result only moves a number. The timers holds for each check a time that is not too late, and looks again then.
  */
-import { Agenda, type Appointment } from "../core/agenda.js";
+
 import type { Clock } from "../core/clock.js";
+import { type Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** The age of what one check knows. */
 export interface Age {
@@ -20,20 +21,20 @@ export interface Age {
 
 export class Freshness {
   readonly #clock: Clock;
-  readonly #agenda: Agenda;
+  readonly #timers: TimerQueue;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#agenda = new Agenda(clock);
+    this.#timers = new TimerQueue(clock);
   }
 
   /** Follows a check; `drop` is called when its last result has become too old. */
   follow(drop: () => void): Age {
     let staleAt = Number.POSITIVE_INFINITY;
     let booked = false;
-    const appointment: Appointment = this.#agenda.appointment(() => {
+    const timer: Timer = this.#timers.create(() => {
       booked = staleAt > this.#clock.now();
-      if (booked) appointment.at(staleAt);
+      if (booked) timer.at(staleAt);
       else drop();
     });
     return {
@@ -41,14 +42,14 @@ export class Freshness {
         staleAt = until;
         if (booked) return;
         booked = true;
-        appointment.at(staleAt);
+        timer.at(staleAt);
       },
-      end: () => appointment.cancel(),
+      end: () => timer.cancel(),
     };
   }
 
   /** Drops everything that is too old now. Costs next to nothing when nothing is. */
   dropStale(): void {
-    this.#agenda.runDue();
+    this.#timers.runDue();
   }
 }

@@ -18,9 +18,10 @@
  * few milliseconds. When the self-check passes again, a held check is judged anew: the failures that it counted
  * meanwhile were ours.
  */
-import type { Agenda, Appointment } from "../core/agenda.js";
+
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
+import type { Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** What becomes of a check whose failures have reached the threshold. */
 export type Judgement = "fail" | "hold" | "anew";
@@ -28,7 +29,7 @@ export type Judgement = "fail" | "hold" | "anew";
 /** What the rule needs to know. */
 export interface IsolationOptions {
   readonly clock: Clock;
-  readonly agenda: Agenda;
+  readonly timers: TimerQueue;
   readonly instance: string;
   /** How many checks there are, the self-check left out. */
   readonly checkCount: () => number;
@@ -37,7 +38,7 @@ export interface IsolationOptions {
 }
 
 /** With fewer checks, a common cause can't be told from chance. */
-const LEAST_CHECKS = 4;
+const MIN_CHECKS = 4;
 
 interface Fall {
   readonly at: number;
@@ -52,7 +53,7 @@ export class Isolation {
   maxHoldMs = 60_000;
   readonly #options: IsolationOptions;
   readonly #falls = new Map<string, Fall>();
-  readonly #end: Appointment;
+  readonly #end: Timer;
   #selfFailing = false;
   /** When the self-check had its last result; `undefined` where there is no self-check. */
   #selfHeardAt: number | undefined;
@@ -61,7 +62,7 @@ export class Isolation {
 
   constructor(options: IsolationOptions) {
     this.#options = options;
-    this.#end = options.agenda.appointment(() => this.#endHolds());
+    this.#end = options.timers.create(() => this.#endHolds());
   }
 
   /** Whether statuses are held because more than half of the checks fell together. */
@@ -102,7 +103,7 @@ export class Isolation {
     const now = clock.now();
     const before = this.#falls.get(check);
     const isHeard = this.#selfHeardAt === undefined || this.#selfHeardAt >= failingSince;
-    if (checkCount() < LEAST_CHECKS || (isHeard && !this.#selfFailing)) {
+    if (checkCount() < MIN_CHECKS || (isHeard && !this.#selfFailing)) {
       this.forget(check);
       if (before?.held === true) return "anew";
       this.#falls.set(check, { at: now, intervalMs, held: false, waits: false });

@@ -9,17 +9,18 @@
  * Two probes of one check never run at once. One that doesn't stop when it is told to keeps its place: until it is
  * gone, every due time counts as another timeout, so that it can neither pile up nor hide that the target is silent.
  *
- * A check has one appointment, at its due time or at the deadline of its probe, whichever comes first.
+ * A check has one timer, at its due time or at the deadline of its probe, whichever comes first.
  */
-import type { Appointment } from "../core/agenda.js";
+
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
+import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "./evaluate.js";
-import { Flight, type Measure } from "./flight.js";
 import type { Age } from "./freshness.js";
 import type { Judgement } from "./isolation.js";
-import type { RunnerMeans } from "./runner-means.js";
+import { type Measure, ProbeRun } from "./probe-run.js";
+import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { STALL_MS } from "./stalls.js";
 
@@ -44,23 +45,23 @@ export interface RunnerOptions {
   readonly name: string;
   readonly prober: Prober;
   readonly settings: CompleteSettings;
-  readonly means: RunnerMeans;
+  readonly deps: RunnerDeps;
   readonly listener: RunnerListener;
 }
 
 /** A check is looked at again after this at the earliest, whoever asks for it. */
-const LEAST_GAP_MS = 250;
+const MIN_GAP_MS = 250;
 
 export class CheckRunner {
   readonly #options: RunnerOptions;
   #settings: CompleteSettings;
-  readonly #appointment: Appointment;
+  readonly #timer: Timer;
   readonly #age: Age;
   #progress: Progress = PENDING;
-  /** When the last probe was due; one that hangs makes this later than the start of its flight. */
+  /** When the last probe was due; one that hangs makes this later than the start of its run. */
   #lookedAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
-  #flight: Flight | undefined;
+  #run: ProbeRun | undefined;
   #waiting = false;
   /** Somebody wants to know soon, and nobody has looked since. */
   #wanted = false;
@@ -76,15 +77,15 @@ export class CheckRunner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#appointment = options.means.agenda.appointment(() => this.#onTime());
-    this.#age = options.means.freshness.follow(() => this.#becomeStale());
+    this.#timer = options.deps.timers.create(() => this.#onTime());
+    this.#age = options.deps.freshness.follow(() => this.#becomeStale());
     options.prober.onChange?.(() => this.lookSoon());
   }
 
   /** Has the first probe start after `delayMs`; before that, the delay can be changed. */
   start(delayMs: number): void {
-    this.#dueAt = this.#options.means.clock.now() + delayMs;
-    this.#appointment.at(this.#dueAt);
+    this.#dueAt = this.#options.deps.clock.now() + delayMs;
+    this.#timer.at(this.#dueAt);
   }
 
   /** When the first of the present failures in a row came, in monotonic time. */
@@ -100,25 +101,25 @@ export class CheckRunner {
   /** Gives the check another schedule and other thresholds. What it has found stays. */
   change(settings: CompleteSettings): void {
     this.#settings = settings;
-    if (this.started && this.#flight === undefined && !this.#waiting) this.#scheduleNext(this.#lookedAt);
+    if (this.started && this.#run === undefined && !this.#waiting) this.#scheduleNext(this.#lookedAt);
   }
 
   /** Stops for good: cancels what runs, and drops its result. */
   stop(): void {
     this.#stopped = true;
-    this.#appointment.cancel();
+    this.#timer.cancel();
     this.#age.end();
-    if (this.#flight !== undefined) this.#giveUp(this.#flight);
+    if (this.#run !== undefined) this.#giveUp(this.#run);
     this.#options.prober.close();
   }
 
   /** Brings the next look forward. During a look it waits for its end: the answer may be older than the reason to ask. */
   lookSoon(): void {
     this.#wanted = true;
-    if (this.#flight !== undefined || this.#stopped) return;
-    const earliest = Math.max(this.#options.means.clock.now(), this.#lookedAt + LEAST_GAP_MS);
+    if (this.#run !== undefined || this.#stopped) return;
+    const earliest = Math.max(this.#options.deps.clock.now(), this.#lookedAt + MIN_GAP_MS);
     this.#dueAt = Math.min(this.#dueAt, earliest);
-    this.#book();
+    this.#armTimer();
   }
 
   /** The check may be held no longer: it fails, for the reason of its failures. */
@@ -134,108 +135,108 @@ export class CheckRunner {
   }
 
   #onTime(): void {
-    const { clock, flights } = this.#options.means;
+    const { clock, probeLimit } = this.#options.deps;
     const now = clock.now();
-    const flight = this.#flight;
-    if (flight !== undefined && !flight.late && now >= this.#deadlineOf(flight)) this.#timeUp(flight);
-    else if (now < this.#dueAt) this.#book();
-    else if (flight !== undefined) this.#countHanging(flight);
+    const run = this.#run;
+    if (run !== undefined && !run.late && now >= this.#deadlineOf(run)) this.#timeUp(run);
+    else if (now < this.#dueAt) this.#armTimer();
+    else if (run !== undefined) this.#countHanging(run);
     else if (!this.#waiting) {
       this.#waiting = true;
-      flights.request(() => this.#depart());
+      probeLimit.acquire(() => this.#startProbe());
     }
   }
 
-  #deadlineOf({ startedAt }: Flight): number {
+  #deadlineOf({ startedAt }: ProbeRun): number {
     return startedAt + this.#settings.timeoutMs;
   }
 
-  #book(): void {
+  #armTimer(): void {
     if (this.#stopped) return;
-    const flight = this.#flight;
-    const deadlineAt = flight === undefined || flight.late ? Number.POSITIVE_INFINITY : this.#deadlineOf(flight);
-    this.#appointment.at(Math.min(this.#dueAt, deadlineAt));
+    const run = this.#run;
+    const deadlineAt = run === undefined || run.late ? Number.POSITIVE_INFINITY : this.#deadlineOf(run);
+    this.#timer.at(Math.min(this.#dueAt, deadlineAt));
   }
 
-  #depart(): void {
-    const { name, prober, means } = this.#options;
-    const { clock, flights, stalls, instance } = means;
+  #startProbe(): void {
+    const { name, prober, deps } = this.#options;
+    const { clock, probeLimit, stalls, instance } = deps;
     this.#waiting = false;
     if (this.#stopped) {
-      flights.land();
+      probeLimit.release();
       return;
     }
     const now = clock.now();
-    const flight = new Flight(now, now - this.#dueAt, this.#settings.timeoutMs);
-    stalls.depart();
+    const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs);
+    stalls.probeStarted();
     this.#lookedAt = now;
     this.#dueAt = Number.POSITIVE_INFINITY;
     this.#wanted = false;
-    this.#flight = flight;
-    this.#book();
-    background(this.#look(prober, flight), instance, `check ${name}`);
+    this.#run = run;
+    this.#armTimer();
+    background(this.#look(prober, run), instance, `check ${name}`);
   }
 
-  async #look(prober: Prober, flight: Flight): Promise<void> {
+  async #look(prober: Prober, run: ProbeRun): Promise<void> {
     let tell: () => void;
     try {
-      const result = await prober.probe(flight);
-      tell = () => this.#count(flight, result);
+      const result = await prober.probe(run);
+      tell = () => this.#count(run, result);
     } catch (error) {
       tell = () => this.#failToLook(error);
     }
-    this.#flight = undefined;
+    this.#run = undefined;
     try {
       if (this.#stopped) return;
       // what comes after the deadline is dropped: the timeout has been counted, and only the next look has to be booked
-      if (flight.late) this.#scheduleNext(this.#lookedAt);
+      if (run.late) this.#scheduleNext(this.#lookedAt);
       else tell();
     } finally {
-      if (!flight.late) this.#giveBack();
+      if (!run.late) this.#giveBack();
     }
   }
 
-  /** Waits for a flight no longer: its work is told to end, and then its place is free for another check. */
-  #giveUp(flight: Flight): void {
-    const isHeld = !flight.late;
-    flight.late = true;
-    flight.end();
+  /** Waits for a run no longer: its work is told to end, and then its place is free for another check. */
+  #giveUp(run: ProbeRun): void {
+    const isHeld = !run.late;
+    run.late = true;
+    run.end();
     this.#options.prober.cancel?.();
     if (isHeld) this.#giveBack();
   }
 
   #giveBack(): void {
-    const { flights, stalls } = this.#options.means;
-    stalls.land();
-    flights.land();
+    const { probeLimit, stalls } = this.#options.deps;
+    stalls.probeEnded();
+    probeLimit.release();
   }
 
-  #timeUp(flight: Flight): void {
-    this.#count(flight, fail("timeout", `no answer within ${this.#settings.timeoutMs} ms`));
-    this.#giveUp(flight);
-    this.#book();
+  #timeUp(run: ProbeRun): void {
+    this.#count(run, fail("timeout", `no answer within ${this.#settings.timeoutMs} ms`));
+    this.#giveUp(run);
+    this.#armTimer();
   }
 
   /** The probe before has not stopped yet, though it was told to. */
-  #countHanging({ startedAt }: Flight): void {
-    const now = this.#options.means.clock.now();
+  #countHanging({ startedAt }: ProbeRun): void {
+    const now = this.#options.deps.clock.now();
     const measure = { startedAt, startLagMs: now - this.#dueAt, since: this.#lookedAt };
     this.#lookedAt = now;
     this.#count(measure, fail("timeout", "the probe before has not stopped yet"));
   }
 
   #failToLook(error: unknown): void {
-    const { name, means } = this.#options;
+    const { name, deps } = this.#options;
     this.#blind = error instanceof ProberError ? error.reason : "prober";
-    publish("prober-failed", { instance: means.instance, check: name, reason: this.#blind, error });
+    publish("prober-failed", { instance: deps.instance, check: name, reason: this.#blind, error });
     this.#scheduleNext(this.#lookedAt);
   }
 
   /** Lets a result count, unless our own loop stood still meanwhile. */
   #count(measure: Measure, found: ProbeResult): void {
-    const { name, means, listener } = this.#options;
+    const { name, deps, listener } = this.#options;
     const settings = this.#settings;
-    const { clock, instance, stalls } = means;
+    const { clock, instance, stalls } = deps;
     const now = clock.now();
     const stallMs = stalls.since(measure.since, Math.min(STALL_MS, settings.timeoutMs / 2));
     if (stallMs > 0) {
@@ -254,7 +255,7 @@ export class CheckRunner {
     this.#age.renew(now + settings.staleAfterMs);
     this.#progress = this.#judge(evaluate(this.#progress, result, settings, now), now);
     // one that is cancelled takes a moment to stop: counted from its start, that moment could make a second timeout
-    this.#scheduleNext(this.#flight === undefined ? this.#lookedAt : now);
+    this.#scheduleNext(this.#run === undefined ? this.#lookedAt : now);
     listener.onProgress(this.#progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() });
   }
 
@@ -280,10 +281,10 @@ export class CheckRunner {
   }
 
   #scheduleNext(from: number): void {
-    const { means } = this.#options;
+    const { deps } = this.#options;
     const settings = this.#settings;
-    const delayMs = this.#void ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, means.random);
-    this.#dueAt = from + (this.#wanted && this.#flight === undefined ? Math.min(delayMs, LEAST_GAP_MS) : delayMs);
-    this.#book();
+    const delayMs = this.#void ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, deps.random);
+    this.#dueAt = from + (this.#wanted && this.#run === undefined ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
+    this.#armTimer();
   }
 }

@@ -54,7 +54,7 @@ export interface CompleteSettings {
 const DEFAULT_INTERVAL_MS = 10_000;
 const DEFAULT_TIMEOUT_MS = 2_000;
 const DEFAULT_EDGE_INTERVAL_MS = 2_000;
-const LEAST_STALE_AFTER_MS = 30_000;
+const MIN_STALE_AFTER_MS = 30_000;
 const DEFAULT_JITTER = 0.1;
 const DEFAULT_UNHEALTHY_THRESHOLD = 3;
 const DEFAULT_HEALTHY_THRESHOLD = 2;
@@ -118,7 +118,7 @@ export function readSettings(given: CheckSettings): {
     edgeIntervalMs: durationOf("edgeInterval", Math.min(DEFAULT_EDGE_INTERVAL_MS, intervalMs)),
     unhealthyIntervalMs,
     critical,
-    staleAfterMs: durationOf("staleAfter", Math.max(longestMs, LEAST_STALE_AFTER_MS)),
+    staleAfterMs: durationOf("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
     maxLatencyMs: durationOf("maxLatency", Number.POSITIVE_INFINITY),
     services,
   });

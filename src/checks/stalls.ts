@@ -7,12 +7,13 @@
  * A probe that ran while the loop was blocked for more than 500 ms, or for more than half of its own short timeout, has
  * measured us and not its target: neither its timeout nor its latency is true. Its result does not count, whatever it is, and the target is asked again.
  *
- * A beat every 100 ms shows how late the loop is while probes are in flight, and one a second else. Results may be read
+ * A beat every 100 ms shows how late the loop is while probes are in run, and one a second else. Results may be read
  * before the late beat runs, so each of them looks as well.
  */
-import type { Agenda, Appointment } from "../core/agenda.js";
+
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
+import type { Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** A loop that is later than this stood still. */
 export const STALL_MS = 500;
@@ -20,34 +21,34 @@ export const STALL_MS = 500;
 const BEAT_MS = 100;
 
 /** A loop that is late by less is as it always is. */
-const LEAST_LATE_MS = 20;
+const MIN_LATE_MS = 20;
 
-const MOST_REMEMBERED = 32;
+const MAX_REMEMBERED = 32;
 
-/** While nothing is in flight, nothing can be spoilt: a stall is only told of. */
+/** While nothing is in run, nothing can be spoilt: a stall is only told of. */
 const IDLE_BEAT_MS = 1_000;
 
 export class Stalls {
   readonly #clock: Clock;
   readonly #instance: string;
-  readonly #beat: Appointment;
+  readonly #beat: Timer;
   #running = false;
-  #inFlight = 0;
+  #openProbes = 0;
   #aliveAt = 0;
   #beatMs = IDLE_BEAT_MS;
   /** The last times that the loop was late, the newest last. */
   readonly #late: { readonly endedAt: number; readonly stallMs: number }[] = [];
 
-  constructor(options: { readonly clock: Clock; readonly agenda: Agenda; readonly instance: string }) {
+  constructor(options: { readonly clock: Clock; readonly timers: TimerQueue; readonly instance: string }) {
     this.#clock = options.clock;
     this.#instance = options.instance;
-    this.#beat = options.agenda.appointment(() => {
+    this.#beat = options.timers.create(() => {
       this.#look();
       this.#beatEvery(this.#beatMs);
     });
   }
 
-  /** Starts to beat, also while nothing is in flight. */
+  /** Starts to beat, also while nothing is in run. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
@@ -58,22 +59,22 @@ export class Stalls {
   /** Ends that. */
   stop(): void {
     this.#running = false;
-    if (this.#inFlight === 0) this.#beat.cancel();
+    if (this.#openProbes === 0) this.#beat.cancel();
   }
 
   /** A probe starts. */
-  depart(): void {
-    this.#inFlight += 1;
-    if (this.#inFlight > 1) return;
+  probeStarted(): void {
+    this.#openProbes += 1;
+    if (this.#openProbes > 1) return;
     if (this.#running) this.#look();
     this.#aliveAt = this.#clock.now();
     this.#beatEvery(BEAT_MS);
   }
 
   /** A probe has ended. */
-  land(): void {
-    this.#inFlight -= 1;
-    if (this.#inFlight > 0) return;
+  probeEnded(): void {
+    this.#openProbes -= 1;
+    if (this.#openProbes > 0) return;
     if (this.#running) this.#beatEvery(IDLE_BEAT_MS);
     else this.#beat.cancel();
   }
@@ -83,7 +84,7 @@ export class Stalls {
    * `limitMs`, which is 500 at most.
    */
   since(startedAt: number, limitMs = STALL_MS): number {
-    if (this.#running || this.#inFlight > 0) this.#look();
+    if (this.#running || this.#openProbes > 0) this.#look();
     return this.#late.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
   }
 
@@ -96,9 +97,9 @@ export class Stalls {
     const now = this.#clock.now();
     const stallMs = now - this.#aliveAt - this.#beatMs;
     this.#aliveAt = now;
-    if (stallMs <= LEAST_LATE_MS) return;
+    if (stallMs <= MIN_LATE_MS) return;
     this.#late.push({ endedAt: now, stallMs });
-    if (this.#late.length > MOST_REMEMBERED) this.#late.shift();
+    if (this.#late.length > MAX_REMEMBERED) this.#late.shift();
     if (stallMs > STALL_MS) publish("stall", { instance: this.#instance, stallMs });
   }
 }

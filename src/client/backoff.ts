@@ -8,10 +8,10 @@ import type { Random } from "../core/clock.js";
 
 const BASE_MS = 1_000;
 const FACTOR = 1.6;
-const LONGEST_MS = 120_000;
+const MAX_MS = 120_000;
 const JITTER = 0.2;
 
 /** Milliseconds from the start of an attempt to that of the next; `vain` attempts in a row have come to nothing. */
 export function retryDelayMs(vain: number, random: Random): number {
-  return Math.min(BASE_MS * FACTOR ** vain, LONGEST_MS) * (1 + JITTER * (2 * random() - 1));
+  return Math.min(BASE_MS * FACTOR ** vain, MAX_MS) * (1 + JITTER * (2 * random() - 1));
 }

@@ -15,22 +15,22 @@ import { BrokenCall } from "./broken-call.js";
 import { connectOptions } from "./connecting.js";
 import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
 import type { Resolver } from "./resolver.js";
-import { certificateEnd, type TlsWishes, tlsOptions } from "./tls-options.js";
+import { certificateEnd, type TlsClientOptions, tlsOptions } from "./tls-options.js";
 
 /** Where a health service is. */
 export interface HealthClientOptions {
   readonly host: string;
   readonly port: number;
   /** TLS, where the target speaks it. */
-  readonly tls: TlsWishes | undefined;
+  readonly tls: TlsClientOptions | undefined;
   readonly resolver: Resolver;
 }
 
 /** A status as a peer tells it; `unreadable` for a message that is none. */
-export type ToldStatus = WatchStatus | "unreadable";
+export type ReportedStatus = WatchStatus | "unreadable";
 
 /** The answer to a Check: a status, or how the call ended instead. */
-export type CheckAnswer = { readonly status: ToldStatus } | CallStatus;
+export type CheckAnswer = { readonly status: ReportedStatus } | CallStatus;
 
 /** How a call may take its time. */
 export interface CallContext {
@@ -43,7 +43,7 @@ export interface CallContext {
 /** Who hears of a Watch. */
 export interface WatchListener {
   /** Throws to give the Watch up. */
-  onStatus(status: ToldStatus): void;
+  onStatus(status: ReportedStatus): void;
   /** Called once, last. */
   onEnd(end: CallStatus | Error): void;
 }

@@ -24,10 +24,10 @@ export interface HttpAnswer {
   readonly isReusable: boolean;
 }
 
-const MOST_HEAD_BYTES = 16_384;
+const MAX_HEAD_BYTES = 16_384;
 
 /** So many heads may come before the one that counts (100 Continue, 103 Early Hints). */
-const MOST_INTERIM_HEADS = 8;
+const MAX_INTERIM_HEADS = 8;
 
 const END_OF_HEAD = "\r\n\r\n";
 const START = "HTTP/1.";
@@ -64,8 +64,8 @@ export class AnswerReader {
     if (this.#head !== undefined) return this.#pushBody(this.#head, bytes);
     const text = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
     const end = text.indexOf(END_OF_HEAD);
-    if (end > MOST_HEAD_BYTES || (end === -1 && text.length > MOST_HEAD_BYTES + END_OF_HEAD.length))
-      throw new BrokenCall("protocol", `the head of the answer is longer than ${MOST_HEAD_BYTES} bytes`);
+    if (end > MAX_HEAD_BYTES || (end === -1 && text.length > MAX_HEAD_BYTES + END_OF_HEAD.length))
+      throw new BrokenCall("protocol", `the head of the answer is longer than ${MAX_HEAD_BYTES} bytes`);
     if (end === -1) {
       requireStart(text);
       this.#pending = text === bytes ? Buffer.from(bytes) : text;
@@ -92,7 +92,7 @@ export class AnswerReader {
   #skip({ status }: HttpHead, rest: Buffer): HttpAnswer | undefined {
     this.#interimHeads += 1;
     if (status === 101) throw new BrokenCall("protocol", "the target switches protocols, and nobody asked it to");
-    if (this.#interimHeads > MOST_INTERIM_HEADS)
+    if (this.#interimHeads > MAX_INTERIM_HEADS)
       throw new BrokenCall("protocol", "the target sends interim answers without end");
     return rest.length === 0 ? undefined : this.push(rest);
   }

@@ -6,9 +6,9 @@
 import { BrokenCall } from "./broken-call.js";
 
 /** A size with its extension, or a line of a trailer: what is longer is no honest one. */
-const MOST_LINE_BYTES = 1_024;
+const MAX_LINE_BYTES = 1_024;
 
-const MOST_TRAILERS = 32;
+const MAX_TRAILERS = 32;
 
 type Expecting = "size" | "data" | "end-of-data" | "trailer";
 
@@ -37,7 +37,7 @@ export class ChunkedBody {
       const stop = end === -1 ? bytes.length : end + 1;
       this.#line += bytes.toString("latin1", at, stop);
       at = stop;
-      if (this.#line.length > MOST_LINE_BYTES) throw broken("a line between chunks is too long");
+      if (this.#line.length > MAX_LINE_BYTES) throw broken("a line between chunks is too long");
       if (end !== -1 && this.#takeLine()) return bytes.length - at;
     }
     return undefined;
@@ -58,7 +58,7 @@ export class ChunkedBody {
         return false;
       case "trailer":
         this.#trailers += 1;
-        if (this.#trailers > MOST_TRAILERS) throw broken("the trailer has too many lines");
+        if (this.#trailers > MAX_TRAILERS) throw broken("the trailer has too many lines");
         return line === "";
       default:
         throw broken("a line came in the middle of data");

@@ -13,14 +13,14 @@ import { BrokenCall } from "./broken-call.js";
 import { connectOptions } from "./connecting.js";
 import { AnswerReader, type HttpAnswer } from "./http-answer.js";
 import type { Resolver } from "./resolver.js";
-import { certificateEnd, type TlsWishes, tlsOptions } from "./tls-options.js";
+import { certificateEnd, type TlsClientOptions, tlsOptions } from "./tls-options.js";
 
 /** What is asked, and where. */
 export interface HttpClientOptions {
   readonly host: string;
   readonly port: number;
   /** TLS, where the target speaks it. */
-  readonly tls: TlsWishes | undefined;
+  readonly tls: TlsClientOptions | undefined;
   readonly resolver: Resolver;
   /** The whole request, as it is sent. */
   readonly request: Buffer;

@@ -24,7 +24,7 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
 
-const MOST_FIELDS = 100;
+const MAX_FIELDS = 100;
 
 /**
  * Reads a head: everything before its empty line.
@@ -34,7 +34,7 @@ export function readHead(text: string): HttpHead {
   const [statusLine = "", ...lines] = text.split("\r\n");
   const [, minor, code] = STATUS_LINE.exec(statusLine) ?? [];
   if (code === undefined) throw broken("the answer does not start with a status line of HTTP/1");
-  if (lines.length > MOST_FIELDS) throw broken(`the answer has more than ${MOST_FIELDS} header fields`);
+  if (lines.length > MAX_FIELDS) throw broken(`the answer has more than ${MAX_FIELDS} header fields`);
   if (CONTROL.test(text)) throw broken("the head of the answer has control characters");
   const headers = new Map<string, string>();
   for (const line of lines) {

@@ -84,7 +84,7 @@ export class NameResolver implements Resolver {
 
   #nothing(name: string, isForbidden: boolean): NodeJS.ErrnoException {
     if (!isForbidden) return failure("ENOTFOUND", `the name ${name} has no address`);
-    return failure("ERR_FORBIDDEN_ADDRESS", `the name ${name} means a link-local address, which is not probed`);
+    return failure("ERR_FORBIDDEN_ADDRESS", `the name ${name} deps a link-local address, which is not probed`);
   }
 
   /** Every address of a name: what is fresh, or what is being asked already. */

@@ -6,7 +6,7 @@ import { type ConnectionOptions, createSecureContext, type TLSSocket } from "nod
 import { requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
 
 /** What a check asks of TLS. PEM texts. */
-export interface TlsWishes {
+export interface TlsClientOptions {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
@@ -19,7 +19,11 @@ export interface TlsWishes {
  * An address is no server name (RFC 6066, section 3); its certificate is judged by it.
  * @throws HealthError TLS_FAILED for a PEM text that can't be read
  */
-export function tlsOptions(host: string, wishes: TlsWishes = {}, protocols: readonly string[] = []): ConnectionOptions {
+export function tlsOptions(
+  host: string,
+  wishes: TlsClientOptions = {},
+  protocols: readonly string[] = [],
+): ConnectionOptions {
   const { ca, cert, key, serverName, verify = true } = wishes;
   if (ca !== undefined) requireAuthorities(ca, "CA");
   if (cert !== undefined && key !== undefined) requireTlsPair(cert, key);

@@ -19,12 +19,12 @@ import { readYaml, type YamlText } from "./yaml-text.js";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Longer files are refused: nobody wrote them. */
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 
-const SHORTEST_SECRET = 4;
+const MIN_SECRET_CHARACTERS = 4;
 
 /** Errors cut long values; what is longer than this may be there in part. */
-const LONGEST_WHOLE = 24;
+const MAX_UNCUT_CHARACTERS = 24;
 
 const START = { line: 1, column: 1 };
 
@@ -73,10 +73,10 @@ function withoutSecrets(fault: Fault, yaml: YamlText): Fault {
   let { text } = fault;
   for (const piece of yaml.pieces) {
     // a short piece is hidden where it was put in; elsewhere the same letters are another word
-    if (piece.length < SHORTEST_SECRET && !yaml.isSubstituted(fault.path)) continue;
+    if (piece.length < MIN_SECRET_CHARACTERS && !yaml.isSubstituted(fault.path)) continue;
     for (const form of [piece, JSON.stringify(piece).slice(1, -1)]) text = text.replaceAll(form, "***");
-    const beginning = JSON.stringify(piece).slice(1, 1 + LONGEST_WHOLE);
-    if (piece.length > LONGEST_WHOLE) text = text.replace(new RegExp(`${escaped(beginning)}[^"]*`, "g"), "***");
+    const beginning = JSON.stringify(piece).slice(1, 1 + MAX_UNCUT_CHARACTERS);
+    if (piece.length > MAX_UNCUT_CHARACTERS) text = text.replace(new RegExp(`${escaped(beginning)}[^"]*`, "g"), "***");
   }
   return { ...fault, text };
 }
@@ -100,7 +100,7 @@ export function readText(file: string): string {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     throw new ConfigError(file, [{ position: START, path: [], text: `cannot read this file (${code})` }], { cause });
   }
-  if (bytes.length <= MOST_BYTES) return bytes.toString("utf8");
-  const text = `this file has ${bytes.length} bytes; at most ${MOST_BYTES} are read`;
+  if (bytes.length <= MAX_BYTES) return bytes.toString("utf8");
+  const text = `this file has ${bytes.length} bytes; at most ${MAX_BYTES} are read`;
   throw new ConfigError(file, [{ position: START, path: [], text }]);
 }

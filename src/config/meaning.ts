@@ -119,18 +119,16 @@ function judgeTarget(
   path: Path,
   options: Parameters<typeof openTarget>[2] = {},
 ): void {
-  const means = { ...MACHINE, resolver: resolverFor(allowLinkLocal) };
-  trying(() => openTarget(target, means, options).close(), blame, path);
+  const deps = { ...MACHINE, resolver: resolverFor(allowLinkLocal) };
+  trying(() => openTarget(target, deps, options).close(), blame, path);
 }
 
 /** A List answers in one message, and clients take 4 MiB: so many names of the longest kind fit. */
-const MOST_LISTED = 19_000;
+const MAX_LISTED = 19_000;
 
 function unwiseLimits({ listLimit = 0 }: ConfigFile): readonly string[] {
-  if (listLimit <= MOST_LISTED) return [];
-  return [
-    `listLimit ${listLimit}: a List of more than ${MOST_LISTED} services may not fit the 4 MiB that clients take`,
-  ];
+  if (listLimit <= MAX_LISTED) return [];
+  return [`listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit the 4 MiB that clients take`];
 }
 
 function judgePath(path: string, blame: (text: string) => void): void {

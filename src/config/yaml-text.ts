@@ -2,7 +2,7 @@
  * YAML text made into plain data that remembers where each value stood, with `${...}` put in.
  *
  * JSON is YAML, so a JSON file is read as well. What YAML alone can do is bounded: aliases may not unfold to more than
- * `MOST_VALUES` values (a "billion laughs" file of a few lines would else fill the memory), and a key is text.
+ * `MAX_VALUES` values (a "billion laughs" file of a few lines would else fill the memory), and a key is text.
  */
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import type { Fault, Path, Position } from "./fault.js";
@@ -21,7 +21,7 @@ export interface YamlText {
   readonly pieces: ReadonlySet<string>;
 }
 
-const MOST_VALUES = 100_000;
+const MAX_VALUES = 100_000;
 
 /** Names that JavaScript's objects have by themselves. */
 const IMPOSSIBLE_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
@@ -82,8 +82,8 @@ class Reader {
 
   #convert(node: unknown, path: Path, aliases: readonly Node[]): unknown {
     this.#values += 1;
-    if (this.#values > MOST_VALUES) {
-      if (this.#values === MOST_VALUES + 1) this.#blame(this.locate(path).value, path, "too many values");
+    if (this.#values > MAX_VALUES) {
+      if (this.#values === MAX_VALUES + 1) this.#blame(this.locate(path).value, path, "too many values");
       return undefined;
     }
     if (isAlias(node)) return this.#convertAlias(node, path, aliases);

@@ -5,7 +5,7 @@
  * wall clock changes nothing: intervals, deadlines and ages are all counted on the monotonic reading.
  */
 
-import { LONGEST_TIMER_MS } from "./option.js";
+import { MAX_TIMER_MS } from "./option.js";
 
 /** Cancels a timer. Calling it again, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
@@ -38,7 +38,7 @@ export const systemClock: Clock = {
       () => {
         afterInput = setImmediate(action);
       },
-      Math.min(delayMs, LONGEST_TIMER_MS),
+      Math.min(delayMs, MAX_TIMER_MS),
     );
     timer.unref();
     return () => {

@@ -10,7 +10,7 @@ const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 
 /** A year: longer than any sensible setting, and far below what a double can count in milliseconds. */
-const LONGEST_MS = 365 * 24 * UNIT_MS.h;
+const MAX_MS = 365 * 24 * UNIT_MS.h;
 
 /** A duration as a caller may give it: text with units, or a number of milliseconds. */
 export type DurationLike = string | number;
@@ -21,7 +21,7 @@ export type DurationLike = string | number;
  */
 export function parseDuration(value: unknown): number | undefined {
   const ms = typeof value === "number" ? value : typeof value === "string" ? parseText(value) : Number.NaN;
-  return ms >= 0 && ms <= LONGEST_MS ? ms : undefined;
+  return ms >= 0 && ms <= MAX_MS ? ms : undefined;
 }
 
 /** Whether a text is a duration. */

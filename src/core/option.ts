@@ -2,7 +2,7 @@
 import { HealthError } from "./health-error.js";
 
 /** The longest time that Node's timers can count; what is longer they fire at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The value of an option that counts something, or its default.
@@ -25,5 +25,5 @@ export function wholeNumber(
  * @throws HealthError INVALID_OPTION for anything but a whole number from 1 to what a timer can count
  */
 export function milliseconds(option: string, value: number | undefined, fallbackMs: number): number {
-  return wholeNumber(option, value, fallbackMs, LONGEST_TIMER_MS);
+  return wholeNumber(option, value, fallbackMs, MAX_TIMER_MS);
 }

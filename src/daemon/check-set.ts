@@ -14,11 +14,11 @@ import { isAuthorized } from "../core/bearer-token.js";
 import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
-import { type ExecMeans, openExec } from "../probers/exec.js";
-import { ExecGate } from "../probers/exec-gate.js";
+import { type ExecDeps, openExec } from "../probers/exec.js";
+import { ExecLimit } from "../probers/exec-limit.js";
 import { type CheckFunction, openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat, type Report } from "../probers/heartbeat.js";
-import type { ProbingMeans } from "../probers/options.js";
+import type { ProberDeps } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { openTarget } from "../probers/schemes.js";
 import type { StatusWriter } from "../registry/ports.js";
@@ -66,17 +66,17 @@ interface Reachable {
 export class CheckSet {
   readonly #options: CheckSetOptions;
   readonly #engine: CheckEngine;
-  readonly #execMeans: ExecMeans;
+  readonly #execDeps: ExecDeps;
   readonly #heartbeats = new Map<string, Reachable>();
-  #means: ProbingMeans;
+  #deps: ProberDeps;
   #config: ChecksConfig = { checks: [], services: [], isolation: undefined, allowLinkLocal: false };
 
   constructor(options: CheckSetOptions) {
     const { clock, random } = options;
     this.#options = options;
     this.#engine = new CheckEngine(options);
-    this.#means = { clock, random, resolver: this.#resolverFor(false) };
-    this.#execMeans = { clock, gate: new ExecGate(), environment: options.environment ?? {} };
+    this.#deps = { clock, random, resolver: this.#resolverFor(false) };
+    this.#execDeps = { clock, gate: new ExecLimit(), environment: options.environment ?? {} };
   }
 
   /** Declares a check. @throws HealthError, and nothing is checked then */
@@ -84,10 +84,10 @@ export class CheckSet {
     const { settings, proberOptions } = partOptions(options);
     const prober =
       typeof target === "string"
-        ? openTarget(target, this.#means, proberOptions)
+        ? openTarget(target, this.#deps, proberOptions)
         : typeof target === "function"
           ? openFunction(target)
-          : openExec(target.exec, this.#execMeans);
+          : openExec(target.exec, this.#execDeps);
     this.#declare({ name, prober, settings });
   }
 
@@ -121,7 +121,7 @@ export class CheckSet {
       return;
     }
     const { selfCheck, maxHold } = options;
-    const prober = typeof selfCheck === "string" ? openTarget(selfCheck, this.#means) : openFunction(selfCheck);
+    const prober = typeof selfCheck === "string" ? openTarget(selfCheck, this.#deps) : openFunction(selfCheck);
     const maxHoldMs = maxHold === undefined ? undefined : parseDuration(maxHold);
     this.#engine.setIsolation({ prober, maxHoldMs });
   }
@@ -141,7 +141,7 @@ export class CheckSet {
   configure(config: ChecksConfig): void {
     const before = this.#config;
     if (config.allowLinkLocal !== before.allowLinkLocal)
-      this.#means = { ...this.#means, resolver: this.#resolverFor(config.allowLinkLocal) };
+      this.#deps = { ...this.#deps, resolver: this.#resolverFor(config.allowLinkLocal) };
     const isKept = (one: CheckConfig, other: CheckConfig | undefined) =>
       other !== undefined && config.allowLinkLocal === before.allowLinkLocal && sameProber(one, other);
     const beforeByName = new Map(before.checks.map((check) => [check.name, check]));

@@ -29,7 +29,7 @@ export interface EngineOptions extends ConnectionSettings {
 }
 
 /** What an engine answers with. */
-export interface EngineMeans {
+export interface EngineDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly service: HealthService;
@@ -42,19 +42,19 @@ const DEFAULT_TIMEOUT_MS = 5_000;
  * Starts an engine.
  * @throws HealthError INVALID_OPTION, INCOMPATIBLE_DEPENDENCY
  */
-export function startEngine(options: EngineOptions, means: EngineMeans): Promise<GrpcEngine> {
+export function startEngine(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { engine = "native" } = options;
   switch (engine) {
     case "grpc-js":
-      return startGrpcJs(options, means);
+      return startGrpcJs(options, deps);
     case "native":
-      return startNative(options, means);
+      return startNative(options, deps);
     default:
       throw new HealthError("INVALID_OPTION", `engine must be ${ENGINE_NAMES.join(" or ")}; got ${String(engine)}`);
   }
 }
 
-async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineMeans): Promise<GrpcEngine> {
+async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineDeps): Promise<GrpcEngine> {
   const [{ createGrpcJsEngine }, { createHttp2Responder }] = await Promise.all([
     import("../transports/grpc-js/engine.js"),
     import("../transports/http/http2.js"),
@@ -67,9 +67,9 @@ async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: E
   });
 }
 
-async function startNative(options: EngineOptions, means: EngineMeans): Promise<GrpcEngine> {
+async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
-  const { clock, random, service, bridge } = means;
+  const { clock, random, service, bridge } = deps;
   const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs") =>
     milliseconds(option, options[option], DEFAULT_TIMEOUT_MS);
   return createH2Engine({
@@ -85,7 +85,7 @@ async function startNative(options: EngineOptions, means: EngineMeans): Promise<
     service: options.grpcHealth === false ? undefined : service,
     statusCodePaths: options.statusCodePaths ?? [],
     otherPaths: options.reflection === false ? [] : REFLECTION_PATHS,
-    startOther: () => startGrpcJs(options, means),
+    startOther: () => startGrpcJs(options, deps),
     responder: createResponder(bridge),
   });
 }

@@ -15,7 +15,7 @@ import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import type { ServingStatus } from "../core/serving-status.js";
-import { type Leaving, leave, type ShutdownTimes } from "../lifecycle/shutdown.js";
+import { leave, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
@@ -205,7 +205,7 @@ export class Health {
    */
   async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
     if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
-    const foundation = {
+    const deps = {
       ...this.#time,
       reader: this.#registry,
       service: this.#service,
@@ -213,7 +213,7 @@ export class Health {
       onHeartbeat: this.#onHeartbeat,
       metrics: this.#metrics?.text,
     };
-    const server = await OpenServer.start(foundation, addresses, options);
+    const server = await OpenServer.start(deps, addresses, options);
     this.#servers.add(server);
     return server;
   }
@@ -236,7 +236,7 @@ export class Health {
   async #leave(times: ShutdownTimes): Promise<void> {
     const servers = [...this.#servers];
     const all = async (step: (server: OpenServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
-    const steps: Leaving = {
+    const steps: ShutdownSteps = {
       announce: () => {
         this.drain();
         this.#checks.stop();

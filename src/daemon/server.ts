@@ -30,7 +30,7 @@ export interface ListenOptions extends EngineOptions {
 }
 
 /** What a server stands on. */
-export interface Foundation {
+export interface ServerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly reader: StatusReader;
@@ -63,12 +63,8 @@ export class OpenServer implements HealthServer {
   }
 
   /** Binds every address and serves. Rejects as `Health.listen` says. */
-  static async start(
-    foundation: Foundation,
-    addresses: readonly string[],
-    options: ListenOptions,
-  ): Promise<OpenServer> {
-    const { clock, random, reader, service, limits, onHeartbeat, metrics } = foundation;
+  static async start(deps: ServerDeps, addresses: readonly string[], options: ListenOptions): Promise<OpenServer> {
+    const { clock, random, reader, service, limits, onHeartbeat, metrics } = deps;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs an address at least, such as :8080");

@@ -12,7 +12,7 @@
 import type { Clock } from "../core/clock.js";
 
 /** What is shut down. Each step is called once, in this order. */
-export interface Leaving {
+export interface ShutdownSteps {
   /** Tells everybody NOT_SERVING. */
   announce(): void;
   /** Takes no new connections. */
@@ -41,7 +41,7 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 const DESTROY_TIMEOUT_MS = 1_000;
 
 /** Leaves in order. Resolves when nothing is left, at the latest a second after both times together. */
-export async function leave(leaving: Leaving, clock: Clock, times: ShutdownTimes = {}): Promise<void> {
+export async function leave(leaving: ShutdownSteps, clock: Clock, times: ShutdownTimes = {}): Promise<void> {
   try {
     leaving.announce();
     await sleep(clock, times.drainDelayMs ?? DEFAULT_DRAIN_DELAY_MS);

@@ -1,7 +1,7 @@
 /**
  * Every port speaks both protocols.
  *
- *     address --> net or tls server --> reception (limits) --> door (which protocol?) --> http1 | http2 sink
+ *     address --> net or tls server --> gate (limits) --> door (which protocol?) --> http1 | http2 sink
  *
  * Either all addresses are bound or none is served.
  */
@@ -10,11 +10,11 @@ import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
 import { bind } from "./bind.js";
-import { Reception, type ReceptionOptions } from "./reception.js";
+import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.js";
 import { type TlsIdentity, tlsServerOptions } from "./tls.js";
 
 /** How a listener is set. */
-export interface ListenerOptions extends ReceptionOptions {
+export interface ListenerOptions extends ConnectionGateOptions {
   /** Speak TLS on every address that is not marked `plain`. */
   readonly tls?: TlsIdentity | undefined;
 }
@@ -23,34 +23,34 @@ export interface ListenerOptions extends ReceptionOptions {
 export class Listener {
   readonly addresses: readonly BoundAddress[];
   readonly #servers: readonly Server[];
-  readonly #reception: Reception;
+  readonly #gate: ConnectionGate;
 
-  constructor(addresses: readonly BoundAddress[], servers: readonly Server[], reception: Reception) {
+  constructor(addresses: readonly BoundAddress[], servers: readonly Server[], gate: ConnectionGate) {
     this.addresses = addresses;
     this.#servers = servers;
-    this.#reception = reception;
+    this.#gate = gate;
   }
 
   /** Connections that are open now. */
   get connectionCount(): number {
-    return this.#reception.connectionCount;
+    return this.#gate.connectionCount;
   }
 
   /** Accepts no more connections, nor hands one on that has not said yet what it speaks. Calling it again does nothing. */
   stopAccepting(): void {
-    this.#reception.close();
+    this.#gate.close();
     for (const server of this.#servers) server.close();
   }
 
   /** Resolves when every connection that is open now has ended. */
   whenIdle(): Promise<void> {
-    return this.#reception.whenIdle();
+    return this.#gate.whenIdle();
   }
 
   /** Ends every connection at once, and resolves when all are gone. */
   destroy(): Promise<void> {
     this.stopAccepting();
-    return this.#reception.destroyAll();
+    return this.#gate.destroyAll();
   }
 }
 
@@ -59,13 +59,13 @@ export class Listener {
  * @throws HealthError LISTEN_FAILED naming the address that could not be bound; none is served then. TLS_FAILED.
  */
 export async function listen(addresses: readonly ListenAddress[], options: ListenerOptions): Promise<Listener> {
-  const reception = new Reception(options);
+  const gate = new ConnectionGate(options);
   const tls = options.tls && tlsServerOptions(options.tls);
-  const servers = addresses.map(({ plain }) => createAddressServer(reception, plain ? undefined : tls));
+  const servers = addresses.map(({ plain }) => createAddressServer(gate, plain ? undefined : tls));
   const bindings = addresses.map((address, index) => bind(servers[index] ?? createServer(), address));
   const results = await Promise.allSettled(bindings);
   const bound = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
-  const listener = new Listener(bound, servers, reception);
+  const listener = new Listener(bound, servers, gate);
   const failure = results.find((result) => result.status === "rejected");
   if (failure === undefined) {
     // a server that cannot accept goes on trying; unheard, its error would end the process
@@ -81,13 +81,12 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
  * A server for one address. In clear text a client may close its half before it has its answer, as with `printf | nc`;
  * under TLS a half that is closed before the handshake would not be noticed.
  */
-function createAddressServer(reception: Reception, tls: TlsOptions | undefined): Server {
+function createAddressServer(gate: ConnectionGate, tls: TlsOptions | undefined): Server {
   const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-  if (tls === undefined)
-    return createServer({ ...sockets, allowHalfOpen: true }, (socket) => reception.receive(socket));
-  return createTlsServer({ ...tls, ...sockets }, (socket) => reception.receiveSecure(socket))
-    .on("connection", (socket) => void reception.admit(socket))
-    .on("tlsClientError", (error, socket) => reception.refuseHandshake(error, socket));
+  if (tls === undefined) return createServer({ ...sockets, allowHalfOpen: true }, (socket) => gate.receive(socket));
+  return createTlsServer({ ...tls, ...sockets }, (socket) => gate.receiveSecure(socket))
+    .on("connection", (socket) => void gate.admit(socket))
+    .on("tlsClientError", (error, socket) => gate.refuseHandshake(error, socket));
 }
 
 /** A peer that is gone is found out by the kernel after this. */

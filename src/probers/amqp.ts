@@ -6,14 +6,14 @@
 import type { Socket } from "node:net";
 import { connectOptions } from "../client/connecting.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { openKeptClient } from "./kept-client.js";
 import { requirePackage } from "./optional-package.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { openReusedClient } from "./reused-client.js";
 import { credentialsOf, hostOf } from "./target.js";
 
 /** A prober of an AMQP 0-9-1 broker. */
-export function openAmqp(target: URL, { resolver }: ProbingMeans, options: ProberOptions): Prober {
+export function openAmqp(target: URL, { resolver }: ProberDeps, options: ProberOptions): Prober {
   const secure = target.protocol === "amqps:";
   requirePackage("amqplib", "amqp");
   const hostname = hostOf(target);
@@ -38,7 +38,7 @@ export function openAmqp(target: URL, { resolver }: ProbingMeans, options: Probe
       destroy: () => void socketOf(model)?.destroy(),
     };
   };
-  return openKeptClient({ connect, judge, reuse: options.reuse });
+  return openReusedClient({ connect, judge, reuse: options.reuse });
 }
 
 /** The socket under a connection. Its closing handshake would wait for a broker that may not answer. */

@@ -6,7 +6,7 @@
  */
 import { promises as dns, type RecordWithTtl } from "node:dns";
 import { isIP } from "node:net";
-import type { ProbingMeans } from "./options.js";
+import type { ProberDeps } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
 import { hostOf, invalidTarget } from "./target.js";
 
@@ -16,7 +16,7 @@ const TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "
 const NO_RECORD: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
 
 /** A prober of a name. */
-export function openDns(target: URL, { resolver }: ProbingMeans): Prober {
+export function openDns(target: URL, { resolver }: ProberDeps): Prober {
   const { href, searchParams } = target;
   const name = decodeURIComponent(target.pathname.replace(/^\//, ""));
   const type = (searchParams.get("type") ?? "A").toUpperCase();
@@ -56,12 +56,12 @@ function judge(error: unknown, isServerNamed: boolean): ProbeResult {
 }
 
 /** The addresses of a server, as `setServers` takes them. */
-async function addressesOf(server: string, port: string, resolver: ProbingMeans["resolver"]): Promise<string[]> {
+async function addressesOf(server: string, port: string, resolver: ProberDeps["resolver"]): Promise<string[]> {
   const found = isIP(server) === 0 ? await lookUp(server, resolver) : [server];
   return found.map((address) => (isIP(address) === 6 ? `[${address}]:${port || 53}` : `${address}:${port || 53}`));
 }
 
-function lookUp(server: string, { lookup }: ProbingMeans["resolver"]): Promise<string[]> {
+function lookUp(server: string, { lookup }: ProberDeps["resolver"]): Promise<string[]> {
   return new Promise((resolve, reject) => {
     lookup(server, { all: true }, (error, found) => {
       if (error !== null) reject(new ProberError("dns", error.message, { cause: error }));

@@ -9,19 +9,19 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../core/clock.js";
-import type { ExecGate } from "./exec-gate.js";
+import type { ExecLimit } from "./exec-limit.js";
 import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
 
 /** What a program is run with. */
-export interface ExecMeans {
+export interface ExecDeps {
   readonly clock: Clock;
-  readonly gate: ExecGate;
+  readonly gate: ExecLimit;
   /** The environment of this process; few of its variables are handed on. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** More of what a program says is not kept. */
-const MOST_OUTPUT_BYTES = 4_096;
+const MAX_OUTPUT_BYTES = 4_096;
 
 /** Between the request to end and the end. */
 const KILL_AFTER_MS = 500;
@@ -33,16 +33,16 @@ const HANDED_ON = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 const OUR_FAULTS: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"]);
 
 /** A prober that runs a program with its arguments. */
-export function openExec(command: readonly string[], means: ExecMeans): Prober {
+export function openExec(command: readonly string[], deps: ExecDeps): Prober {
   const [program = "", ...args] = command;
   const handedOn = HANDED_ON.flatMap((name) => {
-    const value = means.environment[name];
+    const value = deps.environment[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   const env = Object.fromEntries(handedOn);
   return {
     async probe({ signal }) {
-      const leave = await means.gate.enter(signal);
+      const leave = await deps.gate.enter(signal);
       try {
         const child = spawn(program, args, {
           env,
@@ -50,7 +50,7 @@ export function openExec(command: readonly string[], means: ExecMeans): Prober {
           stdio: ["ignore", "pipe", "pipe"],
           windowsHide: true,
         });
-        return await new Running(child, means.clock).result(signal);
+        return await new Running(child, deps.clock).result(signal);
       } finally {
         leave();
       }
@@ -72,7 +72,7 @@ class Running {
       stream?.setEncoding("utf8");
       stream?.on("data", (text: string) => {
         // what comes after is read, so that the program isn't stopped by a full pipe, and forgotten
-        this.#output = (this.#output + text).slice(0, MOST_OUTPUT_BYTES);
+        this.#output = (this.#output + text).slice(0, MAX_OUTPUT_BYTES);
       });
       stream?.on("error", () => {}); // the pipe broke with its program: `exit` tells
     }

@@ -19,7 +19,7 @@ export type JudgeAnswer = (answer: HttpAnswer) => ProbeResult;
 type JudgePart = (answer: HttpAnswer) => ProbeResult | undefined;
 
 /** The most steps that a pattern may be compiled to: so many take less than half a second for 64 KiB at the worst. */
-const MOST_PATTERN_STEPS = 300;
+const MAX_PATTERN_STEPS = 300;
 
 const load = createRequire(import.meta.url);
 
@@ -88,8 +88,8 @@ function compilePattern(pattern: string): (text: string) => boolean {
   } catch (cause) {
     throw invalid("body", `matches is no pattern of RE2's: ${messageOf(cause)}`, { cause });
   }
-  if (compiled.programSize() > MOST_PATTERN_STEPS)
-    throw invalid("body", `matches is too large a pattern: it has more than ${MOST_PATTERN_STEPS} steps`);
+  if (compiled.programSize() > MAX_PATTERN_STEPS)
+    throw invalid("body", `matches is too large a pattern: it has more than ${MAX_PATTERN_STEPS} steps`);
   return (text) => compiled.matcher(text).find();
 }
 

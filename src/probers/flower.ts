@@ -12,19 +12,19 @@
 import type { HttpAnswer } from "../client/http-answer.js";
 import { serviceNameFault } from "../core/service-name.js";
 import { openQuestion } from "./http.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { type Discovered, fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 
 /** The most workers that are published; of more, those that are online come first. */
-const MOST_WORKERS = 1_000;
+const MAX_WORKERS = 1_000;
 
 /** Enough for the 5,000 workers that Celery remembers at most, under names of usual length. */
-const MOST_BODY_BYTES = 1_048_576;
+const MAX_BODY_BYTES = 1_048_576;
 
 /** A prober of a Celery cluster. It keeps one connection, unless `reuse` is false. */
-export function openFlower(target: URL, means: ProbingMeans, options: ProberOptions): Prober {
+export function openFlower(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const path = `${target.pathname.replace(/\/$/, "")}/api/workers?status=true`;
-  return openQuestion(target, { path, judge, mostBodyBytes: MOST_BODY_BYTES }, means, options);
+  return openQuestion(target, { path, judge, mostBodyBytes: MAX_BODY_BYTES }, deps, options);
 }
 
 function judge(answer: HttpAnswer): ProbeResult {
@@ -33,7 +33,7 @@ function judge(answer: HttpAnswer): ProbeResult {
   if (refusal !== undefined) return fail("auth", refusal);
   if (status === 404) return fail("status", "HTTP status 404: is Flower's --url-prefix the path of the target?");
   if (status !== 200) return fail(status >= 300 && status <= 399 ? "redirect" : "status", `HTTP status ${status}`);
-  if (isCut) return fail("answer", `Flower's list of workers is longer than ${MOST_BODY_BYTES} bytes`);
+  if (isCut) return fail("answer", `Flower's list of workers is longer than ${MAX_BODY_BYTES} bytes`);
   const workers = readWorkers(body.toString("utf8"));
   return workers === undefined ? fail("answer", "this is not what Flower's API answers") : resultOf(workers);
 }
@@ -73,7 +73,7 @@ function resultOf(workers: ReadonlyMap<string, boolean>): ProbeResult {
   const online = [...workers].filter(([, isOnline]) => isOnline);
   const offline = [...workers].filter(([, isOnline]) => !isOnline);
   const named = [...online, ...offline].map(([name, isOnline]) => [`celery.worker/${name}`, isOnline] as const);
-  const published = named.filter(([service]) => serviceNameFault(service) === undefined).slice(0, MOST_WORKERS);
+  const published = named.filter(([service]) => serviceNameFault(service) === undefined).slice(0, MAX_WORKERS);
   const discovered = new Map(published.map(([service, isOnline]) => [service, isOnline ? ONLINE : OFFLINE]));
   const skipped = named.length - published.length;
   const detail = `${online.length} of ${workers.size} workers are online${skipped === 0 ? "" : `, ${skipped} are not published`}`;

@@ -5,38 +5,38 @@
  * ever. Beside it a Watch is kept where the target has one; what it says is not believed but taken as a reason to look
  * at once, so that a change is seen in milliseconds.
  */
-import { type CheckAnswer, HealthClient, type ToldStatus } from "../client/health-client.js";
-import { KeptWatch } from "../client/kept-watch.js";
+import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
+import { ReusedWatch } from "../client/reused-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { resultOfBreak } from "./broken.js";
 import { withCertificate } from "./certificate.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 import type { ReasonCode } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection. */
-export function openGrpc(target: URL, means: ProbingMeans, { tls }: ProberOptions): Prober {
+export function openGrpc(target: URL, deps: ProberDeps, { tls }: ProberOptions): Prober {
   const service = serviceOf(target);
   const client = new HealthClient({
     host: hostOf(target),
     port: Number(target.port),
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
-    resolver: means.resolver,
+    resolver: deps.resolver,
   });
-  let watch: KeptWatch | undefined;
+  let watch: ReusedWatch | undefined;
   return {
     async probe(context) {
       try {
         const result = resultOfAnswer(await client.check(service, context));
         if (result.outcome !== "fail") watch?.keep();
-        return withCertificate(result, client.certificateEndsAt, means.clock.wallTime(), tls?.warnBeforeMs);
+        return withCertificate(result, client.certificateEndsAt, deps.clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
         return resultOfBreak(error);
       }
     },
     onChange(listener) {
-      watch = new KeptWatch(client, service, { clock: means.clock, random: means.random, onNews: listener });
+      watch = new ReusedWatch(client, service, { clock: deps.clock, random: deps.random, onNews: listener });
     },
     close() {
       client.close();
@@ -56,7 +56,7 @@ function serviceOf(target: URL): string {
   throw invalidTarget(target.href, `a service's name has at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
 }
 
-const REASON_OF_STATUS: Readonly<Record<Exclude<ToldStatus, "SERVING">, ReasonCode>> = {
+const REASON_OF_STATUS: Readonly<Record<Exclude<ReportedStatus, "SERVING">, ReasonCode>> = {
   NOT_SERVING: "not-serving",
   UNKNOWN: "unknown",
   SERVICE_UNKNOWN: "service-unknown",

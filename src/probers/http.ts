@@ -11,7 +11,7 @@ import { resultOfBreak } from "./broken.js";
 import { withCertificate } from "./certificate.js";
 import { compileExpectation } from "./expectation.js";
 import { requestOf } from "./http-request.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import type { ProbeResult, Prober } from "./prober.js";
 import { hostOf } from "./target.js";
 
@@ -24,16 +24,16 @@ export interface Question {
 }
 
 /** A prober of a web address. It keeps one connection, unless `reuse` is false. */
-export function openHttp(target: URL, means: ProbingMeans, options: ProberOptions): Prober {
+export function openHttp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const question = { path: `${target.pathname}${target.search}`, judge: compileExpectation(options.expect) };
-  return openQuestion(target, question, means, options);
+  return openQuestion(target, question, deps, options);
 }
 
 /** A prober that asks one question, over TLS where the scheme ends with `https`. */
 export function openQuestion(
   target: URL,
   { path, judge, mostBodyBytes }: Question,
-  { clock, resolver }: ProbingMeans,
+  { clock, resolver }: ProberDeps,
   options: ProberOptions,
 ): Prober {
   const secure = target.protocol.endsWith("https:");

@@ -5,10 +5,10 @@
  */
 import { connect as connectSocket } from "node:net";
 import { connectOptions } from "../client/connecting.js";
-import { openKeptClient } from "./kept-client.js";
 import { requirePackage } from "./optional-package.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { openReusedClient } from "./reused-client.js";
 import { credentialsOf, hostOf } from "./target.js";
 
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -27,7 +27,7 @@ const NOT_NOW: ReadonlySet<string> = new Set([
 ]);
 
 /** A prober of a MySQL server. */
-export function openMysql(target: URL, { resolver }: ProbingMeans, options: ProberOptions): Prober {
+export function openMysql(target: URL, { resolver }: ProberDeps, options: ProberOptions): Prober {
   requirePackage("mysql2", "mysql");
   const host = hostOf(target);
   const port = Number(target.port) || 3306;
@@ -57,7 +57,7 @@ export function openMysql(target: URL, { resolver }: ProbingMeans, options: Prob
       signal.removeEventListener("abort", onAbort);
     }
   };
-  return openKeptClient({ connect, judge, reuse: options.reuse });
+  return openReusedClient({ connect, judge, reuse: options.reuse });
 }
 
 function judge(error: unknown): ProbeResult | undefined {

@@ -45,7 +45,7 @@ export interface TargetTls {
 }
 
 /** What a prober works with. */
-export interface ProbingMeans {
+export interface ProberDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly resolver: Resolver;

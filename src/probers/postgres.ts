@@ -6,10 +6,10 @@
 import { Socket } from "node:net";
 import { connectOptions } from "../client/connecting.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { openKeptClient } from "./kept-client.js";
 import { requirePackage } from "./optional-package.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { openReusedClient } from "./reused-client.js";
 import { credentialsOf, hostOf } from "./target.js";
 
 /** Classes of SQLSTATE. Source: PostgreSQL's manual, appendix A. */
@@ -17,7 +17,7 @@ const INVALID_AUTHORIZATION = /^28/;
 const INSUFFICIENT_RESOURCES_OR_SHUTTING_DOWN = /^(?:53|57P)/;
 
 /** A prober of a PostgreSQL server. */
-export function openPostgres(target: URL, { resolver }: ProbingMeans, options: ProberOptions): Prober {
+export function openPostgres(target: URL, { resolver }: ProberDeps, options: ProberOptions): Prober {
   requirePackage("pg", "postgres");
   const host = hostOf(target);
   const port = Number(target.port) || 5432;
@@ -50,7 +50,7 @@ export function openPostgres(target: URL, { resolver }: ProbingMeans, options: P
       signal.removeEventListener("abort", onAbort);
     }
   };
-  return openKeptClient({ connect, judge, reuse: options.reuse });
+  return openReusedClient({ connect, judge, reuse: options.reuse });
 }
 
 function judge(error: unknown): ProbeResult | undefined {

@@ -66,7 +66,7 @@ export class ProberError extends Error {
 export const PASS: ProbeResult = { outcome: "pass" };
 
 /** A target's words beyond this are cut: a bad one could fill the log with them. */
-const MOST_DETAIL_CHARACTERS = 300;
+const MAX_DETAIL_CHARACTERS = 300;
 
 /** A pass with a flaw: it counts as a pass, and marks the check's services degraded. */
 export function warn(reason: ReasonCode, detail: string): ProbeResult {
@@ -75,5 +75,5 @@ export function warn(reason: ReasonCode, detail: string): ProbeResult {
 
 /** A failure. */
 export function fail(reason: ReasonCode, detail: string): ProbeResult {
-  return { outcome: "fail", reason, detail: detail.slice(0, MOST_DETAIL_CHARACTERS).toWellFormed() };
+  return { outcome: "fail", reason, detail: detail.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed() };
 }

@@ -5,10 +5,10 @@
  * Source: the Redis serialization protocol, inline errors and simple strings.
  */
 import { BrokenCall } from "../client/broken-call.js";
-import { type Dialogue, KeptSocket } from "../client/kept-socket.js";
+import { type Dialogue, ReusedSocket } from "../client/reused-socket.js";
 import { resultOfBreak } from "./broken.js";
 import { withCertificate } from "./certificate.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 import { hostOf, invalidTarget } from "./target.js";
 
@@ -19,10 +19,10 @@ const REFUSALS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH|ERR 
 const NOT_NOW = /^(?:LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN)/;
 
 /** A prober of a Redis server. It keeps one connection, unless `reuse` is false. */
-export function openRedis(target: URL, { clock, resolver }: ProbingMeans, options: ProberOptions): Prober {
+export function openRedis(target: URL, { clock, resolver }: ProberDeps, options: ProberOptions): Prober {
   const secure = target.protocol === "rediss:";
   const greeting = greetingOf(target);
-  const socket = new KeptSocket({
+  const socket = new ReusedSocket({
     host: hostOf(target),
     port: Number(target.port) || 6379,
     tls: secure ? (options.tls ?? {}) : undefined,

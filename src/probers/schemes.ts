@@ -11,7 +11,7 @@ import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
 import { openMysql } from "./mysql.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { openPostgres } from "./postgres.js";
 import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
@@ -21,7 +21,7 @@ import { openTls } from "./tls.js";
 
 /** What a scheme asks of its URLs, and who looks at them. */
 interface Scheme {
-  readonly open: (target: URL, means: ProbingMeans, options: ProberOptions) => Prober;
+  readonly open: (target: URL, deps: ProberDeps, options: ProberOptions) => Prober;
   /** The options that it takes. */
   readonly options: readonly (keyof ProberOptions)[];
   /** What a target looks like, for the errors. */
@@ -56,7 +56,7 @@ const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentia
 const SERVER = { options: ["reuse", "tls"], needsPort: false, takesCredentials: true, takes: "path" } as const;
 
 /** The means of this machine. */
-export const MACHINE: ProbingMeans = { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
+export const MACHINE: ProberDeps = { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
 
 /** Every scheme that a target may have. */
 export const SCHEMES = {
@@ -113,7 +113,7 @@ export const SCHEMES = {
  * The prober of a target. Nothing is connected before the first probe.
  * @throws HealthError INVALID_TARGET
  */
-export function openTarget(text: string, means: ProbingMeans = MACHINE, options: ProberOptions = {}): Prober {
+export function openTarget(text: string, deps: ProberDeps = MACHINE, options: ProberOptions = {}): Prober {
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
   if (scheme.needsHost !== false && target.hostname === "")
@@ -126,10 +126,10 @@ export function openTarget(text: string, means: ProbingMeans = MACHINE, options:
   }
   requireNothingMore(text, target, scheme);
   const host = hostOf(target);
-  if (isIP(host) !== 0 && !means.resolver.permits(host))
+  if (isIP(host) !== 0 && !deps.resolver.permits(host))
     throw invalidTarget(text, "link-local addresses are not probed unless that is allowed (allowLinkLocal)");
   requireOptions(text, scheme, options);
-  return scheme.open(target, means, options);
+  return scheme.open(target, deps, options);
 }
 
 /** Refuses what a scheme would not look at: who wrote it means something by it. */

@@ -2,13 +2,13 @@
 import { connect, type NetConnectOpts } from "node:net";
 import { connectOptions } from "../client/connecting.js";
 import { resultOfBreak } from "./broken.js";
-import type { ProbingMeans } from "./options.js";
+import type { ProberDeps } from "./options.js";
 import { PASS, type ProbeContext, type Prober } from "./prober.js";
 import { hostOf, invalidTarget } from "./target.js";
 import { untilReady } from "./until-ready.js";
 
 /** A prober of a TCP port. */
-export function openTcp(target: URL, { resolver }: ProbingMeans): Prober {
+export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
   const address = { host: hostOf(target), port: Number(target.port), resolver };
   return connecting(({ timeoutMs }) => connectOptions({ ...address, timeoutMs }));
 }

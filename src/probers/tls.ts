@@ -8,13 +8,13 @@ import { connectOptions } from "../client/connecting.js";
 import { certificateEnd, tlsOptions } from "../client/tls-options.js";
 import { resultOfBreak } from "./broken.js";
 import { withCertificate } from "./certificate.js";
-import type { ProberOptions, ProbingMeans } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { PASS, type Prober } from "./prober.js";
 import { hostOf } from "./target.js";
 import { untilReady } from "./until-ready.js";
 
 /** A prober of a TLS port. Each probe makes a connection and ends it. */
-export function openTls(target: URL, { clock, resolver }: ProbingMeans, { tls }: ProberOptions): Prober {
+export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls }: ProberOptions): Prober {
   const host = hostOf(target);
   const port = Number(target.port);
   const secure = tlsOptions(host, tls);

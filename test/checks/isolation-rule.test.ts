@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Isolation } from "../../src/checks/isolation.js";
-import { Agenda } from "../../src/core/agenda.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
+import { TimerQueue } from "../../src/core/timer-queue.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const INTERVAL_MS = 10_000;
@@ -19,7 +19,7 @@ class Bench {
   constructor(checks = 4) {
     this.rule = new Isolation({
       clock: this.clock,
-      agenda: new Agenda(this.clock),
+      timers: new TimerQueue(this.clock),
       instance: "isolation-rule-test",
       checkCount: () => checks,
       release: (check) => this.released.push(check),

@@ -2,7 +2,7 @@
 import type { Progress } from "../../src/checks/evaluate.js";
 import type { Judgement } from "../../src/checks/isolation.js";
 import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
-import { createRunnerMeans, type RunnerMeans } from "../../src/checks/runner-means.js";
+import { createRunnerDeps, type RunnerDeps } from "../../src/checks/runner-deps.js";
 import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -15,18 +15,18 @@ export class Bench {
   readonly prober: ScriptedProber;
   readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
   readonly runner: CheckRunner;
-  readonly means: RunnerMeans;
+  readonly deps: RunnerDeps;
   /** What the isolation rule would say. */
   judgement: Judgement = "fail";
 
   constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
     this.prober = new ScriptedProber(() => this.clock.now(), always);
-    this.means = createRunnerMeans(this.clock, random, "runner-test");
+    this.deps = createRunnerDeps(this.clock, random, "runner-test");
     this.runner = new CheckRunner({
       name: "c",
       prober: this.prober,
       settings: completeSettings("c", { ...STEADY, ...settings }),
-      means: this.means,
+      deps: this.deps,
       listener: {
         onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
         judge: () => this.judgement,

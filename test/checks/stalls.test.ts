@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stalls } from "../../src/checks/stalls.js";
-import { Agenda } from "../../src/core/agenda.js";
 import { type Messages, subscribe } from "../../src/core/channels.js";
+import { TimerQueue } from "../../src/core/timer-queue.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, PASSED } from "./scripted-prober.js";
@@ -138,7 +138,7 @@ test("a due time of a probe that hangs counts as another timeout", async () => {
 
 test("a due time of a probe that hangs counts nothing when the loop stood still since the last", async () => {
   const bench = new Bench({ unhealthyThreshold: 2, edgeInterval: "1500ms" });
-  bench.means.stalls.start();
+  bench.deps.stalls.start();
   bench.runner.start(0);
   await bench.clock.advance(0);
   bench.prober.last.answer(PASSED);
@@ -150,22 +150,22 @@ test("a due time of a probe that hangs counts nothing when the loop stood still 
   await bench.clock.advance(1_500);
   assert.deepEqual(bench.states.at(-1), "failing", "once the loop turns again, its silence counts");
   bench.runner.stop();
-  bench.means.stalls.stop();
+  bench.deps.stalls.stop();
 });
 
-test("a stall is told of also while nothing is in flight, and a probe that starts after it is not spoilt", async () => {
+test("a stall is told of also while nothing is in run, and a probe that starts after it is not spoilt", async () => {
   const clock = new VirtualClock();
-  const agenda = new Agenda(clock);
-  const stalls = new Stalls({ clock, agenda, instance: "stalls-test" });
+  const timers = new TimerQueue(clock);
+  const stalls = new Stalls({ clock, timers, instance: "stalls-test" });
   const told = await heard("stall", async () => {
     stalls.start();
     stalls.start();
     await clock.advance(5_500);
     clock.stall(3_000);
-    stalls.depart();
+    stalls.probeStarted();
     assert.equal(stalls.since(clock.now()), 0);
     await clock.advance(50);
-    stalls.land();
+    stalls.probeEnded();
     await clock.advance(10_000);
     clock.stall(2_000);
     await clock.advance(0);

@@ -182,7 +182,7 @@ export const watchRows: Rows = (factory) => {
     await eventually(() => server.watcherCount() === 0, "all hundred are gone");
   });
 
-  row(factory, "A43 a stuck reader gets at most the message in flight and the newest", async ({ server, connect }) => {
+  row(factory, "A43 a stuck reader gets at most the message in run and the newest", async ({ server, connect }) => {
     server.set("a", "SERVING");
     const watch = await stuckWatch(connect(STUCK), "a");
     await flip(server, 10_000);
@@ -315,7 +315,7 @@ export const watchRows: Rows = (factory) => {
   });
 };
 
-/** A watch whose client takes no data: the first message stays in flight. */
+/** A watch whose client takes no data: the first message stays in run. */
 async function stuckWatch(peer: GrpcPeer, service: string): Promise<OpenWatch> {
   const watch = peer.watch(service);
   await new Promise((resolve) => watch.stream.once("response", resolve));

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { isAuthorized, requireToken } from "../../src/core/bearer-token.js";
 import { formatDuration, parseDuration } from "../../src/core/duration.js";
 import { HEALTH_ERROR_CODES, HealthError, HealthTypeError, messageOf } from "../../src/core/health-error.js";
-import { LONGEST_TIMER_MS, milliseconds, wholeNumber } from "../../src/core/option.js";
+import { MAX_TIMER_MS, milliseconds, wholeNumber } from "../../src/core/option.js";
 import { isView, serviceNameFault } from "../../src/core/service-name.js";
 import { isServingStatus } from "../../src/core/serving-status.js";
 
@@ -113,8 +113,8 @@ describe("an option", () => {
   });
 
   test("that is a time is at most what a timer can count", () => {
-    assert.equal(milliseconds("a", LONGEST_TIMER_MS, 7), LONGEST_TIMER_MS);
-    assert.throws(() => milliseconds("keepaliveTimeMs", LONGEST_TIMER_MS + 1, 7), {
+    assert.equal(milliseconds("a", MAX_TIMER_MS, 7), MAX_TIMER_MS);
+    assert.throws(() => milliseconds("keepaliveTimeMs", MAX_TIMER_MS + 1, 7), {
       message: /from 1 to 2147483647; got 2147483648/,
     });
   });

@@ -1,5 +1,5 @@
 /** What a server answers to a conversation, stream by stream. */
-import { HpackDecoder } from "../../src/transports/h2/hpack-decoder.js";
+import { HpackDecoder } from "../../src/wire/http2/hpack-decoder.js";
 import { eventually } from "../support/eventually.js";
 import { FLAG, h2frame, RawPeer, TYPE } from "../support/raw-http2.js";
 import type { SeededRandom } from "../support/seeded-random.js";

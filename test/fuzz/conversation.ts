@@ -5,7 +5,7 @@
  *     DATA | DATA, DATA, ...                   with padding, the last with END_STREAM
  *     between the frames of different streams: PING, WINDOW_UPDATE, SETTINGS, PRIORITY, frames that nobody knows
  */
-import { encodeHeaders } from "../../src/transports/h2/hpack-encoder.js";
+import { encodeHeaders } from "../../src/wire/http2/hpack-encoder.js";
 import { FLAG, h2frame, PREFACE, TYPE } from "../support/raw-http2.js";
 import type { SeededRandom } from "../support/seeded-random.js";
 import { drawRequest, type Request } from "./requests.js";

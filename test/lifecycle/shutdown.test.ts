@@ -1,15 +1,15 @@
 /** The order in which a service leaves, and how long it may take: on a clock that the test moves. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DEFAULT_DRAIN_DELAY_MS, type Leaving, leave, type ShutdownTimes } from "../../src/lifecycle/shutdown.js";
+import { DEFAULT_DRAIN_DELAY_MS, leave, type ShutdownSteps, type ShutdownTimes } from "../../src/lifecycle/shutdown.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
 /** A service that leaves, and the time at which each of its steps came. */
-function leaving(steps: Partial<Leaving> = {}, times?: ShutdownTimes) {
+function leaving(steps: Partial<ShutdownSteps> = {}, times?: ShutdownTimes) {
   const clock = new VirtualClock();
   const came: [string, number][] = [];
   const at = (step: string) => void came.push([step, clock.now()]);
-  const service: Leaving = {
+  const service: ShutdownSteps = {
     announce: () => {
       at("announce");
       steps.announce?.();

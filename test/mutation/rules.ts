@@ -4,7 +4,7 @@
 import "../checks/check-engine.test.js";
 import "../checks/discovery.test.js";
 import "../checks/evaluate.test.js";
-import "../checks/flights.test.js";
+import "../checks/concurrency-limit.test.js";
 import "../checks/freshness.test.js";
 import "../checks/isolation.test.js";
 import "../checks/isolation-rule.test.js";

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "../../src/core/clock.js";
 import { openExec } from "../../src/probers/exec.js";
-import { ExecGate } from "../../src/probers/exec-gate.js";
+import { ExecLimit } from "../../src/probers/exec-limit.js";
 import { ProberError } from "../../src/probers/prober.js";
 import { eventually } from "../support/eventually.js";
 
 const environment = { PATH: process.env.PATH, HOME: "/", SECRET: "hunter2" };
-const open = (...command: string[]) => openExec(command, { clock: systemClock, gate: new ExecGate(), environment });
+const open = (...command: string[]) => openExec(command, { clock: systemClock, gate: new ExecLimit(), environment });
 
 /** Runs a program; aborted after `timeoutMs`. */
 async function run(command: readonly string[], timeoutMs = 20_000) {
@@ -109,18 +109,18 @@ test("C34: after many runs there is no zombie", async () => {
 });
 
 test("at most eight run at once; who waits in vain until its deadline could not look", async () => {
-  const gate = new ExecGate();
-  const means = { clock: systemClock, gate, environment };
+  const gate = new ExecLimit();
+  const deps = { clock: systemClock, gate, environment };
   const mark = `healthbridge-gate-${process.pid}`;
-  const slow = Array.from({ length: 9 }, () => openExec([...sh("sleep 1000; :"), mark], means));
+  const slow = Array.from({ length: 9 }, () => openExec([...sh("sleep 1000; :"), mark], deps));
   const abort = new AbortController();
   const running = slow.map((prober) => prober.probe({ signal: abort.signal, timeoutMs: 20_000 }));
   await eventually(() => find(mark).length === 8, "eight run");
-  const late = openExec(["/bin/true"], means).probe({ signal: AbortSignal.timeout(50), timeoutMs: 50 });
+  const late = openExec(["/bin/true"], deps).probe({ signal: AbortSignal.timeout(50), timeoutMs: 50 });
   await assert.rejects(late, ProberError);
   abort.abort();
   const ends = await Promise.allSettled(running);
   assert.equal(ends.filter(({ status }) => status === "fulfilled").length, 8);
-  const after = await openExec(["/bin/true"], means).probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
+  const after = await openExec(["/bin/true"], deps).probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
   assert.equal(after.outcome, "pass", "every place is free again");
 });

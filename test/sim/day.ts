@@ -29,12 +29,12 @@ export interface Day {
   /** Probes that met silence. */
   readonly silences: number;
   readonly stalls: number;
-  readonly mostInFlight: number;
+  readonly maxConcurrent: number;
 }
 
 const HOUR_MS = 3_600_000;
-const MOST_IN_FLIGHT = 256;
-const MOST_FAULTS = 5;
+const MAX_CONCURRENT_PROBES = 256;
+const MAX_FAULTS = 5;
 
 /** Every service is read so often, a hundredth of them at a time. */
 const READ_EVERY_MS = 10_000;
@@ -77,8 +77,8 @@ class SimulatedDay {
   readonly #stalls: Stretch[] = [];
   readonly #crowd = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   readonly #faults: string[] = [];
-  readonly #counts = { deaths: 0, falls: 0, returns: 0, silences: 0, stalls: 0, mostInFlight: 0 };
-  #inFlight = 0;
+  readonly #counts = { deaths: 0, falls: 0, returns: 0, silences: 0, stalls: 0, maxConcurrent: 0 };
+  #running = 0;
 
   constructor(options: DayOptions) {
     this.#options = options;
@@ -97,11 +97,11 @@ class SimulatedDay {
     this.#planReading(0);
     this.#planStalls();
     this.#planWallJumps();
-    for (let hour = 1; hour <= hours && this.#faults.length < MOST_FAULTS; hour += 1) {
+    for (let hour = 1; hour <= hours && this.#faults.length < MAX_FAULTS; hour += 1) {
       await this.#clock.run(hour * HOUR_MS);
       onHour?.(hour);
     }
-    const faults = this.#faults.slice(0, MOST_FAULTS);
+    const faults = this.#faults.slice(0, MAX_FAULTS);
     stopListening();
     this.#engine.stop();
     return { faults, probes: this.#targets.reduce((sum, { starts }) => sum + starts, 0), ...this.#counts };
@@ -138,15 +138,15 @@ class SimulatedDay {
       crowd: this.#crowd,
       blame: (fault) => this.#faults.push(fault),
     });
-    const means = { clock, random, fate: isUsual ? QUIET : drawFate(random) };
-    const target = new SimTarget(means, contract, this.#counted(oracle));
+    const deps = { clock, random, fate: isUsual ? QUIET : drawFate(random) };
+    const target = new SimTarget(deps, contract, this.#counted(oracle));
     this.#targets.push(target);
     this.#names.push(name);
     this.#oracles.set(name, oracle);
     this.#engine.add({ name, prober: target, settings: isUsual ? {} : settingsOf(contract) });
   }
 
-  /** The oracle as a witness, with all probes in flight counted: until they have ended, or are told to. */
+  /** The oracle as a witness, with all probes in run counted: until they have ended, or are told to. */
   #counted(oracle: Oracle): Witness {
     let flies = false;
     const land = () => {
@@ -161,7 +161,7 @@ class SimulatedDay {
       onStart: () => {
         oracle.onStart();
         flies = true;
-        this.#depart();
+        this.#startProbe();
       },
       onAbort: () => {
         land();
@@ -175,20 +175,20 @@ class SimulatedDay {
     };
   }
 
-  #depart(): void {
+  #startProbe(): void {
     const crowd = this.#crowd;
-    this.#inFlight += 1;
-    if (this.#inFlight > this.#counts.mostInFlight) this.#counts.mostInFlight = this.#inFlight;
-    if (this.#inFlight > MOST_IN_FLIGHT) this.#faults.push(`${this.#inFlight} probes are in flight at once`);
-    if (this.#inFlight !== MOST_IN_FLIGHT) return;
+    this.#running += 1;
+    if (this.#running > this.#counts.maxConcurrent) this.#counts.maxConcurrent = this.#running;
+    if (this.#running > MAX_CONCURRENT_PROBES) this.#faults.push(`${this.#running} probes are in run at once`);
+    if (this.#running !== MAX_CONCURRENT_PROBES) return;
     // a place that is taken again in the moment in which it became free was none
     if (crowd.to !== this.#clock.now()) crowd.from = this.#clock.now();
     crowd.to = Number.POSITIVE_INFINITY;
   }
 
   #land(): void {
-    if (this.#inFlight === MOST_IN_FLIGHT) this.#crowd.to = this.#clock.now();
-    this.#inFlight -= 1;
+    if (this.#running === MAX_CONCURRENT_PROBES) this.#crowd.to = this.#clock.now();
+    this.#running -= 1;
   }
 
   #onTransition(name: string, to: string): void {

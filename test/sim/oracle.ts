@@ -31,7 +31,7 @@ export interface World {
   now(): number;
   /** When our own loop stood still lately, the oldest first. */
   readonly stalls: readonly Stretch[];
-  /** When, the last time, as many probes were in flight as may be; `to` is infinite while they are. */
+  /** When, the last time, as many probes were in run as may be; `to` is infinite while they are. */
   readonly crowd: Stretch;
   blame(fault: string): void;
 }
@@ -42,7 +42,7 @@ export type Told = "pass" | "fail" | "dropped" | "unseen";
 /** How late our own loop is, is measured by beats so far apart: a stall may seem shorter than it was, by so much. */
 const BEAT_MS = 100;
 
-/** While nothing is in flight, they are further apart; what was told to stop is no more in flight, though it goes on. */
+/** While nothing is in run, they are further apart; what was told to stop is no more in run, though it goes on. */
 const IDLE_BEAT_MS = 1_000;
 
 /** Sums of floating point numbers are not closer than this. */

@@ -36,7 +36,7 @@ export interface Fate {
 }
 
 /** What all targets of a world share. */
-export interface TargetMeans {
+export interface TargetDeps {
   readonly clock: SimClock;
   readonly random: SeededRandom;
   readonly fate: Fate;
@@ -46,7 +46,7 @@ const PASS: ProbeResult = { outcome: "pass" };
 const REFUSED: ProbeResult = { outcome: "fail", reason: "refused", detail: "down" };
 
 /** How long a probe that was told to stop may go on, in intervals: when the target is dead, which keeps it busy. */
-const LONGEST_STOP = 3;
+const MAX_STOP = 3;
 
 export class SimTarget implements Prober {
   starts = 0;
@@ -57,21 +57,21 @@ export class SimTarget implements Prober {
   #stop: (() => void) | undefined;
   /** It is told so by its signal, or else by a call of `cancel`. */
   readonly #listens: boolean;
-  readonly #means: TargetMeans;
+  readonly #deps: TargetDeps;
   readonly #contract: Contract;
   readonly #witness: Witness;
 
-  constructor(means: TargetMeans, contract: Contract, witness: Witness) {
-    this.#means = means;
+  constructor(deps: TargetDeps, contract: Contract, witness: Witness) {
+    this.#deps = deps;
     this.#contract = contract;
     this.#witness = witness;
-    this.#listens = means.random.next() < 0.5;
+    this.#listens = deps.random.next() < 0.5;
     this.#planChange();
     this.#planBlindness();
   }
 
   probe(context: ProbeContext): Promise<ProbeResult> {
-    const { clock, random, fate } = this.#means;
+    const { clock, random, fate } = this.#deps;
     this.starts += 1;
     this.#witness.onStart();
     this.#stop = undefined;
@@ -93,13 +93,13 @@ export class SimTarget implements Prober {
 
   #failToLook(): Promise<ProbeResult> {
     this.#end("blind");
-    const isKnown = this.#means.random.next() < 0.5;
+    const isKnown = this.#deps.random.next() < 0.5;
     return Promise.reject(isKnown ? new ProberError("prober", "EMFILE") : new Error("a bug of the prober"));
   }
 
   /** An answer of a target that is well from the first moment to the last, and else a refusal: always in time. */
   #reply(): Promise<ProbeResult> {
-    const { clock } = this.#means;
+    const { clock } = this.#deps;
     const wasWell = this.#well;
     return new Promise((resolve) => {
       clock.input(clock.now() + this.#delay(), () => {
@@ -111,10 +111,10 @@ export class SimTarget implements Prober {
   }
 
   #keepSilent(context: ProbeContext): Promise<ProbeResult> {
-    const { clock, random } = this.#means;
+    const { clock, random } = this.#deps;
     const isLate = random.next() < 0.3;
     const wasWell = this.#well;
-    const lateMs = random.between(0, wasWell ? 100 : LONGEST_STOP * this.#contract.intervalMs);
+    const lateMs = random.between(0, wasWell ? 100 : MAX_STOP * this.#contract.intervalMs);
     if (this.#listens) context.signal.addEventListener("abort", () => this.#beTold());
     return new Promise((resolve, reject) => {
       const stop = () => {
@@ -127,19 +127,19 @@ export class SimTarget implements Prober {
   }
 
   #end(outcome: Outcome): void {
-    this.#means.clock.unsettled = true;
+    this.#deps.clock.unsettled = true;
     this.#witness.onEnd(outcome);
   }
 
   /** Mostly a few milliseconds, sometimes nearly the whole timeout. */
   #delay(): number {
-    const { random, fate } = this.#means;
+    const { random, fate } = this.#deps;
     const isSlow = random.next() < fate.slowShare;
     return isSlow ? random.between(0.1, 0.99) * this.#contract.timeoutMs : random.between(1, 40);
   }
 
   #planChange(): void {
-    const { clock, random, fate } = this.#means;
+    const { clock, random, fate } = this.#deps;
     const afterMs = random.waiting(this.#well ? fate.meanWellMs : fate.meanDeadMs);
     clock.input(clock.now() + afterMs, () => {
       this.#well = !this.#well;
@@ -150,7 +150,7 @@ export class SimTarget implements Prober {
   }
 
   #planBlindness(): void {
-    const { clock, random, fate } = this.#means;
+    const { clock, random, fate } = this.#deps;
     clock.input(clock.now() + random.waiting(fate.meanSeeingMs), () => {
       this.#blindUntil = clock.now() + random.between(5_000, 120_000);
       this.#planBlindness();

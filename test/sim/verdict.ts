@@ -10,7 +10,7 @@ import type { Contract } from "./contract.js";
 /** What is published of a check. */
 export type Status = "UNKNOWN" | "SERVING" | "NOT_SERVING";
 
-const MOST_CHANGES = 4;
+const MAX_CHANGES = 4;
 const MINUTE_MS = 60_000;
 
 export class Verdict {
@@ -67,7 +67,7 @@ export class Verdict {
   #fall(now: number): void {
     this.#status = "NOT_SERVING";
     this.#change(now);
-    this.#flapping = this.#changes.length > MOST_CHANGES;
+    this.#flapping = this.#changes.length > MAX_CHANGES;
   }
 
   #return(now: number): void {

@@ -12,7 +12,7 @@
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Clock } from "../../core/clock.js";
-import { LONGEST_TIMER_MS } from "../../core/option.js";
+import { MAX_TIMER_MS } from "../../core/option.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
 import type { StreamHandler } from "./internals.js";
@@ -54,7 +54,7 @@ function takeTimeout(headers: IncomingHttpHeaders): boolean {
   const header = headers["grpc-timeout"];
   if (header === undefined) return true;
   const timeoutMs = parseGrpcTimeout(String(header));
-  if (timeoutMs !== undefined && timeoutMs > LONGEST_TIMER_MS) delete headers["grpc-timeout"];
+  if (timeoutMs !== undefined && timeoutMs > MAX_TIMER_MS) delete headers["grpc-timeout"];
   return timeoutMs !== undefined;
 }
 

@@ -1,5 +1,5 @@
 /** How long a connection of HTTP/2 lives, whatever engine has it. */
-import { LONGEST_TIMER_MS, milliseconds } from "../../core/option.js";
+import { MAX_TIMER_MS, milliseconds } from "../../core/option.js";
 
 /** Settings of connections, in milliseconds and counts. */
 export interface ConnectionSettings {
@@ -19,7 +19,7 @@ const DEFAULTS: Readonly<Record<keyof ConnectionSettings, number>> = {
   keepaliveTimeMs: 30_000,
   keepaliveTimeoutMs: 10_000,
   maxConnectionIdleMs: 300_000,
-  maxConnectionAgeMs: LONGEST_TIMER_MS,
+  maxConnectionAgeMs: MAX_TIMER_MS,
   maxConnectionAgeGraceMs: 30_000,
 };
 

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 export interface GrpcEngine {
   /** Takes a connection whose first bytes are those of HTTP/2. */
   accept(socket: Socket): void;
-  /** Asks every client to go (GOAWAY); calls in flight may finish. */
+  /** Asks every client to go (GOAWAY); calls in run may finish. */
   drain(): void;
 }
 

@@ -8,7 +8,7 @@
  *     end  =  the call is gone | the server ends it  --> unwatch
  *
  * A message is handed to the engine only when the one before has left, so a reader that stands still costs one slot:
- * it later gets the message that was in flight and the newest, however many came between.
+ * it later gets the message that was in run and the newest, however many came between.
  *
  * Subscribing and reading the present status are one synchronous step of the registry: no change is lost or doubled.
  */

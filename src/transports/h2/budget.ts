@@ -11,7 +11,7 @@
  * Time is asked for only when something is used up, so an honest client costs a subtraction.
  */
 import type { Clock } from "../../core/clock.js";
-import { ConnectionError } from "./frame.js";
+import { ConnectionError } from "../../wire/http2/frames.js";
 
 const RESETS = { burst: 5_000, perSecond: 200 };
 const IDLE_FRAMES = { burst: 2_000, perSecond: 200 };

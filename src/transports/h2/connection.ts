@@ -12,28 +12,35 @@
 import type { Socket } from "node:net";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer } from "../../core/clock.js";
+import { type FrameListener, FrameReader } from "../../wire/http2/frame-reader.js";
+import {
+  ACK,
+  ConnectionError,
+  type ErrorCode,
+  goAwayFrame,
+  HEADERS,
+  MAX_31_BITS,
+  PING,
+  SETTINGS,
+} from "../../wire/http2/frames.js";
+import { EMPTY_TABLE } from "../../wire/http2/hpack-encoder.js";
+import { defaultPeerSettings, readSettings } from "../../wire/http2/settings.js";
 import { Arrivals } from "./arrivals.js";
 import { Budget } from "./budget.js";
 import type { Carrier } from "./carrier.js";
-import type { ConnectionMeans } from "./connection-means.js";
-import { ACK, ConnectionError, type ErrorCode, goAwayFrame, HEADERS, MAX_31_BITS, PING, SETTINGS } from "./frame.js";
+import type { ConnectionDeps } from "./connection-deps.js";
 import { type Controller, dispatch, type Frame } from "./frame-dispatch.js";
-import { type FrameListener, FrameReader } from "./frame-reader.js";
-import { EMPTY_TABLE } from "./hpack-encoder.js";
 import { Introduction } from "./introduction.js";
 import { Lifetime, type Living } from "./lifetime.js";
 import { OUR_SETTINGS, SETTINGS_ACKNOWLEDGED } from "./our-settings.js";
 import type { Template } from "./outbox.js";
-import { defaultPeerSettings, readSettings } from "./peer-settings.js";
 import { SocketWriter } from "./socket-writer.js";
 import type { Stream } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 
 /** A client that has acknowledged our SETTINGS and asks nothing for so long is acknowledged all the same. */
 const ASKS_SOON_MS = 50;
-/** One that has not acknowledged them after so long may be waiting for us. */
 const ACKNOWLEDGES_SOON_MS = 1_000;
-/** The answer to the PING after GOAWAY, and the client's own closing, are waited for so long. */
 const FAREWELL_MS = 1_000;
 const NOTHING_TO_CANCEL: CancelTimer = () => {};
 
@@ -43,7 +50,7 @@ const SIGN_OF_LIFE = Buffer.from("are you?", "latin1");
 export class Connection implements Carrier, Controller, FrameListener, Living {
   readonly budget: Budget;
   readonly #socket: Socket;
-  readonly #means: ConnectionMeans;
+  readonly #deps: ConnectionDeps;
   readonly #address: string;
   readonly #reader: FrameReader;
   readonly #writer: SocketWriter;
@@ -57,16 +64,16 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   #cancelStep: CancelTimer;
 
   /** Takes a socket, which has the preface still to be read, and sends our SETTINGS. */
-  constructor(socket: Socket, means: ConnectionMeans) {
-    const { clock, times } = means;
+  constructor(socket: Socket, deps: ConnectionDeps) {
+    const { clock, times } = deps;
     this.#socket = socket;
-    this.#means = means;
+    this.#deps = deps;
     this.#address = socket.remoteAddress ?? "unix";
     this.budget = new Budget(clock);
     this.#idleSince = Math.floor(clock.now());
     this.#writer = new SocketWriter(socket);
     this.#reader = new FrameReader(this);
-    this.#lifetime = new Lifetime(this, times, means);
+    this.#lifetime = new Lifetime(this, times, deps);
     this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
     socket.on("data", this.#onData).on("close", this.#onClose);
     this.frames(OUR_SETTINGS);
@@ -108,14 +115,14 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   }
 
   drop(rule: string): void {
-    publish("connection-ended", { instance: this.#means.instance, address: this.#address, rule });
+    publish("connection-ended", { instance: this.#deps.instance, address: this.#address, rule });
     this.#socket.destroy();
   }
 
   frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
     const owes = type === HEADERS && this.#peer.owesTableSize;
     if (owes) this.#peer.owesTableSize = false;
-    this.#means.outbox.frame(
+    this.#deps.outbox.frame(
       this.#writer,
       type,
       flags,
@@ -125,11 +132,11 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   }
 
   frames(bytes: Uint8Array): void {
-    this.#means.outbox.frames(this.#writer, bytes);
+    this.#deps.outbox.frames(this.#writer, bytes);
   }
 
   answer(template: Template, streamId: number): void {
-    this.#means.outbox.answer(this.#writer, template, streamId);
+    this.#deps.outbox.answer(this.#writer, template, streamId);
   }
 
   whenWritable(action: () => void): void {
@@ -137,20 +144,19 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   }
 
   open(stream: Stream): void {
-    const isForeign = this.#means.isForeign(stream.head);
+    const isForeign = this.#deps.isForeign(stream.head);
     if (isForeign && this.#introduction !== undefined) {
       this.#phase = "foreign"; // and so it is handed over as soon as the client has acknowledged our SETTINGS
-      this.#step(this.#means.times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
+      this.#step(this.#deps.times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
       if (this.#introduction.acknowledged) this.#reader.stop();
     } else if (isForeign) {
       this.#sendElsewhere(stream);
     } else {
       this.#settle();
-      stream.exchange = this.#means.open(stream);
+      stream.exchange = this.#deps.open(stream);
     }
   }
 
-  /** Section 6.5. */
   onSettings(payload: Buffer): void {
     const { initialWindow } = this.#peer;
     readSettings(payload, this.#peer);
@@ -159,7 +165,6 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     this.#streams.shiftWindows(this.#peer.initialWindow - initialWindow);
   }
 
-  /** Section 6.7. */
   onPing(payload: Buffer): void {
     this.frame(PING, ACK, 0, payload);
   }
@@ -168,20 +173,19 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     if (this.#phase === "asked-to-go" && payload.equals(FAREWELL_PING)) this.#serveUpTo(this.#streams.lastId);
   }
 
-  /** Section 6.8. */
   onGoAway(): void {
     this.#serveUpTo(this.#streams.lastId);
   }
 
   onForget(): void {
     if (this.#streams.size > 0) return;
-    this.#idleSince = Math.floor(this.#means.clock.now());
+    this.#idleSince = Math.floor(this.#deps.clock.now());
     if (this.#phase === "going") this.#end();
   }
 
   fail(error: unknown): void {
     if (this.#phase === "ended") return;
-    const { instance } = this.#means;
+    const { instance } = this.#deps;
     const isTheirs = error instanceof ConnectionError;
     if (isTheirs) publish("connection-ended", { instance, address: this.#address, rule: `http2: ${error.message}` });
     else publish("fault", { instance, where: "an HTTP/2 connection", error });
@@ -190,7 +194,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#phase === "ended") return;
-    const { outbox } = this.#means;
+    const { outbox } = this.#deps;
     outbox.hold();
     try {
       this.#reader.read(chunk);
@@ -206,7 +210,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     this.#phase = "ended";
     this.#release();
     this.#streams.closeAll();
-    this.#means.onClosed(this);
+    this.#deps.onClosed(this);
   };
 
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
@@ -229,7 +233,6 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     return isForeign ? "foreign" : "ours";
   }
 
-  /** The connection is ours. */
   #settle(): void {
     if (this.#introduction === undefined) return;
     this.#cancelStep();
@@ -242,13 +245,13 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   #handOver(introduction: Introduction): void {
     this.#release();
     this.#socket.off("data", this.#onData).off("close", this.#onClose).pause();
-    this.#means.onClosed(this);
-    this.#means.handOver(this.#socket, introduction.replay(this.#reader.rest));
+    this.#deps.onClosed(this);
+    this.#deps.handOver(this.#socket, introduction.replay(this.#reader.rest));
   }
 
   /** The client asks here what another engine has to answer: on its next connection it will be. */
   #sendElsewhere(stream: Stream): void {
-    this.#means.onBothAsked(this.#address);
+    this.#deps.onBothAsked(this.#address);
     stream.close();
     this.#serveUpTo(Math.max(0, stream.id - 2));
   }
@@ -265,7 +268,7 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
   /** Ends the connection: the client is told, and has a moment to close its side. */
   #end(code?: ErrorCode): void {
     if (this.#phase === "ended") return;
-    const { outbox, clock } = this.#means;
+    const { outbox, clock } = this.#deps;
     if (code !== undefined) this.frames(goAwayFrame(this.#streams.lastServed, code));
     this.#phase = "ended";
     this.#reader.stop();
@@ -279,14 +282,14 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
 
   /** Made for who needs it: most requests are whole when they come. */
   #watchArrivals(): void {
-    const { clock, times } = this.#means;
+    const { clock, times } = this.#deps;
     this.#arrivals ??= new Arrivals(this.#streams, clock, times.requestTimeoutMs);
     this.#arrivals.look();
   }
 
   #step(afterMs: number, action: () => void): void {
     this.#cancelStep();
-    this.#cancelStep = this.#means.clock.setTimer(afterMs, action);
+    this.#cancelStep = this.#deps.clock.setTimer(afterMs, action);
   }
 
   #release(): void {

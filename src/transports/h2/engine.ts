@@ -14,14 +14,14 @@ import type { Clock, Random } from "../../core/clock.js";
 import { HealthError } from "../../core/health-error.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HttpResponder } from "../../wire/http-message.js";
+import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
 import type { GrpcEngine } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import { Connection } from "./connection.js";
-import type { ConnectionMeans, ConnectionTimes } from "./connection-means.js";
+import type { ConnectionDeps, ConnectionTimes } from "./connection-deps.js";
 import { Elsewhere } from "./elsewhere.js";
 import { GrpcAnswerBytes } from "./grpc-answer-bytes.js";
 import { DONE, type GrpcMethod, openGrpcCall, refuseCall } from "./grpc-exchange.js";
-import { encodeHeaders } from "./hpack-encoder.js";
 import { HttpExchange } from "./http-exchange.js";
 import { Outbox } from "./outbox.js";
 import type { RequestHead } from "./request-head.js";
@@ -86,7 +86,7 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
     return openGrpcCall(stream, called, { clock, service, answers });
   };
 
-  const means: ConnectionMeans = {
+  const deps: ConnectionDeps = {
     clock,
     random,
     instance,
@@ -102,7 +102,7 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   return {
     accept: (socket) => {
       if (elsewhere.has(socket.remoteAddress ?? "unix")) return handOver(socket, NOTHING);
-      const connection = new Connection(socket, means);
+      const connection = new Connection(socket, deps);
       connections.add(connection);
       if (draining) connection.askToGo();
     },

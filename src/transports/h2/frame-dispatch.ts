@@ -1,7 +1,7 @@
 /**
  * Which frame goes where, and what holds for a type of frame whatever the state of things is (RFC 9113, section 6).
  */
-import type { Budget } from "./budget.js";
+
 import {
   ACK,
   CONTINUATION,
@@ -15,7 +15,8 @@ import {
   RST_STREAM,
   SETTINGS,
   WINDOW_UPDATE,
-} from "./frame.js";
+} from "../../wire/http2/frames.js";
+import type { Budget } from "./budget.js";
 import type { StreamTable } from "./stream-table.js";
 
 /** A frame. */

@@ -6,9 +6,9 @@
  *     HEADERS  grpc-status
  */
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
+import { DATA, END_HEADERS, END_STREAM, frameOf, HEADERS } from "../../wire/http2/frames.js";
+import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
 import { DEGRADED_KEY } from "../grpc/answers.js";
-import { DATA, END_HEADERS, END_STREAM, frameOf, HEADERS } from "./frame.js";
-import { encodeHeaders } from "./hpack-encoder.js";
 import { KNOWN_ENCODINGS, type Refusal } from "./message-reader.js";
 import type { ReadyAnswer } from "./stream.js";
 

@@ -5,7 +5,7 @@
  *       '--> message, within its limits --> end of the request --> HealthService --> answer | Watch stream
  */
 import type { CancelTimer, Clock } from "../../core/clock.js";
-import { LONGEST_TIMER_MS } from "../../core/option.js";
+import { MAX_TIMER_MS } from "../../core/option.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
 import type { UnaryAnswer } from "../grpc/answers.js";
@@ -19,7 +19,7 @@ import type { Exchange, Stream } from "./stream.js";
 export type GrpcMethod = "Check" | "List" | "Watch" | "status-code";
 
 /** What calls are answered with. */
-export interface GrpcMeans {
+export interface GrpcDeps {
   readonly clock: Clock;
   readonly service: HealthService;
   readonly answers: GrpcAnswerBytes;
@@ -29,16 +29,16 @@ export interface GrpcMeans {
 export const DONE: Exchange = { onData: () => {}, onEnd: () => {}, giveUp: () => {}, onClose: () => {} };
 
 /** Takes a call of a known method, or answers that it is refused. */
-export function openGrpcCall(stream: Stream, method: GrpcMethod, means: GrpcMeans): Exchange {
+export function openGrpcCall(stream: Stream, method: GrpcMethod, deps: GrpcDeps): Exchange {
   const { grpcTimeout } = stream.head;
   const timeoutMs = grpcTimeout === undefined ? Number.POSITIVE_INFINITY : parseGrpcTimeout(grpcTimeout);
-  if (timeoutMs === undefined) return refuseCall(stream, means, { code: "INTERNAL", text: "invalid grpc-timeout" });
-  if (timeoutMs === 0) return refuseCall(stream, means, { code: "DEADLINE_EXCEEDED", text: "deadline exceeded" });
-  return new GrpcExchange(stream, method, timeoutMs, means);
+  if (timeoutMs === undefined) return refuseCall(stream, deps, { code: "INTERNAL", text: "invalid grpc-timeout" });
+  if (timeoutMs === 0) return refuseCall(stream, deps, { code: "DEADLINE_EXCEEDED", text: "deadline exceeded" });
+  return new GrpcExchange(stream, method, timeoutMs, deps);
 }
 
 /** Answers a call with an error. */
-export function refuseCall(stream: Stream, { answers }: Pick<GrpcMeans, "answers">, refusal: Refusal): Exchange {
+export function refuseCall(stream: Stream, { answers }: Pick<GrpcDeps, "answers">, refusal: Refusal): Exchange {
   stream.sendHead(answers.refusal(refusal), { end: true });
   return DONE;
 }
@@ -47,18 +47,18 @@ class GrpcExchange implements Exchange, WatchCall {
   readonly #stream: Stream;
   readonly #method: GrpcMethod;
   readonly #timeoutMs: number;
-  readonly #means: GrpcMeans;
+  readonly #deps: GrpcDeps;
   /** Until the request is whole. */
   #message: MessageReader | undefined;
   #headSent = false;
   #closeWatch: (() => void) | undefined;
   #cancelDeadline: CancelTimer | undefined;
 
-  constructor(stream: Stream, method: GrpcMethod, timeoutMs: number, means: GrpcMeans) {
+  constructor(stream: Stream, method: GrpcMethod, timeoutMs: number, deps: GrpcDeps) {
     this.#stream = stream;
     this.#method = method;
     this.#timeoutMs = timeoutMs;
-    this.#means = means;
+    this.#deps = deps;
     this.#message = new MessageReader(stream.head.grpcEncoding);
   }
 
@@ -90,7 +90,7 @@ class GrpcExchange implements Exchange, WatchCall {
   send(message: Buffer, onSent: () => void): void {
     if (!this.#headSent) this.#stream.sendHead(OK_HEAD, { end: false });
     this.#headSent = true;
-    this.#stream.sendData(this.#means.answers.framed(message), { onSent });
+    this.#stream.sendData(this.#deps.answers.framed(message), { onSent });
   }
 
   /** Ends the Watch. */
@@ -100,7 +100,7 @@ class GrpcExchange implements Exchange, WatchCall {
   }
 
   #unaryAnswer(message: Buffer, method: Exclude<GrpcMethod, "Watch">): UnaryAnswer {
-    const { service } = this.#means;
+    const { service } = this.#deps;
     switch (method) {
       case "Check":
         return service.check(message);
@@ -114,7 +114,7 @@ class GrpcExchange implements Exchange, WatchCall {
   #answer(answer: UnaryAnswer): void {
     if ("code" in answer) this.#refuse(answer);
     else if (this.#method === "List") this.#answerAtLength(answer.message);
-    else this.#stream.answer(this.#means.answers.check(answer.message, answer.degraded));
+    else this.#stream.answer(this.#deps.answers.check(answer.message, answer.degraded));
   }
 
   /** Sends a message that may be longer than a frame, and than the windows. */
@@ -125,10 +125,9 @@ class GrpcExchange implements Exchange, WatchCall {
   }
 
   #watch(message: Buffer): void {
-    const { clock, service } = this.#means;
+    const { clock, service } = this.#deps;
     // a deadline beyond what a timer can count is none: grpc-js ends such a Watch at once (known fault 0.5)
-    if (this.#timeoutMs <= LONGEST_TIMER_MS)
-      this.#cancelDeadline = clock.setTimer(this.#timeoutMs, () => this.#timeUp());
+    if (this.#timeoutMs <= MAX_TIMER_MS) this.#cancelDeadline = clock.setTimer(this.#timeoutMs, () => this.#timeUp());
     this.#closeWatch = service.watch(message, this);
   }
 
@@ -141,6 +140,6 @@ class GrpcExchange implements Exchange, WatchCall {
   /** Answers with an error; a Watch never with UNIMPLEMENTED, which clients take for healthy and ask no more (gRFC A17). */
   #refuse(refusal: Refusal): void {
     const isMisleading = this.#method === "Watch" && refusal.code === "UNIMPLEMENTED";
-    refuseCall(this.#stream, this.#means, isMisleading ? { ...refusal, code: "INTERNAL" } : refusal);
+    refuseCall(this.#stream, this.#deps, isMisleading ? { ...refusal, code: "INTERNAL" } : refusal);
   }
 }

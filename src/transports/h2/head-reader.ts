@@ -4,7 +4,7 @@
  * A prober asks the same thing over and over: once its fields are in the table, each of its header blocks has the same
  * few bytes. A block that changes no table and comes again while no table has changed means what it meant before.
  */
-import { HpackDecoder } from "./hpack-decoder.js";
+import { HpackDecoder } from "../../wire/http2/hpack-decoder.js";
 import { areTrailers, type RequestHead, readRequestHead } from "./request-head.js";
 
 /** What a block holds that is no head. */

@@ -5,34 +5,34 @@
  */
 import type { Clock } from "../../core/clock.js";
 import type { HttpAnswer, HttpResponder } from "../../wire/http-message.js";
-import { encodeHeaders } from "./hpack-encoder.js";
+import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
 import type { Exchange, Stream } from "./stream.js";
 
 /** What requests are answered with. */
-export interface HttpMeans {
+export interface HttpDeps {
   readonly clock: Clock;
   readonly responder: HttpResponder;
 }
 
 export class HttpExchange implements Exchange {
   readonly #stream: Stream;
-  readonly #means: HttpMeans;
+  readonly #deps: HttpDeps;
   readonly #chunks: Buffer[] | undefined;
   #received = 0;
   #answered = false;
 
-  constructor(stream: Stream, means: HttpMeans) {
+  constructor(stream: Stream, deps: HttpDeps) {
     this.#stream = stream;
-    this.#means = means;
+    this.#deps = deps;
     const { method, path } = stream.head;
-    this.#chunks = means.responder.wantsBody(method, path) ? [] : undefined;
+    this.#chunks = deps.responder.wantsBody(method, path) ? [] : undefined;
     if (this.#chunks === undefined) this.#answer();
   }
 
   onData(bytes: Buffer): void {
     this.#received += bytes.length;
     this.#chunks?.push(bytes);
-    if (this.#received >= this.#means.responder.tooManyBodyBytes) this.#answer();
+    if (this.#received >= this.#deps.responder.tooManyBodyBytes) this.#answer();
   }
 
   onEnd(): void {
@@ -54,7 +54,7 @@ export class HttpExchange implements Exchange {
     const { method, path: target, accept, contentType, authorization } = this.#stream.head;
     const body = this.#chunks === undefined ? undefined : Buffer.concat(this.#chunks);
     const request = { method, target, accept, contentType, authorization, body };
-    this.#means.responder.answer(request, (answer) => this.#send(answer));
+    this.#deps.responder.answer(request, (answer) => this.#send(answer));
   }
 
   #send({ status, headers, body }: HttpAnswer): void {
@@ -63,7 +63,7 @@ export class HttpExchange implements Exchange {
       [":status", String(status)],
       ...Object.entries(headers),
       ["content-length", String(bytes.length)],
-      ["date", new Date(this.#means.clock.wallTime()).toUTCString()],
+      ["date", new Date(this.#deps.clock.wallTime()).toUTCString()],
     ];
     const isBare = this.#stream.head.method === "HEAD" || bytes.length === 0;
     this.#stream.sendHead(encodeHeaders(fields), { end: isBare });

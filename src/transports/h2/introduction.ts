@@ -10,8 +10,9 @@
  * twice, nor answer ours to somebody who has sent none (nghttp2 ends such a connection): ours waits until the first
  * request decides, and the client's is left out of what is said again. A PING is answered by us, and left out too.
  */
-import { ACK, ConnectionError, FRAME_HEADER_BYTES, frameOf, SETTINGS } from "./frame.js";
-import { PREFACE } from "./frame-reader.js";
+
+import { PREFACE } from "../../wire/http2/frame-reader.js";
+import { ACK, ConnectionError, FRAME_HEADER_BYTES, frameOf, SETTINGS } from "../../wire/http2/frames.js";
 
 /** An honest client says less than a kilobyte before its first request; a long one has 16 KiB of fields. */
 const MAX_BYTES = 64 * 1024;

@@ -1,8 +1,8 @@
 /**
  * What we say of ourselves in SETTINGS (RFC 9113, section 6.5.2). What isn't here is as the RFC has it by default.
  */
-import { ACK, frameOf, SETTINGS } from "./frame.js";
-import { MAX_HEADER_LIST_OCTETS } from "./hpack-decoder.js";
+import { ACK, frameOf, SETTINGS } from "../../wire/http2/frames.js";
+import { MAX_HEADER_LIST_OCTETS } from "../../wire/http2/hpack-decoder.js";
 import { MAX_STREAMS } from "./stream-table.js";
 
 const MAX_CONCURRENT_STREAMS = 0x3;

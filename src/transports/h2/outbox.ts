@@ -7,7 +7,7 @@
  * There is one for all connections of an engine. Whoever writes while it holds what another has written has that sent
  * first; what is left is sent when the present callback of the event loop is over.
  */
-import { FRAME_HEADER_BYTES, writeFrameHeader } from "./frame.js";
+import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../wire/http2/frames.js";
 
 /** Has the bytes of a connection sent. */
 export interface Sender {

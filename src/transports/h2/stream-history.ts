@@ -4,7 +4,7 @@
  * A client can't open a stream below the last that it has opened, so two numbers tell most of it. Those that we have
  * reset last are kept by name: the client may have sent more before it knew, and that is no fault of its own.
  */
-import { ConnectionError, MAX_31_BITS } from "./frame.js";
+import { ConnectionError, MAX_31_BITS } from "../../wire/http2/frames.js";
 
 const MAX_RESETS_KEPT = 1_024;
 

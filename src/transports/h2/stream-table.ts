@@ -5,7 +5,7 @@
  * A stream is in the table from its HEADERS until it is over. Of those that are over nothing is kept but how many there
  * were, and the last that we have reset, on which the client may have sent more before it knew.
  */
-import type { Carrier } from "./carrier.js";
+
 import {
   ConnectionError,
   DEFAULT_WINDOW,
@@ -15,9 +15,10 @@ import {
   MAX_31_BITS,
   resetFrame,
   windowUpdateFrame,
-} from "./frame.js";
+} from "../../wire/http2/frames.js";
+import { HeaderBlock, readHeadersPayload, withoutPadding } from "../../wire/http2/header-block.js";
+import type { Carrier } from "./carrier.js";
 import { HeadReader } from "./head-reader.js";
-import { HeaderBlock, readHeadersPayload, withoutPadding } from "./header-block.js";
 import { OpenStreams } from "./open-streams.js";
 import type { Template } from "./outbox.js";
 import type { RequestHead } from "./request-head.js";

@@ -9,7 +9,15 @@
  *
  * What the peer's windows don't allow yet waits here, in order (section 5.2).
  */
-import { DATA, END_HEADERS, END_STREAM, type ErrorCode, HEADERS, MAX_31_BITS, MAX_FRAME_BYTES } from "./frame.js";
+import {
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  type ErrorCode,
+  HEADERS,
+  MAX_31_BITS,
+  MAX_FRAME_BYTES,
+} from "../../wire/http2/frames.js";
 import type { Template } from "./outbox.js";
 import type { RequestHead } from "./request-head.js";
 

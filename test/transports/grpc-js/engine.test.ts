@@ -142,7 +142,7 @@ describe("an engine", () => {
     });
   }
 
-  test("A78 asks every client to go, and lets calls in flight end", async (t) => {
+  test("A78 asks every client to go, and lets calls in run end", async (t) => {
     const { engine, registry, peer, connect } = await serving(t);
     const other = connect();
     await other.check("");

@@ -71,7 +71,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [1]);
   });
 
-  test("A43 tells a reader that stood still the message in flight and the newest", () => {
+  test("A43 tells a reader that stood still the message in run and the newest", () => {
     const { registry, turns, call, readAll } = open();
     turns.all();
     for (let flip = 0; flip < 10_000; flip += 1) {

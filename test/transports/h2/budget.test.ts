@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Budget } from "../../../src/transports/h2/budget.js";
-import { ConnectionError } from "../../../src/transports/h2/frame.js";
+import { ConnectionError } from "../../../src/wire/http2/frames.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 /** How often something can be done before it is too much, up to 20,000 times. */

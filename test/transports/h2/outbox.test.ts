@@ -1,8 +1,8 @@
 /** What is written in one go leaves in one write. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { frameOf } from "../../../src/transports/h2/frame.js";
 import { Outbox, type Sender } from "../../../src/transports/h2/outbox.js";
+import { frameOf } from "../../../src/wire/http2/frames.js";
 
 class Recorder implements Sender {
   readonly writes: Buffer[] = [];

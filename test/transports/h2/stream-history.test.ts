@@ -1,8 +1,8 @@
 /** What is known of streams that are not open: RFC 9113, sections 5.1 and 5.1.1. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectionError } from "../../../src/transports/h2/frame.js";
 import { StreamHistory } from "../../../src/transports/h2/stream-history.js";
+import { ConnectionError } from "../../../src/wire/http2/frames.js";
 
 function historyOf(...streamIds: readonly number[]): StreamHistory {
   const history = new StreamHistory();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CheckEngine } from "../../src/checks/check-engine.js";
-import { Flights, MOST_IN_A_TURN, MOST_IN_FLIGHT } from "../../src/checks/flights.js";
+import { ConcurrencyLimit, MAX_CONCURRENT_PROBES, MAX_STARTS_PER_TURN } from "../../src/checks/concurrency-limit.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { Registry } from "../../src/registry/registry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -12,14 +12,14 @@ const never = () => {};
 
 test("no more than 32 depart in one turn of the loop, however many places are free, and in order", () => {
   const turns: (() => void)[] = [];
-  const flights = new Flights((action) => turns.push(action));
+  const probeLimit = new ConcurrencyLimit((action) => turns.push(action));
   const departed: number[] = [];
-  for (let number = 0; number < 100; number += 1) flights.request(() => departed.push(number));
-  assert.equal(departed.length, MOST_IN_A_TURN);
-  flights.land();
-  assert.equal(departed.length, MOST_IN_A_TURN);
+  for (let number = 0; number < 100; number += 1) probeLimit.acquire(() => departed.push(number));
+  assert.equal(departed.length, MAX_STARTS_PER_TURN);
+  probeLimit.release();
+  assert.equal(departed.length, MAX_STARTS_PER_TURN);
   turns.shift()?.();
-  assert.equal(departed.length, 2 * MOST_IN_A_TURN);
+  assert.equal(departed.length, 2 * MAX_STARTS_PER_TURN);
   turns.shift()?.();
   turns.shift()?.();
   assert.deepEqual(
@@ -30,33 +30,33 @@ test("no more than 32 depart in one turn of the loop, however many places are fr
 });
 
 test("so many depart at once; the others wait in line, first come first served", () => {
-  const flights = new Flights(never, 2);
+  const probeLimit = new ConcurrencyLimit(never, 2);
   const departed: number[] = [];
-  for (let number = 0; number < 6; number += 1) flights.request(() => departed.push(number));
+  for (let number = 0; number < 6; number += 1) probeLimit.acquire(() => departed.push(number));
   assert.deepEqual(departed, [0, 1]);
-  flights.land();
+  probeLimit.release();
   assert.deepEqual(departed, [0, 1, 2]);
-  for (let landed = 0; landed < 5; landed += 1) flights.land();
+  for (let landed = 0; landed < 5; landed += 1) probeLimit.release();
   assert.deepEqual(departed, [0, 1, 2, 3, 4, 5]);
-  flights.request(() => departed.push(6));
-  flights.request(() => departed.push(7));
-  flights.request(() => departed.push(8));
+  probeLimit.acquire(() => departed.push(6));
+  probeLimit.acquire(() => departed.push(7));
+  probeLimit.acquire(() => departed.push(8));
   assert.deepEqual(departed.slice(6), [6, 7], "every place is free again, and no more than those");
 });
 
 test("the line stays in order however long it gets", () => {
   const turns: (() => void)[] = [];
-  const flights = new Flights((action) => turns.push(action), 1);
+  const probeLimit = new ConcurrencyLimit((action) => turns.push(action), 1);
   const departed: number[] = [];
   let next = 0;
   const ask = () => {
     const number = next;
     next += 1;
-    flights.request(() => departed.push(number));
+    probeLimit.acquire(() => departed.push(number));
   };
   const land = () => {
     for (const turn of turns.splice(0)) turn();
-    flights.land();
+    probeLimit.release();
   };
   for (let round = 0; round < 200; round += 1) {
     ask();
@@ -70,35 +70,35 @@ test("the line stays in order however long it gets", () => {
   );
 });
 
-test("of 600 checks that are due at once 256 are in flight, the others late and not failing, in order of due time", async () => {
+test("of 600 checks that are due at once 256 are in run, the others late and not failing, in order of due time", async () => {
   const clock = new VirtualClock();
-  const registry = new Registry({ clock, instance: "flights-test" });
+  const registry = new Registry({ clock, instance: "probeLimit-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const lags: number[] = [];
   const unsubscribe = subscribe("probe", ({ instance, startLagMs }: Published<"probe">) => {
-    if (instance === "flights-test") lags.push(startLagMs);
+    if (instance === "probeLimit-test") lags.push(startLagMs);
   });
-  let inFlight = 0;
+  let running = 0;
   let most = 0;
   const probers = Array.from({ length: 600 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries()) {
     const probe = prober.probe.bind(prober);
     prober.probe = async (context) => {
-      inFlight += 1;
-      most = Math.max(most, inFlight);
-      return probe(context).finally(() => (inFlight -= 1));
+      running += 1;
+      most = Math.max(most, running);
+      return probe(context).finally(() => (running -= 1));
     };
     engine.add({ name: `c${index}`, prober, settings: { jitter: 0, interval: "3s", timeout: "2s" }, passive: true });
   }
   await clock.advance(0);
-  assert.equal(inFlight, MOST_IN_FLIGHT);
+  assert.equal(running, MAX_CONCURRENT_PROBES);
   for (let wave = 0; wave < 3; wave += 1) {
     await clock.advance(50);
     for (const prober of probers) prober.looks.at(-1)?.answer(PASSED);
     await clock.advance(0);
   }
   unsubscribe();
-  assert.equal(most, MOST_IN_FLIGHT);
+  assert.equal(most, MAX_CONCURRENT_PROBES);
   assert.deepEqual([...new Set(lags)], [0, 50, 100]);
   assert.equal(registry.read("")?.status, "SERVING");
   engine.stop();
@@ -106,25 +106,25 @@ test("of 600 checks that are due at once 256 are in flight, the others late and 
 
 test("a check that is removed while it waits in line gives its place to the next", async () => {
   const clock = new VirtualClock();
-  const registry = new Registry({ clock, instance: "flights-test" });
+  const registry = new Registry({ clock, instance: "probeLimit-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
-  const probers = Array.from({ length: MOST_IN_FLIGHT + 2 }, () => new ScriptedProber(() => clock.now()));
+  const probers = Array.from({ length: MAX_CONCURRENT_PROBES + 2 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries())
     engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
   await clock.advance(0);
-  engine.remove(`c${MOST_IN_FLIGHT}`);
+  engine.remove(`c${MAX_CONCURRENT_PROBES}`);
   probers[0]?.last.answer(PASSED);
   await clock.advance(0);
-  assert.equal(probers[MOST_IN_FLIGHT]?.looks.length, 0);
-  assert.equal(probers[MOST_IN_FLIGHT + 1]?.looks.length, 1);
+  assert.equal(probers[MAX_CONCURRENT_PROBES]?.looks.length, 0);
+  assert.equal(probers[MAX_CONCURRENT_PROBES + 1]?.looks.length, 1);
   engine.stop();
 });
 
 test("a probe that doesn't stop at its deadline gives its place back all the same", async () => {
   const clock = new VirtualClock();
-  const registry = new Registry({ clock, instance: "flights-test" });
+  const registry = new Registry({ clock, instance: "probeLimit-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
-  const probers = Array.from({ length: MOST_IN_FLIGHT + 1 }, () => new ScriptedProber(() => clock.now()));
+  const probers = Array.from({ length: MAX_CONCURRENT_PROBES + 1 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries())
     engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
   await clock.advance(1_999);

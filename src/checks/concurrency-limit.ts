@@ -1,5 +1,5 @@
 /**
- * How many probes are in flight: so many at most, the others wait in line.
+ * How many probes are in run: so many at most, the others wait in line.
  *
  * Whoever is due first asks first, so the line is ordered by due time. When there is more to do than this machine can,
  * checks become late, which is measured (`startLagMs`); they don't time out in a crowd and turn everything red, as
@@ -9,42 +9,42 @@
  * their deadlines measure us.
  */
 
-/** Probes in flight over all checks of an engine. */
-export const MOST_IN_FLIGHT = 256;
+/** Probes in run over all checks of an engine. */
+export const MAX_CONCURRENT_PROBES = 256;
 
 /** So many depart in one turn of our loop: more would make the turn so long that it is us whom they measure. */
-export const MOST_IN_A_TURN = 32;
+export const MAX_STARTS_PER_TURN = 32;
 
-export class Flights {
+export class ConcurrencyLimit {
   readonly #most: number;
   readonly #nextTurn: (action: () => void) => void;
   readonly #line: (() => void)[] = [];
   /** The first in line: what is before it has gone. */
   #first = 0;
-  #inFlight = 0;
-  /** Departures in this turn of the loop. */
-  #departed = 0;
+  #running = 0;
+  /** Starts in this turn of the loop. */
+  #started = 0;
 
   /** @param nextTurn calls an action in the next turn of the loop */
-  constructor(nextTurn: (action: () => void) => void, most: number = MOST_IN_FLIGHT) {
+  constructor(nextTurn: (action: () => void) => void, most: number = MAX_CONCURRENT_PROBES) {
     this.#nextTurn = nextTurn;
     this.#most = most;
   }
 
-  /** Calls `depart` at once, or when a place is free. It must `land` once for each departure. */
-  request(depart: () => void): void {
-    this.#line.push(depart);
-    this.#departNext();
+  /** Calls `start` at once, or when a place is free. The caller must `release` once for each start. */
+  acquire(start: () => void): void {
+    this.#line.push(start);
+    this.#startNext();
   }
 
   /** Gives a place back. */
-  land(): void {
-    this.#inFlight -= 1;
-    this.#departNext();
+  release(): void {
+    this.#running -= 1;
+    this.#startNext();
   }
 
-  #departNext(): void {
-    if (this.#inFlight >= this.#most || this.#departed >= MOST_IN_A_TURN) return;
+  #startNext(): void {
+    if (this.#running >= this.#most || this.#started >= MAX_STARTS_PER_TURN) return;
     const next = this.#line[this.#first];
     if (next === undefined) return;
     this.#first += 1;
@@ -52,15 +52,15 @@ export class Flights {
       this.#line.splice(0, this.#first);
       this.#first = 0;
     }
-    this.#inFlight += 1;
-    this.#departed += 1;
-    if (this.#departed === MOST_IN_A_TURN) this.#nextTurn(() => this.#beginTurn());
+    this.#running += 1;
+    this.#started += 1;
+    if (this.#started === MAX_STARTS_PER_TURN) this.#nextTurn(() => this.#beginTurn());
     next();
   }
 
   #beginTurn(): void {
-    this.#departed = 0;
-    while (this.#first < this.#line.length && this.#inFlight < this.#most && this.#departed < MOST_IN_A_TURN)
-      this.#departNext();
+    this.#started = 0;
+    while (this.#first < this.#line.length && this.#running < this.#most && this.#started < MAX_STARTS_PER_TURN)
+      this.#startNext();
   }
 }

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { openDoor } from "../../src/listener/door.js";
+import { sniffProtocol } from "../../src/listener/sniff-protocol.js";
 import { eventually } from "../support/eventually.js";
 import { PREFACE } from "../support/raw-http2.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { accepting, Client } from "./fixtures.js";
 
 /** One connection at a door of five seconds, and what became of it. */
-async function atTheDoor(t: TestContext) {
+async function sniffing(t: TestContext) {
   const clock = new VirtualClock();
   const heard: string[] = [];
   let accepted: Socket | undefined;
@@ -17,7 +17,7 @@ async function atTheDoor(t: TestContext) {
     accepted = socket;
     t.after(() => void socket.destroy());
     socket.on("error", () => {});
-    openDoor(socket, {
+    sniffProtocol(socket, {
       clock,
       firstBytesTimeoutMs: 5_000,
       onRefused: (rule) => {
@@ -44,7 +44,7 @@ async function atTheDoor(t: TestContext) {
 describe("the door", () => {
   test("A86 knows HTTP/2 by its preface, cut anywhere, and puts every byte back", async (t) => {
     for (let cut = 1; cut < PREFACE.length; cut += 1) {
-      const { clock, heard, socket, send } = await atTheDoor(t);
+      const { clock, heard, socket, send } = await sniffing(t);
       await send(PREFACE.subarray(0, cut));
       assert.deepEqual(heard, [], `cut at ${cut}`);
       await send(Buffer.concat([PREFACE.subarray(cut), Buffer.from("frames")]));
@@ -56,14 +56,14 @@ describe("the door", () => {
   });
 
   test("a preface that comes byte by byte is HTTP/2, with every byte there", async (t) => {
-    const { heard, socket, send } = await atTheDoor(t);
+    const { heard, socket, send } = await sniffing(t);
     for (const byte of PREFACE) await send(Buffer.from([byte]));
     await eventually(() => heard.length > 0, "the protocol is known");
     assert.deepEqual([heard, String(socket.read())], [["http2"], String(PREFACE)]);
   });
 
   test("knows HTTP/1 by the first byte that no preface has there", async (t) => {
-    const { heard, socket, send } = await atTheDoor(t);
+    const { heard, socket, send } = await sniffing(t);
     await send("P");
     assert.deepEqual(heard, []);
     await send("UT / HTTP/1.1\r\n");
@@ -72,21 +72,21 @@ describe("the door", () => {
   });
 
   test("lets a client that closed its half behind its request in", async (t) => {
-    const { heard, client, socket } = await atTheDoor(t);
+    const { heard, client, socket } = await sniffing(t);
     client.socket.end("GET / HTTP/1.0\r\n\r\n");
     await eventually(() => heard.length > 0, "the protocol is known");
     assert.deepEqual([heard, String(socket.read())], [["http1"], "GET / HTTP/1.0\r\n\r\n"]);
   });
 
   test("B57 refuses TLS", async (t) => {
-    const { heard, client, send } = await atTheDoor(t);
+    const { heard, client, send } = await sniffing(t);
     await send(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]));
     await client.gone();
     assert.deepEqual(heard, ["tls-on-plain-port"]);
   });
 
   test("B75 refuses who says nothing for five seconds, and not before", async (t) => {
-    const { clock, heard, client } = await atTheDoor(t);
+    const { clock, heard, client } = await sniffing(t);
     await clock.advance(4_999);
     assert.deepEqual(heard, []);
     await clock.advance(1);
@@ -95,7 +95,7 @@ describe("the door", () => {
   });
 
   test("refuses who begins a preface and doesn't end it within five seconds more", async (t) => {
-    const { clock, heard, send } = await atTheDoor(t);
+    const { clock, heard, send } = await sniffing(t);
     await clock.advance(4_000);
     await send(PREFACE.subarray(0, 1));
     await clock.advance(4_999);
@@ -105,7 +105,7 @@ describe("the door", () => {
   });
 
   test("gives no more time for each byte of a preface", async (t) => {
-    const { clock, heard, send } = await atTheDoor(t);
+    const { clock, heard, send } = await sniffing(t);
     for (const byte of PREFACE.subarray(0, 5)) {
       await send(Buffer.from([byte]));
       await clock.advance(1_000);
@@ -118,7 +118,7 @@ describe("the door", () => {
     ["half of a preface", "PRI *"],
   ] as const) {
     test(`tells nobody of who closes after ${label}, as a TCP probe does, and closes too`, async (t) => {
-      const { clock, heard, client, socket } = await atTheDoor(t);
+      const { clock, heard, client, socket } = await sniffing(t);
       client.socket.end(bytes);
       await eventually(() => socket.closed, "the connection is closed");
       assert.deepEqual([heard, clock.pendingTimers], [[], 0]);
@@ -126,7 +126,7 @@ describe("the door", () => {
   }
 
   test("tells nobody of who breaks off, and holds nothing of it", async (t) => {
-    const { clock, heard, client, socket } = await atTheDoor(t);
+    const { clock, heard, client, socket } = await sniffing(t);
     assert.equal(clock.pendingTimers, 1);
     client.socket.resetAndDestroy();
     await eventually(() => socket.closed, "the connection is closed");
@@ -135,7 +135,7 @@ describe("the door", () => {
   });
 
   test("holds nothing of who was let in", async (t) => {
-    const { clock, heard, send, listeners } = await atTheDoor(t);
+    const { clock, heard, send, listeners } = await sniffing(t);
     const before = listeners();
     await send("GET / HTTP/1.1\r\n");
     await eventually(() => heard.length > 0, "the protocol is known");

@@ -4,7 +4,7 @@
  * Between the first frame and the last no other frame may come on the connection, so one that never ends would hold it
  * up: its size and the number of its frames are limited.
  */
-import { ConnectionError, PADDED, PRIORITY_FLAG } from "./frame.js";
+import { ConnectionError, PADDED, PRIORITY_FLAG } from "./frames.js";
 
 /** A block may be longer than a list that we take, since it has to be read to know; twice as long is enough. */
 const MAX_BLOCK_BYTES = 32 * 1024;

@@ -10,7 +10,7 @@ export interface Measure {
 }
 
 /** A probe on its way: what its prober is told, and what its result is measured by. */
-export class Flight implements Measure, ProbeContext {
+export class ProbeRun implements Measure, ProbeContext {
   readonly startedAt: number;
   readonly startLagMs: number;
   readonly timeoutMs: number;
@@ -29,7 +29,7 @@ export class Flight implements Measure, ProbeContext {
     return this.startedAt;
   }
 
-  /** Made for probers that ask for it: it costs more than all the rest of a flight. */
+  /** Made for probers that ask for it: it costs more than all the rest of a run. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.#over) this.#abort.abort();

@@ -28,21 +28,21 @@ const LENGTHS: readonly number[] = [
 ];
 
 const EOS = 256;
-const LONGEST_CODE = 30;
+const MAX_CODE_BITS = 30;
 
 /** Codes of up to so many bits are found in one step; most of what is sent has no longer ones. */
 const STEP_BITS = 8;
 
 /** Codes in order: for each length the first code, and where its symbols begin in `SYMBOLS`. */
 const SYMBOLS = LENGTHS.map((_, symbol) => symbol).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
-const FIRST_CODE = new Uint32Array(LONGEST_CODE + 1);
-const FIRST_INDEX = new Uint16Array(LONGEST_CODE + 1);
-const COUNT = new Uint16Array(LONGEST_CODE + 1);
+const FIRST_CODE = new Uint32Array(MAX_CODE_BITS + 1);
+const FIRST_INDEX = new Uint16Array(MAX_CODE_BITS + 1);
+const COUNT = new Uint16Array(MAX_CODE_BITS + 1);
 
 /** For each eight bits: symbol and length of the code that they begin with, `symbol * 16 + length`; 0 for a longer code. */
 const STEPS = new Uint16Array(1 << STEP_BITS);
 
-for (let length = 1, code = 0, index = 0; length <= LONGEST_CODE; length += 1) {
+for (let length = 1, code = 0, index = 0; length <= MAX_CODE_BITS; length += 1) {
   FIRST_CODE[length] = code;
   FIRST_INDEX[length] = index;
   for (; index < SYMBOLS.length && lengthOf(SYMBOLS[index] ?? EOS) === length; index += 1) {
@@ -94,7 +94,7 @@ function eightBits(bytes: Uint8Array, at: number, end: number): number {
 /** The symbol whose code begins at bit `at`, of any length; `undefined` when the bits end before. */
 function findLong(bytes: Uint8Array, at: number, endBit: number): { symbol: number; length: number } | undefined {
   let code = 0;
-  for (let length = 1; length <= LONGEST_CODE && at + length <= endBit; length += 1) {
+  for (let length = 1; length <= MAX_CODE_BITS && at + length <= endBit; length += 1) {
     code = code * 2 + bitAt(bytes, at + length - 1);
     const offset = code - (FIRST_CODE[length] ?? 0);
     if (offset < (COUNT[length] ?? 0)) return { symbol: SYMBOLS[(FIRST_INDEX[length] ?? 0) + offset] ?? EOS, length };

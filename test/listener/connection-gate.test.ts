@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { subscribe } from "../../src/core/channels.js";
-import { Reception, type ReceptionOptions } from "../../src/listener/reception.js";
+import { ConnectionGate, type ConnectionGateOptions } from "../../src/listener/connection-gate.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { PREFACE } from "../support/raw-http2.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
@@ -11,10 +11,10 @@ import { accepting, Client } from "./fixtures.js";
 
 let instances = 0;
 
-/** A reception with a port, and everything that it does with its connections. */
-async function receiving(t: TestContext, options: Partial<ReceptionOptions> = {}) {
+/** A gate with a port, and everything that it does with its connections. */
+async function receiving(t: TestContext, options: Partial<ConnectionGateOptions> = {}) {
   instances += 1;
-  const instance = `reception-${instances}`;
+  const instance = `gate-${instances}`;
   const ended: { address: string; rule: string }[] = [];
   t.after(
     subscribe("connection-ended", (message) => {
@@ -24,7 +24,7 @@ async function receiving(t: TestContext, options: Partial<ReceptionOptions> = {}
   const http1: Socket[] = [];
   const http2: Socket[] = [];
   const clock = new VirtualClock();
-  const reception = new Reception({
+  const gate = new ConnectionGate({
     clock,
     instance,
     sinks: { http1: (socket) => void http1.push(socket), http2: (socket) => void http2.push(socket) },
@@ -33,9 +33,9 @@ async function receiving(t: TestContext, options: Partial<ReceptionOptions> = {}
   let received = 0;
   const port = await accepting(t, (socket) => {
     received += 1;
-    reception.receive(socket);
+    gate.receive(socket);
   });
-  t.after(() => reception.destroyAll());
+  t.after(() => gate.destroyAll());
   const rules = () => ended.map(({ rule }) => rule);
   /** A client that the server has received. */
   const connect = async (from?: string) => {
@@ -44,30 +44,30 @@ async function receiving(t: TestContext, options: Partial<ReceptionOptions> = {}
     await eventually(() => received > before, "it is received");
     return client;
   };
-  return { reception, clock, http1, http2, ended, rules, connect };
+  return { gate, clock, http1, http2, ended, rules, connect };
 }
 
-describe("the reception", () => {
+describe("the gate", () => {
   test("hands each connection to the transport of its protocol, with its bytes", async (t) => {
-    const { http1, http2, connect, reception } = await receiving(t);
+    const { http1, http2, connect, gate } = await receiving(t);
     (await connect()).socket.write("GET / HTTP/1.1\r\n");
     (await connect()).socket.write(PREFACE);
     await eventually(() => http1.length === 1 && http2.length === 1, "both are handed over");
     assert.equal(String(http1[0]?.read()), "GET / HTTP/1.1\r\n");
     assert.equal(String(http2[0]?.read()), String(PREFACE));
-    assert.equal(reception.connectionCount, 2);
+    assert.equal(gate.connectionCount, 2);
   });
 
   test("counts a connection until it is closed, whoever has it", async (t) => {
-    const { http1, connect, reception } = await receiving(t);
+    const { http1, connect, gate } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
     await eventually(() => http1.length === 1, "it is handed over");
-    assert.equal(reception.connectionCount, 2);
+    assert.equal(gate.connectionCount, 2);
     silent.socket.destroy();
-    await eventually(() => reception.connectionCount === 1, "the silent one is forgotten");
+    await eventually(() => gate.connectionCount === 1, "the silent one is forgotten");
     http1[0]?.destroy();
-    await eventually(() => reception.connectionCount === 0, "the other is forgotten");
+    await eventually(() => gate.connectionCount === 0, "the other is forgotten");
   });
 
   test("lets HTTP/1 answer a half-closed connection, and HTTP/2 not", async (t) => {
@@ -79,20 +79,20 @@ describe("the reception", () => {
   });
 
   test("B76 closes connections beyond the limit, and takes one when another has gone", async (t) => {
-    const { connect, reception, rules } = await receiving(t, { maxConnections: 2 });
+    const { connect, gate, rules } = await receiving(t, { maxConnections: 2 });
     const first = await connect();
     await connect();
     const third = await connect();
     await third.gone();
-    assert.deepEqual([reception.connectionCount, rules()], [2, ["max-connections"]]);
+    assert.deepEqual([gate.connectionCount, rules()], [2, ["max-connections"]]);
     first.socket.resetAndDestroy();
-    await eventually(() => reception.connectionCount === 1, "a place is free");
+    await eventually(() => gate.connectionCount === 1, "a place is free");
     await connect();
-    assert.deepEqual([reception.connectionCount, rules()], [2, ["max-connections"]]);
+    assert.deepEqual([gate.connectionCount, rules()], [2, ["max-connections"]]);
   });
 
   test("B76 closes connections beyond the limit of their address, and no other's", async (t) => {
-    const { connect, reception, ended } = await receiving(t, { maxConnectionsPerAddress: 2 });
+    const { connect, gate, ended } = await receiving(t, { maxConnectionsPerAddress: 2 });
     const first = await connect();
     await connect();
     await (await connect()).gone();
@@ -101,16 +101,16 @@ describe("the reception", () => {
     await connect("127.0.0.2");
     assert.deepEqual(ended, [refused]);
     first.socket.resetAndDestroy();
-    await eventually(() => reception.connectionCount === 2, "a place is free");
+    await eventually(() => gate.connectionCount === 2, "a place is free");
     await connect();
-    assert.deepEqual([reception.connectionCount, ended.length], [3, 1]);
+    assert.deepEqual([gate.connectionCount, ended.length], [3, 1]);
   });
 
   test("has room for this process' open files when nobody gives a limit", async (t) => {
-    const { connect, reception } = await receiving(t);
+    const { connect, gate } = await receiving(t);
     for (let count = 1; count <= 20; count += 1) {
       await connect();
-      assert.equal(reception.connectionCount, count);
+      assert.equal(gate.connectionCount, count);
     }
   });
 
@@ -124,78 +124,78 @@ describe("the reception", () => {
     await usual.clock.advance(1);
     assert.deepEqual(usual.ended, [{ address: "127.0.0.1", rule: "first-byte-timeout" }]);
     await Promise.all([client.gone(), hasty.gone()]);
-    await eventually(() => usual.reception.connectionCount === 0, "nothing is left");
+    await eventually(() => usual.gate.connectionCount === 0, "nothing is left");
   });
 
   test("survives connections that break", async (t) => {
-    const { http1, connect, reception } = await receiving(t);
+    const { http1, connect, gate } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
     await eventually(() => http1.length === 1, "it is handed over");
     silent.socket.resetAndDestroy();
     http1[0]?.on("data", () => {});
     speaking.socket.resetAndDestroy();
-    await eventually(() => reception.connectionCount === 0, "both are forgotten");
+    await eventually(() => gate.connectionCount === 0, "both are forgotten");
   });
 });
 
-describe("a reception that closes", () => {
+describe("a gate that closes", () => {
   test("A77 sends who is at the door away, and leaves who was let in alone", async (t) => {
-    const { http1, clock, connect, reception, rules } = await receiving(t);
+    const { http1, clock, connect, gate, rules } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
     await eventually(() => http1.length === 1, "it is handed over");
-    reception.close();
-    reception.close();
+    gate.close();
+    gate.close();
     await silent.gone();
     await settle();
-    assert.deepEqual([rules(), speaking.ended, reception.connectionCount], [["shutting-down"], false, 1]);
+    assert.deepEqual([rules(), speaking.ended, gate.connectionCount], [["shutting-down"], false, 1]);
     assert.equal(clock.pendingTimers, 0);
   });
 
   test("A77 admits nobody", async (t) => {
-    const { connect, reception, rules } = await receiving(t);
-    reception.close();
+    const { connect, gate, rules } = await receiving(t);
+    gate.close();
     await (await connect()).gone();
     assert.deepEqual(rules(), ["shutting-down"]);
-    await eventually(() => reception.connectionCount === 0, "nothing is left");
+    await eventually(() => gate.connectionCount === 0, "nothing is left");
   });
 
   test("A77 hands nobody over whose first bytes come in the same turn", async (t) => {
-    const { http1, connect, reception } = await receiving(t);
+    const { http1, connect, gate } = await receiving(t);
     const client = await connect();
     client.socket.write("GET / HTTP/1.1\r\n\r\n");
-    reception.close();
+    gate.close();
     await client.gone();
     assert.equal(http1.length, 0);
   });
 
   test("is idle when the last connection has ended, and at once when there is none", async (t) => {
-    const { http1, connect, reception } = await receiving(t);
-    await inTime(reception.whenIdle(), "idle with nobody");
+    const { http1, connect, gate } = await receiving(t);
+    await inTime(gate.whenIdle(), "idle with nobody");
     const clients = [await connect(), await connect()];
     for (const { socket } of clients) socket.write("GET");
     await eventually(() => http1.length === 2, "both are handed over");
     let idle = false;
-    const waiting = reception.whenIdle().then(() => {
+    const waiting = gate.whenIdle().then(() => {
       idle = true;
     });
     http1[0]?.destroy();
-    await eventually(() => reception.connectionCount === 1, "one has gone");
+    await eventually(() => gate.connectionCount === 1, "one has gone");
     assert.equal(idle, false);
     http1[1]?.destroy();
     await inTime(waiting, "idle");
-    assert.equal(reception.connectionCount, 0);
+    assert.equal(gate.connectionCount, 0);
   });
 
   test("A75 ends every connection by force, and says when all are gone", async (t) => {
-    const { http1, connect, reception, clock } = await receiving(t);
+    const { http1, connect, gate, clock } = await receiving(t);
     const clients = [await connect(), await connect(), await connect()];
     clients[0]?.socket.write("GET");
     await eventually(() => http1.length === 1, "one is handed over");
-    await inTime(reception.destroyAll(), "all are gone");
-    assert.deepEqual([reception.connectionCount, clock.pendingTimers], [0, 0]);
+    await inTime(gate.destroyAll(), "all are gone");
+    assert.deepEqual([gate.connectionCount, clock.pendingTimers], [0, 0]);
     for (const client of clients) await client.gone();
-    await inTime(reception.destroyAll(), "nobody is left to go");
+    await inTime(gate.destroyAll(), "nobody is left to go");
   });
 });

@@ -13,7 +13,7 @@ import type { Clock, Random } from "../core/clock.js";
 import { retryDelayMs } from "./backoff.js";
 import { BrokenCall } from "./broken-call.js";
 import { type CallStatus, hasStatus } from "./grpc-call.js";
-import type { ToldStatus, WatchListener } from "./health-client.js";
+import type { ReportedStatus, WatchListener } from "./health-client.js";
 
 /** What time is, for whoever waits. */
 export interface Time {
@@ -27,15 +27,15 @@ export interface WatchSource {
 }
 
 /** More statuses between two looks than any honest peer has. */
-const MOST_STATUSES = 100;
+const MAX_STATUSES = 100;
 
-export class KeptWatch {
+export class ReusedWatch {
   readonly #source: WatchSource;
   readonly #service: string;
   readonly #time: Time;
   readonly #onNews: () => void;
   #state: "none" | "open" | "unimplemented" = "none";
-  #last: ToldStatus | undefined;
+  #last: ReportedStatus | undefined;
   /** Statuses since the last `keep`. */
   #told = 0;
   #openedAt = 0;
@@ -65,9 +65,9 @@ export class KeptWatch {
     this.#openedAt = now;
   }
 
-  #onStatus(status: ToldStatus): void {
+  #onStatus(status: ReportedStatus): void {
     this.#told += 1;
-    if (this.#told > MOST_STATUSES) throw new BrokenCall("protocol", "the peer floods its Watch");
+    if (this.#told > MAX_STATUSES) throw new BrokenCall("protocol", "the peer floods its Watch");
     // the first one is what the look before it has just seen
     const news = this.#last !== undefined && this.#last !== status;
     this.#last = status;

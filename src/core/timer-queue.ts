@@ -1,7 +1,7 @@
 /**
  * Many due times, one timer.
  *
- *     appointment.at(t) --> [ heap, the earliest on top ] --> one clock timer for the top --> action, in order of due time
+ *     timer.at(t) --> [ heap, the earliest on top ] --> one clock timer for the top --> action, in order of due time
  *
  * A daemon with thousands of checks would otherwise keep thousands of timers. `runDue` may also be called by whoever
  * must not act on what is overdue: after a stall of the event loop, input is often read before any timer runs.
@@ -9,7 +9,7 @@
 import type { CancelTimer, Clock } from "./clock.js";
 
 /** Something that is to be done at a time, which may be moved. */
-export interface Appointment {
+export interface Timer {
   /** Sets the time, on the clock's monotonic scale. One that is over means: as soon as possible. */
   at(dueAt: number): void;
   /** Takes the time back. It can be set again. */
@@ -25,7 +25,7 @@ interface Entry {
   readonly action: (dueAt: number) => void;
 }
 
-export class Agenda {
+export class TimerQueue {
   readonly #clock: Clock;
   readonly #heap: Entry[] = [];
   #armedFor = Number.POSITIVE_INFINITY;
@@ -37,8 +37,8 @@ export class Agenda {
     this.#clock = clock;
   }
 
-  /** Makes an appointment without a time. `action` is told when it was due; it must not throw. */
-  appointment(action: (dueAt: number) => void): Appointment {
+  /** Makes an timer without a time. `action` is told when it was due; it must not throw. */
+  create(action: (dueAt: number) => void): Timer {
     const entry: Entry = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
     return {
       at: (dueAt) => this.#place(entry, dueAt),

@@ -12,14 +12,14 @@ import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:t
 import { BrokenCall } from "./broken-call.js";
 import { connectOptions } from "./connecting.js";
 import type { Resolver } from "./resolver.js";
-import { certificateEnd, type TlsWishes, tlsOptions } from "./tls-options.js";
+import { certificateEnd, type TlsClientOptions, tlsOptions } from "./tls-options.js";
 
 /** Where to, and how. */
-export interface KeptSocketOptions {
+export interface ReusedSocketOptions {
   readonly host: string;
   readonly port: number;
   /** TLS, where the target speaks it. */
-  readonly tls: TlsWishes | undefined;
+  readonly tls: TlsClientOptions | undefined;
   readonly resolver: Resolver;
   /** Keep the connection. */
   readonly reuse: boolean;
@@ -42,17 +42,17 @@ export interface Dialogue<Answer> {
   readonly read: (said: Buffer) => Answer | undefined;
 }
 
-const MOST_BYTES = 65_536;
+const MAX_BYTES = 65_536;
 
-export class KeptSocket {
-  readonly #options: KeptSocketOptions;
+export class ReusedSocket {
+  readonly #options: ReusedSocketOptions;
   readonly #tls: ConnectionOptions | undefined;
   #socket: Socket | undefined;
   #certificateEndsAt: number | undefined;
   /** Leaves the listeners of a connection that waits. */
   #unlisten: () => void = () => {};
 
-  constructor(options: KeptSocketOptions) {
+  constructor(options: ReusedSocketOptions) {
     this.#options = options;
     if (options.tls !== undefined) this.#tls = tlsOptions(options.host, options.tls);
   }
@@ -142,7 +142,7 @@ function converse<Answer>(socket: Socket, isFresh: boolean, { open, read }: Dial
     const onData = (bytes: Buffer) => {
       said = Buffer.concat([said, bytes]);
       try {
-        if (said.length > MOST_BYTES) throw new BrokenCall("protocol", `no answer within ${MOST_BYTES} bytes`);
+        if (said.length > MAX_BYTES) throw new BrokenCall("protocol", `no answer within ${MAX_BYTES} bytes`);
         const answer = read(said);
         if (answer !== undefined) settle(() => resolve(answer));
       } catch (error) {

@@ -20,7 +20,7 @@ export interface Sinks {
 }
 
 /** How a connection is asked what it speaks, and who hears of it: one of the two, once, unless it closes before. */
-export interface DoorOptions {
+export interface SniffOptions {
   readonly clock: Clock;
   readonly firstBytesTimeoutMs: number;
   /** Called with the name of the rule that the connection broke. */
@@ -30,7 +30,7 @@ export interface DoorOptions {
 }
 
 /** Waits for the first bytes of a connection. Holds nothing once either callback was called or the socket closed. */
-export function openDoor(socket: Socket, options: DoorOptions): void {
+export function sniffProtocol(socket: Socket, options: SniffOptions): void {
   const { clock, firstBytesTimeoutMs } = options;
   let seen: Buffer = Buffer.alloc(0);
   let cancelTimer = clock.setTimer(firstBytesTimeoutMs, () => refuse("first-byte-timeout"));

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { ConnectionError } from "../../../src/transports/h2/frame.js";
-import { HpackDecoder } from "../../../src/transports/h2/hpack-decoder.js";
-import { encodeHeaders } from "../../../src/transports/h2/hpack-encoder.js";
-import { decodeHuffman } from "../../../src/transports/h2/huffman.js";
+import { ConnectionError } from "../../../src/wire/http2/frames.js";
+import { HpackDecoder } from "../../../src/wire/http2/hpack-decoder.js";
+import { encodeHeaders } from "../../../src/wire/http2/hpack-encoder.js";
+import { decodeHuffman } from "../../../src/wire/http2/huffman.js";
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(" ", ""), "hex");
 

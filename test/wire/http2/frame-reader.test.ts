@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ConnectionError, frameOf, MAX_FRAME_BYTES } from "../../../src/transports/h2/frame.js";
-import { FrameReader, PREFACE } from "../../../src/transports/h2/frame-reader.js";
+import { FrameReader, PREFACE } from "../../../src/wire/http2/frame-reader.js";
+import { ConnectionError, frameOf, MAX_FRAME_BYTES } from "../../../src/wire/http2/frames.js";
 
 type Read = readonly [type: number, flags: number, streamId: number, payload: string];
 

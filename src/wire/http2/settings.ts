@@ -1,7 +1,7 @@
 /**
  * What the client says of itself in SETTINGS (RFC 9113, sections 6.5.1 and 6.5.2).
  */
-import { ConnectionError, DEFAULT_WINDOW, MAX_31_BITS, MAX_FRAME_BYTES } from "./frame.js";
+import { ConnectionError, DEFAULT_WINDOW, MAX_31_BITS, MAX_FRAME_BYTES } from "./frames.js";
 import { TABLE_OCTETS } from "./hpack-table.js";
 
 /** Settings that change what we do. */

@@ -3,7 +3,7 @@
  *
  * Frames that came whole are handed on as a view of what was read; only what was cut is copied.
  */
-import { ConnectionError, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "./frame.js";
+import { ConnectionError, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "./frames.js";
 
 /** What every client says first. */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokenCall } from "../../src/client/broken-call.js";
 import type { WatchListener } from "../../src/client/health-client.js";
-import { KeptWatch, type WatchSource } from "../../src/client/kept-watch.js";
+import { ReusedWatch, type WatchSource } from "../../src/client/reused-watch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 class Bench implements WatchSource {
@@ -10,13 +10,13 @@ class Bench implements WatchSource {
   readonly opened: WatchListener[] = [];
   room = true;
   news = 0;
-  readonly kept: KeptWatch;
+  readonly kept: ReusedWatch;
 
   constructor() {
     const onNews = () => {
       this.news += 1;
     };
-    this.kept = new KeptWatch(this, "s", { clock: this.clock, random: () => 0.5, onNews });
+    this.kept = new ReusedWatch(this, "s", { clock: this.clock, random: () => 0.5, onNews });
   }
 
   watch(service: string, listener: WatchListener): boolean {

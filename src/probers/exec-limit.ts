@@ -5,15 +5,15 @@
  */
 import { ProberError } from "./prober.js";
 
-const MOST_AT_ONCE = 8;
+const MAX_CONCURRENT = 8;
 
-export class ExecGate {
+export class ExecLimit {
   #running = 0;
   readonly #waiting = new Set<() => void>();
 
   /** Waits for a place. What it gives leaves it again, and has to be called once. Rejects with a ProberError. */
   enter(signal: AbortSignal): Promise<() => void> {
-    if (this.#running < MOST_AT_ONCE) return Promise.resolve(this.#take());
+    if (this.#running < MAX_CONCURRENT) return Promise.resolve(this.#take());
     return new Promise((resolve, reject) => {
       const admit = () => {
         this.#waiting.delete(admit);
@@ -23,7 +23,7 @@ export class ExecGate {
       const onAbort = () => {
         this.#waiting.delete(admit);
         reject(
-          new ProberError("prober", `${MOST_AT_ONCE} programs run already, and none has ended within the timeout`),
+          new ProberError("prober", `${MAX_CONCURRENT} programs run already, and none has ended within the timeout`),
         );
       };
       this.#waiting.add(admit);

@@ -11,7 +11,7 @@
  * is too much is not kept.
  */
 
-import { ConnectionError } from "./frame.js";
+import { ConnectionError } from "./frames.js";
 import { ENTRY_OVERHEAD, HpackTable } from "./hpack-table.js";
 import { decodeHuffman } from "./huffman.js";
 

@@ -16,7 +16,7 @@ export interface ConnectionTimes extends LifetimeSettings {
 }
 
 /** What a connection is given. */
-export interface ConnectionMeans {
+export interface ConnectionDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** Whose messages are published. */

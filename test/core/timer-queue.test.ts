@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Agenda } from "../../src/core/agenda.js";
+import { TimerQueue } from "../../src/core/timer-queue.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 test("appointments are kept at their time, in order of time, by one timer", async () => {
   const clock = new VirtualClock();
-  const agenda = new Agenda(clock);
+  const timers = new TimerQueue(clock);
   const kept: [string, number][] = [];
   for (const [name, at] of [
     ["c", 30],
     ["a", 10],
     ["b", 20],
   ] as const)
-    agenda.appointment(() => kept.push([name, clock.now()])).at(at);
+    timers.create(() => kept.push([name, clock.now()])).at(at);
   assert.equal(clock.pendingTimers, 1);
   await clock.advance(100);
   assert.deepEqual(kept, [
@@ -24,11 +24,11 @@ test("appointments are kept at their time, in order of time, by one timer", asyn
   assert.equal(clock.pendingTimers, 0);
 });
 
-test("an appointment can be moved both ways, cancelled, and made again", async () => {
+test("an timer can be moved both ways, cancelled, and made again", async () => {
   const clock = new VirtualClock();
-  const agenda = new Agenda(clock);
+  const timers = new TimerQueue(clock);
   const kept: number[] = [];
-  const one = agenda.appointment(() => kept.push(clock.now()));
+  const one = timers.create(() => kept.push(clock.now()));
   one.at(50);
   one.at(10);
   one.at(20);
@@ -46,9 +46,9 @@ test("an appointment can be moved both ways, cancelled, and made again", async (
 
 test("an action is told when it was due, and may make appointments; one in the past is kept at once", async () => {
   const clock = new VirtualClock();
-  const agenda = new Agenda(clock);
+  const timers = new TimerQueue(clock);
   const told: number[] = [];
-  const again = agenda.appointment((dueAt) => {
+  const again = timers.create((dueAt) => {
     told.push(dueAt);
     if (told.length === 1) again.at(clock.now() - 5);
     if (told.length === 2) again.at(25);
@@ -62,30 +62,28 @@ test("an action is told when it was due, and may make appointments; one in the p
 
 test("what is overdue can be done before the timer, once, and not from within an action", () => {
   const clock = new VirtualClock();
-  const agenda = new Agenda(clock);
+  const timers = new TimerQueue(clock);
   let count = 0;
-  agenda
-    .appointment(() => {
+  timers
+    .create(() => {
       count += 1;
-      agenda.runDue();
+      timers.runDue();
     })
     .at(0);
-  agenda.appointment(() => (count += 10)).at(1);
-  agenda.runDue();
-  agenda.runDue();
+  timers.create(() => (count += 10)).at(1);
+  timers.runDue();
+  timers.runDue();
   assert.equal(count, 1);
 });
 
-test("any moves and cancellations: each appointment is kept once, at its last time, and all in order", async () => {
+test("any moves and cancellations: each timer is kept once, at its last time, and all in order", async () => {
   const moves = fc.array(fc.tuple(fc.nat(20), fc.option(fc.nat(500), { nil: undefined })), { maxLength: 120 });
   await fc.assert(
     fc.asyncProperty(moves, async (steps) => {
       const clock = new VirtualClock();
-      const agenda = new Agenda(clock);
+      const timers = new TimerQueue(clock);
       const kept: [number, number][] = [];
-      const appointments = Array.from({ length: 21 }, (_, name) =>
-        agenda.appointment(() => kept.push([name, clock.now()])),
-      );
+      const appointments = Array.from({ length: 21 }, (_, name) => timers.create(() => kept.push([name, clock.now()])));
       const expected = new Map<number, number>();
       for (const [name, at] of steps) {
         if (at === undefined) appointments[name]?.cancel();

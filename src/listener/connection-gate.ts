@@ -9,10 +9,10 @@ import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { milliseconds, wholeNumber } from "../core/option.js";
 import { defaultMaxConnections } from "./descriptor-limit.js";
-import { openDoor, type Sinks } from "./door.js";
+import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
 
 /** How connections are received. */
-export interface ReceptionOptions {
+export interface ConnectionGateOptions {
   readonly clock: Clock;
   readonly instance: string;
   readonly sinks: Sinks;
@@ -26,8 +26,8 @@ export interface ReceptionOptions {
 
 const DEFAULT_FIRST_BYTES_TIMEOUT_MS = 5_000;
 
-export class Reception {
-  readonly #options: ReceptionOptions;
+export class ConnectionGate {
+  readonly #options: ConnectionGateOptions;
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #firstBytesTimeoutMs: number;
@@ -35,11 +35,11 @@ export class Reception {
   readonly #sockets = new Map<Socket, string>();
   readonly #perAddress = new Map<string, number>();
   /** Connections that no transport has yet. */
-  readonly #atTheDoor = new Set<Socket>();
+  readonly #sniffing = new Set<Socket>();
   #closed = false;
 
   /** @throws HealthError INVALID_OPTION */
-  constructor(options: ReceptionOptions) {
+  constructor(options: ConnectionGateOptions) {
     this.#options = options;
     const { maxConnections, maxConnectionsPerAddress, firstBytesTimeoutMs } = options;
     this.#maxConnections = wholeNumber("maxConnections", maxConnections, defaultMaxConnections());
@@ -59,8 +59,8 @@ export class Reception {
   /** Takes a connection in clear text. */
   receive(socket: Socket): void {
     if (!this.admit(socket)) return;
-    this.#atTheDoor.add(socket);
-    openDoor(socket, {
+    this.#sniffing.add(socket);
+    sniffProtocol(socket, {
       clock: this.#options.clock,
       firstBytesTimeoutMs: this.#firstBytesTimeoutMs,
       onRefused: (rule) => this.#end(socket, rule),
@@ -102,7 +102,7 @@ export class Reception {
   /** From now on nobody is admitted, and who has not said yet what to speak is sent away. */
   close(): void {
     this.#closed = true;
-    for (const socket of this.#atTheDoor) this.#end(socket, "shutting-down");
+    for (const socket of this.#sniffing) this.#end(socket, "shutting-down");
   }
 
   /** Resolves when every connection that is open now has ended. */
@@ -118,7 +118,7 @@ export class Reception {
   }
 
   #handOver(socket: Socket, protocol: keyof Sinks): void {
-    this.#atTheDoor.delete(socket);
+    this.#sniffing.delete(socket);
     if (this.#closed) {
       this.#end(socket, "shutting-down");
       return;
@@ -129,7 +129,7 @@ export class Reception {
   }
 
   #end(socket: Socket, rule: string): void {
-    this.#atTheDoor.delete(socket);
+    this.#sniffing.delete(socket);
     publish("connection-ended", {
       instance: this.#options.instance,
       address: this.#sockets.get(socket) ?? socket.remoteAddress ?? "unix",
@@ -140,7 +140,7 @@ export class Reception {
 
   #forget(socket: Socket, address: string): void {
     this.#sockets.delete(socket);
-    this.#atTheDoor.delete(socket);
+    this.#sniffing.delete(socket);
     const left = (this.#perAddress.get(address) ?? 1) - 1;
     if (left === 0) this.#perAddress.delete(address);
     else this.#perAddress.set(address, left);

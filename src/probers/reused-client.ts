@@ -27,7 +27,7 @@ export interface ClientKind {
 }
 
 /** A prober on a kept client. */
-export function openKeptClient({ connect, judge, reuse = true }: ClientKind): Prober {
+export function openReusedClient({ connect, judge, reuse = true }: ClientKind): Prober {
   let kept: Client | undefined;
   const askFresh = async (context: ProbeContext): Promise<void> => {
     const client = await connect(context);

@@ -1,0 +1,33 @@
+/** What all runners of an engine share: one timers, one line for the free places, one look at our own loop. */
+
+import type { Clock, Random } from "../core/clock.js";
+import { TimerQueue } from "../core/timer-queue.js";
+import { ConcurrencyLimit } from "./concurrency-limit.js";
+import { Freshness } from "./freshness.js";
+import { Stalls } from "./stalls.js";
+
+/** The shared parts. */
+export interface RunnerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly instance: string;
+  readonly timers: TimerQueue;
+  readonly probeLimit: ConcurrencyLimit;
+  readonly stalls: Stalls;
+  readonly freshness: Freshness;
+}
+
+/** Makes them. */
+export function createRunnerDeps(clock: Clock, random: Random, instance: string): RunnerDeps {
+  const timers = new TimerQueue(clock);
+  const stalls = new Stalls({ clock, timers, instance });
+  return {
+    clock,
+    random,
+    instance,
+    timers,
+    probeLimit: new ConcurrencyLimit((action) => void clock.setTimer(0, action)),
+    stalls,
+    freshness: new Freshness(clock),
+  };
+}
