@@ -68,10 +68,6 @@ const EXCEPTIONS: readonly Exception[] = [
     rows: ["B50 PRIORITY of a stream"],
   },
   {
-    why: "the limit on memory resets the streams one by one with INTERNAL_ERROR, and the connection stays",
-    rows: ["B53 answers of more than 16 MB"],
-  },
-  {
     why: "before Node 22.11 the limit of resets is not ours to choose: 1,000 and 33 a second (known fault 0.10)",
     node: "20",
     rows: ["B52 five thousand calls that are cancelled at once", "B52 fifteen hundred calls that are cancelled"],

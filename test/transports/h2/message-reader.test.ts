@@ -1,6 +1,6 @@
 /** The one message of a request, however it comes: rows B9 to B18 of conformance.md at their source. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
 import { KNOWN_ENCODINGS, MessageReader, type Refusal } from "../../../src/transports/h2/message-reader.js";
 import { frame } from "../../support/grpc-peer.js";
@@ -15,7 +15,7 @@ function prefixed(flag: number, length: number, content: Uint8Array = Buffer.all
 
 /** What comes of a request: its message, or why it is refused. */
 function outcome(parts: readonly Buffer[], encoding?: string): Buffer | Refusal {
-  const reader = new MessageReader(encoding);
+  const reader = new MessageReader(encoding, false);
   for (const part of parts) {
     const refusal = reader.read(part);
     if (refusal !== undefined) return refusal;
@@ -103,3 +103,42 @@ for (const [label, parts, encoding, code, text] of REFUSED)
     assert.deepEqual([refusal.code, refusal.text], [code, text]);
     assert.equal(refusal.tellsEncodings === true, code === "UNIMPLEMENTED");
   });
+
+describe("a stream of messages", () => {
+  const two = Buffer.concat([frame(MESSAGE), frame(Buffer.from("xyz"))]);
+
+  test("gives each message once it is complete, in order", () => {
+    const reader = new MessageReader(undefined, true);
+    const taken: string[] = [];
+    for (const byte of two) {
+      assert.equal(reader.read(Buffer.from([byte])), undefined);
+      for (let next = reader.take(); next !== undefined; next = reader.take()) {
+        assert.ok(Buffer.isBuffer(next));
+        taken.push(next.toString("latin1"));
+      }
+    }
+    assert.deepEqual(taken, [MESSAGE.toString("latin1"), "xyz"]);
+    assert.ok(reader.isEmpty);
+  });
+
+  test("gives both messages of one read", () => {
+    const reader = new MessageReader(undefined, true);
+    reader.read(two);
+    assert.deepEqual([reader.take(), reader.take(), reader.take()], [MESSAGE, Buffer.from("xyz"), undefined]);
+  });
+
+  test("refuses a second message that is too large, after the first", () => {
+    const reader = new MessageReader(undefined, true);
+    assert.equal(reader.read(Buffer.concat([frame(MESSAGE), prefixed(0, 5_000)])), undefined);
+    assert.deepEqual(reader.take(), MESSAGE);
+    assert.deepEqual(reader.take(), { code: "RESOURCE_EXHAUSTED", text: "message too large" });
+  });
+
+  test("is not empty when its last message is cut", () => {
+    const reader = new MessageReader(undefined, true);
+    reader.read(two.subarray(0, two.length - 1));
+    reader.take();
+    assert.equal(reader.take(), undefined);
+    assert.equal(reader.isEmpty, false);
+  });
+});
