@@ -184,7 +184,7 @@ export class Streams {
     if (content.length === 0 && !ends) this.#budget.spendFrame();
     this.#acknowledge(payload.length);
     if (stream === undefined) this.#history.requireExcuse(streamId, "DATA");
-    else if (!stream.arriving) this.#spoil(stream, "STREAM_CLOSED");
+    else if (!stream.arriving) this.#breakStream(stream, "STREAM_CLOSED");
     else {
       // padding is not handed on, so its window is given back here
       if (payload.length !== content.length && stream.isOpenEnded) stream.acknowledge(payload.length - content.length);
@@ -199,7 +199,7 @@ export class Streams {
     this.#history.requireNotIdle(streamId, "RST_STREAM");
     const stream = this.#open.get(streamId);
     const isCut = stream?.arriving === true && !stream.isOpenEnded;
-    this.#budget.spendReset(isCut ? "spoilt" : "cancelled");
+    this.#budget.spendReset(isCut ? "broken" : "cancelled");
     stream?.close();
   }
 
@@ -233,9 +233,9 @@ export class Streams {
 
   #onTrailers(stream: Stream, endStream: boolean, block: Buffer): void {
     const fault = this.#heads.readTrailers(block);
-    if (!stream.arriving) this.#spoil(stream, "STREAM_CLOSED");
-    else if (fault === "too long") this.#spoil(stream, "ENHANCE_YOUR_CALM");
-    else if (fault === "malformed" || !endStream) this.#spoil(stream, "PROTOCOL_ERROR");
+    if (!stream.arriving) this.#breakStream(stream, "STREAM_CLOSED");
+    else if (fault === "too long") this.#breakStream(stream, "ENHANCE_YOUR_CALM");
+    else if (fault === "malformed" || !endStream) this.#breakStream(stream, "PROTOCOL_ERROR");
     else stream.receiveEnd();
   }
 
@@ -260,12 +260,12 @@ export class Streams {
 
   /** A request that is not served. Only "too many at once" is not the client's fault: it may not know the limit yet. */
   #refuse(streamId: number, code: ErrorCode): void {
-    this.#budget.spendReset(code === "REFUSED_STREAM" ? "cancelled" : "spoilt");
+    this.#budget.spendReset(code === "REFUSED_STREAM" ? "cancelled" : "broken");
     this.writeReset(streamId, code);
   }
 
-  #spoil(stream: Stream, code: ErrorCode): void {
-    this.#budget.spendReset("spoilt");
+  #breakStream(stream: Stream, code: ErrorCode): void {
+    this.#budget.spendReset("broken");
     stream.reset(code);
   }
 
@@ -281,8 +281,8 @@ export class Streams {
     this.#history.requireNotIdle(streamId, "WINDOW_UPDATE");
     const stream = this.#open.get(streamId);
     if (stream === undefined) return;
-    if (increment === 0) this.#spoil(stream, "PROTOCOL_ERROR");
-    else if (!stream.widenSendWindow(increment)) this.#spoil(stream, "FLOW_CONTROL_ERROR");
+    if (increment === 0) this.#breakStream(stream, "PROTOCOL_ERROR");
+    else if (!stream.widenSendWindow(increment)) this.#breakStream(stream, "FLOW_CONTROL_ERROR");
     else if (stream.pump()) this.flow.forget(stream);
   }
 }

@@ -41,7 +41,7 @@ test("an honest crowd may cancel 5,000 calls at once, and 200 a second after tha
 test("B52: requests that are thrown away before they are whole are five times as dear", () => {
   const budget = new Budget(new VirtualClock());
   assert.equal(
-    countOf(() => budget.spendReset("spoilt")),
+    countOf(() => budget.spendReset("broken")),
     1_000,
   );
 });
