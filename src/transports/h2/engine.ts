@@ -15,7 +15,7 @@ import type { GrpcEngine } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import type { ReflectionService } from "../grpc/reflection.js";
 import { Connection, type ConnectionDeps, type ConnectionTimes } from "./connection.js";
-import { ANSWERED, type GrpcDeps, HealthCall, type HealthMethod, openGrpcCall, refuseCall } from "./grpc-call.js";
+import { ANSWERED, deadlineOf, HealthCall, type HealthMethod, refuseCall } from "./grpc-call.js";
 import { GrpcFrames } from "./grpc-frames.js";
 import { HttpCall } from "./http-call.js";
 import { ReflectionCall } from "./reflection-call.js";
@@ -56,8 +56,8 @@ const METHOD_NOT_ALLOWED = encodeHeaders([
 export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   const { clock, random, instance, times, responder } = options;
   const connections = new Set<Connection>();
-  const grpc = { clock, frames: new GrpcFrames() };
-  const methods = methodsOf(options, grpc);
+  const frames = new GrpcFrames();
+  const methods = methodsOf(options, frames);
   let isShuttingDown = false;
 
   const openCall = (stream: Stream): Call => {
@@ -65,8 +65,9 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
     if (!isGrpc(contentType)) return new HttpCall(stream, { clock, responder });
     if (method !== "POST") return refuseMethod(stream);
     const open = methods.get(path);
-    if (open === undefined) return refuseCall(stream, grpc.frames, { code: "UNIMPLEMENTED", text: "unknown method" });
-    return openGrpcCall(stream, grpc, (timeoutMs) => open(stream, timeoutMs));
+    if (open === undefined) return refuseCall(stream, frames, { code: "UNIMPLEMENTED", text: "unknown method" });
+    const timeoutMs = deadlineOf(stream);
+    return typeof timeoutMs === "number" ? open(stream, timeoutMs) : refuseCall(stream, frames, timeoutMs);
   };
 
   const deps: ConnectionDeps = {
@@ -88,20 +89,19 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   };
 }
 
-function methodsOf(options: H2EngineOptions, grpc: GrpcDeps): Map<string, OpenCall> {
-  const { service, reflection, statusCodePaths } = options;
+function methodsOf(options: H2EngineOptions, frames: GrpcFrames): ReadonlyMap<string, OpenCall> {
+  const { clock, service, reflection, statusCodePaths } = options;
   const methods = new Map<string, OpenCall>();
   const addHealth = (path: string, method: HealthMethod) => {
     if (service === undefined) return;
-    methods.set(path, (stream, timeoutMs) => new HealthCall(stream, { method, timeoutMs, service }, grpc));
+    const deps = { clock, frames, service };
+    methods.set(path, (stream, timeoutMs) => new HealthCall(stream, method, timeoutMs, deps));
   };
   for (const method of ["Check", "List", "Watch"] as const) addHealth(`/${HEALTH_SERVICE}/${method}`, method);
   if (reflection !== undefined) {
-    const open =
-      (path: string): OpenCall =>
-      (stream, timeoutMs) =>
-        new ReflectionCall(stream, { path, timeoutMs, service: reflection }, grpc);
-    for (const path of reflection.paths) methods.set(path, open(path));
+    const deps = { clock, frames, service: reflection };
+    for (const path of reflection.paths)
+      methods.set(path, (stream, timeoutMs) => new ReflectionCall(stream, timeoutMs, deps));
   }
   for (const path of statusCodePaths) {
     if (methods.has(path))

@@ -33,13 +33,12 @@ export function refuseCall(stream: Stream, frames: GrpcFrames, refusal: Refusal)
   return ANSWERED;
 }
 
-/** Opens a call by its deadline: refused when `grpc-timeout` is invalid or over. */
-export function openGrpcCall(stream: Stream, { frames }: GrpcDeps, open: (timeoutMs: number) => Call): Call {
-  const { grpcTimeout } = stream.head;
-  const timeoutMs = grpcTimeout === undefined ? Number.POSITIVE_INFINITY : parseGrpcTimeout(grpcTimeout);
-  if (timeoutMs === undefined) return refuseCall(stream, frames, { code: "INTERNAL", text: "invalid grpc-timeout" });
-  if (timeoutMs === 0) return refuseCall(stream, frames, { code: "DEADLINE_EXCEEDED", text: "deadline exceeded" });
-  return open(timeoutMs);
+/** Milliseconds until the deadline of a call: infinite without one. A refusal when it is invalid or over. */
+export function deadlineOf({ head: { grpcTimeout } }: Stream): number | Refusal {
+  if (grpcTimeout === undefined) return Number.POSITIVE_INFINITY;
+  const timeoutMs = parseGrpcTimeout(grpcTimeout);
+  if (timeoutMs === undefined) return { code: "INTERNAL", text: "invalid grpc-timeout" };
+  return timeoutMs === 0 ? { code: "DEADLINE_EXCEEDED", text: "deadline exceeded" } : timeoutMs;
 }
 
 /** The sending side of a streaming call. */
@@ -89,26 +88,25 @@ export class GrpcAnswer implements WatchCall {
   }
 }
 
+/** What calls of the health service are answered with. */
+export interface HealthCallDeps extends GrpcDeps {
+  readonly service: HealthService;
+}
+
 /** A call of the health service. */
 export class HealthCall implements Call {
   readonly #stream: Stream;
   readonly #method: HealthMethod;
   readonly #timeoutMs: number;
-  readonly #service: HealthService;
-  readonly #deps: GrpcDeps;
+  readonly #deps: HealthCallDeps;
   /** Until the request is complete. */
   #message: MessageReader | undefined;
   #watch: { readonly answer: GrpcAnswer; readonly close: () => void } | undefined;
 
-  constructor(
-    stream: Stream,
-    call: { readonly method: HealthMethod; readonly timeoutMs: number; readonly service: HealthService },
-    deps: GrpcDeps,
-  ) {
+  constructor(stream: Stream, method: HealthMethod, timeoutMs: number, deps: HealthCallDeps) {
     this.#stream = stream;
-    this.#method = call.method;
-    this.#timeoutMs = call.timeoutMs;
-    this.#service = call.service;
+    this.#method = method;
+    this.#timeoutMs = timeoutMs;
     this.#deps = deps;
     this.#message = new MessageReader(stream.head.grpcEncoding, false);
   }
@@ -141,11 +139,11 @@ export class HealthCall implements Call {
   #unaryAnswer(message: Buffer, method: Exclude<HealthMethod, "Watch">): UnaryAnswer {
     switch (method) {
       case "Check":
-        return this.#service.check(message);
+        return this.#deps.service.check(message);
       case "List":
-        return this.#service.list(message, this.#stream.head.authorization);
+        return this.#deps.service.list(message, this.#stream.head.authorization);
       case "status-code":
-        return this.#service.byCode();
+        return this.#deps.service.byCode();
       default:
         return method satisfies never;
     }
@@ -164,7 +162,7 @@ export class HealthCall implements Call {
     const answer = new GrpcAnswer(this.#stream, frames, (status) => frames.statusMessage(status));
     this.#stream.mayStall = true;
     answer.startDeadline(this.#timeoutMs, clock);
-    this.#watch = { answer, close: this.#service.watch(message, answer) };
+    this.#watch = { answer, close: this.#deps.service.watch(message, answer) };
   }
 
   /** A Watch is never refused with UNIMPLEMENTED: clients would take the server for healthy and stop (gRFC A17). */

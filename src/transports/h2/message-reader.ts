@@ -34,16 +34,18 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
 export const KNOWN_ENCODINGS = `identity,${Object.keys(DECODERS).reverse().join(",")}`;
 
 export class MessageReader {
-  readonly #encoding: string;
+  readonly #encoding: string | undefined;
   readonly #isStream: boolean;
   #bytes: Buffer = NO_BYTES;
+  /** Where the first message ends; 0 while its prefix is not complete. */
+  #end = 0;
 
   /**
    * @param encoding the value of `grpc-encoding`
    * @param isStream the request may have more than one message
    */
   constructor(encoding: string | undefined, isStream: boolean) {
-    this.#encoding = encoding ?? "identity";
+    this.#encoding = encoding;
     this.#isStream = isStream;
   }
 
@@ -55,22 +57,23 @@ export class MessageReader {
   /** Adds bytes of the request. Returns a refusal as soon as it is certain. */
   read(bytes: Buffer): Refusal | undefined {
     this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
-    if (!this.#isStream && this.#bytes.length > this.#firstLength)
-      return this.#faultOfPrefix() ?? { code: "INTERNAL", text: "too many messages" };
-    return this.#faultOfPrefix();
+    const fault = this.#readPrefix();
+    if (fault !== undefined || this.#isStream || this.#end === 0 || this.#bytes.length <= this.#end) return fault;
+    return { code: "INTERNAL", text: "too many messages" };
   }
 
   /** Takes the next message; `undefined` while it is not complete. */
   take(): Buffer | Refusal | undefined {
-    const fault = this.#faultOfPrefix();
+    const fault = this.#readPrefix();
     if (fault !== undefined) return fault;
-    const end = this.#firstLength;
-    if (this.#bytes.length < end) return undefined;
-    const isCompressed = this.#bytes[0] === 1;
-    const message = this.#bytes.subarray(PREFIX_BYTES, end);
-    this.#bytes = this.#bytes.subarray(end);
+    const bytes = this.#bytes;
+    const end = this.#end;
+    if (end === 0 || bytes.length < end) return undefined;
+    this.#bytes = bytes.length === end ? NO_BYTES : bytes.subarray(end);
+    this.#end = 0;
+    const message = bytes.subarray(PREFIX_BYTES, end);
     // an empty message is not decompressed, whatever its flag says (grpc-node #3065)
-    return isCompressed && message.length > 0 ? this.#decompress(message) : message;
+    return bytes[0] === 1 && message.length > 0 ? this.#decompress(message) : message;
   }
 
   /** The one message of a complete unary request. */
@@ -78,29 +81,30 @@ export class MessageReader {
     return this.take() ?? { code: "INTERNAL", text: "no request message" };
   }
 
-  /** Bytes of the first message with its prefix; infinite while the prefix is not complete. */
-  get #firstLength(): number {
-    return this.#bytes.length < PREFIX_BYTES ? Number.POSITIVE_INFINITY : PREFIX_BYTES + this.#bytes.readUInt32BE(1);
-  }
-
-  #faultOfPrefix(): Refusal | undefined {
-    if (this.#bytes.length < PREFIX_BYTES) return undefined;
+  #readPrefix(): Refusal | undefined {
+    if (this.#end > 0 || this.#bytes.length < PREFIX_BYTES) return undefined;
     const flag = this.#bytes[0] ?? 0;
+    const length = this.#bytes.readUInt32BE(1);
     if (flag > 1) return { code: "INTERNAL", text: "bad compression flag" };
-    if (this.#firstLength > PREFIX_BYTES + MAX_MESSAGE_BYTES)
-      return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
-    return flag === 1 ? this.#faultOfEncoding() : undefined;
+    if (length > MAX_MESSAGE_BYTES) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
+    if (flag === 1 && !this.#canDecode) return this.#faultOfEncoding();
+    this.#end = PREFIX_BYTES + length;
+    return undefined;
   }
 
-  #faultOfEncoding(): Refusal | undefined {
-    if (this.#encoding === "identity") return { code: "INTERNAL", text: "compressed flag set without encoding" };
-    if (Object.hasOwn(DECODERS, this.#encoding)) return undefined;
+  get #canDecode(): boolean {
+    return this.#encoding !== undefined && Object.hasOwn(DECODERS, this.#encoding);
+  }
+
+  #faultOfEncoding(): Refusal {
+    const isIdentity = this.#encoding === undefined || this.#encoding === "identity";
+    if (isIdentity) return { code: "INTERNAL", text: "compressed flag set without encoding" };
     return { code: "UNIMPLEMENTED", text: "unknown message encoding", tellsEncodings: true };
   }
 
   #decompress(message: Buffer): Buffer | Refusal {
     try {
-      return DECODERS[this.#encoding]?.(message) ?? NO_BYTES;
+      return DECODERS[this.#encoding ?? ""]?.(message) ?? NO_BYTES;
     } catch (error) {
       const isTooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
       return isTooLarge

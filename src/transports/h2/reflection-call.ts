@@ -11,6 +11,11 @@ import { frameMessage } from "./grpc-frames.js";
 import { MessageReader, type Refusal } from "./message-reader.js";
 import type { Call, Stream } from "./stream.js";
 
+/** What calls of server reflection are answered with. */
+export interface ReflectionCallDeps extends GrpcDeps {
+  readonly service: ReflectionService;
+}
+
 export class ReflectionCall implements Call {
   readonly #stream: Stream;
   readonly #answer: GrpcAnswer;
@@ -22,17 +27,13 @@ export class ReflectionCall implements Call {
   #halfClosed = false;
   #ended = false;
 
-  constructor(
-    stream: Stream,
-    call: { readonly path: string; readonly timeoutMs: number; readonly service: ReflectionService },
-    { clock, frames }: GrpcDeps,
-  ) {
+  constructor(stream: Stream, timeoutMs: number, { clock, frames, service }: ReflectionCallDeps) {
     this.#stream = stream;
     this.#answer = new GrpcAnswer(stream, frames, frameMessage);
     this.#messages = new MessageReader(stream.head.grpcEncoding, true);
     stream.leaveOpen();
-    this.#answer.startDeadline(call.timeoutMs, clock);
-    this.#reflection = call.service.open(call.path, this.#answer);
+    this.#answer.startDeadline(timeoutMs, clock);
+    this.#reflection = service.open(stream.head.path, this.#answer);
   }
 
   onData(bytes: Buffer): void {

@@ -29,6 +29,7 @@ import {
 import { HeaderBlock, readHeadersPayload, withoutPadding } from "../../wire/http2/header-block.js";
 import type { Budget } from "./budget.js";
 import type { Connection } from "./connection.js";
+import { OpenStreams } from "./open-streams.js";
 import { HeadReader, type RequestHead } from "./request-head.js";
 import { SendFlow } from "./send-flow.js";
 import { type Call, Stream } from "./stream.js";
@@ -46,7 +47,7 @@ export class Streams {
   readonly #budget: Budget;
   readonly #openCall: (stream: Stream) => Call;
   readonly #heads = new HeadReader();
-  readonly #open = new Map<number, Stream>();
+  readonly #open = new OpenStreams();
   readonly #history = new StreamHistory();
   /** The header block whose end has not come. */
   #block: HeaderBlock | undefined;
@@ -86,17 +87,17 @@ export class Streams {
   }
 
   closeAll(): void {
-    for (const stream of [...this.#open.values()]) stream.close();
+    for (const stream of this.#open.all()) stream.close();
   }
 
   abortAll(): void {
-    for (const stream of [...this.#open.values()]) stream.abort("closing");
+    for (const stream of this.#open.all()) stream.abort("closing");
   }
 
   /** Ends the streams whose time is over. Returns when the next one is due. */
   expire(now: number, { requestTimeoutMs, answerTimeoutMs }: StreamTimes): number | undefined {
     let nextAt = Number.POSITIVE_INFINITY;
-    for (const stream of [...this.#open.values()]) {
+    for (const stream of this.#open.all()) {
       if (stream.arriving && !stream.isOpenEnded) {
         stream.requestDueAt ??= now + requestTimeoutMs;
         if (stream.requestDueAt <= now) stream.abort("late");
@@ -129,7 +130,7 @@ export class Streams {
   setInitialSendWindow(octets: number): void {
     const change = octets - this.#initialSendWindow;
     this.#initialSendWindow = octets;
-    for (const stream of [...this.#open.values()]) {
+    for (const stream of this.#open.all()) {
       if (!stream.widenSendWindow(change)) throw new ConnectionError("FLOW_CONTROL_ERROR", "a window above 2^31-1");
     }
     this.flow.pump();
@@ -189,7 +190,7 @@ export class Streams {
       // padding is not handed on, so its window is given back here
       if (payload.length !== content.length && stream.isOpenEnded) stream.acknowledge(payload.length - content.length);
       stream.receive(content);
-      if (ends && this.#open.has(streamId)) stream.receiveEnd();
+      if (ends && this.#open.get(streamId) !== undefined) stream.receiveEnd();
     }
   }
 
@@ -252,10 +253,10 @@ export class Streams {
   #openStream(streamId: number, endStream: boolean, head: RequestHead): void {
     const stream = new Stream(streamId, head, this, this.#initialSendWindow);
     this.#budget.earn();
-    this.#open.set(streamId, stream);
+    this.#open.add(stream);
     this.#arriving += 1;
     stream.setCall(this.#openCall(stream));
-    if (endStream && this.#open.has(streamId)) stream.receiveEnd();
+    if (endStream && this.#open.get(streamId) !== undefined) stream.receiveEnd();
   }
 
   /** A request that is not served. Only "too many at once" is not the client's fault: it may not know the limit yet. */
