@@ -39,7 +39,7 @@ class Bench {
   }
 }
 
-test("A1: with a check, the server as a whole is UNKNOWN until the first result, never SERVING before", async () => {
+test("with a check, the server as a whole is UNKNOWN until the first result, never SERVING before [A1]", async () => {
   const bench = new Bench();
   assert.equal(bench.status(""), "SERVING");
   bench.add("db", { services: ["acme.Orders"] });
@@ -50,7 +50,7 @@ test("A1: with a check, the server as a whole is UNKNOWN until the first result,
   bench.engine.stop();
 });
 
-test("A1: one critical check that is pending keeps its services UNKNOWN, though another fails already", async () => {
+test("one critical check that is pending keeps its services UNKNOWN, though another fails already [A1]", async () => {
   const bench = new Bench();
   bench.add("a");
   bench.add("b");
@@ -63,7 +63,7 @@ test("A1: one critical check that is pending keeps its services UNKNOWN, though 
   bench.engine.stop();
 });
 
-test("A113, A114: up after the first pass, down after three failures in a row", async () => {
+test("up after the first pass, down after three failures in a row [A113, A114]", async () => {
   const bench = new Bench();
   bench.add("db", { edgeInterval: "10s" });
   await bench.clock.advance(0);
@@ -125,7 +125,7 @@ test("the startup view opens when every check has had its first result, and stay
   bench.engine.stop();
 });
 
-test("A131: a check with no result for staleAfter takes its services to UNKNOWN", async () => {
+test("a check with no result for staleAfter takes its services to UNKNOWN [A131]", async () => {
   const bench = new Bench();
   bench.add("db", { staleAfter: "30s" });
   await bench.clock.advance(0);
@@ -174,7 +174,7 @@ test("a few checks start at once", async () => {
   bench.engine.stop();
 });
 
-test("A128: 1,000 checks that start together are spread over one interval, none of its 100 ms with twice its share", async () => {
+test("1,000 checks that start together are spread over one interval, none of its 100 ms with twice its share [A128]", async () => {
   const bench = new Bench();
   for (let index = 0; index < 1_000; index += 1) bench.add(`c${index}`, {}, PASSED);
   await bench.clock.advance(9_999);
@@ -245,7 +245,7 @@ test("stop ends every check: probers closed, no timer left, no result published 
   assert.equal(bench.status("a"), "UNKNOWN");
 });
 
-test("A136: a declared service follows its policy over its checks", async () => {
+test("a declared service follows its policy over its checks [A136]", async () => {
   const bench = new Bench();
   const checks = ["a", "b", "c"];
   bench.engine.addService({ name: "any", policy: { kind: "any" }, members: checks });
@@ -278,7 +278,7 @@ test("a name is one service: declared, named by a check, or a check's own", () =
   bench.engine.stop();
 });
 
-test("A127: a check removed during its look leaves no timer, no report and no service, and its result is dropped", async () => {
+test("a check removed during its look leaves no timer, no report and no service, and its result is dropped [A127]", async () => {
   const bench = new Bench();
   const prober = bench.add("db", { services: ["s"] });
   await bench.clock.advance(100);

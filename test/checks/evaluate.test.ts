@@ -22,11 +22,11 @@ function after(word: string, settings: CheckSettings = {}, gapMs = 60_001): Prog
 
 /** Results (s, w, f) and the states that follow each. */
 const SEQUENCES: readonly (readonly [label: string, results: string, states: string])[] = [
-  ["A113: the first result, a pass, decides at once", "s", "P"],
+  ["the first result, a pass, decides at once [A113]", "s", "P"],
   ["the first result, a failure, decides at once", "f", "F"],
   ["the first result, a warning, decides at once", "w", "W"],
-  ["A114: with a fall of 3, f f s f f f turns failing at the last f only", "sffsfff", "PPPPPPF"],
-  ["A115: with a rise of 2, s f s s after down turns passing at the last s only", "fsfss", "FFFFP"],
+  ["with a fall of 3, f f s f f f turns failing at the last f only [A114]", "sffsfff", "PPPPPPF"],
+  ["with a rise of 2, s f s s after down turns passing at the last s only [A115]", "fsfss", "FFFFP"],
   ["a warning counts as a pass of the rise, and its state is warning", "fsw", "FFW"],
   ["a warning ends a run of failures", "sffwff", "PPPWWW"],
   ["a pass after a warning is passing again", "ws", "WP"],
@@ -77,7 +77,7 @@ test("the next probe is due after the interval, the edge interval while counting
   assert.equal(delay("fss"), 10_000);
 });
 
-test("A129: a jitter of 10 % keeps the interval within 0.9 and 1.1 of itself, evenly", () => {
+test("a jitter of 10 % keeps the interval within 0.9 and 1.1 of itself, evenly [A129]", () => {
   const settings = completeSettings("c", { interval: 1000, jitter: 0.1 });
   const delay = (random: number) => nextDelayMs(after("s"), settings, () => random);
   assert.equal(delay(0), 900);
@@ -119,11 +119,11 @@ function changes(word: string, settings: CheckSettings): number[] {
 
 const QUICK = { interval: "1s", timeout: "500ms", unhealthyThreshold: 1, healthyThreshold: 1 };
 
-test("C6: a target that flaps each second changes 5 times, then stays failing for as long as it flaps", () => {
+test("a target that flaps each second changes 5 times, then stays failing for as long as it flaps [C6]", () => {
   assert.deepEqual(changes("sf".repeat(300), QUICK), [1, 2, 3, 4, 5]);
 });
 
-test("C6: with the thresholds that are usual, a target that flaps each time changes nothing", () => {
+test("with the thresholds that are usual, a target that flaps each time changes nothing [C6]", () => {
   assert.deepEqual(changes("sf".repeat(300), { interval: "1s", timeout: "500ms" }), []);
 });
 

@@ -38,7 +38,7 @@ function staleSite() {
   return { clock, registry, engine };
 }
 
-test("A131, C13: an old SERVING is never read, not even by who asks before any timer has run after a stall", async () => {
+test("an old SERVING is never read, not even by who asks before any timer has run after a stall [A131, C13]", async () => {
   const { clock, registry, engine } = staleSite();
   await clock.advance(0);
   assert.equal(registry.read("db")?.status, "SERVING");

@@ -68,7 +68,7 @@ class Site {
 
 const ALL_FIVE = ["c0", "c1", "c2", "c3", "c4"];
 
-test("A132: when more than half of at least 4 checks fall and the self-check fails too, statuses are held, flagged, at most 60 s", async () => {
+test("when more than half of at least 4 checks fall and the self-check fails too, statuses are held, flagged, at most 60 s [A132]", async () => {
   const site = new Site(5);
   await site.clock.advance(5_000);
   site.transitions.length = 0;
@@ -91,7 +91,7 @@ test("A132: when more than half of at least 4 checks fall and the self-check fai
   site.end();
 });
 
-test("A132: on the way back a check that was held goes on, and one that had failed comes back by its threshold", async () => {
+test("on the way back a check that was held goes on, and one that had failed comes back by its threshold [A132]", async () => {
   const site = new Site(5);
   await site.clock.advance(5_000);
   site.transitions.length = 0;
@@ -126,7 +126,7 @@ test("failures that were counted while we were cut off are ours: a check is judg
   site.end();
 });
 
-test("C12: half of the checks are judged each alone, within an interval", async () => {
+test("half of the checks are judged each alone, within an interval [C12]", async () => {
   const site = new Site(4);
   await site.clock.advance(5_000);
   site.transitions.length = 0;

@@ -61,7 +61,7 @@ const TABLE: readonly (readonly [
 
 for (const [policy, letters, status, degraded, reason] of TABLE) {
   const name = policy.kind === "quorum" ? `quorum ${policy.count}` : policy.kind;
-  test(`A136: ${name} of [${letters}] is ${status}${degraded ? ", degraded" : ""}`, () => {
+  test(`${name} of [${letters}] is ${status}${degraded ? ", degraded" : ""} [A136]`, () => {
     assert.deepEqual(rollup(membersOf(letters), policy), { status, degraded, reason });
   });
 }

@@ -28,7 +28,7 @@ test("the first probe waits for the delay that it is given", async () => {
   bench.runner.stop();
 });
 
-test("A120: a target that says nothing fails with timeout at the timeout, and the work is cancelled", async () => {
+test("a target that says nothing fails with timeout at the timeout, and the work is cancelled [A120]", async () => {
   const bench = new Bench({ timeout: "2s" });
   bench.runner.start(0);
   await bench.clock.advance(1_999);
@@ -41,7 +41,7 @@ test("A120: a target that says nothing fails with timeout at the timeout, and th
   bench.runner.stop();
 });
 
-test("A121: a prober that doesn't heed its signal never runs twice at once; each due time is another timeout", async () => {
+test("a prober that doesn't heed its signal never runs twice at once; each due time is another timeout [A121]", async () => {
   const bench = new Bench({ interval: "10s", timeout: "2s", unhealthyInterval: "10s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -77,7 +77,7 @@ test("one hang is one timeout, even where the prober takes a moment to stop and 
   bench.runner.stop();
 });
 
-test("A122: an answer after the timeout is ignored, and not counted for the next round", async () => {
+test("an answer after the timeout is ignored, and not counted for the next round [A122]", async () => {
   const bench = new Bench({ healthyThreshold: 1 });
   bench.runner.start(0);
   await bench.clock.advance(2_000);
@@ -129,7 +129,7 @@ test("a prober that throws at once is treated like one that rejects", async () =
   bench.runner.stop();
 });
 
-test("A131: with no result for staleAfter the check is pending again; the next result decides at once", async () => {
+test("with no result for staleAfter the check is pending again; the next result decides at once [A131]", async () => {
   const bench = new Bench({ staleAfter: "30s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -178,7 +178,7 @@ test("while a threshold is counted the edge interval holds, while failing the un
   bench.runner.stop();
 });
 
-test("A129: with jitter the gaps vary within a tenth of the interval", async () => {
+test("with jitter the gaps vary within a tenth of the interval [A129]", async () => {
   let at = 0;
   const random = () => [0, 0.25, 0.5, 0.75, 0.999][at++ % 5] ?? 0;
   const bench = new Bench({ jitter: 0.1 }, PASSED, random);
@@ -189,7 +189,7 @@ test("A129: with jitter the gaps vary within a tenth of the interval", async () 
   bench.runner.stop();
 });
 
-test("A127: stopped during its look, a check is cancelled, its result dropped, and no timer is left", async () => {
+test("stopped during its look, a check is cancelled, its result dropped, and no timer is left [A127]", async () => {
   const bench = new Bench();
   bench.runner.start(0);
   await bench.clock.advance(100);
@@ -231,7 +231,7 @@ test("every result is published with its latency; a target's own words go nowher
   bench.runner.stop();
 });
 
-test("A133, C16: a wall clock that jumps an hour, to and fro, changes no interval, no timeout and no staleness", async () => {
+test("a wall clock that jumps an hour, to and fro, changes no interval, no timeout and no staleness [A133, C16]", async () => {
   const bench = new Bench({ staleAfter: "25s" });
   bench.runner.start(0);
   for (let round = 0; round < 4; round += 1) {

@@ -16,7 +16,7 @@ async function heard<Name extends keyof Messages>(name: Name, action: () => Prom
   return messages;
 }
 
-test("A130: a result of a probe during which our own loop stood still is thrown away, told of and counted", async () => {
+test("a result of a probe during which our own loop stood still is thrown away, told of and counted [A130]", async () => {
   const bench = new Bench({ unhealthyThreshold: 1, edgeInterval: "2s" });
   bench.runner.start(0);
   await bench.clock.advance(0);

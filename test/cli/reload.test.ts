@@ -78,7 +78,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
   });
 
-  test("B100, C31: changes nothing when it is bad, and every fault is logged at its place; mended, it is taken over", async (t) => {
+  test("changes nothing when it is bad, and every fault is logged at its place; mended, it is taken over [B100, C31]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
@@ -108,7 +108,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(count(daemon, "reloaded"), 1);
   });
 
-  test("C29: SIGHUP without a file harms nobody", async (t) => {
+  test("SIGHUP without a file harms nobody [C29]", async (t) => {
     const daemon = await DaemonProcess.serve(...LISTEN);
     t.after(() => daemon.kill());
     daemon.process.kill("SIGHUP");
@@ -127,7 +127,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
 });
 
 describe("the file", () => {
-  test("B79: a bad one ends the start with code 2, every fault in a line, before any socket is opened", async (t) => {
+  test("a bad one ends the start with code 2, every fault in a line, before any socket is opened [B79]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, 'listen: ["127.0.0.1:0"]\nchecks: { a: ftp://x }\nlissen: []\n');
     const daemon = new DaemonProcess(["serve", "-c", file]);

@@ -41,7 +41,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
     rmSync(directory, { recursive: true });
   });
 
-  test("B98 a port in use, and names it", async () => {
+  test("a port in use, and names it [B98]", async () => {
     const line = await refusal(...LISTEN, "--listen", `127.0.0.1:${port}`);
     assert.equal(line, `cannot listen on 127.0.0.1:${port}: something else listens there already (EADDRINUSE)`);
   });
@@ -54,19 +54,23 @@ describe("serve refuses", { concurrency: 3 }, () => {
 
   const rows: readonly (readonly [string, readonly string[], RegExp])[] = [
     ["an address that is none", ["--listen", "8080"], /^address to listen on "8080": expected /],
-    ["B89 a port beyond 65535", ["--listen", ":65536"], /^address to listen on ":65536": a port is a number /],
+    ["a port beyond 65535 [B89]", ["--listen", ":65536"], /^address to listen on ":65536": a port is a number /],
     ["a missing value", ["--listen"], /^--listen needs a value: --listen ADDR$/],
-    ["B82 an interval without a unit", ["--interval", "10"], /^--interval: "10" is not a duration/],
-    ["B87 a scheme that it doesn't know", ["--check", "a=ftp://h"], /^.*\bftp\b/],
+    ["an interval without a unit [B82]", ["--interval", "10"], /^--interval: "10" is not a duration/],
+    ["a scheme that it doesn't know [B87]", ["--check", "a=ftp://h"], /^.*\bftp\b/],
     ["a target that is no URL", ["--check", "a=nothing"], /nothing/],
-    ["B85 two checks of one name", ["--check", "a=tcp://h:1", "--check", "a=tcp://h:2"], /"a"/],
-    ["B83 a timeout above the interval", ["--check", "a=tcp://h:1", "--interval", "1s", "--timeout", "2s"], /timeout/],
-    ["B82 an interval of nothing", ["--check", "a=tcp://h:1", "--interval", "0s"], /interval/],
+    ["two checks of one name [B85]", ["--check", "a=tcp://h:1", "--check", "a=tcp://h:2"], /"a"/],
+    [
+      "a timeout above the interval [B83]",
+      ["--check", "a=tcp://h:1", "--interval", "1s", "--timeout", "2s"],
+      /timeout/,
+    ],
+    ["an interval of nothing [B82]", ["--check", "a=tcp://h:1", "--interval", "0s"], /interval/],
     ["a jitter above the whole", ["--check", "a=tcp://h:1", "--jitter", "101"], /jitter/],
     ["a check under a view's name", ["--check", "liveness=tcp://h:1"], /liveness/],
     ["a level that is none", ["--log-level", "loud"], /^--log-level: "loud" is none of /],
     [
-      "B107 a single flag given twice",
+      "a single flag given twice [B107]",
       ["--drain-delay", "1s", "--drain-delay", "2s"],
       /^--drain-delay is given twice$/,
     ],
@@ -77,12 +81,12 @@ describe("serve refuses", { concurrency: 3 }, () => {
       /^cannot read \/nonexistent\.pem: /,
     ],
     [
-      "B95 a key that doesn't fit",
+      "a key that doesn't fit [B95]",
       ["--tls-cert", pem("server.crt"), "--tls-key", pem("client.key")],
       /^the TLS key does not belong to the certificate$/,
     ],
     [
-      "B95 a certificate that is none",
+      "a certificate that is none [B95]",
       ["--tls-cert", pem("server.key"), "--tls-key", pem("server.key")],
       /^the TLS certificate cannot be read: /,
     ],
@@ -101,7 +105,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
     });
   }
 
-  test("B88 a password in a target, and doesn't show it", async () => {
+  test("a password in a target, and doesn't show it [B88]", async () => {
     const { code, stdout, stderr } = await run("serve", ...LISTEN, "--check", "a=ftp://user:hunter2@h/");
     assert.equal(code, 2);
     assert.ok(!`${stdout}${stderr}`.includes("hunter2"), stderr);

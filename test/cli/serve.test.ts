@@ -127,7 +127,7 @@ describe("serve", { concurrency: 3 }, () => {
     ["SIGTERM", "SIGINT", 130],
     ["SIGINT", "SIGTERM", 143],
   ] as const) {
-    test(`A76 ${second} after ${first} ends at once with code ${code}`, async (t) => {
+    test(`${second} after ${first} ends at once with code ${code} [A76]`, async (t) => {
       const daemon = await serve(t, ...LISTEN, "--drain-delay", "1m");
       daemon.process.kill(first);
       await eventually(() => lineOf(daemon, "draining") !== undefined, "the drain");
@@ -136,7 +136,7 @@ describe("serve", { concurrency: 3 }, () => {
     });
   }
 
-  test("C18 goes on serving when the reader of its log is gone", async (t) => {
+  test("goes on serving when the reader of its log is gone [C18]", async (t) => {
     const daemon = await serve(
       t,
       ...NO_DELAY,

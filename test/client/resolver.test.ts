@@ -41,7 +41,7 @@ test("addresses of both families are found, and kept for their TTL", async (t) =
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.2"]);
 });
 
-test("C8: a long TTL is cut to 30 s, so that a new address is used by then", async (t) => {
+test("a long TTL is cut to 30 s, so that a new address is used by then [C8]", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -60,7 +60,7 @@ test("questions for one name at one time are asked once", async (t) => {
   assert.equal(server.questions, 2);
 });
 
-test("C8: a name that doesn't exist is ENOTFOUND, and is asked for again after a second", async (t) => {
+test("a name that doesn't exist is ENOTFOUND, and is asked for again after a second [C8]", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -71,7 +71,7 @@ test("C8: a name that doesn't exist is ENOTFOUND, and is asked for again after a
   assert.deepEqual(await addressesOf(resolver, "gone.test"), ["10.0.0.1"]);
 });
 
-test("C8: when no name server answers the last good addresses hold for 5 minutes, then it is EAI_AGAIN", async (t) => {
+test("when no name server answers the last good addresses hold for 5 minutes, then it is EAI_AGAIN [C8]", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -87,7 +87,7 @@ test("C8: when no name server answers the last good addresses hold for 5 minutes
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1"], "it recovers by itself");
 });
 
-test("B91: a name that means a link-local address is forbidden, unless that is allowed; other addresses stay", async (t) => {
+test("a name that means a link-local address is forbidden, unless that is allowed; other addresses stay [B91]", async (t) => {
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   server.records.set("both.test", { ttl: 5, addresses: ["169.254.1.1", "10.0.0.1"] });

@@ -134,7 +134,7 @@ for (const [label, value, expected] of [
     "the environment variable __proto__ is not set (a default is written ${__proto__:-default})",
   ],
 ] as const) {
-  test(`B97 ${label} is refused by name`, () => {
+  test(`${label} is refused by name [B97]`, () => {
     assert.deepEqual(faultsOf(`tokenFile: "${value}"`), [`1:12: tokenFile: ${expected}`]);
   });
 }
@@ -182,7 +182,7 @@ for (const [label, text, expected] of [
     /^2:3: checks.__proto__: this name cannot be used/,
   ],
 ] as const) {
-  test(`B79 ${label} is refused at its place`, () => {
+  test(`${label} is refused at its place [B79]`, () => {
     const [first = ""] = faultsOf(text);
     assert.match(first, expected);
   });

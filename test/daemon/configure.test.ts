@@ -42,7 +42,7 @@ function checksOf(url: string, names: readonly string[], settings: string): stri
 
 const named = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `c${from + index}`);
 
-test("C30: of 500 checks under load 50 are removed and 150 added: the kept ones lose and double no probe, and their statuses stay", async (t) => {
+test("of 500 checks under load 50 are removed and 150 added: the kept ones lose and double no probe, and their statuses stay [C30]", async (t) => {
   const { asked, down, url, connections } = await targetOf(t);
   down.add("/c60");
   const health = new Health();

@@ -30,7 +30,7 @@ describe("the library", () => {
     server.forceShutdown();
   });
 
-  test("B104 adding to a server twice throws, and says what is right", () => {
+  test("adding to a server twice throws, and says what is right [B104]", () => {
     const server = new Server();
     new Health().addToServer(server);
     assert.throws(() => new Health().addToServer(server), { code: "ALREADY_ADDED", message: /add healthbridge once/ });
@@ -79,7 +79,7 @@ describe("the library", () => {
     await new Promise((resolve) => taken.close(resolve));
   });
 
-  test("B103 refuses limits that are none", () => {
+  test("refuses limits that are none [B103]", () => {
     for (const options of [{ maxWatchers: -1 }, { listLimit: 1.5 }, { maxWatchers: Number.NaN }, { token: "" }]) {
       assert.throws(() => new Health(options), { code: "INVALID_OPTION" });
     }

@@ -22,7 +22,7 @@ describeEngines("grpc-go", (engine) => {
     client = goClient();
   });
 
-  test("A55 the channel's state follows each status", async () => {
+  test("the channel's state follows each status [A55]", async () => {
     const { health, address } = await backend(engine);
     health.set("app", "NOT_SERVING");
     const watched = new Running(client, ["states", "app", address]);

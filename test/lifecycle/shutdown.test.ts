@@ -75,7 +75,7 @@ describe("leaving", () => {
     assert.deepEqual(came.at(-1), ["left", 30_000]);
   });
 
-  test("A79 without a delay needs no clock at all", async () => {
+  test("without a delay needs no clock at all [A79]", async () => {
     const { came, left } = leaving({}, { drainDelayMs: 0 });
     await left;
     assert.deepEqual(
@@ -98,7 +98,7 @@ describe("leaving", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
-  test("A75 gives clients that never go ten seconds when nobody says otherwise", async () => {
+  test("gives clients that never go ten seconds when nobody says otherwise [A75]", async () => {
     const { clock, came } = leaving({ askToGo: never });
     await clock.advance(14_999);
     assert.deepEqual(came.at(-1), ["askToGo", 5_000]);
@@ -128,7 +128,7 @@ describe("leaving", () => {
     assert.deepEqual(came.at(-1), ["left", 0]);
   });
 
-  test("A75 ends even when the destruction never does, a second after both times at the latest", async () => {
+  test("ends even when the destruction never does, a second after both times at the latest [A75]", async () => {
     const { clock, came } = leaving({ askToGo: never, destroy: never });
     await clock.advance(60_000);
     assert.deepEqual(came.at(-1), ["left", 16_000]);

@@ -64,7 +64,7 @@ describe("the process", { concurrency: 3 }, () => {
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    test(`A76 the first ${signal} asks, every later one insists`, async (t) => {
+    test(`the first ${signal} asks, every later one insists [A76]`, async (t) => {
       const child = await Listening.start(t);
       await child.signal(signal, `terminate ${signal}`);
       await child.signal("SIGTERM", "insist SIGTERM");

@@ -89,7 +89,7 @@ describe("binding", () => {
 });
 
 describe("an address that cannot be bound", () => {
-  test("B98 is named when something else listens there", async (t) => {
+  test("is named when something else listens there [B98]", async (t) => {
     const first = await bind(server(t), parseListenAddress("127.0.0.1:0"));
     assert.ok("port" in first);
     const { message } = await refused(t, `127.0.0.1:${first.port}`);

@@ -78,7 +78,7 @@ describe("the gate", () => {
     assert.deepEqual([http1[0]?.allowHalfOpen, http2[0]?.allowHalfOpen], [true, false]);
   });
 
-  test("B76 closes connections beyond the limit, and takes one when another has gone", async (t) => {
+  test("closes connections beyond the limit, and takes one when another has gone [B76]", async (t) => {
     const { connect, gate, rules } = await receiving(t, { maxConnections: 2 });
     const first = await connect();
     await connect();
@@ -91,7 +91,7 @@ describe("the gate", () => {
     assert.deepEqual([gate.connectionCount, rules()], [2, ["max-connections"]]);
   });
 
-  test("B76 closes connections beyond the limit of their address, and no other's", async (t) => {
+  test("closes connections beyond the limit of their address, and no other's [B76]", async (t) => {
     const { connect, gate, ended } = await receiving(t, { maxConnectionsPerAddress: 2 });
     const first = await connect();
     await connect();
@@ -114,7 +114,7 @@ describe("the gate", () => {
     }
   });
 
-  test("B75 ends who says nothing within the time, five seconds when nobody gives another", async (t) => {
+  test("ends who says nothing within the time, five seconds when nobody gives another [B75]", async (t) => {
     const usual = await receiving(t);
     const short = await receiving(t, { firstBytesTimeoutMs: 200 });
     const [client, hasty] = [await usual.connect(), await short.connect()];
@@ -140,7 +140,7 @@ describe("the gate", () => {
 });
 
 describe("a gate that closes", () => {
-  test("A77 sends who is at the door away, and leaves who was let in alone", async (t) => {
+  test("sends who is at the door away, and leaves who was let in alone [A77]", async (t) => {
     const { http1, clock, connect, gate, rules } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
@@ -153,7 +153,7 @@ describe("a gate that closes", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
-  test("A77 admits nobody", async (t) => {
+  test("admits nobody [A77]", async (t) => {
     const { connect, gate, rules } = await receiving(t);
     gate.close();
     await (await connect()).gone();
@@ -161,7 +161,7 @@ describe("a gate that closes", () => {
     await eventually(() => gate.connectionCount === 0, "nothing is left");
   });
 
-  test("A77 hands nobody over whose first bytes come in the same turn", async (t) => {
+  test("hands nobody over whose first bytes come in the same turn [A77]", async (t) => {
     const { http1, connect, gate } = await receiving(t);
     const client = await connect();
     client.socket.write("GET / HTTP/1.1\r\n\r\n");
@@ -188,7 +188,7 @@ describe("a gate that closes", () => {
     assert.equal(gate.connectionCount, 0);
   });
 
-  test("A75 ends every connection by force, and says when all are gone", async (t) => {
+  test("ends every connection by force, and says when all are gone [A75]", async (t) => {
     const { http1, connect, gate, clock } = await receiving(t);
     const clients = [await connect(), await connect(), await connect()];
     clients[0]?.socket.write("GET");

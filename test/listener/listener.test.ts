@@ -48,7 +48,7 @@ function tlsClient(t: TestContext, port: number, options: ConnectionOptions = {}
 }
 
 describe("a listener", () => {
-  test("A91 serves every address, and says which they became", async (t) => {
+  test("serves every address, and says which they became [A91]", async (t) => {
     const directory = mkdtempSync(join(tmpdir(), "healthbridge-listener-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const path = join(directory, "health.sock");
@@ -61,7 +61,7 @@ describe("a listener", () => {
     assert.equal(listener.connectionCount, 3);
   });
 
-  test("B98 serves none when one address cannot be bound, and names it", async (t) => {
+  test("serves none when one address cannot be bound, and names it [B98]", async (t) => {
     const first = await listening(t, ["127.0.0.1:0"]);
     const free = await freePort();
     await assert.rejects(listening(t, [`127.0.0.1:${free}`, `127.0.0.1:${first.port}`, "127.0.0.1:0"]), (error) => {
@@ -90,7 +90,7 @@ describe("a listener", () => {
     assert.equal((await listening(t, [`127.0.0.1:${port}`])).port, port);
   });
 
-  test("A77 stops accepting, and leaves who is served alone", async (t) => {
+  test("stops accepting, and leaves who is served alone [A77]", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"]);
     const [served, silent] = [Client.to(port, t), Client.to(port, t)];
     served.socket.write("GET");
@@ -110,7 +110,7 @@ describe("a listener", () => {
     await inTime(waiting, "idle");
   });
 
-  test("A75 ends every connection by force, and again does nothing", async (t) => {
+  test("ends every connection by force, and again does nothing [A75]", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"]);
     const clients = [Client.to(port, t), Client.to(port, t)];
     clients[0]?.socket.write("GET");
@@ -146,7 +146,7 @@ describe("a listener with TLS", () => {
     [[], "http1"],
   ];
   for (const [offered, expected] of protocols) {
-    test(`A90 speaks ${expected} with who offers ${offered.join(" and ") || "nothing"}`, async (t) => {
+    test(`speaks ${expected} with who offers ${offered.join(" and ") || "nothing"} [A90]`, async (t) => {
       const { port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
       const client = tlsClient(t, port, { ALPNProtocols: [...offered] });
       await eventually(() => client.received === expected, "the transport's word");
@@ -160,7 +160,7 @@ describe("a listener with TLS", () => {
     await eventually(() => plain.received === "http1" && secure.received === "http1", "both are served");
   });
 
-  test("B58 closes plain bytes", async (t) => {
+  test("closes plain bytes [B58]", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const client = Client.to(port, t);
     client.socket.write("GET / HTTP/1.1\r\n\r\n");
@@ -240,7 +240,7 @@ describe("a listener with TLS", () => {
     await client.gone();
   });
 
-  test("B76 holds the limit on connections before any handshake", async (t) => {
+  test("holds the limit on connections before any handshake [B76]", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS, maxConnections: 1 });
     Client.to(port, t);
     await eventually(() => listener.connectionCount === 1, "the first is counted");
@@ -249,7 +249,7 @@ describe("a listener with TLS", () => {
     assert.ok(second.socket instanceof TLSSocket && second.received === "");
   });
 
-  test("A77 closes a handshake that ends after it stopped accepting", async (t) => {
+  test("closes a handshake that ends after it stopped accepting [A77]", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const raw = connectSocket({ port, host: "127.0.0.1" });
     await eventually(() => listener.connectionCount === 1, "it is counted");

@@ -42,7 +42,7 @@ async function sniffing(t: TestContext) {
 }
 
 describe("the door", () => {
-  test("A86 knows HTTP/2 by its preface, cut anywhere, and puts every byte back", async (t) => {
+  test("knows HTTP/2 by its preface, cut anywhere, and puts every byte back [A86]", async (t) => {
     for (let cut = 1; cut < PREFACE.length; cut += 1) {
       const { clock, heard, socket, send } = await sniffing(t);
       await send(PREFACE.subarray(0, cut));
@@ -78,14 +78,14 @@ describe("the door", () => {
     assert.deepEqual([heard, String(socket.read())], [["http1"], "GET / HTTP/1.0\r\n\r\n"]);
   });
 
-  test("B57 refuses TLS", async (t) => {
+  test("refuses TLS [B57]", async (t) => {
     const { heard, client, send } = await sniffing(t);
     await send(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]));
     await client.gone();
     assert.deepEqual(heard, ["tls-on-plain-port"]);
   });
 
-  test("B75 refuses who says nothing for five seconds, and not before", async (t) => {
+  test("refuses who says nothing for five seconds, and not before [B75]", async (t) => {
     const { clock, heard, client } = await sniffing(t);
     await clock.advance(4_999);
     assert.deepEqual(heard, []);

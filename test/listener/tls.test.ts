@@ -65,7 +65,7 @@ describe("a TLS identity", () => {
     ],
   ];
   for (const [label, identity, message] of refused) {
-    test(`B95 with ${label} is refused`, () => {
+    test(`with ${label} is refused [B95]`, () => {
       assert.throws(
         () => tlsServerOptions(identity),
         (error: unknown) => {

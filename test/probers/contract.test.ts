@@ -105,7 +105,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
   });
 
   if (row.silence !== undefined) {
-    test(`A120: ${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone`, async () => {
+    test(`${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone [A120]`, async () => {
       const target = await silentTarget();
       const prober = openAt(scheme, target.port);
       for (let round = 1; round <= 2; round += 1) {

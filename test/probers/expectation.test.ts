@@ -24,7 +24,7 @@ function judged(expect: Expectation | undefined, given: HttpAnswer): string {
   return reason === undefined ? "pass" : `${reason}: ${detail}`;
 }
 
-describe("A123: the status", () => {
+describe("the status [A123]", () => {
   for (const [expect, status, expected] of [
     [undefined, 200, "pass"],
     [undefined, 299, "pass"],
@@ -67,7 +67,7 @@ describe("the body", () => {
     test(`${JSON.stringify(body)} where ${JSON.stringify(expect)} is expected`, () =>
       assert.equal(judged({ body: expect }, answer(200, body)), expected));
 
-  test("A125: of one that is longer, what is there counts, and the failure says so", () => {
+  test("of one that is longer, what is there counts, and the failure says so [A125]", () => {
     const cut = answer(200, "x".repeat(65_536), { isCut: true });
     assert.equal(judged({ body: "y" }, cut), 'body: text "y" not found in first 65536 bytes');
     assert.equal(judged({ body: "xx" }, cut), "pass");

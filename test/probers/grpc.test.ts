@@ -28,7 +28,7 @@ const STATUSES: readonly (readonly [label: string, message: Buffer, expected: st
 ];
 
 for (const [label, message, expected] of STATUSES) {
-  test(`A116: a target that answers ${label}: ${expected}`, () =>
+  test(`a target that answers ${label}: ${expected} [A116]`, () =>
     withTarget(
       checking((stream) => answer(stream, message)),
       async (prober) => assert.equal(await verdict(prober), expected),
@@ -50,7 +50,7 @@ const CODES: readonly (readonly [name: string, code: number, reason: string])[] 
 ];
 
 for (const [name, code, reason] of CODES) {
-  test(`A117: a target that answers ${name} fails, and the result names the code`, () =>
+  test(`a target that answers ${name} fails, and the result names the code [A117]`, () =>
     withTarget(
       checking((stream) => refuse(stream, code)),
       async (prober) => {
@@ -89,7 +89,7 @@ test("the service's name is the path, decoded once", async () => {
   assert.deepEqual(asked, ["acme.é/a%2Fb"]);
 });
 
-test("A118: GOAWAY(NO_ERROR) between two checks is no failure; the next one takes a new connection", () =>
+test("GOAWAY(NO_ERROR) between two checks is no failure; the next one takes a new connection [A118]", () =>
   withTarget(
     targets.frameTarget((stream, write) => write(targets.servingFrames(stream), goaway(stream, 0))),
     async (prober, target) => {
@@ -118,7 +118,7 @@ test("a target that says goodbye and never closes costs one connection, and none
   await target.stop();
 });
 
-test("A118: GOAWAY(NO_ERROR) during a check that still answers is no failure", () =>
+test("GOAWAY(NO_ERROR) during a check that still answers is no failure [A118]", () =>
   withTarget(
     checking((stream, _, session) => {
       session.goaway(0);
@@ -129,7 +129,7 @@ test("A118: GOAWAY(NO_ERROR) during a check that still answers is no failure", (
     },
   ));
 
-test("A118: a check that crosses with GOAWAY(NO_ERROR), and so was never begun, is asked again", () => {
+test("a check that crosses with GOAWAY(NO_ERROR), and so was never begun, is asked again [A118]", () => {
   const target = targets.frameTarget((stream, write) => {
     if (stream === 1) write(targets.servingFrames(stream));
     else write(goaway(1, 0)); // it was under way when the second check was sent
@@ -167,7 +167,7 @@ for (const [label, end] of [
     ));
 }
 
-test("A119: GOAWAY(error) during a check is one failure", () => {
+test("GOAWAY(error) during a check is one failure [A119]", () => {
   const target = targets.frameTarget((stream, write) => {
     if (stream === 1) write(targets.servingFrames(stream));
     else write(goaway(0, 2));
@@ -179,7 +179,7 @@ test("A119: GOAWAY(error) during a check is one failure", () => {
   });
 });
 
-test("A119: RST_STREAM during a check is one failure", () => {
+test("RST_STREAM during a check is one failure [A119]", () => {
   let calls = 0;
   const target = checking((stream) => {
     calls += 1;
@@ -203,7 +203,7 @@ test("checks of a healthy target share one connection", () =>
     },
   ));
 
-test("B91: a name that means a link-local address is asked by nobody over gRPC either", async (t) => {
+test("a name that means a link-local address is asked by nobody over gRPC either [B91]", async (t) => {
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   const resolver = new NameResolver({ clock: systemClock, servers: [server.address] });

@@ -52,13 +52,13 @@ for (const [status, expected] of [
   [404, "fail status"],
   [500, "fail status"],
 ] as const) {
-  test(`A123: HTTP ${status} is ${expected}`, () =>
+  test(`HTTP ${status} is ${expected} [A123]`, () =>
     withTarget(answering(status, { location: "/elsewhere" }), async (prober) =>
       assert.equal(await verdict(prober), expected),
     ));
 }
 
-test("A124: a 302 to another host fails as a redirect, and no request is sent there", async () => {
+test("a 302 to another host fails as a redirect, and no request is sent there [A124]", async () => {
   let asked = 0;
   const elsewhere = await httpTarget((_, response) => {
     asked += 1;
@@ -380,7 +380,7 @@ test("a name or password with a broken percent sign is refused when the check is
     (error) => error instanceof HealthError && error.code === "INVALID_TARGET" && !error.message.includes("s3cret"),
   ));
 
-test("A125: a text at byte 70,000 is not found in the first 65,536, and the connection is closed", () =>
+test("a text at byte 70,000 is not found in the first 65,536, and the connection is closed [A125]", () =>
   withTarget(
     httpTarget((_, response) => void response.end(`${"x".repeat(70_000)}ready`)),
     async (prober, target) => {
@@ -392,7 +392,7 @@ test("A125: a text at byte 70,000 is not found in the first 65,536, and the conn
     { options: { expect: { body: "ready" } } },
   ));
 
-test("C36: headers without an end fail before 64 KiB of them are read", () => {
+test("headers without an end fail before 64 KiB of them are read [C36]", () => {
   let written = 0;
   const target = saying((socket) => {
     socket.write("HTTP/1.1 200 OK\r\n");
@@ -416,7 +416,7 @@ for (const [label, location] of [
   ["to itself, without end", "/health"],
   ["to a cloud's metadata service", "http://169.254.169.254/latest/meta-data/"],
 ] as const)
-  test(`C36: a redirect ${label} fails as one, after one request`, () => {
+  test(`a redirect ${label} fails as one, after one request [C36]`, () => {
     let asked = 0;
     const target = httpTarget((_, response) => {
       asked += 1;
@@ -428,7 +428,7 @@ for (const [label, location] of [
     });
   });
 
-test("C5: an answer that comes byte by byte, without end, fails at the timeout, and the connection is closed", () =>
+test("an answer that comes byte by byte, without end, fails at the timeout, and the connection is closed [C5]", () =>
   withTarget(
     httpTarget((_, response) => {
       const drip = setInterval(() => response.write("x"), 5);

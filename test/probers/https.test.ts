@@ -35,7 +35,7 @@ async function withTarget(
   }
 }
 
-test("A126: a target whose authority is trusted passes, on one connection, and the end of its certificate is told", () =>
+test("a target whose authority is trusted passes, on one connection, and the end of its certificate is told [A126]", () =>
   withTarget({ ca: CA }, async (prober, target) => {
     for (let round = 0; round < 3; round += 1)
       assert.deepEqual(await look(prober), { outcome: "pass", certificateEndsAt: ENDS_AT });
@@ -61,7 +61,7 @@ for (const [label, tls, expected] of [
   ["a name of the certificate's", { ca: CA, serverName: "localhost" }, "pass"],
   ["no verification", { verify: false }, "pass"],
 ] as const)
-  test(`A126: with ${label}: ${expected}`, () =>
+  test(`with ${label}: ${expected} [A126]`, () =>
     withTarget(tls, async (prober) => assert.equal(await verdict(prober), expected)));
 
 test("a target that asks for a certificate gets ours, and fails where we have none", async () => {

@@ -93,7 +93,7 @@ for (const [label, bytes] of [
   ["garbage after a good line", "+OK\r\nwhat?\r\n"],
   ["64 KiB without a line's end", `+${"x".repeat(70_000)}`],
 ] as const) {
-  test(`C37: ${label} fails as protocol, and the connection is closed`, async () => {
+  test(`${label} fails as protocol, and the connection is closed [C37]`, async () => {
     const { target } = await redis(() => bytes);
     const prober = openTarget(`redis://:secret@127.0.0.1:${target.port}`);
     const { reason, detail = "" } = await look(prober);

@@ -21,7 +21,7 @@ for (const scheme of SCHEMES) {
     prober.close();
   });
 
-  test(`A120: ${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone`, async () => {
+  test(`${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone [A120]`, async () => {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
     const probing = start(prober, AbortSignal.timeout(200), 200);
@@ -34,7 +34,7 @@ for (const scheme of SCHEMES) {
     await target.stop();
   });
 
-  test(`C37: ${scheme}: a target that closes, resets or talks nonsense fails, and nothing of our password is told`, async () => {
+  test(`${scheme}: a target that closes, resets or talks nonsense fails, and nothing of our password is told [C37]`, async () => {
     for (const [label, act] of [
       ["closes", (socket) => void socket.end()],
       ["resets", (socket) => void socket.resetAndDestroy()],

@@ -25,7 +25,7 @@ const REPORT: CheckReport = {
   services: [],
 };
 
-test("B101 a name or a status that is none throws a TypeError, and stores nothing", () => {
+test("a name or a status that is none throws a TypeError, and stores nothing [B101]", () => {
   const { registry, transitions } = registryOf();
   const bad: readonly (readonly [unknown, unknown])[] = [
     ["x", "BOGUS"],
@@ -48,7 +48,7 @@ test("B101 a name or a status that is none throws a TypeError, and stores nothin
   assert.throws(() => Reflect.apply(registry.clear, registry, [null]), TypeError);
 });
 
-test("B102 nobody can set SERVICE_UNKNOWN, which only a Watch says", () => {
+test("nobody can set SERVICE_UNKNOWN, which only a Watch says [B102]", () => {
   const { registry } = registryOf();
   assert.throws(() => Reflect.apply(registry.set, registry, ["x", "SERVICE_UNKNOWN"]), {
     name: "HealthTypeError",
@@ -57,7 +57,7 @@ test("B102 nobody can set SERVICE_UNKNOWN, which only a Watch says", () => {
   });
 });
 
-test("B105 a listener that throws is reported, and the others are called", () => {
+test("a listener that throws is reported, and the others are called [B105]", () => {
   const { registry, transitions } = registryOf("throwing");
   const failures: Published<"listener-failed">[] = [];
   const leave = subscribe("listener-failed", (message) => failures.push(message));

@@ -208,7 +208,7 @@ describe("the log", () => {
     assert.equal("instance" in (lines()[0] ?? {}), false);
   });
 
-  test("B7 escapes what a name could do to a terminal", (t) => {
+  test("escapes what a name could do to a terminal [B7]", (t) => {
     const { texts } = logging(t);
     publish("transition", { instance: "mine", ...TRANSITION, name: 'a\n{"level":"error"}\u001b[2J' });
     assert.equal(texts.length, 1);

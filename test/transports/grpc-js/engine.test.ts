@@ -57,7 +57,7 @@ describe("an engine", () => {
     assert.deepEqual([maxConcurrentStreams, maxHeaderListSize], [1024, 16_384]);
   });
 
-  test("B29 refuses a call with more than 64 pairs of headers, and no other", async (t) => {
+  test("refuses a call with more than 64 pairs of headers, and no other [B29]", async (t) => {
     const { peer } = await serving(t);
     const pairs = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, "v"]));
@@ -67,7 +67,7 @@ describe("an engine", () => {
     assert.equal((await peer.check("")).status, 1);
   });
 
-  test("B9 refuses a message of more than 4,096 bytes", async (t) => {
+  test("refuses a message of more than 4,096 bytes [B9]", async (t) => {
     const { peer } = await serving(t);
     const body = (length: number) =>
       Buffer.concat([Buffer.from([0x12, 0x80 | (length & 127), length >> 7]), Buffer.alloc(length)]);
@@ -88,7 +88,7 @@ describe("an engine", () => {
     await eventually(() => registry.watcherCount === 0, "the watcher is gone");
   });
 
-  test("A81 says an error in the trailers' place, with a constant text", async (t) => {
+  test("says an error in the trailers' place, with a constant text [A81]", async (t) => {
     const { peer } = await serving(t);
     const { end } = await peer.check("nobody");
     assert.deepEqual([end.httpStatus, end.code, end.text, end.messages.length], [200, 5, "unknown service", 0]);
@@ -103,13 +103,13 @@ describe("an engine", () => {
     assert.deepEqual(http, ["/healthcheck"]);
   });
 
-  test("A19 without a health service has no method of it", async (t) => {
+  test("without a health service has no method of it [A19]", async (t) => {
     const { peer } = await serving(t, { service: undefined });
     for (const method of ["Check", "List", "Watch"])
       assert.equal((await peer.call(`${HEALTH}/${method}`, EMPTY)).code, 12, method);
   });
 
-  test("B19 gives a request its own time to arrive, where one is given", async (t) => {
+  test("gives a request its own time to arrive, where one is given [B19]", async (t) => {
     const { peer, clock } = await serving(t, { requestTimeoutMs: 200 });
     await peer.check("");
     const stream = peer.open(`${HEALTH}/Check`);
@@ -142,7 +142,7 @@ describe("an engine", () => {
     });
   }
 
-  test("A78 asks every client to go, and lets calls in run end", async (t) => {
+  test("asks every client to go, and lets calls in run end [A78]", async (t) => {
     const { engine, registry, peer, connect } = await serving(t);
     const other = connect();
     await other.check("");

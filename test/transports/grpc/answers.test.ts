@@ -19,8 +19,8 @@ describe("the answer to a Check", () => {
     ["of a degraded service says so beside the message", "ill", message("0801", true)],
     ["of a view", "liveness", message("0801")],
     ["of a name that nobody declared", "nobody", { code: "NOT_FOUND", text: "unknown service" }],
-    ["A12 of a name in another case", "UP", { code: "NOT_FOUND", text: "unknown service" }],
-    ["A13 of a name that every object has", "constructor", { code: "NOT_FOUND", text: "unknown service" }],
+    ["of a name in another case [A12]", "UP", { code: "NOT_FOUND", text: "unknown service" }],
+    ["of a name that every object has [A13]", "constructor", { code: "NOT_FOUND", text: "unknown service" }],
     ["of a name of 201 bytes", "n".repeat(201), { code: "INVALID_ARGUMENT", text: "service name too long" }],
   ];
   for (const [label, service, answer] of rows) {

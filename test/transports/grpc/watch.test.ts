@@ -20,7 +20,7 @@ function open(service = "a") {
 }
 
 describe("a Watch stream", () => {
-  test("A25 A26 says the present status first, in a later turn", () => {
+  test("says the present status first, in a later turn [A25, A26]", () => {
     const { turns, call } = open("");
     assert.deepEqual(call.heard, []);
     turns.all();
@@ -30,7 +30,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(unknown.call.heard, [3]);
   });
 
-  test("A27 A35 says each change to a reader that keeps up, in order", () => {
+  test("says each change to a reader that keeps up, in order [A27, A35]", () => {
     const { registry, call, readAll } = open();
     readAll();
     for (const status of ["NOT_SERVING", "SERVING", "UNKNOWN"] as const) {
@@ -42,7 +42,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [3, 2, 1, 0, 3]);
   });
 
-  test("A28 says nothing when nothing changed", () => {
+  test("says nothing when nothing changed [A28]", () => {
     const { registry, turns, call, readAll } = open();
     registry.set("a", "SERVING");
     readAll();
@@ -53,7 +53,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [1]);
   });
 
-  test("A29 says nothing when a change was taken back before it was told", () => {
+  test("says nothing when a change was taken back before it was told [A29]", () => {
     const { registry, call, readAll } = open();
     registry.set("a", "SERVING");
     readAll();
@@ -71,7 +71,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [1]);
   });
 
-  test("A43 tells a reader that stood still the message in run and the newest", () => {
+  test("tells a reader that stood still the message in run and the newest [A43]", () => {
     const { registry, turns, call, readAll } = open();
     turns.all();
     for (let flip = 0; flip < 10_000; flip += 1) {
@@ -85,7 +85,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [3, 1]);
   });
 
-  test("A44 tells a reader that stood still nothing when all is as it was", () => {
+  test("tells a reader that stood still nothing when all is as it was [A44]", () => {
     const { registry, turns, call, readAll } = open();
     turns.all();
     registry.set("a", "SERVING");
@@ -155,7 +155,7 @@ describe("a Watch stream that the server ends", () => {
 });
 
 describe("a Watch stream whose client has gone", () => {
-  test("A38 A40 leaves nothing behind", () => {
+  test("leaves nothing behind [A38, A40]", () => {
     const { registry, stream, readAll } = open();
     readAll();
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [1, 1]);
@@ -164,7 +164,7 @@ describe("a Watch stream whose client has gone", () => {
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
   });
 
-  test("A39 is not written to, neither by a flush that waited nor by room that came late", () => {
+  test("is not written to, neither by a flush that waited nor by room that came late [A39]", () => {
     const { registry, turns, call, stream } = open();
     turns.all();
     registry.set("a", "SERVING");

@@ -38,7 +38,7 @@ test("an honest crowd may cancel 5,000 calls at once, and 200 a second after tha
   );
 });
 
-test("B52: requests that are thrown away before they are whole are five times as dear", () => {
+test("requests that are thrown away before they are whole are five times as dear [B52]", () => {
   const budget = new Budget(new VirtualClock());
   assert.equal(
     countOf(() => budget.spendReset("spoilt")),
