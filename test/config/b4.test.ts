@@ -1,4 +1,4 @@
-/** Rows B79-B97 of the conformance list: each bad configuration, and the line that refuses it. */
+/** docs/conformance.md B79 to B97: each bad configuration, and the line that refuses it. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

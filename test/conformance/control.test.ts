@@ -1,5 +1,5 @@
 /**
- * Shows that the suite bites: run against grpc-health-check, the rows marked "NodeOff: x" in conformance.md must fail, and
+ * Shows that the suite bites: run against grpc-health-check, the rows marked † in docs/conformance.md must fail, and
  * rows that it is known to satisfy must pass.
  */
 import assert from "node:assert/strict";

@@ -144,7 +144,7 @@ export const lifecycleRows: Rows = (factory) => {
 
   row(
     factory,
-    "a client that never reads and never closes doesn't hold the server up [A75]",
+    "a client that never reads and never closes doesn't hold the server up [A75, C39]",
     async ({ server, connect }) => {
       const stuck = connect({ settings: { initialWindowSize: 0 } });
       const watch = stuck.watch("a");

@@ -94,7 +94,7 @@ export const listRows: Rows = (factory) => {
 
   row(
     factory,
-    "where a token is asked for, List without it is UNAUTHENTICATED and no map; Check is for everybody [A64]",
+    "where a token is asked for, List without it is UNAUTHENTICATED and no map; Check is for everybody [A64, B27]",
     async ({ server, peer }) => {
       server.set("a", "SERVING");
       const list = (authorization?: string) =>

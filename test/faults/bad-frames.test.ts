@@ -38,7 +38,7 @@ const MAX_BYTES_KEPT = 16 * 1024 * 1024;
 
 const connectionsOf = ({ what }: BadFrames): number => (what === COSTLY ? CONNECTIONS / 10 : CONNECTIONS);
 
-describe("connections that break HTTP/2 leave nothing behind", { concurrency: 1 }, () => {
+describe("connections that break HTTP/2 leave nothing behind [C24]", { concurrency: 1 }, () => {
   for (const kind of BAD_FRAMES) {
     test(`${kind.what}, on ${connectionsOf(kind)} connections [${kind.row}]`, async (t) => {
       const times = kind.row === SILENT.row ? { firstBytesTimeoutMs: SILENT.firstBytesTimeoutMs } : {};

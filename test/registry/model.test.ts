@@ -146,7 +146,7 @@ const steps = [
   ),
 ];
 
-test(`${RUNS} random runs end on the truth`, () => {
+test(`${RUNS} random runs end on the truth [C45]`, () => {
   fc.assert(
     fc.property(fc.commands(steps, { maxCommands: 60, size: "max" }), (commands) => {
       const deferred: (() => void)[] = [];

@@ -1,4 +1,4 @@
-/** How a grpc-js server of ours is set: part E of conformance.md. */
+/** How a grpc-js server of ours is set: docs/conformance.md, part E. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { HealthError } from "../../../src/core/health-error.js";

@@ -33,7 +33,7 @@ test("a message is the same in one part and byte by byte", () => {
   assert.deepEqual(outcome([frame(Buffer.alloc(0))]), Buffer.alloc(0));
 });
 
-test("gzip and deflate are read, and an empty message is empty however it is packed", () => {
+test("gzip and deflate are read, and an empty message is empty however it is compressed [B13]", () => {
   const gzip = gzipSync(MESSAGE);
   const deflate = deflateSync(MESSAGE);
   assert.deepEqual(outcome([prefixed(1, gzip.length, gzip)], "gzip"), MESSAGE);
