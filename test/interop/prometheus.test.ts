@@ -167,7 +167,7 @@ describe("Prometheus", () => {
     writeFileSync(file("healthbridge.yaml"), "checks: { backend: 5 }\n");
     await fires(
       "HealthbridgeConfigReloadFailed",
-      `healthbridge at 127.0.0.1:${daemon.port} refused its changed configuration`,
+      `healthbridge at 127.0.0.1:${daemon.port} rejected its changed configuration`,
     );
     configure("2s");
     await resolves("HealthbridgeConfigReloadFailed");
