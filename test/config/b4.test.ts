@@ -114,7 +114,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
   [95, "a TLS key without its certificate", `tls: { keyFile: ${pem("server.key")} }`, /tls\.certFile: is missing$/],
   [
     95,
-    "a key that doesn't fit",
+    "a key that does not match",
     `tls: { certFile: ${pem("server.crt")}, keyFile: ${pem("client.key")} }`,
     /tls: the TLS key does not belong to the certificate$/,
   ],
@@ -141,18 +141,18 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
 
 describe("B4", () => {
   for (const [number, label, text, expected] of ROWS)
-    test(`${label} is refused, in a line with its place [B${number}]`, () => {
+    test(`${label} is refused; the error shows its line and column [B${number}]`, () => {
       const faults = faultsOf(text);
       assert.equal(faults.length, 1, faults.join("\n"));
       assert.match(faults[0] ?? "", /^\d+:\d+: /);
       assert.match(faults[0] ?? "", expected);
     });
 
-  test("a link-local address is taken where that is allowed [B91]", () => {
+  test("a link-local address is accepted with allowLinkLocal [B91]", () => {
     assert.deepEqual(faultsOf(`allowLinkLocal: true\n${target("http://169.254.169.254/")}`), []);
   });
 
-  test("exec is taken where that is allowed [B94]", () => {
+  test("exec is accepted with allowExec [B94]", () => {
     assert.deepEqual(faultsOf(`allowExec: true\n${check("{ exec: [/bin/true] }")}`), []);
   });
 
@@ -169,7 +169,7 @@ describe("B4", () => {
     assert.match(withCa, /tls\.clientCaFile: the certificate in .* has ended/);
   });
 
-  test("a secret that everybody can read is a warning [B96]", (t) => {
+  test("a secret file that every user can read is a warning [B96]", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-b96-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "token");
@@ -178,7 +178,7 @@ describe("B4", () => {
     assert.equal(read(check(`{ heartbeat: { ttl: 1h, token: "\${file:${file}}" } }`)).warnings.length, 1);
   });
 
-  test("a List that would not fit what clients take is a warning [B106]", () => {
+  test("a listLimit above 4 MiB of answer is a warning [B106]", () => {
     assert.deepEqual(read("listLimit: 10000").warnings, []);
     assert.match(read("listLimit: 20000").warnings[0] ?? "", /listLimit 20000: .* 4 MiB/);
   });

@@ -12,10 +12,10 @@ const [INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMP
 
 const MALFORMED: Readonly<Record<string, readonly string[]>> = {
   "a truncated string [B1]": ["0a50"],
-  "a string with less than its length [B2]": ["0a5061"],
+  "a string that is shorter than its length [B2]": ["0a5061"],
   "a wrong wire type [B3]": ["0805", "0d00000000", "090000000000000000"],
   "field number 0 [B4]": ["0001", "020161"],
-  "an open group, an endless varint, a lone byte [B5]": [
+  "an open group, a varint that is too long, a single byte [B5]": [
     "0b",
     "0c",
     "08ffffffffffffffffffff01",
@@ -54,7 +54,7 @@ export const badInputRows: Rows = (factory) => {
     for (const name of ["a\0b", "\u001b[2J", "a\nb"]) assert.equal((await peer.check(name)).code, NOT_FOUND);
   });
 
-  row(factory, "a name of 100 kB or 1 MB is refused, and the other watches live [B8]", async ({ server, peer }) => {
+  row(factory, "a name of 100 kB or 1 MB is refused, and other Watch streams go on [B8]", async ({ server, peer }) => {
     const watch = peer.watch("a");
     await watch.saw(3);
     for (const length of [4000, 100_000, 1_000_000]) {
@@ -83,7 +83,7 @@ export const badInputRows: Rows = (factory) => {
     assert.deepEqual(new Set(await Promise.all(answers)), new Set([RESOURCE_EXHAUSTED]));
   });
 
-  row(factory, "a bomb is RESOURCE_EXHAUSTED [B11]", async ({ peer }) => {
+  row(factory, "a decompression bomb is RESOURCE_EXHAUSTED [B11]", async ({ peer }) => {
     for (const [encoding, pack] of [
       ["gzip", gzipSync],
       ["deflate", deflateSync],
@@ -94,7 +94,7 @@ export const badInputRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "compressed garbage is INTERNAL, and the process lives [B12]", async ({ peer }) => {
+  row(factory, "data that cannot be decompressed is INTERNAL, and the process goes on [B12]", async ({ peer }) => {
     for (const encoding of ["gzip", "deflate"]) {
       const end = await peer.call(CHECK, frame(Buffer.from("garbage"), 1), { "grpc-encoding": encoding });
       assert.equal(end.code, INTERNAL, encoding);
@@ -124,7 +124,7 @@ export const badInputRows: Rows = (factory) => {
 
   row(
     factory,
-    "a request that never ends is ended [B19]",
+    "a request that never ends is DEADLINE_EXCEEDED [B19]",
     async ({ server, peer }) => {
       for (const method of ["Check", "Watch"]) {
         const stream = peer.open(`${HEALTH}/${method}`);
@@ -139,14 +139,14 @@ export const badInputRows: Rows = (factory) => {
     { requestTimeoutMs: 200 },
   );
 
-  row(factory, "a grpc-timeout that is none is INTERNAL [B20]", async ({ peer }) => {
+  row(factory, "an invalid grpc-timeout is INTERNAL [B20]", async ({ peer }) => {
     for (const timeout of ["1", "5X", "", "-1S", "1.5S", "abc1S", "123456789S", "1 S", "S"]) {
       const end = await peer.call(CHECK, frame(Buffer.alloc(0)), { "grpc-timeout": timeout });
       assert.deepEqual([end.code, end.text], [INTERNAL, "invalid grpc-timeout"], JSON.stringify(timeout));
     }
   });
 
-  row(factory, "a watch whose time is over at once is DEADLINE_EXCEEDED [B21]", async ({ peer }) => {
+  row(factory, "a Watch with a deadline of 0 is DEADLINE_EXCEEDED [B21]", async ({ peer }) => {
     for (const timeout of ["0S", "0n"]) {
       const end = await peer.watch("a", { "grpc-timeout": timeout }).ended();
       assert.equal(end.code, DEADLINE_EXCEEDED);
@@ -171,14 +171,14 @@ export const badInputRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "a binary header that is no base64 does no harm [B26]", async ({ peer }) => {
+  row(factory, "a binary header that is not base64 is ignored or refused [B26]", async ({ peer }) => {
     const end = await peer.call(CHECK, frame(Buffer.alloc(0)), { "x-bin": "***" });
     assert.ok([0, INVALID_ARGUMENT].includes(end.code), `code ${end.code}`);
   });
 
   row(
     factory,
-    "two hundred pairs of metadata are refused, and the other streams live [B29]",
+    "a call with two hundred pairs of metadata is refused, and other streams go on [B29]",
     async ({ server, peer }) => {
       const watch = peer.watch("a");
       await watch.saw(3);

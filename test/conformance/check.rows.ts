@@ -18,7 +18,7 @@ export const checkRows: Rows = (factory) => {
   const pending = { checks: { slow: () => new Promise(() => {}) } };
   row(
     factory,
-    "with checks, it is UNKNOWN until each has its first result [A1]",
+    "with checks, the server as a whole is UNKNOWN until each has its first result [A1]",
     async ({ peer }) => {
       assert.equal((await peer.check("")).status, 0);
       assert.equal((await peer.check("slow")).status, 0);
@@ -29,7 +29,7 @@ export const checkRows: Rows = (factory) => {
 
   row(
     factory,
-    "and SERVING after the first good result [A1]",
+    "with checks, the server as a whole is SERVING after the first success [A1]",
     async ({ peer }) => {
       await eventually(async () => (await peer.check("")).status === 1, "the check's first result");
       assert.equal((await peer.check("startup")).status, 1);
@@ -70,11 +70,11 @@ export const checkRows: Rows = (factory) => {
     assert.ok(!text.includes("nobody.Knows") || process.env.CONTROL === "1", `the text echoes the name: ${text}`);
   });
 
-  row(factory, "and its text is the constant of grpc-go [A6]", async ({ peer }) => {
+  row(factory, "the text for an unknown name is that of grpc-go [A6]", async ({ peer }) => {
     assert.equal((await peer.check("nobody.Knows")).text, "unknown service");
   });
 
-  row(factory, "an unknown name, then set, is known [A7]", async ({ server, peer }) => {
+  row(factory, "an unknown name is found after it was set [A7]", async ({ server, peer }) => {
     assert.equal((await peer.check("late")).code, NOT_FOUND);
     server.set("late", "SERVING");
     assert.equal((await peer.check("late")).status, 1);
@@ -99,7 +99,7 @@ export const checkRows: Rows = (factory) => {
     assert.equal((await peer.list()).statuses.size, 0);
   });
 
-  row(factory, "what was set before the first call is seen by it [A11]", async ({ server, connect }) => {
+  row(factory, "a status that was set before the first call is seen by it [A11]", async ({ server, connect }) => {
     server.set("early", "SERVING");
     assert.equal((await connect().check("early")).status, 1);
   });
@@ -111,7 +111,7 @@ export const checkRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "names of object properties are unknown when nobody set them [A13]", async ({ peer }) => {
+  row(factory, "names of object properties are NOT_FOUND until they are set [A13]", async ({ peer }) => {
     for (const name of OBJECT_NAMES) assert.equal((await peer.check(name)).code, NOT_FOUND, name);
   });
 
@@ -138,7 +138,7 @@ export const checkRows: Rows = (factory) => {
     assert.equal((await peer.check("€".repeat(67))).code, 3);
   });
 
-  row(factory, "a deadline that is over costs the client its call, and the server nothing [A18]", async ({ peer }) => {
+  row(factory, "a deadline that is already over ends the call only [A18]", async ({ peer }) => {
     const late = await peer.call(`${HEALTH}/Check`, frame(Buffer.alloc(0)), { "grpc-timeout": "0n" });
     // an answer that was ready before the timer could fire is as good
     assert.ok(late.code === 4 || late.code === 0, `code ${late.code}`);
@@ -166,7 +166,7 @@ export const checkRows: Rows = (factory) => {
     assert.equal(HEALTH_SERVICE, "grpc.health.v1.Health");
   });
 
-  row(factory, "each answer was current at some instant of its call [A22]", async ({ server, peer }) => {
+  row(factory, "each answer was valid at some moment of its call [A22]", async ({ server, peer }) => {
     const writes: { at: number; status: number }[] = [{ at: Number.NEGATIVE_INFINITY, status: 1 }];
     server.set("a", "SERVING");
     let tick = 0;
@@ -203,7 +203,7 @@ export const checkRows: Rows = (factory) => {
     assert.deepEqual(end.messages, [Buffer.from("0801", "hex")]);
   });
 
-  row(factory, "of a field given twice the last counts [A24]", async ({ server, peer }) => {
+  row(factory, "if a field comes twice, the last one counts [A24]", async ({ server, peer }) => {
     server.set("b", "SERVING");
     const end = await peer.call(`${HEALTH}/Check`, frame(Buffer.from("0a01610a0162", "hex")));
     assert.deepEqual(end.messages, [Buffer.from("0801", "hex")]);

@@ -122,7 +122,7 @@ describe("bad frames against grpc-js", () => {
     rows = await runControl();
   });
 
-  test("every row that is not excepted passes", () => {
+  test("every row without an exception passes", () => {
     assert.ok(rows.size > 40, `only ${rows.size} rows`);
     assert.deepEqual(
       [...rows].filter(([title, passed]) => !passed && !excused(title)),
@@ -131,7 +131,7 @@ describe("bad frames against grpc-js", () => {
   });
 
   for (const { why, rows: parts } of EXCEPTIONS.filter(isHere)) {
-    test(`it fails still, since ${why}`, () => {
+    test(`the exception still fails: ${why}`, () => {
       for (const part of parts) {
         const meant = [...rows].filter(([title]) => isNamed(title, part));
         assert.deepEqual(

@@ -34,7 +34,7 @@ async function send(port: number, text: string, withinMs = PATIENCE_MS): Promise
 }
 
 export const httpRows: Rows = (factory) => {
-  row(factory, "a SERVING server is 200 and exactly OK [A96]", async ({ server }) => {
+  row(factory, "SERVING is 200 and exactly OK [A96]", async ({ server }) => {
     const { status, headers, body } = await get(server.port, "/healthcheck");
     assert.deepEqual([status, body], [200, "OK"]);
     assert.equal(headers.get("content-type"), "text/plain; charset=utf-8");
@@ -49,7 +49,7 @@ export const httpRows: Rows = (factory) => {
     assert.deepEqual([head.status, head.body, head.headers.get("content-length")], [200, "", "2"]);
   });
 
-  row(factory, "NOT_SERVING and UNKNOWN are 503 and the word, no more [A98]", async ({ server }) => {
+  row(factory, "NOT_SERVING and UNKNOWN are 503 and the name of the status only [A98]", async ({ server }) => {
     for (const status of ["NOT_SERVING", "UNKNOWN"] as const) {
       server.set("", status);
       const answer = await get(server.port, "/healthcheck");
@@ -70,7 +70,7 @@ export const httpRows: Rows = (factory) => {
     pending,
   );
 
-  row(factory, "a trailing slash is the server as a whole [A99]", async ({ server }) => {
+  row(factory, "/healthcheck/ is the server as a whole [A99]", async ({ server }) => {
     assert.equal((await get(server.port, "/healthcheck/")).body, "OK");
   });
 
@@ -93,12 +93,12 @@ export const httpRows: Rows = (factory) => {
     assert.equal((await get(server.port, "/healthcheck/a.b.C?service=a.b.D")).status, 400);
   });
 
-  row(factory, "a name is decoded [A101]", async ({ server }) => {
+  row(factory, "a percent-encoded name is decoded [A101]", async ({ server }) => {
     server.set("a.b", "SERVING");
     assert.equal((await get(server.port, "/healthcheck/a%2Eb")).status, 200);
   });
 
-  row(factory, "once, not twice [A102]", async ({ server }) => {
+  row(factory, "a percent-encoded name is decoded once only [A102]", async ({ server }) => {
     server.set("a.b", "SERVING");
     assert.equal((await get(server.port, "/healthcheck/a%252Eb")).status, 404);
     server.set("a%2Eb", "SERVING");
@@ -109,7 +109,7 @@ export const httpRows: Rows = (factory) => {
     assert.equal((await get(server.port, "/healthcheck?x=1")).body, "OK");
   });
 
-  row(factory, "no path is ever answered by a redirect [A104]", async ({ server }) => {
+  row(factory, "no path is answered with a redirect [A104]", async ({ server }) => {
     const paths = [
       "/",
       "",
@@ -140,7 +140,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "another method is 405, and a body that nobody reads ends the connection [A106]", async ({ server }) => {
+  row(factory, "another method is 405, and its body ends the connection [A106]", async ({ server }) => {
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]) {
       const answer = parse(
         await send(server.port, `${method} /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello`),
@@ -169,7 +169,7 @@ export const httpRows: Rows = (factory) => {
     assert.match(await send(server.port, "GET /healthcheck HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nOK$/);
   });
 
-  row(factory, "gRPC and HTTP agree at every instant [A109]", async ({ server, peer }) => {
+  row(factory, "gRPC and HTTP agree at every moment [A109]", async ({ server, peer }) => {
     for (let round = 0; round < 1000; round += 1) {
       if (round % 3 === 0) server.set("", round % 2 === 0 ? "SERVING" : "NOT_SERVING");
       const [check, answer] = await Promise.all([
@@ -180,14 +180,14 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "liveness is 200 in a drain, and when everything is down [A110]", async ({ server }) => {
+  row(factory, "/livez is 200 while draining, and when everything is NOT_SERVING [A110]", async ({ server }) => {
     server.set("", "NOT_SERVING");
     assert.equal((await get(server.port, "/livez")).status, 200);
     server.drain();
     assert.deepEqual([(await get(server.port, "/livez")).status, (await get(server.port, "/livez")).body], [200, "OK"]);
   });
 
-  row(factory, "readiness is 503 in a drain, with Envoy's word for it [A111]", async ({ server }) => {
+  row(factory, "/readyz is 503 while draining, with Envoy's header [A111]", async ({ server }) => {
     assert.equal((await get(server.port, "/readyz")).status, 200);
     server.drain();
     for (const path of ["/readyz", "/healthz", "/healthcheck"]) {
@@ -200,7 +200,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "there is no CORS, and a preflight is 405 [A112]", async ({ server }) => {
+  row(factory, "there are no CORS headers, and a preflight is 405 [A112]", async ({ server }) => {
     const preflight =
       "OPTIONS /healthcheck HTTP/1.1\r\nHost: a\r\nOrigin: http://evil\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n";
     const { status, headers } = parse(await send(server.port, preflight));
@@ -208,7 +208,7 @@ export const httpRows: Rows = (factory) => {
     assert.ok(![...headers.keys()].some((name) => name.startsWith("access-control")));
   });
 
-  row(factory, "a degraded service is 200 with Envoy's word for it", async ({ server }) => {
+  row(factory, "a degraded service is 200 with Envoy's header", async ({ server }) => {
     server.set("a", "SERVING", { degraded: true });
     const { status, body, headers } = await get(server.port, "/healthcheck/a");
     assert.deepEqual([status, body, headers.get("x-envoy-degraded")], [200, "OK", "true"]);
@@ -216,7 +216,7 @@ export const httpRows: Rows = (factory) => {
 
   row(
     factory,
-    "what two readers could read in two ways is 400, once, and closes [B61, B62, B63, B64, B65]",
+    "an ambiguous request is 400 once, and the connection is closed [B61, B62, B63, B64, B65]",
     async ({ server }) => {
       const requests: Readonly<Record<string, string>> = {
         "no Host": "GET /healthcheck HTTP/1.1\r\n\r\n",
@@ -246,7 +246,7 @@ export const httpRows: Rows = (factory) => {
     },
   );
 
-  row(factory, "what is too long or too much is 431 or 414, and closes [B66]", async ({ server }) => {
+  row(factory, "headers or targets above the limits are 431 or 414, and close [B66]", async ({ server }) => {
     const headers = Array.from({ length: 65 }, (_, index) => `X-${index}: 1\r\n`).join("");
     const requests = {
       "431": [
@@ -260,7 +260,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "a target that is not clear is 400, another 404 [B67, B68, B69, B70]", async ({ server }) => {
+  row(factory, "an invalid target is 400, an unknown one 404 [B67, B68, B69, B70]", async ({ server }) => {
     server.set("a", "SERVING");
     const bad = ["%zz", "%", "%c3%28", "%00", "%0d%0a", "../x", "%2e%2e/x", "/x", "\\", "n".repeat(201), "%7f"];
     for (const name of bad) assert.equal((await get(server.port, `/healthcheck/${name}`)).status, 400, name);
@@ -269,7 +269,7 @@ export const httpRows: Rows = (factory) => {
       assert.equal((await get(server.port, path)).status, 404, path);
   });
 
-  row(factory, "bodies, expectations, upgrades and odd methods do no harm [B71, B72, B73]", async ({ server }) => {
+  row(factory, "body, Expect, Upgrade, CONNECT and TRACE are answered [B71, B72, B73]", async ({ server }) => {
     const huge = parse(
       await send(server.port, "GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nx"),
     );
@@ -284,7 +284,7 @@ export const httpRows: Rows = (factory) => {
     assert.equal(parse(await send(server.port, `TRACE /healthcheck HTTP/1.1\r\n${close}\r\n`)).status, 405);
   });
 
-  row(factory, "another protocol is closed and not answered in HTTP", async ({ server }) => {
+  row(factory, "a client of another protocol is closed without an HTTP answer", async ({ server }) => {
     for (const text of [
       "SSH-2.0-OpenSSH_9.2\r\n",
       "INVALID CONNECTION PREFACE\r\n\r\n",
@@ -304,7 +304,7 @@ export const httpRows: Rows = (factory) => {
     },
   );
 
-  row(factory, "a chunked body that never ends is ended [B77]", async ({ server }) => {
+  row(factory, "a chunked body that never ends is closed [B77]", async ({ server }) => {
     const head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
     await send(server.port, `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`, 30_000);
   });

@@ -89,7 +89,7 @@ export const wireRows: Rows = (factory) => {
     raw.close();
   });
 
-  row(factory, "a preface that comes in two pieces, cut anywhere, is served [A86]", async ({ server }) => {
+  row(factory, "a preface in two parts, cut at any byte, is served [A86]", async ({ server }) => {
     const cuts = Array.from({ length: PREFACE.length }, (_, index) => index + 1);
     await Promise.all(
       cuts.map(async (cut) => {
@@ -113,7 +113,7 @@ export const wireRows: Rows = (factory) => {
     raw.close();
   });
 
-  row(factory, "a first byte that both protocols have decides nothing [A88]", async ({ server }) => {
+  row(factory, "a first byte that both protocols share decides nothing [A88]", async ({ server }) => {
     const [http1, http2] = [new RawPeer(server.port), new RawPeer(server.port)];
     for (const raw of [http1, http2]) raw.write(Buffer.from("P"));
     await pause(30);
@@ -124,7 +124,7 @@ export const wireRows: Rows = (factory) => {
     for (const raw of [http1, http2]) raw.close();
   });
 
-  row(factory, "five hundred connections of each protocol, mixed, all get their own [A89]", async ({ server }) => {
+  row(factory, "five hundred connections of each protocol get their own [A89]", async ({ server }) => {
     const one = async (index: number) => {
       if (index % 2 === 0) {
         const peer = new GrpcPeer(server.port);
@@ -142,7 +142,7 @@ export const wireRows: Rows = (factory) => {
   const tls = { cert: fixture("server.crt"), key: fixture("server.key") };
   row(
     factory,
-    "under TLS, ALPN chooses: h2 is gRPC, http/1.1 and none are HTTP/1 [A90]",
+    "over TLS, ALPN decides: h2 is gRPC, http/1.1 and no ALPN are HTTP/1 [A90]",
     async ({ server }) => {
       const peer = new GrpcPeer(`https://localhost:${server.port}`, { ca: fixture("ca.crt") });
       assert.equal((await peer.check("")).status, 1);
@@ -156,7 +156,7 @@ export const wireRows: Rows = (factory) => {
 
   row(
     factory,
-    "plain bytes on the TLS port, and TLS on the plain one, are closed [A90]",
+    "clear text on the TLS port is closed [A90]",
     async ({ server }) => {
       const raw = new RawPeer(server.port);
       raw.write(Buffer.from("GET /healthcheck HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -166,7 +166,7 @@ export const wireRows: Rows = (factory) => {
     { tls },
   );
 
-  row(factory, "TLS on the plain port is closed [A90]", async ({ server }) => {
+  row(factory, "TLS on the clear-text port is closed [A90]", async ({ server }) => {
     const socket = connectTls({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false });
     await inTime(
       new Promise((resolve) => socket.on("error", () => {}).on("close", resolve)),
@@ -176,7 +176,7 @@ export const wireRows: Rows = (factory) => {
 
   row(
     factory,
-    "with a client CA, only its certificates are let in [A90]",
+    "with a client CA, only its certificates are accepted [A90]",
     async ({ server }) => {
       const good = { ca: fixture("ca.crt"), cert: fixture("client.crt"), key: fixture("client.key") };
       const peer = new GrpcPeer(`https://localhost:${server.port}`, good);
@@ -245,7 +245,7 @@ export const wireRows: Rows = (factory) => {
     assert.equal((await peer.call(`${CHECK}?a=b`, frame(Buffer.alloc(0)))).code, 12);
   });
 
-  row(factory, "a PING is answered under load [A94]", async ({ peer }) => {
+  row(factory, "a PING is acknowledged under load [A94]", async ({ peer }) => {
     await peer.check("");
     const load = Array.from({ length: 500 }, () => peer.check(""));
     const ping = new Promise<void>((resolve, reject) =>
@@ -255,7 +255,7 @@ export const wireRows: Rows = (factory) => {
     for (const { status } of await Promise.all(load)) assert.equal(status, 1);
   });
 
-  row(factory, "1,024 streams on a connection are served, and one more harms none [A95]", async ({ server, peer }) => {
+  row(factory, "1,024 streams are served, and one more does not matter [A95]", async ({ server, peer }) => {
     await peer.check("");
     const watches = Array.from({ length: 1024 }, () => peer.watch("a"));
     await eventually(() => watches.every(({ statuses }) => statuses.length === 1), "every first message");
@@ -282,7 +282,7 @@ export const wireRows: Rows = (factory) => {
     { statusCodePaths: ["/AWS.ALB/healthcheck"] },
   );
 
-  row(factory, "a degraded service is SERVING, with Envoy's word among the metadata", async ({ server, peer }) => {
+  row(factory, "a degraded service is SERVING, with Envoy's metadata", async ({ server, peer }) => {
     server.set("a", "SERVING", { degraded: true });
     const { status, end } = await peer.check("a");
     assert.deepEqual([status, end.headers["x-envoy-degraded"]], [1, "true"]);

@@ -55,7 +55,7 @@ describe("connections that break HTTP/2 leave nothing behind [C24]", { concurren
   }
 });
 
-test("a thousand answers that are let go by single octets keep less than 16 MB [B53]", async (t) => {
+test("a thousand answers that are read byte by byte keep less than 16 MB [B53]", async (t) => {
   const server = await healthbridgeOn("native")(BOTH_PORTS);
   try {
     fill(server);

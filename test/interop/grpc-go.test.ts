@@ -43,7 +43,7 @@ describeEngines("grpc-go", (engine) => {
     }
   });
 
-  test("traffic leaves a backend that is NOT_SERVING, and comes back", async () => {
+  test("traffic leaves a backend that is NOT_SERVING, and returns", async () => {
     const [one, two] = [await backend(engine), await backend(engine)];
     for (const { health } of [one, two]) health.set("app", "SERVING");
     const calls = new Running(client, ["traffic", "app", one.address, two.address]);

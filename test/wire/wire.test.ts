@@ -18,7 +18,7 @@ describe("HealthCheckRequest", () => {
     ["an empty message", "", ""],
     ["an empty name", "0a00", ""],
     ["a name", "0a03612e42", "a.B"],
-    ["the last of two [A24]", "0a01610a0162", "b"],
+    ["the last of two values [A24]", "0a01610a0162", "b"],
     ["unknown fields of every wire type [A23]", "10010a016119000000000000000025000000001a0178", "a"],
     ["unknown groups, nested [A23]", "0a01611b2324081c24".replace("081c24", "1c"), "a"],
     ["a varint of ten bytes", "10ffffffffffffffffff010a0161", "a"],
@@ -39,9 +39,9 @@ describe("HealthCheckRequest", () => {
     ["an open group of an unknown field [B5]", "1b"],
     ["the end of a group that nothing opened [B5]", "0c"],
     ["a group closed by another's end [B5]", "1b24"],
-    ["broken content in a group [B5]", "1b0a501c"],
+    ["invalid content in a group [B5]", "1b0a501c"],
     ["a varint of eleven bytes [B5]", "10ffffffffffffffffffff01"],
-    ["a lone byte [B5]", "ff"],
+    ["a single byte [B5]", "ff"],
     ["a tag alone", "0a"],
     ["a field number beyond 2^29", "f8ffffffff01".replace("f8", "f8")],
     ["an unused wire type", "0e"],
@@ -70,7 +70,7 @@ describe("HealthCheckRequest", () => {
 });
 
 describe("HealthCheckResponse", () => {
-  test("each status has its bytes, a zero none, and they are read back", () => {
+  test("each status has its bytes, 0 has none, and they are read back", () => {
     const bytes = { UNKNOWN: "", SERVING: "0801", NOT_SERVING: "0802", SERVICE_UNKNOWN: "0803" } as const;
     for (const status of ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const) {
       assert.equal(healthCheckResponse(status).toString("hex"), bytes[status]);
@@ -80,7 +80,7 @@ describe("HealthCheckResponse", () => {
     assert.equal(readHealthCheckResponse(hex("08011a0178")), "SERVING");
   });
 
-  test("a number that the proto lacks, or bytes that are no message, are no status", () => {
+  test("an unknown number or an invalid message is not a status", () => {
     for (const bytes of ["0804", "08e707", "08ffffffffffffffffff01", "0a0101", "08", "0801ff"]) {
       assert.equal(readHealthCheckResponse(hex(bytes)), undefined, bytes);
     }
@@ -88,7 +88,7 @@ describe("HealthCheckResponse", () => {
 });
 
 describe("HealthList", () => {
-  test("the request is any message that can be read", () => {
+  test("the request can be any valid message", () => {
     assert.equal(isHealthListRequest(hex("")), true);
     assert.equal(isHealthListRequest(hex("0a0161")), true);
     assert.equal(isHealthListRequest(hex("0a50")), false);
@@ -102,7 +102,7 @@ describe("HealthList", () => {
     assert.equal(bytes.toString("hex"), "0a070a016112020801" + "0a040a001200");
   });
 
-  test("an entry above 127 bytes has two bytes of length", () => {
+  test("an entry above 127 bytes has a length of two bytes", () => {
     const bytes = writeHealthListResponse([["n".repeat(200), "SERVING"]]);
     assert.equal(bytes.subarray(0, 6).toString("hex"), "0acf010ac801");
     assert.equal(bytes.length, 3 + 207);

@@ -22,7 +22,7 @@ function service(options?: HealthServiceOptions) {
 const ENDED = "UNAVAILABLE: server is shutting down";
 
 describe("the health service", () => {
-  test("answers Check, List and the balancer's question from its registry", () => {
+  test("answers Check, List and status code paths from its registry", () => {
     const { registry, health } = service();
     registry.set("a", "NOT_SERVING");
     assert.deepEqual(health.check(request("a")), { message: Buffer.from([8, 2]), degraded: false });
@@ -30,7 +30,7 @@ describe("the health service", () => {
     assert.deepEqual(health.byCode(), { message: Buffer.from([8, 1]), degraded: false });
   });
 
-  test("lists a hundred services when nobody says otherwise, and as many as it is told [A58]", () => {
+  test("lists a hundred services by default, and as many as configured [A58]", () => {
     const few = service();
     const many = service({ listLimit: 101 });
     for (const { registry } of [few, many]) {
@@ -42,7 +42,7 @@ describe("the health service", () => {
     assert.ok("message" in many.health.list(Buffer.alloc(0)));
   });
 
-  test("a Watch hears its status and each change", async () => {
+  test("a Watch gets its status and each change", async () => {
     const { registry, watch } = service();
     const { heard } = watch("a");
     await settle();
@@ -66,7 +66,7 @@ describe("the health service", () => {
     });
   }
 
-  test("one Watch beyond the limit is refused, and a place that is left is free again [A49]", async () => {
+  test("one Watch above the limit is refused, and a place that becomes free is used again [A49]", async () => {
     const { registry, watch } = service({ maxWatchers: 2 });
     const [first, second] = [watch("a"), watch("b")];
     const third = watch("c");
@@ -143,7 +143,7 @@ describe("every answered call", () => {
     return told;
   };
 
-  test("is told of with its method and code", async () => {
+  test("is reported with its method and code", async () => {
     const { registry, health } = service({ token: "0123456789abcdef" });
     registry.set("", "NOT_SERVING");
     const told = await toldOf(() => {
@@ -158,7 +158,7 @@ describe("every answered call", () => {
     assert.deepEqual(told, [...expected, "status-code UNAVAILABLE"]);
   });
 
-  test("of a Watch is told of when it ends, once, whoever ended it", async () => {
+  test("of a Watch is reported once, when it ends", async () => {
     const { health, watch } = service({ maxWatchers: 2 });
     const [left, kept] = [watch("a"), watch("b")];
     const closeAll = (watches: readonly { close(): void }[]) => {

@@ -47,7 +47,7 @@ const BOMB = gzipSync(Buffer.alloc(10 * 1024 * 1024));
 const FULL = gzipSync(Buffer.alloc(4_096));
 const OVERFULL = gzipSync(Buffer.alloc(4_097));
 
-test("4,096 bytes are taken, compressed or not", () => {
+test("4,096 bytes are accepted, compressed or not", () => {
   assert.equal((outcome([frame(Buffer.alloc(4_096))]) as Buffer).length, 4_096);
   assert.equal((outcome([prefixed(1, FULL.length, FULL)], "gzip") as Buffer).length, 4_096);
 });

@@ -12,7 +12,7 @@ class Recorder implements Sender {
   }
 }
 
-test("frames of one go are one write, in order", async () => {
+test("frames of one turn are one write, in order", async () => {
   const outbox = new Outbox();
   const sender = new Recorder();
   outbox.frame(sender, 6, 1, 0, Buffer.from("12345678"));
