@@ -117,36 +117,49 @@ test("a row without its test, a test without its row, a wrong file and a number 
   assert.equal(faultsOf([good, good], titles).length, 1);
 });
 
-/** Each rule: what a line of a file must not hold. */
-const RULES: Readonly<Record<string, RegExp>> = {
-  "a title begins with its sentence, and ends with its numbers": /["`][A-C]\d+(?:(?:, ?| |-)[A-C]\d+)*:? [a-z$]/,
-  "nothing points to a file outside of the repository":
-    /\.\.\/shared\b|\b(?:design|protocol|style|models|peers|peer-cases|complaints|fleet)\.md\b/,
-  "the pages that list rows and faults are named with their folder":
-    /(?<!docs\/|\]\(|\.\/)\b(?:conformance|known-faults)\.md\b|\bconformance list\b/,
-};
+const OLD_TITLE = /["`][A-C]\d+(?:(?:, ?| |-)[A-C]\d+)*:? [a-z$]/;
 
-for (const [rule, pattern] of Object.entries(RULES)) {
-  test(rule, () => {
-    const faults = FILES.filter((path) => path !== "test/citations.test.ts").flatMap((path) =>
-      read(path)
-        .split("\n")
-        .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [])),
-    );
-    assert.deepEqual(faults, []);
-  });
+test("a title begins with its sentence, and ends with its numbers", () => {
+  const faults = FILES.filter((path) => path.startsWith("test/") && path !== "test/citations.test.ts").flatMap((path) =>
+    read(path)
+      .split("\n")
+      .filter((line) => OLD_TITLE.test(line))
+      .map((line) => `${path}: ${line.trim()}`),
+  );
+  assert.deepEqual(faults, []);
+  for (const line of ['test("A1 a name', 'test("A1: a name', "`B9, B10: a name`", '"B61-B65 what is'])
+    assert.match(line, OLD_TITLE);
+  for (const line of ['test("a name [A1]"', 'row: "B17, A50"', '"gRFC A17: the wait'])
+    assert.doesNotMatch(line, OLD_TITLE);
+});
+
+/** Pages of gRPC's own repository are cited as `doc/NAME.md`; ours are in `docs`. An address is a link. */
+const IS_ELSEWHERE = /^(?:doc\/|\/\/)/;
+
+/** These name pages in code: the test of the docs reads them by their name, and this one has examples. */
+const NAMES_PAGES_IN_CODE = ["test/citations.test.ts", "test/docs.test.ts"];
+
+/** The Markdown files that a text names and that are not in the repository: neither from its root nor beside the text. */
+function missingPages(path: string, text: string): readonly string[] {
+  return [...text.matchAll(/(?<![\w./-])[\w./-]*\w\.md\b(?!x)/g)]
+    .map(([page]) => page)
+    .filter((page) => !IS_ELSEWHERE.test(page))
+    .filter((page) => {
+      const beside = posix.join(posix.dirname(path), page);
+      return ![page, beside].some((each) => !each.startsWith("..") && existsSync(new URL(each, ROOT)));
+    });
 }
 
-test("each of these rules finds what it is for, and nothing else", () => {
-  const [title, outside, folder] = Object.values(RULES);
-  for (const line of ['test("A1 a name', 'test("A1: a name', "`B9, B10: a name`", '"B61-B65 what is'])
-    assert.match(line, title ?? /$^/);
-  for (const line of ['test("a name [A1]"', 'row: "B17, A50"', '"gRFC A17: the wait'])
-    assert.doesNotMatch(line, title ?? /^/);
-  for (const line of ["see ../shared/x", "design.md's table"]) assert.match(line, outside ?? /$^/);
-  assert.doesNotMatch("redesign.mdx, conformance.md", outside ?? /^/);
-  for (const line of ["part E of conformance.md", "(known-faults.md 0.1)"]) assert.match(line, folder ?? /$^/);
-  for (const line of ["docs/conformance.md A16", "[x](known-faults.md#1)"]) assert.doesNotMatch(line, folder ?? /^/);
+test("every page that is named is in the repository, with its folder", () => {
+  const faults = FILES.filter((path) => !NAMES_PAGES_IN_CODE.includes(path)).flatMap((path) =>
+    missingPages(path, read(path)).map((page) => `${path}: ${page}`),
+  );
+  assert.deepEqual(faults, []);
+  assert.deepEqual(missingPages("src/a/b.ts", "docs/conformance.md A16, and https://x.org/y.md"), []);
+  assert.deepEqual(missingPages("src/a/b.ts", "part E of conformance.md, and ../notes/x.md"), [
+    "conformance.md",
+    "../notes/x.md",
+  ]);
 });
 
 /** The numbers that headings of a page begin with. */
