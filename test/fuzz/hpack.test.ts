@@ -60,7 +60,7 @@ function blocksOf(socket: Socket): Fields[] {
   return blocks;
 }
 
-test("what nghttp2 encodes, our decoder reads", async () => {
+test("our decoder reads what nghttp2 encodes", async () => {
   await fuzz(0.1, async (seed) => {
     const random = new SeededRandom(seed);
     const server = createServer();

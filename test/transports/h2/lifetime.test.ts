@@ -54,7 +54,7 @@ class Peer {
   }
 }
 
-test("a silent peer is asked for a sign of life, and dropped when none comes", async () => {
+test("a silent peer gets a PING, and is closed without an answer", async () => {
   const peer = new Peer();
   await peer.clock.advance(120_000);
   assert.deepEqual(peer.steps, ["30 ping", "40 drop"]);
@@ -69,7 +69,7 @@ test("the PING comes 30 s after the last byte, and the end 10 s after the PING",
   assert.deepEqual(peer.steps, ["51 ping", "61 drop"]);
 });
 
-test("one that answers is asked again only when it is silent again", async () => {
+test("a peer that answers gets the next PING only after new silence", async () => {
   const peer = new Peer({ maxConnectionIdleMs: 10_000_000 });
   await peer.clock.advance(35_000);
   peer.read();
@@ -79,7 +79,7 @@ test("one that answers is asked again only when it is silent again", async () =>
   peer.end();
 });
 
-test("one that always speaks is never asked", async () => {
+test("a peer that is never silent gets no PING", async () => {
   const peer = new Peer();
   peer.idleSince = undefined;
   await peer.talk(3_600_000, 20_000);
@@ -88,7 +88,7 @@ test("one that always speaks is never asked", async () => {
   assert.equal(peer.clock.pendingTimers, 0);
 });
 
-test("a connection without a stream for the idle time is asked to go, counted from its last stream", async () => {
+test("a connection without a stream for the idle time gets GOAWAY, counted from its last stream", async () => {
   const peer = new Peer();
   peer.idleSince = undefined;
   await peer.talk(290_000, 10_000);
@@ -105,7 +105,7 @@ for (const [random, asked, ended] of [
   [0.5, 3_600, 3_630],
   [1, 3_960, 3_990],
 ] as const)
-  test(`an hour of age, give or take a tenth: asked to go at ${asked} s, ended after the grace`, async () => {
+  test(`maximum age of an hour, plus or minus a tenth: GOAWAY at ${asked} s, closed after the grace time`, async () => {
     const peer = new Peer({ maxConnectionAgeMs: 3_600_000 }, () => random);
     peer.idleSince = undefined;
     await peer.talk(5_000_000, 10_000);

@@ -27,7 +27,7 @@ const FRAMES: readonly Read[] = [
   [0x77, 0xff, 0x7fff_ffff, "what is this?"],
 ];
 
-test("frames are the same however their bytes come", () => {
+test("frames do not depend on how their bytes are split", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 100 }), (sizes) => {
       const { frames, reader: here } = reader();
@@ -60,7 +60,7 @@ test("a frame of 16,384 bytes is read, and one more byte is refused by its heade
   );
 });
 
-test("another preface is refused at its first wrong byte", () => {
+test("a wrong preface is refused at its first wrong byte", () => {
   for (let length = 1; length <= PREFACE.length; length += 1) {
     const wrong = Buffer.from(PREFACE.subarray(0, length));
     wrong[length - 1] = 0x21;

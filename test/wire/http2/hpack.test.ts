@@ -111,14 +111,14 @@ test("a table of exactly the limit, and two sizes in a row, are allowed", () => 
   assert.deepEqual(new HpackDecoder().decode(bytes("20 3fe11f 82")).fields, [":method", "GET"]);
 });
 
-test("an entry larger than the table empties it, and is a field all the same", () => {
+test("an entry larger than the table empties it, and is still a field", () => {
   const decoder = new HpackDecoder();
   decoder.decode(encodeIndexed("a", "b"));
   assert.deepEqual(decoder.decode(encodeIndexed("big", "x".repeat(4_096))).fields, ["big", "x".repeat(4_096)]);
   assert.throws(() => decoder.decode(bytes("be")), /outside the tables/);
 });
 
-test("the oldest entries make room, and the newest keep their places", () => {
+test("the oldest entries are evicted, and the newest keep their places", () => {
   const decoder = new HpackDecoder();
   for (const name of ["one", "two", "three"]) decoder.decode(encodeIndexed(name, "v".repeat(1_300)));
   decoder.decode(encodeIndexed("four", "v".repeat(1_300)));
@@ -139,7 +139,7 @@ test("the version changes with the tables, and only then", () => {
   assert.notEqual(decoder.version, before);
 });
 
-test("of a list with more than 64 fields or 16 KiB the rest is read, and not kept", () => {
+test("the rest of a list above 64 fields or 16 KiB is read, but not kept", () => {
   const decoder = new HpackDecoder();
   const many = Array.from({ length: 65 }, () => ["a", "b"] as const);
   assert.deepEqual(
@@ -153,7 +153,7 @@ test("of a list with more than 64 fields or 16 KiB the rest is read, and not kep
   assert.deepEqual(decoder.decode(bytes("be")).fields, ["c", "d"], "what came after it is in the table");
 });
 
-test("what we encode, the decoder reads", () => {
+test("the decoder reads what the encoder writes", () => {
   const name = fc.stringMatching(/^[a-z0-9-]{1,40}$/);
   const value = fc.stringMatching(/^[ -~\u00a0-\u00ff]{0,400}$/);
   fc.assert(
