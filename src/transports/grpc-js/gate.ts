@@ -9,6 +9,9 @@
  *
  * grpc-js takes GET for POST, `application/grpcfoo` for gRPC, `abc1S` for a second, echoes unknown paths, and lets a
  * request that never ends live for ever (known faults 0.5, 1.1).
+ *
+ * A client may send HEADERS and RST_STREAM in one write: the stream is closed before it gets here, and an answer on it
+ * throws, which would end the process. So each stream has an error listener first, and a closed one is not answered.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Clock } from "../../core/clock.js";
@@ -35,10 +38,15 @@ const GRPC_CONTENT_TYPE = /^application\/grpc(?:$|[+;])/i;
 /** A stream handler that lets only well-formed calls through to `grpcJs`. */
 export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandler {
   return (stream, headers) => {
-    if (!GRPC_CONTENT_TYPE.test(headers["content-type"] ?? "")) {
+    stream.on("error", ignoreBrokenStream);
+    if (isClosed(stream)) return;
+    const contentType = headers["content-type"] ?? "";
+    if (!GRPC_CONTENT_TYPE.test(contentType)) {
       rules.onHttp(stream, headers);
       return;
     }
+    // grpc-js compares it with lower-case letters, and answers another as a wrong type
+    headers["content-type"] = contentType.toLowerCase();
     const path = headers[":path"] as string | undefined;
     const known = path !== undefined && rules.hasMethod(path);
     if (!known || rules.isUnaryRequest(path)) limitArrival(stream, rules);
@@ -80,10 +88,13 @@ function refuse(stream: ServerHttp2Stream, code: GrpcCode, text: string): void {
 
 /** Answers with headers alone. What the client still sends is read and dropped, up to the limit on arrival. */
 function answer(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.on("error", ignoreBrokenStream);
+  if (isClosed(stream) || stream.headersSent) return;
   stream.respond(headers, { endStream: true });
   stream.resume();
+}
+
+function isClosed(stream: ServerHttp2Stream): boolean {
+  return stream.closed || stream.destroyed;
 }
 
 // The client is gone or has broken its own stream: there is nobody left to tell, and `close` follows in any case.
