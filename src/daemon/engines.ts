@@ -55,14 +55,18 @@ export function startEngine(options: EngineOptions, deps: EngineDeps): Promise<G
 }
 
 async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineDeps): Promise<GrpcEngine> {
-  const [{ createGrpcJsEngine }, { createHttp2Responder }] = await Promise.all([
+  const [{ createGrpcJsEngine }, { createHttp2Responder }, { ReflectionService }] = await Promise.all([
     import("../transports/grpc-js/engine.js"),
     import("../transports/http/http2.js"),
+    import("../transports/grpc/reflection.js"),
   ]);
+  const health = options.grpcHealth !== false;
+  const reflection = new ReflectionService({ clock, instance: bridge.reader.instance, health });
   return createGrpcJsEngine({
     ...options,
     clock,
-    service: options.grpcHealth === false ? undefined : service,
+    service: health ? service : undefined,
+    reflection: options.reflection === false ? undefined : reflection,
     onHttp: createHttp2Responder(bridge),
   });
 }

@@ -5,9 +5,11 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { Registry } from "../../../src/registry/registry.js";
 import { HealthService } from "../../../src/transports/grpc/health-service.js";
+import { ReflectionService } from "../../../src/transports/grpc/reflection.js";
 import { createGrpcJsEngine, type GrpcJsEngineOptions } from "../../../src/transports/grpc-js/engine.js";
 import { eventually } from "../../support/eventually.js";
 import { frame, GrpcPeer, HEALTH, quiet, request, statusIn } from "../../support/grpc-peer.js";
+import { methodOf } from "../../support/reflection.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 const EMPTY = frame(Buffer.alloc(0));
@@ -20,6 +22,7 @@ async function serving(t: TestContext, options: Partial<GrpcJsEngineOptions> = {
   const engine = createGrpcJsEngine({
     clock,
     service: new HealthService(registry),
+    reflection: undefined,
     onHttp: (stream, headers) => {
       http.push(String(headers[":path"]));
       stream.respond({ ":status": 200 }, { endStream: true });
@@ -131,10 +134,12 @@ describe("an engine", () => {
     }
   });
 
-  for (const paths of [[`${HEALTH}/Check`], ["/a/b", "/a/b"]]) {
+  for (const paths of [[`${HEALTH}/Check`], [methodOf("v1")], ["/a/b", "/a/b"]]) {
     test(`refuses the paths ${paths.join(" and ")} for balancers, which are taken`, () => {
-      const registry = new Registry({ clock: new VirtualClock(), instance: "engine-test" });
-      const options = { clock: new VirtualClock(), service: new HealthService(registry), onHttp: () => {} };
+      const [clock, instance] = [new VirtualClock(), "engine-test"];
+      const service = new HealthService(new Registry({ clock, instance }));
+      const reflection = new ReflectionService({ clock, instance, health: true });
+      const options = { clock, service, reflection, onHttp: () => {} };
       assert.throws(() => createGrpcJsEngine({ ...options, statusCodePaths: paths }), {
         code: "INVALID_OPTION",
         message: `statusCodePaths: "${paths[0]}" is a method that this server has already`,

@@ -1,5 +1,6 @@
 /** What a stream has to pass before grpc-js sees it, over a real HTTP/2 server; the clock is the test's. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
 import { eventually, inTime } from "../../support/eventually.js";
 import { collect, frame } from "../../support/grpc-peer.js";
@@ -183,15 +184,33 @@ describe("the gate limits the time in which a request may arrive", () => {
     });
   }
 
-  test("a stream of messages may go on", async (t) => {
+  test("a stream of messages may go on for its own time, and is reset then", async (t) => {
     const { clock, peer, calls } = await gated(t);
-    const stream = peer.open(STREAMING);
+    const [stream, other] = [peer.open(STREAMING), peer.open(STREAMING)];
     const ended = collect(stream, () => {});
-    await eventually(() => calls.length === 1, "the call is there");
-    assert.equal(clock.pendingTimers, 0);
-    await clock.advance(3_600_000);
+    const reset = collect(other, () => {});
+    await eventually(() => calls.length === 2, "the calls are there");
+    await clock.advance(599_999);
     stream.end(MESSAGE);
-    assert.equal((await ended).code, 0);
+    assert.equal((await inTime(ended, "the end")).code, 0);
+    await clock.advance(1);
+    assert.equal((await inTime(reset, "the reset")).rstCode, 8); // CANCEL
+    await eventually(() => clock.pendingTimers === 0, "no timer is left");
+  });
+
+  test("a stream of messages that has its status is ended after that time, though the client sends on", async (t) => {
+    const { clock, peer } = await gated(t);
+    const stream = peer.open(STREAMING, { "grpc-timeout": "x" });
+    const ended = collect(stream, () => {});
+    stream.write(MESSAGE);
+    await once(stream, "response");
+    await eventually(() => clock.pendingTimers === 2, "the time for its end begins");
+    await clock.advance(4_999);
+    assert.equal(stream.closed, false);
+    await clock.advance(1);
+    const end = await inTime(ended, "the end");
+    assert.deepEqual([end.code, end.text, end.rstCode], [13, "invalid grpc-timeout", 0]);
+    await eventually(() => clock.pendingTimers === 0, "no timer is left");
   });
 
   test("a request that arrived is not ended later, however long its answer goes on", async (t) => {

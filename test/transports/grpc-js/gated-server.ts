@@ -37,8 +37,9 @@ export async function gated(t: TestContext, rules: Partial<GateRules> = {}) {
     {
       clock,
       requestTimeoutMs: 5_000,
-      hasMethod: (path) => [UNARY, WATCHING, STREAMING].includes(path),
-      isUnaryRequest: (path) => path !== STREAMING,
+      maxStreamMs: 600_000,
+      hasUnaryRequest: (path) => [UNARY, WATCHING].includes(path),
+      hasStreamingRequest: (path) => path === STREAMING,
       onHttp: (stream, headers) => {
         http.push(String(headers[":path"]));
         stream.respond({ ":status": 418 }, { endStream: true });
