@@ -9,6 +9,7 @@ import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
+import { ReflectionService } from "../transports/grpc/reflection.js";
 import type { Bridge } from "../transports/http/render.js";
 import { createResponder } from "../transports/http/responder.js";
 
@@ -57,22 +58,35 @@ export function startEngine(options: EngineOptions, deps: EngineDeps): Promise<G
   }
 }
 
-async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineDeps): Promise<GrpcEngine> {
+async function startGrpcJs(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const [{ createGrpcJsEngine }, { createHttp2Responder }] = await Promise.all([
     import("../transports/grpc-js/engine.js"),
     import("../transports/http/http2.js"),
   ]);
+  const { clock, bridge } = deps;
   return createGrpcJsEngine({
     ...options,
+    ...servicesOf(options, deps),
     clock,
-    service: options.grpcHealth === false ? undefined : service,
     onHttp: createHttp2Responder(bridge),
   });
 }
 
+/** What an engine serves of gRPC: undefined for a service that is switched off. */
+function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDeps) {
+  const health = options.grpcHealth !== false;
+  return {
+    service: health ? service : undefined,
+    reflection:
+      options.reflection === false
+        ? undefined
+        : new ReflectionService({ clock, instance: bridge.reader.instance, health }),
+  };
+}
+
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
-  const { clock, random, service, bridge } = deps;
+  const { clock, random, bridge } = deps;
   const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
     milliseconds(option, options[option], defaultMs);
   return createH2Engine({
@@ -86,9 +100,8 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
       requestTimeoutMs: timeout("requestTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
       answerTimeoutMs: timeout("answerTimeoutMs", DEFAULT_ANSWER_TIMEOUT_MS),
     },
-    service: options.grpcHealth === false ? undefined : service,
+    ...servicesOf(options, deps),
     statusCodePaths: options.statusCodePaths ?? [],
-    reflection: undefined,
     responder: createResponder(bridge),
   });
 }

@@ -10,6 +10,7 @@ import {
   writeHealthCheckRequest,
   writeHealthListResponse,
 } from "../../src/wire/health-messages.js";
+import { lengthDelimited, readVarint, varint } from "../../src/wire/protobuf.js";
 
 const hex = (text: string) => Buffer.from(text, "hex");
 
@@ -130,5 +131,41 @@ test("grpc-timeout is at most eight digits and a unit", () => {
   for (const [header, ms] of good) assert.equal(parseGrpcTimeout(header), ms, header);
   for (const header of ["", "1", "S", "5X", "-1S", "1.5S", "abc1S", "1S ", "1 S", "123456789S", "1s"]) {
     assert.equal(parseGrpcTimeout(header), undefined, JSON.stringify(header));
+  }
+});
+
+describe("a varint", () => {
+  const values: readonly (readonly [number, string])[] = [
+    [0, "00"],
+    [1, "01"],
+    [127, "7f"],
+    [128, "8001"],
+    [300, "ac02"],
+    [16_383, "ff7f"],
+    [16_384, "808001"],
+    [2 ** 29 - 1, "ffffffff01"],
+    [2 ** 32, "8080808010"],
+    [Number.MAX_SAFE_INTEGER, "ffffffffffffff0f"],
+  ];
+  for (const [value, bytes] of values) {
+    test(`of ${value} is ${bytes}, and is read as that`, () => {
+      assert.equal(Buffer.from(varint(value)).toString("hex"), bytes);
+      assert.deepEqual(readVarint(hex(bytes), 0), { value, end: bytes.length / 2 });
+    });
+  }
+});
+
+describe("a length-delimited field", () => {
+  for (const [fieldNumber, length, head] of [
+    [1, 0, "0a00"],
+    [4, 127, "227f"],
+    [4, 128, "228001"],
+    [4, 16_384, "22808001"],
+    [16, 1, "820101"],
+  ] as const) {
+    test(`with number ${fieldNumber} and ${length} bytes begins with ${head}`, () => {
+      const field = lengthDelimited(fieldNumber, Buffer.alloc(length, 1));
+      assert.equal(field.toString("hex"), head + "01".repeat(length));
+    });
   }
 });

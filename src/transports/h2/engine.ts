@@ -84,6 +84,7 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
     },
     drain: () => {
       isShuttingDown = true;
+      options.reflection?.endStreams();
       for (const connection of connections) connection.shutdown();
     },
   };

@@ -8,6 +8,7 @@
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { GrpcCode } from "../../wire/grpc-code.js";
+import { MAX_REQUEST_BYTES } from "../grpc/engine.js";
 
 /** Why a call is refused. */
 export interface Refusal {
@@ -17,17 +18,14 @@ export interface Refusal {
   readonly tellsEncodings?: boolean;
 }
 
-/** The longest message. The longest legal health request has 203 bytes. */
-const MAX_MESSAGE_BYTES = 4_096;
-
 const PREFIX_BYTES = 5;
 
 const NO_BYTES = Buffer.alloc(0);
 
 /** Decompresses, to so many bytes at most. */
 const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
-  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: MAX_MESSAGE_BYTES }),
-  deflate: (bytes) => inflateSync(bytes, { maxOutputLength: MAX_MESSAGE_BYTES }),
+  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: MAX_REQUEST_BYTES }),
+  deflate: (bytes) => inflateSync(bytes, { maxOutputLength: MAX_REQUEST_BYTES }),
 };
 
 /** The value of `grpc-accept-encoding`. */
@@ -86,7 +84,7 @@ export class MessageReader {
     const flag = this.#bytes[0] ?? 0;
     const length = this.#bytes.readUInt32BE(1);
     if (flag > 1) return { code: "INTERNAL", text: "bad compression flag" };
-    if (length > MAX_MESSAGE_BYTES) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
+    if (length > MAX_REQUEST_BYTES) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
     if (flag === 1 && !this.#canDecode) return this.#faultOfEncoding();
     this.#end = PREFIX_BYTES + length;
     return undefined;

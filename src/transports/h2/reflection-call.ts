@@ -33,7 +33,7 @@ export class ReflectionCall implements Call {
     this.#messages = new MessageReader(stream.head.grpcEncoding, true);
     stream.leaveOpen();
     this.#answer.startDeadline(timeoutMs, clock);
-    this.#reflection = service.open(stream.head.path, this.#answer);
+    this.#reflection = service.open(this.#answer);
   }
 
   onData(bytes: Buffer): void {
