@@ -26,18 +26,18 @@ export function grpcurl(): string {
 /** Our own client on grpc-go. */
 export function goClient(): string {
   const source = here("go-client");
-  const key = digestOf(["main.go", "handover.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const key = digestOf(["main.go", "mixed.go", "go.mod", "go.sum"].map((file) => join(source, file)));
   const folder = once(`go-client-${key}`, (target) => {
     run("go", ["build", "-o", join(target, "go-client"), "."], { cwd: source });
   });
   return join(folder, "go-client");
 }
 
-/** Our own client on grpc-java: the class path to start `HandOver` with. */
+/** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
   const source = here("java-client");
   const mvn = debian("mvn", "maven");
-  const key = digestOf(["pom.xml", "src/main/java/HandOver.java"].map((file) => join(source, file)));
+  const key = digestOf(["pom.xml", "src/main/java/MixedChannel.java"].map((file) => join(source, file)));
   const folder = once(`java-client-${key}`, (target) => {
     cpSync(source, target, { recursive: true });
     run(mvn, ["--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"], { cwd: target });
@@ -48,13 +48,13 @@ export function javaClient(): string {
 /** Our own client on gRPC C++. */
 export function cppClient(): string {
   debian("grpcpp.h", "libgrpc++-dev", "/usr/include/grpcpp");
-  const source = here("cpp-client/hand_over.cc");
+  const source = here("cpp-client/mixed_channel.cc");
   const folder = once(`cpp-client-${digestOf([source])}`, (target) => {
     // what those libraries need themselves (Abseil, which is inlined from their headers) is linked as well
     const libraries = ["-Wl,--copy-dt-needed-entries", "-lgrpc++", "-lgrpc", "-lgpr"];
-    run("g++", ["-std=c++17", "-O1", "-o", join(target, "hand_over"), source, ...libraries]);
+    run("g++", ["-std=c++17", "-O1", "-o", join(target, "mixed_channel"), source, ...libraries]);
   });
-  return join(folder, "hand_over");
+  return join(folder, "mixed_channel");
 }
 
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */

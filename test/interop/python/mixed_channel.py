@@ -1,6 +1,6 @@
-"""A grpcio client that asks for methods of both engines on one channel, and prints how that went.
+"""A grpcio client that asks for health and for reflection on one channel, and prints how that went.
 
-hand_over.py ADDRESS PART [CA]: over TLS when there is a file of authorities.
+mixed_channel.py ADDRESS PART [CA]: over TLS when there is a file of authorities.
 """
 
 import random

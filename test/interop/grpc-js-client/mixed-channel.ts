@@ -1,6 +1,6 @@
 /**
- * A grpc-js client that asks for methods of both engines on one channel, and prints how that went:
- * `hand-over.ts ADDRESS PART [CA]`, over TLS when there is a file of authorities.
+ * A grpc-js client that asks for health and for reflection on one channel, and prints how that went:
+ * `mixed-channel.ts ADDRESS PART [CA]`, over TLS when there is a file of authorities.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,15 +1,15 @@
 /**
- * Clients of five gRPC libraries ask for health and for reflection on one channel: the health calls are our own engine's,
- * reflection is grpc-js', and no caller may notice.
+ * Clients of five gRPC libraries ask for health and for reflection on one channel. No call fails, and the server ends no
+ * connection.
  *
- * Each does this, in clear text and over TLS: health first, reflection first, 200 Checks and 20 reflections at once and
- * mixed at random, and a Watch that is open while reflection is asked for. That Watch lives on: a GOAWAY ends no stream
- * that it names as served (RFC 9113, 6.8), so none of the clients opens it again.
+ * Each client does this, in clear text and over TLS: health first; reflection first; 200 Checks and 20 reflection calls at
+ * once, mixed at random; and a Watch that stays open while reflection is asked for.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { subscribe } from "../../src/core/channels.js";
 import { Health } from "../../src/index.js";
 import { fixture } from "../conformance/wire.rows.js";
 import { eventually } from "../support/eventually.js";
@@ -20,7 +20,7 @@ import { Running } from "./peers.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** How the server is set beside its engine, and what a client needs to know of it. */
+/** How the server listens, and what a client needs for it. */
 const DOORS = {
   "clear text": { options: {}, clientArgs: [] },
   TLS: {
@@ -29,7 +29,7 @@ const DOORS = {
   },
 } as const;
 
-/** What a client does, and what it says when all went well. */
+/** What a client does, and the lines that it prints when every call succeeded. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   "health-first": ["ok"],
   "reflection-first": ["ok"],
@@ -37,22 +37,29 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   watch: ["watching", "ok"],
 };
 
-/** How each client is started, its address left out. */
+/** The command line of each client, without the address. */
 const CLIENTS: Readonly<Record<string, () => readonly [program: string, ...args: readonly string[]]>> = {
-  "grpc-go": () => [goClient(), "hand-over"],
+  "grpc-go": () => [goClient(), "mixed-channel"],
   // grpc-js says an IP address as the name of a TLS server, and Node warns of it
-  "grpc-js": () => [process.execPath, "--no-deprecation", "--import", "tsx", here("grpc-js-client/hand-over.ts")],
-  "Python's grpcio": () => [join(pythonBin(), "python"), here("python/hand_over.py")],
-  "grpc-java": () => [debian("java", "default-jre-headless"), "-cp", javaClient(), "HandOver"],
+  "grpc-js": () => [process.execPath, "--no-deprecation", "--import", "tsx", here("grpc-js-client/mixed-channel.ts")],
+  "Python's grpcio": () => [join(pythonBin(), "python"), here("python/mixed_channel.py")],
+  "grpc-java": () => [debian("java", "default-jre-headless"), "-cp", javaClient(), "MixedChannel"],
   "gRPC C++": () => [cppClient()],
 };
 
-describeEngines("a client of both engines", (engine) => {
+/** Counts the connections that a server has accepted, and what it says of those that it ended. */
+function observe(t: TestContext) {
+  const ended: string[] = [];
+  t.after(subscribe("connection-ended", ({ rule }) => ended.push(rule)));
+  return ended;
+}
+
+describeEngines("a client of health and reflection", (engine) => {
   for (const [door, { options, clientArgs }] of Object.entries(DOORS))
     for (const [name, start] of Object.entries(CLIENTS))
       for (const [part, lines] of Object.entries(PARTS))
-        test(`${name} never notices: ${part}, ${door}`, async () => {
-          // a server for each: it remembers clients that have asked for both
+        test(`${name}, ${door}: ${part}`, async (t) => {
+          const ended = observe(t);
           const health = new Health();
           health.set("up", "SERVING");
           health.set("changing", "NOT_SERVING");
@@ -62,12 +69,13 @@ describeEngines("a client of both engines", (engine) => {
           try {
             await eventually(
               () => client.lines.includes("watching") || client.ended,
-              "it watches, or is done",
+              "it watches, or it ends",
               120_000,
             );
             health.set("changing", "SERVING");
-            await eventually(() => client.ended, "it is done");
+            await eventually(() => client.ended, "it ends");
             assert.deepEqual(client.lines, lines);
+            assert.deepEqual(ended, []);
           } finally {
             await client.stop();
             await health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 });

@@ -27,7 +27,7 @@ func (asBytes) Unmarshal(b []byte, message any) error {
 }
 func (asBytes) Name() string { return "proto" }
 
-// A client of one channel that asks for methods of both engines.
+// A client of one channel that asks for health and for reflection.
 type mixedClient struct {
 	channel *grpc.ClientConn
 	health  healthpb.HealthClient
@@ -142,7 +142,7 @@ func (c mixedClient) do(part string) error {
 	return fmt.Errorf("no part %q", part)
 }
 
-func handOver(address string, part string, authorities []string) {
+func mixedChannel(address string, part string, authorities []string) {
 	client, err := newMixedClient(address, authorities)
 	if err == nil {
 		err = client.do(part)

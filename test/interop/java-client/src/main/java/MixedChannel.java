@@ -26,17 +26,17 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A grpc-java client that asks for methods of both engines on one channel, and prints how that went.
+ * A grpc-java client that asks for health and for reflection on one channel, and prints how that went.
  *
- * {@code HandOver ADDRESS PART [CA]}: over TLS when there is a file of authorities.
+ * {@code MixedChannel ADDRESS PART [CA]}: over TLS when there is a file of authorities.
  */
-public final class HandOver {
+public final class MixedChannel {
   private static final byte[] SERVING = {8, 1};
   private static final byte[] LIST_SERVICES = {0x3a, 0};
 
   private final ManagedChannel channel;
 
-  private HandOver(String address, ChannelCredentials credentials) {
+  private MixedChannel(String address, ChannelCredentials credentials) {
     channel = Grpc.newChannelBuilder(address, credentials).build();
   }
 
@@ -45,7 +45,7 @@ public final class HandOver {
       ChannelCredentials credentials = args.length > 2
           ? TlsChannelCredentials.newBuilder().trustManager(new File(args[2])).build()
           : InsecureChannelCredentials.create();
-      HandOver client = new HandOver(args[0], credentials);
+      MixedChannel client = new MixedChannel(args[0], credentials);
       switch (args[1]) {
         case "health-first" -> { client.check(); client.reflect(); client.check(); }
         case "reflection-first" -> { client.reflect(); client.check(); }

@@ -1,5 +1,5 @@
-// A gRPC C++ client that asks for methods of both engines on one channel, and prints how that went:
-// `hand_over ADDRESS PART [CA]`, over TLS when there is a file of authorities.
+// A gRPC C++ client that asks for health and for reflection on one channel, and prints how that went:
+// `mixed_channel ADDRESS PART [CA]`, over TLS when there is a file of authorities.
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
