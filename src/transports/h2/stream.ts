@@ -260,10 +260,11 @@ export class Stream {
     if (!this.#isOpenEnded) this.#streams.arrived();
   }
 
-  /** Our side has ended. The client must end its own in time. */
+  /** Our side has ended. The client must end its own in time; one that may leave it open is told (section 8.1). */
   #end(): void {
     this.#endAnswer();
     if (!this.arriving) this.close();
+    else if (this.#isOpenEnded) this.reset("NO_ERROR");
   }
 
   #endAnswer(): void {
