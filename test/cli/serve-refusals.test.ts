@@ -53,8 +53,12 @@ describe("serve refuses", { concurrency: 3 }, () => {
   });
 
   const rows: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ["an address that is none", ["--listen", "8080"], /^address to listen on "8080": expected /],
-    ["B89 a port beyond 65535", ["--listen", ":65536"], /^address to listen on ":65536": a port is a number /],
+    ["an address that is none", ["--listen", "8080"], /^--listen: address to listen on "8080": expected /],
+    [
+      "B89 a port beyond 65535",
+      ["--listen", ":65536"],
+      /^--listen: address to listen on ":65536": a port is a number /,
+    ],
     ["a missing value", ["--listen"], /^--listen needs a value: --listen ADDR$/],
     ["B82 an interval without a unit", ["--interval", "10"], /^--interval: "10" is not a duration/],
     ["B87 a scheme that it doesn't know", ["--check", "a=ftp://h"], /^.*\bftp\b/],
@@ -64,7 +68,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
     ["B82 an interval of nothing", ["--check", "a=tcp://h:1", "--interval", "0s"], /interval/],
     ["a jitter above the whole", ["--check", "a=tcp://h:1", "--jitter", "101"], /jitter/],
     ["a check under a view's name", ["--check", "liveness=tcp://h:1"], /liveness/],
-    ["a level that is none", ["--log-level", "loud"], /^--log-level: "loud" is none of /],
+    ["a level that is none", ["--log-level", "loud"], /^--log-level: must be one of .*; got "loud"$/],
     [
       "B107 a single flag given twice",
       ["--drain-delay", "1s", "--drain-delay", "2s"],
@@ -74,24 +78,28 @@ describe("serve refuses", { concurrency: 3 }, () => {
     [
       "a certificate that is not there",
       ["--tls-cert", "/nonexistent.pem", "--tls-key", pem("server.key")],
-      /^cannot read \/nonexistent\.pem: /,
+      /^--tls-cert: cannot read the file \/nonexistent\.pem /,
     ],
     [
       "B95 a key that doesn't fit",
       ["--tls-cert", pem("server.crt"), "--tls-key", pem("client.key")],
-      /^the TLS key does not belong to the certificate$/,
+      /^--tls-cert: the TLS key does not belong to the certificate$/,
     ],
     [
       "B95 a certificate that is none",
       ["--tls-cert", pem("server.key"), "--tls-key", pem("server.key")],
-      /^the TLS certificate cannot be read: /,
+      /^--tls-cert: the TLS certificate cannot be read: /,
     ],
-    ["a token file that is not there", ["--token-file", "/nonexistent"], /^token file: cannot read \/nonexistent: /],
-    ["a token file that is empty", ["--token-file", file("empty", "\n")], /^token\b.* one word /],
+    [
+      "a token file that is not there",
+      ["--token-file", "/nonexistent"],
+      /^--token-file: cannot read the file \/nonexistent /,
+    ],
+    ["a token file that is empty", ["--token-file", file("empty", "\n")], /^--token-file: .* one word /],
     [
       "a balancer's path that is taken",
       ["--status-code-path", "/grpc.health.v1.Health/Check"],
-      /^statusCodePaths: .*Check/,
+      /^--status-code-path: .*Check/,
     ],
   ];
   for (const [label, args, line] of rows) {

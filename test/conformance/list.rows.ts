@@ -23,13 +23,18 @@ export const listRows: Rows = (factory) => {
     assert.deepEqual([code, statuses.size], [0, 0]);
   });
 
-  row(factory, "A58 a hundred are listed, one more is RESOURCE_EXHAUSTED without a map", async ({ server, peer }) => {
-    for (let index = 0; index < 100; index += 1) server.set(`s${index}`, "SERVING");
-    assert.equal((await peer.list()).statuses.size, 100);
-    server.set("s100", "SERVING");
-    const { code, end } = await peer.list();
-    assert.deepEqual([code, end.messages.length], [8, 0]);
-  });
+  row(
+    factory,
+    "A58 as many as the limit are listed, one more is RESOURCE_EXHAUSTED without a map",
+    async ({ server, peer }) => {
+      for (let index = 0; index < 100; index += 1) server.set(`s${index}`, "SERVING");
+      assert.equal((await peer.list()).statuses.size, 100);
+      server.set("s100", "SERVING");
+      const { code, end } = await peer.list();
+      assert.deepEqual([code, end.messages.length], [8, 0]);
+    },
+    { listLimit: 100 },
+  );
 
   row(
     factory,
