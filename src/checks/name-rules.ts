@@ -36,7 +36,7 @@ export class Names {
     this.#running = running;
   }
 
-  /** Claims a name, or tells why that is not possible. */
+  /** Claims a name. Returns the violation, if another owner has it. */
   claim(name: string, owner: Owner): Violation | undefined {
     const known = this.#claimed.get(name) ?? this.#running(name);
     if (known === undefined) {

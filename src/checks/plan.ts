@@ -250,9 +250,12 @@ class Planner {
     try {
       return this.#opener.open(source, options, this.#allowLinkLocal);
     } catch (error) {
-      const code = error instanceof HealthError ? error.code : "INVALID_TARGET";
+      const { code, message } =
+        error instanceof HealthError
+          ? error
+          : { code: "INVALID_TARGET" as const, message: `cannot be read: ${messageOf(error)}` };
       const key = path[0] === "isolation" ? "selfCheck" : source.kind;
-      this.refuse([{ code, path: code === "INVALID_TARGET" ? [...path, key] : path, text: messageOf(error) }]);
+      this.refuse([{ code, path: code === "INVALID_TARGET" ? [...path, key] : path, text: message }]);
       return undefined;
     }
   }

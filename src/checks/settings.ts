@@ -116,7 +116,7 @@ export const SCHEDULE_SETTINGS = {
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
-/** What else a check may be told. */
+/** All settings of a check. */
 export const CHECK_SETTINGS = {
   ...SCHEDULE_SETTINGS,
   critical: {

@@ -44,8 +44,11 @@ export async function run(args: readonly string[]): Promise<number> {
     const loaded = await load();
     const instance = randomUUID();
     const log = createLog(instance, level, logDestination());
-    warnOfOldNode(log);
-    const start = () => startDaemon(loaded, { instance, log, environment: process.env });
+    const start = async () => {
+      const daemon = await startDaemon(loaded, { instance, log, environment: process.env });
+      warnOfOldNode(log);
+      return daemon;
+    };
     const exitCode = await untilSignal(start, { file, load, watch, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();

@@ -15,7 +15,7 @@ export interface TlsTexts {
   readonly clientCa: string | undefined;
 }
 
-/** Everything that `serve` is told. Files that the configuration names have been read. */
+/** The whole configuration of `serve`. Files that the configuration names have been read. */
 export interface DaemonConfig extends ChecksConfig {
   /** Addresses, see `core/listen-address`. */
   readonly listen: readonly string[];

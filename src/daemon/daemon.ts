@@ -54,8 +54,8 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   const { token, listLimit, maxWatchers } = config;
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
+  configure(health, loaded); // a configuration that is rejected has started nothing
   try {
-    configure(health, loaded);
     logWarnings(log, config);
     const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
