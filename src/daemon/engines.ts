@@ -3,7 +3,7 @@
  * connection that asks for what it alone serves.
  */
 import type { Clock, Random } from "../core/clock.js";
-import { ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
+import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
 import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
@@ -47,7 +47,7 @@ const DEFAULT_ANSWER_TIMEOUT_MS = 30_000;
  * @throws HealthError INVALID_OPTION, INCOMPATIBLE_DEPENDENCY
  */
 export function startEngine(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
-  const { engine = "native" } = options;
+  const { engine = DEFAULT_ENGINE } = options;
   switch (engine) {
     case "grpc-js":
       return startGrpcJs(options, deps);

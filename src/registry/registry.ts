@@ -141,6 +141,10 @@ export class Registry implements StatusReader, StatusWriter {
     this.#checks.delete(checkName);
   }
 
+  inOneStep(writes: () => void): void {
+    this.#announcer.inOneStep(writes);
+  }
+
   beforeReading(refresh: () => void): void {
     this.#refresh = refresh;
   }

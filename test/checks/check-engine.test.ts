@@ -21,7 +21,7 @@ class Bench {
   add(name: string, settings: CheckSettings = {}, always?: ProbeResult): ScriptedProber {
     const prober = new ScriptedProber(() => this.clock.now(), always);
     this.probers.set(name, prober);
-    this.engine.add({ name, prober, settings: { jitter: 0, ...settings } });
+    this.engine.add({ name, source: { kind: "prober", prober }, options: { jitter: 0, ...settings } });
     return prober;
   }
 
@@ -224,7 +224,8 @@ test("a check that cannot be added changes nothing", () => {
   const timers = bench.clock.pendingTimers;
   for (const [name, settings, code] of refused) {
     assert.throws(
-      () => bench.engine.add({ name, prober: new ScriptedProber(() => 0), settings }),
+      () =>
+        bench.engine.add({ name, source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: settings }),
       (error) => error instanceof HealthError && error.code === code,
     );
   }

@@ -88,7 +88,11 @@ test("of 600 checks that are due together 256 run; the others are late, not fail
       most = Math.max(most, running);
       return probe(context).finally(() => (running -= 1));
     };
-    engine.add({ name: `c${index}`, prober, settings: { jitter: 0, interval: "3s", timeout: "2s" }, passive: true });
+    engine.add({
+      name: `c${index}`,
+      source: { kind: "prober", prober, passive: true },
+      options: { jitter: 0, interval: "3s", timeout: "2s" },
+    });
   }
   await clock.advance(0);
   assert.equal(running, MAX_CONCURRENT_PROBES);
@@ -110,7 +114,7 @@ test("a check that is removed while it waits gives its place to the next one", a
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const probers = Array.from({ length: MAX_CONCURRENT_PROBES + 2 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries())
-    engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
+    engine.add({ name: `c${index}`, source: { kind: "prober", prober, passive: true }, options: { jitter: 0 } });
   await clock.advance(0);
   engine.remove(`c${MAX_CONCURRENT_PROBES}`);
   probers[0]?.last.answer(PASSED);
@@ -126,7 +130,7 @@ test("a probe that does not stop at its deadline still gives its place back", as
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const probers = Array.from({ length: MAX_CONCURRENT_PROBES + 1 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries())
-    engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
+    engine.add({ name: `c${index}`, source: { kind: "prober", prober, passive: true }, options: { jitter: 0 } });
   await clock.advance(1_999);
   assert.equal(probers.at(-1)?.looks.length, 0);
   await clock.advance(1);

@@ -11,7 +11,8 @@ function clusterOf() {
   const registry = new Registry({ clock, instance: "discovery-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const prober = new ScriptedProber(() => clock.now());
-  engine.add({ name: "flower", prober, settings: { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s" } });
+  const options = { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s" };
+  engine.add({ name: "flower", source: { kind: "prober", prober }, options });
   const tell = async (result: ProbeResult) => {
     await clock.advance(prober.looks.length === 0 ? 0 : 10_000);
     prober.last.answer(result);
@@ -67,12 +68,34 @@ test("reported services are removed with the check that reported them", async ()
   engine.stop();
 });
 
-test("a target cannot change a declared service, or one with an invalid name", async () => {
+test("a target changes no service that a check or a configuration makes, and none with an invalid name", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
-  engine.add({ name: "w/mine", prober: new ScriptedProber(() => 0), settings: {} });
+  engine.add({ name: "w/mine", source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: {} });
   engine.addService({ name: "w/declared", policy: { kind: "all" }, members: ["w/mine"] });
   await tell(workers({ "w/mine": true, "w/declared": true, "": true, "w/\n": true, flower: false, readiness: false }));
   assert.deepEqual(statuses(), { "w/mine": "UNKNOWN", "w/declared": "UNKNOWN" });
   assert.deepEqual([registry.read("flower")?.status, registry.read("")?.status], ["SERVING", "UNKNOWN"]);
+  engine.stop();
+});
+
+test("a service that a target named becomes a check's or a declared one, and the target changes it no more", async () => {
+  const { tell, statuses, engine, registry } = clusterOf();
+  await tell(workers({ "w/a": true, "w/b": true, "w/c": true }));
+  const changes: string[] = [];
+  registry.onTransition(
+    ({ subject, name, from, to }) => subject === "service" && changes.push(`${name} ${from} ${to}`),
+  );
+  const source = { kind: "prober", prober: new ScriptedProber(() => 0) } as const;
+  engine.add({ name: "w/a", source, options: { initialDelay: "1h" } });
+  engine.addService({ name: "w/b", policy: { kind: "all" }, members: ["w/a"] });
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN", "w/c": "SERVING" });
+  await tell(workers({ "w/a": false, "w/b": false }));
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
+  engine.remove("flower");
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
+  assert.deepEqual(
+    changes.filter((change) => /^w\/[ab] /.test(change)),
+    ["w/a SERVING UNKNOWN", "w/b SERVING UNKNOWN"],
+  );
   engine.stop();
 });

@@ -34,7 +34,7 @@ function staleSite() {
   const registry = new Registry({ clock, instance: "freshness-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const prober = new ScriptedProber(() => clock.now(), PASSED);
-  engine.add({ name: "db", prober, settings: { jitter: 0, staleAfter: "30s" } });
+  engine.add({ name: "db", source: { kind: "prober", prober }, options: { jitter: 0, staleAfter: "30s" } });
   return { clock, registry, engine };
 }
 

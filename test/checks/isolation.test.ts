@@ -21,9 +21,11 @@ class Site {
   constructor(count: number, settings: CheckSettings = {}, selfCheck = true) {
     for (let index = 0; index < count; index += 1) {
       const name = `c${index}`;
-      this.engine.add({ name, prober: this.prober(name), settings: { jitter: 0, ...settings }, passive: true });
+      const source = { kind: "prober", prober: this.prober(name), passive: true } as const;
+      this.engine.add({ name, source, options: { jitter: 0, ...settings } });
     }
-    if (selfCheck) this.engine.setIsolation({ prober: this.prober("self"), settings: { jitter: 0 } });
+    if (selfCheck)
+      this.engine.setIsolation({ selfCheck: { kind: "prober", prober: this.prober("self") }, settings: { jitter: 0 } });
     this.registry.onTransition(({ subject, name, to }) => {
       if (subject === "service" && name !== "") this.transitions.push(`${this.clock.now() / 1000} ${name} ${to}`);
     });
@@ -204,7 +206,7 @@ for (const [label, selfIsDown, expected] of [
         if (site.clock.now() < 2_000) resolve(PASSED);
         else site.clock.setTimer(500, () => resolve(isDown ? FAILED : PASSED));
       });
-    site.engine.setIsolation({ prober: slow, settings: { jitter: 0, interval: "1h" } });
+    site.engine.setIsolation({ selfCheck: { kind: "prober", prober: slow }, settings: { jitter: 0, interval: "1h" } });
     await site.clock.advance(1_000);
     site.transitions.length = 0;
     site.cut(...ALL_FIVE);
@@ -216,7 +218,11 @@ for (const [label, selfIsDown, expected] of [
 
 test("a held check that is removed is no longer counted, and maxHold can be set", async () => {
   const site = new Site(5);
-  site.engine.setIsolation({ prober: site.prober("self"), settings: { jitter: 0 }, maxHoldMs: 5_000 });
+  site.engine.setIsolation({
+    selfCheck: { kind: "prober", prober: site.prober("self") },
+    settings: { jitter: 0 },
+    maxHold: 5_000,
+  });
   await site.clock.advance(5_000);
   site.transitions.length = 0;
   site.cut(...ALL_FIVE, "self");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { CHECK_SETTINGS, type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { describeSetting } from "../../src/config/keys.js";
 import { HealthError } from "../../src/core/health-error.js";
 
 test("without options, the settings are the documented defaults", () => {
@@ -73,7 +75,7 @@ for (const [option, value, expected] of BAD) {
       (error) =>
         error instanceof HealthError &&
         error.code === "INVALID_OPTION" &&
-        error.message.startsWith(`checks.db.${option} `) &&
+        error.message.startsWith(`checks.db.${option}: `) &&
         expected.test(error.message),
     );
   });
@@ -81,4 +83,20 @@ for (const [option, value, expected] of BAD) {
 
 test("an initial delay of zero is allowed", () => {
   assert.equal(completeSettings("c", { initialDelay: 0 }).initialDelayMs, 0);
+});
+
+test("the documentation of the type is that of the table", () => {
+  const source = readFileSync(new URL("../../src/checks/settings.ts", import.meta.url), "utf8");
+  const [, body = ""] = /export interface CheckSettings \{\n([\s\S]*?)\n\}/.exec(source) ?? [];
+  const documented = [...body.matchAll(/\/\*\* (.*) \*\/\n {2}readonly (\w+)\?:/g)].map(([, text, key]) => [key, text]);
+  assert.deepEqual(
+    documented,
+    Object.entries(CHECK_SETTINGS).map(([key, setting]) => [key, describeSetting(setting)]),
+  );
+});
+
+test("a default is not refused, and a value that JSON cannot show is", () => {
+  assert.equal(completeSettings("c", { interval: 1 }).timeoutMs, 0.5);
+  const interval = 1n as unknown as number; // as a caller without types would write it
+  assert.throws(() => completeSettings("c", { interval }), { code: "INVALID_OPTION", message: /got 1$/ });
 });

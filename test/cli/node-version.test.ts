@@ -1,7 +1,7 @@
 /** The warning for a Node that gets no more fixes. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { warnOfOldNode } from "../../src/cli/node-version.js";
+import { warnOfOldNode } from "../../src/cli/serve.js";
 
 /** What is logged at start on a version of Node. */
 function warningsOn(version?: string): unknown[][] {

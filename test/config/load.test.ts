@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { DEFAULT_CONFIG } from "../../src/config/daemon-config.js";
 import { ConfigError } from "../../src/config/fault.js";
-import { loadConfig } from "../../src/config/load.js";
+import { readConfigFile } from "../../src/config/load.js";
 import { SCHEMES } from "../../src/probers/schemes.js";
 import { faultsOf, read } from "./reading.js";
 
@@ -93,7 +93,7 @@ overal: [s]
       '9:7: checks[""]: the name must not be empty',
       '11:17: services.s[1]: there is no check or service "orders-d"; did you mean orders-a?',
       "12:16: services.t.quorum: 3 of 2 members can never be reached",
-      "13:6: services.u: services must not be made of each other: u -> u",
+      "13:6: services.u: services form a cycle: u -> u",
       "14:1: overal: unknown key; did you mean overall?",
     ].map((line) => line),
   );
@@ -122,16 +122,16 @@ for (const [label, value, expected] of [
   [
     "a variable that isn't set",
     "${NOPE}",
-    "the environment variable NOPE is not set (a default is written ${NOPE:-default})",
+    "the environment variable NOPE is not set (with a default: ${NOPE:-default})",
   ],
-  ["a dollar alone", "a$b", "a dollar starts ${NAME}; a dollar by itself is written $$"],
-  ["a brace that isn't closed", "${NAME", "a dollar starts ${NAME}; a dollar by itself is written $$"],
+  ["a dollar alone", "a$b", "a dollar sign starts ${NAME}; write $$ for a dollar sign"],
+  ["a brace that isn't closed", "${NAME", "a dollar sign starts ${NAME}; write $$ for a dollar sign"],
   ["a name that is none", "${1x}", "${1x} is neither ${NAME}, ${NAME:-default} nor ${file:/path}"],
   ["a file that isn't there", "${file:/nowhere/at/all}", "cannot read the file /nowhere/at/all (ENOENT)"],
   [
     "a name of an object's own",
     "${__proto__}",
-    "the environment variable __proto__ is not set (a default is written ${__proto__:-default})",
+    "the environment variable __proto__ is not set (with a default: ${__proto__:-default})",
   ],
 ] as const) {
   test(`${label} is refused, and named [B97]`, () => {
@@ -163,7 +163,7 @@ test("a secret file that every user can read is a warning, not an error", (t) =>
   rmSync(secret);
   writeFileSync(secret, "abc", { mode: 0o644 });
   const [warning = ""] = read(`tokenFile: ${secret}`).warnings;
-  assert.ok(warning.includes(secret) && warning.includes("everybody"), warning);
+  assert.ok(warning.includes(secret) && warning.includes("every user"), warning);
 });
 
 for (const [label, text, expected] of [
@@ -200,7 +200,7 @@ test("aliases are resolved; aliases that expand without end are refused, and cos
           .join(", ")}]`,
   );
   assert.ok(faultsOf(levels.join("\n")).some((line) => line.includes("too many values")));
-  assert.ok(faultsOf("paths: &p [*p]\n").some((line) => line.includes("leads nowhere")));
+  assert.ok(faultsOf("paths: &p [*p]\n").some((line) => line.includes("alias not found: *p")));
 });
 
 test("a file that cannot be read or does not exist is refused, and named", (t) => {
@@ -209,10 +209,10 @@ test("a file that cannot be read or does not exist is refused, and named", (t) =
   for (const [path, expected] of [
     ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml:1:1: cannot read this file (ENOENT)"],
     [tmpdir(), `${tmpdir()}:1:1: cannot read this file (EISDIR)`],
-    [big, `${big}:1:1: this file has 1048577 bytes; at most 1048576 are read`],
+    [big, `${big}:1:1: this file has 1048577 bytes; the limit is 1048576`],
   ] as const)
     assert.throws(
-      () => loadConfig(path, {}),
+      () => readConfigFile(path, {}),
       (error) => error instanceof ConfigError && error.message === expected,
     );
 });

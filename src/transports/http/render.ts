@@ -4,6 +4,7 @@
  *
  * No answer is ever a redirect: Kubernetes takes every 3xx for healthy, one to another host included (known fault 0.11).
  */
+import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
@@ -19,7 +20,7 @@ export interface Bridge {
   readonly reader: StatusReader;
   /** Paths that mean `/healthcheck`. Default none. */
   readonly paths?: readonly string[] | undefined;
-  /** Services that a List as JSON answers. Default 100. */
+  /** Services that a List as JSON answers. Default 10,000. */
   readonly listLimit?: number | undefined;
   /** Asked for before the list of services is told. Default: everybody may have it. */
   readonly token?: string | undefined;
@@ -34,8 +35,6 @@ export type PromptRoute = Exclude<Route, { readonly kind: "metrics" }>;
 
 /** Takes a report of a passive check, if the `authorization` header is right. */
 export type HeartbeatListener = (check: string, authorization: string | undefined, report: "pass" | "fail") => boolean;
-
-const DEFAULT_LIST_LIMIT = 100;
 
 /** Seconds after which a client that met a draining server may come back: another one is there by then. */
 const RETRY_AFTER_SECONDS = "5";

@@ -153,7 +153,7 @@ for (const engine of ENGINE_NAMES) {
       assert.equal(conversation.answers.length, 1);
     });
 
-    test("B9 a request of more than 4,096 bytes ends the stream with RESOURCE_EXHAUSTED", async (t) => {
+    test("a request of more than 4,096 bytes ends the stream with RESOURCE_EXHAUSTED [B9]", async (t) => {
       const { open } = await serving(t);
       const ofSize = (size: number) => {
         const request = { list_services: "x".repeat(size - 3) };
