@@ -11,11 +11,12 @@
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import type { CheckOptions } from "../checks/check-options.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
+import { keepAlive } from "../core/background.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import type { ServingStatus } from "../core/serving-status.js";
-import { leave, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
+import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
@@ -57,10 +58,14 @@ export class Health {
   readonly #limits: HealthServiceOptions;
   readonly #checks: CheckSet;
   readonly #servers = new Set<OpenServer>();
+  /** Calls of `listen` that have not settled. */
+  readonly #listening = new Set<Promise<HealthServer>>();
+  /** Aborted when `shutdown` begins. */
+  readonly #stop = new AbortController();
   readonly #metrics: Metrics | undefined;
   readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) =>
     this.#checks.report(check, authorization, report);
-  /** Whether the application serves this health by a server of its own. */
+  /** Whether a server of the application serves this health. */
   #lent = false;
   #stopping: Promise<void> | undefined;
 
@@ -125,8 +130,12 @@ export class Health {
     this.#registry.drain();
   }
 
-  /** Ends a drain: publishes what was true before it, with what was set since. */
+  /**
+   * Ends a drain: publishes the statuses of before, with what was set since.
+   * @throws HealthError ALREADY_STOPPED
+   */
   resume(): void {
+    this.#requireRunning("resume()");
     this.#registry.resume();
   }
 
@@ -136,6 +145,7 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing is checked then
    */
   check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
+    this.#requireRunning("check()");
     this.#checks.add(name, target, options);
   }
 
@@ -145,6 +155,7 @@ export class Health {
    * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME
    */
   heartbeat(name: string, options: HeartbeatOptions): (report?: Report) => void {
+    this.#requireRunning("heartbeat()");
     const heartbeat = this.#checks.addHeartbeat(name, options);
     return (report) => heartbeat.beat(report);
   }
@@ -169,11 +180,13 @@ export class Health {
    * @throws HealthError INVALID_TARGET
    */
   isolate(options: IsolationOptions | undefined): void {
+    this.#requireRunning("isolate()");
     this.#checks.isolate(options);
   }
 
   /** Makes the checks and services those of a configuration, which may come again: what is the same goes on. */
   configure(config: ChecksConfig): void {
+    this.#requireRunning("configure()");
     this.#checks.configure(config);
   }
 
@@ -203,28 +216,29 @@ export class Health {
    * Either all are served or none.
    * @throws HealthError INVALID_ADDRESS, LISTEN_FAILED naming the address, TLS_FAILED, ALREADY_STOPPED
    */
-  async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
-    if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
-    const deps = {
-      ...this.#time,
-      reader: this.#registry,
-      service: this.#service,
-      limits: this.#limits,
-      onHeartbeat: this.#onHeartbeat,
-      metrics: this.#metrics?.text,
-    };
-    const server = await OpenServer.start(deps, addresses, options);
-    this.#servers.add(server);
-    return server;
+  listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
+    const listening = keepAlive(this.#listen(addresses, options));
+    this.#listening.add(listening);
+    return listening.finally(() => this.#listening.delete(listening));
   }
 
   /**
-   * Drains, then closes: see `lifecycle/shutdown` for the order. Resolves when nothing is left, after the drain delay
-   * (5 s) and at most 10 s more. With nobody listening there is nobody to wait for. Calling it again returns the same
-   * promise.
+   * Drains, then closes every server: see `lifecycle/shutdown` for the order. Resolves when all is closed: after the
+   * drain delay (5 s) and at most 11 s more. Without any server there is no drain delay. Calling it again returns the
+   * same promise. A `listen` that has not settled rejects with ALREADY_STOPPED.
+   *
+   * Afterwards the statuses can still be read, and a server of the application reports NOT_SERVING.
    */
   shutdown(times: ShutdownTimes = {}): Promise<void> {
-    this.#stopping ??= this.#leave(times);
+    if (this.#stopping !== undefined) return this.#stopping;
+    let run = () => {};
+    // the promise exists before the first step: a listener of transitions that calls shutdown() gets the same one
+    const stopping = new Promise<void>((resolve) => {
+      run = () => resolve(this.#shutdown(times));
+    });
+    this.#stopping = keepAlive(stopping);
+    this.#stop.abort(new HealthError("ALREADY_STOPPED", "shutdown() began before listen() had bound its addresses"));
+    run();
     return this.#stopping;
   }
 
@@ -233,8 +247,31 @@ export class Health {
     return this.shutdown();
   }
 
-  async #leave(times: ShutdownTimes): Promise<void> {
+  async #listen(addresses: readonly string[], options: ListenOptions): Promise<HealthServer> {
+    this.#requireRunning("listen()");
+    const { signal } = this.#stop;
+    const deps = {
+      ...this.#time,
+      reader: this.#registry,
+      service: this.#service,
+      limits: this.#limits,
+      onHeartbeat: this.#onHeartbeat,
+      metrics: this.#metrics?.text,
+      signal,
+      onClosed: (closed: OpenServer) => void this.#servers.delete(closed),
+    };
+    const server = await OpenServer.start(deps, addresses, options);
+    if (!signal.aborted) {
+      this.#servers.add(server);
+      return server;
+    }
+    await server.close();
+    throw signal.reason;
+  }
+
+  async #shutdown(times: ShutdownTimes): Promise<void> {
     const servers = [...this.#servers];
+    const listening = [...this.#listening];
     const all = async (step: (server: OpenServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
     const steps: ShutdownSteps = {
       announce: () => {
@@ -245,10 +282,22 @@ export class Health {
         for (const server of servers) server.stopAccepting();
       },
       endWatches: () => this.#service.endWatches(),
-      askToGo: () => all((server) => server.askToGo()),
-      destroy: () => all((server) => server.close()),
+      closeGracefully: () => all((server) => server.closeGracefully()),
+      destroy: async () => {
+        await Promise.allSettled(listening);
+        await all((server) => server.close());
+      },
     };
-    await leave(steps, this.#time.clock, servers.length === 0 && !this.#lent ? { ...times, drainDelayMs: 0 } : times);
-    this.#metrics?.close();
+    const isServed = servers.length > 0 || this.#lent;
+    try {
+      await runShutdown(steps, this.#time.clock, isServed ? times : { ...times, drainDelayMs: 0 });
+    } finally {
+      this.#metrics?.close();
+    }
+  }
+
+  /** @throws HealthError ALREADY_STOPPED */
+  #requireRunning(call: string): void {
+    if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", `${call} must come before shutdown()`);
   }
 }

@@ -43,7 +43,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
 
   test("B98 a port in use, and names it", async () => {
     const line = await refusal(...LISTEN, "--listen", `127.0.0.1:${port}`);
-    assert.equal(line, `cannot listen on 127.0.0.1:${port}: something else listens there already (EADDRINUSE)`);
+    assert.equal(line, `cannot listen on 127.0.0.1:${port}: the address is already in use (EADDRINUSE)`);
   });
 
   test("a unix socket in the place of a file, which it leaves as it was", async () => {

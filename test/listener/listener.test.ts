@@ -11,8 +11,9 @@ import { HealthError } from "../../src/core/health-error.js";
 import { parseListenAddress } from "../../src/core/listen-address.js";
 import { type Listener, type ListenerOptions, listen } from "../../src/listener/listener.js";
 import { eventually, inTime } from "../support/eventually.js";
+import { holdLookups } from "../support/host-names.js";
 import { PREFACE } from "../support/raw-http2.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Client, pem } from "./fixtures.js";
 
 const TLS = { cert: pem("server.crt"), key: pem("server.key") };
@@ -73,6 +74,56 @@ describe("a listener", () => {
     const client = Client.to(free, t);
     await eventually(() => client.closed, "the connection is refused");
     assert.deepEqual([client.received, client.socket.bytesRead], ["", 0]);
+  });
+
+  test("serves no address while the host name of another is looked up", async (t) => {
+    const lookups = holdLookups(t);
+    const free = await freePort();
+    const starting = listening(t, [`127.0.0.1:${free}`, "slow.example:0"]);
+    await eventually(() => lookups.asked.length === 1, "the name is looked up");
+    const early = Client.to(free, t);
+    await eventually(() => early.closed, "a connection is refused");
+    lookups.resolve();
+    const { listener } = await starting;
+    const clients = [Client.to(free, t), Client.to(portOf(listener, 1), t)];
+    for (const { socket } of clients) socket.write("GET");
+    await eventually(() => clients.every(({ received }) => received === "http1"), "each is served");
+  });
+
+  test("serves no address when the host name of another is not found", async (t) => {
+    const free = await freePort();
+    const starting = assert.rejects(listening(t, [`127.0.0.1:${free}`, "no-such-host.invalid:0"]), {
+      code: "LISTEN_FAILED",
+      message: /^cannot listen on no-such-host\.invalid:0: /,
+    });
+    let ended = false;
+    const end = starting.then(() => {
+      ended = true;
+    });
+    const received: string[] = [];
+    for (let first = true; first || !ended; first = false) {
+      const client = Client.to(free, t);
+      client.socket.write("GET");
+      await eventually(() => client.closed || client.received !== "", "the connection is refused");
+      received.push(client.received);
+    }
+    await end;
+    assert.deepEqual(new Set(received), new Set([""]));
+  });
+
+  test("stops waiting for a host name when its signal is aborted", async (t) => {
+    const lookups = holdLookups(t);
+    const free = await freePort();
+    const stop = new AbortController();
+    const starting = listening(t, [`127.0.0.1:${free}`, "slow.example:0"], { signal: stop.signal });
+    await eventually(() => lookups.asked.length === 1, "the name is looked up");
+    stop.abort(new Error("not needed any more"));
+    await assert.rejects(starting, /not needed any more/);
+    lookups.resolve();
+    await settle();
+    await assert.rejects(listening(t, ["127.0.0.1:0"], { signal: stop.signal }), /not needed any more/);
+    const client = Client.to(free, t);
+    await eventually(() => client.closed, "a connection is refused");
   });
 
   test("names the first of several addresses that cannot be bound", async (t) => {
