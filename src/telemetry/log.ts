@@ -7,7 +7,7 @@
  * Every line has `event`, the stable name of what happened, beside the words for people in `msg`.
  */
 import { type DestinationStream, type Logger, pino } from "pino";
-import { type Messages, type Published, subscribe } from "../core/channels.js";
+import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 
 /** How much is told. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -27,7 +27,7 @@ export interface Log {
 export function createLog(instance: string, level: LogLevel, destination: DestinationStream): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
   const logger = pino({ level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const listen = <Name extends keyof Messages>(name: Name, tell: (message: Published<Name>) => void) =>
+  const listen = <Name extends keyof ChannelMessages>(name: Name, tell: (message: Published<Name>) => void) =>
     subscribe(name, (message) => void (message.instance === instance && tell(message)));
   const ways = [
     listen("transition", (transition) => tellTransition(logger, transition)),

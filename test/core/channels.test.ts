@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { background } from "../../src/core/background.js";
 import { publish, subscribe } from "../../src/core/channels.js";
 import { systemClock } from "../../src/core/clock.js";
 import { eventually } from "../support/eventually.js";
+import { collectFaults } from "../support/faults.js";
 import { settle } from "../support/virtual-clock.js";
 
 test("a message reaches every subscriber with its instance, until it leaves", () => {
@@ -18,6 +21,36 @@ test("a message reaches every subscriber with its instance, until it leaves", ()
   two?.();
   publish("fault", { instance: "c", where: "nowhere", error: undefined });
   assert.deepEqual(heard, ["one a here", "two a here", "two b there"]);
+});
+
+test("a subscriber that throws stops neither the publisher nor another subscriber, and is published as a fault", (t) => {
+  const faults = collectFaults(t, "throwing");
+  const heard: string[] = [];
+  const error = new Error("broken subscriber");
+  const unsubscribe = [
+    subscribe("stall", () => heard.push("first")),
+    subscribe("stall", () => {
+      throw error;
+    }),
+    subscribe("stall", () => heard.push("last")),
+  ];
+  publish("stall", { instance: "throwing", stallMs: 1 });
+  publish("stall", { instance: "throwing", stallMs: 2 });
+  for (const leave of unsubscribe) leave();
+  assert.deepEqual(heard, ["first", "last", "first", "last"]);
+  const fault = { instance: "throwing", where: "subscriber of stall", error };
+  assert.deepEqual(faults, [fault, fault]);
+});
+
+test("a subscriber of faults that throws is an uncaught exception, not a fault without end", async () => {
+  const channels = new URL("../../src/core/channels.ts", import.meta.url).href;
+  const script = `import { publish, subscribe } from ${JSON.stringify(channels)};
+    subscribe("fault", ({ where }) => { console.log(where); throw new Error("broken"); });
+    process.on("uncaughtException", ({ message }) => console.log("uncaught", message));
+    publish("fault", { instance: "a", where: "here", error: undefined });`;
+  const args = ["--import", "tsx", "--input-type=module", "-e", script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  assert.equal(stdout, "here\nuncaught broken\n");
 });
 
 test("work that is let go of and fails is told of, and ends nothing", async () => {

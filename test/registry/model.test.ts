@@ -155,7 +155,7 @@ test(`${RUNS} random runs end on the truth`, () => {
         registry,
         deferred,
         watchers: [],
-        fanOut: new FanOut((action) => void deferred.push(action)),
+        fanOut: new FanOut("model", (action) => void deferred.push(action)),
       };
       const model = new Model();
       fc.modelRun(() => ({ model, real }), commands);

@@ -1,7 +1,7 @@
 /** The log: which events of which instance, at which level, with which fields. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type Messages, publish, type Transition } from "../../src/core/channels.js";
+import { type ChannelMessages, publish, type Transition } from "../../src/core/channels.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../../src/telemetry/log.js";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -30,8 +30,8 @@ const boom = new Error("boom");
 
 /** Every event of the channels, with the line that it makes: its level, and fields that it must have. */
 const EVENTS: readonly {
-  [Name in keyof Messages]: readonly [string, Name, Messages[Name], string, Line];
-}[keyof Messages][] = [
+  [Name in keyof ChannelMessages]: readonly [string, Name, ChannelMessages[Name], string, Line];
+}[keyof ChannelMessages][] = [
   [
     "a change for the worse",
     "transition",

@@ -14,7 +14,7 @@ function service(options?: HealthServiceOptions) {
   const watch = (name: string | Buffer) => {
     const call = FakeCall.reading();
     const close = health.watch(typeof name === "string" ? request(name) : name, call);
-    return { heard: call.heard, close };
+    return { call, heard: call.heard, close };
   };
   return { registry, health, watch };
 }
@@ -99,6 +99,18 @@ describe("the health service", () => {
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
     for (const { close } of watches) close();
     assert.equal(registry.watcherCount, 0);
+  });
+
+  test("A54 a Watch whose end throws does not stop the end of the others", () => {
+    const { health, watch } = service();
+    const calls = [watch("a"), watch("b"), watch("c")];
+    Object.assign(calls[1]?.call ?? {}, {
+      end: () => {
+        throw new Error("broken call");
+      },
+    });
+    health.endWatches();
+    assert.deepEqual([calls[0]?.heard.at(-1), calls[2]?.heard.at(-1)], [ENDED, ENDED]);
   });
 
   test("A54 after its end a Watch is UNAVAILABLE, a Check is still answered", () => {
