@@ -22,7 +22,7 @@ function outlineOf(directory: string, file: string): unknown {
   return JSON.parse(JSON.stringify(Object.fromEntries(entries)));
 }
 
-test("our proto file is equal to the one that grpc-health-check packages", () => {
+test("our proto file equals the one in grpc-health-check", () => {
   const { protoPath } = createRequire(import.meta.url)("grpc-health-check");
   const ours = outlineOf(fileURLToPath(new URL("../proto/", import.meta.url)), "grpc/health/v1/health.proto");
   const theirs = outlineOf(fileURLToPath(new URL(".", `file://${protoPath}`)), protoPath);

@@ -7,7 +7,7 @@ import { ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
 import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
-import { type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
+import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import type { Bridge } from "../transports/http/render.js";
 import { createResponder } from "../transports/http/responder.js";
@@ -26,6 +26,8 @@ export interface EngineOptions extends ConnectionSettings {
   readonly firstBytesTimeoutMs?: number | undefined;
   /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
   readonly requestTimeoutMs?: number | undefined;
+  /** Milliseconds that an answer may wait for a client that does not read. A Watch is exempt. Default 30 s. */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 /** What an engine answers with. */
@@ -36,7 +38,8 @@ export interface EngineDeps {
   readonly bridge: Bridge;
 }
 
-const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
+const DEFAULT_ANSWER_TIMEOUT_MS = 30_000;
 
 /**
  * Starts an engine.
@@ -70,8 +73,8 @@ async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: E
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
   const { clock, random, service, bridge } = deps;
-  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs") =>
-    milliseconds(option, options[option], DEFAULT_TIMEOUT_MS);
+  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
+    milliseconds(option, options[option], defaultMs);
   return createH2Engine({
     clock,
     random,
@@ -79,13 +82,13 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     times: {
       ...completeConnectionSettings(options),
       maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
-      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs"),
-      requestTimeoutMs: timeout("requestTimeoutMs"),
+      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
+      requestTimeoutMs: timeout("requestTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
+      answerTimeoutMs: timeout("answerTimeoutMs", DEFAULT_ANSWER_TIMEOUT_MS),
     },
     service: options.grpcHealth === false ? undefined : service,
     statusCodePaths: options.statusCodePaths ?? [],
-    otherPaths: options.reflection === false ? [] : REFLECTION_PATHS,
-    startOther: () => startGrpcJs(options, deps),
+    reflection: undefined,
     responder: createResponder(bridge),
   });
 }

@@ -34,7 +34,7 @@ const workers = (online: Readonly<Record<string, boolean>>): ProbeResult => ({
   ),
 });
 
-test("services that a target tells of appear, change and vanish with it", async () => {
+test("services that a target reports appear, change and disappear with its reports", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
   await tell(workers({ "w/a": true, "w/b": true }));
   assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "SERVING" });
@@ -47,7 +47,7 @@ test("services that a target tells of appear, change and vanish with it", async 
   engine.stop();
 });
 
-test("a single failure of who tells changes nothing; when the check fails, they are UNKNOWN, as they are when it is stale", async () => {
+test("one failed probe changes no reported service; when the check is failing or stale, they are UNKNOWN", async () => {
   const { tell, statuses, engine, clock, prober } = clusterOf();
   await tell(workers({ "w/a": true }));
   await tell(FAILED);
@@ -59,7 +59,7 @@ test("a single failure of who tells changes nothing; when the check fails, they 
   engine.stop();
 });
 
-test("they go with the check that told of them", async () => {
+test("reported services are removed with the check that reported them", async () => {
   const { tell, statuses, engine } = clusterOf();
   await tell(workers({ "w/a": true }));
   engine.remove("flower");
@@ -67,7 +67,7 @@ test("they go with the check that told of them", async () => {
   engine.stop();
 });
 
-test("a target changes no service of somebody else, nor one whose name is none", async () => {
+test("a target cannot change a declared service, or one with an invalid name", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
   engine.add({ name: "w/mine", prober: new ScriptedProber(() => 0), settings: {} });
   engine.addService({ name: "w/declared", policy: { kind: "all" }, members: ["w/mine"] });

@@ -21,7 +21,7 @@ function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Re
 const all = (name: string, ...members: string[]): ServiceDeclaration => ({ name, policy: { kind: "all" }, members });
 const any = (name: string, ...members: string[]): ServiceDeclaration => ({ name, policy: { kind: "any" }, members });
 
-test("a service is made of checks, and of services that are declared before or after it", () => {
+test("the members of a service are checks, or services that are declared before or after it", () => {
   const graph = graphOf({ a: "P", b: "F", c: "P" });
   graph.declare([all("top", "pair", "c"), any("pair", "a", "b"), all("both", "a", "b")]);
   assert.equal(graph.rollup("pair")?.status, "SERVING");
@@ -36,20 +36,20 @@ test("a service that a check names can be a member too", () => {
   assert.ok(graph.servicesOf({ name: "a", services: ["s"] }).has("t"));
 });
 
-test("a member that isn't there is critical and undecided", () => {
+test("a missing member is critical and has no result", () => {
   const graph = graphOf({ a: "P" });
   graph.declare([all("t", "a", "gone"), any("u", "a", "gone")]);
   assert.deepEqual([graph.rollup("t")?.status, graph.rollup("u")?.status], ["UNKNOWN", "SERVING"]);
 });
 
-test("a service that nothing makes has no status", () => {
+test("a service without members has no status", () => {
   const graph = graphOf({});
   assert.equal(graph.rollup("x"), undefined);
   assert.equal(graph.rollup(""), undefined);
   assert.ok(graph.isEmpty);
 });
 
-test("a check has a say in every service above it, however far", () => {
+test("a check decides every service above it, through any number of levels", () => {
   const graph = graphOf({ a: "P" }, { a: ["s"] });
   graph.declare([all("x", "a"), all("y", "x"), all("z", "y"), all("w", "z"), all("other", "s")]);
   const check = { name: "a", services: ["s"] };
@@ -57,7 +57,7 @@ test("a check has a say in every service above it, however far", () => {
   assert.deepEqual([...graph.namedServicesOf(check)].sort(), ["other", "s", "w", "x", "y", "z"]);
 });
 
-test("the server as a whole stands for what is part of no other service", () => {
+test("the server as a whole depends on everything that is not a member of another service", () => {
   const graph = graphOf({ a: "P", b: "F", c: "P" });
   assert.equal(graph.rollup("")?.status, "NOT_SERVING", "every check");
   graph.declare([any("pair", "a", "b")]);
@@ -66,13 +66,13 @@ test("the server as a whole stands for what is part of no other service", () => 
   assert.equal(graph.rollup("")?.status, "NOT_SERVING", "a top that is down");
 });
 
-test("where it is declared itself, it stands for what it says and nothing else", () => {
+test("if overall is declared, the server as a whole depends on its members only", () => {
   const graph = graphOf({ a: "P", b: "F" });
   graph.declare([all("", "a")]);
   assert.deepEqual([graph.rollup("")?.status, graph.has("")], ["SERVING", true]);
 });
 
-test("services that are made of each other are refused by their way, and nothing has changed", () => {
+test("a cycle of services is refused with its path, and nothing changes", () => {
   const graph = graphOf({ a: "P" });
   graph.declare([all("good", "a")]);
   for (const [declarations, way] of [
@@ -88,7 +88,7 @@ test("services that are made of each other are refused by their way, and nothing
   assert.deepEqual(graph.names(), ["good"]);
 });
 
-test("services that share their members many levels deep are judged and not refused", () => {
+test("services that share members through many levels are no cycle", () => {
   const graph = graphOf({ a: "P" });
   const levels = Array.from({ length: 18 }, (_, level) => {
     const below = level === 0 ? ["a"] : [`l${level - 1}`, `r${level - 1}`];

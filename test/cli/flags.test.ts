@@ -53,7 +53,7 @@ describe("flags", () => {
     test(`${label} is refused`, () => assert.throws(() => read(...args), new UsageError(message)));
   }
 
-  test("the help has a line for each flag, its words in columns", () => {
+  test("the help has a line for each flag, in columns", () => {
     assert.equal(
       describeFlags(FLAGS),
       [

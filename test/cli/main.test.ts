@@ -9,7 +9,7 @@ import { run } from "./program.js";
 const MANIFEST = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 describe("healthbridge", { concurrency: 2 }, () => {
-  test("tells its version, which is the package's", async () => {
+  test("prints the version of the package", async () => {
     assert.equal(version(), MANIFEST.version);
     assert.deepEqual(await run("--version"), { code: 0, stdout: `healthbridge ${MANIFEST.version}\n`, stderr: "" });
   });

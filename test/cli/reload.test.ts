@@ -42,7 +42,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     target.closeAllConnections();
   });
 
-  test("is read again by itself when it is written or replaced, without a dropped connection", async (t) => {
+  test("is applied when it is written or replaced, without a dropped connection", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
@@ -61,7 +61,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(count(daemon, "reloaded"), 2);
   });
 
-  test("is read again when the link to its folder is swapped, as Kubernetes does with a ConfigMap", async (t) => {
+  test("is applied when the symlink to its folder is replaced, as Kubernetes does with a ConfigMap", async (t) => {
     const folder = folderOf(t);
     const put = (version: string, text: string) => {
       mkdirSync(join(folder, version));
@@ -78,7 +78,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
   });
 
-  test("B100, C31: changes nothing when it is bad, and every fault is logged at its place; mended, it is taken over", async (t) => {
+  test("changes nothing when it is invalid, and every error is logged with its place; a corrected file is applied [B100, C31]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
@@ -94,7 +94,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     await becomes(daemon, "b", "OK");
   });
 
-  test("is read again on SIGHUP, also when nothing has changed, and not any more while the daemon leaves", async (t) => {
+  test("is read again on SIGHUP, also without a change, but not while the daemon shuts down", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\ndrainDelay: 1s\n`);
     const daemon = await DaemonProcess.serve("-c", file, "--listen", "127.0.0.1:0");
@@ -108,7 +108,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(count(daemon, "reloaded"), 1);
   });
 
-  test("C29: SIGHUP without a file harms nobody", async (t) => {
+  test("SIGHUP without a file is ignored [C29]", async (t) => {
     const daemon = await DaemonProcess.serve(...LISTEN);
     t.after(() => daemon.kill());
     daemon.process.kill("SIGHUP");
@@ -116,7 +116,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(daemon.exit, undefined);
   });
 
-  test("says what only a restart can take over", async (t) => {
+  test("logs which changes need a restart", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
@@ -127,7 +127,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
 });
 
 describe("the file", () => {
-  test("B79: a bad one ends the start with code 2, every fault in a line, before any socket is opened", async (t) => {
+  test("an invalid file ends the start with code 2 and a line for each error, before any socket is opened [B79]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, 'listen: ["127.0.0.1:0"]\nchecks: { a: ftp://x }\nlissen: []\n');
     const daemon = new DaemonProcess(["serve", "-c", file]);
@@ -137,7 +137,7 @@ describe("the file", () => {
     assert.equal(count(daemon, "serving"), 0);
   });
 
-  test("a heartbeat of it is reported over HTTP by who has the token, and by nobody else", async (t) => {
+  test("its heartbeats can be reported over HTTP with the token only", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, "checks: { nightly: { heartbeat: { ttl: 1h, token: s3cret } } }\n");
     const daemon = await serve(t, file);

@@ -8,7 +8,7 @@ const config = (...args: string[]) => configOf(readFlags(SERVE_FLAGS, args));
 const level = (...args: string[]) => logLevelOf(readFlags(SERVE_FLAGS, args));
 
 describe("the configuration that flags make", () => {
-  test("without flags it serves its own health on two ports, with five seconds of drain", () => {
+  test("without flags, it serves its own health on two ports, with a drain delay of five seconds", () => {
     assert.deepEqual(config(), {
       listen: [":50051", ":8080"],
       checks: [],
@@ -27,7 +27,7 @@ describe("the configuration that flags make", () => {
     });
   });
 
-  test("it is frozen", () => assert.ok(Object.isFrozen(config())));
+  test("the configuration is frozen", () => assert.ok(Object.isFrozen(config())));
 
   test("addresses replace the default and keep their order", () => {
     assert.deepEqual(config("--listen", ":2", "--listen", ":1").listen, [":2", ":1"]);
@@ -52,7 +52,7 @@ describe("the configuration that flags make", () => {
     ]);
   });
 
-  test("settings that were not given are left to the checks", () => {
+  test("settings that are not given keep the defaults of the checks", () => {
     const [check] = config("--check", "a=tcp://h:1").checks;
     const none = {
       interval: undefined,
@@ -63,15 +63,15 @@ describe("the configuration that flags make", () => {
     assert.deepEqual(check?.options, { ...none, jitter: undefined });
   });
 
-  test("no jitter is a jitter of nothing", () => {
+  test("--jitter 0 is a jitter of 0", () => {
     assert.equal(config("--check", "a=tcp://h:1", "--jitter", "0").checks[0]?.options.jitter, 0);
   });
 
-  test("a file with a token is named", () => assert.equal(config("--token-file", "t.txt").tokenFile, "t.txt"));
+  test("--token-file names a file", () => assert.equal(config("--token-file", "t.txt").tokenFile, "t.txt"));
 
-  test("a delay of nothing is not the default", () => assert.equal(config("--drain-delay", "0s").drainDelayMs, 0));
+  test("--drain-delay 0s is not the default", () => assert.equal(config("--drain-delay", "0s").drainDelayMs, 0));
 
-  test("certificate, key and client CA go together", () => {
+  test("certificate, key and client CA belong together", () => {
     const pair = ["--tls-cert", "c.pem", "--tls-key", "k.pem"];
     assert.deepEqual(config(...pair).tls, { certFile: "c.pem", keyFile: "k.pem", clientCaFile: undefined });
     assert.deepEqual(config(...pair, "--tls-client-ca", "ca.pem").tls, {
@@ -113,7 +113,7 @@ describe("the configuration that flags make", () => {
     [["--status-code-path", "/é/x"], `--status-code-path "/é/x": ${PATH}`],
   ];
   for (const [args, message] of refused) {
-    test(`${args.join(" ")} is refused, with a check to use it or without`, () => {
+    test(`${args.join(" ")} is refused, with and without a check`, () => {
       assert.throws(() => config("--check", "z=tcp://h:1", ...args), new UsageError(message));
       assert.throws(() => config(...args), new UsageError(message));
     });
@@ -121,11 +121,11 @@ describe("the configuration that flags make", () => {
 });
 
 describe("the log's level", () => {
-  test("is info when nobody says otherwise", () => assert.equal(level(), "info"));
+  test("is info by default", () => assert.equal(level(), "info"));
   for (const known of ["debug", "info", "warn", "error", "silent"]) {
     test(`can be ${known}`, () => assert.equal(level("--log-level", known), known));
   }
-  test("that is none is refused, with those that are", () => {
+  test("is refused if it is unknown, and the error lists the known levels", () => {
     const message = '--log-level: "loud" is none of debug, info, warn, error, silent';
     assert.throws(() => level("--log-level", "loud"), new UsageError(message));
   });

@@ -1,4 +1,4 @@
-/** Rows B79-B97 of the conformance list: each bad configuration, and the line that refuses it. */
+/** docs/conformance.md B79 to B97: each bad configuration, and the line that refuses it. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -114,7 +114,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
   [95, "a TLS key without its certificate", `tls: { keyFile: ${pem("server.key")} }`, /tls\.certFile: is missing$/],
   [
     95,
-    "a key that doesn't fit",
+    "a key that does not match",
     `tls: { certFile: ${pem("server.crt")}, keyFile: ${pem("client.key")} }`,
     /tls: the TLS key does not belong to the certificate$/,
   ],
@@ -141,22 +141,22 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
 
 describe("B4", () => {
   for (const [number, label, text, expected] of ROWS)
-    test(`B${number} ${label} is refused, in a line with its place`, () => {
+    test(`${label} is refused; the error shows its line and column [B${number}]`, () => {
       const faults = faultsOf(text);
       assert.equal(faults.length, 1, faults.join("\n"));
       assert.match(faults[0] ?? "", /^\d+:\d+: /);
       assert.match(faults[0] ?? "", expected);
     });
 
-  test("B91 a link-local address is taken where that is allowed", () => {
+  test("a link-local address is accepted with allowLinkLocal [B91]", () => {
     assert.deepEqual(faultsOf(`allowLinkLocal: true\n${target("http://169.254.169.254/")}`), []);
   });
 
-  test("B94 exec is taken where that is allowed", () => {
+  test("exec is accepted with allowExec [B94]", () => {
     assert.deepEqual(faultsOf(`allowExec: true\n${check("{ exec: [/bin/true] }")}`), []);
   });
 
-  test("B95 an encrypted key and an expired CA are refused", (t) => {
+  test("an encrypted key and an expired CA are refused [B95]", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-b95-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const encrypted = join(folder, "encrypted.key");
@@ -169,7 +169,7 @@ describe("B4", () => {
     assert.match(withCa, /tls\.clientCaFile: the certificate in .* has ended/);
   });
 
-  test("B96 a secret that everybody can read is a warning", (t) => {
+  test("a secret file that every user can read is a warning [B96]", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-b96-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "token");
@@ -178,7 +178,7 @@ describe("B4", () => {
     assert.equal(read(check(`{ heartbeat: { ttl: 1h, token: "\${file:${file}}" } }`)).warnings.length, 1);
   });
 
-  test("B106 a List that would not fit what clients take is a warning", () => {
+  test("a listLimit above 4 MiB of answer is a warning [B106]", () => {
     assert.deepEqual(read("listLimit: 10000").warnings, []);
     assert.match(read("listLimit: 20000").warnings[0] ?? "", /listLimit 20000: .* 4 MiB/);
   });

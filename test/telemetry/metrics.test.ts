@@ -70,11 +70,11 @@ function happenAll(registry: Registry): void {
 const rows: readonly MetricRow[] = Object.values(METRICS);
 
 describe("the page", () => {
-  test("is of the media type that the bridge says", () => {
+  test("has the content type that the bridge sends", () => {
     assert.equal(new PrometheusRegistry().contentType, METRICS_CONTENT_TYPE);
   });
 
-  test("has every metric of the table under its name, type and meaning, and none besides", async (t) => {
+  test("has every metric of the table with its name, type and meaning, and no others", async (t) => {
     const { metrics } = measuring(t);
     const page = await metrics.text();
     const headsOf = (kind: string) => [...page.matchAll(new RegExp(`^# ${kind} (.*)$`, "gm"))].map(([, head]) => head);
@@ -93,7 +93,7 @@ describe("the page", () => {
     }
   });
 
-  test("stands in docs/metrics.md as it is in the code", () => {
+  test("is documented in docs/metrics.md as in the code", () => {
     const docs = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
     const written = [...docs.matchAll(/^\| `(\w+)` *\| (\w+) *\| (.*?) *\| (.*?) *\|$/gm)].map(([, ...cells]) => cells);
     const expected = rows.map(({ name, type, labels, help }) => {
@@ -121,7 +121,7 @@ describe("services", () => {
     );
   });
 
-  test("tell that they are degraded", async (t) => {
+  test("show that they are degraded", async (t) => {
     const { registry, value } = measuring(t);
     registry.set("a.B", "SERVING", { degraded: true });
     assert.equal(await value("grpc_health_service_degraded", { service: "a.B" }), 1);
@@ -129,7 +129,7 @@ describe("services", () => {
     assert.equal(await value("grpc_health_service_degraded", { service: "a.B" }), 0);
   });
 
-  test("count each change of their status by the new one, and nothing that only degrades them", async (t) => {
+  test("count each change of status by the new status, but not changes to degraded", async (t) => {
     const { registry, value } = measuring(t);
     for (const status of ["SERVING", "NOT_SERVING", "SERVING", "SERVING"] as const) registry.set("a.B", status);
     registry.set("a.B", "SERVING", { degraded: true });
@@ -173,7 +173,7 @@ describe("checks", () => {
     assert.equal(readValue(page, "healthbridge_check_duration_seconds_sum", { check: "db" }), 4.004);
   });
 
-  test("may have any name: quotes and backslashes are escaped, in histograms too", async (t) => {
+  test("can have any name: quotes and backslashes are escaped, also in histograms", async (t) => {
     const { metrics } = measuring(t);
     probe({ check: 'a"b\\c' });
     const page = await metrics.text();
@@ -189,7 +189,7 @@ describe("checks", () => {
     assert.equal(await value("healthbridge_check_start_lag_seconds_bucket", { le: "0.1" }), 1);
   });
 
-  test("tell the age of their last result, and none before the first", async (t) => {
+  test("show the age of their last result, and nothing before the first one", async (t) => {
     const { clock, value } = measuring(t);
     assert.equal(await value("healthbridge_check_staleness_seconds", { check: "db" }), undefined);
     await clock.advance(5_000);
@@ -198,7 +198,7 @@ describe("checks", () => {
     assert.equal(await value("healthbridge_check_staleness_seconds", { check: "db" }), 12);
   });
 
-  test("tell the days that the certificate has left which was seen last", async (t) => {
+  test("show the days left of the last certificate", async (t) => {
     const { clock, value } = measuring(t);
     const daysLeft = () => value("healthbridge_check_certificate_days_left", { check: "db" });
     probe();
@@ -209,7 +209,7 @@ describe("checks", () => {
     assert.equal(await daysLeft(), 9);
   });
 
-  test("count what was no result: prober errors by reason, and results dropped in a stall", async (t) => {
+  test("count prober errors by reason, and results dropped in a stall", async (t) => {
     const { value } = measuring(t);
     publish("prober-failed", { instance: "mine", check: "db", reason: "dns", error: new Error("EAI_AGAIN") });
     publish("result-dropped", { instance: "mine", check: "db", stallMs: 600 });
@@ -217,7 +217,7 @@ describe("checks", () => {
     assert.equal(await value("healthbridge_check_results_dropped_total", { check: "db" }), 1);
   });
 
-  test("that are removed leave no series, and come back from zero", async (t) => {
+  test("that are removed leave no series, and restart from zero", async (t) => {
     const clock = new VirtualClock();
     const health = new Health({ metrics: true, clock, random: () => 0.5 });
     t.after(() => health.shutdown({ drainDelayMs: 0 }));
@@ -248,7 +248,7 @@ describe("the prober and its server", () => {
     assert.equal(await value("grpc_health_http_requests_total", { route: "readyz", code: "503" }), 1);
   });
 
-  test("tell watchers, connections and a drain as they are", async (t) => {
+  test("show watchers, connections and a drain", async (t) => {
     const { registry, value } = measuring(t);
     assert.equal(await value("grpc_health_connections"), 3);
     assert.deepEqual([await value("grpc_health_watchers"), await value("grpc_health_draining")], [0, 0]);
@@ -257,7 +257,7 @@ describe("the prober and its server", () => {
     assert.deepEqual([await value("grpc_health_watchers"), await value("grpc_health_draining")], [1, 1]);
   });
 
-  test("tell stalls, and an isolation while it lasts", async (t) => {
+  test("show stalls, and an isolation while it lasts", async (t) => {
     const { value } = measuring(t);
     publish("stall", { instance: "mine", stallMs: 600 });
     publish("isolation", { instance: "mine", held: 5 });
@@ -267,7 +267,7 @@ describe("the prober and its server", () => {
     assert.equal(await value("healthbridge_prober_isolated"), 0);
   });
 
-  test("tell a refused configuration, and when the one in use was taken", async (t) => {
+  test("show a rejected configuration, and when the current one was applied", async (t) => {
     const { clock, value } = measuring(t);
     const startedAt = clock.wallTime() / 1000;
     const successful = () => value("healthbridge_config_last_reload_successful");
@@ -282,7 +282,7 @@ describe("the prober and its server", () => {
     assert.equal(await value("healthbridge_config_reloads_total", { result: "success" }), 1);
   });
 
-  test("tell what the process has used since it started", async (t) => {
+  test("show CPU, memory and start time of the process", async (t) => {
     const { clock, metrics } = measuring(t);
     const page = await metrics.text();
     const value = (name: string) => Number(readValue(page, name));
@@ -295,7 +295,7 @@ describe("the prober and its server", () => {
     assert.ok(value("nodejs_heap_size_used_bytes") > 1_000_000);
   });
 
-  test("tell their versions", async (t) => {
+  test("show their versions", async (t) => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     const { value } = measuring(t);
     assert.equal(await value("healthbridge_build_info", { version, node: process.versions.node }), 1);
@@ -303,13 +303,13 @@ describe("the prober and its server", () => {
 });
 
 describe("counting", () => {
-  test("costs the start nothing: prom-client is loaded for the first scrape", () => {
+  test("does not slow down the start: prom-client is loaded for the first scrape", () => {
     const program = fileURLToPath(new URL("loading-prom-client.ts", import.meta.url));
     const told = execFileSync(process.execPath, ["--import", "tsx", program], { encoding: "utf8", timeout: 60_000 });
     assert.deepEqual(JSON.parse(told), { serving: false, status: 200, scraped: true });
   });
 
-  test("is of one instance alone, and ends with close()", async (t) => {
+  test("belongs to one instance, and ends with close()", async (t) => {
     const { metrics, value } = measuring(t);
     publish("stall", { instance: "other", stallMs: 600 });
     assert.equal(await value("healthbridge_stalls_total"), 0);
@@ -324,7 +324,7 @@ describe("counting", () => {
     assert.equal(await value("healthbridge_check_duration_seconds_count", { check: "db" }), 1_000);
   });
 
-  test("survives a check that goes and comes back while the page is written", async (t) => {
+  test("continues when a check is removed and added while the page is written", async (t) => {
     const { registry, metrics } = measuring(t);
     const names = Array.from({ length: 1_000 }, (_, index) => `check-${index}`);
     const passAll = () => {
@@ -347,7 +347,7 @@ describe("counting", () => {
     assert.equal(new Set(series).size, series.length);
   });
 
-  test("makes no series of what clients say: 10,000 unknown services and paths add none", async (t) => {
+  test("creates no series from client input: 10,000 unknown services and paths add none", async (t) => {
     const { registry, metrics } = measuring(t);
     const service = new HealthService(registry);
     const bridge = { reader: registry, metrics: metrics.text };

@@ -20,7 +20,7 @@ describe("the gate lets through", () => {
 
   const types = ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "APPLICATION/GRPC"];
   for (const type of types) {
-    test(`A82 content type ${type}`, async (t) => {
+    test(`content type ${type} [A82]`, async (t) => {
       const { calls, peer } = await gated(t);
       assert.equal((await peer.call(UNARY, MESSAGE, { "content-type": type })).code, 0);
       assert.equal(calls.length, 1);
@@ -41,7 +41,7 @@ describe("the gate lets through", () => {
     ["99999999H", undefined],
   ];
   for (const [timeout, told] of timeouts) {
-    test(`A47 grpc-timeout ${timeout}, which grpc-js hears as ${told ?? "none"}`, async (t) => {
+    test(`grpc-timeout ${timeout}, passed to grpc-js as ${told ?? "none"} [A47]`, async (t) => {
       const { calls, peer } = await gated(t);
       assert.equal((await peer.call(STREAMING, MESSAGE, { "grpc-timeout": timeout })).code, 0);
       assert.equal(calls[0]?.["grpc-timeout"], told);
@@ -52,14 +52,14 @@ describe("the gate lets through", () => {
 describe("the gate leaves to plain HTTP", () => {
   const types = [undefined, "", "text/plain", "application/json", "application/grpcfoo", "application/grpc-web"];
   for (const type of types) {
-    test(`B22 content type ${type ?? "none"}`, async (t) => {
+    test(`content type ${type ?? "none"} [B22]`, async (t) => {
       const { http, calls, peer } = await gated(t);
       const end = await peer.call(UNARY, MESSAGE, { "content-type": type });
       assert.deepEqual([end.httpStatus, http, calls], [418, [UNARY], []]);
     });
   }
 
-  test("A92 a GET, whatever its path", async (t) => {
+  test("a GET of any path [A92]", async (t) => {
     const { http, peer } = await gated(t);
     const stream = peer.session.request({ ":method": "GET", ":path": "/healthcheck" });
     assert.equal((await collect(stream, () => {})).httpStatus, 418);
@@ -69,7 +69,7 @@ describe("the gate leaves to plain HTTP", () => {
 
 describe("the gate refuses", () => {
   for (const method of ["GET", "PUT", "HEAD", "DELETE", "OPTIONS"]) {
-    test(`B24 ${method}, with what is allowed`, async (t) => {
+    test(`${method}, and names the allowed method [B24]`, async (t) => {
       const { calls, peer, clock } = await gated(t);
       const end = await peer.call(UNARY, Buffer.alloc(0), { ":method": method });
       assert.deepEqual([end.httpStatus, end.headers.allow, end.messages.length, calls.length], [405, "POST", 0, 0]);
@@ -79,7 +79,7 @@ describe("the gate refuses", () => {
 
   const unknown = ["/pkg.Service/Nothing", `${UNARY}?a=b`, `${UNARY}/`, "/pkg.service/unary", "/constructor", "/"];
   for (const path of unknown) {
-    test(`A20 A93 the unknown path ${path}, which it doesn't echo`, async (t) => {
+    test(`the unknown path ${path}, without repeating it [A20, A93]`, async (t) => {
       const { calls, peer } = await gated(t);
       const end = await peer.call(path, MESSAGE);
       assert.deepEqual([end.httpStatus, end.code, end.text, calls.length], [200, 12, "unknown method", 0]);
@@ -95,7 +95,7 @@ describe("the gate refuses", () => {
 
   for (const path of [UNARY, STREAMING]) {
     for (const timeout of ["1", "5X", "", "-1S", "1.5S", "abc1S", "123456789S", "1S x", "1s", "1S,2S"]) {
-      test(`B20 grpc-timeout ${JSON.stringify(timeout)} of ${path}`, async (t) => {
+      test(`grpc-timeout ${JSON.stringify(timeout)} of ${path} [B20]`, async (t) => {
         const { calls, peer } = await gated(t);
         const end = await peer.call(path, MESSAGE, { "grpc-timeout": timeout });
         assert.deepEqual([end.code, end.text, calls.length], [13, "invalid grpc-timeout", 0]);
@@ -104,8 +104,8 @@ describe("the gate refuses", () => {
   }
 });
 
-describe("the gate limits the time in which a request may arrive", () => {
-  test("B19 a single message that doesn't end is ended after it, and not before", async (t) => {
+describe("the gate limits the time of a request", () => {
+  test("a message that does not end is ended after the time, and not earlier [B19]", async (t) => {
     const { clock, peer, calls } = await gated(t);
     const stream = peer.open(UNARY);
     let over = false;
@@ -123,7 +123,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     await eventually(() => clock.pendingTimers === 0, "no timer is left");
   });
 
-  test("B19 bytes that trickle in buy no time", async (t) => {
+  test("more bytes do not extend the time [B19]", async (t) => {
     const { clock, peer, calls } = await gated(t);
     const stream = peer.open(UNARY);
     const ended = collect(stream, () => {});
@@ -140,7 +140,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     ["a wrong method", { ":method": "PUT" }],
     ["a wrong timeout", { "grpc-timeout": "x" }],
   ] as const) {
-    test(`B19 ${label} is refused at once, and its stream ended when the request doesn't end`, async (t) => {
+    test(`${label} is refused at once, and its stream is ended if the request does not end [B19]`, async (t) => {
       const { clock, peer } = await gated(t);
       const stream = peer.open(UNARY, headers);
       let answered = false;
@@ -156,7 +156,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     });
   }
 
-  test("a stream of messages may go on", async (t) => {
+  test("a stream of messages is not limited", async (t) => {
     const { clock, peer, calls } = await gated(t);
     const stream = peer.open(STREAMING);
     const ended = collect(stream, () => {});
@@ -167,7 +167,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     assert.equal((await ended).code, 0);
   });
 
-  test("a request that arrived is not ended later, however long its answer goes on", async (t) => {
+  test("a complete request is not ended later, however long its answer takes", async (t) => {
     const { clock, peer } = await gated(t);
     const stream = peer.open(WATCHING);
     let [answered, over] = [false, false];
@@ -184,7 +184,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     assert.equal(over, false);
   });
 
-  test("B23 a client that breaks its stream leaves nothing behind, and others unharmed", async (t) => {
+  test("a client that resets its stream leaves nothing, and does not affect others [B23]", async (t) => {
     const { clock, peer, calls } = await gated(t);
     for (const headers of [{}, { ":path": "/nothing" }, { ":method": "PUT" }, { "grpc-timeout": "x" }]) {
       const stream = peer.open(UNARY, headers);

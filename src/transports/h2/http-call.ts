@@ -1,22 +1,24 @@
 /**
- * One request that is plain HTTP: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks over HTTP/2.
+ * One request of plain HTTP over HTTP/2: `curl --http2-prior-knowledge`, health checks of Envoy and HAProxy.
  *
- * Where the body matters it is answered when it is whole, or longer than any that is wanted; else at once.
+ * A request whose body matters is answered when the body is complete, or longer than allowed. Any other is answered at
+ * once.
  */
 import type { Clock } from "../../core/clock.js";
 import type { HttpAnswer, HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
-import type { Exchange, Stream } from "./stream.js";
+import type { Call, Stream } from "./stream.js";
 
-/** What requests are answered with. */
+/** What plain HTTP requests are answered with. */
 export interface HttpDeps {
   readonly clock: Clock;
   readonly responder: HttpResponder;
 }
 
-export class HttpExchange implements Exchange {
+export class HttpCall implements Call {
   readonly #stream: Stream;
   readonly #deps: HttpDeps;
+  /** Undefined when the body does not matter. */
   readonly #chunks: Buffer[] | undefined;
   #received = 0;
   #answered = false;
@@ -39,7 +41,7 @@ export class HttpExchange implements Exchange {
     this.#answer();
   }
 
-  giveUp(why: "late" | "closing"): void {
+  abort(why: "late" | "closing"): void {
     if (why === "closing") this.#stream.reset("CANCEL");
     else if (!this.#answered) this.#send({ status: 408, headers: {}, body: "" });
   }
@@ -65,8 +67,8 @@ export class HttpExchange implements Exchange {
       ["content-length", String(bytes.length)],
       ["date", new Date(this.#deps.clock.wallTime()).toUTCString()],
     ];
-    const isBare = this.#stream.head.method === "HEAD" || bytes.length === 0;
-    this.#stream.sendHead(encodeHeaders(fields), { end: isBare });
-    if (!isBare) this.#stream.sendData(bytes, { end: true });
+    const hasBody = this.#stream.head.method !== "HEAD" && bytes.length > 0;
+    this.#stream.sendHead(encodeHeaders(fields), { end: !hasBody });
+    if (hasBody) this.#stream.sendBody(bytes);
   }
 }
