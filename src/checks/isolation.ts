@@ -27,7 +27,7 @@ import type { Timer, TimerQueue } from "../core/timer-queue.js";
 export type Judgement = "fail" | "hold" | "anew";
 
 /** What the rule needs to know. */
-export interface IsolationOptions {
+export interface IsolationDeps {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly instance: string;
@@ -51,7 +51,7 @@ interface Fall {
 export class Isolation {
   /** How long statuses are held at most, in milliseconds. */
   maxHoldMs = 60_000;
-  readonly #options: IsolationOptions;
+  readonly #options: IsolationDeps;
   readonly #falls = new Map<string, Fall>();
   readonly #end: Timer;
   #selfFailing = false;
@@ -60,7 +60,7 @@ export class Isolation {
   #isolatedSince: number | undefined;
   #heldToldLast = 0;
 
-  constructor(options: IsolationOptions) {
+  constructor(options: IsolationDeps) {
     this.#options = options;
     this.#end = options.timers.create(() => this.#endHolds());
   }

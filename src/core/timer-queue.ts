@@ -16,7 +16,7 @@ export interface Timer {
   cancel(): void;
 }
 
-interface Entry {
+interface QueuedTimer {
   dueAt: number;
   /** Of two that are due at the same time, the one that was set first comes first. */
   order: number;
@@ -27,7 +27,7 @@ interface Entry {
 
 export class TimerQueue {
   readonly #clock: Clock;
-  readonly #heap: Entry[] = [];
+  readonly #heap: QueuedTimer[] = [];
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: CancelTimer = () => {};
   #running = false;
@@ -39,7 +39,7 @@ export class TimerQueue {
 
   /** Makes an timer without a time. `action` is told when it was due; it must not throw. */
   create(action: (dueAt: number) => void): Timer {
-    const entry: Entry = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
+    const entry: QueuedTimer = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
     return {
       at: (dueAt) => this.#place(entry, dueAt),
       cancel: () => {
@@ -65,7 +65,7 @@ export class TimerQueue {
     }
   }
 
-  #place(entry: Entry, dueAt: number): void {
+  #place(entry: QueuedTimer, dueAt: number): void {
     entry.dueAt = dueAt;
     entry.order = this.#order;
     this.#order += 1;
@@ -77,7 +77,7 @@ export class TimerQueue {
     this.#arm();
   }
 
-  #remove(entry: Entry): void {
+  #remove(entry: QueuedTimer): void {
     const { index } = entry;
     if (index === -1) return;
     entry.index = -1;
@@ -110,7 +110,7 @@ export class TimerQueue {
   }
 
   /** Moves an entry up or down to its place. */
-  #sift(entry: Entry): void {
+  #sift(entry: QueuedTimer): void {
     const heap = this.#heap;
     let { index } = entry;
     for (let parent = (index - 1) >> 1; index > 0; parent = (index - 1) >> 1) {
@@ -134,10 +134,10 @@ export class TimerQueue {
   }
 }
 
-function isBefore(one: Entry, other: Entry): boolean {
+function isBefore(one: QueuedTimer, other: QueuedTimer): boolean {
   return one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.order < other.order);
 }
 
-function earlier(left: Entry | undefined, right: Entry | undefined): Entry | undefined {
+function earlier(left: QueuedTimer | undefined, right: QueuedTimer | undefined): QueuedTimer | undefined {
   return left === undefined || right === undefined || isBefore(left, right) ? left : right;
 }

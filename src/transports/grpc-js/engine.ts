@@ -35,7 +35,7 @@ export interface GrpcJsEngineOptions extends ConnectionSettings {
   readonly onHttp: StreamHandler;
 }
 
-const HEALTH_METHODS = ["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`);
+const HEALTH_METHODS: readonly string[] = ["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`);
 
 /** Starts an engine. It holds no socket and no timer until it is given a connection. */
 export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
