@@ -15,7 +15,7 @@ import type { CheckReport, StatusWriter } from "../registry/ports.js";
 import type { CheckDeclaration, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import { PENDING, type Progress } from "./evaluate.js";
-import { Isolation } from "./isolation.js";
+import { DEFAULT_MAX_HOLD_MS, Isolation } from "./isolation.js";
 import { CheckRunner, type LastProbe } from "./runner.js";
 import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
@@ -45,8 +45,6 @@ const NOTHING_FOUND: Found = {
   latencyMs: undefined,
   lastResultAt: undefined,
 };
-
-const DEFAULT_MAX_HOLD_MS = 60_000;
 
 /** Under this name the isolation rule's own check is logged and measured. It is no service. */
 export const SELF_CHECK = "self-check";
@@ -79,7 +77,7 @@ export class CheckEngine {
       timers: deps.timers,
       instance,
       checkCount: () => this.#running.size,
-      release: (check) => this.#running.get(check)?.runner.letFail(),
+      onHoldEnded: (check) => this.#running.get(check)?.runner.endHold(),
     });
     this.#discovery = new Discovery(writer, (service) => this.#graph.isTaken(service));
     writer.beforeReading(() => deps.freshness.dropStale());
@@ -95,7 +93,7 @@ export class CheckEngine {
     this.#requireFree([name, ...settings.services]);
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(name, progress, last),
-      judge: () => this.#isolation.judge(name, running.settings.intervalMs, runner.failingSince),
+      onThreshold: () => this.#isolation.onThreshold(name, running.settings.intervalMs, runner.failingSince),
     };
     const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
     const running: Running = { runner, settings };
@@ -144,14 +142,14 @@ export class CheckEngine {
   setIsolation(declaration: IsolationDeclaration | undefined): void {
     this.#selfCheck?.stop();
     this.#selfCheck = undefined;
-    this.#isolation.expectSelf(declaration !== undefined);
+    this.#isolation.setSelfCheck(declaration !== undefined);
     if (declaration === undefined) return;
     const { prober, maxHoldMs = DEFAULT_MAX_HOLD_MS } = declaration;
     const given = { healthyThreshold: 1, ...declaration.settings, unhealthyThreshold: 1 };
     const settings = completeSettings(SELF_CHECK, given);
     this.#isolation.maxHoldMs = maxHoldMs;
-    const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
-    const listener = { onProgress, judge: () => "fail" as const };
+    const onProgress = ({ state }: Progress) => this.#isolation.onSelfCheckResult(state === "failing");
+    const listener = { onProgress, onThreshold: () => "fail" as const };
     this.#selfCheck = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
     this.#selfCheck.start(0);
   }
@@ -222,7 +220,7 @@ export class CheckEngine {
     if (settings === undefined) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck?.lookSoon();
+    else this.#selfCheck?.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#reports.get(name);
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;

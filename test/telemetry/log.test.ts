@@ -102,7 +102,7 @@ const EVENTS: readonly {
       event: "write-held",
       service: "a",
       status: "SERVING",
-      msg: "held back until resume, since this server is draining",
+      msg: "draining: the change is held back until resume",
     },
   ],
   [
@@ -112,7 +112,7 @@ const EVENTS: readonly {
     "error",
     {
       event: "listener-failed",
-      msg: "a listener of transitions threw; the others were called",
+      msg: "a transition listener threw an error; the other listeners were called",
     },
   ],
   [
@@ -124,7 +124,7 @@ const EVENTS: readonly {
       event: "prober-failed",
       check: "db",
       reason: "prober",
-      msg: "could not look; the check keeps its state",
+      msg: "could not probe; the check keeps its state",
     },
   ],
   [
