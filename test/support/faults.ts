@@ -1,4 +1,4 @@
-/** What is published on the `fault` channel while a test runs. */
+/** The messages on the `fault` channel during a test. */
 import type { TestContext } from "node:test";
 import { type Published, subscribe } from "../../src/core/channels.js";
 

@@ -1,4 +1,4 @@
-/** Host names that resolve when the test says so: the system's resolver cannot be slowed down from here. */
+/** Host names that resolve when the test decides. A test cannot slow down the resolver of the system. */
 import dns from "node:dns";
 import { syncBuiltinESMExports } from "node:module";
 import type { TestContext } from "node:test";
