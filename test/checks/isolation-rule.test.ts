@@ -1,4 +1,4 @@
-/** The isolation rule by itself: no engine, no prober; judgements asked for by hand. */
+/** The isolation rule alone, without an engine and a prober. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Isolation } from "../../src/checks/isolation.js";
@@ -8,13 +8,13 @@ import { VirtualClock } from "../support/virtual-clock.js";
 
 const INTERVAL_MS = 10_000;
 
-/** The rule over checks that are named here, and what it has done. */
+/** The rule with some checks, and what it has done. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly released: string[] = [];
   readonly told: number[] = [];
   readonly rule: Isolation;
-  readonly #leave: () => void;
+  readonly #unsubscribe: () => void;
 
   constructor(checks = 4) {
     this.rule = new Isolation({
@@ -24,12 +24,12 @@ class Bench {
       checkCount: () => checks,
       onHoldEnded: (check) => this.released.push(check),
     });
-    this.#leave = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
+    this.#unsubscribe = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
       if (instance === "isolation-rule-test") this.told.push(held);
     });
   }
 
-  /** The self-check fails, and so do these. */
+  /** The self-check fails, and then these checks. */
   cut(...checks: readonly string[]): readonly string[] {
     this.rule.onSelfCheckResult(true);
     return this.decide(...checks);
@@ -41,7 +41,7 @@ class Bench {
 
   end(): void {
     this.rule.stop();
-    this.#leave();
+    this.#unsubscribe();
     assert.equal(this.clock.pendingTimers, 0);
   }
 }
@@ -112,7 +112,7 @@ test("each held check is released at its own time", async () => {
 
 test("a failed check counts as part of a common failure for one interval", async () => {
   const bench = new Bench();
-  assert.deepEqual(bench.decide("a"), ["fail"], "nobody is blamed yet");
+  assert.deepEqual(bench.decide("a"), ["fail"], "not isolated yet");
   await bench.clock.advance(INTERVAL_MS);
   bench.cut("b", "c");
   assert.equal(bench.rule.isolated, true, "three of four within the interval");

@@ -1,4 +1,4 @@
-/** A runner on the virtual clock, with a scripted prober and an ear for what it reports. */
+/** A runner on the virtual clock, with a scripted prober, and what it reports. */
 import type { Progress } from "../../src/checks/evaluate.js";
 import type { FailureDecision } from "../../src/checks/isolation.js";
 import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
@@ -16,7 +16,7 @@ export class Bench {
   readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
   readonly runner: CheckRunner;
   readonly deps: RunnerDeps;
-  /** What the isolation rule would say. */
+  /** The decision of the isolation rule. */
   decision: FailureDecision = "fail";
 
   constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {

@@ -7,7 +7,7 @@ import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, PASSED } from "./scripted-prober.js";
 
-/** What is published on a channel while `action` runs. */
+/** The messages on a channel during `action`. */
 async function heard<Name extends keyof ChannelMessages>(name: Name, action: () => Promise<void>) {
   const messages: ChannelMessages[Name][] = [];
   const unsubscribe = subscribe(name, (message) => messages.push(message));

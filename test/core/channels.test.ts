@@ -55,11 +55,11 @@ test("a subscriber of faults that throws is an uncaught exception, not a fault w
 
 test("background work that fails is reported, and ends nothing", async () => {
   const faults: unknown[] = [];
-  const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
+  const unsubscribe = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
   background(Promise.resolve(), "a", "good work");
   background(Promise.reject(new Error("broken")), "a", "bad work");
   await settle();
-  leave();
+  unsubscribe();
   assert.deepEqual(faults, [["a", "bad work", new Error("broken")]]);
 });
 
@@ -99,7 +99,7 @@ test("after a stall, data that has arrived is read before a timer runs", async (
   await settle(); // timers come next, and input after them
   accepted[0]?.write("answer");
   const until = performance.now() + 60;
-  while (performance.now() < until); // the loop stands still, beyond the timer, with the answer in the socket
+  while (performance.now() < until); // the event loop is blocked until after the timer, with the answer in the socket
   await fired;
   client.destroy();
   server.close();

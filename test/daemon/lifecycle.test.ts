@@ -158,7 +158,7 @@ describe("a server that was closed", () => {
     const clock = new VirtualClock();
     const health = healthOf(t, { clock });
     await closed(t, health);
-    await inTime(health.shutdown(), "the shutdown, on a clock that stands still", 5_000);
+    await inTime(health.shutdown(), "the shutdown, without time passing", 5_000);
   });
 
   test("is forgotten: its memory can be reclaimed", async (t) => {

@@ -1,5 +1,5 @@
 /**
- * Programs that use the library and then have nothing else to do: `process-end.test.ts` runs each as a child process.
+ * Programs that use the library and do nothing else. `process-end.test.ts` runs each as a child process.
  *
  * Each awaits one promise of the library. Node ends a process with exit code 13 when a module still awaits a promise and
  * no socket or timer keeps the process alive.
@@ -13,7 +13,7 @@ import { Health } from "../../src/index.js";
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const SHORT = { drainDelayMs: 150, closeTimeoutMs: 150 };
 
-/** Has every name resolve to 127.0.0.1 after a time, without keeping the process alive meanwhile. */
+/** Resolves every name to 127.0.0.1 after a time, without keeping the process alive. */
 function resolveSlowly(ms: number): void {
   const answer = { address: "127.0.0.1", family: 4 };
   const lookup = () => new Promise((resolve) => setTimeout(() => resolve(answer), ms).unref());

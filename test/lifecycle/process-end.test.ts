@@ -1,4 +1,4 @@
-/** A promise that a caller awaits keeps the process alive; what no caller awaits does not. */
+/** A promise of the library that a caller awaits keeps the process alive; its timers do not. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, test } from "node:test";
@@ -6,10 +6,10 @@ import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("ending-process.ts", import.meta.url));
 
-/** Far below the timer that keeps an awaiting process alive, and far above what any of the programs needs. */
+/** Far above the time that each program needs. */
 const LIMIT_MS = 30_000;
 
-/** Runs one of the programs. A process that has to be killed has the code null. */
+/** Runs one of the programs. The code of a killed process is null. */
 function run(name: string): Promise<{ readonly code: unknown; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) =>
     execFile(process.execPath, ["--import", "tsx", PROGRAM, name], { timeout: LIMIT_MS }, (error, stdout, stderr) =>

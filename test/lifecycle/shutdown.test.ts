@@ -1,4 +1,4 @@
-/** The order in which a service leaves, and how long it may take: on a clock that the test moves. */
+/** The order and the times of the steps of a shutdown, on a virtual clock. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
@@ -9,7 +9,7 @@ import {
 } from "../../src/lifecycle/shutdown.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
-/** A service that leaves, and the time at which each of its steps came. */
+/** A shutdown, with the time of each step. */
 function leaving(steps: Partial<ShutdownSteps> = {}, times?: ShutdownTimes) {
   const clock = new VirtualClock();
   const came: [string, number][] = [];
@@ -45,7 +45,7 @@ function leaving(steps: Partial<ShutdownSteps> = {}, times?: ShutdownTimes) {
 
 const never = () => new Promise<void>(() => {});
 
-/** A step that ends when the test says so. */
+/** A step that ends when the test ends it. */
 function held() {
   let end = () => {};
   const ended = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** Binding: what an address becomes, and what is said of one that cannot be bound. */
+/** Binding: the bound address, and the error of an address that cannot be bound. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
@@ -21,7 +21,7 @@ import { bind as bindResolved, resolveAddress } from "../../src/listener/bind.js
 import { eventually } from "../support/eventually.js";
 import { Client } from "./fixtures.js";
 
-/** A server that a test may bind. */
+/** A server that is closed after the test. */
 function server(t: TestContext): Server {
   const made = createServer((socket) => socket.on("error", () => {}).end("here"));
   t.after(() => void made.close());
@@ -38,7 +38,7 @@ function directory(t: TestContext): string {
   return made;
 }
 
-/** Leaves a unix socket's file behind, as a process does that was killed. */
+/** Leaves the file of a unix socket behind, as a killed process does. */
 async function abandonSocket(path: string): Promise<void> {
   const script = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
   const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });

@@ -1,4 +1,4 @@
-/** The limits on connections, and who owns them to the end. */
+/** The limits on connections, and their end. */
 import assert from "node:assert/strict";
 import { connect as connectSocket, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
@@ -12,7 +12,7 @@ import { accepting, Client, pem } from "./fixtures.js";
 
 let instances = 0;
 
-/** A gate with a port, and everything that it does with its connections. It is open unless `isOpen` is false. */
+/** A gate with a port, and what it does with its connections. */
 async function receiving(t: TestContext, options: Partial<ConnectionGateOptions> = {}, isOpen = true) {
   instances += 1;
   const instance = `gate-${instances}`;
@@ -231,7 +231,7 @@ describe("a gate that closes", () => {
 
   test("is idle when the last connection has ended, and at once when there is none", async (t) => {
     const { http1, connect, gate } = await receiving(t);
-    await inTime(gate.whenIdle(), "idle with nobody");
+    await inTime(gate.whenIdle(), "idle without a connection");
     const clients = [await connect(), await connect()];
     for (const { socket } of clients) socket.write("GET");
     await eventually(() => http1.length === 2, "both are handed over");
@@ -255,6 +255,6 @@ describe("a gate that closes", () => {
     await inTime(gate.destroyAll(), "all are gone");
     assert.deepEqual([gate.connectionCount, clock.pendingTimers], [0, 0]);
     for (const client of clients) await client.gone();
-    await inTime(gate.destroyAll(), "nobody is left to go");
+    await inTime(gate.destroyAll(), "no connection is left");
   });
 });

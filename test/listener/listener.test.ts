@@ -18,7 +18,7 @@ import { Client, pem } from "./fixtures.js";
 
 const TLS = { cert: pem("server.crt"), key: pem("server.key") };
 
-/** A listener whose transports say their name and keep the connection. */
+/** A listener whose transports send their name and keep the connection. */
 async function listening(t: TestContext, addresses: readonly string[], options: Partial<ListenerOptions> = {}) {
   const taken: string[] = [];
   const sink = (name: string) => (socket: Socket) => {
@@ -41,7 +41,7 @@ function portOf(listener: Listener, index = 0): number {
   return address !== undefined && "port" in address ? address.port : 0;
 }
 
-/** A client that speaks TLS. */
+/** A TLS client. */
 function tlsClient(t: TestContext, port: number, options: ConnectionOptions = {}): Client {
   const socket = connectTls({ port, host: "localhost", ca: pem("ca.crt"), ...options });
   t.after(() => void socket.destroy());
@@ -150,7 +150,7 @@ describe("a listener", () => {
     listener.stopAccepting();
     await silent.gone();
     const late = Client.to(port, t);
-    await eventually(() => late.closed, "nobody accepts");
+    await eventually(() => late.closed, "the connection is refused");
     assert.deepEqual([taken, served.ended, listener.connectionCount], [["http1"], false, 1]);
     let idle = false;
     const waiting = listener.whenIdle().then(() => {
@@ -264,10 +264,10 @@ describe("a listener with TLS", () => {
   });
 
   test("reports a failed handshake with its address, a connection above the limit once, and a peer that has gone not at all", async (t) => {
-    const told: string[] = [];
+    const reported: string[] = [];
     t.after(
       subscribe("connection-ended", ({ instance, address, rule }) => {
-        if (instance === "listener-test") told.push(`${address} ${rule}`);
+        if (instance === "listener-test") reported.push(`${address} ${rule}`);
       }),
     );
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS, maxConnections: 1 });
@@ -278,8 +278,8 @@ describe("a listener with TLS", () => {
     first.socket.resetAndDestroy();
     await eventually(() => listener.connectionCount === 0, "the first is forgotten");
     Client.to(port, t).socket.write("GET / HTTP/1.1\r\n\r\n");
-    await eventually(() => told.length > 1, "the third is told");
-    assert.deepEqual(told, ["127.0.0.1 max-connections", "127.0.0.1 tls-handshake: ERR_SSL_HTTP_REQUEST"]);
+    await eventually(() => reported.length > 1, "the third is reported");
+    assert.deepEqual(reported, ["127.0.0.1 max-connections", "127.0.0.1 tls-handshake: ERR_SSL_HTTP_REQUEST"]);
   });
 
   test("counts an open handshake, and can destroy it", async (t) => {
@@ -328,7 +328,7 @@ describe("a listener with TLS", () => {
   });
 });
 
-/** A port that nobody has now. */
+/** A free port. */
 async function freePort(): Promise<number> {
   const options = { clock: new VirtualClock(), instance: "free", sinks: { http1: () => {}, http2: () => {} } };
   const listener = await listen([parseListenAddress("127.0.0.1:0")], options);

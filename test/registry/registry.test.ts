@@ -64,14 +64,14 @@ test("SERVICE_UNKNOWN cannot be set: only a Watch sends it [B102]", () => {
 test("a listener that throws is reported, and the others are called [B105]", () => {
   const { registry, transitions } = registryOf("throwing");
   const failures: Published<"listener-failed">[] = [];
-  const leave = subscribe("listener-failed", (message) => failures.push(message));
+  const unsubscribe = subscribe("listener-failed", (message) => failures.push(message));
   registry.onTransition(() => {
     throw new Error("mine");
   });
   const after: Transition[] = [];
   registry.onTransition((transition) => after.push(transition));
   registry.set("a", "SERVING");
-  leave();
+  unsubscribe();
   assert.deepEqual([transitions.length, after.length, failures.length], [1, 1, 1]);
   assert.equal(failures[0]?.instance, "throwing");
 });
@@ -102,7 +102,7 @@ test("a watcher that throws stops neither the writer nor another watcher, and is
   assert.equal(broken.take(), "NOT_SERVING");
 });
 
-test("a drain tells every watcher and every listener, whoever of them throws", (t) => {
+test("a drain reaches every watcher and every listener, also when one of them throws", (t) => {
   const faults = collectFaults(t, "throwing-drain");
   const { registry, transitions } = registryOf("throwing-drain");
   for (const name of ["a", "b", "c"]) registry.set(name, "SERVING");
@@ -210,9 +210,9 @@ test("all listeners get transitions in the same order", () => {
 test("a listener that unsubscribed gets nothing more", () => {
   const { registry } = registryOf();
   const heard: number[] = [];
-  const leave = registry.onTransition(({ sequence }) => heard.push(sequence));
+  const unsubscribe = registry.onTransition(({ sequence }) => heard.push(sequence));
   registry.set("a", "SERVING");
-  leave();
+  unsubscribe();
   registry.set("a", "NOT_SERVING");
   assert.deepEqual(heard, [1]);
 });
@@ -220,13 +220,13 @@ test("a listener that unsubscribed gets nothing more", () => {
 test("a write while draining is reported on its channel", () => {
   const { registry } = registryOf("held");
   const held: unknown[] = [];
-  const leave = subscribe("write-held", ({ service, status }) => held.push([service, status]));
+  const unsubscribe = subscribe("write-held", ({ service, status }) => held.push([service, status]));
   registry.set("a", "SERVING");
   registry.drain();
   registry.set("a", "NOT_SERVING");
   registry.clear("a");
   registry.clear("a");
-  leave();
+  unsubscribe();
   assert.deepEqual(held, [
     ["a", "NOT_SERVING"],
     ["a", "cleared"],

@@ -1,4 +1,4 @@
-/** Waking watchers in slices. */
+/** Flushing watchers in slices. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
@@ -115,7 +115,7 @@ describe("the fan-out", () => {
     for (let turn = 0; turn < 10_000; turn += 1) turns.next();
     collect();
     const grown = process.memoryUsage().heapUsed - before;
-    // a queue that is never cut would hold 2,560,000 entries, 20 MB
+    // a queue that keeps flushed entries would have 2,560,000 of them, 20 MB
     assert.ok(grown < 5_000_000, `grown by ${grown} bytes`);
   });
 

@@ -1,4 +1,4 @@
-/** One Watch stream over a real registry, with a call and an event loop that the test moves. */
+/** One Watch stream on a real registry, with a call and an event loop under control of the test. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Registry } from "../../../src/registry/registry.js";
@@ -13,7 +13,7 @@ function open(service = "a") {
   const turns = new Turns();
   const call = new FakeCall();
   const stream = new WatchStream(registry, service, new FanOut("test", turns.defer), call);
-  /** Lets the loop turn and the reader read until nothing is left to say. */
+  /** Runs the event loop and the client until nothing is left to send. */
   const readAll = () => {
     for (turns.all(); call.busy; turns.all()) call.makeRoom();
   };
