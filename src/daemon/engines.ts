@@ -1,6 +1,5 @@
 /**
- * Starts the engine that is asked for. Each is loaded when it is needed: with our own, grpc-js is loaded by the first
- * connection that asks for what it alone serves.
+ * Starts the engine of a server. Each engine is loaded when it is first used.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
@@ -13,17 +12,17 @@ import { ReflectionService } from "../transports/grpc/reflection.js";
 import type { Bridge } from "../transports/http/render.js";
 import { createResponder } from "../transports/http/responder.js";
 
-/** How an engine is set. */
+/** Options of an engine. */
 export interface EngineOptions extends ConnectionSettings {
-  /** Which engine speaks HTTP/2: `native`, made for health checks, or `grpc-js`. Default `native`. */
+  /** The engine that serves HTTP/2: `native`, made for health checks, or `grpc-js`. Default `native`. */
   readonly engine?: EngineName | undefined;
-  /** Serve `grpc.health.v1`. Default true; else its methods are UNIMPLEMENTED. */
+  /** Serve `grpc.health.v1`; with false, its methods are UNIMPLEMENTED. Default true. */
   readonly grpcHealth?: boolean | undefined;
   /** Serve gRPC server reflection. Default true. */
   readonly reflection?: boolean | undefined;
   /** gRPC methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. Default none. */
   readonly statusCodePaths?: readonly string[] | undefined;
-  /** Milliseconds for a connection's first byte, and again for the preface of HTTP/2. Default 5 s. */
+  /** Milliseconds for the first byte of a connection, and again for the preface of HTTP/2. Default 5 s. */
   readonly firstBytesTimeoutMs?: number | undefined;
   /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
   readonly requestTimeoutMs?: number | undefined;
@@ -31,7 +30,7 @@ export interface EngineOptions extends ConnectionSettings {
   readonly answerTimeoutMs?: number | undefined;
 }
 
-/** What an engine answers with. */
+/** What an engine needs. */
 export interface EngineDeps {
   readonly clock: Clock;
   readonly random: Random;

@@ -1,44 +1,46 @@
 /**
- * The log: one JSON line an event, from the channels on which the rooms publish.
+ * The log: one JSON line for each event on the channels.
  *
- * It tells what changed, not what was asked: a prober that calls every second leaves no line (health traffic that
- * floods logs is a common complaint). What one probe found is there at level `debug`.
+ * It contains changes, not requests: a client that asks every second causes no line. The result of each probe is logged
+ * at level `debug`.
  *
- * Every line has `event`, the stable name of what happened, beside the words for people in `msg`.
+ * Every line has `event`, a stable name for programs, and `msg`, a text for people.
  */
 import { type DestinationStream, type Logger, pino } from "pino";
-import { type Messages, type Published, subscribe } from "../core/channels.js";
+import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 
-/** How much is told. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
-/** Every level, the most talkative first. */
+/** All levels, the most verbose first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
 
 /** The log of one instance. */
 export interface Log {
-  /** Writes an event of the program itself. */
+  /** Logs an event that has no channel. */
   write(level: "info" | "warn" | "error", event: string, message: string, fields?: object): void;
-  /** Stops listening to the channels. */
+  /** Unsubscribes from the channels. */
   close(): void;
 }
 
-/** Starts to log what one instance publishes. */
+/** Logs the events of one instance. */
 export function createLog(instance: string, level: LogLevel, destination: DestinationStream): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
   const logger = pino({ level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const listen = <Name extends keyof Messages>(name: Name, tell: (message: Published<Name>) => void) =>
-    subscribe(name, (message) => void (message.instance === instance && tell(message)));
-  const ways = [
-    listen("transition", (transition) => tellTransition(logger, transition)),
+  const listen = <Name extends keyof ChannelMessages>(name: Name, write: (message: Published<Name>) => void) =>
+    subscribe(name, (message) => void (message.instance === instance && write(message)));
+  const subscriptions = [
+    listen("transition", (transition) => logTransition(logger, transition)),
     listen("write-held", ({ service, status }) =>
-      logger.info({ event: "write-held", service, status }, "held back until resume, since this server is draining"),
+      logger.info({ event: "write-held", service, status }, "draining: the change is held back until resume"),
     ),
     listen("listener-failed", ({ error }) =>
-      logger.error({ event: "listener-failed", err: error }, "a listener of transitions threw; the others were called"),
+      logger.error(
+        { event: "listener-failed", err: error },
+        "a transition listener threw an error; the other listeners were called",
+      ),
     ),
     listen("prober-failed", ({ check, reason, error }) =>
-      logger.warn({ event: "prober-failed", check, reason, err: error }, "could not look; the check keeps its state"),
+      logger.warn({ event: "prober-failed", check, reason, err: error }, "could not probe; the check keeps its state"),
     ),
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
@@ -51,12 +53,12 @@ export function createLog(instance: string, level: LogLevel, destination: Destin
   return {
     write: (at, event, message, fields = {}) => logger[at]({ event, ...fields }, message),
     close: () => {
-      for (const leave of ways) leave();
+      for (const unsubscribe of subscriptions) unsubscribe();
     },
   };
 }
 
-function tellTransition(logger: Logger, { instance: _, ...transition }: Published<"transition">): void {
+function logTransition(logger: Logger, { instance: _, ...transition }: Published<"transition">): void {
   const { subject, name, from, to, degraded, reason } = transition;
   const title = name === "" ? "overall" : JSON.stringify(name);
   const suffix = `${degraded ? ", degraded" : ""}${reason === undefined ? "" : ` (${reason})`}`;

@@ -3,7 +3,7 @@
  *
  * A check or a service that is gone takes its numbers with it, so a process whose checks come and go doesn't grow.
  */
-import { type Messages, type Published, subscribe } from "../core/channels.js";
+import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { Counts, Durations } from "./counts.js";
 
@@ -38,7 +38,7 @@ export class Tally {
   constructor(instance: string, clock: Clock) {
     this.#clock = clock;
     this.configuredAt = clock.wallTime();
-    const listen = <Name extends keyof Messages>(name: Name, count: (message: Published<Name>) => void) =>
+    const listen = <Name extends keyof ChannelMessages>(name: Name, count: (message: Published<Name>) => void) =>
       subscribe(name, (message) => void (message.instance === instance && count(message)));
     this.#ways = [
       listen("transition", (transition) => this.#countTransition(transition)),
@@ -62,13 +62,13 @@ export class Tally {
     for (const leave of this.#ways) leave();
   }
 
-  #countTransition({ subject, name, from, to }: Messages["transition"]): void {
+  #countTransition({ subject, name, from, to }: ChannelMessages["transition"]): void {
     if (subject !== "service" || from === to) return;
     if (to === "SERVICE_UNKNOWN") this.#forget(name);
     else this.transitions.increment(name, to);
   }
 
-  #countProbe({ check, outcome, reason, latencyMs, startLagMs, certificateEndsAt }: Messages["probe"]): void {
+  #countProbe({ check, outcome, reason, latencyMs, startLagMs, certificateEndsAt }: ChannelMessages["probe"]): void {
     const probed = this.probed.get(check) ?? this.#createProbed(check);
     probed.lastResultAt = this.#clock.now();
     probed.certificateEndsAt = certificateEndsAt ?? probed.certificateEndsAt;

@@ -1,13 +1,13 @@
-/** Prometheus' text format as the tests read it. */
+/** Reads Prometheus' text format. */
 
-/** One line of a page: a value under its name and labels. */
+/** One line: a value with its name and labels. */
 export interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** Every sample of a page. Throws for a line that is none. */
+/** All samples of a page. Throws for an invalid line. */
 export function samplesOf(page: string): readonly Sample[] {
   const lines = page.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return lines.map((line) => {
@@ -18,7 +18,7 @@ export function samplesOf(page: string): readonly Sample[] {
   });
 }
 
-/** The value of one series, whose labels are exactly these; `undefined` when there is none. */
+/** The value of the series with exactly these labels; `undefined` without one. */
 export function readValue(
   page: string,
   name: string,

@@ -1,7 +1,7 @@
 /** The log: which events of which instance, at which level, with which fields. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type Messages, publish, type Transition } from "../../src/core/channels.js";
+import { type ChannelMessages, publish, type Transition } from "../../src/core/channels.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../../src/telemetry/log.js";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -30,8 +30,8 @@ const boom = new Error("boom");
 
 /** Every event of the channels, with the line that it makes: its level, and fields that it must have. */
 const EVENTS: readonly {
-  [Name in keyof Messages]: readonly [string, Name, Messages[Name], string, Line];
-}[keyof Messages][] = [
+  [Name in keyof ChannelMessages]: readonly [string, Name, ChannelMessages[Name], string, Line];
+}[keyof ChannelMessages][] = [
   [
     "a change for the worse",
     "transition",
@@ -102,7 +102,7 @@ const EVENTS: readonly {
       event: "write-held",
       service: "a",
       status: "SERVING",
-      msg: "held back until resume, since this server is draining",
+      msg: "draining: the change is held back until resume",
     },
   ],
   [
@@ -112,7 +112,7 @@ const EVENTS: readonly {
     "error",
     {
       event: "listener-failed",
-      msg: "a listener of transitions threw; the others were called",
+      msg: "a transition listener threw an error; the other listeners were called",
     },
   ],
   [
@@ -124,7 +124,7 @@ const EVENTS: readonly {
       event: "prober-failed",
       check: "db",
       reason: "prober",
-      msg: "could not look; the check keeps its state",
+      msg: "could not probe; the check keeps its state",
     },
   ],
   [

@@ -4,7 +4,7 @@
  * An engine reads frames and writes answers; what is said is decided here, so that two engines cannot differ.
  */
 import { isAuthorized, requireToken } from "../../core/bearer-token.js";
-import { type Messages, publish } from "../../core/channels.js";
+import { type ChannelMessages, publish } from "../../core/channels.js";
 import { DEFAULT_LIST_LIMIT, wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
@@ -17,7 +17,7 @@ import { type WatchCall, WatchStream } from "./watch.js";
 export const DEFAULT_MAX_WATCHERS = 50_000;
 
 /** What a call asks, as the `call` channel names it. */
-type CallMethod = Messages["call"]["method"];
+type CallMethod = ChannelMessages["call"]["method"];
 
 /** Limits of the health service. */
 export interface HealthServiceOptions {
@@ -34,13 +34,14 @@ export class HealthService {
   readonly #listLimit: number;
   readonly #maxWatchers: number;
   readonly #token: string | undefined;
-  readonly #fanOut = new FanOut();
+  readonly #fanOut: FanOut;
   readonly #streams = new Set<WatchStream>();
   #ended = false;
 
   /** @throws HealthError INVALID_OPTION */
   constructor(reader: StatusReader, options: HealthServiceOptions = {}) {
     this.#reader = reader;
+    this.#fanOut = new FanOut(reader.instance);
     this.#listLimit = wholeNumber("listLimit", options.listLimit, DEFAULT_LIST_LIMIT);
     this.#maxWatchers = wholeNumber("maxWatchers", options.maxWatchers, DEFAULT_MAX_WATCHERS);
     this.#token = requireToken(options.token);

@@ -1,4 +1,4 @@
-/** What Check, List and the methods for balancers answer, as bytes. */
+/** The answers of Check, List and the methods for balancers, as bytes. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Registry } from "../../../src/registry/registry.js";
