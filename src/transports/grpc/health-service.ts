@@ -10,8 +10,9 @@ import type { StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { readHealthCheckRequest } from "../../wire/health-messages.js";
 import { answerByCode, answerCheck, answerList, type UnaryAnswer } from "./answers.js";
+import type { StreamCall } from "./engine.js";
 import { FanOut } from "./fan-out.js";
-import { type WatchCall, WatchStream } from "./watch.js";
+import { WatchStream } from "./watch.js";
 
 /** Open watches at most, when nobody says otherwise. At some 15 KB each, this is 750 MB. */
 export const DEFAULT_MAX_WATCHERS = 50_000;
@@ -70,7 +71,7 @@ export class HealthService {
    * A Watch is never refused with UNIMPLEMENTED: clients would take the server for healthy and not ask again
    * (gRFC A17).
    */
-  watch(request: Uint8Array, call: WatchCall): () => void {
+  watch(request: Uint8Array, call: StreamCall): () => void {
     const reading = readHealthCheckRequest(request);
     if ("fault" in reading) return this.#refuse(call, "INVALID_ARGUMENT", reading.fault);
     if (this.#ended) return this.#refuse(call, "UNAVAILABLE", "server is shutting down");
@@ -95,7 +96,7 @@ export class HealthService {
     }
   }
 
-  #refuse(call: WatchCall, code: GrpcCode, text: string): () => void {
+  #refuse(call: StreamCall, code: GrpcCode, text: string): () => void {
     call.end(code, text);
     this.#tell("Watch", code);
     return () => {};

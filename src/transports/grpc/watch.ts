@@ -17,19 +17,12 @@ import type { WatchStatus } from "../../core/serving-status.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { healthCheckResponse } from "../../wire/health-messages.js";
+import type { StreamCall } from "./engine.js";
 import type { FanOut, Flushable } from "./fan-out.js";
-
-/** One server-streaming call, as an engine offers it. */
-export interface WatchCall {
-  /** Sends a message; `onSent` is called when the engine has room for another, never before `send` has returned. */
-  send(message: Buffer, onSent: () => void): void;
-  /** Ends the call after what was sent before. */
-  end(code: GrpcCode, text: string): void;
-}
 
 export class WatchStream implements Flushable {
   readonly #instance: string;
-  readonly #call: WatchCall;
+  readonly #call: StreamCall;
   readonly #latest: Latest<WatchStatus>;
   readonly #unwatch: () => void;
   #lastSent: WatchStatus | undefined;
@@ -37,7 +30,7 @@ export class WatchStream implements Flushable {
   #closed = false;
 
   /** Subscribes. The current status is sent in one of the next turns of the event loop. */
-  constructor(reader: StatusReader, service: string, fanOut: FanOut, call: WatchCall) {
+  constructor(reader: StatusReader, service: string, fanOut: FanOut, call: StreamCall) {
     this.#instance = reader.instance;
     this.#call = call;
     this.#latest = new Latest(() => fanOut.add(this));

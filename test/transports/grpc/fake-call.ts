@@ -1,9 +1,9 @@
 /** A Watch call without a network: it records what was sent, and the test decides when there is room for more. */
-import type { WatchCall } from "../../../src/transports/grpc/watch.js";
+import type { StreamCall } from "../../../src/transports/grpc/engine.js";
 import type { GrpcCode } from "../../../src/wire/grpc-code.js";
 import { statusIn } from "../../support/grpc-peer.js";
 
-export class FakeCall implements WatchCall {
+export class FakeCall implements StreamCall {
   /** What was sent, in order: the numbers of statuses, then the code and text of the end. */
   readonly heard: (number | string)[] = [];
   #sent: (() => void) | undefined;
