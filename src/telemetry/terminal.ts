@@ -2,8 +2,6 @@
  * Log lines for a terminal: time, level and message. Of the other fields of the JSON line, only an error is shown.
  *
  *     12:04:31 warn  service "celery.flower": SERVING -> NOT_SERVING (timeout)
- *
- * pino-pretty does the same with thirteen packages.
  */
 import { styleText } from "node:util";
 
@@ -19,9 +17,9 @@ interface Line {
   readonly err?: { readonly message?: string };
 }
 
-/** Formats one JSON line of pino. */
+/** Formats one JSON line of the log. */
 export function terminalLine(json: string, colour: boolean): string {
-  const line = JSON.parse(json) as Line; // pino wrote the line
+  const line = JSON.parse(json) as Line; // the log wrote the line
   const paint = (how: Style, text: string) => (colour ? styleText(how, text, { validateStream: false }) : text);
   const time = new Date(line.time).toTimeString().slice(0, 8);
   const error = line.err?.message === undefined ? "" : `: ${line.err.message}`;

@@ -194,6 +194,29 @@ describe("the log", () => {
     assert.deepEqual([second.level, second.event], ["error", "fatal"]);
   });
 
+  test("escapes control characters of C1 and marks of text direction, which JSON leaves as they are", (t) => {
+    const { log, texts, lines } = logging(t);
+    const message = "a\u009bb\u202ec\u2066d\u007fe\u2028f";
+    log.write("info", "x", message, { detail: message });
+    assert.match(texts[0] ?? "", /^[\x20-\x7e]+\n$/);
+    assert.deepEqual([lines()[0]?.msg, lines()[0]?.detail], [message, message]);
+  });
+
+  test("is written for anything that code may throw", (t) => {
+    const { log, lines } = logging(t);
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    const errors = [new Error("one"), new Error("two")];
+    for (const [index, error] of errors.entries()) error.cause = errors[1 - index];
+    const thrown = [circle, errors[0], undefined, null, 7n, "text", Symbol("s"), () => {}];
+    for (const err of thrown) log.write("error", "fault", "fault", { err });
+    assert.deepEqual(
+      lines().map(({ level, msg }) => [level, msg]),
+      thrown.map(() => ["error", "fault"]),
+    );
+    assert.equal(Object(Object(lines()[1]?.err).cause).message, "two");
+  });
+
   test("has an error's message, kind and stack", (t) => {
     const { lines } = logging(t);
     publish("prober-failed", { instance: "mine", check: "db", reason: "prober", error: boom });
