@@ -54,12 +54,18 @@ export interface StatusReader {
   readonly draining: boolean;
   /** Open watches. */
   readonly watcherCount: number;
+  /** Grows with every change that a reader can see. While it is the same, every answer would be the same. */
+  readonly version: number;
+  /** Grows with every such change, except new measurements (latency, time) of a check whose state did not change. */
+  readonly statusVersion: number;
   /** The published status of a service or view; `undefined` for a name that nobody declared. */
   read(service: string): ServiceStatus | undefined;
   /** The declared services. Views, and an overall status that nobody has set, are not among them. */
   services(): IterableIterator<[string, ServiceStatus]>;
   /** The checks, in the order in which they were first reported. */
   checks(): IterableIterator<CheckReport>;
+  /** One check by its name. */
+  check(name: string): CheckReport | undefined;
   /**
    * Puts the present status of `service` into the mailbox at once, and every later change.
    * Returns the way out; calling that twice does nothing.

@@ -44,6 +44,8 @@ export class Registry implements StatusReader, StatusWriter {
   /** While draining: what `resume` will publish. A name that is missing here is cleared then. */
   #held: Map<string, Intent> | undefined;
   #sequence = 0;
+  #version = 0;
+  #statusVersion = 0;
   #refresh: () => void = () => {};
 
   constructor(options: { readonly clock: Clock; readonly instance: string }) {
@@ -59,6 +61,16 @@ export class Registry implements StatusReader, StatusWriter {
 
   get watcherCount(): number {
     return this.#watchers.count;
+  }
+
+  get version(): number {
+    this.#refresh();
+    return this.#version;
+  }
+
+  get statusVersion(): number {
+    this.#refresh();
+    return this.#statusVersion;
   }
 
   /** Names with at least one open watch. */
@@ -79,6 +91,11 @@ export class Registry implements StatusReader, StatusWriter {
   checks(): IterableIterator<CheckReport> {
     this.#refresh();
     return this.#checks.values();
+  }
+
+  check(name: string): CheckReport | undefined {
+    this.#refresh();
+    return this.#checks.get(name);
   }
 
   watch(service: string, mailbox: Latest<WatchStatus>): () => void {
@@ -123,8 +140,11 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   report(check: CheckReport): void {
-    const before = this.#checks.get(check.name)?.state ?? "pending";
+    const known = this.#checks.get(check.name);
     this.#checks.set(check.name, check);
+    if (known === undefined || !hasSameStatus(known, check)) this.#countStatusChange();
+    else this.#version += 1;
+    const before = known?.state ?? "pending";
     if (before === check.state) return;
     const degraded = check.state === "warning";
     this.#announce({
@@ -138,7 +158,7 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   forget(checkName: string): void {
-    this.#checks.delete(checkName);
+    if (this.#checks.delete(checkName)) this.#countStatusChange();
   }
 
   beforeReading(refresh: () => void): void {
@@ -150,6 +170,7 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#held !== undefined) return;
     const held = new Map(this.#published);
     this.#held = held;
+    this.#countStatusChange();
     this.#announcer.inOneStep(() => {
       if (!held.has(OVERALL)) this.#replace(this.#views, OVERALL, DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
@@ -161,6 +182,7 @@ export class Registry implements StatusReader, StatusWriter {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
+    this.#countStatusChange();
     this.#announcer.inOneStep(() => {
       this.#replace(this.#views, OVERALL, SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
@@ -180,6 +202,7 @@ export class Registry implements StatusReader, StatusWriter {
   #replace(table: Map<string, ServiceStatus>, name: string, intent: Intent): void {
     const before = this.#present(name);
     const same = before?.status === intent.status && before.degraded === intent.degraded;
+    if (!same || before.reason !== intent.reason || !table.has(name)) this.#countStatusChange();
     table.set(name, same ? { ...before, reason: intent.reason } : this.#stamp(intent));
     this.#tellOfChange(name, before);
   }
@@ -188,6 +211,7 @@ export class Registry implements StatusReader, StatusWriter {
     const before = this.#published.get(service);
     if (before === undefined) return false;
     this.#published.delete(service);
+    this.#countStatusChange();
     this.#tellOfChange(service, before);
     return true;
   }
@@ -202,6 +226,11 @@ export class Registry implements StatusReader, StatusWriter {
     this.#announce({ subject: "service", name, from, to, degraded, reason: after?.reason });
   }
 
+  #countStatusChange(): void {
+    this.#version += 1;
+    this.#statusVersion += 1;
+  }
+
   #announce(change: Omit<Transition, "sequence" | "at">): void {
     this.#sequence += 1;
     this.#announcer.announce({ ...change, sequence: this.#sequence, at: this.#clock.wallTime() });
@@ -210,6 +239,22 @@ export class Registry implements StatusReader, StatusWriter {
   #stamp(intent: Intent): ServiceStatus {
     return { ...intent, since: this.#clock.wallTime() };
   }
+}
+
+/** Whether two reports of a check differ in nothing but latency and times. */
+function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
+  return (
+    one.state === other.state &&
+    one.reason === other.reason &&
+    one.critical === other.critical &&
+    one.held === other.held &&
+    (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
+    hasSameItems(one.services, other.services)
+  );
+}
+
+function hasSameItems(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
 }
 
 /** The readiness view is another name of the overall status. */
