@@ -5,6 +5,12 @@ import { HealthError } from "./health-error.js";
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
+ * Services that a List answers, if nothing else is configured. With names of the longest kind they fit the 4 MiB that
+ * clients of gRPC take in one message.
+ */
+export const DEFAULT_LIST_LIMIT = 10_000;
+
+/**
  * The value of an option that counts something, or its default.
  * @throws HealthError INVALID_OPTION for anything but a whole number from 1 to `most`
  */

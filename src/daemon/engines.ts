@@ -9,8 +9,7 @@ import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import { type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
-import type { Bridge } from "../transports/http/render.js";
-import { createResponder } from "../transports/http/responder.js";
+import type { HttpBridge } from "../transports/http/bridge.js";
 
 /** How an engine is set. */
 export interface EngineOptions extends ConnectionSettings {
@@ -33,7 +32,7 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly service: HealthService;
-  readonly bridge: Bridge;
+  readonly bridge: HttpBridge;
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000;
@@ -75,7 +74,7 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
   return createH2Engine({
     clock,
     random,
-    instance: bridge.reader.instance,
+    instance: bridge.instance,
     times: {
       ...completeConnectionSettings(options),
       maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
@@ -86,6 +85,6 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     statusCodePaths: options.statusCodePaths ?? [],
     otherPaths: options.reflection === false ? [] : REFLECTION_PATHS,
     startOther: () => startGrpcJs(options, deps),
-    responder: createResponder(bridge),
+    responder: bridge,
   });
 }

@@ -15,15 +15,17 @@ import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import type { ServingStatus } from "../core/serving-status.js";
+import { SharedBytesPool } from "../core/shared-bytes.js";
 import { leave, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
-import { createMetrics, type Metrics } from "../telemetry/metrics.js";
+import { Metrics } from "../telemetry/metrics.js";
 import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
 import { addHealthService } from "../transports/grpc-js/handlers.js";
+import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
-import type { HeartbeatListener } from "../transports/http/render.js";
+import { PageRenderer } from "../transports/http/page-renderer.js";
 import {
   CheckSet,
   type ChecksConfig,
@@ -54,12 +56,10 @@ export class Health {
   readonly #time: { readonly clock: Clock; readonly random: Random };
   readonly #registry: Registry;
   readonly #service: HealthService;
-  readonly #limits: HealthServiceOptions;
+  readonly #bridge: BridgeOptions;
   readonly #checks: CheckSet;
   readonly #servers = new Set<OpenServer>();
   readonly #metrics: Metrics | undefined;
-  readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) =>
-    this.#checks.report(check, authorization, report);
   /** Whether the application serves this health by a server of its own. */
   #lent = false;
   #stopping: Promise<void> | undefined;
@@ -69,11 +69,15 @@ export class Health {
     this.#time = { clock, random };
     this.#registry = new Registry({ clock, instance });
     const { listLimit, maxWatchers, token, environment, nameServers } = options;
-    this.#limits = { listLimit, maxWatchers, token };
-    this.#service = new HealthService(this.#registry, this.#limits);
-    this.#checks = new CheckSet({ writer: this.#registry, clock, random, environment, nameServers });
+    const reader = this.#registry;
+    this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
+    const checks = new CheckSet({ writer: reader, clock, random, environment, nameServers });
+    this.#checks = checks;
     const connectionCount = () => [...this.#servers].reduce((sum, server) => sum + server.connectionCount, 0);
-    if (options.metrics) this.#metrics = createMetrics({ clock, reader: this.#registry, connectionCount });
+    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
+    const pages = new PageRenderer({ reader, clock, pool: new SharedBytesPool() });
+    const onHeartbeat = checks.report.bind(checks);
+    this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
   }
 
   /** Open Watch streams, over all servers. */
@@ -189,13 +193,7 @@ export class Health {
   /** The HTTP routes for Node's `http`, Express or Connect. What is none of them goes to `next`. */
   middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
     this.#lent = true;
-    return createMiddleware({
-      reader: this.#registry,
-      paths: options.paths,
-      onHeartbeat: this.#onHeartbeat,
-      metrics: this.#metrics?.text,
-      ...this.#limits,
-    });
+    return createMiddleware(new HttpBridge({ ...this.#bridge, paths: options.paths }));
   }
 
   /**
@@ -205,14 +203,7 @@ export class Health {
    */
   async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
     if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
-    const deps = {
-      ...this.#time,
-      reader: this.#registry,
-      service: this.#service,
-      limits: this.#limits,
-      onHeartbeat: this.#onHeartbeat,
-      metrics: this.#metrics?.text,
-    };
+    const deps = { ...this.#time, service: this.#service, bridge: this.#bridge };
     const server = await OpenServer.start(deps, addresses, options);
     this.#servers.add(server);
     return server;

@@ -4,6 +4,7 @@
  * Where the body matters it is answered when it is whole, or longer than any that is wanted; else at once.
  */
 import type { Clock } from "../../core/clock.js";
+import type { SharedBytes } from "../../core/shared-bytes.js";
 import type { HttpAnswer, HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
 import type { Exchange, Stream } from "./stream.js";
@@ -58,7 +59,7 @@ export class HttpExchange implements Exchange {
   }
 
   #send({ status, headers, body }: HttpAnswer): void {
-    const bytes = Buffer.from(body);
+    const bytes = typeof body === "string" ? Buffer.from(body) : readAll(body);
     const fields: [string, string][] = [
       [":status", String(status)],
       ...Object.entries(headers),
@@ -69,4 +70,12 @@ export class HttpExchange implements Exchange {
     this.#stream.sendHead(encodeHeaders(fields), { end: isBare });
     if (!isBare) this.#stream.sendData(bytes, { end: true });
   }
+}
+
+function readAll(bytes: SharedBytes): Buffer {
+  const reader = bytes.open(() => {});
+  const chunks: Buffer[] = [];
+  while (reader.bytesLeft > 0) chunks.push(reader.read(bytes.byteLength));
+  reader.close();
+  return Buffer.concat(chunks);
 }

@@ -1,54 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { CheckReport } from "../../../src/registry/ports.js";
-import { Registry } from "../../../src/registry/registry.js";
-import { type Bridge, render, routeOf } from "../../../src/transports/http/render.js";
-import type { HttpAnswer, HttpRequest } from "../../../src/wire/http-message.js";
+import type { HttpRequest } from "../../../src/wire/http-message.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
+import { bridgeOf, check, type ReadAnswer } from "./bridge-fixture.js";
 
 const JSON_HEALTH = "application/health+json";
 
-function bridgeOf(options: Partial<Bridge> = {}): {
-  registry: Registry;
-  ask: (target: string, more?: Partial<HttpRequest>) => HttpAnswer;
-} {
-  const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
-  const bridge = { reader: registry, ...options };
-  const routeTo = (target: string) => {
-    const route = routeOf(bridge, target);
-    assert.ok(route.kind !== "metrics");
-    return route;
-  };
-  const ask = (target: string, more: Partial<HttpRequest> = {}) =>
-    render(bridge, routeTo(target), {
-      method: "GET",
-      target,
-      accept: undefined,
-      contentType: undefined,
-      authorization: undefined,
-      body: undefined,
-      ...more,
-    });
-  return { registry, ask };
-}
-
-function check(name: string, more: Partial<CheckReport> = {}): CheckReport {
-  const at = 1_700_000_000_000;
-  return {
-    name,
-    state: "passing",
-    critical: true,
-    held: false,
-    reason: undefined,
-    latencyMs: 1.23456,
-    lastResultAt: at,
-    since: at,
-    services: [],
-    ...more,
-  };
-}
-
-const json = (answer: HttpAnswer): unknown => JSON.parse(answer.body);
+const json = (answer: ReadAnswer): unknown => JSON.parse(answer.body);
 
 describe("a service", () => {
   test("SERVING is 200 OK with the common headers", () => {
@@ -325,6 +283,13 @@ describe("a call as JSON", () => {
     }
   });
 
+  test("List has the server as a whole also where nothing is declared, and once where it is", () => {
+    const { registry, ask } = bridgeOf();
+    assert.equal(ask(LIST, post("{}")).body, '{"statuses":{"":{"status":"SERVING"}}}');
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask(LIST, post("{}")).body, '{"statuses":{"":{"status":"NOT_SERVING"}}}');
+  });
+
   test("List answers every service, up to the limit, to who may have it", () => {
     const { registry, ask } = bridgeOf({ listLimit: 2, token: "secret" });
     registry.set("__proto__", "SERVING");
@@ -334,7 +299,7 @@ describe("a call as JSON", () => {
     const authorization = "Bearer secret";
     assert.equal(
       ask(LIST, post("{}", { authorization })).body,
-      '{"statuses":{"__proto__":{"status":"SERVING"},"b":{"status":"NOT_SERVING"}}}',
+      '{"statuses":{"":{"status":"SERVING"},"__proto__":{"status":"SERVING"},"b":{"status":"NOT_SERVING"}}}',
     );
     registry.set("c", "SERVING");
     assert.deepEqual(ask(LIST, post("{}", { authorization })).status, 429);
