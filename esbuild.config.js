@@ -24,7 +24,7 @@ await build({
   logLevel: "warning",
   external: [
     ...["@grpc/*", "@valibot/*", "amqplib", "grpc-health-check", "mysql2", "mysql2/*", "pg"],
-    ...["protobufjs", "protobufjs/*", "re2js", "valibot", "yaml"],
+    ...["re2js", "valibot", "yaml"],
   ],
   // pino is CommonJS, and requires Node's modules
   banner: {

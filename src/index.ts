@@ -2,7 +2,7 @@
  * The front door of the library. It holds nothing of its own, and loads no third-party module: grpc-js comes with the
  * first `listen`, a target's client with the first check of its scheme.
  */
-export type { CheckOptions } from "./checks/check-options.js";
+export type { CheckOptions, CheckTarget, HeartbeatOptions, IsolationOptions } from "./checks/check-options.js";
 export type { Policy } from "./checks/policy.js";
 export type { ServiceDeclaration } from "./checks/service-graph.js";
 export type { CheckSettings } from "./checks/settings.js";
@@ -12,7 +12,6 @@ export type { DurationLike } from "./core/duration.js";
 export { HEALTH_ERROR_CODES, HealthError, type HealthErrorCode, HealthTypeError } from "./core/health-error.js";
 export type { BoundAddress } from "./core/listen-address.js";
 export type { ServingStatus, WatchStatus } from "./core/serving-status.js";
-export type { CheckTarget, HeartbeatOptions, IsolationOptions } from "./daemon/check-set.js";
 export { Health, type HealthOptions } from "./daemon/health.js";
 export type { HealthServer, ListenOptions } from "./daemon/server.js";
 export type { ShutdownTimes } from "./lifecycle/shutdown.js";

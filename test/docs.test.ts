@@ -29,7 +29,7 @@ test("every scheme is documented", () => {
   for (const scheme of Object.keys(SCHEMES)) assert.ok(known.includes(scheme), scheme);
 });
 
-test("every configuration in the docs is a good one", () => {
+test("every configuration in the docs is valid", () => {
   const environment = { REDIS_PASSWORD: "x", BACKUP_TOKEN: "x" };
   const texts = [CHECKS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);
   assert.ok(texts.length >= 4);

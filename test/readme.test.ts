@@ -59,7 +59,7 @@ describe("the README", () => {
     );
   });
 
-  test("every route in its table is answered, and there is none besides", async () => {
+  test("every route in its table is answered, and there are no others", async () => {
     const rows = table("routes").map(([request = ""]) => request.replaceAll("`", ""));
     assert.deepEqual(rows, Object.keys(ANSWERS));
     for (const request of rows) {
@@ -73,7 +73,7 @@ describe("the README", () => {
     }
   });
 
-  test("the configuration is a good one", () => {
+  test("the configuration is valid", () => {
     const { checks, services } = parseConfig("README.md", snippet("config"), {});
     assert.deepEqual([checks.length, services.length], [5, 3]);
   });

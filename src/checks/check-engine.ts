@@ -1,288 +1,284 @@
 /**
- * The checks of one registry: runs them, and makes statuses of what they find.
+ * The checks of one registry: runs them, and makes statuses of their results.
  *
- *     runner --progress--> report (the check) --> service graph --> set (every service that the check has a say in)
+ *     runner --progress--> report (the check) --> service graph --> set (every service that the check counts for)
  *        |                                                            ^
- *        +--about to fail--> isolation rule: may it?                  +-- discovery (services that a target tells of)
+ *        +--about to fail--> isolation rule: may it?                  +-- discovery (services that a target names)
  *
- * Every rule is in a file of its own: `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`, `isolation`,
- * `probeLimit`. This one connects them.
+ *     configuration, or a call --plan--> refused: nothing has changed
+ *                                  '---> commit: one synchronous step, which cannot fail
+ *
+ * Each rule is in a file of its own: `plan`, `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`,
+ * `isolation`, `concurrency-limit`. This file connects them.
  */
-import type { Clock, Random } from "../core/clock.js";
-import { HealthError } from "../core/health-error.js";
-import { OVERALL, serviceNameFault } from "../core/service-name.js";
-import type { CheckReport, StatusWriter } from "../registry/ports.js";
-import type { CheckDeclaration, IsolationDeclaration } from "./declarations.js";
+import { isAuthorized } from "../core/bearer-token.js";
+import { publish } from "../core/channels.js";
+import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import type { StatusWriter } from "../registry/ports.js";
+import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
-import { PENDING, type Progress } from "./evaluate.js";
+import type { Progress } from "./evaluate.js";
 import { Isolation } from "./isolation.js";
+import { SELF_CHECK } from "./name-rules.js";
+import {
+  type ChecksPlan,
+  type ConfiguredCheck,
+  discardPlan,
+  type IsolationPlan,
+  NOTHING_RUNNING,
+  type OpenedCheck,
+  type Planned,
+  planCheck,
+  planConfiguration,
+  planIsolation,
+  planRemoval,
+  planServices,
+  type RunningChecks,
+} from "./plan.js";
+import { CheckPublisher } from "./publisher.js";
 import { CheckRunner, type LastProbe } from "./runner.js";
 import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
-import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
-import { type CheckSettings, type CompleteSettings, completeSettings } from "./settings.js";
+import type { ServiceDeclaration } from "./service-graph.js";
+import type { CompleteSettings } from "./settings.js";
+import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
 import { FirstProbes } from "./spread.js";
+import { throwViolations, type Violation } from "./violation.js";
 
 /** What the engine needs. */
-export interface CheckEngineOptions {
+export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
-  readonly clock: Clock;
-  readonly random: Random;
 }
 
 /** A check that runs. */
-interface Running {
-  readonly runner: CheckRunner;
+interface RunningCheck extends ConfiguredCheck {
+  declaration: CheckDeclaration;
   settings: CompleteSettings;
+  readonly runner: CheckRunner;
+  readonly heartbeat: Heartbeat | undefined;
 }
-
-/** As much of a report as a check finds out. */
-type Found = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
-
-const NOTHING_FOUND: Found = {
-  state: PENDING.state,
-  held: false,
-  reason: PENDING.reason,
-  latencyMs: undefined,
-  lastResultAt: undefined,
-};
-
-const DEFAULT_MAX_HOLD_MS = 60_000;
-
-/** Under this name the isolation rule's own check is logged and measured. It is no service. */
-export const SELF_CHECK = "self-check";
 
 export class CheckEngine {
   readonly #writer: StatusWriter;
-  readonly #clock: Clock;
   readonly #deps: RunnerDeps;
+  readonly #opener: SourceOpener;
+  readonly #publisher: CheckPublisher;
   readonly #isolation: Isolation;
-  readonly #running = new Map<string, Running>();
-  readonly #reports = new Map<string, CheckReport>();
-  readonly #graph = new ServiceGraph(this.#reports);
   readonly #discovery: Discovery;
-  readonly #firstProbes = new FirstProbes();
-  /** Checks that have had no result yet, while the startup view waits for them. */
-  readonly #unseen = new Set<string>();
+  readonly #firstProbes: FirstProbes;
+  readonly #checks = new Map<string, RunningCheck>();
+  #running: RunningChecks;
   #selfCheck: CheckRunner | undefined;
-  /** Services that have to be published at the end of a step. */
-  #unpublished: Set<string> | undefined;
-  #started = false;
 
-  constructor({ writer, clock, random }: CheckEngineOptions) {
+  constructor(options: CheckEngineOptions) {
+    const { writer, clock, random } = options;
     const { instance } = writer;
-    const deps = createRunnerDeps(clock, random, instance);
     this.#writer = writer;
-    this.#clock = clock;
-    this.#deps = deps;
+    this.#deps = createRunnerDeps(clock, random, instance);
+    this.#opener = new SourceOpener(options);
+    this.#publisher = new CheckPublisher(writer, clock);
     this.#isolation = new Isolation({
       clock,
-      timers: deps.timers,
+      timers: this.#deps.timers,
       instance,
-      checkCount: () => this.#running.size,
-      release: (check) => this.#running.get(check)?.runner.letFail(),
+      checkCount: () => this.#checks.size,
+      release: (check) => this.#checks.get(check)?.runner.letFail(),
     });
-    this.#discovery = new Discovery(writer, (service) => this.#graph.isTaken(service));
-    writer.beforeReading(() => deps.freshness.dropStale());
+    const ownerOf = (name: string) => this.#publisher.ownerOf(name);
+    this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
+    this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
+    this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
+    writer.beforeReading(() => this.#deps.freshness.dropStale());
   }
 
   /**
-   * Declares a check and starts it. Its services are UNKNOWN until the first result.
-   * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION or DUPLICATE_NAME; nothing has changed then
+   * Runs the checks, services and isolation rule of a configuration, and no others. What is the same goes on.
+   * @param accept gets what is wrong with the configuration. When it throws, nothing has changed.
    */
-  add({ name, prober, settings: given, passive = false }: CheckDeclaration): void {
-    const settings = completeSettings(name, given);
-    if (this.#running.has(name) || name === SELF_CHECK) throw duplicate("check", name);
-    this.#requireFree([name, ...settings.services]);
-    const listener = {
-      onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(name, progress, last),
-      judge: () => this.#isolation.judge(name, running.settings.intervalMs, runner.failingSince),
-    };
-    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
-    const running: Running = { runner, settings };
-    this.#running.set(name, running);
-    this.#deps.stalls.start();
-    this.#graph.place({ name, services: settings.services });
-    this.#unseen.add(name);
-    this.#publishStarted();
-    this.#report(name, settings, NOTHING_FOUND);
-    if (passive) runner.start(settings.initialDelayMs);
-    else this.#firstProbes.plan(runner, settings);
+  configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {
+    this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
+  }
+
+  /**
+   * Adds a check. Its services are UNKNOWN until the first result.
+   * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION, INVALID_TARGET, DUPLICATE_NAME; nothing has changed then
+   */
+  add(check: CheckDeclaration): void {
+    this.#apply(planCheck(this.#running, check, this.#opener));
+  }
+
+  /** Removes a check. Services that no check makes any more are cleared. Returns whether there was one. */
+  remove(name: string): boolean {
+    if (!this.#checks.has(name)) return false;
+    this.#apply(planRemoval(this.#running, name, this.#opener));
+    return true;
   }
 
   /**
    * Declares services over checks and other services, in place of those that were declared before; `""` is the server
-   * as a whole. Those that are declared no more are cleared.
-   * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION for services that are made of each other, or DUPLICATE_NAME
-   *   where a check makes a service already; nothing has changed then
+   * as a whole. Those that are not declared any more are cleared.
+   * @throws HealthError INVALID_SERVICE_NAME, DUPLICATE_NAME, or INVALID_OPTION for members, a policy or a cycle; nothing
+   *   has changed then
    */
-  declareServices(declarations: readonly ServiceDeclaration[]): void {
-    const made = new Set([...this.#reports.values()].flatMap(({ name, services }) => [name, ...services]));
-    const names = new Set<string>();
-    for (const { name } of declarations) {
-      if (name !== OVERALL) requireName(name);
-      if (made.has(name) || names.has(name)) throw duplicate("service", name);
-      names.add(name);
-    }
-    const before = this.#graph.names();
-    this.#graph.declare(declarations);
-    for (const report of this.#reports.values()) this.#tell(report);
-    for (const service of new Set([...before, ...names, OVERALL])) this.#publish(service);
+  declareServices(services: readonly ServiceDeclaration[]): void {
+    this.#apply(planServices(this.#running, services, this.#opener));
   }
 
   /**
    * Declares one more service.
    * @throws as `declareServices`
    */
-  addService(declaration: ServiceDeclaration): void {
-    this.declareServices([...this.#graph.declarations(), declaration]);
+  addService(service: ServiceDeclaration): void {
+    this.declareServices([...this.#running.services, service]);
   }
 
   /**
-   * Gives the isolation rule its self-check, or takes it away.
-   * @throws HealthError INVALID_OPTION
+   * Gives the isolation rule a self-check, or takes it away.
+   * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
-  setIsolation(declaration: IsolationDeclaration | undefined): void {
-    this.#selfCheck?.stop();
-    this.#selfCheck = undefined;
-    this.#isolation.expectSelf(declaration !== undefined);
-    if (declaration === undefined) return;
-    const { prober, maxHoldMs = DEFAULT_MAX_HOLD_MS } = declaration;
-    const given = { healthyThreshold: 1, ...declaration.settings, unhealthyThreshold: 1 };
-    const settings = completeSettings(SELF_CHECK, given);
-    this.#isolation.maxHoldMs = maxHoldMs;
-    const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
-    const listener = { onProgress, judge: () => "fail" as const };
-    this.#selfCheck = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
-    this.#selfCheck.start(0);
+  setIsolation(isolation: IsolationDeclaration | undefined): void {
+    this.#apply(planIsolation(this.#running, isolation, this.#opener));
   }
 
-  /**
-   * Gives a check another schedule, other thresholds or services. It keeps its state and its connection.
-   * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME or DUPLICATE_NAME; nothing has changed then
-   */
-  change(name: string, given: CheckSettings): void {
-    const running = this.#running.get(name);
-    const report = this.#reports.get(name);
-    if (running === undefined || report === undefined) return;
-    const settings = completeSettings(name, given);
-    this.#requireFree(settings.services);
-    const { critical, services } = settings;
-    const affected = [...this.#graph.servicesOf(report), ...this.#graph.servicesOf({ name, services })];
-    running.settings = settings;
-    running.runner.change(settings);
-    this.#graph.place({ name, services }, report.services);
-    this.#reports.set(name, { ...report, critical, services });
-    this.#tell({ ...report, critical, services });
-    for (const service of affected) this.#publish(service);
+  /** The heartbeat that runs under a name. */
+  heartbeat(name: string): Heartbeat | undefined {
+    return this.#checks.get(name)?.heartbeat;
   }
 
-  /** Publishes the outcome of several changes at once: nobody is told of what is between them. */
-  inOneStep(action: () => void): void {
-    const unpublished = new Set<string>();
-    this.#unpublished = unpublished;
-    try {
-      action();
-    } finally {
-      this.#unpublished = undefined;
-      for (const service of unpublished) this.#publish(service);
-    }
-  }
-
-  /** Stops a check and forgets it. Services that no check makes any more are cleared. Returns whether there was one. */
-  remove(name: string): boolean {
-    const running = this.#running.get(name);
-    const report = this.#reports.get(name);
-    if (running === undefined || report === undefined) return false;
-    running.runner.stop();
-    this.#running.delete(name);
-    if (this.#running.size === 0) this.#deps.stalls.stop();
-    const affected = this.#graph.servicesOf(report);
-    this.#reports.delete(name);
-    this.#graph.unplace(report);
-    this.#isolation.forget(name);
-    this.#discovery.forget(name);
-    this.#writer.forget(name);
-    this.#unseen.delete(name);
-    this.#publishStarted();
-    for (const service of affected) this.#publish(service);
+  /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. */
+  report(name: string, authorization: string | undefined, report: Report): boolean {
+    const check = this.#checks.get(name);
+    const source = check?.declaration.source;
+    if (source?.kind !== "heartbeat" || source.token === undefined) return false;
+    if (!isAuthorized(authorization, source.token)) return false;
+    check?.heartbeat?.beat(report);
     return true;
   }
 
   /** Stops every check. What they have published stays. */
   stop(): void {
-    for (const { runner } of this.#running.values()) runner.stop();
-    this.#running.clear();
+    this.#firstProbes.clear();
+    for (const { runner } of this.#checks.values()) this.#end(runner);
+    this.#checks.clear();
     this.#deps.stalls.stop();
-    this.setIsolation(undefined);
+    this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
   }
 
-  #onProgress(name: string, progress: Progress, last: LastProbe | undefined): void {
-    const settings = this.#running.get(name)?.settings;
-    if (settings === undefined) return;
+  #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
+    try {
+      accept(violations);
+    } catch (error) {
+      discardPlan(plan);
+      throw error;
+    }
+    this.#commit(plan);
+  }
+
+  /** Everything that runs is changed first, then published in one step, and what runs no more is closed at the end. */
+  #commit({ removed, started, changed, services, isolation, allowLinkLocal }: ChecksPlan): void {
+    const removedRunners = removed.map((name) => this.#take(name));
+    for (const check of started) this.#start(check);
+    for (const check of changed) this.#change(check);
+    if (services !== undefined) this.#publisher.declare(services.order);
+    this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
+    this.#changeIsolation(isolation);
+    if (this.#checks.size > 0) this.#deps.stalls.start();
+    else this.#deps.stalls.stop();
+    this.#writer.inOneStep(() => {
+      for (const name of removed) this.#discovery.forget(name);
+      this.#publisher.publish();
+    });
+    for (const runner of removedRunners) this.#end(runner);
+  }
+
+  #start({ declaration, settings, prober, heartbeat }: OpenedCheck): void {
+    const { name, source } = declaration;
+    const listener = {
+      onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
+      judge: () => this.#isolation.judge(name, check.settings.intervalMs, runner.failingSince),
+    };
+    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
+    const check: RunningCheck = { declaration, settings, runner, heartbeat };
+    this.#checks.set(name, check);
+    this.#publisher.add(name, settings);
+    const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
+    if (isPassive) runner.start(settings.initialDelayMs);
+    else this.#firstProbes.add(check);
+  }
+
+  #change({ declaration, settings }: ConfiguredCheck): void {
+    const check = this.#checks.get(declaration.name);
+    if (check === undefined) return;
+    check.declaration = declaration;
+    check.settings = settings;
+    check.runner.change(settings);
+    this.#publisher.change(declaration.name, settings);
+  }
+
+  /** Takes a check out of everything. Its runner is still to be stopped. */
+  #take(name: string): CheckRunner | undefined {
+    const check = this.#checks.get(name);
+    if (check === undefined) return undefined;
+    this.#checks.delete(name);
+    this.#firstProbes.delete(check);
+    this.#isolation.forget(name);
+    this.#publisher.remove(name);
+    return check.runner;
+  }
+
+  #changeIsolation(plan: IsolationPlan): void {
+    switch (plan.kind) {
+      case "keep":
+        return;
+      case "change":
+        this.#selfCheck?.change(plan.rule.settings);
+        break;
+      case "stop":
+      case "start":
+        this.#end(this.#selfCheck);
+        this.#isolation.expectSelf(plan.kind === "start");
+        this.#selfCheck = plan.kind === "start" ? this.#startSelfCheck(plan) : undefined;
+        break;
+      default:
+        plan satisfies never;
+    }
+    const rule = "rule" in plan ? plan.rule : undefined;
+    if (rule !== undefined) this.#isolation.maxHoldMs = rule.maxHoldMs;
+    this.#running = { ...this.#running, isolation: rule?.declaration };
+  }
+
+  #startSelfCheck({ rule, prober }: Extract<IsolationPlan, { kind: "start" }>): CheckRunner {
+    const { settings } = rule;
+    const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
+    const listener = { onProgress, judge: () => "fail" as const };
+    const runner = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
+    runner.start(0);
+    return runner;
+  }
+
+  /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
+  #end(runner: CheckRunner | undefined): void {
+    try {
+      runner?.stop();
+    } catch (error) {
+      publish("fault", { instance: this.#writer.instance, where: "the end of a check", error });
+    }
+  }
+
+  #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
+    const { name } = check.declaration;
+    if (this.#checks.get(name) !== check) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
     else this.#selfCheck?.lookSoon();
     const held = this.#isolation.isHeld(name);
-    const before = this.#reports.get(name);
+    const before = this.#publisher.reportOf(name);
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
     const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
-    this.#report(name, settings, { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt });
-    if (last !== undefined && this.#unseen.delete(name)) this.#publishStarted();
-    const discovered = last?.discovered;
-    if (discovered !== undefined) this.#discovery.tell(name, discovered);
-    this.#discovery.lose(name, state, reason);
+    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
+    this.#publisher.report(name, check.settings, finding);
+    if (last !== undefined) this.#publisher.countFirstResult(name);
+    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
+    this.#discovery.invalidate(name, state, reason);
   }
-
-  /** Publishes what a check has found, and what follows from it. */
-  #report(name: string, { critical, services }: CompleteSettings, found: Found): void {
-    const before = this.#reports.get(name);
-    const { state, held, reason, latencyMs, lastResultAt } = found;
-    const since = before?.state === state ? before.since : this.#clock.wallTime();
-    // every field by its name: copies of objects would cost more than all else that is done here for a probe
-    const report = { name, state, critical, reason, held, latencyMs, lastResultAt, since, services };
-    this.#reports.set(name, report);
-    this.#tell(report);
-    if (before?.state === state && before.reason === reason) return;
-    for (const service of this.#graph.servicesOf(report)) this.#publish(service);
-  }
-
-  /** Tells readers of a check, with every service that it has a say in. */
-  #tell(report: CheckReport): void {
-    this.#writer.report(this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) });
-  }
-
-  #publish(service: string): void {
-    if (this.#unpublished !== undefined) {
-      this.#unpublished.add(service);
-      return;
-    }
-    const rolled = this.#graph.rollup(service);
-    if (rolled === undefined) this.#writer.clear(service);
-    else this.#writer.set(service, rolled.status, rolled);
-  }
-
-  /** The startup view opens once, and never closes. */
-  #publishStarted(): void {
-    if (this.#started) return;
-    this.#started = this.#unseen.size === 0 && this.#running.size > 0;
-    this.#writer.setStarted(this.#unseen.size === 0);
-  }
-
-  /** The services that a check wants to make: they must be names, and nobody else's. */
-  #requireFree(services: readonly string[]): void {
-    for (const service of services) {
-      requireName(service);
-      if (this.#graph.has(service)) throw duplicate("service", service);
-    }
-  }
-}
-
-function duplicate(kind: "check" | "service", name: string): HealthError {
-  return new HealthError("DUPLICATE_NAME", `${kind} ${JSON.stringify(name)} is declared twice`);
-}
-
-function requireName(service: string): void {
-  const fault = service === OVERALL ? "must not be empty" : serviceNameFault(service);
-  if (fault !== undefined) throw new HealthError("INVALID_SERVICE_NAME", `name of a check or its service ${fault}`);
 }

@@ -1,25 +1,46 @@
 /**
- * What a check may be told, in one object: its schedule and rules, and what it asks of its prober.
+ * What a caller of the library says about a check: its target, its schedule and rules, and what its prober is to expect.
  */
 import type { DurationLike } from "../core/duration.js";
+import type { CheckFunction } from "../probers/function.js";
 import type { Expectation, ProberOptions } from "../probers/options.js";
 import type { CheckSettings } from "./settings.js";
 
+/** What is checked: a URL, a function of the application, or a program with its arguments. */
+export type CheckTarget = string | CheckFunction | { readonly exec: readonly string[] };
+
 /** Options of a check. */
 export interface CheckOptions extends Omit<CheckSettings, "maxLatency">, Omit<ProberOptions, "expect"> {
-  /** What the answer must be. `maxLatency` is for every scheme: a pass that takes longer is degraded. */
+  /** What the answer must be. `maxLatency` is for every kind of target: a pass that takes longer is degraded. */
   readonly expect?: (Expectation & { readonly maxLatency?: DurationLike | undefined }) | undefined;
 }
 
-/** The options, parted by who obeys them. */
-export function partOptions(options: CheckOptions): {
+/** Options of a heartbeat. */
+export interface HeartbeatOptions
+  extends Pick<CheckOptions, "critical" | "services" | "unhealthyThreshold" | "healthyThreshold" | "staleAfter"> {
+  /** The time within which a report must come. */
+  readonly ttl: DurationLike;
+  /** The token of a report over HTTP. Without one, only this process can report. */
+  readonly token?: string | undefined;
+}
+
+/** The isolation rule's own check. */
+export interface IsolationOptions {
+  /** Something that is reachable whenever our own network works. */
+  readonly selfCheck: string | CheckFunction;
+  /** How long statuses are held at most. Default 60 s. */
+  readonly maxHold?: DurationLike | undefined;
+}
+
+/** Separates the settings of the check from the options of its prober. */
+export function splitOptions(options: CheckOptions): {
   readonly settings: CheckSettings;
   readonly proberOptions: ProberOptions;
 } {
-  const { expect: { maxLatency, ...expect } = {}, reuse, headers, tls, ...schedule } = options;
+  const { expect: { maxLatency, ...expect } = {}, reuse, headers, tls, ...settings } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
-    settings: { ...schedule, maxLatency },
+    settings: { ...settings, maxLatency },
     proberOptions: { expect: isExpecting ? expect : undefined, reuse, headers, tls },
   };
 }

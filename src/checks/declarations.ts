@@ -1,21 +1,43 @@
-/** What the check engine is told to run. */
+/**
+ * What is to be checked, as plain data. A configuration and the calls of the library both come to this.
+ */
+import type { DurationLike } from "../core/duration.js";
+import type { CheckFunction } from "../probers/function.js";
 import type { Prober } from "../probers/prober.js";
+import type { CheckOptions } from "./check-options.js";
+import type { ServiceDeclaration } from "./service-graph.js";
 import type { CheckSettings } from "./settings.js";
 
-/** A check to be run. */
+/** Where the results of a check come from. */
+export type CheckSource =
+  | { readonly kind: "target"; readonly url: string }
+  | { readonly kind: "exec"; readonly command: readonly string[] }
+  | { readonly kind: "function"; readonly call: CheckFunction }
+  | { readonly kind: "heartbeat"; readonly ttl: DurationLike; readonly token: string | undefined }
+  /** `passive`: the first probe waits for the initial delay alone, however many checks start at the same time. */
+  | { readonly kind: "prober"; readonly prober: Prober; readonly passive?: boolean };
+
+/** A check. It is a service under its own name. */
 export interface CheckDeclaration {
   readonly name: string;
-  readonly prober: Prober;
-  readonly settings: CheckSettings;
-  /** Nobody is asked, so its first look is not spread: it is due after the initial delay, or when its prober has news. */
-  readonly passive?: boolean | undefined;
+  readonly source: CheckSource;
+  readonly options: CheckOptions;
 }
 
-/** The isolation rule's own check. */
+/** The isolation rule's own check, of something that is reachable whenever our own network works. */
 export interface IsolationDeclaration {
-  /** Looks at something that is always there while our own network is. */
-  readonly prober: Prober;
+  readonly selfCheck: CheckSource;
   readonly settings?: CheckSettings | undefined;
-  /** How long statuses are held at most, in milliseconds. Default 60 s. */
-  readonly maxHoldMs?: number | undefined;
+  /** How long statuses are held at most. Default 60 s. */
+  readonly maxHold?: DurationLike | undefined;
+}
+
+/** Everything about checks that a configuration says. */
+export interface ChecksConfig {
+  readonly checks: readonly CheckDeclaration[];
+  /** Services over checks and other services; `""` is the server as a whole. */
+  readonly services: readonly ServiceDeclaration[];
+  readonly isolation: IsolationDeclaration | undefined;
+  /** Whether targets at link-local addresses may be probed. */
+  readonly allowLinkLocal: boolean;
 }

@@ -1,8 +1,9 @@
 /**
- * Services that a target tells of (the workers of a Celery cluster, say): they appear, change and vanish with what it
- * tells, and are UNKNOWN while it tells nothing that counts.
+ * Services that a target names (the workers of a Celery cluster, for example). They appear, change and vanish with the
+ * target's answers, and are UNKNOWN while the check has no result that counts.
  *
- * They count for nothing else: a worker that was scaled away must not take a service down.
+ * They are members of no other service: a worker that was scaled away must not make one NOT_SERVING. A service that a
+ * check or a configuration makes is never changed by a target, also when the target named it first.
  */
 import { serviceNameFault } from "../core/service-name.js";
 import type { Discovered } from "../probers/prober.js";
@@ -10,38 +11,42 @@ import type { CheckState, StatusWriter } from "../registry/ports.js";
 
 export class Discovery {
   readonly #writer: StatusWriter;
-  /** Whether a service is declared by somebody: it is not a target's to change. */
-  readonly #isTaken: (service: string) => boolean;
-  readonly #services = new Map<string, Set<string>>();
+  readonly #isDeclared: (service: string) => boolean;
+  readonly #services = new Map<string, ReadonlySet<string>>();
 
-  constructor(writer: StatusWriter, isTaken: (service: string) => boolean) {
+  /** @param isDeclared whether a check or a declared service has a name now */
+  constructor(writer: StatusWriter, isDeclared: (service: string) => boolean) {
     this.#writer = writer;
-    this.#isTaken = isTaken;
+    this.#isDeclared = isDeclared;
   }
 
-  /** A check has a result that tells of services. */
-  tell(check: string, discovered: ReadonlyMap<string, Discovered>): void {
-    const before = this.#services.get(check) ?? new Set();
-    const now = new Set([...discovered.keys()].filter((service) => this.#isOurs(service)));
+  /** Publishes the services of a result, and clears those of the result before that are gone. */
+  update(check: string, discovered: ReadonlyMap<string, Discovered>): void {
+    const before = this.#servicesOf(check);
+    const now = new Set([...discovered.keys()].filter((service) => this.#isFree(service)));
     this.#services.set(check, now);
     for (const service of before) if (!now.has(service)) this.#writer.clear(service);
     for (const [service, { outcome, reason }] of discovered)
       if (now.has(service)) this.#writer.set(service, outcome === "pass" ? "SERVING" : "NOT_SERVING", { reason });
   }
 
-  /** A check has come to a state in which it can tell nothing. */
-  lose(check: string, state: CheckState, reason: string | undefined): void {
+  /** Makes the services of a check UNKNOWN, unless its state is good. */
+  invalidate(check: string, state: CheckState, reason: string | undefined): void {
     if (state === "passing" || state === "warning") return;
-    for (const service of this.#services.get(check) ?? []) this.#writer.set(service, "UNKNOWN", { reason });
+    for (const service of this.#servicesOf(check)) this.#writer.set(service, "UNKNOWN", { reason });
   }
 
-  /** A check is gone. */
+  /** Clears the services of a check that was removed. */
   forget(check: string): void {
-    for (const service of this.#services.get(check) ?? []) this.#writer.clear(service);
+    for (const service of this.#servicesOf(check)) this.#writer.clear(service);
     this.#services.delete(check);
   }
 
-  #isOurs(service: string): boolean {
-    return service !== "" && serviceNameFault(service) === undefined && !this.#isTaken(service);
+  #servicesOf(check: string): readonly string[] {
+    return [...(this.#services.get(check) ?? [])].filter((service) => !this.#isDeclared(service));
+  }
+
+  #isFree(service: string): boolean {
+    return service !== "" && serviceNameFault(service) === undefined && !this.#isDeclared(service);
   }
 }

@@ -37,6 +37,9 @@ export interface IsolationOptions {
   readonly release: (check: string) => void;
 }
 
+/** How long statuses are held at most, if nothing else is configured. */
+export const DEFAULT_MAX_HOLD_MS = 60_000;
+
 /** With fewer checks, a common cause can't be told from chance. */
 const MIN_CHECKS = 4;
 
@@ -50,7 +53,7 @@ interface Fall {
 
 export class Isolation {
   /** How long statuses are held at most, in milliseconds. */
-  maxHoldMs = 60_000;
+  maxHoldMs = DEFAULT_MAX_HOLD_MS;
   readonly #options: IsolationOptions;
   readonly #falls = new Map<string, Fall>();
   readonly #end: Timer;

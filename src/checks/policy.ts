@@ -1,16 +1,17 @@
 /**
- * How the members of a service make its status: pure.
+ * The status of a service, from the states of its members: pure.
  *
  *     policy         SERVING when                          else
  *     all            every critical member is good         UNKNOWN while a critical one is undecided,
  *     any            one critical member is good           NOT_SERVING when all of them are decided
  *     quorum: n      n critical members are good
  *
- * Good is `passing` or `warning`; a member that is not decided is not good. So `all` is never SERVING before each of
- * its members is decided, and `any` need not wait for the others once one is good: else a member that is added, or that
- * nobody can look at, would take down a service that the rest carries.
+ * Good is `passing` or `warning`; an undecided (`pending`) member is not good. So `all` is never SERVING before each of its
+ * members is decided. `any` does not wait for the others when one is good: otherwise a new member, or one that cannot be
+ * probed, would take down a service that the other members carry.
  *
- * A non-critical member never takes a service down: its failure, like a `warning` of any member, marks it degraded.
+ * A non-critical member never makes a service NOT_SERVING. Its failure marks the service degraded, like a `warning` of any
+ * member.
  */
 import type { ServingStatus } from "../core/serving-status.js";
 import type { CheckReport } from "../registry/ports.js";
@@ -21,26 +22,26 @@ export type Policy =
   | { readonly kind: "any" }
   | { readonly kind: "quorum"; readonly count: number };
 
-/** A service's status, as its members make it. */
+/** The status of a service, from its members. */
 export interface Rollup {
   readonly status: ServingStatus;
   readonly degraded: boolean;
   readonly reason: string | undefined;
 }
 
-/** As much of a check as a policy looks at; a service that is a member of another is looked at in the same way. */
+/** The part of a check that a policy reads. A service that is a member of another one is read in the same way. */
 export type Member = Pick<CheckReport, "state" | "critical" | "reason">;
 
-/** The status of a service with these members. One pass, nothing kept: a server may have thousands of checks. */
+/** The status of a service with these members. One pass without copies: a server may have thousands of checks. */
 export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
   let critical = 0;
   let good = 0;
   let undecided: Member | undefined;
   let bad: Member | undefined;
-  let flaw: Member | undefined;
+  let flawed: Member | undefined;
   for (const member of members) {
     const { state } = member;
-    if (state === "failing" || state === "warning") flaw ??= member;
+    if (state === "failing" || state === "warning") flawed ??= member;
     if (!member.critical) continue;
     critical += 1;
     if (state === "passing" || state === "warning") good += 1;
@@ -48,7 +49,7 @@ export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
     else bad ??= member;
   }
   if (good >= neededOf(policy, critical))
-    return { status: "SERVING", degraded: flaw !== undefined, reason: flaw?.reason };
+    return { status: "SERVING", degraded: flawed !== undefined, reason: flawed?.reason };
   if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason };
   return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
 }

@@ -1,16 +1,18 @@
 /**
- * Which service is made of what.
+ * Which service is made of what, and what its members make of it.
  *
  *     check "a" ---> service "a"                       every check is a service under its own name,
- *        |  '------> services that its settings name   and of the services that its settings name;
+ *        |  '------> services that its settings name   and counts for the services that its settings name;
  *        v
  *     declared service (policy) ---> declared service  a declared one has a policy over checks and other services
  *        |                                |
  *        '-------------> "" <-------------'            the server as a whole, unless it is declared itself: every declared
- *                                                      service that is no part of another, and every check and service
- *                                                      of a check that is part of none
+ *                                                      service that is a member of no other, and every check and service
+ *                                                      of a check that is a member of none
+ *
+ * Services are evaluated members first, and the results are kept: a change of a check costs one evaluation of each service
+ * above it, however the services are built on each other.
  */
-import { HealthError } from "../core/health-error.js";
 import { OVERALL } from "../core/service-name.js";
 import type { CheckReport } from "../registry/ports.js";
 import { type Member, memberOf, type Policy, type Rollup, rollup } from "./policy.js";
@@ -19,52 +21,38 @@ import { type Member, memberOf, type Policy, type Rollup, rollup } from "./polic
 export interface ServiceDeclaration {
   readonly name: string;
   readonly policy: Policy;
-  /** Names of checks and declared services. One that isn't there, or no more, counts as critical and undecided. */
+  /** Names of checks and services. One that does not exist counts as critical and pending. */
   readonly members: readonly string[];
 }
 
+/** A check, as the graph knows it. */
+type Node = Pick<CheckReport, "name" | "services">;
+
 const ALL: Policy = { kind: "all" };
 
-/** Stands for a member that isn't there. */
+/** Stands for a member that does not exist. */
 const MISSING: Member = { state: "pending", critical: true, reason: "pending" };
 
 export class ServiceGraph {
   readonly #reports: ReadonlyMap<string, CheckReport>;
   readonly #declared = new Map<string, ServiceDeclaration>();
-  /** For a member, every declared service above it. */
-  readonly #above = new Map<string, Set<string>>();
-  /** For a service that checks name, those checks. */
+  /** The place of a declared service in the order of evaluation. */
+  readonly #ranks = new Map<string, number>();
+  /** For a member, the declared services that name it. */
+  readonly #parents = new Map<string, string[]>();
+  /** For a service that settings of checks name, those checks. */
   readonly #makers = new Map<string, Set<string>>();
-  /** A check that was undecided when somebody asked for the server as a whole. */
+  readonly #evaluated = new Map<string, Rollup>();
+  /** For a check, the services that it counts for, until something is placed or declared. */
+  readonly #affected = new Map<string, readonly string[]>();
+  /** A check that was pending when the server as a whole was last evaluated. */
   #awaited: string | undefined;
-  /** What the server as a whole is made of, until something is declared or placed. */
+  /** The members of the server as a whole, until something is placed or declared. */
   #parts: readonly string[] | undefined;
 
-  /** `reports` is what the checks have found: this graph only reads it. */
+  /** `reports` are the checks; the graph only reads them. */
   constructor(reports: ReadonlyMap<string, CheckReport>) {
     this.#reports = reports;
-  }
-
-  /** A check is there, or names other services than before. */
-  place({ name, services }: Pick<CheckReport, "name" | "services">, before: readonly string[] = []): void {
-    this.#parts = undefined;
-    for (const service of before) this.#unmake(service, name);
-    for (const service of services) this.#makers.set(service, (this.#makers.get(service) ?? new Set()).add(name));
-  }
-
-  /** A check is gone. */
-  unplace({ name, services }: Pick<CheckReport, "name" | "services">): void {
-    this.#parts = undefined;
-    for (const service of services) this.#unmake(service, name);
-  }
-
-  /** Whether a service is declared, or made by a check. */
-  isTaken(service: string): boolean {
-    return this.#declared.has(service) || this.#reports.has(service) || this.#makers.has(service);
-  }
-
-  has(service: string): boolean {
-    return this.#declared.has(service);
   }
 
   /** Whether no service is declared. */
@@ -72,62 +60,107 @@ export class ServiceGraph {
     return this.#declared.size === 0;
   }
 
-  /** The declared services. */
+  /** The declared services, members first. */
   names(): readonly string[] {
     return [...this.#declared.keys()];
   }
 
-  /**
-   * Declares services in place of all that were declared before.
-   * @throws HealthError INVALID_OPTION for services that are made of each other; nothing has changed then
-   */
-  declare(declarations: readonly ServiceDeclaration[]): void {
-    const cycle = findCycle(declarations);
-    if (cycle !== undefined)
-      throw new HealthError("INVALID_OPTION", `services must not be made of each other: ${cycle.join(" -> ")}`);
-    this.#declared.clear();
-    for (const declaration of declarations) this.#declared.set(declaration.name, declaration);
-    this.#above.clear();
+  isDeclared(service: string): boolean {
+    return this.#declared.has(service);
+  }
+
+  /** The first check whose settings name a service. */
+  makerOf(service: string): string | undefined {
+    const [first] = this.#makers.get(service) ?? [];
+    return first;
+  }
+
+  /** Adds a check. */
+  place({ name, services }: Node): void {
+    this.#forgetCheck(name);
+    for (const service of services) this.#makers.set(service, (this.#makers.get(service) ?? new Set()).add(name));
+  }
+
+  /** Removes a check. */
+  unplace({ name, services }: Node): void {
+    this.#forgetCheck(name);
+    for (const service of services) {
+      const makers = this.#makers.get(service);
+      makers?.delete(name);
+      if (makers?.size === 0) this.#makers.delete(service);
+    }
+  }
+
+  /** Declares services in place of all that were declared before; `ordered` is what `orderServices` returned. */
+  declare(ordered: readonly ServiceDeclaration[]): void {
     this.#parts = undefined;
-    for (const { name, members } of declarations) for (const member of members) this.#raise(member, name, declarations);
+    for (const known of [this.#declared, this.#ranks, this.#parents, this.#evaluated, this.#affected]) known.clear();
+    for (const [index, declaration] of ordered.entries()) {
+      const { name, policy } = declaration;
+      const members = [...new Set(declaration.members)];
+      this.#declared.set(name, { name, policy, members });
+      this.#ranks.set(name, index + 1);
+      for (const member of members) {
+        const parents = this.#parents.get(member);
+        if (parents === undefined) this.#parents.set(member, [name]);
+        else parents.push(name);
+      }
+    }
   }
 
-  /** The services that are declared now. */
-  declarations(): readonly ServiceDeclaration[] {
-    return [...this.#declared.values()];
-  }
-
-  /** Every service that a check has a say in. */
-  servicesOf({ name, services }: Pick<CheckReport, "name" | "services">): Set<string> {
-    const named = [name, ...services];
-    return new Set([...named, ...named.flatMap((service) => [...(this.#above.get(service) ?? [])]), OVERALL]);
+  /** Every service that a check counts for, in the order of evaluation. The server as a whole is the last. */
+  affectedBy({ name, services }: Node): readonly string[] {
+    const known = this.#affected.get(name);
+    if (known !== undefined) return known;
+    const found = new Set([name, ...services]);
+    // a set that grows while it is walked is walked to its end
+    for (const service of found) for (const parent of this.#parents.get(service) ?? []) found.add(parent);
+    const affected = this.inOrder(found.add(OVERALL));
+    this.#affected.set(name, affected);
+    return affected;
   }
 
   /** The same without the check's own name and the server as a whole. */
-  namedServicesOf(report: Pick<CheckReport, "name" | "services">): readonly string[] {
-    return [...this.servicesOf(report)].filter((service) => service !== report.name && service !== OVERALL);
+  namedServicesOf(check: Node): readonly string[] {
+    return this.affectedBy(check).filter((service) => service !== check.name && service !== OVERALL);
   }
 
-  /** What the members of a service make of it; `undefined` where it has none. */
-  rollup(service: string): Rollup | undefined {
+  /** Services in the order of evaluation: members before the services that are made of them. */
+  inOrder(services: Iterable<string>): readonly string[] {
+    return [...services].sort((one, other) => this.#rankOf(one) - this.#rankOf(other));
+  }
+
+  /** What the members of a service make of it now; `undefined` where it has none. Its members come first. */
+  evaluate(service: string): Rollup | undefined {
+    const result = this.#rollup(service);
+    if (result === undefined) this.#evaluated.delete(service);
+    else this.#evaluated.set(service, result);
+    return result;
+  }
+
+  #rankOf(service: string): number {
+    return service === OVERALL ? Number.MAX_SAFE_INTEGER : (this.#ranks.get(service) ?? 0);
+  }
+
+  #rollup(service: string): Rollup | undefined {
     const declared = this.#declared.get(service);
-    if (declared !== undefined) return rollup(this.#membersAt(declared.members), declared.policy);
+    if (declared !== undefined) return rollup(this.#membersOf(declared.members), declared.policy);
     if (service === OVERALL) return this.#rollupWhole();
     const own = this.#reports.get(service);
+    if (own !== undefined) return rollup([own], ALL);
     const makers = this.#makers.get(service);
-    if (own === undefined && makers === undefined) return undefined;
-    return rollup(this.#membersAt([...(own === undefined ? [] : [service]), ...(makers ?? [])]), ALL);
+    return makers === undefined ? undefined : rollup(this.#membersOf(makers), ALL);
   }
 
   /**
-   * While the check that was undecided last time still is, nothing else needs a look: thousands of checks that come to
-   * their first result one after the other would each cost a look at all of them.
+   * While the check that was pending last time still is, no other check is read: thousands of checks that have their first
+   * results one after the other would cost a walk over all of them each.
    */
   #rollupWhole(): Rollup | undefined {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
-    const waited = this.#reports.get(this.#awaited ?? "");
-    if (this.isEmpty && waited !== undefined && isAwaited(waited))
-      return { status: "UNKNOWN", degraded: false, reason: waited.reason };
+    const awaited = this.#reports.get(this.#awaited ?? "");
+    if (this.isEmpty && awaited !== undefined && isAwaited(awaited))
+      return { status: "UNKNOWN", degraded: false, reason: awaited.reason };
     const rolled = rollup(this.#whole(), ALL);
     this.#awaited = rolled.status === "UNKNOWN" ? this.#findAwaited() : undefined;
     return rolled;
@@ -138,46 +171,36 @@ export class ServiceGraph {
     return undefined;
   }
 
-  *#membersAt(names: Iterable<string>): Iterable<Member> {
+  *#membersOf(names: Iterable<string>): Iterable<Member> {
     for (const name of names) yield this.#member(name);
   }
 
   #member(name: string): Member {
     const report = this.#reports.get(name);
     if (report !== undefined) return report;
-    const made = this.rollup(name);
-    return made === undefined ? MISSING : memberOf(made);
+    const evaluated = this.#evaluated.get(name) ?? this.evaluate(name);
+    return evaluated === undefined ? MISSING : memberOf(evaluated);
   }
 
-  /** Every declared service that is part of no other, and what no declared service speaks for. */
   #whole(): Iterable<Member> {
     if (this.#declared.size === 0) return this.#reports.values();
     this.#parts ??= this.#findParts();
-    return this.#membersAt(this.#parts);
+    return this.#membersOf(this.#parts);
   }
 
+  /** Every declared service that is a member of no other, and the checks that no declared service includes. */
   #findParts(): readonly string[] {
-    const isPart = (service: string) => this.#above.has(service);
-    const tops = [...this.#declared.keys()].filter((name) => !isPart(name));
+    const isMember = (service: string) => this.#parents.has(service);
+    const tops = [...this.#declared.keys()].filter((name) => !isMember(name));
     const loose = [...this.#reports.values()].flatMap(({ name, services }) =>
-      [name, ...services].some(isPart) ? services.filter((service) => !isPart(service)) : [name],
+      [name, ...services].some(isMember) ? services.filter((service) => !isMember(service)) : [name],
     );
     return [...new Set([...tops, ...loose])];
   }
 
-  #unmake(service: string, check: string): void {
-    const makers = this.#makers.get(service);
-    makers?.delete(check);
-    if (makers?.size === 0) this.#makers.delete(service);
-  }
-
-  /** Notes that `service` stands above `member`, and above all that `member` is made of. */
-  #raise(member: string, service: string, declarations: readonly ServiceDeclaration[]): void {
-    const above = this.#above.get(member) ?? new Set();
-    if (above.has(service)) return;
-    this.#above.set(member, above.add(service));
-    const below = declarations.find(({ name }) => name === member)?.members ?? [];
-    for (const name of below) this.#raise(name, service, declarations);
+  #forgetCheck(name: string): void {
+    this.#parts = undefined;
+    this.#affected.delete(name);
   }
 }
 
@@ -185,23 +208,38 @@ function isAwaited({ state, critical }: Member): boolean {
   return critical && state === "pending";
 }
 
-/** A way from a service back to itself, where services are made of each other. */
-export function findCycle(declarations: readonly ServiceDeclaration[]): readonly string[] | undefined {
+/** Services in the order of evaluation, members first, or a path from a service back to itself. Linear in all members. */
+export function orderServices(
+  declarations: readonly ServiceDeclaration[],
+): { readonly order: readonly ServiceDeclaration[] } | { readonly cycle: readonly string[] } {
   const table = new Map(declarations.map((declaration) => [declaration.name, declaration]));
-  const done = new Set<string>();
-  const visit = (name: string, way: readonly string[]): readonly string[] | undefined => {
-    if (way.includes(name)) return [...way.slice(way.indexOf(name)), name];
-    if (done.has(name)) return undefined;
-    for (const member of table.get(name)?.members ?? []) {
-      const cycle = visit(member, [...way, name]);
-      if (cycle !== undefined) return cycle;
-    }
-    done.add(name);
-    return undefined;
+  const order = new Set<ServiceDeclaration>();
+  // a stack of our own: a chain of services may be longer than the stack of JavaScript is deep
+  const path: { readonly declaration: ServiceDeclaration; next: number }[] = [];
+  const onPath = new Set<string>();
+  const enter = (declaration: ServiceDeclaration) => {
+    if (order.has(declaration)) return;
+    path.push({ declaration, next: 0 });
+    onPath.add(declaration.name);
   };
-  for (const name of table.keys()) {
-    const cycle = visit(name, []);
-    if (cycle !== undefined) return cycle;
+  for (const root of declarations) {
+    enter(root);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const { declaration } = top;
+      const member = declaration.members[top.next];
+      top.next += 1;
+      if (member === undefined) {
+        order.add(declaration);
+        onPath.delete(declaration.name);
+        path.pop();
+      } else if (onPath.has(member)) {
+        const names = [...onPath];
+        return { cycle: [...names.slice(names.indexOf(member)), member] };
+      } else {
+        const below = table.get(member);
+        if (below !== undefined) enter(below);
+      }
+    }
   }
-  return undefined;
+  return { order: [...order] };
 }

@@ -1,38 +1,53 @@
 /**
- * How a check is done: the settings, their defaults, and what they may be.
+ * The settings of a check: their types, their defaults and their meaning, in one table.
+ *
+ * The table makes the defaults of the library, the JSON Schema and the documentation of the configuration, and the flags
+ * of `healthbridge serve`.
  */
 import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
-import { HealthError } from "../core/health-error.js";
+import { throwViolations } from "./violation.js";
+
+/** One row of a table of settings. */
+export interface Setting {
+  readonly type: "duration" | "count" | "share" | "switch" | "text" | "texts" | "engine";
+  /** Sentences for the documentation, the JSON Schema and the help. */
+  readonly meaning: string;
+  /** A duration is in milliseconds. */
+  readonly default?: number | boolean | string | readonly string[];
+  /** The default in words, where it depends on other settings. */
+  readonly defaultText?: string;
+  /** The flag of `serve`, and what the help calls its value. A share is given in percent there. */
+  readonly flag?: { readonly name: string; readonly value: string };
+  /** A reload cannot apply a change. */
+  readonly restart?: true;
+}
 
 /** Settings as a caller gives them. Durations are text with a unit, or numbers of milliseconds. */
 export interface CheckSettings {
-  /** From the start of one probe to the start of the next. Default 10 s. */
+  /** From the start of one probe to the start of the next. Default 10s. */
   readonly interval?: DurationLike | undefined;
-  /** One deadline over DNS, connect, TLS and answer; below `interval`. Default 2 s, or half a shorter interval. */
+  /** One deadline over DNS, connect, TLS and answer; below interval. Default 2s, or half of a shorter interval. */
   readonly timeout?: DurationLike | undefined;
-  /** Before the first probe. Default 0. */
+  /** Before the first probe. Default 0s. */
   readonly initialDelay?: DurationLike | undefined;
-  /** How far an interval varies, as a share of it: 0 to 1. Default 0.1. */
+  /** How far an interval varies, as a share of it. Default 0.1. */
   readonly jitter?: number | undefined;
   /** Failures in a row that turn passing to failing. Default 3. */
   readonly unhealthyThreshold?: number | undefined;
-  /** Passes in a row that turn failing to passing. Default 2. The very first result decides at once. */
+  /** Passes in a row that turn failing to passing; the first result of all decides at once. Default 2. */
   readonly healthyThreshold?: number | undefined;
-  /** The interval while a threshold is being counted. Default 2 s, or `interval` where that is less. */
+  /** The interval while a threshold is being counted. Default 2s, or interval where that is shorter. */
   readonly edgeInterval?: DurationLike | undefined;
-  /** The interval while failing. Default `interval`. */
+  /** The interval while failing. Default interval. */
   readonly unhealthyInterval?: DurationLike | undefined;
-  /** Whether its failure makes its services NOT_SERVING, rather than degraded. Default true. */
-  readonly critical?: boolean | undefined;
-  /**
-   * With no result for so long the check is `pending` again. Default max(3 x interval + timeout, 30 s), reckoned from
-   * `unhealthyInterval` where that is the longer one.
-   */
+  /** With no result for so long the check is pending again. Default max(3 x interval + timeout, 30s). */
   readonly staleAfter?: DurationLike | undefined;
-  /** A pass that takes longer is a `warn`, so that its services are degraded. Default: none does. */
-  readonly maxLatency?: DurationLike | undefined;
+  /** Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded. Default true. */
+  readonly critical?: boolean | undefined;
   /** Services that the check counts for, beside its own name. Default none. */
   readonly services?: readonly string[] | undefined;
+  /** A pass that takes longer makes the services of the check degraded. Default no limit. */
+  readonly maxLatency?: DurationLike | undefined;
 }
 
 /** Settings with nothing left out, in milliseconds. */
@@ -51,76 +66,181 @@ export interface CompleteSettings {
   readonly services: readonly string[];
 }
 
-const DEFAULT_INTERVAL_MS = 10_000;
-const DEFAULT_TIMEOUT_MS = 2_000;
-const DEFAULT_EDGE_INTERVAL_MS = 2_000;
 const MIN_STALE_AFTER_MS = 30_000;
-const DEFAULT_JITTER = 0.1;
-const DEFAULT_UNHEALTHY_THRESHOLD = 3;
-const DEFAULT_HEALTHY_THRESHOLD = 2;
+
+/** When a check is probed, and how its results are counted. The configuration has `defaults` for them. */
+export const SCHEDULE_SETTINGS = {
+  interval: {
+    type: "duration",
+    default: 10_000,
+    meaning: "From the start of one probe to the start of the next.",
+    flag: { name: "interval", value: "TIME" },
+  },
+  timeout: {
+    type: "duration",
+    default: 2_000,
+    defaultText: "2s, or half of a shorter interval",
+    meaning: "One deadline over DNS, connect, TLS and answer; below interval.",
+    flag: { name: "timeout", value: "TIME" },
+  },
+  initialDelay: { type: "duration", default: 0, meaning: "Before the first probe." },
+  jitter: {
+    type: "share",
+    default: 0.1,
+    meaning: "How far an interval varies, as a share of it.",
+    flag: { name: "jitter", value: "PERCENT" },
+  },
+  unhealthyThreshold: {
+    type: "count",
+    default: 3,
+    meaning: "Failures in a row that turn passing to failing.",
+    flag: { name: "unhealthy-threshold", value: "N" },
+  },
+  healthyThreshold: {
+    type: "count",
+    default: 2,
+    meaning: "Passes in a row that turn failing to passing; the first result of all decides at once.",
+    flag: { name: "healthy-threshold", value: "N" },
+  },
+  edgeInterval: {
+    type: "duration",
+    default: 2_000,
+    defaultText: "2s, or interval where that is shorter",
+    meaning: "The interval while a threshold is being counted.",
+  },
+  unhealthyInterval: { type: "duration", defaultText: "interval", meaning: "The interval while failing." },
+  staleAfter: {
+    type: "duration",
+    defaultText: `max(3 x interval + timeout, ${formatDuration(MIN_STALE_AFTER_MS)})`,
+    meaning: "With no result for so long the check is pending again.",
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** All settings of a check. */
+export const CHECK_SETTINGS = {
+  ...SCHEDULE_SETTINGS,
+  critical: {
+    type: "switch",
+    default: true,
+    meaning: "Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded.",
+  },
+  services: {
+    type: "texts",
+    default: [],
+    meaning: "Services that the check counts for, beside its own name.",
+  },
+  maxLatency: {
+    type: "duration",
+    defaultText: "no limit",
+    meaning: "A pass that takes longer makes the services of the check degraded.",
+  },
+} as const satisfies Readonly<Record<keyof CheckSettings, Setting>>;
+
+/** The default of a setting as people read it; `undefined` where there is none. */
+export function formatDefault({ type, default: value, defaultText }: Setting): string | undefined {
+  if (defaultText !== undefined || value === undefined) return defaultText;
+  if (type === "duration") return value === 0 ? "0s" : formatDuration(Number(value));
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(" and ");
+  return String(value);
+}
 
 /** What is wrong with one setting. */
 export interface SettingFault {
   readonly setting: keyof CheckSettings;
-  /** Worded to follow the setting's name. */
+  /** Follows the name of the setting and a colon. */
   readonly text: string;
 }
 
 /**
- * Fills the defaults in.
- * @throws HealthError INVALID_OPTION naming the check and the settings
+ * Fills in the defaults.
+ * @throws HealthError INVALID_OPTION with the check, and every setting that is wrong
  */
 export function completeSettings(check: string, given: CheckSettings): CompleteSettings {
   const { settings, faults } = readSettings(given);
-  if (faults.length === 0) return settings;
-  const texts = faults.map(({ setting, text }) => `checks.${check}.${setting} ${text}`);
-  throw new HealthError("INVALID_OPTION", texts.join("; "));
+  throwViolations(
+    faults.map(({ setting, text }) => ({ code: "INVALID_OPTION", path: ["checks", check, setting], text })),
+  );
+  return settings;
 }
 
-/** Fills the defaults in, and tells everything that is wrong: a setting with a fault has its default then. */
+/** Fills in the defaults, also in place of settings that are wrong; `faults` has each of those. */
 export function readSettings(given: CheckSettings): {
   readonly settings: CompleteSettings;
   readonly faults: readonly SettingFault[];
 } {
-  const faults: SettingFault[] = [];
-  const blame = (setting: keyof CheckSettings, expected: string) =>
-    faults.push({ setting, text: `${expected}; got ${JSON.stringify(given[setting])}` });
-  const durationOf = (setting: keyof CheckSettings, fallbackMs: number, leastMs = 1): number => {
-    const value = given[setting];
-    const ms = value === undefined ? fallbackMs : parseDuration(value);
-    if (ms !== undefined && ms >= leastMs) return ms;
-    blame(setting, `must be a duration${leastMs > 0 ? " above zero" : ""}, such as 5s, 500ms or 1m`);
-    return fallbackMs;
-  };
-  const countOf = (setting: "unhealthyThreshold" | "healthyThreshold", fallback: number): number => {
-    const value = given[setting] ?? fallback;
-    if (!(Number.isInteger(value) && value >= 1)) blame(setting, "must be a whole number from 1 on");
-    return value;
-  };
-  const intervalMs = durationOf("interval", DEFAULT_INTERVAL_MS);
-  const timeoutMs = durationOf("timeout", Math.min(DEFAULT_TIMEOUT_MS, intervalMs / 2));
-  if (timeoutMs >= intervalMs) blame("timeout", `must be below the interval of ${formatDuration(intervalMs)}`);
-  const unhealthyIntervalMs = durationOf("unhealthyInterval", intervalMs);
-  // longer than any gap between two results that is to be expected, or a failing check would be forgotten between them
+  const reader = new SettingsReader(given);
+  const intervalMs = reader.duration("interval", SCHEDULE_SETTINGS.interval.default);
+  const timeoutMs = reader.duration("timeout", Math.min(SCHEDULE_SETTINGS.timeout.default, intervalMs / 2));
+  if (timeoutMs >= intervalMs) reader.refuse("timeout", `must be below the interval of ${formatDuration(intervalMs)}`);
+  const unhealthyIntervalMs = reader.duration("unhealthyInterval", intervalMs);
+  // longer than the longest gap between two results: a failing check must not become pending between them
   const longestMs = 3 * Math.max(intervalMs, unhealthyIntervalMs) + timeoutMs;
-  const { jitter = DEFAULT_JITTER, critical = true, services = [] } = given;
-  // the types say so already, for callers who have them: "no" is not false, and a string would be taken apart
-  if (!(typeof jitter === "number" && jitter >= 0 && jitter <= 1)) blame("jitter", "must be a share from 0 to 1");
-  if (typeof critical !== "boolean") blame("critical", "must be true or false");
-  if (!Array.isArray(services)) blame("services", "must be a list of names");
   const settings = Object.freeze({
     intervalMs,
     timeoutMs,
-    initialDelayMs: durationOf("initialDelay", 0, 0),
-    jitter,
-    unhealthyThreshold: countOf("unhealthyThreshold", DEFAULT_UNHEALTHY_THRESHOLD),
-    healthyThreshold: countOf("healthyThreshold", DEFAULT_HEALTHY_THRESHOLD),
-    edgeIntervalMs: durationOf("edgeInterval", Math.min(DEFAULT_EDGE_INTERVAL_MS, intervalMs)),
+    initialDelayMs: reader.duration("initialDelay", SCHEDULE_SETTINGS.initialDelay.default, 0),
+    jitter: reader.share("jitter"),
+    unhealthyThreshold: reader.count("unhealthyThreshold"),
+    healthyThreshold: reader.count("healthyThreshold"),
+    edgeIntervalMs: reader.duration("edgeInterval", Math.min(SCHEDULE_SETTINGS.edgeInterval.default, intervalMs)),
     unhealthyIntervalMs,
-    critical,
-    staleAfterMs: durationOf("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
-    maxLatencyMs: durationOf("maxLatency", Number.POSITIVE_INFINITY),
-    services,
+    critical: reader.critical(),
+    staleAfterMs: reader.duration("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
+    maxLatencyMs: reader.duration("maxLatency", Number.POSITIVE_INFINITY),
+    services: reader.services(),
   });
-  return { settings, faults };
+  return { settings, faults: reader.faults };
+}
+
+/** Reads one setting after the other. The types are checked too: callers may have none. */
+class SettingsReader {
+  readonly faults: SettingFault[] = [];
+  readonly #given: CheckSettings;
+
+  constructor(given: CheckSettings) {
+    this.#given = given;
+  }
+
+  refuse(setting: keyof CheckSettings, expected: string): void {
+    const value = this.#given[setting];
+    const got = typeof value === "bigint" ? String(value) : JSON.stringify(value);
+    this.faults.push({ setting, text: `${expected}; got ${got}` });
+  }
+
+  duration(setting: keyof CheckSettings, defaultMs: number, minMs = 1): number {
+    const value = this.#given[setting];
+    if (value === undefined) return defaultMs;
+    const ms = parseDuration(value);
+    if (ms !== undefined && ms >= minMs) return ms;
+    this.refuse(setting, `must be a duration${minMs > 0 ? " above zero" : ""}, such as 5s, 500ms or 1m`);
+    return defaultMs;
+  }
+
+  count(setting: "unhealthyThreshold" | "healthyThreshold"): number {
+    const value = this.#given[setting] ?? SCHEDULE_SETTINGS[setting].default;
+    if (Number.isInteger(value) && value >= 1) return value;
+    this.refuse(setting, "must be a whole number from 1 on");
+    return SCHEDULE_SETTINGS[setting].default;
+  }
+
+  share(setting: "jitter"): number {
+    const value = this.#given[setting] ?? SCHEDULE_SETTINGS[setting].default;
+    if (typeof value === "number" && value >= 0 && value <= 1) return value;
+    this.refuse(setting, "must be a share from 0 to 1");
+    return SCHEDULE_SETTINGS[setting].default;
+  }
+
+  critical(): boolean {
+    const value = this.#given.critical ?? CHECK_SETTINGS.critical.default;
+    if (typeof value === "boolean") return value;
+    this.refuse("critical", "must be true or false");
+    return CHECK_SETTINGS.critical.default;
+  }
+
+  services(): readonly string[] {
+    const value = this.#given.services ?? CHECK_SETTINGS.services.default;
+    if (Array.isArray(value)) return value;
+    this.refuse("services", "must be a list of names");
+    return CHECK_SETTINGS.services.default;
+  }
 }

@@ -1,36 +1,62 @@
 /**
- * When first probes start: a few checks at once, many spread over their interval.
+ * When first probes start: those of a few checks at once, those of many spread over their interval.
  *
- * The n-th of many starts at the fractional part of n times the golden ratio of its interval: however many there will
- * be, that is even (chance is not: of 1,000 checks over 10 s, some tenth of a second would have twice its share).
+ * The checks that are added in one turn of the event loop are counted together. The n-th of many starts at the fractional
+ * part of n times the golden ratio of its interval. That is even for any number of checks. Chance is not even: of 1,000
+ * checks over 10 s, some tenth of a second would have twice its share.
  */
+import type { Clock } from "../core/clock.js";
+import type { Timer, TimerQueue } from "../core/timer-queue.js";
 import type { CheckRunner } from "./runner.js";
 import type { CompleteSettings } from "./settings.js";
 
+/** A check that waits for the start of its first probe. Its settings may change until then. */
+export interface NewCheck {
+  readonly runner: CheckRunner;
+  readonly settings: CompleteSettings;
+}
+
 /** So many checks start at once. */
-const AT_ONCE = 10;
+const MAX_AT_ONCE = 10;
 
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
 export class FirstProbes {
-  #count = 0;
-  /** The first few, which may have to be spread as well when more come before they have started. */
-  #early: { readonly runner: CheckRunner; readonly settings: CompleteSettings }[] = [];
+  readonly #clock: Clock;
+  readonly #endOfTurn: Timer;
+  readonly #checks = new Set<NewCheck>();
 
-  /** Has the first probe of a check start in its turn. */
-  plan(runner: CheckRunner, settings: CompleteSettings): void {
-    if (this.#count < AT_ONCE) {
-      this.#early.push({ runner, settings });
-      this.#count += 1;
-      runner.start(settings.initialDelayMs);
-      return;
-    }
-    for (const [place, early] of this.#early.splice(0).entries()) if (!early.runner.started) start(early, place);
-    start({ runner, settings }, this.#count);
-    this.#count += 1;
+  constructor(clock: Clock, timers: TimerQueue) {
+    this.#clock = clock;
+    this.#endOfTurn = timers.create(() => this.#startAll());
   }
-}
 
-function start({ runner, settings }: { runner: CheckRunner; settings: CompleteSettings }, place: number): void {
-  runner.start(settings.initialDelayMs + ((place * GOLDEN_RATIO) % 1) * settings.intervalMs);
+  /** Starts a check together with the others of this turn. */
+  add(check: NewCheck): void {
+    if (this.#checks.size === 0) this.#endOfTurn.at(this.#clock.now());
+    this.#checks.add(check);
+  }
+
+  /** The check is removed. */
+  delete(check: NewCheck): void {
+    this.#checks.delete(check);
+    if (this.#checks.size === 0) this.#endOfTurn.cancel();
+  }
+
+  /** Starts nothing more. */
+  clear(): void {
+    this.#checks.clear();
+    this.#endOfTurn.cancel();
+  }
+
+  #startAll(): void {
+    const isSpread = this.#checks.size > MAX_AT_ONCE;
+    let index = 0;
+    for (const { runner, settings } of this.#checks) {
+      const share = isSpread ? (index * GOLDEN_RATIO) % 1 : 0;
+      runner.start(settings.initialDelayMs + share * settings.intervalMs);
+      index += 1;
+    }
+    this.#checks.clear();
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * Flags as tables: one row makes the parser, the help and the table of the README.
+ * Flags as tables: a row makes the parser, the help and a line of the README.
  */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearestTo } from "../core/nearest.js";
@@ -8,36 +8,41 @@ import { nearestTo } from "../core/nearest.js";
 export interface Flag {
   /** Its name without the dashes. */
   readonly name: string;
-  /** What it takes, for the help: `ADDR`. A flag without one is a switch. */
+  /** The name of its value in the help: `ADDR`. A flag without one is a switch. */
   readonly value?: string;
   /** One letter, for a single dash. */
   readonly short?: string;
   readonly repeats?: boolean;
-  /** What happens without it. */
+  /** The default. */
   readonly fallback?: string;
   readonly help: string;
 }
 
-/** The values that were given: every flag's, in order. A switch has the value `true`. */
+/** The values of each flag, in order. A switch has the value `true`. */
 export type FlagValues = ReadonlyMap<string, readonly string[]>;
 
-/** A mistake on the command line: told in one line, exit code 2. */
+/** A mistake on the command line: one line on stderr, exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 /**
- * Reads a command's arguments.
- * @throws UsageError for an unknown flag (with the nearest one), a missing value, a repeated flag, or a stray word
+ * Reads the arguments of a command.
+ * @param positional the flag that one word without a flag stands for
+ * @throws UsageError for an unknown flag (with the nearest one), a missing value, a repeated flag, or an unexpected word
  */
-export function readFlags(flags: readonly Flag[], args: readonly string[]): FlagValues {
+export function readFlags(flags: readonly Flag[], args: readonly string[], positional?: string): FlagValues {
   const { tokens } = parseArgs({ args: [...args], options: optionsOf(flags), strict: false, tokens: true });
   const values = new Map<string, string[]>();
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional") throw new UsageError(`unexpected argument ${JSON.stringify(token.value)}`);
-    const flag = flags.find(({ name }) => name === token.name);
-    if (flag === undefined) throw new UsageError(`unknown flag ${token.rawName}${suggestion(flags, token.name)}`);
+    const flagName = token.kind === "option" ? token.name : positional;
+    if (flagName === undefined) throw new UsageError(`unexpected argument ${JSON.stringify(token.value)}`);
+    const flag = flags.find(({ name }) => name === flagName);
+    if (flag === undefined) {
+      const shown = token.kind === "option" ? token.rawName : flagName;
+      throw new UsageError(`unknown flag ${shown}${suggestion(flags, flagName)}`);
+    }
     const given = values.get(flag.name) ?? [];
     if (given.length > 0 && flag.repeats !== true) throw new UsageError(`--${flag.name} is given twice`);
     values.set(flag.name, [...given, givenValue(flag, token.value)]);
@@ -69,13 +74,32 @@ function suggestion(flags: readonly Flag[], name: string): string {
   return nearest === undefined ? "" : `; did you mean --${nearest}?`;
 }
 
+/** The widest line of a help text. */
+const COLUMNS = 100;
+
 /** The flags as lines of a help text. */
 export function describeFlags(flags: readonly Flag[]): string {
   const left = flags.map(({ name, short, value }) => {
     const dashes = short === undefined ? `    --${name}` : `-${short}, --${name}`;
     return value === undefined ? dashes : `${dashes} ${value}`;
   });
-  const width = Math.max(...left.map((text) => text.length));
-  const right = flags.map(({ help, fallback }) => (fallback === undefined ? help : `${help} (default: ${fallback})`));
-  return left.map((text, index) => `  ${text.padEnd(width)}  ${right[index]}`).join("\n");
+  const width = Math.max(...left.map((text) => text.length)) + 4;
+  return flags
+    .map(({ help, fallback }, index) => {
+      const right = fallback === undefined ? help : `${help} (default: ${fallback})`;
+      const lines = wrap(right, COLUMNS - width);
+      return lines.map((line, row) => `${row === 0 ? `  ${left[index]}` : ""}`.padEnd(width) + line).join("\n");
+    })
+    .join("\n");
+}
+
+/** A text in lines of so many characters; a longer word has a line of its own. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

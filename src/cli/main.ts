@@ -1,24 +1,24 @@
 #!/usr/bin/env node
 /**
- * The command line: finds the command, and turns what it throws into a line and an exit code.
+ * The command line: finds the command, and turns its errors into lines and an exit code.
  *
- * Exit codes: 0 done; 1 a fault of ours; 2 it could not start as it was told to (a flag, an address, a certificate);
- * 128 + n ended by signal n.
+ * Exit codes: 0 success; 1 an unexpected error; 2 an error in a flag, the configuration or an address; 128 + n ended at once
+ * by signal n.
  */
 import { HealthError, messageOf } from "../core/health-error.js";
 import { version } from "../core/version.js";
 import { UsageError } from "./flags.js";
 
-/** What a command is. It resolves with the exit code of the process. */
+/** A command. It resolves with the exit code of the process. */
 interface Command {
   readonly summary: string;
-  /** Loaded when it is asked for: `serve` must not pay for its sisters. */
+  /** Loaded only if it is used: `serve` must not load the others. */
   readonly load: () => Promise<{ readonly run: (args: readonly string[]) => Promise<number> }>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { summary: "serve health over gRPC and HTTP (also without a command)", load: () => import("./serve.js") },
-  validate: { summary: "read a configuration as serve would, and start nothing", load: () => import("./validate.js") },
+  validate: { summary: "check a configuration as serve would, and start nothing", load: () => import("./validate.js") },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
 };
 
@@ -34,7 +34,7 @@ function helpText(): string {
     "",
     ...rows,
     "",
-    "healthbridge COMMAND --help tells more; --version tells the version.",
+    "healthbridge COMMAND --help shows the flags of a command; --version shows the version.",
     "",
   ].join("\n");
 }
@@ -64,10 +64,14 @@ function print(text: string): number {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const mistake = error instanceof UsageError || error instanceof HealthError;
-  const text = mistake || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
-  // the faults of a file stand each at the start of a line, where editors and terminals make links of them
-  const isConfig = error instanceof HealthError && error.code === "INVALID_CONFIG";
-  process.stderr.write(isConfig ? `${text}\n` : `healthbridge: ${text}\n`);
-  process.exitCode = mistake ? EXIT_USAGE : EXIT_FAULT;
+  const isMistake = error instanceof UsageError || error instanceof HealthError;
+  const text = isMistake || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
+  // errors with a place in a file start their line with it: editors and terminals make links of them
+  const lines = text.split("\n").map((line) => (isPlace(error, line) ? line : `healthbridge: ${line}`));
+  process.stderr.write(isMistake ? `${lines.join("\n")}\n` : `healthbridge: ${text}\n`);
+  process.exitCode = isMistake ? EXIT_USAGE : EXIT_FAULT;
+}
+
+function isPlace(error: unknown, line: string): boolean {
+  return error instanceof HealthError && error.code === "INVALID_CONFIG" && !line.startsWith("--");
 }

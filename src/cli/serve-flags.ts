@@ -1,100 +1,106 @@
 /**
- * The flags of `healthbridge serve`, and the configuration that they make.
+ * The flags of `healthbridge serve`, made from the tables of settings, and the configuration that they give.
  */
-import type { CheckOptions } from "../checks/check-options.js";
-import {
-  type CheckConfig,
-  type DaemonConfig,
-  DEFAULT_CONFIG,
-  DEFAULT_CONFIG_FILE,
-  DEFAULT_LISTEN,
-  type TlsFiles,
-} from "../config/daemon-config.js";
-import { parseDuration } from "../core/duration.js";
-import { ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
+import { formatDefault, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
+import type { ConfigFlags } from "../config/config-input.js";
+import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import { TLS_KEYS, TOP_KEYS } from "../config/keys.js";
+import type { CheckEntry, ConfigFile } from "../config/schema.js";
+import { isDuration } from "../core/duration.js";
+import { ENGINE_NAMES } from "../core/engine-name.js";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
 import { type Flag, type FlagValues, UsageError } from "./flags.js";
 
-/** Every flag of the command. */
-export const SERVE_FLAGS: readonly Flag[] = [
+const { listen, drainDelay, engine, statusCodePaths, paths, tokenFile } = TOP_KEYS;
+const { certFile, keyFile, clientCaFile } = TLS_KEYS;
+const { interval, timeout, unhealthyThreshold, healthyThreshold, jitter } = SCHEDULE_SETTINGS;
+
+/** A row with a flag. */
+type FlagSetting = Setting & { readonly flag: NonNullable<Setting["flag"]> };
+
+/** The flags that give a part of the configuration. */
+export const CONFIG_FLAGS: readonly Flag[] = [
   {
     name: "config",
     short: "c",
     value: "FILE",
-    fallback: `${DEFAULT_CONFIG_FILE} if it is there`,
-    help: "YAML file; reloaded when it changes and on SIGHUP. Flags are added to it",
+    fallback: `${DEFAULT_CONFIG_FILE} if it exists`,
+    help: "A YAML file, which is read again when it changes and on SIGHUP. Flags are added to it.",
   },
-  {
-    name: "listen",
-    value: "ADDR",
-    repeats: true,
-    fallback: DEFAULT_LISTEN.join(" and "),
-    help: ":PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH; each speaks gRPC and HTTP; repeatable",
-  },
+  flagOf(listen),
   {
     name: "check",
     value: "NAME=URL",
     repeats: true,
-    help: "probe URL and publish it as service NAME; repeatable",
+    help: "Probe URL, and publish the result as service NAME. Repeatable.",
   },
-  { name: "interval", value: "TIME", fallback: "10s", help: "from the start of a probe to the start of the next" },
-  { name: "timeout", value: "TIME", fallback: "2s", help: "a probe's deadline, from DNS to the answer" },
-  { name: "unhealthy-threshold", value: "N", fallback: "3", help: "failures in a row that make a service NOT_SERVING" },
-  { name: "healthy-threshold", value: "N", fallback: "2", help: "passes in a row that bring it back" },
-  { name: "jitter", value: "PERCENT", fallback: "10", help: "how far an interval may vary" },
-  { name: "drain-delay", value: "TIME", fallback: "5s", help: "serve on after SIGTERM, as NOT_SERVING, for so long" },
-  { name: "tls-cert", value: "FILE", help: "certificate chain (PEM): TLS on every address but plain://ADDR" },
-  { name: "tls-key", value: "FILE", help: "its key (PEM)" },
-  { name: "tls-client-ca", value: "FILE", help: "CA (PEM) that clients' certificates must come from (mTLS)" },
-  {
-    name: "engine",
-    value: "NAME",
-    fallback: "native",
-    help: "what speaks HTTP/2: native (made for health checks) or grpc-js",
-  },
-  {
-    name: "status-code-path",
-    value: "/PKG/METHOD",
-    repeats: true,
-    help: "gRPC method that answers OK or UNAVAILABLE, for AWS ALB: /AWS.ALB/healthcheck; repeatable",
-  },
-  { name: "path", value: "/PATH", repeats: true, help: "HTTP path that means /healthcheck; repeatable" },
-  { name: "token-file", value: "FILE", help: "file with the token that List asks for (authorization: Bearer TOKEN)" },
-  { name: "log-level", value: "LEVEL", fallback: "info", help: LOG_LEVELS.join(", ") },
-  { name: "help", short: "h", help: "show this" },
+  ...[interval, timeout, unhealthyThreshold, healthyThreshold, jitter].map(flagOf),
+  ...[drainDelay, certFile, keyFile, clientCaFile, engine, statusCodePaths, paths, tokenFile].map(flagOf),
 ];
 
-/**
- * The configuration that flags make, on top of a file's where there is one: lists of checks are joined, everything else
- * that is given replaces what the file says.
- * @throws UsageError naming the flag
- */
-export function configOf(values: FlagValues, file: DaemonConfig = DEFAULT_CONFIG): DaemonConfig {
-  const settings = settingsOf(values);
-  const checks = (values.get("check") ?? []).map((text) => ({ ...checkOf(text), options: settings }));
-  const twice = checks.find(({ name }, index) =>
-    [...file.checks, ...checks.slice(0, index)].some((other) => other.name === name),
-  );
-  if (twice !== undefined) throw new UsageError(`--check: there is another check named ${JSON.stringify(twice.name)}`);
-  return Object.freeze({
-    ...file,
-    listen: values.get("listen") ?? file.listen,
-    checks: [...file.checks, ...checks],
-    tls: tlsOf(values) ?? file.tls,
-    engine: engineOf(values) ?? file.engine,
-    statusCodePaths: [...file.statusCodePaths, ...pathsOf(values, "status-code-path")],
-    paths: [...file.paths, ...pathsOf(values, "path")],
-    drainDelayMs: durationOf(values, "drain-delay") ?? file.drainDelayMs,
-    tokenFile: values.get("token-file")?.[0] ?? file.tokenFile,
-  });
+/** Every flag of the command. */
+export const SERVE_FLAGS: readonly Flag[] = [
+  ...CONFIG_FLAGS,
+  { name: "log-level", value: "LEVEL", fallback: "info", help: `One of ${LOG_LEVELS.join(", ")}.` },
+  { name: "help", short: "h", help: "Show this help." },
+];
+
+function flagOf(setting: FlagSetting): Flag {
+  const { type, meaning, flag } = setting;
+  const repeats = type === "texts";
+  const fallback = defaultOf(setting);
+  const row = { ...flag, repeats, help: repeats ? `${meaning} Repeatable.` : meaning };
+  return fallback === undefined || fallback === "none" ? row : { ...row, fallback };
 }
 
-function engineOf(values: FlagValues): EngineName | undefined {
-  const given = values.get("engine")?.[0];
-  const engine = ENGINE_NAMES.find((known) => known === given);
-  if (given !== undefined && engine === undefined)
-    throw new UsageError(`--engine: ${JSON.stringify(given)} is none of ${ENGINE_NAMES.join(", ")}`);
-  return engine;
+/** A share is given in percent. */
+function defaultOf(setting: Setting): string | undefined {
+  return setting.type === "share" ? String(Number(setting.default) * 100) : formatDefault(setting);
+}
+
+/**
+ * What the flags say, in the words of a configuration file.
+ * @throws UsageError naming the flag
+ */
+export function configFlags(values: FlagValues): ConfigFlags {
+  const content: ConfigFile = {
+    listen: values.get(listen.flag.name)?.slice(),
+    drainDelay: durationOf(values, drainDelay),
+    engine: engineOf(values),
+    paths: values.get(paths.flag.name)?.slice(),
+    statusCodePaths: values.get(statusCodePaths.flag.name)?.slice(),
+    tokenFile: values.get(tokenFile.flag.name)?.[0],
+    tls: tlsOf(values),
+  };
+  const settings = withoutUndefined(settingsOf(values));
+  const checks = (values.get("check") ?? []).map((text) => {
+    const { name, target } = splitCheck(text);
+    return [name, { target, ...settings }] as const;
+  });
+  return { content: withoutUndefined(content), checks, flags: FLAG_OF_KEY };
+}
+
+/** The flag of each key. */
+const FLAG_OF_KEY: ReadonlyMap<string, string> = new Map([
+  ...[...Object.entries(TOP_KEYS), ...Object.entries(SCHEDULE_SETTINGS)].flatMap(([key, row]) => dashed(key, row)),
+  ...Object.entries(TLS_KEYS).flatMap(([key, row]) => dashed(`tls.${key}`, row)),
+  ...dashed("tls", certFile),
+]);
+
+function dashed(key: string, { flag }: Setting): readonly (readonly [string, string])[] {
+  return flag === undefined ? [] : [[key, `--${flag.name}`]];
+}
+
+/** The settings that all checks of the command line have. */
+function settingsOf(values: FlagValues): CheckEntry {
+  const percent = numberOf(values, jitter, [0, 100]);
+  return {
+    interval: durationOf(values, interval),
+    timeout: durationOf(values, timeout),
+    unhealthyThreshold: numberOf(values, unhealthyThreshold, [1, 999_999]),
+    healthyThreshold: numberOf(values, healthyThreshold, [1, 999_999]),
+    jitter: percent === undefined ? undefined : percent / 100,
+  };
 }
 
 /**
@@ -103,67 +109,57 @@ function engineOf(values: FlagValues): EngineName | undefined {
  */
 export function logLevelOf(values: FlagValues): LogLevel {
   const given = values.get("log-level")?.[0] ?? "info";
-  const level = LOG_LEVELS.find((known) => known === given);
-  if (level === undefined)
-    throw new UsageError(`--log-level: ${JSON.stringify(given)} is none of ${LOG_LEVELS.join(", ")}`);
-  return level;
+  return requireWord("log-level", given, LOG_LEVELS);
 }
 
-/** The settings that all checks of the command line share. */
-function settingsOf(values: FlagValues): CheckOptions {
-  const jitterPercent = numberOf(values, "jitter", 0);
-  return {
-    interval: durationOf(values, "interval"),
-    timeout: durationOf(values, "timeout"),
-    unhealthyThreshold: numberOf(values, "unhealthy-threshold", 1),
-    healthyThreshold: numberOf(values, "healthy-threshold", 1),
-    jitter: jitterPercent === undefined ? undefined : jitterPercent / 100,
-  };
+function engineOf(values: FlagValues): ConfigFile["engine"] {
+  const given = values.get(engine.flag.name)?.[0];
+  return given === undefined ? undefined : requireWord(engine.flag.name, given, ENGINE_NAMES);
 }
 
-function checkOf(text: string): Pick<CheckConfig, "name" | "source"> {
+function splitCheck(text: string): { readonly name: string; readonly target: string } {
   const split = text.indexOf("=");
-  if (split < 1 || split === text.length - 1) {
-    throw new UsageError(
-      `--check ${JSON.stringify(text)}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`,
-    );
-  }
-  return { name: text.slice(0, split), source: { kind: "target", url: text.slice(split + 1) } };
+  if (split >= 1 && split < text.length - 1) return { name: text.slice(0, split), target: text.slice(split + 1) };
+  const shown = JSON.stringify(text);
+  throw new UsageError(`--check ${shown}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`);
 }
 
-function tlsOf(values: FlagValues): TlsFiles | undefined {
-  const [certFile] = values.get("tls-cert") ?? [];
-  const [keyFile] = values.get("tls-key") ?? [];
-  const [clientCaFile] = values.get("tls-client-ca") ?? [];
-  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile, clientCaFile };
-  if (certFile !== undefined) throw new UsageError("--tls-cert needs --tls-key beside it");
-  if (keyFile !== undefined) throw new UsageError("--tls-key needs --tls-cert beside it");
-  if (clientCaFile !== undefined) throw new UsageError("--tls-client-ca needs --tls-cert and --tls-key beside it");
+function tlsOf(values: FlagValues): ConfigFile["tls"] {
+  const [cert, key, clientCa] = [certFile, keyFile, clientCaFile].map(({ flag }) => values.get(flag.name)?.[0]);
+  if (cert !== undefined && key !== undefined) return { certFile: cert, keyFile: key, clientCaFile: clientCa };
+  if (cert !== undefined) throw new UsageError("--tls-cert needs --tls-key beside it");
+  if (key !== undefined) throw new UsageError("--tls-key needs --tls-cert beside it");
+  if (clientCa !== undefined) throw new UsageError("--tls-client-ca needs --tls-cert and --tls-key beside it");
   return undefined;
 }
 
-function pathsOf(values: FlagValues, flag: string): readonly string[] {
-  const paths = values.get(flag) ?? [];
-  const bad = paths.find((path) => !/^\/[\x21-\x7e]+$/.test(path));
-  if (bad !== undefined)
-    throw new UsageError(`--${flag} ${JSON.stringify(bad)}: a path starts with a slash and has no spaces`);
-  return paths;
+function durationOf(values: FlagValues, { flag }: FlagSetting): string | undefined {
+  const [text] = values.get(flag.name) ?? [];
+  if (text === undefined || isDuration(text)) return text;
+  throw new UsageError(`--${flag.name}: ${JSON.stringify(text)} is not a duration (try 5s, 500ms, 1m)`);
 }
 
-function durationOf(values: FlagValues, flag: string): number | undefined {
-  const [text] = values.get(flag) ?? [];
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined)
-    throw new UsageError(`--${flag}: ${JSON.stringify(text)} is not a duration (try 5s, 500ms, 1m)`);
-  return ms;
-}
-
-function numberOf(values: FlagValues, flag: string, least: number): number | undefined {
-  const [text] = values.get(flag) ?? [];
+function numberOf(
+  values: FlagValues,
+  { flag }: FlagSetting,
+  [min, max]: readonly [number, number],
+): number | undefined {
+  const [text] = values.get(flag.name) ?? [];
   if (text === undefined) return undefined;
   const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number >= least))
-    throw new UsageError(`--${flag}: ${JSON.stringify(text)} is not a whole number from ${least} on`);
-  return number;
+  if (number >= min && number <= max) return number;
+  throw new UsageError(`--${flag.name}: ${JSON.stringify(text)} is not a whole number from ${min} to ${max}`);
+}
+
+function requireWord<Word extends string>(flag: string, given: string, words: readonly Word[]): Word {
+  const word = words.find((known) => known === given);
+  if (word === undefined)
+    throw new UsageError(`--${flag}: must be one of ${words.join(", ")}; got ${JSON.stringify(given)}`);
+  return word;
+}
+
+/** A copy without the keys that are undefined: they must not replace those of a file. */
+function withoutUndefined<Value extends object>(value: Value): Value {
+  // only keys whose value may be undefined are left out
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Value;
 }

@@ -1,9 +1,8 @@
 /**
- * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it when it is asked to.
+ * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it at a signal.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import { type DaemonConfig, DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import type { LoadedConfig } from "../config/validate.js";
 import { publish } from "../core/channels.js";
 import { systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
@@ -11,26 +10,25 @@ import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
-import { describeFlags, type FlagValues, readFlags } from "./flags.js";
-import { logDestination } from "./log-destination.js";
-import { warnOfOldNode } from "./node-version.js";
-import { configOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
-import { fitYoungGeneration } from "./young-generation.js";
+import { terminalLine } from "../telemetry/terminal.js";
+import { describeFlags, readFlags } from "./flags.js";
+import { fileOf, loadConfig } from "./load-config.js";
+import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
-/** What a process that has to end for a fault may still take, and when it ends whatever happens. */
+/** After a fatal error: the times of the shutdown, and the time after which the process ends in any case. */
 const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 };
 const FATAL_LIMIT_MS = 1_000;
 
-/** What a run is made of. */
+/** The parts of a run. */
 interface Run {
   readonly file: string | undefined;
-  readonly load: () => Promise<DaemonConfig>;
+  readonly load: () => Promise<LoadedConfig>;
   readonly watch: ConfigWatch;
   readonly instance: string;
   readonly log: Log;
 }
 
-/** Runs until it is asked to end. Resolves with the exit code. */
+/** Runs until a signal ends it. Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlags(SERVE_FLAGS, args);
   if (values.has("help")) {
@@ -38,18 +36,20 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const file = fileOf(values);
-  const load = async () => configOf(values, file === undefined ? undefined : await loadFile(file));
+  const load = () => loadConfig(file, values);
   const level = logLevelOf(values);
-  // watched before it is read: a change between the two would else be seen by nobody
+  // watched before it is read: a change between the two would be missed
   const watch = await watchConfig(file);
   try {
-    const config = await load();
+    const loaded = await load();
     const instance = randomUUID();
     const log = createLog(instance, level, logDestination());
-    warnOfOldNode(log);
-    fitYoungGeneration(config.checks.length);
-    const start = () => startDaemon(config, { instance, log, environment: process.env });
-    const exitCode = await untilAskedToEnd(start, { file, load, watch, instance, log });
+    const start = async () => {
+      const daemon = await startDaemon(loaded, { instance, log, environment: process.env });
+      warnOfOldNode(log);
+      return daemon;
+    };
+    const exitCode = await untilSignal(start, { file, load, watch, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     return exitCode;
@@ -58,7 +58,25 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Somebody who sees when the file changes. */
+/** Warns, once at start, of a Node whose HTTP/2 has faults that later ones do not have. */
+export function warnOfOldNode(log: Log, version: string = process.versions.node): void {
+  const major = Number(version.split(".")[0]);
+  if (major >= 22) return;
+  const message = `Node ${version} gets no security fixes any more, some of them in HTTP/2; 22.23 or 24.18 and later are recommended`;
+  log.write("warn", "old-node", message, { node: version });
+}
+
+/** Writes the log to stdout: as JSON, and at a terminal as text. `NO_COLOR` and a terminal without colours are respected. */
+function logDestination(): { write(line: string): void } {
+  const { stdout } = process;
+  // a closed pipe (EPIPE) loses log lines, and must not end the service
+  stdout.on("error", () => {});
+  if (!stdout.isTTY) return { write: (line) => void stdout.write(line) };
+  const colour = stdout.hasColors() && (process.env.NO_COLOR ?? "") === "";
+  return { write: (line) => void stdout.write(terminalLine(line, colour)) };
+}
+
+/** Calls `onChange` when the file changes. */
 interface ConfigWatch {
   onChange: () => void;
   readonly end: () => void;
@@ -71,22 +89,11 @@ async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
   return watch;
 }
 
-/** The configuration file: the one that is named, or the usual one if it is there. */
-function fileOf(values: FlagValues): string | undefined {
-  return values.get("config")?.[0] ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
-}
-
-/** Whoever has no file does not pay for reading one. */
-async function loadFile(file: string): Promise<DaemonConfig> {
-  const { loadConfig } = await import("../config/load.js");
-  return loadConfig(file, process.env);
-}
-
 /**
- * Starts the daemon, and ends it at the first signal; exits at once at the second. Signals are listened to before
- * anything is served: one that comes while it starts is obeyed when it has started.
+ * Starts the daemon, and shuts it down at the first signal; exits at once at the second. Signals are handled before anything
+ * is served: one that comes during the start takes effect when the start is complete.
  */
-function untilAskedToEnd(start: () => Promise<Daemon>, run: Run): Promise<number> {
+function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const { log } = run;
     let exitCode = 0;
@@ -100,15 +107,13 @@ function untilAskedToEnd(start: () => Promise<Daemon>, run: Run): Promise<number
     };
     const leave = listenToProcess({
       onTerminate(signal) {
-        log.write("info", "draining", `${signal}: telling everybody NOT_SERVING, then closing; again to end at once`);
+        log.write("info", "draining", drainingText(signal));
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
       onReload: reload,
       onFatal(error) {
-        log.write("error", "fatal", "nobody caught this error: ending, since a half-dead process would tell lies", {
-          err: error,
-        });
+        log.write("error", "fatal", "unexpected error; shutting down", { err: error });
         systemClock.setTimer(FATAL_LIMIT_MS, () => process.exit(1));
         exitCode = 1;
         stop(FATAL_TIMES);
@@ -128,22 +133,31 @@ function untilAskedToEnd(start: () => Promise<Daemon>, run: Run): Promise<number
   });
 }
 
-/** Reads the configuration again. One that is bad changes nothing, and says so. */
+/** Reads the configuration again. An invalid one changes nothing, and every error is logged. */
 async function reloadDaemon(daemon: Daemon, { file, load, instance, log }: Run): Promise<void> {
   try {
     daemon.reload(await load());
-    log.write("info", "reloaded", `reloaded ${file ?? "nothing: there is no file"}`);
+    log.write("info", "reloaded", file === undefined ? "nothing to reload: no configuration file" : `reloaded ${file}`);
     publish("reload", { instance, error: undefined });
   } catch (error) {
     for (const line of messageOf(error).split("\n"))
-      log.write("error", "reload-refused", `${line}; the old one goes on`);
+      log.write("error", "reload-refused", `${line}; keeping the previous configuration`);
     publish("reload", { instance, error });
   }
 }
 
-/** A person who presses Ctrl-C is not waiting for a load balancer to notice. */
+/** Ctrl-C at a terminal does not wait for load balancers. */
 function timesAfter(signal: TerminationSignal): ShutdownTimes {
-  return signal === "SIGINT" && process.stdin.isTTY ? { drainDelayMs: 0 } : {};
+  return isInteractive(signal) ? { drainDelayMs: 0 } : {};
+}
+
+function drainingText(signal: TerminationSignal): string {
+  const again = isInteractive(signal) ? "press Ctrl-C again" : "send the signal again";
+  return `${signal}: draining: all services report NOT_SERVING; ${again} to exit now`;
+}
+
+function isInteractive(signal: TerminationSignal): boolean {
+  return signal === "SIGINT" && process.stdin.isTTY;
 }
 
 function helpText(): string {

@@ -2,35 +2,44 @@
  * `healthbridge validate`: reads a configuration as `serve` would, and starts nothing.
  */
 import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
-import { loadConfig } from "../config/load.js";
+import { requireValid } from "../config/validate.js";
 import { describeFlags, type Flag, readFlags } from "./flags.js";
+import { fileOf, loadConfig } from "./load-config.js";
+import { CONFIG_FLAGS } from "./serve-flags.js";
 
-const FLAGS: readonly Flag[] = [
-  { name: "config", short: "c", value: "FILE", fallback: DEFAULT_CONFIG_FILE, help: "the file to read" },
-  { name: "help", short: "h", help: "show this" },
-];
+const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, { name: "help", short: "h", help: "Show this help." }];
 
-/** Resolves with 0 for a good file. A bad one is told by the error that it throws: every fault in a line, exit code 2. */
+/** Resolves with 0 for a valid configuration. For an invalid one it throws a ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
-  const values = readFlags(FLAGS, args);
+  const values = readFlags(FLAGS, args, "config");
   if (values.has("help")) {
-    process.stdout.write(`Reads a configuration as serve would, and starts nothing.
-
-Usage: healthbridge validate [FLAGS]
-
-${describeFlags(FLAGS)}
-
-Exit codes: 0 it is good; 2 it is not, with every fault in a line: FILE:LINE:COLUMN: key: what is wrong.
-`);
+    process.stdout.write(helpText());
     return 0;
   }
-  const file = values.get("config")?.[0] ?? DEFAULT_CONFIG_FILE;
-  const { checks, services, warnings } = loadConfig(file, process.env);
+  const file = fileOf(values) ?? (values.size === 0 ? DEFAULT_CONFIG_FILE : undefined);
+  const { checks, services, warnings } = requireValid(await loadConfig(file, values));
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  process.stdout.write(`${file} is good: ${counted(checks.length, "check")}, ${counted(services.length, "service")}\n`);
+  const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
+  process.stdout.write(`${file ?? "the configuration"} is valid: ${counts}\n`);
   return 0;
 }
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function helpText(): string {
+  return `Reads a configuration as serve would, with the same flags, and starts nothing.
+
+Usage: healthbridge validate [FILE] [FLAGS]
+
+${describeFlags(FLAGS)}
+
+Exit codes: 0 the configuration is valid; 2 it is not, and every error is shown: FILE:LINE:COLUMN: key: what is wrong.
+
+Examples:
+  healthbridge validate
+  healthbridge validate deploy/healthbridge.yaml
+  healthbridge validate -c healthbridge.yaml --check flower=http://localhost:5555/healthcheck
+`;
 }

@@ -1,90 +1,56 @@
 /**
- * What `healthbridge serve` is told: frozen plain data, made by a file and the command line.
+ * The configuration of `healthbridge serve`: frozen plain data, made from a file and the flags.
  *
- * It starts nothing and knows nothing of what will be built from it.
+ * It starts nothing, and does not know what is built from it.
  */
-import type { CheckOptions } from "../checks/check-options.js";
-import type { ServiceDeclaration } from "../checks/service-graph.js";
+import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";
-import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
+import { TOP_KEYS } from "./keys.js";
 
-/** What a check looks at. */
-export type CheckSource =
-  | { readonly kind: "target"; readonly url: string }
-  | { readonly kind: "exec"; readonly command: readonly string[] }
-  | { readonly kind: "heartbeat"; readonly ttlMs: number; readonly token: string };
-
-/** A check, as it is configured. */
-export interface CheckConfig {
-  readonly name: string;
-  readonly source: CheckSource;
-  readonly options: CheckOptions;
-}
-
-/** Files of PEM text. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
+/** The texts of PEM files. */
+export interface TlsTexts {
+  readonly cert: string;
+  readonly key: string;
   /** With it, clients must show a certificate. */
-  readonly clientCaFile: string | undefined;
+  readonly clientCa: string | undefined;
 }
 
-/** The isolation rule's own check. */
-export interface IsolationConfig {
-  /** A URL. */
-  readonly selfCheck: string;
-  readonly maxHoldMs: number;
-}
-
-/** Everything that `serve` is told. */
-export interface DaemonConfig {
+/** The whole configuration of `serve`. Files that the configuration names have been read. */
+export interface DaemonConfig extends ChecksConfig {
   /** Addresses, see `core/listen-address`. */
   readonly listen: readonly string[];
-  readonly checks: readonly CheckConfig[];
-  /** Services over checks and other services; `""` is the server as a whole. */
-  readonly services: readonly ServiceDeclaration[];
-  readonly isolation: IsolationConfig | undefined;
-  /** Targets at link-local addresses are allowed. */
-  readonly allowLinkLocal: boolean;
-  readonly tls: TlsFiles | undefined;
-  /** What speaks HTTP/2; undefined: the default. */
-  readonly engine: EngineName | undefined;
+  readonly tls: TlsTexts | undefined;
+  readonly engine: EngineName;
   /** gRPC methods that answer by their status code alone. */
   readonly statusCodePaths: readonly string[];
-  /** HTTP paths that mean `/healthcheck`. */
+  /** HTTP paths that are answered like `/healthcheck`. */
   readonly paths: readonly string[];
   readonly drainDelayMs: number;
-  /** A file with the token that the list of services asks for. */
-  readonly tokenFile: string | undefined;
-  readonly listLimit: number | undefined;
-  readonly maxWatchers: number | undefined;
-  /** What is allowed, but unwise. */
+  /** The token that clients must send to list the services. */
+  readonly token: string | undefined;
+  readonly listLimit: number;
+  readonly maxWatchers: number;
+  /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
 
-/** The addresses that are served when none is named. */
-export const DEFAULT_LISTEN: readonly string[] = [":50051", ":8080"];
-
-/** How long statuses are held at most, when this prober is cut off. */
-export const DEFAULT_MAX_HOLD_MS = 60_000;
-
-/** What a person calls the file, in the working directory. */
+/** The usual name of the file, in the working directory. */
 export const DEFAULT_CONFIG_FILE = "healthbridge.yaml";
 
-/** With nothing told: its own health on the usual ports. */
+/** Without a file and without flags: `serve` publishes its own health. */
 export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
-  listen: DEFAULT_LISTEN,
+  listen: TOP_KEYS.listen.default,
   checks: [],
   services: [],
   isolation: undefined,
-  allowLinkLocal: false,
+  allowLinkLocal: TOP_KEYS.allowLinkLocal.default,
   tls: undefined,
-  engine: undefined,
-  statusCodePaths: [],
-  paths: [],
-  drainDelayMs: DEFAULT_DRAIN_DELAY_MS,
-  tokenFile: undefined,
-  listLimit: undefined,
-  maxWatchers: undefined,
+  engine: TOP_KEYS.engine.default,
+  statusCodePaths: TOP_KEYS.statusCodePaths.default,
+  paths: TOP_KEYS.paths.default,
+  drainDelayMs: TOP_KEYS.drainDelay.default,
+  token: undefined,
+  listLimit: TOP_KEYS.listLimit.default,
+  maxWatchers: TOP_KEYS.maxWatchers.default,
   warnings: [],
 });

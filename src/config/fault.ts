@@ -1,54 +1,67 @@
 /**
- * What is wrong with a configuration: every fault at its place, all of them at once.
+ * What is wrong with a configuration: every fault at its place in the file or with its flag, all of them at once.
  *
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
+ *     --timeout: must be below the interval of 10s; got "20s"
  */
+import { formatPath, type Path } from "../checks/violation.js";
 import { HealthError } from "../core/health-error.js";
 
-/** Where something stands in a file; lines and columns count from 1. */
+/** A place in a file; lines and columns count from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** The way to a value: keys of tables, places in lists. */
-export type Path = readonly (string | number)[];
-
 /** One fault. */
 export interface Fault {
-  readonly position: Position;
+  /** In the file, or the flag. */
+  readonly place: Position | string;
   /** Empty for the file as a whole. */
   readonly path: Path;
   readonly text: string;
 }
 
-/** A configuration that is refused whole. The message has a line for each fault. */
+/** A configuration that is rejected. The message has a line for each fault. */
 export class ConfigError extends HealthError {
   readonly faults: readonly Fault[];
 
   constructor(file: string, faults: readonly Fault[], options?: ErrorOptions) {
-    const sorted = faults.toSorted((one, other) => compare(one.position, other.position));
-    super("INVALID_CONFIG", sorted.map((fault) => lineOf(file, fault)).join("\n"), options);
+    const sorted = faults.toSorted((one, other) => compare(one.place, other.place));
+    // a flag may give a wrong value to several checks
+    const lines = new Set(sorted.map((fault) => lineOf(file, fault)));
+    super("INVALID_CONFIG", [...lines].join("\n"), options);
     this.faults = sorted;
   }
 }
 
-/** A path as people write it: `checks.orders-a.expect.status[0]`. */
-export function formatPath(path: Path): string {
-  return path
-    .map((step) => {
-      if (typeof step === "number") return `[${step}]`;
-      return /^[\w/-]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
-    })
-    .join("")
-    .replace(/^\./, "");
+/** Collects faults. Of a value that has a fault already, or has one inside, no further fault is added. */
+export class FaultList {
+  readonly #faults: Fault[] = [];
+  /** Every path with a fault, and every path that leads to one. */
+  readonly #faulty = new Set<string>();
+
+  get faults(): readonly Fault[] {
+    return this.#faults;
+  }
+
+  add(fault: Fault): void {
+    const { path } = fault;
+    if (path.length > 0 && this.#faulty.has(JSON.stringify(path))) return;
+    this.#faults.push(fault);
+    for (let length = path.length; length > 0; length -= 1) this.#faulty.add(JSON.stringify(path.slice(0, length)));
+  }
 }
 
-function lineOf(file: string, { position, path, text }: Fault): string {
+function lineOf(file: string, { place, path, text }: Fault): string {
+  if (typeof place === "string") return `${place}: ${text}`;
   const where = path.length === 0 ? "" : ` ${formatPath(path)}:`;
-  return `${file}:${position.line}:${position.column}:${where} ${text}`;
+  return `${file}:${place.line}:${place.column}:${where} ${text}`;
 }
 
-function compare(one: Position, other: Position): number {
+/** Places in the file come first, in their order. */
+function compare(one: Fault["place"], other: Fault["place"]): number {
+  if (typeof one === "string" || typeof other === "string")
+    return Number(typeof one === "string") - Number(typeof other === "string");
   return one.line - other.line || one.column - other.column;
 }

@@ -1,39 +1,40 @@
 /**
- * The files that a configuration names, read once each; and a warning for a secret that everybody on the machine can read.
+ * Reads the files that a configuration names, and warns of a secret that every user of the machine can read.
  */
 import { readFileSync, statSync } from "node:fs";
 
-/** Reads files, and remembers what was unwise about them. */
+/** Calls its argument with the reason, and returns `undefined`, for a file that cannot be read. */
+type ReadFile = (file: string, refuse: (fault: string) => void) => string | undefined;
+
+/** Reads files, and collects the warnings about them. */
 export interface Files {
   readonly warnings: readonly string[];
-  /** A file's text; with `blame` told why, `undefined`. */
-  text(file: string, blame: (fault: string) => void): string | undefined;
+  readonly text: ReadFile;
   /** The same for a secret. */
-  secret(file: string, blame: (fault: string) => void): string | undefined;
+  readonly secret: ReadFile;
 }
 
-/** Everybody may read it. */
+/** The mode bit of a file that every user may read. */
 const READABLE_BY_ALL = 0o004;
 
-/** The files of this machine. */
 export function createFiles(): Files {
   const warnings: string[] = [];
-  const text = (file: string, blame: (fault: string) => void): string | undefined => {
+  const text: ReadFile = (file, refuse) => {
     try {
       return readFileSync(file, "utf8");
     } catch (error) {
-      blame(`cannot read the file ${file} (${codeOf(error)})`);
+      refuse(`cannot read the file ${file} (${codeOf(error)})`);
       return undefined;
     }
   };
   return {
     warnings,
     text,
-    secret(file, blame) {
-      const found = text(file, blame);
-      if (found !== undefined && (statSync(file).mode & READABLE_BY_ALL) !== 0)
-        warnings.push(`${file} holds a secret and everybody on this machine can read it; try: chmod o-r ${file}`);
-      return found;
+    secret(file, refuse) {
+      const content = text(file, refuse);
+      if (content !== undefined && (statSync(file).mode & READABLE_BY_ALL) !== 0)
+        warnings.push(`${file} holds a secret, and every user of this machine can read it; try: chmod o-r ${file}`);
+      return content;
     },
   };
 }

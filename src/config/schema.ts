@@ -1,12 +1,15 @@
 /**
- * What a configuration file may hold: the one source of its types, its validation, its JSON Schema and its docs table.
+ * The shape of a configuration file: the source of its TypeScript types, its validation and its JSON Schema.
  *
- * The words are those of the library's options. What a value means beyond its shape (is the timeout below the interval,
- * is the target's scheme known) is judged in `meaning`.
+ * Keys with a default or a flag come from the tables in `keys` and `checks/settings`. `validate` has the rules that a shape
+ * cannot express: whether a timeout is below its interval, or a scheme is known.
  */
 import * as v from "valibot";
-import { isDuration } from "../core/duration.js";
+import { CHECK_SETTINGS, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
+import { formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { DEFAULT_WARN_BEFORE_MS } from "../probers/certificate.js";
+import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 
 const duration = (description: string) =>
   v.pipe(
@@ -34,7 +37,7 @@ const texts = (description: string) =>
     v.description(description),
   );
 
-const flag = (description: string) =>
+const switchValue = (description: string) =>
   v.pipe(
     v.boolean(({ input }) => `must be true or false; got ${shown(input)}`),
     v.description(description),
@@ -46,28 +49,48 @@ const oneOf = <const Word extends string>(words: readonly Word[], description: s
     v.description(description),
   );
 
+const notACount = ({ input }: { readonly input: unknown }) => `must be a whole number from 1 on; got ${shown(input)}`;
+
 const count = (description: string) =>
   v.pipe(
-    v.number(({ input }) => `must be a whole number from 1 on; got ${shown(input)}`),
-    v.integer(({ input }) => `must be a whole number from 1 on; got ${shown(input)}`),
-    v.minValue(1, ({ input }) => `must be a whole number from 1 on; got ${shown(input)}`),
+    v.number(notACount),
+    v.integer(notACount),
+    v.minValue(1, notACount),
+    v.maxValue(Number.MAX_SAFE_INTEGER, notACount),
     v.description(description),
   );
+
+const notAShare = ({ input }: { readonly input: unknown }) => `must be a share from 0 to 1; got ${shown(input)}`;
 
 const share = (description: string) =>
-  v.pipe(
-    v.number(({ input }) => `must be a share from 0 to 1; got ${shown(input)}`),
-    v.minValue(0, ({ input }) => `must be a share from 0 to 1; got ${shown(input)}`),
-    v.maxValue(1, ({ input }) => `must be a share from 0 to 1; got ${shown(input)}`),
-    v.description(description),
-  );
+  v.pipe(v.number(notAShare), v.minValue(0, notAShare), v.maxValue(1, notAShare), v.description(description));
 
-/** One of several kinds of value: `pick` tells by a value which kind was meant, so that its faults are told, not the others'. */
+/** The schema of each type of setting. */
+const OF_TYPE = {
+  duration,
+  count,
+  share,
+  text,
+  texts,
+  switch: switchValue,
+  engine: (description: string) => oneOf(ENGINE_NAMES, description),
+};
+
+/** The optional keys of a table of settings. */
+function keysOf<Rows extends Readonly<Record<string, Setting>>>(rows: Rows) {
+  const entries = Object.entries(rows).map(([key, row]) => [key, v.optional(OF_TYPE[row.type](describeSetting(row)))]);
+  // `Object.fromEntries` forgets which key has which type
+  return Object.fromEntries(entries) as {
+    readonly [Key in keyof Rows]: v.OptionalSchema<ReturnType<(typeof OF_TYPE)[Rows[Key]["type"]]>, undefined>;
+  };
+}
+
+/** One of several kinds of value. `pick` decides by a value which kind was meant: the errors are those of that kind. */
 const choice = <Union extends v.GenericSchema>(union: Union, pick: (input: unknown) => v.GenericSchema) =>
-  // what is picked is one of the union's, and with nothing to judge (the JSON Schema is asked for) it is the union
+  // what is picked is a member of the union; without a value (for the JSON Schema) it is the union itself
   v.lazy((input) => (input === undefined ? union : pick(input)) as Union);
 
-/** To JavaScript, a list is a table of its places: here it is a mistake. */
+/** To JavaScript a list is an object with numbers as keys. Here it is a mistake. */
 const noList = <Schema extends v.GenericSchema>(schema: Schema) => {
   const refusal = v.never(({ input }) => `must be a table, not ${kindOf(input)}`);
   return choice(schema, (input) => (Array.isArray(input) ? refusal : schema));
@@ -89,24 +112,12 @@ const group = <Entries extends v.ObjectEntries>(entries: Entries, description: s
     ),
   );
 
-/** The schedule of a check. */
-const SCHEDULE = {
-  interval: v.optional(duration("From the start of one probe to the start of the next. Default 10s.")),
-  timeout: v.optional(duration("One deadline over DNS, connect, TLS and answer; below interval. Default 2s.")),
-  initialDelay: v.optional(duration("Before the first probe. Default 0s.")),
-  jitter: v.optional(share("How far an interval varies, as a share of it. Default 0.1.")),
-  unhealthyThreshold: v.optional(count("Failures in a row that turn passing to failing. Default 3.")),
-  healthyThreshold: v.optional(count("Passes in a row that turn failing to passing. Default 2.")),
-  edgeInterval: v.optional(duration("The interval while a threshold is counted. Default 2s, or interval if shorter.")),
-  unhealthyInterval: v.optional(duration("The interval while failing. Default interval.")),
-  staleAfter: v.optional(
-    duration("With no result for so long the check is pending. Default max(3 x interval + timeout, 30s)."),
-  ),
-};
+const BODY_TEXT = text("Text that the body must contain.");
 
-const BODY_TEXT = text("Text that the body holds.");
-
-const BODY_PATTERN = group({ matches: text("A pattern that the body must match.") }, "What the body must be.");
+const BODY_PATTERN = group(
+  { matches: text("An RE2 regular expression that the body must match.") },
+  "What the body must be.",
+);
 
 const EXPECT = group(
   {
@@ -119,36 +130,38 @@ const EXPECT = group(
     body: v.optional(
       choice(v.union([BODY_TEXT, BODY_PATTERN]), (input) => (isTable(input) ? BODY_PATTERN : BODY_TEXT)),
     ),
-    headers: v.optional(table(text("value"), "Headers of the answer and their values.")),
+    headers: v.optional(table(text("value"), "Headers of the response, with the value that each must have.")),
     json: v.optional(
       table(
         v.union([v.string(), v.number(), v.boolean(), v.null()], "must be text, a number, true, false or null"),
-        "Values in a JSON body by path: status, checks.db.ok, items[0].name.",
+        "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
       ),
     ),
-    maxLatency: v.optional(duration("A pass that takes longer is degraded. Default: none is.")),
+    maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",
 );
 
 const TARGET_TLS = group(
   {
-    caFile: v.optional(text("Authorities (PEM) that are trusted instead of the system's.")),
-    certFile: v.optional(text("Our certificate (PEM), for targets that ask for one.")),
-    keyFile: v.optional(text("Its key (PEM).")),
-    serverName: v.optional(text("The name that the certificate must have. Default: the target's host.")),
-    verify: v.optional(flag("Whether the certificate must be good. Default true.")),
-    warnBefore: v.optional(duration("A certificate that ends so soon is degraded. Default 336h (14 days).")),
+    caFile: v.optional(text("CA certificates (PEM) that are trusted instead of those of the system.")),
+    certFile: v.optional(text("The client certificate (PEM), for targets that ask for one.")),
+    keyFile: v.optional(text("The key of the client certificate (PEM).")),
+    serverName: v.optional(text("The name that the target's certificate must have. Default: the target's host.")),
+    verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
+    warnBefore: v.optional(
+      duration(`A certificate that expires so soon is degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`),
+    ),
   },
-  "How TLS is spoken with the target.",
+  "How to use TLS with the target.",
 );
 
 const HEARTBEAT = group(
   {
-    ttl: duration("Somebody must report within this time."),
-    token: text("What the reporter must show, as Bearer token: take it from ${NAME} or ${file:PATH}."),
+    ttl: duration("The time within which a report must come."),
+    token: text("The Bearer token of a report. Take it from ${NAME} or ${file:PATH}."),
   },
-  "A passive check: POST /heartbeat/<check> with its token reports.",
+  "A passive check: its reports come as POST /heartbeat/<check> with the token.",
 );
 
 const CHECK = group(
@@ -156,11 +169,10 @@ const CHECK = group(
     target: v.optional(text("What is probed, as a URL.")),
     exec: v.optional(texts("A program with its arguments, in place of a target. It needs allowExec.")),
     heartbeat: v.optional(HEARTBEAT),
-    ...SCHEDULE,
-    critical: v.optional(flag("Whether a failure makes its services NOT_SERVING, or degraded only. Default true.")),
-    services: v.optional(texts("Services that the check counts for, beside its own name.")),
+    ...keysOf(SCHEDULE_SETTINGS),
+    ...keysOf({ critical: CHECK_SETTINGS.critical, services: CHECK_SETTINGS.services }),
     expect: v.optional(EXPECT),
-    reuse: v.optional(flag("Keep the connection for the next probe. Default true.")),
+    reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     headers: v.optional(table(text("value"), "Headers of the request.")),
     tls: v.optional(TARGET_TLS),
   },
@@ -183,8 +195,8 @@ const SERVICE_FORMS = {
     ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
   ),
   all: group({ all: MEMBERS }, "All of them."),
-  any: group({ any: MEMBERS }, "One of them at least."),
-  quorum: group({ quorum: count("So many of them at least."), of: MEMBERS }, "So many of them."),
+  any: group({ any: MEMBERS }, "At least one of them."),
+  quorum: group({ quorum: count("The minimum number of healthy members."), of: MEMBERS }, "A minimum number of them."),
 };
 
 const { list, all, any, quorum } = SERVICE_FORMS;
@@ -195,52 +207,37 @@ const SERVICE = choice(v.union([list, all, any, quorum]), (input) => {
   return Object.hasOwn(input, "quorum") || Object.hasOwn(input, "of") ? quorum : all;
 });
 
+const { listen, ...otherKeys } = keysOf(TOP_KEYS);
+
 /** A whole file. */
 export const CONFIG_SCHEMA = group(
   {
-    listen: v.optional(
-      texts('Addresses: ":PORT", "HOST:PORT", "[IPV6]:PORT", "unix:/PATH", "plain://ADDR". Default :50051 and :8080.'),
-    ),
+    listen,
     checks: v.optional(table(CHECK_OR_URL, "Checks by name; each is a service of that name.")),
-    defaults: v.optional(group(SCHEDULE, "Settings for every check that doesn't have its own.")),
+    defaults: v.optional(group(keysOf(SCHEDULE_SETTINGS), "Settings of every check that does not have its own.")),
     services: v.optional(
       table(SERVICE, "Services over checks and other services: a list, { all }, { any } or { quorum, of }."),
     ),
     overall: v.optional(
-      texts("The services that the server as a whole stands for. Default: every service that is part of no other."),
+      texts("The members of the server as a whole. Default: every check and service that is a member of no service."),
     ),
     isolation: v.optional(
       group(
-        {
-          selfCheck: text("A URL of something that is always there while our own network is: a gateway, say."),
-          maxHold: v.optional(duration("How long statuses are held at most when this prober is cut off. Default 60s.")),
-        },
-        "When everything falls at once and the self-check fails too, the last statuses are held for a while.",
+        { ...keysOf(ISOLATION_KEYS), selfCheck: text(describeSetting(ISOLATION_KEYS.selfCheck)) },
+        "When most checks fail at the same time and the self-check fails too, the last statuses are held for a while.",
       ),
     ),
-    allowExec: v.optional(flag("Allow checks that run programs. Default false.")),
-    allowLinkLocal: v.optional(
-      flag("Allow targets at link-local addresses, cloud metadata services among them. Default false."),
-    ),
-    engine: v.optional(
-      oneOf(ENGINE_NAMES, "What speaks HTTP/2: native, made for health checks, or grpc-js. Default native."),
-    ),
-    paths: v.optional(texts("HTTP paths that mean /healthcheck.")),
-    statusCodePaths: v.optional(texts("gRPC methods that answer OK or UNAVAILABLE, such as /AWS.ALB/healthcheck.")),
-    drainDelay: v.optional(duration("Serve on after SIGTERM, as NOT_SERVING, for so long. Default 5s.")),
     tls: v.optional(
       group(
         {
-          certFile: text("The certificate chain (PEM)."),
-          keyFile: text("Its key (PEM)."),
-          clientCaFile: v.optional(text("CA (PEM) that clients' certificates must come from.")),
+          certFile: text(describeSetting(TLS_KEYS.certFile)),
+          keyFile: text(describeSetting(TLS_KEYS.keyFile)),
+          clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
         },
-        "TLS on every address but plain://ADDR.",
+        "The server's certificate. A change needs a restart.",
       ),
     ),
-    tokenFile: v.optional(text("A file with the token that List asks for.")),
-    listLimit: v.optional(count("List refuses when there are more services. Default 100.")),
-    maxWatchers: v.optional(count("Watch streams open at once. Default 50000.")),
+    ...otherKeys,
   },
   "The configuration of healthbridge.",
 );

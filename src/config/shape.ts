@@ -1,28 +1,29 @@
 /**
- * The shape of a configuration: the schema's findings made into faults that a person can act on.
+ * Checks the shape of a configuration: turns the issues that the schema finds into faults with a place and a suggestion.
  */
 import * as v from "valibot";
+import type { Path } from "../checks/violation.js";
 import { nearestTo } from "../core/nearest.js";
-import type { Fault, Path } from "./fault.js";
+import type { Fault } from "./fault.js";
 import { CONFIG_SCHEMA, type ConfigFile } from "./schema.js";
 import type { YamlText } from "./yaml-text.js";
 
-/** What is good of a file, and what is not. */
+/** The part of a file whose shape is right, and what is wrong with the rest. */
 export interface Shaped {
-  /** The file without what has a fault: so that the rest can be judged further, and all faults be told at once. */
+  /** The file without the values that have a fault: the rest can be checked further, to report every fault at once. */
   readonly file: ConfigFile;
   readonly faults: readonly Fault[];
 }
 
-/** Judges the shape. A value that came from `${...}` is text; where a number or a switch belongs it is taken as one. */
-export function judgeShape(yaml: YamlText): Shaped {
+/** Checks the shape. A value that came from `${...}` is text; where a number or a switch is expected it becomes one. */
+export function checkShape(yaml: YamlText): Shaped {
   let value = yaml.value;
-  let leaves = findingsIn(value);
+  let leaves = issuesIn(value);
   const typed = typeSubstituted(value, leaves, yaml);
-  if (typed !== undefined) [value, leaves] = [typed, findingsIn(typed)];
+  if (typed !== undefined) [value, leaves] = [typed, issuesIn(typed)];
   const faults = leaves.map((leaf) => faultOf(leaf, yaml));
-  // each round takes something away, so there is an end: an empty file is good
-  for (; leaves.length > 0; leaves = findingsIn(value))
+  // each round removes something, and an empty file is valid: the loop ends
+  for (; leaves.length > 0; leaves = issuesIn(value))
     value = without(
       value,
       leaves.map(({ path }) => path),
@@ -30,12 +31,12 @@ export function judgeShape(yaml: YamlText): Shaped {
   return { file: v.parse(CONFIG_SCHEMA, value), faults };
 }
 
-function findingsIn(value: unknown): readonly Leaf[] {
+function issuesIn(value: unknown): readonly Leaf[] {
   const parsed = v.safeParse(CONFIG_SCHEMA, value);
   return parsed.success ? [] : parsed.issues.map((issue) => ({ issue, path: pathOf(issue) }));
 }
 
-/** A copy without what stands at the paths. */
+/** A copy without the values at the paths. */
 function without(value: unknown, paths: readonly Path[]): unknown {
   const ends = paths.map((path) => removable(value, path));
   if (ends.some(({ length }) => length === 0)) return {};
@@ -44,7 +45,7 @@ function without(value: unknown, paths: readonly Path[]): unknown {
   return copy;
 }
 
-/** What can be taken away to be rid of a path: of a list the whole, and of what isn't there the table around it. */
+/** What has to be removed for a path: the whole list for an item, and for a missing value the table around it. */
 function removable(value: unknown, path: Path): Path {
   const firstIndex = path.findIndex((step) => typeof step === "number");
   const end = firstIndex === -1 ? path : path.slice(0, firstIndex);
@@ -56,7 +57,7 @@ function valueAt(root: unknown, path: Path): unknown {
   return path.reduce<unknown>((value, step) => Object(value)[step], root);
 }
 
-/** A finding at its place. */
+/** An issue with its path. */
 interface Leaf {
   readonly issue: v.BaseIssue<unknown>;
   readonly path: Path;
@@ -69,7 +70,7 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
 function faultOf({ issue, path }: Leaf, yaml: YamlText): Fault {
   const isUnknownKey = issue.type === "strict_object" && issue.expected === "never";
   const text = isUnknownKey ? unknownKey(path) : messageOf(issue);
-  return { position: yaml.locate(path, isUnknownKey ? "key" : "value"), path, text };
+  return { place: yaml.locate(path, isUnknownKey ? "key" : "value"), path, text };
 }
 
 function messageOf(issue: v.BaseIssue<unknown>): string {
@@ -84,27 +85,27 @@ function unknownKey(path: Path): string {
   return `unknown key; ${hint}`;
 }
 
-/** The keys that a table may have at a place. */
-export function keysAt(path: Path): readonly string[] {
-  const found = path.reduce<readonly v.GenericSchema[]>(
-    (schemas, step) => schemas.flatMap((schema) => inside(schema, step)),
+/** The keys that a table may have at a path. */
+function keysAt(path: Path): readonly string[] {
+  const schemas = path.reduce<readonly v.GenericSchema[]>(
+    (outer, step) => outer.flatMap((schema) => inside(schema, step)),
     [CONFIG_SCHEMA],
   );
-  return [...new Set(found.flatMap(branchesOf).flatMap((schema) => Object.keys(entriesOf(schema))))];
+  return [...new Set(schemas.flatMap(branchesOf).flatMap((schema) => Object.keys(entriesOf(schema))))];
 }
 
 function inside(schema: v.GenericSchema, step: string | number): readonly v.GenericSchema[] {
   return branchesOf(schema).flatMap((branch) => {
     const entry = entriesOf(branch)[step];
     if (entry !== undefined) return [entry];
-    // valibot's generic type says nothing of what a kind of schema holds
+    // valibot's generic type does not have the fields of each kind of schema
     const { value, item } = branch as { value?: v.GenericSchema; item?: v.GenericSchema };
     return [value, item].filter((inner) => inner !== undefined);
   });
 }
 
 function branchesOf(schema: v.GenericSchema): readonly v.GenericSchema[] {
-  // valibot's generic type says nothing of what a kind of schema holds
+  // valibot's generic type does not have the fields of each kind of schema
   const { wrapped, options, getter } = schema as {
     wrapped?: v.GenericSchema;
     options?: readonly v.GenericSchema[];

@@ -1,29 +1,32 @@
 /**
- * YAML text made into plain data that remembers where each value stood, with `${...}` put in.
+ * Reads YAML text as plain data, with the line and column of each value, and with `${...}` substituted.
  *
- * JSON is YAML, so a JSON file is read as well. What YAML alone can do is bounded: aliases may not unfold to more than
- * `MAX_VALUES` values (a "billion laughs" file of a few lines would else fill the memory), and a key is text.
+ * JSON is YAML, so a JSON file is read too. Two things that YAML can do are limited. Aliases expand to at most `MAX_VALUES`
+ * values, because a "billion laughs" file of a few lines would fill the memory. A key is text.
  */
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import type { Fault, Path, Position } from "./fault.js";
+import type { Path } from "../checks/violation.js";
+import type { Fault, Position } from "./fault.js";
 import { type Sources, substitute } from "./substitution.js";
 
-/** What was read. */
+/** The content of a text. */
 export interface YamlText {
-  /** `undefined` for what is no YAML; with other faults, what is good of it. */
+  /** `undefined` if the text is not YAML; with other faults, the part without faults. */
   readonly value: unknown;
   readonly faults: readonly Fault[];
-  /** Where a value stands, or the nearest thing around it; `key` asks for the key before it. */
+  /** The position of a value, or of the nearest value around it; of the key before it, if `part` is `key`. */
   readonly locate: (path: Path, part?: "key" | "value") => Position;
-  /** Whether something was put in for `${...}` at this place. */
+  /** Whether the text has a value there. */
+  readonly has: (path: Path) => boolean;
+  /** Whether the value there contained `${...}`. */
   readonly isSubstituted: (path: Path) => boolean;
-  /** Whatever was put in, anywhere: each may be a secret. */
+  /** Every text that `${...}` was replaced with; each may be a secret. */
   readonly pieces: ReadonlySet<string>;
 }
 
 const MAX_VALUES = 100_000;
 
-/** Names that JavaScript's objects have by themselves. */
+/** Names that have a meaning of their own in JavaScript's objects. */
 const IMPOSSIBLE_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 interface Place {
@@ -39,6 +42,7 @@ export function readYaml(text: string, sources: Sources): YamlText {
     value,
     faults: reader.faults,
     locate: (path, part = "value") => reader.locate(path)[part],
+    has: (path) => reader.has(path),
     isSubstituted: (path) => reader.substituted.has(idOf(path)),
     pieces: reader.pieces,
   };
@@ -62,7 +66,7 @@ class Reader {
 
   read(): unknown {
     const document = parseDocument(this.#text, { lineCounter: this.#lines, prettyErrors: false, version: "1.2" });
-    for (const error of document.errors) this.#blame(this.#positionAt(error.pos[0]), [], error.message);
+    for (const error of document.errors) this.#addFault(this.#positionAt(error.pos[0]), [], error.message);
     if (document.errors.length > 0) return undefined;
     this.#resolve = (alias) => alias.resolve(document) ?? undefined;
     const start = { line: 1, column: 1 };
@@ -80,10 +84,14 @@ class Reader {
     return this.#places.get(idOf([])) ?? { key: { line: 1, column: 1 }, value: { line: 1, column: 1 } };
   }
 
+  has(path: Path): boolean {
+    return this.#places.has(idOf(path));
+  }
+
   #convert(node: unknown, path: Path, aliases: readonly Node[]): unknown {
     this.#values += 1;
     if (this.#values > MAX_VALUES) {
-      if (this.#values === MAX_VALUES + 1) this.#blame(this.locate(path).value, path, "too many values");
+      if (this.#values === MAX_VALUES + 1) this.#addFault(this.locate(path).value, path, "too many values");
       return undefined;
     }
     if (isAlias(node)) return this.#convertAlias(node, path, aliases);
@@ -101,7 +109,7 @@ class Reader {
   #convertAlias(alias: Alias, path: Path, aliases: readonly Node[]): unknown {
     const node = this.#resolve(alias);
     if (node !== undefined && !aliases.includes(node)) return this.#convert(node, path, [...aliases, node]);
-    this.#blame(this.locate(path).value, path, `the alias *${alias.source} leads nowhere`);
+    this.#addFault(this.locate(path).value, path, `alias not found: *${alias.source}`);
     return undefined;
   }
 
@@ -110,13 +118,13 @@ class Reader {
     for (const { key, value } of items) {
       const at = this.#placeOf(key) ?? this.locate(path).value;
       if (!isScalar(key) || !["string", "number", "boolean"].includes(typeof key.value)) {
-        this.#blame(at, path, "a key must be text");
+        this.#addFault(at, path, "a key must be text");
         continue;
       }
       const name = String(key.value);
       const inner = [...path, name];
       this.#places.set(idOf(inner), { key: at, value: this.#placeOf(value) ?? at });
-      if (IMPOSSIBLE_KEYS.has(name)) this.#blame(at, inner, "this name cannot be used in a file");
+      if (IMPOSSIBLE_KEYS.has(name)) this.#addFault(at, inner, "this name cannot be used as a key");
       else table[name] = this.#convert(value, inner, aliases);
     }
     return table;
@@ -130,12 +138,12 @@ class Reader {
       for (const piece of substituted.pieces) this.pieces.add(piece);
       return substituted.text;
     }
-    for (const text of substituted.faults) this.#blame(this.locate(path).value, path, text);
+    for (const text of substituted.faults) this.#addFault(this.locate(path).value, path, text);
     return value;
   }
 
-  #blame(position: Position, path: Path, text: string): void {
-    this.faults.push({ position, path, text });
+  #addFault(place: Position, path: Path, text: string): void {
+    this.faults.push({ place, path, text });
   }
 
   #placeOf(node: unknown): Position | undefined {

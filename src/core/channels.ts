@@ -51,8 +51,11 @@ export interface Messages {
   stall: { readonly stallMs: number };
   /** So many checks are held at their last state, because this prober seems cut off; 0 when that is over. */
   isolation: { readonly held: number };
-  /** A gRPC call was answered; of a Watch, it has ended. `status-code` are the methods that answer by their code alone. */
-  call: { readonly method: "Check" | "Watch" | "List" | "status-code"; readonly code: string };
+  /**
+   * A gRPC call was answered; a Watch or a reflection stream has ended. `status-code` stands for the methods that answer by
+   * their code alone.
+   */
+  call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection"; readonly code: string };
   /** An HTTP request was answered. `route` is one of ours, never a client's words. */
   "http-request": { readonly route: string; readonly status: number };
   /** The configuration was read again. `error` tells why the old one goes on. */

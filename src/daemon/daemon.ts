@@ -3,8 +3,8 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig } from "../config/daemon-config.js";
-import { readTlsFiles } from "../config/tls-files.js";
-import { readTokenFile } from "../config/token-file.js";
+import type { RestartKey } from "../config/keys.js";
+import type { LoadedConfig } from "../config/validate.js";
 import { formatAddress } from "../core/listen-address.js";
 import { OVERALL } from "../core/service-name.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -13,75 +13,95 @@ import { Health } from "./health.js";
 
 /** A running daemon. */
 export interface Daemon {
-  /** Makes its checks and services those of another configuration. */
-  reload(config: DaemonConfig): void;
-  /** Leaves in order. Calling it again returns the same promise. */
+  /**
+   * Runs the checks and services of another configuration.
+   * @throws ConfigError; nothing has changed then
+   */
+  reload(loaded: LoadedConfig): void;
+  /** Shuts down in order. Calling it again returns the same promise. */
   stop(times?: ShutdownTimes): Promise<void>;
 }
 
-/** A connection of the daemon is asked to go after an hour, so that balancers spread anew and old identities end. */
+/** A connection is asked to close after an hour, so that balancers distribute anew and old certificates go out of use. */
 const MAX_CONNECTION_AGE_MS = 3_600_000;
 
-/** What a daemon is given beside its configuration. */
-export interface DaemonMeans {
+/** What a daemon needs beside its configuration. */
+export interface DaemonDeps {
   readonly instance: string;
   readonly log: Log;
-  /** The environment of this process: programs that check something find a few variables of it. */
+  /** The environment of this process. Checks that run programs hand on a few variables of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What a running daemon can't take over. */
-const FIXED = ["listen", "tls", "engine", "paths", "statusCodePaths", "tokenFile", "listLimit", "maxWatchers"] as const;
+/** The values of which a reload cannot apply a change. */
+const RESTART_VALUES: Readonly<Record<RestartKey, (config: DaemonConfig) => unknown>> = {
+  listen: ({ listen }) => listen,
+  tls: ({ tls }) => tls,
+  engine: ({ engine }) => engine,
+  paths: ({ paths }) => paths,
+  statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
+  tokenFile: ({ token }) => token,
+  listLimit: ({ listLimit }) => listLimit,
+  maxWatchers: ({ maxWatchers }) => maxWatchers,
+};
 
 /**
- * Starts everything that the configuration asks for.
- * @throws HealthError for whatever cannot be used; nothing is served then
+ * Starts everything that a configuration asks for.
+ * @throws ConfigError, and HealthError for an address that cannot be used; nothing is served then
  */
-export async function startDaemon(config: DaemonConfig, { instance, log, environment }: DaemonMeans): Promise<Daemon> {
-  const tls = config.tls && readTlsFiles(config.tls);
-  const token = config.tokenFile === undefined ? undefined : readTokenFile(config.tokenFile);
-  const { listLimit, maxWatchers } = config;
+export async function startDaemon(loaded: LoadedConfig, { instance, log, environment }: DaemonDeps): Promise<Daemon> {
+  const { config } = loaded;
+  const { token, listLimit, maxWatchers } = config;
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
-  if (config.checks.length === 0) health.set(OVERALL, "SERVING");
-  tellWarnings(log, config);
+  let drainDelayMs = config.drainDelayMs;
+  configure(health, loaded); // a configuration that is rejected has started nothing
   try {
-    health.configure(config);
-    const { engine, statusCodePaths, paths } = config;
+    logWarnings(log, config);
+    const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     const server = await health.listen(config.listen, options);
-    tellServing(log, config, server.addresses.map(formatAddress));
+    logServing(log, config, server.addresses.map(formatAddress));
   } catch (error) {
     await health.shutdown({ drainDelayMs: 0 });
     throw error;
   }
-  let current = config;
   return {
     reload(next) {
-      health.configure(next);
-      if (next.checks.length === 0) health.set(OVERALL, "SERVING");
-      tellWarnings(log, next);
-      const fixed = FIXED.filter((key) => !isDeepStrictEqual(current[key], next[key]));
-      if (fixed.length > 0) {
-        const message = `changed, but only a restart takes it over: ${fixed.join(", ")}`;
-        log.write("warn", "restart-needed", message, { keys: fixed });
-      }
-      current = next;
+      configure(health, next);
+      drainDelayMs = next.config.drainDelayMs;
+      logWarnings(log, next.config);
+      logRestart(log, config, next.config);
     },
-    stop: (times) => health.shutdown({ drainDelayMs: config.drainDelayMs, ...times }),
+    stop: (times) => health.shutdown({ drainDelayMs, ...times }),
   };
 }
 
-/** Says what is allowed, but unwise. */
-function tellWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
+/** Without checks, the server as a whole is SERVING because this process answers. */
+function configure(health: Health, { config, accept }: LoadedConfig): void {
+  health.configure(config, accept);
+  if (config.checks.length === 0) health.set(OVERALL, "SERVING");
+}
+
+/** Logs each changed key that keeps its value until the next start. */
+function logRestart(log: Log, running: DaemonConfig, next: DaemonConfig): void {
+  const changed = Object.entries(RESTART_VALUES).filter(([, read]) => !isDeepStrictEqual(read(running), read(next)));
+  if (changed.length === 0) return;
+  const keys = changed.map(([key]) => key);
+  const message = `${keys.map((key) => `\`${key}\``).join(", ")} changed; restart to apply`;
+  log.write("warn", "restart-needed", message, { keys });
+}
+
+/** Logs what is allowed, but probably a mistake. */
+function logWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
   for (const warning of warnings) log.write("warn", "config-warning", warning);
   if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
   const message =
-    "this is process 1 and runs programs: what they leave behind stays as zombies; start it under an init";
+    "this is process 1 and runs programs: processes that they leave behind become zombies; start it under an init";
   log.write("warn", "config-warning", message);
 }
 
-/** Says what is served where, with a command to try. */
-function tellServing(log: Log, config: DaemonConfig, addresses: readonly string[]): void {
+/** Logs what is served where, with a command to try. */
+function logServing(log: Log, config: DaemonConfig, addresses: readonly string[]): void {
   const services = config.checks.map(({ name }) => name);
   const what = services.length === 0 ? "own health" : `health of ${services.join(", ")}`;
   const message = `serving ${what} over gRPC and HTTP on ${addresses.join(", ")}; try: ${commandToTry(config, addresses)}`;

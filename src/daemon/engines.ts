@@ -3,12 +3,13 @@
  * connection that asks for what it alone serves.
  */
 import type { Clock, Random } from "../core/clock.js";
-import { ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
+import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
 import { milliseconds } from "../core/option.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
-import { type GrpcEngine, REFLECTION_PATHS } from "../transports/grpc/engine.js";
+import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
+import { ReflectionService } from "../transports/grpc/reflection.js";
 import type { HttpBridge } from "../transports/http/bridge.js";
 
 /** How an engine is set. */
@@ -25,6 +26,8 @@ export interface EngineOptions extends ConnectionSettings {
   readonly firstBytesTimeoutMs?: number | undefined;
   /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
   readonly requestTimeoutMs?: number | undefined;
+  /** Milliseconds that an answer may wait for a client that does not read. A Watch is exempt. Default 30 s. */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 /** What an engine answers with. */
@@ -35,14 +38,15 @@ export interface EngineDeps {
   readonly bridge: HttpBridge;
 }
 
-const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
+const DEFAULT_ANSWER_TIMEOUT_MS = 30_000;
 
 /**
  * Starts an engine.
  * @throws HealthError INVALID_OPTION, INCOMPATIBLE_DEPENDENCY
  */
 export function startEngine(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
-  const { engine = "native" } = options;
+  const { engine = DEFAULT_ENGINE } = options;
   switch (engine) {
     case "grpc-js":
       return startGrpcJs(options, deps);
@@ -53,24 +57,35 @@ export function startEngine(options: EngineOptions, deps: EngineDeps): Promise<G
   }
 }
 
-async function startGrpcJs(options: EngineOptions, { clock, service, bridge }: EngineDeps): Promise<GrpcEngine> {
+async function startGrpcJs(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const [{ createGrpcJsEngine }, { createHttp2Responder }] = await Promise.all([
     import("../transports/grpc-js/engine.js"),
     import("../transports/http/http2.js"),
   ]);
+  const { clock, bridge } = deps;
   return createGrpcJsEngine({
     ...options,
+    ...servicesOf(options, deps),
     clock,
-    service: options.grpcHealth === false ? undefined : service,
     onHttp: createHttp2Responder(bridge),
   });
 }
 
+/** What an engine serves of gRPC: undefined for a service that is switched off. */
+function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDeps) {
+  const health = options.grpcHealth !== false;
+  return {
+    service: health ? service : undefined,
+    reflection:
+      options.reflection === false ? undefined : new ReflectionService({ clock, instance: bridge.instance, health }),
+  };
+}
+
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
-  const { clock, random, service, bridge } = deps;
-  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs") =>
-    milliseconds(option, options[option], DEFAULT_TIMEOUT_MS);
+  const { clock, random, bridge } = deps;
+  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
+    milliseconds(option, options[option], defaultMs);
   return createH2Engine({
     clock,
     random,
@@ -78,13 +93,12 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     times: {
       ...completeConnectionSettings(options),
       maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
-      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs"),
-      requestTimeoutMs: timeout("requestTimeoutMs"),
+      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
+      requestTimeoutMs: timeout("requestTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
+      answerTimeoutMs: timeout("answerTimeoutMs", DEFAULT_ANSWER_TIMEOUT_MS),
     },
-    service: options.grpcHealth === false ? undefined : service,
+    ...servicesOf(options, deps),
     statusCodePaths: options.statusCodePaths ?? [],
-    otherPaths: options.reflection === false ? [] : REFLECTION_PATHS,
-    startOther: () => startGrpcJs(options, deps),
     responder: bridge,
   });
 }

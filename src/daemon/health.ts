@@ -9,8 +9,12 @@
  * It wires the rooms together and judges nothing itself; `healthbridge serve` is a user of it like any other.
  */
 import type { Server as GrpcServer } from "@grpc/grpc-js";
-import type { CheckOptions } from "../checks/check-options.js";
+import { CheckEngine } from "../checks/check-engine.js";
+import type { CheckOptions, CheckTarget, HeartbeatOptions, IsolationOptions } from "../checks/check-options.js";
+import type { ChecksConfig } from "../checks/declarations.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
+import { sourceOf } from "../checks/sources.js";
+import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
@@ -26,13 +30,6 @@ import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
-import {
-  CheckSet,
-  type ChecksConfig,
-  type CheckTarget,
-  type HeartbeatOptions,
-  type IsolationOptions,
-} from "./check-set.js";
 import { type HealthServer, type ListenOptions, OpenServer } from "./server.js";
 
 /** How a `Health` is made. */
@@ -57,7 +54,7 @@ export class Health {
   readonly #registry: Registry;
   readonly #service: HealthService;
   readonly #bridge: BridgeOptions;
-  readonly #checks: CheckSet;
+  readonly #checks: CheckEngine;
   readonly #servers = new Set<OpenServer>();
   readonly #metrics: Metrics | undefined;
   /** Whether the application serves this health by a server of its own. */
@@ -71,7 +68,7 @@ export class Health {
     const { listLimit, maxWatchers, token, environment, nameServers } = options;
     const reader = this.#registry;
     this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
-    const checks = new CheckSet({ writer: reader, clock, random, environment, nameServers });
+    const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers });
     this.#checks = checks;
     const connectionCount = () => [...this.#servers].reduce((sum, server) => sum + server.connectionCount, 0);
     if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
@@ -137,48 +134,55 @@ export class Health {
   /**
    * Checks a target (a URL), calls a function or runs a program, again and again, and publishes the result as the service
    * `name`, for the services that `options` names, and for the server as a whole. All are UNKNOWN until the first result.
-   * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing is checked then
+   * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
-    this.#checks.add(name, target, options);
+    this.#checks.add({ name, source: sourceOf(target), options });
   }
 
   /**
-   * Declares a passive check: somebody must report within its time, by the returned function or over HTTP
+   * Declares a passive check: a report must come within its `ttl`, by the returned function or over HTTP
    * (`POST /heartbeat/<name>` with the token). It is UNKNOWN until the first report, or until the time is over.
-   * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME
+   * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
-  heartbeat(name: string, options: HeartbeatOptions): (report?: Report) => void {
-    const heartbeat = this.#checks.addHeartbeat(name, options);
-    return (report) => heartbeat.beat(report);
+  heartbeat(name: string, { ttl, token, ...options }: HeartbeatOptions): (report?: Report) => void {
+    this.#checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
+    const heartbeat = this.#checks.heartbeat(name);
+    return (report) => heartbeat?.beat(report);
   }
 
-  /** Stops a check and takes its services away. Returns whether there was one. */
+  /** Stops a check and clears its services. Returns whether there was one. */
   removeCheck(name: string): boolean {
     return this.#checks.remove(name);
   }
 
   /**
    * Declares services over checks and other services, in place of those that were declared before; `""` is the server
-   * as a whole, which else stands for everything that is part of no other service.
-   * @throws HealthError INVALID_SERVICE_NAME, DUPLICATE_NAME, or INVALID_OPTION for services that are made of each other
+   * as a whole, which otherwise stands for everything that is a member of no other service.
+   * @throws HealthError INVALID_SERVICE_NAME, DUPLICATE_NAME, or INVALID_OPTION for members, a policy or a cycle; nothing
+   *   has changed then
    */
   declareServices(declarations: readonly ServiceDeclaration[]): void {
     this.#checks.declareServices(declarations);
   }
 
   /**
-   * Turns the isolation rule on: when more than half of at least four checks fall together and the self-check fails too,
-   * the last statuses are held for a while.
-   * @throws HealthError INVALID_TARGET
+   * Turns the isolation rule on: when more than half of at least four checks fail together and the self-check fails too,
+   * the last statuses are held for a while. `undefined` turns it off.
+   * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
   isolate(options: IsolationOptions | undefined): void {
-    this.#checks.isolate(options);
+    this.#checks.setIsolation(options && { selfCheck: sourceOf(options.selfCheck), maxHold: options.maxHold });
   }
 
-  /** Makes the checks and services those of a configuration, which may come again: what is the same goes on. */
-  configure(config: ChecksConfig): void {
-    this.#checks.configure(config);
+  /**
+   * Runs the checks, services and isolation rule of a configuration, and no others. What is the same goes on: a check that
+   * did not change keeps its state, its connection and its schedule.
+   * @param accept gets everything that is wrong with the configuration, and may throw an error of its own for it
+   * @throws what `accept` throws, by default a HealthError; nothing has changed then
+   */
+  configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
+    this.#checks.configure(config, accept);
   }
 
   /**

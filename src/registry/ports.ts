@@ -92,6 +92,8 @@ export interface StatusWriter {
   report(check: CheckReport): void;
   /** Forgets a check. */
   forget(checkName: string): void;
+  /** Runs several writes. Listeners are called after the last one, so that they see the result and nothing in between. */
+  inOneStep(writes: () => void): void;
   /** Calls `refresh` before each answer to a reader: the writer may write what has become true by the passing of time. */
   beforeReading(refresh: () => void): void;
 }

@@ -161,6 +161,10 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#checks.delete(checkName)) this.#countStatusChange();
   }
 
+  inOneStep(writes: () => void): void {
+    this.#announcer.inOneStep(writes);
+  }
+
   beforeReading(refresh: () => void): void {
     this.#refresh = refresh;
   }

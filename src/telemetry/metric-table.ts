@@ -40,7 +40,7 @@ const SERVER_METRICS = {
     name: "grpc_health_requests_total",
     type: "counter",
     labels: ["method", "code"],
-    help: "Answered gRPC calls of the health service. A Watch counts when it ends; one that the client ended counts as CANCELLED.",
+    help: "Answered gRPC calls. A Watch or reflection stream counts when it ends, as CANCELLED when the client ended it.",
   },
   httpRequests: {
     name: "grpc_health_http_requests_total",

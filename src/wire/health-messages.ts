@@ -10,7 +10,15 @@
  */
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import type { WatchStatus } from "../core/serving-status.js";
-import { LENGTH_DELIMITED, readFields, readVarint, VARINT } from "./protobuf.js";
+import {
+  LENGTH_DELIMITED,
+  lengthDelimited,
+  lengthDelimitedHead,
+  readFields,
+  readString,
+  readVarint,
+  VARINT,
+} from "./protobuf.js";
 
 /** The full name of the service. */
 export const HEALTH_SERVICE = "grpc.health.v1.Health";
@@ -33,9 +41,6 @@ const MAX_PLAIN_BYTES = 2 + 0x7f;
 
 const STATUS_FIELD = 1;
 
-// Not the default TextDecoder: that one drops a byte order mark, and "\ufeffa" would be answered as "a".
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** Reads a HealthCheckRequest. Never throws; a field given twice counts once, the last (proto3). */
 export function readHealthCheckRequest(bytes: Uint8Array): RequestReading {
   const plain = readPlainRequest(bytes);
@@ -47,11 +52,9 @@ export function readHealthCheckRequest(bytes: Uint8Array): RequestReading {
     if (field.number !== SERVICE_FIELD) continue;
     if (field.wireType !== LENGTH_DELIMITED) return { fault: "malformed request" };
     if (field.end - field.start > MAX_SERVICE_NAME_BYTES) return { fault: "service name too long" };
-    try {
-      service = utf8.decode(bytes.subarray(field.start, field.end));
-    } catch {
-      return { fault: "service name is not valid UTF-8" };
-    }
+    const text = readString(bytes, field);
+    if (text === undefined) return { fault: "service name is not valid UTF-8" };
+    service = text;
   }
   return { service };
 }
@@ -99,9 +102,9 @@ export function writeHealthListResponse(statuses: Iterable<readonly [string, Wat
   const parts: Buffer[] = [];
   for (const [service, status] of statuses) {
     const name = Buffer.from(service);
-    const key = headOf(1, name.length);
+    const key = lengthDelimitedHead(1, name.length);
     const value = STATUS_VALUES[status];
-    parts.push(headOf(1, key.length + name.length + value.length), key, name, value);
+    parts.push(lengthDelimitedHead(1, key.length + name.length + value.length), key, name, value);
   }
   return Buffer.concat(parts);
 }
@@ -118,17 +121,6 @@ const RESPONSES: Readonly<Record<WatchStatus, Buffer>> = {
   NOT_SERVING: responseOf("NOT_SERVING"),
   SERVICE_UNKNOWN: responseOf("SERVICE_UNKNOWN"),
 };
-
-/** A length-delimited field. Contents are names and single messages, so two bytes of length are enough: up to 16,383. */
-function lengthDelimited(fieldNumber: number, content: Uint8Array): Buffer {
-  return Buffer.concat([headOf(fieldNumber, content.length), content]);
-}
-
-/** Tag and length of a length-delimited field. */
-function headOf(fieldNumber: number, length: number): Buffer {
-  const tag = fieldNumber * 8 + LENGTH_DELIMITED;
-  return Buffer.from(length < 0x80 ? [tag, length] : [tag, (length & 0x7f) | 0x80, length >> 7]);
-}
 
 /** The values of the list's map, as its second field. */
 const STATUS_VALUES: Readonly<Record<WatchStatus, Buffer>> = {

@@ -1,18 +1,18 @@
 /**
- * As much of protobuf's wire format as the messages of `grpc.health.v1` need, read strictly.
+ * The part of protobuf's wire format that the messages of health and reflection need: read strictly, and written.
  *
  * A field that cannot be read in full makes the whole message unreadable: protobufjs turns a truncated request into
- * one for the overall status, which is then answered SERVING (known fault 0.4). Fields that we don't know are skipped,
- * as proto3 asks.
+ * one for the overall status, which is then answered SERVING (docs/known-faults.md 0.4). Unknown fields are skipped, as
+ * proto3 demands.
  *
  * Source: protobuf.dev/programming-guides/encoding.
  */
 
-/** Where a field's content stands in the message. */
+/** A field, as offsets into the message. */
 export interface Field {
   readonly number: number;
   readonly wireType: number;
-  /** For a length-delimited field the first byte of its content, else of its value. */
+  /** The first byte of a length-delimited field's content, or of another field's value. */
   readonly start: number;
   readonly end: number;
 }
@@ -42,6 +42,18 @@ export function readFields(bytes: Uint8Array): readonly Field[] | undefined {
   return fields;
 }
 
+// Not the default TextDecoder: that one drops a byte order mark, and "\ufeffa" would be read as "a".
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text of a length-delimited field; `undefined` when it is not valid UTF-8. */
+export function readString(bytes: Uint8Array, { start, end }: Field): string | undefined {
+  try {
+    return utf8.decode(bytes.subarray(start, end));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads a varint. Values above 2^53 lose precision, which no caller of ours minds. */
 export function readVarint(
   bytes: Uint8Array,
@@ -55,6 +67,27 @@ export function readVarint(
     if (byte < 0x80) return { value, end: offset + index + 1 };
   }
   return undefined;
+}
+
+/** A length-delimited field: a string, bytes, or a message. */
+export function lengthDelimited(fieldNumber: number, content: Uint8Array): Buffer {
+  return Buffer.concat([lengthDelimitedHead(fieldNumber, content.length), content]);
+}
+
+/** Tag and length of a length-delimited field. */
+export function lengthDelimitedHead(fieldNumber: number, length: number): Buffer {
+  const tag = fieldNumber * 8 + LENGTH_DELIMITED;
+  // the usual case has a short way: List writes two heads for each service
+  return Buffer.from(tag < 0x80 && length < 0x80 ? [tag, length] : [...varint(tag), ...varint(length)]);
+}
+
+/** The bytes of a varint: a whole number, at least 0 and below 2^53. */
+export function varint(value: number): readonly number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  bytes.push(rest);
+  return bytes;
 }
 
 function readField(bytes: Uint8Array, offset: number, depth: number): Field | undefined {

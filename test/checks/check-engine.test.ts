@@ -21,7 +21,7 @@ class Bench {
   add(name: string, settings: CheckSettings = {}, always?: ProbeResult): ScriptedProber {
     const prober = new ScriptedProber(() => this.clock.now(), always);
     this.probers.set(name, prober);
-    this.engine.add({ name, prober, settings: { jitter: 0, ...settings } });
+    this.engine.add({ name, source: { kind: "prober", prober }, options: { jitter: 0, ...settings } });
     return prober;
   }
 
@@ -39,7 +39,7 @@ class Bench {
   }
 }
 
-test("A1: with a check, the server as a whole is UNKNOWN until the first result, never SERVING before", async () => {
+test("with a check, the server as a whole is UNKNOWN until the first result, never SERVING before [A1]", async () => {
   const bench = new Bench();
   assert.equal(bench.status(""), "SERVING");
   bench.add("db", { services: ["acme.Orders"] });
@@ -50,7 +50,7 @@ test("A1: with a check, the server as a whole is UNKNOWN until the first result,
   bench.engine.stop();
 });
 
-test("A1: one critical check that is pending keeps its services UNKNOWN, though another fails already", async () => {
+test("while one critical check is pending, its services are UNKNOWN, even if another check fails [A1]", async () => {
   const bench = new Bench();
   bench.add("a");
   bench.add("b");
@@ -63,7 +63,7 @@ test("A1: one critical check that is pending keeps its services UNKNOWN, though 
   bench.engine.stop();
 });
 
-test("A113, A114: up after the first pass, down after three failures in a row", async () => {
+test("SERVING after the first success, NOT_SERVING after three failures in a row [A113, A114]", async () => {
   const bench = new Bench();
   bench.add("db", { edgeInterval: "10s" });
   await bench.clock.advance(0);
@@ -77,7 +77,7 @@ test("A113, A114: up after the first pass, down after three failures in a row", 
   bench.engine.stop();
 });
 
-test("a check counts for its own service, those it names, and the server as a whole; for no other", async () => {
+test("a check decides its own service, the services that it names, and the server as a whole", async () => {
   const bench = new Bench();
   bench.add("a", { services: ["s", "s"] }, PASSED);
   bench.add("b", { services: ["t"] }, FAILED);
@@ -89,7 +89,7 @@ test("a check counts for its own service, those it names, and the server as a wh
   bench.engine.stop();
 });
 
-test("a non-critical check that fails degrades, and never more", async () => {
+test("a non-critical check that fails marks its services as degraded, and does nothing else", async () => {
   const bench = new Bench();
   bench.add("main", { services: ["s"] }, PASSED);
   bench.add("cache", { services: ["s"], critical: false }, FAILED);
@@ -99,7 +99,7 @@ test("a non-critical check that fails degrades, and never more", async () => {
   bench.engine.stop();
 });
 
-test("a check that warns degrades its services", async () => {
+test("a check that warns marks its services as degraded", async () => {
   const bench = new Bench();
   bench.add("db", {}, WARNED);
   await bench.clock.advance(0);
@@ -125,7 +125,7 @@ test("the startup view opens when every check has had its first result, and stay
   bench.engine.stop();
 });
 
-test("A131: a check with no result for staleAfter takes its services to UNKNOWN", async () => {
+test("without a result for staleAfter, the services of a check are UNKNOWN [A131]", async () => {
   const bench = new Bench();
   bench.add("db", { staleAfter: "30s" });
   await bench.clock.advance(0);
@@ -143,7 +143,7 @@ test("A131: a check with no result for staleAfter takes its services to UNKNOWN"
   bench.engine.stop();
 });
 
-test("the report of a check has its latency, its times, its reason code, and nothing of a target's own words", async () => {
+test("the report of a check has latency, times and reason code, and no text from the target", async () => {
   const bench = new Bench();
   bench.add("db", { services: ["s"] });
   await bench.clock.advance(30);
@@ -174,7 +174,7 @@ test("a few checks start at once", async () => {
   bench.engine.stop();
 });
 
-test("A128: 1,000 checks that start together are spread over one interval, none of its 100 ms with twice its share", async () => {
+test("1,000 checks that start together are spread over one interval: no 100 ms have more than twice the average [A128]", async () => {
   const bench = new Bench();
   for (let index = 0; index < 1_000; index += 1) bench.add(`c${index}`, {}, PASSED);
   await bench.clock.advance(9_999);
@@ -189,7 +189,7 @@ test("A128: 1,000 checks that start together are spread over one interval, none 
   bench.engine.stop();
 });
 
-test("checks that come later don't move the first probes of those that have started", async () => {
+test("checks that are added later do not move the first probes of earlier ones", async () => {
   const bench = new Bench();
   for (let index = 0; index < 10; index += 1) bench.add(`c${index}`, {}, PASSED);
   await bench.clock.advance(1);
@@ -200,7 +200,7 @@ test("checks that come later don't move the first probes of those that have star
   bench.engine.stop();
 });
 
-test("an initial delay puts the first probe off", async () => {
+test("an initial delay delays the first probe", async () => {
   const bench = new Bench();
   const prober = bench.add("db", { initialDelay: "5s" }, PASSED);
   await bench.clock.advance(5_000);
@@ -208,7 +208,7 @@ test("an initial delay puts the first probe off", async () => {
   bench.engine.stop();
 });
 
-test("a check that can't be added changes nothing", () => {
+test("a check that cannot be added changes nothing", () => {
   const bench = new Bench();
   bench.add("db");
   const refused: readonly (readonly [name: string, settings: CheckSettings, code: string])[] = [
@@ -224,7 +224,8 @@ test("a check that can't be added changes nothing", () => {
   const timers = bench.clock.pendingTimers;
   for (const [name, settings, code] of refused) {
     assert.throws(
-      () => bench.engine.add({ name, prober: new ScriptedProber(() => 0), settings }),
+      () =>
+        bench.engine.add({ name, source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: settings }),
       (error) => error instanceof HealthError && error.code === code,
     );
   }
@@ -233,7 +234,7 @@ test("a check that can't be added changes nothing", () => {
   bench.engine.stop();
 });
 
-test("stop ends every check: probers closed, no timer left, no result published later", async () => {
+test("stop ends every check: probers are closed, no timer is left, no result is published later", async () => {
   const bench = new Bench();
   bench.add("a");
   bench.add("b", {}, PASSED);
@@ -245,7 +246,7 @@ test("stop ends every check: probers closed, no timer left, no result published 
   assert.equal(bench.status("a"), "UNKNOWN");
 });
 
-test("A136: a declared service follows its policy over its checks", async () => {
+test("a declared service follows its policy over its checks [A136]", async () => {
   const bench = new Bench();
   const checks = ["a", "b", "c"];
   bench.engine.addService({ name: "any", policy: { kind: "any" }, members: checks });
@@ -278,7 +279,7 @@ test("a name is one service: declared, named by a check, or a check's own", () =
   bench.engine.stop();
 });
 
-test("A127: a check removed during its look leaves no timer, no report and no service, and its result is dropped", async () => {
+test("a check that is removed during its probe leaves no timer, no report and no service, and its result is dropped [A127]", async () => {
   const bench = new Bench();
   const prober = bench.add("db", { services: ["s"] });
   await bench.clock.advance(100);
@@ -295,7 +296,7 @@ test("A127: a check removed during its look leaves no timer, no report and no se
   bench.engine.stop();
 });
 
-test("a check that is removed takes its say with it; one that a declared service names is missed", async () => {
+test("a removed check no longer decides any service; a service that still names it is UNKNOWN", async () => {
   const bench = new Bench();
   bench.add("good", { services: ["s"] }, PASSED);
   bench.add("bad", { services: ["s"] }, FAILED);

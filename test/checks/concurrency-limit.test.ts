@@ -10,7 +10,7 @@ import { PASSED, ScriptedProber } from "./scripted-prober.js";
 /** For lines that are shorter than a turn. */
 const never = () => {};
 
-test("no more than 32 depart in one turn of the loop, however many places are free, and in order", () => {
+test("at most 32 probes start in one turn of the event loop, in order, however many places are free", () => {
   const turns: (() => void)[] = [];
   const probeLimit = new ConcurrencyLimit((action) => turns.push(action));
   const departed: number[] = [];
@@ -29,7 +29,7 @@ test("no more than 32 depart in one turn of the loop, however many places are fr
   assert.equal(turns.length, 0);
 });
 
-test("so many depart at once; the others wait in line, first come first served", () => {
+test("probes up to the limit start at once; the others wait in order", () => {
   const probeLimit = new ConcurrencyLimit(never, 2);
   const departed: number[] = [];
   for (let number = 0; number < 6; number += 1) probeLimit.acquire(() => departed.push(number));
@@ -44,7 +44,7 @@ test("so many depart at once; the others wait in line, first come first served",
   assert.deepEqual(departed.slice(6), [6, 7], "every place is free again, and no more than those");
 });
 
-test("the line stays in order however long it gets", () => {
+test("the queue keeps its order at any length", () => {
   const turns: (() => void)[] = [];
   const probeLimit = new ConcurrencyLimit((action) => turns.push(action), 1);
   const departed: number[] = [];
@@ -70,7 +70,7 @@ test("the line stays in order however long it gets", () => {
   );
 });
 
-test("of 600 checks that are due at once 256 are in run, the others late and not failing, in order of due time", async () => {
+test("of 600 checks that are due together 256 run; the others are late, not failing, in order of due time", async () => {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "probeLimit-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
@@ -88,7 +88,11 @@ test("of 600 checks that are due at once 256 are in run, the others late and not
       most = Math.max(most, running);
       return probe(context).finally(() => (running -= 1));
     };
-    engine.add({ name: `c${index}`, prober, settings: { jitter: 0, interval: "3s", timeout: "2s" }, passive: true });
+    engine.add({
+      name: `c${index}`,
+      source: { kind: "prober", prober, passive: true },
+      options: { jitter: 0, interval: "3s", timeout: "2s" },
+    });
   }
   await clock.advance(0);
   assert.equal(running, MAX_CONCURRENT_PROBES);
@@ -104,13 +108,13 @@ test("of 600 checks that are due at once 256 are in run, the others late and not
   engine.stop();
 });
 
-test("a check that is removed while it waits in line gives its place to the next", async () => {
+test("a check that is removed while it waits gives its place to the next one", async () => {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "probeLimit-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const probers = Array.from({ length: MAX_CONCURRENT_PROBES + 2 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries())
-    engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
+    engine.add({ name: `c${index}`, source: { kind: "prober", prober, passive: true }, options: { jitter: 0 } });
   await clock.advance(0);
   engine.remove(`c${MAX_CONCURRENT_PROBES}`);
   probers[0]?.last.answer(PASSED);
@@ -120,13 +124,13 @@ test("a check that is removed while it waits in line gives its place to the next
   engine.stop();
 });
 
-test("a probe that doesn't stop at its deadline gives its place back all the same", async () => {
+test("a probe that does not stop at its deadline still gives its place back", async () => {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "probeLimit-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const probers = Array.from({ length: MAX_CONCURRENT_PROBES + 1 }, () => new ScriptedProber(() => clock.now()));
   for (const [index, prober] of probers.entries())
-    engine.add({ name: `c${index}`, prober, settings: { jitter: 0 }, passive: true });
+    engine.add({ name: `c${index}`, source: { kind: "prober", prober, passive: true }, options: { jitter: 0 } });
   await clock.advance(1_999);
   assert.equal(probers.at(-1)?.looks.length, 0);
   await clock.advance(1);

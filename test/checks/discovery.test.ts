@@ -11,7 +11,8 @@ function clusterOf() {
   const registry = new Registry({ clock, instance: "discovery-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const prober = new ScriptedProber(() => clock.now());
-  engine.add({ name: "flower", prober, settings: { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s" } });
+  const options = { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s" };
+  engine.add({ name: "flower", source: { kind: "prober", prober }, options });
   const tell = async (result: ProbeResult) => {
     await clock.advance(prober.looks.length === 0 ? 0 : 10_000);
     prober.last.answer(result);
@@ -34,7 +35,7 @@ const workers = (online: Readonly<Record<string, boolean>>): ProbeResult => ({
   ),
 });
 
-test("services that a target tells of appear, change and vanish with it", async () => {
+test("services that a target reports appear, change and disappear with its reports", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
   await tell(workers({ "w/a": true, "w/b": true }));
   assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "SERVING" });
@@ -47,7 +48,7 @@ test("services that a target tells of appear, change and vanish with it", async 
   engine.stop();
 });
 
-test("a single failure of who tells changes nothing; when the check fails, they are UNKNOWN, as they are when it is stale", async () => {
+test("one failed probe changes no reported service; when the check is failing or stale, they are UNKNOWN", async () => {
   const { tell, statuses, engine, clock, prober } = clusterOf();
   await tell(workers({ "w/a": true }));
   await tell(FAILED);
@@ -59,7 +60,7 @@ test("a single failure of who tells changes nothing; when the check fails, they 
   engine.stop();
 });
 
-test("they go with the check that told of them", async () => {
+test("reported services are removed with the check that reported them", async () => {
   const { tell, statuses, engine } = clusterOf();
   await tell(workers({ "w/a": true }));
   engine.remove("flower");
@@ -67,12 +68,34 @@ test("they go with the check that told of them", async () => {
   engine.stop();
 });
 
-test("a target changes no service of somebody else, nor one whose name is none", async () => {
+test("a target changes no service that a check or a configuration makes, and none with an invalid name", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
-  engine.add({ name: "w/mine", prober: new ScriptedProber(() => 0), settings: {} });
+  engine.add({ name: "w/mine", source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: {} });
   engine.addService({ name: "w/declared", policy: { kind: "all" }, members: ["w/mine"] });
   await tell(workers({ "w/mine": true, "w/declared": true, "": true, "w/\n": true, flower: false, readiness: false }));
   assert.deepEqual(statuses(), { "w/mine": "UNKNOWN", "w/declared": "UNKNOWN" });
   assert.deepEqual([registry.read("flower")?.status, registry.read("")?.status], ["SERVING", "UNKNOWN"]);
+  engine.stop();
+});
+
+test("a service that a target named becomes a check's or a declared one, and the target changes it no more", async () => {
+  const { tell, statuses, engine, registry } = clusterOf();
+  await tell(workers({ "w/a": true, "w/b": true, "w/c": true }));
+  const changes: string[] = [];
+  registry.onTransition(
+    ({ subject, name, from, to }) => subject === "service" && changes.push(`${name} ${from} ${to}`),
+  );
+  const source = { kind: "prober", prober: new ScriptedProber(() => 0) } as const;
+  engine.add({ name: "w/a", source, options: { initialDelay: "1h" } });
+  engine.addService({ name: "w/b", policy: { kind: "all" }, members: ["w/a"] });
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN", "w/c": "SERVING" });
+  await tell(workers({ "w/a": false, "w/b": false }));
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
+  engine.remove("flower");
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
+  assert.deepEqual(
+    changes.filter((change) => /^w\/[ab] /.test(change)),
+    ["w/a SERVING UNKNOWN", "w/b SERVING UNKNOWN"],
+  );
   engine.stop();
 });

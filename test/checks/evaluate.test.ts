@@ -22,16 +22,16 @@ function after(word: string, settings: CheckSettings = {}, gapMs = 60_001): Prog
 
 /** Results (s, w, f) and the states that follow each. */
 const SEQUENCES: readonly (readonly [label: string, results: string, states: string])[] = [
-  ["A113: the first result, a pass, decides at once", "s", "P"],
+  ["the first result, a success, decides at once [A113]", "s", "P"],
   ["the first result, a failure, decides at once", "f", "F"],
   ["the first result, a warning, decides at once", "w", "W"],
-  ["A114: with a fall of 3, f f s f f f turns failing at the last f only", "sffsfff", "PPPPPPF"],
-  ["A115: with a rise of 2, s f s s after down turns passing at the last s only", "fsfss", "FFFFP"],
-  ["a warning counts as a pass of the rise, and its state is warning", "fsw", "FFW"],
-  ["a warning ends a run of failures", "sffwff", "PPPWWW"],
-  ["a pass after a warning is passing again", "ws", "WP"],
+  ["with unhealthyThreshold 3, f f s f f f becomes failing at the last f only [A114]", "sffsfff", "PPPPPPF"],
+  ["with healthyThreshold 2, s f s s after a failure becomes passing at the last s only [A115]", "fsfss", "FFFFP"],
+  ["a warning counts as a success for healthyThreshold, and its state is warning", "fsw", "FFW"],
+  ["a warning resets the count of failures", "sffwff", "PPPWWW"],
+  ["a success after a warning is passing again", "ws", "WP"],
   ["a warning stays a warning while failures are counted", "wff", "WWW"],
-  ["failing goes on", "ffff", "FFFF"],
+  ["further failures stay failing", "ffff", "FFFF"],
 ];
 
 const LETTERS = { P: "passing", W: "warning", F: "failing" } as const;
@@ -46,13 +46,13 @@ for (const [label, results, states] of SEQUENCES) {
   });
 }
 
-test("a threshold of 1 turns at once, both ways", () => {
+test("a threshold of 1 changes the state at once, in both directions", () => {
   const once = { unhealthyThreshold: 1, healthyThreshold: 1 };
   assert.equal(after("sf", once).state, "failing");
   assert.equal(after("sfs", once).state, "passing");
 });
 
-test("the reason is that of the state: a failure that doesn't turn it leaves it", () => {
+test("the reason belongs to the state: a failure that does not change the state does not change the reason", () => {
   assert.equal(PENDING.reason, "pending");
   assert.equal(after("s").reason, undefined);
   assert.equal(after("sff").reason, undefined);
@@ -61,7 +61,7 @@ test("the reason is that of the state: a failure that doesn't turn it leaves it"
   assert.equal(after("fss").reason, undefined);
 });
 
-test("the next probe is due after the interval, the edge interval while counting, the unhealthy one while failing", () => {
+test("the next probe is due after interval, after edgeInterval while counting, after unhealthyInterval while failing", () => {
   const given = { interval: "10s", edgeInterval: "2s", unhealthyInterval: "30s" };
   const settings = completeSettings("c", given);
   const delay = (word: string, random = 0.5) => nextDelayMs(after(word, given), settings, () => random);
@@ -77,7 +77,7 @@ test("the next probe is due after the interval, the edge interval while counting
   assert.equal(delay("fss"), 10_000);
 });
 
-test("A129: a jitter of 10 % keeps the interval within 0.9 and 1.1 of itself, evenly", () => {
+test("with a jitter of 10 %, the time to the next probe is 0.9 to 1.1 times the interval, evenly distributed [A129]", () => {
   const settings = completeSettings("c", { interval: 1000, jitter: 0.1 });
   const delay = (random: number) => nextDelayMs(after("s"), settings, () => random);
   assert.equal(delay(0), 900);
@@ -86,7 +86,7 @@ test("A129: a jitter of 10 % keeps the interval within 0.9 and 1.1 of itself, ev
   assert.ok(delay(0.75) > 1049 && delay(0.75) < 1051);
 });
 
-test("any sequence: the state turns only by a whole run of the length of its threshold", () => {
+test("for any sequence, the state changes only after as many equal results in a row as its threshold", () => {
   const words = fc.array(fc.constantFrom("s", "w", "f"), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(words, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), (word, fall, rise) => {
@@ -119,33 +119,33 @@ function changes(word: string, settings: CheckSettings): number[] {
 
 const QUICK = { interval: "1s", timeout: "500ms", unhealthyThreshold: 1, healthyThreshold: 1 };
 
-test("C6: a target that flaps each second changes 5 times, then stays failing for as long as it flaps", () => {
+test("a target that changes each second changes the state 5 times, and then stays failing while it flaps [C6]", () => {
   assert.deepEqual(changes("sf".repeat(300), QUICK), [1, 2, 3, 4, 5]);
 });
 
-test("C6: with the thresholds that are usual, a target that flaps each time changes nothing", () => {
+test("with the default thresholds, a target that changes with every probe changes nothing [C6]", () => {
   assert.deepEqual(changes("sf".repeat(300), { interval: "1s", timeout: "500ms" }), []);
 });
 
-test("a check that flapped comes back after it has passed for a minute without a failure, or two intervals if longer", () => {
+test("a flapping check passes again after one minute without a failure, or two intervals if that is longer", () => {
   assert.deepEqual(changes(`sfsfsf${"s".repeat(100)}`, QUICK), [1, 2, 3, 4, 5, 65]);
   assert.deepEqual(changes(`sfsfsf${"s".repeat(100)}`, { ...QUICK, interval: "45s" }), [1, 2, 3, 4, 5, 95]);
   const held = after("sfsfsfs", QUICK, 1_000);
   assert.deepEqual([held.state, held.reason], ["failing", "flapping"]);
 });
 
-test("it has a clean slate then: it takes as many changes again before it is held down", () => {
+test("after that, the count of changes starts at zero", () => {
   const word = `sfsfsf${"s".repeat(70)}fsfsfs`;
   assert.deepEqual(changes(word, QUICK).slice(5), [65, 76, 77, 78, 79, 80]);
 });
 
-test("four changes within a minute are no flapping, nor are five over a longer time", () => {
+test("four changes within a minute are not flapping, and five over a longer time are not either", () => {
   assert.deepEqual(changes("sfsfss", QUICK), [1, 2, 3, 4]);
   const slow = after("sfsfsfs", QUICK, 15_001);
   assert.equal(slow.state, "passing");
 });
 
-test("while it is held down, the unhealthy interval holds and not that of a threshold", () => {
+test("while a check is flapping, unhealthyInterval applies and not edgeInterval", () => {
   const settings = completeSettings("c", { ...QUICK, unhealthyInterval: "3s", edgeInterval: "200ms" });
   const held = after("sfsfsfs", QUICK, 1_000);
   assert.equal(
@@ -154,7 +154,7 @@ test("while it is held down, the unhealthy interval holds and not that of a thre
   );
 });
 
-test("a pass that takes longer than it should is a warning, and nothing else is changed by its latency", () => {
+test("a success that takes longer than maxLatency is a warning; latency changes nothing else", () => {
   const settings = completeSettings("c", { maxLatency: "100ms" });
   const pass: ProbeResult = { outcome: "pass", certificateEndsAt: 5 };
   assert.equal(withLatency(pass, 100, settings), pass);

@@ -8,7 +8,7 @@ import { Registry } from "../../src/registry/registry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { PASSED, ScriptedProber } from "./scripted-prober.js";
 
-test("what is not renewed is dropped at its time, once; what is renewed is not", async () => {
+test("a status that is not renewed expires once, at its time; a renewed one does not", async () => {
   const clock = new VirtualClock();
   const freshness = new Freshness(clock);
   let dropped = 0;
@@ -34,11 +34,11 @@ function staleSite() {
   const registry = new Registry({ clock, instance: "freshness-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const prober = new ScriptedProber(() => clock.now(), PASSED);
-  engine.add({ name: "db", prober, settings: { jitter: 0, staleAfter: "30s" } });
+  engine.add({ name: "db", source: { kind: "prober", prober }, options: { jitter: 0, staleAfter: "30s" } });
   return { clock, registry, engine };
 }
 
-test("A131, C13: an old SERVING is never read, not even by who asks before any timer has run after a stall", async () => {
+test("an old SERVING is never read, even if a client asks directly after a stall, before any timer has run [A131, C13]", async () => {
   const { clock, registry, engine } = staleSite();
   await clock.advance(0);
   assert.equal(registry.read("db")?.status, "SERVING");
@@ -50,7 +50,7 @@ test("A131, C13: an old SERVING is never read, not even by who asks before any t
   engine.stop();
 });
 
-test("nor is it listed, watched or shown among the checks", async () => {
+test("an old SERVING is not listed, watched or shown among the checks", async () => {
   for (const look of [
     (registry: Registry) => [...registry.services()].find(([name]) => name === "db")?.[1].status,
     (registry: Registry) => ([...registry.checks()][0]?.state === "pending" ? "UNKNOWN" : "SERVING"),

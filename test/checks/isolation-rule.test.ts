@@ -46,7 +46,7 @@ class Bench {
   }
 }
 
-test("a word of the self-check counts from the moment of the first failure on", () => {
+test("a result of the self-check counts if it is newer than the first failure", () => {
   const bench = new Bench();
   bench.rule.expectSelf(true);
   bench.rule.hearSelf(false);
@@ -55,7 +55,7 @@ test("a word of the self-check counts from the moment of the first failure on", 
   bench.end();
 });
 
-test("checks that wait for the self-check's word are not isolated before it comes", async () => {
+test("checks that wait for the self-check are not isolated before its result", async () => {
   const bench = new Bench();
   bench.rule.expectSelf(true);
   assert.deepEqual(bench.judge("a", "b", "c"), ["hold", "hold", "hold"]);
@@ -72,7 +72,7 @@ test("checks that wait for the self-check's word are not isolated before it come
   bench.end();
 });
 
-test("checks that waited and hear that the self-check passes fail, once", async () => {
+test("waiting checks fail once when the self-check passes", async () => {
   const bench = new Bench();
   bench.rule.expectSelf(true);
   bench.judge("a", "b", "c");
@@ -85,7 +85,7 @@ test("checks that waited and hear that the self-check passes fail, once", async 
   bench.end();
 });
 
-test("a check that has been held and is judged again stays held, and its time goes on from the first", async () => {
+test("a held check that fails again stays held, and its time is counted from the first failure", async () => {
   const bench = new Bench();
   bench.cut("a");
   await bench.clock.advance(6_000);
@@ -97,7 +97,7 @@ test("a check that has been held and is judged again stays held, and its time go
   bench.end();
 });
 
-test("of those that are held each is let go at its own time", async () => {
+test("each held check is released at its own time", async () => {
   const bench = new Bench(10);
   bench.cut("a");
   await bench.clock.advance(4_000);
@@ -110,7 +110,7 @@ test("of those that are held each is let go at its own time", async () => {
   bench.end();
 });
 
-test("a check that has failed is part of a common fall for an interval, and not longer", async () => {
+test("a failed check counts as part of a common failure for one interval", async () => {
   const bench = new Bench();
   assert.deepEqual(bench.judge("a"), ["fail"], "nobody is blamed yet");
   await bench.clock.advance(INTERVAL_MS);
@@ -126,7 +126,7 @@ test("a check that has failed is part of a common fall for an interval, and not 
   late.end();
 });
 
-test("a check that was held and not isolated is judged anew when the self-check passes again; another fails", () => {
+test("a held check is judged by its next results when the self-check passes again; an isolated one fails", () => {
   const bench = new Bench();
   bench.cut("a");
   bench.rule.hearSelf(false);
@@ -135,7 +135,7 @@ test("a check that was held and not isolated is judged anew when the self-check 
   bench.end();
 });
 
-test("the isolation ends with the last check that is held, and is told of once for each number of them", () => {
+test("the isolation ends with the last held check, and each change of their number is reported once", () => {
   const bench = new Bench();
   bench.cut("a", "b", "c");
   bench.cut("a", "b", "c");

@@ -21,9 +21,11 @@ class Site {
   constructor(count: number, settings: CheckSettings = {}, selfCheck = true) {
     for (let index = 0; index < count; index += 1) {
       const name = `c${index}`;
-      this.engine.add({ name, prober: this.prober(name), settings: { jitter: 0, ...settings }, passive: true });
+      const source = { kind: "prober", prober: this.prober(name), passive: true } as const;
+      this.engine.add({ name, source, options: { jitter: 0, ...settings } });
     }
-    if (selfCheck) this.engine.setIsolation({ prober: this.prober("self"), settings: { jitter: 0 } });
+    if (selfCheck)
+      this.engine.setIsolation({ selfCheck: { kind: "prober", prober: this.prober("self") }, settings: { jitter: 0 } });
     this.registry.onTransition(({ subject, name, to }) => {
       if (subject === "service" && name !== "") this.transitions.push(`${this.clock.now() / 1000} ${name} ${to}`);
     });
@@ -68,7 +70,7 @@ class Site {
 
 const ALL_FIVE = ["c0", "c1", "c2", "c3", "c4"];
 
-test("A132: when more than half of at least 4 checks fall and the self-check fails too, statuses are held, flagged, at most 60 s", async () => {
+test("when more than half of at least 4 checks fail and the self-check fails too, statuses are held for at most 60 s and marked [A132]", async () => {
   const site = new Site(5);
   await site.clock.advance(5_000);
   site.transitions.length = 0;
@@ -91,7 +93,7 @@ test("A132: when more than half of at least 4 checks fall and the self-check fai
   site.end();
 });
 
-test("A132: on the way back a check that was held goes on, and one that had failed comes back by its threshold", async () => {
+test("when the network is back, a held check keeps its state, and a failed one recovers by its threshold [A132]", async () => {
   const site = new Site(5);
   await site.clock.advance(5_000);
   site.transitions.length = 0;
@@ -111,7 +113,7 @@ test("A132: on the way back a check that was held goes on, and one that had fail
   site.end();
 });
 
-test("failures that were counted while we were cut off are ours: a check is judged anew", async () => {
+test("failures that were counted during an isolation are discarded", async () => {
   const site = new Site(5);
   await site.clock.advance(5_000);
   site.transitions.length = 0;
@@ -126,7 +128,7 @@ test("failures that were counted while we were cut off are ours: a check is judg
   site.end();
 });
 
-test("C12: half of the checks are judged each alone, within an interval", async () => {
+test("when half of the checks fail, each is judged alone, within an interval [C12]", async () => {
   const site = new Site(4);
   await site.clock.advance(5_000);
   site.transitions.length = 0;
@@ -142,14 +144,14 @@ test("C12: half of the checks are judged each alone, within an interval", async 
 for (const [label, site] of [
   ["the self-check passes", () => new Site(5)],
   ["there is no self-check", () => new Site(5, {}, false)],
-  ["there are less than 4 checks", () => new Site(3)],
+  ["there are fewer than 4 checks", () => new Site(3)],
 ] as const) {
-  test(`everything fails at once where ${label}`, async () => {
+  test(`all checks fail without a hold if ${label}`, async () => {
     const here = site();
     await here.clock.advance(5_000);
     here.transitions.length = 0;
     here.cut(...ALL_FIVE);
-    if (label === "there are less than 4 checks") here.cut("self");
+    if (label === "there are fewer than 4 checks") here.cut("self");
     await here.clock.advance(9_000);
     assert.equal(new Set(here.transitions.map((text) => text.split(" ")[0])).size, 1);
     assert.equal(here.transitions[0], "14 c0 NOT_SERVING");
@@ -157,7 +159,7 @@ for (const [label, site] of [
   });
 }
 
-test("a check that is pending has no last status to hold: its first failure decides", async () => {
+test("a pending check has no status to hold: its first failure decides", async () => {
   const site = new Site(5);
   site.cut(...ALL_FIVE, "self");
   await site.clock.advance(100);
@@ -165,7 +167,7 @@ test("a check that is pending has no last status to hold: its first failure deci
   site.end();
 });
 
-test("falls that are more than an interval apart are not one", async () => {
+test("failures more than an interval apart are not a common failure", async () => {
   const site = new Site(4);
   await site.clock.advance(5_000);
   site.cut("self", "c0");
@@ -177,7 +179,7 @@ test("falls that are more than an interval apart are not one", async () => {
   site.end();
 });
 
-test("a first failure has the self-check look at once, so that it is known when the threshold is reached", async () => {
+test("the first failure starts the self-check at once, so that its result is known at the threshold", async () => {
   const site = new Site(5, { interval: "2s", timeout: "1s", unhealthyThreshold: 2, edgeInterval: "500ms" });
   await site.clock.advance(1_000);
   site.transitions.length = 0;
@@ -188,14 +190,14 @@ test("a first failure has the self-check look at once, so that it is known when 
 });
 
 for (const [label, selfIsDown, expected] of [
-  ["fails, they are held all the same", true, []],
+  ["fails, they are held", true, []],
   [
-    "passes, they fail then",
+    "passes, they fail",
     false,
     ["2.5 c0 NOT_SERVING", "2.5 c1 NOT_SERVING", "2.5 c2 NOT_SERVING", "2.5 c3 NOT_SERVING"],
   ],
 ] as const)
-  test(`checks that reach their threshold before the self-check has said a word wait for it: where it ${label}`, async () => {
+  test(`checks that reach their threshold before the self-check has a result wait for it: if it ${label}`, async () => {
     const site = new Site(4, { interval: "2s", timeout: "500ms", unhealthyThreshold: 1 }, false);
     const slow = site.prober("self");
     slow.probe = () =>
@@ -204,7 +206,7 @@ for (const [label, selfIsDown, expected] of [
         if (site.clock.now() < 2_000) resolve(PASSED);
         else site.clock.setTimer(500, () => resolve(isDown ? FAILED : PASSED));
       });
-    site.engine.setIsolation({ prober: slow, settings: { jitter: 0, interval: "1h" } });
+    site.engine.setIsolation({ selfCheck: { kind: "prober", prober: slow }, settings: { jitter: 0, interval: "1h" } });
     await site.clock.advance(1_000);
     site.transitions.length = 0;
     site.cut(...ALL_FIVE);
@@ -214,9 +216,13 @@ for (const [label, selfIsDown, expected] of [
     site.end();
   });
 
-test("a held check that is removed is held no more, and the time of a hold can be set", async () => {
+test("a held check that is removed is no longer counted, and maxHold can be set", async () => {
   const site = new Site(5);
-  site.engine.setIsolation({ prober: site.prober("self"), settings: { jitter: 0 }, maxHoldMs: 5_000 });
+  site.engine.setIsolation({
+    selfCheck: { kind: "prober", prober: site.prober("self") },
+    settings: { jitter: 0 },
+    maxHold: 5_000,
+  });
   await site.clock.advance(5_000);
   site.transitions.length = 0;
   site.cut(...ALL_FIVE, "self");
@@ -234,7 +240,7 @@ test("a held check that is removed is held no more, and the time of a hold can b
   site.end();
 });
 
-test("without a self-check any more, nothing is held from the next failure on", async () => {
+test("when the self-check is removed, nothing is held from the next failure on", async () => {
   const site = new Site(5);
   await site.clock.advance(5_000);
   site.transitions.length = 0;

@@ -61,12 +61,12 @@ const TABLE: readonly (readonly [
 
 for (const [policy, letters, status, degraded, reason] of TABLE) {
   const name = policy.kind === "quorum" ? `quorum ${policy.count}` : policy.kind;
-  test(`A136: ${name} of [${letters}] is ${status}${degraded ? ", degraded" : ""}`, () => {
+  test(`${name} of [${letters}] is ${status}${degraded ? ", degraded" : ""} [A136]`, () => {
     assert.deepEqual(rollup(membersOf(letters), policy), { status, degraded, reason });
   });
 }
 
-test("a critical member that is pending is never good: the service is SERVING only if it would be without it", () => {
+test("a pending critical member is not healthy: the service is SERVING only if the others are enough", () => {
   const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", "."), { maxLength: 8 });
   fc.assert(
     fc.property(letters, letters, fc.constantFrom(ANY, TWO), (before, after, policy) => {
@@ -78,7 +78,7 @@ test("a critical member that is pending is never good: the service is SERVING on
   );
 });
 
-test("with the policy all, a critical member that is pending makes the service UNKNOWN whatever the others are", () => {
+test("with the policy all, a pending critical member makes the service UNKNOWN", () => {
   const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", "."), { maxLength: 8 });
   fc.assert(
     fc.property(letters, letters, (before, after) => {
@@ -88,7 +88,7 @@ test("with the policy all, a critical member that is pending makes the service U
   );
 });
 
-test("as a member of another, a service counts by its status", () => {
+test("as a member of another service, a service counts by its status", () => {
   const member = (status: ServingStatus, degraded = false) => memberOf({ status, degraded, reason: "r" }).state;
   assert.deepEqual(
     [member("SERVING"), member("SERVING", true), member("NOT_SERVING"), member("UNKNOWN")],
@@ -96,7 +96,7 @@ test("as a member of another, a service counts by its status", () => {
   );
 });
 
-test("a non-critical check never makes a service other than degraded", () => {
+test("a non-critical check can only make a service degraded", () => {
   const letters = fc.array(fc.constantFrom("P", "W", "F", "?"), { maxLength: 6 });
   const others = fc.array(fc.constantFrom("p", "w", "f", "."), { maxLength: 6 });
   fc.assert(

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Bench } from "./runner-fixture.js";
 import { PASSED } from "./scripted-prober.js";
 
-test("a target that says it has changed is looked at early, but no sooner than 250 ms after the last look", async () => {
+test("a target that reports a change is probed early, but no sooner than 250 ms after the last probe", async () => {
   const bench = new Bench({}, PASSED);
   bench.runner.start(0);
   await bench.clock.advance(5_000);
@@ -20,7 +20,7 @@ test("a target that says it has changed is looked at early, but no sooner than 2
   bench.runner.stop();
 });
 
-test("a change never puts off a look that is due sooner", async () => {
+test("a change never delays a probe that is due sooner", async () => {
   const bench = new Bench({ interval: 100, timeout: 50 }, PASSED);
   bench.runner.start(0);
   await bench.clock.advance(50);
@@ -30,7 +30,7 @@ test("a change never puts off a look that is due sooner", async () => {
   bench.runner.stop();
 });
 
-test("a change during a look is not lost: the answer may be older than it", async () => {
+test("a change during a probe is not lost: another probe follows", async () => {
   const bench = new Bench();
   bench.runner.start(0);
   await bench.clock.advance(100);

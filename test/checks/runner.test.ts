@@ -5,7 +5,7 @@ import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, PASSED } from "./scripted-prober.js";
 
-test("the next probe starts an interval after the last one started, however long that took", async () => {
+test("the next probe starts one interval after the start of the last one", async () => {
   const bench = new Bench();
   bench.runner.start(0);
   for (let round = 0; round < 4; round += 1) {
@@ -18,7 +18,7 @@ test("the next probe starts an interval after the last one started, however long
   bench.runner.stop();
 });
 
-test("the first probe waits for the delay that it is given", async () => {
+test("the first probe waits for its delay", async () => {
   const bench = new Bench({}, PASSED);
   bench.runner.start(3_000);
   await bench.clock.advance(2_999);
@@ -28,7 +28,7 @@ test("the first probe waits for the delay that it is given", async () => {
   bench.runner.stop();
 });
 
-test("A120: a target that says nothing fails with timeout at the timeout, and the work is cancelled", async () => {
+test("a target that says nothing fails with timeout at the timeout, and the work is cancelled [A120]", async () => {
   const bench = new Bench({ timeout: "2s" });
   bench.runner.start(0);
   await bench.clock.advance(1_999);
@@ -41,7 +41,7 @@ test("A120: a target that says nothing fails with timeout at the timeout, and th
   bench.runner.stop();
 });
 
-test("A121: a prober that doesn't heed its signal never runs twice at once; each due time is another timeout", async () => {
+test("a prober that ignores its signal never runs twice at the same time; each due time is another timeout [A121]", async () => {
   const bench = new Bench({ interval: "10s", timeout: "2s", unhealthyInterval: "10s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -62,7 +62,7 @@ test("A121: a prober that doesn't heed its signal never runs twice at once; each
   bench.runner.stop();
 });
 
-test("one hang is one timeout, even where the prober takes a moment to stop and the next look is due at once", async () => {
+test("one hanging probe is one timeout, even if the prober stops late and the next probe is due at once", async () => {
   const bench = new Bench({ timeout: "2s", edgeInterval: "1s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -77,7 +77,7 @@ test("one hang is one timeout, even where the prober takes a moment to stop and 
   bench.runner.stop();
 });
 
-test("A122: an answer after the timeout is ignored, and not counted for the next round", async () => {
+test("an answer after the timeout is ignored, and does not count for the next probe [A122]", async () => {
   const bench = new Bench({ healthyThreshold: 1 });
   bench.runner.start(0);
   await bench.clock.advance(2_000);
@@ -91,7 +91,7 @@ test("A122: an answer after the timeout is ignored, and not counted for the next
   bench.runner.stop();
 });
 
-test("a prober that could not look flips nothing, moves no counter, is told of, and is tried again", async () => {
+test("a prober error changes no state and no counter, is reported, and is tried again", async () => {
   const bench = new Bench({ unhealthyThreshold: 2 });
   const told: Published<"prober-failed">[] = [];
   const unsubscribe = subscribe("prober-failed", (message) => told.push(message));
@@ -129,7 +129,7 @@ test("a prober that throws at once is treated like one that rejects", async () =
   bench.runner.stop();
 });
 
-test("A131: with no result for staleAfter the check is pending again; the next result decides at once", async () => {
+test("with no result for staleAfter the check is pending again; the next result decides at once [A131]", async () => {
   const bench = new Bench({ staleAfter: "30s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -149,7 +149,7 @@ test("A131: with no result for staleAfter the check is pending again; the next r
   bench.runner.stop();
 });
 
-test("as long as results come, the check is never stale, and keeps one timer for that", async () => {
+test("while results come, the check is never stale, and it needs one timer for that", async () => {
   const bench = new Bench({ staleAfter: "15s" }, PASSED);
   bench.runner.start(0);
   await bench.clock.advance(600_000);
@@ -158,7 +158,7 @@ test("as long as results come, the check is never stale, and keeps one timer for
   bench.runner.stop();
 });
 
-test("while a threshold is counted the edge interval holds, while failing the unhealthy one", async () => {
+test("edgeInterval applies while a threshold is counted, unhealthyInterval while failing", async () => {
   const bench = new Bench({ edgeInterval: "1s", unhealthyInterval: "20s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -178,7 +178,7 @@ test("while a threshold is counted the edge interval holds, while failing the un
   bench.runner.stop();
 });
 
-test("A129: with jitter the gaps vary within a tenth of the interval", async () => {
+test("with jitter, the time between probes varies by at most a tenth of the interval [A129]", async () => {
   let at = 0;
   const random = () => [0, 0.25, 0.5, 0.75, 0.999][at++ % 5] ?? 0;
   const bench = new Bench({ jitter: 0.1 }, PASSED, random);
@@ -189,7 +189,7 @@ test("A129: with jitter the gaps vary within a tenth of the interval", async () 
   bench.runner.stop();
 });
 
-test("A127: stopped during its look, a check is cancelled, its result dropped, and no timer is left", async () => {
+test("a check that is stopped during its probe is cancelled, its result is dropped, and no timer is left [A127]", async () => {
   const bench = new Bench();
   bench.runner.start(0);
   await bench.clock.advance(100);
@@ -205,7 +205,7 @@ test("A127: stopped during its look, a check is cancelled, its result dropped, a
   assert.equal(bench.clock.pendingTimers, 0);
 });
 
-test("stopped between two looks, a check leaves no timer either", async () => {
+test("a check that is stopped between two probes leaves no timer", async () => {
   const bench = new Bench({}, PASSED);
   bench.runner.start(0);
   await bench.clock.advance(5_000);
@@ -213,7 +213,7 @@ test("stopped between two looks, a check leaves no timer either", async () => {
   assert.equal(bench.clock.pendingTimers, 0);
 });
 
-test("every result is published with its latency; a target's own words go nowhere else", async () => {
+test("every result is published with its latency; the target's text goes nowhere else", async () => {
   const bench = new Bench();
   const told: Published<"probe">[] = [];
   const unsubscribe = subscribe("probe", (message) => told.push(message));
@@ -231,7 +231,7 @@ test("every result is published with its latency; a target's own words go nowher
   bench.runner.stop();
 });
 
-test("A133, C16: a wall clock that jumps an hour, to and fro, changes no interval, no timeout and no staleness", async () => {
+test("a wall clock that jumps by an hour, forward and back, changes no interval, no timeout and no staleness [A133, C16]", async () => {
   const bench = new Bench({ staleAfter: "25s" });
   bench.runner.start(0);
   for (let round = 0; round < 4; round += 1) {

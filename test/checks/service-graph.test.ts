@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ServiceDeclaration, ServiceGraph } from "../../src/checks/service-graph.js";
-import { HealthError } from "../../src/core/health-error.js";
+import { orderServices, type ServiceDeclaration, ServiceGraph } from "../../src/checks/service-graph.js";
 import type { CheckReport, CheckState } from "../../src/registry/ports.js";
 
 const STATES = { P: "passing", F: "failing", "?": "pending" } as const;
@@ -18,82 +17,111 @@ function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Re
   return graph;
 }
 
+/** Declares services, and evaluates them as the publisher does. */
+function declare(graph: ServiceGraph, ...declarations: ServiceDeclaration[]): void {
+  const ordered = orderServices(declarations);
+  assert.ok("order" in ordered);
+  graph.declare(ordered.order);
+  for (const service of graph.inOrder(graph.names())) graph.evaluate(service);
+}
+
 const all = (name: string, ...members: string[]): ServiceDeclaration => ({ name, policy: { kind: "all" }, members });
 const any = (name: string, ...members: string[]): ServiceDeclaration => ({ name, policy: { kind: "any" }, members });
 
-test("a service is made of checks, and of services that are declared before or after it", () => {
+test("the members of a service are checks, or services that are declared before or after it", () => {
   const graph = graphOf({ a: "P", b: "F", c: "P" });
-  graph.declare([all("top", "pair", "c"), any("pair", "a", "b"), all("both", "a", "b")]);
-  assert.equal(graph.rollup("pair")?.status, "SERVING");
-  assert.equal(graph.rollup("top")?.status, "SERVING");
-  assert.deepEqual([graph.rollup("top")?.degraded, graph.rollup("both")?.status], [true, "NOT_SERVING"]);
+  declare(graph, all("top", "pair", "c"), any("pair", "a", "b"), all("both", "a", "b"));
+  assert.equal(graph.evaluate("pair")?.status, "SERVING");
+  assert.equal(graph.evaluate("top")?.status, "SERVING");
+  assert.deepEqual([graph.evaluate("top")?.degraded, graph.evaluate("both")?.status], [true, "NOT_SERVING"]);
 });
 
 test("a service that a check names can be a member too", () => {
   const graph = graphOf({ a: "P", b: "F" }, { a: ["s"], b: ["s"] });
-  graph.declare([all("t", "s")]);
-  assert.equal(graph.rollup("t")?.status, "NOT_SERVING");
-  assert.ok(graph.servicesOf({ name: "a", services: ["s"] }).has("t"));
+  declare(graph, all("t", "s"));
+  assert.equal(graph.evaluate("t")?.status, "NOT_SERVING");
+  assert.ok(graph.affectedBy({ name: "a", services: ["s"] }).includes("t"));
 });
 
-test("a member that isn't there is critical and undecided", () => {
+test("a missing member is critical and has no result", () => {
   const graph = graphOf({ a: "P" });
-  graph.declare([all("t", "a", "gone"), any("u", "a", "gone")]);
-  assert.deepEqual([graph.rollup("t")?.status, graph.rollup("u")?.status], ["UNKNOWN", "SERVING"]);
+  declare(graph, all("t", "a", "gone"), any("u", "a", "gone"));
+  assert.deepEqual([graph.evaluate("t")?.status, graph.evaluate("u")?.status], ["UNKNOWN", "SERVING"]);
 });
 
-test("a service that nothing makes has no status", () => {
+test("a service without members has no status", () => {
   const graph = graphOf({});
-  assert.equal(graph.rollup("x"), undefined);
-  assert.equal(graph.rollup(""), undefined);
+  assert.equal(graph.evaluate("x"), undefined);
+  assert.equal(graph.evaluate(""), undefined);
   assert.ok(graph.isEmpty);
 });
 
-test("a check has a say in every service above it, however far", () => {
+test("a check decides every service above it, through any number of levels", () => {
   const graph = graphOf({ a: "P" }, { a: ["s"] });
-  graph.declare([all("x", "a"), all("y", "x"), all("z", "y"), all("w", "z"), all("other", "s")]);
+  declare(graph, all("x", "a"), all("y", "x"), all("z", "y"), all("w", "z"), all("other", "s"));
   const check = { name: "a", services: ["s"] };
-  assert.deepEqual([...graph.servicesOf(check)].sort(), ["", "a", "other", "s", "w", "x", "y", "z"]);
+  assert.deepEqual([...graph.affectedBy(check)].sort(), ["", "a", "other", "s", "w", "x", "y", "z"]);
   assert.deepEqual([...graph.namedServicesOf(check)].sort(), ["other", "s", "w", "x", "y", "z"]);
 });
 
-test("the server as a whole stands for what is part of no other service", () => {
+test("the server as a whole depends on everything that is not a member of another service", () => {
   const graph = graphOf({ a: "P", b: "F", c: "P" });
-  assert.equal(graph.rollup("")?.status, "NOT_SERVING", "every check");
-  graph.declare([any("pair", "a", "b")]);
-  assert.equal(graph.rollup("")?.status, "SERVING", "the pair speaks for both");
-  graph.declare([any("pair", "a", "b"), all("top", "pair", "c"), all("bad", "b")]);
-  assert.equal(graph.rollup("")?.status, "NOT_SERVING", "a top that is down");
+  assert.equal(graph.evaluate("")?.status, "NOT_SERVING", "every check");
+  declare(graph, any("pair", "a", "b"));
+  assert.equal(graph.evaluate("")?.status, "SERVING", "the pair speaks for both");
+  declare(graph, any("pair", "a", "b"), all("top", "pair", "c"), all("bad", "b"));
+  assert.equal(graph.evaluate("")?.status, "NOT_SERVING", "a top that is down");
 });
 
-test("where it is declared itself, it stands for what it says and nothing else", () => {
+test("if overall is declared, the server as a whole depends on its members only", () => {
   const graph = graphOf({ a: "P", b: "F" });
-  graph.declare([all("", "a")]);
-  assert.deepEqual([graph.rollup("")?.status, graph.has("")], ["SERVING", true]);
+  declare(graph, all("", "a"));
+  assert.deepEqual([graph.evaluate("")?.status, graph.isDeclared("")], ["SERVING", true]);
 });
 
-test("services that are made of each other are refused by their way, and nothing has changed", () => {
-  const graph = graphOf({ a: "P" });
-  graph.declare([all("good", "a")]);
-  for (const [declarations, way] of [
+test("a service comes after its members, in whatever order they are declared", () => {
+  const declarations = [all("z", "y", "x"), all("y", "x", "a"), any("x", "a"), all("other", "a")];
+  for (const given of [declarations, declarations.toReversed()]) {
+    const ordered = orderServices(given);
+    const names = "order" in ordered ? ordered.order.map(({ name }) => name) : [];
+    assert.deepEqual([...names].sort(), ["other", "x", "y", "z"]);
+    assert.deepEqual(
+      names.filter((name) => name !== "other"),
+      ["x", "y", "z"],
+    );
+  }
+});
+
+test("services that form a cycle have no order, and the cycle is named", () => {
+  for (const [declarations, cycle] of [
     [[all("x", "x")], "x -> x"],
     [[all("x", "a", "y"), all("y", "z"), all("z", "a", "x")], "x -> y -> z -> x"],
     [[all("p", "x"), all("x", "y"), all("y", "x")], "x -> y -> x"],
   ] as const) {
-    assert.throws(
-      () => graph.declare(declarations),
-      (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && error.message.endsWith(`: ${way}`),
-    );
+    const ordered = orderServices(declarations);
+    assert.equal("cycle" in ordered && ordered.cycle.join(" -> "), cycle);
   }
-  assert.deepEqual(graph.names(), ["good"]);
 });
 
-test("services that share their members many levels deep are judged and not refused", () => {
+test("services that share their members forty levels deep are ordered and evaluated at once", () => {
   const graph = graphOf({ a: "P" });
-  const levels = Array.from({ length: 18 }, (_, level) => {
+  const levels = Array.from({ length: 40 }, (_, level) => {
     const below = level === 0 ? ["a"] : [`l${level - 1}`, `r${level - 1}`];
     return [all(`l${level}`, ...below), all(`r${level}`, ...below)];
   });
-  graph.declare(levels.flat());
-  assert.equal(graph.servicesOf({ name: "a", services: [] }).size, 2 + 36);
+  const startedAt = performance.now();
+  declare(graph, ...levels.flat().toReversed());
+  assert.equal(graph.affectedBy({ name: "a", services: [] }).length, 2 + 80);
+  assert.equal(graph.evaluate("l39")?.status, "SERVING");
+  assert.ok(performance.now() - startedAt < 1_000);
+});
+
+test("a chain of 20,000 services is ordered and evaluated, and its cycle is found", () => {
+  const graph = graphOf({ a: "P" });
+  const chain = Array.from({ length: 20_000 }, (_, index) => all(`s${index}`, index === 0 ? "a" : `s${index - 1}`));
+  declare(graph, ...chain.toReversed());
+  for (const service of graph.affectedBy({ name: "a", services: [] })) graph.evaluate(service);
+  assert.equal(graph.evaluate("s19999")?.status, "SERVING");
+  const ordered = orderServices([...chain.slice(1), all("s0", "s19999")]);
+  assert.equal("cycle" in ordered && ordered.cycle.length, 20_001);
 });

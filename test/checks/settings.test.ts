@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { CHECK_SETTINGS, type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { describeSetting } from "../../src/config/keys.js";
 import { HealthError } from "../../src/core/health-error.js";
 
-test("with nothing given, the settings are the documented defaults", () => {
+test("without options, the settings are the documented defaults", () => {
   assert.deepEqual(completeSettings("c", {}), {
     intervalMs: 10_000,
     timeoutMs: 2_000,
@@ -20,14 +22,14 @@ test("with nothing given, the settings are the documented defaults", () => {
   });
 });
 
-test("defaults follow the interval where they depend on it", () => {
+test("defaults that depend on the interval follow it", () => {
   const short = completeSettings("c", { interval: "1s" });
   assert.deepEqual([short.timeoutMs, short.edgeIntervalMs, short.staleAfterMs], [500, 1_000, 30_000]);
   const long = completeSettings("c", { interval: "1m", timeout: "5s" });
   assert.deepEqual([long.edgeIntervalMs, long.unhealthyIntervalMs, long.staleAfterMs], [2_000, 60_000, 185_000]);
 });
 
-test("a failing check that is looked at rarely doesn't turn stale between two looks", () => {
+test("a failing check with a long unhealthyInterval does not become stale between two probes", () => {
   const { staleAfterMs, unhealthyIntervalMs } = completeSettings("c", { unhealthyInterval: "2m" });
   assert.ok(staleAfterMs > unhealthyIntervalMs, `stale after ${staleAfterMs}, looked at each ${unhealthyIntervalMs}`);
 });
@@ -66,19 +68,35 @@ const BAD: readonly (readonly [option: string, value: unknown, expected: RegExp]
 ];
 
 for (const [option, value, expected] of BAD) {
-  test(`${option}: ${JSON.stringify(value)} is refused with the check, the option, what was expected and what came`, () => {
+  test(`${option}: ${JSON.stringify(value)} is refused; the error names the check, the option, the expected and the given value`, () => {
     const given = { [option]: value } as CheckSettings;
     assert.throws(
       () => completeSettings("db", given),
       (error) =>
         error instanceof HealthError &&
         error.code === "INVALID_OPTION" &&
-        error.message.startsWith(`checks.db.${option} `) &&
+        error.message.startsWith(`checks.db.${option}: `) &&
         expected.test(error.message),
     );
   });
 }
 
-test("an initial delay of zero is fine", () => {
+test("an initial delay of zero is allowed", () => {
   assert.equal(completeSettings("c", { initialDelay: 0 }).initialDelayMs, 0);
+});
+
+test("the documentation of the type is that of the table", () => {
+  const source = readFileSync(new URL("../../src/checks/settings.ts", import.meta.url), "utf8");
+  const [, body = ""] = /export interface CheckSettings \{\n([\s\S]*?)\n\}/.exec(source) ?? [];
+  const documented = [...body.matchAll(/\/\*\* (.*) \*\/\n {2}readonly (\w+)\?:/g)].map(([, text, key]) => [key, text]);
+  assert.deepEqual(
+    documented,
+    Object.entries(CHECK_SETTINGS).map(([key, setting]) => [key, describeSetting(setting)]),
+  );
+});
+
+test("a default is not refused, and a value that JSON cannot show is", () => {
+  assert.equal(completeSettings("c", { interval: 1 }).timeoutMs, 0.5);
+  const interval = 1n as unknown as number; // as a caller without types would write it
+  assert.throws(() => completeSettings("c", { interval }), { code: "INVALID_OPTION", message: /got 1$/ });
 });

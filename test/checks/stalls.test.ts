@@ -16,7 +16,7 @@ async function heard<Name extends keyof Messages>(name: Name, action: () => Prom
   return messages;
 }
 
-test("A130: a result of a probe during which our own loop stood still is thrown away, told of and counted", async () => {
+test("the result of a probe during which the event loop was blocked is discarded, reported and counted [A130]", async () => {
   const bench = new Bench({ unhealthyThreshold: 1, edgeInterval: "2s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -44,7 +44,7 @@ test("A130: a result of a probe during which our own loop stood still is thrown 
   bench.runner.stop();
 });
 
-test("a deadline that a stall has struck is thrown away as well, and the probe is cancelled", async () => {
+test("a timeout that a stall caused is discarded too, and the probe is cancelled", async () => {
   const bench = new Bench({ unhealthyThreshold: 1 });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -57,7 +57,7 @@ test("a deadline that a stall has struck is thrown away as well, and the probe i
   bench.runner.stop();
 });
 
-test("a pass that a stall made slow is thrown away too: its latency is ours", async () => {
+test("a success that a stall made slow is discarded too", async () => {
   const bench = new Bench({ maxLatency: "1s" });
   bench.runner.start(0);
   await bench.clock.advance(10);
@@ -68,7 +68,7 @@ test("a pass that a stall made slow is thrown away too: its latency is ours", as
   bench.runner.stop();
 });
 
-test("a loop that is late by 500 ms or less did not stand still", async () => {
+test("a delay of the event loop of 500 ms or less is not a stall", async () => {
   const bench = new Bench();
   bench.runner.start(0);
   await bench.clock.advance(100); // a beat
@@ -85,7 +85,7 @@ test("a loop that is late by 500 ms or less did not stand still", async () => {
   bench.runner.stop();
 });
 
-test("of a probe with a short timeout, half of that is too long for our loop to stand still", async () => {
+test("for a probe with a short timeout, half of the timeout is already a stall", async () => {
   const bench = new Bench({ interval: "2s", timeout: "400ms", unhealthyThreshold: 1 });
   bench.runner.start(0);
   await bench.clock.advance(100);
@@ -102,7 +102,7 @@ test("of a probe with a short timeout, half of that is too long for our loop to 
   bench.runner.stop();
 });
 
-test("a stall between two probes is none of theirs", async () => {
+test("a stall between two probes affects neither", async () => {
   const bench = new Bench({}, PASSED);
   bench.runner.start(0);
   await bench.clock.advance(5_000);
@@ -112,7 +112,7 @@ test("a stall between two probes is none of theirs", async () => {
   bench.runner.stop();
 });
 
-test("while a probe takes long and the loop turns, nothing is thrown away", async () => {
+test("a slow probe without a stall is not discarded", async () => {
   const bench = new Bench();
   bench.runner.start(0);
   await bench.clock.advance(1_990);
@@ -122,7 +122,7 @@ test("while a probe takes long and the loop turns, nothing is thrown away", asyn
   bench.runner.stop();
 });
 
-test("a due time of a probe that hangs counts as another timeout", async () => {
+test("each due time of a hanging probe counts as another timeout", async () => {
   const bench = new Bench({ unhealthyThreshold: 2 });
   bench.runner.start(0);
   await bench.clock.advance(0);
@@ -136,7 +136,7 @@ test("a due time of a probe that hangs counts as another timeout", async () => {
   bench.runner.stop();
 });
 
-test("a due time of a probe that hangs counts nothing when the loop stood still since the last", async () => {
+test("a due time of a hanging probe does not count if the event loop was blocked since the last one", async () => {
   const bench = new Bench({ unhealthyThreshold: 2, edgeInterval: "1500ms" });
   bench.deps.stalls.start();
   bench.runner.start(0);
@@ -153,7 +153,7 @@ test("a due time of a probe that hangs counts nothing when the loop stood still 
   bench.deps.stalls.stop();
 });
 
-test("a stall is told of also while nothing is in run, and a probe that starts after it is not spoilt", async () => {
+test("a stall is reported also when no probe runs, and does not affect a probe that starts after it", async () => {
   const clock = new VirtualClock();
   const timers = new TimerQueue(clock);
   const stalls = new Stalls({ clock, timers, instance: "stalls-test" });

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { describeFlags, type Flag, readFlags, UsageError } from "../../src/cli/flags.js";
 
 const FLAGS: readonly Flag[] = [
-  { name: "listen", value: "ADDR", repeats: true, fallback: ":1", help: "where" },
+  { name: "listen", value: "ADDR", repeats: true, fallback: ":1", help: "Where." },
   { name: "timeout", value: "TIME", help: "how long" },
   { name: "verbose", help: "tell more" },
   { name: "help", short: "h", help: "show this" },
@@ -53,11 +53,11 @@ describe("flags", () => {
     test(`${label} is refused`, () => assert.throws(() => read(...args), new UsageError(message)));
   }
 
-  test("the help has a line for each flag, its words in columns", () => {
+  test("the help has a line for each flag, in columns", () => {
     assert.equal(
       describeFlags(FLAGS),
       [
-        "      --listen ADDR   where (default: :1)",
+        "      --listen ADDR   Where. (default: :1)",
         "      --timeout TIME  how long",
         "      --verbose       tell more",
         "  -h, --help          show this",

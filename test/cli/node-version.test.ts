@@ -1,7 +1,7 @@
 /** The warning for a Node that gets no more fixes. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { warnOfOldNode } from "../../src/cli/node-version.js";
+import { warnOfOldNode } from "../../src/cli/serve.js";
 
 /** What is logged at start on a version of Node. */
 function warningsOn(version?: string): unknown[][] {
@@ -12,7 +12,7 @@ function warningsOn(version?: string): unknown[][] {
 
 describe("the warning of an old Node", () => {
   for (const version of ["20.19.0", "20.20.2", "21.7.3"]) {
-    test(`is one line on ${version}, and names what is better`, () => {
+    test(`is one line on ${version}, and names the recommended versions`, () => {
       const [[level, event, message, fields] = [], ...more] = warningsOn(version);
       assert.deepEqual([level, event, fields, more], ["warn", "old-node", { node: version }, []]);
       assert.match(String(message), new RegExp(`^Node ${version} .*22\\.23 or 24\\.18`));
@@ -20,10 +20,10 @@ describe("the warning of an old Node", () => {
   }
 
   for (const version of ["22.0.0", "22.23.2", "24.18.1", "100.0.0"]) {
-    test(`is none on ${version}`, () => assert.deepEqual(warningsOn(version), []));
+    test(`does not appear on ${version}`, () => assert.deepEqual(warningsOn(version), []));
   }
 
-  test("is about the Node that runs", () => {
+  test("is about the running Node", () => {
     const old = Number(process.versions.node.split(".")[0]) < 22;
     assert.equal(warningsOn().length, old ? 1 : 0);
   });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually } from "../support/eventually.js";
+import { run } from "./program.js";
 
 const LISTEN = ["--listen", "127.0.0.1:0", "--drain-delay", "0s"];
 
@@ -42,7 +43,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     target.closeAllConnections();
   });
 
-  test("is read again by itself when it is written or replaced, without a dropped connection", async (t) => {
+  test("is applied when it is written or replaced, without a dropped connection", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
@@ -61,7 +62,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(count(daemon, "reloaded"), 2);
   });
 
-  test("is read again when the link to its folder is swapped, as Kubernetes does with a ConfigMap", async (t) => {
+  test("is applied when the symlink to its folder is replaced, as Kubernetes does with a ConfigMap", async (t) => {
     const folder = folderOf(t);
     const put = (version: string, text: string) => {
       mkdirSync(join(folder, version));
@@ -78,7 +79,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
   });
 
-  test("B100, C31: changes nothing when it is bad, and every fault is logged at its place; mended, it is taken over", async (t) => {
+  test("changes nothing when it is invalid, and every error is logged with its place; a corrected file is applied [B100, C31]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
@@ -94,7 +95,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     await becomes(daemon, "b", "OK");
   });
 
-  test("is read again on SIGHUP, also when nothing has changed, and not any more while the daemon leaves", async (t) => {
+  test("is read again on SIGHUP, also without a change, but not while the daemon shuts down", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\ndrainDelay: 1s\n`);
     const daemon = await DaemonProcess.serve("-c", file, "--listen", "127.0.0.1:0");
@@ -108,7 +109,7 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(count(daemon, "reloaded"), 1);
   });
 
-  test("C29: SIGHUP without a file harms nobody", async (t) => {
+  test("SIGHUP without a file is ignored [C29]", async (t) => {
     const daemon = await DaemonProcess.serve(...LISTEN);
     t.after(() => daemon.kill());
     daemon.process.kill("SIGHUP");
@@ -116,18 +117,115 @@ describe("a file that changes", { concurrency: 3 }, () => {
     assert.equal(daemon.exit, undefined);
   });
 
-  test("says what only a restart can take over", async (t) => {
+  test("logs the keys that need a restart", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     const daemon = await serve(t, file);
     writeFileSync(file, `checks: { a: "${url}" }\npaths: [/ping]\n`);
     await eventually(() => count(daemon, "restart-needed") === 1, "it says so");
-    assert.deepEqual(daemon.log.find(({ event }) => event === "restart-needed")?.keys, ["paths"]);
+    const { keys, msg } = daemon.log.find(({ event }) => event === "restart-needed") ?? {};
+    assert.deepEqual([keys, msg], [["paths"], "`paths` changed; restart to apply"]);
+    writeFileSync(file, `checks: { a: "${url}" }\nlistLimit: 5\ntokenFile: ${file}.token\n`);
+    await eventually(() => count(daemon, "reload-refused") === 1, "the token is not there");
+    writeFileSync(`${file}.token`, "secret");
+    daemon.process.kill("SIGHUP");
+    await eventually(() => count(daemon, "restart-needed") === 2, "it says so");
+    const last = daemon.log.findLast(({ event }) => event === "restart-needed");
+    assert.equal(last?.msg, "`tokenFile`, `listLimit` changed; restart to apply");
+    writeFileSync(file, `checks: { a: "${url}" }\n`);
+    await eventually(() => count(daemon, "reloaded") === 3, "the values of the start are back");
+    assert.equal(count(daemon, "restart-needed"), 2);
+  });
+
+  test("applies another drain delay", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "drainDelay: 60s\n");
+    const daemon = await DaemonProcess.serve("-c", file, "--listen", "127.0.0.1:0");
+    t.after(() => daemon.kill());
+    writeFileSync(file, "drainDelay: 0s\n");
+    await eventually(() => count(daemon, "reloaded") === 1, "it is reloaded");
+    daemon.process.kill("SIGTERM");
+    assert.deepEqual(await daemon.ended(10_000), { code: 0, signal: null });
+  });
+});
+
+describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
+  const down: Server = createServer((_, response) => void response.writeHead(500).end());
+  let bad = "";
+  before(async () => {
+    await new Promise<void>((resolve) => down.listen(0, "127.0.0.1", resolve));
+    // a server that listens on TCP has such an address
+    bad = `http://127.0.0.1:${(down.address() as AddressInfo).port}`;
+  });
+  after(() => {
+    down.close();
+    down.closeAllConnections();
+  });
+
+  /** The answer of every service that the test knows, and the startup and readiness views. */
+  async function answersOf(daemon: DaemonProcess, ...services: string[]): Promise<readonly string[]> {
+    const paths = ["/healthcheck", "/readyz", ...services.map((service) => `/healthcheck/${service}`)];
+    return Promise.all(
+      paths.map(async (path) => {
+        const answer = await fetch(`http://127.0.0.1:${daemon.port}${path}`);
+        return `${path} ${answer.status} ${await answer.text()}`;
+      }),
+    );
+  }
+
+  const rows: readonly (readonly [label: string, before: string, refused: string, services: readonly string[]])[] = [
+    [
+      "a heartbeat with a timeout above its ttl",
+      "checks: { a: BAD }",
+      "checks: { beat: { heartbeat: { ttl: 3s, token: t }, timeout: 5s } }",
+      ["a", "beat"],
+    ],
+    [
+      "a check under the self-check's name, beside an isolation rule and other services",
+      "checks: { a: BAD, b: BAD }\nservices: { s: [a, b] }",
+      'isolation: { selfCheck: "tcp://127.0.0.1:9" }\nchecks: { a: BAD, self-check: BAD, c: BAD }\nservices: { s2: [a, c] }',
+      ["a", "b", "c", "s", "s2", "self-check"],
+    ],
+  ];
+  for (const [label, before, refused, services] of rows)
+    test(`${label}: statuses, checks and services stay, and a corrected file is accepted`, async (t) => {
+      const file = join(folderOf(t), "healthbridge.yaml");
+      writeFileSync(file, before.replaceAll("BAD", `"${bad}"`));
+      const daemon = await serve(t, file);
+      await becomes(daemon, "a", "NOT_SERVING");
+      await eventually(async () => (await ask(daemon, "")) === "NOT_SERVING", "the whole is down");
+      const statuses = await answersOf(daemon, ...services);
+      writeFileSync(file, refused.replaceAll("BAD", `"${bad}"`));
+      await eventually(() => count(daemon, "reload-refused") > 0, "it is refused");
+      assert.deepEqual(await answersOf(daemon, ...services), statuses);
+      assert.equal((await run("validate", "-c", file)).code, 2, "validate refuses it too");
+      writeFileSync(file, `checks: { a: "${bad}", fresh: "${bad}" }`);
+      await becomes(daemon, "fresh", "NOT_SERVING");
+      assert.equal(count(daemon, "reloaded"), 1);
+    });
+
+  test("a service with the name of a --check: both places are named, and a corrected file is accepted", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `checks: { a: "${bad}" }`);
+    const daemon = await DaemonProcess.serve("-c", file, "--check", `mine=${bad}`, ...LISTEN);
+    t.after(() => daemon.kill());
+    await becomes(daemon, "mine", "NOT_SERVING");
+    await becomes(daemon, "a", "NOT_SERVING");
+    const statuses = await answersOf(daemon, "a", "mine");
+    writeFileSync(file, `checks: { a: "${bad}" }\nservices: { mine: [a] }`);
+    await eventually(() => count(daemon, "reload-refused") > 0, "it is refused");
+    assert.deepEqual(await answersOf(daemon, "a", "mine"), statuses);
+    const text = String(daemon.log.find(({ event }) => event === "reload-refused")?.msg);
+    assert.ok(text.startsWith(`${file}:2:19: services.mine: `) && text.includes("--check mine"), text);
+    writeFileSync(file, `checks: { a: "${bad}", b: "${bad}" }\nservices: { other: [a, mine] }`);
+    await becomes(daemon, "b", "NOT_SERVING");
+    await becomes(daemon, "other", "NOT_SERVING");
+    assert.equal(count(daemon, "reloaded"), 1);
   });
 });
 
 describe("the file", () => {
-  test("B79: a bad one ends the start with code 2, every fault in a line, before any socket is opened", async (t) => {
+  test("an invalid file ends the start with code 2 and a line for each error, before any socket is opened [B79]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, 'listen: ["127.0.0.1:0"]\nchecks: { a: ftp://x }\nlissen: []\n');
     const daemon = new DaemonProcess(["serve", "-c", file]);
@@ -137,7 +235,7 @@ describe("the file", () => {
     assert.equal(count(daemon, "serving"), 0);
   });
 
-  test("a heartbeat of it is reported over HTTP by who has the token, and by nobody else", async (t) => {
+  test("its heartbeats can be reported over HTTP with the token only", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, "checks: { nightly: { heartbeat: { ttl: 1h, token: s3cret } } }\n");
     const daemon = await serve(t, file);

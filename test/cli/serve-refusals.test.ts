@@ -41,57 +41,65 @@ describe("serve refuses", { concurrency: 3 }, () => {
     rmSync(directory, { recursive: true });
   });
 
-  test("B98 a port in use, and names it", async () => {
+  test("a port that is in use, and names it [B98]", async () => {
     const line = await refusal(...LISTEN, "--listen", `127.0.0.1:${port}`);
     assert.equal(line, `cannot listen on 127.0.0.1:${port}: something else listens there already (EADDRINUSE)`);
   });
 
-  test("a unix socket in the place of a file, which it leaves as it was", async () => {
+  test("a unix socket at the path of a file, and leaves the file unchanged", async () => {
     const path = file("precious.txt", "precious");
     assert.match(await refusal("--listen", `unix:${path}`), new RegExp(`^cannot listen on unix:${path}: `));
     assert.equal(readFileSync(path, "utf8"), "precious");
   });
 
   const rows: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ["an address that is none", ["--listen", "8080"], /^address to listen on "8080": expected /],
-    ["B89 a port beyond 65535", ["--listen", ":65536"], /^address to listen on ":65536": a port is a number /],
-    ["a missing value", ["--listen"], /^--listen needs a value: --listen ADDR$/],
-    ["B82 an interval without a unit", ["--interval", "10"], /^--interval: "10" is not a duration/],
-    ["B87 a scheme that it doesn't know", ["--check", "a=ftp://h"], /^.*\bftp\b/],
-    ["a target that is no URL", ["--check", "a=nothing"], /nothing/],
-    ["B85 two checks of one name", ["--check", "a=tcp://h:1", "--check", "a=tcp://h:2"], /"a"/],
-    ["B83 a timeout above the interval", ["--check", "a=tcp://h:1", "--interval", "1s", "--timeout", "2s"], /timeout/],
-    ["B82 an interval of nothing", ["--check", "a=tcp://h:1", "--interval", "0s"], /interval/],
-    ["a jitter above the whole", ["--check", "a=tcp://h:1", "--jitter", "101"], /jitter/],
-    ["a check under a view's name", ["--check", "liveness=tcp://h:1"], /liveness/],
-    ["a level that is none", ["--log-level", "loud"], /^--log-level: "loud" is none of /],
+    ["an invalid address", ["--listen", "8080"], /^--listen: address to listen on "8080": expected /],
     [
-      "B107 a single flag given twice",
+      "a port beyond 65535 [B89]",
+      ["--listen", ":65536"],
+      /^--listen: address to listen on ":65536": a port is a number /,
+    ],
+    ["a missing value", ["--listen"], /^--listen needs a value: --listen ADDR$/],
+    ["an interval without a unit [B82]", ["--interval", "10"], /^--interval: "10" is not a duration/],
+    ["an unknown scheme [B87]", ["--check", "a=ftp://h"], /^.*\bftp\b/],
+    ["a target that is not a URL", ["--check", "a=nothing"], /nothing/],
+    ["two checks of one name [B85]", ["--check", "a=tcp://h:1", "--check", "a=tcp://h:2"], /"a"/],
+    [
+      "a timeout above the interval [B83]",
+      ["--check", "a=tcp://h:1", "--interval", "1s", "--timeout", "2s"],
+      /timeout/,
+    ],
+    ["an interval of 0 [B82]", ["--check", "a=tcp://h:1", "--interval", "0s"], /interval/],
+    ["a jitter above 100 %", ["--check", "a=tcp://h:1", "--jitter", "101"], /jitter/],
+    ["a check under a view's name", ["--check", "liveness=tcp://h:1"], /liveness/],
+    ["an unknown log level", ["--log-level", "loud"], /^--log-level: must be one of .*; got "loud"$/],
+    [
+      "a single flag given twice [B107]",
       ["--drain-delay", "1s", "--drain-delay", "2s"],
       /^--drain-delay is given twice$/,
     ],
     ["a certificate without its key", ["--tls-cert", pem("server.crt")], /^--tls-cert needs --tls-key beside it$/],
     [
-      "a certificate that is not there",
+      "a missing certificate file",
       ["--tls-cert", "/nonexistent.pem", "--tls-key", pem("server.key")],
-      /^cannot read \/nonexistent\.pem: /,
+      /^--tls-cert: cannot read the file \/nonexistent\.pem /,
     ],
     [
-      "B95 a key that doesn't fit",
+      "a key that does not match [B95]",
       ["--tls-cert", pem("server.crt"), "--tls-key", pem("client.key")],
-      /^the TLS key does not belong to the certificate$/,
+      /^--tls-cert: the TLS key does not belong to the certificate$/,
     ],
     [
-      "B95 a certificate that is none",
+      "a file that is not a certificate [B95]",
       ["--tls-cert", pem("server.key"), "--tls-key", pem("server.key")],
-      /^the TLS certificate cannot be read: /,
+      /^--tls-cert: the TLS certificate cannot be read: /,
     ],
-    ["a token file that is not there", ["--token-file", "/nonexistent"], /^token file: cannot read \/nonexistent: /],
-    ["a token file that is empty", ["--token-file", file("empty", "\n")], /^token\b.* one word /],
+    ["a missing token file", ["--token-file", "/nonexistent"], /^--token-file: cannot read the file \/nonexistent /],
+    ["an empty token file", ["--token-file", file("empty", "\n")], /^--token-file: .* one word /],
     [
-      "a balancer's path that is taken",
+      "a status code path that is already in use",
       ["--status-code-path", "/grpc.health.v1.Health/Check"],
-      /^statusCodePaths: .*Check/,
+      /^--status-code-path: .*Check/,
     ],
   ];
   for (const [label, args, line] of rows) {
@@ -101,7 +109,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
     });
   }
 
-  test("B88 a password in a target, and doesn't show it", async () => {
+  test("a password in a target, and does not show it [B88]", async () => {
     const { code, stdout, stderr } = await run("serve", ...LISTEN, "--check", "a=ftp://user:hunter2@h/");
     assert.equal(code, 2);
     assert.ok(!`${stdout}${stderr}`.includes("hunter2"), stderr);

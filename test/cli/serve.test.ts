@@ -35,7 +35,7 @@ const get = async (daemon: DaemonProcess, path: string) =>
   (await fetch(`http://127.0.0.1:${daemon.port}${path}`)).status;
 
 describe("serve", { concurrency: 3 }, () => {
-  test("without checks is SERVING, over HTTP and over gRPC, on every address", async (t) => {
+  test("is SERVING without checks, over HTTP and gRPC, on every address", async (t) => {
     const daemon = await serve(t, ...NO_DELAY, ...LISTEN);
     assert.equal(daemon.addresses.length, 2);
     for (const address of daemon.addresses) {
@@ -47,7 +47,7 @@ describe("serve", { concurrency: 3 }, () => {
     }
   });
 
-  test("says in one line what is served where, with a command to try", async (t) => {
+  test("logs one line with its services, its addresses and a command to try", async (t) => {
     const daemon = await serve(t, ...NO_DELAY);
     const url = `http://127.0.0.1:${daemon.port}/healthcheck`;
     const { level, services, msg } = lineOf(daemon, "serving") ?? {};
@@ -77,13 +77,13 @@ describe("serve", { concurrency: 3 }, () => {
     ],
   ];
   for (const [label, args, command] of commands) {
-    test(`on ${label} offers a command that reaches it`, async (t) => {
+    test(`logs a command that works on ${label}`, async (t) => {
       const daemon = await serve(t, "--drain-delay", "0s", ...args);
       assert.match(String(lineOf(daemon, "serving")?.msg), command);
     });
   }
 
-  test("serves a unix socket, whose file is gone at its end", async (t) => {
+  test("serves a unix socket, and removes the file at its end", async (t) => {
     const path = socketPath(t);
     const daemon = await serve(t, "--drain-delay", "0s", "--listen", `unix:${path}`);
     assert.match(
@@ -104,7 +104,7 @@ describe("serve", { concurrency: 3 }, () => {
     assert.match(String(await ask()), /ENOENT/);
   });
 
-  test("SIGTERM is told, drained and ended with code 0, and nothing is on stderr", async (t) => {
+  test("logs SIGTERM, drains, and ends with code 0 and nothing on stderr", async (t) => {
     const daemon = await serve(t, ...NO_DELAY);
     daemon.process.kill("SIGTERM");
     assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
@@ -113,7 +113,7 @@ describe("serve", { concurrency: 3 }, () => {
     assert.equal(daemon.stderr, "");
   });
 
-  test("SIGINT without a terminal waits for the drain too", async (t) => {
+  test("drains on SIGINT too, without a terminal", async (t) => {
     const daemon = await serve(t, ...LISTEN, "--drain-delay", "1m");
     daemon.process.kill("SIGINT");
     await eventually(() => lineOf(daemon, "transition") !== undefined, "the drain");
@@ -127,7 +127,7 @@ describe("serve", { concurrency: 3 }, () => {
     ["SIGTERM", "SIGINT", 130],
     ["SIGINT", "SIGTERM", 143],
   ] as const) {
-    test(`A76 ${second} after ${first} ends at once with code ${code}`, async (t) => {
+    test(`ends at once with code ${code} on ${second} after ${first} [A76]`, async (t) => {
       const daemon = await serve(t, ...LISTEN, "--drain-delay", "1m");
       daemon.process.kill(first);
       await eventually(() => lineOf(daemon, "draining") !== undefined, "the drain");
@@ -136,7 +136,7 @@ describe("serve", { concurrency: 3 }, () => {
     });
   }
 
-  test("C18 goes on serving when the reader of its log is gone", async (t) => {
+  test("keeps serving when the reader of its log is gone [C18]", async (t) => {
     const daemon = await serve(
       t,
       ...NO_DELAY,
@@ -162,7 +162,7 @@ describe("serve", { concurrency: 3 }, () => {
     ["error", []],
     ["silent", []],
   ] as const) {
-    test(`at log level ${level} says no more than that`, async (t) => {
+    test(`logs nothing below the level ${level}`, async (t) => {
       const path = socketPath(t);
       const daemon = new DaemonProcess([
         "serve",
@@ -185,7 +185,7 @@ describe("serve", { concurrency: 3 }, () => {
 /** Lets a test throw an error in the daemon that nobody catches. */
 const THROWS = ["--import", `data:text/javascript,process.on("SIGUSR2", () => { throw new Error("boom"); })`];
 
-describe("an error that nobody caught", { concurrency: 2 }, () => {
+describe("an uncaught error", { concurrency: 2 }, () => {
   async function serving(t: TestContext, delay: string): Promise<DaemonProcess> {
     const daemon = new DaemonProcess(["serve", ...LISTEN, "--drain-delay", delay], THROWS);
     t.after(() => daemon.kill());
@@ -193,7 +193,7 @@ describe("an error that nobody caught", { concurrency: 2 }, () => {
     return daemon;
   }
 
-  test("is logged with its stack and ends the process with code 1, without waiting for the drain", async (t) => {
+  test("is logged with its stack and ends the process with code 1, without a drain", async (t) => {
     const daemon = await serving(t, "1m");
     daemon.process.kill("SIGUSR2");
     assert.deepEqual(await daemon.ended(), { code: 1, signal: null });
@@ -204,7 +204,7 @@ describe("an error that nobody caught", { concurrency: 2 }, () => {
   });
 
   for (const delay of ["500ms", "1m"]) {
-    test(`during a drain of ${delay} ends the process with code 1 all the same`, async (t) => {
+    test(`ends the process with code 1 during a drain of ${delay} too`, async (t) => {
       const daemon = await serving(t, delay);
       daemon.process.kill("SIGTERM");
       await eventually(() => lineOf(daemon, "draining") !== undefined, "the drain");

@@ -4,12 +4,12 @@ import { retryDelayMs } from "../../src/client/backoff.js";
 
 const middle = () => 0.5;
 
-test("gRFC A17: the wait is 1 s, and 1.6 times more after each vain attempt", () => {
+test("gRFC A17: the wait is 1 s, and grows by a factor of 1.6 with each failed attempt", () => {
   const waits = [0, 1, 2, 3].map((vain) => Math.round(retryDelayMs(vain, middle)));
   assert.deepEqual(waits, [1_000, 1_600, 2_560, 4_096]);
 });
 
-test("gRFC A17: the wait has a cap of 120 s, however many attempts were vain", () => {
+test("gRFC A17: the wait is at most 120 s", () => {
   assert.equal(retryDelayMs(11, middle), 120_000);
   assert.equal(retryDelayMs(100_000, middle), 120_000);
 });

@@ -22,19 +22,19 @@ for (const [code, rstCode, kind] of ERRORS) {
   });
 }
 
-test("an error of the system is left as it is, also under the cancelling of a call that waited for it", () => {
+test("a system error is kept, also when it cancels a waiting call", () => {
   const refused = withCode("ECONNREFUSED");
   assert.equal(breakOf(refused, { rstCode: 0, session: undefined }), refused);
   const waiting = withCode("ERR_HTTP2_STREAM_CANCEL", { cause: refused });
   assert.equal(breakOf(waiting, { rstCode: 8, session: undefined }), refused);
 });
 
-test("what we ended ourselves stays cancelled", () => {
+test("a call that we cancel stays cancelled", () => {
   const ours = new BrokenCall("cancelled", "the deadline is over");
   assert.equal(breakOf(ours, { rstCode: 8, session: open }), ours);
 });
 
-test("a stream that ends with nothing: the connection is gone, or it was reset, or the peer left its status out", () => {
+test("a stream that ends without a status: the connection is gone, the stream was reset, or the peer sent no status", () => {
   assert.equal(breakOfSilence({ rstCode: 8, session: undefined }).kind, "closed");
   assert.equal(breakOfSilence({ rstCode: 8, session: { closed: true } }).kind, "closed");
   assert.equal(breakOfSilence({ rstCode: 8, session: open }).kind, "reset");

@@ -31,7 +31,7 @@ function told(answer: HttpAnswer | undefined): string {
 const OK = "HTTP/1.1 200 OK\r\n";
 const chunked = (body: string) => `${OK}transfer-encoding: chunked\r\n\r\n${body}`;
 
-describe("an answer is read as RFC 9112 has it", () => {
+describe("an answer is read as RFC 9112 says", () => {
   const rows: readonly (readonly [label: string, text: string, expected: string])[] = [
     ["a length", `${OK}Content-Length: 2\r\n\r\nOK`, "200 OK whole kept"],
     ["no body at all", `${OK}content-length: 0\r\n\r\n`, "200  whole kept"],
@@ -61,10 +61,10 @@ describe("an answer is read as RFC 9112 has it", () => {
   ];
   for (const [label, text, expected] of rows) test(label, () => assert.equal(told(read(text)), expected));
 
-  test("where the end of the connection ends the body, it does", () =>
+  test("the end of the connection can end the body", () =>
     assert.equal(told(read(`${OK}\r\nall of it`, { end: true })), "200 all of it whole not kept"));
 
-  test("headers are found by their name in small letters, trimmed, and joined where they are repeated", () => {
+  test("header names are in lower case; values are trimmed, and repeated ones are joined", () => {
     const answer = read(`${OK}X-One: \t a b \t\r\nx-two:c\r\nX-TWO: d\r\nempty:\r\ncontent-length: 0\r\n\r\n`);
     assert.deepEqual(
       [...(answer?.headers ?? [])],
@@ -78,7 +78,7 @@ describe("an answer is read as RFC 9112 has it", () => {
   });
 });
 
-describe("what two readers could read in two ways is `protocol`", () => {
+describe("an ambiguous answer is `protocol`", () => {
   const rows: readonly (readonly [label: string, text: string])[] = [
     ["no HTTP at all", "SSH-2.0-OpenSSH_9.6\r\n"],
     ["HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\n"],
@@ -130,7 +130,7 @@ describe("what two readers could read in two ways is `protocol`", () => {
   });
 });
 
-test("an answer that breaks off is `closed`, wherever it does", () => {
+test("an incomplete answer is `closed`", () => {
   const whole = `${OK}content-length: 2\r\n\r\nOK`;
   for (let length = 0; length < whole.length; length += 1)
     assert.throws(
@@ -139,7 +139,7 @@ test("an answer that breaks off is `closed`, wherever it does", () => {
     );
 });
 
-test("an answer has started with its first byte, and with an interim answer before it", () => {
+test("an answer starts with its first byte, also if that belongs to an interim answer", () => {
   for (const text of ["H", "HTTP/1.1 100 Go\r\n\r\n", `${OK}content-length: 1\r\n\r\n`]) {
     const reader = new AnswerReader(MOST);
     assert.equal(reader.started, false);
@@ -156,14 +156,14 @@ describe("a body beyond the limit", () => {
     ["in chunks", chunked(`b\r\n${longer}`)],
     ["to the end of the connection", `${OK}\r\n${longer}`],
   ] as const)
-    test(`${label} is cut there, and the connection not kept`, () =>
+    test(`${label} is cut, and the connection is not kept`, () =>
       assert.equal(told(read(text, { most: 10 })), "200 xxxxxxxxxx cut not kept"));
 
-  test("one of exactly the limit is whole", () =>
+  test("a body of exactly the limit is complete", () =>
     assert.equal(told(read(`${OK}content-length: 10\r\n\r\n0123456789`, { most: 10 })), "200 0123456789 whole kept"));
 });
 
-test("however the bytes are cut into parts, the answer is the same", () => {
+test("the answer does not depend on how the bytes are split", () => {
   const texts = [
     `HTTP/1.1 103 Hint\r\na: b\r\n\r\n${OK}x: y\r\ncontent-length: 12\r\n\r\n0123456789ab`,
     chunked("3;a=b\r\nabc\r\n9\r\n012345678\r\n0\r\nx: y\r\n\r\n"),
@@ -179,7 +179,7 @@ test("however the bytes are cut into parts, the answer is the same", () => {
   );
 });
 
-test("whatever the bytes are, they make an answer, or none, or `protocol`", () => {
+test("any bytes give an answer, no answer yet, or `protocol`", () => {
   const piece = fc.oneof(
     fc.constantFrom(
       "HTTP/1.1 200 OK",

@@ -26,7 +26,7 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
   return "no error";
 };
 
-test("addresses of both families are found, and kept for their TTL", async (t) => {
+test("addresses of both families are resolved, and kept for their TTL", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -41,7 +41,7 @@ test("addresses of both families are found, and kept for their TTL", async (t) =
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.2"]);
 });
 
-test("C8: a long TTL is cut to 30 s, so that a new address is used by then", async (t) => {
+test("a long TTL is cut to 30 s, so that a new address is used by then [C8]", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -52,7 +52,7 @@ test("C8: a long TTL is cut to 30 s, so that a new address is used by then", asy
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.2"]);
 });
 
-test("questions for one name at one time are asked once", async (t) => {
+test("parallel questions for one name are asked once", async (t) => {
   const server = await NameServer.start(t);
   const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
@@ -60,7 +60,7 @@ test("questions for one name at one time are asked once", async (t) => {
   assert.equal(server.questions, 2);
 });
 
-test("C8: a name that doesn't exist is ENOTFOUND, and is asked for again after a second", async (t) => {
+test("a name that does not exist is ENOTFOUND, and is asked again after one second [C8]", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -71,7 +71,7 @@ test("C8: a name that doesn't exist is ENOTFOUND, and is asked for again after a
   assert.deepEqual(await addressesOf(resolver, "gone.test"), ["10.0.0.1"]);
 });
 
-test("C8: when no name server answers the last good addresses hold for 5 minutes, then it is EAI_AGAIN", async (t) => {
+test("when no name server answers, the last addresses are used for 5 minutes; then the error is EAI_AGAIN [C8]", async (t) => {
   const server = await NameServer.start(t);
   const clock = new VirtualClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
@@ -87,7 +87,7 @@ test("C8: when no name server answers the last good addresses hold for 5 minutes
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1"], "it recovers by itself");
 });
 
-test("B91: a name that means a link-local address is forbidden, unless that is allowed; other addresses stay", async (t) => {
+test("a name that resolves to a link-local address is forbidden unless that is allowed; its other addresses stay [B91]", async (t) => {
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   server.records.set("both.test", { ttl: 5, addresses: ["169.254.1.1", "10.0.0.1"] });
@@ -142,7 +142,7 @@ test("which addresses are forbidden", () => {
     assert.equal(isForbiddenAddress(address), false, address);
 });
 
-test("the files of the system are read as their manuals say; one that isn't there says nothing", (t) => {
+test("the system's files are read as their manuals say; a missing file is ignored", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-names-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = (name: string, text: string) => {

@@ -43,7 +43,7 @@ test("a Watch that is open is not opened again", () => {
   assert.equal(bench.opened.length, 1);
 });
 
-test("with no room for a Watch it is tried again at the next look", () => {
+test("if there is no room for a Watch, it is tried again at the next probe", () => {
   const bench = new Bench();
   bench.room = false;
   bench.keep();
@@ -52,7 +52,7 @@ test("with no room for a Watch it is tried again at the next look", () => {
   assert.equal(bench.opened.length, 1);
 });
 
-test("news is a status other than the last; the first is none", () => {
+test("a change is a status other than the last one; the first status is not a change", () => {
   const bench = new Bench();
   bench.keep();
   for (const status of ["SERVING", "SERVING", "NOT_SERVING", "NOT_SERVING", "unreadable"] as const)
@@ -69,7 +69,7 @@ test("UNIMPLEMENTED is final", async () => {
   assert.deepEqual([bench.opened.length, bench.news], [1, 0]);
 });
 
-test("a Watch that ended without a word is asked for after 1.6 s, 2.56 s and so on from its start, and is no news", async () => {
+test("a Watch that ended without a status is opened again 1.6 s, 2.56 s and so on after its start, and is not a change", async () => {
   const bench = new Bench();
   bench.keep();
   for (const wait of [1_600, 2_560, 4_096]) {
@@ -85,7 +85,7 @@ test("a Watch that ended without a word is asked for after 1.6 s, 2.56 s and so 
   assert.equal(bench.news, 0);
 });
 
-test("the end of a Watch that had spoken is news, and sets the back-off to its beginning", async () => {
+test("the end of a Watch that sent a status is a change, and resets the back-off", async () => {
   const bench = new Bench();
   for (let round = 0; round < 5; round += 1) {
     bench.keep();
@@ -101,7 +101,7 @@ test("the end of a Watch that had spoken is news, and sets the back-off to its b
   assert.equal(bench.opened.length, 7);
 });
 
-test("a Watch that lived for long is opened again at once", async () => {
+test("a Watch that was open for long is opened again at once", async () => {
   const bench = new Bench();
   bench.keep();
   bench.last.onStatus("SERVING");
@@ -111,7 +111,7 @@ test("a Watch that lived for long is opened again at once", async () => {
   assert.equal(bench.opened.length, 2);
 });
 
-test("a Watch that is opened again begins anew: its first status is no news, and neither is its end without one", async () => {
+test("a new Watch starts again: its first status is not a change, nor is its end without a status", async () => {
   const bench = new Bench();
   bench.keep();
   bench.last.onStatus("SERVING");
@@ -129,7 +129,7 @@ test("a Watch that is opened again begins anew: its first status is no news, and
   assert.equal(bench.news, 2);
 });
 
-test("an end that we made is no news", () => {
+test("the end of a Watch that we cancel is not a change", () => {
   const bench = new Bench();
   bench.keep();
   bench.last.onStatus("SERVING");
@@ -137,7 +137,7 @@ test("an end that we made is no news", () => {
   assert.equal(bench.news, 0);
 });
 
-test("more than 100 statuses between two looks are a flood: the Watch is given up, and that is no news", () => {
+test("more than 100 statuses between two probes are a flood: the Watch is closed, and that is not a change", () => {
   const bench = new Bench();
   bench.keep();
   const flood = () => {

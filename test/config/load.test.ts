@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { DEFAULT_CONFIG } from "../../src/config/daemon-config.js";
 import { ConfigError } from "../../src/config/fault.js";
-import { loadConfig } from "../../src/config/load.js";
+import { readConfigFile } from "../../src/config/load.js";
 import { SCHEMES } from "../../src/probers/schemes.js";
 import { faultsOf, read } from "./reading.js";
 
@@ -19,7 +19,7 @@ function folderOf(t: TestContext): (name: string, content: string | Buffer) => s
   };
 }
 
-test("the contract's example means what it says", () => {
+test("an example file is read as expected", () => {
   const config = read(`
 listen: [":50051", ":8080"]
 checks:
@@ -65,7 +65,7 @@ test("JSON is read as well", () => {
   assert.equal(read('{"checks": {"a": {"target": "tcp://h:1", "interval": "5s"}}}').checks[0]?.options.interval, "5s");
 });
 
-test("every fault is told at once, each at its place, with the nearest key or name", () => {
+test("all errors are reported together, each with its place and the nearest key or name", () => {
   const text = `listen: [8080, ":99999"]
 checks:
   orders-a:
@@ -93,13 +93,13 @@ overal: [s]
       '9:7: checks[""]: the name must not be empty',
       '11:17: services.s[1]: there is no check or service "orders-d"; did you mean orders-a?',
       "12:16: services.t.quorum: 3 of 2 members can never be reached",
-      "13:6: services.u: services must not be made of each other: u -> u",
+      "13:6: services.u: services form a cycle: u -> u",
       "14:1: overal: unknown key; did you mean overall?",
     ].map((line) => line),
   );
 });
 
-test("what is taken from the environment is text, a number or a switch as the place wants it", () => {
+test("a value from the environment becomes text, a number or a boolean as its key needs it", () => {
   const text = `
 checks:
   a:
@@ -122,24 +122,24 @@ for (const [label, value, expected] of [
   [
     "a variable that isn't set",
     "${NOPE}",
-    "the environment variable NOPE is not set (a default is written ${NOPE:-default})",
+    "the environment variable NOPE is not set (with a default: ${NOPE:-default})",
   ],
-  ["a dollar alone", "a$b", "a dollar starts ${NAME}; a dollar by itself is written $$"],
-  ["a brace that isn't closed", "${NAME", "a dollar starts ${NAME}; a dollar by itself is written $$"],
+  ["a dollar alone", "a$b", "a dollar sign starts ${NAME}; write $$ for a dollar sign"],
+  ["a brace that isn't closed", "${NAME", "a dollar sign starts ${NAME}; write $$ for a dollar sign"],
   ["a name that is none", "${1x}", "${1x} is neither ${NAME}, ${NAME:-default} nor ${file:/path}"],
   ["a file that isn't there", "${file:/nowhere/at/all}", "cannot read the file /nowhere/at/all (ENOENT)"],
   [
     "a name of an object's own",
     "${__proto__}",
-    "the environment variable __proto__ is not set (a default is written ${__proto__:-default})",
+    "the environment variable __proto__ is not set (with a default: ${__proto__:-default})",
   ],
 ] as const) {
-  test(`B97 ${label} is refused by name`, () => {
+  test(`${label} is refused, and named [B97]`, () => {
     assert.deepEqual(faultsOf(`tokenFile: "${value}"`), [`1:12: tokenFile: ${expected}`]);
   });
 }
 
-test("a secret from a file or the environment is in no error", (t) => {
+test("no error shows a secret from a file or the environment", (t) => {
   const file = folderOf(t);
   const secret = file("secret", "hunter2\n");
   const text = `
@@ -156,14 +156,14 @@ overall: ["\${PASSWORD}"]
   assert.ok(!/hunter2|correct-horse/.test(faults.join("\n")), faults.join("\n"));
 });
 
-test("a secret that everybody can read is a warning, not a refusal", (t) => {
+test("a secret file that every user can read is a warning, not an error", (t) => {
   const file = folderOf(t);
   const secret = file("token", "abc\n");
   assert.deepEqual(read(`tokenFile: ${secret}`).warnings, []);
   rmSync(secret);
   writeFileSync(secret, "abc", { mode: 0o644 });
   const [warning = ""] = read(`tokenFile: ${secret}`).warnings;
-  assert.ok(warning.includes(secret) && warning.includes("everybody"), warning);
+  assert.ok(warning.includes(secret) && warning.includes("every user"), warning);
 });
 
 for (const [label, text, expected] of [
@@ -182,13 +182,13 @@ for (const [label, text, expected] of [
     /^2:3: checks.__proto__: this name cannot be used/,
   ],
 ] as const) {
-  test(`B79 ${label} is refused at its place`, () => {
+  test(`${label} is refused with its place [B79]`, () => {
     const [first = ""] = faultsOf(text);
     assert.match(first, expected);
   });
 }
 
-test("an alias stands for what it names; aliases that unfold without end are refused, and cost no memory", () => {
+test("aliases are resolved; aliases that expand without end are refused, and cost no memory", () => {
   const text =
     "defaults: &d { interval: 5s }\nchecks: { a: { target: 'tcp://h:1', expect: &e { maxLatency: 1s } }, b: { target: 'tcp://h:2', expect: *e } }\n";
   assert.deepEqual(read(text).checks[1]?.options.expect, { maxLatency: "1s" });
@@ -200,24 +200,24 @@ test("an alias stands for what it names; aliases that unfold without end are ref
           .join(", ")}]`,
   );
   assert.ok(faultsOf(levels.join("\n")).some((line) => line.includes("too many values")));
-  assert.ok(faultsOf("paths: &p [*p]\n").some((line) => line.includes("leads nowhere")));
+  assert.ok(faultsOf("paths: &p [*p]\n").some((line) => line.includes("alias not found: *p")));
 });
 
-test("a file that can't be read, or that nobody wrote, is refused by its name", (t) => {
+test("a file that cannot be read or does not exist is refused, and named", (t) => {
   const file = folderOf(t);
   const big = file("big.yaml", Buffer.alloc(1_048_577, "#"));
   for (const [path, expected] of [
     ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml:1:1: cannot read this file (ENOENT)"],
     [tmpdir(), `${tmpdir()}:1:1: cannot read this file (EISDIR)`],
-    [big, `${big}:1:1: this file has 1048577 bytes; at most 1048576 are read`],
+    [big, `${big}:1:1: this file has 1048577 bytes; the limit is 1048576`],
   ] as const)
     assert.throws(
-      () => loadConfig(path, {}),
+      () => readConfigFile(path, {}),
       (error) => error instanceof ConfigError && error.message === expected,
     );
 });
 
-test("defaults are for every check that has no setting of its own, and not for heartbeats", () => {
+test("defaults apply to every check without its own setting, but not to heartbeats", () => {
   const { checks } = read(`
 defaults: { interval: 3s, unhealthyThreshold: 5 }
 checks:
@@ -235,7 +235,7 @@ checks:
   );
 });
 
-test("any text is read or refused in lines of FILE:LINE:COLUMN, and never crashes", () => {
+test("any text is read, or refused with FILE:LINE:COLUMN, and never crashes", () => {
   const words = fc.constantFrom(
     "checks",
     "a",

@@ -1,5 +1,4 @@
 /** Frames that can be read, in a state in which they can't be said, or too often. Sections are RFC 9113's. */
-import { HEALTH } from "../support/grpc-peer.js";
 import { FLAG, h2frame, TYPE, uint32 } from "../support/raw-http2.js";
 import {
   type BadFrames,
@@ -128,16 +127,6 @@ export const WINDOWS: readonly BadFrames[] = [
         setting(4, 0),
         times(1_000, (index) => check(streamId(index))),
         times(6_000, (index) => widen(streamId(index % 1_000), 1)),
-      ]),
-    outcomes: ["GOAWAY ENHANCE_YOUR_CALM"],
-  },
-  {
-    row: "B53",
-    what: "answers of more than 16 MB that are not read",
-    bytes: () =>
-      Buffer.concat([
-        setting(4, 0),
-        times(1_000, (index) => Buffer.concat([head(streamId(index), `${HEALTH}/List`), body(streamId(index))])),
       ]),
     outcomes: ["GOAWAY ENHANCE_YOUR_CALM"],
   },

@@ -56,7 +56,7 @@ function clientHello(): Buffer {
   return Buffer.concat([Buffer.from("16030101000100" + "00fc0303", "hex"), Buffer.alloc(120, 7)]);
 }
 
-/** Every kind, in the order of conformance.md as far as its numbers go. */
+/** Every kind, in the order of docs/conformance.md as far as its numbers go. */
 export const BAD_FRAMES: readonly BadFrames[] = [
   ...HEADER_BLOCKS,
   ...FRAMES,

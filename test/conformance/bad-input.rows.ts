@@ -11,11 +11,11 @@ const [INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMP
 ];
 
 const MALFORMED: Readonly<Record<string, readonly string[]>> = {
-  "B1 a truncated string": ["0a50"],
-  "B2 a string with less than its length": ["0a5061"],
-  "B3 a wrong wire type": ["0805", "0d00000000", "090000000000000000"],
-  "B4 field number 0": ["0001", "020161"],
-  "B5 an open group, an endless varint, a lone byte": [
+  "a truncated string [B1]": ["0a50"],
+  "a string that is shorter than its length [B2]": ["0a5061"],
+  "a wrong wire type [B3]": ["0805", "0d00000000", "090000000000000000"],
+  "field number 0 [B4]": ["0001", "020161"],
+  "an open group, a varint that is too long, a single byte [B5]": [
     "0b",
     "0c",
     "08ffffffffffffffffffff01",
@@ -28,7 +28,7 @@ const MALFORMED: Readonly<Record<string, readonly string[]>> = {
 
 export const badInputRows: Rows = (factory) => {
   for (const [title, messages] of Object.entries(MALFORMED)) {
-    row(factory, `${title} is refused, by Check and by Watch`, async ({ server, peer }) => {
+    row(factory, `Check and Watch refuse ${title}`, async ({ server, peer }) => {
       server.set("a", "SERVING");
       server.set("", "SERVING");
       for (const message of messages) {
@@ -42,7 +42,7 @@ export const badInputRows: Rows = (factory) => {
     });
   }
 
-  row(factory, "B6 a name that is not UTF-8 is INVALID_ARGUMENT", async ({ peer }) => {
+  row(factory, "a name that is not UTF-8 is INVALID_ARGUMENT [B6]", async ({ peer }) => {
     for (const name of ["fffe", "eda080", "c080", "f4908080"]) {
       const bytes = Buffer.from(name, "hex");
       const end = await peer.call(CHECK, frame(Buffer.concat([Buffer.from([0x0a, bytes.length]), bytes])));
@@ -50,11 +50,11 @@ export const badInputRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "B7 a name with control characters is NOT_FOUND", async ({ peer }) => {
+  row(factory, "a name with control characters is NOT_FOUND [B7]", async ({ peer }) => {
     for (const name of ["a\0b", "\u001b[2J", "a\nb"]) assert.equal((await peer.check(name)).code, NOT_FOUND);
   });
 
-  row(factory, "B8 a name of 100 kB or 1 MB is refused, and the other watches live", async ({ server, peer }) => {
+  row(factory, "a name of 100 kB or 1 MB is refused, and other Watch streams go on [B8]", async ({ server, peer }) => {
     const watch = peer.watch("a");
     await watch.saw(3);
     for (const length of [4000, 100_000, 1_000_000]) {
@@ -67,7 +67,7 @@ export const badInputRows: Rows = (factory) => {
     await watch.saw(3, 1);
   });
 
-  row(factory, "B9 B10 a message longer than allowed is RESOURCE_EXHAUSTED before its body", async ({ peer }) => {
+  row(factory, "a message longer than allowed is RESOURCE_EXHAUSTED before its body [B9, B10]", async ({ peer }) => {
     const answers = [4097, 5000, 2 ** 31 - 1, 2 ** 32 - 1].map(async (length) => {
       const header = Buffer.alloc(5);
       header.writeUInt32BE(length, 1);
@@ -83,7 +83,7 @@ export const badInputRows: Rows = (factory) => {
     assert.deepEqual(new Set(await Promise.all(answers)), new Set([RESOURCE_EXHAUSTED]));
   });
 
-  row(factory, "B11 a bomb is RESOURCE_EXHAUSTED", async ({ peer }) => {
+  row(factory, "a decompression bomb is RESOURCE_EXHAUSTED [B11]", async ({ peer }) => {
     for (const [encoding, pack] of [
       ["gzip", gzipSync],
       ["deflate", deflateSync],
@@ -94,7 +94,7 @@ export const badInputRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "B12 compressed garbage is INTERNAL, and the process lives", async ({ peer }) => {
+  row(factory, "data that cannot be decompressed is INTERNAL, and the process goes on [B12]", async ({ peer }) => {
     for (const encoding of ["gzip", "deflate"]) {
       const end = await peer.call(CHECK, frame(Buffer.from("garbage"), 1), { "grpc-encoding": encoding });
       assert.equal(end.code, INTERNAL, encoding);
@@ -102,12 +102,12 @@ export const badInputRows: Rows = (factory) => {
     assert.equal((await peer.check("")).status, 1);
   });
 
-  row(factory, "B16 an unknown encoding is UNIMPLEMENTED", async ({ peer }) => {
+  row(factory, "an unknown encoding is UNIMPLEMENTED [B16]", async ({ peer }) => {
     const end = await peer.call(CHECK, frame(request("a"), 1), { "grpc-encoding": "snappy" });
     assert.equal(end.code, UNIMPLEMENTED);
   });
 
-  row(factory, "B17 B18 two messages, none, or half of one are refused", async ({ peer }) => {
+  row(factory, "two messages, none, or half of one are refused [B17, B18]", async ({ peer }) => {
     const bodies = [
       Buffer.concat([frame(request("a")), frame(request("b"))]),
       Buffer.alloc(0),
@@ -124,7 +124,7 @@ export const badInputRows: Rows = (factory) => {
 
   row(
     factory,
-    "B19 a request that never ends is ended",
+    "a request that never ends is DEADLINE_EXCEEDED [B19]",
     async ({ server, peer }) => {
       for (const method of ["Check", "Watch"]) {
         const stream = peer.open(`${HEALTH}/${method}`);
@@ -139,21 +139,21 @@ export const badInputRows: Rows = (factory) => {
     { requestTimeoutMs: 200 },
   );
 
-  row(factory, "B20 a grpc-timeout that is none is INTERNAL", async ({ peer }) => {
+  row(factory, "an invalid grpc-timeout is INTERNAL [B20]", async ({ peer }) => {
     for (const timeout of ["1", "5X", "", "-1S", "1.5S", "abc1S", "123456789S", "1 S", "S"]) {
       const end = await peer.call(CHECK, frame(Buffer.alloc(0)), { "grpc-timeout": timeout });
       assert.deepEqual([end.code, end.text], [INTERNAL, "invalid grpc-timeout"], JSON.stringify(timeout));
     }
   });
 
-  row(factory, "B21 a watch whose time is over at once is DEADLINE_EXCEEDED", async ({ peer }) => {
+  row(factory, "a Watch with a deadline of 0 is DEADLINE_EXCEEDED [B21]", async ({ peer }) => {
     for (const timeout of ["0S", "0n"]) {
       const end = await peer.watch("a", { "grpc-timeout": timeout }).ended();
       assert.equal(end.code, DEADLINE_EXCEEDED);
     }
   });
 
-  row(factory, "B22 another content type is 415", async ({ peer }) => {
+  row(factory, "another content type is 415 [B22]", async ({ peer }) => {
     for (const type of [
       "text/plain",
       "application/grpcfoo",
@@ -164,21 +164,21 @@ export const badInputRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "B24 a method other than POST is 405, not an answer", async ({ peer }) => {
+  row(factory, "a method other than POST is 405, not an answer [B24]", async ({ peer }) => {
     for (const method of ["GET", "PUT", "HEAD", "DELETE"]) {
       const end = await peer.call(CHECK, Buffer.alloc(0), { ":method": method });
       assert.deepEqual([end.httpStatus, end.messages.length], [405, 0], method);
     }
   });
 
-  row(factory, "B26 a binary header that is no base64 does no harm", async ({ peer }) => {
+  row(factory, "a binary header that is not base64 is ignored or refused [B26]", async ({ peer }) => {
     const end = await peer.call(CHECK, frame(Buffer.alloc(0)), { "x-bin": "***" });
     assert.ok([0, INVALID_ARGUMENT].includes(end.code), `code ${end.code}`);
   });
 
   row(
     factory,
-    "B29 two hundred pairs of metadata are refused, and the other streams live",
+    "a call with two hundred pairs of metadata is refused, and other streams go on [B29]",
     async ({ server, peer }) => {
       const watch = peer.watch("a");
       await watch.saw(3);

@@ -35,7 +35,7 @@ export const framesRows: Rows = (factory) => {
     const { row: number, what, outcomes, after = ["greeting", "watch"] } = kind;
     row(
       factory,
-      `${number} ${what}: ${outcomes.join(" or ")}`,
+      `${what}: ${outcomes.join(" or ")} [${number}]`,
       async ({ server, peer }) => {
         await harmsNobody(server, peer, async () => {
           for (const opening of after) await breaks(server, kind, opening);
@@ -47,7 +47,7 @@ export const framesRows: Rows = (factory) => {
 
   row(
     factory,
-    "B51 after a client's GOAWAY its Watch goes on, and no new call is answered",
+    "after a client's GOAWAY an open Watch goes on, and a new call is not answered [B51]",
     async ({ server, peer }) => {
       await harmsNobody(server, peer, async () => {
         const raw = await opened(server, "watch");
@@ -62,7 +62,7 @@ export const framesRows: Rows = (factory) => {
     },
   );
 
-  row(factory, "B52 five thousand calls that are cancelled at once are no attack", async ({ server, peer }) => {
+  row(factory, "five thousand calls that are cancelled at once are allowed [B52]", async ({ server, peer }) => {
     await harmsNobody(server, peer, async () => {
       const raw = await opened(server, "watch");
       for (let first = 3; first < 10_000; first += 2_000) {
@@ -79,7 +79,7 @@ export const framesRows: Rows = (factory) => {
     });
   });
 
-  row(factory, "B60 frames and settings that nobody knows are passed over", async ({ server, peer }) => {
+  row(factory, "unknown frames and settings are ignored [B60]", async ({ server, peer }) => {
     await harmsNobody(server, peer, async () => {
       const raw = await opened(server, "greeting");
       const unknown = (stream: number) => h2frame(UNKNOWN_TYPE, 0xff, stream, Buffer.from("whatever"));

@@ -17,7 +17,7 @@ interface Exception {
   readonly why: string;
   /** Only there. */
   readonly node?: "20" | "22 and later";
-  /** What the rows' titles begin with. */
+  /** How a title begins, or the number that it ends with. */
   readonly rows: readonly string[];
 }
 
@@ -26,71 +26,68 @@ const EXCEPTIONS: readonly Exception[] = [
     why: "Node says INTERNAL_ERROR, whatever the client has done",
     node: "20",
     rows: [
-      "B32 an even stream",
-      "B36 HEADERS after END_STREAM, on a Check that is answered",
-      "B44 WINDOW_UPDATE of nothing on the connection",
-      "B45 the connection's window",
-      "B46 ",
-      "B47 MAX_FRAME_SIZE 1",
-      "B47 MAX_FRAME_SIZE 2^24",
-      "B48 ",
-      "B49 ",
-      "B50 HEADERS with a priority",
+      "an even stream",
+      "HEADERS after END_STREAM, on a Check that is answered",
+      "WINDOW_UPDATE of nothing on the connection",
+      "the connection's window",
+      "[B46]",
+      "MAX_FRAME_SIZE 1",
+      "MAX_FRAME_SIZE 2^24",
+      "[B48]",
+      "[B49]",
+      "HEADERS with a priority",
     ],
   },
   {
     why: "Node says INTERNAL_ERROR where a client asks too much",
     rows: [
-      "B38 two hundred CONTINUATION frames",
-      "B38 two hundred empty CONTINUATION frames",
-      "B40 ",
-      "B41 ",
-      "B43 ",
-      "B52 fifteen hundred calls that we are made to reset",
+      "two hundred CONTINUATION frames",
+      "two hundred empty CONTINUATION frames",
+      "[B40]",
+      "[B41]",
+      "[B43]",
+      "fifteen hundred calls that we are made to reset",
     ],
   },
   {
     why: "the fault of one stream ends the connection, with the streams of others who share it",
     rows: [
-      "B35 DATA after END_STREAM, on an open Watch",
-      "B36 HEADERS after END_STREAM, on an open Watch",
-      "B44 WINDOW_UPDATE of nothing on a stream",
-      "B45 a stream's window",
+      "DATA after END_STREAM, on an open Watch",
+      "HEADERS after END_STREAM, on an open Watch",
+      "WINDOW_UPDATE of nothing on a stream",
+      "a stream's window",
     ],
   },
   {
     why: "it is passed over, and nothing comes of it",
-    rows: ["B33 ", "B53 a thousand answers"],
+    rows: ["[B33]", "a thousand answers"],
   },
   {
     why: "RFC 9113 has no word on priorities any more, and nghttp2 passes over them",
     node: "22 and later",
-    rows: ["B50 PRIORITY of a stream"],
-  },
-  {
-    why: "the limit on memory resets the streams one by one with INTERNAL_ERROR, and the connection stays",
-    rows: ["B53 answers of more than 16 MB"],
+    rows: ["PRIORITY of a stream"],
   },
   {
     why: "before Node 22.11 the limit of resets is not ours to choose: 1,000 and 33 a second (known fault 0.10)",
     node: "20",
-    rows: ["B52 five thousand calls that are cancelled at once", "B52 fifteen hundred calls that are cancelled"],
+    rows: ["five thousand calls that are cancelled at once", "fifteen hundred calls that are cancelled"],
   },
   {
     why: "a reset counts the same whether the call was whole or not, so 5,000 are let through to spare honest clients",
     node: "22 and later",
-    rows: ["B52 fifteen hundred calls that are cancelled"],
+    rows: ["fifteen hundred calls that are cancelled"],
   },
   {
     why: "the streams of a thousand calls, and of the thousand that were just cancelled, are above 16 MB",
     node: "22 and later",
-    rows: ["B52 five thousand calls that are cancelled at once"],
+    rows: ["five thousand calls that are cancelled at once"],
   },
 ];
 
 const isHere = ({ node }: Exception): boolean => node === undefined || (node === "20") === IS_NODE_20;
+const isNamed = (title: string, part: string): boolean => title.startsWith(part) || title.endsWith(part);
 const excused = (title: string): boolean =>
-  EXCEPTIONS.some((exception) => isHere(exception) && exception.rows.some((start) => title.startsWith(start)));
+  EXCEPTIONS.some((exception) => isHere(exception) && exception.rows.some((part) => isNamed(title, part)));
 
 /** Whether each row has passed. */
 async function runControl(): Promise<ReadonlyMap<string, boolean>> {
@@ -111,7 +108,7 @@ async function runControl(): Promise<ReadonlyMap<string, boolean>> {
   } finally {
     child.kill("SIGKILL");
   }
-  const rows = [...output.matchAll(/^ {4}(not )?ok \d+ - (B\d+ .*)$/gm)];
+  const rows = [...output.matchAll(/^ {4}(not )?ok \d+ - (.* \[B\d+\])$/gm)];
   return new Map(rows.map(([, not, title = ""]) => [title, not === undefined]));
 }
 
@@ -121,7 +118,7 @@ describe("bad frames against grpc-js", () => {
     rows = await runControl();
   });
 
-  test("every row that is not excepted passes", () => {
+  test("every row without an exception passes", () => {
     assert.ok(rows.size > 40, `only ${rows.size} rows`);
     assert.deepEqual(
       [...rows].filter(([title, passed]) => !passed && !excused(title)),
@@ -129,16 +126,16 @@ describe("bad frames against grpc-js", () => {
     );
   });
 
-  for (const { why, rows: starts } of EXCEPTIONS.filter(isHere)) {
-    test(`it fails still, since ${why}`, () => {
-      for (const start of starts) {
-        const meant = [...rows].filter(([title]) => title.startsWith(start));
+  for (const { why, rows: parts } of EXCEPTIONS.filter(isHere)) {
+    test(`the exception still fails: ${why}`, () => {
+      for (const part of parts) {
+        const meant = [...rows].filter(([title]) => isNamed(title, part));
         assert.deepEqual(
           meant.map(([title, passed]) => [title, passed]),
           meant.slice(0, 1).map(([title]) => [title, false]),
-          start,
+          part,
         );
-        assert.equal(meant.length, 1, `rows that begin with ${start}`);
+        assert.equal(meant.length, 1, `rows named ${part}`);
       }
     });
   }

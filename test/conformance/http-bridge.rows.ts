@@ -34,7 +34,7 @@ async function send(port: number, text: string, withinMs = PATIENCE_MS): Promise
 }
 
 export const httpRows: Rows = (factory) => {
-  row(factory, "A96 a SERVING server is 200 and exactly OK", async ({ server }) => {
+  row(factory, "SERVING is 200 and exactly OK [A96]", async ({ server }) => {
     const { status, headers, body } = await get(server.port, "/healthcheck");
     assert.deepEqual([status, body], [200, "OK"]);
     assert.equal(headers.get("content-type"), "text/plain; charset=utf-8");
@@ -44,12 +44,12 @@ export const httpRows: Rows = (factory) => {
     for (const name of ["x-powered-by", "server", "location", "etag"]) assert.ok(!headers.has(name), name);
   });
 
-  row(factory, "A97 HEAD has the same headers and no body", async ({ server }) => {
+  row(factory, "HEAD has the same headers and no body [A97]", async ({ server }) => {
     const head = parse(await send(server.port, "HEAD /healthcheck HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
     assert.deepEqual([head.status, head.body, head.headers.get("content-length")], [200, "", "2"]);
   });
 
-  row(factory, "A98 NOT_SERVING and UNKNOWN are 503 and the word, no more", async ({ server }) => {
+  row(factory, "NOT_SERVING and UNKNOWN are 503 and the name of the status only [A98]", async ({ server }) => {
     for (const status of ["NOT_SERVING", "UNKNOWN"] as const) {
       server.set("", status);
       const answer = await get(server.port, "/healthcheck");
@@ -60,7 +60,7 @@ export const httpRows: Rows = (factory) => {
   const pending = { checks: { slow: () => new Promise(() => {}) } };
   row(
     factory,
-    "A98 a check without a result is 503 UNKNOWN",
+    "a check without a result is 503 UNKNOWN [A98]",
     async ({ server }) => {
       for (const path of ["/healthcheck", "/healthcheck/slow", "/readyz", "/startupz"]) {
         const { status, body } = await get(server.port, path);
@@ -70,11 +70,11 @@ export const httpRows: Rows = (factory) => {
     pending,
   );
 
-  row(factory, "A99 a trailing slash is the server as a whole", async ({ server }) => {
+  row(factory, "/healthcheck/ is the server as a whole [A99]", async ({ server }) => {
     assert.equal((await get(server.port, "/healthcheck/")).body, "OK");
   });
 
-  row(factory, "A100 a service has its own answer", async ({ server }) => {
+  row(factory, "a service has its own answer [A100]", async ({ server }) => {
     server.set("a.b.C", "SERVING");
     server.set("a.b.D", "NOT_SERVING");
     const answers = await Promise.all(
@@ -93,23 +93,23 @@ export const httpRows: Rows = (factory) => {
     assert.equal((await get(server.port, "/healthcheck/a.b.C?service=a.b.D")).status, 400);
   });
 
-  row(factory, "A101 a name is decoded", async ({ server }) => {
+  row(factory, "a percent-encoded name is decoded [A101]", async ({ server }) => {
     server.set("a.b", "SERVING");
     assert.equal((await get(server.port, "/healthcheck/a%2Eb")).status, 200);
   });
 
-  row(factory, "A102 once, not twice", async ({ server }) => {
+  row(factory, "a percent-encoded name is decoded once only [A102]", async ({ server }) => {
     server.set("a.b", "SERVING");
     assert.equal((await get(server.port, "/healthcheck/a%252Eb")).status, 404);
     server.set("a%2Eb", "SERVING");
     assert.equal((await get(server.port, "/healthcheck/a%252Eb")).status, 200);
   });
 
-  row(factory, "A103 an unknown parameter is ignored", async ({ server }) => {
+  row(factory, "an unknown parameter is ignored [A103]", async ({ server }) => {
     assert.equal((await get(server.port, "/healthcheck?x=1")).body, "OK");
   });
 
-  row(factory, "A104 no path is ever answered by a redirect", async ({ server }) => {
+  row(factory, "no path is answered with a redirect [A104]", async ({ server }) => {
     const paths = [
       "/",
       "",
@@ -129,7 +129,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "A105 another path is 404", async ({ server }) => {
+  row(factory, "another path is 404 [A105]", async ({ server }) => {
     for (const path of ["/", "/healthcheckx", "/HEALTHCHECK", "/favicon.ico", "/livezz"]) {
       const answer = await get(server.port, path);
       assert.deepEqual(
@@ -140,7 +140,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "A106 another method is 405, and a body that nobody reads ends the connection", async ({ server }) => {
+  row(factory, "another method is 405, and its body ends the connection [A106]", async ({ server }) => {
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]) {
       const answer = parse(
         await send(server.port, `${method} /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello`),
@@ -153,7 +153,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "A107 two pipelined requests have two answers, in order", async ({ server }) => {
+  row(factory, "two pipelined requests have two answers, in order [A107]", async ({ server }) => {
     server.set("down", "NOT_SERVING");
     const text = await send(
       server.port,
@@ -165,11 +165,11 @@ export const httpRows: Rows = (factory) => {
     );
   });
 
-  row(factory, "A108 HTTP/1.0 is answered, and the connection closed", async ({ server }) => {
+  row(factory, "HTTP/1.0 is answered, and the connection closed [A108]", async ({ server }) => {
     assert.match(await send(server.port, "GET /healthcheck HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nOK$/);
   });
 
-  row(factory, "A109 gRPC and HTTP agree at every instant", async ({ server, peer }) => {
+  row(factory, "gRPC and HTTP agree at every moment [A109]", async ({ server, peer }) => {
     for (let round = 0; round < 1000; round += 1) {
       if (round % 3 === 0) server.set("", round % 2 === 0 ? "SERVING" : "NOT_SERVING");
       const [check, answer] = await Promise.all([
@@ -180,14 +180,14 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "A110 liveness is 200 in a drain, and when everything is down", async ({ server }) => {
+  row(factory, "/livez is 200 while draining, and when everything is NOT_SERVING [A110]", async ({ server }) => {
     server.set("", "NOT_SERVING");
     assert.equal((await get(server.port, "/livez")).status, 200);
     server.drain();
     assert.deepEqual([(await get(server.port, "/livez")).status, (await get(server.port, "/livez")).body], [200, "OK"]);
   });
 
-  row(factory, "A111 readiness is 503 in a drain, with Envoy's word for it", async ({ server }) => {
+  row(factory, "/readyz is 503 while draining, with Envoy's header [A111]", async ({ server }) => {
     assert.equal((await get(server.port, "/readyz")).status, 200);
     server.drain();
     for (const path of ["/readyz", "/healthz", "/healthcheck"]) {
@@ -200,7 +200,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "A112 there is no CORS, and a preflight is 405", async ({ server }) => {
+  row(factory, "there are no CORS headers, and a preflight is 405 [A112]", async ({ server }) => {
     const preflight =
       "OPTIONS /healthcheck HTTP/1.1\r\nHost: a\r\nOrigin: http://evil\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n";
     const { status, headers } = parse(await send(server.port, preflight));
@@ -208,41 +208,45 @@ export const httpRows: Rows = (factory) => {
     assert.ok(![...headers.keys()].some((name) => name.startsWith("access-control")));
   });
 
-  row(factory, "a degraded service is 200 with Envoy's word for it", async ({ server }) => {
+  row(factory, "a degraded service is 200 with Envoy's header", async ({ server }) => {
     server.set("a", "SERVING", { degraded: true });
     const { status, body, headers } = await get(server.port, "/healthcheck/a");
     assert.deepEqual([status, body, headers.get("x-envoy-degraded")], [200, "OK", "true"]);
   });
 
-  row(factory, "B61-B65 what two readers could read in two ways is 400, once, and closes", async ({ server }) => {
-    const requests: Readonly<Record<string, string>> = {
-      "no Host": "GET /healthcheck HTTP/1.1\r\n\r\n",
-      "two Hosts": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-      "HTTP/0.9": "GET /healthcheck\r\n\r\n",
-      "HTTP/2.0": "GET /healthcheck HTTP/2.0\r\nHost: a\r\n\r\n",
-      "HTTP/1.2": "GET /healthcheck HTTP/1.2\r\nHost: a\r\n\r\n",
-      "absolute form": "GET http://evil/healthcheck HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-      asterisk: "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-      fragment: "GET /healthcheck#x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-      "TE and CL":
-        "POST /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
-      "two CL": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-      xchunked: "GET /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n",
-      "chunked, identity": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
-      "signed CL": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
-      "huge CL": `GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 1${"0".repeat(30)}\r\n\r\n`,
-      "bare LF": "GET /healthcheck HTTP/1.1\nHost: a\n\n",
-      "folded header": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
-      "space before colon": "GET /healthcheck HTTP/1.1\r\nHost : a\r\n\r\n",
-      "NUL in a header": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
-    };
-    for (const [name, text] of Object.entries(requests)) {
-      const answers = [...(await send(server.port, text)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
-      assert.deepEqual(answers, ["400"], name);
-    }
-  });
+  row(
+    factory,
+    "an ambiguous request is 400 once, and the connection is closed [B61, B62, B63, B64, B65]",
+    async ({ server }) => {
+      const requests: Readonly<Record<string, string>> = {
+        "no Host": "GET /healthcheck HTTP/1.1\r\n\r\n",
+        "two Hosts": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "HTTP/0.9": "GET /healthcheck\r\n\r\n",
+        "HTTP/2.0": "GET /healthcheck HTTP/2.0\r\nHost: a\r\n\r\n",
+        "HTTP/1.2": "GET /healthcheck HTTP/1.2\r\nHost: a\r\n\r\n",
+        "absolute form": "GET http://evil/healthcheck HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        asterisk: "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        fragment: "GET /healthcheck#x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "TE and CL":
+          "POST /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        "two CL": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        xchunked: "GET /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        "chunked, identity": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+        "signed CL": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
+        "huge CL": `GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 1${"0".repeat(30)}\r\n\r\n`,
+        "bare LF": "GET /healthcheck HTTP/1.1\nHost: a\n\n",
+        "folded header": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
+        "space before colon": "GET /healthcheck HTTP/1.1\r\nHost : a\r\n\r\n",
+        "NUL in a header": "GET /healthcheck HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
+      };
+      for (const [name, text] of Object.entries(requests)) {
+        const answers = [...(await send(server.port, text)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+        assert.deepEqual(answers, ["400"], name);
+      }
+    },
+  );
 
-  row(factory, "B66 what is too long or too much is 431 or 414, and closes", async ({ server }) => {
+  row(factory, "headers or targets above the limits are 431 or 414, and close [B66]", async ({ server }) => {
     const headers = Array.from({ length: 65 }, (_, index) => `X-${index}: 1\r\n`).join("");
     const requests = {
       "431": [
@@ -256,7 +260,7 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "B67-B70 a target that is not clear is 400, another 404", async ({ server }) => {
+  row(factory, "an invalid target is 400, an unknown one 404 [B67, B68, B69, B70]", async ({ server }) => {
     server.set("a", "SERVING");
     const bad = ["%zz", "%", "%c3%28", "%00", "%0d%0a", "../x", "%2e%2e/x", "/x", "\\", "n".repeat(201), "%7f"];
     for (const name of bad) assert.equal((await get(server.port, `/healthcheck/${name}`)).status, 400, name);
@@ -265,7 +269,7 @@ export const httpRows: Rows = (factory) => {
       assert.equal((await get(server.port, path)).status, 404, path);
   });
 
-  row(factory, "B71-B73 bodies, expectations, upgrades and odd methods do no harm", async ({ server }) => {
+  row(factory, "body, Expect, Upgrade, CONNECT and TRACE are answered [B71, B72, B73]", async ({ server }) => {
     const huge = parse(
       await send(server.port, "GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nx"),
     );
@@ -280,7 +284,7 @@ export const httpRows: Rows = (factory) => {
     assert.equal(parse(await send(server.port, `TRACE /healthcheck HTTP/1.1\r\n${close}\r\n`)).status, 405);
   });
 
-  row(factory, "another protocol is closed and not answered in HTTP", async ({ server }) => {
+  row(factory, "a client of another protocol is closed without an HTTP answer", async ({ server }) => {
     for (const text of [
       "SSH-2.0-OpenSSH_9.2\r\n",
       "INVALID CONNECTION PREFACE\r\n\r\n",
@@ -291,12 +295,16 @@ export const httpRows: Rows = (factory) => {
     assert.equal(parse(await send(server.port, "FOO /healthcheck HTTP/1.1\r\nHost: a\r\n\r\n")).status, 400);
   });
 
-  row(factory, "B74 headers that come too slowly are 408, on a port that both protocols share", async ({ server }) => {
-    const slow = await send(server.port, "GET /healthcheck HTTP/1.1\r\nHost: a\r\n", 30_000);
-    assert.match(slow, /^HTTP\/1\.1 408 /);
-  });
+  row(
+    factory,
+    "headers that come too slowly are 408, on a port that both protocols share [B74]",
+    async ({ server }) => {
+      const slow = await send(server.port, "GET /healthcheck HTTP/1.1\r\nHost: a\r\n", 30_000);
+      assert.match(slow, /^HTTP\/1\.1 408 /);
+    },
+  );
 
-  row(factory, "B77 a chunked body that never ends is ended", async ({ server }) => {
+  row(factory, "a chunked body that never ends is closed [B77]", async ({ server }) => {
     const head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
     await send(server.port, `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`, 30_000);
   });

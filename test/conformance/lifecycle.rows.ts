@@ -12,7 +12,7 @@ const NAMES = ["a", "b", "c"];
 
 /** The end by force, which needs nothing of the rest. */
 export const forcedStopRows: Rows = (factory) => {
-  row(factory, "A78 a forced stop ends every session", async ({ server, connect }) => {
+  row(factory, "a forced stop ends every session [A78]", async ({ server, connect }) => {
     const peers = [connect(), connect(), connect()];
     const watches = peers.map((peer) => peer.watch("a"));
     for (const watch of watches) await watch.saw(3);
@@ -22,7 +22,7 @@ export const forcedStopRows: Rows = (factory) => {
 };
 
 export const lifecycleRows: Rows = (factory) => {
-  row(factory, "A65 a drain tells every Check and every Watch NOT_SERVING, once", async ({ server, peer }) => {
+  row(factory, "on drain, Check and Watch say NOT_SERVING, a Watch once [A65]", async ({ server, peer }) => {
     for (const name of NAMES) server.set(name, "SERVING");
     const watches = NAMES.map((name) => peer.watch(name));
     for (const watch of watches) await watch.saw(SERVING);
@@ -31,26 +31,26 @@ export const lifecycleRows: Rows = (factory) => {
     for (const name of [...NAMES, "", "readiness"]) assert.equal((await peer.check(name)).status, NOT_SERVING, name);
   });
 
-  row(factory, "A65 the liveness and startup views are left alone", async ({ server, peer }) => {
+  row(factory, "a drain does not change the views liveness and startup [A65]", async ({ server, peer }) => {
     server.drain();
     for (const view of ["liveness", "startup"]) assert.equal((await peer.check(view)).status, SERVING, view);
   });
 
-  row(factory, "A66 a set while draining changes nothing, and says so", async ({ server, peer }) => {
+  row(factory, "a set while draining changes no answer and returns false [A66]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     server.drain();
     assert.equal(server.set("a", "SERVING"), false);
     assert.equal((await peer.check("a")).status, NOT_SERVING);
   });
 
-  row(factory, "A67 a clear while draining changes nothing", async ({ server, peer }) => {
+  row(factory, "a clear while draining changes no answer and returns false [A67]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     server.drain();
     assert.equal(server.clear("a"), false);
     assert.equal((await peer.check("a")).status, NOT_SERVING);
   });
 
-  row(factory, "A68 a drain amid a thousand sets ends on NOT_SERVING", async ({ server, peer }) => {
+  row(factory, "a drain in the middle of a thousand sets ends on NOT_SERVING [A68]", async ({ server, peer }) => {
     const watch = peer.watch("a");
     await watch.saw(3);
     for (let time = 0; time < 1000; time += 1) {
@@ -63,13 +63,13 @@ export const lifecycleRows: Rows = (factory) => {
     assert.equal((await peer.check("a")).status, NOT_SERVING);
   });
 
-  row(factory, "A69 a new name set while draining is NOT_SERVING", async ({ server, peer }) => {
+  row(factory, "a new name set while draining is NOT_SERVING [A69]", async ({ server, peer }) => {
     server.drain();
     server.set("new", "SERVING");
     assert.equal((await peer.check("new")).status, NOT_SERVING);
   });
 
-  row(factory, "A70 a second drain is no message", async ({ server, peer }) => {
+  row(factory, "a second drain sends no message [A70]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const watch = peer.watch("a");
     await watch.saw(SERVING);
@@ -80,7 +80,7 @@ export const lifecycleRows: Rows = (factory) => {
     await watch.saw(SERVING, NOT_SERVING);
   });
 
-  row(factory, "A71 who is NOT_SERVING already gets no message", async ({ server, peer }) => {
+  row(factory, "a service that is already NOT_SERVING gets no message [A71]", async ({ server, peer }) => {
     server.set("a", "NOT_SERVING");
     const watch = peer.watch("a");
     await watch.saw(NOT_SERVING);
@@ -89,7 +89,7 @@ export const lifecycleRows: Rows = (factory) => {
     await watch.saw(NOT_SERVING);
   });
 
-  row(factory, "A72 resume brings back what was before, and sets work again", async ({ server, peer }) => {
+  row(factory, "resume restores every status, and sets work again [A72]", async ({ server, peer }) => {
     server.set("up", "SERVING");
     server.set("down", "NOT_SERVING");
     server.set("unsure", "UNKNOWN");
@@ -112,7 +112,7 @@ export const lifecycleRows: Rows = (factory) => {
 
   row(
     factory,
-    "A72 resume publishes what was written meanwhile: no SERVING comes back that is not true",
+    "resume publishes what was set meanwhile, and no SERVING that is no longer true [A72]",
     async ({ server, peer }) => {
       server.set("fell", "SERVING");
       server.set("gone", "SERVING");
@@ -127,7 +127,7 @@ export const lifecycleRows: Rows = (factory) => {
 
   row(
     factory,
-    "A74 a thousand watches get NOT_SERVING, then UNAVAILABLE, and the server is gone",
+    "a thousand Watch streams get NOT_SERVING, then UNAVAILABLE, and the server closes [A74]",
     async ({ server, connect }) => {
       server.set("a", "SERVING");
       const peers = Array.from({ length: 10 }, () => connect());
@@ -144,7 +144,7 @@ export const lifecycleRows: Rows = (factory) => {
 
   row(
     factory,
-    "A75 a client that never reads and never closes doesn't hold the server up",
+    "a client that never reads and never closes does not delay the shutdown [A75, C39]",
     async ({ server, connect }) => {
       const stuck = connect({ settings: { initialWindowSize: 0 } });
       const watch = stuck.watch("a");
@@ -158,7 +158,7 @@ export const lifecycleRows: Rows = (factory) => {
 
   row(
     factory,
-    "A77 a connection that comes when the server closes is refused or closed, never served",
+    "a connection that arrives while the server closes is refused or closed, never served [A77]",
     async ({ server, peer }) => {
       const watch = peer.watch("a");
       await watch.saw(3);
@@ -178,12 +178,12 @@ export const lifecycleRows: Rows = (factory) => {
     },
   );
 
-  test("A79 a stop with nobody connected needs no time", async () => {
+  test("stopping without connections takes no time [A79]", async () => {
     const server = await factory();
     await inTime(server.shutdown({ drainDelayMs: 0 }), "the end of the shutdown", 2_000);
   });
 
-  test("A80 a hundred starts and stops leave nothing open", async () => {
+  test("a hundred starts and stops leave no handle open [A80]", async () => {
     const resources = () => process.getActiveResourcesInfo().filter((kind) => kind === "TCPServerWrap").length;
     const before = resources();
     for (let time = 0; time < 100; time += 1) {

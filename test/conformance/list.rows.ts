@@ -4,7 +4,7 @@ import { frame, HEALTH } from "../support/grpc-peer.js";
 import { type Rows, row } from "./rows.js";
 
 export const listRows: Rows = (factory) => {
-  row(factory, "A56 every service and the server as a whole, each with its status", async ({ server, peer }) => {
+  row(factory, "List has all services and the overall status [A56]", async ({ server, peer }) => {
     server.set("", "SERVING");
     server.set("a", "SERVING");
     server.set("b", "NOT_SERVING");
@@ -18,22 +18,27 @@ export const listRows: Rows = (factory) => {
     ]);
   });
 
-  row(factory, "A57 nothing declared is an empty map", async ({ peer }) => {
+  row(factory, "List is an empty map when nothing is declared [A57]", async ({ peer }) => {
     const { code, statuses } = await peer.list();
     assert.deepEqual([code, statuses.size], [0, 0]);
   });
 
-  row(factory, "A58 a hundred are listed, one more is RESOURCE_EXHAUSTED without a map", async ({ server, peer }) => {
-    for (let index = 0; index < 100; index += 1) server.set(`s${index}`, "SERVING");
-    assert.equal((await peer.list()).statuses.size, 100);
-    server.set("s100", "SERVING");
-    const { code, end } = await peer.list();
-    assert.deepEqual([code, end.messages.length], [8, 0]);
-  });
+  row(
+    factory,
+    "as many as the limit are listed, one more is RESOURCE_EXHAUSTED without a map [A58]",
+    async ({ server, peer }) => {
+      for (let index = 0; index < 100; index += 1) server.set(`s${index}`, "SERVING");
+      assert.equal((await peer.list()).statuses.size, 100);
+      server.set("s100", "SERVING");
+      const { code, end } = await peer.list();
+      assert.deepEqual([code, end.messages.length], [8, 0]);
+    },
+    { listLimit: 100 },
+  );
 
   row(
     factory,
-    "A58 and its text is a constant",
+    "the text of a List that is refused is a constant [A58]",
     async ({ server, peer }) => {
       server.set("a", "SERVING");
       server.set("b", "SERVING");
@@ -44,7 +49,7 @@ export const listRows: Rows = (factory) => {
 
   row(
     factory,
-    "A59 ten thousand are listed in one message below 4 MiB, where they are allowed",
+    "ten thousand services are listed in one message below 4 MiB [A59]",
     async ({ server, peer }) => {
       for (let index = 0; index < 10_000; index += 1) server.set(`${"n".repeat(190)}-${index}`, "SERVING");
       const { statuses, end } = await peer.list();
@@ -58,7 +63,7 @@ export const listRows: Rows = (factory) => {
   for (const count of [150, 500])
     row(
       factory,
-      `A59 ${count} with long names are listed`,
+      `${count} services with long names are listed [A59]`,
       async ({ server, peer }) => {
         for (let index = 0; index < count; index += 1) server.set(`${"n".repeat(190)}-${index}`, "SERVING");
         assert.equal((await peer.list()).statuses.size, count);
@@ -67,7 +72,7 @@ export const listRows: Rows = (factory) => {
       { listLimit: 1_000 },
     );
 
-  row(factory, "A60 names of object properties are listed", async ({ server, peer }) => {
+  row(factory, "names of object properties are listed [A60]", async ({ server, peer }) => {
     server.set("__proto__", "SERVING");
     server.set("constructor", "NOT_SERVING");
     assert.deepEqual([...(await peer.list()).statuses].sort(), [
@@ -76,17 +81,17 @@ export const listRows: Rows = (factory) => {
     ]);
   });
 
-  row(factory, "A61 an UNKNOWN service is there, with status 0", async ({ server, peer }) => {
+  row(factory, "an UNKNOWN service is listed with status 0 [A61]", async ({ server, peer }) => {
     server.set("a", "UNKNOWN");
     assert.deepEqual([...(await peer.list()).statuses], [["a", 0]]);
   });
 
-  row(factory, "A62 a name that is only watched is not listed", async ({ peer }) => {
+  row(factory, "a name that is only watched is not listed [A62]", async ({ peer }) => {
     await peer.watch("watched").saw(3);
     assert.equal((await peer.list()).statuses.size, 0);
   });
 
-  row(factory, "A63 a cleared name is not listed", async ({ server, peer }) => {
+  row(factory, "a cleared name is not listed [A63]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     server.clear("a");
     assert.equal((await peer.list()).statuses.size, 0);
@@ -94,7 +99,7 @@ export const listRows: Rows = (factory) => {
 
   row(
     factory,
-    "A64 where a token is asked for, List without it is UNAUTHENTICATED and no map; Check is for everybody",
+    "with a token configured, List without it is UNAUTHENTICATED and no map; Check needs no token [A64]",
     async ({ server, peer }) => {
       server.set("a", "SERVING");
       const list = (authorization?: string) =>

@@ -9,7 +9,7 @@ import { GrpcPeer } from "../support/grpc-peer.js";
 const LISTEN = ["--listen", "127.0.0.1:0"];
 
 describe("the process", { concurrency: 2 }, () => {
-  test("A73 SIGTERM: NOT_SERVING everywhere at once, and nobody is refused before the delay is over", async () => {
+  test("after SIGTERM every answer is NOT_SERVING at once, and no connection is refused before the delay is over [A73]", async () => {
     const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "1500ms");
     const peer = new GrpcPeer(daemon.port);
     try {
@@ -34,7 +34,7 @@ describe("the process", { concurrency: 2 }, () => {
     }
   });
 
-  test("A74 SIGTERM with open watches ends with code 0", async () => {
+  test("SIGTERM with open Watch streams ends the process with code 0 [A74]", async () => {
     const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "0s");
     const peer = new GrpcPeer(daemon.port);
     const watches = Array.from({ length: 1000 }, () => peer.watch(""));
@@ -49,7 +49,7 @@ describe("the process", { concurrency: 2 }, () => {
     ["SIGTERM", 143],
     ["SIGINT", 130],
   ] as const) {
-    test(`A76 a second ${signal} ends at once with code ${code}`, async () => {
+    test(`a second ${signal} ends the process at once with code ${code} [A76]`, async () => {
       const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "1m");
       const session = connect(`http://127.0.0.1:${daemon.port}`).on("error", () => {});
       daemon.process.kill(signal);
@@ -60,7 +60,7 @@ describe("the process", { concurrency: 2 }, () => {
     });
   }
 
-  test("A79 SIGTERM with nobody connected and no delay ends at once", async () => {
+  test("SIGTERM without connections and without a delay ends the process at once [A79]", async () => {
     const daemon = await DaemonProcess.serve(...LISTEN, "--drain-delay", "0s");
     daemon.process.kill("SIGTERM");
     assert.deepEqual(await daemon.ended(5_000), { code: 0, signal: null });

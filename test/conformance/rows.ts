@@ -1,5 +1,5 @@
 /**
- * A row of conformance.md as a test: a server, a client, and both gone at its end.
+ * A row of docs/conformance.md as a test. The test has its own server and client, and closes both at its end.
  */
 
 import type { ClientSessionOptions } from "node:http2";

@@ -15,19 +15,19 @@ const UNIMPLEMENTED = 12;
 const STUCK = { settings: { initialWindowSize: 0 } };
 
 export const watchRows: Rows = (factory) => {
-  row(factory, "A25 the first message is the present status", async ({ server, peer }) => {
+  row(factory, "the first message is the current status [A25]", async ({ server, peer }) => {
     server.set("a", "NOT_SERVING");
     await peer.watch("a").saw(NOT_SERVING);
   });
 
-  row(factory, "A26 an unknown service is SERVICE_UNKNOWN, and the stream stays open", async ({ peer }) => {
+  row(factory, "an unknown service is SERVICE_UNKNOWN, and the stream stays open [A26]", async ({ peer }) => {
     const watch = peer.watch("late");
     await watch.saw(SERVICE_UNKNOWN);
     await quiet(peer);
     assert.equal(watch.end, undefined);
   });
 
-  row(factory, "A27 and it answers when the service appears", async ({ server, peer }) => {
+  row(factory, "a Watch of an unknown service sends its status when it is set [A27]", async ({ server, peer }) => {
     const watch = peer.watch("late");
     await watch.saw(SERVICE_UNKNOWN);
     server.set("late", "NOT_SERVING");
@@ -36,7 +36,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVICE_UNKNOWN, NOT_SERVING, SERVING);
   });
 
-  row(factory, "A28 the same status again is no message", async ({ server, peer }) => {
+  row(factory, "setting the same status again sends no message [A28]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const watch = peer.watch("a");
     await watch.saw(SERVING);
@@ -47,7 +47,7 @@ export const watchRows: Rows = (factory) => {
 
   row(
     factory,
-    "A29 of a thousand random sets no two equal neighbours come, and the last is the last",
+    "after a thousand random sets, no two messages in a row are equal, and the last one is the last status [A29]",
     async ({ server, peer }) => {
       const words: readonly ServingStatus[] = ["UNKNOWN", "SERVING", "NOT_SERVING"];
       const watch = peer.watch("a");
@@ -63,7 +63,7 @@ export const watchRows: Rows = (factory) => {
     },
   );
 
-  row(factory, "A30 two watchers of one name both get everything", async ({ server, peer, connect }) => {
+  row(factory, "two watchers of one name both get every change [A30]", async ({ server, peer, connect }) => {
     server.set("a", "SERVING");
     const watches = [peer.watch("a"), connect().watch("a")];
     for (const watch of watches) await watch.saw(SERVING);
@@ -71,7 +71,7 @@ export const watchRows: Rows = (factory) => {
     for (const watch of watches) await watch.saw(SERVING, NOT_SERVING);
   });
 
-  row(factory, "A31 a second watcher gets the present status alone", async ({ server, peer }) => {
+  row(factory, "a second watcher gets the current status only [A31]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const first = peer.watch("a");
     await first.saw(SERVING);
@@ -80,7 +80,7 @@ export const watchRows: Rows = (factory) => {
     await peer.watch("a").saw(NOT_SERVING);
   });
 
-  row(factory, "A32 another service's change is no message", async ({ server, peer }) => {
+  row(factory, "a change of another service sends no message [A32]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const watch = peer.watch("a");
     await watch.saw(SERVING);
@@ -90,7 +90,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVING);
   });
 
-  row(factory, "A33 a named service's change is no message for the server as a whole", async ({ server, peer }) => {
+  row(factory, "an overall watcher gets no message of a named service [A33]", async ({ server, peer }) => {
     server.set("", "SERVING");
     const watch = peer.watch("");
     await watch.saw(SERVING);
@@ -99,7 +99,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVING);
   });
 
-  row(factory, "A34 the server as a whole is watched by its empty name", async ({ server, peer }) => {
+  row(factory, "the server as a whole can be watched by its empty name [A34]", async ({ server, peer }) => {
     server.set("", "SERVING");
     const watch = peer.watch("");
     await watch.saw(SERVING);
@@ -107,14 +107,14 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVING, NOT_SERVING);
   });
 
-  row(factory, "A34 and by the name of the readiness view", async ({ server, peer }) => {
+  row(factory, "the server as a whole can be watched as readiness [A34]", async ({ server, peer }) => {
     const watch = peer.watch("readiness");
     await watch.saw(SERVING);
     server.set("", "NOT_SERVING");
     await watch.saw(SERVING, NOT_SERVING);
   });
 
-  row(factory, "A35 a cleared service is SERVICE_UNKNOWN, and the stream stays open", async ({ server, peer }) => {
+  row(factory, "a cleared service is SERVICE_UNKNOWN, and the stream stays open [A35]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const watch = peer.watch("a");
     await watch.saw(SERVING);
@@ -124,7 +124,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVING, SERVICE_UNKNOWN, NOT_SERVING);
   });
 
-  row(factory, "A36 clearing a name that was never set is no message", async ({ server, peer }) => {
+  row(factory, "clearing a name that was never set sends no message [A36]", async ({ server, peer }) => {
     const watch = peer.watch("late");
     await watch.saw(SERVICE_UNKNOWN);
     server.clear("late");
@@ -132,7 +132,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVICE_UNKNOWN);
   });
 
-  row(factory, "A37 cleared and set as before is a message again", async ({ server, peer }) => {
+  row(factory, "clearing and setting the old status sends a message [A37]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const watch = peer.watch("a");
     await watch.saw(SERVING);
@@ -142,7 +142,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVING, SERVICE_UNKNOWN, SERVING);
   });
 
-  row(factory, "A38 a cancelled watch is gone, and no other", async ({ server, peer }) => {
+  row(factory, "a cancelled Watch is removed, and no other [A38]", async ({ server, peer }) => {
     const [gone, stays] = [peer.watch("a"), peer.watch("a")];
     for (const watch of [gone, stays]) await watch.saw(SERVICE_UNKNOWN);
     gone.cancel();
@@ -151,7 +151,7 @@ export const watchRows: Rows = (factory) => {
     await stays.saw(SERVICE_UNKNOWN, SERVING);
   });
 
-  row(factory, "A39 a set after a cancel writes nowhere", async ({ server, peer }) => {
+  row(factory, "a set after a cancel writes nothing [A39]", async ({ server, peer }) => {
     const watch = peer.watch("a");
     await watch.saw(SERVICE_UNKNOWN);
     watch.cancel();
@@ -161,7 +161,7 @@ export const watchRows: Rows = (factory) => {
     assert.equal((await peer.check("a")).status, NOT_SERVING);
   });
 
-  row(factory, "A40 with the last watcher of a name its entry is gone", async ({ server, peer }) => {
+  row(factory, "the entry of a name is removed with its last watcher [A40]", async ({ server, peer }) => {
     const watches = Array.from({ length: 20 }, (_, index) => peer.watch(`name-${index}`));
     for (const watch of watches) await watch.saw(SERVICE_UNKNOWN);
     assert.equal(server.watchedNameCount(), 20);
@@ -169,7 +169,7 @@ export const watchRows: Rows = (factory) => {
     await eventually(() => server.watchedNameCount() === 0, "no name is kept");
   });
 
-  row(factory, "A41 a connection that is reset takes its hundred watches along", async ({ server, connect }) => {
+  row(factory, "the hundred watchers of a connection that is reset are removed [A41]", async ({ server, connect }) => {
     const peer = connect();
     const watches = Array.from({ length: 100 }, () => peer.watch("a"));
     for (const watch of watches) await watch.saw(SERVICE_UNKNOWN);
@@ -182,7 +182,7 @@ export const watchRows: Rows = (factory) => {
     await eventually(() => server.watcherCount() === 0, "all hundred are gone");
   });
 
-  row(factory, "A43 a stuck reader gets at most the message in run and the newest", async ({ server, connect }) => {
+  row(factory, "a client that does not read gets two messages at most [A43]", async ({ server, connect }) => {
     server.set("a", "SERVING");
     const watch = await stuckWatch(connect(STUCK), "a");
     await flip(server, 10_000);
@@ -191,7 +191,7 @@ export const watchRows: Rows = (factory) => {
     assert.ok(watch.statuses.length <= 2, `${watch.statuses.length} messages came`);
   });
 
-  row(factory, "A44 one that reads on when all is as before ends on that", async ({ server, peer, connect }) => {
+  row(factory, "a client that reads again ends on the current status [A44]", async ({ server, peer, connect }) => {
     server.set("a", "SERVING");
     const watch = await stuckWatch(connect(STUCK), "a");
     await flip(server, 1000);
@@ -201,7 +201,7 @@ export const watchRows: Rows = (factory) => {
     assert.ok(watch.statuses.length <= 2 && watch.statuses.at(-1) === SERVING, `${watch.statuses}`);
   });
 
-  row(factory, "A45 a stuck reader holds up nobody", async ({ server, peer, connect }) => {
+  row(factory, "a client that does not read does not delay others [A45]", async ({ server, peer, connect }) => {
     await stuckWatch(connect(STUCK), "a");
     const watches = Array.from({ length: 100 }, () => peer.watch("a"));
     for (const watch of watches) await watch.saw(SERVICE_UNKNOWN);
@@ -209,14 +209,14 @@ export const watchRows: Rows = (factory) => {
     for (const watch of watches) await watch.saw(SERVICE_UNKNOWN, SERVING);
   });
 
-  row(factory, "A46 a watch with a deadline ends with DEADLINE_EXCEEDED", async ({ server, peer }) => {
+  row(factory, "a Watch with a deadline ends with DEADLINE_EXCEEDED [A46]", async ({ server, peer }) => {
     const watch = peer.watch("a", { "grpc-timeout": "300m" });
     await watch.saw(SERVICE_UNKNOWN);
     assert.equal((await watch.ended()).code, 4);
     await eventually(() => server.watcherCount() === 0, "the watcher is gone");
   });
 
-  row(factory, "A47 a deadline beyond 2^31 ms leaves the watch open", async ({ peer }) => {
+  row(factory, "a Watch with a deadline above 2^31 ms stays open [A47]", async ({ peer }) => {
     const watches = ["597H", "2147484S", "99999999H", "1000H"].map((timeout) =>
       peer.watch("a", { "grpc-timeout": timeout }),
     );
@@ -225,7 +225,7 @@ export const watchRows: Rows = (factory) => {
     for (const watch of watches) assert.equal(watch.end, undefined);
   });
 
-  row(factory, "A48 a watch that begins in a drain gets NOT_SERVING first", async ({ server, peer }) => {
+  row(factory, "a Watch that begins while draining gets NOT_SERVING first [A48]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     server.drain();
     await peer.watch("a").saw(NOT_SERVING);
@@ -235,7 +235,7 @@ export const watchRows: Rows = (factory) => {
 
   row(
     factory,
-    "A49 more watches than allowed are RESOURCE_EXHAUSTED, and the others stay",
+    "a Watch above the limit is RESOURCE_EXHAUSTED, and the others stay open [A49]",
     async ({ server, peer }) => {
       const watches = [peer.watch("a"), peer.watch("b")];
       for (const watch of watches) await watch.saw(SERVICE_UNKNOWN);
@@ -252,7 +252,7 @@ export const watchRows: Rows = (factory) => {
 
   row(
     factory,
-    "A50 no refused watch is UNIMPLEMENTED",
+    "a refused Watch is never UNIMPLEMENTED [A50]",
     async ({ server, peer }) => {
       const tooLong = await peer.watch("n".repeat(201)).ended();
       assert.equal(tooLong.code, 3);
@@ -268,7 +268,7 @@ export const watchRows: Rows = (factory) => {
     { maxWatchers: 1 },
   );
 
-  row(factory, "A51 the client's half-close leaves the stream open", async ({ server, peer }) => {
+  row(factory, "a Watch stays open when the client closes its side [A51]", async ({ server, peer }) => {
     const watch = peer.watch("a"); // node:http2 sends END_STREAM with the request
     await watch.saw(SERVICE_UNKNOWN);
     await quiet(peer);
@@ -276,7 +276,7 @@ export const watchRows: Rows = (factory) => {
     await watch.saw(SERVICE_UNKNOWN, SERVING);
   });
 
-  row(factory, "A52 a set inside a listener ends everybody on the last value", async ({ server, peer }) => {
+  row(factory, "a set inside a listener: watchers end on the last status [A52]", async ({ server, peer }) => {
     let nested = 0;
     server.onTransition(() => {
       nested += 1;
@@ -290,7 +290,7 @@ export const watchRows: Rows = (factory) => {
     for (const watch of watches) assert.equal(watch.statuses.at(-1), NOT_SERVING);
   });
 
-  row(factory, "A53 ten thousand watchers all have a change", async ({ server, connect }) => {
+  row(factory, "one change reaches ten thousand watchers [A53]", async ({ server, connect }) => {
     const peers = Array.from({ length: 10 }, () => connect());
     const watches = peers.flatMap((peer) => Array.from({ length: 1000 }, () => peer.watch("a")));
     await eventually(() => watches.every(({ statuses }) => statuses.length === 1), "every first message", 30_000);
@@ -303,7 +303,7 @@ export const watchRows: Rows = (factory) => {
     assert.equal(server.watcherCount(), 10_000);
   });
 
-  row(factory, "A54 a watch that the server ends gets UNAVAILABLE", async ({ server, peer }) => {
+  row(factory, "a Watch that the server ends gets UNAVAILABLE [A54]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     const watch = peer.watch("a");
     await watch.saw(SERVING);

@@ -26,21 +26,25 @@ const rawCheck = (stream = 1): Buffer =>
   ]);
 
 export const wireRows: Rows = (factory) => {
-  row(factory, "A81 an answer has status 200, gRPC's content type and the status in its trailers", async ({ peer }) => {
-    const { end } = await peer.check("");
-    assert.equal(end.httpStatus, 200);
-    assert.match(String(end.headers["content-type"]), /^application\/grpc/);
-    assert.equal(end.trailers["grpc-status"], "0");
-  });
+  row(
+    factory,
+    "an answer has status 200, gRPC's content type and the status in its trailers [A81]",
+    async ({ peer }) => {
+      const { end } = await peer.check("");
+      assert.equal(end.httpStatus, 200);
+      assert.match(String(end.headers["content-type"]), /^application\/grpc/);
+      assert.equal(end.trailers["grpc-status"], "0");
+    },
+  );
 
-  row(factory, "A82 every content type of gRPC is served", async ({ peer }) => {
+  row(factory, "every content type of gRPC is served [A82]", async ({ peer }) => {
     for (const type of ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"]) {
       const end = await peer.call(CHECK, frame(Buffer.alloc(0)), { "content-type": type });
       assert.equal(end.code, 0, type);
     }
   });
 
-  row(factory, "A83 gzip and deflate requests are served", async ({ server, peer }) => {
+  row(factory, "gzip and deflate requests are served [A83]", async ({ server, peer }) => {
     server.set("a", "SERVING");
     for (const [encoding, pack] of [
       ["gzip", gzipSync],
@@ -51,7 +55,7 @@ export const wireRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "A84 a request in DATA frames of one byte is served", async ({ server }) => {
+  row(factory, "a request in DATA frames of one byte is served [A84]", async ({ server }) => {
     server.set("a", "SERVING");
     const raw = new RawPeer(server.port);
     const body = [...frame(request("a"))].map((byte, index, all) =>
@@ -67,7 +71,7 @@ export const wireRows: Rows = (factory) => {
     raw.close();
   });
 
-  row(factory, "A85 headers in five CONTINUATION frames are served", async ({ server }) => {
+  row(factory, "headers in five CONTINUATION frames are served [A85]", async ({ server }) => {
     const raw = new RawPeer(server.port);
     const block = headerBlock(callHeaders(CHECK));
     const size = Math.ceil(block.length / 6);
@@ -85,7 +89,7 @@ export const wireRows: Rows = (factory) => {
     raw.close();
   });
 
-  row(factory, "A86 a preface that comes in two pieces, cut anywhere, is served", async ({ server }) => {
+  row(factory, "a preface in two parts, cut at any byte, is served [A86]", async ({ server }) => {
     const cuts = Array.from({ length: PREFACE.length }, (_, index) => index + 1);
     await Promise.all(
       cuts.map(async (cut) => {
@@ -99,7 +103,7 @@ export const wireRows: Rows = (factory) => {
     );
   });
 
-  row(factory, "A87 a GET that comes byte by byte is served", async ({ server }) => {
+  row(factory, "a GET that comes byte by byte is served [A87]", async ({ server }) => {
     const raw = new RawPeer(server.port);
     for (const byte of Buffer.from("GET /healthcheck HTTP/1.1\r\nHost: a\r\n\r\n")) {
       raw.write(Buffer.from([byte]));
@@ -109,7 +113,7 @@ export const wireRows: Rows = (factory) => {
     raw.close();
   });
 
-  row(factory, "A88 a first byte that both protocols have decides nothing", async ({ server }) => {
+  row(factory, "a first byte that both protocols share decides nothing [A88]", async ({ server }) => {
     const [http1, http2] = [new RawPeer(server.port), new RawPeer(server.port)];
     for (const raw of [http1, http2]) raw.write(Buffer.from("P"));
     await pause(30);
@@ -120,7 +124,7 @@ export const wireRows: Rows = (factory) => {
     for (const raw of [http1, http2]) raw.close();
   });
 
-  row(factory, "A89 five hundred connections of each protocol, mixed, all get their own", async ({ server }) => {
+  row(factory, "five hundred connections of each protocol get their own [A89]", async ({ server }) => {
     const one = async (index: number) => {
       if (index % 2 === 0) {
         const peer = new GrpcPeer(server.port);
@@ -138,7 +142,7 @@ export const wireRows: Rows = (factory) => {
   const tls = { cert: fixture("server.crt"), key: fixture("server.key") };
   row(
     factory,
-    "A90 under TLS, ALPN chooses: h2 is gRPC, http/1.1 and none are HTTP/1",
+    "over TLS, ALPN decides: h2 is gRPC, http/1.1 and no ALPN are HTTP/1 [A90]",
     async ({ server }) => {
       const peer = new GrpcPeer(`https://localhost:${server.port}`, { ca: fixture("ca.crt") });
       assert.equal((await peer.check("")).status, 1);
@@ -152,7 +156,7 @@ export const wireRows: Rows = (factory) => {
 
   row(
     factory,
-    "A90 plain bytes on the TLS port, and TLS on the plain one, are closed",
+    "clear text on the TLS port is closed [A90]",
     async ({ server }) => {
       const raw = new RawPeer(server.port);
       raw.write(Buffer.from("GET /healthcheck HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -162,7 +166,7 @@ export const wireRows: Rows = (factory) => {
     { tls },
   );
 
-  row(factory, "A90 TLS on the plain port is closed", async ({ server }) => {
+  row(factory, "TLS on the clear-text port is closed [A90]", async ({ server }) => {
     const socket = connectTls({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false });
     await inTime(
       new Promise((resolve) => socket.on("error", () => {}).on("close", resolve)),
@@ -172,7 +176,7 @@ export const wireRows: Rows = (factory) => {
 
   row(
     factory,
-    "A90 with a client CA, only its certificates are let in",
+    "with a client CA, only its certificates are accepted [A90]",
     async ({ server }) => {
       const good = { ca: fixture("ca.crt"), cert: fixture("client.crt"), key: fixture("client.key") };
       const peer = new GrpcPeer(`https://localhost:${server.port}`, good);
@@ -195,7 +199,7 @@ export const wireRows: Rows = (factory) => {
   const path = join(directory, "health.sock");
   row(
     factory,
-    "A91 IPv4, IPv6 and a unix socket serve both protocols",
+    "IPv4, IPv6 and a unix socket serve both protocols [A91]",
     async ({ server }) => {
       assert.equal(server.addresses.length, hasIpv6 ? 3 : 2);
       for (const address of server.addresses) {
@@ -213,7 +217,7 @@ export const wireRows: Rows = (factory) => {
   );
   process.once("exit", () => rmSync(directory, { recursive: true }));
 
-  row(factory, "A92 a GET over HTTP/2 with prior knowledge is served", async ({ server, peer }) => {
+  row(factory, "a GET over HTTP/2 with prior knowledge is served [A92]", async ({ server, peer }) => {
     const get = async (method: string, path: string) => {
       const stream = peer.session.request({ ":method": method, ":path": path });
       let body = "";
@@ -237,11 +241,11 @@ export const wireRows: Rows = (factory) => {
     );
   });
 
-  row(factory, "A93 a method's path with a query is UNIMPLEMENTED", async ({ peer }) => {
+  row(factory, "a method's path with a query is UNIMPLEMENTED [A93]", async ({ peer }) => {
     assert.equal((await peer.call(`${CHECK}?a=b`, frame(Buffer.alloc(0)))).code, 12);
   });
 
-  row(factory, "A94 a PING is answered under load", async ({ peer }) => {
+  row(factory, "a PING is acknowledged under load [A94]", async ({ peer }) => {
     await peer.check("");
     const load = Array.from({ length: 500 }, () => peer.check(""));
     const ping = new Promise<void>((resolve, reject) =>
@@ -251,7 +255,7 @@ export const wireRows: Rows = (factory) => {
     for (const { status } of await Promise.all(load)) assert.equal(status, 1);
   });
 
-  row(factory, "A95 1,024 streams on a connection are served, and one more harms none", async ({ server, peer }) => {
+  row(factory, "1,024 streams are served, and one more does not matter [A95]", async ({ server, peer }) => {
     await peer.check("");
     const watches = Array.from({ length: 1024 }, () => peer.watch("a"));
     await eventually(() => watches.every(({ statuses }) => statuses.length === 1), "every first message");
@@ -278,7 +282,7 @@ export const wireRows: Rows = (factory) => {
     { statusCodePaths: ["/AWS.ALB/healthcheck"] },
   );
 
-  row(factory, "a degraded service is SERVING, with Envoy's word among the metadata", async ({ server, peer }) => {
+  row(factory, "a degraded service is SERVING, with Envoy's metadata", async ({ server, peer }) => {
     server.set("a", "SERVING", { degraded: true });
     const { status, end } = await peer.check("a");
     assert.deepEqual([status, end.headers["x-envoy-degraded"]], [1, "true"]);

@@ -7,7 +7,7 @@ import { systemClock } from "../../src/core/clock.js";
 import { eventually } from "../support/eventually.js";
 import { settle } from "../support/virtual-clock.js";
 
-test("a message reaches every subscriber with its instance, until it leaves", () => {
+test("a message reaches every subscriber, with its instance, until it unsubscribes", () => {
   const heard: string[] = [];
   const [one, two] = ["one", "two"].map((name) =>
     subscribe("fault", ({ instance, where }) => heard.push(`${name} ${instance} ${where}`)),
@@ -20,7 +20,7 @@ test("a message reaches every subscriber with its instance, until it leaves", ()
   assert.deepEqual(heard, ["one a here", "two a here", "two b there"]);
 });
 
-test("work that is let go of and fails is told of, and ends nothing", async () => {
+test("background work that fails is reported, and ends nothing", async () => {
   const faults: unknown[] = [];
   const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
   background(Promise.resolve(), "a", "good work");
@@ -30,7 +30,7 @@ test("work that is let go of and fails is told of, and ends nothing", async () =
   assert.deepEqual(faults, [["a", "bad work", new Error("broken")]]);
 });
 
-test("the system's clock counts on, and its timers can be cancelled", async () => {
+test("the system clock advances, and its timers can be cancelled", async () => {
   const before = systemClock.now();
   let fired = 0;
   const cancel = systemClock.setTimer(1, () => assert.fail("it was cancelled"));
@@ -49,7 +49,7 @@ test("the system's clock counts on, and its timers can be cancelled", async () =
   assert.ok(Math.abs(systemClock.wallTime() - Date.now()) < 5_000);
 });
 
-test("after a stall, a timer lets what has come be read first", async () => {
+test("after a stall, data that has arrived is read before a timer runs", async () => {
   const accepted: Socket[] = [];
   const server = createServer((socket) => accepted.push(socket));
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));

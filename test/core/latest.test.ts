@@ -10,7 +10,7 @@ test("the newest value overwrites an unread one", () => {
   assert.equal(latest.take(), undefined);
 });
 
-test("the reader is called when the slot turns full, not for each value", () => {
+test("the reader is called when the slot becomes full, not for each value", () => {
   let calls = 0;
   const latest = new Latest<string>(() => {
     calls += 1;

@@ -54,7 +54,7 @@ describe("an address to listen on", () => {
     [`unix:/${"é".repeat(54)}`, "the path of a unix socket has at most 107 bytes"],
   ];
   for (const [text, expected] of unreadable) {
-    test(`${JSON.stringify(text.slice(0, 30))} is refused, with what is wrong`, () => {
+    test(`${JSON.stringify(text.slice(0, 30))} is refused with a reason`, () => {
       assert.throws(
         () => parseListenAddress(text),
         (error: unknown) => {

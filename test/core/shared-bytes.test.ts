@@ -10,7 +10,7 @@ const readAll = (reader: BytesReader, step: number): string => {
 };
 
 describe("shared bytes", () => {
-  test("each reader gets every byte, in steps of its own", () => {
+  test("each reader gets every byte, in its own steps", () => {
     const bytes = new SharedBytesPool().share([Buffer.from("abc"), Buffer.alloc(0), Buffer.from("defgh")]);
     assert.equal(bytes.byteLength, 8);
     for (const step of [1, 2, 3, 100]) assert.equal(readAll(bytes.open(assert.fail), step), "abcdefgh");

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { TimerQueue } from "../../src/core/timer-queue.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
-test("appointments are kept at their time, in order of time, by one timer", async () => {
+test("timers run at their time, in order, with one timer of the clock", async () => {
   const clock = new VirtualClock();
   const timers = new TimerQueue(clock);
   const kept: [string, number][] = [];
@@ -24,7 +24,7 @@ test("appointments are kept at their time, in order of time, by one timer", asyn
   assert.equal(clock.pendingTimers, 0);
 });
 
-test("an timer can be moved both ways, cancelled, and made again", async () => {
+test("a timer can be moved earlier or later, cancelled, and set again", async () => {
   const clock = new VirtualClock();
   const timers = new TimerQueue(clock);
   const kept: number[] = [];
@@ -44,7 +44,7 @@ test("an timer can be moved both ways, cancelled, and made again", async () => {
   assert.deepEqual(kept, [20, 70]);
 });
 
-test("an action is told when it was due, and may make appointments; one in the past is kept at once", async () => {
+test("an action gets its due time and may set timers; one in the past runs at once", async () => {
   const clock = new VirtualClock();
   const timers = new TimerQueue(clock);
   const told: number[] = [];
@@ -60,7 +60,7 @@ test("an action is told when it was due, and may make appointments; one in the p
   assert.deepEqual(told, [10, 5, 25]);
 });
 
-test("what is overdue can be done before the timer, once, and not from within an action", () => {
+test("overdue actions can be run before the timer, once, and not from within an action", () => {
   const clock = new VirtualClock();
   const timers = new TimerQueue(clock);
   let count = 0;
@@ -76,7 +76,7 @@ test("what is overdue can be done before the timer, once, and not from within an
   assert.equal(count, 1);
 });
 
-test("any moves and cancellations: each timer is kept once, at its last time, and all in order", async () => {
+test("after any moves and cancellations, each timer runs once, at its last time, in order", async () => {
   const moves = fc.array(fc.tuple(fc.nat(20), fc.option(fc.nat(500), { nil: undefined })), { maxLength: 120 });
   await fc.assert(
     fc.asyncProperty(moves, async (steps) => {

@@ -42,9 +42,9 @@ describe("a duration", () => {
     true,
   ];
   for (const value of bad)
-    test(`${JSON.stringify(value) ?? value} is none`, () => assert.equal(parseDuration(value), undefined));
+    test(`${JSON.stringify(value) ?? value} is not a duration`, () => assert.equal(parseDuration(value), undefined));
 
-  test("is written as short as it can be, and read back", () => {
+  test("is written in its shortest form, and read back", () => {
     for (const [ms, text] of [
       [0, "0ms"],
       [500, "500ms"],
@@ -59,7 +59,7 @@ describe("a duration", () => {
 });
 
 describe("a service's name", () => {
-  test("may be anything that is short and can be shown", () => {
+  test("can be any short printable text", () => {
     for (const name of ["", "a.B", "__proto__", "é".repeat(100), "a b", "a/b"])
       assert.equal(serviceNameFault(name), undefined, name);
   });
@@ -78,7 +78,7 @@ describe("a service's name", () => {
     for (const [name, fault] of rows) assert.match(serviceNameFault(name) ?? "", fault);
   });
 
-  test("is a view's for three words alone", () => {
+  test("three names are views", () => {
     assert.deepEqual(["liveness", "readiness", "startup", "", "Liveness"].map(isView), [
       true,
       true,
@@ -102,7 +102,7 @@ test("three words are serving statuses", () => {
 });
 
 describe("an option", () => {
-  test("that counts is a whole number from 1 on, or its default", () => {
+  test("that counts must be a whole number from 1 on; without it the default applies", () => {
     assert.deepEqual([wholeNumber("a", undefined, 7), wholeNumber("a", 1, 7)], [7, 1]);
     for (const value of [0, -1, 1.5, Number.NaN, Infinity]) {
       assert.throws(() => wholeNumber("maxWatchers", value, 7), {
@@ -112,7 +112,7 @@ describe("an option", () => {
     }
   });
 
-  test("that is a time is at most what a timer can count", () => {
+  test("that is a time must be at most what a timer can count", () => {
     assert.equal(milliseconds("a", MAX_TIMER_MS, 7), MAX_TIMER_MS);
     assert.throws(() => milliseconds("keepaliveTimeMs", MAX_TIMER_MS + 1, 7), {
       message: /from 1 to 2147483647; got 2147483648/,
@@ -121,7 +121,7 @@ describe("an option", () => {
 });
 
 describe("a token", () => {
-  test("lets in who presents it, and everybody where there is none", () => {
+  test("authorizes clients that send it; without a token every client is authorized", () => {
     assert.equal(isAuthorized("Bearer secret", "secret"), true);
     assert.equal(isAuthorized("bearer  secret ", "secret"), true);
     for (const header of [undefined, "", "secret", "Basic secret", "Bearer", "Bearer secrets", "Bearer secret x"]) {
@@ -130,13 +130,13 @@ describe("a token", () => {
     assert.equal(isAuthorized(undefined, undefined), true);
   });
 
-  test("is refused where it would let everybody in, or nobody", () => {
+  test("must not be empty or contain spaces", () => {
     assert.deepEqual([requireToken(undefined), requireToken("a")], [undefined, "a"]);
     for (const token of ["", " ", "a b", "a\n"]) assert.throws(() => requireToken(token), { code: "INVALID_OPTION" });
   });
 });
 
-test("an error has a code of the catalogue, a message and its cause", () => {
+test("an error has a known code, a message and its cause", () => {
   const cause = new Error("underneath");
   const error = new HealthError("LISTEN_FAILED", "cannot listen", { cause });
   assert.deepEqual(

@@ -42,7 +42,7 @@ function checksOf(url: string, names: readonly string[], settings: string): stri
 
 const named = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `c${from + index}`);
 
-test("C30: of 500 checks under load 50 are removed and 150 added: the kept ones lose and double no probe, and their statuses stay", async (t) => {
+test("with 500 checks under load, 50 removed and 150 added, the others lose no probe, run none twice, and keep their statuses [C30]", async (t) => {
   const { asked, down, url, connections } = await targetOf(t);
   down.add("/c60");
   const health = new Health();
@@ -72,7 +72,7 @@ test("C30: of 500 checks under load 50 are removed and 150 added: the kept ones 
   }
 });
 
-test("a check whose schedule alone has changed keeps its state and its connection, and follows the new schedule", async (t) => {
+test("a check with a changed schedule keeps its state and its connection, and follows the new schedule", async (t) => {
   const { asked, url, connections } = await targetOf(t);
   const health = new Health();
   t.after(() => health.shutdown());
@@ -86,7 +86,7 @@ test("a check whose schedule alone has changed keeps its state and its connectio
   assert.equal(connections(), 1);
 });
 
-test("a check with another target is another check: UNKNOWN until its first result", async (t) => {
+test("a check with a changed target is UNKNOWN until its first result", async (t) => {
   const { url } = await targetOf(t);
   const health = new Health();
   t.after(() => health.shutdown());
@@ -97,7 +97,7 @@ test("a check with another target is another check: UNKNOWN until its first resu
   await eventually(() => health.status("a") === "SERVING", "the first result of the new one");
 });
 
-test("services that change are told of by what they have become, and not by what is between", async (t) => {
+test("a change of services publishes the result only, not the steps between", async (t) => {
   const { url, down } = await targetOf(t);
   down.add("/b");
   const health = new Health();

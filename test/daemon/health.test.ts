@@ -15,7 +15,7 @@ const bind = (server: Server): Promise<number> =>
   );
 
 describe("the library", () => {
-  test("adds a health service to the application's own gRPC server, and ends its watches", async () => {
+  test("adds a health service to the application's own gRPC server, and ends its Watch streams", async () => {
     const health = new Health();
     const server = new Server();
     health.addToServer(server);
@@ -30,13 +30,13 @@ describe("the library", () => {
     server.forceShutdown();
   });
 
-  test("B104 adding to a server twice throws, and says what is right", () => {
+  test("adding to a server twice throws, and the error says what to do [B104]", () => {
     const server = new Server();
     new Health().addToServer(server);
     assert.throws(() => new Health().addToServer(server), { code: "ALREADY_ADDED", message: /add healthbridge once/ });
   });
 
-  test("keeps its drain delay where the application's own server serves it", async () => {
+  test("keeps its drain delay when the application's own server serves it", async () => {
     for (const lend of [
       (health: Health) => health.addToServer(new Server()),
       (health: Health) => void health.middleware(),
@@ -56,7 +56,7 @@ describe("the library", () => {
     }
   });
 
-  test("with nobody to tell, is shut down at once, and once", async () => {
+  test("without servers, is shut down at once, and once", async () => {
     const health = new Health();
     const stopped = health.shutdown();
     assert.equal(health.shutdown(), stopped);
@@ -64,7 +64,7 @@ describe("the library", () => {
     await assert.rejects(health.listen(["127.0.0.1:0"]), { code: "ALREADY_STOPPED" });
   });
 
-  test("serves nothing where an address is bad, missing or taken", async () => {
+  test("serves no address if one is invalid, missing or in use", async () => {
     const health = new Health();
     await assert.rejects(health.listen([]), { code: "INVALID_ADDRESS" });
     await assert.rejects(health.listen(["127.0.0.1:0", "nonsense"]), { code: "INVALID_ADDRESS" });
@@ -79,13 +79,13 @@ describe("the library", () => {
     await new Promise((resolve) => taken.close(resolve));
   });
 
-  test("B103 refuses limits that are none", () => {
+  test("refuses invalid limits [B103]", () => {
     for (const options of [{ maxWatchers: -1 }, { listLimit: 1.5 }, { maxWatchers: Number.NaN }, { token: "" }]) {
       assert.throws(() => new Health(options), { code: "INVALID_OPTION" });
     }
   });
 
-  test("two in one process know nothing of each other", () => {
+  test("two instances in one process are independent", () => {
     const [one, two] = [new Health({ instance: "one" }), new Health({ instance: "two" })];
     const heard: Transition[] = [];
     two.onTransition((transition) => heard.push(transition));
@@ -93,7 +93,7 @@ describe("the library", () => {
     assert.deepEqual([two.status("a"), heard.length, [...one.list()]], [undefined, 0, [["a", "SERVING"]]]);
   });
 
-  test("checks a function for the services that it names", async () => {
+  test("a function check decides the services that it names", async () => {
     const clock = new VirtualClock();
     await using health = new Health({ clock });
     let broken = false;

@@ -38,9 +38,9 @@ const MAX_BYTES_KEPT = 16 * 1024 * 1024;
 
 const connectionsOf = ({ what }: BadFrames): number => (what === COSTLY ? CONNECTIONS / 10 : CONNECTIONS);
 
-describe("connections that break HTTP/2 leave nothing behind", { concurrency: 1 }, () => {
+describe("connections that break HTTP/2 leave nothing behind [C24]", { concurrency: 1 }, () => {
   for (const kind of BAD_FRAMES) {
-    test(`${kind.row} ${kind.what}, on ${connectionsOf(kind)} connections`, async (t) => {
+    test(`${kind.what}, on ${connectionsOf(kind)} connections [${kind.row}]`, async (t) => {
       const times = kind.row === SILENT.row ? { firstBytesTimeoutMs: SILENT.firstBytesTimeoutMs } : {};
       const server = await healthbridgeOn("native")({ ...BOTH_PORTS, ...times });
       const honest = new GrpcPeer(server.port);
@@ -55,7 +55,7 @@ describe("connections that break HTTP/2 leave nothing behind", { concurrency: 1 
   }
 });
 
-test("B53 a thousand answers that are let go by single octets keep less than 16 MB", async (t) => {
+test("a thousand answers that are read byte by byte keep less than 16 MB [B53]", async (t) => {
   const server = await healthbridgeOn("native")(BOTH_PORTS);
   try {
     fill(server);

@@ -48,7 +48,7 @@ class NamespaceProber {
   }
 }
 
-describe("a network that is gone", () => {
+describe("a lost network", () => {
   let ip = "";
   const network = (...args: string[]) => execFileSync(ip, args, { stdio: "pipe" });
   const dismantle = () => {
@@ -94,7 +94,7 @@ describe("a network that is gone", () => {
 
   const quick = { interval: 1_000, timeout: 500, edgeInterval: 300, jitter: 0 };
 
-  test("C4: a target whose packets vanish is down by its timeouts, and comes back with the network", async () => {
+  test("a target whose packets vanish is NOT_SERVING by timeouts, and recovers with the network [C4]", async () => {
     const prober = new NamespaceProber(ip, { checks: { c: [await serve(), quick] } });
     await prober.becomes("c", "SERVING");
     network("link", "set", LINK, "down");
@@ -104,7 +104,7 @@ describe("a network that is gone", () => {
     await prober.stop();
   });
 
-  test("C10: a name whose IPv6 address is a black hole is up by its IPv4 address, within its timeout", async () => {
+  test("a name whose IPv6 address is a black hole passes by its IPv4 address, within its timeout [C10]", async () => {
     // nobody on this link has the name's IPv6 address
     network("-n", SPACE, "addr", "add", "fd00:aa::1/64", "dev", PEER, "nodad");
     const { port } = new URL(await serve());
@@ -115,7 +115,7 @@ describe("a network that is gone", () => {
     await prober.stop();
   });
 
-  test("C11: with our own network gone everything is held, flagged, then down; with it back, everything is back", async () => {
+  test("without our own network, statuses are held and marked, then NOT_SERVING; with it, all recover [C11]", async () => {
     const url = await serve();
     const checks = Object.fromEntries(
       Array.from({ length: 6 }, (_, index) => [`c${index}`, [`${url}${index}`, quick]]),

@@ -1,8 +1,7 @@
 /** A prober as a process of its own, for a namespace: checks what its argument says, and tells in lines of JSON. */
 
-import type { CheckOptions } from "../../src/checks/check-options.js";
+import type { CheckOptions, IsolationOptions } from "../../src/checks/check-options.js";
 import { subscribe } from "../../src/core/channels.js";
-import type { IsolationOptions } from "../../src/daemon/check-set.js";
 import { Health, type HealthOptions } from "../../src/daemon/health.js";
 import { NameServer } from "../support/name-server.js";
 

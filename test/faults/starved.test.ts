@@ -11,7 +11,7 @@ import { notOutlive } from "../support/not-outlive.js";
 
 const PROBER = fileURLToPath(new URL("prober.ts", import.meta.url));
 
-test("C14: stopped for 180 ms of every 200, it goes on probing and nothing is down", async (t) => {
+test("a process that is stopped for 180 ms of every 200 ms keeps probing, and nothing is NOT_SERVING [C14]", async (t) => {
   let asked = 0;
   const target = createServer((_, response) => {
     asked += 1;

@@ -7,7 +7,7 @@ import { GrpcPeer } from "../support/grpc-peer.js";
 import { portOf } from "../support/port-of.js";
 import { QUICK, Site } from "./site.js";
 
-test("C2: a target that dies is down after its threshold, watchers are told, and it comes back", async (t) => {
+test("a target that dies is NOT_SERVING after its threshold, watchers get the change, and it recovers [C2]", async (t) => {
   const site = await Site.start(t);
   site.health.check("c", site.url, QUICK);
   await site.becomes("c", "SERVING");
@@ -27,7 +27,7 @@ test("C2: a target that dies is down after its threshold, watchers are told, and
   assert.deepEqual(site.changesOf("c"), ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVING"]);
 });
 
-test("C3: a target that hangs is down by timeouts, with one socket open at most", async (t) => {
+test("a target that hangs is NOT_SERVING by timeouts, with at most one open socket [C3]", async (t) => {
   const site = await Site.start(t);
   site.health.check("c", site.url, QUICK);
   await site.becomes("c", "SERVING");
@@ -43,7 +43,7 @@ test("C3: a target that hangs is down by timeouts, with one socket open at most"
   assert.equal(site.health.status("c"), "NOT_SERVING");
 });
 
-test("C5: a target that answers a byte at a time fails at the timeout, not later", async (t) => {
+test("a target that answers a byte at a time fails at the timeout, not later [C5]", async (t) => {
   const site = await Site.start(t);
   site.proxy.faults = { sliceBytes: 1, latencyMs: 1_000 };
   const probes = site.hear(t, "probe");
@@ -54,7 +54,7 @@ test("C5: a target that answers a byte at a time fails at the timeout, not later
   assert.ok(site.proxy.mostOpen <= 1);
 });
 
-test("C6: a target that flaps each time changes nothing with the usual thresholds, and is held down with none", async (t) => {
+test("a target that changes with every probe changes nothing with the default thresholds, and is held with thresholds of 1 [C6]", async (t) => {
   const site = await Site.start(t);
   const flapping = { ...QUICK, interval: 40, timeout: 30, edgeInterval: 40 };
   site.health.check("usual", site.url, flapping);
@@ -73,7 +73,7 @@ test("C6: a target that flaps each time changes nothing with the usual threshold
   assert.equal(site.health.status("none"), "NOT_SERVING");
 });
 
-test("C7: with 5 % of the probes lost and 200 ms of delay, nothing is down at a threshold of 3", async (t) => {
+test("with 5 % of the probes lost and 200 ms of delay, nothing is NOT_SERVING [C7]", async (t) => {
   const site = await Site.start(t);
   site.proxy.faults = { latencyMs: 200, lossShare: 0.05 };
   const options = { ...QUICK, interval: 1_500, timeout: 1_000, edgeInterval: 300, reuse: false, unhealthyThreshold: 5 };
@@ -93,7 +93,7 @@ test("C7: with 5 % of the probes lost and 200 ms of delay, nothing is down at a 
   );
 });
 
-test("C9: with every thread of the pool blocked, probes of addresses and all serving go on", async (t) => {
+test("with all threads of the pool blocked, probes of addresses and all answers go on [C9]", async (t) => {
   const site = await Site.start(t);
   const server = await site.health.listen(["127.0.0.1:0"]);
   site.health.check("c", site.url, QUICK);
@@ -111,7 +111,7 @@ test("C9: with every thread of the pool blocked, probes of addresses and all ser
   await eventually(() => blocked === 0, "the pool is free again", 60_000);
 });
 
-test("C13: with our own loop blocked for 3 s no status changes, answers come at once after, and the stall is told", async (t) => {
+test("with the event loop blocked for 3 s no status changes, answers come at once afterwards, and the stall is reported [C13]", async (t) => {
   const site = await Site.start(t);
   const server = await site.health.listen(["127.0.0.1:0"]);
   site.proxy.faults = { latencyMs: 60 };
@@ -133,7 +133,7 @@ test("C13: with our own loop blocked for 3 s no status changes, answers come at 
   assert.deepEqual(site.transitions, []);
 });
 
-test("C40: a function that throws, rejects or never returns harms no other check, nor the shutdown", async (t) => {
+test("a function that throws, rejects or never returns affects no other check and not the shutdown [C40]", async (t) => {
   const site = await Site.start(t);
   site.health.check("throws", () => {
     throw new Error("no");

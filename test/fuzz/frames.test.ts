@@ -106,7 +106,7 @@ async function bother(random: SeededRandom): Promise<void> {
   peer.close();
 }
 
-test("broken frames end their connection, and nothing else", async () => {
+test("broken frames end their connection only", async () => {
   const honest = new GrpcPeer(port);
   await fuzz(0.4, async (seed) => {
     const random = new SeededRandom(seed);

@@ -54,13 +54,13 @@ function blocksOf(socket: Socket): Fields[] {
     parts = [];
     blocks.push(fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1] ?? ""] as const] : [])));
   };
-  const reader = new FrameReader({ onFrame });
+  const reader = new FrameReader(onFrame);
   socket.on("data", (bytes: Buffer) => reader.read(bytes)).on("error", () => {});
   socket.write(h2frame(TYPE.SETTINGS, 0, 0));
   return blocks;
 }
 
-test("what nghttp2 encodes, our decoder reads", async () => {
+test("our decoder reads what nghttp2 encodes", async () => {
   await fuzz(0.1, async (seed) => {
     const random = new SeededRandom(seed);
     const server = createServer();

@@ -54,7 +54,7 @@ describeEngines("a black-holed client", (engine) => {
     rmSync(directory, { recursive: true });
   });
 
-  test("A42 its watch is gone after keepalive time and timeout", async () => {
+  test("its watcher is removed after keepalive time and timeout [A42]", async () => {
     const args = ["-plaintext", "-d", "{}", `${OURS}:${port}`, "grpc.health.v1.Health/Watch"];
     watch = new Running(ip, ["netns", "exec", NAMESPACE, grpcurl(), ...args]);
     await eventually(() => health.watcherCount === 1, "the watch is open");

@@ -58,7 +58,7 @@ describeEngines("curl", (engine) => {
     assert.equal(await curl("--http2-prior-knowledge", ...json), '{"status":"NOT_SERVING"} 200 2');
   });
 
-  test("an offer to upgrade to HTTP/2 is left alone", async () => {
+  test("an offer to upgrade to HTTP/2 is ignored", async () => {
     assert.equal(await curl("--http2", `http://127.0.0.1:${plain}/healthcheck`), "OK 200 1.1");
   });
 

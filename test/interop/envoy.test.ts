@@ -96,14 +96,14 @@ static_resources:
     for (const name of CLUSTERS) await becomes(name, "healthy", healthy);
   });
 
-  test("one that is NOT_SERVING is ejected, and returns", async () => {
+  test("a backend that is NOT_SERVING is ejected, and returns", async () => {
     health.set("flower", "NOT_SERVING");
     for (const name of CLUSTERS) await becomes(name, "ejected", (found) => found.failed_active_health_check === true);
     health.set("flower", "SERVING");
     for (const name of CLUSTERS) await becomes(name, "back", healthy);
   });
 
-  test("a degraded one is marked so over HTTP, and healthy over gRPC", async () => {
+  test("a degraded backend is marked as degraded over HTTP, and healthy over gRPC", async () => {
     health.set("flower", "SERVING", { degraded: true });
     for (const name of ["http", "http2"])
       await becomes(name, "degraded", (found) => found.failed_active_degraded_check === true);
@@ -112,7 +112,7 @@ static_resources:
     for (const name of CLUSTERS) await becomes(name, "healthy again", healthy);
   });
 
-  test("a draining one is sent no more traffic, and returns after a resume", async () => {
+  test("a draining backend gets no more traffic, and returns after a resume", async () => {
     health.drain();
     await becomes("grpc", "ejected", (found) => found.failed_active_health_check === true);
     for (const name of ["http", "http2"]) {

@@ -124,9 +124,9 @@ describe("Flower", () => {
     rmSync(directory, { recursive: true });
   });
 
-  test("healthy, it is SERVING", () => becomes(SERVING, 20_000));
+  test("a healthy Flower is SERVING", () => becomes(SERVING, 20_000));
 
-  test("stopped (SIGSTOP), it is NOT_SERVING within the time that the settings promise", async () => {
+  test("a stopped Flower (SIGSTOP) is NOT_SERVING within the time of its settings", async () => {
     const stoppedAt = performance.now();
     flower?.signal("SIGSTOP");
     await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS);
@@ -135,19 +135,19 @@ describe("Flower", () => {
     await becomes(SERVING, PROMISED_MS + SLACK_MS);
   });
 
-  test("killed, it is NOT_SERVING, and SERVING again when it is back", async () => {
+  test("a killed Flower is NOT_SERVING, and SERVING again after its restart", async () => {
     await flower?.stop();
     await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS);
     flower = await startFlower(flowerPort);
     await becomes(SERVING, PROMISED_MS + SLACK_MS);
   });
 
-  test("HTTP says the same", async () => {
+  test("HTTP reports the same status", async () => {
     const answer = await fetch(`http://127.0.0.1:${daemon?.port}/healthcheck/flower`);
     assert.deepEqual([answer.status, await answer.text()], [200, "OK"]);
   });
 
-  test("through Flower's API each worker is a service, and so is the cluster", async () => {
+  test("with Flower's API, each worker is a service, and so is the cluster", async () => {
     for (const service of ["cluster", ONE, TWO]) await becomes(SERVING, 20_000, service);
   });
 
@@ -161,7 +161,7 @@ describe("Flower", () => {
       assert.match(String(told?.detail), advice);
     });
 
-  test("a worker that is killed turns NOT_SERVING, and the other and the cluster stay SERVING", async () => {
+  test("a killed worker is NOT_SERVING, and the other worker and the cluster stay SERVING", async () => {
     await workers[1]?.stop();
     // Flower notices after four seconds without a heartbeat
     await becomes(NOT_SERVING, 6_000 + PROMISED_MS + SLACK_MS, TWO);
@@ -169,7 +169,7 @@ describe("Flower", () => {
     await becomes(SERVING, 0, "cluster");
   });
 
-  test("without Flower nothing is known of the workers; a new one knows those alone that are there", async () => {
+  test("without Flower the workers are UNKNOWN; a new Flower reports only workers that are online", async () => {
     await guarded?.stop();
     await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, "cluster");
     for (const service of [ONE, TWO]) assert.ok((await asked(service)).startsWith(UNKNOWN), await asked(service));

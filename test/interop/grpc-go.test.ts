@@ -22,7 +22,7 @@ describeEngines("grpc-go", (engine) => {
     client = goClient();
   });
 
-  test("A55 the channel's state follows each status", async () => {
+  test("the channel's state follows each status [A55]", async () => {
     const { health, address } = await backend(engine);
     health.set("app", "NOT_SERVING");
     const watched = new Running(client, ["states", "app", address]);
@@ -43,7 +43,7 @@ describeEngines("grpc-go", (engine) => {
     }
   });
 
-  test("traffic leaves a backend that is NOT_SERVING, and comes back", async () => {
+  test("traffic leaves a backend that is NOT_SERVING, and returns", async () => {
     const [one, two] = [await backend(engine), await backend(engine)];
     for (const { health } of [one, two]) health.set("app", "SERVING");
     const calls = new Running(client, ["traffic", "app", one.address, two.address]);

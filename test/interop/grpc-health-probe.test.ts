@@ -58,7 +58,7 @@ describeEngines("grpc_health_probe", (engine) => {
     assert.equal((await ask("-addr", plain, "-tls-no-verify")).code, 1);
   });
 
-  test("exit code 2: nobody there, or TLS where there is none", async () => {
+  test("exit code 2: no listener, or TLS on a clear-text port", async () => {
     assert.equal((await ask("-addr", "localhost:1", "-connect-timeout", "500ms")).code, 2);
     assert.equal((await ask("-addr", plain, "-tls", "-tls-no-verify", "-connect-timeout", "500ms")).code, 2);
     assert.equal((await ask("-addr", tls, "-connect-timeout", "500ms")).code, 2);
@@ -74,7 +74,7 @@ describeEngines("grpc_health_probe", (engine) => {
     assert.equal((await ask("-addr", plain, "-service", "n".repeat(201))).code, 3);
   });
 
-  test("exit code 4: not serving, and undecided", async () => {
+  test("exit code 4: NOT_SERVING and UNKNOWN", async () => {
     for (const [service, word] of [
       ["down", "NOT_SERVING"],
       ["unsure", "UNKNOWN"],
@@ -98,7 +98,7 @@ describeEngines("grpc_health_probe", (engine) => {
     );
   });
 
-  test("over mTLS, with the right client certificate alone", async () => {
+  test("over mTLS, with the right client certificate only", async () => {
     const with_ = (name: string, ...more: string[]) =>
       ask(
         "-addr",

@@ -69,21 +69,21 @@ ${snippet("haproxy").replaceAll("127.0.0.1:8080", `127.0.0.1:${port}`)}`;
 
   test("a SERVING backend is up over both protocols", () => becomes(/^UP$/));
 
-  test("one that is NOT_SERVING is down after its falls, and up again after its rises", async () => {
+  test("a backend that is NOT_SERVING is down after its falls, and up again after its rises", async () => {
     health.set("flower", "NOT_SERVING");
     await becomes(/^DOWN$/);
     health.set("flower", "SERVING");
     await becomes(/^UP$/);
   });
 
-  test("a degraded one is up: it rises from down by degraded answers alone", async () => {
+  test("a degraded backend is up: degraded answers alone bring it back", async () => {
     health.set("flower", "NOT_SERVING");
     await becomes(/^DOWN$/);
     health.set("flower", "SERVING", { degraded: true });
     await becomes(/^UP$/);
   });
 
-  test("a draining one goes down", async () => {
+  test("a draining backend goes down", async () => {
     health.drain();
     await becomes(/^DOWN$/);
   });

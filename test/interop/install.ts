@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +13,9 @@ import { fileURLToPath } from "node:url";
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "healthbridge-interop");
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Our .proto files. */
+const PROTO = here("../../proto");
 
 /** `grpc_health_probe`. */
 export function grpcHealthProbe(): string {
@@ -26,18 +30,18 @@ export function grpcurl(): string {
 /** Our own client on grpc-go. */
 export function goClient(): string {
   const source = here("go-client");
-  const key = digestOf(["main.go", "handover.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const key = digestOf(["main.go", "mixed.go", "reflection.go", "go.mod", "go.sum"].map((file) => join(source, file)));
   const folder = once(`go-client-${key}`, (target) => {
     run("go", ["build", "-o", join(target, "go-client"), "."], { cwd: source });
   });
   return join(folder, "go-client");
 }
 
-/** Our own client on grpc-java: the class path to start `HandOver` with. */
+/** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
   const source = here("java-client");
   const mvn = debian("mvn", "maven");
-  const key = digestOf(["pom.xml", "src/main/java/HandOver.java"].map((file) => join(source, file)));
+  const key = digestOf(["pom.xml", "src/main/java/MixedChannel.java"].map((file) => join(source, file)));
   const folder = once(`java-client-${key}`, (target) => {
     cpSync(source, target, { recursive: true });
     run(mvn, ["--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"], { cwd: target });
@@ -48,13 +52,52 @@ export function javaClient(): string {
 /** Our own client on gRPC C++. */
 export function cppClient(): string {
   debian("grpcpp.h", "libgrpc++-dev", "/usr/include/grpcpp");
-  const source = here("cpp-client/hand_over.cc");
+  const source = here("cpp-client/mixed_channel.cc");
   const folder = once(`cpp-client-${digestOf([source])}`, (target) => {
     // what those libraries need themselves (Abseil, which is inlined from their headers) is linked as well
     const libraries = ["-Wl,--copy-dt-needed-entries", "-lgrpc++", "-lgrpc", "-lgpr"];
-    run("g++", ["-std=c++17", "-O1", "-o", join(target, "hand_over"), source, ...libraries]);
+    run("g++", ["-std=c++17", "-O1", "-o", join(target, "mixed_channel"), source, ...libraries]);
   });
-  return join(folder, "hand_over");
+  return join(folder, "mixed_channel");
+}
+
+/** Our own `grpc_cli`, on gRPC C++ and protobuf's descriptor pool: Debian does not package that program. */
+export function cppReflection(): string {
+  debian("grpcpp.h", "libgrpc++-dev", "/usr/include/grpcpp");
+  const compiler = protoc();
+  const source = here("cpp-client/reflection.cc");
+  const proto = "grpc/reflection/v1alpha/reflection.proto";
+  const folder = once(`cpp-reflection-${digestOf([source, join(PROTO, proto)])}`, (target) => {
+    run(compiler, ["-I", PROTO, "--cpp_out", target, proto]);
+    const messages = join(target, "grpc/reflection/v1alpha/reflection.pb.cc");
+    const libraries = ["-Wl,--copy-dt-needed-entries", "-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf"];
+    run("g++", ["-std=c++17", "-O1", "-I", target, "-o", join(target, "reflection"), source, messages, ...libraries]);
+  });
+  return join(folder, "reflection");
+}
+
+/** `protoc`. */
+export function protoc(): string {
+  return debian("protoc", "protobuf-compiler");
+}
+
+/** `evans`, of a module of ours, which pins its dependencies. */
+export function evans(): string {
+  const source = here("evans");
+  const key = digestOf(["go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`evans-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, "evans"), "github.com/ktr0731/evans"], { cwd: source });
+  });
+  return join(folder, "evans");
+}
+
+/** Loads packages that read reflection's answers: a client for Node, and protobuf-es. */
+export function npmReflection(): NodeJS.Require {
+  const packages = ["grpc-js-reflection-client@1.4.2", "@grpc/grpc-js@1.14.7", "@bufbuild/protobuf@2.17.0"];
+  const folder = once(`npm-reflection-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+  return createRequire(join(folder, "package.json"));
 }
 
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */

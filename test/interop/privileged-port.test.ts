@@ -7,7 +7,7 @@ import { run } from "./peers.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-test("B99: no rights for a port below 1024 ends the start with code 2, and says what to do", async () => {
+test("without the right to a port below 1024, the start ends with code 2 and a message that says what to do [B99]", async () => {
   const without = ["--inh-caps=-net_bind_service", "--bounding-set=-net_bind_service"];
   const command = [process.execPath, MAIN, "serve", "--listen", "127.0.0.1:81"];
   const { code, stderr } = await run(debian("setpriv", "util-linux"), [...without, ...command]);

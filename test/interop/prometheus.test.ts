@@ -44,7 +44,7 @@ describe("the alert rules", () => {
     assert.equal(code, 0, text);
   });
 
-  test("are each seen to fire and not to fire", () => {
+  test("each have a case that fires and one that does not", () => {
     const { tests } = parse(readFileSync(join(DEPLOY, RULE_TESTS), "utf8"));
     const questions: readonly Question[] = tests.flatMap(
       ({ alert_rule_test: asked }: { alert_rule_test: [] }) => asked,
@@ -57,7 +57,7 @@ describe("the alert rules", () => {
     }
   });
 
-  test("are each missed by their tests when they are gone", () => {
+  test("are each needed by their tests", () => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-"));
     copyFileSync(join(DEPLOY, RULE_TESTS), join(folder, RULE_TESTS));
     for (const name of alertNames) {
@@ -67,7 +67,7 @@ describe("the alert rules", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("name only metrics that there are, and each has a time, a severity and two texts", async () => {
+  test("name existing metrics only, and each has a time, a severity and two texts", async () => {
     const docs = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
     for (const { alert, expr, for: time, labels, annotations } of parse(rules).groups[0].rules) {
       for (const [metric] of expr.matchAll(/\b(?:grpc_health|healthbridge)_\w+/g))
@@ -139,14 +139,14 @@ describe("Prometheus", () => {
     rmSync(directory, { recursive: true });
   });
 
-  test("promtool accepts the page of a daemon at work", async () => {
+  test("promtool accepts the page of a running daemon", async () => {
     const page = await (await fetch(`http://127.0.0.1:${daemon.port}/metrics`)).text();
     assert.ok(samplesOf(page).some(({ labels }) => labels.check === "backend"));
     const { code, text } = promtool(["check", "metrics"], page);
     assert.deepEqual([code, text], [0, ""]);
   });
 
-  test("scrapes healthbridge, and has what it tells", async () => {
+  test("scrapes healthbridge and stores its metrics", async () => {
     const serving = 'grpc_health_service_status{job="healthbridge",service="backend",status="SERVING"}';
     await eventually(async () => (await query(serving)).includes("1"), "the status is scraped", 60_000);
     assert.deepEqual(await query('up{job="healthbridge"}'), ["1"]);
@@ -163,11 +163,11 @@ describe("Prometheus", () => {
     await resolves("HealthbridgeServiceDown");
   });
 
-  test("fires when a changed configuration is refused, and resolves when it is mended", async () => {
+  test("fires when a changed configuration is rejected, and resolves when it is corrected", async () => {
     writeFileSync(file("healthbridge.yaml"), "checks: { backend: 5 }\n");
     await fires(
       "HealthbridgeConfigReloadFailed",
-      `healthbridge at 127.0.0.1:${daemon.port} refused its changed configuration`,
+      `healthbridge at 127.0.0.1:${daemon.port} rejected its changed configuration`,
     );
     configure("2s");
     await resolves("HealthbridgeConfigReloadFailed");

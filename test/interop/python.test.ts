@@ -39,7 +39,7 @@ describeEngines("Python's grpcio", (engine) => {
     assert.deepEqual(await ask("list", ""), { a: "SERVING", b: "NOT_SERVING" });
   });
 
-  test("Watch, to its deadline", async () => {
+  test("Watch, until its deadline", async () => {
     const watch = new Running(python, [CLIENT, "watch", address, "late"]);
     try {
       await eventually(() => watch.lines.length === 1, "the first status");

@@ -169,7 +169,7 @@ for (const [name, prepare] of Object.entries(SERVERS)) {
     const becomes = (status: string) =>
       eventually(() => health.status("server") === status, `${name} is ${status}`, PATIENCE_MS);
 
-    test("passes; hangs, dies and comes back under its check; and a wrong password is auth", async () => {
+    test("passes, fails while it hangs or is dead, recovers, and fails with auth for a wrong password", async () => {
       const { start, url, password, beside } = await prepare(folder);
       if (beside !== undefined) programs.push(beside);
       const begin = () => {

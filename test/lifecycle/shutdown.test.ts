@@ -49,8 +49,8 @@ function held() {
   return { step: () => ended, end: () => end() };
 }
 
-describe("leaving", () => {
-  test("goes step by step: announce, wait, stop accepting, end watches, ask to go, destroy", async () => {
+describe("shutdown", () => {
+  test("runs its steps in order: announce, wait, stop accepting, end Watch streams, send GOAWAY, destroy", async () => {
     const { clock, came } = leaving();
     await clock.advance(60_000);
     assert.deepEqual(came, [
@@ -63,11 +63,11 @@ describe("leaving", () => {
     ]);
   });
 
-  test("announces at once, before anybody waits", () => assert.deepEqual(leaving().came, [["announce", 0]]));
+  test("announces at once, before it waits", () => assert.deepEqual(leaving().came, [["announce", 0]]));
 
-  test("waits five seconds when nobody says otherwise", () => assert.equal(DEFAULT_DRAIN_DELAY_MS, 5_000));
+  test("waits five seconds by default", () => assert.equal(DEFAULT_DRAIN_DELAY_MS, 5_000));
 
-  test("waits as long as it is told", async () => {
+  test("waits for the configured time", async () => {
     const { clock, came } = leaving({}, { drainDelayMs: 30_000 });
     await clock.advance(29_999);
     assert.deepEqual(came, [["announce", 0]]);
@@ -75,7 +75,7 @@ describe("leaving", () => {
     assert.deepEqual(came.at(-1), ["left", 30_000]);
   });
 
-  test("A79 without a delay needs no clock at all", async () => {
+  test("needs no clock without a delay [A79]", async () => {
     const { came, left } = leaving({}, { drainDelayMs: 0 });
     await left;
     assert.deepEqual(
@@ -84,7 +84,7 @@ describe("leaving", () => {
     );
   });
 
-  test("waits for the clients, and leaves as soon as they are gone", async () => {
+  test("waits for the clients, and goes on as soon as they are gone", async () => {
     const clients = held();
     const { clock, came } = leaving({ askToGo: clients.step }, { drainDelayMs: 0 });
     await clock.advance(9_000);
@@ -98,7 +98,7 @@ describe("leaving", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
-  test("A75 gives clients that never go ten seconds when nobody says otherwise", async () => {
+  test("waits at most ten seconds for clients by default [A75]", async () => {
     const { clock, came } = leaving({ askToGo: never });
     await clock.advance(14_999);
     assert.deepEqual(came.at(-1), ["askToGo", 5_000]);
@@ -109,7 +109,7 @@ describe("leaving", () => {
     ]);
   });
 
-  test("gives them as long as it is told, be it nothing", async () => {
+  test("waits for clients as long as configured, also not at all", async () => {
     const { clock, came } = leaving({ askToGo: never }, { drainDelayMs: 0, closeTimeoutMs: 300 });
     await clock.advance(300);
     assert.deepEqual(came.at(-1), ["left", 300]);
@@ -118,7 +118,7 @@ describe("leaving", () => {
     assert.deepEqual(hasty.came.at(-1), ["left", 0]);
   });
 
-  test("waits for the destruction to be done", async () => {
+  test("waits until everything is destroyed", async () => {
     const sockets = held();
     const { came } = leaving({ destroy: sockets.step }, { drainDelayMs: 0 });
     await settle();
@@ -128,14 +128,14 @@ describe("leaving", () => {
     assert.deepEqual(came.at(-1), ["left", 0]);
   });
 
-  test("A75 ends even when the destruction never does, a second after both times at the latest", async () => {
+  test("ends one second after both times even if the destruction never ends [A75]", async () => {
     const { clock, came } = leaving({ askToGo: never, destroy: never });
     await clock.advance(60_000);
     assert.deepEqual(came.at(-1), ["left", 16_000]);
     assert.equal(clock.pendingTimers, 0);
   });
 
-  test("destroys what is left when the clients cannot be asked, and then says why", async () => {
+  test("destroys what is left when sending GOAWAY fails, and then throws the error", async () => {
     const { came, left } = leaving({ askToGo: () => Promise.reject(new Error("broken")) }, { drainDelayMs: 0 });
     await left;
     assert.deepEqual(
@@ -145,7 +145,7 @@ describe("leaving", () => {
   });
 
   for (const step of ["announce", "stopAccepting", "endWatches"] as const) {
-    test(`destroys what is left when ${step} throws, and then says why`, async () => {
+    test(`destroys what is left when ${step} throws, and then throws the error`, async () => {
       const broken = () => {
         throw new Error("broken");
       };

@@ -59,12 +59,12 @@ class Listening {
 }
 
 describe("the process", { concurrency: 3 }, () => {
-  test("each signal that asks to end has the exit code that a shell gives it", () => {
+  test("each termination signal has the exit code that a shell uses", () => {
     assert.deepEqual(TERMINATION_SIGNALS, { SIGINT: 130, SIGTERM: 143 });
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    test(`A76 the first ${signal} asks, every later one insists`, async (t) => {
+    test(`the first ${signal} asks for a shutdown, every later one forces it [A76]`, async (t) => {
       const child = await Listening.start(t);
       await child.signal(signal, `terminate ${signal}`);
       await child.signal("SIGTERM", "insist SIGTERM");
@@ -73,7 +73,7 @@ describe("the process", { concurrency: 3 }, () => {
     });
   }
 
-  test("an error that nobody caught is told, thrown or rejected, whatever it is", async (t) => {
+  test("every uncaught error is reported, thrown or rejected, of any type", async (t) => {
     const child = await Listening.start(t);
     await child.command("throw", "fatal thrown");
     await child.command("reject", "fatal rejected");
@@ -81,13 +81,13 @@ describe("the process", { concurrency: 3 }, () => {
     assert.equal(child.heard.length, 3);
   });
 
-  test("an error is no signal: the first signal after it still asks", async (t) => {
+  test("an error is not a signal: the first signal after it still asks for a shutdown", async (t) => {
     const child = await Listening.start(t);
     await child.command("throw", "fatal thrown");
     await child.signal("SIGTERM", "terminate SIGTERM");
   });
 
-  test("who has stopped listening hears nothing: a signal ends the process", async (t) => {
+  test("after unsubscribing, a signal ends the process", async (t) => {
     const child = await Listening.start(t);
     await child.command("leave", "left");
     child.kill("SIGTERM");
@@ -95,7 +95,7 @@ describe("the process", { concurrency: 3 }, () => {
     assert.deepEqual(child.heard, ["left"]);
   });
 
-  test("who has stopped listening leaves no listener behind", () => {
+  test("unsubscribing leaves no listener", () => {
     const events = ["SIGINT", "SIGTERM", "uncaughtException", "unhandledRejection"];
     const count = () => events.map((event) => process.listenerCount(event));
     const before = count();

@@ -54,24 +54,24 @@ async function refused(t: TestContext, address: string): Promise<HealthError> {
 }
 
 describe("binding", () => {
-  test("gives the port that was free where 0 was asked for", async (t) => {
+  test("returns the chosen port for port 0", async (t) => {
     const bound = await bind(server(t), parseListenAddress("127.0.0.1:0"));
     assert.ok("port" in bound && bound.port > 0 && bound.host === "127.0.0.1", JSON.stringify(bound));
   });
 
-  test("without a host takes every interface", async (t) => {
+  test("binds every interface without a host", async (t) => {
     const bound = await bind(server(t), parseListenAddress(":0"));
     assert.ok("port" in bound && ["::", "0.0.0.0"].includes(bound.host), JSON.stringify(bound));
     const client = Client.to(bound.port, t);
     await eventually(() => client.received === "here", "the answer over IPv4");
   });
 
-  test("takes a host's name", async (t) => {
+  test("accepts a host name", async (t) => {
     const bound = await bind(server(t), parseListenAddress("localhost:0"));
     assert.ok("port" in bound && ["::1", "127.0.0.1"].includes(bound.host), JSON.stringify(bound));
   });
 
-  test("takes a unix socket, whose file goes with it", async (t) => {
+  test("accepts a unix socket, and removes its file at the end", async (t) => {
     const path = join(directory(t), "health.sock");
     const listening = server(t);
     assert.deepEqual(await bind(listening, parseListenAddress(`unix:${path}`)), { path });
@@ -81,7 +81,7 @@ describe("binding", () => {
     await eventually(() => !existsSync(path), "the file is gone");
   });
 
-  test("leaves no listener of its own on the server", async (t) => {
+  test("leaves no event listener on the server", async (t) => {
     const listening = server(t);
     await bind(listening, parseListenAddress("127.0.0.1:0"));
     assert.equal(listening.listenerCount("listening"), 0);
@@ -89,7 +89,7 @@ describe("binding", () => {
 });
 
 describe("an address that cannot be bound", () => {
-  test("B98 is named when something else listens there", async (t) => {
+  test("is named when another program uses it [B98]", async (t) => {
     const first = await bind(server(t), parseListenAddress("127.0.0.1:0"));
     assert.ok("port" in first);
     const { message } = await refused(t, `127.0.0.1:${first.port}`);
@@ -109,7 +109,7 @@ describe("an address that cannot be bound", () => {
     });
   }
 
-  test("is named when its directory does not exist, or can not be written to", async (t) => {
+  test("is named when its folder does not exist or is not writable", async (t) => {
     const { message } = await refused(t, "unix:/nonexistent/health.sock");
     assert.match(
       message,
@@ -117,12 +117,12 @@ describe("an address that cannot be bound", () => {
     );
   });
 
-  test("is named when its host is not known, whatever the resolver says", async (t) => {
+  test("is named when its host is unknown, whatever the resolver's error is", async (t) => {
     const { message } = await refused(t, "no-such-host.invalid:80");
     assert.match(message, /^cannot listen on no-such-host\.invalid:80: .+ \((?:ENOTFOUND|EAI_AGAIN)\)$/);
   });
 
-  test("is named when its directory is a file", async (t) => {
+  test("is named when its folder is a file", async (t) => {
     const file = join(directory(t), "file");
     writeFileSync(file, "");
     const { message } = await refused(t, `unix:${file}/health.sock`);
@@ -130,8 +130,8 @@ describe("an address that cannot be bound", () => {
   });
 });
 
-describe("a unix socket's file that is there already", () => {
-  test("is taken over when the process that made it is dead", async (t) => {
+describe("an existing unix socket file", () => {
+  test("is replaced when its process is dead", async (t) => {
     const path = join(directory(t), "health.sock");
     await abandonSocket(path);
     assert.deepEqual(await bind(server(t), parseListenAddress(`unix:${path}`)), { path });
@@ -139,7 +139,7 @@ describe("a unix socket's file that is there already", () => {
     await eventually(() => client.received === "here", "the answer");
   });
 
-  test("is left to a process that is alive", async (t) => {
+  test("is left alone when its process is alive", async (t) => {
     const path = join(directory(t), "health.sock");
     await bind(server(t), parseListenAddress(`unix:${path}`));
     const { message } = await refused(t, `unix:${path}`);
@@ -148,21 +148,21 @@ describe("a unix socket's file that is there already", () => {
     await eventually(() => client.received === "here", "the first still answers");
   });
 
-  test("is never taken for abandoned when it is an ordinary file", async (t) => {
+  test("is never removed when it is an ordinary file", async (t) => {
     const path = join(directory(t), "precious.txt");
     writeFileSync(path, "precious");
     await refused(t, `unix:${path}`);
     assert.equal(readFileSync(path, "utf8"), "precious");
   });
 
-  test("is never taken for abandoned when it is a directory", async (t) => {
+  test("is never removed when it is a directory", async (t) => {
     const path = join(directory(t), "inner");
     mkdirSync(path);
     await refused(t, `unix:${path}`);
     assert.ok(statSync(path).isDirectory());
   });
 
-  test("is never taken for abandoned when it is a link to an ordinary file", async (t) => {
+  test("is never removed when it is a link to an ordinary file", async (t) => {
     const where = directory(t);
     const [file, link] = [join(where, "precious.txt"), join(where, "link")];
     writeFileSync(file, "precious");

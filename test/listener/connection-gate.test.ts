@@ -48,7 +48,7 @@ async function receiving(t: TestContext, options: Partial<ConnectionGateOptions>
 }
 
 describe("the gate", () => {
-  test("hands each connection to the transport of its protocol, with its bytes", async (t) => {
+  test("gives each connection to the transport of its protocol, with all its bytes", async (t) => {
     const { http1, http2, connect, gate } = await receiving(t);
     (await connect()).socket.write("GET / HTTP/1.1\r\n");
     (await connect()).socket.write(PREFACE);
@@ -58,7 +58,7 @@ describe("the gate", () => {
     assert.equal(gate.connectionCount, 2);
   });
 
-  test("counts a connection until it is closed, whoever has it", async (t) => {
+  test("counts a connection until it is closed", async (t) => {
     const { http1, connect, gate } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
@@ -70,7 +70,7 @@ describe("the gate", () => {
     await eventually(() => gate.connectionCount === 0, "the other is forgotten");
   });
 
-  test("lets HTTP/1 answer a half-closed connection, and HTTP/2 not", async (t) => {
+  test("lets HTTP/1, and not HTTP/2, answer a half-closed connection", async (t) => {
     const { http1, http2, connect } = await receiving(t);
     (await connect()).socket.end("GET / HTTP/1.0\r\n\r\n");
     (await connect()).socket.end(PREFACE);
@@ -78,7 +78,7 @@ describe("the gate", () => {
     assert.deepEqual([http1[0]?.allowHalfOpen, http2[0]?.allowHalfOpen], [true, false]);
   });
 
-  test("B76 closes connections beyond the limit, and takes one when another has gone", async (t) => {
+  test("closes connections above the limit, and accepts one when another has ended [B76]", async (t) => {
     const { connect, gate, rules } = await receiving(t, { maxConnections: 2 });
     const first = await connect();
     await connect();
@@ -91,7 +91,7 @@ describe("the gate", () => {
     assert.deepEqual([gate.connectionCount, rules()], [2, ["max-connections"]]);
   });
 
-  test("B76 closes connections beyond the limit of their address, and no other's", async (t) => {
+  test("closes connections above the limit of their address, and no others [B76]", async (t) => {
     const { connect, gate, ended } = await receiving(t, { maxConnectionsPerAddress: 2 });
     const first = await connect();
     await connect();
@@ -106,7 +106,7 @@ describe("the gate", () => {
     assert.deepEqual([gate.connectionCount, ended.length], [3, 1]);
   });
 
-  test("has room for this process' open files when nobody gives a limit", async (t) => {
+  test("takes its default limit from the process's limit of open files", async (t) => {
     const { connect, gate } = await receiving(t);
     for (let count = 1; count <= 20; count += 1) {
       await connect();
@@ -114,7 +114,7 @@ describe("the gate", () => {
     }
   });
 
-  test("B75 ends who says nothing within the time, five seconds when nobody gives another", async (t) => {
+  test("closes a silent connection after the configured time, five seconds by default [B75]", async (t) => {
     const usual = await receiving(t);
     const short = await receiving(t, { firstBytesTimeoutMs: 200 });
     const [client, hasty] = [await usual.connect(), await short.connect()];
@@ -127,7 +127,7 @@ describe("the gate", () => {
     await eventually(() => usual.gate.connectionCount === 0, "nothing is left");
   });
 
-  test("survives connections that break", async (t) => {
+  test("continues when connections break", async (t) => {
     const { http1, connect, gate } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
@@ -140,7 +140,7 @@ describe("the gate", () => {
 });
 
 describe("a gate that closes", () => {
-  test("A77 sends who is at the door away, and leaves who was let in alone", async (t) => {
+  test("closes connections that are not yet assigned, and leaves the others open [A77]", async (t) => {
     const { http1, clock, connect, gate, rules } = await receiving(t);
     const [silent, speaking] = [await connect(), await connect()];
     speaking.socket.write("GET");
@@ -153,7 +153,7 @@ describe("a gate that closes", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
-  test("A77 admits nobody", async (t) => {
+  test("accepts no connection [A77]", async (t) => {
     const { connect, gate, rules } = await receiving(t);
     gate.close();
     await (await connect()).gone();
@@ -161,7 +161,7 @@ describe("a gate that closes", () => {
     await eventually(() => gate.connectionCount === 0, "nothing is left");
   });
 
-  test("A77 hands nobody over whose first bytes come in the same turn", async (t) => {
+  test("assigns no connection whose first bytes arrive in the same turn [A77]", async (t) => {
     const { http1, connect, gate } = await receiving(t);
     const client = await connect();
     client.socket.write("GET / HTTP/1.1\r\n\r\n");
@@ -188,7 +188,7 @@ describe("a gate that closes", () => {
     assert.equal(gate.connectionCount, 0);
   });
 
-  test("A75 ends every connection by force, and says when all are gone", async (t) => {
+  test("destroys every connection, and reports when all have ended [A75]", async (t) => {
     const { http1, connect, gate, clock } = await receiving(t);
     const clients = [await connect(), await connect(), await connect()];
     clients[0]?.socket.write("GET");

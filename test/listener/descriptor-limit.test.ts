@@ -10,7 +10,7 @@ const limits = (openFiles: string) =>
     openFiles,
   ].join("\n");
 
-describe("connections at most", () => {
+describe("the default limit of connections", () => {
   const rows: readonly (readonly [string, string, number])[] = [
     [
       "80 % of the soft limit",
@@ -46,7 +46,7 @@ describe("connections at most", () => {
   ];
   for (const [label, text, most] of rows) test(label, () => assert.equal(defaultMaxConnections(text), most));
 
-  test("this machine's own limit is read", () => {
+  test("the limit of this machine is read", () => {
     const most = defaultMaxConnections();
     assert.ok(Number.isInteger(most) && most > 0 && most <= 16_384, String(most));
   });

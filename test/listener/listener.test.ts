@@ -48,7 +48,7 @@ function tlsClient(t: TestContext, port: number, options: ConnectionOptions = {}
 }
 
 describe("a listener", () => {
-  test("A91 serves every address, and says which they became", async (t) => {
+  test("serves every address, and returns the bound addresses [A91]", async (t) => {
     const directory = mkdtempSync(join(tmpdir(), "healthbridge-listener-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const path = join(directory, "health.sock");
@@ -61,7 +61,7 @@ describe("a listener", () => {
     assert.equal(listener.connectionCount, 3);
   });
 
-  test("B98 serves none when one address cannot be bound, and names it", async (t) => {
+  test("serves no address when one cannot be bound, and names that one [B98]", async (t) => {
     const first = await listening(t, ["127.0.0.1:0"]);
     const free = await freePort();
     await assert.rejects(listening(t, [`127.0.0.1:${free}`, `127.0.0.1:${first.port}`, "127.0.0.1:0"]), (error) => {
@@ -84,13 +84,13 @@ describe("a listener", () => {
     await assert.rejects(listening(t, [`127.0.0.1:${free}`, `127.0.0.1:${free}`]), /EADDRINUSE/);
   });
 
-  test("gives the port back at its end", async (t) => {
+  test("releases the port at its end", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"]);
     await listener.destroy();
     assert.equal((await listening(t, [`127.0.0.1:${port}`])).port, port);
   });
 
-  test("A77 stops accepting, and leaves who is served alone", async (t) => {
+  test("stops accepting, and keeps open connections [A77]", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"]);
     const [served, silent] = [Client.to(port, t), Client.to(port, t)];
     served.socket.write("GET");
@@ -110,7 +110,7 @@ describe("a listener", () => {
     await inTime(waiting, "idle");
   });
 
-  test("A75 ends every connection by force, and again does nothing", async (t) => {
+  test("destroys every connection, and does nothing the second time [A75]", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"]);
     const clients = [Client.to(port, t), Client.to(port, t)];
     clients[0]?.socket.write("GET");
@@ -121,14 +121,14 @@ describe("a listener", () => {
     assert.equal(listener.connectionCount, 0);
   });
 
-  test("an HTTP/2 connection whose client closes its half is not kept", async (t) => {
+  test("an HTTP/2 connection whose client closes its side is closed", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"]);
     const client = Client.to(port, t);
     client.socket.end(PREFACE);
     await eventually(() => taken.length === 1 && listener.connectionCount === 0, "it is served and forgotten");
   });
 
-  test("an HTTP/1 connection whose client closes its half is kept for the answer", async (t) => {
+  test("an HTTP/1 connection whose client closes its side stays open for the answer", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"]);
     const client = Client.to(port, t);
     client.socket.end("GET / HTTP/1.0\r\n\r\n");
@@ -146,21 +146,21 @@ describe("a listener with TLS", () => {
     [[], "http1"],
   ];
   for (const [offered, expected] of protocols) {
-    test(`A90 speaks ${expected} with who offers ${offered.join(" and ") || "nothing"}`, async (t) => {
+    test(`speaks ${expected} with a client that offers ${offered.join(" and ") || "nothing"} [A90]`, async (t) => {
       const { port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
       const client = tlsClient(t, port, { ALPNProtocols: [...offered] });
       await eventually(() => client.received === expected, "the transport's word");
     });
   }
 
-  test("speaks clear text on an address that is marked plain", async (t) => {
+  test("serves clear text on an address that is marked plain", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0", "plain://127.0.0.1:0"], { tls: TLS });
     const [plain, secure] = [Client.to(portOf(listener, 1), t), tlsClient(t, port)];
     plain.socket.write("GET");
     await eventually(() => plain.received === "http1" && secure.received === "http1", "both are served");
   });
 
-  test("B58 closes plain bytes", async (t) => {
+  test("closes connections with clear text [B58]", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const client = Client.to(port, t);
     client.socket.write("GET / HTTP/1.1\r\n\r\n");
@@ -177,7 +177,7 @@ describe("a listener with TLS", () => {
   });
 
   const ca = { ...TLS, clientCa: pem("ca.crt") };
-  test("with a client CA lets its certificates in", async (t) => {
+  test("with a client CA, accepts its certificates", async (t) => {
     const { port } = await listening(t, ["127.0.0.1:0"], { tls: ca });
     const client = tlsClient(t, port, { cert: pem("client.crt"), key: pem("client.key") });
     await eventually(() => client.received === "http1", "it is served");
@@ -186,7 +186,7 @@ describe("a listener with TLS", () => {
     ["no certificate", {}],
     ["another CA's certificate", { cert: pem("stranger.crt"), key: pem("stranger.key") }],
   ] as const) {
-    test(`with a client CA turns ${label} away, and keeps nothing`, async (t) => {
+    test(`with a client CA, refuses ${label}, and keeps nothing`, async (t) => {
       const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: ca });
       const client = tlsClient(t, port, identity);
       await eventually(() => client.closed, "the connection is closed");
@@ -195,7 +195,7 @@ describe("a listener with TLS", () => {
     });
   }
 
-  test("forgets a connection that breaks", async (t) => {
+  test("keeps nothing of a connection that breaks", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const raw = connectSocket({ port, host: "127.0.0.1" });
     const secure = new Client(connectTls({ socket: raw, servername: "localhost", ca: pem("ca.crt") }));
@@ -204,7 +204,7 @@ describe("a listener with TLS", () => {
     await eventually(() => listener.connectionCount === 0, "it is forgotten");
   });
 
-  test("a TCP probe of the TLS port is not kept", async (t) => {
+  test("keeps nothing of a TCP probe of the TLS port", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const client = Client.to(port, t);
     await eventually(() => listener.connectionCount === 1, "it is counted");
@@ -212,7 +212,7 @@ describe("a listener with TLS", () => {
     await eventually(() => listener.connectionCount === 0, "it is forgotten", 5_000);
   });
 
-  test("tells a handshake that is none with its address, a connection beyond the limit once, and no peer that has gone", async (t) => {
+  test("reports a failed handshake with its address, a connection above the limit once, and a peer that has gone not at all", async (t) => {
     const told: string[] = [];
     t.after(
       subscribe("connection-ended", ({ instance, address, rule }) => {
@@ -231,7 +231,7 @@ describe("a listener with TLS", () => {
     assert.deepEqual(told, ["127.0.0.1 max-connections", "127.0.0.1 tls-handshake: ERR_SSL_HTTP_REQUEST"]);
   });
 
-  test("counts a handshake that has not ended, and ends it by force", async (t) => {
+  test("counts an open handshake, and can destroy it", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const client = Client.to(port, t);
     client.socket.write(Buffer.from("16030100f0010000ec0303", "hex"));
@@ -240,7 +240,7 @@ describe("a listener with TLS", () => {
     await client.gone();
   });
 
-  test("B76 holds the limit on connections before any handshake", async (t) => {
+  test("applies the limit of connections before the handshake [B76]", async (t) => {
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS, maxConnections: 1 });
     Client.to(port, t);
     await eventually(() => listener.connectionCount === 1, "the first is counted");
@@ -249,7 +249,7 @@ describe("a listener with TLS", () => {
     assert.ok(second.socket instanceof TLSSocket && second.received === "");
   });
 
-  test("A77 closes a handshake that ends after it stopped accepting", async (t) => {
+  test("closes a connection whose handshake ends after the listener stopped accepting [A77]", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const raw = connectSocket({ port, host: "127.0.0.1" });
     await eventually(() => listener.connectionCount === 1, "it is counted");
@@ -260,7 +260,7 @@ describe("a listener with TLS", () => {
     assert.deepEqual(taken, []);
   });
 
-  test("an HTTP/2 connection whose client closes its half is not kept", async (t) => {
+  test("an HTTP/2 connection whose client closes its side is closed", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
     const client = tlsClient(t, port, { ALPNProtocols: ["h2"] });
     await eventually(() => client.received === "http2", "it is served");
@@ -269,7 +269,7 @@ describe("a listener with TLS", () => {
     assert.deepEqual(taken, ["http2"]);
   });
 
-  test("refuses a key that doesn't fit before any address is bound", async (t) => {
+  test("refuses a key that does not match, before any address is bound", async (t) => {
     const free = await freePort();
     const tls = { cert: TLS.cert, key: pem("client.key") };
     await assert.rejects(listening(t, [`127.0.0.1:${free}`], { tls }), { code: "TLS_FAILED" });

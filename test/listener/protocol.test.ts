@@ -27,13 +27,13 @@ describe("the first bytes of a connection", () => {
   ];
   for (const [label, bytes, guess] of rows) test(label, () => assert.equal(guessProtocol(bytes), guess));
 
-  test("A86 a preface is undecided up to its last byte, wherever it is cut", () => {
+  test("a preface is undecided until its last byte, wherever it is cut [A86]", () => {
     for (let length = 1; length < PREFACE.length; length += 1) {
       assert.equal(guessProtocol(PREFACE.subarray(0, length)), "undecided", `${length} bytes`);
     }
   });
 
-  test("a preface that breaks anywhere is not HTTP/2", () => {
+  test("a preface with one wrong byte is not HTTP/2", () => {
     for (let at = 0; at < PREFACE.length; at += 1) {
       const broken = Buffer.from(PREFACE);
       broken[at] = 0x7e;

@@ -41,8 +41,8 @@ async function sniffing(t: TestContext) {
   return { clock, heard, client, socket, send, listeners };
 }
 
-describe("the door", () => {
-  test("A86 knows HTTP/2 by its preface, cut anywhere, and puts every byte back", async (t) => {
+describe("protocol detection", () => {
+  test("recognizes HTTP/2 by its preface, cut at any byte, and puts every byte back [A86]", async (t) => {
     for (let cut = 1; cut < PREFACE.length; cut += 1) {
       const { clock, heard, socket, send } = await sniffing(t);
       await send(PREFACE.subarray(0, cut));
@@ -55,14 +55,14 @@ describe("the door", () => {
     }
   });
 
-  test("a preface that comes byte by byte is HTTP/2, with every byte there", async (t) => {
+  test("recognizes a preface that comes byte by byte, and keeps every byte", async (t) => {
     const { heard, socket, send } = await sniffing(t);
     for (const byte of PREFACE) await send(Buffer.from([byte]));
     await eventually(() => heard.length > 0, "the protocol is known");
     assert.deepEqual([heard, String(socket.read())], [["http2"], String(PREFACE)]);
   });
 
-  test("knows HTTP/1 by the first byte that no preface has there", async (t) => {
+  test("recognizes HTTP/1 by the first byte that differs from the preface", async (t) => {
     const { heard, socket, send } = await sniffing(t);
     await send("P");
     assert.deepEqual(heard, []);
@@ -71,21 +71,21 @@ describe("the door", () => {
     assert.deepEqual([heard, String(socket.read())], [["http1"], "PUT / HTTP/1.1\r\n"]);
   });
 
-  test("lets a client that closed its half behind its request in", async (t) => {
+  test("accepts a client that closes its side after its request", async (t) => {
     const { heard, client, socket } = await sniffing(t);
     client.socket.end("GET / HTTP/1.0\r\n\r\n");
     await eventually(() => heard.length > 0, "the protocol is known");
     assert.deepEqual([heard, String(socket.read())], [["http1"], "GET / HTTP/1.0\r\n\r\n"]);
   });
 
-  test("B57 refuses TLS", async (t) => {
+  test("refuses TLS [B57]", async (t) => {
     const { heard, client, send } = await sniffing(t);
     await send(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]));
     await client.gone();
     assert.deepEqual(heard, ["tls-on-plain-port"]);
   });
 
-  test("B75 refuses who says nothing for five seconds, and not before", async (t) => {
+  test("refuses a client that is silent for five seconds, and not earlier [B75]", async (t) => {
     const { clock, heard, client } = await sniffing(t);
     await clock.advance(4_999);
     assert.deepEqual(heard, []);
@@ -94,7 +94,7 @@ describe("the door", () => {
     await client.gone();
   });
 
-  test("refuses who begins a preface and doesn't end it within five seconds more", async (t) => {
+  test("refuses a client that does not complete its preface within five more seconds", async (t) => {
     const { clock, heard, send } = await sniffing(t);
     await clock.advance(4_000);
     await send(PREFACE.subarray(0, 1));
@@ -117,7 +117,7 @@ describe("the door", () => {
     ["nothing", ""],
     ["half of a preface", "PRI *"],
   ] as const) {
-    test(`tells nobody of who closes after ${label}, as a TCP probe does, and closes too`, async (t) => {
+    test(`reports nothing when a client closes after ${label}, as a TCP probe does, and closes too`, async (t) => {
       const { clock, heard, client, socket } = await sniffing(t);
       client.socket.end(bytes);
       await eventually(() => socket.closed, "the connection is closed");
@@ -125,7 +125,7 @@ describe("the door", () => {
     });
   }
 
-  test("tells nobody of who breaks off, and holds nothing of it", async (t) => {
+  test("reports nothing when a client resets, and keeps nothing", async (t) => {
     const { clock, heard, client, socket } = await sniffing(t);
     assert.equal(clock.pendingTimers, 1);
     client.socket.resetAndDestroy();
@@ -134,7 +134,7 @@ describe("the door", () => {
     assert.deepEqual([heard, clock.pendingTimers], [[], 0]);
   });
 
-  test("holds nothing of who was let in", async (t) => {
+  test("keeps nothing of an accepted client", async (t) => {
     const { clock, heard, send, listeners } = await sniffing(t);
     const before = listeners();
     await send("GET / HTTP/1.1\r\n");

@@ -19,7 +19,7 @@ const encryptedKey = generateKeyPairSync("ec", {
 }).privateKey;
 
 describe("a TLS identity", () => {
-  test("speaks both protocols by ALPN, from TLS 1.2 on, and gives a handshake ten seconds", () => {
+  test("offers both protocols by ALPN, from TLS 1.2 on, and limits a handshake to ten seconds", () => {
     assert.deepEqual(tlsServerOptions({ cert, key }), {
       cert,
       key,
@@ -29,16 +29,16 @@ describe("a TLS identity", () => {
     });
   });
 
-  test("with a client CA asks for certificates, and lets in nobody without", () => {
+  test("with a client CA, asks for certificates, and refuses clients without one", () => {
     const { ca, requestCert, rejectUnauthorized } = tlsServerOptions({ cert, key, clientCa: pem("ca.crt") });
     assert.deepEqual([ca, requestCert, rejectUnauthorized], [pem("ca.crt"), true, true]);
   });
 
-  test("may be given as bytes", () => {
+  test("can be given as bytes", () => {
     assert.doesNotThrow(() => tlsServerOptions({ cert: Buffer.from(cert), key: Buffer.from(key) }));
   });
 
-  test("may hold a chain behind its certificate", () => {
+  test("can contain a chain", () => {
     const chain = cert + pem("ca.crt");
     assert.doesNotThrow(() => createSecureContext(tlsServerOptions({ cert: chain, key })));
   });
@@ -49,14 +49,14 @@ describe("a TLS identity", () => {
       { cert, key: pem("client.key") },
       /^the TLS key does not belong to the certificate$/,
     ],
-    ["a certificate that is none", { cert: "garbage", key }, /^the TLS certificate cannot be read: ./],
+    ["a file that is not a certificate", { cert: "garbage", key }, /^the TLS certificate cannot be read: ./],
     ["an empty certificate", { cert: "", key }, /^the TLS certificate cannot be read: ./],
     ["a certificate cut short", { cert: cert.slice(0, 200), key }, /^the TLS certificate cannot be read: ./],
     ["a key in the certificate's place", { cert: key, key }, /^the TLS certificate cannot be read: ./],
-    ["a key that is none", { cert, key: "garbage" }, /^the TLS key cannot be read: ./],
+    ["a file that is not a key", { cert, key: "garbage" }, /^the TLS key cannot be read: ./],
     ["a certificate in the key's place", { cert, key: cert }, /^the TLS key cannot be read: ./],
     ["a key under a passphrase", { cert, key: encryptedKey }, /^the TLS key cannot be read: ./],
-    ["a client CA that is none", { cert, key, clientCa: "garbage" }, /^the TLS client CA cannot be read: ./],
+    ["a file that is not a client CA", { cert, key, clientCa: "garbage" }, /^the TLS client CA cannot be read: ./],
     ["an empty client CA", { cert, key, clientCa: "" }, /^the TLS client CA cannot be read: ./],
     [
       "a chain with a broken certificate",
@@ -65,7 +65,7 @@ describe("a TLS identity", () => {
     ],
   ];
   for (const [label, identity, message] of refused) {
-    test(`B95 with ${label} is refused`, () => {
+    test(`with ${label} is refused [B95]`, () => {
       assert.throws(
         () => tlsServerOptions(identity),
         (error: unknown) => {
@@ -79,7 +79,7 @@ describe("a TLS identity", () => {
     });
   }
 
-  test("keeps what the parser said as the cause", () => {
+  test("keeps the parser's error as the cause", () => {
     assert.throws(
       () => tlsServerOptions({ cert: "garbage", key }),
       (error: unknown) => error instanceof HealthError && error.cause instanceof Error,

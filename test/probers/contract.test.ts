@@ -86,7 +86,7 @@ const ROWS = {
 const openAt = (scheme: string, port: number) => openTarget(`${scheme}://127.0.0.1:${port}`);
 
 for (const [scheme, row] of Object.entries(ROWS)) {
-  test(`${scheme}: a target that works is ${row.verdict}, time and again, and after close nothing is left`, async () => {
+  test(`${scheme}: a working target is ${row.verdict} again and again, and close leaves nothing`, async () => {
     const target = await row.working();
     const prober = openAt(scheme, target.port);
     prober.onChange?.(() => {});
@@ -96,7 +96,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     await target.stop();
   });
 
-  test(`${scheme}: a port where nobody listens is refused`, async () => {
+  test(`${scheme}: a port without a listener is refused`, async () => {
     const target = await silentTarget();
     await target.stop();
     const prober = openAt(scheme, target.port);
@@ -105,7 +105,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
   });
 
   if (row.silence !== undefined) {
-    test(`A120: ${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone`, async () => {
+    test(`${scheme}: the probe of a silent target ends with its signal, and the socket is closed [A120]`, async () => {
       const target = await silentTarget();
       const prober = openAt(scheme, target.port);
       for (let round = 1; round <= 2; round += 1) {
@@ -121,7 +121,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
       await target.stop();
     });
 
-    test(`${scheme}: a target that closes or resets at once fails, and so does one that talks nonsense`, async () => {
+    test(`${scheme}: a target that closes, resets or sends nonsense fails`, async () => {
       const reset = await rawTarget((socket) => void socket.resetAndDestroy());
       const closed = await rawTarget((socket) => void socket.destroy());
       const nonsense = await rawTarget((socket) => {
@@ -139,7 +139,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     });
   }
 
-  test(`${scheme}: a probe whose signal is aborted already connects to nobody for long, and ends`, async () => {
+  test(`${scheme}: a probe whose signal is already aborted ends, and keeps no connection`, async () => {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
     const probing = start(prober, AbortSignal.abort(), 60_000);
@@ -149,7 +149,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     await target.stop();
   });
 
-  test(`${scheme}: closed during a probe, it ends the probe and the connection`, async () => {
+  test(`${scheme}: close during a probe ends the probe and the connection`, async () => {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
     const abort = new AbortController();
@@ -163,7 +163,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
   });
 }
 
-test("TLS on a plain port, plain on a TLS port: a failure that says so", async () => {
+test("TLS on a clear-text port and clear text on a TLS port fail with their reasons", async () => {
   const plain = await httpTarget((_, response) => void response.end());
   const secure = await Target.start(createHttps(identity(), (_, response) => void response.end()));
   for (const [scheme, target, expected] of [
@@ -180,7 +180,7 @@ test("TLS on a plain port, plain on a TLS port: a failure that says so", async (
   await secure.stop();
 });
 
-test("a certificate for another name is a failure of TLS, even where its authority is trusted", async () => {
+test("a certificate for another name fails, even if its authority is trusted", async () => {
   // trusted or not, 127.0.0.2 is none of its names; the pass over TLS stands in tls-trust.test.ts
   const secure = await Target.start(
     createHttps(identity(), (_, response) => void response.end()),

@@ -4,7 +4,7 @@ import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
 import { verdict } from "./looking.js";
 
-test("a name that has a record of the type passes, at the server that is named", async (t) => {
+test("a name with a record of the type passes, at the given server", async (t) => {
   const server = await NameServer.start(t);
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
   assert.equal(await verdict(openTarget(`dns://${server.address}/db.test`)), "pass");
@@ -13,7 +13,7 @@ test("a name that has a record of the type passes, at the server that is named",
   assert.equal(await verdict(openTarget(`dns://${server.address}/gone.test`)), "fail dns");
 });
 
-test("a server that is named is what is checked: silence is its timeout, a failure its answer, no listener refused", async (t) => {
+test("a given server is checked itself: silence is a timeout, an error is an answer, no listener is refused", async (t) => {
   const server = await NameServer.start(t);
   const prober = openTarget(`dns://${server.address}/db.test`);
   server.failing = true;
@@ -24,7 +24,7 @@ test("a server that is named is what is checked: silence is its timeout, a failu
   assert.equal(await verdict(openTarget("dns://127.0.0.1:1/db.test")), "fail refused");
 });
 
-test("what is no name, type or parameter is refused when the check is declared", () => {
+test("an invalid name, type or parameter is refused when the check is declared", () => {
   for (const [target, expected] of [
     ["dns:", /name is missing/],
     ["dns://127.0.0.1/", /name is missing/],

@@ -41,7 +41,7 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-test("A134: exit 0 passes, exit 1 fails, a signal fails as signal, with what the program said", async () => {
+test("exit code 0 passes, 1 fails, a signal fails as signal; the detail has the program's output [A134]", async () => {
   assert.equal((await run(["/bin/true"])).verdict, "pass");
   assert.equal((await run(["true"])).verdict, "pass", "found on the PATH");
   const failed = await run(sh("echo out; echo err >&2; exit 3"));
@@ -50,7 +50,7 @@ test("A134: exit 0 passes, exit 1 fails, a signal fails as signal, with what the
   assert.equal((await run(sh("kill -9 $$"))).verdict, "fail signal");
 });
 
-test("A134: a program that isn't there fails as ENOENT, one that must not be run as EACCES", async (t) => {
+test("a missing program fails as ENOENT, a forbidden one as EACCES [A134]", async (t) => {
   const folder = folderOf(t);
   assert.equal((await run(["/nowhere/at/all"])).verdict, "fail ENOENT");
   assert.equal((await run(["no-such-program-anywhere"])).verdict, "fail ENOENT");
@@ -60,17 +60,17 @@ test("A134: a program that isn't there fails as ENOENT, one that must not be run
   assert.equal((await run([file])).verdict, "fail EACCES");
 });
 
-test("B93: an argument is an argument, whatever is in it: there is no shell", async (t) => {
+test("arguments are passed unchanged: there is no shell [B93]", async (t) => {
   const file = join(folderOf(t), "made");
   assert.equal((await run(["/bin/echo", `; touch ${file}`, "$(id)", "`id`"])).verdict, "pass");
   assert.throws(() => readFileSync(file));
 });
 
-test("a program finds a few variables of the environment, and no secret", async () => {
+test("a program gets a few environment variables, and no secret", async () => {
   assert.equal((await run(sh('test -n "$PATH" && test -z "$SECRET"'))).verdict, "pass");
 });
 
-test("A135: a program that forks, ignores TERM and hangs is killed with all that it has started", async () => {
+test("a program that forks, ignores SIGTERM and hangs is killed with all its children [A135]", async () => {
   const mark = `healthbridge-a135-${process.pid}`;
   const script = `trap '' TERM; sh -c 'trap "" TERM; while :; do sleep 1; done' ${mark} & sh -c 'while :; do sleep 1; done' ${mark}`;
   const probing = run([...sh(script), mark], 300);
@@ -79,21 +79,21 @@ test("A135: a program that forks, ignores TERM and hangs is killed with all that
   await eventually(() => find(mark).length === 0, "none of them is left");
 });
 
-test("C34: a program that ends and leaves others behind, which hold its output open, is judged at once; they are killed", async () => {
+test("a program that ends is judged at once, even if its children keep its output open; they are killed [C34]", async () => {
   const mark = `healthbridge-c34-${process.pid}`;
   const verdict = await run(sh(`for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sleep 1000; :' ${mark} & done; exit 0`));
   assert.equal(verdict.verdict, "pass");
   await eventually(() => find(mark).length === 0, "none of them is left");
 });
 
-test("C34: of 100 MB of output 4 KiB are kept, and a program that closes its output and sleeps is ended", async () => {
+test("4 KiB of 100 MB of output are kept, and a program that closes its output and sleeps is ended [C34]", async () => {
   const loud = await run(sh("head -c 100000000 /dev/zero | tr '\\0' x; exit 1"));
   assert.equal(loud.verdict, "fail exit");
   assert.ok(loud.detail.length <= 4_200);
   assert.equal((await run(sh("exec >&- 2>&-; sleep 1000"), 200)).verdict, "fail signal");
 });
 
-test("C34: after many runs there is no zombie", async () => {
+test("many runs leave no zombie [C34]", async () => {
   const prober = open("/bin/true");
   for (let times = 0; times < 100; times += 1)
     await prober.probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
@@ -108,7 +108,7 @@ test("C34: after many runs there is no zombie", async () => {
   assert.deepEqual(zombies, []);
 });
 
-test("at most eight run at once; who waits in vain until its deadline could not look", async () => {
+test("at most eight programs run at the same time; one that waits until its deadline is a prober error", async () => {
   const gate = new ExecLimit();
   const deps = { clock: systemClock, gate, environment };
   const mark = `healthbridge-gate-${process.pid}`;

@@ -33,7 +33,7 @@ const knowing = (workers: Readonly<Record<string, unknown>>) => answering(200, J
 const services = ({ discovered }: ProbeResult) =>
   [...(discovered ?? [])].map(([name, { outcome, reason }]) => [name, outcome, reason]);
 
-test("each worker is a service: it passes while it is online, and fails as offline; the check passes with one online", async () => {
+test("each worker is a service that passes while online and fails as offline; the check passes with one online worker", async () => {
   const result = await lookAt(knowing({ "celery@b": false, "celery@a": true }));
   assert.deepEqual([result.outcome, result.detail], ["pass", "1 of 2 workers are online"]);
   assert.deepEqual(services(result), [
@@ -42,7 +42,7 @@ test("each worker is a service: it passes while it is online, and fails as offli
   ]);
 });
 
-test("without a worker that is online the check fails, and what is known of them is told all the same", async () => {
+test("without an online worker the check fails, and still reports its workers", async () => {
   const offline = await lookAt(knowing({ "celery@a": false }));
   assert.deepEqual([offline.outcome, offline.reason], ["fail", "no-workers"]);
   assert.deepEqual(services(offline), [["celery.worker/celery@a", "fail", "offline"]]);
@@ -57,7 +57,7 @@ for (const [path, expected] of [
   ["/flower", "/flower/api/workers?status=true"],
   ["/a/b/", "/a/b/api/workers?status=true"],
 ] as const)
-  test(`the path ${JSON.stringify(path)} is Flower's prefix, and the name and password go as basic auth`, async () => {
+  test(`the path ${JSON.stringify(path)} is Flower's prefix, and name and password are sent as basic auth`, async () => {
     let seen: IncomingMessage | undefined;
     await lookAt(
       (request, response) => {
@@ -86,20 +86,20 @@ for (const [label, answer, reason, detail] of [
   ["answers null", answering(200, "null"), "answer", /not what Flower's API answers/],
   ["talks without end", answering(200, `{"${"a".repeat(1_100_000)}":true}`), "answer", /longer than 1048576 bytes/],
 ] as const)
-  test(`a Flower that ${label} fails as ${reason}, with what to do about it`, async () => {
+  test(`a Flower that ${label} fails as ${reason}, and the detail says what to do`, async () => {
     const result = await lookAt(answer);
     assert.deepEqual([result.outcome, result.reason, result.discovered], ["fail", reason, undefined]);
     assert.match(result.detail ?? "", detail);
   });
 
-test("a worker whose name can't be a service's is not published, and counted", async () => {
+test("a worker whose name cannot be a service name is not published, but counted", async () => {
   const names = ["celery@a", "celery@\n", `celery@${"x".repeat(200)}`];
   const result = await lookAt(knowing(Object.fromEntries(names.map((name) => [name, true]))));
   assert.deepEqual(services(result), [["celery.worker/celery@a", "pass", undefined]]);
   assert.equal(result.detail, "3 of 3 workers are online, 2 are not published");
 });
 
-test("at most 1,000 workers are published, those that are online first", async () => {
+test("at most 1,000 workers are published, online ones first", async () => {
   const workers = Object.fromEntries(
     Array.from({ length: 3_000 }, (_, index) => [`celery@pod-${index}`, index >= 2_500]),
   );
@@ -109,7 +109,7 @@ test("at most 1,000 workers are published, those that are online first", async (
   assert.equal(result.detail, "500 of 3000 workers are online, 2000 are not published");
 });
 
-test("probes share one connection, over TLS too, whose certificate is watched", async () => {
+test("probes share one connection, also over TLS, and its certificate is checked", async () => {
   const identity = { cert: fixture("server.crt"), key: fixture("server.key") };
   const target = await Target.start(createServer(identity, knowing({ "celery@a": true })));
   const prober = openTarget(`flower+https://127.0.0.1:${target.port}`, MACHINE, { tls: { ca: fixture("ca.crt") } });

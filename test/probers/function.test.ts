@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { openFunction } from "../../src/probers/function.js";
 import { look, verdict } from "./looking.js";
 
-test("a function that returns or resolves passes, whatever it gives", async () => {
+test("a function that returns or resolves passes, whatever its value is", async () => {
   for (const check of [() => {}, () => false, async () => 1, () => Promise.resolve()])
     assert.equal(await verdict(openFunction(check)), "pass");
 });
@@ -16,7 +16,7 @@ test("a function that throws or rejects fails with `error`, and its message is f
   assert.equal(await verdict(openFunction(() => Promise.reject("just text"))), "fail error");
 });
 
-test("a function is given the signal that is aborted at the deadline", async () => {
+test("a function gets the signal that is aborted at the deadline", async () => {
   const slow = openFunction(
     ({ signal }) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),

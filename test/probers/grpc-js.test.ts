@@ -14,7 +14,7 @@ async function listening(server: Server, port = 0): Promise<number> {
   });
 }
 
-test("A116, A117: the official health service is read rightly: each status, a change told by its Watch, an unknown name", async () => {
+test("the official health service is read correctly: each status, a change by its Watch, an unknown name [A116, A117]", async () => {
   const health = new HealthImplementation({ "": "SERVING", "acme.Orders": "NOT_SERVING" });
   const server = new Server();
   health.addToServer(server);
@@ -41,7 +41,7 @@ test("A116, A117: the official health service is read rightly: each status, a ch
   server.forceShutdown();
 });
 
-test("A118: a server that is shut down in good order and started again is a failure only while it is away", async () => {
+test("a server that is shut down and started again fails only while it is away [A118]", async () => {
   const start = async (port?: number) => {
     const server = new Server();
     new HealthImplementation({ "": "SERVING" }).addToServer(server);
@@ -58,7 +58,7 @@ test("A118: a server that is shut down in good order and started again is a fail
   second.server.forceShutdown();
 });
 
-test("A117: a server of other services is unimplemented; one without Watch is judged by Check", async () => {
+test("a server without the health service is unimplemented; one without Watch is judged by Check [A117]", async () => {
   const empty = new Server();
   const port = await listening(empty);
   const prober = openTarget(`grpc://127.0.0.1:${port}`);

@@ -27,7 +27,7 @@ class Watched {
   }
 }
 
-test("a change on the Watch asks for an early look; the status that was known already doesn't", () => {
+test("a change on the Watch asks for an early probe; the known status does not", () => {
   const watched = new Watched();
   let changes = 0;
   return withTarget(watched.starting, async (prober) => {
@@ -53,7 +53,7 @@ test("one Watch is kept, not one for each probe", () => {
   });
 });
 
-test("a target without Watch (UNIMPLEMENTED) is never asked for it again, and is judged by Check", () => {
+test("a target without Watch (UNIMPLEMENTED) is not asked for it again, and is judged by Check", () => {
   const watched = new Watched((stream) => refuse(stream, 12));
   let changes = 0;
   return withTarget(watched.starting, async (prober) => {
@@ -65,7 +65,7 @@ test("a target without Watch (UNIMPLEMENTED) is never asked for it again, and is
   });
 });
 
-test("a Watch that says something and is ended by the target asks for one early look", () => {
+test("a Watch that sends a status and is ended by the target asks for one early probe", () => {
   const watched = new Watched();
   let changes = 0;
   return withTarget(watched.starting, async (prober) => {
@@ -80,7 +80,7 @@ test("a Watch that says something and is ended by the target asks for one early 
   });
 });
 
-test("a target that refuses each Watch is not looked at more often for it", () => {
+test("a target that refuses each Watch is not probed more often", () => {
   const watched = new Watched((stream) => refuse(stream, 7));
   let changes = 0;
   return withTarget(watched.starting, async (prober) => {
@@ -93,7 +93,7 @@ test("a target that refuses each Watch is not looked at more often for it", () =
   });
 });
 
-test("a target that floods its Watch is not listened to, and still judged", () => {
+test("a target that floods its Watch is ignored there, and judged by Check", () => {
   const flood = Buffer.concat(Array.from({ length: 2_000 }, (_, index) => (index % 2 === 0 ? SERVING : NOT_SERVING)));
   const watched = new Watched((stream) => begin(stream, flood));
   let changes = 0;
@@ -117,7 +117,7 @@ test("a target that allows one stream at a time keeps it for Check", () => {
   });
 });
 
-test("a target that hangs with an open Watch fails at the deadline, and its end is not taken for news", () => {
+test("a target that hangs with an open Watch fails at the deadline, and the end of that Watch is not a change", () => {
   let hang = false;
   let changes = 0;
   const target = grpcTarget((stream, method) => {
@@ -137,7 +137,7 @@ test("a target that hangs with an open Watch fails at the deadline, and its end 
   });
 });
 
-test("close ends a connection that the target has said goodbye on and never closes", () => {
+test("close ends a connection on which the target sent GOAWAY and that it never closes", () => {
   const watched = new Watched((stream, _, session) => {
     begin(stream, SERVING);
     session.goaway(0);

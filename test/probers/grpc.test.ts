@@ -28,14 +28,14 @@ const STATUSES: readonly (readonly [label: string, message: Buffer, expected: st
 ];
 
 for (const [label, message, expected] of STATUSES) {
-  test(`A116: a target that answers ${label}: ${expected}`, () =>
+  test(`a target that answers ${label}: ${expected} [A116]`, () =>
     withTarget(
       checking((stream) => answer(stream, message)),
       async (prober) => assert.equal(await verdict(prober), expected),
     ));
 }
 
-test("a message that is announced too long fails at its first five bytes, and is not waited for", () =>
+test("a message with a length above the limit fails after its first five bytes", () =>
   withTarget(
     checking((stream) => begin(stream, Buffer.from([0, 6, 0, 0, 0]))),
     async (prober) => assert.equal(await inTime(verdict(prober, 60_000), "a verdict"), "fail protocol"),
@@ -50,7 +50,7 @@ const CODES: readonly (readonly [name: string, code: number, reason: string])[] 
 ];
 
 for (const [name, code, reason] of CODES) {
-  test(`A117: a target that answers ${name} fails, and the result names the code`, () =>
+  test(`a target that answers ${name} fails, and the result names the code [A117]`, () =>
     withTarget(
       checking((stream) => refuse(stream, code)),
       async (prober) => {
@@ -62,14 +62,14 @@ for (const [name, code, reason] of CODES) {
 }
 
 for (const status of ["", "zero", "0x0", "-0", "0, 0"]) {
-  test(`SERVING with a grpc-status of ${JSON.stringify(status)} is no pass`, () =>
+  test(`SERVING with a grpc-status of ${JSON.stringify(status)} fails`, () =>
     withTarget(
       checking((stream) => answer(stream, SERVING, status)),
       async (prober) => assert.match(await verdict(prober), /^fail/),
     ));
 }
 
-test("a target that is no gRPC server fails: another HTTP/2 answer, an HTTP/1 server", async () => {
+test("a target that is not a gRPC server fails: another HTTP/2 answer, an HTTP/1 server", async () => {
   const other = checking((stream) => {
     stream.respond({ ":status": 404, "content-type": "text/html" });
     stream.end("not here");
@@ -89,7 +89,7 @@ test("the service's name is the path, decoded once", async () => {
   assert.deepEqual(asked, ["acme.é/a%2Fb"]);
 });
 
-test("A118: GOAWAY(NO_ERROR) between two checks is no failure; the next one takes a new connection", () =>
+test("GOAWAY(NO_ERROR) between two probes is no failure; the next probe opens a new connection [A118]", () =>
   withTarget(
     targets.frameTarget((stream, write) => write(targets.servingFrames(stream), goaway(stream, 0))),
     async (prober, target) => {
@@ -101,7 +101,7 @@ test("A118: GOAWAY(NO_ERROR) between two checks is no failure; the next one take
     },
   ));
 
-test("a target that says goodbye and never closes costs one connection, and none after close", async () => {
+test("a target that sends GOAWAY and never closes costs one connection, and none after close", async () => {
   const target = await targets.frameTarget((stream, write) => write(targets.servingFrames(stream), goaway(stream, 0)), {
     holds: true,
   });
@@ -118,7 +118,7 @@ test("a target that says goodbye and never closes costs one connection, and none
   await target.stop();
 });
 
-test("A118: GOAWAY(NO_ERROR) during a check that still answers is no failure", () =>
+test("GOAWAY(NO_ERROR) during a probe that is still answered is no failure [A118]", () =>
   withTarget(
     checking((stream, _, session) => {
       session.goaway(0);
@@ -129,7 +129,7 @@ test("A118: GOAWAY(NO_ERROR) during a check that still answers is no failure", (
     },
   ));
 
-test("A118: a check that crosses with GOAWAY(NO_ERROR), and so was never begun, is asked again", () => {
+test("a probe that crosses GOAWAY(NO_ERROR) and was not processed is sent again [A118]", () => {
   const target = targets.frameTarget((stream, write) => {
     if (stream === 1) write(targets.servingFrames(stream));
     else write(goaway(1, 0)); // it was under way when the second check was sent
@@ -146,7 +146,7 @@ for (const [label, end] of [
   ["closed (FIN)", (socket: Socket) => void socket.end()],
   ["reset (RST)", (socket: Socket) => void socket.resetAndDestroy()],
 ] as const) {
-  test(`a kept connection that is ${label} just as it is used again is no failure: it is asked again on a new one`, () => {
+  test(`a kept connection that is ${label} just when it is used again is no failure: the probe is sent on a new one`, () => {
     const target = targets.frameTarget((stream, write, socket) => {
       if (stream === 1) write(targets.servingFrames(stream));
       else end(socket);
@@ -157,7 +157,7 @@ for (const [label, end] of [
     });
   });
 
-  test(`a new connection that is ${label} during the check is a failure`, () =>
+  test(`a new connection that is ${label} during the probe is a failure`, () =>
     withTarget(
       targets.frameTarget((_, __, socket) => end(socket)),
       async (prober, target) => {
@@ -167,7 +167,7 @@ for (const [label, end] of [
     ));
 }
 
-test("A119: GOAWAY(error) during a check is one failure", () => {
+test("GOAWAY with an error during a probe is one failure [A119]", () => {
   const target = targets.frameTarget((stream, write) => {
     if (stream === 1) write(targets.servingFrames(stream));
     else write(goaway(0, 2));
@@ -179,7 +179,7 @@ test("A119: GOAWAY(error) during a check is one failure", () => {
   });
 });
 
-test("A119: RST_STREAM during a check is one failure", () => {
+test("RST_STREAM during a probe is one failure [A119]", () => {
   let calls = 0;
   const target = checking((stream) => {
     calls += 1;
@@ -194,7 +194,7 @@ test("A119: RST_STREAM during a check is one failure", () => {
   });
 });
 
-test("checks of a healthy target share one connection", () =>
+test("probes of a healthy target share one connection", () =>
   withTarget(
     checking((stream) => answer(stream, SERVING)),
     async (prober, target) => {
@@ -203,7 +203,7 @@ test("checks of a healthy target share one connection", () =>
     },
   ));
 
-test("B91: a name that means a link-local address is asked by nobody over gRPC either", async (t) => {
+test("a name that resolves to a link-local address is not probed over gRPC [B91]", async (t) => {
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   const resolver = new NameResolver({ clock: systemClock, servers: [server.address] });

@@ -15,7 +15,7 @@ function heartOf(options: Partial<Parameters<Health["heartbeat"]>[1]> = {}) {
   return { clock, health, beat, read };
 }
 
-test("until the first report it is UNKNOWN, then SERVING for as long as reports come in time", async () => {
+test("a heartbeat is UNKNOWN until its first report, then SERVING while reports come in time", async () => {
   const { health, beat, read } = heartOf();
   assert.equal(await read(59_999), "UNKNOWN");
   beat();
@@ -29,14 +29,14 @@ test("until the first report it is UNKNOWN, then SERVING for as long as reports 
   await health.shutdown();
 });
 
-test("without a report in its first time it fails", async () => {
+test("a heartbeat without a report within its ttl fails", async () => {
   const { health, read } = heartOf();
   assert.equal(await read(60_000), "NOT_SERVING");
   assert.equal(await read(600_000), "NOT_SERVING", "and stays so");
   await health.shutdown();
 });
 
-test("a failure can be reported, and holds until the next report or the end of its time", async () => {
+test("a reported failure stays until the next report or the end of ttl", async () => {
   const { health, beat, read } = heartOf();
   beat("fail");
   assert.equal(await read(0), "NOT_SERVING");
@@ -46,7 +46,7 @@ test("a failure can be reported, and holds until the next report or the end of i
   await health.shutdown();
 });
 
-test("reports in a crowd cost at most four looks a second, and the last one counts", async () => {
+test("many reports cause at most four evaluations a second, and the last one counts", async () => {
   const { clock, health, beat, read } = heartOf();
   beat();
   await read(0);
@@ -58,7 +58,7 @@ test("reports in a crowd cost at most four looks a second, and the last one coun
   await health.shutdown();
 });
 
-test("a time that is none is refused, and nothing is declared", () => {
+test("an invalid ttl is refused, and nothing is declared", () => {
   const { health } = heartOf();
   for (const ttl of [0, -1, "5 parsecs", Number.NaN])
     assert.throws(() => health.heartbeat("x", { ttl }), HealthError, String(ttl));
@@ -66,7 +66,7 @@ test("a time that is none is refused, and nothing is declared", () => {
   assert.equal(health.status("x"), undefined);
 });
 
-test("when it is taken away, its service goes and no timer is left", async () => {
+test("removing a heartbeat removes its service and leaves no timer", async () => {
   const { clock, health, beat } = heartOf();
   beat();
   await clock.advance(0);

@@ -52,13 +52,13 @@ for (const [status, expected] of [
   [404, "fail status"],
   [500, "fail status"],
 ] as const) {
-  test(`A123: HTTP ${status} is ${expected}`, () =>
+  test(`HTTP ${status} is ${expected} [A123]`, () =>
     withTarget(answering(status, { location: "/elsewhere" }), async (prober) =>
       assert.equal(await verdict(prober), expected),
     ));
 }
 
-test("A124: a 302 to another host fails as a redirect, and no request is sent there", async () => {
+test("a 302 to another host fails as a redirect, and no request is sent there [A124]", async () => {
   let asked = 0;
   const elsewhere = await httpTarget((_, response) => {
     asked += 1;
@@ -73,7 +73,7 @@ test("A124: a 302 to another host fails as a redirect, and no request is sent th
   await elsewhere.stop();
 });
 
-test("the request is a GET of the path and query, with a name of ours and the credentials of the URL", async () => {
+test("the request is a GET of path and query, with a user agent and the credentials of the URL", async () => {
   let seen: Parameters<RequestListener>[0] | undefined;
   const target = httpTarget((request, response) => {
     seen = request;
@@ -99,7 +99,7 @@ for (const [label, end] of [
   ["closes", (socket: Socket) => void socket.end()],
   ["resets", (socket: Socket) => void socket.resetAndDestroy()],
 ] as const) {
-  test(`a target that ${label} a kept connection just as it is used again has not failed: a fresh one tells`, () => {
+  test(`a target that ${label} a kept connection just when it is used again has not failed: a new connection decides`, () => {
     const used = new WeakSet<Socket>();
     const target = saying((socket) => {
       if (used.has(socket)) {
@@ -114,7 +114,7 @@ for (const [label, end] of [
     });
   });
 
-  test(`a target that ${label} a fresh connection has failed, and is asked once`, () =>
+  test(`a target that ${label} a new connection has failed, and is asked once`, () =>
     withTarget(saying(end), async (prober, target) => {
       assert.equal(await verdict(prober), label === "closes" ? "fail closed" : "fail reset");
       assert.equal(target.accepted, 1);
@@ -141,7 +141,7 @@ test("a body beyond 64 KiB is not read: the status decides, and the connection i
   });
 });
 
-test("a body that comes byte by byte is waited for", () => {
+test("a body that comes byte by byte is read", () => {
   const target = httpTarget((_, response) => {
     response.writeHead(200, { "content-length": "5" });
     let sent = 0;
@@ -156,7 +156,7 @@ test("a body that comes byte by byte is waited for", () => {
   return withTarget(target, async (prober) => assert.equal(await verdict(prober), "pass"));
 });
 
-test("a body that breaks off is a failure, whatever the status", () =>
+test("an incomplete body is a failure, whatever the status", () =>
   withTarget(
     saying((socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")),
     async (prober) => assert.equal(await verdict(prober), "fail closed"),
@@ -171,14 +171,14 @@ const NONSENSE: readonly (readonly [label: string, bytes: string])[] = [
 ];
 
 for (const [label, bytes] of NONSENSE) {
-  test(`a target that answers ${label} fails, and does us no harm`, () =>
+  test(`a target that answers ${label} fails, and the prober keeps working`, () =>
     withTarget(
       saying((socket) => void socket.write(bytes)),
       async (prober) => assert.match(await inTime(verdict(prober), "a verdict"), /^fail (protocol|reset|closed)$/),
     ));
 }
 
-test("what a target sends after its answer does us no harm", () =>
+test("data after an answer does not affect the prober", () =>
   withTarget(
     saying((socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOKgarbage\r\n\r\n")),
     async (prober) => {
@@ -186,7 +186,7 @@ test("what a target sends after its answer does us no harm", () =>
     },
   ));
 
-test("the reason says what it was: a port where nobody listens, a name that doesn't exist", async () => {
+test("the reason tells a port without a listener from a name that does not exist", async () => {
   const target = await answering(200);
   await target.stop();
   const nobody = openTarget(`http://127.0.0.1:${target.port}/`);
@@ -198,7 +198,7 @@ test("the reason says what it was: a port where nobody listens, a name that does
   await nowhere.close();
 });
 
-test("an aborted probe gives its connection up, with an answer half read too", () =>
+test("an aborted probe closes its connection, also with half an answer read", () =>
   withTarget(
     httpTarget((_, response) => void response.writeHead(200, { "content-length": "9" }).write("half")),
     async (prober, target) => {
@@ -213,7 +213,7 @@ test("an aborted probe gives its connection up, with an answer half read too", (
 
 const FOUND = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK";
 
-test("a kept connection that the target ended between two probes is replaced, and the target has not failed", () =>
+test("a kept connection that the target closed between two probes is replaced, and the target has not failed", () =>
   withTarget(
     saying((socket) => void socket.end(FOUND)),
     async (prober, target) => {
@@ -225,7 +225,7 @@ test("a kept connection that the target ended between two probes is replaced, an
     },
   ));
 
-test("what comes unasked on a kept connection ends it", () =>
+test("unexpected data on a kept connection ends it", () =>
   withTarget(
     saying((socket) => void socket.write(FOUND)),
     async (prober, target) => {
@@ -237,7 +237,7 @@ test("what comes unasked on a kept connection ends it", () =>
     },
   ));
 
-test("a target that ends a kept connection and the fresh one too has failed: it is asked no third time", () => {
+test("a target that ends the kept connection and the new one has failed: there is no third attempt", () => {
   let asked = 0;
   const target = saying((socket) => {
     asked += 1;
@@ -251,7 +251,7 @@ test("a target that ends a kept connection and the fresh one too has failed: it 
   });
 });
 
-test("a kept connection that ends within an answer is a failure: the target has begun to answer", () => {
+test("a kept connection that ends within an answer is a failure", () => {
   let asked = 0;
   const target = saying((socket) => {
     asked += 1;
@@ -268,7 +268,7 @@ test("a kept connection that ends within an answer is a failure: the target has 
 /** The sockets that keep this process alive: the two ends of each connection, unless one is only kept. */
 const liveSockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 
-test("an aborted probe gives its connection up, with a request half written too", () =>
+test("an aborted probe closes its connection, also with half a request written", () =>
   withTarget(
     rawTarget((socket) => void socket.pause().on("end", () => socket.destroy())),
     async (prober, { connections }) => {
@@ -283,7 +283,7 @@ test("an aborted probe gives its connection up, with a request half written too"
     { options: { headers: { "x-long": "y".repeat(20_000_000) } } },
   ));
 
-test("with reuse: false every probe makes a connection of its own, says so, and closes it", () => {
+test("with reuse: false, every probe opens its own connection, sends connection: close, and closes it", () => {
   const asked: (string | undefined)[] = [];
   const target = httpTarget((request, response) => {
     asked.push(request.headers.connection);
@@ -303,7 +303,7 @@ test("with reuse: false every probe makes a connection of its own, says so, and 
   );
 });
 
-test("with reuse: false the connection is closed even where the target would keep it", () =>
+test("with reuse: false, the connection is closed even if the target would keep it", () =>
   withTarget(
     saying((socket) => void socket.write(FOUND)),
     async (prober, target) => {
@@ -316,7 +316,7 @@ test("with reuse: false the connection is closed even where the target would kee
     { options: { reuse: false } },
   ));
 
-test("a probe leaves nothing on its signal", () =>
+test("a probe leaves no listener on its signal", () =>
   withTarget(answering(200), async (prober) => {
     const { signal } = new AbortController();
     for (let round = 0; round < 2; round += 1) await prober.probe({ signal, timeoutMs: 60_000 });
@@ -332,7 +332,7 @@ test("a kept connection keeps no process alive", () =>
     },
   ));
 
-test("probers that read at the same time read each its own answer", async () => {
+test("probers that read at the same time read their own answers", async () => {
   const targets = await Promise.all(
     ["a", "b", "c"].map((letter) => httpTarget((_, response) => void response.end(letter.repeat(60_000)))),
   );
@@ -345,7 +345,7 @@ test("probers that read at the same time read each its own answer", async () => 
   for (const target of targets) await target.stop();
 });
 
-test("headers are sent as they are given, the name of a virtual host too", () => {
+test("headers are sent as given, also Host", () => {
   let seen: Parameters<RequestListener>[0] | undefined;
   const target = httpTarget((request, response) => {
     seen = request;
@@ -368,19 +368,19 @@ for (const [label, headers] of [
   ["a name that is none", { "x a": "b" }],
   ["a length", { "Content-Length": "5" }],
 ] as const)
-  test(`headers with ${label} are refused when the check is declared, and their values are not shown`, () =>
+  test(`headers with ${label} are refused when the check is declared, without showing their values`, () =>
     assert.throws(
       () => openTarget("http://127.0.0.1:1/", MACHINE, { headers }),
       (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && !error.message.includes("GET"),
     ));
 
-test("a name or password with a broken percent sign is refused when the check is declared, and not shown", () =>
+test("a name or password with an invalid percent sign is refused when the check is declared, and not shown", () =>
   assert.throws(
     () => openTarget("http://user:s3cret%zz@127.0.0.1:1/"),
     (error) => error instanceof HealthError && error.code === "INVALID_TARGET" && !error.message.includes("s3cret"),
   ));
 
-test("A125: a text at byte 70,000 is not found in the first 65,536, and the connection is closed", () =>
+test("a text at byte 70,000 is not found in the first 65,536, and the connection is closed [A125]", () =>
   withTarget(
     httpTarget((_, response) => void response.end(`${"x".repeat(70_000)}ready`)),
     async (prober, target) => {
@@ -392,7 +392,7 @@ test("A125: a text at byte 70,000 is not found in the first 65,536, and the conn
     { options: { expect: { body: "ready" } } },
   ));
 
-test("C36: headers without an end fail before 64 KiB of them are read", () => {
+test("headers without an end fail before 64 KiB of them are read [C36]", () => {
   let written = 0;
   const target = saying((socket) => {
     socket.write("HTTP/1.1 200 OK\r\n");
@@ -416,7 +416,7 @@ for (const [label, location] of [
   ["to itself, without end", "/health"],
   ["to a cloud's metadata service", "http://169.254.169.254/latest/meta-data/"],
 ] as const)
-  test(`C36: a redirect ${label} fails as one, after one request`, () => {
+  test(`a redirect ${label} fails as redirect, after one request [C36]`, () => {
     let asked = 0;
     const target = httpTarget((_, response) => {
       asked += 1;
@@ -428,7 +428,7 @@ for (const [label, location] of [
     });
   });
 
-test("C5: an answer that comes byte by byte, without end, fails at the timeout, and the connection is closed", () =>
+test("an endless answer that comes byte by byte fails at the timeout, and the connection is closed [C5]", () =>
   withTarget(
     httpTarget((_, response) => {
       const drip = setInterval(() => response.write("x"), 5);

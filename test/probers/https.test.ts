@@ -35,14 +35,14 @@ async function withTarget(
   }
 }
 
-test("A126: a target whose authority is trusted passes, on one connection, and the end of its certificate is told", () =>
+test("a target with a trusted authority passes, on one connection, and the expiry of its certificate is reported [A126]", () =>
   withTarget({ ca: CA }, async (prober, target) => {
     for (let round = 0; round < 3; round += 1)
       assert.deepEqual(await look(prober), { outcome: "pass", certificateEndsAt: ENDS_AT });
     assert.equal(target.accepted, 1);
   }));
 
-test("with reuse: false every probe shakes hands anew, and so sees a certificate that was replaced", () =>
+test("with reuse: false, every probe makes a new handshake and sees a replaced certificate", () =>
   withTarget(
     { ca: CA },
     async (prober, target) => {
@@ -61,10 +61,10 @@ for (const [label, tls, expected] of [
   ["a name of the certificate's", { ca: CA, serverName: "localhost" }, "pass"],
   ["no verification", { verify: false }, "pass"],
 ] as const)
-  test(`A126: with ${label}: ${expected}`, () =>
+  test(`with ${label}: ${expected} [A126]`, () =>
     withTarget(tls, async (prober) => assert.equal(await verdict(prober), expected)));
 
-test("a target that asks for a certificate gets ours, and fails where we have none", async () => {
+test("a target that asks for a certificate gets the configured one, and fails without one", async () => {
   const server = { requestCert: true, rejectUnauthorized: true, ca: CA };
   const ours = { cert: fixture("client.crt"), key: fixture("client.key") };
   await withTarget({ ca: CA, ...ours }, async (prober) => assert.equal(await verdict(prober), "pass"), { server });
@@ -73,7 +73,7 @@ test("a target that asks for a certificate gets ours, and fails where we have no
   });
 });
 
-test("a certificate that ends within warnBefore is a flaw, with the days that are left; 0 is never", async () => {
+test("a certificate that expires within warnBefore is a warning with the days left; warnBefore 0 never warns", async () => {
   const days = Math.floor((ENDS_AT - Date.now()) / DAY_MS);
   await withTarget({ ca: CA, warnBeforeMs: (days + 2) * DAY_MS }, async (prober) => {
     const { outcome, reason, detail, certificateEndsAt } = await look(prober);
@@ -83,14 +83,14 @@ test("a certificate that ends within warnBefore is a flaw, with the days that ar
   await withTarget({ ca: CA, warnBeforeMs: 0 }, async (prober) => assert.equal(await verdict(prober), "pass"));
 });
 
-test("a certificate that has ended, of a target that is not verified, is a flaw too, but never with 0", () => {
+test("an expired certificate with verify: false is a warning too, but not with warnBefore 0", () => {
   const ended = { certificateEndsAt: 1_000 };
   assert.deepEqual(withCertificate(PASS, 1_000, 5_000, 0), { outcome: "pass", ...ended });
   const { outcome, detail } = withCertificate(PASS, 1_000, 5_000);
   assert.deepEqual([outcome, detail], ["warn", "the certificate ends in 0 days"]);
 });
 
-test("a certificate or key that can't be read is refused when the check is declared", () => {
+test("a certificate or key that cannot be read is refused when the check is declared", () => {
   for (const tls of [{ ca: "nonsense" }, { cert: IDENTITY.cert, key: fixture("client.key") }, { cert: "x", key: "y" }])
     assert.throws(
       () => openTarget("https://127.0.0.1:1/", MACHINE, { tls }),

@@ -28,7 +28,7 @@ const TABLE: readonly (readonly [code: string, reason: string])[] = [
 ];
 
 for (const [code, reason] of TABLE) {
-  test(`${code} is ${reason}, and its text is kept for the log`, () => {
+  test(`${code} is ${reason}, and the log gets its text`, () => {
     const result = resultOfError(systemError(code));
     assert.equal(result.reason, reason);
     assert.ok(result.detail?.includes(code));
@@ -36,7 +36,7 @@ for (const [code, reason] of TABLE) {
 }
 
 for (const code of ["EMFILE", "ENFILE", "ENOMEM", "EAI_MEMORY", "ENOBUFS", "EADDRNOTAVAIL", "EACCES", "EPERM"]) {
-  test(`${code} is a fault of ours: it is thrown, and says nothing of the target`, () => {
+  test(`${code} is a prober error: it is thrown, and says nothing about the target`, () => {
     const error = systemError(code);
     assert.throws(
       () => resultOfError(error),
@@ -45,7 +45,7 @@ for (const code of ["EMFILE", "ENFILE", "ENOMEM", "EAI_MEMORY", "ENOBUFS", "EADD
   });
 }
 
-test("an error without a code is a fault of this program, not of the target", () => {
+test("an error without a code is a prober error, not a failure of the target", () => {
   assert.throws(() => resultOfError(new TypeError("x is not a function")), TypeError);
 });
 
@@ -57,13 +57,13 @@ const SEVERAL: readonly (readonly [label: string, codes: readonly string[], reas
 ];
 
 for (const [label, codes, reason] of SEVERAL) {
-  test(`of several addresses the most telling error counts: ${label}`, () => {
+  test(`with several addresses, the most useful error counts: ${label}`, () => {
     const error = new AggregateError(codes.map((code) => systemError(code)));
     assert.equal(resultOfError(error).reason, reason);
   });
 }
 
-test("when every address failed by a fault of ours, we could not look", () => {
+test("if every address failed with an error of this machine, it is a prober error", () => {
   const error = new AggregateError([systemError("EMFILE"), systemError("EMFILE")]);
   assert.throws(() => resultOfError(error), AggregateError);
 });
@@ -84,7 +84,7 @@ for (const code of ["EAI_AGAIN", "EAI_FAIL"]) {
   });
 }
 
-test("a target's own words are cut, so that it can't fill the log", () => {
+test("a target's text is cut, so that it cannot fill the log", () => {
   const { detail } = fail("grpc", "😀".repeat(100_000));
   assert.ok(detail !== undefined && detail.length <= 300 && detail.isWellFormed());
 });

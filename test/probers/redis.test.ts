@@ -25,7 +25,7 @@ async function end(prober: { close(): void }, target: Target): Promise<void> {
   await target.stop();
 }
 
-test("PONG passes; who we are and which database is meant is said once, on a connection that is kept", async () => {
+test("PONG passes; login and database are sent once, on a connection that is kept", async () => {
   const { target, told } = await redis((said) => `${"+OK\r\n".repeat((said.match(/\*/g)?.length ?? 0) - 1)}+PONG\r\n`);
   const prober = openTarget(`redis://me:p%20w@127.0.0.1:${target.port}/3`);
   for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
@@ -36,7 +36,7 @@ test("PONG passes; who we are and which database is meant is said once, on a con
   await end(prober, target);
 });
 
-test("a connection that is kept for long gathers no listeners", async () => {
+test("a connection that is kept for long collects no listeners", async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => warnings.push(warning);
   process.on("warning", onWarning);
@@ -49,7 +49,7 @@ test("a connection that is kept for long gathers no listeners", async () => {
   await end(prober, target);
 });
 
-test("with reuse off every probe makes a connection of its own", async () => {
+test("with reuse: false, every probe opens its own connection", async () => {
   const { target } = await redis(() => "+PONG\r\n");
   const prober = openTarget(`redis://127.0.0.1:${target.port}`, undefined, { reuse: false });
   for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
@@ -57,7 +57,7 @@ test("with reuse off every probe makes a connection of its own", async () => {
   await end(prober, target);
 });
 
-test("a kept connection that ends just as it is used again is no failure: a fresh one tells", async () => {
+test("a kept connection that ends just when it is used again is no failure: a new one decides", async () => {
   const used = new WeakSet<Socket>();
   const { target } = await redis((_, socket) => {
     if (used.has(socket)) {
@@ -93,7 +93,7 @@ for (const [label, bytes] of [
   ["garbage after a good line", "+OK\r\nwhat?\r\n"],
   ["64 KiB without a line's end", `+${"x".repeat(70_000)}`],
 ] as const) {
-  test(`C37: ${label} fails as protocol, and the connection is closed`, async () => {
+  test(`${label} fails as protocol, and the connection is closed [C37]`, async () => {
     const { target } = await redis(() => bytes);
     const prober = openTarget(`redis://:secret@127.0.0.1:${target.port}`);
     const { reason, detail = "" } = await look(prober);
@@ -104,7 +104,7 @@ for (const [label, bytes] of [
   });
 }
 
-test("half an answer and then the end is a failure", async () => {
+test("half an answer and then the end of the connection is a failure", async () => {
   const { target } = await redis((_, socket) => {
     socket.end("+PO");
     return undefined;
@@ -114,6 +114,6 @@ test("half an answer and then the end is a failure", async () => {
   await end(prober, target);
 });
 
-test("a path that is no database is refused", () => {
+test("a path that is not a database number is refused", () => {
   assert.throws(() => openTarget("redis://h/users"), /number of a database/);
 });

@@ -54,7 +54,7 @@ for (const target of [
   });
 }
 
-test("every scheme opens its own example, and connects to nobody by that", () => {
+test("every scheme accepts its own example, and connects to nothing by that", () => {
   for (const { example } of Object.values(SCHEMES)) {
     const before = process.getActiveResourcesInfo().length;
     openTarget(example.replace("port", "1")).close();
@@ -62,7 +62,7 @@ test("every scheme opens its own example, and connects to nobody by that", () =>
   }
 });
 
-test("a scheme may be written in capitals, a host as an IPv6 address, a service with a slash", () => {
+test("a scheme can be in capitals, a host an IPv6 address, a service can contain a slash", () => {
   for (const target of [
     "TCP://[::1]:80",
     "tcp://host:80/",

@@ -13,7 +13,7 @@ const SCHEMES = ["postgres", "postgresql", "mysql", "amqp", "amqps"] as const;
 const openAt = (scheme: string, port: number) => openTarget(`${scheme}://me:secret@127.0.0.1:${port}/db`);
 
 for (const scheme of SCHEMES) {
-  test(`${scheme}: a port where nobody listens is refused`, async () => {
+  test(`${scheme}: a port without a listener is refused`, async () => {
     const target = await silentTarget();
     await target.stop();
     const prober = openAt(scheme, target.port);
@@ -21,7 +21,7 @@ for (const scheme of SCHEMES) {
     prober.close();
   });
 
-  test(`A120: ${scheme}: of a target that says nothing the probe ends with its signal, and the socket is gone`, async () => {
+  test(`${scheme}: the probe of a silent target ends with its signal, and the socket is closed [A120]`, async () => {
     const target = await silentTarget();
     const prober = openAt(scheme, target.port);
     const probing = start(prober, AbortSignal.timeout(200), 200);
@@ -34,7 +34,7 @@ for (const scheme of SCHEMES) {
     await target.stop();
   });
 
-  test(`C37: ${scheme}: a target that closes, resets or talks nonsense fails, and nothing of our password is told`, async () => {
+  test(`${scheme}: a target that closes, resets or sends nonsense fails, and no password is shown [C37]`, async () => {
     for (const [label, act] of [
       ["closes", (socket) => void socket.end()],
       ["resets", (socket) => void socket.resetAndDestroy()],
@@ -56,7 +56,7 @@ for (const scheme of SCHEMES) {
   });
 }
 
-test("a package that is not installed is named when the check is declared, with the command that installs it", () => {
+test("a missing package is named when the check is declared, with the command that installs it", () => {
   const nowhere = () => {
     throw new Error("no such package");
   };

@@ -5,7 +5,7 @@ import { openTarget } from "../../src/probers/schemes.js";
 import { verdict } from "./looking.js";
 import { silentTarget, Target } from "./targets.js";
 
-test("a port that takes connections passes, and each connection is closed again", async () => {
+test("a port that accepts connections passes, and each connection is closed again", async () => {
   const target = await silentTarget();
   const prober = openTarget(`tcp://127.0.0.1:${target.port}`);
   for (let round = 1; round <= 3; round += 1) {
@@ -17,17 +17,17 @@ test("a port that takes connections passes, and each connection is closed again"
   await target.stop();
 });
 
-test("a port where nobody listens is refused", async () => {
+test("a port without a listener is refused", async () => {
   const target = await silentTarget();
   await target.stop();
   assert.equal(await verdict(openTarget(`tcp://127.0.0.1:${target.port}`)), "fail refused");
 });
 
-test("a name that doesn't exist is dns", async () => {
+test("a name that does not exist fails as dns", async () => {
   assert.equal(await verdict(openTarget("tcp://does-not-exist.invalid:80")), "fail dns");
 });
 
-test("a name with several addresses is tried to its end: localhost, whichever family it listens on", async () => {
+test("all addresses of a name are tried: localhost passes on either family", async () => {
   const target = await Target.start(createServer(), "127.0.0.1");
   const prober = openTarget(`tcp://localhost:${target.port}`);
   assert.equal(await verdict(prober), "pass");

@@ -146,7 +146,7 @@ const steps = [
   ),
 ];
 
-test(`${RUNS} random runs end on the truth`, () => {
+test(`after ${RUNS} random runs, every watcher has the true status [C45]`, () => {
   fc.assert(
     fc.property(fc.commands(steps, { maxCommands: 60, size: "max" }), (commands) => {
       const deferred: (() => void)[] = [];

@@ -25,7 +25,7 @@ const REPORT: CheckReport = {
   services: [],
 };
 
-test("B101 a name or a status that is none throws a TypeError, and stores nothing", () => {
+test("an invalid name or status throws a TypeError, and stores nothing [B101]", () => {
   const { registry, transitions } = registryOf();
   const bad: readonly (readonly [unknown, unknown])[] = [
     ["x", "BOGUS"],
@@ -48,7 +48,7 @@ test("B101 a name or a status that is none throws a TypeError, and stores nothin
   assert.throws(() => Reflect.apply(registry.clear, registry, [null]), TypeError);
 });
 
-test("B102 nobody can set SERVICE_UNKNOWN, which only a Watch says", () => {
+test("SERVICE_UNKNOWN cannot be set: only a Watch sends it [B102]", () => {
   const { registry } = registryOf();
   assert.throws(() => Reflect.apply(registry.set, registry, ["x", "SERVICE_UNKNOWN"]), {
     name: "HealthTypeError",
@@ -57,7 +57,7 @@ test("B102 nobody can set SERVICE_UNKNOWN, which only a Watch says", () => {
   });
 });
 
-test("B105 a listener that throws is reported, and the others are called", () => {
+test("a listener that throws is reported, and the others are called [B105]", () => {
   const { registry, transitions } = registryOf("throwing");
   const failures: Published<"listener-failed">[] = [];
   const leave = subscribe("listener-failed", (message) => failures.push(message));
@@ -89,7 +89,7 @@ test("transitions are numbered from 1 without a gap, with time, from, to and rea
   assert.equal((transitions[1]?.at ?? 0) - (transitions[0]?.at ?? 0), 5);
 });
 
-test("a status that stays is no transition, and keeps its time", async () => {
+test("setting the same status is not a transition, and keeps its time", async () => {
   const { clock, registry, transitions } = registryOf();
   registry.set("a", "NOT_SERVING", { reason: "timeout" });
   const { since } = registry.read("a") ?? {};
@@ -99,7 +99,7 @@ test("a status that stays is no transition, and keeps its time", async () => {
   assert.equal(transitions.length, 1);
 });
 
-test("degraded is a transition of its own, and only ever beside SERVING", () => {
+test("degraded is its own transition, and exists with SERVING only", () => {
   const { registry, transitions } = registryOf();
   registry.set("a", "SERVING");
   registry.set("a", "SERVING", { degraded: true });
@@ -114,7 +114,7 @@ test("degraded is a transition of its own, and only ever beside SERVING", () => 
   );
 });
 
-test("a listener that writes in the middle of a resume has the last word", () => {
+test("a status that a listener sets during a resume is the final one", () => {
   const { registry } = registryOf();
   registry.set("a", "SERVING");
   registry.set("b", "SERVING");
@@ -126,7 +126,7 @@ test("a listener that writes in the middle of a resume has the last word", () =>
   assert.equal(registry.read("b")?.status, "NOT_SERVING");
 });
 
-test("every listener hears transitions in one order, whoever caused them", () => {
+test("all listeners get transitions in the same order", () => {
   const { registry } = registryOf();
   const heard: number[] = [];
   registry.onTransition(({ sequence }) => {
@@ -137,7 +137,7 @@ test("every listener hears transitions in one order, whoever caused them", () =>
   assert.deepEqual(heard, [1, 2, 3, 4]);
 });
 
-test("a listener that left hears nothing more", () => {
+test("a listener that unsubscribed gets nothing more", () => {
   const { registry } = registryOf();
   const heard: number[] = [];
   const leave = registry.onTransition(({ sequence }) => heard.push(sequence));
@@ -147,7 +147,7 @@ test("a listener that left hears nothing more", () => {
   assert.deepEqual(heard, [1]);
 });
 
-test("a write that is held back is told on its channel", () => {
+test("a write while draining is reported on its channel", () => {
   const { registry } = registryOf("held");
   const held: unknown[] = [];
   const leave = subscribe("write-held", ({ service, status }) => held.push([service, status]));
@@ -163,7 +163,7 @@ test("a write that is held back is told on its channel", () => {
   ]);
 });
 
-test("the startup view follows setStarted, and no drain", () => {
+test("the startup view follows setStarted and ignores drains", () => {
   const { registry } = registryOf();
   registry.setStarted(false);
   assert.equal(registry.read("startup")?.status, "UNKNOWN");
@@ -172,7 +172,7 @@ test("the startup view follows setStarted, and no drain", () => {
   assert.equal(registry.read("startup")?.status, "SERVING");
 });
 
-test("a check's change of state is a transition, an equal report none", () => {
+test("a change of a check's state is a transition; an equal report is not", () => {
   const { registry, transitions } = registryOf();
   registry.report({ ...REPORT, state: "pending", reason: "pending" });
   registry.report(REPORT);

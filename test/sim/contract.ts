@@ -1,4 +1,4 @@
-/** What a check promises, drawn by chance or as it is by default: from design.md's table of settings, not from the engine. */
+/** What a check promises: random settings, or the defaults of docs/conformance.md, part E. The engine's own code is not used. */
 import type { CheckSettings } from "../../src/checks/settings.js";
 import type { SeededRandom } from "../support/seeded-random.js";
 

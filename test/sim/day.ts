@@ -143,7 +143,8 @@ class SimulatedDay {
     this.#targets.push(target);
     this.#names.push(name);
     this.#oracles.set(name, oracle);
-    this.#engine.add({ name, prober: target, settings: isUsual ? {} : settingsOf(contract) });
+    const source = { kind: "prober", prober: target } as const;
+    this.#engine.add({ name, source, options: isUsual ? {} : settingsOf(contract) });
   }
 
   /** The oracle as a witness, with all probes in run counted: until they have ended, or are told to. */

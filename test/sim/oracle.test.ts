@@ -142,7 +142,7 @@ const WRONG: readonly (readonly [label: string, expected: RegExp, history: () =>
 ];
 
 for (const [label, expected, history] of WRONG)
-  test(`the oracle tells of ${label}`, () => {
+  test(`the oracle finds ${label}`, () => {
     const { faults } = history();
     assert.match(faults[0] ?? "nothing was told", expected);
   });
@@ -225,4 +225,4 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
 ];
 
 for (const [label, history] of RIGHT)
-  test(`the oracle is content with ${label}`, () => assert.deepEqual(history().faults, []));
+  test(`the oracle has no fault with ${label}`, () => assert.deepEqual(history().faults, []));

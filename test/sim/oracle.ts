@@ -1,6 +1,6 @@
 /**
- * Judges what is told of one target, by what is true of it and what its probes met. It knows the contract (design.md's
- * table of settings, and its rules of truth) and imports nothing of the engine.
+ * Judges what is told of one target, by what is true of it and what its probes met. It knows the settings of
+ * docs/conformance.md, part E, and the rules of docs/checks.md, and imports nothing of the engine.
  *
  *     results   each probe is told of once: as what it met, at its end or its deadline; or as thrown away, only when our
  *               own loop stood still meanwhile, and always then; or as one that could not look

@@ -44,11 +44,11 @@ const FIXED: DayOptions = { seed: 20_261_123, targets: 1_000, hours: 24, kind: "
 const wanted = given();
 
 if (wanted !== undefined) {
-  test(`${wanted.targets} targets over ${wanted.hours} hours, as asked for`, async () => {
+  test(`${wanted.targets} targets over ${wanted.hours} hours, as configured`, async () => {
     await live(wanted);
   });
 } else {
-  test(`${FIXED.targets} targets over ${FIXED.hours} hours: the truth is told, in time`, async () => {
+  test(`${FIXED.targets} targets over ${FIXED.hours} hours: every status is right, in time`, async () => {
     const day = await live(FIXED);
     assert.ok(day.probes > 8_000_000 && day.maxConcurrent === 256, "there was much to do");
     assert.ok(day.falls > day.deaths, "most deaths were seen, and a first look at a dead target is a fall too");
@@ -57,13 +57,13 @@ if (wanted !== undefined) {
 
   for (let run = 1; run <= 4; run += 1) {
     const seed = Math.floor(Math.random() * 2 ** 32);
-    test(`a rough day of 20 targets with settings of chance, run ${run}: the truth is told, in time`, async () => {
+    test(`a day with many faults, 20 targets and random settings, run ${run}: every status is right, in time`, async () => {
       await live({ seed, targets: 20, hours: 24, kind: "any" });
     });
   }
 }
 
-test("the same seed lives the same day", async () => {
+test("the same seed gives the same day", async () => {
   const options: DayOptions = { seed: 7, targets: 10, hours: 3, kind: "any" };
   assert.deepEqual(await simulate(options), await simulate(options));
 });

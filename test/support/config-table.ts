@@ -1,5 +1,5 @@
 /** The keys of the configuration with their meaning, from the schema: what the docs have to say. */
-import { jsonSchema } from "../../src/config/json-schema.js";
+import { jsonSchema } from "../../src/cli/schema.js";
 
 interface Node {
   readonly $ref?: string;

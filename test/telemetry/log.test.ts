@@ -177,7 +177,7 @@ describe("the log", () => {
     });
   }
 
-  test("has the time of each line as a date, and nothing of this machine", (t) => {
+  test("has the date and time of each line, and nothing about this machine", (t) => {
     const { log, lines } = logging(t);
     log.write("info", "serving", "serving", { addresses: [":8080"] });
     const [{ time, ...rest } = {}] = lines();
@@ -202,13 +202,13 @@ describe("the log", () => {
     assert.deepEqual([message, type, stack], ["boom", "Error", boom.stack]);
   });
 
-  test("doesn't show the instance, which means nothing to a reader", (t) => {
+  test("does not show the instance", (t) => {
     const { lines } = logging(t);
     publish("transition", { instance: "mine", ...TRANSITION });
     assert.equal("instance" in (lines()[0] ?? {}), false);
   });
 
-  test("B7 escapes what a name could do to a terminal", (t) => {
+  test("escapes control characters in names [B7]", (t) => {
     const { texts } = logging(t);
     publish("transition", { instance: "mine", ...TRANSITION, name: 'a\n{"level":"error"}\u001b[2J' });
     assert.equal(texts.length, 1);
@@ -222,13 +222,13 @@ describe("the log", () => {
     assert.deepEqual(texts, []);
   });
 
-  test("two logs of one instance both have the line", (t) => {
+  test("two logs of one instance both get the line", (t) => {
     const [first, second] = [logging(t), logging(t)];
     publish("transition", { instance: "mine", ...TRANSITION });
     assert.deepEqual([first.texts.length, second.texts.length], [1, 1]);
   });
 
-  test("has no line after its close, which may come twice", (t) => {
+  test("has no line after close, which can be called twice", (t) => {
     const { log, texts } = logging(t);
     log.close();
     log.close();
@@ -237,9 +237,9 @@ describe("the log", () => {
   });
 
   const RANK = ["debug", "info", "warn", "error", "silent"];
-  test("has these levels", () => assert.deepEqual(LOG_LEVELS, RANK));
+  test("has the documented levels", () => assert.deepEqual(LOG_LEVELS, RANK));
   for (const level of LOG_LEVELS) {
-    test(`at level ${level} has the lines from there on`, (t) => {
+    test(`at level ${level}, has the lines of this level and above`, (t) => {
       const { lines } = logging(t, level);
       for (const [, name, message] of EVENTS) publish(name, { instance: "mine", ...message });
       const expected = EVENTS.map(([, , , of]) => of).filter((of) => RANK.indexOf(of) >= RANK.indexOf(level));

@@ -67,7 +67,7 @@ function happenAll(registry: Registry): void {
 const rows: readonly MetricRow[] = Object.values(METRICS);
 
 describe("the page", () => {
-  test("has every metric of the table in its order, with its name, type and meaning, and none besides", async (t) => {
+  test("has every metric of the table in its order, with its name, type and meaning, and no others", async (t) => {
     const { text } = measuring(t);
     const page = text();
     assert.deepEqual(
@@ -87,7 +87,7 @@ describe("the page", () => {
     }
   });
 
-  test("stands in docs/metrics.md as it is in the code", () => {
+  test("is documented in docs/metrics.md as in the code", () => {
     const docs = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
     const written = [...docs.matchAll(/^\| `(\w+)` *\| (\w+) *\| (.*?) *\| (.*?) *\|$/gm)].map(([, ...cells]) => cells);
     const expected = rows.map(({ name, type, labels, help }) => {
@@ -115,7 +115,7 @@ describe("services", () => {
     );
   });
 
-  test("tell that they are degraded", async (t) => {
+  test("show that they are degraded", async (t) => {
     const { registry, value } = measuring(t);
     registry.set("a.B", "SERVING", { degraded: true });
     assert.equal(value("grpc_health_service_degraded", { service: "a.B" }), 1);
@@ -123,7 +123,7 @@ describe("services", () => {
     assert.equal(value("grpc_health_service_degraded", { service: "a.B" }), 0);
   });
 
-  test("count each change of their status by the new one, and nothing that only degrades them", async (t) => {
+  test("count each change of status by the new status, but not changes to degraded", async (t) => {
     const { registry, value } = measuring(t);
     for (const status of ["SERVING", "NOT_SERVING", "SERVING", "SERVING"] as const) registry.set("a.B", status);
     registry.set("a.B", "SERVING", { degraded: true });
@@ -167,7 +167,7 @@ describe("checks", () => {
     assert.equal(readValue(page, "healthbridge_check_duration_seconds_sum", { check: "db" }), 4.004);
   });
 
-  test("may have any name: quotes and backslashes are escaped, in histograms too", async (t) => {
+  test("can have any name: quotes and backslashes are escaped, also in histograms", async (t) => {
     const { text } = measuring(t);
     probe({ check: 'a"b\\c' });
     const page = text();
@@ -183,7 +183,7 @@ describe("checks", () => {
     assert.equal(value("healthbridge_check_start_lag_seconds_bucket", { le: "0.1" }), 1);
   });
 
-  test("tell the age of their last result, and none before the first", async (t) => {
+  test("show the age of their last result, and nothing before the first one", async (t) => {
     const { clock, value } = measuring(t);
     assert.equal(value("healthbridge_check_staleness_seconds", { check: "db" }), undefined);
     await clock.advance(5_000);
@@ -192,7 +192,7 @@ describe("checks", () => {
     assert.equal(value("healthbridge_check_staleness_seconds", { check: "db" }), 12);
   });
 
-  test("tell the days that the certificate has left which was seen last", async (t) => {
+  test("show the days left of the last certificate", async (t) => {
     const { clock, value } = measuring(t);
     const daysLeft = () => value("healthbridge_check_certificate_days_left", { check: "db" });
     probe();
@@ -203,7 +203,7 @@ describe("checks", () => {
     assert.equal(daysLeft(), 9);
   });
 
-  test("count what was no result: prober errors by reason, and results dropped in a stall", async (t) => {
+  test("count prober errors by reason, and results dropped in a stall", async (t) => {
     const { value } = measuring(t);
     publish("prober-failed", { instance: "mine", check: "db", reason: "dns", error: new Error("EAI_AGAIN") });
     publish("result-dropped", { instance: "mine", check: "db", stallMs: 600 });
@@ -211,7 +211,7 @@ describe("checks", () => {
     assert.equal(value("healthbridge_check_results_dropped_total", { check: "db" }), 1);
   });
 
-  test("that are removed leave no series, and come back from zero", async (t) => {
+  test("that are removed leave no series, and restart from zero", async (t) => {
     const clock = new VirtualClock();
     const health = new Health({ metrics: true, clock, random: () => 0.5 });
     t.after(() => health.shutdown({ drainDelayMs: 0 }));
@@ -242,7 +242,7 @@ describe("the prober and its server", () => {
     assert.equal(value("grpc_health_http_requests_total", { route: "readyz", code: "503" }), 1);
   });
 
-  test("tell watchers, connections and a drain as they are", async (t) => {
+  test("show watchers, connections and a drain", async (t) => {
     const { registry, value } = measuring(t);
     assert.equal(value("grpc_health_connections"), 3);
     assert.deepEqual([value("grpc_health_watchers"), value("grpc_health_draining")], [0, 0]);
@@ -251,7 +251,7 @@ describe("the prober and its server", () => {
     assert.deepEqual([value("grpc_health_watchers"), value("grpc_health_draining")], [1, 1]);
   });
 
-  test("tell stalls, and an isolation while it lasts", async (t) => {
+  test("show stalls, and an isolation while it lasts", async (t) => {
     const { value } = measuring(t);
     publish("stall", { instance: "mine", stallMs: 600 });
     publish("isolation", { instance: "mine", held: 5 });
@@ -261,7 +261,7 @@ describe("the prober and its server", () => {
     assert.equal(value("healthbridge_prober_isolated"), 0);
   });
 
-  test("tell a refused configuration, and when the one in use was taken", async (t) => {
+  test("show a rejected configuration, and when the current one was applied", async (t) => {
     const { clock, value } = measuring(t);
     const startedAt = clock.wallTime() / 1000;
     const successful = () => value("healthbridge_config_last_reload_successful");
@@ -276,7 +276,7 @@ describe("the prober and its server", () => {
     assert.equal(value("healthbridge_config_reloads_total", { result: "success" }), 1);
   });
 
-  test("tell what the process has used since it started", async (t) => {
+  test("show CPU, memory and start time of the process", async (t) => {
     const { clock, text } = measuring(t);
     const page = text();
     const value = (name: string) => Number(readValue(page, name));
@@ -289,7 +289,7 @@ describe("the prober and its server", () => {
     assert.ok(value("nodejs_heap_size_used_bytes") > 1_000_000);
   });
 
-  test("tell their versions", async (t) => {
+  test("show their versions", async (t) => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     const { value } = measuring(t);
     assert.equal(value("healthbridge_build_info", { version, node: process.versions.node }), 1);
@@ -297,7 +297,7 @@ describe("the prober and its server", () => {
 });
 
 describe("counting", () => {
-  test("is of one instance alone, and ends with close()", async (t) => {
+  test("belongs to one instance, and ends with close()", async (t) => {
     const { metrics, value } = measuring(t);
     publish("stall", { instance: "other", stallMs: 600 });
     assert.equal(value("healthbridge_stalls_total"), 0);
@@ -312,7 +312,7 @@ describe("counting", () => {
     assert.equal(value("healthbridge_check_duration_seconds_count", { check: "db" }), 1_000);
   });
 
-  test("survives a check that goes and comes back while the page is written", (t) => {
+  test("continues when a check is removed and added while the page is written", (t) => {
     const { registry, metrics } = measuring(t);
     const names = Array.from({ length: 100 }, (_, index) => `check-${index}`);
     const passAll = () => {
@@ -334,7 +334,7 @@ describe("counting", () => {
     familiesOf(page);
   });
 
-  test("makes no series of what clients say: 10,000 unknown services and paths add none", async (t) => {
+  test("creates no series from client input: 10,000 unknown services and paths add none", async (t) => {
     const { clock, registry, metrics, text } = measuring(t);
     const service = new HealthService(registry);
     const { bridge } = bridgeAt(clock, { registry, metrics });

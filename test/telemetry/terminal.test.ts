@@ -38,7 +38,7 @@ describe("a log line at a terminal", () => {
     ["fatal", "\u001b[37mfatal\u001b[39m"],
   ];
   for (const [level, painted] of styles) {
-    test(`${level} has its colour where colours are wanted`, () => {
+    test(`${level} has its colour if colours are enabled`, () => {
       assert.equal(terminalLine(line({ level, msg: "a" }), true), `${GRAY} ${painted} a\n`);
     });
   }

@@ -10,6 +10,7 @@ import {
   writeHealthCheckRequest,
   writeHealthListResponse,
 } from "../../src/wire/health-messages.js";
+import { lengthDelimited, readVarint, varint } from "../../src/wire/protobuf.js";
 
 const hex = (text: string) => Buffer.from(text, "hex");
 
@@ -18,9 +19,9 @@ describe("HealthCheckRequest", () => {
     ["an empty message", "", ""],
     ["an empty name", "0a00", ""],
     ["a name", "0a03612e42", "a.B"],
-    ["A24 the last of two", "0a01610a0162", "b"],
-    ["A23 unknown fields of every wire type", "10010a016119000000000000000025000000001a0178", "a"],
-    ["A23 unknown groups, nested", "0a01611b2324081c24".replace("081c24", "1c"), "a"],
+    ["the last of two values [A24]", "0a01610a0162", "b"],
+    ["unknown fields of every wire type [A23]", "10010a016119000000000000000025000000001a0178", "a"],
+    ["unknown groups, nested [A23]", "0a01611b2324081c24".replace("081c24", "1c"), "a"],
     ["a varint of ten bytes", "10ffffffffffffffffff010a0161", "a"],
     ["a byte order mark is part of the name", "0a04efbbbf61", "\ufeffa"],
     ["NUL is part of the name", "0a0100", "\0"],
@@ -30,18 +31,18 @@ describe("HealthCheckRequest", () => {
   }
 
   const malformed: readonly (readonly [string, string])[] = [
-    ["B1 a length without content", "0a50"],
-    ["B2 a length beyond the end", "0a5061"],
-    ["B3 a varint in the name's place", "0805"],
-    ["B3 fixed 32 in the name's place", "0d00000000"],
-    ["B4 field number 0", "0001"],
-    ["B5 an open group", "0b"],
-    ["B5 an open group of an unknown field", "1b"],
-    ["B5 the end of a group that nothing opened", "0c"],
-    ["B5 a group closed by another's end", "1b24"],
-    ["B5 broken content in a group", "1b0a501c"],
-    ["B5 a varint of eleven bytes", "10ffffffffffffffffffff01"],
-    ["B5 a lone byte", "ff"],
+    ["a length without content [B1]", "0a50"],
+    ["a length beyond the end [B2]", "0a5061"],
+    ["a varint in the name's place [B3]", "0805"],
+    ["fixed 32 in the name's place [B3]", "0d00000000"],
+    ["field number 0 [B4]", "0001"],
+    ["an open group [B5]", "0b"],
+    ["an open group of an unknown field [B5]", "1b"],
+    ["the end of a group that nothing opened [B5]", "0c"],
+    ["a group closed by another's end [B5]", "1b24"],
+    ["invalid content in a group [B5]", "1b0a501c"],
+    ["a varint of eleven bytes [B5]", "10ffffffffffffffffffff01"],
+    ["a single byte [B5]", "ff"],
     ["a tag alone", "0a"],
     ["a field number beyond 2^29", "f8ffffffff01".replace("f8", "f8")],
     ["an unused wire type", "0e"],
@@ -55,13 +56,13 @@ describe("HealthCheckRequest", () => {
   }
 
   for (const name of ["fffe", "eda080", "c080", "61ff"]) {
-    test(`B6 ${name} is not UTF-8`, () => {
+    test(`${name} is not UTF-8 [B6]`, () => {
       const message = Buffer.concat([Buffer.from([0x0a, name.length / 2]), hex(name)]);
       assert.deepEqual(readHealthCheckRequest(message), { fault: "service name is not valid UTF-8" });
     });
   }
 
-  test("B8 201 bytes are too long, 200 are not", () => {
+  test("201 bytes are too long, 200 are not [B8]", () => {
     assert.deepEqual(readHealthCheckRequest(writeHealthCheckRequest("n".repeat(201))), {
       fault: "service name too long",
     });
@@ -70,7 +71,7 @@ describe("HealthCheckRequest", () => {
 });
 
 describe("HealthCheckResponse", () => {
-  test("each status has its bytes, a zero none, and they are read back", () => {
+  test("each status has its bytes, 0 has none, and they are read back", () => {
     const bytes = { UNKNOWN: "", SERVING: "0801", NOT_SERVING: "0802", SERVICE_UNKNOWN: "0803" } as const;
     for (const status of ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const) {
       assert.equal(healthCheckResponse(status).toString("hex"), bytes[status]);
@@ -80,7 +81,7 @@ describe("HealthCheckResponse", () => {
     assert.equal(readHealthCheckResponse(hex("08011a0178")), "SERVING");
   });
 
-  test("a number that the proto lacks, or bytes that are no message, are no status", () => {
+  test("an unknown number or an invalid message is not a status", () => {
     for (const bytes of ["0804", "08e707", "08ffffffffffffffffff01", "0a0101", "08", "0801ff"]) {
       assert.equal(readHealthCheckResponse(hex(bytes)), undefined, bytes);
     }
@@ -88,7 +89,7 @@ describe("HealthCheckResponse", () => {
 });
 
 describe("HealthList", () => {
-  test("the request is any message that can be read", () => {
+  test("the request can be any valid message", () => {
     assert.equal(isHealthListRequest(hex("")), true);
     assert.equal(isHealthListRequest(hex("0a0161")), true);
     assert.equal(isHealthListRequest(hex("0a50")), false);
@@ -102,7 +103,7 @@ describe("HealthList", () => {
     assert.equal(bytes.toString("hex"), "0a070a016112020801" + "0a040a001200");
   });
 
-  test("an entry above 127 bytes has two bytes of length", () => {
+  test("an entry above 127 bytes has a length of two bytes", () => {
     const bytes = writeHealthListResponse([["n".repeat(200), "SERVING"]]);
     assert.equal(bytes.subarray(0, 6).toString("hex"), "0acf010ac801");
     assert.equal(bytes.length, 3 + 207);
@@ -130,5 +131,41 @@ test("grpc-timeout is at most eight digits and a unit", () => {
   for (const [header, ms] of good) assert.equal(parseGrpcTimeout(header), ms, header);
   for (const header of ["", "1", "S", "5X", "-1S", "1.5S", "abc1S", "1S ", "1 S", "123456789S", "1s"]) {
     assert.equal(parseGrpcTimeout(header), undefined, JSON.stringify(header));
+  }
+});
+
+describe("a varint", () => {
+  const values: readonly (readonly [number, string])[] = [
+    [0, "00"],
+    [1, "01"],
+    [127, "7f"],
+    [128, "8001"],
+    [300, "ac02"],
+    [16_383, "ff7f"],
+    [16_384, "808001"],
+    [2 ** 29 - 1, "ffffffff01"],
+    [2 ** 32, "8080808010"],
+    [Number.MAX_SAFE_INTEGER, "ffffffffffffff0f"],
+  ];
+  for (const [value, bytes] of values) {
+    test(`of ${value} is ${bytes}, and is read as that`, () => {
+      assert.equal(Buffer.from(varint(value)).toString("hex"), bytes);
+      assert.deepEqual(readVarint(hex(bytes), 0), { value, end: bytes.length / 2 });
+    });
+  }
+});
+
+describe("a length-delimited field", () => {
+  for (const [fieldNumber, length, head] of [
+    [1, 0, "0a00"],
+    [4, 127, "227f"],
+    [4, 128, "228001"],
+    [4, 16_384, "22808001"],
+    [16, 1, "820101"],
+  ] as const) {
+    test(`with number ${fieldNumber} and ${length} bytes begins with ${head}`, () => {
+      const field = lengthDelimited(fieldNumber, Buffer.alloc(length, 1));
+      assert.equal(field.toString("hex"), head + "01".repeat(length));
+    });
   }
 });

@@ -4,11 +4,7 @@
  * With `loop` each signal first prints how long the event loop stood still at most, in milliseconds, since the one before.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { setFlagsFromString } from "node:v8";
 import { Health } from "../../../dist/index.js";
-
-// as `healthbridge serve` does for a sidecar
-setFlagsFromString("--semi-space-growth-factor=1");
 
 const [, , port, engine, measured] = process.argv;
 

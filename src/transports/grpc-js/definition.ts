@@ -1,11 +1,10 @@
 /**
  * The service definition, from the `grpc-health-check` package, with our own bytes in place of its messages.
  *
- * Names, paths and kinds of calls are the package's, so that they are right by construction. Its serializers are
- * protobufjs', which reads a truncated request as one for the overall status (known fault 0.4): ours hand the bytes
- * through, and `wire/` reads them.
+ * Names, paths and kinds of calls come from the package. Its serializers are those of protobufjs, which reads a truncated
+ * request as one for the overall status (docs/known-faults.md 0.4): ours pass the bytes on, and `wire/` reads them.
  *
- * Packages are required when they are first needed: the library's door loads none, and `addToServer` is synchronous.
+ * Packages are required when they are first needed: importing the library loads none, and `addToServer` is synchronous.
  */
 import { createRequire } from "node:module";
 import type { Metadata, MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
@@ -46,7 +45,7 @@ export function healthDefinition(): HealthDefinition {
   return { Check: inBytes(Check), List: inBytes(List), Watch: inBytes(Watch) };
 }
 
-/** An empty set of metadata. Whoever serves has loaded grpc-js before. */
+/** An empty set of metadata. grpc-js is loaded already when a call arrives. */
 export function newMetadata(): Metadata {
   const grpc = require("@grpc/grpc-js") as typeof import("@grpc/grpc-js");
   return new grpc.Metadata();

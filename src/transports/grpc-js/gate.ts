@@ -5,10 +5,13 @@
  *                  | yes
  *                method POST, known path, readable grpc-timeout --no--> refused here, with a constant text
  *                  | yes
- *                grpc-js, with a limit on the time that the request may take to arrive
+ *                grpc-js, with a limit on the time that the request may take to arrive, or the stream may be open
  *
- * grpc-js takes GET for POST, `application/grpcfoo` for gRPC, `abc1S` for a second, echoes unknown paths, and lets a
- * request that never ends live for ever (known faults 0.5, 1.1).
+ * grpc-js takes GET for POST, `application/grpcfoo` for gRPC, `abc1S` for a second, echoes unknown paths, and keeps a
+ * request that never ends (docs/known-faults.md 0.5, 1.1).
+ *
+ * A client may send HEADERS and RST_STREAM in one write: the stream is closed before it gets here, and an answer on it
+ * throws, which would end the process. So each stream has an error listener first, and a closed one is not answered.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Clock } from "../../core/clock.js";
@@ -20,12 +23,14 @@ import type { StreamHandler } from "./internals.js";
 /** What the gate decides by. */
 export interface GateRules {
   readonly clock: Clock;
-  /** Whether a path is a method of this server. */
-  hasMethod(path: string): boolean;
-  /** Whether the method's request is a single message, which has to arrive in time. */
-  isUnaryRequest(path: string): boolean;
-  /** Milliseconds that a single-message request may take to arrive. */
+  /** Whether a path is a method of this server whose request is one message, which has to arrive in time. */
+  hasUnaryRequest(path: string): boolean;
+  /** Whether a path is a method of this server whose request is a stream of messages. */
+  hasStreamingRequest(path: string): boolean;
+  /** Milliseconds that the request of one message may take to arrive, and the end of a stream that has its answer. */
   readonly requestTimeoutMs: number;
+  /** Milliseconds that a stream of messages may be open, whatever the client sends and takes. */
+  readonly maxStreamMs: number;
   /** Answers what is not a gRPC call. */
   readonly onHttp: StreamHandler;
 }
@@ -35,21 +40,30 @@ const GRPC_CONTENT_TYPE = /^application\/grpc(?:$|[+;])/i;
 /** A stream handler that lets only well-formed calls through to `grpcJs`. */
 export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandler {
   return (stream, headers) => {
-    if (!GRPC_CONTENT_TYPE.test(headers["content-type"] ?? "")) {
+    stream.on("error", ignoreBrokenStream);
+    if (isClosed(stream)) return;
+    const contentType = headers["content-type"] ?? "";
+    if (!GRPC_CONTENT_TYPE.test(contentType)) {
       rules.onHttp(stream, headers);
       return;
     }
-    const path = headers[":path"] as string | undefined;
-    const known = path !== undefined && rules.hasMethod(path);
-    if (!known || rules.isUnaryRequest(path)) limitArrival(stream, rules);
+    // grpc-js compares it with lower-case letters, and answers another as a wrong type
+    headers["content-type"] = contentType.toLowerCase();
+    const path = headers[":path"] ?? "";
+    const isStreaming = rules.hasStreamingRequest(path);
+    if (isStreaming) limitStream(stream, rules);
+    else limitArrival(stream, rules);
     if (headers[":method"] !== "POST") answer(stream, { ":status": 405, allow: "POST" });
-    else if (!known) refuse(stream, "UNIMPLEMENTED", "unknown method");
+    else if (!isStreaming && !rules.hasUnaryRequest(path)) refuse(stream, "UNIMPLEMENTED", "unknown method");
     else if (!takeTimeout(headers)) refuse(stream, "INTERNAL", "invalid grpc-timeout");
     else grpcJs(stream, headers);
   };
 }
 
-/** Whether the deadline is absent or readable. One beyond what grpc-js can count would end the call at once: it is taken out. */
+/**
+ * Whether the deadline is absent or readable. One that is too long for a timer is removed: grpc-js would end the call at
+ * once.
+ */
 function takeTimeout(headers: IncomingHttpHeaders): boolean {
   const header = headers["grpc-timeout"];
   if (header === undefined) return true;
@@ -58,7 +72,7 @@ function takeTimeout(headers: IncomingHttpHeaders): boolean {
   return timeoutMs !== undefined;
 }
 
-/** Ends a stream whose request doesn't come to its end in time. */
+/** Ends a stream whose request does not arrive in time. */
 function limitArrival(stream: ServerHttp2Stream, rules: GateRules): void {
   const cancel = rules.clock.setTimer(rules.requestTimeoutMs, () => {
     if (stream.readableEnded) return;
@@ -66,6 +80,13 @@ function limitArrival(stream: ServerHttp2Stream, rules: GateRules): void {
     stream.close(constants.NGHTTP2_NO_ERROR);
   });
   stream.once("close", cancel);
+}
+
+/** Resets a stream of messages that is open for too long. Once it has its answer, the client must end its side in time. */
+function limitStream(stream: ServerHttp2Stream, rules: GateRules): void {
+  const cancel = rules.clock.setTimer(rules.maxStreamMs, () => stream.close(constants.NGHTTP2_CANCEL));
+  stream.once("close", cancel);
+  stream.once("finish", () => limitArrival(stream, rules));
 }
 
 /** Answers with a status and no message. */
@@ -80,11 +101,14 @@ function refuse(stream: ServerHttp2Stream, code: GrpcCode, text: string): void {
 
 /** Answers with headers alone. What the client still sends is read and dropped, up to the limit on arrival. */
 function answer(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.on("error", ignoreBrokenStream);
+  if (isClosed(stream) || stream.headersSent) return;
   stream.respond(headers, { endStream: true });
   stream.resume();
 }
 
-// The client is gone or has broken its own stream: there is nobody left to tell, and `close` follows in any case.
+function isClosed(stream: ServerHttp2Stream): boolean {
+  return stream.closed || stream.destroyed;
+}
+
+// The client has gone or has broken its own stream: `close` follows.
 function ignoreBrokenStream(): void {}

@@ -1,16 +1,27 @@
 /**
- * Puts a `HealthService` on a grpc-js `Server`: one of ours, or one that an application brings along.
+ * Registers our services on a grpc-js `Server`: one of ours, or an application's own (health only).
  */
-import type { Server, ServerUnaryCall, ServerWritableStream, StatusObject, sendUnaryData } from "@grpc/grpc-js";
+import type {
+  Server,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  StatusObject,
+  sendUnaryData,
+} from "@grpc/grpc-js";
 import { HealthError } from "../../core/health-error.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { DEGRADED_KEY, type UnaryAnswer } from "../grpc/answers.js";
 import type { HealthService } from "../grpc/health-service.js";
+import type { ReflectionService } from "../grpc/reflection.js";
 import type { WatchCall } from "../grpc/watch.js";
 import { healthDefinition, newMetadata } from "./definition.js";
 
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
-type StreamingCall = ServerWritableStream<Buffer, Buffer>;
+type WritableCall = ServerWritableStream<Buffer, Buffer>;
+type DuplexCall = ServerDuplexStream<Buffer, Buffer>;
+
+const asIs = (bytes: Buffer): Buffer => bytes;
 
 /**
  * Registers Check, List and Watch.
@@ -23,7 +34,7 @@ export function addHealthService(server: Server, service: HealthService): void {
       Check: (call: UnaryCall, respond: sendUnaryData<Buffer>) => reply(call, respond, service.check(call.request)),
       List: (call: UnaryCall, respond: sendUnaryData<Buffer>) =>
         reply(call, respond, service.list(call.request, authorizationOf(call))),
-      Watch: (call: StreamingCall) => watch(call, service),
+      Watch: (call: WritableCall) => watch(call, service),
     });
   } catch (cause) {
     const message = "this gRPC server has a health service already; add healthbridge once, and no other health service";
@@ -31,12 +42,18 @@ export function addHealthService(server: Server, service: HealthService): void {
   }
 }
 
-/** Registers a method that answers by its status code alone, for balancers that read nothing else. */
+/** Registers a method that answers by its status code alone, for load balancers that read only the code. */
 export function addStatusCodeMethod(server: Server, path: string, service: HealthService): void {
-  const asIs = (bytes: Buffer): Buffer => bytes;
   const handler = (call: UnaryCall, respond: sendUnaryData<Buffer>) => reply(call, respond, service.byCode());
   if (!server.register(path, handler, asIs, asIs, "unary")) {
     throw new HealthError("INVALID_OPTION", `statusCodePaths: "${path}" is a method that this server has already`);
+  }
+}
+
+/** Registers both versions of server reflection. */
+export function addReflectionService(server: Server, service: ReflectionService): void {
+  for (const path of service.paths) {
+    server.register(path, (call: DuplexCall) => reflect(call, service), asIs, asIs, "bidi");
   }
 }
 
@@ -57,17 +74,33 @@ function reply(call: UnaryCall, respond: sendUnaryData<Buffer>, answer: UnaryAns
   respond(null, answer.message);
 }
 
-function watch(call: StreamingCall, service: HealthService): void {
-  const close = service.watch(call.request, watchCallOf(call));
+function watch(call: WritableCall, service: HealthService): void {
+  const close = service.watch(call.request, callOf(call));
   call.once("cancelled", close);
   call.once("finish", close);
 }
 
-function watchCallOf(call: StreamingCall): WatchCall {
+/** Hands the requests of a call to the service, the next one after the answer to the one before was taken. */
+function reflect(call: DuplexCall, service: ReflectionService): void {
+  const stream = service.open(callOf(call));
+  call.on("data", (message: Buffer) => {
+    call.pause();
+    stream.receive(message, () => void call.resume());
+  });
+  call.once("end", () => stream.halfClose());
+  // grpc-js emits this when the HTTP/2 stream closes, after a call that ended well too
+  call.once("cancelled", () => stream.close());
+}
+
+/** A call as our services know it. */
+function callOf(call: WritableCall | DuplexCall): WatchCall {
   return {
     send: (message, onSent) => void call.write(message, () => onSent()),
-    // grpc-js ends a stream with another code than OK when it hears this event, after what was written before
-    end: (code, text) => void call.emit("error", errorOf(code, text)),
+    end: (code, text) => {
+      if (code === "OK") call.end();
+      // grpc-js ends a stream with another code on this event, after what was written before
+      else call.emit("error", errorOf(code, text));
+    },
   };
 }
 

@@ -1,24 +1,24 @@
 /**
- * The two private fields of grpc-js that we reach into, and nothing else of its inside.
+ * The two private fields of grpc-js that we use. Nothing else reaches into it.
  *
- * `commonServerOptions` are the options of the HTTP/2 servers that it makes: part of our limits has no public option.
+ * `commonServerOptions` are the options of the HTTP/2 servers that it makes: some of our limits have no public option.
  * `http2Servers` holds those servers: their streams must pass our gate before grpc-js sees them, since it reads
- * deadlines wrongly beyond 2^31 ms, takes any method for POST, and has no answer to plain HTTP (known faults 0.5, 1.1).
+ * deadlines beyond 2^31 ms wrongly, takes any method for POST, and cannot answer plain HTTP (docs/known-faults.md 0.5, 1.1).
  *
- * Both are looked at when an engine starts: a version of grpc-js without them is refused with a clear error, rather
- * than served without limits.
+ * Both are checked when an engine starts. A version of grpc-js without them is refused with an error: without the limits it
+ * must not serve.
  */
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream, ServerOptions } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { HealthError } from "../../core/health-error.js";
 
-/** Takes a stream that a client has opened. */
+/** Handles a stream that a client has opened. */
 export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-/** Takes a session that a client has opened. */
+/** Handles a session that a client has opened. */
 export type SessionHandler = (session: ServerHttp2Session) => void;
 
-/** As much of an HTTP/2 server as the gate needs. */
+/** The part of an HTTP/2 server that the gate needs. */
 interface StreamSource {
   rawListeners(event: "stream"): unknown[];
   removeAllListeners(event: "stream"): unknown;
@@ -35,8 +35,8 @@ export function limitHttp2(server: Server, options: ServerOptions): void {
 }
 
 /**
- * Has every stream of `server` pass a gate, which is given the handler of grpc-js, to call it or not. `onSession` hears of
- * every session beside grpc-js.
+ * Makes every stream of `server` pass a gate. The gate gets the handler of grpc-js, and decides whether to call it.
+ * `onSession` is called for every session, in addition to grpc-js' own handler.
  */
 export function gateStreams(
   server: Server,

@@ -18,9 +18,6 @@ export type UnaryAnswer =
   | { readonly message: Buffer; readonly degraded: boolean }
   | { readonly code: GrpcCode; readonly text: string };
 
-/** Services that List answers at most, when nobody says otherwise: the number of grpc-go and grpc-health-check. */
-export const DEFAULT_LIST_LIMIT = 100;
-
 /** The metadata key that says SERVING, but degraded. Envoy reads the same word as an HTTP header. */
 export const DEGRADED_KEY = "x-envoy-degraded";
 

@@ -11,7 +11,10 @@ export interface GrpcEngine {
   drain(): void;
 }
 
-/** The methods of server reflection, which grpc-js alone serves. */
+/** Bytes of a request message, of any method. The largest legal request of the health service has 203. */
+export const MAX_REQUEST_BYTES = 4_096;
+
+/** The methods of server reflection. */
 export const REFLECTION_PATHS: readonly string[] = [
   "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

@@ -5,23 +5,23 @@
  */
 import { isAuthorized, requireToken } from "../../core/bearer-token.js";
 import { type Messages, publish } from "../../core/channels.js";
-import { wholeNumber } from "../../core/option.js";
+import { DEFAULT_LIST_LIMIT, wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { readHealthCheckRequest } from "../../wire/health-messages.js";
-import { answerByCode, answerCheck, answerList, DEFAULT_LIST_LIMIT, type UnaryAnswer } from "./answers.js";
+import { answerByCode, answerCheck, answerList, type UnaryAnswer } from "./answers.js";
 import { FanOut } from "./fan-out.js";
 import { type WatchCall, WatchStream } from "./watch.js";
 
 /** Open watches at most, when nobody says otherwise. At some 15 KB each, this is 750 MB. */
-const DEFAULT_MAX_WATCHERS = 50_000;
+export const DEFAULT_MAX_WATCHERS = 50_000;
 
 /** What a call asks, as the `call` channel names it. */
 type CallMethod = Messages["call"]["method"];
 
 /** Limits of the health service. */
 export interface HealthServiceOptions {
-  /** Services that List answers; more are refused with RESOURCE_EXHAUSTED. Default 100. */
+  /** Services that List answers; more are refused with RESOURCE_EXHAUSTED. Default 10,000. */
   readonly listLimit?: number | undefined;
   /** Watch streams open at once; more are refused with RESOURCE_EXHAUSTED. Default 50,000. */
   readonly maxWatchers?: number | undefined;

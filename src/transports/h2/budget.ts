@@ -1,14 +1,14 @@
 /**
- * What a client may make us do for nothing: frames that ask nothing, and streams that are thrown away.
+ * Limits work without use: frames that ask nothing, and streams that are cancelled.
  *
- * Honest clients do both. A proxy whose callers have given up cancels thousands of calls at once when we come back from
- * a stall (known fault 0.10); a gRPC client measures the line with PING. So each has a burst and a rate, and who asks
- * something may also say more.
+ * Honest clients cause both. After a stall of the server, a proxy cancels thousands of calls at once (docs/known-faults.md
+ * 0.10); a gRPC client measures the connection with PING. So each kind has a burst and a rate, and each request allows
+ * some frames more.
  *
- * A request that is thrown away before it was whole is what an attack looks like (CVE-2023-44487), and so is a stream
- * that we have to reset for a fault of the client's (CVE-2025-8671): those cost five times as much.
+ * Attacks cancel requests before they are complete (CVE-2023-44487), or make the server reset streams (CVE-2025-8671).
+ * Both cost five times as much.
  *
- * Time is asked for only when something is used up, so an honest client costs a subtraction.
+ * The clock is read only when a budget is used up: an honest client costs a subtraction.
  */
 import type { Clock } from "../../core/clock.js";
 import { ConnectionError } from "../../wire/http2/frames.js";
@@ -16,14 +16,14 @@ import { ConnectionError } from "../../wire/http2/frames.js";
 const RESETS = { burst: 5_000, perSecond: 200 };
 const IDLE_FRAMES = { burst: 2_000, perSecond: 200 };
 
-const SPOILT_REQUEST = 5;
-const FRAMES_FOR_A_REQUEST = 4;
+const BROKEN_REQUEST_COST = 5;
+const FRAMES_PER_REQUEST = 4;
 
 export class Budget {
   readonly #clock: Clock;
   #resets = RESETS.burst;
   #idleFrames = IDLE_FRAMES.burst;
-  /** In whole milliseconds. */
+  /** Monotonic time, in whole milliseconds. */
   #filledAt: number;
 
   constructor(clock: Clock) {
@@ -31,27 +31,27 @@ export class Budget {
     this.#filledAt = Math.floor(clock.now());
   }
 
-  /** A request has come. */
+  /** A request allows more frames. */
   earn(): void {
-    this.#idleFrames = Math.min(IDLE_FRAMES.burst, this.#idleFrames + FRAMES_FOR_A_REQUEST);
+    this.#idleFrames = Math.min(IDLE_FRAMES.burst, this.#idleFrames + FRAMES_PER_REQUEST);
   }
 
-  /** A frame that asks nothing has come. @throws ConnectionError ENHANCE_YOUR_CALM */
+  /** Counts a frame that asks nothing. @throws ConnectionError ENHANCE_YOUR_CALM */
   spendFrame(): void {
     if (this.#idleFrames < 1) this.#fill();
     if (this.#idleFrames < 1) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many frames that ask nothing");
     this.#idleFrames -= 1;
   }
 
-  /** A stream is cancelled, or is spoilt by the client. @throws ConnectionError ENHANCE_YOUR_CALM */
-  spendReset(kind: "cancelled" | "spoilt"): void {
-    const cost = kind === "spoilt" ? SPOILT_REQUEST : 1;
+  /** Counts a stream that was cancelled, or that the client broke. @throws ConnectionError ENHANCE_YOUR_CALM */
+  spendReset(kind: "cancelled" | "broken"): void {
+    const cost = kind === "broken" ? BROKEN_REQUEST_COST : 1;
     if (this.#resets < cost) this.#fill();
-    if (this.#resets < cost) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many streams thrown away");
+    if (this.#resets < cost) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many cancelled streams");
     this.#resets -= cost;
   }
 
-  /** Gives what the time since the last filling is worth, and leaves the rest of it for the next. */
+  /** Adds what the elapsed time allows. A rest below one unit stays for the next time. */
   #fill(): void {
     const now = Math.floor(this.#clock.now());
     const worth = (rate: { readonly perSecond: number }) =>

@@ -1,189 +1,237 @@
 /**
- * One HTTP/2 connection, as a server (RFC 9113): owns the socket, and carries its streams.
+ * One HTTP/2 connection of a client (RFC 9113): owns the socket, reads its frames, and ends it.
  *
- *     socket --> frame reader --> frame --+-- SETTINGS, PING, GOAWAY: here
- *        ^                                +-- the others --> stream table --> stream --> exchange
- *        +-- outbox <-- frames <-----------------------------------------------+
+ *     socket --> FrameReader --+--> SETTINGS, PING, GOAWAY: here
+ *        ^                     '--> all other frames --> Streams --> Stream --> Call
+ *        '----- Outbox <----- FrameWriter <------------------------------'
  *
- *     begins  our SETTINGS; the first request decides whether it is ours (see `introduction`)
- *     ends    asked to go: GOAWAY(2^31-1), PING; its answer: GOAWAY(last stream); no stream left: closed (section 6.8)
- *             broken: GOAWAY(why), closed (section 5.4.1)
+ *     shutdown   GOAWAY(2^31-1) and PING; the answer to the PING: GOAWAY(last stream); no stream left: closed (6.8)
+ *     error      GOAWAY(error code), closed (5.4.1)
  */
 import type { Socket } from "node:net";
 import { publish } from "../../core/channels.js";
-import type { CancelTimer } from "../../core/clock.js";
-import { type FrameListener, FrameReader } from "../../wire/http2/frame-reader.js";
+import type { CancelTimer, Clock, Random } from "../../core/clock.js";
+import { FrameReader } from "../../wire/http2/frame-reader.js";
 import {
   ACK,
   ConnectionError,
   type ErrorCode,
+  GOAWAY,
   goAwayFrame,
-  HEADERS,
   MAX_31_BITS,
   PING,
   SETTINGS,
 } from "../../wire/http2/frames.js";
-import { EMPTY_TABLE } from "../../wire/http2/hpack-encoder.js";
-import { defaultPeerSettings, readSettings } from "../../wire/http2/settings.js";
-import { Arrivals } from "./arrivals.js";
+import { MAX_HEADER_LIST_OCTETS } from "../../wire/http2/hpack-decoder.js";
+import { defaultPeerSettings, readSettings, SETTINGS_ACK, settingsFrame } from "../../wire/http2/settings.js";
 import { Budget } from "./budget.js";
-import type { Carrier } from "./carrier.js";
-import type { ConnectionDeps } from "./connection-deps.js";
-import { type Controller, dispatch, type Frame } from "./frame-dispatch.js";
-import { Introduction } from "./introduction.js";
-import { Lifetime, type Living } from "./lifetime.js";
-import { OUR_SETTINGS, SETTINGS_ACKNOWLEDGED } from "./our-settings.js";
-import type { Template } from "./outbox.js";
-import { SocketWriter } from "./socket-writer.js";
-import type { Stream } from "./stream.js";
-import { StreamTable } from "./stream-table.js";
+import { Lifetime, type LifetimeSettings } from "./lifetime.js";
+import type { Call, Stream } from "./stream.js";
+import { StreamTimeouts, type StreamTimes } from "./stream-timeouts.js";
+import { MAX_STREAMS, Streams } from "./streams.js";
+import { FrameWriter, type Outbox } from "./writer.js";
 
-/** A client that has acknowledged our SETTINGS and asks nothing for so long is acknowledged all the same. */
-const ASKS_SOON_MS = 50;
-const ACKNOWLEDGES_SOON_MS = 1_000;
-const FAREWELL_MS = 1_000;
-const NOTHING_TO_CANCEL: CancelTimer = () => {};
+/** Times of a connection, in milliseconds. */
+export interface ConnectionTimes extends LifetimeSettings, StreamTimes {
+  /** For the preface and the first SETTINGS. */
+  readonly firstBytesTimeoutMs: number;
+}
 
-const FAREWELL_PING = Buffer.from("farewell", "latin1");
-const SIGN_OF_LIFE = Buffer.from("are you?", "latin1");
+/** What all connections of an engine share. */
+export interface ConnectionDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The `Health` whose messages are published. */
+  readonly instance: string;
+  readonly times: ConnectionTimes;
+  readonly outbox: Outbox;
+  readonly openCall: (stream: Stream) => Call;
+  readonly onClosed: (connection: Connection) => void;
+}
 
-export class Connection implements Carrier, Controller, FrameListener, Living {
-  readonly budget: Budget;
+/** How long to wait for the answer to the PING after GOAWAY, and for the client to close after our end. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+const OUR_SETTINGS = settingsFrame({ maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_LIST_OCTETS });
+const SHUTDOWN_PING = Buffer.from("shutdown", "latin1");
+const KEEPALIVE_PING = Buffer.from("are you?", "latin1");
+
+export class Connection {
+  readonly clock: Clock;
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   readonly #address: string;
+  readonly #budget: Budget;
   readonly #reader: FrameReader;
-  readonly #writer: SocketWriter;
-  readonly #streams = new StreamTable(this);
+  readonly #writer: FrameWriter;
+  readonly #streams: Streams;
   readonly #lifetime: Lifetime;
-  #arrivals: Arrivals | undefined;
   readonly #peer = defaultPeerSettings();
+  #timeouts: StreamTimeouts | undefined;
+  #lastReadAt: number;
   #idleSince: number;
-  #introduction: Introduction | undefined = new Introduction();
-  #phase: "serving" | "foreign" | "asked-to-go" | "going" | "ended" = "serving";
+  #hasSettings = false;
+  #phase: "open" | "going-away" | "last-streams" | "ended" = "open";
   #cancelStep: CancelTimer;
+  #cancelLifetime: CancelTimer = () => {};
 
-  /** Takes a socket, which has the preface still to be read, and sends our SETTINGS. */
+  /** Takes a socket whose preface is still to be read, and sends our SETTINGS. */
   constructor(socket: Socket, deps: ConnectionDeps) {
-    const { clock, times } = deps;
+    const { clock, times, outbox, random } = deps;
+    const now = clock.now();
+    this.clock = clock;
     this.#socket = socket;
     this.#deps = deps;
     this.#address = socket.remoteAddress ?? "unix";
-    this.budget = new Budget(clock);
-    this.#idleSince = Math.floor(clock.now());
-    this.#writer = new SocketWriter(socket);
-    this.#reader = new FrameReader(this);
-    this.#lifetime = new Lifetime(this, times, deps);
-    this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
+    this.#lastReadAt = now;
+    this.#idleSince = now;
+    this.#budget = new Budget(clock);
+    this.#writer = new FrameWriter(socket, outbox, (error) => this.#fail(error));
+    this.#streams = new Streams(this, this.#writer, this.#budget, deps.openCall);
+    this.#reader = new FrameReader((type, flags, streamId, payload) => this.#onFrame(type, flags, streamId, payload));
+    this.#lifetime = new Lifetime(times, now, random);
+    this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.#drop("settings-timeout"));
+    this.#armLifetime();
     socket.on("data", this.#onData).on("close", this.#onClose);
-    this.frames(OUR_SETTINGS);
+    this.#writer.frames(OUR_SETTINGS);
   }
 
-  get bytesRead(): number {
-    return this.#socket.bytesRead;
+  /** Asks the client to close. Requests that it sends before it knows are still served. */
+  shutdown(): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "going-away";
+    this.#writer.frames(goAwayFrame(MAX_31_BITS, "NO_ERROR"));
+    this.#writer.frame(PING, 0, 0, SHUTDOWN_PING);
+    this.#step(CLOSE_TIMEOUT_MS, () => this.#finishStreams());
   }
 
-  get idleSince(): number | undefined {
-    return this.#streams.size > 0 ? undefined : this.#idleSince;
+  /** A stream has ended. */
+  onStreamEnd(): void {
+    if (this.#streams.size > 0) return;
+    this.#idleSince = this.clock.now();
+    if (this.#phase === "last-streams") this.#end();
   }
 
-  get initialWindow(): number {
-    return this.#peer.initialWindow;
+  /** A stream waits for the client. */
+  watchTimeouts(): void {
+    this.#timeouts ??= new StreamTimeouts(this.#streams, this.clock, this.#deps.times);
+    this.#timeouts.watch();
   }
 
-  get takesTemplates(): boolean {
-    return !this.#peer.owesTableSize;
+  /** Runs an action of a later turn: what it throws ends this connection, and nothing else. */
+  guard(action: () => void): void {
+    if (this.#phase === "ended") return;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
-  /** Asks the client to go; what it has asked before it knows is still served. */
-  askToGo(): void {
-    if (this.#phase !== "serving") return;
-    this.#settle();
-    this.#phase = "asked-to-go";
-    this.frames(goAwayFrame(MAX_31_BITS, "NO_ERROR"));
-    this.frame(PING, 0, 0, FAREWELL_PING);
-    this.#step(FAREWELL_MS, () => this.#serveUpTo(this.#streams.lastId));
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#phase === "ended") return;
+    const { outbox } = this.#deps;
+    this.#lastReadAt = this.clock.now();
+    outbox.hold();
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      outbox.release();
+    }
+    if (this.#streams.hasWaiting) this.watchTimeouts();
+  };
+
+  readonly #onClose = (): void => {
+    this.#phase = "ended";
+    this.#release();
+    this.#closeStreams();
+    this.#deps.onClosed(this);
+  };
+
+  #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (!this.#hasSettings && (type !== SETTINGS || (flags & ACK) !== 0))
+      throw new ConnectionError("PROTOCOL_ERROR", "the first frame is not SETTINGS");
+    if (this.#streams.onFrame(type, flags, streamId, payload)) return;
+    this.#budget.spendFrame();
+    this.#onControlFrame(type, flags, streamId, payload);
   }
 
-  ping(): void {
-    this.frame(PING, 0, 0, SIGN_OF_LIFE);
+  /** Frames of the connection. Frames of unknown types are ignored (section 5.5). */
+  #onControlFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (type !== SETTINGS && type !== PING && type !== GOAWAY) return;
+    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a frame of the connection on a stream");
+    const { length } = payload;
+    const isAck = type !== GOAWAY && (flags & ACK) !== 0;
+    const isRight = type === PING ? length === 8 : type === GOAWAY ? length >= 8 : length % 6 === 0;
+    if (!isRight || (type === SETTINGS && isAck && length > 0))
+      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame of a wrong length");
+    if (type === GOAWAY) this.#finishStreams();
+    else if (type === SETTINGS && !isAck) this.#onSettings(payload);
+    else if (type === PING && !isAck) this.#writer.frame(PING, ACK, 0, payload);
+    else if (type === PING && this.#phase === "going-away" && payload.equals(SHUTDOWN_PING)) this.#finishStreams();
   }
 
-  expire(): void {
-    this.#streams.giveUpAll();
-    this.#end("NO_ERROR");
+  /** Section 6.5. */
+  #onSettings(payload: Buffer): void {
+    if (!this.#hasSettings && this.#phase === "open") this.#cancelStep();
+    this.#hasSettings = true;
+    readSettings(payload, this.#peer);
+    this.#writer.owesTableSize ||= this.#peer.owesTableSize;
+    this.#peer.owesTableSize = false;
+    // before any data that the new window allows: the client applies its settings when it has read this (6.5.3)
+    this.#writer.frames(SETTINGS_ACK);
+    this.#streams.setInitialSendWindow(this.#peer.initialWindow);
   }
 
-  drop(rule: string): void {
+  /** Serves the streams that are open, no later one, and closes after the last. */
+  #finishStreams(): void {
+    if (this.#phase === "ended" || this.#phase === "last-streams") return;
+    this.#phase = "last-streams";
+    this.#cancelStep();
+    this.#streams.refuseNew();
+    this.#writer.frames(goAwayFrame(this.#streams.lastServed, "NO_ERROR"));
+    if (this.#streams.size === 0) this.#end();
+  }
+
+  #armLifetime(): void {
+    const delayMs = this.#lifetime.dueAt - this.clock.now();
+    this.#cancelLifetime = this.clock.setTimer(delayMs, () => this.guard(() => this.#onLifetime()));
+  }
+
+  #onLifetime(): void {
+    const idleSince = this.#streams.size > 0 ? undefined : this.#idleSince;
+    const step = this.#lifetime.next(this.clock.now(), { lastReadAt: this.#lastReadAt, idleSince });
+    switch (step) {
+      case "ping":
+        this.#writer.frame(PING, 0, 0, KEEPALIVE_PING);
+        break;
+      case "go-away":
+        this.shutdown();
+        break;
+      case "expire":
+        this.#streams.abortAll();
+        this.#end("NO_ERROR");
+        return;
+      case "drop":
+        this.#drop("keepalive-timeout");
+        return;
+      case undefined:
+        break;
+      default:
+        step satisfies never;
+    }
+    this.#armLifetime();
+  }
+
+  #drop(rule: string): void {
     publish("connection-ended", { instance: this.#deps.instance, address: this.#address, rule });
     this.#socket.destroy();
   }
 
-  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
-    const owes = type === HEADERS && this.#peer.owesTableSize;
-    if (owes) this.#peer.owesTableSize = false;
-    this.#deps.outbox.frame(
-      this.#writer,
-      type,
-      flags,
-      streamId,
-      owes ? Buffer.concat([EMPTY_TABLE, payload]) : payload,
-    );
-  }
-
-  frames(bytes: Uint8Array): void {
-    this.#deps.outbox.frames(this.#writer, bytes);
-  }
-
-  answer(template: Template, streamId: number): void {
-    this.#deps.outbox.answer(this.#writer, template, streamId);
-  }
-
-  whenWritable(action: () => void): void {
-    this.#writer.whenWritable(action);
-  }
-
-  open(stream: Stream): void {
-    const isForeign = this.#deps.isForeign(stream.head);
-    if (isForeign && this.#introduction !== undefined) {
-      this.#phase = "foreign"; // and so it is handed over as soon as the client has acknowledged our SETTINGS
-      this.#step(this.#deps.times.firstBytesTimeoutMs, () => this.drop("settings-timeout"));
-      if (this.#introduction.acknowledged) this.#reader.stop();
-    } else if (isForeign) {
-      this.#sendElsewhere(stream);
-    } else {
-      this.#settle();
-      stream.exchange = this.#deps.open(stream);
-    }
-  }
-
-  onSettings(payload: Buffer): void {
-    const { initialWindow } = this.#peer;
-    readSettings(payload, this.#peer);
-    // before what a wider window lets go: the client has it wider only when it knows that we know (section 6.5.3)
-    if (this.#introduction === undefined) this.frames(SETTINGS_ACKNOWLEDGED);
-    this.#streams.shiftWindows(this.#peer.initialWindow - initialWindow);
-  }
-
-  onPing(payload: Buffer): void {
-    this.frame(PING, ACK, 0, payload);
-  }
-
-  onPong(payload: Buffer): void {
-    if (this.#phase === "asked-to-go" && payload.equals(FAREWELL_PING)) this.#serveUpTo(this.#streams.lastId);
-  }
-
-  onGoAway(): void {
-    this.#serveUpTo(this.#streams.lastId);
-  }
-
-  onForget(): void {
-    if (this.#streams.size > 0) return;
-    this.#idleSince = Math.floor(this.#deps.clock.now());
-    if (this.#phase === "going") this.#end();
-  }
-
-  fail(error: unknown): void {
+  /** Ends the connection for an error: of the client (`ConnectionError`), or of our own code. */
+  #fail(error: unknown): void {
     if (this.#phase === "ended") return;
     const { instance } = this.#deps;
     const isTheirs = error instanceof ConnectionError;
@@ -192,109 +240,36 @@ export class Connection implements Carrier, Controller, FrameListener, Living {
     this.#end(isTheirs ? error.code : "INTERNAL_ERROR");
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (this.#phase === "ended") return;
-    const { outbox } = this.#deps;
-    outbox.hold();
-    try {
-      this.#reader.read(chunk);
-    } catch (error) {
-      this.fail(error);
-    }
-    outbox.release();
-    if (this.#phase === "foreign" && this.#introduction?.acknowledged === true) this.#handOver(this.#introduction);
-    else if (this.#streams.hasArriving) this.#watchArrivals();
-  };
-
-  readonly #onClose = (): void => {
-    this.#phase = "ended";
-    this.#release();
-    this.#streams.closeAll();
-    this.#deps.onClosed(this);
-  };
-
-  onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    const frame = { type, flags, streamId, payload };
-    const introduction = this.#introduction;
-    if (introduction !== undefined && this.#introduce(introduction, frame) === "foreign") return;
-    dispatch(frame, this.#streams, this);
-  }
-
-  /** Looks at what comes before the first request. Says whose it is. */
-  #introduce(introduction: Introduction, { type, flags, streamId, payload }: Frame): "ours" | "foreign" {
-    const isForeign = this.#phase === "foreign";
-    const isAcknowledgement = type === SETTINGS && (flags & ACK) !== 0;
-    if (!introduction.greeted && (type !== SETTINGS || isAcknowledgement))
-      throw new ConnectionError("PROTOCOL_ERROR", "another frame before SETTINGS");
-    if (type !== PING || isForeign) introduction.note(type, flags, streamId, payload);
-    if (isForeign && introduction.acknowledged) this.#reader.stop();
-    else if (!isForeign && type === SETTINGS)
-      this.#step(isAcknowledgement ? ASKS_SOON_MS : ACKNOWLEDGES_SOON_MS, () => this.#settle());
-    return isForeign ? "foreign" : "ours";
-  }
-
-  #settle(): void {
-    if (this.#introduction === undefined) return;
-    this.#cancelStep();
-    this.#cancelStep = NOTHING_TO_CANCEL;
-    const { owedAcknowledgements } = this.#introduction;
-    this.#introduction = undefined;
-    for (let owed = owedAcknowledgements; owed > 0; owed -= 1) this.frames(SETTINGS_ACKNOWLEDGED);
-  }
-
-  #handOver(introduction: Introduction): void {
-    this.#release();
-    this.#socket.off("data", this.#onData).off("close", this.#onClose).pause();
-    this.#deps.onClosed(this);
-    this.#deps.handOver(this.#socket, introduction.replay(this.#reader.rest));
-  }
-
-  /** The client asks here what another engine has to answer: on its next connection it will be. */
-  #sendElsewhere(stream: Stream): void {
-    this.#deps.onBothAsked(this.#address);
-    stream.close();
-    this.#serveUpTo(Math.max(0, stream.id - 2));
-  }
-
-  #serveUpTo(streamId: number): void {
-    if (this.#phase === "ended" || this.#phase === "going") return;
-    this.#phase = "going";
-    this.#cancelStep();
-    this.#streams.serveUpTo(streamId);
-    this.frames(goAwayFrame(this.#streams.lastServed, "NO_ERROR"));
-    if (this.#streams.size === 0) this.#end();
-  }
-
-  /** Ends the connection: the client is told, and has a moment to close its side. */
+  /** Sends GOAWAY with `code`, if any, closes our side, and gives the client a moment to close its own. */
   #end(code?: ErrorCode): void {
     if (this.#phase === "ended") return;
-    const { outbox, clock } = this.#deps;
-    if (code !== undefined) this.frames(goAwayFrame(this.#streams.lastServed, code));
+    if (code !== undefined) this.#writer.frames(goAwayFrame(this.#streams.lastServed, code));
     this.#phase = "ended";
     this.#reader.stop();
     this.#release();
-    this.#streams.closeAll();
-    outbox.flush();
+    this.#closeStreams();
+    this.#deps.outbox.flush();
     this.#socket.end();
     this.#socket.resume();
-    this.#cancelStep = clock.setTimer(FAREWELL_MS, () => this.#socket.destroy());
+    this.#cancelStep = this.clock.setTimer(CLOSE_TIMEOUT_MS, () => this.#socket.destroy());
   }
 
-  /** Made for who needs it: most requests are whole when they come. */
-  #watchArrivals(): void {
-    const { clock, times } = this.#deps;
-    this.#arrivals ??= new Arrivals(this.#streams, clock, times.requestTimeoutMs);
-    this.#arrivals.look();
+  #closeStreams(): void {
+    try {
+      this.#streams.closeAll();
+    } catch (error) {
+      publish("fault", { instance: this.#deps.instance, where: "closing the streams of a connection", error });
+    }
   }
 
   #step(afterMs: number, action: () => void): void {
     this.#cancelStep();
-    this.#cancelStep = this.#deps.clock.setTimer(afterMs, action);
+    this.#cancelStep = this.clock.setTimer(afterMs, () => this.guard(action));
   }
 
   #release(): void {
     this.#cancelStep();
-    this.#arrivals?.end();
-    this.#lifetime.end();
+    this.#cancelLifetime();
+    this.#timeouts?.end();
   }
 }

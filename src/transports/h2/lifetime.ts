@@ -1,14 +1,13 @@
 /**
- * How long a connection lives.
+ * How long a connection lives. Pure: the connection owns the timer and asks what is due.
  *
- *     keepalive  nothing has come for `keepaliveTimeMs`: PING; nothing within `keepaliveTimeoutMs` after that: dropped
- *     idle       no stream for `maxConnectionIdleMs`: asked to go
- *     age        open for `maxConnectionAgeMs`, give or take a tenth: asked to go, and ended after the grace
+ *     keepalive  no byte from the client for `keepaliveTimeMs`: PING; none for `keepaliveTimeoutMs` after it: drop
+ *     idle       no stream for `maxConnectionIdleMs`: GOAWAY
+ *     age        open for `maxConnectionAgeMs`, varied by a tenth: GOAWAY, and the end after the grace time
  *
- * One timer, set for whatever comes next. What happens meanwhile is not followed but looked at when the timer fires: a
- * request costs nothing here.
+ * Source: gRFC A8 (client-side keepalive), gRFC A9 (server-side connection management).
  */
-import type { CancelTimer, Clock, Random } from "../../core/clock.js";
+import type { Random } from "../../core/clock.js";
 
 /** Times of a connection, in milliseconds. */
 export interface LifetimeSettings {
@@ -20,99 +19,70 @@ export interface LifetimeSettings {
   readonly maxConnectionAgeGraceMs: number;
 }
 
-/** The connection, as its lifetime sees it. */
-export interface Living {
-  /** Bytes that have come so far. */
-  readonly bytesRead: number;
-  /** Since when no stream is open, in monotonic time; `undefined` while one is. */
+/** What the client has done, in monotonic time. */
+export interface Activity {
+  readonly lastReadAt: number;
+  /** Since when no stream is open; `undefined` while one is. */
   readonly idleSince: number | undefined;
-  ping(): void;
-  askToGo(): void;
-  /** The grace is over. */
-  expire(): void;
-  /** Ends the connection without a word: nobody is there to hear it. */
-  drop(rule: string): void;
 }
 
-/** Ages differ by up to a tenth, so that connections that were opened together are not closed together. */
+/** What the connection must do. */
+export type LifetimeStep = "ping" | "drop" | "go-away" | "expire";
+
+/** Ages differ by up to a tenth: connections that were opened together are not closed together. */
 const AGE_JITTER = 0.1;
 
 export class Lifetime {
-  readonly #living: Living;
-  readonly #clock: Clock;
   readonly #settings: LifetimeSettings;
-  #bytesSeen = 0;
-  #pinged = false;
+  #pingedAt: number | undefined;
   #keepaliveAt: number;
   #idleAt: number;
   #ageAt: number;
-  #askedToGo = false;
-  #cancel: CancelTimer = () => {};
+  #aged = false;
 
-  constructor(living: Living, settings: LifetimeSettings, { clock, random }: { clock: Clock; random: Random }) {
-    this.#living = living;
-    this.#clock = clock;
+  constructor(settings: LifetimeSettings, now: number, random: Random) {
     this.#settings = settings;
-    const now = Math.ceil(clock.now());
     this.#keepaliveAt = now + settings.keepaliveTimeMs;
     this.#idleAt = now + settings.maxConnectionIdleMs;
     this.#ageAt = now + Math.round(settings.maxConnectionAgeMs * (1 + AGE_JITTER * (2 * random() - 1)));
-    this.#arm();
   }
 
-  /** Counts no more. */
-  end(): void {
-    this.#cancel();
+  /** When `next` must be asked again. */
+  get dueAt(): number {
+    return Math.min(this.#keepaliveAt, this.#idleAt, this.#ageAt);
   }
 
-  #arm(): void {
-    const dueAt = Math.min(this.#keepaliveAt, this.#idleAt, this.#ageAt);
-    this.#cancel = this.#clock.setTimer(dueAt - this.#clock.now(), () => this.#look());
+  /** The next step that is due; `undefined` when none is left. */
+  next(now: number, activity: Activity): LifetimeStep | undefined {
+    return this.#age(now) ?? this.#idle(now, activity.idleSince) ?? this.#keepalive(now, activity.lastReadAt);
   }
 
-  #look(): void {
-    const now = Math.ceil(this.#clock.now());
-    if (now >= this.#ageAt) this.#judgeAge(now);
-    if (now >= this.#idleAt) this.#judgeIdle(now);
-    if (now >= this.#keepaliveAt && !this.#judgeSilence(now)) return;
-    this.#arm();
+  #age(now: number): LifetimeStep | undefined {
+    if (now < this.#ageAt) return undefined;
+    this.#ageAt = this.#aged ? Number.POSITIVE_INFINITY : now + this.#settings.maxConnectionAgeGraceMs;
+    if (this.#aged) return "expire";
+    this.#aged = true;
+    return "go-away";
   }
 
-  #judgeAge(now: number): void {
-    if (this.#askedToGo) {
-      this.#ageAt = Number.POSITIVE_INFINITY;
-      this.#living.expire();
-      return;
-    }
-    this.#askedToGo = true;
-    this.#ageAt = now + this.#settings.maxConnectionAgeGraceMs;
-    this.#living.askToGo();
-  }
-
-  #judgeIdle(now: number): void {
+  #idle(now: number, idleSince: number = now): LifetimeStep | undefined {
+    if (now < this.#idleAt) return undefined;
     const { maxConnectionIdleMs } = this.#settings;
-    const dueAt = (this.#living.idleSince ?? now) + maxConnectionIdleMs;
-    if (dueAt > now) {
-      this.#idleAt = dueAt;
-      return;
-    }
-    this.#idleAt = now + maxConnectionIdleMs;
-    this.#living.askToGo();
+    const isIdle = idleSince + maxConnectionIdleMs <= now;
+    this.#idleAt = (isIdle ? now : idleSince) + maxConnectionIdleMs;
+    return isIdle ? "go-away" : undefined;
   }
 
-  /** Whether the peer may still be there. */
-  #judgeSilence(now: number): boolean {
+  #keepalive(now: number, lastReadAt: number): LifetimeStep | undefined {
+    if (now < this.#keepaliveAt) return undefined;
     const { keepaliveTimeMs, keepaliveTimeoutMs } = this.#settings;
-    const { bytesRead } = this.#living;
-    const silent = bytesRead === this.#bytesSeen;
-    this.#bytesSeen = bytesRead;
-    if (silent && this.#pinged) {
-      this.#living.drop("keepalive-timeout");
-      return false;
+    if (this.#pingedAt !== undefined && lastReadAt < this.#pingedAt) {
+      this.#keepaliveAt = Number.POSITIVE_INFINITY;
+      return "drop";
     }
-    if (silent) this.#living.ping();
-    this.#pinged = silent;
-    this.#keepaliveAt = now + (silent ? keepaliveTimeoutMs : keepaliveTimeMs);
-    return true;
+    const isSilent = lastReadAt + keepaliveTimeMs <= now;
+    this.#pingedAt = isSilent ? now : undefined;
+    this.#keepaliveAt = isSilent ? now + keepaliveTimeoutMs : lastReadAt + keepaliveTimeMs;
+    return isSilent ? "ping" : undefined;
   }
 }

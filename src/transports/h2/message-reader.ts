@@ -1,79 +1,108 @@
 /**
- * Reads the one message that a request of ours has (grpc/grpc doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message").
+ * Reads the messages of a request (grpc/grpc doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"):
  *
- *     flag (1) | length (4) | message            flag: 1 when the message is compressed
+ *     flag (1) | length (4) | message            flag 1: the message is compressed
  *
- * Nothing is read on trust: a length above the limit is refused before its bytes come, and what is compressed may not
- * become more than that either.
+ * A length above the limit is refused before its bytes come. A compressed message may not become longer than the limit
+ * either.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { GrpcCode } from "../../wire/grpc-code.js";
+import { MAX_REQUEST_BYTES } from "../grpc/engine.js";
 
 /** Why a call is refused. */
 export interface Refusal {
   readonly code: GrpcCode;
   readonly text: string;
-  /** Say which encodings are known: the client has used another. */
+  /** Name the known encodings in the answer: the client used another. */
   readonly tellsEncodings?: boolean;
 }
 
-/** The largest message that is taken; the largest legal one has 203 bytes. */
-const MAX_MESSAGE_BYTES = 4_096;
-
 const PREFIX_BYTES = 5;
 
-const NOTHING = Buffer.alloc(0);
+const NO_BYTES = Buffer.alloc(0);
 
 /** Decompresses, to so many bytes at most. */
 const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
-  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: MAX_MESSAGE_BYTES }),
-  deflate: (bytes) => inflateSync(bytes, { maxOutputLength: MAX_MESSAGE_BYTES }),
+  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: MAX_REQUEST_BYTES }),
+  deflate: (bytes) => inflateSync(bytes, { maxOutputLength: MAX_REQUEST_BYTES }),
 };
 
-/** What `grpc-accept-encoding` says. */
+/** The value of `grpc-accept-encoding`. */
 export const KNOWN_ENCODINGS = `identity,${Object.keys(DECODERS).reverse().join(",")}`;
 
 export class MessageReader {
   readonly #encoding: string | undefined;
-  #bytes: Buffer = NOTHING;
+  readonly #isStream: boolean;
+  #bytes: Buffer = NO_BYTES;
+  /** Where the first message ends; 0 while its prefix is not complete. */
+  #end = 0;
 
-  /** @param encoding what `grpc-encoding` says */
-  constructor(encoding: string | undefined) {
+  /**
+   * @param encoding the value of `grpc-encoding`
+   * @param isStream the request may have more than one message
+   */
+  constructor(encoding: string | undefined, isStream: boolean) {
     this.#encoding = encoding;
+    this.#isStream = isStream;
   }
 
-  /** Takes a part of the request; a refusal as soon as it is sure. */
+  /** Nothing is left that was not taken. */
+  get isEmpty(): boolean {
+    return this.#bytes.length === 0;
+  }
+
+  /** Adds bytes of the request. Returns a refusal as soon as it is certain. */
   read(bytes: Buffer): Refusal | undefined {
     this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
-    if (this.#bytes.length < PREFIX_BYTES) return undefined;
+    const fault = this.#readPrefix();
+    if (fault !== undefined || this.#isStream || this.#end === 0 || this.#bytes.length <= this.#end) return fault;
+    return { code: "INTERNAL", text: "too many messages" };
+  }
+
+  /** Takes the next message; `undefined` while it is not complete. */
+  take(): Buffer | Refusal | undefined {
+    const fault = this.#readPrefix();
+    if (fault !== undefined) return fault;
+    const bytes = this.#bytes;
+    const end = this.#end;
+    if (end === 0 || bytes.length < end) return undefined;
+    this.#bytes = bytes.length === end ? NO_BYTES : bytes.subarray(end);
+    this.#end = 0;
+    const message = bytes.subarray(PREFIX_BYTES, end);
+    // an empty message is not decompressed, whatever its flag says (grpc-node #3065)
+    return bytes[0] === 1 && message.length > 0 ? this.#decompress(message) : message;
+  }
+
+  /** The one message of a complete unary request. */
+  end(): Buffer | Refusal {
+    return this.take() ?? { code: "INTERNAL", text: "no request message" };
+  }
+
+  #readPrefix(): Refusal | undefined {
+    if (this.#end > 0 || this.#bytes.length < PREFIX_BYTES) return undefined;
     const flag = this.#bytes[0] ?? 0;
     const length = this.#bytes.readUInt32BE(1);
     if (flag > 1) return { code: "INTERNAL", text: "bad compression flag" };
-    if (length > MAX_MESSAGE_BYTES) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
-    if (this.#bytes.length > PREFIX_BYTES + length) return { code: "INTERNAL", text: "too many messages" };
-    return flag === 1 ? this.#refusedEncoding() : undefined;
+    if (length > MAX_REQUEST_BYTES) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
+    if (flag === 1 && !this.#canDecode) return this.#faultOfEncoding();
+    this.#end = PREFIX_BYTES + length;
+    return undefined;
   }
 
-  /** The message, when the request has ended. */
-  end(): Buffer | Refusal {
-    const bytes = this.#bytes;
-    if (bytes.length < PREFIX_BYTES || bytes.length < PREFIX_BYTES + bytes.readUInt32BE(1))
-      return { code: "INTERNAL", text: "no request message" };
-    const message = bytes.subarray(PREFIX_BYTES);
-    // an empty message is empty however it is packed (grpc-node #3065)
-    return bytes[0] === 0 || message.length === 0 ? message : this.#decompress(message);
+  get #canDecode(): boolean {
+    return this.#encoding !== undefined && Object.hasOwn(DECODERS, this.#encoding);
   }
 
-  #refusedEncoding(): Refusal | undefined {
-    const encoding = this.#encoding ?? "identity";
-    if (encoding === "identity") return { code: "INTERNAL", text: "compressed flag set without encoding" };
-    if (Object.hasOwn(DECODERS, encoding)) return undefined;
+  #faultOfEncoding(): Refusal {
+    const isIdentity = this.#encoding === undefined || this.#encoding === "identity";
+    if (isIdentity) return { code: "INTERNAL", text: "compressed flag set without encoding" };
     return { code: "UNIMPLEMENTED", text: "unknown message encoding", tellsEncodings: true };
   }
 
   #decompress(message: Buffer): Buffer | Refusal {
     try {
-      return DECODERS[this.#encoding ?? ""]?.(message) ?? NOTHING;
+      return DECODERS[this.#encoding ?? ""]?.(message) ?? NO_BYTES;
     } catch (error) {
       const isTooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
       return isTooLarge

@@ -1,16 +1,18 @@
 /**
- * The head of a request: as much of its header list as an answer depends on, and whether the list is well-formed at all
- * (RFC 9113, sections 8.2 and 8.3).
+ * The head of a request: the fields that an answer depends on, and whether the header list is well-formed (RFC 9113,
+ * sections 8.2 and 8.3). A malformed request is not answered: two parsers could read it in two ways.
  *
- * What a malformed request asks is not answered: two readers could read it in two ways.
+ * A prober sends the same header block again and again. A block that changes no HPACK table, and comes again while no
+ * table has changed, has the same meaning as before: it is decoded once.
  */
+import { HpackDecoder } from "../../wire/http2/hpack-decoder.js";
 
-/** A request's head. Fields that can't be repeated have the first of their values. */
+/** The fields that answers depend on. Of a repeated field, the first value. */
 export interface RequestHead {
   readonly method: string;
   readonly path: string;
   readonly contentType: string | undefined;
-  /** Octets of the body, when the client says how many. */
+  /** Octets of the body, if the client states them. */
   readonly contentLength: number | undefined;
   readonly accept: string | undefined;
   readonly authorization: string | undefined;
@@ -21,15 +23,60 @@ export interface RequestHead {
 /** Names of fields are lower-case tokens (section 8.2.1; RFC 9110, section 5.6.2). */
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** No line break and no NUL is in a value, and no blank at its ends (section 8.2.1). */
+/** A value has no line break, no NUL, and no blank at its ends (section 8.2.1). */
 const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
 
-/** Fields that are about one connection of HTTP/1 (section 8.2.2). */
+/** Connection-specific fields of HTTP/1 (section 8.2.2). */
 const CONNECTION_FIELDS = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
 
 const PSEUDO_FIELDS = new Set([":method", ":scheme", ":path", ":authority"]);
 
-/** Reads the head of a request from names and values by turns; `undefined` when it is malformed. */
+/** Why a header block is not a head. */
+export type HeadFault = "malformed" | "too long";
+
+/** A longer block is not kept. */
+const MAX_KEPT_BYTES = 256;
+
+/** Reads the heads of one connection. */
+export class HeadReader {
+  readonly #decoder = new HpackDecoder();
+  #last: { readonly block: Buffer; readonly version: number; readonly head: RequestHead } | undefined;
+
+  /** Reads the head of a request. @throws ConnectionError COMPRESSION_ERROR */
+  read(block: Buffer): RequestHead | HeadFault {
+    const last = this.#last;
+    const { version } = this.#decoder;
+    if (last !== undefined && last.version === version && isSame(last.block, block)) return last.head;
+    const { fields, tooLong } = this.#decoder.decode(block);
+    if (tooLong) return "too long";
+    const head = readRequestHead(fields);
+    if (head === undefined) return "malformed";
+    if (this.#decoder.version === version && block.length <= MAX_KEPT_BYTES)
+      this.#last = { block: Buffer.from(block), version, head };
+    return head;
+  }
+
+  /** Checks the trailers of a request; their content is not used. @throws ConnectionError COMPRESSION_ERROR */
+  readTrailers(block: Buffer): HeadFault | undefined {
+    const { fields, tooLong } = this.#decoder.decode(block);
+    if (tooLong) return "too long";
+    return areTrailers(fields) ? undefined : "malformed";
+  }
+
+  /** Decodes a block that is not used: the HPACK tables of both sides must stay equal. */
+  skip(block: Buffer): void {
+    this.#decoder.decode(block);
+  }
+}
+
+/** Compares a few bytes: a call into native code would cost more. */
+function isSame(one: Buffer, other: Buffer): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at += 1) if (one[at] !== other[at]) return false;
+  return true;
+}
+
+/** Reads a head from alternating names and values; `undefined` when it is malformed. */
 export function readRequestHead(fields: readonly string[]): RequestHead | undefined {
   const found = new Map<string, string>();
   let regular = false;
@@ -45,7 +92,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead | undefi
   return headOf(found);
 }
 
-/** Whether the fields after a body are well-formed: there are no pseudo-fields among them (section 8.1). */
+/** Whether fields are well-formed trailers: without pseudo-fields (section 8.1). */
 export function areTrailers(fields: readonly string[]): boolean {
   for (let at = 0; at < fields.length; at += 2) {
     const value = fields[at + 1] ?? "";
@@ -70,7 +117,7 @@ function headOf(found: ReadonlyMap<string, string>): RequestHead | undefined {
   const path = found.get(":path");
   const length = found.get("content-length");
   if (method === undefined || path === undefined || !found.has(":scheme")) return undefined;
-  // the target of a request is a path, but for OPTIONS, which may ask of the server as a whole (section 8.3.1)
+  // the target is a path, or `*` for OPTIONS of the whole server (section 8.3.1)
   if (!path.startsWith("/") && !(path === "*" && method === "OPTIONS")) return undefined;
   if (length !== undefined && !/^\d{1,15}$/.test(length)) return undefined;
   return {

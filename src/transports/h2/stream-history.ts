@@ -1,8 +1,8 @@
 /**
- * What is known of the streams of a connection that are not open: which were, and which never (RFC 9113, section 5.1).
+ * The streams of a connection that are not open: closed, or never opened (RFC 9113, section 5.1).
  *
- * A client can't open a stream below the last that it has opened, so two numbers tell most of it. Those that we have
- * reset last are kept by name: the client may have sent more before it knew, and that is no fault of its own.
+ * A client cannot open a stream below the last one, so two numbers are enough for most of them. The streams that the
+ * server reset last are listed: the client may have sent frames on them before it received the reset.
  */
 import { ConnectionError, MAX_31_BITS } from "../../wire/http2/frames.js";
 
@@ -19,46 +19,46 @@ export class StreamHistory {
     return this.#lastId;
   }
 
-  /** The last stream that was opened and is served. */
+  /** The last stream that was opened and served. */
   get lastServed(): number {
     return Math.min(this.#lastId, this.#servedUpTo);
   }
 
-  /** A stream above the last is opened. */
+  /** The client opens a stream above the last one. */
   open(streamId: number): void {
     this.#lastId = streamId;
     this.#opened += 1;
   }
 
-  /** We have reset a stream. */
+  /** The server has reset a stream. */
   reset(streamId: number): void {
     this.#resets ??= new Set();
     this.#resets.add(streamId);
     if (this.#resets.size > MAX_RESETS_KEPT) this.#resets.delete(this.#resets.values().next().value ?? 0);
   }
 
-  /** No stream above this is served. */
+  /** No stream above this one is served. */
   serveUpTo(streamId: number): void {
     this.#servedUpTo = Math.min(this.#servedUpTo, streamId);
   }
 
-  /** Whether a stream is served, if it is opened. */
+  /** Whether a stream is served when the client opens it. */
   serves(streamId: number): boolean {
     return streamId <= this.#servedUpTo;
   }
 
-  /** @throws ConnectionError when the stream was never opened: but for HEADERS and PRIORITY nothing may come on it */
+  /** Only HEADERS and PRIORITY may come on an idle stream. @throws ConnectionError when the stream was never opened */
   requireNotIdle(streamId: number, what: string): void {
     if (streamId === 0 || streamId % 2 === 0 || streamId > this.#lastId)
       throw new ConnectionError("PROTOCOL_ERROR", `${what} on a stream that was not opened`);
   }
 
-  /** A frame with content has come for a stream that is not open. @throws ConnectionError when the client knew that */
+  /** A frame has come for a stream that is not open. @throws ConnectionError unless the client may not know that yet */
   requireExcuse(streamId: number, what: string): void {
     this.requireNotIdle(streamId, what);
     if (this.#resets?.has(streamId) === true || !this.serves(streamId)) return;
-    // with no identifier left out, each up to the last was a stream; else this may be one that never was (section 5.1.1)
+    // without gaps in the identifiers, each one up to the last was a stream (section 5.1.1)
     const wasOpen = streamId === this.#lastId || this.#opened === (this.#lastId + 1) / 2;
-    throw new ConnectionError(wasOpen ? "STREAM_CLOSED" : "PROTOCOL_ERROR", `${what} on a stream that is over`);
+    throw new ConnectionError(wasOpen ? "STREAM_CLOSED" : "PROTOCOL_ERROR", `${what} on a closed stream`);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * One request and its answer (RFC 9113, section 5.1). The server's side of it:
+ * One request and its answer (RFC 9113, section 5.1), seen by the server:
  *
  *     HEADERS --> open ----END_STREAM-------> half-closed (remote) --our END_STREAM--> closed
  *                  |                                                                     ^
@@ -7,8 +7,9 @@
  *                  |                                        --late: RST_STREAM(NO_ERROR)-+
  *                  +-- RST_STREAM of either side ----------------------------------------+
  *
- * What the peer's windows don't allow yet waits here, in order (section 5.2).
+ * Data that the client's windows do not allow yet waits here, in order (section 5.2).
  */
+import type { BytesReader } from "../../core/shared-bytes.js";
 import {
   DATA,
   END_HEADERS,
@@ -18,115 +19,134 @@ import {
   MAX_31_BITS,
   MAX_FRAME_BYTES,
 } from "../../wire/http2/frames.js";
-import type { Template } from "./outbox.js";
 import type { RequestHead } from "./request-head.js";
+import type { SendFlow } from "./send-flow.js";
+import type { Streams } from "./streams.js";
+import type { Template } from "./writer.js";
 
-/** What answers one request: the layer above. */
-export interface Exchange {
-  /** A part of the body. */
+/** Answers one request. */
+export interface Call {
+  /** A part of the request's body. */
   onData(bytes: Buffer): void;
-  /** The request is there as a whole. */
+  /** The request is complete. */
   onEnd(): void;
-  /** We wait no longer, for the request or with the answer: it ends here, with what there is to say. */
-  giveUp(why: "late" | "closing"): void;
-  /** The stream is over, whoever ended it. Called once, last. */
+  /** The call must end now: its request took too long, or the connection closes. */
+  abort(why: "late" | "closing"): void;
+  /** The stream is over. Called once, last. */
   onClose(): void;
 }
 
-/** The connection, as its streams see it. */
-export interface Link {
-  /** Octets of DATA that the peer takes on the connection now (section 6.9). */
-  window: number;
-  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void;
-  answer(template: Template, streamId: number): void;
-  /** Ready-made answers can be sent: no peculiarity of the peer is in the way. */
-  readonly takesTemplates: boolean;
-  /** The stream has something to send for which there is no window. */
-  waitForWindow(stream: Stream): void;
-  /** Counts what waits in memory; ends the connection when that is too much. */
-  retain(octets: number): void;
-  reset(streamId: number, code: ErrorCode): void;
-  /** A request is whole, or will never be. */
-  arrived(): void;
-  /** The stream is over. */
-  forget(stream: Stream): void;
-  /** Calls `action` when the socket takes more, in a later step. */
-  whenWritable(action: () => void): void;
+/** A whole answer, made beforehand: in one piece, and in its parts. */
+export interface ReadyAnswer {
+  readonly template: Template;
+  readonly head: Uint8Array;
+  readonly data: Buffer;
+  readonly trailers: Uint8Array;
 }
 
-/** Something that is still to be sent: data, or the fields at the end. */
-interface Part {
-  readonly type: typeof DATA | typeof HEADERS;
-  readonly bytes: Uint8Array;
+/** Data that waits. */
+interface BodyPart {
+  readonly body: BytesReader;
   readonly end: boolean;
   readonly onSent: (() => void) | undefined;
-  sent: number;
 }
+
+/** A piece of the answer that waits: data, or the trailers that end it. */
+type Part = BodyPart | { readonly trailers: Uint8Array };
 
 export class Stream {
   readonly id: number;
   readonly head: RequestHead;
-  exchange: Exchange | undefined;
-  /** The request is not whole yet. */
+  /** The client has not ended its side. */
   arriving = true;
-  /** When the request has to be whole; `undefined` until somebody has to wait for it. */
-  dueAt: number | undefined;
-  readonly #link: Link;
-  #window: number;
+  /** The client may leave the answer unread: `answerTimeoutMs` does not apply. A Watch costs one slot. */
+  mayStall = false;
+  /** When the request must be complete; `undefined` until it has to be waited for. */
+  requestDueAt: number | undefined;
+  /** When the waiting answer last made progress, in monotonic time. */
+  progressAt = 0;
+  #call: Call | undefined;
+  readonly #streams: Streams;
+  readonly #flow: SendFlow;
+  #sendWindow: number;
   #received = 0;
   #parts: Part[] | undefined;
-  /** We have not said all that there is to say. */
+  #isOpenEnded = false;
+  /** Our side has not ended. */
   #answering = true;
   #closed = false;
 
-  constructor(id: number, head: RequestHead, link: Link, window: number) {
+  constructor(id: number, head: RequestHead, streams: Streams, sendWindow: number) {
     this.id = id;
     this.head = head;
-    this.#link = link;
-    this.#window = window;
+    this.#streams = streams;
+    this.#flow = streams.flow;
+    this.#sendWindow = sendWindow;
   }
 
-  /** Something waits to be sent that the peer's windows don't allow. */
-  get isStuck(): boolean {
+  /** Sets what answers the request. It may have answered already. */
+  setCall(call: Call): void {
+    this.#call = call;
+    if (!this.#answering) call.onClose();
+  }
+
+  /** A part of the answer waits for the client to take it. */
+  get isWaiting(): boolean {
     return this.#parts !== undefined;
   }
 
-  /** A part of the request's body has come. */
+  /** The client may leave its side open, and send as much as is acknowledged. */
+  get isOpenEnded(): boolean {
+    return this.#isOpenEnded;
+  }
+
+  /** Lets the client leave its side open: `requestTimeoutMs` does not apply any more. */
+  leaveOpen(): void {
+    if (this.#isOpenEnded || !this.arriving) return;
+    this.#isOpenEnded = true;
+    this.#streams.arrived();
+  }
+
   receive(bytes: Buffer): void {
     this.#received += bytes.length;
     const { contentLength } = this.head;
     if (contentLength !== undefined && this.#received > contentLength) this.reset("PROTOCOL_ERROR");
-    else if (this.#answering && bytes.length > 0) this.exchange?.onData(bytes);
+    else if (this.#answering && bytes.length > 0) this.#call?.onData(bytes);
   }
 
-  /** The request is whole (section 8.1.1: as long as it said). */
+  /** The client has ended its side. The body must be as long as `content-length` says (section 8.1.1). */
   receiveEnd(): void {
-    this.arriving = false;
-    this.#link.arrived();
+    this.#endArrival();
     const { contentLength } = this.head;
     if (contentLength !== undefined && this.#received !== contentLength) this.reset("PROTOCOL_ERROR");
-    else if (this.#answering) this.exchange?.onEnd();
+    else if (this.#answering) this.#call?.onEnd();
     else this.close();
   }
 
-  /** The rest of the request is waited for no longer. */
-  giveUp(why: "late" | "closing"): void {
-    if (this.#answering) this.exchange?.giveUp(why);
+  /** Lets the client send `bytes` more. Only an open-ended request needs it: all others are shorter than the window. */
+  acknowledge(bytes: number): void {
+    if (this.arriving && bytes > 0) this.#streams.widenReceiveWindow(this.id, bytes);
+  }
+
+  /** Ends the call. */
+  abort(why: "late" | "closing"): void {
+    if (this.#answering) this.#call?.abort(why);
     if (!this.#answering) this.reset("NO_ERROR");
   }
 
-  /** The peer gives more window; false when that is more than there can be (section 6.9.1). */
-  widen(octets: number): boolean {
-    this.#window += octets;
-    return this.#window <= MAX_31_BITS;
+  /** Adds to the client's window; false when it exceeds 2^31-1 (section 6.9.1). */
+  widenSendWindow(octets: number): boolean {
+    this.#sendWindow += octets;
+    return this.#sendWindow <= MAX_31_BITS;
   }
 
-  /** Sends a whole answer that is ready-made: `template`, or the same in its parts. */
+  /** Sends a whole answer. */
   answer({ template, head, data, trailers }: ReadyAnswer): void {
     if (!this.#answering) return;
-    if (this.#fits(data.length) && this.#link.takesTemplates) {
-      this.#link.window -= data.length;
-      this.#link.answer(template, this.id);
+    const { writer } = this.#flow;
+    if (this.#fits(data.length) && !writer.owesTableSize) {
+      this.#flow.spend(data.length);
+      writer.answer(template, this.id);
       this.#end();
     } else {
       this.sendHead(head, { end: false });
@@ -135,122 +155,123 @@ export class Stream {
     }
   }
 
-  /** Sends the fields before a body, or, with `end`, an answer that has none. */
+  /** Sends the header fields, or, with `end`, an answer without a body. */
   sendHead(block: Uint8Array, { end }: { readonly end: boolean }): void {
     if (!this.#answering) return;
-    this.#link.frame(HEADERS, END_HEADERS | (end ? END_STREAM : 0), this.id, block);
+    this.#flow.writer.frame(HEADERS, END_HEADERS | (end ? END_STREAM : 0), this.id, block);
     if (end) this.#end();
   }
 
-  /** Sends a part of the body; `onSent` is called when there is room for more, never before this returns. */
-  sendData(bytes: Uint8Array, { end = false, onSent }: { end?: boolean; onSent?: () => void } = {}): void {
-    if (this.#fits(bytes.length)) this.#sendAtOnce(bytes, end, onSent);
-    else this.#send({ type: DATA, bytes, end, onSent, sent: 0 });
+  /** Sends a few bytes of body. `onSent` is called when there is room for more, never before this returns. */
+  sendData(bytes: Buffer, { onSent }: { readonly onSent?: () => void } = {}): void {
+    if (!this.#fits(bytes.length)) this.#queue({ body: this.#flow.hold(bytes), end: false, onSent });
+    else {
+      this.#writeData(bytes, false);
+      if (onSent !== undefined) this.#flow.writer.whenWritable(onSent);
+    }
   }
 
-  /** Sends the fields after the body, and so ends. */
-  sendTrailers(block: Uint8Array): void {
-    this.#send({ type: HEADERS, bytes: block, end: true, onSent: undefined, sent: 0 });
+  /** Sends a body as fast as the client takes it, then the trailers, or END_STREAM without them. Closes the reader. */
+  sendBody(body: BytesReader | Buffer, trailers?: Uint8Array): void {
+    const reader = Buffer.isBuffer(body) ? this.#flow.hold(body) : body;
+    this.#queue({ body: reader, end: trailers === undefined, onSent: undefined });
+    if (trailers !== undefined) this.sendTrailers(trailers);
   }
 
-  /** Ends the stream at once: what it asked can't be answered. */
+  /** Sends the trailers, after all data, and so ends. */
+  sendTrailers(trailers: Uint8Array): void {
+    this.#queue({ trailers });
+  }
+
+  /** Ends the stream at once with RST_STREAM. */
   reset(code: ErrorCode): void {
     if (this.#closed) return;
-    this.#link.reset(this.id, code);
+    this.#streams.writeReset(this.id, code);
     this.close();
   }
 
-  /** The stream is over, and nothing more is sent on it. */
+  /** The stream is over: nothing more is sent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.arriving) this.#link.arrived();
-    this.arriving = false;
-    this.#link.forget(this);
+    this.#endArrival();
+    this.#streams.forget(this);
     this.#endAnswer();
   }
 
-  /** Sends what waits, as far as the windows allow; true when nothing waits any more. */
+  /** Sends what waits, as far as the client takes it; true when nothing waits any more. */
   pump(): boolean {
     for (let part = this.#parts?.[0]; part !== undefined; part = this.#parts?.[0]) {
-      if (!this.#sendPart(part)) return false;
+      if ("trailers" in part) {
+        this.#flow.writer.frame(HEADERS, END_HEADERS | END_STREAM, this.id, part.trailers);
+        this.#end();
+        return true;
+      }
+      if (!this.#pumpBody(part.body, part.end)) return false;
       this.#parts?.shift();
-      if (part.onSent !== undefined) this.#link.whenWritable(part.onSent);
+      if (part.onSent !== undefined) this.#flow.writer.whenWritable(part.onSent);
       if (part.end) this.#end();
     }
     this.#parts = undefined;
     return true;
   }
 
-  /** Whether so much data is a frame that can be sent now. */
+  #pumpBody(body: BytesReader, end: boolean): boolean {
+    while (body.bytesLeft > 0) {
+      const room = Math.min(this.#sendWindow, this.#flow.room, MAX_FRAME_BYTES);
+      if (room <= 0) return false;
+      const bytes = body.read(room);
+      this.#writeData(bytes, end && body.bytesLeft === 0);
+      this.progressAt = this.#flow.now();
+    }
+    body.close();
+    return true;
+  }
+
+  /** Whether so many bytes can be sent now, as one frame. */
   #fits(length: number): boolean {
-    const window = Math.min(this.#window, this.#link.window, MAX_FRAME_BYTES);
-    return this.#answering && this.#parts === undefined && length <= window;
+    const room = Math.min(this.#sendWindow, this.#flow.window, MAX_FRAME_BYTES);
+    return this.#answering && this.#parts === undefined && length <= room;
   }
 
-  #sendAtOnce(bytes: Uint8Array, end: boolean, onSent: (() => void) | undefined): void {
-    this.#window -= bytes.length;
-    this.#link.window -= bytes.length;
-    this.#link.frame(DATA, end ? END_STREAM : 0, this.id, bytes);
-    if (onSent !== undefined) this.#link.whenWritable(onSent);
-    if (end) this.#end();
+  #writeData(bytes: Buffer, end: boolean): void {
+    this.#sendWindow -= bytes.length;
+    this.#flow.spend(bytes.length);
+    this.#flow.writer.frame(DATA, end ? END_STREAM : 0, this.id, bytes);
   }
 
-  #send(part: Part): void {
-    if (!this.#answering) return;
-    this.#link.retain(part.bytes.length);
-    if (!this.#answering) return; // that was too much
+  #queue(part: Part): void {
+    if (!this.#answering) {
+      if ("body" in part) part.body.close();
+      return;
+    }
     if (this.#parts !== undefined) {
       this.#parts.push(part);
       return;
     }
     this.#parts = [part];
-    if (!this.pump()) this.#link.waitForWindow(this);
+    this.progressAt = this.#flow.now();
+    if (!this.pump()) this.#flow.wait(this);
   }
 
-  #sendPart(part: Part): boolean {
-    const { bytes, end } = part;
-    if (part.type === HEADERS) {
-      this.#transmit(part, HEADERS, END_HEADERS | END_STREAM, bytes);
-      return true;
-    }
-    do {
-      const left = bytes.length - part.sent;
-      const length = Math.min(left, this.#window, this.#link.window, MAX_FRAME_BYTES);
-      if (left > 0 && length <= 0) return false;
-      this.#window -= length;
-      this.#link.window -= length;
-      const flags = end && length === left ? END_STREAM : 0;
-      this.#transmit(part, DATA, flags, bytes.subarray(part.sent, part.sent + length));
-    } while (part.sent < bytes.length);
-    return true;
+  #endArrival(): void {
+    if (!this.arriving) return;
+    this.arriving = false;
+    if (!this.#isOpenEnded) this.#streams.arrived();
   }
 
-  #transmit(part: Part, type: number, flags: number, bytes: Uint8Array): void {
-    this.#link.frame(type, flags, this.id, bytes);
-    part.sent += bytes.length;
-    this.#link.retain(-bytes.length);
-  }
-
-  /** Our side has ended. The client has still to end its own, in its time. */
+  /** Our side has ended. The client must end its own in time; one that may leave it open is told (section 8.1). */
   #end(): void {
     this.#endAnswer();
     if (!this.arriving) this.close();
+    else if (this.#isOpenEnded) this.reset("NO_ERROR");
   }
 
   #endAnswer(): void {
     if (!this.#answering) return;
     this.#answering = false;
-    for (const { bytes, sent } of this.#parts ?? []) this.#link.retain(sent - bytes.length);
+    for (const part of this.#parts ?? []) if ("body" in part) part.body.close();
     this.#parts = undefined;
-    this.exchange?.onClose();
+    this.#call?.onClose();
   }
-}
-
-/** A whole answer, made beforehand. */
-export interface ReadyAnswer {
-  readonly template: Template;
-  readonly head: Uint8Array;
-  readonly data: Uint8Array;
-  readonly trailers: Uint8Array;
 }

@@ -1,32 +1,29 @@
 /**
- * Cuts the bytes of a connection into frames, however they come (RFC 9113, sections 3.4 and 4.1).
+ * Cuts the bytes of a connection into frames (RFC 9113, sections 3.4 and 4.1).
  *
- * Frames that came whole are handed on as a view of what was read; only what was cut is copied.
+ * A frame that came whole is handed on as a view of the bytes that were read. Only a frame that was cut is copied.
  */
 import { ConnectionError, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "./frames.js";
 
-/** What every client says first. */
+/** The first bytes of every client (section 3.4). */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-/** Who takes frames. */
-export interface FrameListener {
-  /** `payload` is valid for good: nobody writes into it again. */
-  onFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
-}
+/** Takes one frame. The payload stays valid: it is not written to again. */
+export type FrameListener = (type: number, flags: number, streamId: number, payload: Buffer) => void;
 
 const NO_BYTES = Buffer.alloc(0);
 
 export class FrameReader {
-  readonly #listener: FrameListener;
+  readonly #onFrame: FrameListener;
   #rest: Buffer = NO_BYTES;
   #hasPreface = false;
   #stopped = false;
 
-  constructor(listener: FrameListener) {
-    this.#listener = listener;
+  constructor(onFrame: FrameListener) {
+    this.#onFrame = onFrame;
   }
 
-  /** Reads what has come. @throws ConnectionError, and what the listener throws */
+  /** Reads bytes as they came from the socket. @throws ConnectionError, and what the listener throws */
   read(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = this.#hasPreface ? 0 : this.#readPreface(bytes);
@@ -37,20 +34,15 @@ export class FrameReader {
       if (bytes.length < start + length) break;
       at = start + length;
       const streamId = bytes.readUInt32BE(start - 4) & 0x7fff_ffff;
-      this.#listener.onFrame(bytes[start - 6] ?? 0, bytes[start - 5] ?? 0, streamId, bytes.subarray(start, at));
+      this.#onFrame(bytes[start - 6] ?? 0, bytes[start - 5] ?? 0, streamId, bytes.subarray(start, at));
     }
     // a copy: a view would keep all that was read
     this.#rest = at === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(at));
   }
 
-  /** Reads no more frames, from within the listener too. */
+  /** Reads no more frames. May be called from the listener. */
   stop(): void {
     this.#stopped = true;
-  }
-
-  /** What has come and is no frame yet. */
-  get rest(): Buffer {
-    return this.#rest;
   }
 
   #readPreface(bytes: Buffer): number {

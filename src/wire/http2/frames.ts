@@ -13,7 +13,7 @@
 /** Bytes before the payload. */
 export const FRAME_HEADER_BYTES = 9;
 
-/** The longest payload that we take: the least that a peer may ask for, and we say no other (section 4.2). */
+/** The longest payload that healthbridge accepts: the default of SETTINGS_MAX_FRAME_SIZE (section 4.2). */
 export const MAX_FRAME_BYTES = 16_384;
 
 /** Types of frames (section 6). */
@@ -56,10 +56,10 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 /** The largest value of a window, an identifier or an increment: 31 bits. */
 export const MAX_31_BITS = 0x7fff_ffff;
 
-/** Octets of DATA that each side takes at first, on a stream and on the connection (section 6.9.2). */
+/** The initial window of a stream and of the connection, in octets of DATA (section 6.9.2). */
 export const DEFAULT_WINDOW = 65_535;
 
-/** The peer has broken the protocol, and the whole connection ends: what follows can't be understood (section 5.4.1). */
+/** The peer has broken the protocol: the connection must end with `code` (section 5.4.1). */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   readonly code: ErrorCode;
@@ -95,12 +95,12 @@ export function resetFrame(streamId: number, code: ErrorCode): Buffer {
   return frameOf(RST_STREAM, 0, streamId, uint32(ERROR_CODES[code]));
 }
 
-/** GOAWAY: asks the peer to open no more streams; those after `lastStreamId` were not served (section 6.8). */
+/** GOAWAY: the peer must open no more streams. Streams after `lastStreamId` were not served (section 6.8). */
 export function goAwayFrame(lastStreamId: number, code: ErrorCode): Buffer {
   return frameOf(GOAWAY, 0, 0, Buffer.concat([uint32(lastStreamId), uint32(ERROR_CODES[code])]));
 }
 
-/** WINDOW_UPDATE: the peer may send so many bytes more; stream 0 is the connection (section 6.9). */
+/** WINDOW_UPDATE: the peer may send `increment` octets more. Stream 0 is the connection (section 6.9). */
 export function windowUpdateFrame(streamId: number, increment: number): Buffer {
   return frameOf(WINDOW_UPDATE, 0, streamId, uint32(increment));
 }

@@ -1,26 +1,25 @@
 /**
- * A header block that comes in one frame or in many (RFC 9113, sections 4.3, 6.2 and 6.10).
+ * A header block in one frame or in several (RFC 9113, sections 4.3, 6.2 and 6.10).
  *
- * Between the first frame and the last no other frame may come on the connection, so one that never ends would hold it
- * up: its size and the number of its frames are limited.
+ * No other frame may come on the connection between the first and the last. A block that never ends would block the
+ * connection, so its size and the number of its frames are limited.
  */
 import { ConnectionError, PADDED, PRIORITY_FLAG } from "./frames.js";
 
-/** A block may be longer than a list that we take, since it has to be read to know; twice as long is enough. */
+/** Twice the longest header list: a block must be decoded before the length of its list is known. */
 const MAX_BLOCK_BYTES = 32 * 1024;
 
 const MAX_CONTINUATIONS = 64;
 
 const PRIORITY_BYTES = 5;
 
-/** What the payload of a HEADERS frame holds. */
 export interface HeadersPayload {
   readonly fragment: Buffer;
-  /** The stream that it says it depends on. */
+  /** The stream that this one depends on. */
   readonly dependency: number | undefined;
 }
 
-/** A block whose end has not come yet. */
+/** A block that is not complete. */
 export class HeaderBlock {
   readonly streamId: number;
   readonly endStream: boolean;
@@ -34,7 +33,7 @@ export class HeaderBlock {
     this.#bytes = fragment.length;
   }
 
-  /** Adds the payload of a CONTINUATION. @throws ConnectionError when that is too much */
+  /** Adds the payload of a CONTINUATION. @throws ConnectionError above the limits */
   add(fragment: Buffer): void {
     this.#fragments.push(fragment);
     this.#bytes += fragment.length;
@@ -42,13 +41,12 @@ export class HeaderBlock {
       throw new ConnectionError("ENHANCE_YOUR_CALM", "a header block that is too long");
   }
 
-  /** The block. */
   whole(): Buffer {
     return Buffer.concat(this.#fragments);
   }
 }
 
-/** The payload of a padded frame without its padding. @throws ConnectionError */
+/** Removes the padding of a payload. @throws ConnectionError */
 export function withoutPadding(flags: number, payload: Buffer): Buffer {
   if ((flags & PADDED) === 0) return payload;
   const padding = payload[0];
@@ -58,7 +56,7 @@ export function withoutPadding(flags: number, payload: Buffer): Buffer {
   return payload.subarray(1, payload.length - padding);
 }
 
-/** Takes the payload of a HEADERS frame apart. @throws ConnectionError */
+/** Reads the payload of a HEADERS frame. @throws ConnectionError */
 export function readHeadersPayload(flags: number, payload: Buffer): HeadersPayload {
   const content = withoutPadding(flags, payload);
   if ((flags & PRIORITY_FLAG) === 0) return { fragment: content, dependency: undefined };

@@ -1,36 +1,35 @@
 /**
- * Reads header blocks (RFC 7541): every representation of section 6, with limits on what comes out of it.
+ * Decodes header blocks (RFC 7541): every representation of section 6, with limits on the result.
  *
  *     1xxxxxxx  indexed field                         6.1
  *     01xxxxxx  literal, added to the table           6.2.1
- *     001xxxxx  the table's new size                  6.3
+ *     001xxxxx  dynamic table size update             6.3
  *     0001xxxx  literal, never to be indexed          6.2.3
  *     0000xxxx  literal, not indexed                  6.2.2
  *
- * A list of fields that is too long is read to its end nevertheless, or the tables of the two sides would differ; only what
- * is too much is not kept.
+ * A list that is too long is decoded to its end, so that the dynamic tables of both sides stay equal. The fields above
+ * the limit are dropped.
  */
-
 import { ConnectionError } from "./frames.js";
 import { ENTRY_OVERHEAD, HpackTable } from "./hpack-table.js";
 import { decodeHuffman } from "./huffman.js";
 
-/** Octets of a header list as HTTP/2 counts them, 32 a field beside name and value (RFC 9113, section 6.5.2). */
+/** The longest header list in octets: names, values, and 32 for each field (RFC 9113, section 6.5.2). */
 export const MAX_HEADER_LIST_OCTETS = 16_384;
 
 const MAX_FIELDS = 64;
 
-/** A larger integer has no use here: no string and no table is so long. */
+/** No string and no table is longer. */
 const MAX_INTEGER = 0xff_ffff;
 
 const NO_BYTES = Buffer.alloc(0);
 const NO_FIELDS: string[] = [];
 
 /**
- * What nearly every client says in full at first, and has in its table from then on: kept once for all of them, this is
- * 300 bytes less for each connection.
+ * Words that nearly every client sends, and that then stay in the table of its connection. All connections share one
+ * copy: 300 bytes less for each.
  */
-const USUAL_WORDS: ReadonlyMap<string, string> = new Map(
+const COMMON_WORDS: ReadonlyMap<string, string> = new Map(
   [
     ...[":method", ":scheme", ":path", ":authority", "content-type", "user-agent", "te", "grpc-timeout"],
     ...["grpc-accept-encoding", "accept-encoding", "POST", "http", "https", "application/grpc", "trailers"],
@@ -38,11 +37,10 @@ const USUAL_WORDS: ReadonlyMap<string, string> = new Map(
   ].map((word) => [word, word]),
 );
 
-/** What a header block holds. */
 export interface HeaderList {
-  /** Names and values by turns, in order. Octets are characters (latin1). */
+  /** Alternating names and values, in order. Each octet is a character (latin1). */
   readonly fields: readonly string[];
-  /** There was more than is kept. */
+  /** Fields above the limit were dropped. */
   readonly tooLong: boolean;
 }
 
@@ -55,14 +53,14 @@ export class HpackDecoder {
   #octets = 0;
   #tooLong = false;
 
-  /** Changes whenever the same block might decode to something else than before. */
+  /** Changes when the same block may decode to other fields than before. */
   get version(): number {
     return this.#table.version;
   }
 
   /**
    * Decodes one whole header block.
-   * @throws ConnectionError COMPRESSION_ERROR: the tables can't be trusted from here on
+   * @throws ConnectionError COMPRESSION_ERROR: the tables of both sides may differ from here on
    */
   decode(block: Buffer): HeaderList {
     this.#bytes = block;
@@ -98,7 +96,7 @@ export class HpackDecoder {
       this.#table.add(name, value);
       this.#keep(name, value);
     } else if (first >= 0x20) {
-      throw broken("a table size that is not at the beginning of a block");
+      throw broken("a table size update after a field");
     } else {
       const name = this.#readName(4);
       this.#keep(name, this.#readString());
@@ -112,7 +110,7 @@ export class HpackDecoder {
 
   #nameAt(index: number): string {
     const name = this.#table.name(index);
-    if (name === undefined) throw broken("an index that no table has");
+    if (name === undefined) throw broken("an index outside the tables");
     return name;
   }
 
@@ -142,11 +140,11 @@ export class HpackDecoder {
     const text = isHuffman
       ? decodeHuffman(this.#bytes, start, this.#at)
       : this.#bytes.toString("latin1", start, this.#at);
-    if (text === undefined) throw broken("a string that is no Huffman code");
-    return USUAL_WORDS.get(text) ?? text;
+    if (text === undefined) throw broken("a string that is not a valid Huffman code");
+    return COMMON_WORDS.get(text) ?? text;
   }
 
-  /** Reads the length of a string and steps over it. Returns where it begins. */
+  /** Reads the length of a string and skips the string. Returns its offset. */
   #readLength(): number {
     const length = this.#readInteger(7);
     const start = this.#at;
@@ -163,6 +161,6 @@ export class HpackDecoder {
   }
 }
 
-function broken(what: string): ConnectionError {
-  return new ConnectionError("COMPRESSION_ERROR", what);
+function broken(message: string): ConnectionError {
+  return new ConnectionError("COMPRESSION_ERROR", message);
 }

@@ -1,19 +1,19 @@
 /**
- * Writes header blocks (RFC 7541) of literals that are not indexed: what we answer depends on no table, so the same bytes
- * are right on every connection, and can be made beforehand.
+ * Encodes header blocks (RFC 7541) as literals without indexing. They depend on no dynamic table, so the same bytes are
+ * valid on every connection and can be made beforehand.
  */
 import { staticIndexOf } from "./hpack-table.js";
 
 /**
- * Tells the peer that our dynamic table is empty and stays so. Due before the next block once the peer has allowed less
- * than the default (sections 4.2 and 6.3).
+ * A dynamic table size update to 0. It must begin the next header block after the peer has allowed less than the default
+ * (sections 4.2 and 6.3).
  */
 export const EMPTY_TABLE = Buffer.from([0x20]);
 
-/** `:status` 200 is an entry of the static table. */
+/** The index of `:status: 200` in the static table. */
 const STATUS_200 = 0x88;
 
-/** A header block. Names are lower-case; text is of latin1. */
+/** Encodes a header block. Names must be lower-case; all text must be latin1. */
 export function encodeHeaders(fields: Iterable<readonly [name: string, value: string]>): Buffer {
   const parts: Buffer[] = [];
   for (const [name, value] of fields) {
@@ -28,13 +28,13 @@ function literalName(name: string): Buffer {
   return index === 0 ? Buffer.concat([Buffer.from([0]), literal(name)]) : integer(index, 4);
 }
 
-/** A string without Huffman coding. */
+/** A string literal without Huffman coding (section 5.2). */
 function literal(text: string): Buffer {
   const octets = Buffer.from(text, "latin1");
   return Buffer.concat([integer(octets.length, 7), octets]);
 }
 
-/** Section 5.1; the bits above the prefix are zero. */
+/** An integer (section 5.1). The bits above the prefix are zero. */
 function integer(value: number, prefixBits: number): Buffer {
   const mask = (1 << prefixBits) - 1;
   if (value < mask) return Buffer.from([value]);

@@ -1,11 +1,11 @@
 /**
- * The two tables that HPACK's indices point into (RFC 7541, section 2.3).
+ * The static and the dynamic table of HPACK (RFC 7541, section 2.3).
  *
  *     index   1 ... 61 | 62 ... 62 + n - 1
  *             static   | dynamic, the newest first
  */
 
-/** Names and values of the static table, by turns (Appendix A). */
+/** Alternating names and values of the static table (Appendix A). */
 // biome-ignore format: a table, one entry a pair
 const STATIC: readonly string[] = [
   ":authority", "", ":method", "GET", ":method", "POST", ":path", "/", ":path", "/index.html",
@@ -26,41 +26,41 @@ const STATIC: readonly string[] = [
 /** Entries of the static table. */
 export const STATIC_ENTRIES = STATIC.length / 2;
 
-/** Octets that an entry counts beside its name and value (section 4.1). */
+/** Octets that an entry counts in addition to its name and value (section 4.1). */
 export const ENTRY_OVERHEAD = 32;
 
-/** Octets that the dynamic table may hold: the default of SETTINGS_HEADER_TABLE_SIZE, and we say no other. */
+/** The size of the dynamic table in octets: the default of SETTINGS_HEADER_TABLE_SIZE, which healthbridge keeps. */
 export const TABLE_OCTETS = 4_096;
 
-/** The index of the first entry of the static table with a name; 0 when there is none. */
+/** The first index of a name in the static table; 0 when the table does not have it. */
 export function staticIndexOf(name: string): number {
   for (let index = 0; index < STATIC.length; index += 2) if (STATIC[index] === name) return index / 2 + 1;
   return 0;
 }
 
 export class HpackTable {
-  /** Names and values by turns, the oldest first. */
+  /** Alternating names and values, the oldest first. */
   readonly #dynamic: string[] = [];
   #octets = 0;
   #limit = TABLE_OCTETS;
   #version = 0;
 
-  /** Changes whenever an index may mean something else than before. */
+  /** Changes when an index may have another entry than before. */
   get version(): number {
     return this.#version;
   }
 
-  /** The name of an entry; `undefined` for an index without one. */
+  /** The name at an index; `undefined` outside the tables. */
   name(index: number): string | undefined {
     return this.#at(index, 0);
   }
 
-  /** The value of an entry; `undefined` for an index without one. */
+  /** The value at an index; `undefined` outside the tables. */
   value(index: number): string | undefined {
     return this.#at(index, 1);
   }
 
-  /** Adds an entry, and drops the oldest to make room; one that is larger than the table empties it (section 4.4). */
+  /** Adds an entry and evicts the oldest. An entry larger than the table empties it (section 4.4). */
   add(name: string, value: string): void {
     const octets = name.length + value.length + ENTRY_OVERHEAD;
     this.#version += 1;
@@ -70,7 +70,7 @@ export class HpackTable {
     this.#octets += octets;
   }
 
-  /** Sets the size that the encoder has chosen; false when that is more than it may choose (section 6.3). */
+  /** Sets the size that the peer's encoder uses; false above the limit (section 6.3). */
   resize(octets: number): boolean {
     if (octets > TABLE_OCTETS) return false;
     this.#version += 1;

@@ -1,8 +1,8 @@
 /**
  * The Huffman code of HPACK (RFC 7541, section 5.2 and Appendix B).
  *
- * The code is canonical: codes of equal length follow each other in the order of their symbols, and shorter codes come
- * first. The lengths of Appendix B are thus the whole table.
+ * The code is canonical: shorter codes come first, and codes of equal length are in the order of their symbols. So the
+ * lengths of Appendix B define the whole table.
  */
 
 /** Length in bits of the code of each symbol, 0 to 255, and of EOS. */
@@ -30,10 +30,10 @@ const LENGTHS: readonly number[] = [
 const EOS = 256;
 const MAX_CODE_BITS = 30;
 
-/** Codes of up to so many bits are found in one step; most of what is sent has no longer ones. */
+/** Codes of up to so many bits are found in one step. Most characters of headers have such codes. */
 const STEP_BITS = 8;
 
-/** Codes in order: for each length the first code, and where its symbols begin in `SYMBOLS`. */
+/** For each length: the first code, and the index of its symbol in `SYMBOLS`. */
 const SYMBOLS = LENGTHS.map((_, symbol) => symbol).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
 const FIRST_CODE = new Uint32Array(MAX_CODE_BITS + 1);
 const FIRST_INDEX = new Uint16Array(MAX_CODE_BITS + 1);
@@ -84,14 +84,14 @@ function lengthOf(symbol: number): number {
   return LENGTHS[symbol] ?? 0;
 }
 
-/** The eight bits from bit `at` on; beyond the end there are ones. */
+/** The eight bits from bit `at` on. Bits beyond the end are ones. */
 function eightBits(bytes: Uint8Array, at: number, end: number): number {
   const index = at >> 3;
   const next = index + 1 < end ? (bytes[index + 1] ?? 0xff) : 0xff;
   return ((((bytes[index] ?? 0xff) << 8) | next) >> (8 - (at & 7))) & 0xff;
 }
 
-/** The symbol whose code begins at bit `at`, of any length; `undefined` when the bits end before. */
+/** The symbol whose code begins at bit `at`; `undefined` when the bits end before the code does. */
 function findLong(bytes: Uint8Array, at: number, endBit: number): { symbol: number; length: number } | undefined {
   let code = 0;
   for (let length = 1; length <= MAX_CODE_BITS && at + length <= endBit; length += 1) {

@@ -2,7 +2,8 @@
 //
 //	go-client states SERVICE ADDRESS       prints every state of the channel, a line each
 //	go-client traffic SERVICE ADDRESS...   asks again and again over round_robin, prints who answered
-//	go-client hand-over ADDRESS PART [CA]  asks for methods of both engines on one channel, prints how that went
+//	go-client mixed-channel ADDRESS PART [CA]  asks for health and for reflection on one channel, prints how that went
+//	go-client reflection ADDRESS VERSION   asks for reflection, and compares the answers with those of a grpc-go server
 package main
 
 import (
@@ -62,8 +63,16 @@ func traffic(channel *grpc.ClientConn) {
 }
 
 func main() {
-	if os.Args[1] == "hand-over" {
-		handOver(os.Args[2], os.Args[3], os.Args[4:])
+	if os.Args[1] == "mixed-channel" {
+		mixedChannel(os.Args[2], os.Args[3], os.Args[4:])
+		return
+	}
+	if os.Args[1] == "reflection" {
+		if err := compareReflection(os.Args[2], os.Args[3]); err != nil {
+			fmt.Println(err)
+		} else {
+			fmt.Println("equal to grpc-go in", len(requests), "answers")
+		}
 		return
 	}
 	mode, service, addresses := os.Args[1], os.Args[2], os.Args[3:]

@@ -5,9 +5,11 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { Registry } from "../../../src/registry/registry.js";
 import { HealthService } from "../../../src/transports/grpc/health-service.js";
+import { ReflectionService } from "../../../src/transports/grpc/reflection.js";
 import { createGrpcJsEngine, type GrpcJsEngineOptions } from "../../../src/transports/grpc-js/engine.js";
 import { eventually } from "../../support/eventually.js";
 import { frame, GrpcPeer, HEALTH, quiet, request, statusIn } from "../../support/grpc-peer.js";
+import { methodOf } from "../../support/reflection.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 const EMPTY = frame(Buffer.alloc(0));
@@ -20,6 +22,7 @@ async function serving(t: TestContext, options: Partial<GrpcJsEngineOptions> = {
   const engine = createGrpcJsEngine({
     clock,
     service: new HealthService(registry),
+    reflection: undefined,
     onHttp: (stream, headers) => {
       http.push(String(headers[":path"]));
       stream.respond({ ":status": 200 }, { endStream: true });
@@ -50,14 +53,14 @@ async function serving(t: TestContext, options: Partial<GrpcJsEngineOptions> = {
 }
 
 describe("an engine", () => {
-  test("tells a client its limits: streams at once, and the size of headers", async (t) => {
+  test("sends its limits to the client: concurrent streams, and the size of headers", async (t) => {
     const { peer } = await serving(t);
     await once(peer.session, "remoteSettings");
     const { maxConcurrentStreams, maxHeaderListSize } = peer.session.remoteSettings;
     assert.deepEqual([maxConcurrentStreams, maxHeaderListSize], [1024, 16_384]);
   });
 
-  test("B29 refuses a call with more than 64 pairs of headers, and no other", async (t) => {
+  test("refuses a call with more than 64 headers, and no other [B29]", async (t) => {
     const { peer } = await serving(t);
     const pairs = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, "v"]));
@@ -67,7 +70,7 @@ describe("an engine", () => {
     assert.equal((await peer.check("")).status, 1);
   });
 
-  test("B9 refuses a message of more than 4,096 bytes", async (t) => {
+  test("refuses a message of more than 4,096 bytes [B9]", async (t) => {
     const { peer } = await serving(t);
     const body = (length: number) =>
       Buffer.concat([Buffer.from([0x12, 0x80 | (length & 127), length >> 7]), Buffer.alloc(length)]);
@@ -88,13 +91,13 @@ describe("an engine", () => {
     await eventually(() => registry.watcherCount === 0, "the watcher is gone");
   });
 
-  test("A81 says an error in the trailers' place, with a constant text", async (t) => {
+  test("sends an error as trailers, with a constant text [A81]", async (t) => {
     const { peer } = await serving(t);
     const { end } = await peer.check("nobody");
     assert.deepEqual([end.httpStatus, end.code, end.text, end.messages.length], [200, 5, "unknown service", 0]);
   });
 
-  test("hands what is not gRPC to plain HTTP", async (t) => {
+  test("gives requests that are not gRPC to plain HTTP", async (t) => {
     const { peer, http } = await serving(t);
     assert.equal(
       (await peer.call("/healthcheck", Buffer.alloc(0), { ":method": "GET", "content-type": undefined })).httpStatus,
@@ -103,13 +106,13 @@ describe("an engine", () => {
     assert.deepEqual(http, ["/healthcheck"]);
   });
 
-  test("A19 without a health service has no method of it", async (t) => {
+  test("has no methods of the health service if it is off [A19]", async (t) => {
     const { peer } = await serving(t, { service: undefined });
     for (const method of ["Check", "List", "Watch"])
       assert.equal((await peer.call(`${HEALTH}/${method}`, EMPTY)).code, 12, method);
   });
 
-  test("B19 gives a request its own time to arrive, where one is given", async (t) => {
+  test("limits the time of a request as configured [B19]", async (t) => {
     const { peer, clock } = await serving(t, { requestTimeoutMs: 200 });
     await peer.check("");
     const stream = peer.open(`${HEALTH}/Check`);
@@ -119,7 +122,7 @@ describe("an engine", () => {
     await closed;
   });
 
-  test("a method for balancers answers by its code alone, whatever is asked", async (t) => {
+  test("a method for balancers answers by its code alone", async (t) => {
     const { peer, registry } = await serving(t, { statusCodePaths: ["/AWS.ALB/healthcheck", "/my.Own/path"] });
     for (const path of ["/AWS.ALB/healthcheck", "/my.Own/path"]) {
       registry.set("", "SERVING");
@@ -131,10 +134,12 @@ describe("an engine", () => {
     }
   });
 
-  for (const paths of [[`${HEALTH}/Check`], ["/a/b", "/a/b"]]) {
-    test(`refuses the paths ${paths.join(" and ")} for balancers, which are taken`, () => {
-      const registry = new Registry({ clock: new VirtualClock(), instance: "engine-test" });
-      const options = { clock: new VirtualClock(), service: new HealthService(registry), onHttp: () => {} };
+  for (const paths of [[`${HEALTH}/Check`], [methodOf("v1")], ["/a/b", "/a/b"]]) {
+    test(`refuses the status code paths ${paths.join(" and ")}, which are in use`, () => {
+      const [clock, instance] = [new VirtualClock(), "engine-test"];
+      const service = new HealthService(new Registry({ clock, instance }));
+      const reflection = new ReflectionService({ clock, instance, health: true });
+      const options = { clock, service, reflection, onHttp: () => {} };
       assert.throws(() => createGrpcJsEngine({ ...options, statusCodePaths: paths }), {
         code: "INVALID_OPTION",
         message: `statusCodePaths: "${paths[0]}" is a method that this server has already`,
@@ -142,7 +147,7 @@ describe("an engine", () => {
     });
   }
 
-  test("A78 asks every client to go, and lets calls in run end", async (t) => {
+  test("sends GOAWAY to every client, and lets open calls end [A78]", async (t) => {
     const { engine, registry, peer, connect } = await serving(t);
     const other = connect();
     await other.check("");
@@ -158,7 +163,7 @@ describe("an engine", () => {
     assert.equal(watch.end, undefined);
   });
 
-  test("asking twice to go does no harm", async (t) => {
+  test("sending GOAWAY twice is allowed", async (t) => {
     const { engine, peer } = await serving(t);
     await quiet(peer);
     engine.drain();

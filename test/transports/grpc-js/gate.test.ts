@@ -1,8 +1,10 @@
 /** What a stream has to pass before grpc-js sees it, over a real HTTP/2 server; the clock is the test's. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
 import { eventually, inTime } from "../../support/eventually.js";
 import { collect, frame } from "../../support/grpc-peer.js";
+import { callHeaders, FLAG, h2frame, headerBlock, PREFACE, RawPeer, TYPE, uint32 } from "../../support/raw-http2.js";
 import { gated, STREAMING, UNARY, WATCHING } from "./gated-server.js";
 
 const MESSAGE = frame(Buffer.alloc(0));
@@ -20,10 +22,14 @@ describe("the gate lets through", () => {
 
   const types = ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "APPLICATION/GRPC"];
   for (const type of types) {
-    test(`A82 content type ${type}`, async (t) => {
+    test(`content type ${type} [A82]`, async (t) => {
       const { calls, peer } = await gated(t);
       assert.equal((await peer.call(UNARY, MESSAGE, { "content-type": type })).code, 0);
-      assert.equal(calls.length, 1);
+      // grpc-js knows it in lower-case letters only
+      assert.deepEqual(
+        calls.map((headers) => headers["content-type"]),
+        [type.toLowerCase()],
+      );
     });
   }
 
@@ -41,7 +47,7 @@ describe("the gate lets through", () => {
     ["99999999H", undefined],
   ];
   for (const [timeout, told] of timeouts) {
-    test(`A47 grpc-timeout ${timeout}, which grpc-js hears as ${told ?? "none"}`, async (t) => {
+    test(`grpc-timeout ${timeout}, passed to grpc-js as ${told ?? "none"} [A47]`, async (t) => {
       const { calls, peer } = await gated(t);
       assert.equal((await peer.call(STREAMING, MESSAGE, { "grpc-timeout": timeout })).code, 0);
       assert.equal(calls[0]?.["grpc-timeout"], told);
@@ -49,17 +55,39 @@ describe("the gate lets through", () => {
   }
 });
 
+describe("the gate drops a stream that the client has reset already", () => {
+  for (const path of [UNARY, STREAMING, "/unknown"])
+    for (const type of ["application/grpc", "text/plain"])
+      test(`${type} of ${path}`, async (t) => {
+        const { calls, http, clock, peer, port } = await gated(t);
+        const raw = new RawPeer(port);
+        t.after(() => raw.close());
+        const head = headerBlock([...new Map(callHeaders(path)).set("content-type", type)]);
+        raw.write(
+          PREFACE,
+          h2frame(TYPE.SETTINGS, 0, 0),
+          h2frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, head),
+          h2frame(TYPE.RST_STREAM, 0, 1, uint32(8)),
+          h2frame(TYPE.PING, 0, 0, Buffer.alloc(8)),
+        );
+        await eventually(() => raw.frames().some(({ type }) => type === TYPE.PING), "all is read");
+        await peer.call("/unknown", MESSAGE);
+        assert.deepEqual([calls, http], [[], []]);
+        await eventually(() => clock.pendingTimers === 0, "no timer is left");
+      });
+});
+
 describe("the gate leaves to plain HTTP", () => {
   const types = [undefined, "", "text/plain", "application/json", "application/grpcfoo", "application/grpc-web"];
   for (const type of types) {
-    test(`B22 content type ${type ?? "none"}`, async (t) => {
+    test(`content type ${type ?? "none"} [B22]`, async (t) => {
       const { http, calls, peer } = await gated(t);
       const end = await peer.call(UNARY, MESSAGE, { "content-type": type });
       assert.deepEqual([end.httpStatus, http, calls], [418, [UNARY], []]);
     });
   }
 
-  test("A92 a GET, whatever its path", async (t) => {
+  test("a GET of any path [A92]", async (t) => {
     const { http, peer } = await gated(t);
     const stream = peer.session.request({ ":method": "GET", ":path": "/healthcheck" });
     assert.equal((await collect(stream, () => {})).httpStatus, 418);
@@ -69,7 +97,7 @@ describe("the gate leaves to plain HTTP", () => {
 
 describe("the gate refuses", () => {
   for (const method of ["GET", "PUT", "HEAD", "DELETE", "OPTIONS"]) {
-    test(`B24 ${method}, with what is allowed`, async (t) => {
+    test(`${method}, and names the allowed method [B24]`, async (t) => {
       const { calls, peer, clock } = await gated(t);
       const end = await peer.call(UNARY, Buffer.alloc(0), { ":method": method });
       assert.deepEqual([end.httpStatus, end.headers.allow, end.messages.length, calls.length], [405, "POST", 0, 0]);
@@ -79,7 +107,7 @@ describe("the gate refuses", () => {
 
   const unknown = ["/pkg.Service/Nothing", `${UNARY}?a=b`, `${UNARY}/`, "/pkg.service/unary", "/constructor", "/"];
   for (const path of unknown) {
-    test(`A20 A93 the unknown path ${path}, which it doesn't echo`, async (t) => {
+    test(`the unknown path ${path}, without repeating it [A20, A93]`, async (t) => {
       const { calls, peer } = await gated(t);
       const end = await peer.call(path, MESSAGE);
       assert.deepEqual([end.httpStatus, end.code, end.text, calls.length], [200, 12, "unknown method", 0]);
@@ -95,7 +123,7 @@ describe("the gate refuses", () => {
 
   for (const path of [UNARY, STREAMING]) {
     for (const timeout of ["1", "5X", "", "-1S", "1.5S", "abc1S", "123456789S", "1S x", "1s", "1S,2S"]) {
-      test(`B20 grpc-timeout ${JSON.stringify(timeout)} of ${path}`, async (t) => {
+      test(`grpc-timeout ${JSON.stringify(timeout)} of ${path} [B20]`, async (t) => {
         const { calls, peer } = await gated(t);
         const end = await peer.call(path, MESSAGE, { "grpc-timeout": timeout });
         assert.deepEqual([end.code, end.text, calls.length], [13, "invalid grpc-timeout", 0]);
@@ -104,8 +132,8 @@ describe("the gate refuses", () => {
   }
 });
 
-describe("the gate limits the time in which a request may arrive", () => {
-  test("B19 a single message that doesn't end is ended after it, and not before", async (t) => {
+describe("the gate limits the time of a request", () => {
+  test("a message that does not end is ended after the time, and not earlier [B19]", async (t) => {
     const { clock, peer, calls } = await gated(t);
     const stream = peer.open(UNARY);
     let over = false;
@@ -123,7 +151,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     await eventually(() => clock.pendingTimers === 0, "no timer is left");
   });
 
-  test("B19 bytes that trickle in buy no time", async (t) => {
+  test("more bytes do not extend the time [B19]", async (t) => {
     const { clock, peer, calls } = await gated(t);
     const stream = peer.open(UNARY);
     const ended = collect(stream, () => {});
@@ -140,7 +168,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     ["a wrong method", { ":method": "PUT" }],
     ["a wrong timeout", { "grpc-timeout": "x" }],
   ] as const) {
-    test(`B19 ${label} is refused at once, and its stream ended when the request doesn't end`, async (t) => {
+    test(`${label} is refused at once, and its stream is ended if the request does not end [B19]`, async (t) => {
       const { clock, peer } = await gated(t);
       const stream = peer.open(UNARY, headers);
       let answered = false;
@@ -156,18 +184,36 @@ describe("the gate limits the time in which a request may arrive", () => {
     });
   }
 
-  test("a stream of messages may go on", async (t) => {
+  test("a stream of messages may go on for its own time, and is reset then", async (t) => {
     const { clock, peer, calls } = await gated(t);
-    const stream = peer.open(STREAMING);
+    const [stream, other] = [peer.open(STREAMING), peer.open(STREAMING)];
     const ended = collect(stream, () => {});
-    await eventually(() => calls.length === 1, "the call is there");
-    assert.equal(clock.pendingTimers, 0);
-    await clock.advance(3_600_000);
+    const reset = collect(other, () => {});
+    await eventually(() => calls.length === 2, "the calls are there");
+    await clock.advance(599_999);
     stream.end(MESSAGE);
-    assert.equal((await ended).code, 0);
+    assert.equal((await inTime(ended, "the end")).code, 0);
+    await clock.advance(1);
+    assert.equal((await inTime(reset, "the reset")).rstCode, 8); // CANCEL
+    await eventually(() => clock.pendingTimers === 0, "no timer is left");
   });
 
-  test("a request that arrived is not ended later, however long its answer goes on", async (t) => {
+  test("a stream of messages that has its status is ended after that time, though the client sends on", async (t) => {
+    const { clock, peer } = await gated(t);
+    const stream = peer.open(STREAMING, { "grpc-timeout": "x" });
+    const ended = collect(stream, () => {});
+    stream.write(MESSAGE);
+    await once(stream, "response");
+    await eventually(() => clock.pendingTimers === 2, "the time for its end begins");
+    await clock.advance(4_999);
+    assert.equal(stream.closed, false);
+    await clock.advance(1);
+    const end = await inTime(ended, "the end");
+    assert.deepEqual([end.code, end.text, end.rstCode], [13, "invalid grpc-timeout", 0]);
+    await eventually(() => clock.pendingTimers === 0, "no timer is left");
+  });
+
+  test("a complete request is not ended later, however long its answer takes", async (t) => {
     const { clock, peer } = await gated(t);
     const stream = peer.open(WATCHING);
     let [answered, over] = [false, false];
@@ -184,7 +230,7 @@ describe("the gate limits the time in which a request may arrive", () => {
     assert.equal(over, false);
   });
 
-  test("B23 a client that breaks its stream leaves nothing behind, and others unharmed", async (t) => {
+  test("a client that resets its stream leaves nothing, and does not affect others [B23]", async (t) => {
     const { clock, peer, calls } = await gated(t);
     for (const headers of [{}, { ":path": "/nothing" }, { ":method": "PUT" }, { "grpc-timeout": "x" }]) {
       const stream = peer.open(UNARY, headers);

@@ -1,7 +1,7 @@
 /** A real HTTP/2 server with the gate before a handler that says it was reached. */
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import type { TestContext } from "node:test";
 import { createGate, type GateRules } from "../../../src/transports/grpc-js/gate.js";
 import { GrpcPeer } from "../../support/grpc-peer.js";
@@ -37,8 +37,9 @@ export async function gated(t: TestContext, rules: Partial<GateRules> = {}) {
     {
       clock,
       requestTimeoutMs: 5_000,
-      hasMethod: (path) => [UNARY, WATCHING, STREAMING].includes(path),
-      isUnaryRequest: (path) => path !== STREAMING,
+      maxStreamMs: 600_000,
+      hasUnaryRequest: (path) => [UNARY, WATCHING].includes(path),
+      hasStreamingRequest: (path) => path === STREAMING,
       onHttp: (stream, headers) => {
         http.push(String(headers[":path"]));
         stream.respond({ ":status": 418 }, { endStream: true });
@@ -49,13 +50,23 @@ export async function gated(t: TestContext, rules: Partial<GateRules> = {}) {
   const server = createServer({ settings: { maxHeaderListSize: 16_384 } });
   server.on("stream", gate);
   server.on("sessionError", () => {});
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  // as our listener does: the first bytes are read, and put back. HTTP/2 then reads them all before it emits a stream
+  const listener = createTcpServer((socket) => {
+    socket
+      .on("error", () => {})
+      .once("data", (bytes) => {
+        socket.pause().unshift(bytes);
+        server.emit("connection", socket);
+      });
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
   // a server that listens on a port has an address with one
-  const peer = new GrpcPeer((server.address() as AddressInfo).port);
+  const { port } = listener.address() as AddressInfo;
+  const peer = new GrpcPeer(port);
   t.after(() => {
     peer.close();
-    server.close();
+    listener.close();
   });
-  return { clock, calls, http, peer };
+  return { clock, calls, http, peer, port };
 }

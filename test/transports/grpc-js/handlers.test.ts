@@ -71,12 +71,12 @@ describe("the health service on an application's server", () => {
     await assert.rejects(ask("Check", request("n".repeat(201))), { code: 3, details: "service name too long" });
   });
 
-  test("B1 reads requests strictly here too", async (t) => {
+  test("reads requests strictly [B1]", async (t) => {
     const { ask } = await added(t);
     await assert.rejects(ask("Check", Buffer.from("0a50", "hex")), { code: 3, details: "malformed request" });
   });
 
-  test("says degraded as metadata, and only then", async (t) => {
+  test("sends degraded as metadata, and only if degraded", async (t) => {
     const { registry, ask } = await added(t);
     registry.set("a", "SERVING", { degraded: true });
     assert.deepEqual((await ask("Check", request("a"))).headers.get("x-envoy-degraded"), ["true"]);
@@ -92,7 +92,7 @@ describe("the health service on an application's server", () => {
     await assert.rejects(ask("List", EMPTY), { code: 8, details: "too many services to list" });
   });
 
-  test("A64 tells the list to who has the token, and nobody else", async (t) => {
+  test("lists services only for clients with the token [A64]", async (t) => {
     const { registry, ask } = await added(t, { token: "secret" });
     registry.set("a", "SERVING");
     const bearing = (text: string) => {
@@ -108,7 +108,7 @@ describe("the health service on an application's server", () => {
     assert.equal(statusIn((await ask("Check", EMPTY)).answer), 1);
   });
 
-  test("keeps a Watch open and tells each change, until the client cancels", async (t) => {
+  test("keeps a Watch open and sends each change, until the client cancels", async (t) => {
     const { registry, watch } = await added(t);
     const { call, heard } = watch("a");
     await eventually(() => heard.length === 1, "the first status");
@@ -119,7 +119,7 @@ describe("the health service on an application's server", () => {
     await eventually(() => registry.watcherCount === 0 && registry.watchedNameCount === 0, "nothing is left");
   });
 
-  test("A54 A74 ends a Watch with UNAVAILABLE, after the newest status, and leaves nothing", async (t) => {
+  test("ends a Watch with UNAVAILABLE after the newest status, and leaves nothing [A54, A74]", async (t) => {
     const { registry, health, server, watch } = await added(t);
     const { heard } = watch("a");
     await eventually(() => heard.length === 1, "the first status");
@@ -132,7 +132,7 @@ describe("the health service on an application's server", () => {
     await promisify(server.tryShutdown.bind(server))();
   });
 
-  test("A49 refuses a Watch beyond the limit", async (t) => {
+  test("refuses a Watch above the limit [A49]", async (t) => {
     const { registry, watch } = await added(t, { maxWatchers: 1 });
     const first = watch("a");
     await eventually(() => first.heard.length === 1, "the first status");
@@ -142,7 +142,7 @@ describe("the health service on an application's server", () => {
     assert.equal(registry.watcherCount, 1);
   });
 
-  test("B104 cannot be added twice", async (t) => {
+  test("cannot be added twice [B104]", async (t) => {
     const { health, server } = await added(t);
     assert.throws(
       () => addHealthService(server, health),
@@ -151,7 +151,7 @@ describe("the health service on an application's server", () => {
     );
   });
 
-  test("B104 cannot be added beside the service of grpc-health-check", () => {
+  test("cannot be added to a server with the service of grpc-health-check [B104]", () => {
     const registry = new Registry({ clock: new VirtualClock(), instance: "handlers-test" });
     const server = new Server();
     const nothing: UntypedServiceImplementation = { Check: () => {}, List: () => {}, Watch: () => {} };
@@ -161,7 +161,7 @@ describe("the health service on an application's server", () => {
 });
 
 describe("the definition of the service", () => {
-  test("has the names, paths and kinds of the package, and hands bytes through", () => {
+  test("has the names, paths and types of the package, and passes bytes through", () => {
     const bytes = Buffer.from([1, 2]);
     const definition = healthDefinition();
     assert.deepEqual(Object.keys(definition), ["Check", "List", "Watch"]);
@@ -177,7 +177,7 @@ describe("the definition of the service", () => {
     }
   });
 
-  test("leaves the package's own definition as it was", () => {
+  test("does not change the package's own definition", () => {
     healthDefinition();
     assert.deepEqual(packaged.Check?.requestDeserialize(Buffer.from([0x0a, 1, 0x61])), { service: "a" });
   });

@@ -23,7 +23,7 @@ function assertIncompatible(action: () => void, what: string): void {
 }
 
 describe("the limits on HTTP/2", () => {
-  test("reach the options that grpc-js makes its servers with, beside its own", () => {
+  test("reach the options with which grpc-js creates its servers", () => {
     const server = new Server({ "grpc.max_concurrent_streams": 7 });
     limitHttp2(server, { maxHeaderListPairs: 64, settings: { maxHeaderListSize: 16_384 } });
     const { maxHeaderListPairs, settings, maxSendHeaderBlockLength } = Reflect.get(server, "commonServerOptions");
@@ -31,7 +31,7 @@ describe("the limits on HTTP/2", () => {
     assert.equal(maxSendHeaderBlockLength, Number.MAX_SAFE_INTEGER);
   });
 
-  test("may leave the settings alone", () => {
+  test("can leave the settings unchanged", () => {
     const server = new Server({ "grpc.max_concurrent_streams": 7 });
     limitHttp2(server, { maxHeaderListPairs: 64 });
     assert.deepEqual(Reflect.get(server, "commonServerOptions").settings, { maxConcurrentStreams: 7 });
@@ -46,7 +46,7 @@ describe("the limits on HTTP/2", () => {
 });
 
 describe("the gate on a server's streams", () => {
-  test("is given the handler of grpc-js, and takes its place", () => {
+  test("gets the handler of grpc-js, and replaces it", () => {
     const server = new Server();
     server.createConnectionInjector(ServerCredentials.createInsecure());
     const [source] = [...Reflect.get(server, "http2Servers").keys()];

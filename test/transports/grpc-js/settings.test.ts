@@ -1,4 +1,4 @@
-/** How a grpc-js server of ours is set: part E of conformance.md. */
+/** How a grpc-js server of ours is set: docs/conformance.md, part E. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { HealthError } from "../../../src/core/health-error.js";
@@ -6,7 +6,7 @@ import type { ConnectionSettings } from "../../../src/transports/grpc/connection
 import { HTTP2_LIMITS, serverOptions } from "../../../src/transports/grpc-js/settings.js";
 
 describe("the settings of a server", () => {
-  test("are these when nobody says otherwise", () => {
+  test("have these defaults", () => {
     assert.deepEqual(serverOptions({}), {
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 10_000,
@@ -39,7 +39,7 @@ describe("the settings of a server", () => {
     test(`${name} is ${option}`, () => assert.equal(Object(serverOptions({ [name]: 12_345 }))[option], 12_345));
 
     for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
-      test(`${name}: ${value} is refused by name`, () => {
+      test(`${name}: ${value} is refused, and named`, () => {
         assert.throws(
           () => serverOptions({ [name]: value }),
           (error: unknown) => {

@@ -19,7 +19,7 @@ async function serving(t: TestContext, options: ListenOptions = {}) {
 }
 
 describe("a client that opens an HTTP/2 connection", () => {
-  test("B56 and says nothing after the preface is not kept", async (t) => {
+  test("and sends nothing after the preface is closed [B56]", async (t) => {
     const { server, port } = await serving(t);
     const raw = new RawPeer(port);
     raw.write(PREFACE);
@@ -27,7 +27,7 @@ describe("a client that opens an HTTP/2 connection", () => {
     await eventually(() => server.connectionCount === 0, "it is forgotten");
   });
 
-  test("B56 and says nothing at all, by ALPN, is not kept", async (t) => {
+  test("and sends nothing at all, by ALPN, is closed [B56]", async (t) => {
     const { server, port } = await serving(t, { tls: { cert: pem("server.crt"), key: pem("server.key") } });
     const socket = connect({ port, host: "localhost", ca: pem("ca.crt"), ALPNProtocols: ["h2"] });
     t.after(() => void socket.destroy());
@@ -40,7 +40,7 @@ describe("a client that opens an HTTP/2 connection", () => {
     await eventually(() => server.connectionCount === 0, "it is forgotten");
   });
 
-  test("and says its settings is kept, though it asks nothing yet", async (t) => {
+  test("and sends its settings stays open without a request", async (t) => {
     const { server, port } = await serving(t);
     const raw = new RawPeer(port);
     t.after(() => raw.close());

@@ -12,15 +12,15 @@ const EMPTY = Buffer.alloc(0);
 
 describe("the answer to a Check", () => {
   const rows: readonly (readonly [string, string, ReturnType<typeof answerCheck>])[] = [
-    ["of the server as a whole is SERVING from birth", "", message("0801")],
+    ["of the server as a whole is SERVING from the start", "", message("0801")],
     ["of a service that is SERVING", "up", message("0801")],
     ["of a service that is NOT_SERVING is no error", "down", message("0802")],
     ["of a service that is UNKNOWN leaves the zero out", "dunno", message("")],
-    ["of a degraded service says so beside the message", "ill", message("0801", true)],
+    ["of a degraded service has metadata beside the message", "ill", message("0801", true)],
     ["of a view", "liveness", message("0801")],
-    ["of a name that nobody declared", "nobody", { code: "NOT_FOUND", text: "unknown service" }],
-    ["A12 of a name in another case", "UP", { code: "NOT_FOUND", text: "unknown service" }],
-    ["A13 of a name that every object has", "constructor", { code: "NOT_FOUND", text: "unknown service" }],
+    ["of an unknown name", "nobody", { code: "NOT_FOUND", text: "unknown service" }],
+    ["of a name in another case [A12]", "UP", { code: "NOT_FOUND", text: "unknown service" }],
+    ["of a name of an object property [A13]", "constructor", { code: "NOT_FOUND", text: "unknown service" }],
     ["of a name of 201 bytes", "n".repeat(201), { code: "INVALID_ARGUMENT", text: "service name too long" }],
   ];
   for (const [label, service, answer] of rows) {
@@ -34,7 +34,7 @@ describe("the answer to a Check", () => {
     });
   }
 
-  test("to bytes that are no request is INVALID_ARGUMENT, never SERVING", () => {
+  test("to an invalid request is INVALID_ARGUMENT, never SERVING", () => {
     const fault = { code: "INVALID_ARGUMENT", text: "malformed request" };
     assert.deepEqual(answerCheck(registry(), Buffer.from("0a50", "hex")), fault);
     const notUtf8 = { code: "INVALID_ARGUMENT", text: "service name is not valid UTF-8" };
@@ -49,7 +49,7 @@ describe("the answer to a Check", () => {
 });
 
 describe("the answer to a List", () => {
-  test("is empty when nobody declared anything, whatever the views say", () => {
+  test("is empty when nothing is declared, whatever the views are", () => {
     assert.deepEqual(answerList(registry(), EMPTY, 100), message(""));
   });
 
@@ -60,13 +60,13 @@ describe("the answer to a List", () => {
     assert.deepEqual(answerList(reader, EMPTY, 100), message("0a070a016112020802" + "0a050a01621200"));
   });
 
-  test("is never degraded: the word is for one service", () => {
+  test("has no degraded metadata: that is for one service", () => {
     const reader = registry();
     reader.set("a", "SERVING", { degraded: true });
     assert.deepEqual(answerList(reader, EMPTY, 100), message("0a070a016112020801"));
   });
 
-  test("has as many services as the limit, and none beyond it", () => {
+  test("has at most as many services as the limit", () => {
     const reader = registry();
     for (const name of ["a", "b"]) reader.set(name, "SERVING");
     assert.ok("message" in answerList(reader, EMPTY, 2));
@@ -75,32 +75,32 @@ describe("the answer to a List", () => {
     assert.deepEqual(answerList(reader, EMPTY, 0), tooMany);
   });
 
-  test("with a limit of none is still the empty map when there is nothing to list", () => {
+  test("with a limit of 0 is an empty map when nothing is declared", () => {
     assert.deepEqual(answerList(registry(), EMPTY, 0), message(""));
   });
 
-  test("to fields of a later version is the same", () => {
+  test("to unknown fields is the same", () => {
     assert.deepEqual(answerList(registry(), Buffer.from("1001", "hex"), 100), message(""));
   });
 
-  test("to bytes that are no message is INVALID_ARGUMENT", () => {
+  test("to an invalid message is INVALID_ARGUMENT", () => {
     const fault = { code: "INVALID_ARGUMENT", text: "malformed request" };
     assert.deepEqual(answerList(registry(), Buffer.from("0a50", "hex"), 100), fault);
   });
 });
 
-describe("the answer to a balancer that reads the code alone", () => {
+describe("the answer to a balancer that reads the code only", () => {
   test("is OK while the server as a whole is SERVING", () =>
     assert.deepEqual(answerByCode(registry()), message("0801")));
 
-  test("is OK when it is degraded, and says so", () => {
+  test("is OK when it is degraded, with metadata", () => {
     const reader = registry();
     reader.set("", "SERVING", { degraded: true });
     assert.deepEqual(answerByCode(reader), message("0801", true));
   });
 
   for (const status of ["NOT_SERVING", "UNKNOWN"] as const) {
-    test(`is UNAVAILABLE when it is ${status}, which is the text`, () => {
+    test(`is UNAVAILABLE with the status as its text when it is ${status}`, () => {
       const reader = registry();
       reader.set("", status);
       assert.deepEqual(answerByCode(reader), { code: "UNAVAILABLE", text: status });
@@ -113,7 +113,7 @@ describe("the answer to a balancer that reads the code alone", () => {
     assert.deepEqual(answerByCode(reader), { code: "UNAVAILABLE", text: "NOT_SERVING" });
   });
 
-  test("is UNAVAILABLE from a reader without an overall status", () => {
+  test("is UNAVAILABLE without an overall status", () => {
     const reader = registry();
     const bare = Object.assign(Object.create(reader), { read: () => undefined });
     assert.deepEqual(answerByCode(bare), { code: "UNAVAILABLE", text: "UNKNOWN" });

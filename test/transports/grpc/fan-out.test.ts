@@ -11,7 +11,7 @@ const streams = (count: number, flushed: number[]) =>
   Array.from({ length: count }, (_, index) => ({ flush: () => void flushed.push(index) }));
 
 describe("the fan-out", () => {
-  test("flushes in a later turn, not in the one that added", () => {
+  test("flushes in a later turn than the one that added", () => {
     const turns = new Turns();
     const flushed: number[] = [];
     const fanOut = new FanOut(turns.defer);
@@ -21,7 +21,7 @@ describe("the fan-out", () => {
     assert.deepEqual([flushed, turns.waiting], [[0, 1, 2], 0]);
   });
 
-  test("gives the event loop its turn after 256 streams, and keeps the order", () => {
+  test("yields to the event loop after 256 streams, and keeps the order", () => {
     const turns = new Turns();
     const flushed: number[] = [];
     const fanOut = new FanOut(turns.defer);
@@ -38,7 +38,7 @@ describe("the fan-out", () => {
     );
   });
 
-  test("takes streams that come while it flushes, each once", () => {
+  test("flushes streams that are added while it flushes, each once", () => {
     const turns = new Turns();
     const flushed: string[] = [];
     const fanOut = new FanOut(turns.defer);
@@ -53,7 +53,7 @@ describe("the fan-out", () => {
     assert.deepEqual(flushed, ["first", "late"]);
   });
 
-  test("wakes again after it was empty", () => {
+  test("starts again after it was empty", () => {
     const turns = new Turns();
     const flushed: number[] = [];
     const fanOut = new FanOut(turns.defer);
@@ -64,7 +64,7 @@ describe("the fan-out", () => {
     assert.deepEqual(flushed, [0, 1]);
   });
 
-  test("wakes the others when one stream throws", () => {
+  test("flushes the others when one stream throws", () => {
     const turns = new Turns();
     const flushed: number[] = [];
     const fanOut = new FanOut(turns.defer);
@@ -79,7 +79,7 @@ describe("the fan-out", () => {
     assert.deepEqual(flushed, [0, 1]);
   });
 
-  test("holds no more than what waits, however long it is never idle", () => {
+  test("keeps only waiting streams, however long it is busy", () => {
     setFlagsFromString("--expose-gc");
     const collect: () => void = runInNewContext("gc");
     const turns = new Turns();
@@ -96,7 +96,7 @@ describe("the fan-out", () => {
     assert.ok(grown < 5_000_000, `grown by ${grown} bytes`);
   });
 
-  test("takes the event loop's turns by itself", async () => {
+  test("schedules itself on the event loop", async () => {
     const flushed: number[] = [];
     const fanOut = new FanOut();
     for (const stream of streams(300, flushed)) fanOut.add(stream);

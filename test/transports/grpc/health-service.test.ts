@@ -22,7 +22,7 @@ function service(options?: HealthServiceOptions) {
 const ENDED = "UNAVAILABLE: server is shutting down";
 
 describe("the health service", () => {
-  test("answers Check, List and the balancer's question from its registry", () => {
+  test("answers Check, List and status code paths from its registry", () => {
     const { registry, health } = service();
     registry.set("a", "NOT_SERVING");
     assert.deepEqual(health.check(request("a")), { message: Buffer.from([8, 2]), degraded: false });
@@ -30,11 +30,11 @@ describe("the health service", () => {
     assert.deepEqual(health.byCode(), { message: Buffer.from([8, 1]), degraded: false });
   });
 
-  test("A58 lists a hundred services when nobody says otherwise, and as many as it is told", () => {
+  test("lists 10,000 services by default, and as many as its limit [A58]", () => {
     const few = service();
-    const many = service({ listLimit: 101 });
+    const many = service({ listLimit: 10_001 });
     for (const { registry } of [few, many]) {
-      for (let index = 0; index < 100; index += 1) registry.set(`s${index}`, "SERVING");
+      for (let index = 0; index < 10_000; index += 1) registry.set(`s${index}`, "SERVING");
     }
     assert.ok("message" in few.health.list(Buffer.alloc(0)));
     for (const { registry } of [few, many]) registry.set("one-more", "SERVING");
@@ -42,7 +42,7 @@ describe("the health service", () => {
     assert.ok("message" in many.health.list(Buffer.alloc(0)));
   });
 
-  test("a Watch hears its status and each change", async () => {
+  test("a Watch gets its status and each change", async () => {
     const { registry, watch } = service();
     const { heard } = watch("a");
     await settle();
@@ -57,7 +57,7 @@ describe("the health service", () => {
     ["not UTF-8", Buffer.from("0a02fffe", "hex"), "service name is not valid UTF-8"],
   ];
   for (const [label, bytes, text] of faults) {
-    test(`A50 a Watch with a request that is ${label} is INVALID_ARGUMENT, and is not counted`, () => {
+    test(`a Watch with a request that is ${label} is INVALID_ARGUMENT, and is not counted [A50]`, () => {
       const { registry, watch } = service();
       const { heard, close } = watch(bytes);
       assert.deepEqual(heard, [`INVALID_ARGUMENT: ${text}`]);
@@ -66,7 +66,7 @@ describe("the health service", () => {
     });
   }
 
-  test("A49 one Watch beyond the limit is refused, and a place that is left is free again", async () => {
+  test("one Watch above the limit is refused, and a place that becomes free is used again [A49]", async () => {
     const { registry, watch } = service({ maxWatchers: 2 });
     const [first, second] = [watch("a"), watch("b")];
     const third = watch("c");
@@ -82,7 +82,7 @@ describe("the health service", () => {
     assert.equal(registry.watcherCount, 2);
   });
 
-  test("A74 its end ends every Watch after the newest status, and leaves nothing", async () => {
+  test("its end ends every Watch after the newest status, and leaves nothing [A74]", async () => {
     const { registry, health, watch } = service();
     const watches = [watch("a"), watch("b"), watch("")];
     await settle();
@@ -101,7 +101,7 @@ describe("the health service", () => {
     assert.equal(registry.watcherCount, 0);
   });
 
-  test("A54 after its end a Watch is UNAVAILABLE, a Check is still answered", () => {
+  test("after its end a Watch is UNAVAILABLE, a Check is still answered [A54]", () => {
     const { health, watch } = service();
     health.endWatches();
     health.endWatches();
@@ -117,7 +117,7 @@ describe("the health service", () => {
     { listLimit: 1.5 },
   ]) {
     const [[name, value] = ["", 0]] = Object.entries(options);
-    test(`B103 a limit of ${name}: ${value} is refused, and named`, () => {
+    test(`a limit of ${name}: ${value} is refused, and named [B103]`, () => {
       const { registry } = service();
       assert.throws(
         () => new HealthService(registry, options),
@@ -143,7 +143,7 @@ describe("every answered call", () => {
     return told;
   };
 
-  test("is told of with its method and code", async () => {
+  test("is reported with its method and code", async () => {
     const { registry, health } = service({ token: "0123456789abcdef" });
     registry.set("", "NOT_SERVING");
     const told = await toldOf(() => {
@@ -158,7 +158,7 @@ describe("every answered call", () => {
     assert.deepEqual(told, [...expected, "status-code UNAVAILABLE"]);
   });
 
-  test("of a Watch is told of when it ends, once, whoever ended it", async () => {
+  test("of a Watch is reported once, when it ends", async () => {
     const { health, watch } = service({ maxWatchers: 2 });
     const [left, kept] = [watch("a"), watch("b")];
     const closeAll = (watches: readonly { close(): void }[]) => {

@@ -20,7 +20,7 @@ function open(service = "a") {
 }
 
 describe("a Watch stream", () => {
-  test("A25 A26 says the present status first, in a later turn", () => {
+  test("sends the current status first, in a later turn [A25, A26]", () => {
     const { turns, call } = open("");
     assert.deepEqual(call.heard, []);
     turns.all();
@@ -30,7 +30,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(unknown.call.heard, [3]);
   });
 
-  test("A27 A35 says each change to a reader that keeps up, in order", () => {
+  test("sends each change in order to a client that reads [A27, A35]", () => {
     const { registry, call, readAll } = open();
     readAll();
     for (const status of ["NOT_SERVING", "SERVING", "UNKNOWN"] as const) {
@@ -42,7 +42,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [3, 2, 1, 0, 3]);
   });
 
-  test("A28 says nothing when nothing changed", () => {
+  test("sends nothing without a change [A28]", () => {
     const { registry, turns, call, readAll } = open();
     registry.set("a", "SERVING");
     readAll();
@@ -53,7 +53,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [1]);
   });
 
-  test("A29 says nothing when a change was taken back before it was told", () => {
+  test("sends nothing when a change was undone before it was sent [A29]", () => {
     const { registry, call, readAll } = open();
     registry.set("a", "SERVING");
     readAll();
@@ -63,7 +63,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [1]);
   });
 
-  test("the first message is the newest when changes came before its turn", () => {
+  test("sends the newest status first when changes came before its turn", () => {
     const { registry, call, readAll } = open();
     registry.set("a", "NOT_SERVING");
     registry.set("a", "SERVING");
@@ -71,7 +71,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [1]);
   });
 
-  test("A43 tells a reader that stood still the message in run and the newest", () => {
+  test("sends a client that did not read the message on its way and the newest [A43]", () => {
     const { registry, turns, call, readAll } = open();
     turns.all();
     for (let flip = 0; flip < 10_000; flip += 1) {
@@ -85,7 +85,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [3, 1]);
   });
 
-  test("A44 tells a reader that stood still nothing when all is as it was", () => {
+  test("sends nothing more to a client that did not read when the status is the same again [A44]", () => {
     const { registry, turns, call, readAll } = open();
     turns.all();
     registry.set("a", "SERVING");
@@ -96,7 +96,7 @@ describe("a Watch stream", () => {
     assert.deepEqual(call.heard, [3]);
   });
 
-  test("is told anew after a standstill", () => {
+  test("sends changes again after a pause of the client", () => {
     const { registry, turns, call, readAll } = open();
     turns.all();
     registry.set("a", "SERVING");
@@ -108,7 +108,7 @@ describe("a Watch stream", () => {
 });
 
 describe("a Watch stream that the server ends", () => {
-  test("says the newest status and then the code", () => {
+  test("sends the newest status and then the code", () => {
     const { registry, call, stream, readAll } = open();
     readAll();
     registry.set("a", "NOT_SERVING");
@@ -116,20 +116,20 @@ describe("a Watch stream that the server ends", () => {
     assert.deepEqual(call.heard, [3, 2, "UNAVAILABLE: server is shutting down"]);
   });
 
-  test("says the first status even when its turn had not come", () => {
+  test("sends the first status even if its turn had not come", () => {
     const { call, stream } = open();
     stream.end("UNAVAILABLE", "x");
     assert.deepEqual(call.heard, [3, "UNAVAILABLE: x"]);
   });
 
-  test("says no status twice", () => {
+  test("sends no status twice", () => {
     const { call, stream, readAll } = open();
     readAll();
     stream.end("UNAVAILABLE", "x");
     assert.deepEqual(call.heard, [3, "UNAVAILABLE: x"]);
   });
 
-  test("doesn't wait for a reader that stands still", () => {
+  test("does not wait for a client that does not read", () => {
     const { registry, turns, stream, call } = open();
     turns.all();
     registry.set("a", "NOT_SERVING");
@@ -140,7 +140,7 @@ describe("a Watch stream that the server ends", () => {
     assert.deepEqual(rest.slice(-2), [2, "UNAVAILABLE: x"]);
   });
 
-  test("says nothing after its end, and is watching no more", () => {
+  test("sends nothing after its end, and is no longer a watcher", () => {
     const { registry, turns, call, stream, readAll } = open();
     readAll();
     stream.end("UNAVAILABLE", "x");
@@ -155,7 +155,7 @@ describe("a Watch stream that the server ends", () => {
 });
 
 describe("a Watch stream whose client has gone", () => {
-  test("A38 A40 leaves nothing behind", () => {
+  test("leaves nothing behind [A38, A40]", () => {
     const { registry, stream, readAll } = open();
     readAll();
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [1, 1]);
@@ -164,7 +164,7 @@ describe("a Watch stream whose client has gone", () => {
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
   });
 
-  test("A39 is not written to, neither by a flush that waited nor by room that came late", () => {
+  test("is not written to by a waiting flush or by room that comes late [A39]", () => {
     const { registry, turns, call, stream } = open();
     turns.all();
     registry.set("a", "SERVING");
@@ -175,7 +175,7 @@ describe("a Watch stream whose client has gone", () => {
     assert.deepEqual(call.heard, [3]);
   });
 
-  test("is not written to when it went before its first turn", () => {
+  test("is not written to when the client went before the first turn", () => {
     const { turns, call, stream } = open();
     stream.close();
     turns.all();

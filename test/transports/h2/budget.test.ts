@@ -18,7 +18,7 @@ function countOf(action: () => void): number {
   return Number.POSITIVE_INFINITY;
 }
 
-test("an honest crowd may cancel 5,000 calls at once, and 200 a second after that", async () => {
+test("5,000 calls may be cancelled at once, and 200 a second after that", async () => {
   const clock = new VirtualClock();
   const budget = new Budget(clock);
   assert.equal(
@@ -38,15 +38,15 @@ test("an honest crowd may cancel 5,000 calls at once, and 200 a second after tha
   );
 });
 
-test("B52: requests that are thrown away before they are whole are five times as dear", () => {
+test("a request that is cancelled before it is complete counts as five [B52]", () => {
   const budget = new Budget(new VirtualClock());
   assert.equal(
-    countOf(() => budget.spendReset("spoilt")),
+    countOf(() => budget.spendReset("broken")),
     1_000,
   );
 });
 
-test("frames that ask nothing are 2,000 at once, and each request allows four more", () => {
+test("2,000 frames without a request are allowed at once, and each request allows four more", () => {
   const budget = new Budget(new VirtualClock());
   assert.equal(
     countOf(() => budget.spendFrame()),

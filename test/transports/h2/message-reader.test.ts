@@ -1,6 +1,6 @@
-/** The one message of a request, however it comes: rows B9 to B18 of conformance.md at their source. */
+/** The one message of a request, however it comes: rows B9 to B18 of docs/conformance.md at their source. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
 import { KNOWN_ENCODINGS, MessageReader, type Refusal } from "../../../src/transports/h2/message-reader.js";
 import { frame } from "../../support/grpc-peer.js";
@@ -15,7 +15,7 @@ function prefixed(flag: number, length: number, content: Uint8Array = Buffer.all
 
 /** What comes of a request: its message, or why it is refused. */
 function outcome(parts: readonly Buffer[], encoding?: string): Buffer | Refusal {
-  const reader = new MessageReader(encoding);
+  const reader = new MessageReader(encoding, false);
   for (const part of parts) {
     const refusal = reader.read(part);
     if (refusal !== undefined) return refusal;
@@ -33,7 +33,7 @@ test("a message is the same in one part and byte by byte", () => {
   assert.deepEqual(outcome([frame(Buffer.alloc(0))]), Buffer.alloc(0));
 });
 
-test("gzip and deflate are read, and an empty message is empty however it is packed", () => {
+test("gzip and deflate are read, and an empty message is empty however it is compressed [B13]", () => {
   const gzip = gzipSync(MESSAGE);
   const deflate = deflateSync(MESSAGE);
   assert.deepEqual(outcome([prefixed(1, gzip.length, gzip)], "gzip"), MESSAGE);
@@ -47,7 +47,7 @@ const BOMB = gzipSync(Buffer.alloc(10 * 1024 * 1024));
 const FULL = gzipSync(Buffer.alloc(4_096));
 const OVERFULL = gzipSync(Buffer.alloc(4_097));
 
-test("4,096 bytes are taken, compressed or not", () => {
+test("4,096 bytes are accepted, compressed or not", () => {
   assert.equal((outcome([frame(Buffer.alloc(4_096))]) as Buffer).length, 4_096);
   assert.equal((outcome([prefixed(1, FULL.length, FULL)], "gzip") as Buffer).length, 4_096);
 });
@@ -61,45 +61,84 @@ const REFUSED: readonly (readonly [
   string,
 ])[] = [
   [
-    "B9 a length of 4,097, before its bytes",
+    "a length of 4,097, before its bytes [B9]",
     [prefixed(0, 4_097)],
     undefined,
     "RESOURCE_EXHAUSTED",
     "message too large",
   ],
-  ["B10 a length of 2^32-1", [prefixed(0, 2 ** 32 - 1)], undefined, "RESOURCE_EXHAUSTED", "message too large"],
-  ["B11 a bomb", [prefixed(1, 1_000, BOMB.subarray(0, 1_000))], "gzip", "RESOURCE_EXHAUSTED", "message too large"],
+  ["a length of 2^32-1 [B10]", [prefixed(0, 2 ** 32 - 1)], undefined, "RESOURCE_EXHAUSTED", "message too large"],
+  ["a bomb [B11]", [prefixed(1, 1_000, BOMB.subarray(0, 1_000))], "gzip", "RESOURCE_EXHAUSTED", "message too large"],
   [
-    "B11 one byte too much",
+    "one byte too much [B11]",
     [prefixed(1, OVERFULL.length, OVERFULL)],
     "gzip",
     "RESOURCE_EXHAUSTED",
     "message too large",
   ],
-  ["B12 garbage as gzip", [prefixed(1, 3, MESSAGE.subarray(0, 3))], "gzip", "INTERNAL", "failed to decompress"],
-  ["B12 garbage as deflate", [prefixed(1, 3, MESSAGE.subarray(0, 3))], "deflate", "INTERNAL", "failed to decompress"],
-  ["B14 no encoding", [prefixed(1, 5, MESSAGE)], undefined, "INTERNAL", "compressed flag set without encoding"],
-  ["B14 identity", [prefixed(1, 5, MESSAGE)], "identity", "INTERNAL", "compressed flag set without encoding"],
-  ["B15 flag 2", [prefixed(2, 5, MESSAGE)], "gzip", "INTERNAL", "bad compression flag"],
-  ["B16 snappy", [prefixed(1, 5, MESSAGE)], "snappy", "UNIMPLEMENTED", "unknown message encoding"],
+  ["garbage as gzip [B12]", [prefixed(1, 3, MESSAGE.subarray(0, 3))], "gzip", "INTERNAL", "failed to decompress"],
+  ["garbage as deflate [B12]", [prefixed(1, 3, MESSAGE.subarray(0, 3))], "deflate", "INTERNAL", "failed to decompress"],
+  ["no encoding [B14]", [prefixed(1, 5, MESSAGE)], undefined, "INTERNAL", "compressed flag set without encoding"],
+  ["identity [B14]", [prefixed(1, 5, MESSAGE)], "identity", "INTERNAL", "compressed flag set without encoding"],
+  ["flag 2 [B15]", [prefixed(2, 5, MESSAGE)], "gzip", "INTERNAL", "bad compression flag"],
+  ["snappy [B16]", [prefixed(1, 5, MESSAGE)], "snappy", "UNIMPLEMENTED", "unknown message encoding"],
   [
-    "B16 a name that every object has",
+    "a name that every object has [B16]",
     [prefixed(1, 5, MESSAGE)],
     "constructor",
     "UNIMPLEMENTED",
     "unknown message encoding",
   ],
-  ["B17 two messages", [frame(MESSAGE), frame(MESSAGE)], undefined, "INTERNAL", "too many messages"],
-  ["B17 a byte too much", [frame(MESSAGE), Buffer.from([0])], undefined, "INTERNAL", "too many messages"],
-  ["B18 nothing", [], undefined, "INTERNAL", "no request message"],
-  ["B18 half a prefix", [Buffer.alloc(4)], undefined, "INTERNAL", "no request message"],
-  ["B18 half a message", [prefixed(0, 6, MESSAGE)], undefined, "INTERNAL", "no request message"],
+  ["two messages [B17]", [frame(MESSAGE), frame(MESSAGE)], undefined, "INTERNAL", "too many messages"],
+  ["a byte too much [B17]", [frame(MESSAGE), Buffer.from([0])], undefined, "INTERNAL", "too many messages"],
+  ["nothing [B18]", [], undefined, "INTERNAL", "no request message"],
+  ["half a prefix [B18]", [Buffer.alloc(4)], undefined, "INTERNAL", "no request message"],
+  ["half a message [B18]", [prefixed(0, 6, MESSAGE)], undefined, "INTERNAL", "no request message"],
 ];
 
 for (const [label, parts, encoding, code, text] of REFUSED)
-  test(`${label} is refused`, () => {
+  test(`refuses ${label}`, () => {
     const refusal = outcome(parts, encoding);
     assert.ok("code" in refusal, "it was taken");
     assert.deepEqual([refusal.code, refusal.text], [code, text]);
     assert.equal(refusal.tellsEncodings === true, code === "UNIMPLEMENTED");
   });
+
+describe("a stream of messages", () => {
+  const two = Buffer.concat([frame(MESSAGE), frame(Buffer.from("xyz"))]);
+
+  test("gives each message once it is complete, in order", () => {
+    const reader = new MessageReader(undefined, true);
+    const taken: string[] = [];
+    for (const byte of two) {
+      assert.equal(reader.read(Buffer.from([byte])), undefined);
+      for (let next = reader.take(); next !== undefined; next = reader.take()) {
+        assert.ok(Buffer.isBuffer(next));
+        taken.push(next.toString("latin1"));
+      }
+    }
+    assert.deepEqual(taken, [MESSAGE.toString("latin1"), "xyz"]);
+    assert.ok(reader.isEmpty);
+  });
+
+  test("gives both messages of one read", () => {
+    const reader = new MessageReader(undefined, true);
+    reader.read(two);
+    assert.deepEqual([reader.take(), reader.take(), reader.take()], [MESSAGE, Buffer.from("xyz"), undefined]);
+  });
+
+  test("refuses a second message that is too large, after the first", () => {
+    const reader = new MessageReader(undefined, true);
+    assert.equal(reader.read(Buffer.concat([frame(MESSAGE), prefixed(0, 5_000)])), undefined);
+    assert.deepEqual(reader.take(), MESSAGE);
+    assert.deepEqual(reader.take(), { code: "RESOURCE_EXHAUSTED", text: "message too large" });
+  });
+
+  test("is not empty when its last message is cut", () => {
+    const reader = new MessageReader(undefined, true);
+    reader.read(two.subarray(0, two.length - 1));
+    reader.take();
+    assert.equal(reader.take(), undefined);
+    assert.equal(reader.isEmpty, false);
+  });
+});

@@ -5,7 +5,7 @@ import { areTrailers, readRequestHead } from "../../../src/transports/h2/request
 
 const PSEUDO = [":method", "GET", ":scheme", "http", ":path", "/healthcheck", ":authority", "a"];
 
-test("a head has what an answer depends on, the first value where a field comes twice", () => {
+test("a request head has the fields that an answer needs, and the first value of a repeated field", () => {
   const head = readRequestHead([
     ...PSEUDO,
     ...["content-type", "application/grpc", "content-type", "text/plain", "content-length", "12", "te", "trailers"],
@@ -70,9 +70,9 @@ const MALFORMED: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [label, fields] of Object.entries(MALFORMED))
-  test(`malformed: ${label}`, () => assert.equal(readRequestHead(fields), undefined));
+  test(`malformed: ${label} [B25]`, () => assert.equal(readRequestHead(fields), undefined));
 
-test("trailers are fields that are well-formed and no pseudo-fields", () => {
+test("trailers must be well-formed and contain no pseudo-fields", () => {
   assert.equal(areTrailers(["grpc-status", "0", "a", ""]), true);
   assert.equal(areTrailers([":path", "/"]), false);
   assert.equal(areTrailers(["a", "b\n"]), false);

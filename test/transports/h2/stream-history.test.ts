@@ -12,21 +12,21 @@ function historyOf(...streamIds: readonly number[]): StreamHistory {
 
 const fault = (code: string) => (error: unknown) => error instanceof ConnectionError && error.code === code;
 
-test("a stream that was and is over is closed", () => {
+test("a stream that has ended is closed", () => {
   assert.throws(() => historyOf(1, 3, 5).requireExcuse(3, "DATA"), fault("STREAM_CLOSED"));
 });
 
-test("with identifiers left out, one below the last may never have been a stream", () => {
+test("a skipped identifier below the last one was never a stream", () => {
   assert.throws(() => historyOf(1, 5).requireExcuse(3, "HEADERS"), fault("PROTOCOL_ERROR"));
   assert.throws(() => historyOf(1, 5).requireExcuse(5, "HEADERS"), fault("STREAM_CLOSED"), "the last one was");
 });
 
 for (const streamId of [0, 2, 7, 8])
-  test(`stream ${streamId} was never opened where the last is 5`, () => {
+  test(`stream ${streamId} was never opened if the last is 5`, () => {
     assert.throws(() => historyOf(1, 3, 5).requireNotIdle(streamId, "DATA"), fault("PROTOCOL_ERROR"));
   });
 
-test("on a stream that we have reset, and on one that is not served, the client may have sent more", () => {
+test("on a stream that we have reset or refused, the client may still send", () => {
   const history = historyOf(1, 3, 5);
   history.reset(3);
   history.requireExcuse(3, "DATA");
@@ -38,7 +38,7 @@ test("on a stream that we have reset, and on one that is not served, the client 
   assert.equal(history.lastServed, 3, "what was refused once is not taken back");
 });
 
-test("of the streams that we have reset the last 1,024 are known", () => {
+test("the last 1,024 streams that we have reset are known", () => {
   const streamIds = Array.from({ length: 1_025 }, (_, index) => 2 * index + 1);
   const history = historyOf(...streamIds);
   for (const streamId of streamIds) history.reset(streamId);

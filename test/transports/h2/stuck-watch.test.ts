@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.js";
 import { GrpcPeer } from "../../support/grpc-peer.js";
 import { portOf } from "../../support/port-of.js";
 
-test("A46 the deadline ends a Watch also when its client takes no data", async (t) => {
+test("the deadline ends a Watch also when its client does not read [A46]", async (t) => {
   const health = new Health();
   const server = await health.listen(["127.0.0.1:0"], { engine: "native" });
   t.after(() => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 }));

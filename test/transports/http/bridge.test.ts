@@ -21,7 +21,7 @@ describe("a service", () => {
     });
   });
 
-  test("anything else is 503 and its name", () => {
+  test("every other status is 503 and its name", () => {
     const { registry, ask } = bridgeOf();
     for (const status of ["NOT_SERVING", "UNKNOWN"] as const) {
       registry.set("a", status, { reason: "timeout" });
@@ -30,7 +30,7 @@ describe("a service", () => {
     }
   });
 
-  test("an unknown one is 404, as text and as JSON", () => {
+  test("that is unknown is 404, as text and as JSON", () => {
     const { ask } = bridgeOf();
     assert.deepEqual([ask("/healthcheck/x").status, ask("/healthcheck/x").body], [404, "SERVICE_UNKNOWN"]);
     const answer = ask("/healthcheck/x", { accept: JSON_HEALTH });
@@ -94,7 +94,7 @@ describe("a service", () => {
     assert.match(body, /"b:responseTime":\[\{"componentId":"b","status":"fail","state":"failing","critical":false,/);
   });
 
-  test("degraded and draining are told in Envoy's headers", () => {
+  test("degraded and draining are sent as Envoy's headers", () => {
     const { registry, ask } = bridgeOf();
     registry.set("a", "SERVING", { degraded: true });
     assert.equal(ask("/healthcheck/a").headers["x-envoy-degraded"], "true");
@@ -108,8 +108,8 @@ describe("a service", () => {
   });
 });
 
-describe("what is no question", () => {
-  test("has its code and one word", () => {
+describe("an invalid request", () => {
+  test("gets its code and one word", () => {
     const { ask } = bridgeOf();
     const rows = [
       ["/healthcheck/%", 400, "BAD_REQUEST"],
@@ -159,7 +159,7 @@ describe("a view", () => {
     );
   });
 
-  test("an excluded check doesn't count, and one that isn't there is warned of", () => {
+  test("an excluded check does not count, and an unknown one causes a warning", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));
     registry.report(check("bad", { state: "failing", reason: "timeout" }));
@@ -172,7 +172,7 @@ describe("a view", () => {
     );
   });
 
-  test("excluding never helps in a drain, nor against a failure that no check explains", () => {
+  test("excluding does not help while draining, or against a failure without a check", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));
     registry.set("", "NOT_SERVING");
@@ -183,7 +183,7 @@ describe("a view", () => {
     assert.match(ask("/readyz?verbose").body, /^\[-\]shutdown failed: draining$/m);
   });
 
-  test("one check alone has its own answer", () => {
+  test("one check has its own path", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));
     registry.report(check("bad", { state: "failing", reason: "timeout" }));
@@ -200,7 +200,7 @@ describe("a view", () => {
     assert.equal(ask("/readyz/bad?verbose").body, "[-]bad failed: timeout\nreadyz check failed\n");
   });
 
-  test("liveness is the process alone", () => {
+  test("liveness depends on the process only", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("bad", { state: "failing" }));
     registry.set("", "NOT_SERVING");
@@ -210,7 +210,7 @@ describe("a view", () => {
     assert.equal(answer.headers["x-envoy-immediate-health-check-fail"], undefined);
   });
 
-  test("startup passes when every check has had a result, whatever it was", () => {
+  test("startup passes when every check has had a result, good or bad", () => {
     const { registry, ask } = bridgeOf();
     registry.setStarted(false);
     registry.report(check("bad", { state: "failing" }));
@@ -221,7 +221,7 @@ describe("a view", () => {
     assert.equal(ask("/startupz").status, 200);
   });
 
-  test("as JSON has the checks, but for liveness", () => {
+  test("as JSON has the checks, except liveness", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));
     assert.match(
@@ -256,7 +256,7 @@ describe("a call as JSON", () => {
     assert.equal(ask(CHECK, post("{}", { contentType: "application/json; charset=utf-8" })).status, 200);
   });
 
-  test("what is wrong has Connect's code", () => {
+  test("an error has Connect's code", () => {
     const { ask } = bridgeOf();
     const rows = [
       ['{"service":"x"}', 404, "not_found", "unknown service"],
@@ -290,7 +290,7 @@ describe("a call as JSON", () => {
     assert.equal(ask(LIST, post("{}")).body, '{"statuses":{"":{"status":"NOT_SERVING"}}}');
   });
 
-  test("List answers every service, up to the limit, to who may have it", () => {
+  test("List answers every service up to the limit, for authorized clients", () => {
     const { registry, ask } = bridgeOf({ listLimit: 2, token: "secret" });
     registry.set("__proto__", "SERVING");
     registry.set("b", "NOT_SERVING");

@@ -18,8 +18,8 @@ const metrics = { lines: () => [PAGE] };
 const ask = (target: string, more: Partial<HttpRequest> = {}, options: Parameters<typeof bridgeOf>[0] = {}) =>
   bridgeOf({ metrics, ...options }).answer(target, more);
 
-describe("the page of metrics", () => {
-  test("is 200 with the type of Prometheus' text format", async () => {
+describe("the metrics page", () => {
+  test("is 200 with the content type of Prometheus' text format", async () => {
     const { status, headers, body } = await ask("/metrics");
     assert.deepEqual([status, headers["content-type"], body], [200, METRICS_CONTENT_TYPE, PAGE]);
     assert.equal(headers["cache-control"], "no-store");
@@ -41,12 +41,12 @@ describe("the page of metrics", () => {
     }
   });
 
-  test("is 404 where there are no metrics, for every method", async () => {
+  test("is 404 without metrics, for every method", async () => {
     for (const method of ["GET", "HEAD", "POST"])
       assert.equal((await ask("/metrics", { method }, { metrics: undefined })).status, 404, method);
   });
 
-  test("is for who has the token, where one guards the list of services", async () => {
+  test("needs the token if one is configured", async () => {
     const token = "0123456789abcdef";
     const { status, headers } = await ask("/metrics", {}, { token });
     assert.deepEqual([status, headers["www-authenticate"]], [401, "Bearer"]);
@@ -54,7 +54,7 @@ describe("the page of metrics", () => {
     assert.equal((await ask("/metrics", { authorization: `Bearer ${token}` }, { token })).status, 200);
   });
 
-  test("is 500 with one word when it can't be made, and the reason goes to the log", async () => {
+  test("is 500 with one word when rendering fails, and the log has the reason", async () => {
     const faults: unknown[] = [];
     const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
     const error = new Error("secret");
@@ -85,7 +85,7 @@ describe("every answer", () => {
     ["GET", `/${"x".repeat(3000)}`, 414, "target-too-long"],
   ];
   for (const [method, target, status, route] of rows) {
-    test(`is told of once, by its kind of route: ${method} ${target.slice(0, 30)} is ${route}`, async () => {
+    test(`is reported once, by its route: ${method} ${target.slice(0, 30)} is ${route}`, async () => {
       const told: unknown[] = [];
       const leave = subscribe("http-request", (message) => told.push(message));
       const answer = await ask(target, { method });
@@ -105,7 +105,7 @@ describe("with { metrics: true }", () => {
   });
   afterEach(() => health.shutdown({ drainDelayMs: 0 }));
 
-  test("HTTP/1 answers the page, and HEAD without it", async () => {
+  test("HTTP/1 serves the page, and HEAD without a body", async () => {
     const page = await fetch(`http://127.0.0.1:${port}/metrics`);
     assert.deepEqual([page.status, page.headers.get("content-type")], [200, METRICS_CONTENT_TYPE]);
     assert.match(await page.text(), /^grpc_health_connections 1$/m);
@@ -114,7 +114,7 @@ describe("with { metrics: true }", () => {
     assert.ok(Number(head.headers.get("content-length")) > 1000);
   });
 
-  test("HTTP/2 answers the page", async () => {
+  test("HTTP/2 serves the page", async () => {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     const stream = session.request({ ":path": "/metrics" });
     let body = "";
@@ -123,7 +123,7 @@ describe("with { metrics: true }", () => {
     assert.match(body, /^grpc_health_connections 1$/m);
   });
 
-  test("the middleware answers the page", async (t) => {
+  test("the middleware serves the page", async (t) => {
     const middleware = health.middleware();
     const server = createServer((request, response) =>
       middleware(request, response, () => response.end("application")),

@@ -35,7 +35,7 @@ describe("the middleware", () => {
     assert.deepEqual(await ask("/grpc.health.v1.Health/Check", JSON_POST), [200, '{"status":"SERVING"}']);
   });
 
-  test("leaves everything else to the application, metrics too while it has none of its own", async () => {
+  test("leaves everything else to the application, also /metrics without metrics", async () => {
     assert.deepEqual(await ask("/metrics"), [200, "application: GET /metrics"]);
     assert.deepEqual(await ask("/orders"), [200, "application: GET /orders"]);
     assert.deepEqual(await ask("/orders/%zz"), [200, "application: GET /orders/%zz"]);
@@ -74,7 +74,7 @@ describe("the HTTP/1 server", () => {
     assert.deepEqual([answer.status, await answer.json()], [200, { status: "SERVING" }]);
   });
 
-  test("keeps no more of a body than is allowed", async () => {
+  test("keeps no more of a body than allowed", async () => {
     const long = { ...JSON_POST, body: " ".repeat(100_000) };
     const answer = await fetch(`http://127.0.0.1:${portOf(listener)}/grpc.health.v1.Health/Check`, long).catch(
       () => undefined,
@@ -82,7 +82,7 @@ describe("the HTTP/1 server", () => {
     assert.ok(answer === undefined || answer.status === 429);
   });
 
-  test("what is refused unread is told of as a bad request", async () => {
+  test("a request that is refused unread is reported as a bad request", async () => {
     const told: unknown[] = [];
     const leave = subscribe("http-request", (message) => told.push(message));
     await send("GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
@@ -90,7 +90,7 @@ describe("the HTTP/1 server", () => {
     assert.deepEqual(told, [{ instance: "http1", route: "bad-request", status: 400 }]);
   });
 
-  test("in a drain, answers close their connection, and idle ones are closed", async () => {
+  test("while draining, answers close their connection, and idle connections are closed", async () => {
     let answered = false;
     const idle = send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", (all) => {
       answered = all.endsWith("OK");

@@ -1,0 +1,136 @@
+/**
+ * The rules of names and of declared services: pure.
+ *
+ * Each name is one service: the own one of a check, one that settings of checks name, or a declared one. A declared service
+ * has members and a policy that can be fulfilled, and services do not form a cycle.
+ */
+import { OVERALL, serviceNameFault } from "../core/service-name.js";
+import type { CheckDeclaration } from "./declarations.js";
+import { orderServices, type ServiceDeclaration } from "./service-graph.js";
+import type { Path, Violation } from "./violation.js";
+
+/** The isolation rule's own check is logged and measured under this name. It is not a service. */
+export const SELF_CHECK = "self-check";
+
+/** What has a name, and where it is declared. */
+export interface Owner {
+  readonly kind: "check" | "named" | "service";
+  /** The check, or the declared service. */
+  readonly of: string;
+  readonly path: Path;
+}
+
+const TAKEN: Readonly<Record<Owner["kind"], string>> = {
+  check: "a check has this name already",
+  named: "a check makes this service already",
+  service: "a service of this name is declared already",
+};
+
+/** Who has which name. A service that several checks name is made by all of them; any other name has one owner. */
+export class Names {
+  readonly #running: (name: string) => Owner | undefined;
+  readonly #claimed = new Map<string, Owner>();
+
+  /** @param running names that are taken before the first claim */
+  constructor(running: (name: string) => Owner | undefined = () => undefined) {
+    this.#running = running;
+  }
+
+  /** Claims a name. Returns the violation, if another owner has it. */
+  claim(name: string, owner: Owner): Violation | undefined {
+    const known = this.#claimed.get(name) ?? this.#running(name);
+    if (known === undefined) {
+      this.#claimed.set(name, owner);
+      return undefined;
+    }
+    const areBothNamed = known.kind === "named" && owner.kind === "named";
+    const isOwnName = known.kind === "check" && owner.kind === "named" && known.of === owner.of;
+    if (areBothNamed || isOwnName) return undefined;
+    return { code: "DUPLICATE_NAME", path: owner.path, text: TAKEN[known.kind], other: known.path };
+  }
+}
+
+/** Claims the own name of a check. */
+export function claimCheck({ name }: CheckDeclaration, names: Names): readonly Violation[] {
+  const path = ["checks", name];
+  if (name === SELF_CHECK)
+    return [{ code: "DUPLICATE_NAME", path, text: `the name "${SELF_CHECK}" is reserved for the isolation rule` }];
+  const fault = nameFault(name);
+  if (fault !== undefined) return [{ code: "INVALID_SERVICE_NAME", path, text: `the name ${fault}` }];
+  return listOf(names.claim(name, { kind: "check", of: name, path }));
+}
+
+/** Claims the services that the settings of a check name. All checks have claimed their own names before. */
+export function claimNamedServices({ name, options }: CheckDeclaration, names: Names): readonly Violation[] {
+  const { services } = options;
+  if (!Array.isArray(services)) return [];
+  return services.flatMap((service, index) => {
+    const path = ["checks", name, "services", index];
+    const fault = nameFault(service);
+    if (fault !== undefined) return [{ code: "INVALID_SERVICE_NAME", path, text: fault } as const];
+    return listOf(names.claim(service, { kind: "named", of: name, path }));
+  });
+}
+
+/** Claims the names of declared services, and checks what they are made of. `order` is there when nothing is wrong. */
+export function checkServices(
+  services: readonly ServiceDeclaration[],
+  names: Names,
+): { readonly violations: readonly Violation[]; readonly order: readonly ServiceDeclaration[] } {
+  const violations = services.flatMap((service) => {
+    const { name } = service;
+    const path = ["services", name];
+    const fault = name === OVERALL ? undefined : nameFault(name);
+    if (fault !== undefined) return [{ code: "INVALID_SERVICE_NAME", path, text: `the name ${fault}` } as const];
+    return [...listOf(names.claim(name, { kind: "service", of: name, path })), ...checkMembers(service)];
+  });
+  const readable = services.filter(({ members }) => Array.isArray(members));
+  const ordered = orderServices(readable);
+  if ("order" in ordered) return { violations, order: ordered.order };
+  const { cycle } = ordered;
+  const text = `services form a cycle: ${cycle.join(" -> ")}`;
+  const found: Violation = { code: "INVALID_OPTION", path: ["services", cycle[0] ?? ""], text };
+  return { violations: [...violations, found], order: [] };
+}
+
+function checkMembers({ name, policy, members }: ServiceDeclaration): readonly Violation[] {
+  const invalid = (path: Path, text: string): Violation => ({
+    code: "INVALID_OPTION",
+    path: ["services", name, ...path],
+    text,
+  });
+  // callers of the library may have no types
+  if (!Array.isArray(members)) return [invalid(["members"], "must be a list of names")];
+  const violations = members.flatMap((member, index) => {
+    const fault =
+      typeof member === "string" && member !== OVERALL ? undefined : "must be the name of a check or a service";
+    return fault === undefined ? [] : [invalid(["members", index], fault)];
+  });
+  if (members.length === 0) violations.push(invalid(["members"], "must name at least one check or service"));
+  const fault = policyFault(policy, new Set(members).size);
+  if (fault !== undefined) violations.push(invalid(["policy"], fault));
+  return violations;
+}
+
+function policyFault(policy: ServiceDeclaration["policy"], members: number): string | undefined {
+  switch (policy.kind) {
+    case "all":
+    case "any":
+      return undefined;
+    case "quorum":
+      if (!(Number.isInteger(policy.count) && policy.count >= 1)) return "must be a whole number from 1 on";
+      if (policy.count > members && members > 0) return `${policy.count} of ${members} members can never be reached`;
+      return undefined;
+    default:
+      policy satisfies never;
+      return "must be all, any or quorum";
+  }
+}
+
+function nameFault(name: string): string | undefined {
+  return name === OVERALL ? "must not be empty" : serviceNameFault(name);
+}
+
+function listOf(violation: Violation | undefined): readonly Violation[] {
+  return violation === undefined ? [] : [violation];
+}

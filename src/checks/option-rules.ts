@@ -1,0 +1,129 @@
+/**
+ * The rules of a check's source and options: pure.
+ *
+ * A setting has to be of its type and in its range. An option that would have no effect is refused: a heartbeat has no
+ * timeout, and a program no headers.
+ */
+import { type DurationLike, parseDuration } from "../core/duration.js";
+import { splitOptions } from "./check-options.js";
+import type { CheckDeclaration, CheckSource } from "./declarations.js";
+import { type CheckSettings, type CompleteSettings, readSettings } from "./settings.js";
+import type { Path, Violation } from "./violation.js";
+
+/** The settings of a check with every default, and what is wrong with its options. */
+export function checkOptions(declaration: CheckDeclaration): {
+  readonly settings: CompleteSettings;
+  readonly violations: readonly Violation[];
+} {
+  const { name, source } = declaration;
+  const { settings, faults } = readSettings(settingsOf(declaration));
+  const violations = [
+    ...faults.map(({ setting, text }) => ({ path: setting === "maxLatency" ? ["expect", setting] : [setting], text })),
+    ...sourceFaults(source),
+    ...surplusOptions(declaration),
+  ];
+  return {
+    settings,
+    violations: violations.map(({ path, text }) => ({
+      code: "INVALID_OPTION",
+      path: ["checks", name, ...path],
+      text,
+    })),
+  };
+}
+
+/** A heartbeat is probed when it reports, or when its time is over. */
+function settingsOf({ source, options }: CheckDeclaration): CheckSettings {
+  const { settings } = splitOptions(options);
+  if (source.kind !== "heartbeat") return settings;
+  const ttl = isPositive(source.ttl) ? source.ttl : undefined;
+  const { critical, services, staleAfter, unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
+  const schedule = { interval: ttl, initialDelay: ttl, jitter: 0 };
+  return { ...schedule, critical, services, staleAfter, unhealthyThreshold, healthyThreshold };
+}
+
+interface Fault {
+  readonly path: Path;
+  readonly text: string;
+}
+
+function sourceFaults(source: CheckSource): readonly Fault[] {
+  switch (source.kind) {
+    case "heartbeat":
+      return [
+        ...faultOf(!isPositive(source.ttl), ["heartbeat", "ttl"], "must be a duration above zero, such as 1m"),
+        ...faultOf(
+          source.token !== undefined && !/^\S+$/.test(source.token),
+          ["heartbeat", "token"],
+          "must be one word without spaces",
+        ),
+      ];
+    case "exec":
+      return execFaults(source.command);
+    case "target":
+    case "function":
+    case "prober":
+      return [];
+    default:
+      return source satisfies never;
+  }
+}
+
+function execFaults(command: readonly string[]): readonly Fault[] {
+  // callers of the library may have no types
+  if (!Array.isArray(command) || command.some((word) => typeof word !== "string"))
+    return [{ path: ["exec"], text: "must be a list: the program and its arguments" }];
+  return [
+    ...faultOf(command.length === 0 || command[0] === "", ["exec"], "must name a program"),
+    ...faultOf(
+      command.some((word) => word.includes("\0")),
+      ["exec"],
+      "must not contain a NUL character",
+    ),
+  ];
+}
+
+/** Options that a heartbeat takes. */
+const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
+  "critical",
+  "services",
+  "unhealthyThreshold",
+  "healthyThreshold",
+  "staleAfter",
+]);
+
+/** Options that would have no effect. Those of a target depend on its scheme, which knows them. */
+function surplusOptions({ source, options }: CheckDeclaration): readonly Fault[] {
+  switch (source.kind) {
+    case "heartbeat": {
+      const surplus = namesOf(options).filter((option) => !HEARTBEAT_OPTIONS.has(option));
+      const known = [...HEARTBEAT_OPTIONS].join(", ");
+      return surplus.map((option) => ({ path: [option], text: `a heartbeat has no such option; it takes ${known}` }));
+    }
+    case "exec":
+    case "function": {
+      const kind = source.kind === "exec" ? "program" : "function";
+      const surplus = namesOf(splitOptions(options).proberOptions);
+      return surplus.map((option) => ({ path: [option], text: `a ${kind} has no such option` }));
+    }
+    case "target":
+    case "prober":
+      return [];
+    default:
+      return source satisfies never;
+  }
+}
+
+function isPositive(duration: DurationLike): boolean {
+  return (parseDuration(duration) ?? 0) > 0;
+}
+
+function namesOf(options: object): readonly string[] {
+  return Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);
+}
+
+function faultOf(isBroken: boolean, path: Path, text: string): readonly Fault[] {
+  return isBroken ? [{ path, text }] : [];
+}

@@ -1,0 +1,287 @@
+/**
+ * What has to be done so that the running checks become those of a configuration, or of one call of the library.
+ *
+ *     running + declared --names, options, services--> violations --any?--> refused: discardPlan closes what was opened
+ *                            '--compared------------> plan ---------none--> CheckEngine commits it, which cannot fail
+ *
+ *     a check in the plan    when
+ *     added                  its name is new
+ *     changed                its schedule, thresholds or services are others; state and connection stay
+ *     replaced               its prober is another one: another target, other TLS, another ttl
+ *     removed                it is not declared any more
+ *
+ * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { parseDuration } from "../core/duration.js";
+import { HealthError, messageOf } from "../core/health-error.js";
+import type { ProberOptions } from "../probers/options.js";
+import type { Prober } from "../probers/prober.js";
+import { splitOptions } from "./check-options.js";
+import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
+import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
+import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
+import { checkOptions } from "./option-rules.js";
+import type { ServiceDeclaration } from "./service-graph.js";
+import { type CompleteSettings, readSettings } from "./settings.js";
+import type { OpenedSource, SourceOpener } from "./sources.js";
+import type { Path, Violation } from "./violation.js";
+
+/** A check with its settings. */
+export interface ConfiguredCheck {
+  readonly declaration: CheckDeclaration;
+  readonly settings: CompleteSettings;
+}
+
+/** A check with its open prober. */
+export interface OpenedCheck extends ConfiguredCheck, OpenedSource {}
+
+/** The isolation rule, with the settings of its self-check. */
+export interface IsolationRule {
+  readonly declaration: IsolationDeclaration;
+  readonly settings: CompleteSettings;
+  readonly maxHoldMs: number;
+}
+
+/** What becomes of the isolation rule. */
+export type IsolationPlan =
+  | { readonly kind: "keep" | "stop" }
+  | { readonly kind: "change"; readonly rule: IsolationRule }
+  | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
+
+/** What runs, as far as a plan has to know it. */
+export interface RunningChecks {
+  readonly checks: ReadonlyMap<string, ConfiguredCheck>;
+  /** The declared services as they were given. */
+  readonly services: readonly ServiceDeclaration[];
+  readonly isolation: IsolationDeclaration | undefined;
+  readonly allowLinkLocal: boolean;
+  /** Who has a name. */
+  ownerOf(name: string): Owner | undefined;
+}
+
+/** The changes, ready to be committed. A replaced check is both removed and started. */
+export interface ChecksPlan {
+  readonly removed: readonly string[];
+  readonly started: readonly OpenedCheck[];
+  readonly changed: readonly ConfiguredCheck[];
+  /** The services to declare in place of all others, as they were given and members first; `undefined`: no change. */
+  readonly services:
+    | { readonly given: readonly ServiceDeclaration[]; readonly order: readonly ServiceDeclaration[] }
+    | undefined;
+  readonly isolation: IsolationPlan;
+  readonly allowLinkLocal: boolean;
+}
+
+/** A plan. With violations it must be discarded. */
+export interface Planned {
+  readonly plan: ChecksPlan;
+  readonly violations: readonly Violation[];
+}
+
+/** What runs before anything is declared. */
+export const NOTHING_RUNNING: RunningChecks = {
+  checks: new Map(),
+  services: [],
+  isolation: undefined,
+  allowLinkLocal: false,
+  ownerOf: () => undefined,
+};
+
+/** Plans that the checks, the services and the isolation rule of a configuration run, and no others. */
+export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
+  const { checks, services, isolation, allowLinkLocal } = config;
+  const planner = new Planner(running, opener, allowLinkLocal);
+  const names = new Names();
+  for (const check of checks) planner.refuse(claimCheck(check, names));
+  for (const check of checks) planner.refuse(claimNamedServices(check, names));
+  const declared = new Set(checks.map(({ name }) => name));
+  for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
+  for (const check of checks) planner.setCheck(check);
+  planner.setServices(services, names);
+  planner.setIsolation(isolation);
+  return planner.planned();
+}
+
+/** Plans that one more check runs. */
+export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
+  const planner = new Planner(running, opener);
+  const names = new Names((name) => running.ownerOf(name));
+  planner.refuse(claimCheck(check, names));
+  planner.refuse(claimNamedServices(check, names));
+  planner.setCheck(check);
+  return planner.planned();
+}
+
+/** Plans that a check runs no more. */
+export function planRemoval(running: RunningChecks, name: string, opener: SourceOpener): Planned {
+  const planner = new Planner(running, opener);
+  planner.remove(name);
+  return planner.planned();
+}
+
+/** Plans other declared services in place of those that there are. */
+export function planServices(
+  running: RunningChecks,
+  services: readonly ServiceDeclaration[],
+  opener: SourceOpener,
+): Planned {
+  const planner = new Planner(running, opener);
+  const ofChecks = (name: string) => {
+    const owner = running.ownerOf(name);
+    return owner?.kind === "service" ? undefined : owner;
+  };
+  planner.setServices(services, new Names(ofChecks));
+  return planner.planned();
+}
+
+/** Plans another isolation rule, or none. */
+export function planIsolation(
+  running: RunningChecks,
+  isolation: IsolationDeclaration | undefined,
+  opener: SourceOpener,
+): Planned {
+  const planner = new Planner(running, opener);
+  planner.setIsolation(isolation);
+  return planner.planned();
+}
+
+/** Closes the probers that a plan has opened. */
+export function discardPlan({ started, isolation }: ChecksPlan): void {
+  for (const { prober } of started) prober.close();
+  if (isolation.kind === "start") isolation.prober.close();
+}
+
+class Planner {
+  readonly #running: RunningChecks;
+  readonly #opener: SourceOpener;
+  readonly #allowLinkLocal: boolean;
+  readonly #violations: Violation[] = [];
+  readonly #removed: string[] = [];
+  readonly #started: OpenedCheck[] = [];
+  readonly #changed: ConfiguredCheck[] = [];
+  #services: ChecksPlan["services"];
+  #isolation: IsolationPlan = { kind: "keep" };
+
+  constructor(running: RunningChecks, opener: SourceOpener, allowLinkLocal = running.allowLinkLocal) {
+    this.#running = running;
+    this.#opener = opener;
+    this.#allowLinkLocal = allowLinkLocal;
+  }
+
+  refuse(violations: readonly Violation[]): void {
+    this.#violations.push(...violations);
+  }
+
+  remove(name: string): void {
+    this.#removed.push(name);
+  }
+
+  /** A check that has to run: added, changed, replaced, or left alone. */
+  setCheck(declaration: CheckDeclaration): void {
+    const { name, source, options } = declaration;
+    const old = this.#running.checks.get(name)?.declaration;
+    const hasSameProber = old !== undefined && this.#isSameProber(old, declaration);
+    if (hasSameProber && isSameToken(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const { settings, violations } = checkOptions(declaration);
+    this.refuse(violations);
+    if (hasSameProber) {
+      this.#changed.push({ declaration, settings });
+      return;
+    }
+    // with options that are wrong, a target alone can be read further
+    if (violations.length > 0 && source.kind !== "target") return;
+    const opened = this.#open(source, splitOptions(options).proberOptions, ["checks", name]);
+    if (opened === undefined) return;
+    if (old !== undefined) this.remove(name);
+    this.#started.push({ declaration, settings, ...opened });
+  }
+
+  setServices(services: readonly ServiceDeclaration[], names: Names): void {
+    const { violations, order } = checkServices(services, names);
+    this.refuse(violations);
+    if (!isDeepStrictEqual(services, this.#running.services)) this.#services = { given: services, order };
+  }
+
+  setIsolation(declaration: IsolationDeclaration | undefined): void {
+    const old = this.#running.isolation;
+    if (declaration === undefined) {
+      this.#isolation = { kind: old === undefined ? "keep" : "stop" };
+      return;
+    }
+    const hasSameProber = old !== undefined && this.#isSameSource(old.selfCheck, declaration.selfCheck);
+    const { settings, maxHold = DEFAULT_MAX_HOLD_MS, selfCheck } = declaration;
+    if (hasSameProber && maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
+    const maxHoldMs = parseDuration(maxHold);
+    const rule = {
+      declaration,
+      settings: this.#readSelfCheckSettings(settings),
+      maxHoldMs: maxHoldMs ?? DEFAULT_MAX_HOLD_MS,
+    };
+    if (maxHoldMs === undefined) this.#refuseOption(["isolation", "maxHold"], "must be a duration, such as 60s");
+    if (hasSameProber) {
+      this.#isolation = { kind: "change", rule };
+      return;
+    }
+    const opened = this.#open(selfCheck, {}, ["isolation"]);
+    if (opened !== undefined) this.#isolation = { kind: "start", rule, prober: opened.prober };
+  }
+
+  planned(): Planned {
+    const plan = {
+      removed: this.#removed,
+      started: this.#started,
+      changed: this.#changed,
+      services: this.#services,
+      isolation: this.#isolation,
+      allowLinkLocal: this.#allowLinkLocal,
+    };
+    return { plan, violations: this.#violations };
+  }
+
+  /** One result decides what the self-check says. */
+  #readSelfCheckSettings(given: IsolationDeclaration["settings"]): CompleteSettings {
+    const { settings, faults } = readSettings({ healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
+    for (const { setting, text } of faults) this.#refuseOption(["isolation", setting], text);
+    return settings;
+  }
+
+  #open(source: CheckSource, options: ProberOptions, path: Path): OpenedSource | undefined {
+    try {
+      return this.#opener.open(source, options, this.#allowLinkLocal);
+    } catch (error) {
+      const { code, message } =
+        error instanceof HealthError
+          ? error
+          : { code: "INVALID_TARGET" as const, message: `cannot be read: ${messageOf(error)}` };
+      const key = path[0] === "isolation" ? "selfCheck" : source.kind;
+      this.refuse([{ code, path: code === "INVALID_TARGET" ? [...path, key] : path, text: message }]);
+      return undefined;
+    }
+  }
+
+  #refuseOption(path: Path, text: string): void {
+    this.refuse([{ code: "INVALID_OPTION", path, text }]);
+  }
+
+  #isSameProber(one: CheckDeclaration, other: CheckDeclaration): boolean {
+    if (!this.#isSameSource(one.source, other.source)) return false;
+    if (one.options === other.options) return true;
+    return isDeepStrictEqual(splitOptions(one.options).proberOptions, splitOptions(other.options).proberOptions);
+  }
+
+  /** Targets are also other ones when link-local addresses become allowed or forbidden. */
+  #isSameSource(one: CheckSource, other: CheckSource): boolean {
+    if (one.kind === "target" && other.kind === "target")
+      return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
+    if (one.kind === "heartbeat" && other.kind === "heartbeat")
+      return parseDuration(one.ttl) === parseDuration(other.ttl);
+    if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
+    return isDeepStrictEqual(one, other);
+  }
+}
+
+/** The token of a heartbeat is checked when it reports; its prober does not know it. */
+function isSameToken(one: CheckSource, other: CheckSource): boolean {
+  return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
+}

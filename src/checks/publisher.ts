@@ -1,0 +1,163 @@
+/**
+ * Makes reports and service statuses of what checks have found, and writes them to the registry.
+ *
+ *     report (one check) ----> service graph ----> set, clear (every service that the check counts for)
+ *
+ *     add, change, remove, declare ----> publish   several changes are written in one step: no reader and no listener
+ *                                                  sees what is between them
+ */
+import type { Clock } from "../core/clock.js";
+import { OVERALL } from "../core/service-name.js";
+import type { CheckReport, StatusWriter } from "../registry/ports.js";
+import { PENDING } from "./evaluate.js";
+import type { Owner } from "./name-rules.js";
+import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
+import type { CompleteSettings } from "./settings.js";
+
+/** The part of a report that probes change. */
+export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
+
+const NO_FINDING: Finding = {
+  state: PENDING.state,
+  held: false,
+  reason: PENDING.reason,
+  latencyMs: undefined,
+  lastResultAt: undefined,
+};
+
+export class CheckPublisher {
+  readonly #writer: StatusWriter;
+  readonly #clock: Clock;
+  readonly #reports = new Map<string, CheckReport>();
+  readonly #graph = new ServiceGraph(this.#reports);
+  /** Checks that have had no result yet. The startup view waits for them. */
+  readonly #unseen = new Set<string>();
+  #hasStarted = false;
+  /** What the next `publish` has to write. */
+  readonly #changedServices = new Set<string>();
+  readonly #changedChecks = new Set<string>();
+  readonly #removedChecks = new Set<string>();
+
+  constructor(writer: StatusWriter, clock: Clock) {
+    this.#writer = writer;
+    this.#clock = clock;
+  }
+
+  /** Who makes the service of a name. */
+  ownerOf(name: string): Owner | undefined {
+    if (this.#graph.isDeclared(name)) return { kind: "service", of: name, path: ["services", name] };
+    if (this.#reports.has(name)) return { kind: "check", of: name, path: ["checks", name] };
+    const maker = this.#graph.makerOf(name);
+    return maker === undefined ? undefined : { kind: "named", of: maker, path: ["checks", maker, "services"] };
+  }
+
+  /** The last report of a check. */
+  reportOf(name: string): CheckReport | undefined {
+    return this.#reports.get(name);
+  }
+
+  /** A check without a result, to be published. */
+  add(name: string, settings: CompleteSettings): void {
+    this.#place(reportOf(name, settings, NO_FINDING, this.#clock.wallTime()));
+    this.#removedChecks.delete(name);
+    this.#unseen.add(name);
+  }
+
+  /** A check with other settings, to be published. */
+  change(name: string, { critical, services }: CompleteSettings): void {
+    const report = this.#reports.get(name);
+    if (report === undefined) return;
+    this.#unplace(report);
+    this.#place({ ...report, critical, services });
+  }
+
+  /** A check that is gone, to be published. Services that no check makes any more are cleared. */
+  remove(name: string): void {
+    const report = this.#reports.get(name);
+    if (report === undefined) return;
+    this.#unplace(report);
+    this.#reports.delete(name);
+    this.#unseen.delete(name);
+    this.#changedChecks.delete(name);
+    this.#removedChecks.add(name);
+  }
+
+  /** Other declared services, to be published. `ordered` is what `orderServices` returned. */
+  declare(ordered: readonly ServiceDeclaration[]): void {
+    const before = this.#graph.names();
+    this.#graph.declare(ordered);
+    for (const service of [...before, ...this.#graph.names(), OVERALL]) this.#changedServices.add(service);
+    for (const name of this.#reports.keys()) this.#changedChecks.add(name);
+  }
+
+  /** Writes every change since the last call, in one step. */
+  publish(): void {
+    const [removed, changed] = [[...this.#removedChecks], [...this.#changedChecks]];
+    const services = this.#graph.inOrder(this.#changedServices);
+    // a listener may add a check, which publishes again
+    for (const changes of [this.#removedChecks, this.#changedChecks, this.#changedServices]) changes.clear();
+    this.#writer.inOneStep(() => {
+      for (const name of removed) this.#writer.forget(name);
+      for (const name of changed) this.#writeReport(this.#reports.get(name));
+      this.#writeStarted();
+      for (const service of services) this.#writeService(service);
+    });
+  }
+
+  /** Writes what a check has found, and the statuses that follow from it. */
+  report(name: string, settings: CompleteSettings, finding: Finding): void {
+    const before = this.#reports.get(name);
+    const since = before?.state === finding.state ? before.since : this.#clock.wallTime();
+    const report = reportOf(name, settings, finding, since);
+    this.#reports.set(name, report);
+    this.#writeReport(report);
+    if (before?.state === report.state && before.reason === report.reason) return;
+    for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
+  }
+
+  /** A check has its first result. */
+  countFirstResult(name: string): void {
+    if (this.#unseen.delete(name)) this.#writeStarted();
+  }
+
+  #place(report: CheckReport): void {
+    this.#reports.set(report.name, report);
+    this.#graph.place(report);
+    this.#changedChecks.add(report.name);
+    this.#markServices(report);
+  }
+
+  #unplace(report: CheckReport): void {
+    this.#markServices(report);
+    this.#graph.unplace(report);
+  }
+
+  #markServices(report: CheckReport): void {
+    for (const service of this.#graph.affectedBy(report)) this.#changedServices.add(service);
+  }
+
+  #writeReport(report: CheckReport | undefined): void {
+    if (report === undefined) return;
+    this.#writer.report(this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) });
+  }
+
+  #writeService(service: string): void {
+    const rolled = this.#graph.evaluate(service);
+    if (rolled === undefined) this.#writer.clear(service);
+    else this.#writer.set(service, rolled.status, rolled);
+  }
+
+  /** The startup view opens once, and never closes. */
+  #writeStarted(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = this.#unseen.size === 0 && this.#reports.size > 0;
+    this.#writer.setStarted(this.#unseen.size === 0);
+  }
+}
+
+function reportOf(name: string, settings: CompleteSettings, finding: Finding, since: number): CheckReport {
+  const { critical, services } = settings;
+  const { state, held, reason, latencyMs, lastResultAt } = finding;
+  // every field by its name: copies of objects would cost more than all else that is done here for a probe
+  return { name, state, critical, reason, held, latencyMs, lastResultAt, since, services };
+}

@@ -1,0 +1,87 @@
+/**
+ * Opens the source of a check: a target, a program, a function or a heartbeat becomes a prober. Nothing is connected.
+ */
+import { NameResolver } from "../client/resolver.js";
+import { type Clock, type Random, systemClock } from "../core/clock.js";
+import { parseDuration } from "../core/duration.js";
+import { type ExecDeps, openExec } from "../probers/exec.js";
+import { ExecLimit } from "../probers/exec-limit.js";
+import { openFunction } from "../probers/function.js";
+import { type Heartbeat, openHeartbeat } from "../probers/heartbeat.js";
+import type { ProberDeps, ProberOptions } from "../probers/options.js";
+import type { Prober } from "../probers/prober.js";
+import { openTarget } from "../probers/schemes.js";
+import type { CheckTarget } from "./check-options.js";
+import type { CheckSource } from "./declarations.js";
+
+/** What sources are opened with. */
+export interface SourceOpenerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The environment, from which programs get a few variables. Default none. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Name servers to ask instead of the system's. */
+  readonly nameServers?: readonly string[] | undefined;
+}
+
+/** A source that is open. */
+export interface OpenedSource {
+  readonly prober: Prober;
+  /** The prober once more, where reports can be given to it. */
+  readonly heartbeat: Heartbeat | undefined;
+}
+
+export class SourceOpener {
+  readonly #options: SourceOpenerOptions;
+  readonly #exec: ExecDeps;
+  /** By whether link-local addresses are allowed: the cache of a resolver outlives the targets that use it. */
+  readonly #targets = new Map<boolean, ProberDeps>();
+
+  constructor(options: SourceOpenerOptions = { clock: systemClock, random: Math.random }) {
+    this.#options = options;
+    this.#exec = { clock: options.clock, gate: new ExecLimit(), environment: options.environment ?? {} };
+  }
+
+  /** @throws HealthError INVALID_TARGET, INVALID_OPTION, MISSING_PACKAGE */
+  open(source: CheckSource, proberOptions: ProberOptions, allowLinkLocal: boolean): OpenedSource {
+    if (source.kind !== "heartbeat")
+      return { prober: this.#openProber(source, proberOptions, allowLinkLocal), heartbeat: undefined };
+    const heartbeat = openHeartbeat(parseDuration(source.ttl) ?? 0, this.#options.clock);
+    return { prober: heartbeat, heartbeat };
+  }
+
+  #openProber(
+    source: Exclude<CheckSource, { kind: "heartbeat" }>,
+    proberOptions: ProberOptions,
+    allowLinkLocal: boolean,
+  ): Prober {
+    switch (source.kind) {
+      case "target":
+        return openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions);
+      case "exec":
+        return openExec(source.command, this.#exec);
+      case "function":
+        return openFunction(source.call);
+      case "prober":
+        return source.prober;
+      default:
+        return source satisfies never;
+    }
+  }
+
+  #depsFor(allowLinkLocal: boolean): ProberDeps {
+    const known = this.#targets.get(allowLinkLocal);
+    if (known !== undefined) return known;
+    const { clock, random, nameServers } = this.#options;
+    const deps = { clock, random, resolver: new NameResolver({ clock, allowLinkLocal, servers: nameServers }) };
+    this.#targets.set(allowLinkLocal, deps);
+    return deps;
+  }
+}
+
+/** The source of a check of the library. */
+export function sourceOf(target: CheckTarget): CheckSource {
+  if (typeof target === "function") return { kind: "function", call: target };
+  if (typeof target === "object") return { kind: "exec", command: target.exec };
+  return { kind: "target", url: target };
+}

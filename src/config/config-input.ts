@@ -1,0 +1,162 @@
+/**
+ * A configuration as it was given: a file, flags on top of it, and the place of every value in either of them.
+ *
+ *     file   { checks: { a }, listen, paths }  --.
+ *     flags  --check b=URL, --listen, --path   --+--> content: checks a and b, the flag's listen, both paths
+ *                                                '--> a fault of checks.b is shown with --check b, one of checks.a at its line
+ */
+import { formatPath, type Path, type Violation } from "../checks/violation.js";
+import { OVERALL } from "../core/service-name.js";
+import { ConfigError, type Fault, FaultList, type Position } from "./fault.js";
+import { createFiles, type Files } from "./files.js";
+import type { CheckEntry, ConfigFile } from "./schema.js";
+
+/** What was read from a file. */
+export interface ConfigSource {
+  /** The name of the file. */
+  readonly name: string;
+  readonly content: ConfigFile;
+  /** The names of its checks and services, also of those that have a fault. */
+  readonly names: ReadonlySet<string>;
+  readonly faults: FaultList;
+  readonly files: Files;
+  readonly has: (path: Path) => boolean;
+  readonly locate: (path: Path) => Position;
+  /** Removes the secrets from a fault. */
+  readonly redact: (fault: Fault) => Fault;
+}
+
+/** What flags say, in the words of a file. */
+export interface ConfigFlags {
+  /** Keys that replace those of the file, but for `paths` and `statusCodePaths`, which are added. */
+  readonly content: ConfigFile;
+  readonly checks: readonly (readonly [name: string, entry: CheckEntry])[];
+  /** The flag of a key: `tls.certFile` has `--tls-cert`, `interval` has `--interval`. */
+  readonly flags: ReadonlyMap<string, string>;
+}
+
+/** A source without a file. */
+export function noSource(): ConfigSource {
+  const start = { line: 1, column: 1 };
+  return {
+    name: "",
+    content: {},
+    names: new Set(),
+    faults: new FaultList(),
+    files: createFiles(),
+    has: () => false,
+    locate: () => start,
+    redact: (fault) => fault,
+  };
+}
+
+export const NO_FLAGS: ConfigFlags = { content: {}, checks: [], flags: new Map() };
+
+export class ConfigInput {
+  readonly content: ConfigFile;
+  readonly files: Files;
+  /** The names of all checks and services, also of those that have a fault. */
+  readonly names: ReadonlySet<string>;
+  readonly #source: ConfigSource;
+  readonly #flags: ConfigFlags;
+  readonly #flagChecks: ReadonlyMap<string, CheckEntry>;
+
+  constructor(source: ConfigSource, flags: ConfigFlags) {
+    this.#source = source;
+    this.#flags = flags;
+    this.files = source.files;
+    this.#flagChecks = this.#findFlagChecks();
+    const { content } = source;
+    this.content = {
+      ...content,
+      ...flags.content,
+      paths: [...(content.paths ?? []), ...(flags.content.paths ?? [])],
+      statusCodePaths: [...(content.statusCodePaths ?? []), ...(flags.content.statusCodePaths ?? [])],
+      checks: Object.fromEntries([...Object.entries(content.checks ?? {}), ...this.#flagChecks]),
+    };
+    this.names = new Set([...source.names, ...this.#flagChecks.keys()]);
+  }
+
+  /** Adds a fault of a value. */
+  readonly refuse = (path: Path, text: string): void => {
+    this.#source.faults.add({ place: this.#flagOf(path) ?? this.#source.locate(path), path, text });
+  };
+
+  /** Adds a rule that a declaration breaks. */
+  refuseViolation({ path, text, other }: Violation): void {
+    const place = this.#toFilePath(path);
+    const conflict = other === undefined ? "" : ` (${this.#describe(this.#toFilePath(other))})`;
+    this.refuse(place, `${text}${conflict}`);
+  }
+
+  /** Whether a check comes from a flag. */
+  isFromFlag(check: string): boolean {
+    return this.#flagChecks.has(check);
+  }
+
+  /** @throws ConfigError with every fault, if there is one */
+  throwFaults(): void {
+    const { name, faults, redact } = this.#source;
+    if (faults.faults.length > 0) throw new ConfigError(name, faults.faults.map(redact));
+  }
+
+  /** The checks of flags, without those whose name is in use. */
+  #findFlagChecks(): ReadonlyMap<string, CheckEntry> {
+    const found = new Map<string, CheckEntry>();
+    for (const [name, entry] of this.#flags.checks) {
+      const inFile = this.#source.names.has(name) && Object.hasOwn(this.#source.content.checks ?? {}, name);
+      if (!inFile && !found.has(name)) {
+        found.set(name, entry);
+        continue;
+      }
+      const where = inFile ? "in the file" : "on the command line";
+      const text = `there is another check named ${JSON.stringify(name)} ${where}`;
+      this.#source.faults.add({ place: `--check ${name}`, path: [], text });
+    }
+    return found;
+  }
+
+  #describe(path: Path): string {
+    return this.#flagOf(path) ?? formatPath(path);
+  }
+
+  /** The flag that a value comes from. */
+  #flagOf(path: Path): string | undefined {
+    const [key = "", step, setting] = path;
+    const { flags, content } = this.#flags;
+    if (key === "checks" && this.#flagChecks.has(String(step)))
+      return (setting === undefined ? undefined : flags.get(String(setting))) ?? `--check ${step}`;
+    if (!Object.hasOwn(content, key)) return undefined;
+    const isAdded = key === "paths" || key === "statusCodePaths";
+    if (isAdded && Number(step) < (this.#source.content[key]?.length ?? 0)) return undefined;
+    return flags.get(`${key}.${step}`) ?? flags.get(String(key));
+  }
+
+  /** The path of a value in the file, from its path in the declarations. */
+  #toFilePath(path: Path): Path {
+    const [key, name = "", ...rest] = path;
+    if (key === "services") return this.#toServicePath(String(name), rest);
+    if (key !== "checks" || this.isFromFlag(String(name))) return path;
+    const [setting] = rest;
+    if (setting !== undefined && !this.#source.has(path)) {
+      const inDefaults = ["defaults", setting];
+      return this.#source.has(inDefaults) ? inDefaults : this.#nearest(path);
+    }
+    return path;
+  }
+
+  /** Members are in a list, or under `all`, `any` or `of`. */
+  #toServicePath(name: string, [part, index]: Path): Path {
+    const entry = this.content.services?.[name];
+    const path = name === OVERALL ? ["overall"] : ["services", name];
+    const key = entry === undefined || Array.isArray(entry) ? [] : "of" in entry ? ["of"] : Object.keys(entry);
+    if (part === "members") return [...path, ...key, ...(index === undefined ? [] : [index])];
+    return part === "policy" && key.length > 0 ? [...path, "quorum"] : path;
+  }
+
+  /** A target that is written as `NAME: URL` has no key of its own. */
+  #nearest(path: Path): Path {
+    if (path.length <= 2 || this.#source.has(path) || this.#flagOf(path) !== undefined) return path;
+    return this.#nearest(path.slice(0, -1));
+  }
+}

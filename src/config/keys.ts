@@ -1,0 +1,117 @@
+/**
+ * The keys of the configuration that are not about a single check, in tables: type, default, meaning, flag, and whether a
+ * change needs a restart. `checks/settings` has the tables of a check.
+ *
+ * The tables make the JSON Schema, the documentation and the flags of `healthbridge serve`.
+ */
+import { DEFAULT_MAX_HOLD_MS } from "../checks/isolation.js";
+import { formatDefault, type Setting } from "../checks/settings.js";
+import { DEFAULT_ENGINE } from "../core/engine-name.js";
+import { DEFAULT_LIST_LIMIT } from "../core/option.js";
+import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
+import { DEFAULT_MAX_WATCHERS } from "../transports/grpc/health-service.js";
+
+/** Keys at the top of the file. */
+export const TOP_KEYS = {
+  listen: {
+    type: "texts",
+    default: [":50051", ":8080"],
+    meaning:
+      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, or plain://ADDR without TLS.",
+    flag: { name: "listen", value: "ADDR" },
+    restart: true,
+  },
+  allowExec: { type: "switch", default: false, meaning: "Whether checks may run programs." },
+  allowLinkLocal: {
+    type: "switch",
+    default: false,
+    meaning: "Whether targets may have link-local addresses, such as those of cloud metadata services.",
+  },
+  engine: {
+    type: "engine",
+    default: DEFAULT_ENGINE,
+    meaning: "The implementation of HTTP/2: native (made for health checks) or grpc-js.",
+    flag: { name: "engine", value: "NAME" },
+    restart: true,
+  },
+  paths: {
+    type: "texts",
+    default: [],
+    meaning: "HTTP paths that are answered like /healthcheck.",
+    flag: { name: "path", value: "/PATH" },
+    restart: true,
+  },
+  statusCodePaths: {
+    type: "texts",
+    default: [],
+    meaning: "gRPC methods that are answered with OK or UNAVAILABLE, such as /AWS.ALB/healthcheck for AWS ALB.",
+    flag: { name: "status-code-path", value: "/PKG/METHOD" },
+    restart: true,
+  },
+  drainDelay: {
+    type: "duration",
+    default: DEFAULT_DRAIN_DELAY_MS,
+    meaning: "How long to keep serving after SIGTERM, with every service NOT_SERVING.",
+    flag: { name: "drain-delay", value: "TIME" },
+  },
+  tokenFile: {
+    type: "text",
+    meaning: "A file with the token that clients must send to list the services (authorization: Bearer TOKEN).",
+    flag: { name: "token-file", value: "FILE" },
+    restart: true,
+  },
+  listLimit: {
+    type: "count",
+    default: DEFAULT_LIST_LIMIT,
+    meaning: "The most services that List answers; with more it fails with RESOURCE_EXHAUSTED.",
+    restart: true,
+  },
+  maxWatchers: {
+    type: "count",
+    default: DEFAULT_MAX_WATCHERS,
+    meaning: "The most Watch streams that are open at the same time.",
+    restart: true,
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** Keys of `tls`. */
+export const TLS_KEYS = {
+  certFile: {
+    type: "text",
+    meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR.",
+    flag: { name: "tls-cert", value: "FILE" },
+  },
+  keyFile: { type: "text", meaning: "The key of the certificate (PEM).", flag: { name: "tls-key", value: "FILE" } },
+  clientCaFile: {
+    type: "text",
+    meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
+    flag: { name: "tls-client-ca", value: "FILE" },
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** Keys of `isolation`. */
+export const ISOLATION_KEYS = {
+  selfCheck: {
+    type: "text",
+    meaning: "A URL that is reachable whenever our own network works, for example of a gateway.",
+  },
+  maxHold: {
+    type: "duration",
+    default: DEFAULT_MAX_HOLD_MS,
+    meaning: "How long statuses are held at most.",
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** The meaning of a setting with its default, for the documentation. */
+export function describeSetting(setting: Setting): string {
+  const value = formatDefault(setting);
+  const sentences = [setting.meaning, value === undefined ? "" : `Default ${value}.`];
+  return [...sentences, setting.restart ? "A change needs a restart." : ""].filter((text) => text !== "").join(" ");
+}
+
+/** A key of which a reload cannot apply a change. */
+export type RestartKey = "tls" | KeyWithRestart<typeof TOP_KEYS>;
+
+type KeyWithRestart<Rows> = {
+  [Key in keyof Rows]: Rows[Key] extends { readonly restart: true } ? Key : never;
+}[keyof Rows];

@@ -1,0 +1,79 @@
+/**
+ * The checks and services of a configuration file, as declarations.
+ *
+ * These rules are about the file alone. Names, settings and targets are checked by `checks/plan`.
+ */
+import type { CheckDeclaration, CheckSource } from "../checks/declarations.js";
+import type { Policy } from "../checks/policy.js";
+import type { ServiceDeclaration } from "../checks/service-graph.js";
+import type { Path } from "../checks/violation.js";
+import { nearestTo } from "../core/nearest.js";
+import { OVERALL } from "../core/service-name.js";
+import type { ConfigInput } from "./config-input.js";
+import type { CheckEntry, ServiceEntry } from "./schema.js";
+import { readTargetTls } from "./tls-files.js";
+
+/** The checks that a configuration declares. */
+export function readChecks(input: ConfigInput): readonly CheckDeclaration[] {
+  return Object.entries(input.content.checks ?? {}).map(([name, given]) => {
+    const entry: CheckEntry = typeof given === "string" ? { target: given } : given;
+    return readCheck(name, entry, input);
+  });
+}
+
+function readCheck(name: string, entry: CheckEntry, input: ConfigInput): CheckDeclaration {
+  const { files, refuse, content } = input;
+  const path = ["checks", name];
+  const { target, exec, heartbeat, tls, ...options } = entry;
+  const sources = [target, exec, heartbeat].filter((source) => source !== undefined);
+  if (sources.length !== 1) refuse(path, "must have exactly one of target, exec and heartbeat");
+  if (exec !== undefined && content.allowExec !== true)
+    refuse([...path, "exec"], "programs need allowExec: true at the top of the file");
+  const targetTls =
+    tls &&
+    readTargetTls(tls, files, (key, text) => refuse([...path, "tls", ...(key === undefined ? [] : [key])], text));
+  const defaults = heartbeat === undefined && !input.isFromFlag(name) ? content.defaults : {};
+  return { name, source: sourceOf(entry), options: { ...defaults, ...options, tls: targetTls } };
+}
+
+function sourceOf({ target = "", exec, heartbeat }: CheckEntry): CheckSource {
+  if (exec !== undefined) return { kind: "exec", command: exec };
+  if (heartbeat !== undefined) return { kind: "heartbeat", ttl: heartbeat.ttl, token: heartbeat.token };
+  return { kind: "target", url: target };
+}
+
+/** The services that a configuration declares; `""` is among them where the file has `overall`. */
+export function readServices(checks: readonly CheckDeclaration[], input: ConfigInput): readonly ServiceDeclaration[] {
+  const { services = {}, overall } = input.content;
+  const known = new Set([
+    ...checks.flatMap(({ name, options }) => [name, ...(options.services ?? [])]),
+    ...input.names,
+  ]);
+  const checkMembers = (members: readonly string[], path: Path) => {
+    for (const [index, member] of members.entries())
+      if (!known.has(member)) input.refuse([...path, index], unknownMember(member, known));
+  };
+  const declared = Object.entries(services).map(([name, entry]): ServiceDeclaration => {
+    const path = ["services", name];
+    if (name === OVERALL) input.refuse(path, "the name must not be empty; the server as a whole is `overall`");
+    const { policy, members, key } = readService(entry);
+    checkMembers(members, key === undefined ? path : [...path, key]);
+    return { name, policy, members };
+  });
+  if (overall === undefined) return declared;
+  checkMembers(overall, ["overall"]);
+  return [...declared, { name: OVERALL, policy: { kind: "all" }, members: overall }];
+}
+
+function readService(entry: ServiceEntry): { policy: Policy; members: readonly string[]; key: string | undefined } {
+  if (Array.isArray(entry)) return { policy: { kind: "all" }, members: entry, key: undefined };
+  if ("all" in entry) return { policy: { kind: "all" }, members: entry.all, key: "all" };
+  if ("any" in entry) return { policy: { kind: "any" }, members: entry.any, key: "any" };
+  return { policy: { kind: "quorum", count: entry.quorum }, members: entry.of, key: "of" };
+}
+
+function unknownMember(member: string, known: ReadonlySet<string>): string {
+  const nearest = nearestTo(member, [...known]);
+  const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+  return `there is no check or service ${JSON.stringify(member)}${hint}`;
+}

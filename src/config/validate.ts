@@ -1,0 +1,137 @@
+/**
+ * Makes a configuration of what a file and flags say, with the rules that the shape cannot express.
+ *
+ * `serve`, its reload and `validate` use the same rules: those here, about addresses, files and members, and those of
+ * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
+ */
+import { discardPlan, NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
+import { SourceOpener } from "../checks/sources.js";
+import type { Violation } from "../checks/violation.js";
+import { requireToken } from "../core/bearer-token.js";
+import { parseDuration } from "../core/duration.js";
+import { messageOf } from "../core/health-error.js";
+import { formatAddress, parseListenAddress } from "../core/listen-address.js";
+import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
+import { HEALTH_SERVICE } from "../wire/health-messages.js";
+import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS } from "./config-input.js";
+import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
+import { readServerTls } from "./tls-files.js";
+import { readChecks, readServices } from "./validate-checks.js";
+
+export type { ConfigFlags, ConfigSource } from "./config-input.js";
+
+/** A configuration that has been read. It may have faults, and must not be used before it is accepted. */
+export interface LoadedConfig {
+  readonly config: DaemonConfig;
+  /**
+   * Accepts the configuration, after it has been planned.
+   * @throws ConfigError with every fault and every violation, if there is one
+   */
+  readonly accept: (violations: readonly Violation[]) => void;
+}
+
+/** Reads a configuration. Faults are not thrown before `accept`. */
+export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLAGS): LoadedConfig {
+  const input = new ConfigInput(source, flags);
+  const config = readConfig(input);
+  return {
+    config,
+    accept(violations) {
+      for (const violation of violations) input.refuseViolation(violation);
+      input.throwFaults();
+    },
+  };
+}
+
+/**
+ * Returns a configuration that `serve` would accept when nothing runs yet.
+ * @throws ConfigError
+ */
+export function requireValid({ config, accept }: LoadedConfig): DaemonConfig {
+  const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, new SourceOpener());
+  discardPlan(plan);
+  accept(violations);
+  return config;
+}
+
+function readConfig(input: ConfigInput): DaemonConfig {
+  const { content, files, refuse } = input;
+  const { listen = DEFAULT_CONFIG.listen, paths = [], statusCodePaths = [], isolation, tls } = content;
+  checkAddresses(listen, input);
+  checkPaths("paths", paths, input);
+  checkPaths("statusCodePaths", statusCodePaths, input);
+  checkMethods(statusCodePaths, input);
+  const checks = readChecks(input);
+  const config: DaemonConfig = {
+    listen,
+    checks,
+    services: readServices(checks, input),
+    isolation: isolation && { selfCheck: { kind: "target", url: isolation.selfCheck }, maxHold: isolation.maxHold },
+    allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
+    tls: tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text)),
+    engine: content.engine ?? DEFAULT_CONFIG.engine,
+    statusCodePaths,
+    paths,
+    drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,
+    token: readToken(input),
+    listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
+    maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
+    warnings: [...files.warnings, ...limitWarnings(input)],
+  };
+  return Object.freeze(config);
+}
+
+function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): void {
+  if (listen.length === 0) refuse(["listen"], "must have at least one address, such as :8080");
+  const seen = new Set<string>();
+  for (const [index, text] of listen.entries()) {
+    try {
+      const address = parseListenAddress(text);
+      const key = formatAddress(address);
+      if (seen.has(key) && !key.endsWith(":0")) refuse(["listen", index], `${JSON.stringify(text)} is listed twice`);
+      seen.add(key);
+    } catch (error) {
+      refuse(["listen", index], messageOf(error));
+    }
+  }
+}
+
+function checkPaths(key: "paths" | "statusCodePaths", paths: readonly string[], { refuse }: ConfigInput): void {
+  for (const [index, path] of paths.entries())
+    if (!/^\/[\x21-\x7e]*$/.test(path))
+      refuse([key, index], `must start with a slash and have no spaces; got ${JSON.stringify(path)}`);
+}
+
+/** Methods that the server has already. */
+const OWN_METHODS = [
+  ...["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`),
+  ...REFLECTION_PATHS,
+];
+
+function checkMethods(statusCodePaths: readonly string[], { refuse }: ConfigInput): void {
+  const taken = new Set(OWN_METHODS);
+  for (const [index, path] of statusCodePaths.entries()) {
+    if (taken.has(path)) refuse(["statusCodePaths", index], `the server already has a method ${JSON.stringify(path)}`);
+    taken.add(path);
+  }
+}
+
+function readToken({ content, files, refuse }: ConfigInput): string | undefined {
+  const { tokenFile } = content;
+  if (tokenFile === undefined) return undefined;
+  const text = files.secret(tokenFile, (fault) => refuse(["tokenFile"], fault))?.trim();
+  try {
+    return requireToken(text);
+  } catch {
+    refuse(["tokenFile"], `${tokenFile} must hold one word without spaces`);
+    return undefined;
+  }
+}
+
+/** A List is one message, and clients take 4 MiB: so many names of the longest kind fit. */
+const MAX_LISTED = 19_000;
+
+function limitWarnings({ content: { listLimit = 0 } }: ConfigInput): readonly string[] {
+  if (listLimit <= MAX_LISTED) return [];
+  return [`listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit the 4 MiB that clients take`];
+}

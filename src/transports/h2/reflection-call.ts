@@ -1,0 +1,98 @@
+/**
+ * One stream of server reflection: requests and answers by turns, on one stream.
+ *
+ *     DATA --> message --> ReflectionStream --> answer, sent --> window given back --> next message
+ *
+ * The client may send ahead as much as the stream's window allows. At most one answer waits in memory.
+ */
+import type { ReflectionService, ReflectionStream } from "../grpc/reflection.js";
+import { GrpcAnswer, type GrpcDeps } from "./grpc-call.js";
+import { frameMessage } from "./grpc-frames.js";
+import { MessageReader, type Refusal } from "./message-reader.js";
+import type { Call, Stream } from "./stream.js";
+
+/** What calls of server reflection are answered with. */
+export interface ReflectionCallDeps extends GrpcDeps {
+  readonly service: ReflectionService;
+}
+
+export class ReflectionCall implements Call {
+  readonly #stream: Stream;
+  readonly #answer: GrpcAnswer;
+  readonly #messages: MessageReader;
+  readonly #reflection: ReflectionStream;
+  /** Bytes of the request that are not given back to the client's window. */
+  #unacknowledged = 0;
+  #isAnswering = false;
+  #halfClosed = false;
+  #ended = false;
+
+  constructor(stream: Stream, timeoutMs: number, { clock, frames, service }: ReflectionCallDeps) {
+    this.#stream = stream;
+    this.#answer = new GrpcAnswer(stream, frames, frameMessage);
+    this.#messages = new MessageReader(stream.head.grpcEncoding, true);
+    stream.leaveOpen();
+    this.#answer.startDeadline(timeoutMs, clock);
+    this.#reflection = service.open(this.#answer);
+  }
+
+  onData(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#unacknowledged += bytes.length;
+    const refusal = this.#messages.read(bytes);
+    if (refusal !== undefined && !this.#isAnswering) this.#end(refusal);
+    else this.#handleNext();
+  }
+
+  onEnd(): void {
+    this.#halfClosed = true;
+    this.#handleNext();
+  }
+
+  abort(): void {
+    this.#end({ code: "UNAVAILABLE", text: "connection is closing" });
+  }
+
+  onClose(): void {
+    this.#ended = true;
+    this.#answer.close();
+    this.#reflection.close();
+  }
+
+  /** Answers the complete messages, one after the other: a loop, since an answer may be sent at once. */
+  #handleNext(): void {
+    while (!this.#isAnswering && !this.#ended) {
+      const message = this.#messages.take();
+      if (message === undefined) this.#awaitMore();
+      else if ("code" in message) this.#end(message);
+      else this.#handle(message);
+      if (message === undefined) return;
+    }
+  }
+
+  #handle(message: Buffer): void {
+    let isSynchronous = true;
+    this.#isAnswering = true;
+    this.#reflection.receive(message, () => {
+      this.#isAnswering = false;
+      if (!isSynchronous) this.#handleNext();
+    });
+    isSynchronous = false;
+  }
+
+  /** Every complete message is answered: the client may send as much again. */
+  #awaitMore(): void {
+    if (!this.#halfClosed) {
+      this.#stream.acknowledge(this.#unacknowledged);
+      this.#unacknowledged = 0;
+    } else if (this.#messages.isEmpty) this.#reflection.halfClose();
+    else this.#end({ code: "INTERNAL", text: "no request message" });
+  }
+
+  #end({ code, text }: Refusal): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reflection.close();
+    this.#answer.end(code, text);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Deadlines of streams: a request has `requestTimeoutMs` to arrive, an answer may wait for `answerTimeoutMs` without
+ * progress.
+ *
+ * Most requests are complete in the read that began them, and most answers fit the client's window. Those cost nothing
+ * here: one timer a connection, armed only while a stream waits.
+ */
+import type { CancelTimer, Clock } from "../../core/clock.js";
+import type { Streams } from "./streams.js";
+
+/** Times of streams, in milliseconds. */
+export interface StreamTimes {
+  /** From the read that began the request to its last frame. */
+  readonly requestTimeoutMs: number;
+  /** Between two steps of an answer that the client does not take. */
+  readonly answerTimeoutMs: number;
+}
+
+export class StreamTimeouts {
+  readonly #streams: Streams;
+  readonly #clock: Clock;
+  readonly #times: StreamTimes;
+  #cancel: CancelTimer | undefined;
+
+  constructor(streams: Streams, clock: Clock, times: StreamTimes) {
+    this.#streams = streams;
+    this.#clock = clock;
+    this.#times = times;
+  }
+
+  /** Arms the timer when a stream waits. Called after each read. */
+  watch(): void {
+    if (this.#cancel === undefined && this.#streams.hasWaiting) this.#check();
+  }
+
+  end(): void {
+    this.#cancel?.();
+  }
+
+  #check(): void {
+    const now = this.#clock.now();
+    const nextAt = this.#streams.expire(now, this.#times);
+    this.#cancel = nextAt === undefined ? undefined : this.#clock.setTimer(nextAt - now, () => this.#check());
+  }
+}

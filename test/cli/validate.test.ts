@@ -1,0 +1,80 @@
+/** `healthbridge validate` as a program: it refuses what `serve` refuses, with the same lines. Needs the build. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { run } from "./program.js";
+
+const directory = mkdtempSync(join(tmpdir(), "healthbridge-validate-"));
+const file = (name: string, text: string) => {
+  writeFileSync(join(directory, name), text);
+  return join(directory, name);
+};
+
+describe("validate", { concurrency: 2 }, () => {
+  after(() => rmSync(directory, { recursive: true }));
+
+  const rows: readonly (readonly [label: string, text: string, flags: readonly string[], lines: number])[] = [
+    ["a heartbeat with a timeout", "checks: { b: { heartbeat: { ttl: 3s, token: t }, timeout: 5s } }", [], 1],
+    ["a check under the self-check's name", 'checks: { self-check: "tcp://h:1" }', [], 1],
+    [
+      "a service with the name of a --check",
+      'checks: { a: "tcp://h:1" }\nservices: { m: [a] }',
+      ["--check", "m=tcp://h:1"],
+      1,
+    ],
+    ["a --check with the name of a check", 'checks: { a: "tcp://h:1" }', ["--check", "a=tcp://h:1"], 1],
+    [
+      "a --check with a bad target beside a bad file",
+      "lissen: []\nchecks: { a: ftp://h }",
+      ["--check", "b=tcp://h"],
+      3,
+    ],
+    ["an address that is listed twice", 'listen: [":0", ":1", ":1"]', [], 1],
+    ["a method that the server has already", "statusCodePaths: [/grpc.health.v1.Health/Watch]", [], 1],
+    ["a reflection method", "statusCodePaths: [/grpc.reflection.v1.ServerReflection/ServerReflectionInfo]", [], 1],
+    ["a limit beyond all numbers", "listLimit: 1e300", [], 1],
+    ["a file that is not YAML", "checks: {", [], 1],
+    ["a token of two words", `tokenFile: ${file("token", "two words")}`, [], 1],
+  ];
+  for (const [index, [label, text, flags, lines]] of rows.entries())
+    test(`refuses ${label}, as serve does, with the same lines`, async () => {
+      const path = file(`${index}.yaml`, text);
+      const [validated, served] = await Promise.all([
+        run("validate", path, ...flags),
+        run("serve", "-c", path, "--drain-delay", "0s", ...flags),
+      ]);
+      assert.deepEqual([validated.code, served.code], [2, 2], served.stdout);
+      assert.equal(validated.stderr, served.stderr);
+      assert.equal(validated.stderr.trim().split("\n").length, lines, validated.stderr);
+    });
+
+  test("accepts a file whose services have a --check as their member, with the flag and not without it", async () => {
+    const path = file("members.yaml", "services: { s: [a] }");
+    assert.deepEqual(await run("validate", path, "--check", "a=tcp://h:1"), {
+      code: 0,
+      stdout: `${path} is valid: 1 check, 1 service\n`,
+      stderr: "",
+    });
+    const { code, stderr } = await run("validate", "-c", path);
+    assert.deepEqual(
+      [code, stderr],
+      [2, `${path}:1:17: services.s[0]: there is no check or service "a"; did you mean s?\n`],
+    );
+  });
+
+  test("without a file validates the flags, and without both asks for the usual file", async () => {
+    assert.equal(
+      (await run("validate", "--check", "a=tcp://h:1")).stdout,
+      "the configuration is valid: 1 check, 0 services\n",
+    );
+    const { code, stderr } = await run("validate");
+    assert.deepEqual([code, stderr], [2, "healthbridge.yaml:1:1: cannot read this file (ENOENT)\n"]);
+  });
+
+  test("takes one file", async () => {
+    const path = file("one.yaml", "");
+    assert.match((await run("validate", path, path)).stderr, /^healthbridge: --config is given twice\n$/);
+  });
+});
