@@ -8,12 +8,12 @@
  * is written out: `{}` would be a poor way to say UNKNOWN.
  */
 import { isAuthorized } from "../../core/bearer-token.js";
-import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
+import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { jsonAnswer, jsonHeaders, methodNotAllowed, textAnswer } from "./answers.js";
 import type { Page } from "./page-renderer.js";
-import type { Snapshots } from "./snapshot.js";
+import type { Snapshot, Snapshots } from "./snapshot.js";
 
 /** The largest body that is read, in bytes. A name of 200 bytes, escaped, fits many times. */
 export const MAX_BODY_BYTES = 4096;
@@ -59,19 +59,24 @@ function answerCheck(reader: StatusReader, message: object): HttpAnswer {
 
 function listPage({ snapshots, listLimit }: CallSources): Page {
   const headers = jsonHeaders(CONTENT_TYPE);
+  const isTooLong = ({ services }: Snapshot) =>
+    services.length > listLimit && services.filter(([service]) => service !== OVERALL).length > listLimit;
   return {
     name: "list",
     key: `list ${listLimit}`,
     isCustom: false,
     isVolatile: false,
     snapshot: () => snapshots.withServices(),
-    pieces: function* ({ status: overall, services }) {
-      if (services.length > listLimit) return;
-      yield `"":{"status":"${overall?.status ?? "UNKNOWN"}"}`;
-      for (const [service, { status }] of services) yield `,${JSON.stringify(service)}:{"status":"${status}"}`;
+    pieces: function* (snapshot) {
+      if (isTooLong(snapshot)) return;
+      let separator = "";
+      for (const [service, { status }] of snapshot.services) {
+        yield `${separator}${JSON.stringify(service)}:{"status":"${status}"}`;
+        separator = ",";
+      }
     },
-    envelope: ({ services }) =>
-      services.length > listLimit
+    envelope: (snapshot) =>
+      isTooLong(snapshot)
         ? { status: 429, headers, before: TOO_MANY_SERVICES, after: "" }
         : { status: 200, headers, before: '{"statuses":{', after: "}}" },
   };

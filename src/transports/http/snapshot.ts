@@ -74,7 +74,6 @@ export interface Snapshot {
   /** `undefined` when the service is not declared. */
   readonly status: ServiceStatus | undefined;
   readonly checks: CheckList;
-  /** Without the server as a whole. */
   readonly services: readonly (readonly [string, ServiceStatus])[];
 }
 
@@ -107,10 +106,10 @@ export class Snapshots {
     return { ...this.of(service), checks: lists.checks };
   }
 
-  /** The server as a whole with every declared service; `status` is that of the server as a whole. */
+  /** The server as a whole with every declared service. */
   withServices(): Snapshot {
     const lists = this.#currentLists();
-    lists.services ??= [...this.#reader.services()].filter(([service]) => service !== OVERALL);
+    lists.services ??= [...this.#reader.services()];
     return { ...this.of(OVERALL), services: lists.services };
   }
 
