@@ -23,7 +23,7 @@ await build({
   legalComments: "eof",
   logLevel: "warning",
   external: [
-    ...["@grpc/*", "@valibot/*", "amqplib", "grpc-health-check", "mysql2", "mysql2/*", "pg", "prom-client"],
+    ...["@grpc/*", "@valibot/*", "amqplib", "grpc-health-check", "mysql2", "mysql2/*", "pg"],
     ...["re2js", "valibot", "yaml"],
   ],
 });

@@ -9,8 +9,7 @@ import { type ConnectionSettings, completeConnectionSettings } from "../transpor
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { ReflectionService } from "../transports/grpc/reflection.js";
-import type { Bridge } from "../transports/http/render.js";
-import { createResponder } from "../transports/http/responder.js";
+import type { HttpBridge } from "../transports/http/bridge.js";
 
 /** Options of an engine. */
 export interface EngineOptions extends ConnectionSettings {
@@ -35,7 +34,7 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly service: HealthService;
-  readonly bridge: Bridge;
+  readonly bridge: HttpBridge;
 }
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
@@ -77,9 +76,7 @@ function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDe
   return {
     service: health ? service : undefined,
     reflection:
-      options.reflection === false
-        ? undefined
-        : new ReflectionService({ clock, instance: bridge.reader.instance, health }),
+      options.reflection === false ? undefined : new ReflectionService({ clock, instance: bridge.instance, health }),
   };
 }
 
@@ -91,7 +88,7 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
   return createH2Engine({
     clock,
     random,
-    instance: bridge.reader.instance,
+    instance: bridge.instance,
     times: {
       ...completeConnectionSettings(options),
       maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
@@ -101,6 +98,6 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     },
     ...servicesOf(options, deps),
     statusCodePaths: options.statusCodePaths ?? [],
-    responder: createResponder(bridge),
+    responder: bridge,
   });
 }

@@ -18,15 +18,17 @@ import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import type { ServingStatus } from "../core/serving-status.js";
+import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
-import { createMetrics, type Metrics } from "../telemetry/metrics.js";
+import { Metrics } from "../telemetry/metrics.js";
 import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
 import { addHealthService } from "../transports/grpc-js/handlers.js";
+import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
-import type { HeartbeatListener } from "../transports/http/render.js";
+import { PageRenderer } from "../transports/http/page-renderer.js";
 import { OpenServers } from "./open-servers.js";
 import type { HealthServer, ListenOptions } from "./server.js";
 
@@ -50,12 +52,10 @@ export interface HealthOptions extends HealthServiceOptions {
 export class Health {
   readonly #registry: Registry;
   readonly #service: HealthService;
-  readonly #limits: HealthServiceOptions;
+  readonly #bridge: BridgeOptions;
   readonly #checks: CheckEngine;
   readonly #servers: OpenServers;
   readonly #metrics: Metrics | undefined;
-  readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) =>
-    this.#checks.report(check, authorization, report);
   /** Whether a server of the application serves this health. */
   #servedElsewhere = false;
 
@@ -63,20 +63,16 @@ export class Health {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#registry = new Registry({ clock, instance });
     const { listLimit, maxWatchers, token, environment, nameServers } = options;
-    this.#limits = { listLimit, maxWatchers, token };
-    this.#service = new HealthService(this.#registry, this.#limits);
-    this.#checks = new CheckEngine({ writer: this.#registry, clock, random, environment, nameServers });
+    const reader = this.#registry;
+    this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
+    const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers });
+    this.#checks = checks;
     const connectionCount = () => this.#servers.connectionCount;
-    if (options.metrics) this.#metrics = createMetrics({ clock, reader: this.#registry, connectionCount });
-    this.#servers = new OpenServers({
-      clock,
-      random,
-      reader: this.#registry,
-      service: this.#service,
-      limits: this.#limits,
-      onHeartbeat: this.#onHeartbeat,
-      metrics: this.#metrics?.text,
-    });
+    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
+    const pages = new PageRenderer({ reader, clock, pool: new SharedBytesPool() });
+    const onHeartbeat = checks.report.bind(checks);
+    this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
+    this.#servers = new OpenServers({ clock, random, service: this.#service, bridge: this.#bridge });
   }
 
   /** Open Watch streams of all servers. */
@@ -211,13 +207,7 @@ export class Health {
   /** The HTTP routes for Node's `http`, Express or Connect. A request for any other path goes to `next`. */
   middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
     this.#servedElsewhere = true;
-    return createMiddleware({
-      reader: this.#registry,
-      paths: options.paths,
-      onHeartbeat: this.#onHeartbeat,
-      metrics: this.#metrics?.text,
-      ...this.#limits,
-    });
+    return createMiddleware(new HttpBridge({ ...this.#bridge, paths: options.paths }));
   }
 
   /**

@@ -10,12 +10,12 @@ import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
 import { type Listener, listen } from "../listener/listener.js";
+import type { Sinks } from "../listener/sniff-protocol.js";
 import type { TlsIdentity } from "../listener/tls.js";
-import type { StatusReader } from "../registry/ports.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
-import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
-import { createHttp1Server, type Http1Server } from "../transports/http/http1.js";
-import type { HeartbeatListener } from "../transports/http/render.js";
+import type { HealthService } from "../transports/grpc/health-service.js";
+import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
+import { Http1Server } from "../transports/http/http1.js";
 import { type EngineOptions, startEngine } from "./engines.js";
 
 /** Options of `Health.listen`. */
@@ -34,11 +34,8 @@ export interface ListenOptions extends EngineOptions {
 export interface ServerDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly reader: StatusReader;
   readonly service: HealthService;
-  readonly limits: HealthServiceOptions;
-  readonly onHeartbeat: HeartbeatListener;
-  readonly metrics: (() => Promise<string>) | undefined;
+  readonly bridge: BridgeOptions;
   /** Aborted by a shutdown, with the error for a `listen` that still looks up host names. */
   readonly signal: AbortSignal;
   /** Called when a server is closed. */
@@ -75,16 +72,16 @@ export class OpenServer implements HealthServer {
 
   /** Binds every address and serves. Rejects as `Health.listen` does. */
   static async start(deps: ServerDeps, addresses: readonly string[], options: ListenOptions): Promise<OpenServer> {
-    const { clock, random, reader, service, limits, onHeartbeat, metrics, signal } = deps;
+    const { clock, random, service, signal } = deps;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
-    const bridge = { reader, paths: options.paths, onHeartbeat, metrics, ...limits };
+    const bridge = new HttpBridge({ ...deps.bridge, paths: options.paths });
     const engine = await startEngine(options, { clock, random, service, bridge });
-    const http1 = createHttp1Server(bridge);
-    const sinks = { http1: http1.accept, http2: engine.accept };
+    const http1 = new Http1Server(bridge);
+    const sinks: Sinks = { http1: (socket) => http1.accept(socket), http2: engine.accept };
     try {
-      const listener = await listen(parsed, { ...options, clock, instance: reader.instance, sinks, signal });
+      const listener = await listen(parsed, { ...options, clock, instance: bridge.instance, sinks, signal });
       return new OpenServer({ listener, engine, http1 }, deps.onClosed);
     } catch (error) {
       engine.drain();

@@ -53,12 +53,18 @@ export interface StatusReader {
   readonly draining: boolean;
   /** Open watches. */
   readonly watcherCount: number;
+  /** Grows with every change that a reader can see. While it is the same, every answer would be the same. */
+  readonly version: number;
+  /** Grows with every such change, except new measurements (latency, time) of a check whose state did not change. */
+  readonly statusVersion: number;
   /** The published status of a service or view; `undefined` for an unknown name. */
   read(service: string): ServiceStatus | undefined;
   /** The declared services, without the views, and without an overall status that was not set. */
   services(): IterableIterator<[string, ServiceStatus]>;
   /** The checks, in the order of their first reports. */
   checks(): IterableIterator<CheckReport>;
+  /** One check by its name. */
+  check(name: string): CheckReport | undefined;
   /**
    * Puts the current status of `service` into `latest` at once, and then every change. Returns an unsubscribe function,
    * which may be called twice.

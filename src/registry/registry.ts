@@ -44,6 +44,8 @@ export class Registry implements StatusReader, StatusWriter {
   /** While draining: what `resume` publishes. It clears the names that are missing here. */
   #held: Map<string, StatusWrite> | undefined;
   #sequence = 0;
+  #version = 0;
+  #statusVersion = 0;
   #refresh: () => void = () => {};
 
   constructor(options: { readonly clock: Clock; readonly instance: string }) {
@@ -60,6 +62,16 @@ export class Registry implements StatusReader, StatusWriter {
 
   get watcherCount(): number {
     return this.#watchers.count;
+  }
+
+  get version(): number {
+    this.#refresh();
+    return this.#version;
+  }
+
+  get statusVersion(): number {
+    this.#refresh();
+    return this.#statusVersion;
   }
 
   /** Names with at least one open watch. */
@@ -80,6 +92,11 @@ export class Registry implements StatusReader, StatusWriter {
   checks(): IterableIterator<CheckReport> {
     this.#refresh();
     return this.#checks.values();
+  }
+
+  check(name: string): CheckReport | undefined {
+    this.#refresh();
+    return this.#checks.get(name);
   }
 
   watch(service: string, latest: Latest<WatchStatus>): () => void {
@@ -124,8 +141,11 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   report(check: CheckReport): void {
-    const before = this.#checks.get(check.name)?.state ?? "pending";
+    const known = this.#checks.get(check.name);
     this.#checks.set(check.name, check);
+    if (known === undefined || !hasSameStatus(known, check)) this.#countStatusChange();
+    else this.#version += 1;
+    const before = known?.state ?? "pending";
     if (before === check.state) return;
     const degraded = check.state === "warning";
     this.#emit({
@@ -139,7 +159,7 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   forget(checkName: string): void {
-    this.#checks.delete(checkName);
+    if (this.#checks.delete(checkName)) this.#countStatusChange();
   }
 
   batch(writes: () => void): void {
@@ -155,6 +175,7 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#held !== undefined) return;
     const held = new Map(this.#published);
     this.#held = held;
+    this.#countStatusChange();
     this.#emitter.batch(() => {
       if (!held.has(OVERALL)) this.#replace(this.#views, OVERALL, DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
@@ -166,6 +187,7 @@ export class Registry implements StatusReader, StatusWriter {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
+    this.#countStatusChange();
     this.#emitter.batch(() => {
       this.#replace(this.#views, OVERALL, SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
@@ -185,6 +207,7 @@ export class Registry implements StatusReader, StatusWriter {
   #replace(table: Map<string, ServiceStatus>, name: string, write: StatusWrite): void {
     const before = this.#current(name);
     const same = before?.status === write.status && before.degraded === write.degraded;
+    if (!same || before.reason !== write.reason || !table.has(name)) this.#countStatusChange();
     table.set(name, same ? { ...before, reason: write.reason } : this.#stamp(write));
     this.#notifyChange(name, before);
   }
@@ -193,6 +216,7 @@ export class Registry implements StatusReader, StatusWriter {
     const before = this.#published.get(service);
     if (before === undefined) return false;
     this.#published.delete(service);
+    this.#countStatusChange();
     this.#notifyChange(service, before);
     return true;
   }
@@ -207,6 +231,11 @@ export class Registry implements StatusReader, StatusWriter {
     this.#emit({ subject: "service", name, from, to, degraded, reason: after?.reason });
   }
 
+  #countStatusChange(): void {
+    this.#version += 1;
+    this.#statusVersion += 1;
+  }
+
   #emit(change: Omit<Transition, "sequence" | "at">): void {
     this.#sequence += 1;
     this.#emitter.emit({ ...change, sequence: this.#sequence, at: this.#clock.wallTime() });
@@ -215,6 +244,22 @@ export class Registry implements StatusReader, StatusWriter {
   #stamp(write: StatusWrite): ServiceStatus {
     return { ...write, since: this.#clock.wallTime() };
   }
+}
+
+/** Whether two reports of a check differ in nothing but latency and times. */
+function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
+  return (
+    one.state === other.state &&
+    one.reason === other.reason &&
+    one.critical === other.critical &&
+    one.held === other.held &&
+    (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
+    hasSameItems(one.services, other.services)
+  );
+}
+
+function hasSameItems(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
 }
 
 /** The readiness view is another name for the overall status. */

@@ -1,9 +1,8 @@
 /**
- * Every metric that Prometheus is told: the one table of names, which docs/metrics.md repeats for people (a test holds
- * the two equal).
+ * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal.
  *
- * No label ever holds what a client said: services and checks are those that were declared, everything else comes from
- * a list of ours. So the number of series is bounded by the configuration.
+ * No label holds a word that a client sent: services and checks are the declared ones, every other value comes from a
+ * list in the code. So the number of series is bounded by the configuration.
  */
 
 /** A metric. */
@@ -17,25 +16,25 @@ export interface MetricRow {
 const CHECK = ["check"] as const;
 const SERVICE = ["service"] as const;
 
-/** What is served. */
+/** What the server serves. */
 const SERVER_METRICS = {
   serviceStatus: {
     name: "grpc_health_service_status",
     type: "gauge",
     labels: ["service", "status"],
-    help: "1 for the status that the service has, 0 for the others. The server as a whole has an empty name.",
+    help: "1 for the current status of the service, 0 for the others. The server as a whole has an empty name.",
   },
   serviceDegraded: {
     name: "grpc_health_service_degraded",
     type: "gauge",
     labels: SERVICE,
-    help: "1 while the service is SERVING, but a check warns or a non-critical one fails.",
+    help: "1 while the service is SERVING and one of its checks warns, or a non-critical one fails.",
   },
   transitions: {
     name: "grpc_health_transitions_total",
     type: "counter",
     labels: ["service", "to"],
-    help: "Changes of a service's status, by the new one.",
+    help: "Changes of a service's status, by the new status.",
   },
   requests: {
     name: "grpc_health_requests_total",
@@ -65,23 +64,23 @@ const SERVER_METRICS = {
     name: "grpc_health_draining",
     type: "gauge",
     labels: [],
-    help: "1 while everybody is told NOT_SERVING, because this server is about to leave.",
+    help: "1 while the server is draining: all services report NOT_SERVING before it shuts down.",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** What is checked. */
+/** What the checks find. */
 const CHECK_METRICS = {
   checkState: {
     name: "healthbridge_check_state",
     type: "gauge",
     labels: ["check", "state"],
-    help: "1 for the state that the check has, 0 for the others.",
+    help: "1 for the current state of the check, 0 for the others.",
   },
   checkDuration: {
     name: "healthbridge_check_duration_seconds",
     type: "histogram",
     labels: CHECK,
-    help: "How long probes took, whatever they found.",
+    help: "Duration of probes, with any outcome.",
   },
   checkResults: {
     name: "healthbridge_check_results_total",
@@ -93,59 +92,59 @@ const CHECK_METRICS = {
     name: "healthbridge_check_prober_errors_total",
     type: "counter",
     labels: ["check", "reason"],
-    help: "Probes that could not look, for a fault of our own. They say nothing of the target.",
+    help: "Probes that failed because of healthbridge itself. They do not change the state of the check.",
   },
   staleness: {
     name: "healthbridge_check_staleness_seconds",
     type: "gauge",
     labels: CHECK,
-    help: "Age of the last result. Absent before the first.",
+    help: "Age of the last result. Absent before the first result.",
   },
   resultsDropped: {
     name: "healthbridge_check_results_dropped_total",
     type: "counter",
     labels: CHECK,
-    help: "Results thrown away, because our own event loop stood still while the probe ran.",
+    help: "Results that were ignored, because the event loop of healthbridge was blocked during the probe.",
   },
   certificateDaysLeft: {
     name: "healthbridge_check_certificate_days_left",
     type: "gauge",
     labels: CHECK,
-    help: "Days until the certificate ends that the target showed last. Absent where none was seen.",
+    help: "Days until the certificate expires that the target showed last. Absent for a target without a certificate.",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** How the prober itself is. */
+/** The state of the process itself. */
 const OWN_METRICS = {
   startLag: {
     name: "healthbridge_check_start_lag_seconds",
     type: "histogram",
     labels: [],
-    help: "How long after their due time probes started, over all checks.",
+    help: "Delay between the due time and the start of probes, over all checks.",
   },
   stalls: {
     name: "healthbridge_stalls_total",
     type: "counter",
     labels: [],
-    help: "Times that our own event loop stood still.",
+    help: "How many times the event loop of healthbridge was blocked.",
   },
   isolated: {
     name: "healthbridge_prober_isolated",
     type: "gauge",
     labels: [],
-    help: "1 while checks are held at their last state, because this prober itself seems cut off.",
+    help: "1 while checks are held at their last state, because the network of healthbridge itself seems to be down.",
   },
   reloadSuccessful: {
     name: "healthbridge_config_last_reload_successful",
     type: "gauge",
     labels: [],
-    help: "1 when the newest configuration is the one in use, 0 when it was refused and the one before goes on.",
+    help: "1 when the newest configuration is in use, 0 when it was rejected and the previous one is kept.",
   },
   reloadTimestamp: {
     name: "healthbridge_config_last_reload_success_timestamp_seconds",
     type: "gauge",
     labels: [],
-    help: "When the configuration in use was taken over, as Unix time.",
+    help: "Unix time at which the configuration in use was applied.",
   },
   reloads: {
     name: "healthbridge_config_reloads_total",
@@ -157,13 +156,13 @@ const OWN_METRICS = {
     name: "healthbridge_build_info",
     type: "gauge",
     labels: ["version", "node"],
-    help: "Always 1; the labels tell the versions of healthbridge and of Node.",
+    help: "Always 1. The labels hold the versions of healthbridge and of Node.",
   },
   cpu: {
     name: "process_cpu_seconds_total",
     type: "counter",
     labels: [],
-    help: "CPU time that the process has used, user and system.",
+    help: "CPU time of the process, user and system.",
   },
   residentMemory: {
     name: "process_resident_memory_bytes",
@@ -175,7 +174,7 @@ const OWN_METRICS = {
     name: "process_start_time_seconds",
     type: "gauge",
     labels: [],
-    help: "When the process started, as Unix time.",
+    help: "Unix time at which the process started.",
   },
   heapUsed: {
     name: "nodejs_heap_size_used_bytes",
@@ -185,5 +184,5 @@ const OWN_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** All metrics, by what the code calls them. */
+/** All metrics, by their names in the code. */
 export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS } as const;

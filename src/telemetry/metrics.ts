@@ -2,36 +2,184 @@
  * Metrics of one instance, for Prometheus.
  *
  *     channels --> tally (plain numbers) --.
- *                                           +--> page, when somebody asks
+ *                                           +--> the lines of the page, when a client asks
  *     registry, process -------------------'
  *
- * prom-client, which writes the page, takes as long to load as a tenth of the whole start of `serve`, and a process that
- * nobody scrapes has no use for it: it is loaded for the first page.
+ * With 10,000 checks the page has 300,000 lines. They are produced piece by piece, so that the caller can give the event
+ * loop its turn between two pieces. Statuses are those of the first piece; counters may grow meanwhile.
  */
-import type { MetricsPage, MetricsSource } from "./metrics-page.js";
+import type { Clock } from "../core/clock.js";
+import { OVERALL } from "../core/service-name.js";
+import { SERVING_STATUSES, type ServingStatus } from "../core/serving-status.js";
+import { version } from "../core/version.js";
+import type { Counts } from "./counts.js";
+import { type Series, writeMetric } from "./exposition.js";
+import { METRICS, type MetricRow } from "./metric-table.js";
 import { Tally } from "./tally.js";
 
-/** What Prometheus scrapes. */
-export interface Metrics {
-  /** The page, in Prometheus' text format 0.0.4. */
-  readonly text: () => Promise<string>;
-  /** Stops counting. */
-  close(): void;
+/** The part of a service's status that is measured. */
+interface ServiceReading {
+  readonly status: ServingStatus;
+  readonly degraded: boolean;
 }
 
-/** Starts to count what one instance publishes. */
-export function createMetrics(source: MetricsSource): Metrics {
-  const tally = new Tally(source.reader.instance, source.clock);
-  let loading: Promise<MetricsPage> | undefined;
-  const load = async () => {
-    const { MetricsPage } = await import("./metrics-page.js");
-    return new MetricsPage(source, tally);
-  };
-  return {
-    text: async () => {
-      loading ??= load();
-      return (await loading).text();
-    },
-    close: () => tally.close(),
-  };
+/** The part of a check that is measured. */
+interface CheckReading {
+  readonly name: string;
+  readonly state: (typeof CHECK_STATES)[number];
+}
+
+/** The part of a registry that is measured. */
+export interface StatusReadings {
+  readonly instance: string;
+  readonly draining: boolean;
+  readonly watcherCount: number;
+  read(service: string): ServiceReading | undefined;
+  services(): Iterable<readonly [string, ServiceReading]>;
+  checks(): Iterable<CheckReading>;
+}
+
+/** What is shown beside the tally. */
+export interface MetricsSource {
+  readonly clock: Clock;
+  readonly reader: StatusReadings;
+  /** Open connections of clients. */
+  readonly connectionCount: () => number;
+}
+
+const CHECK_STATES = ["pending", "passing", "warning", "failing"] as const;
+
+const MS_PER_SECOND = 1_000;
+const MS_PER_DAY = 86_400_000;
+const MICROSECONDS_PER_SECOND = 1_000_000;
+
+/** A metric with its series. */
+type Metric = readonly [row: MetricRow, series: Iterable<Series>];
+
+export class Metrics {
+  readonly #source: MetricsSource;
+  readonly #tally: Tally;
+  /** Unix time. It is read once: a start time that moved with the wall clock would look like a restart. */
+  readonly #startedAtSeconds: number;
+
+  /** Starts to count what the instance publishes. */
+  constructor(source: MetricsSource) {
+    this.#source = source;
+    this.#tally = new Tally(source.reader.instance, source.clock);
+    this.#startedAtSeconds = source.clock.wallTime() / MS_PER_SECOND - process.uptime();
+  }
+
+  /** The page in Prometheus' text format 0.0.4, in the order of the table. O(services + checks). */
+  *lines(): IterableIterator<string> {
+    const { reader } = this.#source;
+    const [services, checks] = [[...reader.services()], [...reader.checks()]];
+    yield* write(this.#server(services));
+    yield* write(this.#checks(checks));
+    yield* write([...this.#own(), ...this.#process()]);
+  }
+
+  /** Stops counting. */
+  close(): void {
+    this.#tally.close();
+  }
+
+  #server(declared: Iterable<readonly [string, ServiceReading]>): readonly Metric[] {
+    const { reader, connectionCount } = this.#source;
+    const { transitions, calls, httpRequests } = this.#tally;
+    const overall = reader.read(OVERALL);
+    const services = function* () {
+      if (overall !== undefined) yield [OVERALL, overall] as const;
+      for (const service of declared) if (service[0] !== OVERALL) yield service;
+    };
+    return [
+      [METRICS.serviceStatus, oneOf(SERVING_STATUSES, services(), ([service, { status }]) => [service, status])],
+      [METRICS.serviceDegraded, map(services(), ([service, { degraded }]) => [service, degraded ? 1 : 0])],
+      [METRICS.transitions, snapshotOf(transitions)],
+      [METRICS.requests, snapshotOf(calls)],
+      [METRICS.httpRequests, snapshotOf(httpRequests)],
+      [METRICS.watchers, single(reader.watcherCount)],
+      [METRICS.connections, single(connectionCount())],
+      [METRICS.draining, single(reader.draining ? 1 : 0)],
+    ];
+  }
+
+  #checks(checks: Iterable<CheckReading>): readonly Metric[] {
+    const { clock } = this.#source;
+    const { results, proberErrors, resultsDropped } = this.#tally;
+    const probed = [...this.#tally.probed];
+    const certified = probed.filter(([, { certificateEndsAt }]) => certificateEndsAt !== undefined);
+    const [now, wallTime] = [clock.now(), clock.wallTime()];
+    return [
+      [METRICS.checkState, oneOf(CHECK_STATES, checks, ({ name, state }) => [name, state])],
+      [METRICS.checkDuration, map(probed, ([check, { durations }]) => [check, durations])],
+      [METRICS.checkResults, snapshotOf(results)],
+      [METRICS.proberErrors, snapshotOf(proberErrors)],
+      [METRICS.staleness, map(probed, ([check, { lastResultAt }]) => [check, (now - lastResultAt) / MS_PER_SECOND])],
+      [METRICS.resultsDropped, snapshotOf(resultsDropped)],
+      [
+        METRICS.certificateDaysLeft,
+        map(certified, ([check, { certificateEndsAt = 0 }]) => [check, (certificateEndsAt - wallTime) / MS_PER_DAY]),
+      ],
+    ];
+  }
+
+  #own(): readonly Metric[] {
+    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads } = this.#tally;
+    return [
+      [METRICS.startLag, single(startLag)],
+      [METRICS.stalls, single(stalls)],
+      [METRICS.isolated, single(isolated ? 1 : 0)],
+      [METRICS.reloadSuccessful, single(lastReloadSuccessful ? 1 : 0)],
+      [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
+      [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
+      [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
+    ];
+  }
+
+  #process(): readonly Metric[] {
+    const { user, system } = process.cpuUsage();
+    return [
+      [METRICS.cpu, single((user + system) / MICROSECONDS_PER_SECOND)],
+      [METRICS.residentMemory, single(process.memoryUsage.rss())],
+      [METRICS.processStart, single(this.#startedAtSeconds)],
+      [METRICS.heapUsed, single(process.memoryUsage().heapUsed)],
+    ];
+  }
+}
+
+function* write(metrics: readonly Metric[]): IterableIterator<string> {
+  for (const [row, series] of metrics) yield* writeMetric(row, series);
+}
+
+/** The series of a metric without labels. */
+function single(value: Series["value"]): readonly Series[] {
+  return [{ labels: [], value }];
+}
+
+/** The series of a metric with one label, made one by one as they are written. */
+function* map<Item>(
+  items: Iterable<Item>,
+  read: (item: Item) => readonly [label: string, value: Series["value"]],
+): IterableIterator<Series> {
+  for (const item of items) {
+    const [label, value] = read(item);
+    yield { labels: [label], value };
+  }
+}
+
+/** For each item a series for each word: 1 for its own word, 0 for the others. */
+function* oneOf<Item>(
+  words: readonly string[],
+  items: Iterable<Item>,
+  read: (item: Item) => readonly [label: string, word: string],
+): IterableIterator<Series> {
+  for (const item of items) {
+    const [label, word] = read(item);
+    for (const each of words) yield { labels: [label, each], value: each === word ? 1 : 0 };
+  }
+}
+
+/** The series of a counter. A copy: one that goes and comes back while the page is written must not stand there twice. */
+function* snapshotOf(counts: Counts): IterableIterator<Series> {
+  yield* [...counts.series()];
 }

@@ -1,18 +1,19 @@
 /**
- * What the channels have told of one instance, counted: plain numbers, from the first message on.
+ * Counts what one instance publishes on the channels: plain numbers, from the first message on.
  *
- * A check or a service that is gone takes its numbers with it, so a process whose checks come and go doesn't grow.
+ * A check or a service that is removed takes its numbers with it, so the memory of a process whose checks come and go
+ * does not grow.
  */
 import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { Counts, Durations } from "./counts.js";
 
-/** What is known of a check's probes. */
+/** The measurements of a check's probes. */
 export interface Probed {
   readonly durations: Durations;
   /** On the clock's monotonic scale. */
   lastResultAt: number;
-  /** Wall time; of the last certificate that was seen. */
+  /** Wall time at which the last certificate that a target showed ends. */
   certificateEndsAt: number | undefined;
 }
 
@@ -29,18 +30,18 @@ export class Tally {
   isolated = false;
   readonly reloads = { success: 0, failure: 0 };
   lastReloadSuccessful = true;
-  /** Wall time: when the configuration in use was taken over. */
+  /** Wall time at which the configuration in use was applied. */
   configuredAt: number;
   readonly #clock: Clock;
-  readonly #ways: readonly (() => void)[];
+  readonly #unsubscribes: readonly (() => void)[];
 
-  /** Starts to listen. */
+  /** Starts to count. */
   constructor(instance: string, clock: Clock) {
     this.#clock = clock;
     this.configuredAt = clock.wallTime();
     const listen = <Name extends keyof ChannelMessages>(name: Name, count: (message: Published<Name>) => void) =>
       subscribe(name, (message) => void (message.instance === instance && count(message)));
-    this.#ways = [
+    this.#unsubscribes = [
       listen("transition", (transition) => this.#countTransition(transition)),
       listen("probe", (probe) => this.#countProbe(probe)),
       listen("prober-failed", ({ check, reason }) => this.proberErrors.increment(check, reason)),
@@ -57,9 +58,9 @@ export class Tally {
     ];
   }
 
-  /** Stops listening. */
+  /** Stops counting. */
   close(): void {
-    for (const leave of this.#ways) leave();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
   }
 
   #countTransition({ subject, name, from, to }: ChannelMessages["transition"]): void {
@@ -83,7 +84,7 @@ export class Tally {
     if (error === undefined) this.configuredAt = this.#clock.wallTime();
   }
 
-  /** A service is gone, and the check of its name with it: every check is a service under its own name. */
+  /** A service is removed, and with it the check of its name: every check is a service under its own name. */
   #forget(name: string): void {
     const { transitions, results, proberErrors, resultsDropped } = this;
     for (const counts of [transitions, results, proberErrors, resultsDropped]) counts.forget(name);

@@ -1,6 +1,7 @@
-/** Requests and answers of HTTP as plain data, whatever carries them: HTTP/1, Node's HTTP/2 or our own. */
+/** HTTP requests and answers as plain data, for every carrier: HTTP/1, Node's HTTP/2 and our own. */
+import type { SharedBytes } from "../core/shared-bytes.js";
 
-/** A request, as much of it as an answer depends on. */
+/** The parts of a request that an answer depends on. */
 export interface HttpRequest {
   readonly method: string;
   /** The request target as it was sent: path and query. */
@@ -8,23 +9,27 @@ export interface HttpRequest {
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
   readonly authorization: string | undefined;
-  /** The body of a call as JSON; every other request's body is not read. */
+  /** The body of a call as JSON. No other request's body is read. */
   readonly body: Buffer | undefined;
 }
 
-/** An answer. `content-length` is the carrier's business, as is a HEAD's missing body. */
+/** An answer. The carrier adds `content-length`, and sends no body for HEAD. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /**
+   * Text, or a large body. The carrier opens a large one and sends it as fast as the client reads. When its reader is
+   * evicted, the carrier ends the answer abruptly: HTTP/1 closes the connection, HTTP/2 resets the stream.
+   */
+  readonly body: string | SharedBytes;
 }
 
 /** Answers requests that a carrier has read. */
 export interface HttpResponder {
-  /** Octets of a body that is longer than any that is wanted. */
+  /** The size at which a body is too large for any request; the carrier need not read further. */
   readonly tooManyBodyBytes: number;
   /** Whether the answer depends on the body. */
   wantsBody(method: string, target: string): boolean;
-  /** Answers by `send`, called once, now or later. */
+  /** Calls `send` once with the answer, in the same step or later. */
   answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void;
 }

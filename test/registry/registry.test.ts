@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { type Published, subscribe, type Transition } from "../../src/core/channels.js";
 import { Latest } from "../../src/core/latest.js";
 import type { WatchStatus } from "../../src/core/serving-status.js";
@@ -261,4 +261,77 @@ test("a change of a check's state is a transition; an equal report is not", () =
   );
   registry.forget("db");
   assert.deepEqual([...registry.checks()], []);
+});
+
+describe("the version", () => {
+  const changes: Readonly<Record<string, (registry: Registry) => void>> = {
+    "a new service": (registry) => registry.set("a", "SERVING"),
+    "a service that was a view before": (registry) => registry.set("", "SERVING"),
+    "another status": (registry) => registry.set("known", "NOT_SERVING"),
+    "another reason": (registry) => registry.set("known", "SERVING", { reason: "slow" }),
+    degraded: (registry) => registry.set("known", "SERVING", { degraded: true }),
+    "a cleared service": (registry) => registry.clear("known"),
+    "a startup view that opens": (registry) => registry.setStarted(false),
+    "a drain": (registry) => registry.drain(),
+    "a new check": (registry) => registry.report({ ...REPORT, name: "cache" }),
+    "another state of a check": (registry) => registry.report({ ...REPORT, state: "passing" }),
+    "another reason of a check": (registry) => registry.report({ ...REPORT, reason: "refused" }),
+    "a check that is held": (registry) => registry.report({ ...REPORT, held: true }),
+    "a check that is not critical": (registry) => registry.report({ ...REPORT, critical: false }),
+    "a check of other services": (registry) => registry.report({ ...REPORT, services: ["a"] }),
+    "a check without a result": (registry) => registry.report({ ...REPORT, lastResultAt: undefined }),
+    "a check that is gone": (registry) => registry.forget("db"),
+  };
+  const known = () => {
+    const { registry } = registryOf();
+    registry.set("known", "SERVING");
+    registry.report(REPORT);
+    return registry;
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    test(`grows with ${what}, and so does the version of statuses`, () => {
+      const registry = known();
+      const { version, statusVersion } = registry;
+      change(registry);
+      assert.ok(registry.version > version && registry.statusVersion > statusVersion);
+    });
+  }
+
+  test("grows alone with a new measurement of a check", () => {
+    const registry = known();
+    const { version, statusVersion } = registry;
+    registry.report({ ...REPORT, latencyMs: 2, lastResultAt: 2, services: [...REPORT.services] });
+    assert.ok(registry.version > version);
+    assert.equal(registry.statusVersion, statusVersion);
+  });
+
+  test("grows with the end of a drain", () => {
+    const registry = known();
+    registry.drain();
+    const { version, statusVersion } = registry;
+    registry.resume();
+    assert.ok(registry.version > version && registry.statusVersion > statusVersion);
+  });
+
+  test("stays where nothing changes: equal writes, a second drain, a check that is not there", () => {
+    const registry = known();
+    const { version, statusVersion } = registry;
+    registry.set("known", "SERVING");
+    registry.forget("nobody");
+    registry.clear("nobody");
+    registry.resume();
+    assert.deepEqual([registry.version, registry.statusVersion], [version, statusVersion]);
+    registry.drain();
+    const drained = [registry.version, registry.statusVersion];
+    registry.drain();
+    registry.set("known", "SERVING");
+    assert.deepEqual([registry.version, registry.statusVersion], drained);
+  });
+
+  test("counts what a reading itself brings up to date", () => {
+    const registry = known();
+    const { version } = registry;
+    registry.beforeReading(() => void registry.set("known", "UNKNOWN"));
+    assert.ok(registry.version > version);
+  });
 });

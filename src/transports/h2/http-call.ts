@@ -60,15 +60,16 @@ export class HttpCall implements Call {
   }
 
   #send({ status, headers, body }: HttpAnswer): void {
-    const bytes = Buffer.from(body);
+    const bytes = typeof body === "string" ? Buffer.from(body) : body;
     const fields: [string, string][] = [
       [":status", String(status)],
       ...Object.entries(headers),
-      ["content-length", String(bytes.length)],
+      ["content-length", String(bytes.byteLength)],
       ["date", new Date(this.#deps.clock.wallTime()).toUTCString()],
     ];
-    const hasBody = this.#stream.head.method !== "HEAD" && bytes.length > 0;
+    const hasBody = this.#stream.head.method !== "HEAD" && bytes.byteLength > 0;
     this.#stream.sendHead(encodeHeaders(fields), { end: !hasBody });
-    if (hasBody) this.#stream.sendBody(bytes);
+    if (!hasBody) return;
+    this.#stream.sendBody(Buffer.isBuffer(bytes) ? bytes : bytes.open(() => this.#stream.reset("CANCEL")));
   }
 }

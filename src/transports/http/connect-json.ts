@@ -1,5 +1,5 @@
 /**
- * `Check` and `List` as JSON over POST: what the Connect protocol and transcoders to gRPC answer, for curl and browsers.
+ * `Check` and `List` as JSON over POST, as the Connect protocol and transcoders to gRPC answer them, for curl and browsers.
  *
  *     POST /grpc.health.v1.Health/Check   {"service":"a.B"}   200 {"status":"SERVING"}
  *                                                             404 {"code":"not_found","message":"unknown service"}
@@ -8,33 +8,42 @@
  * is written out: `{}` would be a poor way to say UNKNOWN.
  */
 import { isAuthorized } from "../../core/bearer-token.js";
-import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
+import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
-import { jsonAnswer, methodNotAllowed, textAnswer } from "./answer.js";
+import { jsonAnswer, jsonHeaders, methodNotAllowed, textAnswer } from "./answers.js";
+import type { Page } from "./page-renderer.js";
+import type { Snapshot, Snapshots } from "./snapshot.js";
 
-/** The largest body that is read, in bytes: a name of 200 bytes, escaped, fits many times over. */
+/** The largest body that is read, in bytes. A name of 200 bytes, escaped, fits many times. */
 export const MAX_BODY_BYTES = 4096;
 
 const JSON_CONTENT_TYPE = /^application\/json(?:$|;)/i;
 
-/** Answers a call. */
-export function answerCall(
-  reader: StatusReader,
-  request: HttpRequest,
-  call: { readonly method: "Check" | "List"; readonly listLimit: number; readonly token: string | undefined },
-): HttpAnswer {
+const CONTENT_TYPE = "application/json";
+
+/** What calls are answered from. */
+export interface CallSources {
+  readonly reader: StatusReader;
+  readonly snapshots: Snapshots;
+  /** Declared services that a List answers, beside the server as a whole; more are refused. */
+  readonly listLimit: number;
+  /** Needed for a List. */
+  readonly token: string | undefined;
+}
+
+export function answerCall(sources: CallSources, method: "Check" | "List", request: HttpRequest): HttpAnswer | Page {
   if (request.method !== "POST") return methodNotAllowed("POST");
   if (!JSON_CONTENT_TYPE.test(request.contentType ?? "")) {
-    return textAnswer(415, "UNSUPPORTED_MEDIA_TYPE", { "accept-post": "application/json" });
+    return textAnswer(415, "UNSUPPORTED_MEDIA_TYPE", { "accept-post": CONTENT_TYPE });
   }
   const body = request.body ?? Buffer.alloc(0);
   if (body.length > MAX_BODY_BYTES) return failure(429, "resource_exhausted", "request too large");
-  const message = readMessage(body);
+  const message = parseMessage(body);
   if (message === undefined) return failure(400, "invalid_argument", "malformed request");
-  if (call.method === "Check") return answerCheck(reader, message);
-  if (!isAuthorized(request.authorization, call.token)) return failure(401, "unauthenticated", "a token is needed");
-  return answerList(reader, call.listLimit);
+  if (method === "Check") return answerCheck(sources.reader, message);
+  if (!isAuthorized(request.authorization, sources.token)) return failure(401, "unauthenticated", "a token is needed");
+  return listPage(sources);
 }
 
 function answerCheck(reader: StatusReader, message: object): HttpAnswer {
@@ -43,17 +52,39 @@ function answerCheck(reader: StatusReader, message: object): HttpAnswer {
   if (Buffer.byteLength(service) > MAX_SERVICE_NAME_BYTES) {
     return failure(400, "invalid_argument", "service name too long");
   }
-  const found = reader.read(service);
-  return found === undefined ? failure(404, "not_found", "unknown service") : success({ status: found.status });
+  const known = reader.read(service);
+  if (known === undefined) return failure(404, "not_found", "unknown service");
+  return jsonAnswer(200, { status: known.status }, CONTENT_TYPE);
 }
 
-function answerList(reader: StatusReader, listLimit: number): HttpAnswer {
-  const entries = [...reader.services()].map(([service, { status }]) => [service, { status }] as const);
-  if (entries.length > listLimit) return failure(429, "resource_exhausted", "too many services to list");
-  return success({ statuses: Object.fromEntries(entries) });
+function listPage({ snapshots, listLimit }: CallSources): Page {
+  const headers = jsonHeaders(CONTENT_TYPE);
+  const isTooLong = ({ services }: Snapshot) =>
+    services.length > listLimit && services.filter(([service]) => service !== OVERALL).length > listLimit;
+  return {
+    name: "list",
+    key: `list ${listLimit}`,
+    isCustom: false,
+    isVolatile: false,
+    snapshot: () => snapshots.withServices(),
+    pieces: function* (snapshot) {
+      if (isTooLong(snapshot)) return;
+      let separator = "";
+      for (const [service, { status }] of snapshot.services) {
+        yield `${separator}${JSON.stringify(service)}:{"status":"${status}"}`;
+        separator = ",";
+      }
+    },
+    envelope: (snapshot) =>
+      isTooLong(snapshot)
+        ? { status: 429, headers, before: TOO_MANY_SERVICES, after: "" }
+        : { status: 200, headers, before: '{"statuses":{', after: "}}" },
+  };
 }
 
-function readMessage(body: Buffer): object | undefined {
+const TOO_MANY_SERVICES = JSON.stringify({ code: "resource_exhausted", message: "too many services to list" });
+
+function parseMessage(body: Buffer): object | undefined {
   try {
     const message: unknown = JSON.parse(body.toString("utf8"));
     return typeof message === "object" && message !== null && !Array.isArray(message) ? message : undefined;
@@ -62,10 +93,6 @@ function readMessage(body: Buffer): object | undefined {
   }
 }
 
-function success(message: object): HttpAnswer {
-  return jsonAnswer(200, message, { "content-type": "application/json" });
-}
-
 function failure(status: number, code: string, message: string): HttpAnswer {
-  return jsonAnswer(status, { code, message }, { "content-type": "application/json" });
+  return jsonAnswer(status, { code, message }, CONTENT_TYPE);
 }

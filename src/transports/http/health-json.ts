@@ -1,9 +1,16 @@
 /**
- * The JSON form of a status. Source: draft-inadarei-api-health-check-06 (`application/health+json`).
+ * The JSON form of a status: who gets it, and how it looks.
  *
- * It holds names, states, times and reason codes: nothing that a target said, no host and no version.
+ * Source of the form: draft-inadarei-api-health-check-06 (`application/health+json`). It holds names, states, times and
+ * reason codes, and nothing that a target said. Source of the negotiation: RFC 9110, section 12.5.1. A wildcard does not
+ * ask for JSON: browsers, curl and kubelet all send one.
  */
 import type { CheckReport, CheckState, ServiceStatus } from "../../registry/ports.js";
+
+/** The JSON media types on offer, the more specific one first. */
+const JSON_TYPES = ["application/health+json", "application/json"] as const;
+
+export type JsonType = (typeof JSON_TYPES)[number];
 
 type JsonStatus = "pass" | "warn" | "fail";
 
@@ -14,21 +21,53 @@ const STATUS_OF_STATE: Readonly<Record<CheckState, JsonStatus>> = {
   pending: "fail",
 };
 
-/** A service with the checks that count for it. */
-export function serviceJson(service: string, status: ServiceStatus, checks: Iterable<CheckReport>): object {
+/** The JSON type that an `Accept` header prefers to text; `undefined` for text. */
+export function negotiateJson(accept: string | undefined): JsonType | undefined {
+  if (accept === undefined || accept === "*/*") return undefined;
+  const qualities = parseAccept(accept);
+  const text = qualities.get("text/plain") ?? 0;
+  let preferred: JsonType | undefined;
+  let best = 0;
+  for (const type of JSON_TYPES) {
+    const quality = qualities.get(type) ?? 0;
+    if (quality > best && quality >= text) [preferred, best] = [type, quality];
+  }
+  return preferred;
+}
+
+/** The fields of a service beside its checks. */
+export function jsonOfService(service: string, status: ServiceStatus): object {
   return {
     status: statusOf(status),
     serviceId: service,
     servingStatus: status.status,
     since: new Date(status.since).toISOString(),
     ...(status.reason === undefined ? {} : { output: status.reason }),
-    checks: checksJson(checks),
   };
 }
 
-/** A view. */
-export function viewJson(view: string, passed: boolean, checks: Iterable<CheckReport>): object {
-  return { status: passed ? "pass" : "fail", serviceId: view, checks: checksJson(checks) };
+/** The texts around the checks: an object with these fields, and `checks` as the last. */
+export function jsonAround(fields: object): { readonly before: string; readonly after: string } {
+  return { before: `${JSON.stringify(fields).slice(0, -1)},"checks":{`, after: "}}" };
+}
+
+/** Each check under the draft's key `component:measurement`. The text is in pieces, one for each check. */
+export function* jsonOfChecks(checks: Iterable<CheckReport>): IterableIterator<string> {
+  let separator = "";
+  for (const check of checks) {
+    yield `${separator}${JSON.stringify(`${check.name}:responseTime`)}:[${JSON.stringify(jsonOfCheck(check))}]`;
+    separator = ",";
+  }
+}
+
+function parseAccept(accept: string): ReadonlyMap<string, number> {
+  const qualities = new Map<string, number>();
+  for (const range of accept.toLowerCase().split(",")) {
+    const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
+    const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
+    qualities.set(type, quality === undefined ? 1 : Number(quality) || 0);
+  }
+  return qualities;
 }
 
 function statusOf({ status, degraded }: ServiceStatus): JsonStatus {
@@ -36,14 +75,7 @@ function statusOf({ status, degraded }: ServiceStatus): JsonStatus {
   return degraded ? "warn" : "pass";
 }
 
-/** Each check under the draft's key `component:measurement`. */
-function checksJson(checks: Iterable<CheckReport>): object {
-  const entries = [...checks].map((check) => [`${check.name}:responseTime`, [checkJson(check)]] as const);
-  // a check may be called `__proto__`: fromEntries makes that a key like any other
-  return Object.fromEntries(entries);
-}
-
-function checkJson(check: CheckReport): object {
+function jsonOfCheck(check: CheckReport): object {
   const { latencyMs, lastResultAt, reason } = check;
   return {
     componentId: check.name,

@@ -1,36 +1,46 @@
 /**
- * Plain HTTP that came over HTTP/2: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks over HTTP/2.
+ * Plain HTTP over Node's HTTP/2, for the engine on grpc-js: `curl --http2-prior-knowledge`, Envoy's and HAProxy's checks.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
-import { readBody, wantsBody } from "./body.js";
-import type { Bridge } from "./render.js";
-import { reply } from "./reply.js";
+import type { HttpBridge } from "./bridge.js";
+import { readBody } from "./node-request.js";
+import { sendBytes } from "./send-bytes.js";
+import { UnreadAnswers } from "./unread-answers.js";
 
 /** A handler for streams that are not gRPC calls. */
 export function createHttp2Responder(
-  bridge: Bridge,
+  bridge: HttpBridge,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void {
+  const unread = new UnreadAnswers(bridge.clock);
+  const respond = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
+    const { ":method": method = "", ":path": target = "", accept, authorization } = headers;
+    const body = bridge.wantsBody(method, target) ? await readBody(stream) : undefined;
+    const request = { method, target, accept, contentType: headers["content-type"], authorization, body };
+    bridge.answer(request, (answer) => send(stream, method, answer, unread));
+  };
   return (stream, headers) => {
-    // the client is gone or has broken its own stream: `close` follows, and there is nobody to tell
+    // the client is gone or has broken its own stream; `close` follows
     stream.on("error", () => {});
-    background(respond(bridge, stream, headers), bridge.reader.instance, "an answer over HTTP/2");
+    background(respond(stream, headers), bridge.instance, "an answer over HTTP/2");
   };
 }
 
-async function respond(bridge: Bridge, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-  const { ":method": method = "", ":path": target = "", accept, "content-type": contentType, authorization } = headers;
-  const body = wantsBody(bridge, { method, url: target }) ? await readBody(stream) : undefined;
-  reply(bridge, { method, target, accept, contentType, authorization, body }, (answer) => send(stream, method, answer));
-}
-
-function send(stream: ServerHttp2Stream, method: string, { status, headers, body }: HttpAnswer): void {
-  if (stream.destroyed) return;
-  const bytes = Buffer.from(body);
-  const answerHeaders = { ":status": status, ...headers, "content-length": bytes.length };
-  stream.respond(answerHeaders, { endStream: method === "HEAD" });
-  if (method !== "HEAD") stream.end(bytes);
-  // a client that is sending a body which nobody reads is told so, after the answer (RFC 9113, section 8.1)
-  if (!stream.endAfterHeaders && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+function send(stream: ServerHttp2Stream, method: string, answer: HttpAnswer, unread: UnreadAnswers): void {
+  if (stream.destroyed || stream.closed) return;
+  const { status, headers, body } = answer;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+  stream.respond({ ":status": status, ...headers, "content-length": length }, { endStream: method === "HEAD" });
+  // a client that still sends a body is told that nothing reads it, after the answer (RFC 9113, section 8.1)
+  if (!stream.endAfterHeaders && !stream.readableEnded)
+    stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+  if (method === "HEAD") return;
+  if (typeof body === "string") {
+    stream.end(body);
+    return;
+  }
+  const abort = () => stream.close(constants.NGHTTP2_CANCEL);
+  const reader = sendBytes(stream, body, abort);
+  stream.once("close", unread.watch({ progress: () => reader.bytesLeft, end: abort }));
 }

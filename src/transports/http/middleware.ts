@@ -3,27 +3,45 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { background } from "../../core/background.js";
+import { publish } from "../../core/channels.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
-import { readBody, readRequest, wantsBody } from "./body.js";
-import { type Bridge, routeOf } from "./render.js";
-import { reply } from "./reply.js";
+import type { HttpBridge } from "./bridge.js";
+import { readBody, requestOf } from "./node-request.js";
+import { sendBytes } from "./send-bytes.js";
+import { UNREAD_ANSWER, UnreadAnswers } from "./unread-answers.js";
 
-/** Answers what is a route of the bridge, and calls `next` for everything else. */
+/** Answers the requests for a route of the bridge, and calls `next` for all others. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-/** A middleware over one registry. */
-export function createMiddleware(bridge: Bridge): Middleware {
-  return (request, response, next) => {
-    const { kind } = routeOf(bridge, request.url ?? "");
-    // what is not clearly ours is the application's to answer, or to refuse
-    if (kind === "none" || kind === "bad-request" || kind === "target-too-long") return next();
-    const send = ({ status, headers, body }: HttpAnswer) => {
-      response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
-      response.end(body);
-    };
-    const answer = (body: Buffer | undefined) => reply(bridge, readRequest(request, body), send);
-    if (wantsBody(bridge, request))
-      background(readBody(request).then(answer), bridge.reader.instance, "a call as JSON");
+export function createMiddleware(bridge: HttpBridge): Middleware {
+  const unread = new UnreadAnswers(bridge.clock);
+  const end = (response: ServerResponse) => {
+    const address = response.req.socket.remoteAddress ?? "unix";
+    publish("connection-ended", { instance: bridge.instance, address, rule: UNREAD_ANSWER });
+    response.destroy();
+  };
+  const send = (response: ServerResponse, { status, headers, body }: HttpAnswer) => {
+    if (response.destroyed) return;
+    const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+    response.writeHead(status, { ...headers, "content-length": length });
+    if (typeof body === "string" || response.req.method === "HEAD") {
+      response.end(typeof body === "string" ? body : undefined);
+      return;
+    }
+    const reader = sendBytes(response, body, () => response.destroy());
+    response.once("close", unread.watch({ progress: () => reader.bytesLeft, end: () => end(response) }));
+  };
+  const respond = (request: IncomingMessage, response: ServerResponse) => {
+    const answer = (body: Buffer | undefined) =>
+      bridge.answer(requestOf(request, body), (answer) => send(response, answer));
+    if (bridge.wantsBody(request.method ?? "", request.url ?? ""))
+      background(readBody(request).then(answer), bridge.instance, "a call as JSON");
     else answer(undefined);
+  };
+  return (request, response, next) => {
+    if (!bridge.hasRoute(request.url ?? "")) return next();
+    // a pipelined request waits for its turn: Node would keep its answer in memory until then
+    if (response.socket === null) response.once("socket", () => respond(request, response));
+    else respond(request, response);
   };
 }

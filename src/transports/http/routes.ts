@@ -1,5 +1,5 @@
 /**
- * Which question does a request ask? From the target as it was sent, decoded exactly once.
+ * The route of a request, from its target as it was sent, decoded exactly once.
  *
  *     /healthcheck, /healthcheck/<service>, ?service=<service>     the status of a service
  *     /livez, /readyz, /healthz, /startupz, each with /<check>      a view
@@ -7,7 +7,7 @@
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
  *
- * Anything that two readers could read in two ways is refused: a name is never guessed.
+ * A target that two servers could read in two ways is refused: a name is never guessed.
  */
 import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
@@ -18,18 +18,17 @@ export const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
 /** The path of a view without its slash. */
 export type ViewPath = (typeof VIEW_PATHS)[number];
 
-/** A question about a view. */
+/** A request for a view. */
 export interface ViewRoute {
   readonly kind: "view";
   readonly path: ViewPath;
-  /** One check alone, by its name. */
+  /** The name of one check, when the request is for it alone. */
   readonly check: string | undefined;
   readonly verbose: boolean;
-  /** Checks that shall not count. */
+  /** Checks that do not count. */
   readonly exclude: readonly string[];
 }
 
-/** What a request asks. */
 export type Route =
   | { readonly kind: "healthcheck"; readonly service: string }
   | ViewRoute
@@ -44,6 +43,8 @@ const MAX_TARGET_BYTES = 2048;
 
 const BAD_REQUEST: Route = { kind: "bad-request" };
 
+const NO_PARAMETERS: Query = { services: [], exclude: [], statuses: [], verbose: false };
+
 /** Finds the route of a request target such as `/healthcheck?service=a`. `paths` mean `/healthcheck` as well. */
 export function findRoute(target: string, paths: readonly string[] = []): Route {
   if (target.length > MAX_TARGET_BYTES) return { kind: "target-too-long" };
@@ -52,7 +53,8 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   const [rawPath = "", ...rest] = target.split("?");
   const query = readQuery(rest.join("?"));
   const path = decode(rawPath);
-  if (query === undefined || path === undefined || isCrooked(rawPath) || isCrooked(path)) return BAD_REQUEST;
+  if (query === undefined || path === undefined || isAmbiguous(rawPath)) return BAD_REQUEST;
+  if (path !== rawPath && isAmbiguous(path)) return BAD_REQUEST;
   if (paths.includes(path)) return routeOfService(undefined, query);
   if (path === `/${HEALTH_SERVICE}/Check`) return { kind: "call", method: "Check" };
   if (path === `/${HEALTH_SERVICE}/List`) return { kind: "call", method: "List" };
@@ -82,7 +84,7 @@ function routeOfView(path: ViewPath, check: string | undefined, query: Query): R
   return { kind: "view", path, check, verbose: query.verbose, exclude: query.exclude };
 }
 
-/** The parameters that mean something here; all others are ignored. */
+/** The known parameters; all others are ignored. */
 interface Query {
   readonly services: readonly string[];
   readonly exclude: readonly string[];
@@ -91,6 +93,7 @@ interface Query {
 }
 
 function readQuery(text: string): Query | undefined {
+  if (text === "") return NO_PARAMETERS;
   const services: string[] = [];
   const exclude: string[] = [];
   const statuses: string[] = [];
@@ -118,12 +121,13 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** Whether a path has a part that some server on the way might fold away. */
-function isCrooked(path: string): boolean {
+/** Whether a path has an empty or a dot segment, which a proxy might remove (RFC 3986, section 5.2.4). */
+function isAmbiguous(path: string): boolean {
+  if (!path.includes("//") && !path.includes("/.")) return false;
   return path.includes("//") || path.split("/").some((part) => part === ".." || part === ".");
 }
 
 function isName(name: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are searched for
   return Buffer.byteLength(name) <= MAX_SERVICE_NAME_BYTES && !/[\u0000-\u001f\u007f-\u009f]/.test(name);
 }

@@ -1,90 +1,133 @@
 /**
  * The views over HTTP, as Kubernetes' API server has them.
  *
- *     /livez      this process alone          a sick dependency never gets a process restarted
+ *     /livez      this process alone          a failing target never gets a process restarted
  *     /readyz     the overall status          /healthz is its old name
  *     /startupz   every check has had its first result
  *
  * `?verbose` adds a line for each check, `?exclude=<check>` leaves one out, `/<check>` asks for one alone. A failure is
- * 503, where Kubernetes says 500: balancers take the former for "not now".
+ * 503, where Kubernetes says 500: load balancers read 503 as "not now".
  */
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, StatusReader } from "../../registry/ports.js";
+import type { HttpAnswer } from "../../wire/http-message.js";
+import { type Headers, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
+import { type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
+import type { Page } from "./page-renderer.js";
 import type { ViewPath, ViewRoute } from "./routes.js";
+import { type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
 
-/** What a view says. */
-export interface ViewVerdict {
-  readonly passed: boolean;
-  /** The word for an answer of one line. */
-  readonly word: string;
-  /** The line for each check, and the last line. */
-  readonly lines: readonly string[];
+/** Answers a question about a view, as JSON where a type is given, else as text. */
+export function answerView(snapshots: Snapshots, route: ViewRoute, json: JsonType | undefined): HttpAnswer | Page {
+  if (json !== undefined) return jsonPage(snapshots, route, json);
+  if (route.verbose) return linesPage(snapshots, route);
+  const snapshot = takeSnapshot(snapshots, route, route.exclude.length > 0);
+  const { passed, status, headers } = judge(route, snapshot);
+  return textAnswer(status, passed ? "OK" : wordOf(snapshot), headers);
 }
 
-/** Judges a view; `undefined` for a check that doesn't exist. */
-export function judgeView(reader: StatusReader, route: ViewRoute): ViewVerdict | undefined {
-  const checks = [...checksOf(reader, route.path)];
-  if (route.check !== undefined) return judgeCheck(checks, route.path, route.check);
-  const excluded = checks.filter(({ name }) => route.exclude.includes(name));
-  const { status } = reader.read(serviceOf(route.path)) ?? { status: "UNKNOWN" };
-  const passed = status === "SERVING" || passesWithout(reader, checks, excluded, route.path);
-  const lines = [
-    ...checks.map((check) => (excluded.includes(check) ? `[+]${check.name} excluded: ok` : lineOf(check, route.path))),
-    ...(route.path === "livez" ? [lineOfProcess()] : []),
-    ...(reader.draining && !passed ? ["[-]shutdown failed: draining"] : []),
-    ...warningOf(route.exclude, excluded),
-    `${route.path} check ${passed ? "passed" : "failed"}`,
-  ];
-  return { passed, word: passed ? "OK" : status, lines };
+/** Answers a question about one check of a view. */
+export function answerViewCheck(
+  reader: StatusReader,
+  route: ViewRoute & { readonly check: string },
+  json: JsonType | undefined,
+): HttpAnswer {
+  const { path } = route;
+  const check = path === "livez" ? undefined : reader.check(route.check);
+  if (check === undefined) return textAnswer(404, "NOT_FOUND");
+  const criterion = criterionOf(path);
+  const passed = passes(check, criterion);
+  const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
+  if (json !== undefined) {
+    const { before, after } = jsonAround(fieldsOf(path, passed));
+    const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
+    return { status, headers: jsonHeaders(json, headers), body };
+  }
+  if (route.verbose) return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
+  return textAnswer(status, passed ? "OK" : check.state === "pending" ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
-function serviceOf(path: ViewPath): string {
-  return path === "livez" ? "liveness" : path === "startupz" ? "startup" : OVERALL;
+function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page {
+  return {
+    name: "view-json",
+    key: `view-json ${route.path === "livez" ? route.path : criterionOf(route.path)}`,
+    isCustom: false,
+    isVolatile: false,
+    snapshot: () => takeSnapshot(snapshots, route, true),
+    pieces: ({ checks }) => jsonOfChecks(checks.all),
+    envelope: (snapshot) => {
+      const { passed, status, headers } = judge(route, snapshot);
+      return { status, headers: jsonHeaders(type, headers), ...jsonAround(fieldsOf(route.path, passed)) };
+    },
+  };
+}
+
+function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
+  const { path, exclude } = route;
+  const criterion = criterionOf(path);
+  const excluded = new Set(exclude);
+  return {
+    name: "view-lines",
+    key: `view-lines ${path === "livez" ? path : criterion} ${exclude.length === 0 ? "" : JSON.stringify(exclude)}`,
+    isCustom: exclude.length > 0,
+    isVolatile: false,
+    snapshot: () => takeSnapshot(snapshots, route, true),
+    pieces: function* ({ checks }) {
+      for (const check of checks.all)
+        yield excluded.has(check.name) ? `[+]${check.name} excluded: ok\n` : `${lineOf(check, criterion)}\n`;
+    },
+    envelope: (snapshot) => {
+      const { passed, status, headers } = judge(route, snapshot);
+      return { status, headers: textHeaders(headers), before: "", after: lastLinesOf(route, snapshot, passed) };
+    },
+  };
 }
 
 /** Liveness has no checks: whatever a check finds, this process is alive to say so. */
-function checksOf(reader: StatusReader, path: ViewPath): Iterable<CheckReport> {
-  return path === "livez" ? [] : reader.checks();
+function takeSnapshot(snapshots: Snapshots, { path }: ViewRoute, withChecks: boolean): Snapshot {
+  if (path === "livez") return snapshots.of("liveness");
+  const service = path === "startupz" ? "startup" : OVERALL;
+  return withChecks ? snapshots.withChecks(service) : snapshots.of(service);
 }
 
-/** Whether the excluded checks alone are what keeps a view from passing. */
-function passesWithout(
-  reader: StatusReader,
-  checks: readonly CheckReport[],
-  excluded: readonly CheckReport[],
-  path: ViewPath,
-): boolean {
-  if (reader.draining || !excluded.some((check) => !passes(check, path))) return false;
-  return checks.every((check) => excluded.includes(check) || !check.critical || passes(check, path));
+function judge(
+  { path, exclude }: ViewRoute,
+  snapshot: Snapshot,
+): { readonly passed: boolean; readonly status: number; readonly headers: Headers } {
+  const { draining, status, checks } = snapshot;
+  const mayExclude = exclude.length > 0 && !draining;
+  const passed = status?.status === "SERVING" || (mayExclude && checks.passesWithout(exclude, criterionOf(path)));
+  const headers = path === "livez" ? {} : statusHeaders(status, draining);
+  return { passed, status: passed ? 200 : 503, headers };
 }
 
-function judgeCheck(checks: readonly CheckReport[], path: ViewPath, name: string): ViewVerdict | undefined {
-  const check = checks.find((candidate) => candidate.name === name);
-  if (check === undefined) return undefined;
-  const passed = passes(check, path);
-  const lines = [lineOf(check, path), `${path} check ${passed ? "passed" : "failed"}`];
-  return { passed, word: passed ? "OK" : check.state === "pending" ? "UNKNOWN" : "NOT_SERVING", lines };
+function criterionOf(path: ViewPath): Criterion {
+  return path === "startupz" ? "result" : "state";
 }
 
-function passes(check: CheckReport, path: ViewPath): boolean {
-  if (path === "startupz") return check.lastResultAt !== undefined;
-  return check.state === "passing" || check.state === "warning";
+function wordOf({ status }: Snapshot): string {
+  return status?.status ?? "UNKNOWN";
 }
 
-function lineOf(check: CheckReport, path: ViewPath): string {
-  if (passes(check, path)) return `[+]${check.name} ok`;
-  const reason = check.reason ?? check.state;
-  return `[-]${check.name} failed: ${reason}${check.critical ? "" : " (not critical)"}`;
+function fieldsOf(path: ViewPath, passed: boolean): object {
+  return { status: passed ? "pass" : "fail", serviceId: path };
 }
 
-function lineOfProcess(): string {
-  return "[+]process ok";
+function lineOf(check: CheckReport, criterion: Criterion): string {
+  if (passes(check, criterion)) return `[+]${check.name} ok`;
+  return `[-]${check.name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
 }
 
-function warningOf(asked: readonly string[], excluded: readonly CheckReport[]): readonly string[] {
-  const unknown = asked.filter((name) => !excluded.some((check) => check.name === name));
-  if (unknown.length === 0) return [];
-  // JSON's escapes, so that no control character of a stranger reaches a terminal
-  const names = unknown.map((name) => JSON.stringify(name)).join(",");
-  return [`warn: some health checks cannot be excluded: no matches for ${names}`];
+function lastLinesOf(route: ViewRoute, { draining, checks }: Snapshot, passed: boolean): string {
+  const process = route.path === "livez" ? "[+]process ok\n" : "";
+  const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
+  // JSON's escapes: no control character that a client sent reaches a terminal
+  const unknown = route.exclude.filter((name) => !checks.has(name)).map((name) => JSON.stringify(name));
+  const warning =
+    unknown.length === 0 ? "" : `warn: some health checks cannot be excluded: no matches for ${unknown.join(",")}\n`;
+  return `${process}${shutdown}${warning}${lastLineOf(route.path, passed)}`;
+}
+
+function lastLineOf(path: ViewPath, passed: boolean): string {
+  return `${path} check ${passed ? "passed" : "failed"}\n`;
 }

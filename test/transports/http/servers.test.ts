@@ -5,16 +5,17 @@ import { after, before, describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
 import { systemClock } from "../../../src/core/clock.js";
 import { Registry } from "../../../src/registry/registry.js";
-import { createHttp1Server } from "../../../src/transports/http/http1.js";
+import { Http1Server } from "../../../src/transports/http/http1.js";
 import { createMiddleware } from "../../../src/transports/http/middleware.js";
 import { eventually, inTime } from "../../support/eventually.js";
+import { bridgeAt } from "./bridge-fixture.js";
 
 const portOf = (server: { address(): unknown }): number => Object(server.address()).port;
 const JSON_POST = { method: "POST", body: '{"service":""}', headers: { "content-type": "application/json" } };
 
 describe("the middleware", () => {
   const registry = new Registry({ clock: systemClock, instance: "middleware" });
-  const middleware = createMiddleware({ reader: registry, paths: ["/health"] });
+  const middleware = createMiddleware(bridgeAt(systemClock, { registry, paths: ["/health"] }).bridge);
   const server = createHttpServer((request, response) =>
     middleware(request, response, () => {
       response.end(`application: ${request.method} ${request.url}`);
@@ -44,7 +45,7 @@ describe("the middleware", () => {
 
 describe("the HTTP/1 server", () => {
   const registry = new Registry({ clock: systemClock, instance: "http1" });
-  const http1 = createHttp1Server({ reader: registry });
+  const http1 = new Http1Server(bridgeAt(systemClock, { registry }).bridge);
   const listener = createServer({ allowHalfOpen: true }, (socket) => http1.accept(socket));
   /** Sends text, and answers all that comes until the server closes. */
   const send = (text: string, onData: (all: string) => void = () => {}) =>

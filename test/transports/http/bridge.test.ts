@@ -1,54 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { CheckReport } from "../../../src/registry/ports.js";
-import { Registry } from "../../../src/registry/registry.js";
-import { type Bridge, render, routeOf } from "../../../src/transports/http/render.js";
-import type { HttpAnswer, HttpRequest } from "../../../src/wire/http-message.js";
+import type { HttpRequest } from "../../../src/wire/http-message.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
+import { bridgeOf, check, type ReadAnswer } from "./bridge-fixture.js";
 
 const JSON_HEALTH = "application/health+json";
 
-function bridgeOf(options: Partial<Bridge> = {}): {
-  registry: Registry;
-  ask: (target: string, more?: Partial<HttpRequest>) => HttpAnswer;
-} {
-  const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
-  const bridge = { reader: registry, ...options };
-  const routeTo = (target: string) => {
-    const route = routeOf(bridge, target);
-    assert.ok(route.kind !== "metrics");
-    return route;
-  };
-  const ask = (target: string, more: Partial<HttpRequest> = {}) =>
-    render(bridge, routeTo(target), {
-      method: "GET",
-      target,
-      accept: undefined,
-      contentType: undefined,
-      authorization: undefined,
-      body: undefined,
-      ...more,
-    });
-  return { registry, ask };
-}
-
-function check(name: string, more: Partial<CheckReport> = {}): CheckReport {
-  const at = 1_700_000_000_000;
-  return {
-    name,
-    state: "passing",
-    critical: true,
-    held: false,
-    reason: undefined,
-    latencyMs: 1.23456,
-    lastResultAt: at,
-    since: at,
-    services: [],
-    ...more,
-  };
-}
-
-const json = (answer: HttpAnswer): unknown => JSON.parse(answer.body);
+const json = (answer: ReadAnswer): unknown => JSON.parse(answer.body);
 
 describe("a service", () => {
   test("SERVING is 200 OK with the common headers", () => {
@@ -323,6 +281,14 @@ describe("a call as JSON", () => {
       const { status, headers } = ask(CHECK, post("{}", { contentType }));
       assert.deepEqual([status, headers["accept-post"]], [415, "application/json"]);
     }
+  });
+
+  test("the server as a whole does not count for the limit of List", () => {
+    const { registry, ask } = bridgeOf({ listLimit: 2 });
+    for (const service of ["a", "", "b"]) registry.set(service, "SERVING");
+    assert.deepEqual(Object.keys(Object(json(ask(LIST, post("{}")))).statuses), ["a", "", "b"]);
+    registry.set("c", "SERVING");
+    assert.equal(ask(LIST, post("{}")).status, 429);
   });
 
   test("List answers every service up to the limit, for authorized clients", () => {

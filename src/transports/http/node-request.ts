@@ -1,14 +1,13 @@
 /**
- * A request of Node's HTTP/1 server as plain data, with its body where there is a use for one.
+ * A request of Node's HTTP server as plain data, with its body where the answer depends on it.
  */
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { HttpRequest } from "../../wire/http-message.js";
 import { MAX_BODY_BYTES } from "./connect-json.js";
-import { type Bridge, routeOf } from "./render.js";
 
-/** The request, with the body that was read for it. */
-export function readRequest(request: IncomingMessage, body: Buffer | undefined): HttpRequest {
+/** The request with the body that was read for it. */
+export function requestOf(request: IncomingMessage, body: Buffer | undefined): HttpRequest {
   const { method = "", url: target = "", headers } = request;
   return {
     method,
@@ -20,14 +19,10 @@ export function readRequest(request: IncomingMessage, body: Buffer | undefined):
   };
 }
 
-/** Whether the answer depends on the body: only a call as JSON has one. */
-export function wantsBody(bridge: Bridge, request: Pick<IncomingMessage, "method" | "url">): boolean {
-  return request.method === "POST" && routeOf(bridge, request.url ?? "").kind === "call";
-}
-
 /**
- * The body; of one that is too long, its beginning, longer than is allowed. Never rejects: of a client that has gone, what
- * came. The rest is left unread and the stream alive (leaving an iterator would destroy it, and the answer with it).
+ * Reads a body. Of one that is too long, it reads the beginning: more than is allowed. Never rejects: when the client has
+ * gone, it resolves with what came. The rest stays unread and the stream alive: leaving an iterator would destroy the
+ * stream, and the answer with it.
  */
 export function readBody(request: Readable): Promise<Buffer> {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { wantedJson } from "../../../src/transports/http/accept.js";
+import { negotiateJson } from "../../../src/transports/http/health-json.js";
 
 const HEALTH = "application/health+json";
 const JSON_TYPE = "application/json";
@@ -25,5 +25,5 @@ const ROWS: readonly (readonly [string | undefined, string | undefined])[] = [
 ];
 
 describe("the JSON type that an Accept header wants", () => {
-  for (const [accept, wanted] of ROWS) test(String(accept), () => assert.equal(wantedJson(accept), wanted));
+  for (const [accept, wanted] of ROWS) test(String(accept), () => assert.equal(negotiateJson(accept), wanted));
 });

@@ -6,20 +6,17 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
 import { Health } from "../../../src/index.js";
 import { Registry } from "../../../src/registry/registry.js";
-import type { Bridge } from "../../../src/transports/http/render.js";
-import { METRICS_CONTENT_TYPE, reply } from "../../../src/transports/http/reply.js";
-import type { HttpAnswer, HttpRequest } from "../../../src/wire/http-message.js";
+import { METRICS_CONTENT_TYPE } from "../../../src/transports/http/bridge.js";
+import type { HttpRequest } from "../../../src/wire/http-message.js";
 import { portOf } from "../../support/port-of.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
+import { bridgeOf } from "./bridge-fixture.js";
 
 const PAGE = "a_total 1\n";
+const metrics = { lines: () => [PAGE] };
 
-function ask(target: string, more: Partial<HttpRequest> = {}, options: Partial<Bridge> = {}): Promise<HttpAnswer> {
-  const reader = new Registry({ clock: new VirtualClock(), instance: "reply" });
-  const nothing = { accept: undefined, contentType: undefined, authorization: undefined, body: undefined };
-  const bridge: Bridge = { reader, metrics: async () => PAGE, ...options };
-  return new Promise((resolve) => reply(bridge, { method: "GET", target, ...nothing, ...more }, resolve));
-}
+const ask = (target: string, more: Partial<HttpRequest> = {}, options: Parameters<typeof bridgeOf>[0] = {}) =>
+  bridgeOf({ metrics, ...options }).answer(target, more);
 
 describe("the metrics page", () => {
   test("is 200 with the content type of Prometheus' text format", async () => {
@@ -29,11 +26,11 @@ describe("the metrics page", () => {
   });
 
   test("is 200 while everything is NOT_SERVING", async () => {
-    const reader = new Registry({ clock: new VirtualClock(), instance: "reply" });
-    reader.set("", "NOT_SERVING");
-    assert.equal((await ask("/metrics", {}, { reader })).status, 200);
-    reader.drain();
-    assert.equal((await ask("/metrics", {}, { reader })).status, 200);
+    const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
+    registry.set("", "NOT_SERVING");
+    assert.equal((await ask("/metrics", {}, { registry })).status, 200);
+    registry.drain();
+    assert.equal((await ask("/metrics", {}, { registry })).status, 200);
   });
 
   test("has GET and HEAD, and no other method", async () => {
@@ -61,10 +58,13 @@ describe("the metrics page", () => {
     const faults: unknown[] = [];
     const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
     const error = new Error("secret");
-    const { status, body } = await ask("/metrics", {}, { metrics: () => Promise.reject(error) });
+    const lines = (): Iterable<string> => {
+      throw error;
+    };
+    const { status, body } = await ask("/metrics", {}, { metrics: { lines } });
     leave();
     assert.deepEqual([status, body], [500, "INTERNAL_SERVER_ERROR"]);
-    assert.deepEqual(faults, [["reply", "metrics", error]]);
+    assert.deepEqual(faults, [["test", "metrics", error]]);
   });
 });
 
@@ -91,7 +91,7 @@ describe("every answer", () => {
       const answer = await ask(target, { method });
       leave();
       assert.equal(answer.status, status);
-      assert.deepEqual(told, [{ instance: "reply", route, status }]);
+      assert.deepEqual(told, [{ instance: "test", route, status }]);
     });
   }
 });

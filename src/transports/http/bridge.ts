@@ -1,0 +1,176 @@
+/**
+ * The bridge: HTTP requests in, answers from the registry out. It knows no socket, so that every carrier answers alike.
+ *
+ *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
+ *                         +-- a page: lists checks, services or metrics (see page-renderer)
+ */
+import { isAuthorized } from "../../core/bearer-token.js";
+import { publish } from "../../core/channels.js";
+import type { Clock } from "../../core/clock.js";
+import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
+import type { StatusReader } from "../../registry/ports.js";
+import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
+import { methodNotAllowed, textAnswer, textHeaders, unauthenticated } from "./answers.js";
+import { answerCall, MAX_BODY_BYTES } from "./connect-json.js";
+import { negotiateJson } from "./health-json.js";
+import type { Page, PageRenderer } from "./page-renderer.js";
+import { findRoute, type Route } from "./routes.js";
+import { answerService, answerServiceJson } from "./services.js";
+import { Snapshots } from "./snapshot.js";
+import { answerView, answerViewCheck } from "./views.js";
+
+/** Takes a report of a passive check. Returns false for a wrong token and for a check that does not exist. */
+export type HeartbeatListener = (check: string, authorization: string | undefined, report: "pass" | "fail") => boolean;
+
+/** What Prometheus scrapes. */
+export interface MetricsPage {
+  /** The page, piece by piece. */
+  lines(): Iterable<string>;
+}
+
+/** What the bridge reads from, and its settings. */
+export interface BridgeOptions {
+  readonly reader: StatusReader;
+  readonly clock: Clock;
+  /** Shared by all bridges over one registry. */
+  readonly pages: PageRenderer;
+  /** Paths that mean `/healthcheck`. Default none. */
+  readonly paths?: readonly string[] | undefined;
+  /** Services that a List as JSON answers. Default 10,000. */
+  readonly listLimit?: number | undefined;
+  /** Needed to read the names of all services. Default: none is needed. */
+  readonly token?: string | undefined;
+  /** Default: heartbeats are not found. */
+  readonly onHeartbeat?: HeartbeatListener | undefined;
+  /** Default: `/metrics` is not found; an application may have metrics of its own. */
+  readonly metrics?: MetricsPage | undefined;
+}
+
+/** The media type of Prometheus' text format. */
+export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+export class HttpBridge implements HttpResponder {
+  readonly tooManyBodyBytes = MAX_BODY_BYTES + 1;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly #options: BridgeOptions;
+  readonly #snapshots: Snapshots;
+
+  constructor(options: BridgeOptions) {
+    this.clock = options.clock;
+    this.instance = options.reader.instance;
+    this.#options = options;
+    this.#snapshots = new Snapshots(options.reader);
+  }
+
+  /** Whether this server is draining: a carrier closes the connection after the answer. */
+  get draining(): boolean {
+    return this.#options.reader.draining;
+  }
+
+  /** Whether a request is for one of the bridge's routes. */
+  hasRoute(target: string): boolean {
+    const { kind } = this.#routeOf(target);
+    return kind !== "none" && kind !== "bad-request" && kind !== "target-too-long";
+  }
+
+  wantsBody(method: string, target: string): boolean {
+    return method === "POST" && this.#routeOf(target).kind === "call";
+  }
+
+  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void {
+    const route = this.#routeOf(request.target);
+    const answer = this.#answerOrPage(route, request);
+    const finish = (answer: HttpAnswer) => {
+      this.#publishAnswer(route, answer.status);
+      send(answer);
+    };
+    if ("key" in answer) this.#options.pages.answer(answer, finish);
+    else finish(answer);
+  }
+
+  /** Counts an answer that a carrier gave to a request that it could not read in one way only. */
+  countRefusal(status: number): void {
+    this.#publishAnswer({ kind: "bad-request" }, status);
+  }
+
+  #routeOf(target: string): Route {
+    const route = findRoute(target, this.#options.paths);
+    return route.kind === "metrics" && this.#options.metrics === undefined ? { kind: "none" } : route;
+  }
+
+  #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page {
+    const { reader, listLimit = DEFAULT_LIST_LIMIT, token } = this.#options;
+    switch (route.kind) {
+      case "bad-request":
+        return textAnswer(400, "BAD_REQUEST");
+      case "target-too-long":
+        return textAnswer(414, "URI_TOO_LONG");
+      case "none":
+        return textAnswer(404, "NOT_FOUND");
+      case "call":
+        return answerCall({ reader, snapshots: this.#snapshots, listLimit, token }, route.method, request);
+      case "heartbeat":
+        return this.#answerHeartbeat(route, request);
+      case "metrics":
+      case "view":
+      case "healthcheck":
+        if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
+        return this.#answerGet(route, request);
+      default:
+        return route satisfies never;
+    }
+  }
+
+  #answerGet(
+    route: Extract<Route, { kind: "metrics" | "view" | "healthcheck" }>,
+    request: HttpRequest,
+  ): HttpAnswer | Page {
+    if (route.kind === "metrics") return this.#answerMetrics(request);
+    const { reader } = this.#options;
+    const json = negotiateJson(request.accept);
+    if (route.kind === "view") {
+      const { check } = route;
+      if (check !== undefined) return answerViewCheck(reader, { ...route, check }, json);
+      return answerView(this.#snapshots, route, json);
+    }
+    if (json !== undefined) return answerServiceJson(this.#snapshots, route.service, json);
+    return answerService(reader, route.service);
+  }
+
+  #answerHeartbeat(
+    { check, report }: Extract<Route, { kind: "heartbeat" }>,
+    { method, authorization }: HttpRequest,
+  ): HttpAnswer {
+    const { onHeartbeat } = this.#options;
+    if (onHeartbeat === undefined) return textAnswer(404, "NOT_FOUND");
+    if (method !== "POST") return methodNotAllowed("POST");
+    return onHeartbeat(check, authorization, report) ? textAnswer(200, "OK") : unauthenticated();
+  }
+
+  /** 200 in every state of the services: a scraper that is refused learns nothing. It holds all names, so it needs the token. */
+  #answerMetrics({ authorization }: HttpRequest): HttpAnswer | Page {
+    const { metrics, token } = this.#options;
+    if (metrics === undefined) return textAnswer(404, "NOT_FOUND");
+    if (!isAuthorized(authorization, token)) return unauthenticated();
+    const headers = textHeaders({ "content-type": METRICS_CONTENT_TYPE });
+    return {
+      name: "metrics",
+      key: "metrics",
+      isCustom: false,
+      isVolatile: true,
+      snapshot: () => this.#snapshots.of(""),
+      pieces: () => metrics.lines(),
+      envelope: () => ({ status: 200, headers, before: "", after: "" }),
+    };
+  }
+
+  /** Publishes the kind of the route alone, and no word of the client's. */
+  #publishAnswer(route: Route, status: number): void {
+    publish("http-request", {
+      instance: this.instance,
+      route: route.kind === "view" ? route.path : route.kind,
+      status,
+    });
+  }
+}

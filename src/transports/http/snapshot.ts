@@ -1,0 +1,121 @@
+/**
+ * What the registry showed at one instant, as much of it as the answer to a view or a service needs.
+ *
+ * A large answer is rendered over several turns of the event loop while statuses change. Its code and its body are both
+ * made from one snapshot, so they never contradict each other.
+ */
+import { OVERALL } from "../../core/service-name.js";
+import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
+
+/** What a check must have for a view to pass: a good state, or any result at all. */
+export type Criterion = "state" | "result";
+
+/** Whether a check meets a criterion. */
+export function passes(check: CheckReport, criterion: Criterion): boolean {
+  if (criterion === "result") return check.lastResultAt !== undefined;
+  return check.state === "passing" || check.state === "warning";
+}
+
+/** The checks that do not meet a criterion. */
+interface Failing {
+  readonly byName: ReadonlyMap<string, CheckReport>;
+  readonly criticalCount: number;
+}
+
+/** Every check at one instant. */
+export class CheckList {
+  readonly all: readonly CheckReport[];
+  readonly #failing = new Map<Criterion, Failing>();
+  #names: ReadonlySet<string> | undefined;
+
+  constructor(checks: Iterable<CheckReport>) {
+    this.all = [...checks];
+  }
+
+  has(name: string): boolean {
+    this.#names ??= new Set(this.all.map((check) => check.name));
+    return this.#names.has(name);
+  }
+
+  /**
+   * Whether the excluded checks are the only critical ones that do not meet a criterion, and one of them does not.
+   * O(excluded) after the first call.
+   */
+  passesWithout(excluded: Iterable<string>, criterion: Criterion): boolean {
+    const { byName, criticalCount } = this.#failingOf(criterion);
+    let [found, critical] = [0, 0];
+    for (const name of new Set(excluded)) {
+      const check = byName.get(name);
+      if (check === undefined) continue;
+      found += 1;
+      if (check.critical) critical += 1;
+    }
+    return found > 0 && critical === criticalCount;
+  }
+
+  #failingOf(criterion: Criterion): Failing {
+    const known = this.#failing.get(criterion);
+    if (known !== undefined) return known;
+    const checks = this.all.filter((check) => !passes(check, criterion));
+    const failing: Failing = {
+      byName: new Map(checks.map((check) => [check.name, check])),
+      criticalCount: checks.filter(({ critical }) => critical).length,
+    };
+    this.#failing.set(criterion, failing);
+    return failing;
+  }
+}
+
+const NO_CHECKS = new CheckList([]);
+
+/** The status of a service or view, with what is listed beside it. */
+export interface Snapshot {
+  readonly draining: boolean;
+  /** `undefined` when the service is not declared. */
+  readonly status: ServiceStatus | undefined;
+  readonly checks: CheckList;
+  readonly services: readonly (readonly [string, ServiceStatus])[];
+}
+
+/** What the registry lists, between two changes. */
+interface Lists {
+  readonly version: number;
+  checks?: CheckList;
+  services?: Snapshot["services"];
+}
+
+/** Takes snapshots. All snapshots between two changes share their lists. */
+export class Snapshots {
+  readonly #reader: StatusReader;
+  #lists: Lists = { version: -1 };
+
+  constructor(reader: StatusReader) {
+    this.#reader = reader;
+  }
+
+  /** A service or view alone. */
+  of(service: string): Snapshot {
+    const { draining } = this.#reader;
+    return { draining, status: this.#reader.read(service), checks: NO_CHECKS, services: [] };
+  }
+
+  /** A service or view with every check. */
+  withChecks(service: string): Snapshot {
+    const lists = this.#currentLists();
+    lists.checks ??= new CheckList(this.#reader.checks());
+    return { ...this.of(service), checks: lists.checks };
+  }
+
+  /** The server as a whole with every declared service. */
+  withServices(): Snapshot {
+    const lists = this.#currentLists();
+    lists.services ??= [...this.#reader.services()];
+    return { ...this.of(OVERALL), services: lists.services };
+  }
+
+  #currentLists(): Lists {
+    const { version } = this.#reader;
+    if (version !== this.#lists.version) this.#lists = { version };
+    return this.#lists;
+  }
+}
