@@ -5,6 +5,7 @@ import type { Clock, Random } from "../core/clock.js";
 import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
 import { milliseconds } from "../core/option.js";
+import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
@@ -35,6 +36,7 @@ export interface EngineDeps {
   readonly random: Random;
   readonly service: HealthService;
   readonly bridge: HttpBridge;
+  readonly pool: SharedBytesPool;
 }
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
@@ -82,7 +84,7 @@ function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDe
 
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
-  const { clock, random, bridge } = deps;
+  const { clock, random, bridge, pool } = deps;
   const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
     milliseconds(option, options[option], defaultMs);
   return createH2Engine({
@@ -99,5 +101,6 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     ...servicesOf(options, deps),
     statusCodePaths: options.statusCodePaths ?? [],
     responder: bridge,
+    pool,
   });
 }

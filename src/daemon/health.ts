@@ -69,10 +69,11 @@ export class Health {
     this.#checks = checks;
     const connectionCount = () => this.#servers.connectionCount;
     if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
-    const pages = new PageRenderer({ reader, clock, pool: new SharedBytesPool() });
+    const pool = new SharedBytesPool();
+    const pages = new PageRenderer({ reader, clock, pool });
     const onHeartbeat = checks.report.bind(checks);
     this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
-    this.#servers = new OpenServers({ clock, random, service: this.#service, bridge: this.#bridge });
+    this.#servers = new OpenServers({ clock, random, service: this.#service, bridge: this.#bridge, pool });
   }
 
   /** Open Watch streams of all servers. */

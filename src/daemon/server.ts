@@ -9,6 +9,7 @@ import { keepAlive } from "../core/background.js";
 import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
+import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type Listener, listen } from "../listener/listener.js";
 import type { Sinks } from "../listener/sniff-protocol.js";
 import type { TlsIdentity } from "../listener/tls.js";
@@ -36,6 +37,8 @@ export interface ServerDeps {
   readonly random: Random;
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
+  /** Holds the long answers that clients are reading. */
+  readonly pool: SharedBytesPool;
   /** Aborted by a shutdown, with the error for a `listen` that still looks up host names. */
   readonly signal: AbortSignal;
   /** Called when a server is closed. */
@@ -72,12 +75,12 @@ export class OpenServer implements HealthServer {
 
   /** Binds every address and serves. Rejects as `Health.listen` does. */
   static async start(deps: ServerDeps, addresses: readonly string[], options: ListenOptions): Promise<OpenServer> {
-    const { clock, random, service, signal } = deps;
+    const { clock, random, service, pool, signal } = deps;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
     const bridge = new HttpBridge({ ...deps.bridge, paths: options.paths });
-    const engine = await startEngine(options, { clock, random, service, bridge });
+    const engine = await startEngine(options, { clock, random, service, bridge, pool });
     const http1 = new Http1Server(bridge);
     const sinks: Sinks = { http1: (socket) => http1.accept(socket), http2: engine.accept };
     try {

@@ -11,7 +11,7 @@ import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
 import type { UnaryAnswer } from "../grpc/answers.js";
 import type { StreamCall } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
-import { frameMessage, type GrpcFrames, OK_HEAD, OK_TRAILERS, trailersOf } from "./grpc-frames.js";
+import { type GrpcFrames, OK_HEAD, OK_TRAILERS, trailersOf } from "./grpc-frames.js";
 import { MessageReader, type Refusal } from "./message-reader.js";
 import type { Call, Stream } from "./stream.js";
 
@@ -153,7 +153,11 @@ export class HealthCall implements Call {
     if ("code" in answer) this.#refuse(answer);
     else if (this.#method === "List") {
       this.#stream.sendHead(OK_HEAD, { end: false });
-      this.#stream.sendBody(frameMessage(answer.message), OK_TRAILERS);
+      const list = this.#deps.frames.list(answer.message);
+      this.#stream.sendBody(
+        list.open(() => this.#stream.reset("CANCEL")),
+        OK_TRAILERS,
+      );
     } else this.#stream.answer(this.#deps.frames.check(answer.message, answer.degraded));
   }
 
