@@ -16,10 +16,10 @@ export function partOptions(options: CheckOptions): {
   readonly settings: CheckSettings;
   readonly proberOptions: ProberOptions;
 } {
-  const { expect: { maxLatency, ...expect } = {}, reuse, headers, tls, ...schedule } = options;
+  const { expect: { maxLatency, ...expect } = {}, reuse, maxConnectionAge, headers, tls, ...schedule } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
     settings: { ...schedule, maxLatency },
-    proberOptions: { expect: isExpecting ? expect : undefined, reuse, headers, tls },
+    proberOptions: { expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls },
   };
 }

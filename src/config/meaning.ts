@@ -11,7 +11,7 @@ import { messageOf } from "../core/health-error.js";
 import { parseListenAddress } from "../core/listen-address.js";
 import { OVERALL, serviceNameFault } from "../core/service-name.js";
 import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
-import { MACHINE, openTarget } from "../probers/schemes.js";
+import { openTarget, systemDeps } from "../probers/schemes.js";
 import {
   type CheckConfig,
   type CheckSource,
@@ -119,7 +119,7 @@ function judgeTarget(
   path: Path,
   options: Parameters<typeof openTarget>[2] = {},
 ): void {
-  const deps = { ...MACHINE, resolver: resolverFor(allowLinkLocal) };
+  const deps = { ...systemDeps(), resolver: resolverFor(allowLinkLocal) };
   trying(() => openTarget(target, deps, options).close(), blame, path);
 }
 

@@ -7,7 +7,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import { withCertificate } from "../../src/probers/certificate.js";
 import type { TargetTls } from "../../src/probers/options.js";
 import { PASS, type Prober } from "../../src/probers/prober.js";
-import { MACHINE, openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { look, verdict } from "./looking.js";
 import { Target } from "./targets.js";
 
@@ -25,7 +25,7 @@ async function withTarget(
   { server = {}, reuse = true }: { server?: ServerOptions; reuse?: boolean } = {},
 ): Promise<void> {
   const target = await Target.start(createServer({ ...IDENTITY, ...server }, (_, response) => void response.end("OK")));
-  const prober = openTarget(`https://127.0.0.1:${target.port}/`, MACHINE, { tls, reuse });
+  const prober = openTarget(`https://127.0.0.1:${target.port}/`, systemDeps(), { tls, reuse });
   try {
     await body(prober, target);
   } finally {
@@ -93,7 +93,7 @@ test("a certificate that has ended, of a target that is not verified, is a flaw 
 test("a certificate or key that can't be read is refused when the check is declared", () => {
   for (const tls of [{ ca: "nonsense" }, { cert: IDENTITY.cert, key: fixture("client.key") }, { cert: "x", key: "y" }])
     assert.throws(
-      () => openTarget("https://127.0.0.1:1/", MACHINE, { tls }),
+      () => openTarget("https://127.0.0.1:1/", systemDeps(), { tls }),
       (error) => error instanceof HealthError && error.code === "TLS_FAILED",
     );
 });

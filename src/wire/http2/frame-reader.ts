@@ -19,11 +19,13 @@ const NO_BYTES = Buffer.alloc(0);
 export class FrameReader {
   readonly #listener: FrameListener;
   #rest: Buffer = NO_BYTES;
-  #hasPreface = false;
+  #hasPreface: boolean;
   #stopped = false;
 
-  constructor(listener: FrameListener) {
+  /** @param peer a client begins with the preface, a server with its first frame */
+  constructor(listener: FrameListener, peer: "client" | "server" = "client") {
     this.#listener = listener;
+    this.#hasPreface = peer === "server";
   }
 
   /** Reads what has come. @throws ConnectionError, and what the listener throws */
