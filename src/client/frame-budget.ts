@@ -24,11 +24,15 @@ export class FrameBudget {
 
   /** A frame has come. @throws ConnectionError ENHANCE_YOUR_CALM */
   spend(payloadBytes: number): void {
-    this.#left -= 1 + Math.floor(payloadBytes / 1024);
-    if (this.#left >= 0) return;
+    const cost = 1 + Math.floor(payloadBytes / 1024);
+    if (this.#left < cost) this.#fill();
+    this.#left -= cost;
+    if (this.#left < 0) throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
+  }
+
+  #fill(): void {
     const now = this.#clock.now();
     this.#left = Math.min(BURST, this.#left + ((now - this.#filledAt) / 1000) * PER_SECOND);
     this.#filledAt = now;
-    if (this.#left < 0) throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
   }
 }

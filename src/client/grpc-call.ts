@@ -53,9 +53,9 @@ export function encodeCallHead(url: { readonly scheme: "http" | "https"; authori
   ]);
 }
 
-/** Starts a call. Returns a function that cancels it; the listener is not told then. */
-export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): () => void {
-  return connection.request({ head: call.head, body: withPrefix(call.message) }, new GrpcResponse(listener));
+/** Starts a call. Closing the connection cancels it. */
+export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): void {
+  connection.request({ head: call.head, body: withPrefix(call.message) }, new GrpcResponse(listener));
 }
 
 /** Whether a call ended with a status, and not with an error of the connection. */

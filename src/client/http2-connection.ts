@@ -76,7 +76,7 @@ export class Http2Connection implements ReusableConnection, SocketListener, Fram
   }
 
   get isOpen(): boolean {
-    return this.#socket.isOpen && !this.#isGoingAway && !this.#streams.isExhausted;
+    return this.#socket.isOpen && !this.#isGoingAway;
   }
 
   get certificateEndsAt(): number | undefined {
@@ -96,20 +96,15 @@ export class Http2Connection implements ReusableConnection, SocketListener, Fram
     this.#socket.unref();
   }
 
-  /** Sends a request. Returns a function that cancels it; its listener is not told then. */
-  request({ head, body }: Http2Request, listener: ResponseListener): () => void {
-    const stream = new Http2Stream(head, body, listener);
-    this.#streams.request(stream);
+  /** Sends a request, or has it wait for a free stream. The connection must be open. */
+  request({ head, body }: Http2Request, listener: ResponseListener): void {
+    this.#streams.request(new Http2Stream(head, body, listener));
     this.#flush();
-    return () => {
-      this.#streams.cancel(stream);
-      this.#afterFrames();
-    };
   }
 
   /** Says goodbye and closes. Calls that run fail with `error`. */
-  close(error: Error = new BrokenCall("cancelled", "the connection is closed")): void {
-    this.#end("NO_ERROR", error);
+  close(error?: Error): void {
+    if (this.#socket.isOpen) this.#end("NO_ERROR", error ?? new BrokenCall("cancelled", "the connection is closed"));
   }
 
   onBytes(bytes: Buffer): void {
@@ -119,7 +114,8 @@ export class Http2Connection implements ReusableConnection, SocketListener, Fram
     } catch (error) {
       this.#fail(error);
     }
-    this.#afterFrames();
+    if (this.#isGoingAway && this.#streams.isEmpty) this.close();
+    this.#flush();
   }
 
   /** A target of another protocol is told by a reason that helps. */
@@ -199,11 +195,6 @@ export class Http2Connection implements ReusableConnection, SocketListener, Fram
     if (!this.#isGoingAway) this.#outgoing.push(goAwayFrame(0, "NO_ERROR"));
     this.#isGoingAway = true;
     this.#streams.failAbove(lastStreamId);
-  }
-
-  #afterFrames(): void {
-    if (this.#isGoingAway && this.#streams.isEmpty) this.close();
-    this.#flush();
   }
 
   #flush(): void {

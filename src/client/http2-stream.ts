@@ -40,8 +40,8 @@ export class Http2Stream {
   id = 0;
   /** Octets of DATA that the target takes now. */
   sendWindow = 0;
-  /** Octets of DATA that the target may send now. */
-  receiveWindow = 0;
+  /** Octets of DATA since the last WINDOW_UPDATE of the stream. */
+  unacknowledged = 0;
   readonly head: Buffer;
   /** The part of the body that is still to be sent. */
   unsent: Buffer;

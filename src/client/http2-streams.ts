@@ -45,7 +45,8 @@ export class Http2Streams {
   #nextId = 1;
   #block: HeaderBlock | undefined;
   #sendWindow = DEFAULT_WINDOW;
-  #receiveWindow = DEFAULT_WINDOW;
+  /** Octets of DATA since the last WINDOW_UPDATE of the connection. */
+  #unacknowledged = 0;
 
   /** @param send writes a frame to the target */
   constructor(send: (frame: Buffer) => void) {
@@ -55,11 +56,6 @@ export class Http2Streams {
   /** Whether no request is open or waits. */
   get isEmpty(): boolean {
     return this.#open.size === 0 && this.#waiting.size === 0;
-  }
-
-  /** Whether the identifiers of streams are used up (section 5.1.1). */
-  get isExhausted(): boolean {
-    return this.#nextId > MAX_31_BITS;
   }
 
   /** Streams that the target allows at once. */
@@ -82,12 +78,6 @@ export class Http2Streams {
     this.#openWaiting();
   }
 
-  /** Ends a call that the caller no longer wants; its listener is not told. */
-  cancel(stream: Http2Stream): void {
-    if (this.#open.has(stream.id)) this.#resetStream(stream, "CANCEL");
-    this.#forget(stream);
-  }
-
   /** Fails every call. What got no answer is told by `Unanswered`, unless the target has failed it on purpose. */
   failAll(error: Error, isLost: boolean): void {
     const streams = [...this.#open.values(), ...this.#waiting];
@@ -99,12 +89,14 @@ export class Http2Streams {
   /** The target takes no stream above `lastId`: those and all that wait were not processed (section 6.8). */
   failAbove(lastId: number): void {
     const error = new BrokenCall("unprocessed", "the target is going away and did not take the call (GOAWAY)");
-    const refused = [...[...this.#open.values()].filter(({ id }) => id > lastId), ...this.#waiting];
-    for (const stream of refused) {
-      this.#forget(stream);
-      this.#noteReset(stream.id);
-      stream.fail(new Unanswered(error));
+    const refused = [...this.#open.values()].filter(({ id }) => id > lastId);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const { id } of refused) {
+      this.#open.delete(id);
+      this.#noteReset(id);
     }
+    for (const stream of [...refused, ...waiting]) stream.fail(new Unanswered(error));
   }
 
   /** Section 6.5. */
@@ -142,19 +134,13 @@ export class Http2Streams {
   onData(flags: number, streamId: number, payload: Buffer): void {
     this.#requireKnown(streamId, "DATA");
     const content = withoutPadding(flags, payload);
-    if (payload.length > this.#receiveWindow)
-      throw new ConnectionError("FLOW_CONTROL_ERROR", "more data than the window of the connection allows");
-    this.#receiveWindow -= payload.length;
-    if (this.#receiveWindow < DEFAULT_WINDOW / 2) {
-      this.#send(windowUpdateFrame(0, DEFAULT_WINDOW - this.#receiveWindow));
-      this.#receiveWindow = DEFAULT_WINDOW;
-    }
+    const endsStream = (flags & END_STREAM) !== 0;
+    this.#unacknowledged = this.#acknowledge(0, this.#unacknowledged + payload.length);
     const stream = this.#open.get(streamId);
     if (stream === undefined) return;
-    this.#receive(stream, () => {
-      this.#takeWindow(stream, payload.length, (flags & END_STREAM) !== 0);
-      stream.receiveData(content, (flags & END_STREAM) !== 0);
-    });
+    const octets = stream.unacknowledged + payload.length;
+    if (!endsStream) stream.unacknowledged = this.#acknowledge(streamId, octets);
+    this.#receive(stream, () => stream.receiveData(content, endsStream));
   }
 
   /** Section 6.4. */
@@ -202,11 +188,10 @@ export class Http2Streams {
 
   #openWaiting(): void {
     for (const stream of this.#waiting) {
-      if (this.#open.size >= this.#peer.maxConcurrentStreams || this.isExhausted) return;
+      if (this.#open.size >= this.#peer.maxConcurrentStreams) return;
       this.#waiting.delete(stream);
       stream.id = this.#nextId;
       stream.sendWindow = this.#peer.initialWindow;
-      stream.receiveWindow = DEFAULT_WINDOW;
       this.#nextId += 2;
       this.#open.set(stream.id, stream);
       const block = this.#peer.owesTableSize ? Buffer.concat([EMPTY_TABLE, stream.head]) : stream.head;
@@ -254,14 +239,14 @@ export class Http2Streams {
     });
   }
 
-  /** Counts what has come for a stream, and gives the window back when half of it is used. */
-  #takeWindow(stream: Http2Stream, octets: number, endsStream: boolean): void {
-    if (octets > stream.receiveWindow)
-      throw new StreamError("FLOW_CONTROL_ERROR", "the answer has more data than the window of the stream allows");
-    stream.receiveWindow -= octets;
-    if (endsStream || stream.receiveWindow >= DEFAULT_WINDOW / 2) return;
-    this.#send(windowUpdateFrame(stream.id, DEFAULT_WINDOW - stream.receiveWindow));
-    stream.receiveWindow = DEFAULT_WINDOW;
+  /**
+   * Gives a window back when half of it is used (section 6.9.1). Data is never stored, so a target cannot send more than
+   * a window before this answers. Returns the octets that are still to be given back.
+   */
+  #acknowledge(streamId: number, octets: number): number {
+    if (octets <= DEFAULT_WINDOW / 2) return octets;
+    this.#send(windowUpdateFrame(streamId, octets));
+    return 0;
   }
 
   #resetStream(stream: Http2Stream, code: ErrorCode): void {
@@ -277,7 +262,6 @@ export class Http2Streams {
 
   #forget(stream: Http2Stream): void {
     this.#open.delete(stream.id);
-    this.#waiting.delete(stream);
     this.#openWaiting();
   }
 

@@ -19,10 +19,11 @@ export interface ReusableConnection {
   readonly isOpen: boolean;
   /** When the certificate that the target showed ends, in wall time; `undefined` without TLS. */
   readonly certificateEndsAt: number | undefined;
-  /** A connection keeps the process alive from `ref` to `unref`. */
+  /** Keeps the process alive from here on, as a new connection does. */
   ref(): void;
+  /** Does not keep the process alive from here on. */
   unref(): void;
-  /** Ends it at once. A call that runs on it fails with `error`. */
+  /** Ends it at once. A call that runs on it fails with `error`, or with BrokenCall `cancelled`. */
   close(error?: Error): void;
 }
 
@@ -35,6 +36,9 @@ export interface ReuseOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** Makes a call on a connection. `isNew` when it is the first one on it. */
+export type Ask<Connection, Answer> = (connection: Connection, isNew: boolean) => Promise<Answer>;
 
 /** The age varies by so much of `maxAgeMs`, downwards: many checks that start together don't reconnect together. */
 const AGE_JITTER = 0.1;
@@ -69,41 +73,38 @@ export class ReusedConnection<Connection extends ReusableConnection> {
    * with a new connection, if the first one was a kept one or the target refused the call unprocessed.
    * Rejects with the reason inside of Unanswered, or with what else `ask` rejects with.
    */
-  async call<Answer>(
-    timeoutMs: number,
-    ask: (connection: Connection, isNew: boolean) => Promise<Answer>,
-  ): Promise<Answer> {
+  async call<Answer>(timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
     this.#isCalling = true;
     this.#isCancelled = false;
+    const kept = this.#kept();
     try {
-      const kept = this.#kept();
-      try {
-        return await this.#ask(kept ?? this.#connect(timeoutMs), kept === undefined, ask);
-      } catch (error) {
-        if (this.#isCancelled || !(error instanceof Unanswered)) throw error;
-        if (kept === undefined && !isUnprocessed(error.reason)) throw error;
-      }
-      return await this.#ask(this.#connect(timeoutMs), true, ask);
+      kept?.ref();
+      return await ask(kept ?? this.#connect(timeoutMs), kept === undefined);
     } catch (error) {
-      throw error instanceof Unanswered ? error.reason : error;
+      if (!(error instanceof Unanswered)) throw error;
+      const isWorthAnother = kept !== undefined || isUnprocessed(error.reason);
+      if (this.#isCancelled || !isWorthAnother) throw error.reason;
+      return await this.#callAgain(timeoutMs, ask);
     } finally {
       this.#isCalling = false;
+      if (this.#options.reuse) this.#connection?.unref();
+      else this.#connection?.close();
     }
   }
 
   /** Ends the call that runs, if there is one: it rejects with BrokenCall `cancelled`. Its connection is closed. */
   cancel(): void {
-    if (this.#isCalling) this.#end("the deadline is over");
+    if (this.#isCalling) this.#end(new BrokenCall("cancelled", "the deadline is over"));
   }
 
   /** Ends the connection, and the call that runs on it. */
   close(): void {
-    this.#end("the client has closed the connection");
+    this.#end();
   }
 
-  #end(text: string): void {
+  #end(error?: BrokenCall): void {
     this.#isCancelled = true;
-    this.#connection?.close(new BrokenCall("cancelled", text));
+    this.#connection?.close(error);
   }
 
   #kept(): Connection | undefined {
@@ -114,23 +115,17 @@ export class ReusedConnection<Connection extends ReusableConnection> {
   #connect(timeoutMs: number): Connection {
     const { clock, random, maxAgeMs } = this.#options;
     // an HTTP/2 connection that the target is leaving may still be there, with a Watch on it
-    this.#connection?.close(new BrokenCall("cancelled", "the connection is replaced"));
+    this.#connection?.close();
     this.#connection = this.#open(timeoutMs);
     this.#replaceAt = clock.now() + maxAgeMs * (1 - AGE_JITTER * random());
     return this.#connection;
   }
 
-  async #ask<Answer>(
-    connection: Connection,
-    isNew: boolean,
-    ask: (connection: Connection, isNew: boolean) => Promise<Answer>,
-  ): Promise<Answer> {
-    connection.ref();
+  async #callAgain<Answer>(timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
     try {
-      return await ask(connection, isNew);
-    } finally {
-      connection.unref();
-      if (!this.#options.reuse) connection.close();
+      return await ask(this.#connect(timeoutMs), true);
+    } catch (error) {
+      throw error instanceof Unanswered ? error.reason : error;
     }
   }
 }

@@ -106,7 +106,7 @@ export class TargetSocket implements ReusableConnection {
   }
 
   unref(): void {
-    this.#socket.unref();
+    if (this.#isOpen) this.#socket.unref();
   }
 
   write(bytes: string | Uint8Array): void {
@@ -119,20 +119,21 @@ export class TargetSocket implements ReusableConnection {
   }
 
   /** Ends the connection at once, and tells the listener why. */
-  close(error = new BrokenCall("cancelled", "the connection is closed")): void {
+  close(error?: Error): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     // Node would finish a connection that is being made before it resets it
     if (this.#closesByReset && !(this.#socket instanceof TLSSocket) && !this.#socket.connecting)
       this.#socket.resetAndDestroy();
     else this.#socket.destroy();
-    this.#listener?.onEnd(error);
+    // an error has a stack trace, which costs more than the rest: it is made only where it is told
+    this.#listener?.onEnd(error ?? new BrokenCall("cancelled", "the connection is closed"));
     this.#listener = undefined;
   }
 
   #onBytes(bytes: Buffer): void {
     if (!this.#isOpen) return;
-    if (this.#listener === undefined) this.close(new BrokenCall("protocol", "the target sent what was not asked for"));
+    if (this.#listener === undefined) this.close();
     else this.#listener.onBytes(bytes);
   }
 

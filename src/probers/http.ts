@@ -52,15 +52,13 @@ export function openHttpProbe(
     (timeoutMs) => new TargetSocket({ ...address, timeoutMs, closesByReset: true }),
     reuseOptionsOf(options, deps),
   );
-  const ask = async (socket: TargetSocket) => {
-    const response = await exchange(socket, request, new ResponseReader(maxBodyBytes));
-    if (!response.isReusable) socket.close();
-    return response;
-  };
+  const ask = (socket: TargetSocket) => exchange(socket, request, new ResponseReader(maxBodyBytes));
   return {
     async probe({ timeoutMs }) {
       try {
-        const result = judge(await connection.call(timeoutMs, ask));
+        const response = await connection.call(timeoutMs, ask);
+        if (!response.isReusable) connection.close();
+        const result = judge(response);
         if (!secure) return result;
         return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
       } catch (error) {

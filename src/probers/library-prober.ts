@@ -56,17 +56,13 @@ class LibraryConnection implements ReusableConnection {
   readonly #client: Promise<LibraryClient>;
   #socket: Socket | undefined;
   #isOpen = true;
+  #isPinging = false;
   #rejectPing: (error: Error) => void = () => {};
 
   constructor(connect: Library["connect"], timeoutMs: number) {
     this.#client = connect({ signal: this.#abort.signal, timeoutMs });
     this.#client.then(
-      ({ socket }) => {
-        this.#socket = socket;
-        socket?.once("close", () => {
-          this.#isOpen = false; // a ping that runs gets the library's own error
-        });
-      },
+      ({ socket }) => this.#watch(socket),
       () => {}, // `ping` tells
     );
   }
@@ -85,13 +81,18 @@ class LibraryConnection implements ReusableConnection {
 
   /** Rejects with Unanswered, whatever the fault is: only a new connection can tell. */
   ping(): Promise<void> {
+    this.#isPinging = true;
     return new Promise((resolve, reject) => {
       this.#rejectPing = (error) => reject(new Unanswered(error));
+      const onAnswer = () => {
+        this.#isPinging = false;
+        resolve();
+      };
       const onError = (error: unknown) => {
         reject(new Unanswered(error));
         this.close();
       };
-      this.#client.then((client) => client.ping()).then(() => resolve(), onError);
+      this.#client.then((client) => client.ping()).then(onAnswer, onError);
     });
   }
 
@@ -99,6 +100,18 @@ class LibraryConnection implements ReusableConnection {
     this.#isOpen = false;
     this.#rejectPing(error);
     this.#abort.abort(error);
+  }
+
+  #watch(socket: Socket | undefined): void {
+    this.#socket = socket;
+    // a ping that runs gets the library's own error
+    socket?.once("close", () => {
+      this.#isOpen = false;
+    });
+    // a notice of the server, or nonsense that the library would wait behind: a new connection is safe in both cases
+    socket?.on("data", () => {
+      if (!this.#isPinging) this.close();
+    });
   }
 }
 

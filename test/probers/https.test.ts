@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type ServerOptions } from "node:https";
 import { test } from "node:test";
+import { createServer as createTls } from "node:tls";
 import { HealthError } from "../../src/core/health-error.js";
 import { withCertificate } from "../../src/probers/certificate.js";
 import type { TargetTls } from "../../src/probers/options.js";
@@ -96,4 +97,27 @@ test("a certificate or key that can't be read is refused when the check is decla
       () => openTarget("https://127.0.0.1:1/", systemDeps(), { tls }),
       (error) => error instanceof HealthError && error.code === "TLS_FAILED",
     );
+});
+
+test("A126: grpcs asks for HTTP/2 by ALPN: a target that does not offer it fails with that reason", async () => {
+  const answers: readonly (readonly [label: string, protocols: string[] | undefined, expected: RegExp])[] = [
+    [
+      "no ALPN",
+      undefined,
+      /^fail protocol: the target violates HTTP\/2: it does not offer HTTP\/2 over TLS \(ALPN h2\)$/,
+    ],
+    ["HTTP/1.1 alone", ["http/1.1"], /^fail (tls|reset|closed): /],
+  ];
+  for (const [label, ALPNProtocols, expected] of answers) {
+    const server = createTls({ ...IDENTITY, ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }) }, (socket) => {
+      socket.on("error", () => {}).on("data", () => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    });
+    const target = await Target.start(server);
+    const prober = openTarget(`grpcs://127.0.0.1:${target.port}`, systemDeps(), { tls: { ca: CA } });
+    const { outcome, reason, detail } = await look(prober);
+    assert.match(`${outcome} ${reason}: ${detail}`, expected, label);
+    await target.deserted();
+    prober.close();
+    await target.stop();
+  }
 });
