@@ -1,6 +1,7 @@
 /** Targets that send without end: each is cut off by a limit, and what they cost is bounded. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { BrokenCall, Unanswered } from "../../src/client/broken-call.js";
 import { FrameBudget } from "../../src/client/frame-budget.js";
 import { HealthClient } from "../../src/client/health-client.js";
 import { NameResolver } from "../../src/client/resolver.js";
@@ -121,6 +122,29 @@ test("a large frame counts for as many as it has KiB", () => {
   assert.throws(() => budget.spend(16_384), ConnectionError);
 });
 
+const clientOf = (port: number) =>
+  new HealthClient({
+    ...{ host: "127.0.0.1", port, tls: undefined, resolver: new NameResolver({ clock: systemClock }) },
+    ...{ reuse: true, maxAgeMs: 60_000, clock: systemClock, random: Math.random },
+  });
+
+test("64 calls may wait for a free stream; more are told `unprocessed`", async () => {
+  const { target } = await rawServer({ greeting: [settings([3, 2])] });
+  const client = clientOf(target.port);
+  try {
+    await client.check("", 5_000);
+    const ends: unknown[] = [];
+    for (let call = 0; call < 70; call += 1) client.watch("", { onStatus: () => {}, onEnd: (end) => ends.push(end) });
+    assert.equal(ends.length, 4, "two are open, 64 wait");
+    for (const end of ends)
+      assert.ok(end instanceof Unanswered && end.reason instanceof BrokenCall && end.reason.kind === "unprocessed");
+  } finally {
+    client.close();
+    await target.deserted();
+    await target.stop();
+  }
+});
+
 test("a Watch of 30,000 messages has its windows given back", async () => {
   const total = 30_000; // 210 KB: more than three windows
   let sent = 0;
@@ -142,10 +166,7 @@ test("a Watch of 30,000 messages has its windows given back", async () => {
           send(connection, Math.min(octets, 14_000));
     },
   });
-  const client = new HealthClient({
-    ...{ host: "127.0.0.1", port: target.port, tls: undefined, resolver: new NameResolver({ clock: systemClock }) },
-    ...{ reuse: true, maxAgeMs: 60_000, clock: systemClock, random: Math.random },
-  });
+  const client = clientOf(target.port);
   try {
     await client.check("", 5_000);
     let received = 0;

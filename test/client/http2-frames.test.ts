@@ -130,23 +130,53 @@ test("a window that never opens ends at the deadline", async () => {
 });
 
 test("MAX_CONCURRENT_STREAMS is respected: a request waits until a stream is allowed", async () => {
-  const { verdict, connections } = await probeServer(
+  const events: string[] = [];
+  const { verdict } = await probeServer(
     {
+      onFrame: (_, { type, stream }) => void (type === TYPE.HEADERS && events.push(`request ${stream}`)),
       onRequest: (connection, stream) => {
         // after the first answer no stream is allowed, for a moment
         connection.write(serving(stream), ...(stream === 1 ? [settings([3, 0])] : []));
-        if (stream === 1) setTimeout(() => connection.write(settings([3, 1])), 50);
+        if (stream > 1) return;
+        setTimeout(() => {
+          events.push("allowed");
+          connection.write(settings([3, 1]));
+        }, 50);
       },
     },
     { times: 2 },
   );
   assert.equal(verdict, "pass");
-  const order = connections[0]?.sent.filter(({ type }) => type === TYPE.HEADERS || type === TYPE.SETTINGS);
-  assert.deepEqual(
-    order?.map(({ type }) => type).slice(-2),
-    [TYPE.SETTINGS, TYPE.HEADERS],
-    "the second request comes after the acknowledgement of the setting that allows it",
-  );
+  assert.deepEqual(events, ["request 1", "allowed", "request 3"]);
+});
+
+test("an answer that comes before the request could be sent is taken, and the rest of the request is not sent", async () => {
+  const status = headerBlock([
+    [":status", "200"],
+    ["content-type", "application/grpc"],
+    ["grpc-status", "5"],
+  ]);
+  const script: raw.Script = {
+    greeting: [settings([4, 0])], // so the body of the second request waits
+    onFrame: (connection, { type, stream }) => {
+      if (type === TYPE.HEADERS && stream === 3)
+        connection.write(head(stream, status, FLAG.END_HEADERS | FLAG.END_STREAM));
+    },
+  };
+  const { verdict, connections } = await probeServer(script, { times: 2 });
+  assert.deepEqual([verdict, connections[0]?.reset], ["fail service-unknown", "CANCEL"]);
+});
+
+test("of the streams that were reset only the newest are remembered", async () => {
+  const compressed = Buffer.from([1, 0, 0, 0, 0]);
+  const script: raw.Script = {
+    onRequest: (connection, stream) => {
+      const late = stream > 70 ? [data(1)] : [];
+      connection.write(...late, head(stream), data(stream, compressed));
+    },
+  };
+  const { connections } = await probeServer(script, { times: 36 });
+  assert.deepEqual([connections.length, connections[0]?.goAway], [1, "STREAM_CLOSED"]);
 });
 
 test("a smaller HEADER_TABLE_SIZE is confirmed at the start of the next header block (RFC 7541, 4.2)", async () => {

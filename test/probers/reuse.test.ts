@@ -1,13 +1,15 @@
 /** Kept connections, for every scheme that keeps one: how long, and what happens when one is lost. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { createServer as createTls } from "node:tls";
 import { NameResolver } from "../../src/client/resolver.js";
 import { systemClock } from "../../src/core/clock.js";
 import { HealthError } from "../../src/core/health-error.js";
-import type { ProberOptions } from "../../src/probers/options.js";
+import { openLibraryProber } from "../../src/probers/library-prober.js";
+import { type ProberOptions, reuseOptionsOf } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
 import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
@@ -95,6 +97,9 @@ test("every scheme that has the option `reuse` is tested here, and has `maxConne
     );
 });
 
+/** The sockets that keep this process alive. */
+const liveSockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+
 for (const scheme of Object.keys(ROWS))
   describe(scheme, () => {
     test("probes share a connection until it is 5 minutes old, varied by a tenth downwards", () =>
@@ -163,8 +168,7 @@ for (const scheme of Object.keys(ROWS))
     test("a kept connection keeps no process alive", () =>
       withBench(scheme, {}, async (bench) => {
         await bench.passes(1, "the first");
-        const live = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-        assert.equal(live, 1, "the target's end alone");
+        assert.equal(liveSockets(), 1, "the target's end alone");
       }));
   });
 
@@ -184,4 +188,26 @@ test("maxConnectionAge: 1h and 1ms are accepted; schemes that keep no connection
   for (const maxConnectionAge of ["1h", 1]) openTarget("http://127.0.0.1:1", undefined, { maxConnectionAge }).close();
   for (const target of ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "dns:a.test", "unix:///run/a.sock"])
     assert.throws(() => openTarget(target, undefined, { maxConnectionAge: "5m" }), /has no option maxConnectionAge/);
+});
+
+test("a library that never answers on a lost connection is not asked on it: the loss was seen between two probes", async () => {
+  const target = await Target.start(createServer((socket) => void socket.on("error", () => {})));
+  const library = {
+    connect: async ({ signal }: { readonly signal: AbortSignal }) => {
+      const socket = connect({ port: target.port, host: "127.0.0.1", signal });
+      await once(socket, "connect");
+      socket.on("error", () => {});
+      return { socket, ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()) };
+    },
+    judge: () => undefined,
+  };
+  const deps = { clock: new VirtualClock(), random: () => 0.5, resolver: new NameResolver({ clock: systemClock }) };
+  const prober = openLibraryProber(library, reuseOptionsOf({}, deps));
+  assert.equal(await verdict(prober), "pass");
+  for (const socket of target.connections) socket.destroy();
+  await eventually(() => liveSockets() === 0, "both ends are gone");
+  assert.equal(await verdict(prober), "pass");
+  prober.close();
+  await target.deserted();
+  await target.stop();
 });
