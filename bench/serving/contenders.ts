@@ -43,7 +43,7 @@ export const CONTENDERS: readonly Contender[] = [
   { name: "nghttpd", prepare: nghttpd },
 ];
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 
 function grpcServer(program: string, ...args: readonly string[]): Prepared {
   const start: StartCommand = (port) => [program, ...args, String(port)];
