@@ -97,17 +97,17 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
     const { bodyLength } = head;
     if (typeof bodyLength === "number") {
       const missing = bodyLength - this.#bodyBytes;
-      this.#keep(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
+      this.#addBody(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
       if (bytes.length >= missing) return this.#finish(head, bytes.length === missing);
-    } else if (this.#chunks === undefined) this.#keep(bytes);
+    } else if (this.#chunks === undefined) this.#addBody(bytes);
     else {
-      const surplus = this.#chunks.push(bytes, (part) => this.#keep(part));
+      const surplus = this.#chunks.push(bytes, (part) => this.#addBody(part));
       if (surplus !== undefined) return this.#finish(head, surplus === 0);
     }
     return this.#bodyBytes > this.#maxBodyBytes ? this.#finish(head, false) : undefined;
   }
 
-  #keep(part: Buffer): void {
+  #addBody(part: Buffer): void {
     this.#body.add(part);
     this.#bodyBytes += part.length;
   }

@@ -118,7 +118,7 @@ export class Http2Connection implements ReusableConnection, SocketListener, Fram
     this.#flush();
   }
 
-  /** A target of another protocol is told by a reason that helps. */
+  /** A target of another protocol fails with a reason that names it. */
   #requireHttp2(bytes: Buffer): void {
     // HTTP/2 over TLS begins with ALPN (RFC 9113, section 3.2)
     const isRefused = this.#socket.alpnProtocol === false;

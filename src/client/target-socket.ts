@@ -118,7 +118,7 @@ export class TargetSocket implements ReusableConnection {
     this.#listener = listener;
   }
 
-  /** Ends the connection at once, and tells the listener why. */
+  /** Ends the connection at once. The listener gets the error. */
   close(error?: Error): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -126,7 +126,7 @@ export class TargetSocket implements ReusableConnection {
     if (this.#closesByReset && !(this.#socket instanceof TLSSocket) && !this.#socket.connecting)
       this.#socket.resetAndDestroy();
     else this.#socket.destroy();
-    // an error has a stack trace, which costs more than the rest: it is made only where it is told
+    // the stack trace of an error costs more than the rest, so it is made only for a listener
     this.#listener?.onEnd(error ?? new BrokenCall("cancelled", "the connection is closed"));
     this.#listener = undefined;
   }

@@ -23,7 +23,7 @@ interface Scheme {
   readonly open: (target: URL, deps: ProberDeps, options: ProberOptions) => Prober;
   /** The options that it takes. */
   readonly options: readonly (keyof ProberOptions)[];
-  /** What a target looks like, for the errors. */
+  /** An example of a target, for error messages. */
   readonly example: string;
   /** A URL must have a port, because the scheme has no default. */
   readonly needsPort: boolean;

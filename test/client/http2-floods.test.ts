@@ -140,7 +140,7 @@ test("64 calls may wait for a free stream; more are told `unprocessed`", async (
       assert.ok(end instanceof Unanswered && end.reason instanceof BrokenCall && end.reason.kind === "unprocessed");
   } finally {
     client.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 });
@@ -181,7 +181,7 @@ test("a Watch of 30,000 messages has its windows given back", async () => {
     assert.equal(connections.length, 1);
   } finally {
     client.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 });

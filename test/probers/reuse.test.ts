@@ -15,7 +15,7 @@ import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { FAKE_SERVERS, type FakeServer } from "./fake-servers.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 import { Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
@@ -73,7 +73,7 @@ class Bench {
 
   async close(): Promise<void> {
     this.prober.close();
-    await this.target.deserted();
+    await this.target.disconnected();
     await this.target.stop();
   }
 }
@@ -127,7 +127,7 @@ for (const scheme of Object.keys(ROWS))
       withBench(scheme, {}, async (bench) => {
         await bench.passes(1, "the first");
         for (const socket of bench.target.connections) socket.destroy();
-        await bench.target.deserted();
+        await bench.target.disconnected();
         await bench.passes(2, "the second");
       }));
 
@@ -161,7 +161,7 @@ for (const scheme of Object.keys(ROWS))
         bench.prober.onChange?.(() => assert.fail("a Watch needs a kept connection"));
         for (let round = 1; round <= 3; round += 1) {
           await bench.passes(round, `probe ${round}`);
-          await bench.target.deserted();
+          await bench.target.disconnected();
         }
       }));
 
@@ -208,6 +208,6 @@ test("a library that never answers on a lost connection is not asked on it: the 
   await eventually(() => liveSockets() === 0, "both ends are gone");
   assert.equal(await verdict(prober), "pass");
   prober.close();
-  await target.deserted();
+  await target.disconnected();
   await target.stop();
 });

@@ -54,7 +54,7 @@ for (const target of [
   });
 }
 
-test("every scheme opens its own example, and connects to nobody by that", () => {
+test("every scheme opens its own example, which opens no connection", () => {
   for (const { example } of Object.values(SCHEMES)) {
     const before = process.getActiveResourcesInfo().length;
     openTarget(example.replace("port", "1")).close();

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 
-test("a unix socket on which somebody listens passes; one that is gone, or was never there, is refused", async (t) => {
+test("a unix socket with a listener passes; one that is gone, or was never there, is refused", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-unix-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "a b.sock");
