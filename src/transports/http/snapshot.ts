@@ -66,8 +66,6 @@ export class CheckList {
   }
 }
 
-const NO_CHECKS = new CheckList([]);
-
 /** The status of a service or view, with what is listed beside it. */
 export interface Snapshot {
   readonly draining: boolean;
@@ -96,7 +94,7 @@ export class Snapshots {
   /** A service or view alone. */
   of(service: string): Snapshot {
     const { draining } = this.#reader;
-    return { draining, status: this.#reader.read(service), checks: NO_CHECKS, services: [] };
+    return { draining, status: this.#reader.read(service), checks: new CheckList([]), services: [] };
   }
 
   /** A service or view with every check. */
