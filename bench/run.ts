@@ -1,8 +1,8 @@
 /**
- * Runs a bench: `npm run bench -- NAME [--rounds N] [--only CONTENDER,...]`; without a name it lists what there is.
+ * Runs a bench: `npm run bench -- NAME [--rounds N] [--only CONTENDER,...]`; without a name it lists the benches.
  *
- * The tables go to the terminal, and with every single figure to `bench/results/NAME.json`. A bench reports: it fails
- * when it could not measure, never because a figure is bad.
+ * It prints tables, and writes all figures to `bench/results/NAME.json`. A bench fails when it cannot measure, never
+ * because of a figure.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import { LiveLine } from "./measuring/live-line.js";
 import type { Bench, BenchDeps } from "./measuring/report.js";
 import { benchServing } from "./serving/bench.js";
 
-/** Every bench. A new one is a folder and a row here. */
+/** All benches. A new one is a folder and a row here. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   checks: benchChecks,
   serving: benchServing,
@@ -30,7 +30,7 @@ async function runBench(name: string, bench: Bench, deps: Omit<BenchDeps, "say">
     file,
     `${JSON.stringify({ bench: name, ...deps, node: process.version, ...report.figures }, null, 2)}\n`,
   );
-  process.stdout.write(`${report.text}\n\nEvery figure: ${file}\n`);
+  process.stdout.write(`${report.text}\n\nAll figures: ${file}\n`);
 }
 
 const { positionals, values } = parseArgs({
@@ -50,5 +50,5 @@ if (name === undefined) {
   process.exitCode = 2;
 } else {
   await runBench(name, bench, { rounds, only });
-  process.exit(0); // whatever a library keeps open, the bench is over
+  process.exit(0); // a library may keep handles open
 }

@@ -1,6 +1,6 @@
 /**
- * The front door of the library. It holds nothing of its own, and loads no third-party module: grpc-js comes with the
- * first `listen`, a target's client with the first check of its scheme.
+ * The library. Its import loads no third-party package: an engine is loaded by the first `listen`, and the client library
+ * of a target by its first probe.
  */
 export type { CheckOptions, CheckTarget, HeartbeatOptions, IsolationOptions } from "./checks/check-options.js";
 export type { Policy } from "./checks/policy.js";

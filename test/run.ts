@@ -1,9 +1,9 @@
 /**
  * Runs a suite of tests: `node --import tsx test/run.ts SUITE [WORD...]`.
  *
- * Words keep the files whose path has one of them. A terminal gets a progress line, a pipe a line for each file;
- * failures come in full at the end, and the last line is `N passed, N failed`. A file that crashes, hangs or holds no
- * test is a failure, as is a test that was skipped: there are none.
+ * With words, only the files whose path contains one of them. A terminal shows a progress line, a pipe one line for each
+ * file. Failures are shown at the end, and the last line is `N passed, N failed`. A file that crashes, hangs or has no
+ * test is a failure, and so is a skipped test.
  */
 import { appendFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -12,7 +12,6 @@ import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Progress } from "./support/progress.js";
 
-/** Which files a suite has, and how many run at once. */
 interface Suite {
   readonly has: (file: string) => boolean;
   readonly concurrency: number;
@@ -48,7 +47,7 @@ function testFiles(suite: Suite, words: readonly string[]): string[] {
 async function runSuite(name: string, words: readonly string[]): Promise<boolean> {
   const suite = SUITES[name];
   if (suite === undefined)
-    throw new Error(`no suite ${JSON.stringify(name)}; there are ${Object.keys(SUITES).join(", ")}`);
+    throw new Error(`unknown suite ${JSON.stringify(name)}; known: ${Object.keys(SUITES).join(", ")}`);
   const files = testFiles(suite, words);
   const progress = new Progress(files.length, process.stdout);
   const events = run({ files, concurrency: suite.concurrency, timeout: suite.fileTimeoutMs });
@@ -75,6 +74,6 @@ async function runSuite(name: string, words: readonly string[]): Promise<boolean
 }
 
 const [name = "hermetic", ...words] = process.argv.slice(2);
-// a reporter of node:test sets an exit code of its own; ours is the word
+// a reporter of node:test sets its own exit code: replace it
 const ok = await runSuite(name, words);
 process.exit(ok ? 0 : 1);

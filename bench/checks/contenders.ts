@@ -13,7 +13,7 @@ import { freePort, type Running } from "../../test/interop/peers.js";
 import { runMeasured } from "../measuring/cores.js";
 import { serving } from "../measuring/serving.js";
 import { Driver } from "./driver.js";
-import { startProber } from "./healthbridge.js";
+import { BUILDS, startProber } from "./healthbridge.js";
 import type { BenchTarget } from "./target.js";
 
 /** How much is probed. */
@@ -40,15 +40,26 @@ const NODE_GET = fileURLToPath(new URL("node-get-prober.ts", import.meta.url));
 /** All of them, in the order of the table. */
 export const CONTENDERS: readonly Contender[] = [
   { name: "HAProxy httpchk", connection: "fresh", start: startHaproxy },
-  { name: "healthbridge", connection: "keep-alive", start: (target, load) => startOurs(target, load, true) },
-  { name: "healthbridge", connection: "fresh", start: (target, load) => startOurs(target, load, false) },
+  ...BUILDS.flatMap(({ name, folder }): readonly Contender[] => [
+    {
+      name,
+      connection: "keep-alive",
+      start: (target, load) => startOurs(target, load, { build: folder, reuse: true }),
+    },
+    { name, connection: "fresh", start: (target, load) => startOurs(target, load, { build: folder, reuse: false }) },
+  ]),
   { name: "blackbox_exporter", connection: "fresh", start: startBlackbox },
   { name: "node http.get", connection: "keep-alive", start: (target, load) => startNode(target, load, "keep-alive") },
   { name: "node http.get", connection: "fresh", start: (target, load) => startNode(target, load, "fresh") },
 ];
 
-async function startOurs({ url }: BenchTarget, { checks, intervalMs }: Load, reuse: boolean): Promise<Contest> {
-  const program = await startProber({ url, checks, intervalMs, timeoutMs: intervalMs / 2, reuse, measuresLag: false });
+async function startOurs(
+  { url }: BenchTarget,
+  { checks, intervalMs }: Load,
+  options: { readonly build: string; readonly reuse: boolean },
+): Promise<Contest> {
+  const schedule = { checks, intervalMs, timeoutMs: intervalMs / 2 };
+  const program = await startProber({ url, ...schedule, ...options, measuresLag: false });
   return { program, stop: () => program.stop() };
 }
 

@@ -32,8 +32,9 @@ const WARM_UP_MS = 4_000;
 const WINDOW_MS = 4_000;
 
 /** Measures all of them. */
-export async function compareCpu(target: BenchTarget, { rounds, say }: BenchDeps): Promise<readonly Standing[]> {
-  const samples = new Map<Contender, Sample[]>(CONTENDERS.map((contender) => [contender, []]));
+export async function compareCpu(target: BenchTarget, { rounds, only, say }: BenchDeps): Promise<readonly Standing[]> {
+  const taking = CONTENDERS.filter(({ name }) => only.length === 0 || only.includes(name));
+  const samples = new Map<Contender, Sample[]>(taking.map((contender) => [contender, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const [contender, found] of samples) {
       say(`CPU per probe, round ${round} of ${rounds}: ${contender.name}, ${contender.connection}`);

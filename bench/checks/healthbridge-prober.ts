@@ -5,20 +5,23 @@
  * JSON (`ProberFindings`).
  */
 import { subscribe } from "node:diagnostics_channel";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Published } from "../../src/core/channels.js";
 import { quantile } from "../measuring/figures.js";
 import type { ProberFindings, ProberTask } from "./healthbridge.js";
-
-// the build is under test; its types are those of the sources
-const { Health } = (await import(
-  new URL("../../dist/index.js", import.meta.url).href
-)) as typeof import("../../src/index.js");
 
 /** A probe that starts later than this counts as late. */
 const LATE_MS = 100;
 
 // argv[2] is written by `healthbridge.ts` alone
-const { url, checks, intervalMs, timeoutMs, reuse, measuresLag } = JSON.parse(process.argv[2] ?? "") as ProberTask;
+const task = JSON.parse(process.argv[2] ?? "") as ProberTask;
+const { url, checks, intervalMs, timeoutMs, reuse, measuresLag } = task;
+
+// the build is measured; its types are those of the sources
+const { Health } = (await import(
+  pathToFileURL(join(task.build, "dist/index.js")).href
+)) as typeof import("../../src/index.js");
 
 let lags: number[] = [];
 let turnedDown = 0;

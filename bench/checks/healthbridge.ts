@@ -1,8 +1,27 @@
-/** Our own prober, started and asked for what it has found. */
+/** healthbridge as a prober: started, and asked for what it has measured. */
 import { fileURLToPath } from "node:url";
 import type { Running } from "../../test/interop/peers.js";
 import { eventually } from "../../test/support/eventually.js";
 import { runMeasured } from "../measuring/cores.js";
+
+/** A build of healthbridge. */
+export interface Build {
+  /** `healthbridge` for the build of this checkout. */
+  readonly name: string;
+  /** The folder that has `dist/`, and the packages that it needs. */
+  readonly folder: string;
+}
+
+const NAME = "healthbridge";
+
+/** The build of this checkout, and those of `BENCH_BUILDS=before=/some/folder,other=/another`. */
+export const BUILDS: readonly Build[] = [
+  { name: NAME, folder: fileURLToPath(new URL("../../", import.meta.url)) },
+  ...(process.env.BENCH_BUILDS ?? "").split(",").flatMap((text) => {
+    const [, name, folder] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+    return folder === undefined ? [] : [{ name: `${NAME} (${name})`, folder }];
+  }),
+];
 
 /** What the process is to do. */
 export interface ProberTask {
@@ -13,6 +32,8 @@ export interface ProberTask {
   readonly reuse: boolean;
   /** Listen to every probe. */
   readonly measuresLag: boolean;
+  /** The folder of the build that is measured. */
+  readonly build: string;
 }
 
 /** What it has found. The counts of failures, dropped results and checks that turned down are from its start on. */

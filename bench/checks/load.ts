@@ -7,7 +7,7 @@ import { pause } from "../../test/support/eventually.js";
 import { cpuMs } from "../measuring/cpu.js";
 import type { BenchDeps } from "../measuring/report.js";
 import { type Sample, sample } from "./cpu-per-probe.js";
-import { findings, type ProberFindings, startProber } from "./healthbridge.js";
+import { BUILDS, findings, type ProberFindings, startProber } from "./healthbridge.js";
 import type { BenchTarget } from "./target.js";
 
 /** How a load went, round by round. */
@@ -20,6 +20,8 @@ export interface Loaded {
 /** A load to be borne. */
 interface Burden {
   readonly name: string;
+  /** The folder of the build that bears it. */
+  readonly build: string;
   readonly checks: number;
   readonly intervalMs: number;
 }
@@ -27,22 +29,30 @@ interface Burden {
 /** As many connections as a process may have open everywhere. */
 const CHECKS = 8_000;
 
-const STEADY: Burden = { name: "8,000 a second", checks: CHECKS, intervalMs: 1_000 };
+const STEADY = { name: "8,000 a second", checks: CHECKS, intervalMs: 1_000 };
 
 /** More than a core can do today: shows how much that is. */
-const SATURATION: Burden = { name: "what the core can do", checks: CHECKS, intervalMs: 100 };
+const SATURATION = { name: "what the core can do", checks: CHECKS, intervalMs: 100 };
 
 const WARM_UP_MS = 5_000;
 const WINDOW_MS = 8_000;
 
-/** Both loads. The second one is reckoned from what the core does when it is asked too much. */
+/**
+ * The steady load and the overload, then the steady load on further builds. The overload is computed from what the core
+ * does when it is asked too much.
+ */
 export async function bearLoads(target: BenchTarget, deps: BenchDeps): Promise<readonly Loaded[]> {
-  const steady = await bear(target, STEADY, deps);
+  const [ours, ...others] = BUILDS;
+  if (ours === undefined) return [];
+  const steady = await bear(target, { ...STEADY, build: ours.folder }, deps);
   deps.say(`load: ${SATURATION.name}`);
-  const { probesPerSecond } = await bearOnce(target, SATURATION);
+  const { probesPerSecond } = await bearOnce(target, { ...SATURATION, build: ours.folder });
   const intervalMs = Math.floor((CHECKS / (3 * probesPerSecond)) * 1000);
-  const overload = { name: "three times what the core can do", checks: CHECKS, intervalMs };
-  return [steady, await bear(target, overload, deps)];
+  const overload = { name: "three times what the core can do", checks: CHECKS, intervalMs, build: ours.folder };
+  const loads = [steady, await bear(target, overload, deps)];
+  for (const { name, folder } of others)
+    loads.push(await bear(target, { ...STEADY, name: `${STEADY.name}, ${name}`, build: folder }, deps));
+  return loads;
 }
 
 async function bear(target: BenchTarget, burden: Burden, { rounds, say }: BenchDeps): Promise<Loaded> {
@@ -55,9 +65,9 @@ async function bear(target: BenchTarget, burden: Burden, { rounds, say }: BenchD
   return { name, askedPerSecond: (checks / intervalMs) * 1000, rounds: found };
 }
 
-async function bearOnce(target: BenchTarget, { checks, intervalMs }: Burden): Promise<Sample & ProberFindings> {
-  const timeoutMs = intervalMs * 0.8;
-  const program = await startProber({ url: target.url, checks, intervalMs, timeoutMs, reuse: true, measuresLag: true });
+async function bearOnce(target: BenchTarget, { checks, intervalMs, build }: Burden): Promise<Sample & ProberFindings> {
+  const schedule = { checks, intervalMs, timeoutMs: intervalMs * 0.8 };
+  const program = await startProber({ url: target.url, ...schedule, build, reuse: true, measuresLag: true });
   try {
     await pause(WARM_UP_MS);
     await findings(program); // the lags of the start are not those of the window

@@ -1,9 +1,9 @@
-/** Figures made from figures. */
+/** Medians and quantiles. */
 
-/** What was measured at once: figures by name. */
+/** The figures of one measurement, by name. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** The middle one; of an even number, the mean of the two in the middle. NaN of none. */
+/** The median; NaN without values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = sorted.length / 2;
@@ -17,13 +17,13 @@ export function medians(samples: readonly Figures[]): Figures {
   return Object.fromEntries([...names].map((name) => [name, of(name)]));
 }
 
-/** The value that a share of all values doesn't exceed; 0 of none. Sorts `values` in place. */
+/** The smallest value that at least this share of all values does not exceed; 0 without values. Sorts in place. */
 export function quantile(values: number[], share: number): number {
   values.sort((one, other) => one - other);
   return values[Math.max(0, Math.ceil(values.length * share) - 1)] ?? 0;
 }
 
-/** A number for people, with three digits that count; a dash for one that there isn't. */
+/** A number with three significant digits; a dash for NaN. */
 export function rounded(value: number): string {
   if (Number.isNaN(value)) return "-";
   return value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);

@@ -1,4 +1,4 @@
-/** One line that shows what is being done: rewritten on a terminal, a line for each step in a pipe. */
+/** Shows the current step: in one line on a terminal, one line for each step in a pipe. */
 import type { WriteStream } from "node:tty";
 
 export class LiveLine {

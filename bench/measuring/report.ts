@@ -1,4 +1,4 @@
-/** What a bench is, and what it hands back. */
+/** The interface of a bench, and its report. */
 
 /** A bench of the table in `run.ts`. */
 export interface Bench {
@@ -7,17 +7,15 @@ export interface Bench {
   run(deps: BenchDeps): Promise<Report>;
 }
 
-/** What a bench is given. */
 export interface BenchDeps {
-  /** How often everything is measured; what is told is the median. */
+  /** Number of measurements; the report shows their medians. */
   readonly rounds: number;
   /** The contenders that take part; empty: all of them. */
   readonly only: readonly string[];
-  /** Tells what is being done. */
+  /** Shows the current step. */
   readonly say: (text: string) => void;
 }
 
-/** What was measured. */
 export interface Report {
   /** For people: Markdown. */
   readonly text: string;
@@ -25,7 +23,7 @@ export interface Report {
   readonly figures: Readonly<Record<string, unknown>>;
 }
 
-/** A goal beside what was measured. Reported, never asserted: a slow day is no fault. */
+/** A goal with the measured figure. It is reported, not asserted. */
 export interface Goal {
   readonly goal: string;
   readonly measured: string;

@@ -1,9 +1,9 @@
-/** Waiting for a program that was started to serve. */
+/** Waits for a started program. */
 import { connect } from "node:net";
 import type { Running } from "../../test/interop/peers.js";
 import { eventually } from "../../test/support/eventually.js";
 
-/** Resolves when somebody accepts connections on the port; rejects with a program's last words when it ends before. */
+/** Resolves when connections to the port are accepted; rejects with the output of the program when it ends before. */
 export function serving(program: Running, port: number): Promise<void> {
   const accepts = () =>
     new Promise<boolean>((resolve) => {
@@ -15,7 +15,7 @@ export function serving(program: Running, port: number): Promise<void> {
       });
     });
   return eventually(async () => {
-    if (program.ended) throw new Error(`a program has ended: ${program.output}`);
+    if (program.ended) throw new Error(`the program has ended: ${program.output}`);
     return accepts();
   }, `port ${port} is open`);
 }

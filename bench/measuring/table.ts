@@ -1,6 +1,6 @@
-/** A Markdown table that is straight in a terminal too. */
+/** A Markdown table with aligned columns. */
 
-/** The first row is the head; the first column is text, the others are set to the right. */
+/** The first column is aligned to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => (row[column] ?? "").length)));
   const line = (cells: readonly string[]) => {

@@ -1,4 +1,4 @@
-/** One Check on a connection of its own, as bytes: what starts a server's clock, and tells that it serves. */
+/** One Check on a connection of its own, written as bytes: finds out whether a server serves. */
 import { callHeaders, FLAG, h2frame, headerBlock, PREFACE, RawPeer, TYPE } from "../../test/support/raw-http2.js";
 
 /** The answer SERVING, with its prefix. */
@@ -6,14 +6,14 @@ export const SERVING = Buffer.from([0, 0, 0, 0, 2, 8, 1]);
 
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** The length-prefixed message that asks for a service; its name is short. */
+/** The length-prefixed request for a service with a short name. */
 export function requestFor(service: string): Buffer {
   const name = Buffer.from(service);
   const message = name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
   return Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
 }
 
-/** What the server answers; nothing when it refuses the connection, closes it or takes longer than 5 s. */
+/** The answer of the server; empty when it refuses or closes the connection, or takes longer than 5 s. */
 export function ask(port: number, service: string): Promise<Buffer> {
   const peer = new RawPeer(port);
   const headers = headerBlock(callHeaders("/grpc.health.v1.Health/Check"));

@@ -1,4 +1,4 @@
-/** The bench `serving`: what answering costs, beside others. */
+/** The bench `serving`: the cost of answers, compared with other servers. */
 import { Target } from "../../test/interop/peers.js";
 import { pinBench } from "../measuring/cores.js";
 import type { Bench, BenchDeps, Report } from "../measuring/report.js";
@@ -10,7 +10,7 @@ import { withServer } from "./server.js";
 import { compareStarts } from "./start.js";
 import { reportText } from "./tables.js";
 import { type Ready, reasonOf } from "./turns.js";
-import { bearGreatCrowd, compareWatches } from "./watch.js";
+import { compareWatches, measureManyWatchers } from "./watch.js";
 
 /** The row of `BENCHES`. */
 export const benchServing: Bench = {
@@ -45,11 +45,11 @@ async function compare(deps: BenchDeps, targetUrl: string): Promise<Report> {
     const ready = await orLeftOut(name, async () => tried({ name, ...(await prepare(targetUrl)) }));
     if (ready !== undefined) contenders.push(ready);
   }
-  pinBench(); // not before: building takes both cores
+  pinBench(); // not before: a build uses both cores
   const measured: Measured = {
     checks: await compareChecks(contenders, client, deps),
     watches: client === undefined ? [] : await compareWatches(contenders, client, deps),
-    greatCrowd: client === undefined ? [] : await bearGreatCrowd(contenders, client, deps),
+    manyWatchers: client === undefined ? [] : await measureManyWatchers(contenders, client, deps),
     starts: await compareStarts(contenders, deps),
   };
   const goals = goalsOf(measured);
@@ -59,11 +59,11 @@ async function compare(deps: BenchDeps, targetUrl: string): Promise<Report> {
 function choose(only: readonly string[]) {
   const names = CONTENDERS.map(({ name }) => name);
   const unknown = only.filter((name) => !names.includes(name));
-  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  if (unknown.length > 0) throw new Error(`unknown contender ${unknown.join(", ")}; known: ${names.join(", ")}`);
   return CONTENDERS.filter(({ name }) => only.length === 0 || only.includes(name));
 }
 
-/** Whoever doesn't serve at all is told of before the rounds. */
+/** A contender that does not serve at all is reported before the rounds. */
 async function tried(contender: Ready): Promise<Ready> {
   for (const command of [contender.check, contender.watch]) {
     if (command !== undefined) await withServer(command, contender.answer, async () => {});

@@ -1,6 +1,6 @@
 /**
- * Builds what the bench measures beside ours, from the sources in `bench/peers`: each once, into `bench/.cache`, under a
- * digest of its sources.
+ * Builds the other contenders from the sources in `bench/peers`: each once, into `bench/.cache`, under a digest of its
+ * sources.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,7 +17,7 @@ const execute = promisify(execFile);
 
 const BUILD_TIMEOUT_MS = 10 * 60_000;
 
-/** The path of a source of a peer. */
+/** The path of a source file of a peer. */
 export const peerSource = (path: string): string => join(PEERS, path);
 
 /** A program in Go. */
@@ -26,7 +26,7 @@ export async function goProgram(peer: string): Promise<string> {
   return join(folder, peer);
 }
 
-/** A program in Rust, as cargo builds it for a release. */
+/** A program in Rust, as a release build of cargo. */
 export async function rustProgram(peer: string): Promise<string> {
   const work = join(CACHE, "cargo");
   const options = ["--quiet", "--locked", "--no-track", "--target-dir", work];
@@ -37,10 +37,10 @@ export async function rustProgram(peer: string): Promise<string> {
   return join(folder, "bin", `${peer}-peer`);
 }
 
-/** A program in C++ against Debian's gRPC. */
+/** A program in C++, with the gRPC of Debian. */
 export async function cppProgram(peer: string): Promise<string> {
   debian("grpcpp.h", "libgrpc++-dev", "/usr/include/grpcpp");
-  // what those libraries need themselves (Abseil, which is inlined from their headers) is linked as well
+  // Abseil is inlined from the headers of gRPC, so it must be linked as well
   const libraries = ["-Wl,--copy-dt-needed-entries", "-lgrpc++", "-lgrpc", "-lgpr"];
   const folder = await once(peer, (source, target) => [
     "g++",
@@ -51,7 +51,7 @@ export async function cppProgram(peer: string): Promise<string> {
 
 type Command = readonly [program: string, args: readonly string[]];
 
-/** The folder of the cache for a peer, which is made whole or not at all. */
+/** The cache folder of a peer: complete, or not there. */
 async function once(peer: string, build: (source: string, target: string) => Command): Promise<string> {
   const source = peerSource(peer);
   const folder = join(CACHE, `${peer}-${digestOf(source)}`);

@@ -1,13 +1,13 @@
-/** Checks: how many, what each costs, and how long it takes when the server is half busy. */
+/** Checks: rate, CPU time of each, and latency at half load. */
 import type { Figures } from "../measuring/figures.js";
 import type { BenchDeps } from "../measuring/report.js";
 import type { Client } from "./client.js";
-import { MARK } from "./contenders.js";
+import { REFERENCE } from "./contenders.js";
 import { LoadTool, type Shape } from "./load.js";
 import { type Server, withServer } from "./server.js";
-import { type Ready, type Standing, takeTurns } from "./turns.js";
+import { type Ready, type Result, takeTurns } from "./turns.js";
 
-/** The loads, by the name that their figures begin with. One connection per prober with one Check in run is what real probers do. */
+/** The loads, by the prefix of their figures. Real probers have one connection each, with one Check at a time. */
 export const SHAPES = {
   one: { connections: 1, atOnce: 1 },
   probers: { connections: 50, atOnce: 1 },
@@ -18,23 +18,23 @@ const WARM_UP_SECONDS = 1;
 const LOAD_SECONDS = 2;
 const PACED_MS = 2_000;
 
-/** Measures all of them; latency only where there is a client. */
+/** Measures all contenders; latency only with a client. */
 export async function compareChecks(
   contenders: readonly Ready[],
   client: Client | undefined,
   deps: BenchDeps,
-): Promise<readonly Standing[]> {
+): Promise<readonly Result[]> {
   const tool = new LoadTool();
-  let markPerSecond: number | undefined; // of this round: the mark has its turn first
+  let referencePerSecond: number | undefined; // of this round: the reference is measured first
   const measure = async (server: Server, isMark: boolean): Promise<Figures> => {
     const loads = await loadAll(tool, server);
     const perSecond = loads["probers.perSecond"] ?? Number.NaN;
-    if (isMark) markPerSecond = perSecond;
-    return { ...loads, ...(client && (await latencies(client, server, perSecond, markPerSecond))) };
+    if (isMark) referencePerSecond = perSecond;
+    return { ...loads, ...(client && (await latencies(client, server, perSecond, referencePerSecond))) };
   };
   try {
     return await takeTurns("checks", contenders, deps, ({ name, check, answer }) =>
-      withServer(check, answer, (server) => measure(server, name === MARK)),
+      withServer(check, answer, (server) => measure(server, name === REFERENCE)),
     );
   } finally {
     tool.discard();
@@ -54,11 +54,11 @@ async function latencies(
   client: Client,
   server: Server,
   perSecond: number,
-  markPerSecond: number | undefined,
+  referencePerSecond: number | undefined,
 ): Promise<Figures> {
   const own = prefixed("ownHalf", await client.pace(server, perSecond / 2, PACED_MS));
-  if (markPerSecond === undefined) return own;
-  return { ...own, ...prefixed("markHalf", await client.pace(server, markPerSecond / 2, PACED_MS)) };
+  if (referencePerSecond === undefined) return own;
+  return { ...own, ...prefixed("markHalf", await client.pace(server, referencePerSecond / 2, PACED_MS)) };
 }
 
 function prefixed(prefix: string, figures: Figures): Figures {

@@ -1,10 +1,9 @@
-/** The bench's own client (`bench/peers/client`), on the core of the rest. */
+/** The client of the bench (`bench/peers/client`), on the second core. */
 import { run } from "../../test/interop/peers.js";
 import type { Figures } from "../measuring/figures.js";
 import { goProgram } from "./build.js";
 import type { Server } from "./server.js";
 
-/** What watchers cost. */
 export interface Watched {
   readonly rssBefore: number;
   readonly rssWatching: number;
@@ -12,7 +11,6 @@ export interface Watched {
   readonly changesMs: readonly number[];
 }
 
-/** How long Checks took. */
 export interface Paced extends Figures {
   readonly rate: number;
   readonly p50Us: number;
@@ -27,21 +25,21 @@ export class Client {
     this.#program = program;
   }
 
-  /** Rejects where it can't be built. */
+  /** Rejects when it cannot be built. */
   static async build(): Promise<Client> {
     return new Client(await goProgram("client"));
   }
 
-  /** Watches on so many connections with so many streams each, and changes the status so often. */
+  /** Opens Watch streams, and changes the status several times. */
   async watch({ program, port }: Server, connections: number, streams: number, changes: number): Promise<Watched> {
     const found = await this.#run("watch", port, program.process.pid ?? 0, connections, streams, changes);
-    return found as Watched; // written by the client's watch.go alone
+    return found as Watched; // written by watch.go
   }
 
-  /** Checks at an even pace on 50 connections. */
+  /** Sends Checks at a constant rate on 50 connections. */
   async pace({ port }: Server, perSecond: number, ms: number): Promise<Paced> {
     const found = await this.#run("pace", port, 50, Math.round(perSecond), ms);
-    return found as Paced; // written by the client's pace.go alone
+    return found as Paced; // written by pace.go
   }
 
   async #run(command: string, ...numbers: readonly number[]): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** Who is compared. Each serves `a.B`, plain text, with the settings that it has by itself. */
+/** The contenders. Each serves `a.B` in clear text, with its default settings. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { debian } from "../../test/interop/install.js";
@@ -6,35 +6,35 @@ import { SERVING } from "./ask.js";
 import { cppProgram, goProgram, peerSource, rustProgram } from "./build.js";
 import { SERVICE, type StartCommand } from "./server.js";
 
-/** A contender of the table: `prepare` builds it, or rejects with what is missing. `targetUrl` answers 200. */
+/** A contender. `prepare` builds it, or rejects with what is missing. `targetUrl` answers 200. */
 export interface Contender {
   readonly name: string;
   readonly prepare: (targetUrl: string) => Promise<Prepared>;
 }
 
-/** How a contender is started. */
+/** Commands that start a contender. */
 export interface Prepared {
-  /** To be asked. */
+  /** For Checks. */
   readonly check: StartCommand;
-  /** What it then answers. */
+  /** The expected answer. */
   readonly answer: Buffer;
-  /** To be watched: SIGUSR2 turns `a.B` over. */
+  /** For Watch: SIGUSR2 toggles the status of `a.B`. */
   readonly watch?: StartCommand;
-  /** The same, and it tells of its event loop. Only ours does. */
+  /** The same, and it prints how long its event loop was blocked. Only for healthbridge. */
   readonly watchLoop?: StartCommand;
-  /** Which engine of ours it is. */
+  /** The engine of healthbridge. */
   readonly engine?: string;
 }
 
-/** Ours, that all ratios are to. */
+/** healthbridge: all ratios refer to it. */
 export const OURS = "healthbridge";
 
-/** The contender whose latency and rates are the mark. */
-export const MARK = "grpc-go";
+/** The contender whose latency and rates are the reference. */
+export const REFERENCE = "grpc-go";
 
-/** All of them, in the order of the tables; the mark comes first of those that it is a mark for. */
+/** All contenders, in the order of the tables. The reference comes before the contenders that are compared with it. */
 export const CONTENDERS: readonly Contender[] = [
-  { name: MARK, prepare: async () => grpcServer(await goProgram("grpc-go")) },
+  { name: REFERENCE, prepare: async () => grpcServer(await goProgram("grpc-go")) },
   { name: OURS, prepare: (targetUrl) => ours("native", targetUrl) },
   { name: `${OURS}-grpc-js`, prepare: (targetUrl) => ours("grpc-js", targetUrl) },
   { name: "grpc-js", prepare: async () => grpcServer(process.execPath, peerSource("grpc-js/server.js")) },
@@ -43,24 +43,24 @@ export const CONTENDERS: readonly Contender[] = [
   { name: "nghttpd", prepare: nghttpd },
 ];
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 
 function grpcServer(program: string, ...args: readonly string[]): Prepared {
   const start: StartCommand = (port) => [program, ...args, String(port)];
   return { check: start, watch: start, answer: SERVING };
 }
 
-/** The command line's `serve`. */
+/** `healthbridge serve`. */
 export function serveCommand(engine: string, ...args: readonly string[]): StartCommand {
   return (port) => [process.execPath, MAIN, "serve", "--engine", engine, "--listen", `127.0.0.1:${port}`, ...args];
 }
 
 async function ours(engine: string, targetUrl: string): Promise<Prepared> {
-  if (!existsSync(MAIN)) throw new Error("npm run build comes first");
+  if (!existsSync(MAIN)) throw new Error("run `npm run build` first");
   const library = peerSource("healthbridge/server.js");
   return {
     engine,
-    // a check that passes makes the service
+    // a passing check with the name of the service
     check: serveCommand(engine, "--check", `${SERVICE}=${targetUrl}`),
     watch: (port) => [process.execPath, library, String(port), engine],
     watchLoop: (port) => [process.execPath, library, String(port), engine, "loop"],
@@ -68,7 +68,7 @@ async function ours(engine: string, targetUrl: string): Promise<Prepared> {
   };
 }
 
-/** Not gRPC: a file of two bytes, the least that HTTP/2 can cost. */
+/** Not gRPC: a file of two bytes, which shows the minimum cost of HTTP/2. */
 async function nghttpd(): Promise<Prepared> {
   const program = debian("nghttpd", "nghttp2-server");
   const check: StartCommand = (port) => [program, "--no-tls", "-n1", "-d", peerSource("nghttpd"), String(port)];

@@ -1,8 +1,8 @@
 /**
- * Load: h2load sends one recorded Check over and over, from the other core.
+ * Load: h2load repeats one recorded Check, from the second core.
  *
- * A rate is what the two of them did together; CPU per Check is the server's alone, and the figure that bears a machine
- * with other work on it.
+ * The rate depends on client and server. The CPU time of a Check depends on the server alone, so it is also valid on a
+ * machine with other work.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,24 +15,24 @@ import { rssMb } from "../measuring/memory.js";
 import { requestFor } from "./ask.js";
 import { SERVICE, type Server } from "./server.js";
 
-/** Connections, and Checks in run on each. */
+/** Number of connections, and of concurrent Checks on each. */
 export interface Shape {
   readonly connections: number;
   readonly atOnce: number;
 }
 
-/** A load as it stood. */
+/** The figures of one load. */
 export interface LoadFigures extends Figures {
   readonly perSecond: number;
   readonly cpuMicros: number;
-  /** Of its core the server had: well below 1, it was starved or waited for h2load. */
+  /** Share of its core that the server used. Far below 1, it waited for the core or for h2load. */
   readonly coreShare: number;
   readonly rssMb: number;
 }
 
 const PATH = "/grpc.health.v1.Health/Check";
 
-/** The recorded request, in a folder for as long as it is needed. */
+/** Keeps the recorded request in a temporary folder. */
 export class LoadTool {
   readonly #program = debian("h2load", "nghttp2-client");
   readonly #folder = mkdtempSync(join(tmpdir(), "healthbridge-bench-"));
@@ -45,7 +45,7 @@ export class LoadTool {
     return join(this.#folder, "check.bin");
   }
 
-  /** Loads a server for so many seconds. Rejects when a request fails. */
+  /** Loads a server for some seconds. Rejects when a request fails. */
   async load({ program, port }: Server, { connections, atOnce }: Shape, seconds: number): Promise<LoadFigures> {
     const sizes = ["-t1", `-c${connections}`, `-m${atOnce}`, `-D${seconds}`];
     const request = ["-d", this.#requestFile, "-H", "content-type:application/grpc", "-H", "te:trailers"];

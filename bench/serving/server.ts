@@ -1,24 +1,23 @@
-/** A server under measurement: started on the measured core, and ended. */
+/** Starts a measured server on its core, and ends it. */
 import { freePort, type Running } from "../../test/interop/peers.js";
 import { pause } from "../../test/support/eventually.js";
 import { runMeasured } from "../measuring/cores.js";
 import { ask } from "./ask.js";
 
-/** How a server is started on a port. */
+/** The command that starts a server on a port. */
 export type StartCommand = (port: number) => readonly [program: string, ...args: string[]];
 
-/** A server that serves. */
 export interface Server {
   readonly program: Running;
   readonly port: number;
 }
 
-/** The service that is asked for everywhere. */
+/** The service of every request. */
 export const SERVICE = "a.B";
 
 const START_TIMEOUT_MS = 15_000;
 
-/** Starts a server, has it measured once it gives the right answer for `a.B`, and ends it. */
+/** Starts a server, measures it when it gives the right answer for `a.B`, and ends it. */
 export async function withServer<Found>(
   command: StartCommand,
   answer: Buffer,
@@ -35,12 +34,13 @@ export async function withServer<Found>(
   }
 }
 
-/** Resolves when the server gives that answer; rejects with its last words when it ends or never does. */
+/** Resolves when the server gives that answer; rejects with its output when it ends before, or after 15 s. */
 export async function answering({ program, port }: Server, service: string, answer: Buffer): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await ask(port, service)).equals(answer)) {
-    if (program.ended) throw new Error(`it has ended: ${program.output.trim().slice(-500)}`);
-    if (performance.now() > deadline) throw new Error(`it doesn't serve: ${program.output.trim().slice(-500)}`);
+    if (program.ended) throw new Error(`the server has ended: ${program.output.trim().slice(-500)}`);
+    if (performance.now() > deadline)
+      throw new Error(`the server does not serve: ${program.output.trim().slice(-500)}`);
     await pause(1);
   }
 }

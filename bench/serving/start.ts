@@ -1,4 +1,4 @@
-/** Start: from exec to the first answer of `serve`, beside what node itself takes. */
+/** Start: from exec to the first answer of `serve`, compared with `node -e 0`. */
 import { once } from "node:events";
 import { freePort } from "../../test/interop/peers.js";
 import { runMeasured } from "../measuring/cores.js";
@@ -6,13 +6,13 @@ import type { BenchDeps } from "../measuring/report.js";
 import { SERVING } from "./ask.js";
 import { serveCommand } from "./contenders.js";
 import { answering } from "./server.js";
-import { type Ready, type Standing, takeTurns } from "./turns.js";
+import { type Ready, type Result, takeTurns } from "./turns.js";
 
-/** A start is short: this many in each round. */
+/** Starts in each round. */
 const STARTS = 3;
 
-/** Starts each of ours, each time with a bare node after it. */
-export function compareStarts(contenders: readonly Ready[], deps: BenchDeps): Promise<readonly Standing[]> {
+/** Starts each engine, each time followed by `node -e 0`. */
+export function compareStarts(contenders: readonly Ready[], deps: BenchDeps): Promise<readonly Result[]> {
   const ours = contenders.filter(({ engine }) => engine !== undefined);
   return takeTurns("start", ours, { ...deps, rounds: deps.rounds * STARTS }, async ({ engine }) => {
     const firstAnswerMs = await firstAnswer(engine ?? "");

@@ -1,31 +1,31 @@
 /**
- * Contenders take turns, round after round, so that a slow minute of the machine strikes all of them.
+ * All contenders are measured in each round, so that a slow minute of the machine affects all of them.
  */
 import { type Figures, medians } from "../measuring/figures.js";
 import type { BenchDeps } from "../measuring/report.js";
 import type { Prepared } from "./contenders.js";
 
-/** A contender that could be built. */
+/** A contender that was built. */
 export interface Ready extends Prepared {
   readonly name: string;
 }
 
-/** One contender over all rounds. */
-export interface Standing {
+/** The results of one contender in all rounds. */
+export interface Result {
   readonly name: string;
   readonly samples: readonly Figures[];
   readonly medians: Figures;
-  /** Rounds that it didn't come through, and why. */
+  /** The rounds that failed, with the reasons. */
   readonly faults: readonly string[];
 }
 
-/** Measures each in every round. A contender that fails loses that round, and the others go on. */
+/** Measures each contender in every round. When one fails, its round is lost and the others go on. */
 export async function takeTurns(
   what: string,
   contenders: readonly Ready[],
   { rounds, say }: BenchDeps,
   measure: (contender: Ready) => Promise<Figures>,
-): Promise<readonly Standing[]> {
+): Promise<readonly Result[]> {
   const taken = contenders.map((contender) => ({ contender, samples: [] as Figures[], faults: [] as string[] }));
   for (let round = 1; round <= rounds; round += 1) {
     for (const { contender, samples, faults } of taken) {
@@ -42,13 +42,13 @@ export async function takeTurns(
   });
 }
 
-/** A median of a contender by name; NaN when there is none. */
-export function figureOf(standings: readonly Standing[], contender: string, figure: string): number {
-  return standings.find(({ name }) => name === contender)?.medians[figure] ?? Number.NaN;
+/** A median of a contender; NaN without one. */
+export function figureOf(results: readonly Result[], contender: string, figure: string): number {
+  return results.find(({ name }) => name === contender)?.medians[figure] ?? Number.NaN;
 }
 
-/** What went wrong, in a line. */
+/** The message of an error, in one line. */
 export function reasonOf(error: unknown): string {
-  const { message, stderr } = error as { readonly message?: string; readonly stderr?: string }; // of whatever was thrown
+  const { message, stderr } = error as { readonly message?: string; readonly stderr?: string }; // of any thrown value
   return `${message ?? error} ${stderr ?? ""}`.replaceAll(/\s+/g, " ").trim().slice(0, 400);
 }

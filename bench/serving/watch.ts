@@ -1,42 +1,42 @@
-/** Watch: what a watcher weighs, and how soon all of them have a change. */
+/** Watch: memory of a watcher, and time until all watchers have got a change. */
 import { type Figures, median } from "../measuring/figures.js";
 import type { BenchDeps } from "../measuring/report.js";
 import type { Client } from "./client.js";
 import { type StartCommand, withServer } from "./server.js";
-import { type Ready, type Standing, takeTurns } from "./turns.js";
+import { type Ready, type Result, takeTurns } from "./turns.js";
 
-/** Watchers: connections, and streams on each. */
-interface Crowd {
+/** Number of connections, and of streams on each. */
+interface WatcherCount {
   readonly connections: number;
   readonly streams: number;
 }
 
-/** The crowds, by the name that their figures begin with. */
-const CROWDS = {
+/** By the prefix of their figures. */
+const WATCHERS = {
   thousand: { connections: 1_000, streams: 1 },
   fourThousand: { connections: 4_000, streams: 1 },
   shared: { connections: 100, streams: 100 },
-} as const satisfies Readonly<Record<string, Crowd>>;
+} as const satisfies Readonly<Record<string, WatcherCount>>;
 
-/** What is asked of ours alone. */
-const GREAT_CROWD = { connections: 500, streams: 100 } as const satisfies Crowd;
+/** For healthbridge alone. */
+const MANY_WATCHERS = { connections: 500, streams: 100 } as const satisfies WatcherCount;
 
-/** A status that changes so often; the figure is the median. */
+/** Number of status changes; the figure is the median. */
 const CHANGES = 3;
 
-/** A crowd before, so that the code is hot and what is there once is not counted for the watchers. */
+/** Watchers before the measurement: the code is compiled, and memory that is allocated once is not counted. */
 const WARM_UP = { connections: 50, streams: 1, changes: 2 } as const;
 
-/** The crowds for all who can be watched. Each has a fresh server. */
+/** Measures all contenders with Watch, each number of watchers on a new server. */
 export function compareWatches(
   contenders: readonly Ready[],
   client: Client,
   deps: BenchDeps,
-): Promise<readonly Standing[]> {
+): Promise<readonly Result[]> {
   const watched = contenders.filter(({ watch }) => watch !== undefined);
   return takeTurns("watch", watched, deps, async (contender) => {
     const found: Record<string, number> = {};
-    for (const [name, size] of Object.entries(CROWDS)) {
+    for (const [name, size] of Object.entries(WATCHERS)) {
       const { rssKb, changeMs } = await watchedBy(client, contender.watch, contender, size);
       Object.assign(found, { [`${name}.rssKb`]: rssKb, [`${name}.changeMs`]: changeMs });
     }
@@ -44,15 +44,15 @@ export function compareWatches(
   });
 }
 
-/** The great crowd, and how long the event loop stood still with it. */
-export function bearGreatCrowd(
+/** Measures 50,000 watchers, and how long they block the event loop. */
+export function measureManyWatchers(
   contenders: readonly Ready[],
   client: Client,
   deps: BenchDeps,
-): Promise<readonly Standing[]> {
+): Promise<readonly Result[]> {
   const ours = contenders.filter(({ watchLoop }) => watchLoop !== undefined);
-  return takeTurns("a great crowd", ours, deps, (contender) =>
-    watchedBy(client, contender.watchLoop, contender, GREAT_CROWD),
+  return takeTurns("many watchers", ours, deps, (contender) =>
+    watchedBy(client, contender.watchLoop, contender, MANY_WATCHERS),
   );
 }
 
@@ -60,9 +60,9 @@ async function watchedBy(
   client: Client,
   command: StartCommand | undefined,
   { answer }: Ready,
-  { connections, streams }: Crowd,
+  { connections, streams }: WatcherCount,
 ): Promise<Figures> {
-  if (command === undefined) throw new Error("it can't be watched");
+  if (command === undefined) throw new Error("it has no Watch");
   return withServer(command, answer, async (server) => {
     await client.watch(server, WARM_UP.connections, WARM_UP.streams, WARM_UP.changes);
     const linesBefore = server.program.lines.length;
@@ -72,7 +72,7 @@ async function watchedBy(
       streams,
       CHANGES,
     );
-    // at each change: the longest block since the one before; the first has what it took to let the crowd in
+    // printed at each change: the longest block since the change before; the first is for the new watchers
     const [whileJoining, ...blocksMs] = server.program.lines.slice(linesBefore).map(Number);
     return {
       rssKb: (rssWatching - rssBefore) / (connections * streams),

@@ -81,7 +81,7 @@ export class CheckEngine {
       timers: this.#deps.timers,
       instance,
       checkCount: () => this.#checks.size,
-      release: (check) => this.#checks.get(check)?.runner.letFail(),
+      onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
     const ownerOf = (name: string) => this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
@@ -184,7 +184,7 @@ export class CheckEngine {
     this.#changeIsolation(isolation);
     if (this.#checks.size > 0) this.#deps.stalls.start();
     else this.#deps.stalls.stop();
-    this.#writer.inOneStep(() => {
+    this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish();
     });
@@ -195,7 +195,7 @@ export class CheckEngine {
     const { name, source } = declaration;
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
-      judge: () => this.#isolation.judge(name, check.settings.intervalMs, runner.failingSince),
+      onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
     };
     const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
     const check: RunningCheck = { declaration, settings, runner, heartbeat };
@@ -236,7 +236,7 @@ export class CheckEngine {
       case "stop":
       case "start":
         this.#end(this.#selfCheck);
-        this.#isolation.expectSelf(plan.kind === "start");
+        this.#isolation.setSelfCheck(plan.kind === "start");
         this.#selfCheck = plan.kind === "start" ? this.#startSelfCheck(plan) : undefined;
         break;
       default:
@@ -249,8 +249,8 @@ export class CheckEngine {
 
   #startSelfCheck({ rule, prober }: Extract<IsolationPlan, { kind: "start" }>): CheckRunner {
     const { settings } = rule;
-    const onProgress = ({ state }: Progress) => this.#isolation.hearSelf(state === "failing");
-    const listener = { onProgress, judge: () => "fail" as const };
+    const onProgress = ({ state }: Progress) => this.#isolation.onSelfCheckResult(state === "failing");
+    const listener = { onProgress, onThreshold: () => "fail" as const };
     const runner = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
     runner.start(0);
     return runner;
@@ -270,7 +270,7 @@ export class CheckEngine {
     if (this.#checks.get(name) !== check) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck?.lookSoon();
+    else this.#selfCheck?.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;

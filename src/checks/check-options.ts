@@ -37,10 +37,10 @@ export function splitOptions(options: CheckOptions): {
   readonly settings: CheckSettings;
   readonly proberOptions: ProberOptions;
 } {
-  const { expect: { maxLatency, ...expect } = {}, reuse, headers, tls, ...settings } = options;
+  const { expect: { maxLatency, ...expect } = {}, reuse, maxConnectionAge, headers, tls, ...settings } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
     settings: { ...settings, maxLatency },
-    proberOptions: { expect: isExpecting ? expect : undefined, reuse, headers, tls },
+    proberOptions: { expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls },
   };
 }

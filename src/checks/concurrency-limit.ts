@@ -1,55 +1,56 @@
 /**
- * How many probes are in run: so many at most, the others wait in line.
+ * A limit on the probes that run at the same time. The others wait in a queue.
  *
- * Whoever is due first asks first, so the line is ordered by due time. When there is more to do than this machine can,
- * checks become late, which is measured (`startLagMs`); they don't time out in a crowd and turn everything red, as
- * Envoy's do near 4,000 checks a second (envoy#28699).
+ * A probe asks for its slot when it is due, so the queue is in the order of due times. When there are more probes than
+ * this machine can run, checks start late, which is measured (`startLagMs`). Without the limit, they would time out and
+ * all turn to failing, as Envoy's checks do near 4,000 checks a second
+ * (https://github.com/envoyproxy/envoy/issues/28699).
  *
- * No more than a few depart in one turn of our loop: hundreds of connections at once would make the turn so long that
- * their deadlines measure us.
+ * Only a few probes start in one turn of the event loop. Hundreds of new connections would make the turn so long that
+ * the deadlines measure healthbridge instead of the targets.
  */
 
-/** Probes in run over all checks of an engine. */
+/** Maximum number of probes that run at the same time, over all checks of an engine. */
 export const MAX_CONCURRENT_PROBES = 256;
 
-/** So many depart in one turn of our loop: more would make the turn so long that it is us whom they measure. */
+/** Maximum number of probes that start in one turn of the event loop. */
 export const MAX_STARTS_PER_TURN = 32;
 
 export class ConcurrencyLimit {
-  readonly #most: number;
+  readonly #maxRunning: number;
   readonly #nextTurn: (action: () => void) => void;
-  readonly #line: (() => void)[] = [];
-  /** The first in line: what is before it has gone. */
+  readonly #queue: (() => void)[] = [];
+  /** Index of the first waiting entry: the entries before it have started. */
   #first = 0;
   #running = 0;
-  /** Starts in this turn of the loop. */
+  /** Starts in this turn of the event loop. */
   #started = 0;
 
-  /** @param nextTurn calls an action in the next turn of the loop */
-  constructor(nextTurn: (action: () => void) => void, most: number = MAX_CONCURRENT_PROBES) {
+  /** @param nextTurn calls an action in the next turn of the event loop */
+  constructor(nextTurn: (action: () => void) => void, maxRunning: number = MAX_CONCURRENT_PROBES) {
     this.#nextTurn = nextTurn;
-    this.#most = most;
+    this.#maxRunning = maxRunning;
   }
 
-  /** Calls `start` at once, or when a place is free. The caller must `release` once for each start. */
+  /** Calls `start` at once, or when a slot is free. The caller must call `release` once for each start. */
   acquire(start: () => void): void {
-    this.#line.push(start);
+    this.#queue.push(start);
     this.#startNext();
   }
 
-  /** Gives a place back. */
+  /** Frees a slot. */
   release(): void {
     this.#running -= 1;
     this.#startNext();
   }
 
   #startNext(): void {
-    if (this.#running >= this.#most || this.#started >= MAX_STARTS_PER_TURN) return;
-    const next = this.#line[this.#first];
+    if (this.#running >= this.#maxRunning || this.#started >= MAX_STARTS_PER_TURN) return;
+    const next = this.#queue[this.#first];
     if (next === undefined) return;
     this.#first += 1;
-    if (this.#first * 2 > this.#line.length) {
-      this.#line.splice(0, this.#first);
+    if (this.#first * 2 > this.#queue.length) {
+      this.#queue.splice(0, this.#first);
       this.#first = 0;
     }
     this.#running += 1;
@@ -60,7 +61,7 @@ export class ConcurrencyLimit {
 
   #beginTurn(): void {
     this.#started = 0;
-    while (this.#first < this.#line.length && this.#running < this.#most && this.#started < MAX_STARTS_PER_TURN)
+    while (this.#first < this.#queue.length && this.#running < this.#maxRunning && this.#started < MAX_STARTS_PER_TURN)
       this.#startNext();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The verdict of one check: a pure state machine.
+ * Verdict of one check: a pure state machine.          (f = failures in a row, s = successes in a row)
  *
  *               first pass                            pass, s >= healthyThreshold
  *     pending ------------> passing <----------------------------------------------- failing <---- first fail ---- pending
@@ -7,37 +7,35 @@
  *        |                     +--------------------------------------------------------+
  *        +---- no result for staleAfter (from either side)
  *
- *     f = failures in a row, s = successes in a row; a warn counts as a pass, and its state is `warning`
+ * A warn counts as a pass, and its state is `warning`. The thresholds apply to every kind of failure (in Envoy, they
+ * apply to some kinds only).
  *
- * Thresholds hold for every kind of failure: Envoy's hold for some only, and its users suffer from it.
- *
- * Flapping: a check that has changed more than four times within a minute comes back only after it has passed without a
- * failure for two intervals, and a minute at least. Each change moves traffic, and moved traffic is what makes the next
- * target fall.
+ * Flapping: a check that has changed more than four times within a minute stays failing until it has passed without a
+ * failure for two intervals, and for at least a minute. Each change moves traffic to other targets, which can then fail
+ * as well.
  */
 import type { Random } from "../core/clock.js";
 import { type ProbeResult, warn } from "../probers/prober.js";
 import type { CheckState } from "../registry/ports.js";
 import type { CompleteSettings } from "./settings.js";
 
-/** What a check has found so far. */
+/** The state of a check, with all that the next verdict depends on. */
 export interface Progress {
   readonly state: CheckState;
-  /** Failures in a row, while the state isn't failing. At the threshold and above, the check is held (see `isolation`). */
+  /** Failures in a row while the state is not failing. From the threshold on, the check is held (see `isolation`). */
   readonly failures: number;
-  /** Passes in a row, while the state is failing. */
+  /** Passes in a row while the state is failing. */
   readonly successes: number;
-  /** Why the state is what it is. */
   readonly reason: string | undefined;
-  /** When the state went from good to failing or back, within the last minute: in monotonic time. */
+  /** Monotonic times at which the state has changed to or from failing, within the last minute. */
   readonly changes: readonly number[];
-  /** Too many changes: stays so until the check has come back. */
+  /** Set by too many changes, until the check passes again. */
   readonly flapping: boolean;
-  /** When the last failure came, in monotonic time. */
+  /** Monotonic time of the last failure. */
   readonly failedAt: number;
 }
 
-/** Nothing found yet. */
+/** The progress before the first result. */
 export const PENDING: Progress = {
   state: "pending",
   failures: 0,
@@ -48,19 +46,19 @@ export const PENDING: Progress = {
   failedAt: Number.NEGATIVE_INFINITY,
 };
 
-/** More changes than this within `FLAPPING_WINDOW_MS` are flapping. */
+/** A check with more changes within `FLAPPING_WINDOW_MS` is flapping. */
 const MAX_CHANGES = 4;
 
 const FLAPPING_WINDOW_MS = 60_000;
 
-/** The progress after a result that came at `nowMs`, in monotonic time. */
+/** The progress after a result at `nowMs`, in monotonic time. */
 export function evaluate(progress: Progress, result: ProbeResult, settings: CompleteSettings, nowMs: number): Progress {
   return result.outcome === "fail"
     ? afterFailure(progress, result, settings, nowMs)
     : afterPass(progress, result, settings, nowMs);
 }
 
-/** The result, with a flaw where the pass took longer than it should. */
+/** The result, or a warning instead of a pass that took longer than `maxLatencyMs`. */
 export function withLatency(result: ProbeResult, latencyMs: number, { maxLatencyMs }: CompleteSettings): ProbeResult {
   if (result.outcome !== "pass" || latencyMs <= maxLatencyMs) return result;
   return { ...result, ...warn("slow", `passed after ${Math.round(latencyMs)} ms; expected within ${maxLatencyMs} ms`) };
@@ -77,15 +75,15 @@ export function nextDelayMs(progress: Progress, settings: CompleteSettings, rand
 
 function afterPass(progress: Progress, result: ProbeResult, settings: CompleteSettings, nowMs: number): Progress {
   const state = result.outcome === "warn" ? "warning" : "passing";
-  // most results change nothing: what isn't made needn't be cleared away
+  // most results change nothing: returning the same object saves an allocation
   if (progress.state === state && progress.failures === 0 && progress.reason === result.reason) return progress;
   const passing: Progress = { ...progress, state, failures: 0, successes: 0, reason: result.reason };
   if (progress.state !== "failing") return passing;
   const successes = progress.successes + 1;
   if (successes < settings.healthyThreshold) return { ...progress, successes };
   if (!progress.flapping) return { ...passing, changes: withChange(progress, nowMs) };
-  const steadyMs = Math.max(2 * settings.intervalMs, FLAPPING_WINDOW_MS);
-  if (nowMs - progress.failedAt < steadyMs) return { ...progress, successes, reason: "flapping" };
+  const stableMs = Math.max(2 * settings.intervalMs, FLAPPING_WINDOW_MS);
+  if (nowMs - progress.failedAt < stableMs) return { ...progress, successes, reason: "flapping" };
   return { ...passing, changes: [], flapping: false };
 }
 
@@ -99,7 +97,7 @@ function afterFailure(progress: Progress, result: ProbeResult, settings: Complet
   return { ...failing, changes, flapping: changes.length > MAX_CHANGES };
 }
 
-/** The changes of the last minute, with the one that happens now. */
+/** The changes of the last minute, and one more at `nowMs`. */
 function withChange({ changes }: Progress, nowMs: number): readonly number[] {
   return [...changes.filter((at) => nowMs - at <= FLAPPING_WINDOW_MS), nowMs];
 }

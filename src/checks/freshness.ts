@@ -1,21 +1,20 @@
 /**
- * The staleness rule: a result older than `staleAfter` counts no more, and its check is `pending` again.
+ * The staleness rule: a result older than `staleAfter` is ignored, and its check is `pending` again.
  *
- * Slack's load balancers worked from a stale list for eight hours in May 2020, and nobody saw it. So an old SERVING is
- * never served as if it were fresh: a timer drops what is too old, and since a loop that stood still reads questions
- * before it runs its timers, whoever reads statuses drops it first (`dropStale`).
+ * In May 2020, Slack's load balancers used a stale list for eight hours unnoticed. An old SERVING is never served as if
+ * it were fresh: a timer drops stale results. After the event loop was blocked, requests are often read before any timer
+ * fires, so each read of a status drops stale results first (`dropStale`).
  *
- * A result only moves a number. The timers holds for each check a time that is not too late, and looks again then.
+ * A new result only moves a number. The timer of a check stays where it is; when it fires too early, it is set again.
  */
-
 import type { Clock } from "../core/clock.js";
 import { type Timer, TimerQueue } from "../core/timer-queue.js";
 
-/** The age of what one check knows. */
+/** The age of the last result of one check. */
 export interface Age {
-  /** There is a new result: it counts until `staleAt`, in monotonic time. */
+  /** Call it for each new result: it counts until `staleAt`, in monotonic time. */
   renew(staleAt: number): void;
-  /** The check is gone. */
+  /** Call it when the check is removed. */
   end(): void;
 }
 
@@ -28,27 +27,27 @@ export class Freshness {
     this.#timers = new TimerQueue(clock);
   }
 
-  /** Follows a check; `drop` is called when its last result has become too old. */
-  follow(drop: () => void): Age {
+  /** Tracks a check; `onStale` is called when its last result has become stale. */
+  track(onStale: () => void): Age {
     let staleAt = Number.POSITIVE_INFINITY;
-    let booked = false;
+    let isSet = false;
     const timer: Timer = this.#timers.create(() => {
-      booked = staleAt > this.#clock.now();
-      if (booked) timer.at(staleAt);
-      else drop();
+      isSet = staleAt > this.#clock.now();
+      if (isSet) timer.at(staleAt);
+      else onStale();
     });
     return {
       renew(until) {
         staleAt = until;
-        if (booked) return;
-        booked = true;
+        if (isSet) return;
+        isSet = true;
         timer.at(staleAt);
       },
       end: () => timer.cancel(),
     };
   }
 
-  /** Drops everything that is too old now. Costs next to nothing when nothing is. */
+  /** Drops every result that is stale now. Cheap when there is none. */
   dropStale(): void {
     this.#timers.runDue();
   }

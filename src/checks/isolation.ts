@@ -1,171 +1,171 @@
 /**
- * The isolation rule: when everything falls at once, ask whether it is us.
+ * The isolation rule: if most checks fail at the same time, the cause is probably our own network.
  *
  *     a check is about to fail --> does the self-check fail too? --no--> it fails
  *                                        | yes
  *                                        v
- *                                  held at its last state --more than half of at least 4 checks are--> isolated
+ *                                  held at its last state --more than half of at least 4 checks--> isolated
  *                                        |                                                             |
  *                                  one interval over                                        maxHold over (60 s)
  *                                        '--------------------> they fail <-----------------------'
  *
- * In October 2021 Facebook's DNS sites judged themselves unhealthy because their own backbone was gone, and withdrew
- * their routes: six hours. A prober that is cut off sees every target fall; none of them has. So a self-check (a
- * gateway, say: something that is always there when our network is) decides who is believed. It is fail-open for a
- * short time only, flagged (`prober-isolated`), and then fail-closed: a network that is gone for a minute is an outage.
+ * In October 2021, Facebook's DNS sites declared themselves unhealthy because their own backbone was down, and withdrew
+ * their routes for six hours. For an isolated prober every target fails, though none is down. The self-check probes
+ * something that is reachable as long as our own network works, such as a gateway. The rule holds the last states
+ * (fail-open) for a short time only, with the reason `prober-isolated`. Then the checks fail (fail-closed): a network
+ * that is down for a minute is an outage.
  *
- * A check that is about to fail waits for a word of the self-check that is younger than its first failure: mostly for a
- * few milliseconds. When the self-check passes again, a held check is judged anew: the failures that it counted
- * meanwhile were ours.
+ * A check that is about to fail waits for a result of the self-check that is newer than its first failure: usually a few
+ * milliseconds. When the self-check passes again, a held check starts to count anew, because its failures were ours.
  */
-
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import type { Timer, TimerQueue } from "../core/timer-queue.js";
 
-/** What becomes of a check whose failures have reached the threshold. */
-export type Judgement = "fail" | "hold" | "anew";
+/** What happens to a check whose failures have reached the threshold. */
+export type FailureDecision = "fail" | "hold" | "count-anew";
 
-/** What the rule needs to know. */
-export interface IsolationOptions {
+/** What the rule needs. */
+export interface IsolationDeps {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly instance: string;
-  /** How many checks there are, the self-check left out. */
+  /** Number of checks, without the self-check. */
   readonly checkCount: () => number;
-  /** Called for each check whose hold is over and that was not judged anew: it fails. */
-  readonly release: (check: string) => void;
+  /** Called for each held check whose hold has ended: it fails now. */
+  readonly onHoldEnded: (check: string) => void;
 }
 
-/** How long statuses are held at most, if nothing else is configured. */
+/** Default of the longest hold, in milliseconds. */
 export const DEFAULT_MAX_HOLD_MS = 60_000;
 
-/** With fewer checks, a common cause can't be told from chance. */
+/** With fewer checks, a common cause cannot be told from coincidence. */
 const MIN_CHECKS = 4;
 
-interface Fall {
+/** A check whose failures have reached the threshold. */
+interface FailedCheck {
   readonly at: number;
   readonly intervalMs: number;
   readonly held: boolean;
-  /** It waits for the self-check's word. */
-  readonly waits: boolean;
+  readonly awaitsSelfCheck: boolean;
 }
 
 export class Isolation {
-  /** How long statuses are held at most, in milliseconds. */
+  /** How long states are held at most, in milliseconds. */
   maxHoldMs = DEFAULT_MAX_HOLD_MS;
-  readonly #options: IsolationOptions;
-  readonly #falls = new Map<string, Fall>();
-  readonly #end: Timer;
-  #selfFailing = false;
-  /** When the self-check had its last result; `undefined` where there is no self-check. */
-  #selfHeardAt: number | undefined;
+  readonly #deps: IsolationDeps;
+  readonly #failed = new Map<string, FailedCheck>();
+  readonly #holdTimer: Timer;
+  #selfCheckFailing = false;
+  /** Monotonic time of the last result of the self-check; `undefined` without a self-check. */
+  #selfCheckedAt: number | undefined;
   #isolatedSince: number | undefined;
-  #heldToldLast = 0;
+  #publishedHeld = 0;
 
-  constructor(options: IsolationOptions) {
-    this.#options = options;
-    this.#end = options.timers.create(() => this.#endHolds());
+  constructor(deps: IsolationDeps) {
+    this.#deps = deps;
+    this.#holdTimer = deps.timers.create(() => this.#endHolds());
   }
 
-  /** Whether statuses are held because more than half of the checks fell together. */
+  /** Whether states are held because more than half of the checks failed at the same time. */
   get isolated(): boolean {
     return this.#isolatedSince !== undefined;
   }
 
-  /** There is a self-check, from which nothing was heard yet; or there is none. */
-  expectSelf(isThere: boolean): void {
-    this.#selfFailing = false;
-    this.#selfHeardAt = isThere ? Number.NEGATIVE_INFINITY : undefined;
+  /** Sets whether there is a self-check. A new one has no result yet. */
+  setSelfCheck(exists: boolean): void {
+    this.#selfCheckFailing = false;
+    this.#selfCheckedAt = exists ? Number.NEGATIVE_INFINITY : undefined;
   }
 
-  /** What the self-check has found. Checks that waited for it and have no excuse fail. */
-  hearSelf(failing: boolean): void {
-    this.#selfFailing = failing;
-    this.#selfHeardAt = this.#options.clock.now();
-    for (const [check, fall] of [...this.#falls]) {
-      if (!fall.waits) continue;
-      if (failing) this.#falls.set(check, { ...fall, waits: false });
-      else this.#letFail(check, fall);
+  /** Takes a result of the self-check. When it passes, the checks that waited for it fail. */
+  onSelfCheckResult(failing: boolean): void {
+    this.#selfCheckFailing = failing;
+    this.#selfCheckedAt = this.#deps.clock.now();
+    for (const [name, check] of [...this.#failed]) {
+      if (!check.awaitsSelfCheck) continue;
+      if (failing) this.#failed.set(name, { ...check, awaitsSelfCheck: false });
+      else this.#endHold(name, check);
     }
-    if (failing) this.#findIsolation(this.#selfHeardAt);
+    if (failing) this.#detectIsolation(this.#selfCheckedAt);
     this.#schedule();
   }
 
   /** Whether a check is held at its last state now. */
   isHeld(check: string): boolean {
-    return this.#falls.get(check)?.held === true;
+    return this.#failed.get(check)?.held === true;
   }
 
   /**
-   * A check has `unhealthyThreshold` failures in a row, the first of them at `failingSince`. Asked again after each
-   * further failure of one that is held.
+   * Decides for a check with `unhealthyThreshold` failures in a row, the first of them at `failingSince`. For a held
+   * check, it is called again after each further failure.
    */
-  judge(check: string, intervalMs: number, failingSince: number): Judgement {
-    const { clock, checkCount } = this.#options;
+  onThreshold(check: string, intervalMs: number, failingSince: number): FailureDecision {
+    const { clock, checkCount } = this.#deps;
     const now = clock.now();
-    const before = this.#falls.get(check);
-    const isHeard = this.#selfHeardAt === undefined || this.#selfHeardAt >= failingSince;
-    if (checkCount() < MIN_CHECKS || (isHeard && !this.#selfFailing)) {
+    const before = this.#failed.get(check);
+    const isSelfCheckNewer = this.#selfCheckedAt === undefined || this.#selfCheckedAt >= failingSince;
+    if (checkCount() < MIN_CHECKS || (isSelfCheckNewer && !this.#selfCheckFailing)) {
       this.forget(check);
-      if (before?.held === true) return "anew";
-      this.#falls.set(check, { at: now, intervalMs, held: false, waits: false });
+      if (before?.held === true) return "count-anew";
+      this.#failed.set(check, { at: now, intervalMs, held: false, awaitsSelfCheck: false });
       return "fail";
     }
-    if (before?.held !== true) this.#falls.set(check, { at: now, intervalMs, held: true, waits: !isHeard });
-    if (isHeard) this.#findIsolation(now);
+    if (before?.held !== true)
+      this.#failed.set(check, { at: now, intervalMs, held: true, awaitsSelfCheck: !isSelfCheckNewer });
+    if (isSelfCheckNewer) this.#detectIsolation(now);
     this.#schedule();
     return "hold";
   }
 
-  /** A check passes, was removed or is judged otherwise: it is not held any more. */
+  /** Ends the hold of a check without a failure: it passes or was removed. */
   forget(check: string): void {
-    if (!this.#falls.delete(check)) return;
-    if (!this.#heldOnes().length) this.#isolatedSince = undefined;
+    if (!this.#failed.delete(check)) return;
+    if (!this.#heldChecks().length) this.#isolatedSince = undefined;
     this.#schedule();
   }
 
-  /** Ends every hold without a word: nobody is probed any more. */
+  /** Ends every hold without a failure: no check runs any more. */
   stop(): void {
-    this.#end.cancel();
-    this.#falls.clear();
+    this.#holdTimer.cancel();
+    this.#failed.clear();
   }
 
-  /** Falls that are older than an interval of their check are not part of a common one; those that are held stay. */
-  #findIsolation(now: number): void {
-    for (const [check, { at, intervalMs, held }] of this.#falls)
-      if (!held && now - at > intervalMs) this.#falls.delete(check);
-    if (this.#falls.size * 2 > this.#options.checkCount()) this.#isolatedSince ??= now;
+  /** A failure that is older than the interval of its check does not count as simultaneous, unless the check is held. */
+  #detectIsolation(now: number): void {
+    for (const [name, { at, intervalMs, held }] of this.#failed)
+      if (!held && now - at > intervalMs) this.#failed.delete(name);
+    if (this.#failed.size * 2 > this.#deps.checkCount()) this.#isolatedSince ??= now;
   }
 
-  #heldOnes(): [string, Fall][] {
-    return [...this.#falls].filter(([, { held }]) => held);
+  #heldChecks(): [string, FailedCheck][] {
+    return [...this.#failed].filter(([, { held }]) => held);
   }
 
-  #endOf({ at, intervalMs }: Fall): number {
+  #holdEndOf({ at, intervalMs }: FailedCheck): number {
     return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.maxHoldMs;
   }
 
   #schedule(): void {
-    const held = this.#heldOnes();
-    const told = this.isolated ? held.length : 0;
-    if (told !== this.#heldToldLast) publish("isolation", { instance: this.#options.instance, held: told });
-    this.#heldToldLast = told;
-    if (held.length === 0) this.#end.cancel();
-    else this.#end.at(Math.min(...held.map(([, fall]) => this.#endOf(fall))));
+    const checks = this.#heldChecks();
+    const held = this.isolated ? checks.length : 0;
+    if (held !== this.#publishedHeld) publish("isolation", { instance: this.#deps.instance, held });
+    this.#publishedHeld = held;
+    if (checks.length === 0) this.#holdTimer.cancel();
+    else this.#holdTimer.at(Math.min(...checks.map(([, check]) => this.#holdEndOf(check))));
   }
 
   #endHolds(): void {
-    const now = this.#options.clock.now();
-    const over = this.#heldOnes().filter(([, fall]) => this.#endOf(fall) <= now);
-    for (const [check, fall] of over) this.#letFail(check, fall);
-    if (!this.#heldOnes().length) this.#isolatedSince = undefined;
+    const now = this.#deps.clock.now();
+    const ended = this.#heldChecks().filter(([, check]) => this.#holdEndOf(check) <= now);
+    for (const [name, check] of ended) this.#endHold(name, check);
+    if (!this.#heldChecks().length) this.#isolatedSince = undefined;
     this.#schedule();
   }
 
-  /** A hold is over: the check fails, and is part of a common fall for as long as any other. */
-  #letFail(check: string, fall: Fall): void {
-    this.#falls.set(check, { ...fall, held: false, waits: false });
-    this.#options.release(check);
+  /** The check fails, and counts among the simultaneous failures for as long as any other. */
+  #endHold(name: string, check: FailedCheck): void {
+    this.#failed.set(name, { ...check, held: false, awaitsSelfCheck: false });
+    this.#deps.onHoldEnded(name);
   }
 }

@@ -42,12 +42,9 @@ function settingsOf({ source, options }: CheckDeclaration): CheckSettings {
   return { ...schedule, critical, services, staleAfter, unhealthyThreshold, healthyThreshold };
 }
 
-interface Fault {
-  readonly path: Path;
-  readonly text: string;
-}
+type OptionViolation = Pick<Violation, "path" | "text">;
 
-function sourceFaults(source: CheckSource): readonly Fault[] {
+function sourceFaults(source: CheckSource): readonly OptionViolation[] {
   switch (source.kind) {
     case "heartbeat":
       return [
@@ -69,7 +66,7 @@ function sourceFaults(source: CheckSource): readonly Fault[] {
   }
 }
 
-function execFaults(command: readonly string[]): readonly Fault[] {
+function execFaults(command: readonly string[]): readonly OptionViolation[] {
   // callers of the library may have no types
   if (!Array.isArray(command) || command.some((word) => typeof word !== "string"))
     return [{ path: ["exec"], text: "must be a list: the program and its arguments" }];
@@ -93,7 +90,7 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Options that would have no effect. Those of a target depend on its scheme, which knows them. */
-function surplusOptions({ source, options }: CheckDeclaration): readonly Fault[] {
+function surplusOptions({ source, options }: CheckDeclaration): readonly OptionViolation[] {
   switch (source.kind) {
     case "heartbeat": {
       const surplus = namesOf(options).filter((option) => !HEARTBEAT_OPTIONS.has(option));
@@ -124,6 +121,6 @@ function namesOf(options: object): readonly string[] {
     .map(([name]) => name);
 }
 
-function faultOf(isBroken: boolean, path: Path, text: string): readonly Fault[] {
+function faultOf(isBroken: boolean, path: Path, text: string): readonly OptionViolation[] {
   return isBroken ? [{ path, text }] : [];
 }

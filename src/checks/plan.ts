@@ -79,9 +79,11 @@ export interface Planned {
   readonly violations: readonly Violation[];
 }
 
+const NO_CHECKS: ReadonlyMap<string, ConfiguredCheck> = new Map();
+
 /** What runs before anything is declared. */
-export const NOTHING_RUNNING: RunningChecks = {
-  checks: new Map(),
+export const NOTHING_RUNNING: Readonly<RunningChecks> = {
+  checks: NO_CHECKS,
   services: [],
   isolation: undefined,
   allowLinkLocal: false,

@@ -1,22 +1,21 @@
-/** A probe on its way, and what its result is measured by. */
+/** One run of a prober: the context of the probe, and the times that its result is measured by. */
 import type { ProbeContext } from "../probers/prober.js";
 
-/** What a result is measured by. */
-export interface Measure {
+/** The times that a result is measured by. */
+export interface ProbeTiming {
   readonly startedAt: number;
   readonly startLagMs: number;
-  /** A stall of our own loop since then makes the result void. */
+  /** A stall of the event loop after this time makes the result invalid. */
   readonly since: number;
 }
 
-/** A probe on its way: what its prober is told, and what its result is measured by. */
-export class ProbeRun implements Measure, ProbeContext {
+export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly startedAt: number;
   readonly startLagMs: number;
   readonly timeoutMs: number;
-  /** The deadline is over, and has been counted. */
+  /** The deadline has passed, and the timeout was counted. */
   late = false;
-  #over = false;
+  #ended = false;
   #abort: AbortController | undefined;
 
   constructor(startedAt: number, startLagMs: number, timeoutMs: number) {
@@ -29,16 +28,16 @@ export class ProbeRun implements Measure, ProbeContext {
     return this.startedAt;
   }
 
-  /** Made for probers that ask for it: it costs more than all the rest of a run. */
+  /** Created for the probers that use it: it costs more than the rest of a run. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.#over) this.#abort.abort();
+    if (this.#ended) this.#abort.abort();
     return this.#abort.signal;
   }
 
-  /** Tells the prober that its time is over. */
+  /** Aborts the signal. */
   end(): void {
-    this.#over = true;
+    this.#ended = true;
     this.#abort?.abort();
   }
 }

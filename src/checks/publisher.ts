@@ -96,7 +96,7 @@ export class CheckPublisher {
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
     for (const changes of [this.#removedChecks, this.#changedChecks, this.#changedServices]) changes.clear();
-    this.#writer.inOneStep(() => {
+    this.#writer.batch(() => {
       for (const name of removed) this.#writer.forget(name);
       for (const name of changed) this.#writeReport(this.#reports.get(name));
       this.#writeStarted();

@@ -1,12 +1,10 @@
-/** What all runners of an engine share: one timers, one line for the free places, one look at our own loop. */
-
+/** What all runners of an engine share: one timer queue, one concurrency limit, one stall and one staleness rule. */
 import type { Clock, Random } from "../core/clock.js";
 import { TimerQueue } from "../core/timer-queue.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
 import { Freshness } from "./freshness.js";
 import { Stalls } from "./stalls.js";
 
-/** The shared parts. */
 export interface RunnerDeps {
   readonly clock: Clock;
   readonly random: Random;
@@ -17,7 +15,6 @@ export interface RunnerDeps {
   readonly freshness: Freshness;
 }
 
-/** Makes them. */
 export function createRunnerDeps(clock: Clock, random: Random, instance: string): RunnerDeps {
   const timers = new TimerQueue(clock);
   const stalls = new Stalls({ clock, timers, instance });

@@ -1,30 +1,29 @@
 /**
- * The one loop that runs a check.
+ * The loop that runs one check.
  *
- *     due --> a free place --> probe, with a deadline --> result --> stall? --> evaluate --> tell --> due again
+ *     due --> free slot --> probe, with a deadline --> result --> stall? --> evaluate --> listener --> due again
  *                                  |                        ^          | yes
- *                                  +-- deadline: abort -----+          '--> thrown away, asked again
+ *                                  +-- deadline: abort -----+          '--> ignored, probed again
  *                                        `timeout`
  *
- * Two probes of one check never run at once. One that doesn't stop when it is told to keeps its place: until it is
- * gone, every due time counts as another timeout, so that it can neither pile up nor hide that the target is silent.
+ * Probes of one check never overlap. A probe that does not stop when it is aborted keeps its place: until it has ended,
+ * every due time counts as one more timeout. So hanging probes neither accumulate nor hide that the target is silent.
  *
- * A check has one timer, at its due time or at the deadline of its probe, whichever comes first.
+ * A check has one timer: at its due time or at the deadline of its probe, whichever comes first.
  */
-
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "./evaluate.js";
 import type { Age } from "./freshness.js";
-import type { Judgement } from "./isolation.js";
-import { type Measure, ProbeRun } from "./probe-run.js";
+import type { FailureDecision } from "./isolation.js";
+import { ProbeRun, type ProbeTiming } from "./probe-run.js";
 import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { STALL_MS } from "./stalls.js";
 
-/** A result that counted, beside the progress that it made. */
+/** The measurements of the last result that counted. */
 export interface LastProbe {
   readonly discovered: ProbeResult["discovered"];
   readonly latencyMs: number;
@@ -32,15 +31,14 @@ export interface LastProbe {
   readonly at: number;
 }
 
-/** Who is told what a check has found. */
+/** Receives the progress of a check. */
 export interface RunnerListener {
-  /** After each result that counts, and without one when the last has become too old. */
+  /** Called after each result that counts, and without `last` when the last result has become stale. */
   onProgress(progress: Progress, last: LastProbe | undefined): void;
-  /** The failures have reached the threshold: may the check fail? */
-  judge(): Judgement;
+  /** Called when the failures have reached the threshold: decides whether the check fails. */
+  onThreshold(): FailureDecision;
 }
 
-/** What a runner needs. */
 export interface RunnerOptions {
   readonly name: string;
   readonly prober: Prober;
@@ -49,7 +47,7 @@ export interface RunnerOptions {
   readonly listener: RunnerListener;
 }
 
-/** A check is looked at again after this at the earliest, whoever asks for it. */
+/** Minimum time between the starts of two probes of a check, also when a probe is requested. */
 const MIN_GAP_MS = 250;
 
 export class CheckRunner {
@@ -58,91 +56,91 @@ export class CheckRunner {
   readonly #timer: Timer;
   readonly #age: Age;
   #progress: Progress = PENDING;
-  /** When the last probe was due; one that hangs makes this later than the start of its run. */
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Start of the last probe; while it hangs, the last due time. */
+  #lastProbeAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
   #run: ProbeRun | undefined;
-  #waiting = false;
-  /** Somebody wants to know soon, and nobody has looked since. */
-  #wanted = false;
+  /** The check is in the queue for a slot. */
+  #queued = false;
+  /** `probeSoon` was called, and no probe has started since. */
+  #probeRequested = false;
   #stopped = false;
-  /** The last look doesn't count: our own loop stood still. */
-  #void = false;
-  /** Why we could not look, since the last result. */
-  #blind: string | undefined;
+  /** The last result was ignored because of a stall. */
+  #lastIgnored = false;
+  /** The reason of the last prober error since the last result. */
+  #proberError: string | undefined;
   #failingSince = 0;
-  /** Why the check would have failed, were it not held. */
+  /** The reason of the failures while the check is held. */
   #heldReason: string | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#timer = options.deps.timers.create(() => this.#onTime());
-    this.#age = options.deps.freshness.follow(() => this.#becomeStale());
-    options.prober.onChange?.(() => this.lookSoon());
+    this.#timer = options.deps.timers.create(() => this.#onTimer());
+    this.#age = options.deps.freshness.track(() => this.#onStale());
+    options.prober.onChange?.(() => this.probeSoon());
   }
 
-  /** Has the first probe start after `delayMs`; before that, the delay can be changed. */
+  /** Starts the first probe after `delayMs`. Until then, it can be called again with another delay. */
   start(delayMs: number): void {
     this.#dueAt = this.#options.deps.clock.now() + delayMs;
     this.#timer.at(this.#dueAt);
   }
 
-  /** When the first of the present failures in a row came, in monotonic time. */
+  /** Monotonic time of the first of the current failures in a row. */
   get failingSince(): number {
     return this.#failingSince;
   }
 
   /** Whether the first probe has started. */
   get started(): boolean {
-    return this.#lookedAt !== Number.NEGATIVE_INFINITY;
+    return this.#lastProbeAt !== Number.NEGATIVE_INFINITY;
   }
 
-  /** Gives the check another schedule and other thresholds. What it has found stays. */
+  /** Changes the schedule and the thresholds. The state stays. */
   change(settings: CompleteSettings): void {
     this.#settings = settings;
-    if (this.started && this.#run === undefined && !this.#waiting) this.#scheduleNext(this.#lookedAt);
+    if (this.started && this.#run === undefined && !this.#queued) this.#scheduleNext(this.#lastProbeAt);
   }
 
-  /** Stops for good: cancels what runs, and drops its result. */
+  /** Stops for good: aborts a running probe, and ignores its result. */
   stop(): void {
     this.#stopped = true;
     this.#timer.cancel();
     this.#age.end();
-    if (this.#run !== undefined) this.#giveUp(this.#run);
+    if (this.#run !== undefined) this.#abandon(this.#run);
     this.#options.prober.close();
   }
 
-  /** Brings the next look forward. During a look it waits for its end: the answer may be older than the reason to ask. */
-  lookSoon(): void {
-    this.#wanted = true;
+  /** Probes as soon as possible, after a running probe: its answer may be older than the reason for the request. */
+  probeSoon(): void {
+    this.#probeRequested = true;
     if (this.#run !== undefined || this.#stopped) return;
-    const earliest = Math.max(this.#options.deps.clock.now(), this.#lookedAt + MIN_GAP_MS);
+    const earliest = Math.max(this.#options.deps.clock.now(), this.#lastProbeAt + MIN_GAP_MS);
     this.#dueAt = Math.min(this.#dueAt, earliest);
     this.#armTimer();
   }
 
-  /** The check may be held no longer: it fails, for the reason of its failures. */
-  letFail(): void {
+  /** Fails a held check, with the reason of its failures. */
+  endHold(): void {
     this.#progress = { ...this.#progress, state: "failing", failures: 0, successes: 0, reason: this.#heldReason };
     this.#options.listener.onProgress(this.#progress, undefined);
   }
 
-  /** Forgets a result that is too old to count. */
-  #becomeStale(): void {
-    this.#progress = { ...PENDING, reason: this.#blind ?? "stale" };
+  #onStale(): void {
+    this.#progress = { ...PENDING, reason: this.#proberError ?? "stale" };
     this.#options.listener.onProgress(this.#progress, undefined);
   }
 
-  #onTime(): void {
+  #onTimer(): void {
     const { clock, probeLimit } = this.#options.deps;
     const now = clock.now();
     const run = this.#run;
-    if (run !== undefined && !run.late && now >= this.#deadlineOf(run)) this.#timeUp(run);
+    if (run !== undefined && !run.late && now >= this.#deadlineOf(run)) this.#onDeadline(run);
     else if (now < this.#dueAt) this.#armTimer();
     else if (run !== undefined) this.#countHanging(run);
-    else if (!this.#waiting) {
-      this.#waiting = true;
+    else if (!this.#queued) {
+      this.#queued = true;
       probeLimit.acquire(() => this.#startProbe());
     }
   }
@@ -161,7 +159,7 @@ export class CheckRunner {
   #startProbe(): void {
     const { name, prober, deps } = this.#options;
     const { clock, probeLimit, stalls, instance } = deps;
-    this.#waiting = false;
+    this.#queued = false;
     if (this.#stopped) {
       probeLimit.release();
       return;
@@ -169,122 +167,122 @@ export class CheckRunner {
     const now = clock.now();
     const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs);
     stalls.probeStarted();
-    this.#lookedAt = now;
+    this.#lastProbeAt = now;
     this.#dueAt = Number.POSITIVE_INFINITY;
-    this.#wanted = false;
+    this.#probeRequested = false;
     this.#run = run;
     this.#armTimer();
-    background(this.#look(prober, run), instance, `check ${name}`);
+    background(this.#probe(prober, run), instance, `check ${name}`);
   }
 
-  async #look(prober: Prober, run: ProbeRun): Promise<void> {
-    let tell: () => void;
+  async #probe(prober: Prober, run: ProbeRun): Promise<void> {
+    let finish: () => void;
     try {
       const result = await prober.probe(run);
-      tell = () => this.#count(run, result);
+      finish = () => this.#count(run, result);
     } catch (error) {
-      tell = () => this.#failToLook(error);
+      finish = () => this.#onProberError(error);
     }
     this.#run = undefined;
     try {
       if (this.#stopped) return;
-      // what comes after the deadline is dropped: the timeout has been counted, and only the next look has to be booked
-      if (run.late) this.#scheduleNext(this.#lookedAt);
-      else tell();
+      // a result after the deadline is ignored: the timeout was counted, and only the next probe must be scheduled
+      if (run.late) this.#scheduleNext(this.#lastProbeAt);
+      else finish();
     } finally {
-      if (!run.late) this.#giveBack();
+      if (!run.late) this.#releaseSlot();
     }
   }
 
-  /** Waits for a run no longer: its work is told to end, and then its place is free for another check. */
-  #giveUp(run: ProbeRun): void {
-    const isHeld = !run.late;
+  /** Aborts a run, and then frees its slot for another check. */
+  #abandon(run: ProbeRun): void {
+    const hasSlot = !run.late;
     run.late = true;
     run.end();
     this.#options.prober.cancel?.();
-    if (isHeld) this.#giveBack();
+    if (hasSlot) this.#releaseSlot();
   }
 
-  #giveBack(): void {
+  #releaseSlot(): void {
     const { probeLimit, stalls } = this.#options.deps;
     stalls.probeEnded();
     probeLimit.release();
   }
 
-  #timeUp(run: ProbeRun): void {
+  #onDeadline(run: ProbeRun): void {
     this.#count(run, fail("timeout", `no answer within ${this.#settings.timeoutMs} ms`));
-    this.#giveUp(run);
+    this.#abandon(run);
     this.#armTimer();
   }
 
-  /** The probe before has not stopped yet, though it was told to. */
+  /** Counts a timeout at a due time, because the last probe was aborted but has not ended. */
   #countHanging({ startedAt }: ProbeRun): void {
     const now = this.#options.deps.clock.now();
-    const measure = { startedAt, startLagMs: now - this.#dueAt, since: this.#lookedAt };
-    this.#lookedAt = now;
-    this.#count(measure, fail("timeout", "the probe before has not stopped yet"));
+    const timing = { startedAt, startLagMs: now - this.#dueAt, since: this.#lastProbeAt };
+    this.#lastProbeAt = now;
+    this.#count(timing, fail("timeout", "the last probe was aborted but has not ended"));
   }
 
-  #failToLook(error: unknown): void {
+  #onProberError(error: unknown): void {
     const { name, deps } = this.#options;
-    this.#blind = error instanceof ProberError ? error.reason : "prober";
-    publish("prober-failed", { instance: deps.instance, check: name, reason: this.#blind, error });
-    this.#scheduleNext(this.#lookedAt);
+    this.#proberError = error instanceof ProberError ? error.reason : "prober";
+    publish("prober-failed", { instance: deps.instance, check: name, reason: this.#proberError, error });
+    this.#scheduleNext(this.#lastProbeAt);
   }
 
-  /** Lets a result count, unless our own loop stood still meanwhile. */
-  #count(measure: Measure, found: ProbeResult): void {
+  /** Counts a result, unless the event loop was blocked during the probe. */
+  #count(timing: ProbeTiming, given: ProbeResult): void {
     const { name, deps, listener } = this.#options;
     const settings = this.#settings;
     const { clock, instance, stalls } = deps;
     const now = clock.now();
-    const stallMs = stalls.since(measure.since, Math.min(STALL_MS, settings.timeoutMs / 2));
+    const stallMs = stalls.since(timing.since, Math.min(STALL_MS, settings.timeoutMs / 2));
     if (stallMs > 0) {
       publish("result-dropped", { instance, check: name, stallMs });
-      this.#void = true;
+      this.#lastIgnored = true;
       this.#scheduleNext(now);
       return;
     }
-    const latencyMs = now - measure.startedAt;
-    const result = withLatency(found, latencyMs, settings);
+    const latencyMs = now - timing.startedAt;
+    const result = withLatency(given, latencyMs, settings);
     const { outcome, reason, detail, certificateEndsAt } = result;
-    const { startLagMs } = measure;
+    const { startLagMs } = timing;
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
-    this.#blind = undefined;
-    this.#void = false;
+    this.#proberError = undefined;
+    this.#lastIgnored = false;
     this.#age.renew(now + settings.staleAfterMs);
-    this.#progress = this.#judge(evaluate(this.#progress, result, settings, now), now);
-    // one that is cancelled takes a moment to stop: counted from its start, that moment could make a second timeout
-    this.#scheduleNext(this.#run === undefined ? this.#lookedAt : now);
+    this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), now);
+    // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
+    this.#scheduleNext(this.#run === undefined ? this.#lastProbeAt : now);
     listener.onProgress(this.#progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() });
   }
 
-  /** Asks whether a check that is about to fail may. */
-  #judge(after: Progress, now: number): Progress {
+  /** Applies the isolation rule to a check that is about to fail. */
+  #afterIsolation(after: Progress, now: number): Progress {
     const before = this.#progress;
     if (after.failures === 1) this.#failingSince = now;
-    const falls = after.state === "failing" && (before.state === "passing" || before.state === "warning");
-    if (!falls) return after;
+    const isFailing = after.state === "failing" && (before.state === "passing" || before.state === "warning");
+    if (!isFailing) return after;
     if (before.failures === 0) this.#failingSince = now;
-    const judgement = this.#options.listener.judge();
-    switch (judgement) {
+    const decision = this.#options.listener.onThreshold();
+    switch (decision) {
       case "fail":
         return after;
       case "hold":
         this.#heldReason = after.reason;
         return { ...before, failures: this.#settings.unhealthyThreshold, failedAt: now };
-      case "anew":
+      case "count-anew":
         return { ...before, failures: 1, failedAt: now };
       default:
-        return judgement satisfies never;
+        return decision satisfies never;
     }
   }
 
   #scheduleNext(from: number): void {
     const { deps } = this.#options;
     const settings = this.#settings;
-    const delayMs = this.#void ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, deps.random);
-    this.#dueAt = from + (this.#wanted && this.#run === undefined ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
+    const delayMs = this.#lastIgnored ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, deps.random);
+    this.#dueAt = from + (this.#probeRequested && this.#run === undefined ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
     this.#armTimer();
   }
 }

@@ -1,105 +1,101 @@
 /**
- * The stall rule: while our own event loop stood still, nobody was looked at.
+ * The stall rule: a result that was measured while healthbridge itself was blocked is ignored.
  *
- *     beat . . . . beat [ blocked 3 s: an answer comes, a deadline passes ] beat
- *                       '------ results of probes that ran in here are thrown away, and counted ------'
+ *     tick . . . . tick [ event loop blocked 3 s: an answer arrives, a deadline passes ] tick
+ *                       '------ results of probes that ran in here are ignored, and counted ------'
  *
- * A probe that ran while the loop was blocked for more than 500 ms, or for more than half of its own short timeout, has
- * measured us and not its target: neither its timeout nor its latency is true. Its result does not count, whatever it is, and the target is asked again.
+ * If the event loop was blocked for more than 500 ms, or for more than half of a shorter timeout, then neither a timeout
+ * nor a latency says anything about the target. The result is ignored, whatever it is, and the target is probed again.
  *
- * A beat every 100 ms shows how late the loop is while probes are in run, and one a second else. Results may be read
- * before the late beat runs, so each of them looks as well.
+ * A timer ticks every 100 ms while probes run, and every second otherwise. A late tick shows how long the event loop was
+ * blocked. Results may be read before the late tick, so each result measures as well.
  */
-
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import type { Timer, TimerQueue } from "../core/timer-queue.js";
 
-/** A loop that is later than this stood still. */
+/** An event loop that was blocked for longer has stalled. */
 export const STALL_MS = 500;
 
-const BEAT_MS = 100;
+const TICK_MS = 100;
 
-/** A loop that is late by less is as it always is. */
+/** A delay below this is normal. */
 const MIN_LATE_MS = 20;
 
-const MAX_REMEMBERED = 32;
+const MAX_STALLS = 32;
 
-/** While nothing is in run, nothing can be spoilt: a stall is only told of. */
-const IDLE_BEAT_MS = 1_000;
+/** While no probe runs, a stall affects no result and is only published. */
+const IDLE_TICK_MS = 1_000;
 
 export class Stalls {
   readonly #clock: Clock;
   readonly #instance: string;
-  readonly #beat: Timer;
+  readonly #timer: Timer;
   #running = false;
   #openProbes = 0;
-  #aliveAt = 0;
-  #beatMs = IDLE_BEAT_MS;
-  /** The last times that the loop was late, the newest last. */
-  readonly #late: { readonly endedAt: number; readonly stallMs: number }[] = [];
+  #lastTickAt = 0;
+  #tickMs = IDLE_TICK_MS;
+  /** The last delays of the event loop, the newest last. */
+  readonly #delays: { readonly endedAt: number; readonly stallMs: number }[] = [];
 
   constructor(options: { readonly clock: Clock; readonly timers: TimerQueue; readonly instance: string }) {
     this.#clock = options.clock;
     this.#instance = options.instance;
-    this.#beat = options.timers.create(() => {
-      this.#look();
-      this.#beatEvery(this.#beatMs);
+    this.#timer = options.timers.create(() => {
+      this.#measure();
+      this.#tickEvery(this.#tickMs);
     });
   }
 
-  /** Starts to beat, also while nothing is in run. */
+  /** Starts the timer, also while no probe runs. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#aliveAt = this.#clock.now();
-    this.#beatEvery(this.#beatMs);
+    this.#lastTickAt = this.#clock.now();
+    this.#tickEvery(this.#tickMs);
   }
 
-  /** Ends that. */
+  /** Stops the timer, or lets it run until the last open probe has ended. */
   stop(): void {
     this.#running = false;
-    if (this.#openProbes === 0) this.#beat.cancel();
+    if (this.#openProbes === 0) this.#timer.cancel();
   }
 
-  /** A probe starts. */
+  /** Call it when a probe starts. */
   probeStarted(): void {
     this.#openProbes += 1;
     if (this.#openProbes > 1) return;
-    if (this.#running) this.#look();
-    this.#aliveAt = this.#clock.now();
-    this.#beatEvery(BEAT_MS);
+    if (this.#running) this.#measure();
+    this.#lastTickAt = this.#clock.now();
+    this.#tickEvery(TICK_MS);
   }
 
-  /** A probe has ended. */
+  /** Call it when a probe has ended. */
   probeEnded(): void {
     this.#openProbes -= 1;
     if (this.#openProbes > 0) return;
-    if (this.#running) this.#beatEvery(IDLE_BEAT_MS);
-    else this.#beat.cancel();
+    if (this.#running) this.#tickEvery(IDLE_TICK_MS);
+    else this.#timer.cancel();
   }
 
-  /**
-   * For how long the loop stood still at once since `startedAt`, in milliseconds; 0 when that was never more than
-   * `limitMs`, which is 500 at most.
-   */
+  /** Milliseconds of the last stall above `limitMs` (at most 500) that ended after `startedAt`; 0 without one. */
   since(startedAt: number, limitMs = STALL_MS): number {
-    if (this.#running || this.#openProbes > 0) this.#look();
-    return this.#late.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
+    if (this.#running || this.#openProbes > 0) this.#measure();
+    return this.#delays.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
   }
 
-  #beatEvery(beatMs: number): void {
-    this.#beatMs = beatMs;
-    this.#beat.at(this.#aliveAt + beatMs);
+  #tickEvery(tickMs: number): void {
+    this.#tickMs = tickMs;
+    this.#timer.at(this.#lastTickAt + tickMs);
   }
 
-  #look(): void {
+  #measure(): void {
     const now = this.#clock.now();
-    const stallMs = now - this.#aliveAt - this.#beatMs;
-    this.#aliveAt = now;
+    const stallMs = now - this.#lastTickAt - this.#tickMs;
+    this.#lastTickAt = now;
     if (stallMs <= MIN_LATE_MS) return;
-    this.#late.push({ endedAt: now, stallMs });
-    if (this.#late.length > MAX_REMEMBERED) this.#late.shift();
+    this.#delays.push({ endedAt: now, stallMs });
+    if (this.#delays.length > MAX_STALLS) this.#delays.shift();
     if (stallMs > STALL_MS) publish("stall", { instance: this.#instance, stallMs });
   }
 }

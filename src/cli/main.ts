@@ -61,9 +61,7 @@ function print(text: string): number {
   return 0;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
+function fail(error: unknown): void {
   const isMistake = error instanceof UsageError || error instanceof HealthError;
   const text = isMistake || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
   // errors with a place in a file start their line with it: editors and terminals make links of them
@@ -75,3 +73,8 @@ try {
 function isPlace(error: unknown, line: string): boolean {
   return error instanceof HealthError && error.code === "INVALID_CONFIG" && !line.startsWith("--");
 }
+
+// not `await`: the bundle is CommonJS
+main(process.argv.slice(2)).then((exitCode) => {
+  process.exitCode = exitCode;
+}, fail);

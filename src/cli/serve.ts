@@ -16,7 +16,7 @@ import { fileOf, loadConfig } from "./load-config.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
 /** After a fatal error: the times of the shutdown, and the time after which the process ends in any case. */
-const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 };
+const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 } as const;
 const FATAL_LIMIT_MS = 1_000;
 
 /** The parts of a run. */

@@ -1,25 +1,24 @@
 /**
- * How a call can end without a status, and what that says of the peer.
+ * How a call can end without an answer, and what that says about the target.
  *
- * Node tells it in many ways: an error of the system, of the session, of the stream, a stream that ends with nothing in
- * it. Here they become one of five kinds, because two questions hang on it: whose fault was it, and may the question be
- * asked again?
+ * A call on a connection that was kept may break because the connection is old: the target closed it a moment ago, or is
+ * about to. That is no failure of the target, so the call is made again on a new connection (`reused-connection`).
  */
 
 /** What ended the call. */
 export type BrokenKind =
-  /** The peer, or the way to it, broke the stream or the connection on purpose. */
+  /** The target, or a device between, broke the stream or the connection on purpose. */
   | "reset"
   /** The connection ended before the answer did. */
   | "closed"
-  /** The peer was leaving and has never begun with the call: it can be asked again without harm. */
+  /** The target refused the call before it looked at it: repeating the call is safe. */
   | "unprocessed"
-  /** What the peer said is not gRPC. */
+  /** What the target sent is not the protocol. */
   | "protocol"
-  /** We have ended it ourselves. */
+  /** healthbridge ended the call. */
   | "cancelled";
 
-/** A call that ended without a status. */
+/** A call that ended without an answer. */
 export class BrokenCall extends Error {
   override readonly name = "BrokenCall";
   readonly kind: BrokenKind;
@@ -30,31 +29,14 @@ export class BrokenCall extends Error {
   }
 }
 
-/** A stream as far as its end is concerned. */
-interface EndedStream {
-  readonly rstCode: number | undefined;
-  readonly session: { readonly closed: boolean } | undefined;
-}
+/** A call that was sent and got nothing back. If its connection was a kept one, the call is worth another attempt. */
+export class Unanswered extends Error {
+  override readonly name = "Unanswered";
+  /** What the caller is told when there is no other attempt. */
+  readonly reason: unknown;
 
-const REFUSED_STREAM = 7;
-
-/** What an error of a stream means. Errors of the system (ECONNREFUSED and their like) are left as they are. */
-export function breakOf(error: Error, stream: EndedStream): Error {
-  // a call that waited for its connection is cancelled with it; the cause is what happened to the connection
-  const first = error.cause instanceof Error ? error.cause : error;
-  const code = "code" in first ? String(first.code) : "";
-  if (first instanceof BrokenCall || !code.startsWith("ERR_HTTP2")) return first;
-  const options = { cause: first };
-  if (stream.rstCode === REFUSED_STREAM || code === "ERR_HTTP2_GOAWAY_SESSION")
-    return new BrokenCall("unprocessed", first.message, options);
-  if (code === "ERR_HTTP2_STREAM_ERROR" || code === "ERR_HTTP2_SESSION_ERROR")
-    return new BrokenCall("reset", first.message, options);
-  return new BrokenCall("protocol", first.message, options);
-}
-
-/** What it means that a stream ended with no error and no status in it. */
-export function breakOfSilence(stream: EndedStream): BrokenCall {
-  if (stream.session?.closed !== false) return new BrokenCall("closed", "the connection ended before the answer did");
-  if (stream.rstCode) return new BrokenCall("reset", `the peer reset the stream (code ${stream.rstCode})`);
-  return new BrokenCall("protocol", "the answer ended without a grpc-status");
+  constructor(reason: unknown) {
+    super("no answer", { cause: reason });
+    this.reason = reason;
+  }
 }

@@ -1,77 +1,75 @@
 /**
- * A Watch that is kept open beside Checks, as a source of news: something has changed, look now.
+ * A Watch that stays open beside Checks, and says when a Check is worth while.
  *
- *     keep() --> open? --no--> back-off over? --yes--> Watch --first status--> known --another--> onNews
- *                                                         |
- *                                                         +--ended by the peer after it had spoken--> onNews
+ *     ensureOpen() --> open? --no--> back-off over? --yes--> Watch --first status--> known --another--> onChange
+ *                                                              |
+ *                                                              +--ended by the target after a status--> onChange
  *
- * What it says is not believed: a Check tells. So it need not be there, and a bad peer gains nothing by it: one that
- * refuses or ends it is not asked sooner than gRFC A17's back-off allows, one that chatters is not listened to, and
- * UNIMPLEMENTED is final. It has no timer: `keep` is called after each good look.
+ * Its statuses are not used: a Check decides. So the Watch may be missing, and a hostile target gains nothing by it: one
+ * that refuses or ends it is asked again no sooner than the back-off allows, one that floods it is cut off, and
+ * UNIMPLEMENTED is final. It has no timer: `ensureOpen` is called after each successful Check.
  */
 import type { Clock, Random } from "../core/clock.js";
-import { retryDelayMs } from "./backoff.js";
 import { BrokenCall } from "./broken-call.js";
 import { type CallStatus, hasStatus } from "./grpc-call.js";
 import type { ReportedStatus, WatchListener } from "./health-client.js";
-
-/** What time is, for whoever waits. */
-export interface Time {
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 /** Where a Watch can be opened: a `HealthClient`. */
 export interface WatchSource {
   watch(service: string, listener: WatchListener): boolean;
 }
 
-/** More statuses between two looks than any honest peer has. */
+/** What a Watch works with. */
+export interface ReusedWatchDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called when a Check is worth while; never from within `ensureOpen`. */
+  readonly onChange: () => void;
+}
+
+/** More statuses between two Checks are a flood. */
 const MAX_STATUSES = 100;
 
 export class ReusedWatch {
   readonly #source: WatchSource;
   readonly #service: string;
-  readonly #time: Time;
-  readonly #onNews: () => void;
-  #state: "none" | "open" | "unimplemented" = "none";
-  #last: ReportedStatus | undefined;
-  /** Statuses since the last `keep`. */
-  #told = 0;
+  readonly #deps: ReusedWatchDeps;
+  #state: "closed" | "open" | "unimplemented" = "closed";
+  #lastStatus: ReportedStatus | undefined;
+  /** Statuses since the last `ensureOpen`. */
+  #statusCount = 0;
   #openedAt = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
-  #vain = 0;
+  #failedAttempts = 0;
 
-  /** @param onNews called when a look is worth while; never from within `keep` */
-  constructor(source: WatchSource, service: string, options: Time & { readonly onNews: () => void }) {
+  constructor(source: WatchSource, service: string, deps: ReusedWatchDeps) {
     this.#source = source;
     this.#service = service;
-    this.#time = options;
-    this.#onNews = options.onNews;
+    this.#deps = deps;
   }
 
-  /** Opens the Watch where there is none and it may be asked for. */
-  keep(): void {
-    this.#told = 0;
-    const now = this.#time.clock.now();
-    if (this.#state !== "none" || now < this.#retryAt) return;
-    this.#last = undefined;
-    const opened = this.#source.watch(this.#service, {
+  /** Opens the Watch, unless it is open or must not be asked for yet. */
+  ensureOpen(): void {
+    this.#statusCount = 0;
+    const now = this.#deps.clock.now();
+    if (this.#state !== "closed" || now < this.#retryAt) return;
+    this.#lastStatus = undefined;
+    const isOpened = this.#source.watch(this.#service, {
       onStatus: (status) => this.#onStatus(status),
       onEnd: (end) => this.#onEnd(end),
     });
-    if (!opened) return;
+    if (!isOpened) return;
     this.#state = "open";
     this.#openedAt = now;
   }
 
   #onStatus(status: ReportedStatus): void {
-    this.#told += 1;
-    if (this.#told > MAX_STATUSES) throw new BrokenCall("protocol", "the peer floods its Watch");
-    // the first one is what the look before it has just seen
-    const news = this.#last !== undefined && this.#last !== status;
-    this.#last = status;
-    if (news) this.#onNews();
+    this.#statusCount += 1;
+    if (this.#statusCount > MAX_STATUSES) throw new BrokenCall("protocol", "the target floods its Watch");
+    // the first status is the one that the Check before has just seen
+    const isChange = this.#lastStatus !== undefined && this.#lastStatus !== status;
+    this.#lastStatus = status;
+    if (isChange) this.#deps.onChange();
   }
 
   #onEnd(end: CallStatus | Error): void {
@@ -79,12 +77,26 @@ export class ReusedWatch {
       this.#state = "unimplemented";
       return;
     }
-    this.#state = "none";
-    const ours = end instanceof BrokenCall && (end.kind === "cancelled" || end.kind === "protocol");
-    const spoke = this.#last !== undefined && !ours;
-    this.#vain = spoke ? 0 : this.#vain + 1;
-    this.#retryAt = this.#openedAt + retryDelayMs(this.#vain, this.#time.random);
-    // a peer that leaves, or is killed, ends its watches first
-    if (spoke) this.#onNews();
+    this.#state = "closed";
+    const isOurs = end instanceof BrokenCall && (end.kind === "cancelled" || end.kind === "protocol");
+    const isNews = this.#lastStatus !== undefined && !isOurs;
+    this.#failedAttempts = isNews ? 0 : this.#failedAttempts + 1;
+    this.#retryAt = this.#openedAt + retryDelayMs(this.#failedAttempts, this.#deps.random);
+    // a target that shuts down, or is killed, ends its Watches first
+    if (isNews) this.#deps.onChange();
   }
+}
+
+/** The back-off of gRPC connections. Source: grpc/grpc doc/connection-backoff.md. */
+const BASE_MS = 1_000;
+const FACTOR = 1.6;
+const MAX_MS = 120_000;
+const JITTER = 0.2;
+
+/**
+ * Milliseconds from one attempt to the next, after so many failed ones in a row: 1 s, 1.6 times more for each, up to
+ * 120 s, varied by 20 % so that the clients of one server don't come back in step.
+ */
+export function retryDelayMs(failedAttempts: number, random: Random): number {
+  return Math.min(BASE_MS * FACTOR ** failedAttempts, MAX_MS) * (1 + JITTER * (2 * random() - 1));
 }

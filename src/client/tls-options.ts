@@ -1,11 +1,11 @@
 /**
- * How TLS is spoken with a target, and what its certificate says.
+ * TLS with a target: the options of a connection, and the end of the certificate.
  */
 import { isIP } from "node:net";
 import { type ConnectionOptions, createSecureContext, type TLSSocket } from "node:tls";
 import { requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
 
-/** What a check asks of TLS. PEM texts. */
+/** TLS options of a check. PEM texts. */
 export interface TlsClientOptions {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
@@ -15,16 +15,16 @@ export interface TlsClientOptions {
 }
 
 /**
- * Options for `tls.connect`, made once for all connections to a target: the certificates are read here, and not for each.
- * An address is no server name (RFC 6066, section 3); its certificate is judged by it.
- * @throws HealthError TLS_FAILED for a PEM text that can't be read
+ * Options for `tls.connect`, made once for all connections to a target: parsing the certificates is slow. An address is
+ * not sent as a server name (RFC 6066, section 3); the certificate must have it nevertheless.
+ * @throws HealthError TLS_FAILED for a PEM text that cannot be read
  */
 export function tlsOptions(
   host: string,
-  wishes: TlsClientOptions = {},
+  options: TlsClientOptions = {},
   protocols: readonly string[] = [],
 ): ConnectionOptions {
-  const { ca, cert, key, serverName, verify = true } = wishes;
+  const { ca, cert, key, serverName, verify = true } = options;
   if (ca !== undefined) requireAuthorities(ca, "CA");
   if (cert !== undefined && key !== undefined) requireTlsPair(cert, key);
   const name = serverName ?? (isIP(host) === 0 ? host : undefined);
@@ -36,7 +36,7 @@ export function tlsOptions(
   };
 }
 
-/** When the first certificate of the peer's chain ends, in wall time; `undefined` where it shows none. */
+/** When the first certificate of the target's chain expires, in wall time; `undefined` where it shows none. */
 export function certificateEnd(socket: TLSSocket): number | undefined {
   const ends: number[] = [];
   const seen = new Set<string>();

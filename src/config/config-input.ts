@@ -50,7 +50,9 @@ export function noSource(): ConfigSource {
   };
 }
 
-export const NO_FLAGS: ConfigFlags = { content: {}, checks: [], flags: new Map() };
+const NO_NAMES: ReadonlyMap<string, string> = new Map();
+
+export const NO_FLAGS: Readonly<ConfigFlags> = { content: {}, checks: [], flags: NO_NAMES };
 
 export class ConfigInput {
   readonly content: ConfigFile;

@@ -24,7 +24,7 @@ const MIN_SECRET_CHARACTERS = 4;
 /** Errors cut long values. A longer secret than this may be in an error in part. */
 const MAX_UNCUT_CHARACTERS = 24;
 
-const START = { line: 1, column: 1 };
+const START = { line: 1, column: 1 } as const;
 
 /**
  * Reads a file.

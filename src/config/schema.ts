@@ -74,7 +74,7 @@ const OF_TYPE = {
   texts,
   switch: switchValue,
   engine: (description: string) => oneOf(ENGINE_NAMES, description),
-};
+} as const;
 
 /** The optional keys of a table of settings. */
 function keysOf<Rows extends Readonly<Record<string, Setting>>>(rows: Rows) {
@@ -197,7 +197,7 @@ const SERVICE_FORMS = {
   all: group({ all: MEMBERS }, "All of them."),
   any: group({ any: MEMBERS }, "At least one of them."),
   quorum: group({ quorum: count("The minimum number of healthy members."), of: MEMBERS }, "A minimum number of them."),
-};
+} as const;
 
 const { list, all, any, quorum } = SERVICE_FORMS;
 

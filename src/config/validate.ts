@@ -103,7 +103,7 @@ function checkPaths(key: "paths" | "statusCodePaths", paths: readonly string[], 
 }
 
 /** Methods that the server has already. */
-const OWN_METHODS = [
+const OWN_METHODS: readonly string[] = [
   ...["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`),
   ...REFLECTION_PATHS,
 ];

@@ -1,13 +1,13 @@
 /**
- * A token that guards what is not for everybody: the list of services tells a stranger what runs here.
+ * A bearer token that guards the list of services and other details.
  *
- * Source: RFC 6750, section 2.1. Digests are compared, so that the time it takes tells nothing of the token, nor of its
- * length.
+ * Source: RFC 6750, section 2.1. Digests are compared, so that the time of the comparison depends neither on the token
+ * nor on its length.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HealthError } from "./health-error.js";
 
-/** Whether an `authorization` header holds the token. Without a token to ask for, everybody may. */
+/** Whether an `authorization` header holds the token. True without a token. */
 export function isAuthorized(authorization: string | undefined, token: string | undefined): boolean {
   if (token === undefined) return true;
   const given = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
@@ -15,8 +15,8 @@ export function isAuthorized(authorization: string | undefined, token: string | 
 }
 
 /**
- * The token, if there is one.
- * @throws HealthError INVALID_OPTION for one that is empty or has spaces: nobody could send it, or everybody would
+ * Returns the token, if there is one.
+ * @throws HealthError INVALID_OPTION for a token that is empty or has spaces: no client could send it
  */
 export function requireToken(token: string | undefined): string | undefined {
   if (token === undefined || /^\S+$/.test(token)) return token;

@@ -1,16 +1,15 @@
 /**
- * The channels on which all rooms publish what happens: one table of names, on Node's diagnostics channels.
+ * The channels on which all rooms publish events: one table of names, on Node's diagnostics channels.
  *
- * Logs, metrics and history subscribe; no room knows who listens, and none is handed a logger. Two registries may
- * live in one process, so every message carries the `instance` that it comes from. Subscribers must not throw.
- * A publisher on a hot path asks `hasSubscribers` before it builds a message.
+ * Logs, metrics and history subscribe. No room knows the subscribers, and no room is given a logger. A process may have
+ * several registries, so every message carries the `instance` that it comes from.
  */
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { ServingStatus } from "./serving-status.js";
 
-/** A change of a service's status or of a check's state, as the registry numbered it. */
+/** A change of a service's status or of a check's state. */
 export interface Transition {
-  /** Rises by one with every transition of a registry; the first is 1. */
+  /** 1 for the first transition of a registry; each transition adds 1. */
   readonly sequence: number;
   /** Wall time in milliseconds since 1970. */
   readonly at: number;
@@ -19,57 +18,57 @@ export interface Transition {
   readonly from: string;
   readonly to: string;
   readonly degraded: boolean;
-  /** A short code such as `timeout` or `draining`; `undefined` where nobody gave one. */
+  /** A short code such as `timeout` or `draining`; `undefined` when the writer gave none. */
   readonly reason: string | undefined;
 }
 
-/** What each channel carries, without the `instance` that every message has. */
-export interface Messages {
+/** The message of each channel, without the `instance` that every message has. */
+export interface ChannelMessages {
   /** A status or a check state changed. */
   transition: Transition;
-  /** A write came while draining: it is held back until `resume`. */
+  /** A write during a drain: it is held back until `resume`. */
   "write-held": { readonly service: string; readonly status: ServingStatus | "cleared" };
-  /** A listener of the application threw; the others were still called. */
+  /** A listener of the application threw; the other listeners were still called. */
   "listener-failed": { readonly error: unknown };
-  /** One probe ended. `detail` may hold a target's own words: for logs only. */
+  /** The result of one probe. `detail` may hold text of the target: for logs only. */
   probe: {
     readonly check: string;
     readonly outcome: "pass" | "warn" | "fail";
     readonly reason: string | undefined;
     readonly detail: string | undefined;
     readonly latencyMs: number;
-    /** How long after its due time the probe began. */
+    /** Milliseconds from the due time to the start of the probe. */
     readonly startLagMs: number;
-    /** When the certificate that the target showed ends, in wall time. */
+    /** Wall time at which the certificate of the target expires. */
     readonly certificateEndsAt: number | undefined;
   };
-  /** A prober could not look: says nothing about the target. */
+  /** A prober could not probe. This says nothing about the target. */
   "prober-failed": { readonly check: string; readonly reason: string; readonly error: unknown };
-  /** A result was thrown away, because our own event loop stood still while the probe ran. */
+  /** A result is ignored, because the event loop of healthbridge was blocked during the probe. */
   "result-dropped": { readonly check: string; readonly stallMs: number };
-  /** Our own event loop stood still. */
+  /** The event loop of healthbridge was blocked. */
   stall: { readonly stallMs: number };
-  /** So many checks are held at their last state, because this prober seems cut off; 0 when that is over. */
+  /** Number of checks that are held at their last state, because healthbridge seems isolated; 0 when that is over. */
   isolation: { readonly held: number };
   /**
-   * A gRPC call was answered; a Watch or a reflection stream has ended. `status-code` stands for the methods that answer by
-   * their code alone.
+   * A gRPC call was answered, or a Watch or a reflection stream has ended. `status-code`: a method that answers by its
+   * status code alone.
    */
   call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection"; readonly code: string };
-  /** An HTTP request was answered. `route` is one of ours, never a client's words. */
+  /** An HTTP request was answered. `route` is the name of a route, never text of the client. */
   "http-request": { readonly route: string; readonly status: number };
-  /** The configuration was read again. `error` tells why the old one goes on. */
+  /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
   reload: { readonly error: unknown };
-  /** A connection was refused or ended for a rule of ours. */
+  /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
-  /** Something failed that has no caller to tell. */
+  /** An error that no caller can receive. */
   fault: { readonly where: string; readonly error: unknown };
 }
 
-/** A message with the id of the registry that it belongs to. */
-export type Published<Name extends keyof Messages> = Messages[Name] & { readonly instance: string };
+/** A message with the instance that it comes from. */
+export type Published<Name extends keyof ChannelMessages> = ChannelMessages[Name] & { readonly instance: string };
 
-const table: { readonly [Name in keyof Messages]: Channel } = {
+const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   transition: channel("healthbridge:transition"),
   "write-held": channel("healthbridge:write-held"),
   "listener-failed": channel("healthbridge:listener-failed"),
@@ -86,20 +85,30 @@ const table: { readonly [Name in keyof Messages]: Channel } = {
 };
 
 /**
- * Publishes a message of one instance; costs little more than a property read when nobody listens. It is handed on as it
- * is: a copy of it would cost more than all that a call of the health service does besides.
+ * Publishes a message of one instance. Without a subscriber it costs little more than a property read. Subscribers get
+ * the object itself: a copy would cost more than the rest of a health call.
  */
-export function publish<Name extends keyof Messages>(name: Name, message: Published<Name>): void {
+export function publish<Name extends keyof ChannelMessages>(name: Name, message: Published<Name>): void {
   if (table[name].hasSubscribers) table[name].publish(message);
 }
 
-/** Calls `listener` for every message on a channel. Returns the way out. */
-export function subscribe<Name extends keyof Messages>(
+/**
+ * Calls `listener` for every message on a channel. Returns an unsubscribe function. What a listener throws is published
+ * as a fault; what a listener of faults throws is an uncaught exception, as with any diagnostics channel.
+ */
+export function subscribe<Name extends keyof ChannelMessages>(
   name: Name,
   listener: (message: Published<Name>) => void,
 ): () => void {
-  // only `publish` above writes to these channels, so a message has the channel's type
-  const onMessage = (message: unknown) => listener(message as Published<Name>);
+  const onMessage = (untyped: unknown) => {
+    const message = untyped as Published<Name>; // only `publish` above writes to these channels
+    try {
+      listener(message);
+    } catch (error) {
+      if (name === "fault") throw error;
+      publish("fault", { instance: message.instance, where: `subscriber of ${name}`, error });
+    }
+  };
   table[name].subscribe(onMessage);
   return () => void table[name].unsubscribe(onMessage);
 }

@@ -1,24 +1,23 @@
 /**
- * Time, handed in.
+ * Time as a dependency.
  *
- * Every rule that waits or measures takes a `Clock`, so that a test can run a day in microseconds and a jump of the
- * wall clock changes nothing: intervals, deadlines and ages are all counted on the monotonic reading.
+ * Every rule that waits or measures takes a `Clock`. So a test can run a day in microseconds. Intervals, deadlines and
+ * ages use the monotonic time, so a change of the wall clock has no effect on them.
  */
-
 import { MAX_TIMER_MS } from "./option.js";
 
-/** Cancels a timer. Calling it again, or after the timer fired, does nothing. */
+/** Cancels a timer. It does nothing when it was called before, or after the timer has fired. */
 export type CancelTimer = () => void;
 
 /** A source of time. */
 export interface Clock {
-  /** Milliseconds on a monotonic scale with an arbitrary origin. */
+  /** Monotonic time in milliseconds, from an arbitrary origin. */
   now(): number;
-  /** Milliseconds since 1970 by the wall clock: to be shown to people, never to be reckoned with. */
+  /** Wall time in milliseconds since 1970: for people and log lines, not for arithmetic. */
   wallTime(): number;
   /**
-   * Calls `action` once, `delayMs` from now. The timer doesn't keep the process alive: whoever serves holds a socket.
-   * Delays beyond 2^31 - 1 ms are cut to that (Node would fire them at once).
+   * Calls `action` once, after `delayMs`. The timer does not keep the process alive (see `keepAlive`). Delays above
+   * 2^31 - 1 ms are cut to that value; Node would fire their timers at once.
    */
   setTimer(delayMs: number, action: () => void): CancelTimer;
 }
@@ -26,8 +25,8 @@ export interface Clock {
 /**
  * The clock of this machine.
  *
- * Node runs the timers that are due before it reads what has come meanwhile. After a stall of the event loop, a deadline
- * would so strike down an answer that had been there in time: every timer of ours lets what waits be read first.
+ * After the event loop was blocked, Node runs the due timers before it reads the input that has arrived meanwhile. A
+ * deadline would then reject an answer that arrived in time. So each timer lets pending input be read first.
  */
 export const systemClock: Clock = {
   now: () => performance.now(),
@@ -48,5 +47,5 @@ export const systemClock: Clock = {
   },
 };
 
-/** A source of randomness: a number of [0, 1). */
+/** A source of randomness: returns a number of [0, 1). */
 export type Random = () => number;

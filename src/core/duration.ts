@@ -1,7 +1,7 @@
 /**
- * Durations as people write them: `500ms`, `5s`, `1m`, `1h`, and sums such as `1m30s`.
+ * Durations in text: `500ms`, `5s`, `1m`, `1h`, and sums such as `1m30s`.
  *
- * A number without a unit is refused in text (is it seconds or milliseconds?); the library takes plain numbers, in
+ * Text needs a unit, because a bare number could be seconds or milliseconds. The library also takes numbers, in
  * milliseconds.
  */
 
@@ -9,22 +9,22 @@ const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 
-/** A year: longer than any sensible setting, and far below what a double can count in milliseconds. */
+/** One year: longer than any useful setting, and exact as a number of milliseconds. */
 const MAX_MS = 365 * 24 * UNIT_MS.h;
 
-/** A duration as a caller may give it: text with units, or a number of milliseconds. */
+/** A duration: text with units, or a number of milliseconds. */
 export type DurationLike = string | number;
 
 /**
- * Milliseconds of a duration, or `undefined` when it can't be read, is negative, or is longer than a year. The caller
- * knows the option's name, so the caller words the error.
+ * Milliseconds of a duration, or `undefined` when it is invalid, negative, or longer than a year. The caller knows the
+ * name of the option and writes the error message.
  */
 export function parseDuration(value: unknown): number | undefined {
   const ms = typeof value === "number" ? value : typeof value === "string" ? parseText(value) : Number.NaN;
   return ms >= 0 && ms <= MAX_MS ? ms : undefined;
 }
 
-/** Whether a text is a duration. */
+/** Whether a text is a valid duration. */
 export function isDuration(text: string): boolean {
   return parseDuration(text) !== undefined;
 }

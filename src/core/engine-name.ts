@@ -1,7 +1,6 @@
-/** The engines that can speak HTTP/2 on our listeners: `native` is ours, made for health checks. */
+/** The engines that serve HTTP/2: `native`, made for health checks, and `grpc-js`, the reference. */
 export const ENGINE_NAMES = ["native", "grpc-js"] as const;
 
-/** The name of an engine. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** The engine that is used if nothing else is configured. */

@@ -1,32 +1,30 @@
 /**
- * The one error class, and the catalogue of its codes.
+ * The error class, and all of its codes.
  *
- * It is thrown for a caller's mistake or an impossible state. Expected ill health is never an error: a probe returns
- * a result, a registry answers a status. Users match on `code`; `message` is for the person who reads it: what was
- * wrong, where, and what would be right.
+ * It is thrown for a mistake of the caller. An unhealthy target is not an error: a probe returns a result, and a registry
+ * returns a status. Code matches on `code`. `message` says what was wrong, where, and what would be right.
  */
 
-/** Every code that a `HealthError` can carry, with what it means. */
+/** All codes of a `HealthError`, with their meanings. */
 export const HEALTH_ERROR_CODES = {
   INVALID_SERVICE_NAME: "a service name is not a string, is too long, is reserved, or holds control characters",
-  INVALID_STATUS: "a status is none of UNKNOWN, SERVING and NOT_SERVING",
-  INVALID_OPTION: "an option has a value that cannot be used",
-  INVALID_ADDRESS: "an address to listen on cannot be read",
-  INVALID_TARGET: "the URL of a target cannot be read, or its scheme is not known",
-  INVALID_CONFIG: "a configuration file is refused; the message has a line for each fault",
+  INVALID_STATUS: "a status is not UNKNOWN, SERVING or NOT_SERVING",
+  INVALID_OPTION: "an option has an invalid value",
+  INVALID_ADDRESS: "an address to listen on is invalid",
+  INVALID_TARGET: "the URL of a target is invalid, or its scheme is unknown",
+  INVALID_CONFIG: "a configuration file is invalid; the message has one line for each error",
   DUPLICATE_NAME: "a check or a service is declared twice",
-  ALREADY_ADDED: "the health service was added to this gRPC server before",
-  ALREADY_STOPPED: "the call came after shutdown",
-  LISTEN_FAILED: "an address could not be bound, so nothing is served",
+  ALREADY_ADDED: "the gRPC server already has a health service",
+  ALREADY_STOPPED: "the call came after shutdown()",
+  LISTEN_FAILED: "an address could not be bound; no address is served",
   TLS_FAILED: "a certificate or key could not be used",
-  MISSING_PACKAGE: "a target needs a package that is not installed; the message names it",
-  INCOMPATIBLE_DEPENDENCY: "an installed package lacks what this project needs of it",
+  MISSING_PACKAGE: "a target needs an npm package that is not installed; the message names it",
+  INCOMPATIBLE_DEPENDENCY: "an installed npm package has an incompatible version",
 } as const;
 
-/** A code of the catalogue. */
 export type HealthErrorCode = keyof typeof HEALTH_ERROR_CODES;
 
-/** An error that a person can act on. `cause` holds the error underneath, where there is one. */
+/** `cause` is the underlying error, if there is one. */
 export class HealthError extends Error {
   override readonly name = "HealthError";
   readonly code: HealthErrorCode;
@@ -38,8 +36,8 @@ export class HealthError extends Error {
 }
 
 /**
- * The same for a value that no caller can mean: a name or a status that is none. It is a `TypeError`, as JavaScript's
- * own functions throw for their arguments, so that nobody takes it for a fault of the network.
+ * The same codes for an invalid argument: a value that is no name or no status. It is a `TypeError`, which JavaScript's
+ * own functions throw for their arguments.
  */
 export class HealthTypeError extends TypeError {
   override readonly name = "HealthTypeError";
@@ -51,7 +49,7 @@ export class HealthTypeError extends TypeError {
   }
 }
 
-/** The message of anything that was thrown, for the line of a log or the end of another message. */
+/** The message of any thrown value, for a log line or the end of another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,44 +1,43 @@
 /**
- * Addresses to listen on, as people write them.
+ * Addresses to listen on, in text.
  *
  *     :50051            every interface, IPv6 and IPv4
- *     127.0.0.1:8080    one interface; also a host's name
+ *     127.0.0.1:8080    one interface; a host name is allowed
  *     [::1]:8080
  *     unix:/run/health.sock
  *     plain://:8080     clear text, even where a certificate is configured
  *
- * Port 0 takes a free port.
+ * With port 0, the system chooses a free port.
  */
 import { HealthError } from "./health-error.js";
 
-/** Where to listen. */
 export type ListenAddress = TcpAddress | UnixAddress;
 
-/** A TCP port. Without a host it is every interface. */
+/** A TCP port; without a host, on every interface. */
 export interface TcpAddress {
   readonly host: string | undefined;
   readonly port: number;
-  /** Clear text, even where a certificate is configured: for probers that cannot speak TLS, such as Kubernetes'. */
+  /** Clear text, even where a certificate is configured: for clients without TLS, such as the probes of Kubernetes. */
   readonly plain: boolean;
 }
 
-/** A unix socket's file. */
+/** The file of a unix socket. */
 export interface UnixAddress {
   readonly path: string;
   readonly plain: boolean;
 }
 
-/** An address that is bound: its real port. */
+/** A bound address, with the port that the system chose for port 0. */
 export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 const PLAIN = "plain://";
 const HOST_AND_PORT = /^(?:\[(?<ipv6>[0-9a-fA-F:.%\w]+)\]|(?<host>[^:[\]/\s\0]*)):(?<port>\d{1,5})$/;
 
-/** The longest path that the kernel takes for a unix socket, in bytes. */
+/** Maximum path length of a unix socket in the kernel, in bytes. */
 const MAX_UNIX_PATH_BYTES = 107;
 
 /**
- * Reads an address.
+ * Parses an address.
  * @throws HealthError INVALID_ADDRESS
  */
 export function parseListenAddress(text: string): ListenAddress {
@@ -46,12 +45,12 @@ export function parseListenAddress(text: string): ListenAddress {
   const rest = plain ? text.slice(PLAIN.length) : text;
   if (rest.startsWith("unix:")) return parseUnix(text, rest, plain);
   const { ipv6, host, port } = HOST_AND_PORT.exec(rest)?.groups ?? {};
-  if (port === undefined) throw unreadable(text, "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH");
-  if (Number(port) > 65_535) throw unreadable(text, "a port is a number from 0 to 65535");
+  if (port === undefined) throw invalidAddress(text, "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH");
+  if (Number(port) > 65_535) throw invalidAddress(text, "a port is a number from 0 to 65535");
   return { host: ipv6 ?? (host === "" ? undefined : host), port: Number(port), plain };
 }
 
-/** The address as a person would write it. */
+/** The address in text. */
 export function formatAddress(address: ListenAddress | BoundAddress): string {
   if ("path" in address) return `unix:${address.path}`;
   const { host, port } = address;
@@ -61,13 +60,13 @@ export function formatAddress(address: ListenAddress | BoundAddress): string {
 
 function parseUnix(text: string, rest: string, plain: boolean): UnixAddress {
   const path = rest.slice("unix:".length).replace(/^\/\/(?=\/)/, "");
-  if (path === "" || path.includes("\0")) throw unreadable(text, "expected unix:/PATH");
+  if (path === "" || path.includes("\0")) throw invalidAddress(text, "expected unix:/PATH");
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
-    throw unreadable(text, `the path of a unix socket has at most ${MAX_UNIX_PATH_BYTES} bytes`);
+    throw invalidAddress(text, `the path of a unix socket has at most ${MAX_UNIX_PATH_BYTES} bytes`);
   }
   return { path, plain };
 }
 
-function unreadable(text: string, expected: string): HealthError {
+function invalidAddress(text: string, expected: string): HealthError {
   return new HealthError("INVALID_ADDRESS", `address to listen on ${JSON.stringify(text)}: ${expected}`);
 }

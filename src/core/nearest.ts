@@ -1,8 +1,8 @@
 /**
- * The word that somebody who mistyped most likely meant.
+ * The most similar word of a list: for "did you mean" in error messages.
  */
 
-/** The candidate that is fewest edits away, if it is near enough to be meant: a third of the word, at least one edit. */
+/** The candidate with the smallest edit distance: at most a third of the length of the word, or one edit. */
 export function nearestTo(word: string, candidates: readonly string[]): string | undefined {
   const farthest = Math.max(1, Math.floor(word.length / 3));
   let nearest: string | undefined;
@@ -15,8 +15,8 @@ export function nearestTo(word: string, candidates: readonly string[]): string |
 }
 
 /**
- * Letters to insert, remove, replace or swap with their neighbour to make one word of the other (Damerau, Levenshtein),
- * a row of the table at a time.
+ * Damerau-Levenshtein distance: the number of letters to insert, remove, replace or swap with a neighbour. The table is
+ * computed row by row.
  */
 function editDistance(from: string, to: string): number {
   let twoAbove: readonly number[] = [];

@@ -1,30 +1,29 @@
 /**
- * What a service may be called.
+ * Valid names of services.
  *
- * `""` is the server as a whole. The three views are names that an orchestrator may ask for on any server of ours, so
- * nobody can declare a service under them. The limit of 200 bytes is that of gRPC C++.
+ * `""` is the server as a whole. The three views are reserved: an orchestrator can ask any healthbridge server for them.
+ * The limit of 200 bytes is the one of gRPC C++.
  */
 
-/** The longest service name, in bytes of UTF-8. */
+/** Maximum length of a service name, in bytes of UTF-8. */
 export const MAX_SERVICE_NAME_BYTES = 200;
 
 /** The name of the server as a whole. */
 export const OVERALL = "";
 
-/** The reserved names: is this process alive, should it get traffic, has it started? */
+/** The reserved names: the process is alive, it is ready for traffic, it has started. */
 export const VIEWS = ["liveness", "readiness", "startup"] as const;
 
-/** A reserved name. */
 export type View = (typeof VIEWS)[number];
 
-/** Tells a reserved name from a service's. */
+/** Whether a name is reserved. */
 export function isView(name: string): name is View {
   return (VIEWS as readonly string[]).includes(name);
 }
 
 /**
- * Why a value can't be the name of a service, worded to follow the name of the option; `undefined` when it can.
- * Control characters are refused because names end up on terminals and in logs.
+ * Why a value is not a valid service name, as text that follows the name of the option; `undefined` for a valid name.
+ * Control characters are invalid, because names are written to terminals and logs.
  */
 export function serviceNameFault(name: unknown): string | undefined {
   if (typeof name !== "string") return `must be a string, not ${name === null ? "null" : typeof name}`;

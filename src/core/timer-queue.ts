@@ -1,33 +1,33 @@
 /**
- * Many due times, one timer.
+ * Many timers on one timer of the clock.
  *
  *     timer.at(t) --> [ heap, the earliest on top ] --> one clock timer for the top --> action, in order of due time
  *
- * A daemon with thousands of checks would otherwise keep thousands of timers. `runDue` may also be called by whoever
- * must not act on what is overdue: after a stall of the event loop, input is often read before any timer runs.
+ * A daemon with thousands of checks would otherwise keep thousands of timers of the system. `runDue` can also be called
+ * directly: after the event loop was blocked, input is often read before any timer fires.
  */
 import type { CancelTimer, Clock } from "./clock.js";
 
-/** Something that is to be done at a time, which may be moved. */
+/** A timer of a queue, which can be set again and again. */
 export interface Timer {
-  /** Sets the time, on the clock's monotonic scale. One that is over means: as soon as possible. */
+  /** Sets the due time, in monotonic time. A time in the past means as soon as possible. */
   at(dueAt: number): void;
-  /** Takes the time back. It can be set again. */
+  /** Cancels the due time. The timer can be set again. */
   cancel(): void;
 }
 
-interface Entry {
+interface QueuedTimer {
   dueAt: number;
-  /** Of two that are due at the same time, the one that was set first comes first. */
+  /** Of two timers with the same due time, the one that was set first fires first. */
   order: number;
-  /** Place in the heap; -1 when it isn't there. */
+  /** Place in the heap; -1 when it is not in the heap. */
   index: number;
   readonly action: (dueAt: number) => void;
 }
 
 export class TimerQueue {
   readonly #clock: Clock;
-  readonly #heap: Entry[] = [];
+  readonly #heap: QueuedTimer[] = [];
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: CancelTimer = () => {};
   #running = false;
@@ -37,19 +37,19 @@ export class TimerQueue {
     this.#clock = clock;
   }
 
-  /** Makes an timer without a time. `action` is told when it was due; it must not throw. */
+  /** Creates a timer that is not set. `action` gets the due time; it must not throw. */
   create(action: (dueAt: number) => void): Timer {
-    const entry: Entry = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
+    const timer: QueuedTimer = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
     return {
-      at: (dueAt) => this.#place(entry, dueAt),
+      at: (dueAt) => this.#set(timer, dueAt),
       cancel: () => {
-        this.#remove(entry);
-        if (this.#heap.length === 0) this.#rest();
+        this.#remove(timer);
+        if (this.#heap.length === 0) this.#stop();
       },
     };
   }
 
-  /** Does everything that is due by now. O(log n) for each. */
+  /** Runs the action of every timer that is due. O(log n) for each. */
   runDue(): void {
     const now = this.#clock.now();
     if (this.#running || (this.#heap[0]?.dueAt ?? Number.POSITIVE_INFINITY) > now) return;
@@ -65,40 +65,40 @@ export class TimerQueue {
     }
   }
 
-  #place(entry: Entry, dueAt: number): void {
-    entry.dueAt = dueAt;
-    entry.order = this.#order;
+  #set(timer: QueuedTimer, dueAt: number): void {
+    timer.dueAt = dueAt;
+    timer.order = this.#order;
     this.#order += 1;
-    if (entry.index === -1) {
-      entry.index = this.#heap.length;
-      this.#heap.push(entry);
+    if (timer.index === -1) {
+      timer.index = this.#heap.length;
+      this.#heap.push(timer);
     }
-    this.#sift(entry);
+    this.#sift(timer);
     this.#arm();
   }
 
-  #remove(entry: Entry): void {
-    const { index } = entry;
+  #remove(timer: QueuedTimer): void {
+    const { index } = timer;
     if (index === -1) return;
-    entry.index = -1;
+    timer.index = -1;
     const last = this.#heap.pop();
-    if (last === undefined || last === entry) return;
+    if (last === undefined || last === timer) return;
     last.index = index;
     this.#heap[index] = last;
     this.#sift(last);
   }
 
-  /** With nothing to do, no timer is kept. */
-  #rest(): void {
+  /** Cancels the clock timer: an empty queue has none. */
+  #stop(): void {
     this.#disarm();
     this.#armedFor = Number.POSITIVE_INFINITY;
   }
 
-  /** Arms the timer for the top. One that is armed for an earlier time is left: it costs less than to set it anew. */
+  /** Arms the clock timer for the top. One that is armed for an earlier time stays: that is cheaper than a new one. */
   #arm(): void {
     const top = this.#heap[0];
     if (this.#running) return;
-    if (top === undefined) this.#rest();
+    if (top === undefined) this.#stop();
     if (top === undefined || top.dueAt >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = top.dueAt;
@@ -109,13 +109,13 @@ export class TimerQueue {
     });
   }
 
-  /** Moves an entry up or down to its place. */
-  #sift(entry: Entry): void {
+  /** Moves a timer up or down to its place in the heap. */
+  #sift(timer: QueuedTimer): void {
     const heap = this.#heap;
-    let { index } = entry;
+    let { index } = timer;
     for (let parent = (index - 1) >> 1; index > 0; parent = (index - 1) >> 1) {
       const above = heap[parent];
-      if (above === undefined || !isBefore(entry, above)) break;
+      if (above === undefined || !isBefore(timer, above)) break;
       heap[index] = above;
       above.index = index;
       index = parent;
@@ -123,21 +123,21 @@ export class TimerQueue {
     for (;;) {
       const left = 2 * index + 1;
       const child = earlier(heap[left], heap[left + 1]);
-      if (child === undefined || !isBefore(child, entry)) break;
+      if (child === undefined || !isBefore(child, timer)) break;
       const { index: below } = child;
       heap[index] = child;
       child.index = index;
       index = below;
     }
-    heap[index] = entry;
-    entry.index = index;
+    heap[index] = timer;
+    timer.index = index;
   }
 }
 
-function isBefore(one: Entry, other: Entry): boolean {
+function isBefore(one: QueuedTimer, other: QueuedTimer): boolean {
   return one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.order < other.order);
 }
 
-function earlier(left: Entry | undefined, right: Entry | undefined): Entry | undefined {
+function earlier(left: QueuedTimer | undefined, right: QueuedTimer | undefined): QueuedTimer | undefined {
   return left === undefined || right === undefined || isBefore(left, right) ? left : right;
 }

@@ -1,28 +1,28 @@
 /**
- * Starts the engine that is asked for. Each is loaded when it is needed: with our own, grpc-js is loaded by the first
- * connection that asks for what it alone serves.
+ * Starts the engine of a server. Each engine is loaded when it is first used.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
 import { milliseconds } from "../core/option.js";
+import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { ReflectionService } from "../transports/grpc/reflection.js";
 import type { HttpBridge } from "../transports/http/bridge.js";
 
-/** How an engine is set. */
+/** Options of an engine. */
 export interface EngineOptions extends ConnectionSettings {
-  /** Which engine speaks HTTP/2: `native`, made for health checks, or `grpc-js`. Default `native`. */
+  /** The engine that serves HTTP/2: `native`, made for health checks, or `grpc-js`. Default `native`. */
   readonly engine?: EngineName | undefined;
-  /** Serve `grpc.health.v1`. Default true; else its methods are UNIMPLEMENTED. */
+  /** Serve `grpc.health.v1`; with false, its methods are UNIMPLEMENTED. Default true. */
   readonly grpcHealth?: boolean | undefined;
   /** Serve gRPC server reflection. Default true. */
   readonly reflection?: boolean | undefined;
   /** gRPC methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. Default none. */
   readonly statusCodePaths?: readonly string[] | undefined;
-  /** Milliseconds for a connection's first byte, and again for the preface of HTTP/2. Default 5 s. */
+  /** Milliseconds for the first byte of a connection, and again for the preface of HTTP/2. Default 5 s. */
   readonly firstBytesTimeoutMs?: number | undefined;
   /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
   readonly requestTimeoutMs?: number | undefined;
@@ -30,12 +30,13 @@ export interface EngineOptions extends ConnectionSettings {
   readonly answerTimeoutMs?: number | undefined;
 }
 
-/** What an engine answers with. */
+/** What an engine needs. */
 export interface EngineDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly service: HealthService;
   readonly bridge: HttpBridge;
+  readonly pool: SharedBytesPool;
 }
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
@@ -83,7 +84,7 @@ function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDe
 
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
-  const { clock, random, bridge } = deps;
+  const { clock, random, bridge, pool } = deps;
   const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
     milliseconds(option, options[option], defaultMs);
   return createH2Engine({
@@ -100,5 +101,6 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     ...servicesOf(options, deps),
     statusCodePaths: options.statusCodePaths ?? [],
     responder: bridge,
+    pool,
   });
 }

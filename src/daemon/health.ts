@@ -6,7 +6,7 @@
  *     const server = await health.listen([":50051", ":8080"]);
  *     await health.shutdown();
  *
- * It wires the rooms together and judges nothing itself; `healthbridge serve` is a user of it like any other.
+ * It connects the rooms and contains no rule of its own. `healthbridge serve` uses it as any application does.
  */
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { CheckEngine } from "../checks/check-engine.js";
@@ -17,10 +17,9 @@ import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { HealthError } from "../core/health-error.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
-import { leave, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
+import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
@@ -30,104 +29,111 @@ import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
-import { type HealthServer, type ListenOptions, OpenServer } from "./server.js";
+import { OpenServers } from "./open-servers.js";
+import type { HealthServer, ListenOptions } from "./server.js";
 
-/** How a `Health` is made. */
+/** Options of a `Health`. */
 export interface HealthOptions extends HealthServiceOptions {
-  /** Tells this object's messages on the diagnostics channels from another's. Default `healthbridge`. */
+  /** Identifies the messages of this object on the diagnostics channels. Default `healthbridge`. */
   readonly instance?: string | undefined;
-  /** Count for Prometheus, and serve the page `/metrics`. Default false. */
+  /** Count events for Prometheus, and serve `/metrics`. Default false. */
   readonly metrics?: boolean | undefined;
-  /** Default: this machine's. */
+  /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
   readonly random?: Random | undefined;
-  /** What checks that run programs hand on: `PATH`, `HOME`, `LANG` and a few more of it. Default nothing. */
+  /** Programs of checks get `PATH`, `HOME`, `LANG` and a few more variables of it. Default: none. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Name servers to ask instead of the system's: `ADDRESS` or `ADDRESS:PORT`. */
+  /** Name servers for the targets of checks, as `ADDRESS` or `ADDRESS:PORT`. Default: those of the system. */
   readonly nameServers?: readonly string[] | undefined;
 }
 
-/** The statuses of this process and of what it checks, published over gRPC and HTTP. */
+/** The statuses of this process and of its checks, published over gRPC and HTTP. */
 export class Health {
-  readonly #time: { readonly clock: Clock; readonly random: Random };
   readonly #registry: Registry;
   readonly #service: HealthService;
   readonly #bridge: BridgeOptions;
   readonly #checks: CheckEngine;
-  readonly #servers = new Set<OpenServer>();
+  readonly #servers: OpenServers;
   readonly #metrics: Metrics | undefined;
-  /** Whether the application serves this health by a server of its own. */
-  #lent = false;
-  #stopping: Promise<void> | undefined;
+  /** Whether a server of the application serves this health. */
+  #servedElsewhere = false;
 
   constructor(options: HealthOptions = {}) {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
-    this.#time = { clock, random };
     this.#registry = new Registry({ clock, instance });
     const { listLimit, maxWatchers, token, environment, nameServers } = options;
     const reader = this.#registry;
     this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
     const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers });
     this.#checks = checks;
-    const connectionCount = () => [...this.#servers].reduce((sum, server) => sum + server.connectionCount, 0);
+    const connectionCount = () => this.#servers.connectionCount;
     if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
-    const pages = new PageRenderer({ reader, clock, pool: new SharedBytesPool() });
+    const pool = new SharedBytesPool();
+    const pages = new PageRenderer({ reader, clock, pool });
     const onHeartbeat = checks.report.bind(checks);
     this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
+    this.#servers = new OpenServers({ clock, random, service: this.#service, bridge: this.#bridge, pool });
   }
 
-  /** Open Watch streams, over all servers. */
+  /** Open Watch streams of all servers. */
   get watcherCount(): number {
     return this.#registry.watcherCount;
   }
 
-  /** Names with an open Watch stream: none is kept after its last one, whatever strangers ask for. */
+  /** Names with at least one open Watch stream. */
   get watchedNameCount(): number {
     return this.#registry.watchedNameCount;
   }
 
-  /** Whether everybody is being told NOT_SERVING. */
+  /** Whether all services report NOT_SERVING because of `drain` or `shutdown`. */
   get draining(): boolean {
     return this.#registry.draining;
   }
 
   /**
    * Declares a service or changes its status; `""` is the server as a whole. Returns whether it is published now: while
-   * draining it is held back until `resume`.
+   * draining, a change is held back until `resume`.
    * @throws HealthTypeError INVALID_SERVICE_NAME or INVALID_STATUS; nothing is stored then
    */
   set(service: string, status: ServingStatus, details?: StatusDetails): boolean {
     return this.#registry.set(service, status, details);
   }
 
-  /** Takes a service away: who watches it is told SERVICE_UNKNOWN. Returns false when there was none, or while draining. */
+  /** Removes a service: its watchers get SERVICE_UNKNOWN. Returns false when there was none, or while draining. */
   clear(service: string): boolean {
     return this.#registry.clear(service);
   }
 
-  /** What a Check of the service would be answered; `undefined` for a service that nobody declared. */
+  /** The status that a Check of the service returns; `undefined` for an unknown service. */
   status(service: string): ServingStatus | undefined {
     return this.#registry.read(service)?.status;
   }
 
-  /** Every declared service with its status. */
+  /** All declared services with their statuses. */
   list(): ReadonlyMap<string, ServingStatus> {
     return new Map([...this.#registry.services()].map(([service, { status }]) => [service, status]));
   }
 
-  /** Calls `listener` for each change of a status or a check's state, in order. Returns the way out. */
+  /**
+   * Calls `listener` for each change of a status or of a check's state, in order. What it throws is published, and stops
+   * no other listener. Returns an unsubscribe function.
+   */
   onTransition(listener: (transition: Transition) => void): () => void {
     return this.#registry.onTransition(listener);
   }
 
-  /** Tells everybody NOT_SERVING, and holds later changes back. Liveness stays as it is. */
+  /** Reports NOT_SERVING for all services, and holds back later changes. The liveness view does not change. */
   drain(): void {
     this.#registry.drain();
   }
 
-  /** Ends a drain: publishes what was true before it, with what was set since. */
+  /**
+   * Ends a drain: publishes the statuses of before, with what was set since.
+   * @throws HealthError ALREADY_STOPPED
+   */
   resume(): void {
+    this.#servers.requireRunning("resume()");
     this.#registry.resume();
   }
 
@@ -137,6 +143,7 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
+    this.#servers.requireRunning("check()");
     this.#checks.add({ name, source: sourceOf(target), options });
   }
 
@@ -146,6 +153,7 @@ export class Health {
    * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   heartbeat(name: string, { ttl, token, ...options }: HeartbeatOptions): (report?: Report) => void {
+    this.#servers.requireRunning("heartbeat()");
     this.#checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
     const heartbeat = this.#checks.heartbeat(name);
     return (report) => heartbeat?.beat(report);
@@ -172,6 +180,7 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
   isolate(options: IsolationOptions | undefined): void {
+    this.#servers.requireRunning("isolate()");
     this.#checks.setIsolation(options && { selfCheck: sourceOf(options.selfCheck), maxHold: options.maxHold });
   }
 
@@ -182,68 +191,58 @@ export class Health {
    * @throws what `accept` throws, by default a HealthError; nothing has changed then
    */
   configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
+    this.#servers.requireRunning("configure()");
     this.#checks.configure(config, accept);
   }
 
   /**
-   * Adds the health service to a grpc-js server of the application. `shutdown` ends its watches.
-   * @throws HealthError ALREADY_ADDED when it has one already
+   * Adds the health service to a grpc-js server of the application. `shutdown` ends its Watch streams, and from then on
+   * it reports NOT_SERVING.
+   * @throws HealthError ALREADY_ADDED when the server has a health service
    */
   addToServer(server: GrpcServer): void {
     addHealthService(server, this.#service);
-    this.#lent = true;
+    this.#servedElsewhere = true;
   }
 
-  /** The HTTP routes for Node's `http`, Express or Connect. What is none of them goes to `next`. */
+  /** The HTTP routes for Node's `http`, Express or Connect. A request for any other path goes to `next`. */
   middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
-    this.#lent = true;
+    this.#servedElsewhere = true;
     return createMiddleware(new HttpBridge({ ...this.#bridge, paths: options.paths }));
   }
 
   /**
-   * Serves gRPC and HTTP on every address: `:PORT`, `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`; port 0 takes a free one.
-   * Either all are served or none.
+   * Serves gRPC and HTTP on every address: `:PORT`, `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`. Port 0 lets the system
+   * choose a port. Either all addresses are served or none.
    * @throws HealthError INVALID_ADDRESS, LISTEN_FAILED naming the address, TLS_FAILED, ALREADY_STOPPED
    */
-  async listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
-    if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", "listen() came after shutdown()");
-    const deps = { ...this.#time, service: this.#service, bridge: this.#bridge };
-    const server = await OpenServer.start(deps, addresses, options);
-    this.#servers.add(server);
-    return server;
+  listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
+    return this.#servers.listen(addresses, options);
   }
 
   /**
-   * Drains, then closes: see `lifecycle/shutdown` for the order. Resolves when nothing is left, after the drain delay
-   * (5 s) and at most 10 s more. With nobody listening there is nobody to wait for. Calling it again returns the same
-   * promise.
+   * Drains, then closes every server: see `lifecycle/shutdown` for the order. Resolves when all is closed: after the
+   * drain delay (5 s) and at most 11 s more. Without any server there is no drain delay. Calling it again returns the
+   * same promise. A `listen` that has not settled rejects with ALREADY_STOPPED.
+   *
+   * Afterwards, statuses can still be read, and a server of the application reports NOT_SERVING.
    */
   shutdown(times: ShutdownTimes = {}): Promise<void> {
-    this.#stopping ??= this.#leave(times);
-    return this.#stopping;
+    const announce = () => {
+      this.drain();
+      this.#checks.stop();
+    };
+    const hooks = {
+      announce,
+      endWatches: () => this.#service.endWatches(),
+      onEnd: () => this.#metrics?.close(),
+      isServedElsewhere: this.#servedElsewhere,
+    };
+    return this.#servers.shutdown(hooks, times);
   }
 
   /** The same, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
-  }
-
-  async #leave(times: ShutdownTimes): Promise<void> {
-    const servers = [...this.#servers];
-    const all = async (step: (server: OpenServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
-    const steps: ShutdownSteps = {
-      announce: () => {
-        this.drain();
-        this.#checks.stop();
-      },
-      stopAccepting: () => {
-        for (const server of servers) server.stopAccepting();
-      },
-      endWatches: () => this.#service.endWatches(),
-      askToGo: () => all((server) => server.askToGo()),
-      destroy: () => all((server) => server.close()),
-    };
-    await leave(steps, this.#time.clock, servers.length === 0 && !this.#lent ? { ...times, drainDelayMs: 0 } : times);
-    this.#metrics?.close();
   }
 }

@@ -1,13 +1,15 @@
 /**
- * One open set of addresses with everything behind it: what `Health.listen` returns.
+ * One open set of addresses with its transports: what `Health.listen` returns.
  *
  *     listener --+--> HTTP/1 --> bridge
  *                +--> HTTP/2 --> gRPC engine --> health service
  *                                     +--> bridge
  */
+import { keepAlive } from "../core/background.js";
 import type { Clock, Random } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
+import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type Listener, listen } from "../listener/listener.js";
 import type { Sinks } from "../listener/sniff-protocol.js";
 import type { TlsIdentity } from "../listener/tls.js";
@@ -17,7 +19,7 @@ import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { Http1Server } from "../transports/http/http1.js";
 import { type EngineOptions, startEngine } from "./engines.js";
 
-/** How addresses are served. */
+/** Options of `Health.listen`. */
 export interface ListenOptions extends EngineOptions {
   /** Speak TLS on every address that is not marked `plain://`. */
   readonly tls?: TlsIdentity | undefined;
@@ -29,49 +31,61 @@ export interface ListenOptions extends EngineOptions {
   readonly maxConnectionsPerAddress?: number | undefined;
 }
 
-/** What a server stands on. */
+/** What a server needs. */
 export interface ServerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
+  /** Holds the long answers that clients are reading. */
+  readonly pool: SharedBytesPool;
+  /** Aborted by a shutdown, with the error for a `listen` that still looks up host names. */
+  readonly signal: AbortSignal;
+  /** Called when a server is closed. */
+  readonly onClosed: (server: OpenServer) => void;
 }
 
-/** Addresses that are served. */
+/** An open set of addresses. */
 export interface HealthServer {
-  /** The addresses, with the ports that were free where 0 was asked for. */
+  /** The addresses; where port 0 was given, with the port that the system chose. */
   readonly addresses: readonly BoundAddress[];
-  /** Connections that are open now. */
+  /** Open connections. */
   readonly connectionCount: number;
-  /** Ends everything at once. Calling it again does nothing. */
+  /** Closes the addresses and ends all connections, without a drain. Calling it again returns the same promise. */
   close(): Promise<void>;
 }
 
-/** The same, with the steps of a shutdown. */
+/** A `HealthServer` with the steps of a shutdown. */
 export class OpenServer implements HealthServer {
   readonly #listener: Listener;
   readonly #engine: GrpcEngine;
   readonly #http1: Http1Server;
+  readonly #onClosed: ServerDeps["onClosed"];
+  #closing: Promise<void> | undefined;
 
-  private constructor(listener: Listener, engine: GrpcEngine, http1: Http1Server) {
+  private constructor(
+    { listener, engine, http1 }: { listener: Listener; engine: GrpcEngine; http1: Http1Server },
+    onClosed: ServerDeps["onClosed"],
+  ) {
     this.#listener = listener;
     this.#engine = engine;
     this.#http1 = http1;
+    this.#onClosed = onClosed;
   }
 
-  /** Binds every address and serves. Rejects as `Health.listen` says. */
+  /** Binds every address and serves. Rejects as `Health.listen` does. */
   static async start(deps: ServerDeps, addresses: readonly string[], options: ListenOptions): Promise<OpenServer> {
-    const { clock, random, service } = deps;
+    const { clock, random, service, pool, signal } = deps;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
-      throw new HealthError("INVALID_ADDRESS", "listen() needs an address at least, such as :8080");
+      throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
     const bridge = new HttpBridge({ ...deps.bridge, paths: options.paths });
-    const engine = await startEngine(options, { clock, random, service, bridge });
+    const engine = await startEngine(options, { clock, random, service, bridge, pool });
     const http1 = new Http1Server(bridge);
     const sinks: Sinks = { http1: (socket) => http1.accept(socket), http2: engine.accept };
     try {
-      const listener = await listen(parsed, { ...options, clock, instance: bridge.instance, sinks });
-      return new OpenServer(listener, engine, http1);
+      const listener = await listen(parsed, { ...options, clock, instance: bridge.instance, sinks, signal });
+      return new OpenServer({ listener, engine, http1 }, deps.onClosed);
     } catch (error) {
       engine.drain();
       await http1.close();
@@ -87,22 +101,31 @@ export class OpenServer implements HealthServer {
     return this.#listener.connectionCount;
   }
 
-  /** Takes no new connections. */
+  /** Accepts no more connections. */
   stopAccepting(): void {
     this.#listener.stopAccepting();
   }
 
-  /** Asks every client to go, and resolves when the last has gone. */
-  async askToGo(): Promise<void> {
+  /** Asks every client to close its connection (GOAWAY), and resolves when all connections have ended. */
+  async closeGracefully(): Promise<void> {
     this.#engine.drain();
     this.#http1.closeIdle();
     await this.#listener.whenIdle();
   }
 
-  async close(): Promise<void> {
-    this.#listener.stopAccepting();
-    this.#engine.drain();
-    await this.#listener.destroy();
-    await this.#http1.close();
+  close(): Promise<void> {
+    this.#closing ??= keepAlive(this.#close());
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      this.#listener.stopAccepting();
+      this.#engine.drain();
+      await this.#listener.destroy();
+      await this.#http1.close();
+    } finally {
+      this.#onClosed(this);
+    }
   }
 }

@@ -1,32 +1,31 @@
 /**
- * What the system and the language tell the process: the only place that listens to `process`.
+ * Signals and uncaught errors of the process. No other file listens to `process`.
  */
 
-/** The signals that ask a process to end, with the exit code that a shell gives for each. */
+/** The signals that end the process, each with the exit code that a shell reports for it. */
 export const TERMINATION_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** A signal that asks the process to end. */
 export type TerminationSignal = keyof typeof TERMINATION_SIGNALS;
 
-/** Who is told of what. */
+/** What is called for each event. */
 export interface ProcessListener {
-  /** The first signal that asks to end. */
+  /** The first termination signal. */
   onTerminate(signal: TerminationSignal): void;
-  /** A second one: whoever sends it doesn't want to wait. */
+  /** A second termination signal: exit now. */
   onInsist(signal: TerminationSignal): void;
-  /** SIGHUP: read the configuration again. */
+  /** SIGHUP: reload the configuration. */
   onReload(): void;
-  /** An error that nobody caught. The process is in an unknown state and must not go on. */
+  /** An uncaught error. The process is in an unknown state and must end. */
   onFatal(error: unknown): void;
 }
 
-/** Starts to listen. Returns the way out. */
+/** Starts to listen. Returns an unsubscribe function. */
 export function listenToProcess(listener: ProcessListener): () => void {
-  let asked = false;
+  let isTerminating = false;
   const onSignal = (signal: TerminationSignal) => {
-    if (asked) listener.onInsist(signal);
+    if (isTerminating) listener.onInsist(signal);
     else listener.onTerminate(signal);
-    asked = true;
+    isTerminating = true;
   };
   const onReload = () => listener.onReload();
   const onFatal = (error: unknown) => listener.onFatal(error);

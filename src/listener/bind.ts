@@ -1,49 +1,79 @@
 /**
  * Binds a server to an address.
+ *
+ *     resolveAddress: host name --> numeric address (may take seconds)      bind: numeric address --> listening
+ *
+ * The two steps are separate, so that a listener resolves all of its addresses before it binds the first one.
  */
+import { lookup } from "node:dns/promises";
 import { lstatSync, unlinkSync } from "node:fs";
-import { connect, type Server } from "node:net";
+import { connect, isIP, type Server } from "node:net";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, formatAddress, type ListenAddress } from "../core/listen-address.js";
 
-/** Connections that the kernel may hold for us while we are busy. */
+/** An address that can be bound without a name lookup. */
+export interface ResolvedAddress {
+  /** The address as it was written, for error messages. */
+  readonly text: string;
+  readonly plain: boolean;
+  readonly options: { readonly path: string } | { readonly port: number; readonly host?: string };
+}
+
+/** Length of the kernel's queue of connections that this process has not accepted yet. */
 const BACKLOG = 4096;
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "something else listens there already",
-  EACCES:
-    "no permission: ports below 1024 need a privilege, a unix socket a directory that exists and can be written to",
+  EADDRINUSE: "the address is already in use",
+  EACCES: "permission denied: a port below 1024 needs a privilege",
   EADDRNOTAVAIL: "this machine does not have that address",
-  ENOTFOUND: "that host name is not known",
+  ENOTFOUND: "the host name was not found",
+};
+
+/** The system reports a directory that does not exist in the same way as one without write permission. */
+const UNIX_REASONS: Readonly<Record<string, string>> = {
+  ...REASONS,
+  EACCES: "its directory does not exist or cannot be written to",
 };
 
 /**
- * Starts listening.
+ * Looks up the host name of an address, if it has one.
  * @throws HealthError LISTEN_FAILED, naming the address
  */
-export async function bind(server: Server, address: ListenAddress): Promise<BoundAddress> {
+export async function resolveAddress(address: ListenAddress): Promise<ResolvedAddress> {
+  const { plain } = address;
+  const text = formatAddress(address);
+  if ("path" in address) return { text, plain, options: { path: address.path } };
+  const { host, port } = address;
+  if (host === undefined) return { text, plain, options: { port } };
+  if (isIP(host) !== 0) return { text, plain, options: { port, host } };
   try {
-    return await listen(server, address);
+    return { text, plain, options: { port, host: (await lookup(host)).address } };
   } catch (cause) {
-    if ("path" in address && codeOf(cause) === "EADDRINUSE" && (await removeAbandoned(address.path))) {
-      return bind(server, address);
-    }
-    const code = codeOf(cause);
-    const message = `cannot listen on ${formatAddress(address)}: ${REASONS[code] ?? "the system refused"} (${code})`;
-    throw new HealthError("LISTEN_FAILED", message, { cause });
+    throw listenFailed(text, cause, REASONS);
   }
 }
 
-function listen(server: Server, address: ListenAddress): Promise<BoundAddress> {
+/**
+ * Starts listening. Without a cluster, a TCP address is bound before this function returns its promise.
+ * @throws HealthError LISTEN_FAILED, naming the address
+ */
+export async function bind(server: Server, address: ResolvedAddress): Promise<BoundAddress> {
+  const { text, options } = address;
+  try {
+    return await listen(server, options);
+  } catch (cause) {
+    if ("path" in options && codeOf(cause) === "EADDRINUSE" && (await removeAbandoned(options.path))) {
+      return bind(server, address);
+    }
+    throw listenFailed(text, cause, "path" in options ? UNIX_REASONS : REASONS);
+  }
+}
+
+function listen(server: Server, options: ResolvedAddress["options"]): Promise<BoundAddress> {
   return new Promise((resolve, reject) => {
-    const where =
-      "path" in address
-        ? { path: address.path }
-        : { port: address.port, ...(address.host === undefined ? {} : { host: address.host }) };
-    const onError = (error: Error) => reject(error);
-    server.once("error", onError);
-    server.listen({ ...where, backlog: BACKLOG }, () => {
-      server.off("error", onError);
+    server.once("error", reject);
+    server.listen({ ...options, backlog: BACKLOG }, () => {
+      server.off("error", reject);
       resolve(boundAddress(server));
     });
   });
@@ -51,13 +81,19 @@ function listen(server: Server, address: ListenAddress): Promise<BoundAddress> {
 
 function boundAddress(server: Server): BoundAddress {
   const bound = server.address();
-  if (bound === null) throw new Error("a server that listens has no address");
+  if (bound === null) throw new Error("a listening server has no address");
   return typeof bound === "string" ? { path: bound } : { host: bound.address, port: bound.port };
 }
 
+function listenFailed(text: string, cause: unknown, reasons: Readonly<Record<string, string>>): HealthError {
+  const code = codeOf(cause);
+  const reason = reasons[code] ?? "the operating system refused the address";
+  return new HealthError("LISTEN_FAILED", `cannot listen on ${text}: ${reason} (${code})`, { cause });
+}
+
 /**
- * Removes a unix socket's file that a process left behind when it died, and says whether it has. Nothing but a socket is
- * ever removed: a connection to a plain file is refused just like one to a socket that nobody listens on.
+ * Removes the file of a unix socket whose process is dead; returns whether it did. Any other kind of file stays: a
+ * connection to it is refused in the same way.
  */
 async function removeAbandoned(path: string): Promise<boolean> {
   try {
@@ -65,18 +101,18 @@ async function removeAbandoned(path: string): Promise<boolean> {
     unlinkSync(path);
     return true;
   } catch {
-    return false; // not ours to remove: the caller tells that the address is taken
+    return false; // the file cannot be removed: the caller reports that the address is in use
   }
 }
 
 function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const visitor = connect({ path });
-    visitor.once("connect", () => {
-      visitor.destroy();
+    const client = connect({ path });
+    client.once("connect", () => {
+      client.destroy();
       resolve(false);
     });
-    visitor.once("error", (error) => resolve(codeOf(error) === "ECONNREFUSED"));
+    client.once("error", (error) => resolve(codeOf(error) === "ECONNREFUSED"));
   });
 }
 

@@ -1,22 +1,25 @@
 /**
- * Receives connections: counts them, holds their limits, and owns them to the end.
+ * Admits connections: counts them, enforces their limits, and owns them until they close.
  *
- * Every accepted socket is in one set until it closes, whoever has it meanwhile, so that a shutdown can end them all.
+ *     receive --> admit (limits) --> [ held until open() ] --> sniff | TLS handshake --> sink of the protocol
+ *
+ * Every admitted socket is in one map until it closes, also while a transport uses it, so that a shutdown can end all
+ * of them.
  */
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { TLSSocket, Server as TlsServer } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { milliseconds, wholeNumber } from "../core/option.js";
 import { defaultMaxConnections } from "./descriptor-limit.js";
 import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
 
-/** How connections are received. */
+/** Options of a gate. */
 export interface ConnectionGateOptions {
   readonly clock: Clock;
   readonly instance: string;
   readonly sinks: Sinks;
-  /** Connections open at once; more are closed at once. Default 16,384 or 80 % of the limit on open files. */
+  /** Connections open at once; further ones are closed at once. Default 16,384 or 80 % of the limit on open files. */
   readonly maxConnections?: number | undefined;
   /** Connections open at once from one address. Default: no limit, since a gateway is one address. */
   readonly maxConnectionsPerAddress?: number | undefined;
@@ -31,11 +34,13 @@ export class ConnectionGate {
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #firstBytesTimeoutMs: number;
-  /** Every open connection with its address: a socket whose peer has gone doesn't tell it any more. */
+  /** Every open connection with its address: a socket does not know its address any more when its peer has gone. */
   readonly #sockets = new Map<Socket, string>();
   readonly #perAddress = new Map<string, number>();
-  /** Connections that no transport has yet. */
-  readonly #sniffing = new Set<Socket>();
+  /** Connections that are held or sniffed. */
+  readonly #waiting = new Set<Socket>();
+  /** What `open` does with the connections that it finds; undefined when it has been called. */
+  #held: (() => void)[] | undefined = [];
   #closed = false;
 
   /** @throws HealthError INVALID_OPTION */
@@ -51,58 +56,54 @@ export class ConnectionGate {
     );
   }
 
-  /** Connections that are open now. */
+  /** Open connections. */
   get connectionCount(): number {
     return this.#sockets.size;
   }
 
+  /** Starts to serve: until then, connections are admitted and nothing is read from or written to them. */
+  open(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const start of held) start();
+  }
+
   /** Takes a connection in clear text. */
   receive(socket: Socket): void {
-    if (!this.admit(socket)) return;
-    this.#sniffing.add(socket);
-    sniffProtocol(socket, {
-      clock: this.#options.clock,
-      firstBytesTimeoutMs: this.#firstBytesTimeoutMs,
-      onRefused: (rule) => this.#end(socket, rule),
-      onKnown: (protocol) => this.#handOver(socket, protocol),
+    this.#admit(socket, () =>
+      sniffProtocol(socket, {
+        clock: this.#options.clock,
+        firstBytesTimeoutMs: this.#firstBytesTimeoutMs,
+        onRefused: (rule) => this.#end(socket, rule),
+        onKnown: (protocol) => this.#handOver(socket, protocol),
+      }),
+    );
+  }
+
+  /** Takes a connection that speaks TLS. The server's `secureConnection` event must call `receiveSecure`. */
+  receiveTls(socket: Socket, server: TlsServer): void {
+    this.#admit(socket, () => {
+      this.#waiting.delete(socket);
+      server.emit("connection", socket);
     });
   }
 
-  /** Takes a connection whose TLS handshake is done: ALPN says what it speaks, HTTP/1 where it says nothing. */
+  /** Takes a connection after its TLS handshake: ALPN names its protocol, HTTP/1 is the default. */
   receiveSecure(socket: TLSSocket): void {
     socket.on("error", ignoreBrokenConnection);
     this.#handOver(socket, socket.alpnProtocol === "h2" ? "http2" : "http1");
   }
 
-  /** Counts a connection in, or ends it; says which. */
-  admit(socket: Socket): boolean {
-    socket.on("error", ignoreBrokenConnection);
-    const address = socket.remoteAddress ?? "unix";
-    const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
-    this.#sockets.set(socket, address);
-    this.#perAddress.set(address, sameAddress);
-    socket.on("close", () => this.#forget(socket, address));
-    const rule = this.#closed
-      ? "shutting-down"
-      : this.#sockets.size > this.#maxConnections
-        ? "max-connections"
-        : sameAddress > this.#maxPerAddress
-          ? "max-connections-per-address"
-          : undefined;
-    if (rule !== undefined) this.#end(socket, rule);
-    return rule === undefined;
-  }
-
-  /** Ends a connection whose TLS handshake failed or took too long. A peer that has gone by itself broke no rule. */
+  /** Ends a connection whose TLS handshake failed or took too long. A peer that closed the connection broke no rule. */
   refuseHandshake(error: Error, socket: TLSSocket): void {
     if (socket.remoteAddress === undefined) socket.destroy();
     else this.#end(socket, "code" in error ? `tls-handshake: ${error.code}` : "tls-handshake");
   }
 
-  /** From now on nobody is admitted, and who has not said yet what to speak is sent away. */
+  /** Admits no more connections, and ends those whose protocol is not known yet. */
   close(): void {
     this.#closed = true;
-    for (const socket of this.#sniffing) this.#end(socket, "shutting-down");
+    for (const socket of this.#waiting) this.#end(socket, "shutting-down");
   }
 
   /** Resolves when every connection that is open now has ended. */
@@ -110,15 +111,39 @@ export class ConnectionGate {
     await Promise.all([...this.#sockets.keys()].map(closed));
   }
 
-  /** Ends every connection, and resolves when all are gone. */
+  /** Ends every connection, and resolves when all have ended. */
   async destroyAll(): Promise<void> {
     const idle = this.whenIdle();
     for (const socket of this.#sockets.keys()) socket.destroy();
     await idle;
   }
 
+  /** Counts a connection, and calls `start` once the gate is open. Ends the connection when it exceeds a limit. */
+  #admit(socket: Socket, start: () => void): void {
+    socket.on("error", ignoreBrokenConnection);
+    const address = socket.remoteAddress ?? "unix";
+    const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
+    this.#sockets.set(socket, address);
+    this.#perAddress.set(address, sameAddress);
+    socket.on("close", () => this.#forget(socket, address));
+    const rule = this.#brokenRule(sameAddress);
+    if (rule !== undefined) {
+      this.#end(socket, rule);
+      return;
+    }
+    this.#waiting.add(socket);
+    if (this.#held === undefined) start();
+    else this.#held.push(() => socket.destroyed || start());
+  }
+
+  #brokenRule(sameAddress: number): string | undefined {
+    if (this.#closed) return "shutting-down";
+    if (this.#sockets.size > this.#maxConnections) return "max-connections";
+    return sameAddress > this.#maxPerAddress ? "max-connections-per-address" : undefined;
+  }
+
   #handOver(socket: Socket, protocol: keyof Sinks): void {
-    this.#sniffing.delete(socket);
+    this.#waiting.delete(socket);
     if (this.#closed) {
       this.#end(socket, "shutting-down");
       return;
@@ -129,7 +154,7 @@ export class ConnectionGate {
   }
 
   #end(socket: Socket, rule: string): void {
-    this.#sniffing.delete(socket);
+    this.#waiting.delete(socket);
     publish("connection-ended", {
       instance: this.#options.instance,
       address: this.#sockets.get(socket) ?? socket.remoteAddress ?? "unix",
@@ -140,18 +165,18 @@ export class ConnectionGate {
 
   #forget(socket: Socket, address: string): void {
     this.#sockets.delete(socket);
-    this.#sniffing.delete(socket);
+    this.#waiting.delete(socket);
     const left = (this.#perAddress.get(address) ?? 1) - 1;
     if (left === 0) this.#perAddress.delete(address);
     else this.#perAddress.set(address, left);
   }
 }
 
-/** Whoever is counted has not emitted `close` yet, whatever its other properties say. */
+/** Resolves with the `close` event of an admitted socket: the map holds no socket that has emitted it. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => void socket.once("close", () => resolve()));
 }
 
-// A connection that breaks emits `close` as well, and there everything is released; unheard, the error would end the
-// process (CVE-2025-59465 was of this kind).
+// A broken connection also emits `close`, and that event releases its resources. Without a listener, the error would
+// end the process (CVE-2025-59465 was of this kind).
 function ignoreBrokenConnection(): void {}

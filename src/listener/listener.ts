@@ -1,22 +1,27 @@
 /**
- * Every port speaks both protocols.
+ * A set of addresses, each of which speaks HTTP/1.1 and HTTP/2.
  *
- *     address --> net or tls server --> gate (limits) --> door (which protocol?) --> http1 | http2 sink
+ *     address --> net server --> gate (limits) --+--> sniff the first bytes --+--> http1 | http2 sink
+ *                                                +--> TLS server, ALPN -------+
  *
- * Either all addresses are bound or none is served.
+ *     resolve all host names --> bind all addresses --> open the gate
+ *
+ * Either all addresses are served or none. A connection that arrives before the last address is bound waits at the gate.
  */
 import { createServer, type Server } from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
-import { bind } from "./bind.js";
+import { bind, resolveAddress } from "./bind.js";
 import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.js";
 import { type TlsIdentity, tlsServerOptions } from "./tls.js";
 
-/** How a listener is set. */
+/** Options of a listener. */
 export interface ListenerOptions extends ConnectionGateOptions {
   /** Speak TLS on every address that is not marked `plain`. */
   readonly tls?: TlsIdentity | undefined;
+  /** When it is aborted while host names are looked up, `listen` rejects with its reason at once. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An open set of addresses. */
@@ -31,12 +36,12 @@ export class Listener {
     this.#gate = gate;
   }
 
-  /** Connections that are open now. */
+  /** Open connections. */
   get connectionCount(): number {
     return this.#gate.connectionCount;
   }
 
-  /** Accepts no more connections, nor hands one on that has not said yet what it speaks. Calling it again does nothing. */
+  /** Accepts no more connections, and ends those whose protocol is not known yet. Calling it again does nothing. */
   stopAccepting(): void {
     this.#gate.close();
     for (const server of this.#servers) server.close();
@@ -47,7 +52,7 @@ export class Listener {
     return this.#gate.whenIdle();
   }
 
-  /** Ends every connection at once, and resolves when all are gone. */
+  /** Ends every connection at once, and resolves when all have ended. */
   destroy(): Promise<void> {
     this.stopAccepting();
     return this.#gate.destroyAll();
@@ -56,38 +61,73 @@ export class Listener {
 
 /**
  * Binds every address, then serves.
- * @throws HealthError LISTEN_FAILED naming the address that could not be bound; none is served then. TLS_FAILED.
+ * @throws HealthError LISTEN_FAILED naming the first address that cannot be bound, TLS_FAILED; no address is open then
  */
 export async function listen(addresses: readonly ListenAddress[], options: ListenerOptions): Promise<Listener> {
   const gate = new ConnectionGate(options);
-  const tls = options.tls && tlsServerOptions(options.tls);
-  const servers = addresses.map(({ plain }) => createAddressServer(gate, plain ? undefined : tls));
-  const bindings = addresses.map((address, index) => bind(servers[index] ?? createServer(), address));
-  const results = await Promise.allSettled(bindings);
-  const bound = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
-  const listener = new Listener(bound, servers, gate);
-  const failure = results.find((result) => result.status === "rejected");
-  if (failure === undefined) {
-    // a server that cannot accept goes on trying; unheard, its error would end the process
-    for (const server of servers)
-      server.on("error", (error) => publish("fault", { instance: options.instance, where: "listener", error }));
+  const tls = options.tls && createTls(gate, options.tls);
+  const resolved = valuesOf(await abortable(Promise.allSettled(addresses.map(resolveAddress)), options.signal));
+  const bindings = resolved.map((address) => {
+    const server = createAddressServer(gate, address.plain ? undefined : tls);
+    return { server, bound: bind(server, address) };
+  });
+  const servers = bindings.map(({ server }) => server);
+  const results = await Promise.allSettled(bindings.map(({ bound }) => bound));
+  try {
+    const listener = new Listener(valuesOf(results), servers, gate);
+    for (const server of servers) publishErrors(server, options.instance);
+    gate.open();
     return listener;
+  } catch (error) {
+    await new Listener([], servers, gate).destroy();
+    throw error;
   }
-  await listener.destroy();
-  throw failure.reason;
 }
 
-/**
- * A server for one address. In clear text a client may close its half before it has its answer, as with `printf | nc`;
- * under TLS a half that is closed before the handshake would not be noticed.
- */
-function createAddressServer(gate: ConnectionGate, tls: TlsOptions | undefined): Server {
-  const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-  if (tls === undefined) return createServer({ ...sockets, allowHalfOpen: true }, (socket) => gate.receive(socket));
-  return createTlsServer({ ...tls, ...sockets }, (socket) => gate.receiveSecure(socket))
-    .on("connection", (socket) => void gate.admit(socket))
-    .on("tlsClientError", (error, socket) => gate.refuseHandshake(error, socket));
+/** A server for one address. In clear text a client may half-close before it has its answer, as `printf | nc` does. */
+function createAddressServer(gate: ConnectionGate, tls: TlsServer | undefined): Server {
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+  return tls === undefined
+    ? createServer({ ...options, allowHalfOpen: true }, (socket) => gate.receive(socket))
+    : createServer(options, (socket) => gate.receiveTls(socket, tls));
 }
 
-/** A peer that is gone is found out by the kernel after this. */
+/** A TLS server without an address: the gate gives it the connections. */
+function createTls(gate: ConnectionGate, identity: TlsIdentity): TlsServer {
+  return createTlsServer(tlsServerOptions(identity), (socket) => gate.receiveSecure(socket)).on(
+    "tlsClientError",
+    (error, socket) => gate.refuseHandshake(error, socket),
+  );
+}
+
+/** A server that cannot accept a connection tries again. Without a listener, its error would end the process. */
+function publishErrors(server: Server, instance: string): void {
+  server.on("error", (error) => publish("fault", { instance, where: "listener", error }));
+}
+
+/** All values, in order. Throws the first reason when one is rejected. */
+function valuesOf<Value>(results: readonly PromiseSettledResult<Value>[]): readonly Value[] {
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
+/** The same promise, or a rejection with the signal's reason when it is aborted first. */
+async function abortable<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The kernel probes a silent TCP connection after this time, and closes it when the peer is gone. */
 const TCP_KEEPALIVE_MS = 30_000;

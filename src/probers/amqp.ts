@@ -1,68 +1,52 @@
 /**
- * `amqp://user:password@host[:5672][/vhost]` and `amqps://`: passes when the broker lets us in and opens a channel.
+ * `amqp://user:password@host[:5672][/vhost]` and `amqps://`: passes when the login succeeds and the broker opens a channel.
  *
  * The client is the package `amqplib`, an optional peer.
  */
-import type { Socket } from "node:net";
-import { connectOptions } from "../client/connecting.js";
+import { connect as connectSocket, type Socket } from "node:net";
+import { connectOptions } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { requirePackage } from "./optional-package.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import { openLibraryProber, requirePackage } from "./library-prober.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
-import { openReusedClient } from "./reused-client.js";
 import { credentialsOf, hostOf } from "./target.js";
 
 /** A prober of an AMQP 0-9-1 broker. */
-export function openAmqp(target: URL, { resolver }: ProberDeps, options: ProberOptions): Prober {
+export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const secure = target.protocol === "amqps:";
   requirePackage("amqplib", "amqp");
-  const hostname = hostOf(target);
+  const host = hostOf(target);
   const port = Number(target.port) || (secure ? 5671 : 5672);
   const vhost = target.pathname.length > 1 ? decodeURIComponent(target.pathname.slice(1)) : "/";
   const { user = "guest", password = "guest" } = credentialsOf(target);
-  const address = { protocol: secure ? "amqps" : "amqp", hostname, port, username: user, password, vhost };
+  const address = {
+    protocol: secure ? "amqps" : "amqp",
+    hostname: host,
+    port,
+    username: user,
+    password,
+    vhost,
+    heartbeat: 0,
+  };
+  const tls = secure ? tlsOptions(host, options.tls) : undefined;
   const connect = async ({ signal, timeoutMs }: ProbeContext) => {
     const { connect: connectAmqp } = await import("amqplib");
     signal.throwIfAborted();
-    const { host: _, port: __, ...way } = connectOptions({ host: hostname, port, resolver, timeoutMs });
-    const tls = secure ? tlsOptions(hostname, options.tls) : {};
-    // the library has no way to give up but its own timer; a connection that comes after all is ended then
-    const connecting = connectAmqp(
-      { ...address, heartbeat: 0 },
-      { ...way, ...tls, timeout: timeoutMs, clientProperties: { connection_name: "healthbridge" } },
-    );
-    const model = await untilAborted(connecting, signal, (late) => socketOf(late)?.destroy());
-    model.on("error", () => {}); // the connection ended while nobody asked: the next question tells
-    return {
-      ask: async () => (await model.createChannel()).close(),
-      destroy: () => void socketOf(model)?.destroy(),
-    };
+    const tcp = { ...connectOptions({ host, port, resolver: deps.resolver, timeoutMs }), signal };
+    const clientProperties = { connection_name: "healthbridge" };
+    // over TLS the library takes a socket that is connected here; without TLS it connects one by these options
+    const way: object = tls === undefined ? tcp : { ...tls, socket: connectSocket(tcp) };
+    const model = await connectAmqp(address, { ...way, clientProperties });
+    model.on("error", () => {}); // the connection ended between two probes; the next one will notice
+    return { socket: socketOf(model), ping: async () => (await model.createChannel()).close() };
   };
-  return openReusedClient({ connect, judge, reuse: options.reuse });
+  return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
 }
 
-/** The socket under a connection. Its closing handshake would wait for a broker that may not answer. */
+/** The socket under a connection. */
 function socketOf(model: unknown): Socket | undefined {
-  // the library's types leave its parts out; where they are others, nothing is destroyed and the broker ends it
+  // the library's types leave its parts out
   return (model as { connection?: { stream?: Socket } }).connection?.stream;
-}
-
-function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal, drop: (late: Value) => void): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(
-      (value) => {
-        signal.removeEventListener("abort", onAbort);
-        if (signal.aborted) drop(value);
-        resolve(value);
-      },
-      (error) => {
-        signal.removeEventListener("abort", onAbort);
-        reject(error);
-      },
-    );
-  });
 }
 
 function judge(error: unknown): ProbeResult | undefined {

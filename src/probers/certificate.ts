@@ -3,10 +3,12 @@ import { PASS, type ProbeResult, warn } from "./prober.js";
 
 const DAY_MS = 86_400_000;
 
-/** A certificate that ends within so many milliseconds is a flaw, where a check doesn't say otherwise. */
 export const DEFAULT_WARN_BEFORE_MS = 14 * DAY_MS;
 
-/** A good result, with the end of the certificate, and a flaw where that is near. 0 is never near. */
+/**
+ * Adds the end of the certificate to a result. A plain pass becomes a `warn` when the certificate expires within
+ * `warnBeforeMs`, but never with 0.
+ */
 export function withCertificate(
   result: ProbeResult,
   endsAt: number | undefined,

@@ -1,41 +1,40 @@
 /**
- * What an HTTP answer must be: compiled once, when the check is declared, and judged without a surprise afterwards.
+ * What an HTTP answer must be. It is compiled when the check is declared, so that mistakes are reported then.
  *
- * Patterns are RE2's (linear in the text that they are run on): a target could otherwise find, for a pattern that
- * somebody wrote without a thought of it, the text that stops our loop for an hour.
+ * Patterns are RE2's: they take time in proportion to the text. With JavaScript's own, a target could send a text that
+ * blocks the event loop for an hour.
  */
 import { createRequire } from "node:module";
-import type { HttpAnswer } from "../client/http-answer.js";
+import type { HttpResponse } from "../client/http-response.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { FIELD_NAME } from "./http-request.js";
-import { compileJsonPath } from "./json-path.js";
 import type { Expectation } from "./options.js";
 import { fail, PASS, type ProbeResult } from "./prober.js";
 
-/** Judges an answer: a pass, or the first thing that is not as it should be. */
-export type JudgeAnswer = (answer: HttpAnswer) => ProbeResult;
+/** Judges an answer: a pass, or the first expectation that it does not meet. */
+export type JudgeResponse = (response: HttpResponse) => ProbeResult;
 
-/** Judges a part of an answer; `undefined` when it is as it should be. */
-type JudgePart = (answer: HttpAnswer) => ProbeResult | undefined;
+/** Judges one expectation; `undefined` when it is met. */
+type JudgePart = (response: HttpResponse) => ProbeResult | undefined;
 
-/** The most steps that a pattern may be compiled to: so many take less than half a second for 64 KiB at the worst. */
+/** A pattern of at most so many steps takes less than half a second for 64 KiB. */
 const MAX_PATTERN_STEPS = 300;
 
 const load = createRequire(import.meta.url);
 
 /**
  * Compiles what is expected.
- * @throws HealthError INVALID_OPTION for a status, pattern or path that can't be read
+ * @throws HealthError INVALID_OPTION for a status, a pattern or a path that is not valid
  */
-export function compileExpectation(expect: Expectation = {}): JudgeAnswer {
+export function compileExpectation(expect: Expectation = {}): JudgeResponse {
   const parts: JudgePart[] = [judgeStatus(expect.status ?? ["200-299"])];
   for (const [name, value] of Object.entries(expect.headers ?? {})) parts.push(judgeHeader(name, value));
   if (expect.body !== undefined) parts.push(judgeBody(expect.body));
   if (expect.json !== undefined) parts.push(judgeJson(expect.json));
-  return (answer) => {
+  return (response) => {
     for (const judge of parts) {
-      const flaw = judge(answer);
-      if (flaw !== undefined) return flaw;
+      const failure = judge(response);
+      if (failure !== undefined) return failure;
     }
     return PASS;
   };
@@ -60,7 +59,7 @@ function readRange(given: number | string): readonly [first: number, last: numbe
 }
 
 function judgeHeader(name: string, expected: string): JudgePart {
-  if (!FIELD_NAME.test(name)) throw invalid("headers", `${JSON.stringify(name)} is no name of a header`);
+  if (!FIELD_NAME.test(name)) throw invalid("headers", `${JSON.stringify(name)} is not a valid header name`);
   const key = name.toLowerCase();
   return ({ headers }) => {
     const got = headers.get(key);
@@ -80,16 +79,16 @@ function judgeBody(expected: NonNullable<Expectation["body"]>): JudgePart {
 }
 
 function compilePattern(pattern: string): (text: string) => boolean {
-  // loaded by who has a pattern, and at once, so that a bad one is refused when the check is declared
+  // loaded only for a pattern, and synchronously: an invalid one is refused when the check is declared
   const { RE2JS } = load("re2js") as typeof import("re2js");
   let compiled: import("re2js").RE2JS;
   try {
     compiled = RE2JS.compile(pattern);
   } catch (cause) {
-    throw invalid("body", `matches is no pattern of RE2's: ${messageOf(cause)}`, { cause });
+    throw invalid("body", `matches is not a valid RE2 regular expression: ${messageOf(cause)}`, { cause });
   }
   if (compiled.programSize() > MAX_PATTERN_STEPS)
-    throw invalid("body", `matches is too large a pattern: it has more than ${MAX_PATTERN_STEPS} steps`);
+    throw invalid("body", `matches is too large: the compiled pattern has more than ${MAX_PATTERN_STEPS} steps`);
   return (text) => compiled.matcher(text).find();
 }
 
@@ -101,7 +100,7 @@ function judgeJson(expected: NonNullable<Expectation["json"]>): JudgePart {
     try {
       root = JSON.parse(body.toString("utf8"));
     } catch {
-      return fail("json", "the body is no JSON");
+      return fail("json", "the body is not JSON");
     }
     for (const { path, value, find } of paths) {
       const got = find(root);
@@ -110,6 +109,38 @@ function judgeJson(expected: NonNullable<Expectation["json"]>): JudgePart {
     }
     return undefined;
   };
+}
+
+/** A name, an index, or a name in quotation marks (without escapes). */
+const FIRST = /(?:([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/y;
+const NEXT = /(?:\.([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/y;
+
+/**
+ * Compiles a path in JSON: `status`, `checks.db.ok`, `items[0].name`, `["a.b"].c`. The function that it returns finds the
+ * value in a document, or `undefined`; inherited properties are not found.
+ */
+function compileJsonPath(path: string): (root: unknown) => unknown {
+  const steps: string[] = [];
+  let at = 0;
+  do {
+    const pattern = at === 0 ? FIRST : NEXT;
+    pattern.lastIndex = at;
+    const [whole, name, index, quoted] = pattern.exec(path) ?? [];
+    const step = name ?? index ?? quoted;
+    if (whole === undefined || step === undefined)
+      throw invalid(
+        "json",
+        `${JSON.stringify(path)} is not a path; expected one such as checks.db.ok or items[0].name`,
+      );
+    steps.push(step);
+    at += whole.length;
+  } while (at < path.length);
+  return (root) => steps.reduce<unknown>(inside, root);
+}
+
+function inside(value: unknown, step: string): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+  return Object(value)[step];
 }
 
 function invalid(setting: string, text: string, options?: ErrorOptions): HealthError {

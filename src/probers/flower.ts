@@ -4,55 +4,55 @@
  *     GET /api/workers?status=true --> {"celery@a": true, "celery@b": false}
  *                                        celery.worker/celery@a passes, celery.worker/celery@b fails: offline
  *
- * It passes while at least one worker is online. Flower knows that from the workers' heartbeats, of which it has to miss
- * a few; it is not asked to look for itself (`refresh`), for that takes it a second of the whole cluster's time.
+ * It passes while at least one worker is online. Flower learns that from the heartbeats of the workers, and notices an
+ * end after it has missed a few. The parameter `refresh` is not used: it makes Flower inspect the cluster for a second.
  *
- * A worker that is gone for good stays offline until Flower forgets it, which is when Flower starts anew.
+ * A worker that is gone for good stays offline until Flower is restarted.
  */
-import type { HttpAnswer } from "../client/http-answer.js";
+import type { HttpResponse } from "../client/http-response.js";
 import { serviceNameFault } from "../core/service-name.js";
-import { openQuestion } from "./http.js";
+import { openHttpProbe } from "./http.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { type Discovered, fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 
-/** The most workers that are published; of more, those that are online come first. */
+/** Workers that are published at most; those that are online come first. */
 const MAX_WORKERS = 1_000;
 
-/** Enough for the 5,000 workers that Celery remembers at most, under names of usual length. */
+/** Enough for 5,000 workers, the most that Celery remembers, under names of usual length. */
 const MAX_BODY_BYTES = 1_048_576;
 
 /** A prober of a Celery cluster. It keeps one connection, unless `reuse` is false. */
 export function openFlower(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const path = `${target.pathname.replace(/\/$/, "")}/api/workers?status=true`;
-  return openQuestion(target, { path, judge, mostBodyBytes: MAX_BODY_BYTES }, deps, options);
+  return openHttpProbe(target, { path, judge, maxBodyBytes: MAX_BODY_BYTES }, deps, options);
 }
 
-function judge(answer: HttpAnswer): ProbeResult {
-  const { status, body, isCut } = answer;
-  const refusal = refusalOf(answer);
+function judge(response: HttpResponse): ProbeResult {
+  const { status, body, isCut } = response;
+  const refusal = refusalOf(response);
   if (refusal !== undefined) return fail("auth", refusal);
   if (status === 404) return fail("status", "HTTP status 404: is Flower's --url-prefix the path of the target?");
   if (status !== 200) return fail(status >= 300 && status <= 399 ? "redirect" : "status", `HTTP status ${status}`);
   if (isCut) return fail("answer", `Flower's list of workers is longer than ${MAX_BODY_BYTES} bytes`);
   const workers = readWorkers(body.toString("utf8"));
-  return workers === undefined ? fail("answer", "this is not what Flower's API answers") : resultOf(workers);
+  return workers === undefined ? fail("answer", "the answer is not that of Flower's API") : resultOf(workers);
 }
 
-/** What to do about it that Flower doesn't let us in; `undefined` when it does. */
-function refusalOf({ status, headers, body }: HttpAnswer): string | undefined {
+/** Why Flower refuses the request, and what to change; `undefined` when it doesn't. */
+function refusalOf({ status, headers, body }: HttpResponse): string | undefined {
   if (status === 401 && body.includes("FLOWER_UNAUTHENTICATED_API"))
     return (
-      "Flower keeps its API from strangers: start it with --basic-auth=name:password and write that into the target," +
-      " or set FLOWER_UNAUTHENTICATED_API=true for it"
+      "Flower requires authentication for its API: start it with --basic-auth=name:password and put both into the" +
+      " target, or start it with FLOWER_UNAUTHENTICATED_API=true"
     );
   if (status === 401 || status === 403)
-    return "Flower wants another name and password: write those of its --basic-auth into the target";
+    return "Flower refuses the name and password: put those of its --basic-auth into the target";
   if (status >= 300 && status <= 399 && headers.get("location")?.includes("/login") === true)
-    return "Flower wants people to log in (--auth): programs need its --basic-auth";
+    return "Flower requires an interactive login (--auth); a check needs --basic-auth";
   return undefined;
 }
 
-/** Whether each worker is online, by its name; `undefined` when the text doesn't tell. */
+/** Whether each worker is online, by its name; `undefined` when the text has another form. */
 function readWorkers(text: string): ReadonlyMap<string, boolean> | undefined {
   let value: unknown;
   try {

@@ -1,46 +1,46 @@
 /**
- * `grpc://host:port/service` and `grpcs://`: passes when the target's own health service says SERVING.
+ * `grpc://host:port/service` and `grpcs://`: passes when the target's own health service reports SERVING.
  *
- * Each probe asks Check, because an open Watch tells nothing of a target that hangs: its last SERVING would stand for
- * ever. Beside it a Watch is kept where the target has one; what it says is not believed but taken as a reason to look
- * at once, so that a change is seen in milliseconds.
+ * Each probe is a Check, because an open Watch says nothing about a target that hangs: its last SERVING would stay for
+ * ever. Beside it a Watch is kept open where the target has one. A change on it is a reason to probe at once, so that it
+ * is seen in milliseconds; the Check decides.
  */
 import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
 import { ReusedWatch } from "../client/reused-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
-import { resultOfBreak } from "./broken.js";
 import { withCertificate } from "./certificate.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
-import type { ReasonCode } from "./reasons.js";
+import { type ReasonCode, resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
-/** A prober of a gRPC health service. It keeps one connection. */
-export function openGrpc(target: URL, deps: ProberDeps, { tls }: ProberOptions): Prober {
+/** A prober of a gRPC health service. It keeps one connection, unless `reuse` is false: then it has no Watch either. */
+export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
+  const { tls } = options;
   const service = serviceOf(target);
   const client = new HealthClient({
     host: hostOf(target),
     port: Number(target.port),
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
     resolver: deps.resolver,
+    ...reuseOptionsOf(options, deps),
   });
   let watch: ReusedWatch | undefined;
   return {
-    async probe(context) {
+    async probe({ timeoutMs }) {
       try {
-        const result = resultOfAnswer(await client.check(service, context));
-        if (result.outcome !== "fail") watch?.keep();
+        const result = resultOfAnswer(await client.check(service, timeoutMs));
+        if (result.outcome !== "fail") watch?.ensureOpen();
         return withCertificate(result, client.certificateEndsAt, deps.clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
-        return resultOfBreak(error);
+        return resultOfError(error);
       }
     },
+    cancel: () => client.cancel(),
     onChange(listener) {
-      watch = new ReusedWatch(client, service, { clock: deps.clock, random: deps.random, onNews: listener });
+      watch = new ReusedWatch(client, service, { clock: deps.clock, random: deps.random, onChange: listener });
     },
-    close() {
-      client.close();
-    },
+    close: () => client.close(),
   };
 }
 
@@ -50,10 +50,10 @@ function serviceOf(target: URL): string {
   try {
     service = decodeURIComponent(target.pathname.slice(1));
   } catch (cause) {
-    throw invalidTarget(target.href, "the path is the service's name, and has a broken percent sign", { cause });
+    throw invalidTarget(target.href, "the path is the service's name, and has an invalid percent-encoding", { cause });
   }
   if (Buffer.byteLength(service) <= MAX_SERVICE_NAME_BYTES) return service;
-  throw invalidTarget(target.href, `a service's name has at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
+  throw invalidTarget(target.href, `a service name must have at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
 }
 
 const REASON_OF_STATUS: Readonly<Record<Exclude<ReportedStatus, "SERVING">, ReasonCode>> = {

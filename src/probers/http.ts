@@ -1,62 +1,71 @@
 /**
- * `http://` and `https://`: passes when the target answers as it is expected to, which is with 200 to 299 if nothing else
- * is said.
+ * `http://` and `https://`: passes when the answer is as `expect` says, by default a status from 200 to 299.
  *
- * A redirect is a failure and is not followed: whoever controls a target could point us at anything (Consul's
- * CVE-2022-29153). A body is read for 64 KiB; if there is more, it is judged by that, and the connection is closed.
+ * A redirect is a failure and is not followed: a target could point healthbridge at any address (Consul's
+ * CVE-2022-29153). The first 64 KiB of a body are read; if there is more, they decide, and the connection is closed.
+ *
+ * Node's own client builds streams, an agent and a parser for each request. The request of a probe is always the same
+ * bytes, and its answer is read once; straight on the socket that costs a quarter of the CPU (bench/README.md).
  */
-import type { HttpAnswer } from "../client/http-answer.js";
-import { HttpClient } from "../client/http-client.js";
-import { resultOfBreak } from "./broken.js";
+import { exchange } from "../client/exchange.js";
+import { type HttpResponse, ResponseReader } from "../client/http-response.js";
+import { ReusedConnection } from "../client/reused-connection.js";
+import { TargetSocket } from "../client/target-socket.js";
+import { tlsOptions } from "../client/tls-options.js";
 import { withCertificate } from "./certificate.js";
 import { compileExpectation } from "./expectation.js";
 import { requestOf } from "./http-request.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import type { ProbeResult, Prober } from "./prober.js";
+import { resultOfError } from "./reasons.js";
 import { hostOf } from "./target.js";
 
-/** What is asked of a target, and what its answer must be. */
-export interface Question {
+/** A GET of a path, and what its answer means. */
+export interface HttpProbe {
   readonly path: string;
-  readonly judge: (answer: HttpAnswer) => ProbeResult;
-  /** The longest body that is read. Default 64 KiB. */
-  readonly mostBodyBytes?: number;
+  readonly judge: (response: HttpResponse) => ProbeResult;
+  /** More bytes of a body are not read. Default 64 KiB. */
+  readonly maxBodyBytes?: number;
 }
+
+const DEFAULT_MAX_BODY_BYTES = 65_536;
 
 /** A prober of a web address. It keeps one connection, unless `reuse` is false. */
 export function openHttp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
-  const question = { path: `${target.pathname}${target.search}`, judge: compileExpectation(options.expect) };
-  return openQuestion(target, question, deps, options);
+  const probe = { path: `${target.pathname}${target.search}`, judge: compileExpectation(options.expect) };
+  return openHttpProbe(target, probe, deps, options);
 }
 
-/** A prober that asks one question, over TLS where the scheme ends with `https`. */
-export function openQuestion(
+/** A prober of one path, over TLS where the scheme ends with `https`. */
+export function openHttpProbe(
   target: URL,
-  { path, judge, mostBodyBytes }: Question,
-  { clock, resolver }: ProberDeps,
+  { path, judge, maxBodyBytes = DEFAULT_MAX_BODY_BYTES }: HttpProbe,
+  deps: ProberDeps,
   options: ProberOptions,
 ): Prober {
   const secure = target.protocol.endsWith("https:");
-  const client = new HttpClient({
-    host: hostOf(target),
-    port: Number(target.port) || (secure ? 443 : 80),
-    tls: secure ? (options.tls ?? {}) : undefined,
-    resolver,
-    request: requestOf(target, path, options),
-    reuse: options.reuse ?? true,
-    mostBodyBytes,
-  });
+  const host = hostOf(target);
+  const tls = secure ? tlsOptions(host, options.tls, ["http/1.1"]) : undefined;
+  const address = { host, port: Number(target.port) || (secure ? 443 : 80), resolver: deps.resolver, tls };
+  const request = requestOf(target, path, options);
+  const connection = new ReusedConnection(
+    (timeoutMs) => new TargetSocket({ ...address, timeoutMs, closesByReset: true }),
+    reuseOptionsOf(options, deps),
+  );
+  const ask = (socket: TargetSocket) => exchange(socket, request, new ResponseReader(maxBodyBytes));
   return {
     async probe({ timeoutMs }) {
       try {
-        const result = judge(await client.ask(timeoutMs));
+        const response = await connection.call(timeoutMs, ask);
+        if (!response.isReusable) connection.close();
+        const result = judge(response);
         if (!secure) return result;
-        return withCertificate(result, client.certificateEndsAt, clock.wallTime(), options.tls?.warnBeforeMs);
+        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
       } catch (error) {
-        return resultOfBreak(error);
+        return resultOfError(error);
       }
     },
-    cancel: () => client.cancel(),
-    close: () => client.close(),
+    cancel: () => connection.cancel(),
+    close: () => connection.close(),
   };
 }

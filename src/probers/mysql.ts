@@ -1,14 +1,14 @@
 /**
- * `mysql://user:password@host[:3306]/database`: passes when the server lets us in and answers a ping. MariaDB speaks it too.
+ * `mysql://user:password@host[:3306]/database`: passes when the login succeeds and the server answers a ping. MariaDB
+ * speaks this protocol too.
  *
  * The client is the package `mysql2`, an optional peer.
  */
 import { connect as connectSocket } from "node:net";
-import { connectOptions } from "../client/connecting.js";
-import { requirePackage } from "./optional-package.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import { connectOptions } from "../client/target-socket.js";
+import { openLibraryProber, requirePackage } from "./library-prober.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
-import { openReusedClient } from "./reused-client.js";
 import { credentialsOf, hostOf } from "./target.js";
 
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -19,7 +19,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "AUTH_SWITCH_PLUGIN_ERROR",
 ]);
 
-const NOT_NOW: ReadonlySet<string> = new Set([
+const UNAVAILABLE: ReadonlySet<string> = new Set([
   "ER_CON_COUNT_ERROR",
   "ER_TOO_MANY_USER_CONNECTIONS",
   "ER_SERVER_SHUTDOWN",
@@ -27,7 +27,7 @@ const NOT_NOW: ReadonlySet<string> = new Set([
 ]);
 
 /** A prober of a MySQL server. */
-export function openMysql(target: URL, { resolver }: ProberDeps, options: ProberOptions): Prober {
+export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   requirePackage("mysql2", "mysql");
   const host = hostOf(target);
   const port = Number(target.port) || 3306;
@@ -43,27 +43,18 @@ export function openMysql(target: URL, { resolver }: ProberDeps, options: Prober
   const connect = async ({ signal, timeoutMs }: ProbeContext) => {
     const { createConnection } = await import("mysql2/promise");
     signal.throwIfAborted();
-    const socket = connectSocket(connectOptions({ host, port, resolver, timeoutMs }));
-    const onAbort = () => socket.destroy(new Error("the deadline is over"));
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      const connection = await createConnection({ ...settings, host, port, stream: socket });
-      connection.on("error", () => {}); // the connection ended while nobody asked: the next question tells
-      return { ask: () => connection.ping(), destroy: () => void socket.destroy() };
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    const socket = connectSocket({ ...connectOptions({ host, port, resolver: deps.resolver, timeoutMs }), signal });
+    const connection = await createConnection({ ...settings, host, port, stream: socket });
+    connection.on("error", () => {}); // the connection ended between two probes; the next one will notice
+    return { socket, ping: () => connection.ping() };
   };
-  return openReusedClient({ connect, judge, reuse: options.reuse });
+  return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
 }
 
 function judge(error: unknown): ProbeResult | undefined {
   const { code, message } = Object(error);
   if (REFUSALS.has(code)) return fail("auth", String(message));
-  if (NOT_NOW.has(code)) return fail("unavailable", String(message));
+  if (UNAVAILABLE.has(code)) return fail("unavailable", String(message));
   if (code === "PROTOCOL_CONNECTION_LOST") return fail("closed", String(message));
   if (typeof code === "string" && code.startsWith("ER_")) return fail("answer", `${code} ${message}`);
   if (error instanceof Error && code === undefined && error.name !== "BrokenCall")
@@ -72,7 +63,7 @@ function judge(error: unknown): ProbeResult | undefined {
 }
 
 function given<Value extends object>(values: Value): Partial<{ [Key in keyof Value]: NonNullable<Value[Key]> }> {
-  // only what is there is left, which is what the type says
+  // what is undefined is removed, as the type says
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<
     typeof given<Value>
   >;

@@ -1,17 +1,25 @@
 /**
- * What a check may ask of its prober beside the target: plain data, the same words in the configuration and the library.
+ * Options of a prober: plain data, the same words in the configuration and the library.
  *
- * A scheme takes the options that its row in `schemes` names; another one is refused when the check is declared.
+ * A scheme takes the options that its row in `schemes` names; others are refused when the check is declared.
  */
 import type { Resolver } from "../client/resolver.js";
+import type { ReuseOptions } from "../client/reused-connection.js";
 import type { Clock, Random } from "../core/clock.js";
+import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
+import { HealthError } from "../core/health-error.js";
 
 /** Options of a prober. */
 export interface ProberOptions {
   /** What the answer must be. */
   readonly expect?: Expectation | undefined;
-  /** Keep the connection for the next probe. Default true; else every probe makes one of its own. */
+  /** Keep the connection for the next probe. Default true; with false, each probe opens a connection. */
   readonly reuse?: boolean | undefined;
+  /**
+   * A kept connection is replaced after this time, so that a new certificate, address or backend is seen. Above 0, at
+   * most 1h. Default 5m.
+   */
+  readonly maxConnectionAge?: DurationLike | undefined;
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;
@@ -21,7 +29,7 @@ export interface ProberOptions {
 export interface Expectation {
   /** Statuses: `200`, `"200-299"`. Default 200-299. */
   readonly status?: readonly (number | string)[] | undefined;
-  /** Text that the body holds, or a pattern that it matches. It is looked for in the first 64 KiB. */
+  /** Text that the body must contain, or a pattern that it must match. Only the first 64 KiB are searched. */
   readonly body?: string | { readonly matches: string } | undefined;
   /** Headers of the answer, with the value that each must have. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -29,18 +37,18 @@ export interface Expectation {
   readonly json?: Readonly<Record<string, string | number | boolean | null>> | undefined;
 }
 
-/** How a target's TLS is done. PEM texts, not files. */
+/** TLS options of a target. PEM texts, not files. */
 export interface TargetTls {
   /** Authorities that are trusted instead of the system's. */
   readonly ca?: string | undefined;
-  /** Our own certificate, for targets that ask for one. */
+  /** The client certificate, for targets that ask for one. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
   /** The name that the certificate must have. Default: the target's host. */
   readonly serverName?: string | undefined;
-  /** Default true. */
+  /** Verify the target's certificate. Default true. */
   readonly verify?: boolean | undefined;
-  /** A certificate that ends within so many milliseconds is a `warn`. Default 14 days. */
+  /** A certificate that expires within so many milliseconds is a `warn`. Default 14 days. */
   readonly warnBeforeMs?: number | undefined;
 }
 
@@ -49,4 +57,20 @@ export interface ProberDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly resolver: Resolver;
+}
+
+const DEFAULT_MAX_AGE_MS = 300_000;
+const MAX_MAX_AGE_MS = 3_600_000;
+
+/**
+ * How long a prober keeps its connection.
+ * @throws HealthError INVALID_OPTION for a `maxConnectionAge` that is no duration above 0 and up to 1h
+ */
+export function reuseOptionsOf(options: ProberOptions, { clock, random }: ProberDeps): ReuseOptions {
+  const { reuse = true, maxConnectionAge = DEFAULT_MAX_AGE_MS } = options;
+  const maxAgeMs = parseDuration(maxConnectionAge) ?? 0;
+  if (maxAgeMs > 0 && maxAgeMs <= MAX_MAX_AGE_MS) return { reuse, maxAgeMs, clock, random };
+  const most = formatDuration(MAX_MAX_AGE_MS);
+  const text = `maxConnectionAge must be a duration above 0 and at most ${most}, such as 5m; got ${String(maxConnectionAge)}`;
+  throw new HealthError("INVALID_OPTION", text);
 }

@@ -1,15 +1,14 @@
 /**
- * `postgres://user:password@host[:5432]/database`: passes when the server lets us in and answers `select 1`.
+ * `postgres://user:password@host[:5432]/database`: passes when the login succeeds and the server answers `select 1`.
  *
  * The client is the package `pg`, an optional peer.
  */
 import { Socket } from "node:net";
-import { connectOptions } from "../client/connecting.js";
+import { connectOptions } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { requirePackage } from "./optional-package.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import { openLibraryProber, requirePackage } from "./library-prober.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
-import { openReusedClient } from "./reused-client.js";
 import { credentialsOf, hostOf } from "./target.js";
 
 /** Classes of SQLSTATE. Source: PostgreSQL's manual, appendix A. */
@@ -17,7 +16,7 @@ const INVALID_AUTHORIZATION = /^28/;
 const INSUFFICIENT_RESOURCES_OR_SHUTTING_DOWN = /^(?:53|57P)/;
 
 /** A prober of a PostgreSQL server. */
-export function openPostgres(target: URL, { resolver }: ProberDeps, options: ProberOptions): Prober {
+export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   requirePackage("pg", "postgres");
   const host = hostOf(target);
   const port = Number(target.port) || 5432;
@@ -31,26 +30,17 @@ export function openPostgres(target: URL, { resolver }: ProberDeps, options: Pro
   const connect = async ({ signal, timeoutMs }: ProbeContext) => {
     const { default: pg } = await import("pg");
     signal.throwIfAborted();
-    const socket = new Socket();
-    // the library connects the socket that it is given, by a name or address: here it is connected in our one way
+    const socket = new Socket({ signal });
+    // the library calls `connect` with a host and a port; the address comes from our resolver instead
     const connectSocket = socket.connect.bind(socket);
-    const way = connectOptions({ host, port, resolver, timeoutMs });
-    const stream = Object.assign(socket, { connect: () => connectSocket(way) });
-    const client = new pg.Client({ ...settings, host, port, stream: () => stream });
-    client.on("error", () => {}); // the connection ended while nobody asked: the next question tells
-    const onAbort = () => stream.destroy(new Error("the deadline is over"));
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      await client.connect();
-      return { ask: () => client.query("select 1"), destroy: () => void stream.destroy() };
-    } catch (error) {
-      stream.destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    const tcp = connectOptions({ host, port, resolver: deps.resolver, timeoutMs });
+    Object.assign(socket, { connect: () => connectSocket(tcp) });
+    const client = new pg.Client({ ...settings, host, port, stream: () => socket });
+    client.on("error", () => {}); // the connection ended between two probes; the next one will notice
+    await client.connect();
+    return { socket, ping: () => client.query("select 1") };
   };
-  return openReusedClient({ connect, judge, reuse: options.reuse });
+  return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
 }
 
 function judge(error: unknown): ProbeResult | undefined {
@@ -61,7 +51,7 @@ function judge(error: unknown): ProbeResult | undefined {
   return fail(isBusy ? "unavailable" : "answer", `${code} ${message}`);
 }
 
-/** The library's own words for a connection that ended, or for an answer that is none. */
+/** The library's own errors have no code: the connection ended, or the answer is not the protocol. */
 function ended(error: unknown): ProbeResult | undefined {
   if (!(error instanceof Error) || "code" in error) return undefined;
   if (/terminated|ended|closed|deadline/i.test(error.message)) return fail("closed", error.message);

@@ -1,6 +1,7 @@
 /**
- * Why a probe didn't pass, in one word: the catalogue, and which word an error of the system deserves.
+ * Why a probe did not pass, as a short code: the catalogue, and the reason of an error.
  */
+import { BrokenCall } from "../client/broken-call.js";
 import { messageOf } from "../core/health-error.js";
 import { fail, type ProbeResult, ProberError } from "./prober.js";
 
@@ -48,7 +49,6 @@ export const REASONS = {
   pending: "no result yet",
 } as const;
 
-/** A reason. */
 export type ReasonCode = keyof typeof REASONS;
 
 const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
@@ -74,8 +74,8 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   ABORT_ERR: "timeout",
 };
 
-/** Codes of errors that are ours: they say nothing of the target. */
-const OUR_FAULTS: ReadonlySet<string> = new Set([
+/** Codes of faults of this machine: they say nothing about the target. */
+const LOCAL_FAULTS: ReadonlySet<string> = new Set([
   "EMFILE",
   "ENFILE",
   "ENOMEM",
@@ -86,34 +86,40 @@ const OUR_FAULTS: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
-/** No name server answers: neither is that the target's fault. */
-const DEAD_RESOLVER: ReadonlySet<string> = new Set(["EAI_AGAIN", "EAI_FAIL"]);
+/** No name server answers, which is no fault of the target either. */
+const RESOLVER_FAULTS: ReadonlySet<string> = new Set(["EAI_AGAIN", "EAI_FAIL"]);
 
 /**
- * The result that an error of a connection makes.
- * @throws the error itself when it is a fault of ours: of this machine by its code, of this program without one
+ * The result of a call or a connection that failed with an error.
+ * @throws the error itself where it is a local fault: of this machine by its code, of this program without a code
  */
 export function resultOfError(error: unknown): ProbeResult {
-  const telling = mostTelling(error);
-  const code = codeOf(telling);
-  if (DEAD_RESOLVER.has(code)) throw new ProberError("dns", messageOf(telling), { cause: error });
-  if (code === "" || OUR_FAULTS.has(code)) throw error;
-  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(telling)}`);
+  if (error instanceof BrokenCall) return fail(reasonOfBreak(error), error.message);
+  const significant = mostSignificant(error);
+  const code = codeOf(significant);
+  if (RESOLVER_FAULTS.has(code)) throw new ProberError("dns", messageOf(significant), { cause: error });
+  if (code === "" || LOCAL_FAULTS.has(code)) throw error;
+  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(significant)}`);
+}
+
+function reasonOfBreak({ kind }: BrokenCall): ReasonCode {
+  if (kind === "unprocessed") return "unavailable";
+  return kind === "cancelled" ? "timeout" : kind;
 }
 
 /**
- * Of several addresses each has an error. One that refused tells more than one to which there is no way, and a fault of
- * ours on one (no IPv6 here, say) must not hide that the target doesn't answer on the other.
+ * Each of several addresses has an error. A refusal says more about the target than a missing route. A local fault on
+ * one address (no IPv6 here, for example) must not hide that the target does not answer on the other.
  */
-function mostTelling(error: unknown): unknown {
+function mostSignificant(error: unknown): unknown {
   if (!(error instanceof AggregateError)) return error;
-  const theirs = error.errors.filter((each) => codeOf(each) !== "" && !OUR_FAULTS.has(codeOf(each)));
+  const theirs = error.errors.filter((each) => codeOf(each) !== "" && !LOCAL_FAULTS.has(codeOf(each)));
   const reached = theirs.find((each) => REASON_OF_CODE[codeOf(each)] !== "unreachable");
   return reached ?? theirs[0] ?? error.errors[0] ?? error;
 }
 
 function codeOf(error: unknown): string {
-  // the AbortError that fetch-like interfaces throw has an old number for a code, and the name that counts
+  // the AbortError of fetch-like interfaces has a legacy number as its code
   if (error instanceof DOMException && error.name === "AbortError") return "ABORT_ERR";
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -1,82 +1,99 @@
 /**
  * `redis://[user:password@]host[:6379][/db]` and `rediss://`: passes when the server answers PING with PONG.
  *
- * RESP is spoken straight on the socket: a client library would keep whatever a target sends, and reconnect on its own.
- * Source: the Redis serialization protocol, inline errors and simple strings.
+ * RESP is spoken straight on the socket: a client library would store whatever a target sends, and reconnect by itself.
+ * Source: the Redis serialization protocol, simple strings and simple errors.
  */
 import { BrokenCall } from "../client/broken-call.js";
-import { type Dialogue, ReusedSocket } from "../client/reused-socket.js";
-import { resultOfBreak } from "./broken.js";
+import { type AnswerReader, exchange } from "../client/exchange.js";
+import { ReusedConnection } from "../client/reused-connection.js";
+import { TargetSocket } from "../client/target-socket.js";
+import { tlsOptions } from "../client/tls-options.js";
 import { withCertificate } from "./certificate.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
-/** Errors of Redis that say that we are not let in. */
+/** Errors of Redis about credentials and permissions. */
 const REFUSALS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/;
 
-/** Errors that say: not now. */
-const NOT_NOW = /^(?:LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN)/;
+/** Errors of Redis that pass with time. */
+const UNAVAILABLE = /^(?:LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN)/;
+
+const MAX_ANSWER_BYTES = 65_536;
+
+const PING = command("PING");
 
 /** A prober of a Redis server. It keeps one connection, unless `reuse` is false. */
-export function openRedis(target: URL, { clock, resolver }: ProberDeps, options: ProberOptions): Prober {
+export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const secure = target.protocol === "rediss:";
-  const greeting = greetingOf(target);
-  const socket = new ReusedSocket({
-    host: hostOf(target),
-    port: Number(target.port) || 6379,
-    tls: secure ? (options.tls ?? {}) : undefined,
-    resolver,
-    reuse: options.reuse ?? true,
-  });
+  const host = hostOf(target);
+  const tls = secure ? tlsOptions(host, options.tls) : undefined;
+  const address = { host, port: Number(target.port) || 6379, resolver: deps.resolver, tls };
+  const login = loginOf(target);
+  const connection = new ReusedConnection(
+    (timeoutMs) => new TargetSocket({ ...address, timeoutMs }),
+    reuseOptionsOf(options, deps),
+  );
+  const ask = (socket: TargetSocket, isNew: boolean) => {
+    const commands = [...(isNew ? login : []), PING];
+    return exchange(socket, commands.join(""), new ReplyReader(commands.length));
+  };
   return {
-    async probe(context) {
+    async probe({ timeoutMs }) {
       try {
-        const result = judge(await socket.talk(pingAfter(greeting), context));
-        if (result.outcome === "fail") socket.close(); // let in or not is asked anew
-        return withCertificate(result, socket.certificateEndsAt, clock.wallTime(), options.tls?.warnBeforeMs);
+        const result = judge(await connection.call(timeoutMs, ask));
+        if (result.outcome === "fail") connection.close(); // the next probe logs in again
+        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
       } catch (error) {
-        return resultOfBreak(error);
+        return resultOfError(error);
       }
     },
-    close: () => socket.close(),
+    cancel: () => connection.cancel(),
+    close: () => connection.close(),
   };
 }
 
-/** What is said on a fresh connection before PING: who we are, and which database is meant. */
-function greetingOf({ username, password, pathname, href }: URL): readonly string[] {
+/** The commands before the first PING of a connection: the credentials and the database. */
+function loginOf({ username, password, pathname, href }: URL): readonly string[] {
   const database = pathname.slice(1);
-  if (!/^\d{0,5}$/.test(database)) throw invalidTarget(href, "the path is the number of a database, such as /0");
-  const who = username === "" ? [] : [decodeURIComponent(username)];
-  const auth = password === "" ? [] : [command("AUTH", ...who, decodeURIComponent(password))];
+  if (!/^\d{0,5}$/.test(database)) throw invalidTarget(href, "the path must be the number of a database, such as /0");
+  const user = username === "" ? [] : [decodeURIComponent(username)];
+  const auth = password === "" ? [] : [command("AUTH", ...user, decodeURIComponent(password))];
   return [...auth, ...(database === "" ? [] : [command("SELECT", database)])];
 }
 
-/** One answer for each command: the first error, or the answer to PING, which is the last. */
-function pingAfter(greeting: readonly string[]): Dialogue<string> {
-  let expected = 1;
-  return {
-    open(isFresh) {
-      expected = isFresh ? greeting.length + 1 : 1;
-      return `${isFresh ? greeting.join("") : ""}${command("PING")}`;
-    },
-    read(said) {
-      const text = said.toString("latin1");
-      if (!/^[+-]/.test(text)) throw new BrokenCall("protocol", "the target does not speak RESP");
-      const lines = text.split("\r\n").slice(0, -1);
-      if (lines.some((line) => !/^[+-]/.test(line))) throw new BrokenCall("protocol", "the target does not speak RESP");
-      const error = lines.find((line) => line.startsWith("-"));
-      if (error !== undefined) return error;
-      return lines.length >= expected ? lines[expected - 1] : undefined;
-    },
-  };
+/** Reads the replies to some commands: the first error, or the reply to the last command. */
+class ReplyReader implements AnswerReader<string> {
+  readonly #count: number;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  push(bytes: Buffer): string | undefined {
+    this.#bytes = Buffer.concat([this.#bytes, bytes]);
+    if (this.#bytes.length > MAX_ANSWER_BYTES)
+      throw new BrokenCall("protocol", `the target sent no answer within ${MAX_ANSWER_BYTES} bytes`);
+    const lines = this.#bytes.toString("latin1").split("\r\n");
+    const rest = lines.pop() ?? "";
+    if (![...lines, rest || "+"].every((line) => /^[+-]/.test(line)))
+      throw new BrokenCall("protocol", "the target does not speak RESP");
+    return lines.find((line) => line.startsWith("-")) ?? lines[this.#count - 1];
+  }
+
+  end(): string {
+    throw new BrokenCall("closed", "the connection ended within the answer");
+  }
 }
 
-function judge(answer: string): ProbeResult {
-  if (answer === "+PONG") return PASS;
-  const text = answer.slice(1);
+function judge(reply: string): ProbeResult {
+  if (reply === "+PONG") return PASS;
+  const text = reply.slice(1);
   if (REFUSALS.test(text)) return fail("auth", text);
-  return fail(NOT_NOW.test(text) ? "unavailable" : "answer", text);
+  return fail(UNAVAILABLE.test(text) ? "unavailable" : "answer", text);
 }
 
 /** A command as an array of bulk strings: nothing in an argument can be taken for another command. */

@@ -1,11 +1,12 @@
 /**
- * The schemes: which prober looks at which URL. A new one is a file, a row here, and a row in the docs.
+ * The schemes: which prober probes which URL. A new one is a file, a row here, and a row in the docs.
  */
 import { isIP } from "node:net";
 import { resolverFor } from "../client/resolver.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openAmqp } from "./amqp.js";
+import { openTcp, openTls, openUnix } from "./connect.js";
 import { openDns } from "./dns.js";
 import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
@@ -16,47 +17,58 @@ import { openPostgres } from "./postgres.js";
 import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
 import { hostOf, invalidTarget, parseTarget } from "./target.js";
-import { openTcp, openUnix } from "./tcp.js";
-import { openTls } from "./tls.js";
 
-/** What a scheme asks of its URLs, and who looks at them. */
+/** What a scheme demands of its URLs, and the prober of them. */
 interface Scheme {
   readonly open: (target: URL, deps: ProberDeps, options: ProberOptions) => Prober;
   /** The options that it takes. */
   readonly options: readonly (keyof ProberOptions)[];
   /** What a target looks like, for the errors. */
   readonly example: string;
-  /** A URL must name a port, because the scheme has no usual one. */
+  /** A URL must have a port, because the scheme has no default. */
   readonly needsPort: boolean;
-  /** Name and password may stand in the URL. */
+  /** The URL may have a user name and a password. */
   readonly takesCredentials: boolean;
   /** What may follow the host: nothing, the path alone, or a path with a query. */
   readonly takes: "host" | "path" | "query";
-  /** Whether a host must be named. Default true. */
+  /** A URL must have a host. Default true. */
   readonly needsHost?: boolean;
 }
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "headers", "tls"],
+  options: ["expect", "reuse", "maxConnectionAge", "headers", "tls"],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
 } as const;
 const FLOWER = {
   open: openFlower,
-  options: ["reuse", "headers", "tls"],
+  options: ["reuse", "maxConnectionAge", "headers", "tls"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
 } as const;
-const GRPC = { open: openGrpc, options: ["tls"], needsPort: true, takesCredentials: false, takes: "path" } as const;
+const GRPC = {
+  open: openGrpc,
+  options: ["reuse", "maxConnectionAge", "tls"],
+  needsPort: true,
+  takesCredentials: false,
+  takes: "path",
+} as const;
 
-/** Servers with a usual port and a login. */
-const SERVER = { options: ["reuse", "tls"], needsPort: false, takesCredentials: true, takes: "path" } as const;
+/** Servers with a default port and a login. */
+const SERVER = {
+  options: ["reuse", "maxConnectionAge", "tls"],
+  needsPort: false,
+  takesCredentials: true,
+  takes: "path",
+} as const;
 
-/** The means of this machine. */
-export const MACHINE: ProberDeps = { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
+/** The clock, the randomness and a resolver of this machine. */
+export function systemDeps(): ProberDeps {
+  return { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
+}
 
 /** Every scheme that a target may have. */
 export const SCHEMES = {
@@ -113,7 +125,7 @@ export const SCHEMES = {
  * The prober of a target. Nothing is connected before the first probe.
  * @throws HealthError INVALID_TARGET
  */
-export function openTarget(text: string, deps: ProberDeps = MACHINE, options: ProberOptions = {}): Prober {
+export function openTarget(text: string, deps: ProberDeps = systemDeps(), options: ProberOptions = {}): Prober {
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
   if (scheme.needsHost !== false && target.hostname === "")
@@ -124,7 +136,7 @@ export function openTarget(text: string, deps: ProberDeps = MACHINE, options: Pr
   if (!scheme.takesCredentials && (target.username !== "" || target.password !== "")) {
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
-  requireNothingMore(text, target, scheme);
+  refuseSurplus(text, target, scheme);
   const host = hostOf(target);
   if (isIP(host) !== 0 && !deps.resolver.permits(host))
     throw invalidTarget(text, "link-local addresses are not probed unless that is allowed (allowLinkLocal)");
@@ -132,15 +144,15 @@ export function openTarget(text: string, deps: ProberDeps = MACHINE, options: Pr
   return scheme.open(target, deps, options);
 }
 
-/** Refuses what a scheme would not look at: who wrote it means something by it. */
-function requireNothingMore(text: string, target: URL, { takes, example }: Scheme): void {
+/** Refuses parts of a URL that the scheme would ignore: they are a mistake. */
+function refuseSurplus(text: string, target: URL, { takes, example }: Scheme): void {
   const { pathname, search, hash } = target;
   const more = [hash, takes === "query" ? "" : search, takes === "host" && pathname !== "/" ? pathname : ""];
   const surplus = more.find((part) => part !== "");
   if (surplus !== undefined)
     throw invalidTarget(
       text,
-      `this scheme has no use for the part from ${JSON.stringify(surplus[0])} on; expected ${example}`,
+      `this scheme does not allow the part from ${JSON.stringify(surplus[0])} on; expected ${example}`,
     );
 }
 

@@ -1,8 +1,7 @@
 /**
- * The two narrow handles on the registry: checks and the embedding application write, transports read.
+ * The two narrow interfaces of the registry: checks and the embedding application write, transports read.
  *
- * Nobody holds the whole object but the composition root, so a transport can't set a status by mistake and a check
- * can't count watchers.
+ * Only the composition root has the whole object. So a transport cannot set a status, and a check cannot count watchers.
  */
 import type { Transition } from "../core/channels.js";
 import type { Latest } from "../core/latest.js";
@@ -13,43 +12,43 @@ export interface ServiceStatus {
   readonly status: ServingStatus;
   /** SERVING, but a non-critical check fails or a check warns. Never true beside another status. */
   readonly degraded: boolean;
-  /** A short code of why, where the writer gave one. */
+  /** A short code for the cause; `undefined` when the writer gave none. */
   readonly reason: string | undefined;
-  /** When it became so: wall time in milliseconds since 1970. */
+  /** Time of the last change: wall time in milliseconds since 1970. */
   readonly since: number;
 }
 
-/** What a writer says of a service beside its status. */
+/** Details that a writer can give with a status. */
 export interface StatusDetails {
   readonly degraded?: boolean | undefined;
   readonly reason?: string | undefined;
 }
 
-/** What a check has found so far. */
+/** The verdict of one check. */
 export type CheckState = "pending" | "passing" | "warning" | "failing";
 
-/** A check as people and JSON readers see it. It holds short codes only, never a target's own words. */
+/** A check as HTTP and JSON clients see it. It holds short codes only, no text of a target. */
 export interface CheckReport {
   readonly name: string;
   readonly state: CheckState;
-  /** A failure makes the check's services NOT_SERVING; of a non-critical check it only marks them degraded. */
+  /** True: a failure makes its services NOT_SERVING. False: it only marks them degraded. */
   readonly critical: boolean;
   readonly reason: string | undefined;
-  /** It would be failing, but this prober seems cut off, so its last state is held for a while. */
+  /** The check would be failing, but its last state is held for a while: healthbridge itself seems to be isolated. */
   readonly held: boolean;
   /** Latency of the last probe, in milliseconds. */
   readonly latencyMs: number | undefined;
-  /** When the last result came, in wall time. */
+  /** Wall time of the last result. */
   readonly lastResultAt: number | undefined;
-  /** When the state became what it is, in wall time. */
+  /** Wall time of the last change of `state`. */
   readonly since: number;
-  /** The services that it counts for, beside its own name. */
+  /** The services that it is a member of, beside the service of its own name. */
   readonly services: readonly string[];
 }
 
-/** The reading side. Every answer is an O(1) look-up or an iteration: asking never runs a check. */
+/** The reading side. Every answer is an O(1) look-up or an iteration: a reader never starts a probe. */
 export interface StatusReader {
-  /** Tells the messages of this registry from another's in the same process. */
+  /** Identifies this registry in the messages on the channels. */
   readonly instance: string;
   readonly draining: boolean;
   /** Open watches. */
@@ -58,20 +57,23 @@ export interface StatusReader {
   readonly version: number;
   /** Grows with every such change, except new measurements (latency, time) of a check whose state did not change. */
   readonly statusVersion: number;
-  /** The published status of a service or view; `undefined` for a name that nobody declared. */
+  /** The published status of a service or view; `undefined` for an unknown name. */
   read(service: string): ServiceStatus | undefined;
-  /** The declared services. Views, and an overall status that nobody has set, are not among them. */
+  /** The declared services, without the views, and without an overall status that was not set. */
   services(): IterableIterator<[string, ServiceStatus]>;
-  /** The checks, in the order in which they were first reported. */
+  /** The checks, in the order of their first reports. */
   checks(): IterableIterator<CheckReport>;
   /** One check by its name. */
   check(name: string): CheckReport | undefined;
   /**
-   * Puts the present status of `service` into the mailbox at once, and every later change.
-   * Returns the way out; calling that twice does nothing.
+   * Puts the current status of `service` into `latest` at once, and then every change. Returns an unsubscribe function,
+   * which may be called twice.
    */
-  watch(service: string, mailbox: Latest<WatchStatus>): () => void;
-  /** Calls `listener` for each transition, in order. A listener that throws is reported and the others go on. */
+  watch(service: string, latest: Latest<WatchStatus>): () => void;
+  /**
+   * Calls `listener` for each transition, in order. The error of a listener is published, and does not stop the others.
+   * Returns an unsubscribe function.
+   */
   onTransition(listener: (transition: Transition) => void): () => void;
 }
 
@@ -79,21 +81,21 @@ export interface StatusReader {
 export interface StatusWriter {
   readonly instance: string;
   /**
-   * Declares a service or changes its status. Returns whether it is published now: while draining a write is held
-   * back, and is published by `resume`.
-   * @throws HealthTypeError INVALID_SERVICE_NAME or INVALID_STATUS; nothing is stored then.
+   * Declares a service or changes its status. Returns whether it is published now: while draining, a write is held back
+   * until `resume`.
+   * @throws HealthTypeError INVALID_SERVICE_NAME or INVALID_STATUS; nothing is stored then
    */
   set(service: string, status: ServingStatus, details?: StatusDetails): boolean;
-  /** Takes a service away. Returns false when there was none, or while draining. */
+  /** Removes a service. Returns false when there was none, or while draining. */
   clear(service: string): boolean;
-  /** Publishes the startup view: SERVING once every check has had its first result. */
+  /** Sets the startup view: SERVING when every check has had its first result, else UNKNOWN. */
   setStarted(started: boolean): void;
-  /** Records what a check has found. */
+  /** Stores the report of a check, in place of the one before. */
   report(check: CheckReport): void;
-  /** Forgets a check. */
+  /** Removes the report of a check. */
   forget(checkName: string): void;
   /** Runs several writes. Listeners are called after the last one, so that they see the result and nothing in between. */
-  inOneStep(writes: () => void): void;
-  /** Calls `refresh` before each answer to a reader: the writer may write what has become true by the passing of time. */
+  batch(writes: () => void): void;
+  /** Calls `refresh` before each read, so that the writer can first publish what depends on the time. */
   beforeReading(refresh: () => void): void;
 }

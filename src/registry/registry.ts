@@ -1,17 +1,17 @@
 /**
- * The one owner of statuses.
+ * The owner of all statuses.
  *
  *     set, clear --> [ published ] --> watchers (newest value), listeners (every transition)
  *                        ^
- *     drain: everything NOT_SERVING, writes go to [ held ] instead;  resume: held is published
+ *     drain: all services NOT_SERVING, writes go to [ held ];  resume: publishes held
  *
- * It is pure: no sockets, no timers, time only to stamp transitions. Draining hides the truth but doesn't forget it:
- * what is written meanwhile is what `resume` publishes, so a service that went down during a drain doesn't come back
- * as SERVING (grpc-go's Resume sets everything to SERVING).
+ * It has no sockets and no timers, and reads the clock only to stamp transitions. A drain hides the statuses but keeps
+ * them: `resume` publishes what was written meanwhile, so a service that failed during a drain does not come back as
+ * SERVING (grpc-go's Resume sets every service to SERVING).
  *
- * The overall status `""` is SERVING from birth, because a process that answers is up; an aggregate of checks, or the
- * application, overrides it. The views are names beside the services: `readiness` is the overall status, `liveness`
- * and `startup` speak of this process alone and so are not touched by a drain.
+ * The overall status `""` is SERVING from the start, because a process that answers is up; checks or the application
+ * override it. The views are names beside the services. `readiness` is the overall status. `liveness` and `startup`
+ * describe this process alone, so a drain does not change them.
  */
 import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
@@ -19,30 +19,30 @@ import { HealthTypeError } from "../core/health-error.js";
 import type { Latest } from "../core/latest.js";
 import { OVERALL, serviceNameFault } from "../core/service-name.js";
 import { isServingStatus, SERVING_STATUSES, type ServingStatus, type WatchStatus } from "../core/serving-status.js";
-import { Announcer } from "./announcer.js";
 import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter } from "./ports.js";
+import { TransitionEmitter } from "./transition-emitter.js";
 import { Watchers } from "./watchers.js";
 
-/** What a writer wants a service to be. */
-interface Intent {
+/** What a writer sets a service to. */
+interface StatusWrite {
   readonly status: ServingStatus;
   readonly degraded: boolean;
   readonly reason: string | undefined;
 }
 
-const SERVING: Intent = { status: "SERVING", degraded: false, reason: undefined };
-const DRAINING: Intent = { status: "NOT_SERVING", degraded: false, reason: "draining" };
+const SERVING: StatusWrite = { status: "SERVING", degraded: false, reason: undefined };
+const DRAINING: StatusWrite = { status: "NOT_SERVING", degraded: false, reason: "draining" };
 
 export class Registry implements StatusReader, StatusWriter {
   readonly instance: string;
   readonly #clock: Clock;
-  readonly #announcer: Announcer;
-  readonly #watchers = new Watchers();
+  readonly #emitter: TransitionEmitter;
+  readonly #watchers: Watchers;
   readonly #published = new Map<string, ServiceStatus>();
   readonly #views = new Map<string, ServiceStatus>();
   readonly #checks = new Map<string, CheckReport>();
-  /** While draining: what `resume` will publish. A name that is missing here is cleared then. */
-  #held: Map<string, Intent> | undefined;
+  /** While draining: what `resume` publishes. It clears the names that are missing here. */
+  #held: Map<string, StatusWrite> | undefined;
   #sequence = 0;
   #version = 0;
   #statusVersion = 0;
@@ -51,7 +51,8 @@ export class Registry implements StatusReader, StatusWriter {
   constructor(options: { readonly clock: Clock; readonly instance: string }) {
     this.#clock = options.clock;
     this.instance = options.instance;
-    this.#announcer = new Announcer(options.instance);
+    this.#emitter = new TransitionEmitter(options.instance);
+    this.#watchers = new Watchers(options.instance);
     for (const name of [OVERALL, "liveness", "startup"]) this.#views.set(name, this.#stamp(SERVING));
   }
 
@@ -80,7 +81,7 @@ export class Registry implements StatusReader, StatusWriter {
 
   read(service: string): ServiceStatus | undefined {
     this.#refresh();
-    return this.#present(canonical(service));
+    return this.#current(canonical(service));
   }
 
   services(): IterableIterator<[string, ServiceStatus]> {
@@ -98,31 +99,31 @@ export class Registry implements StatusReader, StatusWriter {
     return this.#checks.get(name);
   }
 
-  watch(service: string, mailbox: Latest<WatchStatus>): () => void {
+  watch(service: string, latest: Latest<WatchStatus>): () => void {
     const name = canonical(service);
     this.#refresh();
-    const unwatch = this.#watchers.add(name, mailbox);
-    mailbox.put(this.#present(name)?.status ?? "SERVICE_UNKNOWN");
+    const unwatch = this.#watchers.add(name, latest);
+    this.#watchers.deliver(latest, this.#current(name)?.status ?? "SERVICE_UNKNOWN");
     return unwatch;
   }
 
   onTransition(listener: (transition: Transition) => void): () => void {
-    return this.#announcer.add(listener);
+    return this.#emitter.add(listener);
   }
 
   set(service: string, status: ServingStatus, details: StatusDetails = {}): boolean {
     requireServiceName(service);
     requireServingStatus(service, status);
-    const intent: Intent = {
+    const write: StatusWrite = {
       status,
       degraded: status === "SERVING" && details.degraded === true,
       reason: details.reason,
     };
     if (this.#held === undefined) {
-      this.#publish(service, intent);
+      this.#publish(service, write);
       return true;
     }
-    this.#held.set(service, intent);
+    this.#held.set(service, write);
     this.#publish(service, DRAINING);
     publish("write-held", { instance: this.instance, service, status });
     return false;
@@ -147,7 +148,7 @@ export class Registry implements StatusReader, StatusWriter {
     const before = known?.state ?? "pending";
     if (before === check.state) return;
     const degraded = check.state === "warning";
-    this.#announce({
+    this.#emit({
       subject: "check",
       name: check.name,
       from: before,
@@ -161,54 +162,54 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#checks.delete(checkName)) this.#countStatusChange();
   }
 
-  inOneStep(writes: () => void): void {
-    this.#announcer.inOneStep(writes);
+  batch(writes: () => void): void {
+    this.#emitter.batch(writes);
   }
 
   beforeReading(refresh: () => void): void {
     this.#refresh = refresh;
   }
 
-  /** Tells everybody NOT_SERVING and holds every later write back. The views `liveness` and `startup` stay as they are. */
+  /** Publishes NOT_SERVING for all services and holds back later writes. `liveness` and `startup` do not change. */
   drain(): void {
     if (this.#held !== undefined) return;
     const held = new Map(this.#published);
     this.#held = held;
     this.#countStatusChange();
-    this.#announcer.inOneStep(() => {
+    this.#emitter.batch(() => {
       if (!held.has(OVERALL)) this.#replace(this.#views, OVERALL, DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
     });
   }
 
-  /** Publishes what was true before `drain`, with what was written since. */
+  /** Publishes the statuses of before the drain, with what was written since. */
   resume(): void {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
     this.#countStatusChange();
-    this.#announcer.inOneStep(() => {
+    this.#emitter.batch(() => {
       this.#replace(this.#views, OVERALL, SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
-      for (const [name, intent] of held) this.#publish(name, intent);
+      for (const [name, write] of held) this.#publish(name, write);
     });
   }
 
-  #present(name: string): ServiceStatus | undefined {
+  #current(name: string): ServiceStatus | undefined {
     return this.#published.get(name) ?? this.#views.get(name);
   }
 
-  #publish(service: string, intent: Intent): void {
-    this.#replace(this.#published, service, intent);
+  #publish(service: string, write: StatusWrite): void {
+    this.#replace(this.#published, service, write);
   }
 
-  /** Writes an entry, and tells of it when the status that a reader sees has changed. */
-  #replace(table: Map<string, ServiceStatus>, name: string, intent: Intent): void {
-    const before = this.#present(name);
-    const same = before?.status === intent.status && before.degraded === intent.degraded;
-    if (!same || before.reason !== intent.reason || !table.has(name)) this.#countStatusChange();
-    table.set(name, same ? { ...before, reason: intent.reason } : this.#stamp(intent));
-    this.#tellOfChange(name, before);
+  /** Writes an entry, and notifies when the status that readers see has changed. */
+  #replace(table: Map<string, ServiceStatus>, name: string, write: StatusWrite): void {
+    const before = this.#current(name);
+    const same = before?.status === write.status && before.degraded === write.degraded;
+    if (!same || before.reason !== write.reason || !table.has(name)) this.#countStatusChange();
+    table.set(name, same ? { ...before, reason: write.reason } : this.#stamp(write));
+    this.#notifyChange(name, before);
   }
 
   #remove(service: string): boolean {
@@ -216,18 +217,18 @@ export class Registry implements StatusReader, StatusWriter {
     if (before === undefined) return false;
     this.#published.delete(service);
     this.#countStatusChange();
-    this.#tellOfChange(service, before);
+    this.#notifyChange(service, before);
     return true;
   }
 
-  #tellOfChange(name: string, before: ServiceStatus | undefined): void {
-    const after = this.#present(name);
+  #notifyChange(name: string, before: ServiceStatus | undefined): void {
+    const after = this.#current(name);
     const from = before?.status ?? "SERVICE_UNKNOWN";
     const to = after?.status ?? "SERVICE_UNKNOWN";
     const degraded = after?.degraded ?? false;
     if (from === to && degraded === (before?.degraded ?? false)) return;
-    if (from !== to) this.#watchers.tell(name, to);
-    this.#announce({ subject: "service", name, from, to, degraded, reason: after?.reason });
+    if (from !== to) this.#watchers.notify(name, to);
+    this.#emit({ subject: "service", name, from, to, degraded, reason: after?.reason });
   }
 
   #countStatusChange(): void {
@@ -235,13 +236,13 @@ export class Registry implements StatusReader, StatusWriter {
     this.#statusVersion += 1;
   }
 
-  #announce(change: Omit<Transition, "sequence" | "at">): void {
+  #emit(change: Omit<Transition, "sequence" | "at">): void {
     this.#sequence += 1;
-    this.#announcer.announce({ ...change, sequence: this.#sequence, at: this.#clock.wallTime() });
+    this.#emitter.emit({ ...change, sequence: this.#sequence, at: this.#clock.wallTime() });
   }
 
-  #stamp(intent: Intent): ServiceStatus {
-    return { ...intent, since: this.#clock.wallTime() };
+  #stamp(write: StatusWrite): ServiceStatus {
+    return { ...write, since: this.#clock.wallTime() };
   }
 }
 
@@ -261,7 +262,7 @@ function hasSameItems(one: readonly string[], other: readonly string[]): boolean
   return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
 }
 
-/** The readiness view is another name of the overall status. */
+/** The readiness view is another name for the overall status. */
 function canonical(service: string): string {
   return service === "readiness" ? OVERALL : service;
 }

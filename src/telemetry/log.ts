@@ -1,44 +1,52 @@
 /**
- * The log: one JSON line an event, from the channels on which the rooms publish.
+ * The log: one JSON line for each event on the channels.
  *
- * It tells what changed, not what was asked: a prober that calls every second leaves no line (health traffic that
- * floods logs is a common complaint). What one probe found is there at level `debug`.
+ * It contains changes, not requests: a client that asks every second causes no line. The result of each probe is logged
+ * at level `debug`.
  *
- * Every line has `event`, the stable name of what happened, beside the words for people in `msg`.
+ * Every line has `event`, a stable name for programs, and `msg`, a text for people.
  */
-import { type DestinationStream, type Logger, pino } from "pino";
-import { type Messages, type Published, subscribe } from "../core/channels.js";
+import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
+import { messageOf } from "../core/health-error.js";
 
-/** How much is told. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
-/** Every level, the most talkative first. */
+/** All levels, the most verbose first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
 
 /** The log of one instance. */
 export interface Log {
-  /** Writes an event of the program itself. */
+  /** Logs an event that has no channel. */
   write(level: "info" | "warn" | "error", event: string, message: string, fields?: object): void;
-  /** Stops listening to the channels. */
+  /** Unsubscribes from the channels. */
   close(): void;
 }
 
-/** Starts to log what one instance publishes. */
-export function createLog(instance: string, level: LogLevel, destination: DestinationStream): Log {
-  const formatters = { level: (label: string) => ({ level: label }) };
-  const logger = pino({ level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  const listen = <Name extends keyof Messages>(name: Name, tell: (message: Published<Name>) => void) =>
-    subscribe(name, (message) => void (message.instance === instance && tell(message)));
-  const ways = [
-    listen("transition", (transition) => tellTransition(logger, transition)),
+/** Takes lines. Each is a JSON object and a line break. */
+export interface LogDestination {
+  write(line: string): void;
+}
+
+type Logger = Readonly<Record<Exclude<LogLevel, "silent">, (fields: object, message: string) => void>>;
+
+/** Logs the events of one instance. */
+export function createLog(instance: string, level: LogLevel, destination: LogDestination): Log {
+  const logger = createLogger(level, destination);
+  const listen = <Name extends keyof ChannelMessages>(name: Name, write: (message: Published<Name>) => void) =>
+    subscribe(name, (message) => void (message.instance === instance && write(message)));
+  const subscriptions = [
+    listen("transition", (transition) => logTransition(logger, transition)),
     listen("write-held", ({ service, status }) =>
-      logger.info({ event: "write-held", service, status }, "held back until resume, since this server is draining"),
+      logger.info({ event: "write-held", service, status }, "draining: the change is held back until resume"),
     ),
     listen("listener-failed", ({ error }) =>
-      logger.error({ event: "listener-failed", err: error }, "a listener of transitions threw; the others were called"),
+      logger.error(
+        { event: "listener-failed", err: error },
+        "a transition listener threw an error; the other listeners were called",
+      ),
     ),
     listen("prober-failed", ({ check, reason, error }) =>
-      logger.warn({ event: "prober-failed", check, reason, err: error }, "could not look; the check keeps its state"),
+      logger.warn({ event: "prober-failed", check, reason, err: error }, "could not probe; the check keeps its state"),
     ),
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
@@ -51,12 +59,58 @@ export function createLog(instance: string, level: LogLevel, destination: Destin
   return {
     write: (at, event, message, fields = {}) => logger[at]({ event, ...fields }, message),
     close: () => {
-      for (const leave of ways) leave();
+      for (const unsubscribe of subscriptions) unsubscribe();
     },
   };
 }
 
-function tellTransition(logger: Logger, { instance: _, ...transition }: Published<"transition">): void {
+function createLogger(level: LogLevel, destination: LogDestination): Logger {
+  const writer = (at: LogLevel) =>
+    LOG_LEVELS.indexOf(at) < LOG_LEVELS.indexOf(level)
+      ? () => {}
+      : (fields: object, message: string) => destination.write(jsonLine(at, fields, message));
+  return { debug: writer("debug"), info: writer("info"), warn: writer("warn"), error: writer("error") };
+}
+
+/**
+ * One line. A logging library would do the same; the smallest, pino, needs 8 MB of memory, two thirds of what `serve`
+ * needs beside Node.
+ */
+function jsonLine(level: LogLevel, fields: object, message: string): string {
+  const time = new Date().toISOString();
+  let json: string;
+  try {
+    const entry = { level, time, ...fields, msg: message };
+    json = JSON.stringify(entry, (_, value: unknown) => (value instanceof Error ? errorFields(value) : value));
+  } catch (error) {
+    // code may throw anything: an object that contains itself, a getter that throws
+    json = JSON.stringify({ level, time, msg: message, unwritable: messageOf(error) });
+  }
+  return `${json.replace(UNSAFE_CHARACTERS, escapeCharacter)}\n`;
+}
+
+/** The causes of an error that are logged. A chain can be longer, or a circle. */
+const MAX_CAUSES = 5;
+
+function errorFields(error: Error, depth = 0): object {
+  const { name, message, stack, cause } = error;
+  return {
+    type: name,
+    ...("code" in error ? { code: String(error.code) } : {}),
+    message,
+    stack,
+    ...(cause instanceof Error && depth < MAX_CAUSES ? { cause: errorFields(cause, depth + 1) } : {}),
+  };
+}
+
+/** C1 control characters and marks of text direction: JSON leaves them as they are, and a terminal obeys them. */
+const UNSAFE_CHARACTERS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+function logTransition(logger: Logger, { instance: _, ...transition }: Published<"transition">): void {
   const { subject, name, from, to, degraded, reason } = transition;
   const title = name === "" ? "overall" : JSON.stringify(name);
   const suffix = `${degraded ? ", degraded" : ""}${reason === undefined ? "" : ` (${reason})`}`;

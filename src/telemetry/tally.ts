@@ -4,7 +4,7 @@
  * A check or a service that is removed takes its numbers with it, so the memory of a process whose checks come and go
  * does not grow.
  */
-import { type Messages, type Published, subscribe } from "../core/channels.js";
+import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { Counts, Durations } from "./counts.js";
 
@@ -39,7 +39,7 @@ export class Tally {
   constructor(instance: string, clock: Clock) {
     this.#clock = clock;
     this.configuredAt = clock.wallTime();
-    const listen = <Name extends keyof Messages>(name: Name, count: (message: Published<Name>) => void) =>
+    const listen = <Name extends keyof ChannelMessages>(name: Name, count: (message: Published<Name>) => void) =>
       subscribe(name, (message) => void (message.instance === instance && count(message)));
     this.#unsubscribes = [
       listen("transition", (transition) => this.#countTransition(transition)),
@@ -63,13 +63,13 @@ export class Tally {
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
   }
 
-  #countTransition({ subject, name, from, to }: Messages["transition"]): void {
+  #countTransition({ subject, name, from, to }: ChannelMessages["transition"]): void {
     if (subject !== "service" || from === to) return;
     if (to === "SERVICE_UNKNOWN") this.#forget(name);
     else this.transitions.increment(name, to);
   }
 
-  #countProbe({ check, outcome, reason, latencyMs, startLagMs, certificateEndsAt }: Messages["probe"]): void {
+  #countProbe({ check, outcome, reason, latencyMs, startLagMs, certificateEndsAt }: ChannelMessages["probe"]): void {
     const probed = this.probed.get(check) ?? this.#createProbed(check);
     probed.lastResultAt = this.#clock.now();
     probed.certificateEndsAt = certificateEndsAt ?? probed.certificateEndsAt;

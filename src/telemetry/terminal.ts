@@ -1,9 +1,7 @@
 /**
- * Log lines for a person at a terminal: time, level, words; the fields of the JSON line are left out but for errors.
+ * Log lines for a terminal: time, level and message. Of the other fields of the JSON line, only an error is shown.
  *
  *     12:04:31 warn  service "celery.flower": SERVING -> NOT_SERVING (timeout)
- *
- * pino-pretty would do as much with thirteen packages.
  */
 import { styleText } from "node:util";
 
@@ -11,7 +9,7 @@ type Style = Parameters<typeof styleText>[0];
 
 const STYLES: Readonly<Record<string, Style>> = { debug: "gray", info: "green", warn: "yellow", error: "red" };
 
-/** As much of a log line as a person is shown. */
+/** The fields of a log line that are shown. */
 interface Line {
   readonly level: string;
   readonly time: string;
@@ -19,9 +17,9 @@ interface Line {
   readonly err?: { readonly message?: string };
 }
 
-/** One line of pino's JSON as a line of text. */
+/** Formats one JSON line of the log. */
 export function terminalLine(json: string, colour: boolean): string {
-  const line = JSON.parse(json) as Line; // pino writes these fields
+  const line = JSON.parse(json) as Line; // the log wrote the line
   const paint = (how: Style, text: string) => (colour ? styleText(how, text, { validateStream: false }) : text);
   const time = new Date(line.time).toTimeString().slice(0, 8);
   const error = line.err?.message === undefined ? "" : `: ${line.err.message}`;

@@ -7,7 +7,7 @@ import { Registry } from "../../src/registry/registry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { PASSED, ScriptedProber } from "./scripted-prober.js";
 
-/** For lines that are shorter than a turn. */
+/** For queues that are shorter than the limit of a turn. */
 const never = () => {};
 
 test("at most 32 probes start in one turn of the event loop, in order, however many places are free", () => {

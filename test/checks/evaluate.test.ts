@@ -11,7 +11,7 @@ const RESULTS: Readonly<Record<string, ProbeResult>> = {
   f: { outcome: "fail", reason: "refused" },
 };
 
-/** The progress after results that come `gapMs` apart. */
+/** The progress after results with `gapMs` between them. */
 function after(word: string, settings: CheckSettings = {}, gapMs = 60_001): Progress {
   const complete = completeSettings("c", settings);
   return [...word].reduce(
@@ -90,7 +90,7 @@ test("for any sequence, the state changes only after as many equal results in a 
   const words = fc.array(fc.constantFrom("s", "w", "f"), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(words, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), (word, fall, rise) => {
-      // the oracle: walks back over the word instead of counting along it
+      // the reference: walks backwards over the results instead of counting along them
       const good = word.map((letter) => letter !== "f");
       let failing = good[0] === false;
       for (let index = 1; index < word.length; index += 1) {
@@ -104,7 +104,7 @@ test("for any sequence, the state changes only after as many equal results in a 
   );
 });
 
-/** Times of changes of state, when results come a second apart. */
+/** Times of the state changes, with one result a second. */
 function changes(word: string, settings: CheckSettings): number[] {
   const complete = completeSettings("c", settings);
   let progress = PENDING;

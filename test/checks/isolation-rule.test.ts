@@ -1,4 +1,4 @@
-/** The isolation rule by itself: no engine, no prober; judgements asked for by hand. */
+/** The isolation rule alone, without an engine and a prober. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Isolation } from "../../src/checks/isolation.js";
@@ -8,13 +8,13 @@ import { VirtualClock } from "../support/virtual-clock.js";
 
 const INTERVAL_MS = 10_000;
 
-/** The rule over checks that are named here, and what it has done. */
+/** The rule with some checks, and what it has done. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly released: string[] = [];
   readonly told: number[] = [];
   readonly rule: Isolation;
-  readonly #leave: () => void;
+  readonly #unsubscribe: () => void;
 
   constructor(checks = 4) {
     this.rule = new Isolation({
@@ -22,45 +22,45 @@ class Bench {
       timers: new TimerQueue(this.clock),
       instance: "isolation-rule-test",
       checkCount: () => checks,
-      release: (check) => this.released.push(check),
+      onHoldEnded: (check) => this.released.push(check),
     });
-    this.#leave = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
+    this.#unsubscribe = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
       if (instance === "isolation-rule-test") this.told.push(held);
     });
   }
 
-  /** The self-check fails, and so do these. */
+  /** The self-check fails, and then these checks. */
   cut(...checks: readonly string[]): readonly string[] {
-    this.rule.hearSelf(true);
-    return this.judge(...checks);
+    this.rule.onSelfCheckResult(true);
+    return this.decide(...checks);
   }
 
-  judge(...checks: readonly string[]): readonly string[] {
-    return checks.map((check) => this.rule.judge(check, INTERVAL_MS, this.clock.now()));
+  decide(...checks: readonly string[]): readonly string[] {
+    return checks.map((check) => this.rule.onThreshold(check, INTERVAL_MS, this.clock.now()));
   }
 
   end(): void {
     this.rule.stop();
-    this.#leave();
+    this.#unsubscribe();
     assert.equal(this.clock.pendingTimers, 0);
   }
 }
 
 test("a result of the self-check counts if it is newer than the first failure", () => {
   const bench = new Bench();
-  bench.rule.expectSelf(true);
-  bench.rule.hearSelf(false);
-  assert.deepEqual(bench.judge("a"), ["fail"], "as old as the failure");
-  assert.equal(bench.rule.judge("b", INTERVAL_MS, bench.clock.now() + 1), "hold", "older than the failure");
+  bench.rule.setSelfCheck(true);
+  bench.rule.onSelfCheckResult(false);
+  assert.deepEqual(bench.decide("a"), ["fail"], "as old as the failure");
+  assert.equal(bench.rule.onThreshold("b", INTERVAL_MS, bench.clock.now() + 1), "hold", "older than the failure");
   bench.end();
 });
 
 test("checks that wait for the self-check are not isolated before its result", async () => {
   const bench = new Bench();
-  bench.rule.expectSelf(true);
-  assert.deepEqual(bench.judge("a", "b", "c"), ["hold", "hold", "hold"]);
+  bench.rule.setSelfCheck(true);
+  assert.deepEqual(bench.decide("a", "b", "c"), ["hold", "hold", "hold"]);
   assert.deepEqual([bench.rule.isolated, bench.rule.isHeld("a")], [false, true]);
-  bench.rule.hearSelf(true);
+  bench.rule.onSelfCheckResult(true);
   assert.equal(bench.rule.isolated, true);
   assert.deepEqual(bench.told, [3]);
   await bench.clock.advance(59_999);
@@ -74,12 +74,12 @@ test("checks that wait for the self-check are not isolated before its result", a
 
 test("waiting checks fail once when the self-check passes", async () => {
   const bench = new Bench();
-  bench.rule.expectSelf(true);
-  bench.judge("a", "b", "c");
-  bench.rule.hearSelf(false);
+  bench.rule.setSelfCheck(true);
+  bench.decide("a", "b", "c");
+  bench.rule.onSelfCheckResult(false);
   assert.deepEqual(bench.released, ["a", "b", "c"]);
   assert.equal(bench.rule.isolated, false);
-  bench.rule.hearSelf(false);
+  bench.rule.onSelfCheckResult(false);
   await bench.clock.advance(100_000);
   assert.deepEqual(bench.released, ["a", "b", "c"]);
   bench.end();
@@ -112,14 +112,14 @@ test("each held check is released at its own time", async () => {
 
 test("a failed check counts as part of a common failure for one interval", async () => {
   const bench = new Bench();
-  assert.deepEqual(bench.judge("a"), ["fail"], "nobody is blamed yet");
+  assert.deepEqual(bench.decide("a"), ["fail"], "not isolated yet");
   await bench.clock.advance(INTERVAL_MS);
   bench.cut("b", "c");
   assert.equal(bench.rule.isolated, true, "three of four within the interval");
   bench.end();
 
   const late = new Bench();
-  late.judge("a");
+  late.decide("a");
   await late.clock.advance(INTERVAL_MS + 1);
   late.cut("b", "c");
   assert.equal(late.rule.isolated, false, "two of four");
@@ -129,9 +129,9 @@ test("a failed check counts as part of a common failure for one interval", async
 test("a held check is judged by its next results when the self-check passes again; an isolated one fails", () => {
   const bench = new Bench();
   bench.cut("a");
-  bench.rule.hearSelf(false);
-  assert.deepEqual(bench.judge("a", "b"), ["anew", "fail"]);
-  assert.deepEqual(bench.judge("a"), ["fail"], "and then as any other");
+  bench.rule.onSelfCheckResult(false);
+  assert.deepEqual(bench.decide("a", "b"), ["count-anew", "fail"]);
+  assert.deepEqual(bench.decide("a"), ["fail"], "and then as any other");
   bench.end();
 });
 

@@ -8,7 +8,7 @@ import { Registry } from "../../src/registry/registry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { FAILED, PASSED, ScriptedProber } from "./scripted-prober.js";
 
-/** Targets that all answer what the network lets them, and a self-check. */
+/** Targets behind one network, and a self-check. */
 class Site {
   readonly clock = new VirtualClock();
   readonly registry = new Registry({ clock: this.clock, instance: "isolation-test" });
@@ -16,7 +16,7 @@ class Site {
   readonly transitions: string[] = [];
   readonly held: number[] = [];
   readonly down = new Set<string>();
-  readonly leave: () => void;
+  readonly unsubscribe: () => void;
 
   constructor(count: number, settings: CheckSettings = {}, selfCheck = true) {
     for (let index = 0; index < count; index += 1) {
@@ -29,7 +29,7 @@ class Site {
     this.registry.onTransition(({ subject, name, to }) => {
       if (subject === "service" && name !== "") this.transitions.push(`${this.clock.now() / 1000} ${name} ${to}`);
     });
-    this.leave = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
+    this.unsubscribe = subscribe("isolation", ({ instance, held }: Published<"isolation">) => {
       if (instance === "isolation-test") this.held.push(held);
     });
   }
@@ -48,7 +48,7 @@ class Site {
     this.down.clear();
   }
 
-  /** What has changed, without the time. */
+  /** The transitions, without their times. */
   changes(): readonly string[] {
     return this.transitions.map((text) => text.split(" ").slice(1).join(" "));
   }
@@ -62,7 +62,7 @@ class Site {
   }
 
   end(): void {
-    this.leave();
+    this.unsubscribe();
     this.engine.stop();
     assert.equal(this.clock.pendingTimers, 0);
   }
@@ -80,7 +80,7 @@ test("when more than half of at least 4 checks fail and the self-check fails too
   assert.equal(site.status("c0"), "SERVING");
   assert.deepEqual([site.report("c0")?.held, site.report("c0")?.reason], [true, "prober-isolated"]);
   assert.equal(site.held.at(-1), 5);
-  // they fell at 10 s + 2 edge intervals
+  // they failed at 10 s + 2 edge intervals
   await site.clock.advance(8_999);
   assert.deepEqual(site.transitions, []);
   await site.clock.advance(1);

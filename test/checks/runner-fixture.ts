@@ -1,6 +1,6 @@
-/** A runner on the virtual clock, with a scripted prober and an ear for what it reports. */
+/** A runner on the virtual clock, with a scripted prober, and what it reports. */
 import type { Progress } from "../../src/checks/evaluate.js";
-import type { Judgement } from "../../src/checks/isolation.js";
+import type { FailureDecision } from "../../src/checks/isolation.js";
 import { CheckRunner, type LastProbe } from "../../src/checks/runner.js";
 import { createRunnerDeps, type RunnerDeps } from "../../src/checks/runner-deps.js";
 import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
@@ -16,8 +16,8 @@ export class Bench {
   readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
   readonly runner: CheckRunner;
   readonly deps: RunnerDeps;
-  /** What the isolation rule would say. */
-  judgement: Judgement = "fail";
+  /** The decision of the isolation rule. */
+  decision: FailureDecision = "fail";
 
   constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
     this.prober = new ScriptedProber(() => this.clock.now(), always);
@@ -29,7 +29,7 @@ export class Bench {
       deps: this.deps,
       listener: {
         onProgress: (progress, last) => this.heard.push({ progress, last, at: this.clock.now() }),
-        judge: () => this.judgement,
+        onThreshold: () => this.decision,
       },
     });
   }

@@ -93,8 +93,8 @@ test("an answer after the timeout is ignored, and does not count for the next pr
 
 test("a prober error changes no state and no counter, is reported, and is tried again", async () => {
   const bench = new Bench({ unhealthyThreshold: 2 });
-  const told: Published<"prober-failed">[] = [];
-  const unsubscribe = subscribe("prober-failed", (message) => told.push(message));
+  const messages: Published<"prober-failed">[] = [];
+  const unsubscribe = subscribe("prober-failed", (message) => messages.push(message));
   bench.runner.start(0);
   await settle();
   await bench.clock.advance(0);
@@ -107,7 +107,7 @@ test("a prober error changes no state and no counter, is reported, and is tried 
   await bench.clock.advance(2_000);
   assert.deepEqual(bench.states, ["passing", "passing"]);
   assert.deepEqual(
-    told.map(({ check, error: thrown, instance }) => [check, thrown, instance]),
+    messages.map(({ check, error: thrown, instance }) => [check, thrown, instance]),
     [["c", error, "runner-test"]],
   );
   bench.prober.last.answer(FAILED);
@@ -215,8 +215,8 @@ test("a check that is stopped between two probes leaves no timer", async () => {
 
 test("every result is published with its latency; the target's text goes nowhere else", async () => {
   const bench = new Bench();
-  const told: Published<"probe">[] = [];
-  const unsubscribe = subscribe("probe", (message) => told.push(message));
+  const messages: Published<"probe">[] = [];
+  const unsubscribe = subscribe("probe", (message) => messages.push(message));
   bench.runner.start(0);
   await bench.clock.advance(40);
   bench.prober.last.answer(FAILED);
@@ -224,7 +224,7 @@ test("every result is published with its latency; the target's text goes nowhere
   unsubscribe();
   const { detail } = FAILED;
   const measured = { latencyMs: 40, startLagMs: 0, certificateEndsAt: undefined };
-  assert.deepEqual(told, [
+  assert.deepEqual(messages, [
     { check: "c", outcome: "fail", reason: "refused", detail, ...measured, instance: "runner-test" },
   ]);
   assert.ok(!JSON.stringify(bench.heard).includes("secret.internal"));

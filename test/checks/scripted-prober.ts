@@ -1,7 +1,7 @@
-/** A prober whose answers a test gives, one at a time, and which counts how it is treated. */
+/** A prober whose results a test gives, one at a time, and which counts its calls. */
 import type { ProbeContext, ProbeResult, Prober } from "../../src/probers/prober.js";
 
-/** One look that waits for its answer. */
+/** One probe that waits for its result. */
 export interface Look {
   readonly signal: AbortSignal;
   answer(result: ProbeResult): void;
@@ -13,9 +13,9 @@ export const FAILED: ProbeResult = { outcome: "fail", reason: "refused", detail:
 export const WARNED: ProbeResult = { outcome: "warn", reason: "status", detail: "slow" };
 
 export class ScriptedProber implements Prober {
-  /** Looks so far, the newest last. */
+  /** Probes so far, the newest last. */
   readonly looks: Look[] = [];
-  /** When each look began. */
+  /** The start of each probe. */
   readonly startedAt: number[] = [];
   running = 0;
   mostAtOnce = 0;
@@ -24,7 +24,7 @@ export class ScriptedProber implements Prober {
   readonly #always: ProbeResult | undefined;
   #listener: (() => void) | undefined;
 
-  /** @param always the answer that every look gets at once; without it each waits for `answer`. */
+  /** @param always the result of every probe, at once; without it, each probe waits for `answer` */
   constructor(now: () => number, always?: ProbeResult) {
     this.#now = now;
     this.#always = always;
@@ -32,7 +32,7 @@ export class ScriptedProber implements Prober {
 
   get last(): Look {
     const look = this.looks.at(-1);
-    if (look === undefined) throw new Error("nobody has looked yet");
+    if (look === undefined) throw new Error("no probe has started yet");
     return look;
   }
 
@@ -54,7 +54,7 @@ export class ScriptedProber implements Prober {
     this.#listener = listener;
   }
 
-  /** The target says that it has changed. */
+  /** Calls the listener of `onChange`. */
   change(): void {
     this.#listener?.();
   }

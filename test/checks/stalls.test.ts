@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stalls } from "../../src/checks/stalls.js";
-import { type Messages, subscribe } from "../../src/core/channels.js";
+import { type ChannelMessages, subscribe } from "../../src/core/channels.js";
 import { TimerQueue } from "../../src/core/timer-queue.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, PASSED } from "./scripted-prober.js";
 
-/** What is published on a channel while `action` runs. */
-async function heard<Name extends keyof Messages>(name: Name, action: () => Promise<void>) {
-  const messages: Messages[Name][] = [];
+/** The messages on a channel during `action`. */
+async function heard<Name extends keyof ChannelMessages>(name: Name, action: () => Promise<void>) {
+  const messages: ChannelMessages[Name][] = [];
   const unsubscribe = subscribe(name, (message) => messages.push(message));
   await action();
   unsubscribe();
@@ -22,7 +22,7 @@ test("the result of a probe during which the event loop was blocked is discarded
   await bench.clock.advance(0);
   bench.prober.last.answer(PASSED);
   await bench.clock.advance(10_000);
-  let stalls: Messages["stall"][] = [];
+  let stalls: ChannelMessages["stall"][] = [];
   const dropped = await heard("result-dropped", async () => {
     stalls = await heard("stall", async () => {
       bench.clock.stall(3_000);

@@ -43,7 +43,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
 
   test("a port that is in use, and names it [B98]", async () => {
     const line = await refusal(...LISTEN, "--listen", `127.0.0.1:${port}`);
-    assert.equal(line, `cannot listen on 127.0.0.1:${port}: something else listens there already (EADDRINUSE)`);
+    assert.equal(line, `cannot listen on 127.0.0.1:${port}: the address is already in use (EADDRINUSE)`);
   });
 
   test("a unix socket at the path of a file, and leaves the file unchanged", async () => {

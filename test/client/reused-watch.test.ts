@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokenCall } from "../../src/client/broken-call.js";
 import type { WatchListener } from "../../src/client/health-client.js";
-import { ReusedWatch, type WatchSource } from "../../src/client/reused-watch.js";
+import { ReusedWatch, retryDelayMs, type WatchSource } from "../../src/client/reused-watch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 class Bench implements WatchSource {
@@ -13,10 +13,10 @@ class Bench implements WatchSource {
   readonly kept: ReusedWatch;
 
   constructor() {
-    const onNews = () => {
+    const onChange = () => {
       this.news += 1;
     };
-    this.kept = new ReusedWatch(this, "s", { clock: this.clock, random: () => 0.5, onNews });
+    this.kept = new ReusedWatch(this, "s", { clock: this.clock, random: () => 0.5, onChange });
   }
 
   watch(service: string, listener: WatchListener): boolean {
@@ -26,7 +26,7 @@ class Bench implements WatchSource {
   }
 
   keep(): void {
-    this.kept.keep();
+    this.kept.ensureOpen();
   }
 
   get last(): WatchListener {
@@ -157,4 +157,24 @@ test("more than 100 statuses between two probes are a flood: the Watch is closed
   );
   bench.keep();
   assert.deepEqual([bench.opened.length, bench.news], [1, before]);
+});
+
+const middle = () => 0.5;
+
+test("gRFC A17: the wait is 1 s, and grows by a factor of 1.6 with each failed attempt", () => {
+  const waits = [0, 1, 2, 3].map((vain) => Math.round(retryDelayMs(vain, middle)));
+  assert.deepEqual(waits, [1_000, 1_600, 2_560, 4_096]);
+});
+
+test("gRFC A17: the wait is at most 120 s", () => {
+  assert.equal(retryDelayMs(11, middle), 120_000);
+  assert.equal(retryDelayMs(100_000, middle), 120_000);
+});
+
+test("gRFC A17: each wait varies by a fifth", () => {
+  assert.equal(
+    retryDelayMs(0, () => 0),
+    800,
+  );
+  assert.ok(Math.abs(retryDelayMs(0, () => 0.999_999) - 1_200) < 1);
 });

@@ -99,7 +99,7 @@ export const listRows: Rows = (factory) => {
 
   row(
     factory,
-    "with a token configured, List without it is UNAUTHENTICATED and no map; Check needs no token [A64]",
+    "with a token configured, List without it is UNAUTHENTICATED and no map; Check needs no token [A64, B27]",
     async ({ server, peer }) => {
       server.set("a", "SERVING");
       const list = (authorization?: string) =>

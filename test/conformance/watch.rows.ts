@@ -315,7 +315,7 @@ export const watchRows: Rows = (factory) => {
   });
 };
 
-/** A watch whose client takes no data: the first message stays in run. */
+/** A watch whose client takes no data: the first message stays in flight. */
 async function stuckWatch(peer: GrpcPeer, service: string): Promise<OpenWatch> {
   const watch = peer.watch(service);
   await new Promise((resolve) => watch.stream.once("response", resolve));

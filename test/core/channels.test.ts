@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { background } from "../../src/core/background.js";
 import { publish, subscribe } from "../../src/core/channels.js";
 import { systemClock } from "../../src/core/clock.js";
 import { eventually } from "../support/eventually.js";
+import { collectFaults } from "../support/faults.js";
 import { settle } from "../support/virtual-clock.js";
 
 test("a message reaches every subscriber, with its instance, until it unsubscribes", () => {
@@ -20,13 +23,43 @@ test("a message reaches every subscriber, with its instance, until it unsubscrib
   assert.deepEqual(heard, ["one a here", "two a here", "two b there"]);
 });
 
+test("a subscriber that throws stops neither the publisher nor another subscriber, and is published as a fault", (t) => {
+  const faults = collectFaults(t, "throwing");
+  const heard: string[] = [];
+  const error = new Error("broken subscriber");
+  const unsubscribe = [
+    subscribe("stall", () => heard.push("first")),
+    subscribe("stall", () => {
+      throw error;
+    }),
+    subscribe("stall", () => heard.push("last")),
+  ];
+  publish("stall", { instance: "throwing", stallMs: 1 });
+  publish("stall", { instance: "throwing", stallMs: 2 });
+  for (const leave of unsubscribe) leave();
+  assert.deepEqual(heard, ["first", "last", "first", "last"]);
+  const fault = { instance: "throwing", where: "subscriber of stall", error };
+  assert.deepEqual(faults, [fault, fault]);
+});
+
+test("a subscriber of faults that throws is an uncaught exception, not a fault without end", async () => {
+  const channels = new URL("../../src/core/channels.ts", import.meta.url).href;
+  const script = `import { publish, subscribe } from ${JSON.stringify(channels)};
+    subscribe("fault", ({ where }) => { console.log(where); throw new Error("broken"); });
+    process.on("uncaughtException", ({ message }) => console.log("uncaught", message));
+    publish("fault", { instance: "a", where: "here", error: undefined });`;
+  const args = ["--import", "tsx", "--input-type=module", "-e", script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  assert.equal(stdout, "here\nuncaught broken\n");
+});
+
 test("background work that fails is reported, and ends nothing", async () => {
   const faults: unknown[] = [];
-  const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
+  const unsubscribe = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
   background(Promise.resolve(), "a", "good work");
   background(Promise.reject(new Error("broken")), "a", "bad work");
   await settle();
-  leave();
+  unsubscribe();
   assert.deepEqual(faults, [["a", "bad work", new Error("broken")]]);
 });
 
@@ -66,7 +99,7 @@ test("after a stall, data that has arrived is read before a timer runs", async (
   await settle(); // timers come next, and input after them
   accepted[0]?.write("answer");
   const until = performance.now() + 60;
-  while (performance.now() < until); // the loop stands still, beyond the timer, with the answer in the socket
+  while (performance.now() < until); // the event loop is blocked until after the timer, with the answer in the socket
   await fired;
   client.destroy();
   server.close();

@@ -22,3 +22,14 @@ test("the reader is called when the slot becomes full, not for each value", () =
   latest.put("c");
   assert.equal(calls, 2);
 });
+
+test("a reader that threw is called again for the next value", () => {
+  let calls = 0;
+  const latest = new Latest<string>(() => {
+    calls += 1;
+    if (calls === 1) throw new Error("broken reader");
+  });
+  assert.throws(() => latest.put("a"), /broken reader/);
+  latest.put("b");
+  assert.deepEqual([calls, latest.take()], [2, "b"]);
+});

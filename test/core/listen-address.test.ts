@@ -1,4 +1,4 @@
-/** Addresses to listen on, as people write them. */
+/** Addresses to listen on, in text. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";

@@ -1,4 +1,4 @@
-/** The word that somebody who mistyped most likely meant. */
+/** The most similar word of a list. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { nearestTo } from "../../src/core/nearest.js";

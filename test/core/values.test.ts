@@ -1,4 +1,4 @@
-/** The small words of core: durations, names, statuses, options, tokens. */
+/** Durations, names, statuses, options and tokens. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isAuthorized, requireToken } from "../../src/core/bearer-token.js";

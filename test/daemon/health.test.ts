@@ -74,7 +74,7 @@ describe("the library", () => {
     );
     await assert.rejects(health.listen(["127.0.0.1:0", `127.0.0.1:${port}`]), {
       code: "LISTEN_FAILED",
-      message: new RegExp(`127\\.0\\.0\\.1:${port}: something else listens there already \\(EADDRINUSE\\)`),
+      message: new RegExp(`127\\.0\\.0\\.1:${port}: the address is already in use \\(EADDRINUSE\\)`),
     });
     await new Promise((resolve) => taken.close(resolve));
   });

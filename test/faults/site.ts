@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { CheckOptions } from "../../src/checks/check-options.js";
-import { type Messages, type Published, subscribe, type Transition } from "../../src/core/channels.js";
+import { type ChannelMessages, type Published, subscribe, type Transition } from "../../src/core/channels.js";
 import { Health, type HealthOptions } from "../../src/daemon/health.js";
 import { eventually } from "../support/eventually.js";
 import { FaultProxy } from "./fault-proxy.js";
@@ -60,7 +60,7 @@ export class Site {
   }
 
   /** Messages of this site on a channel. */
-  hear<Name extends keyof Messages>(t: TestContext, name: Name): Published<Name>[] {
+  hear<Name extends keyof ChannelMessages>(t: TestContext, name: Name): Published<Name>[] {
     const heard: Published<Name>[] = [];
     t.after(subscribe(name, (message) => void (message.instance === this.instance && heard.push(message))));
     return heard;

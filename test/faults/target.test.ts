@@ -123,7 +123,7 @@ test("with the event loop blocked for 3 s no status changes, answers come at onc
   const probes = site.hear(t, "probe");
   site.transitions.length = 0;
   const seen = site.asked;
-  await eventually(() => site.asked > seen, "probes are in run");
+  await eventually(() => site.asked > seen, "probes are in flight");
   const until = performance.now() + 3_000;
   while (performance.now() < until); // nothing runs
   assert.equal((await fetch(`http://127.0.0.1:${portOf(server)}/healthcheck`)).status, 200);

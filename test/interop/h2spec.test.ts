@@ -27,7 +27,7 @@ const JUDGING_MS = 200_000;
 /** What needs a longer body. */
 const LONG_BODY = { section: "http2/6.9.2", path: "/healthcheck/nobody", title: "window size to be negative" };
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
 
 /** One case of h2spec's report. */

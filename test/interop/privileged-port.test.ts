@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { debian } from "./install.js";
 import { run } from "./peers.js";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 
 test("without the right to a port below 1024, the start ends with code 2 and a message that says what to do [B99]", async () => {
   const without = ["--inh-caps=-net_bind_service", "--bounding-set=-net_bind_service"];

@@ -1,10 +1,15 @@
-/** The order in which a service leaves, and how long it may take: on a clock that the test moves. */
+/** The order and the times of the steps of a shutdown, on a virtual clock. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DEFAULT_DRAIN_DELAY_MS, leave, type ShutdownSteps, type ShutdownTimes } from "../../src/lifecycle/shutdown.js";
+import {
+  DEFAULT_DRAIN_DELAY_MS,
+  runShutdown,
+  type ShutdownSteps,
+  type ShutdownTimes,
+} from "../../src/lifecycle/shutdown.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
-/** A service that leaves, and the time at which each of its steps came. */
+/** A shutdown, with the time of each step. */
 function leaving(steps: Partial<ShutdownSteps> = {}, times?: ShutdownTimes) {
   const clock = new VirtualClock();
   const came: [string, number][] = [];
@@ -22,16 +27,16 @@ function leaving(steps: Partial<ShutdownSteps> = {}, times?: ShutdownTimes) {
       at("endWatches");
       steps.endWatches?.();
     },
-    askToGo: () => {
-      at("askToGo");
-      return steps.askToGo?.() ?? Promise.resolve();
+    closeGracefully: () => {
+      at("closeGracefully");
+      return steps.closeGracefully?.() ?? Promise.resolve();
     },
     destroy: () => {
       at("destroy");
       return steps.destroy?.() ?? Promise.resolve();
     },
   };
-  const left = leave(service, clock, times).then(
+  const left = runShutdown(service, clock, times).then(
     () => at("left"),
     (error: unknown) => at(`failed: ${error}`),
   );
@@ -40,7 +45,7 @@ function leaving(steps: Partial<ShutdownSteps> = {}, times?: ShutdownTimes) {
 
 const never = () => new Promise<void>(() => {});
 
-/** A step that ends when the test says so. */
+/** A step that ends when the test ends it. */
 function held() {
   let end = () => {};
   const ended = new Promise<void>((resolve) => {
@@ -57,7 +62,7 @@ describe("shutdown", () => {
       ["announce", 0],
       ["stopAccepting", 5_000],
       ["endWatches", 5_000],
-      ["askToGo", 5_000],
+      ["closeGracefully", 5_000],
       ["destroy", 5_000],
       ["left", 5_000],
     ]);
@@ -80,15 +85,15 @@ describe("shutdown", () => {
     await left;
     assert.deepEqual(
       came.map(([step]) => step),
-      ["announce", "stopAccepting", "endWatches", "askToGo", "destroy", "left"],
+      ["announce", "stopAccepting", "endWatches", "closeGracefully", "destroy", "left"],
     );
   });
 
   test("waits for the clients, and goes on as soon as they are gone", async () => {
     const clients = held();
-    const { clock, came } = leaving({ askToGo: clients.step }, { drainDelayMs: 0 });
+    const { clock, came } = leaving({ closeGracefully: clients.step }, { drainDelayMs: 0 });
     await clock.advance(9_000);
-    assert.deepEqual(came.at(-1), ["askToGo", 0]);
+    assert.deepEqual(came.at(-1), ["closeGracefully", 0]);
     clients.end();
     await settle();
     assert.deepEqual(came.slice(-2), [
@@ -99,9 +104,9 @@ describe("shutdown", () => {
   });
 
   test("waits at most ten seconds for clients by default [A75]", async () => {
-    const { clock, came } = leaving({ askToGo: never });
+    const { clock, came } = leaving({ closeGracefully: never });
     await clock.advance(14_999);
-    assert.deepEqual(came.at(-1), ["askToGo", 5_000]);
+    assert.deepEqual(came.at(-1), ["closeGracefully", 5_000]);
     await clock.advance(1);
     assert.deepEqual(came.slice(-2), [
       ["destroy", 15_000],
@@ -110,10 +115,10 @@ describe("shutdown", () => {
   });
 
   test("waits for clients as long as configured, also not at all", async () => {
-    const { clock, came } = leaving({ askToGo: never }, { drainDelayMs: 0, closeTimeoutMs: 300 });
+    const { clock, came } = leaving({ closeGracefully: never }, { drainDelayMs: 0, closeTimeoutMs: 300 });
     await clock.advance(300);
     assert.deepEqual(came.at(-1), ["left", 300]);
-    const hasty = leaving({ askToGo: never }, { drainDelayMs: 0, closeTimeoutMs: 0 });
+    const hasty = leaving({ closeGracefully: never }, { drainDelayMs: 0, closeTimeoutMs: 0 });
     await hasty.clock.advance(0);
     assert.deepEqual(hasty.came.at(-1), ["left", 0]);
   });
@@ -129,18 +134,18 @@ describe("shutdown", () => {
   });
 
   test("ends one second after both times even if the destruction never ends [A75]", async () => {
-    const { clock, came } = leaving({ askToGo: never, destroy: never });
+    const { clock, came } = leaving({ closeGracefully: never, destroy: never });
     await clock.advance(60_000);
     assert.deepEqual(came.at(-1), ["left", 16_000]);
     assert.equal(clock.pendingTimers, 0);
   });
 
   test("destroys what is left when sending GOAWAY fails, and then throws the error", async () => {
-    const { came, left } = leaving({ askToGo: () => Promise.reject(new Error("broken")) }, { drainDelayMs: 0 });
+    const { came, left } = leaving({ closeGracefully: () => Promise.reject(new Error("broken")) }, { drainDelayMs: 0 });
     await left;
     assert.deepEqual(
       came.slice(-3).map(([step]) => step),
-      ["askToGo", "destroy", "failed: Error: broken"],
+      ["closeGracefully", "destroy", "failed: Error: broken"],
     );
   });
 

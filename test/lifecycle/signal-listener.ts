@@ -1,8 +1,8 @@
-/** A process that tells on stdout what the system tells it; the signals test runs it as a child. */
+/** Prints each event of the process to stdout. The signals test runs it as a child process. */
 import { listenToProcess } from "../../src/lifecycle/signals.js";
 
 const tell = (line: string) => process.stdout.write(`${line}\n`);
-const leave = listenToProcess({
+const unsubscribe = listenToProcess({
   onTerminate: (signal) => tell(`terminate ${signal}`),
   onInsist: (signal) => tell(`insist ${signal}`),
   onReload: () => tell("reload"),
@@ -15,7 +15,7 @@ const commands: Readonly<Record<string, () => void>> = {
   reject: () => void Promise.reject(new Error("rejected")),
   "reject-text": () => void Promise.reject("a text"),
   leave: () => {
-    leave();
+    unsubscribe();
     tell("left");
   },
 };

@@ -1,4 +1,4 @@
-/** What the system tells the process: in a process of its own. */
+/** Signals and uncaught errors, in a child process. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -30,7 +30,7 @@ class Listening {
     return child;
   }
 
-  /** Sends a signal, and waits for the line that it makes. */
+  /** Sends a signal, and waits for its line. */
   async signal(signal: NodeJS.Signals, line: string): Promise<void> {
     this.#process.kill(signal);
     await this.hears(line);
@@ -99,13 +99,18 @@ describe("the process", { concurrency: 3 }, () => {
     const events = ["SIGINT", "SIGTERM", "uncaughtException", "unhandledRejection"];
     const count = () => events.map((event) => process.listenerCount(event));
     const before = count();
-    const leave = listenToProcess({ onTerminate: () => {}, onInsist: () => {}, onReload: () => {}, onFatal: () => {} });
+    const unsubscribe = listenToProcess({
+      onTerminate: () => {},
+      onInsist: () => {},
+      onReload: () => {},
+      onFatal: () => {},
+    });
     assert.deepEqual(
       count(),
       before.map((listeners) => listeners + 1),
     );
-    leave();
-    leave();
+    unsubscribe();
+    unsubscribe();
     assert.deepEqual(count(), before);
   });
 });

@@ -1,4 +1,4 @@
-/** Binding: what an address becomes, and what is said of one that cannot be bound. */
+/** Binding: the bound address, and the error of an address that cannot be bound. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
@@ -16,16 +16,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";
-import { parseListenAddress } from "../../src/core/listen-address.js";
-import { bind } from "../../src/listener/bind.js";
+import { type BoundAddress, parseListenAddress } from "../../src/core/listen-address.js";
+import { bind as bindResolved, resolveAddress } from "../../src/listener/bind.js";
 import { eventually } from "../support/eventually.js";
 import { Client } from "./fixtures.js";
 
-/** A server that a test may bind. */
+/** A server that is closed after the test. */
 function server(t: TestContext): Server {
   const made = createServer((socket) => socket.on("error", () => {}).end("here"));
   t.after(() => void made.close());
   return made;
+}
+
+async function bind(server: Server, text: string): Promise<BoundAddress> {
+  return bindResolved(server, await resolveAddress(parseListenAddress(text)));
 }
 
 function directory(t: TestContext): string {
@@ -34,7 +38,7 @@ function directory(t: TestContext): string {
   return made;
 }
 
-/** Leaves a unix socket's file behind, as a process does that was killed. */
+/** Leaves the file of a unix socket behind, as a killed process does. */
 async function abandonSocket(path: string): Promise<void> {
   const script = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
   const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
@@ -43,7 +47,7 @@ async function abandonSocket(path: string): Promise<void> {
 }
 
 async function refused(t: TestContext, address: string): Promise<HealthError> {
-  const error: unknown = await bind(server(t), parseListenAddress(address)).then(
+  const error: unknown = await bind(server(t), address).then(
     () => "it was bound",
     (reason) => reason,
   );
@@ -55,26 +59,26 @@ async function refused(t: TestContext, address: string): Promise<HealthError> {
 
 describe("binding", () => {
   test("returns the chosen port for port 0", async (t) => {
-    const bound = await bind(server(t), parseListenAddress("127.0.0.1:0"));
+    const bound = await bind(server(t), "127.0.0.1:0");
     assert.ok("port" in bound && bound.port > 0 && bound.host === "127.0.0.1", JSON.stringify(bound));
   });
 
   test("binds every interface without a host", async (t) => {
-    const bound = await bind(server(t), parseListenAddress(":0"));
+    const bound = await bind(server(t), ":0");
     assert.ok("port" in bound && ["::", "0.0.0.0"].includes(bound.host), JSON.stringify(bound));
     const client = Client.to(bound.port, t);
     await eventually(() => client.received === "here", "the answer over IPv4");
   });
 
   test("accepts a host name", async (t) => {
-    const bound = await bind(server(t), parseListenAddress("localhost:0"));
+    const bound = await bind(server(t), "localhost:0");
     assert.ok("port" in bound && ["::1", "127.0.0.1"].includes(bound.host), JSON.stringify(bound));
   });
 
   test("accepts a unix socket, and removes its file at the end", async (t) => {
     const path = join(directory(t), "health.sock");
     const listening = server(t);
-    assert.deepEqual(await bind(listening, parseListenAddress(`unix:${path}`)), { path });
+    assert.deepEqual(await bind(listening, `unix:${path}`), { path });
     const client = Client.to(path, t);
     await eventually(() => client.received === "here", "the answer");
     listening.close();
@@ -83,20 +87,17 @@ describe("binding", () => {
 
   test("leaves no event listener on the server", async (t) => {
     const listening = server(t);
-    await bind(listening, parseListenAddress("127.0.0.1:0"));
+    await bind(listening, "127.0.0.1:0");
     assert.equal(listening.listenerCount("listening"), 0);
   });
 });
 
 describe("an address that cannot be bound", () => {
   test("is named when another program uses it [B98]", async (t) => {
-    const first = await bind(server(t), parseListenAddress("127.0.0.1:0"));
+    const first = await bind(server(t), "127.0.0.1:0");
     assert.ok("port" in first);
     const { message } = await refused(t, `127.0.0.1:${first.port}`);
-    assert.equal(
-      message,
-      `cannot listen on 127.0.0.1:${first.port}: something else listens there already (EADDRINUSE)`,
-    );
+    assert.equal(message, `cannot listen on 127.0.0.1:${first.port}: the address is already in use (EADDRINUSE)`);
   });
 
   const rows: readonly (readonly [string, string, string])[] = [
@@ -113,7 +114,7 @@ describe("an address that cannot be bound", () => {
     const { message } = await refused(t, "unix:/nonexistent/health.sock");
     assert.match(
       message,
-      /^cannot listen on unix:\/nonexistent\/health\.sock: .*directory.* exist.* \((?:EACCES|ENOENT)\)$/,
+      /^cannot listen on unix:\/nonexistent\/health\.sock: its directory does not exist or cannot be written to \((?:EACCES|ENOENT)\)$/,
     );
   });
 
@@ -126,7 +127,10 @@ describe("an address that cannot be bound", () => {
     const file = join(directory(t), "file");
     writeFileSync(file, "");
     const { message } = await refused(t, `unix:${file}/health.sock`);
-    assert.equal(message, `cannot listen on unix:${file}/health.sock: the system refused (ENOTDIR)`);
+    assert.equal(
+      message,
+      `cannot listen on unix:${file}/health.sock: the operating system refused the address (ENOTDIR)`,
+    );
   });
 });
 
@@ -134,16 +138,16 @@ describe("an existing unix socket file", () => {
   test("is replaced when its process is dead", async (t) => {
     const path = join(directory(t), "health.sock");
     await abandonSocket(path);
-    assert.deepEqual(await bind(server(t), parseListenAddress(`unix:${path}`)), { path });
+    assert.deepEqual(await bind(server(t), `unix:${path}`), { path });
     const client = Client.to(path, t);
     await eventually(() => client.received === "here", "the answer");
   });
 
   test("is left alone when its process is alive", async (t) => {
     const path = join(directory(t), "health.sock");
-    await bind(server(t), parseListenAddress(`unix:${path}`));
+    await bind(server(t), `unix:${path}`);
     const { message } = await refused(t, `unix:${path}`);
-    assert.equal(message, `cannot listen on unix:${path}: something else listens there already (EADDRINUSE)`);
+    assert.equal(message, `cannot listen on unix:${path}: the address is already in use (EADDRINUSE)`);
     const client = Client.to(path, t);
     await eventually(() => client.received === "here", "the first still answers");
   });

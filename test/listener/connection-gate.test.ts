@@ -1,18 +1,19 @@
-/** The limits on connections, and who owns them to the end. */
+/** The limits on connections, and their end. */
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { subscribe } from "../../src/core/channels.js";
 import { ConnectionGate, type ConnectionGateOptions } from "../../src/listener/connection-gate.js";
-import { eventually, inTime } from "../support/eventually.js";
+import { eventually, inTime, pause } from "../support/eventually.js";
 import { PREFACE } from "../support/raw-http2.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
-import { accepting, Client } from "./fixtures.js";
+import { accepting, Client, pem } from "./fixtures.js";
 
 let instances = 0;
 
-/** A gate with a port, and everything that it does with its connections. */
-async function receiving(t: TestContext, options: Partial<ConnectionGateOptions> = {}) {
+/** A gate with a port, and what it does with its connections. */
+async function receiving(t: TestContext, options: Partial<ConnectionGateOptions> = {}, isOpen = true) {
   instances += 1;
   const instance = `gate-${instances}`;
   const ended: { address: string; rule: string }[] = [];
@@ -30,6 +31,7 @@ async function receiving(t: TestContext, options: Partial<ConnectionGateOptions>
     sinks: { http1: (socket) => void http1.push(socket), http2: (socket) => void http2.push(socket) },
     ...options,
   });
+  if (isOpen) gate.open();
   let received = 0;
   const port = await accepting(t, (socket) => {
     received += 1;
@@ -139,6 +141,63 @@ describe("the gate", () => {
   });
 });
 
+describe("a gate that is not open yet", () => {
+  test("holds connections without reading, and serves them with all their bytes when it opens", async (t) => {
+    const { http1, http2, clock, connect, gate, rules } = await receiving(t, {}, false);
+    const clients = [await connect(), await connect()];
+    clients[0]?.socket.write("GET / HTTP/1.1\r\n");
+    clients[1]?.socket.write(PREFACE);
+    await pause(20);
+    await clock.advance(60_000);
+    assert.deepEqual([http1.length, http2.length, rules(), gate.connectionCount], [0, 0, [], 2]);
+    gate.open();
+    await eventually(() => http1.length === 1 && http2.length === 1, "both are handed over");
+    assert.equal(String(http1[0]?.read()), "GET / HTTP/1.1\r\n");
+    assert.equal(String(http2[0]?.read()), String(PREFACE));
+    gate.open();
+    assert.equal(http1.length, 1);
+  });
+
+  test("holds a TLS connection before its handshake", async (t) => {
+    const { gate, http1 } = await receiving(t, {}, false);
+    const tls = createTlsServer({ cert: pem("server.crt"), key: pem("server.key") }, (socket) =>
+      gate.receiveSecure(socket),
+    );
+    const port = await accepting(t, (socket) => gate.receiveTls(socket, tls));
+    const raw = connectSocket(port, "127.0.0.1");
+    t.after(() => void raw.destroy());
+    const client = connectTls({ socket: raw, servername: "localhost", ca: pem("ca.crt") });
+    await eventually(() => gate.connectionCount === 1, "it is counted");
+    await pause(50);
+    assert.equal(raw.bytesRead, 0);
+    gate.open();
+    await new Promise((resolve) => client.once("secureConnect", resolve));
+    await eventually(() => http1.length === 1, "it is handed over");
+    client.destroy();
+  });
+
+  test("sends the held connections away when it closes [A77]", async (t) => {
+    const { http1, connect, gate, rules } = await receiving(t, {}, false);
+    const clients = [await connect(), await connect()];
+    clients[0]?.socket.write("GET");
+    gate.close();
+    gate.open();
+    for (const client of clients) await client.gone();
+    assert.deepEqual([http1.length, rules()], [0, ["shutting-down", "shutting-down"]]);
+  });
+
+  test("counts held connections, and forgets one that breaks [B76]", async (t) => {
+    const { http1, clock, connect, gate, rules } = await receiving(t, { maxConnections: 1 }, false);
+    const first = await connect();
+    await (await connect()).gone();
+    assert.deepEqual([gate.connectionCount, rules()], [1, ["max-connections"]]);
+    first.socket.resetAndDestroy();
+    await eventually(() => gate.connectionCount === 0, "it is forgotten");
+    gate.open();
+    assert.deepEqual([http1.length, clock.pendingTimers], [0, 0]);
+  });
+});
+
 describe("a gate that closes", () => {
   test("closes connections that are not yet assigned, and leaves the others open [A77]", async (t) => {
     const { http1, clock, connect, gate, rules } = await receiving(t);
@@ -172,7 +231,7 @@ describe("a gate that closes", () => {
 
   test("is idle when the last connection has ended, and at once when there is none", async (t) => {
     const { http1, connect, gate } = await receiving(t);
-    await inTime(gate.whenIdle(), "idle with nobody");
+    await inTime(gate.whenIdle(), "idle without a connection");
     const clients = [await connect(), await connect()];
     for (const { socket } of clients) socket.write("GET");
     await eventually(() => http1.length === 2, "both are handed over");
@@ -196,6 +255,6 @@ describe("a gate that closes", () => {
     await inTime(gate.destroyAll(), "all are gone");
     assert.deepEqual([gate.connectionCount, clock.pendingTimers], [0, 0]);
     for (const client of clients) await client.gone();
-    await inTime(gate.destroyAll(), "nobody is left to go");
+    await inTime(gate.destroyAll(), "no connection is left");
   });
 });

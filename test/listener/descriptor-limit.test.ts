@@ -1,4 +1,4 @@
-/** How many connections the limit on open files leaves room for. */
+/** The limit on connections that follows from the limit on open files. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defaultMaxConnections } from "../../src/listener/descriptor-limit.js";

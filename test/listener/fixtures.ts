@@ -1,4 +1,4 @@
-/** Real sockets on loopback for the tests of this room, and all of them gone at a test's end. */
+/** Real sockets on loopback, which are closed at the end of a test. */
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
@@ -9,7 +9,7 @@ export function pem(name: string): string {
   return readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), "utf8");
 }
 
-/** A client whose bytes, end and close are kept. */
+/** A client that records bytes, end and close. */
 export class Client {
   readonly socket: Socket;
   received = "";
@@ -30,7 +30,7 @@ export class Client {
     });
   }
 
-  /** Connects; the client doesn't close its own half when the server closes its. */
+  /** Connects. The client does not close its half when the server closes its own. */
   static to(where: number | string, t: TestContext, localAddress = "127.0.0.1"): Client {
     const address = typeof where === "number" ? { port: where, host: "127.0.0.1", localAddress } : { path: where };
     const client = new Client(connect({ ...address, allowHalfOpen: true, noDelay: true }));
@@ -43,7 +43,7 @@ export class Client {
   }
 }
 
-/** Accepts connections on a free port, and says which. */
+/** Accepts connections on a free port, and returns the port. */
 export async function accepting(t: TestContext, onSocket: (socket: Socket) => void): Promise<number> {
   const server: Server = createServer({ allowHalfOpen: true }, onSocket);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -11,13 +11,14 @@ import { HealthError } from "../../src/core/health-error.js";
 import { parseListenAddress } from "../../src/core/listen-address.js";
 import { type Listener, type ListenerOptions, listen } from "../../src/listener/listener.js";
 import { eventually, inTime } from "../support/eventually.js";
+import { holdLookups } from "../support/host-names.js";
 import { PREFACE } from "../support/raw-http2.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Client, pem } from "./fixtures.js";
 
 const TLS = { cert: pem("server.crt"), key: pem("server.key") };
 
-/** A listener whose transports say their name and keep the connection. */
+/** A listener whose transports send their name and keep the connection. */
 async function listening(t: TestContext, addresses: readonly string[], options: Partial<ListenerOptions> = {}) {
   const taken: string[] = [];
   const sink = (name: string) => (socket: Socket) => {
@@ -40,7 +41,7 @@ function portOf(listener: Listener, index = 0): number {
   return address !== undefined && "port" in address ? address.port : 0;
 }
 
-/** A client that speaks TLS. */
+/** A TLS client. */
 function tlsClient(t: TestContext, port: number, options: ConnectionOptions = {}): Client {
   const socket = connectTls({ port, host: "localhost", ca: pem("ca.crt"), ...options });
   t.after(() => void socket.destroy());
@@ -75,6 +76,56 @@ describe("a listener", () => {
     assert.deepEqual([client.received, client.socket.bytesRead], ["", 0]);
   });
 
+  test("serves no address while the host name of another is looked up", async (t) => {
+    const lookups = holdLookups(t);
+    const free = await freePort();
+    const starting = listening(t, [`127.0.0.1:${free}`, "slow.example:0"]);
+    await eventually(() => lookups.asked.length === 1, "the name is looked up");
+    const early = Client.to(free, t);
+    await eventually(() => early.closed, "a connection is refused");
+    lookups.resolve();
+    const { listener } = await starting;
+    const clients = [Client.to(free, t), Client.to(portOf(listener, 1), t)];
+    for (const { socket } of clients) socket.write("GET");
+    await eventually(() => clients.every(({ received }) => received === "http1"), "each is served");
+  });
+
+  test("serves no address when the host name of another is not found", async (t) => {
+    const free = await freePort();
+    const starting = assert.rejects(listening(t, [`127.0.0.1:${free}`, "no-such-host.invalid:0"]), {
+      code: "LISTEN_FAILED",
+      message: /^cannot listen on no-such-host\.invalid:0: /,
+    });
+    let ended = false;
+    const end = starting.then(() => {
+      ended = true;
+    });
+    const received: string[] = [];
+    for (let first = true; first || !ended; first = false) {
+      const client = Client.to(free, t);
+      client.socket.write("GET");
+      await eventually(() => client.closed || client.received !== "", "the connection is refused");
+      received.push(client.received);
+    }
+    await end;
+    assert.deepEqual(new Set(received), new Set([""]));
+  });
+
+  test("stops waiting for a host name when its signal is aborted", async (t) => {
+    const lookups = holdLookups(t);
+    const free = await freePort();
+    const stop = new AbortController();
+    const starting = listening(t, [`127.0.0.1:${free}`, "slow.example:0"], { signal: stop.signal });
+    await eventually(() => lookups.asked.length === 1, "the name is looked up");
+    stop.abort(new Error("not needed any more"));
+    await assert.rejects(starting, /not needed any more/);
+    lookups.resolve();
+    await settle();
+    await assert.rejects(listening(t, ["127.0.0.1:0"], { signal: stop.signal }), /not needed any more/);
+    const client = Client.to(free, t);
+    await eventually(() => client.closed, "a connection is refused");
+  });
+
   test("names the first of several addresses that cannot be bound", async (t) => {
     await assert.rejects(listening(t, ["192.0.2.1:1", "192.0.2.2:2"]), /192\.0\.2\.1:1/);
   });
@@ -99,7 +150,7 @@ describe("a listener", () => {
     listener.stopAccepting();
     await silent.gone();
     const late = Client.to(port, t);
-    await eventually(() => late.closed, "nobody accepts");
+    await eventually(() => late.closed, "the connection is refused");
     assert.deepEqual([taken, served.ended, listener.connectionCount], [["http1"], false, 1]);
     let idle = false;
     const waiting = listener.whenIdle().then(() => {
@@ -213,10 +264,10 @@ describe("a listener with TLS", () => {
   });
 
   test("reports a failed handshake with its address, a connection above the limit once, and a peer that has gone not at all", async (t) => {
-    const told: string[] = [];
+    const reported: string[] = [];
     t.after(
       subscribe("connection-ended", ({ instance, address, rule }) => {
-        if (instance === "listener-test") told.push(`${address} ${rule}`);
+        if (instance === "listener-test") reported.push(`${address} ${rule}`);
       }),
     );
     const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS, maxConnections: 1 });
@@ -227,8 +278,8 @@ describe("a listener with TLS", () => {
     first.socket.resetAndDestroy();
     await eventually(() => listener.connectionCount === 0, "the first is forgotten");
     Client.to(port, t).socket.write("GET / HTTP/1.1\r\n\r\n");
-    await eventually(() => told.length > 1, "the third is told");
-    assert.deepEqual(told, ["127.0.0.1 max-connections", "127.0.0.1 tls-handshake: ERR_SSL_HTTP_REQUEST"]);
+    await eventually(() => reported.length > 1, "the third is reported");
+    assert.deepEqual(reported, ["127.0.0.1 max-connections", "127.0.0.1 tls-handshake: ERR_SSL_HTTP_REQUEST"]);
   });
 
   test("counts an open handshake, and can destroy it", async (t) => {
@@ -277,7 +328,7 @@ describe("a listener with TLS", () => {
   });
 });
 
-/** A port that nobody has now. */
+/** A free port. */
 async function freePort(): Promise<number> {
   const options = { clock: new VirtualClock(), instance: "free", sinks: { http1: () => {}, http2: () => {} } };
   const listener = await listen([parseListenAddress("127.0.0.1:0")], options);

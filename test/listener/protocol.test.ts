@@ -1,7 +1,7 @@
-/** Which protocol the first bytes of a connection say. */
+/** The protocol of a connection, by its first bytes. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { guessProtocol, type ProtocolGuess } from "../../src/listener/protocol.js";
+import { guessProtocol, type ProtocolGuess } from "../../src/listener/sniff-protocol.js";
 import { PREFACE } from "../support/raw-http2.js";
 
 describe("the first bytes of a connection", () => {

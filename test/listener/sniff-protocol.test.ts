@@ -1,4 +1,4 @@
-/** What a connection in clear text goes through before a transport gets it: real sockets, a clock that the test moves. */
+/** A connection in clear text before a transport gets it: real sockets, a virtual clock. */
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
@@ -8,7 +8,7 @@ import { PREFACE } from "../support/raw-http2.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { accepting, Client } from "./fixtures.js";
 
-/** One connection at a door of five seconds, and what became of it. */
+/** One connection with a timeout of five seconds, and its outcome. */
 async function sniffing(t: TestContext) {
   const clock = new VirtualClock();
   const heard: string[] = [];
@@ -30,7 +30,7 @@ async function sniffing(t: TestContext) {
   const client = Client.to(port, t);
   await eventually(() => accepted !== undefined, "the connection is accepted");
   const socket = accepted as Socket;
-  /** Sends bytes, and waits until the server has them. */
+  /** Sends bytes, and waits until the server has received them. */
   const send = async (bytes: Uint8Array | string) => {
     const before = socket.bytesRead;
     client.socket.write(bytes);

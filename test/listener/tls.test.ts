@@ -1,4 +1,4 @@
-/** The TLS identity of a listener: what is refused, and what is offered. */
+/** The TLS certificate and key of a listener: validation, and what clients are offered. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, test } from "node:test";
@@ -11,7 +11,7 @@ const cert = pem("server.crt");
 const key = pem("server.key");
 const BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
-/** A key under a passphrase. */
+/** A key with a passphrase. */
 const encryptedKey = generateKeyPairSync("ec", {
   namedCurve: "P-256",
   publicKeyEncoding: { type: "spki", format: "pem" },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { HttpAnswer } from "../../src/client/http-answer.js";
+import type { HttpResponse } from "../../src/client/http-response.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { compileExpectation } from "../../src/probers/expectation.js";
 import type { Expectation } from "../../src/probers/options.js";
@@ -10,7 +10,7 @@ interface Rest {
   readonly isCut?: boolean;
 }
 
-const answer = (status: number, body = "", { headers = {}, isCut = false }: Rest = {}): HttpAnswer => ({
+const answer = (status: number, body = "", { headers = {}, isCut = false }: Rest = {}): HttpResponse => ({
   status,
   body: Buffer.from(body),
   headers: new Map(Object.entries(headers)),
@@ -19,7 +19,7 @@ const answer = (status: number, body = "", { headers = {}, isCut = false }: Rest
 });
 
 /** `pass`, or the reason and the detail. */
-function judged(expect: Expectation | undefined, given: HttpAnswer): string {
+function judged(expect: Expectation | undefined, given: HttpResponse): string {
   const { reason, detail } = compileExpectation(expect)(given);
   return reason === undefined ? "pass" : `${reason}: ${detail}`;
 }
@@ -114,8 +114,8 @@ describe("values in JSON", () => {
     assert.equal(judged({ json: { "[0].ok": true } }, answer(200, '[{"ok":true}]')), "pass"));
 
   test("a text that is not JSON, or is incomplete, has no values", () => {
-    assert.equal(judged({ json: { a: 1 } }, answer(200, "<html>")), "json: the body is no JSON");
-    assert.equal(judged({ json: { a: 1 } }, answer(200, "")), "json: the body is no JSON");
+    assert.equal(judged({ json: { a: 1 } }, answer(200, "<html>")), "json: the body is not JSON");
+    assert.equal(judged({ json: { a: 1 } }, answer(200, "")), "json: the body is not JSON");
     assert.equal(judged({ json: { a: 1 } }, answer(200, '"a"')), "json: a is missing, expected 1");
     const cut = answer(200, '{"a":1}', { isCut: true });
     assert.equal(judged({ json: { a: 1 } }, cut), "json: the body is longer than 7 bytes");
@@ -136,16 +136,28 @@ describe("an invalid expectation is refused when the check is declared", () => {
     ["a range upside down", { status: ["300-200"] }, /expect\.status .*got "300-200"$/],
     ["a word for a status", { status: ["2xx"] }, /expect\.status .*got "2xx"$/],
     ["no status at all", { status: [] }, /expect\.status must name at least one/],
-    ["a pattern that is none", { body: { matches: "(" } }, /expect\.body matches is no pattern of RE2's: .*missing/],
-    ["a pattern that RE2 has not", { body: { matches: "(?=a)" } }, /expect\.body matches is no pattern of RE2's/],
+    [
+      "a pattern that is none",
+      { body: { matches: "(" } },
+      /expect\.body matches is not a valid RE2 regular expression: .*missing/,
+    ],
+    [
+      "a pattern that RE2 has not",
+      { body: { matches: "(?=a)" } },
+      /expect\.body matches is not a valid RE2 regular expression/,
+    ],
     ["a pattern that is too large", { body: { matches: "(\\w{10} ){40}" } }, /expect\.body matches is too large/],
-    ["an empty path", { json: { "": 1 } }, /expect\.json "" is no path/],
-    ["a path that ends with a dot", { json: { "a.": 1 } }, /is no path/],
-    ["a path with two dots", { json: { "a..b": 1 } }, /is no path/],
-    ["an index that is none", { json: { "a[x]": 1 } }, /is no path/],
-    ["an open bracket", { json: { "a[0": 1 } }, /is no path/],
-    ["a step without its dot", { json: { "a[0]b": 1 } }, /is no path/],
-    ["a name of a header that is none", { headers: { "a b": "c" } }, /expect\.headers "a b" is no name of a header/],
+    ["an empty path", { json: { "": 1 } }, /expect\.json "" is not a path/],
+    ["a path that ends with a dot", { json: { "a.": 1 } }, /is not a path/],
+    ["a path with two dots", { json: { "a..b": 1 } }, /is not a path/],
+    ["an index that is none", { json: { "a[x]": 1 } }, /is not a path/],
+    ["an open bracket", { json: { "a[0": 1 } }, /is not a path/],
+    ["a step without its dot", { json: { "a[0]b": 1 } }, /is not a path/],
+    [
+      "a name of a header that is none",
+      { headers: { "a b": "c" } },
+      /expect\.headers "a b" is not a valid header name/,
+    ],
   ];
   for (const [label, expect, message] of rows)
     test(label, () =>

@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer } from "node:https";
 import { test } from "node:test";
 import type { ProbeResult } from "../../src/probers/prober.js";
-import { MACHINE, openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { look, verdict } from "./looking.js";
 import { httpTarget, Target } from "./targets.js";
 
@@ -74,16 +74,16 @@ const CLOSED = "FLOWER_UNAUTHENTICATED_API environment variable is required to e
 
 for (const [label, answer, reason, detail] of [
   ["keeps its API from strangers", answering(401, CLOSED), "auth", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/],
-  ["wants another password", answering(401, ""), "auth", /another name and password/],
-  ["is behind a proxy that refuses", answering(403, "no"), "auth", /another name and password/],
-  ["wants people to log in", answering(302, "", { location: "/login?next=%2Fapi" }), "auth", /log in/],
+  ["wants another password", answering(401, ""), "auth", /refuses the name and password/],
+  ["is behind a proxy that refuses", answering(403, "no"), "auth", /refuses the name and password/],
+  ["wants people to log in", answering(302, "", { location: "/login?next=%2Fapi" }), "auth", /interactive login/],
   ["is elsewhere", answering(301, "", { location: "https://flower.example/" }), "redirect", /301/],
   ["has another prefix", answering(404, "<html>"), "status", /--url-prefix/],
   ["is broken", answering(500, "<html>"), "status", /500/],
-  ["is something else", answering(200, "<html>hello"), "answer", /not what Flower's API answers/],
-  ["is another API", answering(200, '{"status":"up"}'), "answer", /not what Flower's API answers/],
-  ["answers a list", answering(200, "[]"), "answer", /not what Flower's API answers/],
-  ["answers null", answering(200, "null"), "answer", /not what Flower's API answers/],
+  ["is something else", answering(200, "<html>hello"), "answer", /not that of Flower's API/],
+  ["is another API", answering(200, '{"status":"up"}'), "answer", /not that of Flower's API/],
+  ["answers a list", answering(200, "[]"), "answer", /not that of Flower's API/],
+  ["answers null", answering(200, "null"), "answer", /not that of Flower's API/],
   ["talks without end", answering(200, `{"${"a".repeat(1_100_000)}":true}`), "answer", /longer than 1048576 bytes/],
 ] as const)
   test(`a Flower that ${label} fails as ${reason}, and the detail says what to do`, async () => {
@@ -112,7 +112,9 @@ test("at most 1,000 workers are published, online ones first", async () => {
 test("probes share one connection, also over TLS, and its certificate is checked", async () => {
   const identity = { cert: fixture("server.crt"), key: fixture("server.key") };
   const target = await Target.start(createServer(identity, knowing({ "celery@a": true })));
-  const prober = openTarget(`flower+https://127.0.0.1:${target.port}`, MACHINE, { tls: { ca: fixture("ca.crt") } });
+  const prober = openTarget(`flower+https://127.0.0.1:${target.port}`, systemDeps(), {
+    tls: { ca: fixture("ca.crt") },
+  });
   for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
   assert.ok(((await look(prober)).certificateEndsAt ?? 0) > Date.now());
   assert.equal(target.accepted, 1);

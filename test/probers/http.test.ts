@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";
 import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
-import { MACHINE, openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { look, start, verdict } from "./looking.js";
 import { httpTarget, rawTarget, type Target } from "./targets.js";
@@ -23,7 +23,7 @@ async function withTarget(
   { path = "/health", credentials = "", options = {} }: Given = {},
 ): Promise<void> {
   const target = await starting;
-  const prober = openTarget(`http://${credentials}127.0.0.1:${target.port}${path}`, MACHINE, options);
+  const prober = openTarget(`http://${credentials}127.0.0.1:${target.port}${path}`, systemDeps(), options);
   try {
     await body(prober, target);
   } finally {
@@ -337,7 +337,7 @@ test("probers that read at the same time read their own answers", async () => {
     ["a", "b", "c"].map((letter) => httpTarget((_, response) => void response.end(letter.repeat(60_000)))),
   );
   const probers = targets.map(({ port }, index) =>
-    openTarget(`http://127.0.0.1:${port}/`, MACHINE, { expect: { body: "abc".charAt(index).repeat(60_000) } }),
+    openTarget(`http://127.0.0.1:${port}/`, systemDeps(), { expect: { body: "abc".charAt(index).repeat(60_000) } }),
   );
   for (let round = 0; round < 5; round += 1)
     assert.deepEqual(await Promise.all(probers.map((prober) => verdict(prober))), ["pass", "pass", "pass"]);
@@ -370,7 +370,7 @@ for (const [label, headers] of [
 ] as const)
   test(`headers with ${label} are refused when the check is declared, without showing their values`, () =>
     assert.throws(
-      () => openTarget("http://127.0.0.1:1/", MACHINE, { headers }),
+      () => openTarget("http://127.0.0.1:1/", systemDeps(), { headers }),
       (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && !error.message.includes("GET"),
     ));
 

@@ -3,11 +3,12 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type ServerOptions } from "node:https";
 import { test } from "node:test";
+import { createServer as createTls } from "node:tls";
 import { HealthError } from "../../src/core/health-error.js";
 import { withCertificate } from "../../src/probers/certificate.js";
 import type { TargetTls } from "../../src/probers/options.js";
 import { PASS, type Prober } from "../../src/probers/prober.js";
-import { MACHINE, openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { look, verdict } from "./looking.js";
 import { Target } from "./targets.js";
 
@@ -25,7 +26,7 @@ async function withTarget(
   { server = {}, reuse = true }: { server?: ServerOptions; reuse?: boolean } = {},
 ): Promise<void> {
   const target = await Target.start(createServer({ ...IDENTITY, ...server }, (_, response) => void response.end("OK")));
-  const prober = openTarget(`https://127.0.0.1:${target.port}/`, MACHINE, { tls, reuse });
+  const prober = openTarget(`https://127.0.0.1:${target.port}/`, systemDeps(), { tls, reuse });
   try {
     await body(prober, target);
   } finally {
@@ -93,7 +94,30 @@ test("an expired certificate with verify: false is a warning too, but not with w
 test("a certificate or key that cannot be read is refused when the check is declared", () => {
   for (const tls of [{ ca: "nonsense" }, { cert: IDENTITY.cert, key: fixture("client.key") }, { cert: "x", key: "y" }])
     assert.throws(
-      () => openTarget("https://127.0.0.1:1/", MACHINE, { tls }),
+      () => openTarget("https://127.0.0.1:1/", systemDeps(), { tls }),
       (error) => error instanceof HealthError && error.code === "TLS_FAILED",
     );
+});
+
+test("grpcs asks for HTTP/2 by ALPN: a target that does not offer it fails with that reason [A126]", async () => {
+  const answers: readonly (readonly [label: string, protocols: string[] | undefined, expected: RegExp])[] = [
+    [
+      "no ALPN",
+      undefined,
+      /^fail protocol: the target violates HTTP\/2: it does not offer HTTP\/2 over TLS \(ALPN h2\)$/,
+    ],
+    ["HTTP/1.1 alone", ["http/1.1"], /^fail (tls|reset|closed): /],
+  ];
+  for (const [label, ALPNProtocols, expected] of answers) {
+    const server = createTls({ ...IDENTITY, ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }) }, (socket) => {
+      socket.on("error", () => {}).on("data", () => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    });
+    const target = await Target.start(server);
+    const prober = openTarget(`grpcs://127.0.0.1:${target.port}`, systemDeps(), { tls: { ca: CA } });
+    const { outcome, reason, detail } = await look(prober);
+    assert.match(`${outcome} ${reason}: ${detail}`, expected, label);
+    await target.deserted();
+    prober.close();
+    await target.stop();
+  }
 });

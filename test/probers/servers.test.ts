@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";
-import { requirePackage } from "../../src/probers/optional-package.js";
+import { requirePackage } from "../../src/probers/library-prober.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { inTime } from "../support/eventually.js";
 import { look, start, verdict } from "./looking.js";

@@ -1,6 +1,6 @@
 /**
- * Random runs of the registry with its watchers against a model of some thirty lines: whatever happens in whatever
- * order, watchers end on the truth, hear no status twice in a row, and leave nothing behind.
+ * Random runs of the registry with its watchers, compared with a model of about thirty lines. In every order of events,
+ * watchers end with the true status, get no status twice in a row, and leave nothing behind.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ const WATCHED = [...NAMES, "readiness", "liveness", "startup", "nobody"];
 const STATUSES: readonly ServingStatus[] = ["UNKNOWN", "SERVING", "NOT_SERVING"];
 const NUMBERS: readonly WatchStatus[] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 
-/** The reference: what is true, and whether it is hidden. */
+/** The reference: the true statuses, and whether a drain hides them. */
 class Model {
   truth = new Map<string, ServingStatus>();
   shown = new Set<string>();
@@ -48,7 +48,7 @@ class Model {
   }
 }
 
-/** A client: it takes what is sent, unless it stands still. */
+/** A client, which reads what is sent unless it is stopped. */
 class Watcher {
   readonly heard: WatchStatus[] = [];
   readonly name: string;
@@ -66,7 +66,7 @@ class Watcher {
       end: () => {},
     });
   }
-  /** Makes room, as a client that reads does. */
+  /** Reads a message, which makes room for the next. */
   read(): boolean {
     if (this.stalled) return false;
     const onSent = this.#onSent;
@@ -89,7 +89,7 @@ function step(label: string, run: (model: Model, real: Real) => void): Step {
   return { check: () => true, run, toString: () => label };
 }
 
-/** Lets deferred work and readers go on until nobody has anything to do. */
+/** Runs deferred work and clients until nothing is left to do. */
 function turn({ deferred, watchers }: Real): void {
   for (let busy = true; busy; ) {
     busy = deferred.length > 0;
@@ -155,7 +155,7 @@ test(`after ${RUNS} random runs, every watcher has the true status [C45]`, () =>
         registry,
         deferred,
         watchers: [],
-        fanOut: new FanOut((action) => void deferred.push(action)),
+        fanOut: new FanOut("model", (action) => void deferred.push(action)),
       };
       const model = new Model();
       fc.modelRun(() => ({ model, real }), commands);

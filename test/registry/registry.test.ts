@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Published, subscribe, type Transition } from "../../src/core/channels.js";
+import { Latest } from "../../src/core/latest.js";
+import type { WatchStatus } from "../../src/core/serving-status.js";
 import type { CheckReport } from "../../src/registry/ports.js";
 import { Registry } from "../../src/registry/registry.js";
+import { TransitionEmitter } from "../../src/registry/transition-emitter.js";
+import { collectFaults } from "../support/faults.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 function registryOf(instance = "test") {
@@ -60,16 +64,82 @@ test("SERVICE_UNKNOWN cannot be set: only a Watch sends it [B102]", () => {
 test("a listener that throws is reported, and the others are called [B105]", () => {
   const { registry, transitions } = registryOf("throwing");
   const failures: Published<"listener-failed">[] = [];
-  const leave = subscribe("listener-failed", (message) => failures.push(message));
+  const unsubscribe = subscribe("listener-failed", (message) => failures.push(message));
   registry.onTransition(() => {
     throw new Error("mine");
   });
   const after: Transition[] = [];
   registry.onTransition((transition) => after.push(transition));
   registry.set("a", "SERVING");
-  leave();
+  unsubscribe();
   assert.deepEqual([transitions.length, after.length, failures.length], [1, 1, 1]);
   assert.equal(failures[0]?.instance, "throwing");
+});
+
+test("a watcher that throws stops neither the writer nor another watcher, and is published as a fault", (t) => {
+  const faults = collectFaults(t, "throwing-watcher");
+  const { registry, transitions } = registryOf("throwing-watcher");
+  const error = new Error("broken watcher");
+  let isBroken = true;
+  const watch = (onFull: () => void) => {
+    const mailbox = new Latest<WatchStatus>(onFull);
+    registry.watch("a", mailbox);
+    return mailbox;
+  };
+  const healthy = [watch(() => {})];
+  const broken = watch(() => {
+    if (isBroken) throw error;
+  });
+  healthy.push(watch(() => {}));
+  assert.deepEqual([registry.watcherCount, faults.length], [3, 1]);
+  for (const mailbox of healthy) assert.equal(mailbox.take(), "SERVICE_UNKNOWN");
+  registry.set("a", "SERVING");
+  for (const mailbox of healthy) assert.equal(mailbox.take(), "SERVING");
+  const fault = { instance: "throwing-watcher", where: "watcher", error };
+  assert.deepEqual([transitions.length, faults], [1, [fault, fault]]);
+  isBroken = false;
+  registry.set("a", "NOT_SERVING");
+  assert.equal(broken.take(), "NOT_SERVING");
+});
+
+test("a drain reaches every watcher and every listener, also when one of them throws", (t) => {
+  const faults = collectFaults(t, "throwing-drain");
+  const { registry, transitions } = registryOf("throwing-drain");
+  for (const name of ["a", "b", "c"]) registry.set(name, "SERVING");
+  const mailboxes = ["a", "b", "c"].map((name) => {
+    const mailbox = new Latest<WatchStatus>(() => {
+      if (name === "b") throw new Error("broken watcher");
+    });
+    registry.watch(name, mailbox);
+    mailbox.take();
+    return mailbox;
+  });
+  transitions.length = 0;
+  registry.drain();
+  assert.deepEqual(
+    mailboxes.map((mailbox) => mailbox.take()),
+    ["NOT_SERVING", undefined, "NOT_SERVING"],
+  );
+  assert.deepEqual(
+    transitions.map(({ name }) => name),
+    ["", "a", "b", "c"],
+  );
+  assert.equal(faults.length, 2);
+});
+
+test("the transitions of a change that throws half-way are still emitted, in order", () => {
+  const emitter = new TransitionEmitter("test");
+  const sequences: number[] = [];
+  emitter.add(({ sequence }) => sequences.push(sequence));
+  const transition = { at: 0, subject: "service", name: "a", from: "", to: "", degraded: false, reason: "" } as const;
+  const change = () => {
+    emitter.emit({ ...transition, sequence: 1 });
+    throw new Error("broken change");
+  };
+  assert.throws(() => emitter.batch(change), /broken change/);
+  assert.deepEqual(sequences, [1]);
+  emitter.emit({ ...transition, sequence: 2 });
+  assert.deepEqual(sequences, [1, 2]);
 });
 
 test("transitions are numbered from 1 without a gap, with time, from, to and reason", async () => {
@@ -140,9 +210,9 @@ test("all listeners get transitions in the same order", () => {
 test("a listener that unsubscribed gets nothing more", () => {
   const { registry } = registryOf();
   const heard: number[] = [];
-  const leave = registry.onTransition(({ sequence }) => heard.push(sequence));
+  const unsubscribe = registry.onTransition(({ sequence }) => heard.push(sequence));
   registry.set("a", "SERVING");
-  leave();
+  unsubscribe();
   registry.set("a", "NOT_SERVING");
   assert.deepEqual(heard, [1]);
 });
@@ -150,13 +220,13 @@ test("a listener that unsubscribed gets nothing more", () => {
 test("a write while draining is reported on its channel", () => {
   const { registry } = registryOf("held");
   const held: unknown[] = [];
-  const leave = subscribe("write-held", ({ service, status }) => held.push([service, status]));
+  const unsubscribe = subscribe("write-held", ({ service, status }) => held.push([service, status]));
   registry.set("a", "SERVING");
   registry.drain();
   registry.set("a", "NOT_SERVING");
   registry.clear("a");
   registry.clear("a");
-  leave();
+  unsubscribe();
   assert.deepEqual(held, [
     ["a", "NOT_SERVING"],
     ["a", "cleared"],

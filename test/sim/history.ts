@@ -1,23 +1,28 @@
-/** A history of one target that is told by hand: no engine, no prober, no target. */
-import { USUAL } from "./contract.js";
-import { Oracle, type Stretch, type Told } from "./oracle.js";
+/** A history of one target, written by hand: no engine, no prober, no target. */
+import { DEFAULTS } from "./contract.js";
+import { Oracle, type Reported, type TimeSpan } from "./oracle.js";
 import type { Outcome } from "./target.js";
 import type { Status } from "./verdict.js";
 
-/** What is told of a probe, if all is right and our loop goes on. */
-const TOLD: Readonly<Record<Outcome, Told>> = { pass: "pass", fail: "fail", silence: "fail", blind: "unseen" };
+/** What is reported for each outcome, if the event loop is not blocked. */
+const REPORTED: Readonly<Record<Outcome, Reported>> = {
+  pass: "pass",
+  fail: "fail",
+  silence: "fail",
+  "prober-error": "prober-error",
+};
 
 export class History {
   readonly faults: string[] = [];
-  readonly #stalls: Stretch[] = [];
-  readonly #crowd = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+  readonly #stalls: TimeSpan[] = [];
+  readonly #saturated = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   readonly #oracle: Oracle;
   #now = 0;
 
   constructor() {
     const now = () => this.#now;
-    const blame = (fault: string) => this.faults.push(fault);
-    this.#oracle = new Oracle("t", USUAL, { now, blame, stalls: this.#stalls, crowd: this.#crowd });
+    const report = (fault: string) => this.faults.push(fault);
+    this.#oracle = new Oracle("t", DEFAULTS, { now, report, stalls: this.#stalls, saturated: this.#saturated });
   }
 
   after(ms: number): this {
@@ -30,44 +35,44 @@ export class History {
     return this;
   }
 
-  /** The probe ends, and this is told of it. */
-  ends(outcome: Outcome, told = TOLD[outcome]): this {
+  /** The probe ends and is reported. */
+  ends(outcome: Outcome, reported = REPORTED[outcome]): this {
     this.#oracle.onEnd(outcome);
-    return this.tells(told);
+    return this.reports(reported);
   }
 
-  tells(told: Told): this {
-    this.#oracle.onTold(told);
+  reports(reported: Reported): this {
+    this.#oracle.onReported(reported);
     return this;
   }
 
-  /** A probe ends that was told to stop: its timeout has been told. */
+  /** An aborted probe ends: its timeout was reported before. */
   endsLate(outcome: Outcome = "silence"): this {
     this.#oracle.onEnd(outcome);
     return this;
   }
 
-  /** A probe that starts so long after the last one ended, and is answered after 10 ms. */
+  /** A probe that starts `afterMs` after the end of the last one, and is answered after 10 ms. */
   probe(afterMs: number, outcome: Outcome): this {
     return this.after(afterMs).starts().after(10).ends(outcome);
   }
 
-  /** A probe that meets silence, and is told to stop at its deadline. */
+  /** A probe without an answer, which is aborted at its deadline. */
   silence(afterMs: number): this {
-    return this.after(afterMs).starts().after(USUAL.timeoutMs).tells("fail").stops().endsLate();
+    return this.after(afterMs).starts().after(DEFAULTS.timeoutMs).reports("fail").aborts().endsLate();
   }
 
-  stops(): this {
+  aborts(): this {
     this.#oracle.onAbort();
     return this;
   }
 
-  becomes(truth: "well" | "dead"): this {
-    this.#oracle.onTruth(truth);
+  becomes(state: "up" | "down"): this {
+    this.#oracle.onState(state);
     return this;
   }
 
-  says(status: Status): this {
+  publishes(status: Status): this {
     this.#oracle.onStatus(status);
     return this;
   }
@@ -82,10 +87,10 @@ export class History {
     return this.after(ms);
   }
 
-  /** No place is free for so long. */
-  crowd(ms: number): this {
-    this.#crowd.from = this.#now;
-    this.#crowd.to = this.#now + ms;
+  /** No slot is free for this time. */
+  saturate(ms: number): this {
+    this.#saturated.from = this.#now;
+    this.#saturated.to = this.#now + ms;
     return this.after(ms);
   }
 }

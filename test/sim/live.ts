@@ -1,8 +1,8 @@
 /**
- * Lives one day in a process of its own: `node --import tsx test/sim/live.ts SEED TARGETS HOURS KIND`. Tells on stderr how
- * far it is, and what came of it as JSON on stdout.
+ * Simulates one day in a process of its own: `node --import tsx test/sim/live.ts SEED TARGETS HOURS KIND`. Writes its
+ * progress to stderr, and the result as JSON to stdout.
  *
- * node:test follows every promise with a hook, which makes a day of millions of them twice as long.
+ * node:test adds a hook to every promise, which makes a day with millions of them take twice as long.
  */
 import { simulate } from "./day.js";
 

@@ -1,228 +1,240 @@
-/** The oracle bites: it is fed histories that are wrong, each in one way, and one of each kind that is right. */
+/** The oracle finds faults: histories that are wrong, each in one way, and histories that are right. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { History } from "./history.js";
 
-/** Serving, with the last probe 10 ms ago. */
-const serving = () => new History().probe(0, "pass").says("SERVING").probe(9_990, "pass");
+/** SERVING, with the last probe 10 ms ago. */
+const serving = () => new History().probe(0, "pass").publishes("SERVING").probe(9_990, "pass");
 
-/** Dead for 14 s, and seen. */
-const fallen = () =>
-  serving().becomes("dead").probe(9_990, "fail").probe(1_990, "fail").probe(1_990, "fail").says("NOT_SERVING");
+/** Down for 14 s, and NOT_SERVING. */
+const failed = () =>
+  serving().becomes("down").probe(9_990, "fail").probe(1_990, "fail").probe(1_990, "fail").publishes("NOT_SERVING");
 
 /** Two failures; the next one is the third. */
-const nearlyFallen = () => serving().becomes("dead").probe(9_990, "fail").probe(1_990, "fail");
+const twoFailures = () => serving().becomes("down").probe(9_990, "fail").probe(1_990, "fail");
 
 const WRONG: readonly (readonly [label: string, expected: RegExp, history: () => History])[] = [
   [
-    "a fall by a result that was thrown away",
+    "NOT_SERVING by an ignored result",
     /a false down/,
-    () => nearlyFallen().after(1_990).starts().stall(601).ends("fail", "dropped").says("NOT_SERVING"),
+    () => twoFailures().after(1_990).starts().stall(601).ends("fail", "ignored").publishes("NOT_SERVING"),
   ],
   [
-    "a result that is thrown away without a reason",
-    /though our loop stood still for 500 ms at most/,
-    () => serving().after(9_990).starts().stall(500).ends("fail", "dropped"),
+    "a result that is ignored without a reason",
+    /though the event loop was blocked for 500 ms at most/,
+    () => serving().after(9_990).starts().stall(500).ends("fail", "ignored"),
   ],
   [
-    "a result that is thrown away for a stall of long ago",
-    /though our loop stood still for 0 ms at most/,
-    () => serving().stall(600).after(9_390).starts().after(10).ends("pass", "dropped"),
+    "a result that is ignored for an old stall",
+    /though the event loop was blocked for 0 ms at most/,
+    () => serving().stall(600).after(9_390).starts().after(10).ends("pass", "ignored"),
   ],
   [
-    "a failure that is told as a pass",
-    /pass is told of a probe that met fail/,
+    "a failure that is reported as a pass",
+    /pass is reported for the outcome fail/,
     () => serving().after(9_990).starts().ends("fail", "pass"),
   ],
   [
-    "a failure of ours that is told as the target's",
-    /fail is told of a probe that met blind/,
-    () => serving().after(9_990).starts().ends("blind", "fail"),
+    "a prober error that is reported as a failure",
+    /fail is reported for the outcome prober-error/,
+    () => serving().after(9_990).starts().ends("prober-error", "fail"),
   ],
-  ["a result that is told twice", /no probe has met/, () => serving().probe(9_990, "pass").tells("pass")],
+  ["a result that is reported twice", /without a probe/, () => serving().probe(9_990, "pass").reports("pass")],
   [
-    "a probe of which nothing is told",
-    /nothing was told/,
+    "a probe that is not reported",
+    /was not reported/,
     () => serving().after(9_990).starts().endsLate("pass").after(10_000).starts(),
   ],
   [
-    "a deadline of which nothing is told",
-    /nothing is told of a probe at its deadline/,
-    () => serving().after(9_990).starts().after(2_000).stops(),
+    "a deadline that is not reported",
+    /is not reported at its deadline/,
+    () => serving().after(9_990).starts().after(2_000).aborts(),
   ],
   [
-    "one more timeout of a probe that goes on, too early",
-    /one more timeout is told 800 ms too early/,
-    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().after(1_000).tells("fail"),
+    "a further timeout of a probe that does not end, too early",
+    /one more timeout is reported 800 ms too early/,
+    () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(1_000).reports("fail"),
   ],
   [
-    "a probe that goes on, of which nothing more is told",
-    /no probe starts: one 1200 ms too late/,
-    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().after(3_400).isRead("SERVING"),
+    "a probe that does not end, without a further timeout",
+    /no probe starts: the next is 1200 ms too late/,
+    () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(3_400).isRead("SERVING"),
   ],
-  ["a fall after two failures", /a false down/, () => nearlyFallen().says("NOT_SERVING")],
+  ["NOT_SERVING after two failures", /a false down/, () => twoFailures().publishes("NOT_SERVING")],
   [
-    "a fall of a target that answered between its failures",
+    "NOT_SERVING after failures with a pass between them",
     /a false down/,
-    () => serving().silence(9_990).probe(0, "pass").probe(9_990, "fail").probe(1_990, "fail").says("NOT_SERVING"),
+    () => serving().silence(9_990).probe(0, "pass").probe(9_990, "fail").probe(1_990, "fail").publishes("NOT_SERVING"),
   ],
   [
-    "a fall by a result in which our loop stood still",
-    /a result counts, though our loop stood still for 601 ms/,
-    () => nearlyFallen().after(1_990).starts().stall(601).ends("fail").says("NOT_SERVING"),
+    "NOT_SERVING by a result during a stall",
+    /a result counts, though the event loop was blocked for 601 ms/,
+    () => twoFailures().after(1_990).starts().stall(601).ends("fail").publishes("NOT_SERVING"),
   ],
   [
-    "a fall by a deadline in which our loop stood still",
+    "NOT_SERVING by a deadline during a stall",
     /a false down/,
-    () => nearlyFallen().after(1_990).starts().stall(3_000).says("NOT_SERVING"),
+    () => twoFailures().after(1_990).starts().stall(3_000).publishes("NOT_SERVING"),
   ],
   [
-    "a fall by a probe that could not look",
+    "NOT_SERVING by a prober error",
     /a false down/,
-    () => nearlyFallen().probe(1_990, "blind").says("NOT_SERVING"),
+    () => twoFailures().probe(1_990, "prober-error").publishes("NOT_SERVING"),
   ],
   [
-    "a fall that is not told though the third failure is there",
+    "no NOT_SERVING after the third failure",
     /a false OK: SERVING is published/,
-    () => nearlyFallen().probe(1_990, "fail").isRead("SERVING"),
+    () => twoFailures().probe(1_990, "fail").isRead("SERVING"),
   ],
-  ["a return after one pass", /a false OK/, () => fallen().becomes("well").probe(9_990, "pass").says("SERVING")],
-  ["SERVING before any result", /a false OK/, () => new History().starts().says("SERVING")],
-  ["a first result that is withheld", /withheld/, () => new History().probe(0, "pass").isRead("UNKNOWN")],
+  ["SERVING after one pass", /a false OK/, () => failed().becomes("up").probe(9_990, "pass").publishes("SERVING")],
+  ["SERVING before any result", /a false OK/, () => new History().starts().publishes("SERVING")],
+  ["a first result that is not published", /is not published/, () => new History().probe(0, "pass").isRead("UNKNOWN")],
   [
-    "a death that nobody sees though all probes passed",
-    /a false OK: SERVING, but the target is dead/,
-    () => serving().becomes("dead").probe(10_990, "pass").probe(10_400, "pass").isRead("SERVING"),
-  ],
-  [
-    "a return that nobody looks at",
-    /a false down: NOT_SERVING, but the target is well/,
-    () => fallen().becomes("well").after(18_000).isRead("NOT_SERVING"),
+    "a failure of the target while all probes pass",
+    /a false OK: SERVING, but the target is down/,
+    () => serving().becomes("down").probe(10_990, "pass").probe(10_400, "pass").isRead("SERVING"),
   ],
   [
-    "a result that is older than it may be",
-    /a false OK: SERVING is published; the results say UNKNOWN/,
+    "a recovery without a probe",
+    /a false down: NOT_SERVING, but the target is up/,
+    () => failed().becomes("up").after(18_000).isRead("NOT_SERVING"),
+  ],
+  [
+    "a stale result",
+    /a false OK: SERVING is published; the results mean UNKNOWN/,
     () => serving().after(32_000).isRead("SERVING"),
   ],
-  ["a status that is read and was not published", /is read where/, () => serving().isRead("NOT_SERVING")],
+  ["a status that is read but was not published", /is read, but/, () => serving().isRead("NOT_SERVING")],
   ["two probes at once", /at once/, () => serving().after(9_990).starts().after(2_000).starts()],
-  ["a probe before its interval is over", /1000 ms too early/, () => serving().probe(7_990, "pass")],
-  ["a probe at the edge interval where nothing is counted", /too early/, () => serving().probe(1_990, "pass")],
+  ["a probe before the end of its interval", /1000 ms too early/, () => serving().probe(7_990, "pass")],
+  ["a probe after the edge interval while no threshold is counted", /too early/, () => serving().probe(1_990, "pass")],
   ["a probe that starts too late", /1000 ms too late/, () => serving().probe(11_990, "pass")],
   [
-    "an interval where the edge interval is due",
+    "the interval instead of the edge interval",
     /too late/,
-    () => serving().becomes("dead").probe(9_990, "fail").probe(9_990, "fail"),
+    () => serving().becomes("down").probe(9_990, "fail").probe(9_990, "fail"),
   ],
   [
-    "a probe that is late after our loop went on",
+    "a probe that is late after the end of a stall",
     /too late/,
     () => serving().after(9_990).stall(5_000).probe(1, "pass"),
   ],
   [
-    "a probe that is late after a place was free",
+    "a probe that is late after a slot was free",
     /too late/,
-    () => serving().after(9_990).crowd(5_000).probe(1, "pass"),
+    () => serving().after(9_990).saturate(5_000).probe(1, "pass"),
   ],
   [
-    "a probe that is told to stop too early",
+    "a probe that is aborted too early",
     /1 ms before its deadline/,
-    () => serving().after(9_990).starts().after(1_999).stops(),
+    () => serving().after(9_990).starts().after(1_999).aborts(),
   ],
   [
-    "a probe that is told to stop too late",
+    "a probe that is aborted too late",
     /1 ms after its deadline/,
-    () => serving().after(9_990).starts().after(2_001).stops(),
+    () => serving().after(9_990).starts().after(2_001).aborts(),
   ],
   [
-    "a probe that is told to stop though its answer was there",
-    /its answer was there/,
-    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().endsLate("pass"),
+    "a probe that is aborted though its answer had arrived",
+    /its answer had arrived/,
+    () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().endsLate("pass"),
   ],
 ];
 
 for (const [label, expected, history] of WRONG)
   test(`the oracle finds ${label}`, () => {
     const { faults } = history();
-    assert.match(faults[0] ?? "nothing was told", expected);
+    assert.match(faults[0] ?? "no fault", expected);
   });
 
 const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
-  ["a death and a return", () => fallen().becomes("well").probe(9_990, "pass").probe(1_990, "pass").says("SERVING")],
   [
-    "a death by silence, told at the third deadline",
+    "a failure and a recovery",
+    () => failed().becomes("up").probe(9_990, "pass").probe(1_990, "pass").publishes("SERVING"),
+  ],
+  [
+    "a failure without any answer, published at the third deadline",
     () =>
       serving()
-        .becomes("dead")
+        .becomes("down")
         .silence(10_990)
         .silence(200)
         .after(200)
         .starts()
         .after(2_000)
-        .tells("fail")
-        .says("NOT_SERVING")
-        .stops()
+        .reports("fail")
+        .publishes("NOT_SERVING")
+        .aborts()
         .endsLate(),
   ],
   [
-    "a probe that stops a while after it was told",
-    () => serving().after(9_990).starts().after(2_000).tells("fail").stops().after(1_500).endsLate().probe(0, "pass"),
+    "a probe that ends a while after it was aborted",
+    () =>
+      serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(1_500).endsLate().probe(0, "pass"),
   ],
   [
-    "a probe that goes on after its deadline: a timeout at each due time",
+    "a probe that does not end after its deadline: a timeout at each due time",
     () =>
       serving()
         .after(9_990)
         .starts()
         .after(2_000)
-        .tells("fail")
-        .stops()
+        .reports("fail")
+        .aborts()
         .after(2_000)
-        .tells("fail")
+        .reports("fail")
         .after(2_000)
-        .tells("fail")
-        .says("NOT_SERVING"),
+        .reports("fail")
+        .publishes("NOT_SERVING"),
   ],
   [
-    "three probes that were lost in a row",
+    "three lost probes in a row",
     () =>
-      serving().silence(9_990).silence(0).starts().after(2_000).tells("fail").says("NOT_SERVING").stops().endsLate(),
+      serving()
+        .silence(9_990)
+        .silence(0)
+        .starts()
+        .after(2_000)
+        .reports("fail")
+        .publishes("NOT_SERVING")
+        .aborts()
+        .endsLate(),
   ],
   [
-    "a death that a stall hides: three failures from then on",
+    "a failure during a stall: three failures after it",
     () =>
-      nearlyFallen()
+      twoFailures()
         .after(1_990)
         .starts()
         .stall(5_000)
         .isRead("SERVING")
-        .tells("dropped")
-        .stops()
+        .reports("ignored")
+        .aborts()
         .endsLate()
         .probe(2_000, "fail")
-        .says("NOT_SERVING"),
+        .publishes("NOT_SERVING"),
   ],
   [
-    "a stall that is too short to spoil a result",
-    () => nearlyFallen().after(1_990).starts().stall(500).ends("fail").says("NOT_SERVING"),
+    "a stall that is too short to make a result invalid",
+    () => twoFailures().after(1_990).starts().stall(500).ends("fail").publishes("NOT_SERVING"),
   ],
-  ["a probe that our loop made late", () => serving().after(9_990).stall(5_000).starts()],
-  ["a probe that waited for a place", () => serving().after(9_990).crowd(5_000).starts()],
-  ["a result that was forgotten in time", () => serving().crowd(32_000).says("UNKNOWN").isRead("UNKNOWN")],
+  ["a probe that is late because of a stall", () => serving().after(9_990).stall(5_000).starts()],
+  ["a probe that waited for a slot", () => serving().after(9_990).saturate(5_000).starts()],
+  ["a stale result that is ignored in time", () => serving().saturate(32_000).publishes("UNKNOWN").isRead("UNKNOWN")],
   [
-    "a prober that can't look, and its target forgotten",
+    "prober errors until the last result is stale",
     () =>
       serving()
-        .becomes("dead")
-        .probe(9_990, "blind")
-        .probe(9_990, "blind")
-        .probe(9_990, "blind")
+        .becomes("down")
+        .probe(9_990, "prober-error")
+        .probe(9_990, "prober-error")
+        .probe(9_990, "prober-error")
         .after(2_000)
-        .says("UNKNOWN")
+        .publishes("UNKNOWN")
         .probe(7_990, "fail")
-        .says("NOT_SERVING"),
+        .publishes("NOT_SERVING"),
   ],
 ];
 
 for (const [label, history] of RIGHT)
-  test(`the oracle has no fault with ${label}`, () => assert.deepEqual(history().faults, []));
+  test(`the oracle finds no fault with ${label}`, () => assert.deepEqual(history().faults, []));

@@ -1,9 +1,8 @@
 /**
- * Simulated time, a million events a second.
+ * Simulated time: a million events a second.
  *
- * There are two kinds of events, as there are in Node: input (what comes from a target) and timers. Of what is due at the
- * same time, input comes first; after a stall, in which nothing runs, all input that came meanwhile is read before any
- * timer runs, as it is by the clock of the real machine.
+ * There are two kinds of events, as in Node: input (from a target) and timers. Of events at the same time, input comes
+ * first. After a stall, all input that has arrived meanwhile is read before any timer fires, as with `systemClock`.
  */
 import type { CancelTimer, Clock } from "../../src/core/clock.js";
 
@@ -13,7 +12,7 @@ interface Event {
   action: (() => void) | undefined;
 }
 
-/** A binary heap of events; those that were cancelled stay until they come up. */
+/** A binary heap of events. Cancelled events stay until they are at the top. */
 class EventHeap {
   readonly #heap: Event[] = [];
 
@@ -61,13 +60,13 @@ function isBefore(one: Event, other: Event): boolean {
   return one.at < other.at || (one.at === other.at && one.order < other.order);
 }
 
-/** Promises of the code under test are a few steps deep; this many turns let all of them settle. */
+/** Chains of promises in the code under test are short: they settle within this number of turns. */
 const TURNS = 4;
 
 export class SimClock implements Clock {
-  /** How far the wall clock is off. */
+  /** Offset of the wall clock. */
   wallOffset = 0;
-  /** A promise was settled, so that somebody has to go on before the next event. */
+  /** A promise was settled: the code that awaits it must run before the next event. */
   unsettled = false;
   #now = 0;
   #order = 0;
@@ -89,17 +88,17 @@ export class SimClock implements Clock {
     };
   }
 
-  /** Something comes from outside at a time. */
+  /** Calls `action` as input at a time. */
   input(at: number, action: () => void): void {
     this.#add(this.#input, at, action);
   }
 
-  /** Nothing runs for so long. */
+  /** Blocks the event loop for this time. */
   stall(ms: number): void {
     this.#now += ms;
   }
 
-  /** Lets everything happen until a time. */
+  /** Runs all events until a time. */
   async run(until: number): Promise<void> {
     for (;;) {
       const heap = this.#nextHeap();

@@ -1,126 +1,121 @@
 /**
- * A target whose truth is known: well or dead, by a schedule of its own, whoever looks at it.
+ * A target whose state is known: up or down, by a schedule of its own.
  *
- *     well   answers, mostly soon and sometimes slowly; a small share of probes is lost on the way, and never answered
- *     dead   refuses at once, or hangs: then nothing comes until the probe is told to stop, and sometimes long after that
+ *     up     answers, mostly soon and sometimes slowly; a small share of probes is lost and never answered
+ *     down   refuses at once, or hangs: then a probe ends when it is aborted, and sometimes long after that
  *
- * Now and then the prober can't look at all, for a while. A witness is told everything at the moment when it happens.
+ * From time to time, the prober fails by itself for a while. An observer is called for everything at once.
  */
 import { type ProbeContext, type ProbeResult, type Prober, ProberError } from "../../src/probers/prober.js";
 import type { SeededRandom } from "../support/seeded-random.js";
 import type { Contract } from "./contract.js";
 import type { SimClock } from "./sim-clock.js";
 
-/** What a probe met: an answer, a refusal, silence up to its deadline, or nothing since the prober could not look. */
-export type Outcome = "pass" | "fail" | "silence" | "blind";
+/** The outcome of a probe: an answer, a refusal, no answer until the deadline, or an error of the prober itself. */
+export type Outcome = "pass" | "fail" | "silence" | "prober-error";
 
-/** Who sees a target as it is, and every probe of it. */
-export interface Witness {
-  onTruth(truth: "well" | "dead"): void;
-  /** A probe starts. */
+/** Is called for each change of the state, and for each probe. */
+export interface Observer {
+  onState(state: "up" | "down"): void;
   onStart(): void;
-  /** It is told to stop. */
   onAbort(): void;
-  /** It has ended. */
   onEnd(outcome: Outcome): void;
 }
 
-/** How often what happens. Times in milliseconds, shares from 0 to 1. */
-export interface Fate {
-  readonly meanWellMs: number;
-  readonly meanDeadMs: number;
-  /** Between two spells in which the prober can't look. */
-  readonly meanSeeingMs: number;
+/** How often something happens. Times in milliseconds, shares from 0 to 1. */
+export interface Behaviour {
+  readonly meanUpMs: number;
+  readonly meanDownMs: number;
+  readonly meanBetweenProberErrorsMs: number;
   readonly lossShare: number;
   readonly slowShare: number;
 }
 
-/** What all targets of a world share. */
 export interface TargetDeps {
   readonly clock: SimClock;
   readonly random: SeededRandom;
-  readonly fate: Fate;
+  readonly behaviour: Behaviour;
 }
 
 const PASS: ProbeResult = { outcome: "pass" };
 const REFUSED: ProbeResult = { outcome: "fail", reason: "refused", detail: "down" };
 
-/** How long a probe that was told to stop may go on, in intervals: when the target is dead, which keeps it busy. */
+/** How long an aborted probe of a target that is down may take to end, in intervals. */
 const MAX_STOP = 3;
 
 export class SimTarget implements Prober {
   starts = 0;
-  #well = true;
+  #up = true;
   #hangs = false;
-  #blindUntil = 0;
-  /** What a silent probe does when it is told to stop. */
+  #errorsUntil = 0;
+  /** Ends a probe without an answer, when it is aborted. */
   #stop: (() => void) | undefined;
-  /** It is told so by its signal, or else by a call of `cancel`. */
-  readonly #listens: boolean;
+  /** Whether probes are aborted by their signal, or by `cancel`. */
+  readonly #usesSignal: boolean;
   readonly #deps: TargetDeps;
   readonly #contract: Contract;
-  readonly #witness: Witness;
+  readonly #observer: Observer;
 
-  constructor(deps: TargetDeps, contract: Contract, witness: Witness) {
+  constructor(deps: TargetDeps, contract: Contract, observer: Observer) {
     this.#deps = deps;
     this.#contract = contract;
-    this.#witness = witness;
-    this.#listens = deps.random.next() < 0.5;
+    this.#observer = observer;
+    this.#usesSignal = deps.random.next() < 0.5;
     this.#planChange();
-    this.#planBlindness();
+    this.#planProberErrors();
   }
 
   probe(context: ProbeContext): Promise<ProbeResult> {
-    const { clock, random, fate } = this.#deps;
+    const { clock, random, behaviour } = this.#deps;
     this.starts += 1;
-    this.#witness.onStart();
+    this.#observer.onStart();
     this.#stop = undefined;
-    if (clock.now() < this.#blindUntil) return this.#failToLook();
-    const isSilent = random.next() < fate.lossShare || (!this.#well && this.#hangs);
-    return isSilent ? this.#keepSilent(context) : this.#reply();
+    if (clock.now() < this.#errorsUntil) return this.#throwProberError();
+    const isSilent = random.next() < behaviour.lossShare || (!this.#up && this.#hangs);
+    return isSilent ? this.#stayQuiet(context) : this.#reply();
   }
 
   cancel(): void {
-    if (!this.#listens) this.#beTold();
+    if (!this.#usesSignal) this.#onAbort();
   }
 
   close(): void {}
 
-  #beTold(): void {
-    this.#witness.onAbort();
+  #onAbort(): void {
+    this.#observer.onAbort();
     this.#stop?.();
   }
 
-  #failToLook(): Promise<ProbeResult> {
-    this.#end("blind");
+  #throwProberError(): Promise<ProbeResult> {
+    this.#end("prober-error");
     const isKnown = this.#deps.random.next() < 0.5;
     return Promise.reject(isKnown ? new ProberError("prober", "EMFILE") : new Error("a bug of the prober"));
   }
 
-  /** An answer of a target that is well from the first moment to the last, and else a refusal: always in time. */
+  /** An answer if the target is up from the start to the end of the probe, else a refusal: always in time. */
   #reply(): Promise<ProbeResult> {
     const { clock } = this.#deps;
-    const wasWell = this.#well;
+    const wasUp = this.#up;
     return new Promise((resolve) => {
       clock.input(clock.now() + this.#delay(), () => {
-        const passes = wasWell && this.#well;
+        const passes = wasUp && this.#up;
         this.#end(passes ? "pass" : "fail");
         resolve(passes ? PASS : REFUSED);
       });
     });
   }
 
-  #keepSilent(context: ProbeContext): Promise<ProbeResult> {
+  #stayQuiet(context: ProbeContext): Promise<ProbeResult> {
     const { clock, random } = this.#deps;
     const isLate = random.next() < 0.3;
-    const wasWell = this.#well;
-    const lateMs = random.between(0, wasWell ? 100 : MAX_STOP * this.#contract.intervalMs);
-    if (this.#listens) context.signal.addEventListener("abort", () => this.#beTold());
+    const wasUp = this.#up;
+    const lateMs = random.between(0, wasUp ? 100 : MAX_STOP * this.#contract.intervalMs);
+    if (this.#usesSignal) context.signal.addEventListener("abort", () => this.#onAbort());
     return new Promise((resolve, reject) => {
       const stop = () => {
         this.#end("silence");
-        if (isLate && wasWell) resolve(PASS);
-        else reject(new Error("told to stop"));
+        if (isLate && wasUp) resolve(PASS);
+        else reject(new Error("aborted"));
       };
       this.#stop = isLate ? () => clock.input(clock.now() + lateMs, stop) : stop;
     });
@@ -128,32 +123,32 @@ export class SimTarget implements Prober {
 
   #end(outcome: Outcome): void {
     this.#deps.clock.unsettled = true;
-    this.#witness.onEnd(outcome);
+    this.#observer.onEnd(outcome);
   }
 
   /** Mostly a few milliseconds, sometimes nearly the whole timeout. */
   #delay(): number {
-    const { random, fate } = this.#deps;
-    const isSlow = random.next() < fate.slowShare;
+    const { random, behaviour } = this.#deps;
+    const isSlow = random.next() < behaviour.slowShare;
     return isSlow ? random.between(0.1, 0.99) * this.#contract.timeoutMs : random.between(1, 40);
   }
 
   #planChange(): void {
-    const { clock, random, fate } = this.#deps;
-    const afterMs = random.waiting(this.#well ? fate.meanWellMs : fate.meanDeadMs);
+    const { clock, random, behaviour } = this.#deps;
+    const afterMs = random.waiting(this.#up ? behaviour.meanUpMs : behaviour.meanDownMs);
     clock.input(clock.now() + afterMs, () => {
-      this.#well = !this.#well;
+      this.#up = !this.#up;
       this.#hangs = random.next() < 0.5;
-      this.#witness.onTruth(this.#well ? "well" : "dead");
+      this.#observer.onState(this.#up ? "up" : "down");
       this.#planChange();
     });
   }
 
-  #planBlindness(): void {
-    const { clock, random, fate } = this.#deps;
-    clock.input(clock.now() + random.waiting(fate.meanSeeingMs), () => {
-      this.#blindUntil = clock.now() + random.between(5_000, 120_000);
-      this.#planBlindness();
+  #planProberErrors(): void {
+    const { clock, random, behaviour } = this.#deps;
+    clock.input(clock.now() + random.waiting(behaviour.meanBetweenProberErrorsMs), () => {
+      this.#errorsUntil = clock.now() + random.between(5_000, 120_000);
+      this.#planProberErrors();
     });
   }
 }

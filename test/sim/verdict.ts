@@ -1,13 +1,12 @@
 /**
- * What results say of a target, by the contract alone: what would be published of it if nobody made a mistake.
+ * The status that follows from the results of a check, by its settings alone.
  *
- *     a threshold of failures in a row is a fall, a threshold of passes a return; the first result decides at once
- *     what is older than `staleAfter` is forgotten
- *     flapping, more than four changes in a minute, returns only after it was well for two intervals, and a minute
+ *     unhealthyThreshold failures in a row: NOT_SERVING; healthyThreshold passes in a row: SERVING
+ *     the first result decides at once; a result older than `staleAfter` is ignored
+ *     flapping (more than four changes in a minute): SERVING only after two intervals, and a minute, without a failure
  */
 import type { Contract } from "./contract.js";
 
-/** What is published of a check. */
 export type Status = "UNKNOWN" | "SERVING" | "NOT_SERVING";
 
 const MAX_CHANGES = 4;
@@ -27,14 +26,13 @@ export class Verdict {
     this.#contract = contract;
   }
 
-  /** The status that follows from the results so far. */
+  /** The status at a time. */
   at(now: number): Status {
     const isStale = this.#countedAt + this.#contract.staleAfterMs <= now;
-    if (isStale && this.#status !== "UNKNOWN") this.#forget();
+    if (isStale && this.#status !== "UNKNOWN") this.#expire();
     return this.#status;
   }
 
-  /** A result that counts. */
   count(passed: boolean, now: number): void {
     const before = this.at(now);
     this.#countedAt = now;
@@ -42,36 +40,35 @@ export class Verdict {
     this.#passes = passed ? this.#passes + 1 : 0;
     if (!passed) this.#failedAt = now;
     if (before === "UNKNOWN") this.#status = passed ? "SERVING" : "NOT_SERVING";
-    else if (before === "SERVING" && this.#failures >= this.#contract.fall) this.#fall(now);
-    else if (before === "NOT_SERVING" && this.#passes >= this.#contract.rise) this.#return(now);
+    else if (before === "SERVING" && this.#failures >= this.#contract.unhealthyThreshold) this.#fail(now);
+    else if (before === "NOT_SERVING" && this.#passes >= this.#contract.healthyThreshold) this.#recover(now);
   }
 
-  /** From the start of the last probe to that of the next, jitter apart. */
+  /** From the start of the last probe to the start of the next, without jitter. */
   get gapMs(): number {
-    const { intervalMs, edgeMs, unhealthyMs, rise } = this.#contract;
+    const { intervalMs, edgeMs, unhealthyMs, healthyThreshold } = this.#contract;
     if (this.#status === "UNKNOWN") return intervalMs;
     if (this.#status === "SERVING") return this.#failures > 0 ? edgeMs : intervalMs;
-    return this.#passes > 0 && this.#passes < rise ? edgeMs : unhealthyMs;
+    return this.#passes > 0 && this.#passes < healthyThreshold ? edgeMs : unhealthyMs;
   }
 
-  /** For how long after its last failure a target does not return, since it flaps. */
-  get heldMs(): number {
+  /** Minimum time from the last failure to SERVING, because of flapping. */
+  get flappingMs(): number {
     return this.#flapping ? Math.max(2 * this.#contract.intervalMs, MINUTE_MS) : 0;
   }
 
-  /** The results in a row. */
   toString(): string {
     return `${this.#status} after ${this.#failures} failures, ${this.#passes} passes in a row`;
   }
 
-  #fall(now: number): void {
+  #fail(now: number): void {
     this.#status = "NOT_SERVING";
     this.#change(now);
     this.#flapping = this.#changes.length > MAX_CHANGES;
   }
 
-  #return(now: number): void {
-    if (now - this.#failedAt < this.heldMs) return;
+  #recover(now: number): void {
+    if (now - this.#failedAt < this.flappingMs) return;
     this.#status = "SERVING";
     if (this.#flapping) this.#changes = [];
     else this.#change(now);
@@ -82,7 +79,7 @@ export class Verdict {
     this.#changes = [...this.#changes.filter((at) => now - at <= MINUTE_MS), now];
   }
 
-  #forget(): void {
+  #expire(): void {
     this.#status = "UNKNOWN";
     this.#failures = 0;
     this.#passes = 0;

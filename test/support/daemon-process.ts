@@ -1,11 +1,11 @@
-/** `healthbridge serve` as a process, with its log read. */
+/** `healthbridge serve` as a child process, with its log. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.js";
 import { notOutlive } from "./not-outlive.js";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 
 /** One line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event?: string };
@@ -49,13 +49,13 @@ export class DaemonProcess {
     return Number(this.addresses[0]?.split(":").at(-1));
   }
 
-  /** Waits for the end of the process. */
+  /** Resolves when the process has ended. */
   async ended(withinMs = 30_000): Promise<{ readonly code: number | null; readonly signal: string | null }> {
     await eventually(() => this.exit !== undefined, "the daemon ends", withinMs);
     return this.exit ?? { code: null, signal: null };
   }
 
-  /** Ends it for good, whatever it does. */
+  /** Kills the process, if it still runs. */
   async kill(): Promise<void> {
     if (this.exit === undefined) this.process.kill("SIGKILL");
     await this.ended();

@@ -1,5 +1,5 @@
 /**
- * A gRPC client for tests, on node:http2: every byte and header can be chosen, and a reader can stand still.
+ * A gRPC client for tests, on node:http2: every byte and header can be chosen, and the client can stop reading.
  */
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
@@ -20,7 +20,7 @@ export interface CallEnd {
   readonly code: number;
   /** `grpc-message`, percent-decoded. */
   readonly text: string;
-  /** The frames' contents. */
+  /** The messages, without their five bytes. */
   readonly messages: readonly Buffer[];
   readonly headers: IncomingHttpHeaders;
   readonly trailers: IncomingHttpHeaders;
@@ -29,7 +29,7 @@ export interface CallEnd {
 
 export const HEALTH = "/grpc.health.v1.Health";
 
-/** A message with gRPC's five bytes before it. */
+/** A message with the five bytes of gRPC before it. */
 export function frame(message: Buffer, flag = 0): Buffer {
   const header = Buffer.alloc(5);
   header[0] = flag;
@@ -37,7 +37,7 @@ export function frame(message: Buffer, flag = 0): Buffer {
   return Buffer.concat([header, message]);
 }
 
-/** A HealthCheckRequest, written by hand. */
+/** The bytes of a HealthCheckRequest. */
 export function request(service: string): Buffer {
   const name = Buffer.from(service);
   if (name.length === 0) return Buffer.alloc(0);
@@ -45,13 +45,13 @@ export function request(service: string): Buffer {
   return Buffer.concat([Buffer.from([0x0a, ...length]), name]);
 }
 
-/** The number of a status in a HealthCheckResponse; a zero may be left out. */
+/** The number of the status in a HealthCheckResponse; an empty message means 0. */
 export function statusIn(message: Buffer | undefined): number {
   if (message === undefined) return -1;
   return message.length === 0 ? 0 : (message[1] ?? -1);
 }
 
-/** A Watch that is open. */
+/** An open Watch. */
 export class OpenWatch {
   readonly statuses: number[] = [];
   readonly stream: ClientHttp2Stream;
@@ -61,7 +61,7 @@ export class OpenWatch {
     this.stream = stream;
   }
 
-  /** Resolves when exactly these statuses have come. */
+  /** Resolves when exactly these statuses have arrived. */
   async saw(...expected: number[]): Promise<void> {
     await eventually(() => this.statuses.length >= expected.length, `statuses ${expected} (saw ${this.statuses})`);
     const seen = this.statuses.join();
@@ -86,7 +86,7 @@ export class GrpcPeer {
     this.session.on("error", () => {});
   }
 
-  /** Sends a request and waits for the end. */
+  /** Sends a request, and resolves with the end of the call. */
   async call(path: string, body: Buffer, headers: OutgoingHttpHeaders = {}): Promise<CallEnd> {
     const stream = this.open(path, headers);
     const end = collect(stream, () => {});
@@ -94,13 +94,13 @@ export class GrpcPeer {
     return end;
   }
 
-  /** Asks Check. */
+  /** Calls Check. */
   async check(service: string): Promise<{ code: number; status: number; text: string; end: CallEnd }> {
     const end = await this.call(`${HEALTH}/Check`, frame(request(service)));
     return { code: end.code, status: statusIn(end.messages[0]), text: end.text, end };
   }
 
-  /** Asks List; statuses by name. */
+  /** Calls List; the statuses are by name. */
   async list(): Promise<{ code: number; text: string; statuses: Map<string, number>; end: CallEnd }> {
     const end = await this.call(`${HEALTH}/List`, frame(Buffer.alloc(0)));
     return { code: end.code, text: end.text, statuses: readList(end.messages[0] ?? Buffer.alloc(0)), end };
@@ -117,7 +117,7 @@ export class GrpcPeer {
     return watch;
   }
 
-  /** Opens a stream; the caller writes. */
+  /** Opens a stream, on which the caller writes. */
   open(path: string, headers: OutgoingHttpHeaders = {}): ClientHttp2Stream {
     return this.session.request({
       ":method": "POST",
@@ -134,8 +134,8 @@ export class GrpcPeer {
 }
 
 /**
- * Waits until what the server has to say on this connection has come: its answers to later questions have, and it had
- * time between them. A message that must not come would be here by then, however slow the day.
+ * Waits until all messages of the server on this connection have arrived: the answers to several later calls have. A
+ * message that must not arrive would be here by then, also on a slow machine.
  */
 export async function quiet(peer: GrpcPeer): Promise<void> {
   for (let round = 0; round < 5; round += 1) {

@@ -1,12 +1,12 @@
 /**
- * A name server of a test's own: answers A and AAAA over UDP, or fails, or says nothing. Source: RFC 1035, section 4.
+ * A DNS server: answers A and AAAA over UDP, fails, or does not answer. Source: RFC 1035, section 4.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv4 } from "node:net";
 import type { TestContext } from "node:test";
 
-/** What the server knows of a name. */
+/** The records of a name. */
 export interface Records {
   readonly ttl: number;
   readonly addresses: readonly string[];
@@ -19,9 +19,9 @@ const SERVER_FAILURE = 2;
 
 export class NameServer {
   readonly records = new Map<string, Records>();
-  /** Answer every question with a failure of the server. */
+  /** Answer every query with SERVFAIL. */
   failing = false;
-  /** Answer no question at all. */
+  /** Answer no query. */
   silent = false;
   questions = 0;
   readonly #socket: Socket;
@@ -34,14 +34,14 @@ export class NameServer {
     });
   }
 
-  /** Starts one on a free port of loopback; it ends with the test. */
+  /** Starts a server on a free port of loopback. It ends with the test. */
   static async start(t: TestContext): Promise<NameServer> {
     const server = await NameServer.open();
     t.after(() => server.#socket.close());
     return server;
   }
 
-  /** The same without an end. */
+  /** The same; the caller closes it. */
   static async open(): Promise<NameServer> {
     const socket = createSocket("udp4");
     socket.bind(0, "127.0.0.1");
@@ -49,7 +49,7 @@ export class NameServer {
     return new NameServer(socket);
   }
 
-  /** As a resolver takes it. */
+  /** `ADDRESS:PORT`, for a resolver. */
   get address(): string {
     return `127.0.0.1:${this.#socket.address().port}`;
   }

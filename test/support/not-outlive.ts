@@ -1,7 +1,7 @@
-/** Programs of a test that is ended from outside (Ctrl-C, SIGTERM, a time limit): no `after` is called then. */
+/** Child processes of a test that is killed (Ctrl-C, SIGTERM, a time limit): `after` is not called then. */
 import type { ChildProcess } from "node:child_process";
 
-/** Calls `end` when this process ends before `child` does. */
+/** Calls `end` when this process ends before `child`. */
 export function notOutlive(child: ChildProcess, end: () => void): void {
   const interrupted = () => process.exit(1);
   process.once("exit", end).once("SIGINT", interrupted).once("SIGTERM", interrupted);

@@ -1,4 +1,4 @@
-/** The port that a server took where 0 was asked for. */
+/** The port that the system chose for port 0. */
 import type { HealthServer } from "../../src/index.js";
 
 export function portOf({ addresses: [first] }: HealthServer): number {

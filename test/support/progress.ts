@@ -1,13 +1,13 @@
 /**
- * Counts tests and shows how a run goes.
+ * Counts tests and shows the progress of a run.
  *
- * node:test reports each test of a file, a suite (`describe`) like a test, and the file itself, named by its path: as
- * failed when it crashed or took too long, as passed only when it held no test. Here only tests count, and both of those
- * are failures.
+ * node:test reports each test of a file, each suite (`describe`) like a test, and the file itself under its path: as
+ * failed when it crashed or took too long, as passed only when it has no test. Here only tests count, and both reports
+ * of a file are failures.
  */
 import type { WriteStream } from "node:tty";
 
-/** What node:test says of a test that has ended. */
+/** The report of node:test for a test that has ended. */
 interface TestEnd {
   readonly name: string;
   readonly nesting: number;
@@ -32,16 +32,16 @@ export class Progress {
     this.#out = out;
   }
 
-  /** A test, a suite or a whole file has ended. */
+  /** Call it for each test, suite and file that has ended. */
   onTest(passed: boolean, test: TestEnd, shorten: (file: string) => string): void {
     const file = shorten(test.file ?? test.name);
     if (test.details.type === "suite") {
       if (!passed && !isOfSubtests(test.details.error)) this.#fail(`${file}: suite ${test.name}`, test.details.error);
     } else if (test.name === test.file) {
-      if (passed) this.#fail(file, "the file holds no test");
+      if (passed) this.#fail(file, "the file has no test");
       else if (!isOfSubtests(test.details.error)) this.#fail(file, test.details.error);
     } else if (test.skip !== undefined || test.todo !== undefined) {
-      this.#fail(`${file}: ${test.name}`, "skipped: there are no tests that do not run");
+      this.#fail(`${file}: ${test.name}`, "skipped: every test must run");
     } else if (passed) {
       this.#passed += 1;
     } else if (!isOfSubtests(test.details.error)) {
@@ -50,13 +50,13 @@ export class Progress {
     this.#show(file);
   }
 
-  /** A file is done. */
+  /** Call it for each file that is done. */
   onFile(file: string): void {
     this.#filesDone += 1;
     if (!this.#out.isTTY) this.#out.write(`${this.#line(file)}\n`);
   }
 
-  /** A test wrote something: it is shown with the failures. */
+  /** Keeps output of a test, which is shown with the failures. */
   onOutput(text: string): void {
     this.#output = (this.#output + text).slice(-20_000);
   }
@@ -88,7 +88,7 @@ export class Progress {
   }
 }
 
-/** Whether a suite or a file failed only because one of its tests did, which has been counted. */
+/** Whether a suite or a file failed only because of one of its tests, which was counted. */
 function isOfSubtests(error: unknown): boolean {
   return error instanceof Error && "failureType" in error && error.failureType === "subtestsFailed";
 }

@@ -1,5 +1,5 @@
 /**
- * HTTP/2 frames written by hand, for what a well-behaved client can't do: cut prefaces, single bytes, CONTINUATION.
+ * HTTP/2 frames as bytes, for what no HTTP/2 library does: cut prefaces, single bytes, CONTINUATION.
  */
 import { connect, type Socket } from "node:net";
 import { eventually } from "./eventually.js";
@@ -38,7 +38,7 @@ const ERRORS = [
 /** The name of an error code. */
 export type Http2Error = (typeof ERRORS)[number];
 
-/** A number of 32 bits, as most payloads have it. */
+/** The payload of one 32-bit number. */
 export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value, 0);
@@ -55,14 +55,14 @@ export function h2frame(type: number, flags: number, stream: number, payload: Ui
   return Buffer.concat([header, payload]);
 }
 
-/** A header block of literals, by default such as are not indexed (RFC 7541, 6.2.2). */
+/** A header block of literals, by default without indexing (RFC 7541, section 6.2.2). */
 export function headerBlock(headers: readonly (readonly [string, string])[], kind = 0x00): Buffer {
   return Buffer.concat(
     headers.flatMap(([name, value]) => [Buffer.from([kind]), hpackString(name), hpackString(value)]),
   );
 }
 
-/** A string without Huffman's code, of any length (RFC 7541, 5.1 and 5.2). */
+/** A string without Huffman coding, of any length (RFC 7541, sections 5.1 and 5.2). */
 function hpackString(text: string): Buffer {
   const length: number[] = [Math.min(text.length, 127)];
   if (text.length >= 127) {
@@ -106,7 +106,7 @@ export class RawPeer {
     this.socket.write(Buffer.concat(parts));
   }
 
-  /** Opens HTTP/2 as every client does: the preface, SETTINGS, and the acknowledgement of the server's. */
+  /** Opens HTTP/2: sends the preface, SETTINGS, and the acknowledgement of the server's SETTINGS. */
   async greet(): Promise<void> {
     this.write(PREFACE, h2frame(TYPE.SETTINGS, 0, 0));
     await eventually(
@@ -116,21 +116,21 @@ export class RawPeer {
     this.write(h2frame(TYPE.SETTINGS, FLAG.ACK, 0));
   }
 
-  /** What GOAWAY says was wrong, the first that says it; `undefined` when none has come. */
+  /** The error code of the first GOAWAY with an error; `undefined` without one. */
   goAway(): Http2Error | undefined {
     const told = this.frames().filter(({ type }) => type === TYPE.GOAWAY);
     const errors = told.map(({ payload }) => errorIn(payload, 4));
     return errors.find((error) => error !== "NO_ERROR") ?? errors[0];
   }
 
-  /** The error with which the server has reset a stream; `undefined` when it hasn't. */
+  /** The error code of RST_STREAM for a stream; `undefined` without one. */
   reset(stream: number): Http2Error | undefined {
     const isReset = (frame: { type: number; stream: number }) =>
       frame.type === TYPE.RST_STREAM && frame.stream === stream;
     return errorIn(this.frames().find(isReset)?.payload, 0);
   }
 
-  /** The frames that have come whole. */
+  /** The complete frames that have arrived. */
   frames(): { type: number; flags: number; stream: number; payload: Buffer }[] {
     const frames = [];
     for (let at = 0; at + 9 <= this.received.length; ) {

@@ -1,21 +1,21 @@
-/** The README as the tests read it: its snippets and its tables, by the marker on the line above. */
+/** Snippets and tables of the README, by the marker on the line above them. */
 import { readFileSync } from "node:fs";
 
 const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 
-/** The code below `<!-- test: NAME -->`. */
+/** The code after `<!-- test: NAME -->`. */
 export function snippet(name: string): string {
   const found = new RegExp(`<!-- test: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(README)?.[1];
   if (found === undefined) throw new Error(`the README has no snippet ${name}`);
   return found;
 }
 
-/** The rows of the table below `<!-- table: NAME -->`, without its head. */
+/** The rows of the table after `<!-- table: NAME -->`, without its header. */
 export function table(name: string): readonly (readonly string[])[] {
   return tableOf(README, name);
 }
 
-/** The same of another text. */
+/** The same for another text. */
 export function tableOf(text: string, name: string): readonly (readonly string[])[] {
   const found = new RegExp(`<!-- table: ${name} -->\\n((?:\\|.*\\n)+)`).exec(text)?.[1];
   if (found === undefined) throw new Error(`there is no table ${name}`);

@@ -1,4 +1,4 @@
-/** A seeded source of randomness: the same seed gives the same day. (mulberry32) */
+/** A seeded source of randomness (mulberry32): the same seed gives the same numbers. */
 export class SeededRandom {
   #state: number;
 
@@ -15,17 +15,17 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 
-  /** A number between two. */
+  /** A number between two numbers. */
   between(least: number, most: number): number {
     return least + this.next() * (most - least);
   }
 
-  /** One of several. */
+  /** One of several values. */
   pick<T>(choices: readonly [T, ...T[]]): T {
     return choices[Math.floor(this.next() * choices.length)] ?? choices[0];
   }
 
-  /** A time of waiting for what happens every `mean` on the average. */
+  /** The time to the next event of a Poisson process with this mean time between events. */
   waiting(mean: number): number {
     return -mean * Math.log(1 - this.next());
   }

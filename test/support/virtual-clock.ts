@@ -1,8 +1,8 @@
 /**
- * A clock that stands still until a test moves it: a day in microseconds, and the same order at every run.
+ * A clock that moves only when a test advances it: a day takes microseconds, and every run has the same order.
  *
- * `advance` fires the timers that come due one after the other, each at its own time, and lets promises settle between
- * them, so that code under test that awaits something sees the time at which it happened.
+ * `advance` fires the due timers one after the other, each at its own time, and lets promises settle between them. So
+ * code that awaits something sees the time at which it happened.
  */
 import type { CancelTimer, Clock } from "../../src/core/clock.js";
 
@@ -11,16 +11,16 @@ interface Timer {
   readonly action: () => void;
 }
 
-/** Wall time at the clock's origin. */
+/** Wall time at the origin of the clock. */
 const BIRTH = Date.UTC(2026, 0, 1);
 
 export class VirtualClock implements Clock {
-  /** How far the wall clock is off. */
+  /** Offset of the wall clock. */
   wallOffset = 0;
   #now = 0;
   readonly #timers = new Set<Timer>();
 
-  /** Timers that are still to fire. */
+  /** Timers that have not fired. */
   get pendingTimers(): number {
     return this.#timers.size;
   }
@@ -39,7 +39,7 @@ export class VirtualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
-  /** Lets `ms` pass. Timers that are set meanwhile fire too, when their time comes. */
+  /** Lets `ms` pass. Timers that are set meanwhile fire too, when they are due. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
@@ -52,12 +52,12 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
-  /** Lets `ms` pass in which nothing runs: the event loop stands still. What was due meanwhile fires at the next `advance`. */
+  /** Blocks the event loop for `ms`. Timers that become due meanwhile fire at the next `advance`. */
   stall(ms: number): void {
     this.#now += ms;
   }
 
-  /** The timer that is due first, by `end` at the latest; of equals the one that was set first. */
+  /** The next timer that is due until `end`; of two with the same time, the one that was set first. */
   #earliest(end: number): Timer | undefined {
     let earliest: Timer | undefined;
     for (const timer of this.#timers) if (timer.at <= end && timer.at < (earliest?.at ?? Infinity)) earliest = timer;
@@ -65,7 +65,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets every promise settle that needs no input or timer. */
+/** Lets all promises settle that need no input and no timer. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

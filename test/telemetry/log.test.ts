@@ -1,7 +1,7 @@
 /** The log: which events of which instance, at which level, with which fields. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type Messages, publish, type Transition } from "../../src/core/channels.js";
+import { type ChannelMessages, publish, type Transition } from "../../src/core/channels.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../../src/telemetry/log.js";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -30,8 +30,8 @@ const boom = new Error("boom");
 
 /** Every event of the channels, with the line that it makes: its level, and fields that it must have. */
 const EVENTS: readonly {
-  [Name in keyof Messages]: readonly [string, Name, Messages[Name], string, Line];
-}[keyof Messages][] = [
+  [Name in keyof ChannelMessages]: readonly [string, Name, ChannelMessages[Name], string, Line];
+}[keyof ChannelMessages][] = [
   [
     "a change for the worse",
     "transition",
@@ -102,7 +102,7 @@ const EVENTS: readonly {
       event: "write-held",
       service: "a",
       status: "SERVING",
-      msg: "held back until resume, since this server is draining",
+      msg: "draining: the change is held back until resume",
     },
   ],
   [
@@ -112,7 +112,7 @@ const EVENTS: readonly {
     "error",
     {
       event: "listener-failed",
-      msg: "a listener of transitions threw; the others were called",
+      msg: "a transition listener threw an error; the other listeners were called",
     },
   ],
   [
@@ -124,7 +124,7 @@ const EVENTS: readonly {
       event: "prober-failed",
       check: "db",
       reason: "prober",
-      msg: "could not look; the check keeps its state",
+      msg: "could not probe; the check keeps its state",
     },
   ],
   [
@@ -192,6 +192,29 @@ describe("the log", () => {
     const [first = {}, second = {}] = lines();
     assert.deepEqual([first.level, first.event, first.msg], ["warn", "old-node", "old"]);
     assert.deepEqual([second.level, second.event], ["error", "fatal"]);
+  });
+
+  test("escapes control characters of C1 and marks of text direction, which JSON leaves as they are", (t) => {
+    const { log, texts, lines } = logging(t);
+    const message = "a\u009bb\u202ec\u2066d\u007fe\u2028f";
+    log.write("info", "x", message, { detail: message });
+    assert.match(texts[0] ?? "", /^[\x20-\x7e]+\n$/);
+    assert.deepEqual([lines()[0]?.msg, lines()[0]?.detail], [message, message]);
+  });
+
+  test("is written for anything that code may throw", (t) => {
+    const { log, lines } = logging(t);
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    const errors = [new Error("one"), new Error("two")];
+    for (const [index, error] of errors.entries()) error.cause = errors[1 - index];
+    const thrown = [circle, errors[0], undefined, null, 7n, "text", Symbol("s"), () => {}];
+    for (const err of thrown) log.write("error", "fault", "fault", { err });
+    assert.deepEqual(
+      lines().map(({ level, msg }) => [level, msg]),
+      thrown.map(() => ["error", "fault"]),
+    );
+    assert.equal(Object(Object(lines()[1]?.err).cause).message, "two");
   });
 
   test("has an error's message, kind and stack", (t) => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, type TestContext, test } from "node:test";
-import { type Messages, publish } from "../../src/core/channels.js";
+import { type ChannelMessages, publish } from "../../src/core/channels.js";
 import { Latest } from "../../src/core/latest.js";
 import { Health } from "../../src/index.js";
 import type { CheckReport } from "../../src/registry/ports.js";
@@ -30,7 +30,7 @@ function measuring(t: TestContext) {
   return { clock, registry, metrics, text, value };
 }
 
-function probe(more: Partial<Messages["probe"]> = {}): void {
+function probe(more: Partial<ChannelMessages["probe"]> = {}): void {
   publish("probe", {
     instance: "mine",
     check: "db",

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How long a server may take before it is given up.
+// Timeout of the server.
 const patience = 30 * time.Second
 
 // Many connections to one server, read by one thread.
@@ -18,7 +18,7 @@ type crowd struct {
 	events      []syscall.EpollEvent
 }
 
-// One connection: what is left of a frame that hasn't come whole, and what its user keeps.
+// One connection: the start of an incomplete frame, and the data of its user.
 type connection struct {
 	socket int
 	left   []byte
@@ -26,7 +26,7 @@ type connection struct {
 	dueAt  time.Time
 }
 
-// heard is called for every frame of DATA and HEADERS, with its kind, flags and payload.
+// heard is called for every DATA and HEADERS frame, with its type, flags and payload.
 func newCrowd(heard func(*connection, byte, byte, []byte)) *crowd {
 	epoll, err := syscall.EpollCreate1(0)
 	check(err)
@@ -36,7 +36,7 @@ func newCrowd(heard func(*connection, byte, byte, []byte)) *crowd {
 	}
 }
 
-// Opens one connection more, and sends its first bytes.
+// Opens one more connection, and sends its first bytes.
 func (crowd *crowd) join(port int, opening []byte) *connection {
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	check(err)
@@ -51,7 +51,7 @@ func (crowd *crowd) join(port int, opening []byte) *connection {
 	return joined
 }
 
-// Reads until the condition holds.
+// Reads until the condition is true.
 func (crowd *crowd) until(holds func() bool, what string) {
 	for deadline := time.Now().Add(patience); !holds(); crowd.turn(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -60,14 +60,14 @@ func (crowd *crowd) until(holds func() bool, what string) {
 	}
 }
 
-// Answers what the server asks meanwhile.
+// Answers SETTINGS and PING of the server.
 func (crowd *crowd) idle(span time.Duration) {
 	for deadline := time.Now().Add(span); time.Now().Before(deadline); {
 		crowd.turn(10 * time.Millisecond)
 	}
 }
 
-// Reads what is there, and waits for something so long at most.
+// Reads what has arrived, and waits for more at most this long.
 func (crowd *crowd) turn(wait time.Duration) {
 	count, err := syscall.EpollWait(crowd.epoll, crowd.events, int(wait.Milliseconds()))
 	if err == syscall.EINTR {
@@ -88,7 +88,7 @@ func (crowd *crowd) turn(wait time.Duration) {
 	}
 }
 
-// Takes apart what was read.
+// Splits the received bytes into frames.
 func (crowd *crowd) take(from *connection, read []byte) {
 	if len(from.left) > 0 {
 		read = append(from.left, read...)
@@ -114,7 +114,7 @@ func (crowd *crowd) take(from *connection, read []byte) {
 	from.left = append(from.left[:0], read...)
 }
 
-// So few bytes that they always fit.
+// Few bytes, which always fit into the send buffer.
 func (connection *connection) send(bytes []byte) {
 	_, err := syscall.Write(connection.socket, bytes)
 	check(err)

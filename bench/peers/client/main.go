@@ -1,8 +1,8 @@
-// The client of the bench: one thread, one epoll, HTTP/2 frames as they stand on the wire. As little work as can be on
-// this side, and the same for every server. Each command prints one line of JSON.
+// The client of the bench: one thread, one epoll, HTTP/2 frames as bytes. It does as little work as possible, and the
+// same work for every server. Each command prints one line of JSON.
 //
-//	client watch PORT PID CONNECTIONS STREAMS CHANGES   what watchers cost a server, and when all have a change
-//	client pace PORT CONNECTIONS RATE MILLISECONDS      how long a Check takes at so many a second
+//	client watch PORT PID CONNECTIONS STREAMS CHANGES   memory of watchers, and time until all have got a change
+//	client pace PORT CONNECTIONS RATE MILLISECONDS      latency of a Check at a constant rate
 package main
 
 import (

@@ -7,14 +7,14 @@ import (
 
 type paced struct {
 	Rate float64 `json:"rate"`
-	// Microseconds from when a Check was due to its last byte.
+	// Microseconds from the due time of a Check to its last byte.
 	P50 float64 `json:"p50Us"`
 	P99 float64 `json:"p99Us"`
 	Max float64 `json:"maxUs"`
 }
 
-// Checks at an even pace, one at a time on each connection. Time counts from when a Check is due, whether or not a
-// connection is free: a server that stands still is not asked less, and can't hide it.
+// Checks at a constant rate, one at a time on each connection. The time counts from the due time of a Check, also when
+// no connection is free: a blocked server does not get fewer Checks, so its latency includes the block.
 func pace(numbers []int) any {
 	port, connections, rate, milliseconds := numbers[0], numbers[1], numbers[2], numbers[3]
 	var free []*connection
@@ -26,7 +26,7 @@ func pace(numbers []int) any {
 		}
 	})
 	for range connections {
-		// the first Check of a connection fills its table of headers, and isn't counted
+		// the first Check of a connection fills its header table, and is not counted
 		joined := crowd.join(port, append(preface(), call(1, firstHeaders("/grpc.health.v1.Health/Check"))...))
 		joined.stream = 1
 	}
@@ -46,7 +46,7 @@ func pace(numbers []int) any {
 			free = free[1:]
 			asked++
 		}
-		crowd.turn(0) // it never sleeps: a pause has milliseconds, and what is measured has microseconds
+		crowd.turn(0) // without a wait: it has a resolution of milliseconds, the measured times have microseconds
 	}
 	crowd.until(func() bool { return len(free) == connections }, "the last answers")
 	return summary(took, time.Since(began))

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// Time in which the server comes to rest before its memory is read, and between two changes.
+// Pause before the memory of the server is read, and between two changes.
 const rest = 400 * time.Millisecond
 
-// So many connections come at once: more would overflow the queue of a server that listens with a short one.
+// Connections that are opened at once: more would overflow a short accept queue.
 const batch = 100
 
 type watched struct {
 	// KiB of the server before the first connection, and with all watchers.
 	RssBefore   int `json:"rssBefore"`
 	RssWatching int `json:"rssWatching"`
-	// Milliseconds until all watchers had their first status, and for each change.
+	// Milliseconds until all watchers have got their first status, and each change.
 	Established float64   `json:"establishedMs"`
 	Changes     []float64 `json:"changesMs"`
 }
 
-// Opens Watch streams, reads the server's memory, and has SIGUSR2 turn the status over again and again: each time it
-// takes the time until every stream has been told.
+// Opens Watch streams, reads the memory of the server, and toggles the status with SIGUSR2 several times: each time, it
+// measures the time until all streams have got the change.
 func watch(numbers []int) any {
 	port, pid, connections, streams, changes := numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
 	found := watched{RssBefore: rss(pid)}
 	told := 0
 	crowd := newCrowd(func(_ *connection, kind, _ byte, payload []byte) {
-		// every server puts a message into a frame of its own
+		// every server sends each message in a frame of its own
 		if kind == typeData && len(payload) > 0 {
 			told++
 		}
@@ -71,7 +71,7 @@ func since(began time.Time) float64 {
 	return float64(time.Since(began).Microseconds()) / 1000
 }
 
-// KiB of memory that a process has.
+// Memory of a process in KiB.
 func rss(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	check(err)

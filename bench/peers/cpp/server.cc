@@ -1,4 +1,4 @@
-// The bench's peer gRPC C++: `server PORT`, its default health service has `a.B` SERVING, SIGUSR2 turns it over.
+// gRPC C++: `server PORT`, with its default health service. `a.B` is SERVING; SIGUSR2 toggles it.
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -9,14 +9,14 @@
 
 int main(int count, char** arguments) {
   if (count != 2) return 2;
-  // before the first thread: each inherits the mask, and the signal is left to sigwait
+  // before the first thread: all threads inherit the mask, and sigwait gets the signal
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   grpc::EnableDefaultHealthCheckService(true);
-  // a server without any other service has no completion queue, and doesn't start
+  // a server without any other service has no completion queue, and does not start
   grpc::CallbackGenericService rest;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(std::string("127.0.0.1:") + arguments[1], grpc::InsecureServerCredentials());

@@ -1,4 +1,4 @@
-// The bench's peer grpc-go: `server PORT`, `a.B` is SERVING, SIGUSR2 turns it over.
+// grpc-go: `server PORT`. `a.B` is SERVING; SIGUSR2 toggles it.
 package main
 
 import (

@@ -1,5 +1,5 @@
 /**
- * The bench's peer grpc-js + grpc-health-check: `node server.js PORT`, `a.B` is SERVING, SIGUSR2 turns it over.
+ * grpc-js with grpc-health-check: `node server.js PORT`. `a.B` is SERVING; SIGUSR2 toggles it.
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";

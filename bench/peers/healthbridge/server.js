@@ -1,14 +1,14 @@
 /**
- * Ours through the library's public door: `node server.js PORT ENGINE [loop]`, `a.B` is SERVING, SIGUSR2 turns it over.
+ * healthbridge as a library: `node server.js PORT ENGINE [loop]`. `a.B` is SERVING; SIGUSR2 toggles it.
  *
- * With `loop` each signal first prints how long the event loop stood still at most, in milliseconds, since the one before.
+ * With `loop`, each signal first prints the longest time that the event loop was blocked since the last one, in ms.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Health } from "../../../dist/index.js";
 
 const [, , port, engine, measured] = process.argv;
 
-// its timer has a resolution of 1 ms, which is no standing still; running it costs, so only on request
+// its timer has a resolution of 1 ms, which is not a block; it costs CPU time, so it runs only on request
 const loop = measured === "loop" ? monitorEventLoopDelay({ resolution: 1 }) : undefined;
 loop?.enable();
 

@@ -37,7 +37,7 @@ export interface GrpcJsEngineOptions extends ConnectionSettings {
 /** Milliseconds for a client to take its last answer, after a stream of requests was ended. */
 const LAST_ANSWER_MS = 30_000;
 
-const HEALTH_METHODS = ["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`);
+const HEALTH_METHODS: readonly string[] = ["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`);
 
 /** Starts an engine. It holds no socket and no timer before its first connection. */
 export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {

@@ -12,9 +12,9 @@ import type {
 import { HealthError } from "../../core/health-error.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { DEGRADED_KEY, type UnaryAnswer } from "../grpc/answers.js";
+import type { StreamCall } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import type { ReflectionService } from "../grpc/reflection.js";
-import type { WatchCall } from "../grpc/watch.js";
 import { healthDefinition, newMetadata } from "./definition.js";
 
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
@@ -93,7 +93,7 @@ function reflect(call: DuplexCall, service: ReflectionService): void {
 }
 
 /** A call as our services know it. */
-function callOf(call: WritableCall | DuplexCall): WatchCall {
+function callOf(call: WritableCall | DuplexCall): StreamCall {
   return {
     send: (message, onSent) => void call.write(message, () => onSent()),
     end: (code, text) => {

@@ -34,7 +34,7 @@ export function serverOptions(settings: ConnectionSettings): ServerOptions {
 }
 
 /** Options of Node's HTTP/2 that grpc-js has no name for. The two for resets have an effect from Node 22.11 on. */
-export const HTTP2_LIMITS: Http2Options & { streamResetBurst: number; streamResetRate: number } = {
+export const HTTP2_LIMITS: Readonly<Http2Options & { streamResetBurst: number; streamResetRate: number }> = {
   maxHeaderListPairs: 64,
   maxSessionInvalidFrames: 100,
   // room for a proxy that cancels thousands of calls at once after our event loop was blocked (docs/known-faults.md 0.10)

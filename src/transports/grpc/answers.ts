@@ -1,24 +1,19 @@
 /**
- * What Check and List answer, for any engine: bytes in, an answer out, nothing kept.
+ * The answers of Check and List, for any engine. Pure.
  *
- * The texts of errors are constants. A name that came from a stranger is never echoed: with a long one, the answer's
- * headers would exceed what clients accept and end a connection that many callers share (known fault 0.3).
+ * Error texts are constants. A name that a client sent is never echoed: a long one would make the header fields larger than
+ * clients accept, which ends a connection that many callers share (docs/known-faults.md 0.3).
  */
 import type { ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
-import {
-  healthCheckResponse,
-  isHealthListRequest,
-  readHealthCheckRequest,
-  writeHealthListResponse,
-} from "../../wire/health-messages.js";
+import { healthCheckResponse, readHealthCheckRequest, writeHealthListResponse } from "../../wire/health-messages.js";
 
 /** An answer to a unary call: a message, or an error. */
 export type UnaryAnswer =
   | { readonly message: Buffer; readonly degraded: boolean }
   | { readonly code: GrpcCode; readonly text: string };
 
-/** The metadata key that says SERVING, but degraded. Envoy reads the same word as an HTTP header. */
+/** The metadata key of a service that is SERVING, but degraded. Envoy reads the same name as an HTTP header. */
 export const DEGRADED_KEY = "x-envoy-degraded";
 
 /** Answers a Check. O(1). */
@@ -30,8 +25,7 @@ export function answerCheck(reader: StatusReader, request: Uint8Array): UnaryAns
 }
 
 /** Answers a List. O(services), at most `listLimit`. */
-export function answerList(reader: StatusReader, request: Uint8Array, listLimit: number): UnaryAnswer {
-  if (!isHealthListRequest(request)) return { code: "INVALID_ARGUMENT", text: "malformed request" };
+export function answerList(reader: StatusReader, listLimit: number): UnaryAnswer {
   const statuses: [string, ServiceStatus["status"]][] = [];
   for (const [service, { status }] of reader.services()) {
     if (statuses.length === listLimit) return { code: "RESOURCE_EXHAUSTED", text: "too many services to list" };
@@ -41,8 +35,8 @@ export function answerList(reader: StatusReader, request: Uint8Array, listLimit:
 }
 
 /**
- * Answers for a balancer that judges by the status code alone (AWS ALB takes any OK for healthy, whatever the message
- * says): OK when the server as a whole is SERVING, else UNAVAILABLE.
+ * Answers a load balancer that reads the status code alone (for AWS ALB every OK is healthy): OK when the server as a whole
+ * is SERVING, else UNAVAILABLE.
  */
 export function answerByCode(reader: StatusReader): UnaryAnswer {
   const overall = reader.read("");

@@ -1,17 +1,17 @@
-/** How long a connection of HTTP/2 lives, whatever engine has it. */
+/** How long an HTTP/2 connection lives, in every engine. */
 import { MAX_TIMER_MS, milliseconds } from "../../core/option.js";
 
 /** Settings of connections, in milliseconds and counts. */
 export interface ConnectionSettings {
-  /** A silent connection is asked for a sign of life after this. Default 30 s. */
+  /** A PING is sent when the client was silent for this long. Default 30 s. */
   readonly keepaliveTimeMs?: number | undefined;
-  /** It is dropped when none comes within this. Default 10 s. */
+  /** The connection is closed when the client stays silent for this long after the PING. Default 10 s. */
   readonly keepaliveTimeoutMs?: number | undefined;
-  /** A connection without a stream is closed after this: above every prober's interval. Default 5 min. */
+  /** A connection without a stream is closed after this. It must be longer than a prober's interval. Default 5 min. */
   readonly maxConnectionIdleMs?: number | undefined;
-  /** A connection is asked to go after this, so that balancers spread anew; undefined: never. Default undefined. */
+  /** A connection gets GOAWAY after this, so that load balancers distribute anew. Default undefined: never. */
   readonly maxConnectionAgeMs?: number | undefined;
-  /** What a connection has left after it was asked to go. Default 30 s. */
+  /** The time between GOAWAY and the end of the connection. Default 30 s. */
   readonly maxConnectionAgeGraceMs?: number | undefined;
 }
 
@@ -24,7 +24,7 @@ const DEFAULTS: Readonly<Record<keyof ConnectionSettings, number>> = {
 };
 
 /**
- * The settings with their defaults. The longest time that a timer can count means never.
+ * The settings with their defaults. The longest time of a timer means never.
  * @throws HealthError INVALID_OPTION
  */
 export function completeConnectionSettings(

@@ -1,31 +1,34 @@
 /**
- * Wakes watchers in slices, so that one transition with ten thousand watchers never holds up the event loop.
+ * Flushes watchers in slices, so that one transition with ten thousand watchers does not block the event loop.
  *
  *     set(name, S) --> 10,000 x latest.put(S) --> [ queue ] --256 a turn--> stream.flush()
  *
- * A stream stands in the queue at most once (it is woken when its mailbox turns full), so the queue is bounded by the
- * number of open watches.
+ * A stream is in the queue at most once (it is added when its slot turns full), so the queue is bounded by the number
+ * of open watches.
  */
+import { publish } from "../../core/channels.js";
 
-/** Streams that are written to before the event loop gets its turn: some 3 ms of writing. */
+/** Streams that are flushed in one turn of the event loop: about 3 ms of writing. */
 const SLICE = 256;
 
-/** Something with a mailbox to empty. */
+/** A stream with a slot to empty. */
 export interface Flushable {
   flush(): void;
 }
 
 export class FanOut {
+  readonly #instance: string;
   readonly #defer: (action: () => void) => void;
   readonly #queue: Flushable[] = [];
   #deferred = false;
 
-  /** @param defer runs an action in a later turn of the event loop. */
-  constructor(defer: (action: () => void) => void = setImmediate) {
+  /** @param defer runs an action in a later turn of the event loop */
+  constructor(instance: string, defer: (action: () => void) => void = setImmediate) {
+    this.#instance = instance;
     this.#defer = defer;
   }
 
-  /** Has a stream flushed in one of the next turns. */
+  /** Flushes a stream in one of the next turns. A stream that throws is published as a fault. */
   add(stream: Flushable): void {
     this.#queue.push(stream);
     this.#deferSlice();
@@ -40,8 +43,15 @@ export class FanOut {
   #flushSlice(): void {
     const slice = this.#queue.splice(0, SLICE);
     this.#deferred = false;
-    // before anything is flushed: should a stream throw, the others are still woken
     if (this.#queue.length > 0) this.#deferSlice();
-    for (const stream of slice) stream.flush();
+    for (const stream of slice) this.#flush(stream);
+  }
+
+  #flush(stream: Flushable): void {
+    try {
+      stream.flush();
+    } catch (error) {
+      publish("fault", { instance: this.#instance, where: "watch fan-out", error });
+    }
   }
 }

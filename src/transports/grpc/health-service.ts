@@ -1,31 +1,32 @@
 /**
- * `grpc.health.v1.Health` for any engine: Check, List and Watch over one registry, and the Watch streams that are open.
+ * `grpc.health.v1.Health` for any engine: Check, List and Watch over one registry, and the open Watch streams.
  *
- * An engine reads frames and writes answers; what is said is decided here, so that two engines cannot differ.
+ * An engine reads frames and writes answers. The content of the answers is decided here, so that all engines give the same.
  */
 import { isAuthorized, requireToken } from "../../core/bearer-token.js";
-import { type Messages, publish } from "../../core/channels.js";
+import { type ChannelMessages, publish } from "../../core/channels.js";
 import { DEFAULT_LIST_LIMIT, wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
-import { readHealthCheckRequest } from "../../wire/health-messages.js";
+import { isHealthListRequest, readHealthCheckRequest } from "../../wire/health-messages.js";
 import { answerByCode, answerCheck, answerList, type UnaryAnswer } from "./answers.js";
+import type { StreamCall } from "./engine.js";
 import { FanOut } from "./fan-out.js";
-import { type WatchCall, WatchStream } from "./watch.js";
+import { WatchStream } from "./watch.js";
 
-/** Open watches at most, when nobody says otherwise. At some 15 KB each, this is 750 MB. */
+/** Default of the number of open Watch streams. With 15 KB for each stream of grpc-js, this is 750 MB. */
 export const DEFAULT_MAX_WATCHERS = 50_000;
 
-/** What a call asks, as the `call` channel names it. */
-type CallMethod = Messages["call"]["method"];
+/** The method of a call, as the `call` channel names it. */
+type CallMethod = ChannelMessages["call"]["method"];
 
 /** Limits of the health service. */
 export interface HealthServiceOptions {
-  /** Services that List answers; more are refused with RESOURCE_EXHAUSTED. Default 10,000. */
+  /** The longest List. With more services, List is refused with RESOURCE_EXHAUSTED. Default 10,000. */
   readonly listLimit?: number | undefined;
-  /** Watch streams open at once; more are refused with RESOURCE_EXHAUSTED. Default 50,000. */
+  /** Watch streams that may be open at once. More are refused with RESOURCE_EXHAUSTED. Default 50,000. */
   readonly maxWatchers?: number | undefined;
-  /** Asked for, as `authorization: Bearer TOKEN`, before the list of services is told. Default: everybody may have it. */
+  /** The token that List needs, as `authorization: Bearer TOKEN`. Default: none. */
   readonly token?: string | undefined;
 }
 
@@ -34,42 +35,47 @@ export class HealthService {
   readonly #listLimit: number;
   readonly #maxWatchers: number;
   readonly #token: string | undefined;
-  readonly #fanOut = new FanOut();
+  readonly #fanOut: FanOut;
   readonly #streams = new Set<WatchStream>();
   #ended = false;
+  /** The last List, valid until a status changes. */
+  #list: { readonly version: number; readonly answer: UnaryAnswer } | undefined;
 
   /** @throws HealthError INVALID_OPTION */
   constructor(reader: StatusReader, options: HealthServiceOptions = {}) {
     this.#reader = reader;
+    this.#fanOut = new FanOut(reader.instance);
     this.#listLimit = wholeNumber("listLimit", options.listLimit, DEFAULT_LIST_LIMIT);
     this.#maxWatchers = wholeNumber("maxWatchers", options.maxWatchers, DEFAULT_MAX_WATCHERS);
     this.#token = requireToken(options.token);
   }
 
-  /** Answers a Check with the bytes of its request. */
+  /** Answers the request message of a Check. */
   check(request: Uint8Array): UnaryAnswer {
     return this.#answered("Check", answerCheck(this.#reader, request));
   }
 
-  /** Answers a List, to who may have it. */
+  /** Answers the request message of a List. The answer is the same object until a status changes. */
   list(request: Uint8Array, authorization?: string | undefined): UnaryAnswer {
-    const answer: UnaryAnswer = isAuthorized(authorization, this.#token)
-      ? answerList(this.#reader, request, this.#listLimit)
-      : { code: "UNAUTHENTICATED", text: "a token is needed" };
-    return this.#answered("List", answer);
+    if (!isAuthorized(authorization, this.#token))
+      return this.#answered("List", { code: "UNAUTHENTICATED", text: "a token is needed" });
+    if (!isHealthListRequest(request))
+      return this.#answered("List", { code: "INVALID_ARGUMENT", text: "malformed request" });
+    const version = this.#reader.statusVersion;
+    if (this.#list?.version !== version) this.#list = { version, answer: answerList(this.#reader, this.#listLimit) };
+    return this.#answered("List", this.#list.answer);
   }
 
-  /** Answers by the status code alone, whatever was asked. */
+  /** Answers by the status code alone. The request does not matter. */
   byCode(): UnaryAnswer {
     return this.#answered("status-code", answerByCode(this.#reader));
   }
 
   /**
-   * Opens a Watch. The engine must call the returned function when the call is over, whoever ended it.
-   * A Watch is never refused with UNIMPLEMENTED: clients would take the server for healthy and not ask again
-   * (gRFC A17).
+   * Opens a Watch. The engine must call the returned function when the call is over.
+   * A Watch is never refused with UNIMPLEMENTED: clients would treat the server as healthy and not ask again (gRFC A17).
    */
-  watch(request: Uint8Array, call: WatchCall): () => void {
+  watch(request: Uint8Array, call: StreamCall): () => void {
     const reading = readHealthCheckRequest(request);
     if ("fault" in reading) return this.#refuse(call, "INVALID_ARGUMENT", reading.fault);
     if (this.#ended) return this.#refuse(call, "UNAVAILABLE", "server is shutting down");
@@ -78,7 +84,7 @@ export class HealthService {
     this.#streams.add(stream);
     return () => {
       stream.close();
-      // one that the server has ended is in the set no more, and has been told of
+      // a stream that the server has ended is not in the set any more, and was counted
       if (this.#streams.delete(stream)) this.#tell("Watch", "CANCELLED");
     };
   }
@@ -94,7 +100,7 @@ export class HealthService {
     }
   }
 
-  #refuse(call: WatchCall, code: GrpcCode, text: string): () => void {
+  #refuse(call: StreamCall, code: GrpcCode, text: string): () => void {
     call.end(code, text);
     this.#tell("Watch", code);
     return () => {};

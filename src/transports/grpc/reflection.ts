@@ -14,7 +14,7 @@ import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { type DescribedFile, DescriptorIndex } from "./descriptor-index.js";
-import { REFLECTION_PATHS } from "./engine.js";
+import { REFLECTION_PATHS, type StreamCall } from "./engine.js";
 import { FILE_DESCRIPTORS } from "./file-descriptors.js";
 import { answerReflection } from "./reflection-answers.js";
 
@@ -28,14 +28,6 @@ const MAX_SILENCE_MS = 60_000;
 export const MAX_STREAM_MS = 600_000;
 
 const HEALTH_FILE = "grpc/health/v1/health.proto";
-
-/** One bidirectional call, as an engine offers it. */
-export interface ReflectionCall {
-  /** Sends a message; `onSent` is called when the client has taken it, never before `send` has returned. */
-  send(message: Buffer, onSent: () => void): void;
-  /** Ends the call after what was sent before. */
-  end(code: GrpcCode, text: string): void;
-}
 
 export interface ReflectionOptions {
   readonly clock: Clock;
@@ -59,7 +51,7 @@ export class ReflectionService {
   }
 
   /** Opens a stream of any of `paths`. A refused stream has its status before this returns, and ignores its requests. */
-  open(call: ReflectionCall): ReflectionStream {
+  open(call: StreamCall): ReflectionStream {
     this.#index ??= createIndex(this.#options.health);
     const stream: ReflectionStream = new ReflectionStream(this.#index, call, {
       ...this.#options,
@@ -90,7 +82,7 @@ interface StreamOptions extends ReflectionOptions {
 /** One call of a client. It counts as open until the engine closes it, even after it has its status. */
 export class ReflectionStream {
   readonly #index: DescriptorIndex;
-  readonly #call: ReflectionCall;
+  readonly #call: StreamCall;
   readonly #options: StreamOptions;
   readonly #endsAt: number;
   readonly #sent = new Set<DescribedFile>();
@@ -98,7 +90,7 @@ export class ReflectionStream {
   #cancelTimer: CancelTimer = () => {};
   #ended = false;
 
-  constructor(index: DescriptorIndex, call: ReflectionCall, options: StreamOptions) {
+  constructor(index: DescriptorIndex, call: StreamCall, options: StreamOptions) {
     this.#index = index;
     this.#call = call;
     this.#options = options;

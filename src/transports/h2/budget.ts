@@ -13,8 +13,8 @@
 import type { Clock } from "../../core/clock.js";
 import { ConnectionError } from "../../wire/http2/frames.js";
 
-const RESETS = { burst: 5_000, perSecond: 200 };
-const IDLE_FRAMES = { burst: 2_000, perSecond: 200 };
+const RESETS: Readonly<Record<"burst" | "perSecond", number>> = { burst: 5_000, perSecond: 200 };
+const IDLE_FRAMES: Readonly<Record<"burst" | "perSecond", number>> = { burst: 2_000, perSecond: 200 };
 
 const BROKEN_REQUEST_COST = 5;
 const FRAMES_PER_REQUEST = 4;

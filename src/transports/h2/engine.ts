@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import type { Clock, Random } from "../../core/clock.js";
 import { HealthError } from "../../core/health-error.js";
+import type { SharedBytesPool } from "../../core/shared-bytes.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
@@ -37,6 +38,8 @@ export interface H2EngineOptions {
   readonly statusCodePaths: readonly string[];
   /** Answers plain HTTP. */
   readonly responder: HttpResponder;
+  /** Holds the long answers that clients are reading. */
+  readonly pool: SharedBytesPool;
 }
 
 /** Opens a call of one method. */
@@ -56,7 +59,7 @@ const METHOD_NOT_ALLOWED = encodeHeaders([
 export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   const { clock, random, instance, times, responder } = options;
   const connections = new Set<Connection>();
-  const frames = new GrpcFrames();
+  const frames = new GrpcFrames(options.pool);
   const methods = methodsOf(options, frames);
   let isShuttingDown = false;
 

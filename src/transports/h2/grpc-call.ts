@@ -9,9 +9,9 @@ import { MAX_TIMER_MS } from "../../core/option.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
 import type { UnaryAnswer } from "../grpc/answers.js";
+import type { StreamCall } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
-import type { WatchCall } from "../grpc/watch.js";
-import { frameMessage, type GrpcFrames, OK_HEAD, OK_TRAILERS, trailersOf } from "./grpc-frames.js";
+import { type GrpcFrames, OK_HEAD, OK_TRAILERS, trailersOf } from "./grpc-frames.js";
 import { MessageReader, type Refusal } from "./message-reader.js";
 import type { Call, Stream } from "./stream.js";
 
@@ -25,7 +25,7 @@ export interface GrpcDeps {
 }
 
 /** The call of a request that is answered already: the rest of the request is ignored. */
-export const ANSWERED: Call = { onData: () => {}, onEnd: () => {}, abort: () => {}, onClose: () => {} };
+export const ANSWERED: Readonly<Call> = { onData: () => {}, onEnd: () => {}, abort: () => {}, onClose: () => {} };
 
 /** Answers a call with an error and no message. */
 export function refuseCall(stream: Stream, frames: GrpcFrames, refusal: Refusal): Call {
@@ -42,7 +42,7 @@ export function deadlineOf({ head: { grpcTimeout } }: Stream): number | Refusal 
 }
 
 /** The sending side of a streaming call. */
-export class GrpcAnswer implements WatchCall {
+export class GrpcAnswer implements StreamCall {
   readonly #stream: Stream;
   readonly #frames: GrpcFrames;
   readonly #frameOf: (message: Buffer) => Buffer;
@@ -153,7 +153,11 @@ export class HealthCall implements Call {
     if ("code" in answer) this.#refuse(answer);
     else if (this.#method === "List") {
       this.#stream.sendHead(OK_HEAD, { end: false });
-      this.#stream.sendBody(frameMessage(answer.message), OK_TRAILERS);
+      const list = this.#deps.frames.list(answer.message);
+      this.#stream.sendBody(
+        list.open(() => this.#stream.reset("CANCEL")),
+        OK_TRAILERS,
+      );
     } else this.#stream.answer(this.#deps.frames.check(answer.message, answer.degraded));
   }
 

@@ -6,6 +6,7 @@
  *     HEADERS  grpc-status
  */
 
+import type { SharedBytes, SharedBytesPool } from "../../core/shared-bytes.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { DATA, END_HEADERS, END_STREAM, frameOf, HEADERS } from "../../wire/http2/frames.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
@@ -37,6 +38,13 @@ export class GrpcFrames {
   readonly #degradedAnswers = new Map<Buffer, ReadyAnswer>();
   readonly #statusMessages = new Map<Buffer, Buffer>();
   readonly #refusals = new Map<string, Buffer>();
+  readonly #pool: SharedBytesPool;
+  #list: { readonly message: Buffer; readonly bytes: SharedBytes } | undefined;
+
+  /** @param pool holds the long answers that clients are reading */
+  constructor(pool: SharedBytesPool) {
+    this.#pool = pool;
+  }
 
   /** A whole answer with one of the four messages of Check. */
   check(message: Buffer, degraded: boolean): ReadyAnswer {
@@ -47,6 +55,12 @@ export class GrpcFrames {
   /** One of the four status messages, as DATA carries it. */
   statusMessage(message: Buffer): Buffer {
     return cached(this.#statusMessages, message, () => frameMessage(message));
+  }
+
+  /** The message of a List, as DATA carries it: all streams that send the same message share it. */
+  list(message: Buffer): SharedBytes {
+    if (this.#list?.message !== message) this.#list = { message, bytes: this.#pool.share([frameMessage(message)]) };
+    return this.#list.bytes;
   }
 
   /** The header fields of an error without a message. */

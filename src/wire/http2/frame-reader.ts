@@ -16,11 +16,13 @@ const NO_BYTES = Buffer.alloc(0);
 export class FrameReader {
   readonly #onFrame: FrameListener;
   #rest: Buffer = NO_BYTES;
-  #hasPreface = false;
+  #hasPreface: boolean;
   #stopped = false;
 
-  constructor(onFrame: FrameListener) {
+  /** @param peer a client begins with the preface, a server with its first frame */
+  constructor(onFrame: FrameListener, peer: "client" | "server" = "client") {
     this.#onFrame = onFrame;
+    this.#hasPreface = peer === "server";
   }
 
   /** Reads bytes as they came from the socket. @throws ConnectionError, and what the listener throws */

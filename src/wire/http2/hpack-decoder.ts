@@ -23,7 +23,6 @@ const MAX_FIELDS = 64;
 const MAX_INTEGER = 0xff_ffff;
 
 const NO_BYTES = Buffer.alloc(0);
-const NO_FIELDS: string[] = [];
 
 /**
  * Words that nearly every client sends, and that then stay in the table of its connection. All connections share one
@@ -49,7 +48,7 @@ export class HpackDecoder {
   #bytes: Buffer = NO_BYTES;
   #end = 0;
   #at = 0;
-  #fields: string[] = NO_FIELDS;
+  #fields: string[] = [];
   #octets = 0;
   #tooLong = false;
 
@@ -73,7 +72,7 @@ export class HpackDecoder {
     while (this.#at < this.#end) this.#readField();
     const list = { fields: this.#fields, tooLong: this.#tooLong };
     this.#bytes = NO_BYTES;
-    this.#fields = NO_FIELDS;
+    this.#fields = [];
     return list;
   }
 

@@ -34,7 +34,9 @@ const MAX_CODE_BITS = 30;
 const STEP_BITS = 8;
 
 /** For each length: the first code, and the index of its symbol in `SYMBOLS`. */
-const SYMBOLS = LENGTHS.map((_, symbol) => symbol).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+const SYMBOLS: readonly number[] = LENGTHS.map((_, symbol) => symbol).sort(
+  (a, b) => lengthOf(a) - lengthOf(b) || a - b,
+);
 const FIRST_CODE = new Uint32Array(MAX_CODE_BITS + 1);
 const FIRST_INDEX = new Uint16Array(MAX_CODE_BITS + 1);
 const COUNT = new Uint16Array(MAX_CODE_BITS + 1);

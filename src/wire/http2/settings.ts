@@ -12,6 +12,10 @@ export interface PeerSettings {
   tableLimit: number;
   /** The table limit was reduced: our next header block must begin with our table size (RFC 7541, section 4.2). */
   owesTableSize: boolean;
+  /** Streams that we may have open at once. */
+  maxConcurrentStreams: number;
+  /** The peer has said ENABLE_PUSH 1, which a server must not say. */
+  enablesPush: boolean;
 }
 
 const BYTES_EACH = 6;
@@ -30,11 +34,13 @@ export const SETTINGS_ACK = frameOf(SETTINGS, ACK, 0, Buffer.alloc(0));
 
 /** A SETTINGS frame. */
 export function settingsFrame(settings: {
+  readonly enablePush?: boolean;
   readonly maxConcurrentStreams?: number;
   readonly maxHeaderListSize?: number;
 }): Buffer {
-  const { maxConcurrentStreams, maxHeaderListSize } = settings;
+  const { enablePush, maxConcurrentStreams, maxHeaderListSize } = settings;
   const entries: readonly (readonly [id: number, value: number | undefined])[] = [
+    [ENABLE_PUSH, enablePush === undefined ? undefined : Number(enablePush)],
     [MAX_CONCURRENT_STREAMS, maxConcurrentStreams],
     [MAX_HEADER_LIST_SIZE, maxHeaderListSize],
   ];
@@ -44,7 +50,13 @@ export function settingsFrame(settings: {
 
 /** The defaults of the RFC. */
 export function defaultPeerSettings(): PeerSettings {
-  return { initialWindow: DEFAULT_WINDOW, tableLimit: TABLE_OCTETS, owesTableSize: false };
+  return {
+    initialWindow: DEFAULT_WINDOW,
+    tableLimit: TABLE_OCTETS,
+    owesTableSize: false,
+    maxConcurrentStreams: Number.POSITIVE_INFINITY,
+    enablesPush: false,
+  };
 }
 
 /** Reads a payload into `settings`, in order. Unknown settings are ignored. @throws ConnectionError */
@@ -62,6 +74,10 @@ function readSetting(id: number, value: number, settings: PeerSettings): void {
       return;
     case ENABLE_PUSH:
       if (value > 1) throw new ConnectionError("PROTOCOL_ERROR", "ENABLE_PUSH is neither 0 nor 1");
+      settings.enablesPush ||= value === 1;
+      return;
+    case MAX_CONCURRENT_STREAMS:
+      settings.maxConcurrentStreams = value;
       return;
     case INITIAL_WINDOW_SIZE:
       if (value > MAX_31_BITS) throw new ConnectionError("FLOW_CONTROL_ERROR", "INITIAL_WINDOW_SIZE above 2^31-1");

@@ -9,11 +9,8 @@ import { promisify } from "node:util";
 import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { ENGINE_NAMES } from "../../../src/core/engine-name.js";
 import { Health } from "../../../src/index.js";
-import {
-  type ReflectionCall,
-  ReflectionService,
-  type ReflectionStream,
-} from "../../../src/transports/grpc/reflection.js";
+import type { StreamCall } from "../../../src/transports/grpc/engine.js";
+import { ReflectionService, type ReflectionStream } from "../../../src/transports/grpc/reflection.js";
 import { createGrpcJsEngine } from "../../../src/transports/grpc-js/engine.js";
 import { eventually, inTime, pause } from "../../support/eventually.js";
 import { collect, frame, GrpcPeer } from "../../support/grpc-peer.js";
@@ -228,7 +225,7 @@ for (const engine of ENGINE_NAMES) {
 class CountingService extends ReflectionService {
   answers = 0;
 
-  override open(call: ReflectionCall): ReflectionStream {
+  override open(call: StreamCall): ReflectionStream {
     const send = (message: Buffer, onSent: () => void) => {
       this.answers += 1;
       call.send(message, onSent);

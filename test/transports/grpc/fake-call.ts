@@ -1,10 +1,10 @@
-/** A Watch call without a network: what was sent, and when there is room for more is the test's to say. */
-import type { WatchCall } from "../../../src/transports/grpc/watch.js";
+/** A Watch call without a network: it records what was sent, and the test decides when there is room for more. */
+import type { StreamCall } from "../../../src/transports/grpc/engine.js";
 import type { GrpcCode } from "../../../src/wire/grpc-code.js";
 import { statusIn } from "../../support/grpc-peer.js";
 
-export class FakeCall implements WatchCall {
-  /** What came, in order: the numbers of statuses, then the code and text of the end. */
+export class FakeCall implements StreamCall {
+  /** What was sent, in order: the numbers of statuses, then the code and text of the end. */
   readonly heard: (number | string)[] = [];
   #sent: (() => void) | undefined;
 
@@ -18,7 +18,7 @@ export class FakeCall implements WatchCall {
     this.heard.push(`${code}: ${text}`);
   }
 
-  /** Whether a message is on its way. */
+  /** Whether the last message has not left yet. */
   get busy(): boolean {
     return this.#sent !== undefined;
   }
@@ -30,7 +30,7 @@ export class FakeCall implements WatchCall {
     sent?.();
   }
 
-  /** What was heard from now on is heard without waiting. */
+  /** A call that always has room for the next message. */
   static reading(): FakeCall {
     const call = new FakeCall();
     const send = call.send.bind(call);
@@ -43,17 +43,17 @@ export class FakeCall implements WatchCall {
   }
 }
 
-/** An event loop whose turns the test takes. */
+/** An event loop whose turns the test runs. */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
   readonly defer = (action: () => void): void => void this.#waiting.push(action);
 
-  /** Actions that wait for the next turn. */
+  /** Number of actions that wait for the next turn. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** Runs what waits now; what that defers waits for the next turn. */
+  /** Runs the waiting actions. What they defer waits for the next turn. */
   next(): void {
     for (const action of this.#waiting.splice(0)) action();
   }

@@ -1,4 +1,4 @@
-/** The health service: its limits, and the Watch streams that are open. */
+/** The health service: its limits and its open Watch streams. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
@@ -14,7 +14,7 @@ function service(options?: HealthServiceOptions) {
   const watch = (name: string | Buffer) => {
     const call = FakeCall.reading();
     const close = health.watch(typeof name === "string" ? request(name) : name, call);
-    return { heard: call.heard, close };
+    return { call, heard: call.heard, close };
   };
   return { registry, health, watch };
 }
@@ -101,6 +101,18 @@ describe("the health service", () => {
     assert.equal(registry.watcherCount, 0);
   });
 
+  test("a Watch whose end throws does not stop the end of the others [A54]", () => {
+    const { health, watch } = service();
+    const calls = [watch("a"), watch("b"), watch("c")];
+    Object.assign(calls[1]?.call ?? {}, {
+      end: () => {
+        throw new Error("broken call");
+      },
+    });
+    health.endWatches();
+    assert.deepEqual([calls[0]?.heard.at(-1), calls[2]?.heard.at(-1)], [ENDED, ENDED]);
+  });
+
   test("after its end a Watch is UNAVAILABLE, a Check is still answered [A54]", () => {
     const { health, watch } = service();
     health.endWatches();
@@ -133,20 +145,20 @@ describe("the health service", () => {
 });
 
 describe("every answered call", () => {
-  /** What is told on the channel while `action` runs. */
-  const toldOf = async (action: () => void): Promise<unknown[]> => {
-    const told: unknown[] = [];
-    const leave = subscribe("call", ({ method, code }) => told.push(`${method} ${code}`));
+  /** The messages on the channel during `action`. */
+  const publishedBy = async (action: () => void): Promise<unknown[]> => {
+    const messages: unknown[] = [];
+    const unsubscribe = subscribe("call", ({ method, code }) => messages.push(`${method} ${code}`));
     action();
     await settle();
-    leave();
-    return told;
+    unsubscribe();
+    return messages;
   };
 
   test("is reported with its method and code", async () => {
     const { registry, health } = service({ token: "0123456789abcdef" });
     registry.set("", "NOT_SERVING");
-    const told = await toldOf(() => {
+    const messages = await publishedBy(() => {
       health.check(request(""));
       health.check(request("nobody"));
       health.check(Buffer.from("0a50", "hex"));
@@ -155,7 +167,7 @@ describe("every answered call", () => {
       health.byCode();
     });
     const expected = ["Check OK", "Check NOT_FOUND", "Check INVALID_ARGUMENT", "List UNAUTHENTICATED", "List OK"];
-    assert.deepEqual(told, [...expected, "status-code UNAVAILABLE"]);
+    assert.deepEqual(messages, [...expected, "status-code UNAVAILABLE"]);
   });
 
   test("of a Watch is reported once, when it ends", async () => {
@@ -164,10 +176,10 @@ describe("every answered call", () => {
     const closeAll = (watches: readonly { close(): void }[]) => {
       for (const { close } of watches) close();
     };
-    assert.deepEqual(await toldOf(() => watch("c").close()), ["Watch RESOURCE_EXHAUSTED"]);
-    assert.deepEqual(await toldOf(() => closeAll([left, left])), ["Watch CANCELLED"]);
-    assert.deepEqual(await toldOf(() => health.endWatches()), ["Watch UNAVAILABLE"]);
-    assert.deepEqual(await toldOf(() => closeAll([left, kept])), []);
-    assert.deepEqual(await toldOf(() => watch("d").close()), ["Watch UNAVAILABLE"]);
+    assert.deepEqual(await publishedBy(() => watch("c").close()), ["Watch RESOURCE_EXHAUSTED"]);
+    assert.deepEqual(await publishedBy(() => closeAll([left, left])), ["Watch CANCELLED"]);
+    assert.deepEqual(await publishedBy(() => health.endWatches()), ["Watch UNAVAILABLE"]);
+    assert.deepEqual(await publishedBy(() => closeAll([left, kept])), []);
+    assert.deepEqual(await publishedBy(() => watch("d").close()), ["Watch UNAVAILABLE"]);
   });
 });

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
-import { type ReflectionCall, ReflectionService } from "../../../src/transports/grpc/reflection.js";
+import type { StreamCall } from "../../../src/transports/grpc/engine.js";
+import { ReflectionService } from "../../../src/transports/grpc/reflection.js";
 import type { GrpcCode } from "../../../src/wire/grpc-code.js";
 import { type Asking, errorIn, fileNamesIn, filesIn, readAnswer, writeRequest } from "../../support/reflection.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
@@ -11,7 +12,7 @@ const PATH = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const LIST = writeRequest({ list_services: "" });
 
 /** A call without a network: the test takes the answers. */
-class FakeCall implements ReflectionCall {
+class FakeCall implements StreamCall {
   readonly answers: Buffer[] = [];
   readonly ends: string[] = [];
   readonly #sent: (() => void)[] = [];

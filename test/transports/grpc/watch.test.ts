@@ -1,9 +1,10 @@
-/** One Watch stream over a real registry, with a call and an event loop that the test moves. */
+/** One Watch stream on a real registry, with a call and an event loop under control of the test. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Registry } from "../../../src/registry/registry.js";
 import { FanOut } from "../../../src/transports/grpc/fan-out.js";
 import { WatchStream } from "../../../src/transports/grpc/watch.js";
+import { collectFaults } from "../../support/faults.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 import { FakeCall, Turns } from "./fake-call.js";
 
@@ -11,8 +12,8 @@ function open(service = "a") {
   const registry = new Registry({ clock: new VirtualClock(), instance: "test" });
   const turns = new Turns();
   const call = new FakeCall();
-  const stream = new WatchStream(registry, service, new FanOut(turns.defer), call);
-  /** Lets the loop turn and the reader read until nothing is left to say. */
+  const stream = new WatchStream(registry, service, new FanOut("test", turns.defer), call);
+  /** Runs the event loop and the client until nothing is left to send. */
   const readAll = () => {
     for (turns.all(); call.busy; turns.all()) call.makeRoom();
   };
@@ -180,5 +181,53 @@ describe("a Watch stream whose client has gone", () => {
     stream.close();
     turns.all();
     assert.deepEqual(call.heard, []);
+  });
+});
+
+describe("a Watch stream whose engine throws", () => {
+  const error = new Error("broken call");
+  const fail = () => {
+    throw error;
+  };
+
+  test("is ended with INTERNAL, so that its client does not take silence for health, and publishes the fault", (t) => {
+    const faults = collectFaults(t, "test");
+    const { registry, turns, call, readAll } = open();
+    readAll();
+    call.send = fail;
+    registry.set("a", "NOT_SERVING");
+    turns.all();
+    assert.deepEqual(call.heard, [3, "INTERNAL: internal error"]);
+    assert.deepEqual(faults, [{ instance: "test", where: "watch stream", error }]);
+    assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
+  });
+
+  test("also when it throws as it makes room for the next message", (t) => {
+    const faults = collectFaults(t, "test");
+    const { registry, turns, call } = open();
+    turns.all();
+    registry.set("a", "NOT_SERVING");
+    turns.all();
+    call.send = fail;
+    call.makeRoom();
+    assert.deepEqual([call.heard, faults.length], [[3, "INTERNAL: internal error"], 1]);
+  });
+
+  test("does not throw either when its end throws as well", (t) => {
+    const faults = collectFaults(t, "test");
+    const { registry, turns, call } = open();
+    call.send = fail;
+    call.end = fail;
+    turns.all();
+    assert.deepEqual([registry.watcherCount, faults.length], [0, 2]);
+  });
+
+  test("does not stop the server from ending it", (t) => {
+    const faults = collectFaults(t, "test");
+    const { registry, call, stream } = open();
+    call.end = fail;
+    stream.end("UNAVAILABLE", "x");
+    stream.end("UNAVAILABLE", "x");
+    assert.deepEqual([call.heard, registry.watcherCount, faults.length], [[3], 0, 1]);
   });
 });

@@ -1,7 +1,14 @@
 /** Answers that the client does not take: each has a deadline, a connection has a bound, a Watch costs one slot. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
+import { systemClock } from "../../../src/core/clock.js";
+import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { Health, type ListenOptions } from "../../../src/index.js";
+import { Registry } from "../../../src/registry/registry.js";
+import { HealthService } from "../../../src/transports/grpc/health-service.js";
+import { createH2Engine } from "../../../src/transports/h2/engine.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { frame, GrpcPeer, HEALTH, request } from "../../support/grpc-peer.js";
 import { portOf } from "../../support/port-of.js";
@@ -92,19 +99,86 @@ describe("an answer that the client does not take", () => {
   });
 });
 
-test("a connection whose unread answers are too large has its next requests refused, and is served when it reads", async (t) => {
-  const { health, port } = await serve(t);
-  fill(health, 100_000);
-  const peer = await peerWithWindow(t, port, 0);
-  for (let index = 0; index < 10; index += 1) peer.write(call(2 * index + 1, "List"));
-  await eventually(() => peer.reset(19) === "REFUSED_STREAM", "the last is refused");
-  assert.equal(peer.reset(1), undefined);
-  for (let index = 0; index < 10; index += 1)
-    if (peer.reset(2 * index + 1) === undefined) peer.write(widen(2 * index + 1, 1_000_000));
-  peer.write(widen(0, 10_000_000));
-  await eventually(() => peer.data(1).length > 100_000, "the first list");
-  peer.write(call(21, "List"), widen(21, 1_000_000));
-  await eventually(() => peer.data(21).length > 100_000, "a later list");
+describe("the memory of unread answers", () => {
+  /** An engine whose answers to plain HTTP are texts of 50 kB, with a pool of `maxBytes`. */
+  async function serveEngine(t: TestContext, maxBytes: number) {
+    const registry = new Registry({ clock: systemClock, instance: "unread" });
+    const pool = new SharedBytesPool(maxBytes);
+    const ms = 60_000;
+    const engine = createH2Engine({
+      ...{
+        clock: systemClock,
+        random: Math.random,
+        instance: "unread",
+        pool,
+        reflection: undefined,
+        statusCodePaths: [],
+      },
+      service: new HealthService(registry),
+      times: {
+        ...{ keepaliveTimeMs: ms, keepaliveTimeoutMs: ms, maxConnectionIdleMs: ms, maxConnectionAgeMs: ms },
+        ...{ maxConnectionAgeGraceMs: ms, firstBytesTimeoutMs: ms, requestTimeoutMs: ms, answerTimeoutMs: ms },
+      },
+      responder: {
+        tooManyBodyBytes: 1,
+        wantsBody: () => false,
+        answer: (_, send) => send({ status: 200, headers: {}, body: "x".repeat(50_000) }),
+      },
+    });
+    const server = createServer((socket) => engine.accept(socket.on("error", () => {}))).listen(0, "127.0.0.1");
+    t.after(() => void server.close());
+    await once(server, "listening");
+    // a server that listens on a port has an address with one
+    return { registry, pool, port: (server.address() as AddressInfo).port };
+  }
+
+  test("is bounded for a connection: its next requests are refused, and served again when the client has read", async (t) => {
+    const { port } = await serveEngine(t, 1_000_000);
+    const peer = await peerWithWindow(t, port, 0);
+    for (let index = 0; index < 10; index += 1) peer.write(get(2 * index + 1, "/"));
+    await eventually(() => peer.reset(19) === "REFUSED_STREAM", "the last is refused");
+    const held = [1, 3, 5, 7, 9, 11];
+    assert.deepEqual(
+      held.map((stream) => peer.reset(stream)),
+      held.map(() => undefined),
+    );
+    for (const stream of held) peer.write(widen(stream, 100_000));
+    peer.write(widen(0, 10_000_000));
+    await eventually(() => held.every((stream) => peer.data(stream).length === 50_000), "the answers that waited");
+    peer.write(get(21, "/"), widen(21, 100_000));
+    await eventually(() => peer.data(21).length === 50_000, "a later answer");
+  });
+
+  test("holds one List for all streams, until a status changes", async (t) => {
+    const { registry, pool, port } = await serveEngine(t, 1_000_000);
+    for (let index = 0; index < 500; index += 1) registry.set(`${index}`.padEnd(200, "x"), "SERVING");
+    const peer = await peerWithWindow(t, port, 0);
+    for (let stream = 1; stream < 100; stream += 2) peer.write(call(stream, "List"));
+    await eventually(() => peer.frames().filter(({ type }) => type === TYPE.HEADERS).length === 50, "50 answers begin");
+    const one = pool.heldBytes;
+    assert.ok(one > 100_000 && one < 120_000, `${one} bytes`);
+    registry.set("another", "SERVING");
+    peer.write(call(101, "List"));
+    await eventually(() => pool.heldBytes > one, "the new list is held too");
+    peer.close();
+    await eventually(() => pool.heldBytes === 0, "nothing is held without a client");
+  });
+
+  test("is bounded for the process: the answers that were read least recently are reset", async (t) => {
+    const { registry, pool, port } = await serveEngine(t, 250_000);
+    for (let index = 0; index < 500; index += 1) registry.set(`${index}`.padEnd(200, "x"), "SERVING");
+    const peer = await peerWithWindow(t, port, 0);
+    for (const stream of [1, 3, 5]) {
+      registry.set("changing", stream === 3 ? "SERVING" : "NOT_SERVING");
+      peer.write(call(stream, "List"));
+      await eventually(() => peer.frames().some((frame) => frame.stream === stream), `answer ${stream} begins`);
+    }
+    await eventually(() => peer.reset(1) === "CANCEL", "the oldest is reset");
+    assert.ok(pool.heldBytes <= 250_000);
+    peer.write(widen(5, 200_000), widen(0, 200_000));
+    await eventually(() => peer.data(5).length > 100_000, "the newest arrives");
+    assert.equal(peer.reset(3), undefined);
+  });
 });
 
 test("17 MB arrive whole, and other connections are answered meanwhile", async (t) => {

@@ -1,4 +1,4 @@
-//! The bench's peer tonic-health: `server PORT`, `a.B` is SERVING, SIGUSR2 turns it over.
+//! tonic-health: `server PORT`. `a.B` is SERVING; SIGUSR2 toggles it.
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;

@@ -1,8 +1,8 @@
-/** The last events of one target, for whoever has to find out why a seed fails. */
+/** The last events of one target: they show why a seed fails. */
 
-const KEPT = 32;
+const MAX_EVENTS = 32;
 
-export class Story {
+export class EventLog {
   readonly #name: string;
   readonly #world: { now(): number };
   readonly #times: number[] = [];
@@ -14,19 +14,19 @@ export class Story {
     this.#world = world;
   }
 
-  /** Something happens. The oldest is forgotten. */
-  note(event: string): void {
-    const place = this.#count % KEPT;
+  /** Adds an event. The oldest is dropped. */
+  add(event: string): void {
+    const place = this.#count % MAX_EVENTS;
     this.#times[place] = this.#world.now();
     this.#events[place] = event;
     this.#count += 1;
   }
 
-  /** What is wrong, and what came before. */
-  tell(fault: string): string {
-    const oldest = Math.max(0, this.#count - KEPT);
+  /** A fault, followed by the events before it. */
+  format(fault: string): string {
+    const oldest = Math.max(0, this.#count - MAX_EVENTS);
     const lines = Array.from({ length: this.#count - oldest }, (_, index) => {
-      const place = (oldest + index) % KEPT;
+      const place = (oldest + index) % MAX_EVENTS;
       return `    ${seconds(this.#times[place] ?? 0)}  ${this.#events[place]}`;
     });
     return [`${seconds(this.#world.now())}  ${this.#name}: ${fault}`, ...lines].join("\n");

@@ -1,52 +1,52 @@
 /**
- * Tells the application of transitions, one after the other.
+ * Calls the listeners of transitions, one transition after the other.
  *
- * A listener may write to the registry, which makes another transition while the first is still being told. Queueing
- * it keeps one order for everybody: each listener hears transition 7 after 6, whoever caused it. The queue empties
- * before the outermost write returns, so it is bounded by what the listeners themselves write.
+ * A listener may write to the registry, and so cause a transition while another one is being emitted. The queue gives
+ * all listeners the same order: each gets transition 7 after 6. It is empty before the outermost write returns, so it is
+ * bounded by what the listeners themselves write.
  */
 import { publish, type Transition } from "../core/channels.js";
 
-export class Announcer {
+export class TransitionEmitter {
   readonly #instance: string;
   readonly #listeners = new Set<(transition: Transition) => void>();
   readonly #queue: Transition[] = [];
-  #announcing = false;
+  #emitting = false;
 
   constructor(instance: string) {
     this.#instance = instance;
   }
 
-  /** Adds a listener; returns the way out. */
+  /** Adds a listener. Returns an unsubscribe function. */
   add(listener: (transition: Transition) => void): () => void {
-    // a function of our own for each call, so that one listener added twice is also taken away one by one
+    // a new function for each call: a listener that was added twice is also removed one by one
     const entry = (transition: Transition) => listener(transition);
     this.#listeners.add(entry);
     return () => void this.#listeners.delete(entry);
   }
 
-  /** Tells everybody. Never throws: what a listener throws goes to the `listener-failed` channel. */
-  announce(transition: Transition): void {
+  /** Calls all listeners. Never throws: the error of a listener goes to the `listener-failed` channel. */
+  emit(transition: Transition): void {
     this.#queue.push(transition);
-    this.inOneStep(() => {});
+    this.batch(() => {});
   }
 
-  /** Runs a change of many statuses; listeners are called after the last, so that none writes into the middle of it. */
-  inOneStep(change: () => void): void {
-    if (this.#announcing) {
+  /** Runs a change of many statuses. The listeners are called after the last, so that none writes in between. */
+  batch(change: () => void): void {
+    if (this.#emitting) {
       change();
       return;
     }
-    this.#announcing = true;
+    this.#emitting = true;
     try {
       change();
-      this.#tellQueued();
     } finally {
-      this.#announcing = false;
+      this.#emitQueued();
+      this.#emitting = false;
     }
   }
 
-  #tellQueued(): void {
+  #emitQueued(): void {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       publish("transition", { instance: this.#instance, ...next });
       for (const listener of this.#listeners) this.#call(listener, next);

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { BrokenCall } from "../../src/client/broken-call.js";
-import { AnswerReader, type HttpAnswer } from "../../src/client/http-answer.js";
+import { type HttpResponse, ResponseReader } from "../../src/client/http-response.js";
 
 const MOST = 65_536;
 
 /** Reads bytes in the given parts, each in a place that is overwritten as soon as it has been handed over. */
-function readParts(parts: readonly Buffer[], { most = MOST, end = false } = {}): HttpAnswer | undefined {
-  const reader = new AnswerReader(most);
+function readParts(parts: readonly Buffer[], { most = MOST, end = false } = {}): HttpResponse | undefined {
+  const reader = new ResponseReader(most);
   for (const part of parts) {
     const landing = Buffer.from(part);
     const answer = reader.push(landing);
@@ -22,7 +22,7 @@ const read = (text: string, options?: { most?: number; end?: boolean }) =>
   readParts([Buffer.from(text, "latin1")], options);
 
 /** What an answer says, in one line. */
-function told(answer: HttpAnswer | undefined): string {
+function told(answer: HttpResponse | undefined): string {
   if (answer === undefined) return "not whole";
   const { status, body, isCut, isReusable } = answer;
   return [status, body.toString("latin1"), isCut ? "cut" : "whole", isReusable ? "kept" : "not kept"].join(" ");
@@ -137,15 +137,6 @@ test("an incomplete answer is `closed`", () => {
       () => read(whole.slice(0, length), { end: true }),
       (error) => error instanceof BrokenCall && error.kind === "closed",
     );
-});
-
-test("an answer starts with its first byte, also if that belongs to an interim answer", () => {
-  for (const text of ["H", "HTTP/1.1 100 Go\r\n\r\n", `${OK}content-length: 1\r\n\r\n`]) {
-    const reader = new AnswerReader(MOST);
-    assert.equal(reader.started, false);
-    reader.push(Buffer.from(text));
-    assert.equal(reader.started, true, text);
-  }
 });
 
 describe("a body beyond the limit", () => {

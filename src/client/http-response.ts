@@ -1,0 +1,158 @@
+/**
+ * Reads an HTTP/1.1 response from its bytes as they come.
+ *
+ *     bytes --> head (16 KiB at most) --> body (kept up to a limit) --> response
+ *                 ^      | 1xx: another head follows
+ *                 '------'
+ *
+ * Most responses come in one piece. They are read in place; only what is kept of the body is copied.
+ */
+import { BrokenCall } from "./broken-call.js";
+import type { AnswerReader } from "./exchange.js";
+import { ChunkedBody } from "./http-chunks.js";
+import { type HttpHead, readHead } from "./http-head.js";
+
+/** A response to an HTTP request that healthbridge has sent. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: HttpHead["headers"];
+  /** The body, or the first part of it. */
+  readonly body: Buffer;
+  /** Whether there was more of the body. */
+  readonly isCut: boolean;
+  /** Whether the connection may be used for another request. */
+  readonly isReusable: boolean;
+}
+
+const MAX_HEAD_BYTES = 16_384;
+
+/** Limit of heads before the final one (100 Continue, 103 Early Hints). */
+const MAX_INTERIM_HEADS = 8;
+
+const END_OF_HEAD = "\r\n\r\n";
+const START = "HTTP/1.";
+const [LINE_FEED, CARRIAGE_RETURN] = [10, 13];
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Reads one response. */
+export class ResponseReader implements AnswerReader<HttpResponse> {
+  readonly #maxBodyBytes: number;
+  #pending: Buffer = NO_BYTES;
+  #interimHeads = 0;
+  #head: HttpHead | undefined;
+  #chunks: ChunkedBody | undefined;
+  readonly #body: BoundedBytes;
+  #bodyBytes = 0;
+
+  constructor(maxBodyBytes: number) {
+    this.#maxBodyBytes = maxBodyBytes;
+    this.#body = new BoundedBytes(maxBodyBytes);
+  }
+
+  /**
+   * Takes the next bytes, which may be overwritten afterwards. Returns the response when it is complete, or when its
+   * body has more bytes than are kept.
+   * @throws BrokenCall `protocol`
+   */
+  push(bytes: Buffer): HttpResponse | undefined {
+    if (this.#head !== undefined) return this.#pushBody(this.#head, bytes);
+    const text = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
+    const end = text.indexOf(END_OF_HEAD);
+    if (end > MAX_HEAD_BYTES || (end === -1 && text.length > MAX_HEAD_BYTES + END_OF_HEAD.length))
+      throw new BrokenCall("protocol", `the head of the answer is longer than ${MAX_HEAD_BYTES} bytes`);
+    if (end === -1) {
+      requireStart(text);
+      this.#pending = text === bytes ? Buffer.from(bytes) : text;
+      return undefined;
+    }
+    this.#pending = NO_BYTES;
+    const head = readHead(text.toString("latin1", 0, end));
+    const rest = text.subarray(end + END_OF_HEAD.length);
+    if (head.status < 200) return this.#skip(head, rest);
+    this.#head = head;
+    if (head.bodyLength === "chunked") this.#chunks = new ChunkedBody();
+    return this.#pushBody(head, rest);
+  }
+
+  /**
+   * The connection has ended. Returns the response where that is the end of its body.
+   * @throws BrokenCall `closed` when the response is not complete
+   */
+  end(): HttpResponse {
+    if (this.#head?.bodyLength === "until-close") return this.#finish(this.#head, false);
+    throw new BrokenCall("closed", "the connection ended within the answer");
+  }
+
+  #skip({ status }: HttpHead, rest: Buffer): HttpResponse | undefined {
+    this.#interimHeads += 1;
+    if (status === 101)
+      throw new BrokenCall("protocol", "the target answers 101 Switching Protocols, which was not asked for");
+    if (this.#interimHeads > MAX_INTERIM_HEADS)
+      throw new BrokenCall("protocol", `the target sends more than ${MAX_INTERIM_HEADS} interim (1xx) responses`);
+    return rest.length === 0 ? undefined : this.push(rest);
+  }
+
+  #pushBody(head: HttpHead, bytes: Buffer): HttpResponse | undefined {
+    const { bodyLength } = head;
+    if (typeof bodyLength === "number") {
+      const missing = bodyLength - this.#bodyBytes;
+      this.#keep(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
+      if (bytes.length >= missing) return this.#finish(head, bytes.length === missing);
+    } else if (this.#chunks === undefined) this.#keep(bytes);
+    else {
+      const surplus = this.#chunks.push(bytes, (part) => this.#keep(part));
+      if (surplus !== undefined) return this.#finish(head, surplus === 0);
+    }
+    return this.#bodyBytes > this.#maxBodyBytes ? this.#finish(head, false) : undefined;
+  }
+
+  #keep(part: Buffer): void {
+    this.#body.add(part);
+    this.#bodyBytes += part.length;
+  }
+
+  #finish({ status, headers, keepAlive }: HttpHead, endsHere: boolean): HttpResponse {
+    const isCut = this.#bodyBytes > this.#maxBodyBytes;
+    return { status, headers, body: this.#body.bytes, isCut, isReusable: keepAlive && endsHere && !isCut };
+  }
+}
+
+/** Fails at the first bytes that cannot be HTTP/1, and not only at the deadline. */
+function requireStart(text: Buffer): void {
+  const start = text.toString("latin1", 0, START.length);
+  const end = text.indexOf(LINE_FEED);
+  if (!START.startsWith(start) || (end !== -1 && text[end - 1] !== CARRIAGE_RETURN))
+    throw new BrokenCall("protocol", "the answer does not start with a status line of HTTP/1");
+}
+
+/**
+ * Bytes that come in parts, kept up to a limit. They are copied into one buffer that grows: a list of the parts would
+ * let a target that sends byte by byte fill the memory with what is around each byte.
+ */
+class BoundedBytes {
+  readonly #maxBytes: number;
+  #buffer: Buffer = NO_BYTES;
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Adds a copy of `part`, up to the limit. */
+  add(part: Buffer): void {
+    const length = Math.min(this.#maxBytes, this.#length + part.length);
+    if (length > this.#buffer.length) {
+      // exactly what is needed at first: most bodies come in one part
+      const buffer = Buffer.allocUnsafe(this.#length === 0 ? length : Math.min(this.#maxBytes, length * 2));
+      this.#buffer.copy(buffer, 0, 0, this.#length);
+      this.#buffer = buffer;
+    }
+    part.copy(this.#buffer, this.#length, 0, length - this.#length);
+    this.#length = length;
+  }
+}

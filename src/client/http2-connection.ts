@@ -1,0 +1,231 @@
+/**
+ * One HTTP/2 connection as a client (RFC 9113). It reads frames itself: what a hostile target sends reaches no code but
+ * ours.
+ *
+ *     request ------------------------------> streams --> frames --> socket
+ *     socket --> frame reader --> frame --+-- HEADERS, DATA, RST_STREAM, WINDOW_UPDATE: streams --> listener
+ *                                         '-- SETTINGS, PING, GOAWAY: here
+ *
+ *     ends   asked to by the target (GOAWAY): no new request; those that it takes are finished
+ *            a rule broken by the target: GOAWAY with the error code, and the socket is closed (section 5.4.1)
+ */
+import type { Clock } from "../core/clock.js";
+import { FrameReader, PREFACE } from "../wire/http2/frame-reader.js";
+import {
+  ACK,
+  CONTINUATION,
+  ConnectionError,
+  DATA,
+  ERROR_CODES,
+  type ErrorCode,
+  frameOf,
+  GOAWAY,
+  goAwayFrame,
+  HEADERS,
+  MAX_31_BITS,
+  PING,
+  PRIORITY,
+  PUSH_PROMISE,
+  RST_STREAM,
+  SETTINGS,
+  WINDOW_UPDATE,
+} from "../wire/http2/frames.js";
+import { MAX_HEADER_LIST_OCTETS } from "../wire/http2/hpack-decoder.js";
+import { SETTINGS_ACK, settingsFrame } from "../wire/http2/settings.js";
+import { BrokenCall } from "./broken-call.js";
+import { FrameBudget } from "./frame-budget.js";
+import { Http2Stream, type ResponseListener } from "./http2-stream.js";
+import { errorName, Http2Streams } from "./http2-streams.js";
+import type { ReusableConnection } from "./reused-connection.js";
+import type { SocketListener, TargetSocket } from "./target-socket.js";
+
+/** A request, ready to be sent. */
+export interface Http2Request {
+  /** The header block (HPACK), at most 16,384 bytes. */
+  readonly head: Buffer;
+  readonly body: Buffer;
+}
+
+const GREETING = Buffer.concat([
+  PREFACE,
+  settingsFrame({ enablePush: false, maxHeaderListSize: MAX_HEADER_LIST_OCTETS }),
+]);
+
+/** How an answer of HTTP/1 begins. */
+const HTTP_1 = "HTTP/1.";
+
+export class Http2Connection implements ReusableConnection, SocketListener {
+  readonly #socket: TargetSocket;
+  readonly #reader = new FrameReader(
+    (type, flags, streamId, payload) => this.onFrame(type, flags, streamId, payload),
+    "server",
+  );
+  readonly #streams = new Http2Streams((frame) => this.#outgoing.push(frame));
+  readonly #budget: FrameBudget;
+  #outgoing: Buffer[] = [GREETING];
+  #hasSettings = false;
+  #isGoingAway = false;
+
+  /** Takes a socket that is connected or connecting. Requests may be made at once. */
+  constructor(socket: TargetSocket, clock: Clock) {
+    this.#socket = socket;
+    this.#budget = new FrameBudget(clock);
+    socket.listen(this);
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.isOpen && !this.#isGoingAway;
+  }
+
+  get certificateEndsAt(): number | undefined {
+    return this.#socket.certificateEndsAt;
+  }
+
+  /** Requests that the target allows at once. */
+  get maxConcurrentStreams(): number {
+    return this.#streams.maxConcurrent;
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  /** Sends a request, or has it wait for a free stream. The connection must be open. */
+  request({ head, body }: Http2Request, listener: ResponseListener): void {
+    this.#streams.request(new Http2Stream(head, body, listener));
+    this.#flush();
+  }
+
+  /** Says goodbye and closes. Calls that run fail with `error`. */
+  close(error?: Error): void {
+    if (this.#socket.isOpen) this.#end("NO_ERROR", error ?? new BrokenCall("cancelled", "the connection is closed"));
+  }
+
+  onBytes(bytes: Buffer): void {
+    try {
+      if (!this.#hasSettings) this.#requireHttp2(bytes);
+      this.#reader.read(Buffer.from(bytes)); // a copy: frames stay valid, `bytes` does not
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#isGoingAway && this.#streams.isEmpty) this.close();
+    this.#flush();
+  }
+
+  /** A target of another protocol is told by a reason that helps. */
+  #requireHttp2(bytes: Buffer): void {
+    // HTTP/2 over TLS begins with ALPN (RFC 9113, section 3.2)
+    const isRefused = this.#socket.alpnProtocol === false;
+    if (isRefused) throw new ConnectionError("PROTOCOL_ERROR", "it does not offer HTTP/2 over TLS (ALPN h2)");
+    if (bytes.toString("latin1", 0, HTTP_1.length) === HTTP_1)
+      throw new ConnectionError("PROTOCOL_ERROR", "it answers in HTTP/1");
+  }
+
+  onEnd(error: Error | undefined): void {
+    this.#reader.stop();
+    this.#streams.failAll(error ?? new BrokenCall("closed", "the connection ended before the answer did"), true);
+  }
+
+  onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    this.#budget.spend(payload.length);
+    if (!this.#hasSettings && (type !== SETTINGS || (flags & ACK) !== 0))
+      throw new ConnectionError("PROTOCOL_ERROR", "another frame before SETTINGS");
+    const { expectsContinuationOf } = this.#streams;
+    if (expectsContinuationOf !== undefined && (type !== CONTINUATION || streamId !== expectsContinuationOf))
+      throw new ConnectionError("PROTOCOL_ERROR", "a frame within a header block");
+    switch (type) {
+      case DATA:
+        this.#streams.onData(flags, streamId, payload);
+        break;
+      case HEADERS:
+        this.#streams.onHeaders(flags, streamId, payload);
+        break;
+      case CONTINUATION:
+        this.#streams.onContinuation(flags, payload);
+        break;
+      case RST_STREAM:
+        this.#streams.onReset(streamId, payload);
+        break;
+      case WINDOW_UPDATE:
+        this.#streams.onWindowUpdate(streamId, payload);
+        break;
+      case PUSH_PROMISE:
+        throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE, which is not enabled");
+      case PRIORITY:
+        if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY of a wrong length");
+        if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY without a stream");
+        break;
+      case SETTINGS:
+      case PING:
+      case GOAWAY:
+        this.#onControl(type, flags, streamId, payload);
+    }
+  }
+
+  /** Frames of the connection as a whole. Types that are not known are ignored (section 5.5). */
+  #onControl(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a frame of the connection on a stream");
+    const isAck = type !== GOAWAY && (flags & ACK) !== 0;
+    if (!hasValidLength(type, isAck, payload.length))
+      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame of a wrong length");
+    if (type === GOAWAY) this.#onGoAway(payload.readUInt32BE(0) & MAX_31_BITS, payload.readUInt32BE(4));
+    else if (isAck) return;
+    else if (type === PING) this.#outgoing.push(frameOf(PING, ACK, 0, payload));
+    else {
+      this.#hasSettings = true;
+      // before anything that the new settings allow (section 6.5.3)
+      this.#outgoing.push(SETTINGS_ACK);
+      this.#streams.onSettings(payload);
+    }
+  }
+
+  /** Section 6.8. */
+  #onGoAway(lastStreamId: number, code: number): void {
+    if (code !== ERROR_CODES.NO_ERROR) {
+      this.#end("NO_ERROR", new BrokenCall("reset", `the target ended the connection (GOAWAY ${errorName(code)})`));
+      return;
+    }
+    // answered at once: a server on Node 20 that gets no GOAWAY meanwhile never closes its socket
+    if (!this.#isGoingAway) this.#outgoing.push(goAwayFrame(0, "NO_ERROR"));
+    this.#isGoingAway = true;
+    this.#streams.failAbove(lastStreamId);
+  }
+
+  #flush(): void {
+    if (this.#outgoing.length === 0) return;
+    const frames = this.#outgoing;
+    this.#outgoing = [];
+    if (this.#socket.isOpen) this.#socket.write(frames.length === 1 ? (frames[0] ?? GREETING) : Buffer.concat(frames));
+  }
+
+  /** An error that is not the target's is a fault of this program: calls fail with it, but the process goes on. */
+  #fail(error: unknown): void {
+    if (error instanceof ConnectionError)
+      this.#end(
+        error.code,
+        new BrokenCall("protocol", `the target violates HTTP/2: ${error.message}`, { cause: error }),
+      );
+    else this.#end("INTERNAL_ERROR", error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Tells the target the reason, closes the socket and fails what runs. */
+  #end(code: ErrorCode, error: Error): void {
+    if (!this.#socket.isOpen) return;
+    this.#reader.stop();
+    if (!this.#isGoingAway || code !== "NO_ERROR") this.#outgoing.push(goAwayFrame(0, code));
+    this.#flush();
+    this.#socket.listen(undefined);
+    this.#socket.close();
+    this.#streams.failAll(error, false);
+  }
+}
+
+function hasValidLength(type: number, isAck: boolean, length: number): boolean {
+  if (type === PING) return length === 8;
+  if (type === GOAWAY) return length >= 8;
+  return isAck ? length === 0 : length % 6 === 0;
+}

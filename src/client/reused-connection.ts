@@ -1,0 +1,135 @@
+/**
+ * The connection of a check: kept between calls, and replaced when it is no longer good.
+ *
+ *     call --> kept, open and young? --yes--> ask on it -- no answer, the connection was lost --+
+ *                     |                        |                                                |
+ *                     no: open one --> ask     '--> answer: kept for the next call              |
+ *                           ^                                                                   |
+ *                           '------------------ once more, within the same deadline ------------+
+ *
+ * A kept connection can be lost in the moment of its use; that is no failure of the target. It is replaced after a
+ * while, so that a new certificate, a new address or a new backend behind a load balancer is seen.
+ */
+import type { Clock, Random } from "../core/clock.js";
+import { BrokenCall, Unanswered } from "./broken-call.js";
+
+/** A connection that can be kept. It closes itself when it ends, or when something comes that was not asked for. */
+export interface ReusableConnection {
+  /** Whether another call can be made on it. */
+  readonly isOpen: boolean;
+  /** When the certificate that the target showed ends, in wall time; `undefined` without TLS. */
+  readonly certificateEndsAt: number | undefined;
+  /** Keeps the process alive from here on, as a new connection does. */
+  ref(): void;
+  /** Does not keep the process alive from here on. */
+  unref(): void;
+  /** Ends it at once. A call that runs on it fails with `error`, or with BrokenCall `cancelled`. */
+  close(error?: Error): void;
+}
+
+/** How long a connection is kept. */
+export interface ReuseOptions {
+  /** Keep the connection for the next call. */
+  readonly reuse: boolean;
+  /** Replace a connection that is older than this. */
+  readonly maxAgeMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Makes a call on a connection. `isNew` when it is the first one on it. */
+export type Ask<Connection, Answer> = (connection: Connection, isNew: boolean) => Promise<Answer>;
+
+/** The age varies by so much of `maxAgeMs`, downwards: many checks that start together don't reconnect together. */
+const AGE_JITTER = 0.1;
+
+/** Connections and calls on them. One call at a time. */
+export class ReusedConnection<Connection extends ReusableConnection> {
+  readonly #open: (timeoutMs: number) => Connection;
+  readonly #options: ReuseOptions;
+  #connection: Connection | undefined;
+  #replaceAt = 0;
+  #isCalling = false;
+  #isCancelled = false;
+
+  /** @param open starts to connect; a call may be made on the connection at once. `timeoutMs` is the call's time */
+  constructor(open: (timeoutMs: number) => Connection, options: ReuseOptions) {
+    this.#open = open;
+    this.#options = options;
+  }
+
+  /** The connection, if a call can be made on it. */
+  get current(): Connection | undefined {
+    return this.#connection?.isOpen === true ? this.#connection : undefined;
+  }
+
+  /** When the certificate of the last connection ends, in wall time; `undefined` without TLS. */
+  get certificateEndsAt(): number | undefined {
+    return this.#connection?.certificateEndsAt;
+  }
+
+  /**
+   * Makes a call: `ask` is run with a kept or a new connection. When it rejects with Unanswered, it is run once more
+   * with a new connection, if the first one was a kept one or the target refused the call unprocessed.
+   * Rejects with the reason inside of Unanswered, or with what else `ask` rejects with.
+   */
+  async call<Answer>(timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
+    this.#isCalling = true;
+    this.#isCancelled = false;
+    const kept = this.#kept();
+    try {
+      kept?.ref();
+      return await ask(kept ?? this.#connect(timeoutMs), kept === undefined);
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      const isWorthAnother = kept !== undefined || isUnprocessed(error.reason);
+      if (this.#isCancelled || !isWorthAnother) throw error.reason;
+      return await this.#callAgain(timeoutMs, ask);
+    } finally {
+      this.#isCalling = false;
+      if (this.#options.reuse) this.#connection?.unref();
+      else this.#connection?.close();
+    }
+  }
+
+  /** Ends the call that runs, if there is one: it rejects with BrokenCall `cancelled`. Its connection is closed. */
+  cancel(): void {
+    if (this.#isCalling) this.#end(new BrokenCall("cancelled", "the deadline is over"));
+  }
+
+  /** Ends the connection, and the call that runs on it. */
+  close(): void {
+    this.#end();
+  }
+
+  #end(error?: BrokenCall): void {
+    this.#isCancelled = true;
+    this.#connection?.close(error);
+  }
+
+  #kept(): Connection | undefined {
+    const isYoung = this.#options.clock.now() < this.#replaceAt;
+    return isYoung ? this.current : undefined;
+  }
+
+  #connect(timeoutMs: number): Connection {
+    const { clock, random, maxAgeMs } = this.#options;
+    // an HTTP/2 connection that the target is leaving may still be there, with a Watch on it
+    this.#connection?.close();
+    this.#connection = this.#open(timeoutMs);
+    this.#replaceAt = clock.now() + maxAgeMs * (1 - AGE_JITTER * random());
+    return this.#connection;
+  }
+
+  async #callAgain<Answer>(timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
+    try {
+      return await ask(this.#connect(timeoutMs), true);
+    } catch (error) {
+      throw error instanceof Unanswered ? error.reason : error;
+    }
+  }
+}
+
+function isUnprocessed(reason: unknown): boolean {
+  return reason instanceof BrokenCall && reason.kind === "unprocessed";
+}

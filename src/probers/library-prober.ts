@@ -1,0 +1,131 @@
+/**
+ * A prober on a client library that one scheme alone needs: an optional peer package, asked for when a target is declared
+ * and loaded at its first probe.
+ *
+ *     probe --> kept client? --yes--> ping --fails--+
+ *                   | no                            v
+ *                   '----------------> connect --> ping --> keep it
+ *
+ * A kept client that fails says nothing about the server, which may have closed the connection long ago. A new one
+ * decides.
+ */
+import { createRequire } from "node:module";
+import type { Socket } from "node:net";
+import { BrokenCall, Unanswered } from "../client/broken-call.js";
+import { type ReusableConnection, ReusedConnection, type ReuseOptions } from "../client/reused-connection.js";
+import { HealthError } from "../core/health-error.js";
+import { PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { resultOfError } from "./reasons.js";
+
+/** A client that is connected. */
+export interface LibraryClient {
+  /** The socket under it; `undefined` where the library hides it. */
+  readonly socket: Socket | undefined;
+  /** Asks the server something that costs it nothing. */
+  ping(): Promise<unknown>;
+}
+
+/** How a client connects, and what its errors mean. */
+export interface Library {
+  /** Connects. `signal` must end the socket in every phase, also after the connection was made. */
+  readonly connect: (context: ProbeContext) => Promise<LibraryClient>;
+  /** The meaning of an error that the server sent; `undefined` for errors of the connection. */
+  readonly judge: (error: unknown) => ProbeResult | undefined;
+}
+
+/** A prober on a client library. */
+export function openLibraryProber({ connect, judge }: Library, reuse: ReuseOptions): Prober {
+  const connection = new ReusedConnection((timeoutMs) => new LibraryConnection(connect, timeoutMs), reuse);
+  return {
+    async probe({ timeoutMs }) {
+      try {
+        await connection.call(timeoutMs, (client) => client.ping());
+        return PASS;
+      } catch (error) {
+        return judge(error) ?? resultOfError(error);
+      }
+    },
+    cancel: () => connection.cancel(),
+    close: () => connection.close(),
+  };
+}
+
+class LibraryConnection implements ReusableConnection {
+  readonly certificateEndsAt = undefined;
+  readonly #abort = new AbortController();
+  readonly #client: Promise<LibraryClient>;
+  #socket: Socket | undefined;
+  #isOpen = true;
+  #isPinging = false;
+  #rejectPing: (error: Error) => void = () => {};
+
+  constructor(connect: Library["connect"], timeoutMs: number) {
+    this.#client = connect({ signal: this.#abort.signal, timeoutMs });
+    this.#client.then(
+      ({ socket }) => this.#watch(socket),
+      () => {}, // `ping` tells
+    );
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  ref(): void {
+    this.#socket?.ref();
+  }
+
+  unref(): void {
+    this.#socket?.unref();
+  }
+
+  /** Rejects with Unanswered, whatever the fault is: only a new connection can tell. */
+  ping(): Promise<void> {
+    this.#isPinging = true;
+    return new Promise((resolve, reject) => {
+      this.#rejectPing = (error) => reject(new Unanswered(error));
+      const onAnswer = () => {
+        this.#isPinging = false;
+        resolve();
+      };
+      const onError = (error: unknown) => {
+        reject(new Unanswered(error));
+        this.close();
+      };
+      this.#client.then((client) => client.ping()).then(onAnswer, onError);
+    });
+  }
+
+  close(error: Error = new BrokenCall("cancelled", "the connection is closed")): void {
+    this.#isOpen = false;
+    this.#rejectPing(error);
+    this.#abort.abort(error);
+  }
+
+  #watch(socket: Socket | undefined): void {
+    this.#socket = socket;
+    // a ping that runs gets the library's own error
+    socket?.once("close", () => {
+      this.#isOpen = false;
+    });
+    // a notice of the server, or nonsense that the library would wait behind: a new connection is safe in both cases
+    socket?.on("data", () => {
+      if (!this.#isPinging) this.close();
+    });
+  }
+}
+
+const here = createRequire(import.meta.url);
+
+/**
+ * Makes sure that a package is installed, without loading it.
+ * @throws HealthError MISSING_PACKAGE with the command that installs it
+ */
+export function requirePackage(name: string, scheme: string, resolve: (name: string) => unknown = here.resolve): void {
+  try {
+    resolve(name);
+  } catch (cause) {
+    const message = `targets of ${scheme}:// need the package ${name}, which is not installed; try: npm install ${name}`;
+    throw new HealthError("MISSING_PACKAGE", message, { cause });
+  }
+}

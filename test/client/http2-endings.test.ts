@@ -1,0 +1,101 @@
+/** How a target ends a call or its connection, and which of these ends are the target's failure. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { h2frame, TYPE, uint32 } from "../support/raw-http2.js";
+import * as raw from "./raw-server.js";
+
+const { answering, data, goAway, head, probeServer, serving, settings } = raw;
+
+describe("how a target ends a call", () => {
+  const CODES = ["NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "CANCEL", "ENHANCE_YOUR_CALM", "error code 13"];
+  for (const name of CODES)
+    test(`RST_STREAM ${name} is one failure, \`reset\``, async () => {
+      const code = { NO_ERROR: 0, PROTOCOL_ERROR: 1, INTERNAL_ERROR: 2, CANCEL: 8, ENHANCE_YOUR_CALM: 11 }[name] ?? 13;
+      const script = answering((stream) => h2frame(TYPE.RST_STREAM, 0, stream, uint32(code)));
+      const { verdict, detail, connections } = await probeServer(script);
+      assert.deepEqual([verdict, connections.length], ["fail reset", 1]);
+      assert.ok(detail.includes(name), detail);
+    });
+
+  test("RST_STREAM REFUSED_STREAM is asked again once, on a new connection", async () => {
+    const refusal = (stream: number) => h2frame(TYPE.RST_STREAM, 0, stream, uint32(7));
+    const once = await probeServer({
+      onRequest: (connection, stream) => connection.write(connection.number === 1 ? refusal(stream) : serving(stream)),
+    });
+    assert.deepEqual([once.verdict, once.connections.length], ["pass", 2]);
+    const always = await probeServer(answering(refusal));
+    assert.deepEqual([always.verdict, always.connections.length], ["fail unavailable", 2]);
+  });
+
+  test("GOAWAY that leaves the call out is asked again; one that takes it in waits for the answer", async () => {
+    const leftOut = await probeServer({
+      onRequest: (connection, stream) => connection.write(connection.number === 1 ? goAway(0, 0) : serving(stream)),
+    });
+    assert.deepEqual([leftOut.verdict, leftOut.connections.length], ["pass", 2]);
+    const takenIn = await probeServer(
+      {
+        onRequest: (connection, stream) => {
+          connection.write(goAway(stream, 0));
+          setTimeout(() => connection.write(serving(stream)), 20);
+        },
+      },
+      { times: 2 },
+    );
+    assert.deepEqual([takenIn.verdict, takenIn.connections.length], ["pass", 2]);
+    assert.deepEqual(takenIn.connections[0]?.requests, [1], "no request after GOAWAY");
+  });
+
+  test("GOAWAY in two steps (2^31-1, then the last stream) is no failure", async () => {
+    const { verdict, connections } = await probeServer(
+      {
+        onRequest: (connection, stream) => connection.write(goAway(2 ** 31 - 1, 0), serving(stream), goAway(stream, 0)),
+      },
+      { times: 2 },
+    );
+    assert.deepEqual([verdict, connections.length], ["pass", 2]);
+  });
+
+  test("GOAWAY with an error is one failure, `reset`, whatever the last stream is", async () => {
+    for (const last of [0, 1, 99]) {
+      const { verdict, detail, connections } = await probeServer(answering(() => goAway(last, 2)));
+      assert.deepEqual([verdict, connections.length], ["fail reset", 1]);
+      assert.match(detail, /GOAWAY INTERNAL_ERROR/);
+    }
+  });
+
+  for (const [label, end, expected] of [
+    ["closes", (connection: raw.RawConnection) => void connection.socket.end(), /^fail closed$/],
+    ["resets", (connection: raw.RawConnection) => void connection.socket.resetAndDestroy(), /^fail (reset|closed)$/],
+  ] as const) {
+    const steps: Readonly<Record<string, raw.Script>> = {
+      "at once": { greeting: [], onConnection: end },
+      "after SETTINGS": { onConnection: end },
+      "after half a frame of SETTINGS": { greeting: [settings([1, 2]).subarray(0, 10)], onConnection: end },
+      "after the request": { onRequest: end },
+      "after the head": {
+        onRequest: (connection, stream) => {
+          connection.write(head(stream));
+          setTimeout(end, 10, connection);
+        },
+      },
+      "after the message": {
+        onRequest: (connection, stream) => {
+          connection.write(head(stream), data(stream));
+          setTimeout(end, 10, connection);
+        },
+      },
+      "within the trailers": {
+        onRequest: (connection, stream) => {
+          connection.write(serving(stream).subarray(0, -3));
+          setTimeout(end, 10, connection);
+        },
+      },
+    };
+    for (const [step, script] of Object.entries(steps))
+      test(`a target that ${label} the connection ${step} fails, and is asked once`, async () => {
+        const { verdict, connections } = await probeServer(script);
+        assert.match(verdict, expected);
+        assert.equal(connections.length, 1);
+      });
+  }
+});
