@@ -65,7 +65,8 @@ export class Pipelines {
       if (socket.destroyed) return;
       this.#setWaiting(socket, this.#waitingOf(socket) - 1);
       if (!this.#waiting.has(socket)) socket.resume();
-      respond();
+      // in a turn of its own: many short answers must not keep other connections waiting
+      setImmediate(respond);
     });
   }
 
