@@ -40,7 +40,7 @@ function histogramLines(name: string, labels: string, durations: Durations): str
 }
 
 /** The last label of a bucket's line. */
-const BOUNDS = BUCKETS_SECONDS.map((bound) => `le="${bound}"}`);
+const BOUNDS: readonly string[] = BUCKETS_SECONDS.map((bound) => `le="${bound}"}`);
 
 function sampleLine(name: string, labels: string, value: number): string {
   return labels === "" ? `${name} ${formatValue(value)}\n` : `${name}{${labels}} ${formatValue(value)}\n`;

@@ -19,7 +19,7 @@ import { Pipelines } from "./pipelines.js";
 import { sendBytes } from "./send-bytes.js";
 import { UNREAD_ANSWER, UnreadAnswers } from "./unread-answers.js";
 
-const LIMITS: ServerOptions = {
+const LIMITS: Readonly<ServerOptions> = {
   headersTimeout: 10_000,
   requestTimeout: 10_000,
   connectionsCheckingInterval: 5_000,
