@@ -52,15 +52,15 @@ export async function compareCpu(target: BenchTarget, { rounds, only, say }: Ben
 
 /** Measures whatever probes the target now. */
 export async function sample(target: BenchTarget, proberCpuMs: () => number, windowMs = WINDOW_MS): Promise<Sample> {
-  const look = async () => ({
+  const read = async () => ({
     at: performance.now(),
     cpuMs: proberCpuMs(),
     targetCpuMs: cpuMs(target.program),
     ...(await target.seen()),
   });
-  const before = await look();
+  const before = await read();
   await pause(windowMs);
-  const after = await look();
+  const after = await read();
   const probes = after.requests - before.requests;
   const elapsedMs = after.at - before.at;
   return {

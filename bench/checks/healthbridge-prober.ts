@@ -28,7 +28,7 @@ let turnedDown = 0;
 let dropped = 0;
 const failures: Record<string, number> = {};
 
-// listening costs a little: where CPU is compared with others' nobody does, as nobody does in them
+// a subscriber costs a little CPU, so there is none where CPU is compared with other probers
 if (measuresLag) {
   subscribe("healthbridge:probe", (message) => {
     // only the library writes to its channels

@@ -1,7 +1,7 @@
 /**
  * What is probed: an HAProxy that answers by itself, and counts what it was asked and over how many connections.
  *
- * It is the cheapest server at hand: it takes a small part of its core where a prober takes all of its own.
+ * It is the cheapest server available: it uses a small part of its core where a prober uses all of its own.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,6 +2,7 @@
  * Opens the source of a check: a target, a program, a function or a heartbeat becomes a prober. Nothing is connected.
  */
 import { NameResolver } from "../client/resolver.js";
+import { createReadBuffer } from "../client/target-socket.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { type ExecDeps, openExec } from "../probers/exec.js";
@@ -73,7 +74,8 @@ export class SourceOpener {
     const known = this.#targets.get(allowLinkLocal);
     if (known !== undefined) return known;
     const { clock, random, nameServers } = this.#options;
-    const deps = { clock, random, resolver: new NameResolver({ clock, allowLinkLocal, servers: nameServers }) };
+    const resolver = new NameResolver({ clock, allowLinkLocal, servers: nameServers });
+    const deps = { clock, random, resolver, readBuffer: createReadBuffer() };
     this.#targets.set(allowLinkLocal, deps);
     return deps;
   }

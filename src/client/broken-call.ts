@@ -32,7 +32,7 @@ export class BrokenCall extends Error {
 /** A call that was sent and got nothing back. If its connection was a kept one, the call is worth another attempt. */
 export class Unanswered extends Error {
   override readonly name = "Unanswered";
-  /** What the caller is told when there is no other attempt. */
+  /** The error that the caller gets when there is no other attempt. */
   readonly reason: unknown;
 
   constructor(reason: unknown) {

@@ -32,7 +32,7 @@ export function exchange<Answer>(
   reader: AnswerReader<Answer>,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    socket.listen(new Exchange(socket, reader, { resolve, reject }));
+    socket.listen(new AnswerListener(socket, reader, { resolve, reject }));
     socket.write(request);
   });
 }
@@ -42,7 +42,7 @@ interface Promised<Answer> {
   readonly reject: (error: unknown) => void;
 }
 
-class Exchange<Answer> implements SocketListener {
+class AnswerListener<Answer> implements SocketListener {
   readonly #socket: TargetSocket;
   readonly #reader: AnswerReader<Answer>;
   readonly #promised: Promised<Answer>;

@@ -1,9 +1,9 @@
 /**
- * How much a target may send on an HTTP/2 connection, whatever it is: frames without a use cost work here and nothing
- * there (floods of PING, SETTINGS, empty DATA and their like; known-faults 3).
+ * The limit of what a target may send on an HTTP/2 connection. Floods of PING, SETTINGS, empty DATA and other frames cost
+ * the target nothing, and work here (docs/known-faults.md 3).
  *
- * An honest target sends five frames for each call, a keepalive PING and a status now and then. It never comes near the
- * limit, so time is asked for only when the burst is used up.
+ * A well-behaved target sends five frames for each call, and a keepalive PING or a status sometimes. It never reaches the
+ * limit, so the clock is read only when the burst is used up.
  */
 import type { Clock } from "../core/clock.js";
 import { ConnectionError } from "../wire/http2/frames.js";

@@ -23,6 +23,7 @@ export interface HealthClientOptions extends ReuseOptions {
   /** TLS, where the target speaks it. */
   readonly tls: TlsClientOptions | undefined;
   readonly resolver: Resolver;
+  readonly readBuffer: Buffer;
 }
 
 /** A status that a target reports; `unreadable` for a message that is none. */
@@ -44,13 +45,13 @@ export class HealthClient {
   readonly #heads: Readonly<Record<"Check" | "Watch", Buffer>>;
 
   /** @throws HealthError TLS_FAILED for a certificate or key that cannot be read */
-  constructor({ host, port, resolver, tls, ...reuse }: HealthClientOptions) {
+  constructor({ host, port, resolver, readBuffer, tls, ...reuse }: HealthClientOptions) {
     const scheme = tls === undefined ? "http" : "https";
     const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
     const headOf = (method: string) => encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}` });
     const secure = tls === undefined ? undefined : tlsOptions(host, tls, ["h2"]);
     const open = (timeoutMs: number) =>
-      new Http2Connection(new TargetSocket({ host, port, resolver, timeoutMs, tls: secure }), reuse.clock);
+      new Http2Connection(new TargetSocket({ host, port, resolver, readBuffer, timeoutMs, tls: secure }), reuse.clock);
     this.#heads = { Check: headOf("Check"), Watch: headOf("Watch") };
     this.#connection = new ReusedConnection(open, reuse);
   }

@@ -1,11 +1,11 @@
 /**
- * A body in chunks, as its bytes come in. Source: RFC 9112, section 7.1.
+ * Reads a body in chunks from its bytes as they come. Source: RFC 9112, section 7.1.
  *
  *     size CRLF  data CRLF  size CRLF  data CRLF  ...  0 CRLF  [trailer CRLF ...] CRLF
  */
 import { BrokenCall } from "./broken-call.js";
 
-/** A size with its extension, or a line of a trailer: what is longer is no honest one. */
+/** The longest line: a size with its extension, or a line of the trailer section. */
 const MAX_LINE_BYTES = 1_024;
 
 const MAX_TRAILERS = 32;
@@ -19,15 +19,16 @@ export class ChunkedBody {
   #trailers = 0;
 
   /**
-   * Takes bytes and hands on the data in them. Gives the number of bytes behind the end of the body when that is there.
+   * Takes the next bytes and passes the data in them to `onData`. Returns how many bytes follow the end of the body, or
+   * `undefined` before its end.
    * @throws BrokenCall `protocol`
    */
-  push(bytes: Buffer, keep: (data: Buffer) => void): number | undefined {
+  push(bytes: Buffer, onData: (data: Buffer) => void): number | undefined {
     let at = 0;
     while (at < bytes.length) {
       if (this.#expecting === "data") {
         const data = bytes.subarray(at, at + this.#missing);
-        keep(data);
+        onData(data);
         at += data.length;
         this.#missing -= data.length;
         if (this.#missing === 0) this.#expecting = "end-of-data";
@@ -37,15 +38,17 @@ export class ChunkedBody {
       const stop = end === -1 ? bytes.length : end + 1;
       this.#line += bytes.toString("latin1", at, stop);
       at = stop;
-      if (this.#line.length > MAX_LINE_BYTES) throw broken("a line between chunks is too long");
+      if (this.#line.length > MAX_LINE_BYTES)
+        throw broken("a chunk size line or a trailer line of the answer is too long");
       if (end !== -1 && this.#takeLine()) return bytes.length - at;
     }
     return undefined;
   }
 
-  /** Takes a whole line; true when it is the last of the body. */
+  /** Takes a complete line. Returns true for the last line of the body. */
   #takeLine(): boolean {
-    if (!this.#line.endsWith("\r\n")) throw broken("a line between chunks does not end with CRLF");
+    if (!this.#line.endsWith("\r\n"))
+      throw broken("a chunk size line or a trailer line of the answer does not end with CRLF");
     const line = this.#line.slice(0, -2);
     this.#line = "";
     switch (this.#expecting) {
@@ -53,21 +56,21 @@ export class ChunkedBody {
         this.#takeSize(line);
         return false;
       case "end-of-data":
-        if (line !== "") throw broken("a chunk is longer than it says");
+        if (line !== "") throw broken("a chunk of the answer is longer than its size");
         this.#expecting = "size";
         return false;
       case "trailer":
         this.#trailers += 1;
-        if (this.#trailers > MAX_TRAILERS) throw broken("the trailer has too many lines");
+        if (this.#trailers > MAX_TRAILERS) throw broken("the trailer section of the answer has too many lines");
         return line === "";
       default:
-        throw broken("a line came in the middle of data");
+        throw broken("a chunk of the answer is not complete");
     }
   }
 
   #takeSize(line: string): void {
     const [, size] = /^([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/.exec(line) ?? [];
-    if (size === undefined) throw broken("the size of a chunk is not a number");
+    if (size === undefined) throw broken("the size of a chunk of the answer is not a number");
     this.#missing = Number.parseInt(size, 16);
     this.#expecting = this.#missing === 0 ? "trailer" : "data";
   }

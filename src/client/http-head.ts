@@ -1,18 +1,17 @@
 /**
- * The head of an HTTP/1.1 answer, read strictly: what two readers could read in two ways is refused.
+ * The head of an HTTP/1.1 response, read strictly: what two readers could read in two ways is refused.
  *
- * Source: RFC 9112, sections 4 (status line), 5 (field syntax) and 6.3 (the length of a body). Every pattern here takes
- * time in proportion to the text, which is a stranger's.
+ * Source: RFC 9112, sections 4 (status line), 5 (field syntax) and 6.3 (the length of a body). The text comes from the
+ * target, so every pattern here takes time in proportion to its length.
  */
 import { BrokenCall } from "./broken-call.js";
 
 /** How the end of a body is known: by a number of bytes, by its chunks, or by the end of the connection. */
 export type BodyLength = number | "chunked" | "until-close";
 
-/** The head of an answer. */
 export interface HttpHead {
   readonly status: number;
-  /** Values by name in small letters; of a field that is repeated, joined by commas. */
+  /** Values by name in lower case. Values of a repeated field are joined by commas. */
   readonly headers: ReadonlyMap<string, string>;
   readonly bodyLength: BodyLength;
   /** Whether the connection may be used again. */

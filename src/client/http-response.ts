@@ -31,7 +31,8 @@ const MAX_INTERIM_HEADS = 8;
 
 const END_OF_HEAD = "\r\n\r\n";
 const START = "HTTP/1.";
-const [LINE_FEED, CARRIAGE_RETURN] = [10, 13];
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -97,17 +98,17 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
     const { bodyLength } = head;
     if (typeof bodyLength === "number") {
       const missing = bodyLength - this.#bodyBytes;
-      this.#keep(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
+      this.#addBody(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
       if (bytes.length >= missing) return this.#finish(head, bytes.length === missing);
-    } else if (this.#chunks === undefined) this.#keep(bytes);
+    } else if (this.#chunks === undefined) this.#addBody(bytes);
     else {
-      const surplus = this.#chunks.push(bytes, (part) => this.#keep(part));
+      const surplus = this.#chunks.push(bytes, (part) => this.#addBody(part));
       if (surplus !== undefined) return this.#finish(head, surplus === 0);
     }
     return this.#bodyBytes > this.#maxBodyBytes ? this.#finish(head, false) : undefined;
   }
 
-  #keep(part: Buffer): void {
+  #addBody(part: Buffer): void {
     this.#body.add(part);
     this.#bodyBytes += part.length;
   }

@@ -46,7 +46,7 @@ export interface Http2Request {
   readonly body: Buffer;
 }
 
-const GREETING = Buffer.concat([
+const GREETING: Uint8Array = Buffer.concat([
   PREFACE,
   settingsFrame({ enablePush: false, maxHeaderListSize: MAX_HEADER_LIST_OCTETS }),
 ]);
@@ -62,7 +62,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   );
   readonly #streams = new Http2Streams((frame) => this.#outgoing.push(frame));
   readonly #budget: FrameBudget;
-  #outgoing: Buffer[] = [GREETING];
+  #outgoing: Uint8Array[] = [GREETING];
   #hasSettings = false;
   #isGoingAway = false;
 
@@ -116,7 +116,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#flush();
   }
 
-  /** A target of another protocol is told by a reason that helps. */
+  /** A target of another protocol fails with a reason that names it. */
   #requireHttp2(bytes: Buffer): void {
     // HTTP/2 over TLS begins with ALPN (RFC 9113, section 3.2)
     const isRefused = this.#socket.alpnProtocol === false;

@@ -33,7 +33,7 @@ export class StreamError extends Error {
   }
 }
 
-const NO_FIELDS: Fields = new Map();
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 
 export class Http2Stream {
   /** 0 until the request is sent. */
@@ -143,7 +143,7 @@ function readFields(list: readonly string[], kind: "head" | "trailers"): Fields 
   return fields;
 }
 
-/** What a stream ended for, as the caller is told. */
+/** The error that the caller gets for an error of a stream. */
 export function brokenBy(error: unknown): Error {
   if (error instanceof StreamError) return new BrokenCall("protocol", error.message, { cause: error });
   return error instanceof Error ? error : new Error(String(error));

@@ -78,7 +78,7 @@ export class Http2Streams {
     this.#openWaiting();
   }
 
-  /** Fails every call. What got no answer is told by `Unanswered`, unless the target has failed it on purpose. */
+  /** Fails every call. When the connection is lost, a call without any answer fails with Unanswered. */
   failAll(error: Error, isLost: boolean): void {
     const streams = [...this.#open.values(), ...this.#waiting];
     this.#waiting.clear();

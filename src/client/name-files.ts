@@ -1,7 +1,7 @@
 /**
- * The two files that say what a name means on this machine: `/etc/hosts` and `/etc/resolv.conf`.
+ * The two files that say how this machine resolves names: `/etc/hosts` and `/etc/resolv.conf`.
  *
- * They are read at each question that the cache can't answer: they are small, and in containers they change.
+ * They are read for each name that is not in the cache: they are small, and in containers they change.
  */
 import type { LookupAddress } from "node:dns";
 import { readFileSync } from "node:fs";
@@ -9,13 +9,13 @@ import { isIP } from "node:net";
 
 /** How names are completed. Source: resolv.conf(5). */
 export interface ResolverFile {
-  /** Domains that a name may stand in. */
+  /** Domains that are appended to a name. */
   readonly search: readonly string[];
-  /** A name with so many dots is asked for as it is first (`ndots`). */
-  readonly dotsOfWhole: number;
+  /** A name with at least so many dots is tried as it is first. */
+  readonly ndots: number;
 }
 
-/** What `/etc/hosts` says. */
+/** The names and addresses of `/etc/hosts`. */
 export function readHosts(file = "/etc/hosts"): ReadonlyMap<string, readonly LookupAddress[]> {
   const hosts = new Map<string, LookupAddress[]>();
   for (const line of linesOf(file)) {
@@ -30,18 +30,18 @@ export function readHosts(file = "/etc/hosts"): ReadonlyMap<string, readonly Loo
   return hosts;
 }
 
-/** How `/etc/resolv.conf` completes names. The last `search` or `domain` line counts. */
+/** The settings of `/etc/resolv.conf`. The last `search` or `domain` line counts. */
 export function readResolverFile(file = "/etc/resolv.conf"): ResolverFile {
   let search: readonly string[] = [];
-  let dotsOfWhole = 1;
+  let ndots = 1;
   for (const line of linesOf(file)) {
     const [word, ...rest] = line.split(/\s+/);
     if (word === "search" || word === "domain")
       search = rest.map((domain) => domain.replace(/\.$/, "")).filter(Boolean);
     const dots = word === "options" ? rest.find((option) => option.startsWith("ndots:")) : undefined;
-    if (dots !== undefined) dotsOfWhole = Number(dots.slice("ndots:".length)) || 0;
+    if (dots !== undefined) ndots = Number(dots.slice("ndots:".length)) || 0;
   }
-  return { search, dotsOfWhole };
+  return { search, ndots };
 }
 
 /** The lines of a file without comments; none where there is no file. */
@@ -50,7 +50,7 @@ function linesOf(file: string): readonly string[] {
   try {
     text = readFileSync(file, "utf8");
   } catch {
-    return []; // a machine without such a file has nothing to say there
+    return []; // without the file there are no lines
   }
   return text
     .split("\n")

@@ -1,27 +1,26 @@
 /**
- * Names made into addresses, for every connection that we open: what a name means is asked here and nowhere else.
+ * Resolves the names of all targets.
  *
  *     name --> cache (TTL, 30 s at most) --> hosts file --> name servers, over the search domains --> the system, one at a time
  *                  ^                                              | none answers
  *                  '-- the last good answer, for 5 minutes <------'
  *
- * Node's own look-up runs in a pool of four threads: one slow name server queues every look-up of the process behind it
- * (nodejs#62599). So name servers are asked over sockets, and the system only for names that they don't know (it may
- * have further sources), one at a time.
+ * `dns.lookup` of Node runs in a pool of four threads: one slow name server blocks every look-up of the process
+ * (nodejs/node#62599). So name servers are asked over sockets. The system, which may have other sources, is asked only
+ * for names that they do not know, one at a time.
  *
- * A dead name server is a fault of ours and says nothing of a target: it is told apart (`EAI_AGAIN`) from a name that
- * doesn't exist (`ENOTFOUND`).
+ * A dead name server says nothing about a target: its error (`EAI_AGAIN`) differs from that of a name that does not exist
+ * (`ENOTFOUND`).
  *
- * It is handed to `net.connect` as its `lookup`, so an address that is refused here is never connected to, whatever the
- * name meant a moment before (DNS rebinding).
+ * `lookup` is passed to `net.connect`. So healthbridge never connects to an address that is refused here, whatever the
+ * name resolved to before (DNS rebinding).
  */
 import { promises as dns, type LookupAddress } from "node:dns";
-import type { LookupFunction } from "node:net";
+import { BlockList, isIP, type LookupFunction } from "node:net";
 import { type Clock, systemClock } from "../core/clock.js";
-import { isForbiddenAddress } from "./address-rule.js";
 import { readHosts, readResolverFile } from "./name-files.js";
 
-/** What finds the addresses of a name. */
+/** Finds the addresses of a name. */
 export interface Resolver {
   /** For the option `lookup` of `net.connect` and `tls.connect`. */
   readonly lookup: LookupFunction;
@@ -29,7 +28,6 @@ export interface Resolver {
   permits(address: string): boolean;
 }
 
-/** How a resolver is made. */
 export interface ResolverOptions {
   readonly clock: Clock;
   /** Allow link-local addresses, the metadata services of clouds among them. Default false. */
@@ -40,23 +38,24 @@ export interface ResolverOptions {
 
 const MAX_TTL_MS = 30_000;
 const UNKNOWN_TTL_MS = 1_000;
-const LAST_GOOD_MS = 300_000;
+const LAST_GOOD_TTL_MS = 300_000;
 const SERVER_TIMEOUT_MS = 2_000;
 const SERVER_TRIES = 2;
 
-/** What is known of a name. */
-interface Entry {
+/** A name in the cache. */
+interface CacheEntry {
   addresses: readonly LookupAddress[];
   freshUntil: number;
+  /** Used until then while no name server answers. */
   goodUntil: number;
 }
 
 type Answer = { readonly addresses: readonly LookupAddress[]; readonly ttlMs: number } | "unknown" | "dead";
 
-/** A resolver with a cache of its own. It holds no socket or timer between questions. */
+/** A resolver with its own cache. It holds no socket and no timer between two look-ups. */
 export class NameResolver implements Resolver {
   readonly #options: ResolverOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, CacheEntry>();
   readonly #running = new Map<string, Promise<readonly LookupAddress[]>>();
   #system: Promise<unknown> = Promise.resolve();
 
@@ -66,11 +65,11 @@ export class NameResolver implements Resolver {
 
   readonly lookup: LookupFunction = (name, { all, family }, callback) => {
     this.#resolve(name).then(
-      (found) => {
-        const wanted = family === 4 || family === 6 ? found.filter((each) => each.family === family) : found;
+      (addresses) => {
+        const wanted = family === 4 || family === 6 ? addresses.filter((each) => each.family === family) : addresses;
         const allowed = wanted.filter(({ address }) => this.permits(address));
         const [first] = allowed;
-        if (first === undefined) callback(this.#nothing(name, wanted.length > 0), "");
+        if (first === undefined) callback(noAddress(name, wanted.length > 0), "");
         else if (all === true) callback(null, [...allowed]);
         else callback(null, first.address, first.family);
       },
@@ -82,22 +81,17 @@ export class NameResolver implements Resolver {
     return this.#options.allowLinkLocal === true || !isForbiddenAddress(address);
   }
 
-  #nothing(name: string, isForbidden: boolean): NodeJS.ErrnoException {
-    if (!isForbidden) return failure("ENOTFOUND", `the name ${name} has no address`);
-    return failure("ERR_FORBIDDEN_ADDRESS", `the name ${name} deps a link-local address, which is not probed`);
-  }
-
-  /** Every address of a name: what is fresh, or what is being asked already. */
+  /** Every address of a name: from the cache, or from a look-up, which is shared while it runs. */
   #resolve(name: string): Promise<readonly LookupAddress[]> {
     const key = name.toLowerCase();
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.freshUntil > this.#options.clock.now()) return Promise.resolve(entry.addresses);
-    const running = this.#running.get(key) ?? this.#ask(key).finally(() => this.#running.delete(key));
+    const running = this.#running.get(key) ?? this.#lookUp(key).finally(() => this.#running.delete(key));
     this.#running.set(key, running);
     return running;
   }
 
-  async #ask(name: string): Promise<readonly LookupAddress[]> {
+  async #lookUp(name: string): Promise<readonly LookupAddress[]> {
     const answer = await this.#answerOf(name);
     const now = this.#options.clock.now();
     if (answer === "dead") return this.#lastGood(name, now);
@@ -109,12 +103,12 @@ export class NameResolver implements Resolver {
     this.#entries.set(name, {
       addresses,
       freshUntil: now + Math.min(ttlMs, MAX_TTL_MS),
-      goodUntil: now + LAST_GOOD_MS,
+      goodUntil: now + LAST_GOOD_TTL_MS,
     });
     return addresses;
   }
 
-  /** No name server answers: what the name meant a while ago is better than nothing. */
+  /** While no name server answers, the last addresses of the name are used. */
   #lastGood(name: string, now: number): readonly LookupAddress[] {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.goodUntil <= now) throw failure("EAI_AGAIN", `no name server answers for ${name}`);
@@ -125,47 +119,47 @@ export class NameResolver implements Resolver {
   async #answerOf(name: string): Promise<Answer> {
     const local = localAddresses(name);
     if (local.length > 0) return { addresses: local, ttlMs: MAX_TTL_MS };
-    const { search, dotsOfWhole } = readResolverFile();
+    const { search, ndots } = readResolverFile();
     const servers = new dns.Resolver({ timeout: SERVER_TIMEOUT_MS, tries: SERVER_TRIES });
     if (this.#options.servers !== undefined) servers.setServers(this.#options.servers);
-    for (const candidate of candidatesOf(name, search, dotsOfWhole)) {
+    for (const candidate of candidatesOf(name, search, ndots)) {
       const answer = await askServers(servers, candidate);
       if (answer !== "unknown") return answer;
     }
     return this.#options.servers === undefined ? this.#askSystem(name) : "unknown";
   }
 
-  /** What else the system knows of (mDNS, say). Each question holds one of four threads, so there is one at a time. */
+  /** Other sources of the system, such as mDNS. A look-up occupies one of Node's four threads, so there is one at a time. */
   #askSystem(name: string): Promise<Answer> {
-    const asked = this.#system.then(async (): Promise<Answer> => {
+    const answer = this.#system.then(async (): Promise<Answer> => {
       try {
         return { addresses: await dns.lookup(name, { all: true }), ttlMs: MAX_TTL_MS };
       } catch {
-        return "unknown"; // the name servers have said so already
+        return "unknown"; // as the name servers have said
       }
     });
-    this.#system = asked;
-    return asked;
+    this.#system = answer;
+    return answer;
   }
 }
 
-/** A resolver of this machine. */
+/** A resolver that asks as this machine is configured. */
 export function resolverFor(allowLinkLocal: boolean): Resolver {
   return new NameResolver({ clock: systemClock, allowLinkLocal });
 }
 
-/** The names to ask for, in order: as `resolv.conf(5)` has it. */
-function candidatesOf(name: string, search: readonly string[], dotsOfWhole: number): readonly string[] {
+/** The names to try, in the order of `resolv.conf(5)`. */
+function candidatesOf(name: string, search: readonly string[], ndots: number): readonly string[] {
   if (name.endsWith(".")) return [name.slice(0, -1)];
   const within = search.map((domain) => `${name}.${domain}`);
-  return name.split(".").length - 1 >= dotsOfWhole ? [name, ...within] : [...within, name];
+  return name.split(".").length - 1 >= ndots ? [name, ...within] : [...within, name];
 }
 
-/** What needs no name server: the hosts file, and `localhost` (RFC 6761, section 6.3). */
+/** Addresses that need no name server: those of the hosts file, and of `localhost` (RFC 6761, section 6.3). */
 function localAddresses(name: string): readonly LookupAddress[] {
   const bare = name.replace(/\.$/, "");
-  const found = readHosts().get(bare);
-  if (found !== undefined) return found;
+  const addresses = readHosts().get(bare);
+  if (addresses !== undefined) return addresses;
   if (bare !== "localhost" && !bare.endsWith(".localhost")) return [];
   return [
     { address: "127.0.0.1", family: 4 },
@@ -201,4 +195,30 @@ async function askOne(ask: () => Promise<readonly { address: string; ttl: number
 
 function failure(code: string, message: string): NodeJS.ErrnoException {
   return Object.assign(new Error(message), { code });
+}
+
+function noAddress(name: string, isForbidden: boolean): NodeJS.ErrnoException {
+  if (!isForbidden) return failure("ENOTFOUND", `the name ${name} has no address`);
+  return failure("ERR_FORBIDDEN_ADDRESS", `the name ${name} has only link-local addresses, which are not probed`);
+}
+
+/**
+ * Addresses that must not be probed: the metadata service of a cloud gives secrets to every client inside. All of these
+ * addresses but two are link-local. Loopback and private addresses are allowed: that is where targets are.
+ */
+const FORBIDDEN = new BlockList();
+FORBIDDEN.addSubnet("169.254.0.0", 16, "ipv4");
+FORBIDDEN.addSubnet("fe80::", 10, "ipv6");
+FORBIDDEN.addAddress("fd00:ec2::254", "ipv6"); // AWS over IPv6
+FORBIDDEN.addAddress("100.100.100.200", "ipv4"); // Alibaba Cloud
+
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** IPv4 addresses in IPv6 notation are judged as IPv4. */
+function isForbiddenAddress(address: string): boolean {
+  const bare = address.split("%")[0] ?? "";
+  const mapped = MAPPED.exec(bare)?.[1];
+  if (mapped !== undefined) return FORBIDDEN.check(mapped, "ipv4");
+  const family = isIP(bare);
+  return family !== 0 && FORBIDDEN.check(bare, family === 4 ? "ipv4" : "ipv6");
 }

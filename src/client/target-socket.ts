@@ -50,15 +50,19 @@ export interface SocketListener {
 export interface TargetSocketOptions extends Destination {
   /** TLS, where the target speaks it. */
   readonly tls: ConnectionOptions | undefined;
+  /** Plain connections read into it, see `createReadBuffer`. */
+  readonly readBuffer: Buffer;
   /** Close with a TCP reset, where no protocol data can be lost: it leaves nothing in TIME_WAIT. Default false. */
   readonly closesByReset?: boolean;
 }
 
 /**
- * All plain connections read into this buffer. Listeners copy what they keep, so one is enough: by default, Node
- * allocates 64 KiB for each read.
+ * A buffer that all plain connections of an owner read into. Listeners copy what they keep, so one is enough: by default,
+ * Node allocates 64 KiB for each read.
  */
-const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
+export function createReadBuffer(): Buffer {
+  return Buffer.allocUnsafeSlow(65_536);
+}
 
 export class TargetSocket implements ReusableConnection {
   readonly #socket: Socket;
@@ -69,11 +73,11 @@ export class TargetSocket implements ReusableConnection {
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
   constructor(options: TargetSocketOptions) {
-    const { tls, closesByReset = false } = options;
+    const { tls, readBuffer, closesByReset = false } = options;
     this.#closesByReset = closesByReset;
     const tcp = connectOptions(options);
     const onBytes = (bytes: Buffer) => this.#onBytes(bytes);
-    this.#socket = tls === undefined ? connectPlain(tcp, onBytes) : connectTls({ ...tcp, ...tls });
+    this.#socket = tls === undefined ? connectPlain(tcp, readBuffer, onBytes) : connectTls({ ...tcp, ...tls });
     const onEnd = () => this.#onEnd(undefined);
     // the listener stays after the end: an error without one would end the process
     this.#socket
@@ -118,7 +122,7 @@ export class TargetSocket implements ReusableConnection {
     this.#listener = listener;
   }
 
-  /** Ends the connection at once, and tells the listener why. */
+  /** Ends the connection at once. The listener gets the error. */
   close(error?: Error): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -126,7 +130,7 @@ export class TargetSocket implements ReusableConnection {
     if (this.#closesByReset && !(this.#socket instanceof TLSSocket) && !this.#socket.connecting)
       this.#socket.resetAndDestroy();
     else this.#socket.destroy();
-    // an error has a stack trace, which costs more than the rest: it is made only where it is told
+    // the stack trace of an error costs more than the rest, so it is made only for a listener
     this.#listener?.onEnd(error ?? new BrokenCall("cancelled", "the connection is closed"));
     this.#listener = undefined;
   }
@@ -146,10 +150,10 @@ export class TargetSocket implements ReusableConnection {
   }
 }
 
-function connectPlain(options: ConnectOptions, onBytes: (bytes: Buffer) => void): Socket {
+function connectPlain(options: ConnectOptions, buffer: Buffer, onBytes: (bytes: Buffer) => void): Socket {
   const callback = (length: number) => {
-    onBytes(READ_BUFFER.subarray(0, length));
+    onBytes(buffer.subarray(0, length));
     return true;
   };
-  return connectTcp({ ...options, onread: { buffer: READ_BUFFER, callback } });
+  return connectTcp({ ...options, onread: { buffer, callback } });
 }

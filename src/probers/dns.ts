@@ -1,8 +1,8 @@
 /**
  * `dns:NAME` and `dns://SERVER[:53]/NAME`, each with `?type=MX`: passes when the name has a record of the type.
  *
- * The form is that of RFC 4501. Without a server, the system's are asked, and when none of them answers, that is no fault
- * of the name: we could not look. With one, the server is what is checked.
+ * The form is that of RFC 4501. Without a server, the system's name servers are asked; when none of them answers, that is
+ * a prober error and no failure of the name. With a server, the server is checked too.
  */
 import { promises as dns, type RecordWithTtl } from "node:dns";
 import { isIP } from "node:net";
@@ -12,7 +12,7 @@ import { hostOf, invalidTarget } from "./target.js";
 
 const TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"] as const;
 
-/** Codes of answers that say that there is no such record. */
+/** Codes of answers without such a record. */
 const NO_RECORD: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
 
 /** A prober of a name. */
@@ -24,16 +24,17 @@ export function openDns(target: URL, { resolver }: ProberDeps): Prober {
   if (name === "") throw invalidTarget(href, "a name is missing; expected dns:example.com or dns://server/example.com");
   if (known === undefined) throw invalidTarget(href, `type ${type} is none of ${TYPES.join(", ")}`);
   const stray = [...searchParams.keys()].find((key) => key !== "type");
-  if (stray !== undefined) throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; type is known`);
+  if (stray !== undefined)
+    throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; the only one is type`);
   const server = hostOf(target);
   return {
     async probe({ signal, timeoutMs }) {
-      const asking = new dns.Resolver({ timeout: Math.max(1, Math.floor(timeoutMs / 2)), tries: 2 });
-      const cancel = () => asking.cancel();
+      const nameServers = new dns.Resolver({ timeout: Math.max(1, Math.floor(timeoutMs / 2)), tries: 2 });
+      const cancel = () => nameServers.cancel();
       signal.addEventListener("abort", cancel, { once: true });
       try {
-        if (server !== "") asking.setServers(await addressesOf(server, target.port, resolver));
-        const records: readonly (RecordWithTtl | object | string)[] = [await asking.resolve(name, known)].flat();
+        if (server !== "") nameServers.setServers(await addressesOf(server, target.port, resolver));
+        const records: readonly (RecordWithTtl | object | string)[] = [await nameServers.resolve(name, known)].flat();
         return records.length > 0 ? PASS : fail("dns", `${name} has no record of type ${known}`);
       } catch (error) {
         return judge(error, server !== "");
@@ -55,7 +56,7 @@ function judge(error: unknown, isServerNamed: boolean): ProbeResult {
   return fail("answer", String(message));
 }
 
-/** The addresses of a server, as `setServers` takes them. */
+/** The addresses of a server, in the form of `setServers`. */
 async function addressesOf(server: string, port: string, resolver: ProberDeps["resolver"]): Promise<string[]> {
   const found = isIP(server) === 0 ? await lookUp(server, resolver) : [server];
   return found.map((address) => (isIP(address) === 6 ? `[${address}]:${port || 53}` : `${address}:${port || 53}`));

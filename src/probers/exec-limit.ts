@@ -1,7 +1,7 @@
 /**
- * How many programs run at once, over all checks of one health: a process costs far more than a socket.
+ * How many programs run at once, over all checks of one `Health`: a process costs far more than a socket.
  *
- * Who waits in vain until its deadline could not look, which is our fault and not the target's.
+ * A probe that waits until its deadline could not run its program. That is a prober error, and no failure of the check.
  */
 import { ProberError } from "./prober.js";
 
@@ -11,8 +11,11 @@ export class ExecLimit {
   #running = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** Waits for a place. What it gives leaves it again, and has to be called once. Rejects with a ProberError. */
-  enter(signal: AbortSignal): Promise<() => void> {
+  /**
+   * Waits until a program may run. Resolves with a function that must be called when it has ended.
+   * Rejects with a ProberError when the signal is aborted before.
+   */
+  acquire(signal: AbortSignal): Promise<() => void> {
     if (this.#running < MAX_CONCURRENT) return Promise.resolve(this.#take());
     return new Promise((resolve, reject) => {
       const admit = () => {
@@ -23,7 +26,7 @@ export class ExecLimit {
       const onAbort = () => {
         this.#waiting.delete(admit);
         reject(
-          new ProberError("prober", `${MAX_CONCURRENT} programs run already, and none has ended within the timeout`),
+          new ProberError("prober", `${MAX_CONCURRENT} programs are running, and none has ended within the timeout`),
         );
       };
       this.#waiting.add(admit);

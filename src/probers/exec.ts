@@ -1,48 +1,48 @@
 /**
  * A program: passes when it ends with exit code 0.
  *
- *     spawn in a process group of its own --exit--> verdict, and whatever is left of the group is killed
+ *     spawn in a process group of its own --exit--> result; what is left of the group is killed
  *                                    '----abort--> TERM to the group --0.5 s--> KILL to the group
  *
- * There is no shell, so nothing in an argument is a command. A program that hangs, forks and ignores its signals is ended
- * with all that it has started, since they share its group; what leaves the group (setsid) has left on purpose.
+ * There is no shell, so no argument is taken for a command. A program that hangs, forks or ignores signals is killed with
+ * all processes that it has started, because they share its group. A process that leaves the group (setsid) is not.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../core/clock.js";
 import type { ExecLimit } from "./exec-limit.js";
 import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
 
-/** What a program is run with. */
+/** What a prober of a program works with. */
 export interface ExecDeps {
   readonly clock: Clock;
   readonly gate: ExecLimit;
-  /** The environment of this process; few of its variables are handed on. */
+  /** The environment of this process. Only a few variables are passed on. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** More of what a program says is not kept. */
+/** Output beyond this is read and dropped. */
 const MAX_OUTPUT_BYTES = 4_096;
 
-/** Between the request to end and the end. */
+/** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS = 500;
 
-/** Variables that a program finds. Whatever else it needs, it can be told in its arguments or by a wrapper. */
-const HANDED_ON = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/** Variables that a program gets. Others can be set by a wrapper. */
+const PASSED_ON: readonly string[] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
-/** Errors of `spawn` that are ours: there is no room for another process. */
-const OUR_FAULTS: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"]);
+/** Errors of `spawn` that say nothing about the program: this machine has no room for another process. */
+const LOCAL_FAULTS: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"]);
 
 /** A prober that runs a program with its arguments. */
 export function openExec(command: readonly string[], deps: ExecDeps): Prober {
   const [program = "", ...args] = command;
-  const handedOn = HANDED_ON.flatMap((name) => {
+  const passedOn = PASSED_ON.flatMap((name) => {
     const value = deps.environment[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  const env = Object.fromEntries(handedOn);
+  const env = Object.fromEntries(passedOn);
   return {
     async probe({ signal }) {
-      const leave = await deps.gate.enter(signal);
+      const release = await deps.gate.acquire(signal);
       try {
         const child = spawn(program, args, {
           env,
@@ -50,17 +50,17 @@ export function openExec(command: readonly string[], deps: ExecDeps): Prober {
           stdio: ["ignore", "pipe", "pipe"],
           windowsHide: true,
         });
-        return await new Running(child, deps.clock).result(signal);
+        return await new RunningProgram(child, deps.clock).result(signal);
       } finally {
-        leave();
+        release();
       }
     },
     close() {},
   };
 }
 
-/** A program that runs. */
-class Running {
+/** A program that is running. */
+class RunningProgram {
   readonly #child: ChildProcess;
   readonly #clock: Clock;
   #output = "";
@@ -71,10 +71,10 @@ class Running {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8");
       stream?.on("data", (text: string) => {
-        // what comes after is read, so that the program isn't stopped by a full pipe, and forgotten
+        // the rest is read too, or the program would block on a full pipe
         this.#output = (this.#output + text).slice(0, MAX_OUTPUT_BYTES);
       });
-      stream?.on("error", () => {}); // the pipe broke with its program: `exit` tells
+      stream?.on("error", () => {}); // the pipe ends with its program; `exit` has the result
     }
   }
 
@@ -94,7 +94,7 @@ class Running {
       };
       this.#child.once("error", (error: NodeJS.ErrnoException) => finish(() => settleError(error, resolve, reject)));
       this.#child.once("exit", (code, killedBy) => {
-        this.#kill("SIGKILL"); // what it has left behind
+        this.#kill("SIGKILL"); // processes that it has left
         finish(() => resolve(this.#judge(code, killedBy)));
       });
       if (signal.aborted) onAbort();
@@ -104,10 +104,10 @@ class Running {
 
   #judge(code: number | null, killedBy: NodeJS.Signals | null): ProbeResult {
     if (code === 0) return PASS;
-    const said = this.#output === "" ? "it said nothing" : `it said ${JSON.stringify(this.#output)}`;
+    const output = this.#output === "" ? "no output" : `output ${JSON.stringify(this.#output)}`;
     return killedBy === null
-      ? fail("exit", `exit code ${code}; ${said}`)
-      : fail("signal", `ended by ${killedBy}; ${said}`);
+      ? fail("exit", `exit code ${code}; ${output}`)
+      : fail("signal", `ended by ${killedBy}; ${output}`);
   }
 
   #kill(signal: NodeJS.Signals): void {
@@ -116,7 +116,7 @@ class Running {
     try {
       process.kill(-pid, signal);
     } catch {
-      // nobody is left in the group
+      // no process is left in the group
     }
   }
 }
@@ -127,6 +127,6 @@ function settleError(
   reject: (error: Error) => void,
 ): void {
   const { code = "", message } = error;
-  if (OUR_FAULTS.has(code)) reject(new ProberError("prober", message, { cause: error }));
+  if (LOCAL_FAULTS.has(code)) reject(new ProberError("prober", message, { cause: error }));
   else resolve(fail(code === "EACCES" || code === "EPERM" ? "EACCES" : "ENOENT", message));
 }

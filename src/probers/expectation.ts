@@ -112,8 +112,8 @@ function judgeJson(expected: NonNullable<Expectation["json"]>): JudgePart {
 }
 
 /** A name, an index, or a name in quotation marks (without escapes). */
-const FIRST = /(?:([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/y;
-const NEXT = /(?:\.([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/y;
+const FIRST = /^(?:([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/;
+const NEXT = /^(?:\.([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/;
 
 /**
  * Compiles a path in JSON: `status`, `checks.db.ok`, `items[0].name`, `["a.b"].c`. The function that it returns finds the
@@ -124,8 +124,7 @@ function compileJsonPath(path: string): (root: unknown) => unknown {
   let at = 0;
   do {
     const pattern = at === 0 ? FIRST : NEXT;
-    pattern.lastIndex = at;
-    const [whole, name, index, quoted] = pattern.exec(path) ?? [];
+    const [whole, name, index, quoted] = pattern.exec(path.slice(at)) ?? [];
     const step = name ?? index ?? quoted;
     if (whole === undefined || step === undefined)
       throw invalid(

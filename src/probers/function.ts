@@ -2,7 +2,7 @@
 import { messageOf } from "../core/health-error.js";
 import { fail, PASS, type Prober } from "./prober.js";
 
-/** A check's own function. `signal` is aborted at the deadline. */
+/** A function that checks. `signal` is aborted at the deadline. */
 export type CheckFunction = (context: { readonly signal: AbortSignal }) => unknown;
 
 /** A prober that calls `check`. */

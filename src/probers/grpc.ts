@@ -23,6 +23,7 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
     port: Number(target.port),
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
     resolver: deps.resolver,
+    readBuffer: deps.readBuffer,
     ...reuseOptionsOf(options, deps),
   });
   let watch: ReusedWatch | undefined;

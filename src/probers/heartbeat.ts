@@ -1,21 +1,19 @@
 /**
- * A passive check: nobody is asked, somebody must report within a time.
+ * A passive check: a reporter must send a beat within a time.
  *
- *     beat --> look at once: pass, or the failure that was reported
- *     ttl over without a beat --> look at once: fail `missed`
+ *     beat --> probe at once: pass, or the failure that was reported
+ *     ttl over without a beat --> probe at once: fail `missed`
  *
- * Until the first beat, and while its time is not over, nothing is known: the first look comes with the first beat, or
- * when the time is over.
+ * Before the first beat there is no result until the time is over.
  */
 import type { CancelTimer, Clock } from "../core/clock.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 
-/** What somebody reports. */
 export type Report = "pass" | "fail";
 
-/** A heartbeat's prober, and its other end. */
+/** The prober of a heartbeat, and where its reports come in. */
 export interface Heartbeat extends Prober {
-  /** Reports. It counts until the time is over, or the next report. */
+  /** Takes a report. It counts until the next one, or until the time is over. */
   beat(report?: Report): void;
 }
 
@@ -23,32 +21,32 @@ export interface Heartbeat extends Prober {
 export function openHeartbeat(ttlMs: number, clock: Clock): Heartbeat {
   let last: Report | "missed" = "missed";
   let cancel: CancelTimer = () => {};
-  let tell: () => void = () => {};
-  const become = (report: Report | "missed") => {
+  let notify: () => void = () => {};
+  const set = (report: Report | "missed") => {
     last = report;
     cancel();
-    tell();
+    notify();
   };
   return {
     async probe() {
       return RESULTS[last];
     },
     onChange(listener) {
-      tell = listener;
+      notify = listener;
     },
     beat(report = "pass") {
-      become(report);
-      cancel = clock.setTimer(ttlMs, () => become("missed"));
+      set(report);
+      cancel = clock.setTimer(ttlMs, () => set("missed"));
     },
     close() {
       cancel();
-      tell = () => {};
+      notify = () => {};
     },
   };
 }
 
 const RESULTS: Readonly<Record<Report | "missed", ProbeResult>> = {
   pass: PASS,
-  fail: fail("reported", "a failure was reported"),
-  missed: fail("missed", "nobody reported in time"),
+  fail: fail("reported", "the reporter reported a failure"),
+  missed: fail("missed", "no report within the time of the heartbeat"),
 };

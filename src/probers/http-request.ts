@@ -1,13 +1,13 @@
-/** The request of an HTTP prober: the same each time, so its bytes are made once. */
+/** The request of an HTTP prober: the same bytes for each probe, made once. */
 import { HealthError } from "../core/health-error.js";
 import type { ProberOptions } from "./options.js";
 import { invalidTarget } from "./target.js";
 
-/** What the name of a header may be. */
+/** A valid name of a header (RFC 9110, section 5.6.2). */
 export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Fields that say how a request is framed: one that is made up could make two of it. */
+/** Fields that frame a request: a wrong one could turn it into two requests. */
 const FRAMING: ReadonlySet<string> = new Set([
   "content-length",
   "transfer-encoding",
@@ -18,8 +18,8 @@ const FRAMING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The bytes of a GET of `path` at the host of `target`, with the name and password of `target`.
- * @throws HealthError INVALID_TARGET for a name or password with a broken percent sign, INVALID_OPTION for a header
+ * The bytes of a GET of `path` at the host of `target`, with the user name and password of `target`.
+ * @throws HealthError INVALID_TARGET for credentials with an invalid percent-encoding, INVALID_OPTION for a header
  */
 export function requestOf(target: URL, path: string, { headers = {}, reuse = true }: ProberOptions): Buffer {
   const fields = new Map([
@@ -31,9 +31,9 @@ export function requestOf(target: URL, path: string, { headers = {}, reuse = tru
   if (!reuse) fields.set("connection", "close");
   for (const [name, value] of Object.entries(headers)) {
     const key = name.toLowerCase();
-    // the value may be a secret
+    // the value may be a secret, so it is not shown
     if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value) || FRAMING.has(key))
-      throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} can't be sent with this value`);
+      throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} cannot be sent with this value`);
     fields.set(key, value);
   }
   const lines = [...fields].map(([name, value]) => `${name}: ${value}\r\n`).join("");
@@ -45,6 +45,6 @@ function basicOf(target: URL): string {
     const pair = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
     return `Basic ${Buffer.from(pair).toString("base64")}`;
   } catch (cause) {
-    throw invalidTarget(target.href, "the name or password has a broken percent sign", { cause });
+    throw invalidTarget(target.href, "the user name or password has an invalid percent-encoding", { cause });
   }
 }

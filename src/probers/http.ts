@@ -46,7 +46,13 @@ export function openHttpProbe(
   const secure = target.protocol.endsWith("https:");
   const host = hostOf(target);
   const tls = secure ? tlsOptions(host, options.tls, ["http/1.1"]) : undefined;
-  const address = { host, port: Number(target.port) || (secure ? 443 : 80), resolver: deps.resolver, tls };
+  const address = {
+    host,
+    port: Number(target.port) || (secure ? 443 : 80),
+    resolver: deps.resolver,
+    readBuffer: deps.readBuffer,
+    tls,
+  };
   const request = requestOf(target, path, options);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket({ ...address, timeoutMs, closesByReset: true }),

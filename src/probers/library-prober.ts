@@ -63,7 +63,7 @@ class LibraryConnection implements ReusableConnection {
     this.#client = connect({ signal: this.#abort.signal, timeoutMs });
     this.#client.then(
       ({ socket }) => this.#watch(socket),
-      () => {}, // `ping` tells
+      () => {}, // `ping` rejects with the error
     );
   }
 
@@ -79,7 +79,7 @@ class LibraryConnection implements ReusableConnection {
     this.#socket?.unref();
   }
 
-  /** Rejects with Unanswered, whatever the fault is: only a new connection can tell. */
+  /** Rejects with Unanswered for every error: only a new connection shows whether the server has failed. */
   ping(): Promise<void> {
     this.#isPinging = true;
     return new Promise((resolve, reject) => {

@@ -57,6 +57,8 @@ export interface ProberDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly resolver: Resolver;
+  /** Connections to targets read into it, see `client/target-socket`. */
+  readonly readBuffer: Buffer;
 }
 
 const DEFAULT_MAX_AGE_MS = 300_000;

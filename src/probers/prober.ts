@@ -1,56 +1,56 @@
 /**
- * What a prober is: the code for a kind of target, which looks once when it is asked.
+ * A prober: the code for one kind of target. It probes once for each call.
  *
- * It RETURNS what it found, ill health included. It THROWS only when it could not look (we have no file descriptors
- * left, say): that tells nothing of the target, and flips no verdict. It keeps nothing between two looks but a
- * connection.
+ * It RETURNS a result, also for a target that is unhealthy. It THROWS only when it could not probe, for example without
+ * free file descriptors: that says nothing about the target and changes no state. Between two probes it keeps nothing
+ * but a connection.
  */
 import type { ReasonCode } from "./reasons.js";
 
-/** What one probe found. */
+/** The result of one probe. */
 export interface ProbeResult {
   readonly outcome: "pass" | "warn" | "fail";
-  /** Why it isn't a plain pass: a short code that anybody may see. */
+  /** Why it is not a plain pass: a short code, shown to unauthenticated clients too. */
   readonly reason?: ReasonCode;
-  /** The full text, which may hold a target's own words: for the log only. */
+  /** The full text. It may hold text of the target, so it is for the log only. */
   readonly detail?: string;
-  /** When the certificate that the target showed ends, in wall time: where the scheme saw one. */
+  /** When the target's certificate expires, in wall time; `undefined` where the scheme sees none. */
   readonly certificateEndsAt?: number;
-  /** Further services that the target tells of, under their full names: each is published beside the check. */
+  /** Further services that the target reports, by their full names: each is published beside the check. */
   readonly discovered?: ReadonlyMap<string, Discovered>;
 }
 
-/** What a target tells of a service that it knows. */
+/** The state of a service that a target reports. */
 export interface Discovered {
   readonly outcome: "pass" | "fail";
   readonly reason?: ReasonCode;
 }
 
-/** How a probe may take its time. */
+/** The time that a probe has. */
 export interface ProbeContext {
-  /** Aborted at the deadline, or when the check ends: the work must stop and its resources go. */
+  /** Aborted at the deadline, or when the check ends: the probe must stop and release its resources. */
   readonly signal: AbortSignal;
   /** Milliseconds from the start to the deadline. */
   readonly timeoutMs: number;
 }
 
-/** One target, ready to be looked at. */
+/** A target that can be probed. */
 export interface Prober {
   probe(context: ProbeContext): Promise<ProbeResult>;
   /**
-   * Ends the probe that runs, at its deadline or when the check ends. A prober that has it leaves `signal` alone: an
-   * AbortController for each probe costs as much as the probe.
+   * Ends the probe that runs, at its deadline or when the check ends. A prober that has this method does not use
+   * `signal`: an AbortController costs as much as a probe.
    */
   cancel?(): void;
-  /** Calls `listener` when the target itself says that it has changed, where it can: a reason to look early. */
+  /** Calls `listener` when the target reports a change by itself: a reason to probe early. */
   onChange?(listener: () => void): void;
   /** Ends connections that are kept between probes. */
   close(): void;
 }
 
 /**
- * A *prober error*: we could not look, which tells nothing of the target. It is thrown, never returned; anything else
- * that a prober throws counts as one too, under the reason `prober`.
+ * A *prober error*: healthbridge could not probe, which says nothing about the target. It is thrown, never returned.
+ * Anything else that a prober throws counts as one too, with the reason `prober`.
  */
 export class ProberError extends Error {
   override readonly name = "ProberError";
@@ -62,18 +62,16 @@ export class ProberError extends Error {
   }
 }
 
-/** A plain pass. */
 export const PASS: ProbeResult = { outcome: "pass" };
 
-/** A target's words beyond this are cut: a bad one could fill the log with them. */
+/** Longer texts are cut: a hostile target could fill the log. */
 const MAX_DETAIL_CHARACTERS = 300;
 
-/** A pass with a flaw: it counts as a pass, and marks the check's services degraded. */
+/** A degraded pass: it counts as a pass, and marks the services of the check as degraded. */
 export function warn(reason: ReasonCode, detail: string): ProbeResult {
   return { ...fail(reason, detail), outcome: "warn" };
 }
 
-/** A failure. */
 export function fail(reason: ReasonCode, detail: string): ProbeResult {
   return { outcome: "fail", reason, detail: detail.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed() };
 }

@@ -30,7 +30,13 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
   const secure = target.protocol === "rediss:";
   const host = hostOf(target);
   const tls = secure ? tlsOptions(host, options.tls) : undefined;
-  const address = { host, port: Number(target.port) || 6379, resolver: deps.resolver, tls };
+  const address = {
+    host,
+    port: Number(target.port) || 6379,
+    resolver: deps.resolver,
+    readBuffer: deps.readBuffer,
+    tls,
+  };
   const login = loginOf(target);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket({ ...address, timeoutMs }),

@@ -3,6 +3,7 @@
  */
 import { isIP } from "node:net";
 import { resolverFor } from "../client/resolver.js";
+import { createReadBuffer } from "../client/target-socket.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openAmqp } from "./amqp.js";
@@ -23,7 +24,7 @@ interface Scheme {
   readonly open: (target: URL, deps: ProberDeps, options: ProberOptions) => Prober;
   /** The options that it takes. */
   readonly options: readonly (keyof ProberOptions)[];
-  /** What a target looks like, for the errors. */
+  /** An example of a target, for error messages. */
   readonly example: string;
   /** A URL must have a port, because the scheme has no default. */
   readonly needsPort: boolean;
@@ -67,7 +68,7 @@ const SERVER = {
 
 /** The clock, the randomness and a resolver of this machine. */
 export function systemDeps(): ProberDeps {
-  return { clock: systemClock, random: Math.random, resolver: resolverFor(false) };
+  return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer: createReadBuffer() };
 }
 
 /** Every scheme that a target may have. */

@@ -1,5 +1,5 @@
 /**
- * Targets are URLs. What every scheme asks of them is checked here, when a check is declared and not at its first probe.
+ * Targets are URLs. What holds for every scheme is checked here, when a check is declared and not at its first probe.
  */
 import { HealthError } from "../core/health-error.js";
 
@@ -18,7 +18,7 @@ export function hostOf(target: URL): string {
   return target.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** The name and password of a target, decoded; what isn't there is left out. */
+/** The user name and password of a target, decoded. */
 export function credentialsOf({ username, password }: URL): { readonly user?: string; readonly password?: string } {
   return {
     ...(username === "" ? {} : { user: decodeURIComponent(username) }),
@@ -26,7 +26,7 @@ export function credentialsOf({ username, password }: URL): { readonly user?: st
   };
 }
 
-/** An error about a target. Whatever could be a name and password in it, up to the last `@`, is not shown. */
+/** An error about a target. Everything up to the last `@` may be a user name and password, so it is not shown. */
 export function invalidTarget(text: string, expected: string, options?: ErrorOptions): HealthError {
   const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, "$1***@");
   return new HealthError("INVALID_TARGET", `target ${JSON.stringify(shown)}: ${expected}`, options);

@@ -5,6 +5,7 @@ import { BrokenCall, Unanswered } from "../../src/client/broken-call.js";
 import { FrameBudget } from "../../src/client/frame-budget.js";
 import { HealthClient } from "../../src/client/health-client.js";
 import { NameResolver } from "../../src/client/resolver.js";
+import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
 import { ConnectionError } from "../../src/wire/http2/frames.js";
 import { eventually, inTime } from "../support/eventually.js";
@@ -124,7 +125,13 @@ test("a large frame counts for as many as it has KiB", () => {
 
 const clientOf = (port: number) =>
   new HealthClient({
-    ...{ host: "127.0.0.1", port, tls: undefined, resolver: new NameResolver({ clock: systemClock }) },
+    ...{
+      host: "127.0.0.1",
+      port,
+      tls: undefined,
+      resolver: new NameResolver({ clock: systemClock }),
+      readBuffer: createReadBuffer(),
+    },
     ...{ reuse: true, maxAgeMs: 60_000, clock: systemClock, random: Math.random },
   });
 
@@ -140,7 +147,7 @@ test("64 calls may wait for a free stream; more are told `unprocessed`", async (
       assert.ok(end instanceof Unanswered && end.reason instanceof BrokenCall && end.reason.kind === "unprocessed");
   } finally {
     client.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 });
@@ -181,7 +188,7 @@ test("a Watch of 30,000 messages has its windows given back", async () => {
     assert.equal(connections.length, 1);
   } finally {
     client.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 });

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
-import { look } from "../probers/looking.js";
+import { probe } from "../probers/probing.js";
 import { FLAG, h2frame, TYPE } from "../support/raw-http2.js";
 import { SeededRandom } from "../support/seeded-random.js";
 import { data, goAway, head, rawServer, serving, settings, trailers, windowUpdate } from "./raw-server.js";
@@ -79,12 +79,12 @@ async function runCase({ bytes, sliceBytes, end }: ReturnType<typeof drawCase>):
   const prober = openTarget(`grpc://127.0.0.1:${target.port}/`);
   prober.onChange?.(() => {}); // a Watch is opened too
   try {
-    const first = await look(prober, TIMEOUT_MS);
-    const second = await look(prober, TIMEOUT_MS);
+    const first = await probe(prober, TIMEOUT_MS);
+    const second = await probe(prober, TIMEOUT_MS);
     return `${first.outcome} ${first.reason}, ${second.outcome}`;
   } finally {
     prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 }

@@ -1,7 +1,7 @@
 /** A gRPC target that writes HTTP/2 frames by hand: as a good server does, or as a test asks. */
 import type { Socket } from "node:net";
 import { openTarget } from "../../src/probers/schemes.js";
-import { look } from "../probers/looking.js";
+import { probe } from "../probers/probing.js";
 import { rawTarget, type Target } from "../probers/targets.js";
 import { FLAG, h2frame, headerBlock, PREFACE, TYPE, uint32 } from "../support/raw-http2.js";
 
@@ -127,13 +127,13 @@ export async function probeServer(script: Script, { times = 1, timeoutMs = 10_00
   try {
     let told = { verdict: "", detail: "" };
     for (let round = 0; round < times; round += 1) {
-      const { outcome, reason, detail = "" } = await look(prober, timeoutMs);
+      const { outcome, reason, detail = "" } = await probe(prober, timeoutMs);
       told = { verdict: reason === undefined ? outcome : `${outcome} ${reason}`, detail };
     }
     return { ...told, connections };
   } finally {
     prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 }

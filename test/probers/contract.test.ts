@@ -9,7 +9,7 @@ import { createServer as createTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { openTarget, type SCHEMES } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { look, start, verdict } from "./looking.js";
+import { probe, start, verdict } from "./probing.js";
 import { answer, grpcTarget, httpTarget, rawTarget, SERVING, silentTarget, Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
@@ -92,7 +92,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     prober.onChange?.(() => {});
     for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), row.verdict);
     await prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   });
 
@@ -115,7 +115,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
         abort.abort();
         const { outcome, reason } = await inTime(probing, "the probe ends");
         assert.equal(`${outcome} ${reason}`, row.silence);
-        await target.deserted();
+        await target.disconnected();
       }
       await prober.close();
       await target.stop();
@@ -133,7 +133,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
         for (let round = 0; round < 2; round += 1)
           assert.match(await inTime(verdict(prober), "a verdict"), /^fail (reset|closed|protocol|tls)$/);
         await prober.close();
-        await target.deserted();
+        await target.disconnected();
         await target.stop();
       }
     });
@@ -144,7 +144,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     const prober = openAt(scheme, target.port);
     const probing = start(prober, AbortSignal.abort(), 60_000);
     assert.equal((await inTime(probing, "the probe ends")).outcome, "fail");
-    await target.deserted();
+    await target.disconnected();
     await prober.close();
     await target.stop();
   });
@@ -158,7 +158,7 @@ for (const [scheme, row] of Object.entries(ROWS)) {
     abort.abort();
     await prober.close();
     await inTime(probing, "the probe ends");
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   });
 }
@@ -187,7 +187,7 @@ test("a certificate for another name fails, even if its authority is trusted", a
     "127.0.0.2",
   );
   const prober = openTarget(`https://127.0.0.2:${secure.port}`);
-  const { reason, detail } = await look(prober);
+  const { reason, detail } = await probe(prober);
   assert.match(reason ?? "", /^tls-(?:name|untrusted)$/, detail);
   await prober.close();
   await secure.stop();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 
 test("a name with a record of the type passes, at the given server", async (t) => {
   const server = await NameServer.start(t);

@@ -46,7 +46,7 @@ test("exit code 0 passes, 1 fails, a signal fails as signal; the detail has the 
   assert.equal((await run(["true"])).verdict, "pass", "found on the PATH");
   const failed = await run(sh("echo out; echo err >&2; exit 3"));
   assert.equal(failed.verdict, "fail exit");
-  assert.match(failed.detail, /exit code 3; it said ".*out/);
+  assert.match(failed.detail, /exit code 3; output ".*out/);
   assert.equal((await run(sh("kill -9 $$"))).verdict, "fail signal");
 });
 

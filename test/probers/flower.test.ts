@@ -5,7 +5,7 @@ import { createServer } from "node:https";
 import { test } from "node:test";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
-import { look, verdict } from "./looking.js";
+import { probe, verdict } from "./probing.js";
 import { httpTarget, Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
@@ -15,10 +15,10 @@ async function lookAt(onRequest: RequestListener, { path = "", credentials = "" 
   const target = await httpTarget(onRequest);
   const prober = openTarget(`flower+http://${credentials}127.0.0.1:${target.port}${path}`);
   try {
-    return await look(prober);
+    return await probe(prober);
   } finally {
     prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 }
@@ -116,9 +116,9 @@ test("probes share one connection, also over TLS, and its certificate is checked
     tls: { ca: fixture("ca.crt") },
   });
   for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
-  assert.ok(((await look(prober)).certificateEndsAt ?? 0) > Date.now());
+  assert.ok(((await probe(prober)).certificateEndsAt ?? 0) > Date.now());
   assert.equal(target.accepted, 1);
   prober.close();
-  await target.deserted();
+  await target.disconnected();
   await target.stop();
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openFunction } from "../../src/probers/function.js";
-import { look, verdict } from "./looking.js";
+import { probe, verdict } from "./probing.js";
 
 test("a function that returns or resolves passes, whatever its value is", async () => {
   for (const check of [() => {}, () => false, async () => 1, () => Promise.resolve()])
@@ -12,7 +12,7 @@ test("a function that throws or rejects fails with `error`, and its message is f
   const thrown = openFunction(() => {
     throw new Error("no rows");
   });
-  assert.deepEqual(await look(thrown), { outcome: "fail", reason: "error", detail: "no rows" });
+  assert.deepEqual(await probe(thrown), { outcome: "fail", reason: "error", detail: "no rows" });
   assert.equal(await verdict(openFunction(() => Promise.reject("just text"))), "fail error");
 });
 

@@ -1,9 +1,9 @@
-/** A gRPC target with a prober of it, and both gone at the end. */
+/** A gRPC target and a prober of it. */
 import type { Prober } from "../../src/probers/prober.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { grpcTarget, type OnCall, refuse, type Target } from "./targets.js";
 
-/** Runs `body` with a prober of the target; then closes it, and waits until nobody is connected any more. */
+/** Runs `body` with a prober of the target; then closes it, and waits until no client is connected. */
 export async function withTarget(
   starting: Promise<Target>,
   body: (prober: Prober, target: Target) => Promise<void>,
@@ -15,7 +15,7 @@ export async function withTarget(
     await body(prober, target);
   } finally {
     await prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 }

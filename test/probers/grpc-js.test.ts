@@ -5,7 +5,7 @@ import { Server, ServerCredentials, type ServerWritableStream, status } from "@g
 import { HealthImplementation, service as healthService } from "grpc-health-check";
 import { openTarget } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 
 async function listening(server: Server, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { test } from "node:test";
 import { eventually, inTime } from "../support/eventually.js";
 import { withTarget } from "./grpc-fixture.js";
-import { look, verdict } from "./looking.js";
+import { probe, verdict } from "./probing.js";
 import * as targets from "./targets.js";
 
 const { answer, begin, grpcTarget, NOT_SERVING, refuse, SERVING } = targets;
@@ -34,10 +34,10 @@ test("a change on the Watch asks for an early probe; the known status does not",
     prober.onChange?.(() => {
       changes += 1;
     });
-    await look(prober);
+    await probe(prober);
     await eventually(() => watched.opened === 1, "a watch is open");
     watched.watches[0]?.write(SERVING);
-    await look(prober);
+    await probe(prober);
     assert.equal(changes, 0);
     watched.watches[0]?.write(NOT_SERVING);
     await eventually(() => changes === 1, "the change is told");
@@ -48,7 +48,7 @@ test("one Watch is kept, not one for each probe", () => {
   const watched = new Watched();
   return withTarget(watched.starting, async (prober) => {
     prober.onChange?.(() => {});
-    for (let round = 0; round < 5; round += 1) await look(prober);
+    for (let round = 0; round < 5; round += 1) await probe(prober);
     assert.equal(watched.opened, 1);
   });
 });
@@ -72,9 +72,9 @@ test("a Watch that sends a status and is ended by the target asks for one early 
     prober.onChange?.(() => {
       changes += 1;
     });
-    await look(prober);
+    await probe(prober);
     await eventually(() => watched.opened === 1, "a watch is open");
-    await look(prober);
+    await probe(prober);
     for (const stream of watched.watches) stream.close(2);
     await eventually(() => changes === 1, "the end is told");
   });
@@ -87,7 +87,7 @@ test("a target that refuses each Watch is not probed more often", () => {
     prober.onChange?.(() => {
       changes += 1;
     });
-    for (let round = 0; round < 20; round += 1) await look(prober);
+    for (let round = 0; round < 20; round += 1) await probe(prober);
     assert.equal(changes, 0);
     assert.ok(watched.opened <= 2, `${watched.opened} watches in a moment: it backs off`);
   });
@@ -101,7 +101,7 @@ test("a target that floods its Watch is ignored there, and judged by Check", () 
     prober.onChange?.(() => {
       changes += 1;
     });
-    await look(prober);
+    await probe(prober);
     await eventually(() => watched.watches[0]?.closed === true, "the watch is given up");
     assert.equal(await verdict(prober), "pass");
     assert.ok(changes <= 100, `${changes} changes`);
@@ -128,10 +128,10 @@ test("a target that hangs with an open Watch fails at the deadline, and the end 
     prober.onChange?.(() => {
       changes += 1;
     });
-    await look(prober);
-    await look(prober);
+    await probe(prober);
+    await probe(prober);
     hang = true;
-    await inTime(look(prober, 100), "a cancelled probe ends");
+    await inTime(probe(prober, 100), "a cancelled probe ends");
     await eventually(() => connections.size === 0, "the connection to a target that hangs is given up");
     assert.equal(changes, 0);
   });

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { NameResolver } from "../../src/client/resolver.js";
+import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
 import { NameServer } from "../support/name-server.js";
 import { checking, withTarget } from "./grpc-fixture.js";
-import { look, verdict } from "./looking.js";
+import { probe, verdict } from "./probing.js";
 import * as targets from "./targets.js";
 
 const { answer, begin, framed, goaway, NOT_SERVING, refuse, SERVING } = targets;
@@ -54,7 +55,7 @@ for (const [name, code, reason] of CODES) {
     withTarget(
       checking((stream) => refuse(stream, code)),
       async (prober) => {
-        const result = await look(prober);
+        const result = await probe(prober);
         assert.deepEqual([result.outcome, result.reason], ["fail", reason]);
         assert.ok(result.detail?.startsWith(`${name}:`), result.detail);
       },
@@ -85,7 +86,7 @@ test("the service's name is the path, decoded once", async () => {
     stream.on("data", (bytes: Buffer) => asked.push(bytes.subarray(7).toString()));
     stream.on("end", () => answer(stream, SERVING));
   });
-  await withTarget(target, async (prober) => void (await look(prober)), "acme.%C3%A9%2Fa%252Fb");
+  await withTarget(target, async (prober) => void (await probe(prober)), "acme.%C3%A9%2Fa%252Fb");
   assert.deepEqual(asked, ["acme.é/a%2Fb"]);
 });
 
@@ -198,7 +199,7 @@ test("probes of a healthy target share one connection", () =>
   withTarget(
     checking((stream) => answer(stream, SERVING)),
     async (prober, target) => {
-      for (let round = 0; round < 5; round += 1) await look(prober);
+      for (let round = 0; round < 5; round += 1) await probe(prober);
       assert.equal(target.accepted, 1);
     },
   ));
@@ -207,7 +208,12 @@ test("a name that resolves to a link-local address is not probed over gRPC [B91]
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   const resolver = new NameResolver({ clock: systemClock, servers: [server.address] });
-  const prober = openTarget("grpc://evil.test:50051", { clock: systemClock, random: Math.random, resolver });
+  const prober = openTarget("grpc://evil.test:50051", {
+    clock: systemClock,
+    random: Math.random,
+    resolver,
+    readBuffer: createReadBuffer(),
+  });
   assert.equal(await verdict(prober), "fail forbidden");
   prober.close();
 });

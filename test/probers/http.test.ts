@@ -8,7 +8,7 @@ import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { look, start, verdict } from "./looking.js";
+import { probe, start, verdict } from "./probing.js";
 import { httpTarget, rawTarget, type Target } from "./targets.js";
 
 interface Given {
@@ -28,7 +28,7 @@ async function withTarget(
     await body(prober, target);
   } finally {
     await prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 }
@@ -36,7 +36,7 @@ async function withTarget(
 const answering = (status: number, headers: Record<string, string> = {}) =>
   httpTarget((_, response) => void response.writeHead(status, headers).end());
 
-/** Says something to whoever connects and asks. */
+/** A target that answers each request by hand. */
 const saying = (onRequest: (socket: Socket) => void) =>
   rawTarget((socket) => {
     socket.on("end", () => socket.destroy());
@@ -167,7 +167,7 @@ const NONSENSE: readonly (readonly [label: string, bytes: string])[] = [
   ["two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"],
   ["headers beyond 16 KiB", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(20_000)}\r\n\r\n`],
   ["headers without an end", `HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(10_000)}`],
-  ["a switch of protocols that nobody asked for", "HTTP/1.1 101 Go\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"],
+  ["a switch of protocols that was not asked for", "HTTP/1.1 101 Go\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"],
 ];
 
 for (const [label, bytes] of NONSENSE) {
@@ -189,10 +189,10 @@ test("data after an answer does not affect the prober", () =>
 test("the reason tells a port without a listener from a name that does not exist", async () => {
   const target = await answering(200);
   await target.stop();
-  const nobody = openTarget(`http://127.0.0.1:${target.port}/`);
-  const { reason, detail } = await look(nobody);
+  const refused = openTarget(`http://127.0.0.1:${target.port}/`);
+  const { reason, detail } = await probe(refused);
   assert.deepEqual([reason, detail?.includes("ECONNREFUSED")], ["refused", true]);
-  await nobody.close();
+  await refused.close();
   const nowhere = openTarget("http://does-not-exist.invalid/");
   assert.equal(await verdict(nowhere), "fail dns");
   await nowhere.close();
@@ -207,7 +207,7 @@ test("an aborted probe closes its connection, also with half an answer read", ()
       await eventually(() => target.connections.size === 1, "connected");
       abort.abort();
       await inTime(probing, "the probe ends");
-      await target.deserted();
+      await target.disconnected();
     },
   ));
 
@@ -219,7 +219,7 @@ test("a kept connection that the target closed between two probes is replaced, a
     async (prober, target) => {
       for (let round = 1; round <= 3; round += 1) {
         assert.equal(await verdict(prober), "pass");
-        await target.deserted();
+        await target.disconnected();
       }
       assert.equal(target.accepted, 3);
     },
@@ -231,7 +231,7 @@ test("unexpected data on a kept connection ends it", () =>
     async (prober, target) => {
       assert.equal(await verdict(prober), "pass");
       for (const socket of target.connections) socket.write(FOUND);
-      await target.deserted();
+      await target.disconnected();
       assert.equal(await verdict(prober), "pass");
       assert.equal(target.accepted, 2);
     },
@@ -294,7 +294,7 @@ test("with reuse: false, every probe opens its own connection, sends connection:
     async (prober, target) => {
       for (let round = 1; round <= 3; round += 1) {
         assert.equal(await verdict(prober), "pass");
-        await target.deserted();
+        await target.disconnected();
         assert.equal(target.accepted, round);
       }
       assert.deepEqual(asked, ["close", "close", "close"]);
@@ -309,7 +309,7 @@ test("with reuse: false, the connection is closed even if the target would keep 
     async (prober, target) => {
       for (let round = 1; round <= 2; round += 1) {
         assert.equal(await verdict(prober), "pass");
-        await target.deserted();
+        await target.disconnected();
         assert.equal(target.accepted, round);
       }
     },
@@ -384,10 +384,10 @@ test("a text at byte 70,000 is not found in the first 65,536, and the connection
   withTarget(
     httpTarget((_, response) => void response.end(`${"x".repeat(70_000)}ready`)),
     async (prober, target) => {
-      const { outcome, reason, detail } = await look(prober);
+      const { outcome, reason, detail } = await probe(prober);
       assert.deepEqual([outcome, reason], ["fail", "body"]);
       assert.match(detail ?? "", /not found in first 65536 bytes$/);
-      await target.deserted();
+      await target.disconnected();
     },
     { options: { expect: { body: "ready" } } },
   ));
@@ -405,7 +405,7 @@ test("headers without an end fail before 64 KiB of them are read [C36]", () => {
     more();
   });
   return withTarget(target, async (prober, { connections }) => {
-    const { reason, detail } = await inTime(look(prober), "a verdict");
+    const { reason, detail } = await inTime(probe(prober), "a verdict");
     assert.deepEqual([reason, detail], ["protocol", "the head of the answer is longer than 16384 bytes"]);
     await eventually(() => connections.size === 0, "the connection is closed");
     assert.ok(written < 32 * 1024 * 1024, `${written} bytes`); // the rest stands in the buffers of the two ends
@@ -436,6 +436,6 @@ test("an endless answer that comes byte by byte fails at the timeout, and the co
     }),
     async (prober, target) => {
       assert.equal(await inTime(verdict(prober, 300), "a verdict"), "fail timeout");
-      await target.deserted();
+      await target.disconnected();
     },
   ));

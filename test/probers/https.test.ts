@@ -9,7 +9,7 @@ import { withCertificate } from "../../src/probers/certificate.js";
 import type { TargetTls } from "../../src/probers/options.js";
 import { PASS, type Prober } from "../../src/probers/prober.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
-import { look, verdict } from "./looking.js";
+import { probe, verdict } from "./probing.js";
 import { Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
@@ -31,7 +31,7 @@ async function withTarget(
     await body(prober, target);
   } finally {
     prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   }
 }
@@ -39,7 +39,7 @@ async function withTarget(
 test("a target with a trusted authority passes, on one connection, and the expiry of its certificate is reported [A126]", () =>
   withTarget({ ca: CA }, async (prober, target) => {
     for (let round = 0; round < 3; round += 1)
-      assert.deepEqual(await look(prober), { outcome: "pass", certificateEndsAt: ENDS_AT });
+      assert.deepEqual(await probe(prober), { outcome: "pass", certificateEndsAt: ENDS_AT });
     assert.equal(target.accepted, 1);
   }));
 
@@ -49,7 +49,7 @@ test("with reuse: false, every probe makes a new handshake and sees a replaced c
     async (prober, target) => {
       for (let round = 1; round <= 3; round += 1) {
         assert.equal(await verdict(prober), "pass");
-        await target.deserted();
+        await target.disconnected();
         assert.equal(target.accepted, round);
       }
     },
@@ -77,7 +77,7 @@ test("a target that asks for a certificate gets the configured one, and fails wi
 test("a certificate that expires within warnBefore is a warning with the days left; warnBefore 0 never warns", async () => {
   const days = Math.floor((ENDS_AT - Date.now()) / DAY_MS);
   await withTarget({ ca: CA, warnBeforeMs: (days + 2) * DAY_MS }, async (prober) => {
-    const { outcome, reason, detail, certificateEndsAt } = await look(prober);
+    const { outcome, reason, detail, certificateEndsAt } = await probe(prober);
     assert.deepEqual([outcome, reason, certificateEndsAt], ["warn", "tls-ending", ENDS_AT]);
     assert.match(detail ?? "", /^the certificate ends in \d+ days$/);
   });
@@ -114,9 +114,9 @@ test("grpcs asks for HTTP/2 by ALPN: a target that does not offer it fails with 
     });
     const target = await Target.start(server);
     const prober = openTarget(`grpcs://127.0.0.1:${target.port}`, systemDeps(), { tls: { ca: CA } });
-    const { outcome, reason, detail } = await look(prober);
+    const { outcome, reason, detail } = await probe(prober);
     assert.match(`${outcome} ${reason}: ${detail}`, expected, label);
-    await target.deserted();
+    await target.disconnected();
     prober.close();
     await target.stop();
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
-import { look, verdict } from "./looking.js";
+import { probe, verdict } from "./probing.js";
 import { rawTarget, type Target } from "./targets.js";
 
 /** A server that answers each chunk of commands as `answer` says; it notes what it was told. */
@@ -21,7 +21,7 @@ async function redis(answer: (said: string, socket: Socket) => string | undefine
 
 async function end(prober: { close(): void }, target: Target): Promise<void> {
   prober.close();
-  await target.deserted();
+  await target.disconnected();
   await target.stop();
 }
 
@@ -96,10 +96,10 @@ for (const [label, bytes] of [
   test(`${label} fails as protocol, and the connection is closed [C37]`, async () => {
     const { target } = await redis(() => bytes);
     const prober = openTarget(`redis://:secret@127.0.0.1:${target.port}`);
-    const { reason, detail = "" } = await look(prober);
+    const { reason, detail = "" } = await probe(prober);
     assert.equal(reason, "protocol");
     assert.ok(!detail.includes("secret"));
-    await target.deserted();
+    await target.disconnected();
     await end(prober, target);
   });
 }

@@ -5,7 +5,9 @@ import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { createServer as createTls } from "node:tls";
+import { partOptions } from "../../src/checks/check-options.js";
 import { NameResolver } from "../../src/client/resolver.js";
+import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { openLibraryProber } from "../../src/probers/library-prober.js";
@@ -15,7 +17,7 @@ import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { FAKE_SERVERS, type FakeServer } from "./fake-servers.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 import { Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
@@ -44,7 +46,11 @@ class Bench {
   private constructor(target: Target, url: string, options: ProberOptions) {
     this.target = target;
     const resolver = new NameResolver({ clock: systemClock });
-    this.prober = openTarget(url, { clock: this.clock, random: () => 0.5, resolver }, options);
+    this.prober = openTarget(
+      url,
+      { clock: this.clock, random: () => 0.5, resolver, readBuffer: createReadBuffer() },
+      options,
+    );
   }
 
   static async open(scheme: string, options: ProberOptions = {}): Promise<Bench> {
@@ -73,7 +79,7 @@ class Bench {
 
   async close(): Promise<void> {
     this.prober.close();
-    await this.target.deserted();
+    await this.target.disconnected();
     await this.target.stop();
   }
 }
@@ -127,7 +133,7 @@ for (const scheme of Object.keys(ROWS))
       withBench(scheme, {}, async (bench) => {
         await bench.passes(1, "the first");
         for (const socket of bench.target.connections) socket.destroy();
-        await bench.target.deserted();
+        await bench.target.disconnected();
         await bench.passes(2, "the second");
       }));
 
@@ -161,7 +167,7 @@ for (const scheme of Object.keys(ROWS))
         bench.prober.onChange?.(() => assert.fail("a Watch needs a kept connection"));
         for (let round = 1; round <= 3; round += 1) {
           await bench.passes(round, `probe ${round}`);
-          await bench.target.deserted();
+          await bench.target.disconnected();
         }
       }));
 
@@ -201,13 +207,24 @@ test("a library that never answers on a lost connection is not asked on it: the 
     },
     judge: () => undefined,
   };
-  const deps = { clock: new VirtualClock(), random: () => 0.5, resolver: new NameResolver({ clock: systemClock }) };
+  const deps = {
+    clock: new VirtualClock(),
+    random: () => 0.5,
+    resolver: new NameResolver({ clock: systemClock }),
+    readBuffer: createReadBuffer(),
+  };
   const prober = openLibraryProber(library, reuseOptionsOf({}, deps));
   assert.equal(await verdict(prober), "pass");
   for (const socket of target.connections) socket.destroy();
   await eventually(() => liveSockets() === 0, "both ends are gone");
   assert.equal(await verdict(prober), "pass");
   prober.close();
-  await target.deserted();
+  await target.disconnected();
   await target.stop();
+});
+
+test("a check passes `reuse` and `maxConnectionAge` on to its prober", () => {
+  const { settings, proberOptions } = partOptions({ interval: "5s", reuse: false, maxConnectionAge: "1m" });
+  assert.deepEqual([proberOptions.reuse, proberOptions.maxConnectionAge], [false, "1m"]);
+  assert.deepEqual(settings, { interval: "5s", maxLatency: undefined });
 });

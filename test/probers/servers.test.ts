@@ -5,7 +5,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import { requirePackage } from "../../src/probers/library-prober.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { inTime } from "../support/eventually.js";
-import { look, start, verdict } from "./looking.js";
+import { probe, start, verdict } from "./probing.js";
 import { rawTarget, silentTarget } from "./targets.js";
 
 const SCHEMES = ["postgres", "postgresql", "mysql", "amqp", "amqps"] as const;
@@ -30,7 +30,7 @@ for (const scheme of SCHEMES) {
       "the probe ends",
     );
     prober.close();
-    await target.deserted();
+    await target.disconnected();
     await target.stop();
   });
 
@@ -45,12 +45,12 @@ for (const scheme of SCHEMES) {
         act(socket);
       });
       const prober = openAt(scheme, target.port);
-      const { outcome, reason, detail = "" } = await inTime(look(prober), `${label}: a verdict`);
+      const { outcome, reason, detail = "" } = await inTime(probe(prober), `${label}: a verdict`);
       assert.equal(outcome, "fail", label);
       assert.match(reason ?? "", /^(closed|reset|protocol|tls|answer)$/, `${label}: ${reason}`);
       assert.ok(!detail.includes("secret"), detail);
       prober.close();
-      await target.deserted();
+      await target.disconnected();
       await target.stop();
     }
   });

@@ -1,11 +1,11 @@
-/** Targets on loopback that behave as badly as a test asks, and know who is connected to them. */
+/** Targets on loopback that behave as a test asks, and know their connections. */
 import { createServer as createHttp1, type RequestListener } from "node:http";
 import { createServer as createHttp2, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { eventually } from "../support/eventually.js";
 import { FLAG, h2frame, headerBlock, PREFACE, TYPE } from "../support/raw-http2.js";
 
-/** A server with the connections that it has now, and the number that it ever had. */
+/** A server with its open connections, and the number that it has ever had. */
 export class Target {
   readonly connections = new Set<Socket>();
   accepted = 0;
@@ -31,8 +31,8 @@ export class Target {
     return target;
   }
 
-  /** Resolves when nobody is connected any more. */
-  async deserted(): Promise<void> {
+  /** Resolves when no client is connected. */
+  async disconnected(): Promise<void> {
     await eventually(() => this.connections.size === 0, `the target's ${this.connections.size} connections are gone`);
   }
 
@@ -50,12 +50,12 @@ export class Target {
   }
 }
 
-/** Does what it likes with each connection. Half-open, so that nobody hangs up for it. */
+/** Does what it likes with each connection. Half-open sockets: Node does not close them for it. */
 export function rawTarget(onConnection: (socket: Socket) => void): Promise<Target> {
   return Target.start(createServer({ allowHalfOpen: true }, onConnection));
 }
 
-/** Accepts and says nothing. */
+/** Accepts connections and never sends anything. */
 export function silentTarget(): Promise<Target> {
   return rawTarget((socket) => void socket.resume().on("end", () => socket.destroy()));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 import { silentTarget, Target } from "./targets.js";
 
 test("a port that accepts connections passes, and each connection is closed again", async () => {
@@ -10,7 +10,7 @@ test("a port that accepts connections passes, and each connection is closed agai
   const prober = openTarget(`tcp://127.0.0.1:${target.port}`);
   for (let round = 1; round <= 3; round += 1) {
     assert.equal(await verdict(prober), "pass");
-    await target.deserted();
+    await target.disconnected();
   }
   assert.equal(target.accepted, 3);
   await prober.close();

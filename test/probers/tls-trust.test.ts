@@ -12,8 +12,8 @@ const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const fixture = (file: string) => readFileSync(path(`../fixtures/tls/${file}`));
 const identity = () => ({ cert: fixture("server.crt"), key: fixture("server.key") });
 
-/** Node reads the authorities it trusts when it starts, so a process of its own looks. It also ends by itself. */
-async function lookTrusting(
+/** Node reads the authorities that it trusts when it starts, so a process of its own probes. It also ends by itself. */
+async function probeTrusting(
   ...urls: readonly string[]
 ): Promise<{ outcome: string; reason?: string; detail?: string; certificateEndsAt?: number }[]> {
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: path("../fixtures/tls/ca.crt") };
@@ -39,7 +39,7 @@ test("a trusted certificate with the right name passes, one with another name fa
   const h2 = createSecureServer(identity());
   h2.on("stream", (stream) => answer(stream, SERVING));
   const grpcs = await Target.start(h2);
-  const [byAddress, byName, overGrpc, misnamed] = await lookTrusting(
+  const [byAddress, byName, overGrpc, misnamed] = await probeTrusting(
     `https://127.0.0.1:${https.port}`,
     `https://localhost:${https.port}`,
     `grpcs://127.0.0.1:${grpcs.port}`,

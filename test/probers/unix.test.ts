@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
-import { verdict } from "./looking.js";
+import { verdict } from "./probing.js";
 
 test("a unix socket with a listener passes; a missing one is refused", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-unix-"));

@@ -1,10 +1,10 @@
-/** Looking at a target as a runner would: with a deadline on the real clock. */
+/** Probes a target as a runner does: with a deadline on the real clock. */
 import type { ProbeResult, Prober } from "../../src/probers/prober.js";
 
-/** Far more than loopback needs, on a slow day too. */
+/** Far more than loopback needs, also on a loaded machine. */
 export const TIMEOUT_MS = 10_000;
 
-/** Starts a probe that ends with a signal, however its prober is told. */
+/** Starts a probe that ends with a signal, also of a prober that has `cancel` instead. */
 export function start(prober: Prober, signal: AbortSignal, timeoutMs: number): Promise<ProbeResult> {
   const probing = prober.probe({ signal, timeoutMs });
   const cancel = () => prober.cancel?.();
@@ -13,7 +13,7 @@ export function start(prober: Prober, signal: AbortSignal, timeoutMs: number): P
   return probing;
 }
 
-export async function look(prober: Prober, timeoutMs = TIMEOUT_MS): Promise<ProbeResult> {
+export async function probe(prober: Prober, timeoutMs = TIMEOUT_MS): Promise<ProbeResult> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), timeoutMs);
   try {
@@ -25,6 +25,6 @@ export async function look(prober: Prober, timeoutMs = TIMEOUT_MS): Promise<Prob
 
 /** `pass`, or `fail` with its reason. */
 export async function verdict(prober: Prober, timeoutMs?: number): Promise<string> {
-  const { outcome, reason } = await look(prober, timeoutMs);
+  const { outcome, reason } = await probe(prober, timeoutMs);
   return reason === undefined ? outcome : `${outcome} ${reason}`;
 }
