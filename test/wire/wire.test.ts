@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { GRPC_CODES, grpcCodeOf } from "../../src/wire/grpc-code.js";
-import { parseGrpcTimeout } from "../../src/wire/grpc-timeout.js";
+import { isGrpcContentType, parseGrpcTimeout } from "../../src/wire/grpc-headers.js";
 import {
   healthCheckResponse,
   isHealthListRequest,
@@ -132,6 +132,20 @@ test("grpc-timeout is at most eight digits and a unit", () => {
   for (const header of ["", "1", "S", "5X", "-1S", "1.5S", "abc1S", "1S ", "1 S", "123456789S", "1s"]) {
     assert.equal(parseGrpcTimeout(header), undefined, JSON.stringify(header));
   }
+});
+
+test("a content type is gRPC with a format or a parameter, in any case, and nothing else is", () => {
+  const good = ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "Application/gRPC"];
+  for (const type of good) assert.ok(isGrpcContentType(type), type);
+  const bad = [
+    undefined,
+    "",
+    "application/grpc-web",
+    "application/grpcfoo",
+    "application/grpc ",
+    "text/application/grpc",
+  ];
+  for (const type of bad) assert.ok(!isGrpcContentType(type), type);
 });
 
 describe("a varint", () => {

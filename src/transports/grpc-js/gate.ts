@@ -17,7 +17,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { Clock } from "../../core/clock.js";
 import { MAX_TIMER_MS } from "../../core/option.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
-import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
+import { isGrpcContentType, parseGrpcTimeout } from "../../wire/grpc-headers.js";
 import type { StreamHandler } from "./internals.js";
 
 /** What the gate decides by. */
@@ -35,15 +35,13 @@ export interface GateRules {
   readonly onHttp: StreamHandler;
 }
 
-const GRPC_CONTENT_TYPE = /^application\/grpc(?:$|[+;])/i;
-
 /** A stream handler that lets only well-formed calls through to `grpcJs`. */
 export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandler {
   return (stream, headers) => {
     stream.on("error", ignoreBrokenStream);
     if (isClosed(stream)) return;
     const contentType = headers["content-type"] ?? "";
-    if (!GRPC_CONTENT_TYPE.test(contentType)) {
+    if (!isGrpcContentType(contentType)) {
       rules.onHttp(stream, headers);
       return;
     }

@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import type { Clock, Random } from "../../core/clock.js";
 import { HealthError } from "../../core/health-error.js";
 import type { SharedBytesPool } from "../../core/shared-bytes.js";
+import { isGrpcContentType } from "../../wire/grpc-headers.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
@@ -45,8 +46,6 @@ export interface H2EngineOptions {
 /** Opens a call of one method. */
 type OpenCall = (stream: Stream, timeoutMs: number) => Call;
 
-const GRPC_CONTENT_TYPE = /^application\/grpc(?:$|[+;])/i;
-
 const METHOD_NOT_ALLOWED = encodeHeaders([
   [":status", "405"],
   ["allow", "POST"],
@@ -65,7 +64,7 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
 
   const openCall = (stream: Stream): Call => {
     const { method, path, contentType } = stream.head;
-    if (!isGrpc(contentType)) return new HttpCall(stream, { clock, responder });
+    if (!isGrpcContentType(contentType)) return new HttpCall(stream, { clock, responder });
     if (method !== "POST") return refuseMethod(stream);
     const open = methods.get(path);
     if (open === undefined) return refuseCall(stream, frames, { code: "UNIMPLEMENTED", text: "unknown method" });
@@ -113,10 +112,6 @@ function methodsOf(options: H2EngineOptions, frames: GrpcFrames): ReadonlyMap<st
     addHealth(path, "status-code");
   }
   return methods;
-}
-
-function isGrpc(contentType: string | undefined): boolean {
-  return contentType === "application/grpc" || (contentType !== undefined && GRPC_CONTENT_TYPE.test(contentType));
 }
 
 function refuseMethod(stream: Stream): Call {

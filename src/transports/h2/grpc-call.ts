@@ -7,7 +7,7 @@
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { MAX_TIMER_MS } from "../../core/option.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
-import { parseGrpcTimeout } from "../../wire/grpc-timeout.js";
+import { parseGrpcTimeout } from "../../wire/grpc-headers.js";
 import type { UnaryAnswer } from "../grpc/answers.js";
 import type { StreamCall } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";

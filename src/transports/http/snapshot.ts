@@ -85,6 +85,7 @@ interface Lists {
 /** Takes snapshots. All snapshots between two changes share their lists. */
 export class Snapshots {
   readonly #reader: StatusReader;
+  readonly #noChecks = new CheckList([]);
   #lists: Lists = { version: -1 };
 
   constructor(reader: StatusReader) {
@@ -94,7 +95,7 @@ export class Snapshots {
   /** A service or view alone. */
   of(service: string): Snapshot {
     const { draining } = this.#reader;
-    return { draining, status: this.#reader.read(service), checks: new CheckList([]), services: [] };
+    return { draining, status: this.#reader.read(service), checks: this.#noChecks, services: [] };
   }
 
   /** A service or view with every check. */
