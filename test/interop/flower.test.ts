@@ -153,7 +153,7 @@ describe("Flower", () => {
 
   for (const [check, reason, advice] of [
     ["closed", "a Flower that keeps its API from strangers", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/],
-    ["mistaken", "a Flower that wants another password", /another name and password/],
+    ["mistaken", "a Flower that wants another password", /refuses the name and password/],
   ] as const)
     test(`${reason} is NOT_SERVING, and the log says what to do`, async () => {
       await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, check);
