@@ -173,6 +173,7 @@ const CHECK = group(
     ...keysOf({ critical: CHECK_SETTINGS.critical, services: CHECK_SETTINGS.services }),
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
+    maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
     headers: v.optional(table(text("value"), "Headers of the request.")),
     tls: v.optional(TARGET_TLS),
   },

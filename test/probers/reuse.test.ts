@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { createServer as createTls } from "node:tls";
-import { partOptions } from "../../src/checks/check-options.js";
+import { splitOptions } from "../../src/checks/check-options.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
@@ -224,7 +224,7 @@ test("a library that never answers on a lost connection is not asked on it: the 
 });
 
 test("a check passes `reuse` and `maxConnectionAge` on to its prober", () => {
-  const { settings, proberOptions } = partOptions({ interval: "5s", reuse: false, maxConnectionAge: "1m" });
+  const { settings, proberOptions } = splitOptions({ interval: "5s", reuse: false, maxConnectionAge: "1m" });
   assert.deepEqual([proberOptions.reuse, proberOptions.maxConnectionAge], [false, "1m"]);
   assert.deepEqual(settings, { interval: "5s", maxLatency: undefined });
 });
