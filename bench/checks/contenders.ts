@@ -10,10 +10,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { debian } from "../../test/interop/install.js";
 import { freePort, type Running } from "../../test/interop/peers.js";
+import { BUILDS } from "../measuring/builds.js";
 import { runMeasured } from "../measuring/cores.js";
 import { serving } from "../measuring/serving.js";
 import { Driver } from "./driver.js";
-import { BUILDS, startProber } from "./healthbridge.js";
+import { startProber } from "./healthbridge.js";
 import type { BenchTarget } from "./target.js";
 
 /** How much is probed. */

@@ -4,25 +4,6 @@ import type { Running } from "../../test/interop/peers.js";
 import { eventually } from "../../test/support/eventually.js";
 import { runMeasured } from "../measuring/cores.js";
 
-/** A build of healthbridge. */
-export interface Build {
-  /** `healthbridge` for the build of this checkout. */
-  readonly name: string;
-  /** The folder that has `dist/`, and the packages that it needs. */
-  readonly folder: string;
-}
-
-const NAME = "healthbridge";
-
-/** The build of this checkout, and those of `BENCH_BUILDS=before=/some/folder,other=/another`. */
-export const BUILDS: readonly Build[] = [
-  { name: NAME, folder: fileURLToPath(new URL("../../", import.meta.url)) },
-  ...(process.env.BENCH_BUILDS ?? "").split(",").flatMap((text) => {
-    const [, name, folder] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-    return folder === undefined ? [] : [{ name: `${NAME} (${name})`, folder }];
-  }),
-];
-
 /** What the process is to do. */
 export interface ProberTask {
   readonly url: string;

@@ -4,10 +4,11 @@
  * Too much to do must make checks late, in a way that can be counted; it must turn none down (envoy#28699).
  */
 import { pause } from "../../test/support/eventually.js";
+import { BUILDS } from "../measuring/builds.js";
 import { cpuMs } from "../measuring/cpu.js";
 import type { BenchDeps } from "../measuring/report.js";
 import { type Sample, sample } from "./cpu-per-probe.js";
-import { BUILDS, findings, type ProberFindings, startProber } from "./healthbridge.js";
+import { findings, type ProberFindings, startProber } from "./healthbridge.js";
 import type { BenchTarget } from "./target.js";
 
 /** How a load went, round by round. */

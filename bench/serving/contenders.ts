@@ -1,7 +1,7 @@
 /** The contenders. Each serves `a.B` in clear text, with its default settings. */
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { debian } from "../../test/interop/install.js";
+import { BUILDS, type Build, mainOf } from "../measuring/builds.js";
 import { SERVING } from "./ask.js";
 import { cppProgram, goProgram, peerSource, rustProgram } from "./build.js";
 import { SERVICE, type StartCommand } from "./server.js";
@@ -22,12 +22,9 @@ export interface Prepared {
   readonly watch?: StartCommand;
   /** The same, and it prints how long its event loop was blocked. Only for healthbridge. */
   readonly watchLoop?: StartCommand;
-  /** The engine of healthbridge. */
-  readonly engine?: string;
+  /** `healthbridge serve` without checks, to measure its start. */
+  readonly start?: StartCommand;
 }
-
-/** healthbridge: all ratios refer to it. */
-export const OURS = "healthbridge";
 
 /** The contender whose latency and rates are the reference. */
 export const REFERENCE = "grpc-go";
@@ -35,33 +32,35 @@ export const REFERENCE = "grpc-go";
 /** All contenders, in the order of the tables. The reference comes before the contenders that are compared with it. */
 export const CONTENDERS: readonly Contender[] = [
   { name: REFERENCE, prepare: async () => grpcServer(await goProgram("grpc-go")) },
-  { name: OURS, prepare: (targetUrl) => ours("native", targetUrl) },
-  { name: `${OURS}-grpc-js`, prepare: (targetUrl) => ours("grpc-js", targetUrl) },
+  ...BUILDS.map((build) => ({
+    name: build.name,
+    prepare: async (targetUrl: string) => ours(build, "native", targetUrl),
+  })),
+  ...BUILDS.slice(0, 1).map((build) => ({
+    name: `${build.name}-grpc-js`,
+    prepare: async (targetUrl: string) => ours(build, "grpc-js", targetUrl),
+  })),
   { name: "grpc-js", prepare: async () => grpcServer(process.execPath, peerSource("grpc-js/server.js")) },
   { name: "tonic", prepare: async () => grpcServer(await rustProgram("tonic")) },
   { name: "cpp", prepare: async () => grpcServer(await cppProgram("cpp")) },
   { name: "nghttpd", prepare: nghttpd },
 ];
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
-
 function grpcServer(program: string, ...args: readonly string[]): Prepared {
   const start: StartCommand = (port) => [program, ...args, String(port)];
   return { check: start, watch: start, answer: SERVING };
 }
 
-/** `healthbridge serve`. */
-export function serveCommand(engine: string, ...args: readonly string[]): StartCommand {
-  return (port) => [process.execPath, MAIN, "serve", "--engine", engine, "--listen", `127.0.0.1:${port}`, ...args];
-}
-
-async function ours(engine: string, targetUrl: string): Promise<Prepared> {
-  if (!existsSync(MAIN)) throw new Error("run `npm run build` first");
-  const library = peerSource("healthbridge/server.js");
+function ours(build: Build, engine: string, targetUrl: string): Prepared {
+  const main = mainOf(build);
+  const library = join(build.folder, "bench/peers/healthbridge/server.js");
+  const serve =
+    (...args: readonly string[]): StartCommand =>
+    (port) => [process.execPath, main, "serve", "--engine", engine, "--listen", `127.0.0.1:${port}`, ...args];
   return {
-    engine,
+    start: serve(),
     // a passing check with the name of the service
-    check: serveCommand(engine, "--check", `${SERVICE}=${targetUrl}`),
+    check: serve("--check", `${SERVICE}=${targetUrl}`),
     watch: (port) => [process.execPath, library, String(port), engine],
     watchLoop: (port) => [process.execPath, library, String(port), engine, "loop"],
     answer: SERVING,

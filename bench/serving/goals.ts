@@ -1,7 +1,9 @@
 /** The goals, with the measured figures. */
+
+import { OURS } from "../measuring/builds.js";
 import { rounded } from "../measuring/figures.js";
 import type { Goal } from "../measuring/report.js";
-import { OURS, REFERENCE } from "./contenders.js";
+import { REFERENCE } from "./contenders.js";
 import { figureOf, type Result } from "./turns.js";
 
 /** The results of all contenders, by measurement. */

@@ -4,26 +4,25 @@ import { freePort } from "../../test/interop/peers.js";
 import { runMeasured } from "../measuring/cores.js";
 import type { BenchDeps } from "../measuring/report.js";
 import { SERVING } from "./ask.js";
-import { serveCommand } from "./contenders.js";
-import { answering } from "./server.js";
+import { answering, type StartCommand } from "./server.js";
 import { type Ready, type Result, takeTurns } from "./turns.js";
 
 /** Starts in each round. */
 const STARTS = 3;
 
-/** Starts each engine, each time followed by `node -e 0`. */
+/** Starts each build and engine of healthbridge, each time followed by `node -e 0`. */
 export function compareStarts(contenders: readonly Ready[], deps: BenchDeps): Promise<readonly Result[]> {
-  const ours = contenders.filter(({ engine }) => engine !== undefined);
-  return takeTurns("start", ours, { ...deps, rounds: deps.rounds * STARTS }, async ({ engine }) => {
-    const firstAnswerMs = await firstAnswer(engine ?? "");
+  const ours = contenders.filter(({ start }) => start !== undefined);
+  return takeTurns("start", ours, { ...deps, rounds: deps.rounds * STARTS }, async ({ start }) => {
+    const firstAnswerMs = start === undefined ? Number.NaN : await firstAnswer(start);
     return { firstAnswerMs, nodeMs: await bareNode() };
   });
 }
 
-async function firstAnswer(engine: string): Promise<number> {
+async function firstAnswer(start: StartCommand): Promise<number> {
   const port = await freePort();
   const startedAt = performance.now();
-  const [file, ...args] = serveCommand(engine)(port);
+  const [file, ...args] = start(port);
   const program = runMeasured(file, args);
   try {
     await answering({ program, port }, "", SERVING);

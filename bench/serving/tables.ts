@@ -1,8 +1,9 @@
 /** The tables of the report. A ratio is the figure of a contender divided by ours. */
+
+import { OURS } from "../measuring/builds.js";
 import { rounded } from "../measuring/figures.js";
 import { type Goal, goalRows } from "../measuring/report.js";
 import { table } from "../measuring/table.js";
-import { OURS } from "./contenders.js";
 import type { Measured } from "./goals.js";
 import { figureOf, type Result } from "./turns.js";
 

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually, pause } from "../support/eventually.js";
+import { FLAG, h2frame, headerBlock, RawPeer, TYPE, uint32 } from "../support/raw-http2.js";
 
 const CLIENTS = 6;
 const REQUESTS = 450;
@@ -16,7 +17,8 @@ const MAX_SECONDS = 40;
 const rssMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
-test(`${CLIENTS} clients with ${REQUESTS} unread GET /metrics each cost at most 20 MB, and are gone within 40 s`, async (t) => {
+/** A daemon with a page of some 250 KB, and its memory before the test. */
+async function serving(t: TestContext) {
   const checks = Array.from({ length: CHECKS }, (_, index) => ["--check", `check-${index}=tcp://127.0.0.1:1`]);
   const daemon = await DaemonProcess.serve("--listen", "127.0.0.1:0", "--log-level", "debug", ...checks.flat());
   t.after(() => daemon.kill());
@@ -27,7 +29,11 @@ test(`${CLIENTS} clients with ${REQUESTS} unread GET /metrics each cost at most 
     await get("/metrics");
     await pause(1_100); // each page is a new one
   }
-  const idleMb = rssMb(pid);
+  return { daemon, pid, get, idleMb: rssMb(pid) };
+}
+
+test(`${CLIENTS} clients with ${REQUESTS} unread GET /metrics each cost at most 20 MB, and are gone within 40 s`, async (t) => {
+  const { daemon, pid, get, idleMb } = await serving(t);
   const since = performance.now();
   const clients = Array.from({ length: CLIENTS }, () => connect(daemon.port, "127.0.0.1").pause());
   t.after(() => {
@@ -52,6 +58,64 @@ test(`${CLIENTS} clients with ${REQUESTS} unread GET /metrics each cost at most 
   );
   const seconds = (performance.now() - since) / 1_000;
   t.diagnostic(`${mostMb.toFixed(1)} MB for ${seconds.toFixed(0)} s, the slowest answer in ${slowestMs.toFixed(0)} ms`);
+  assert.ok(mostMb <= MAX_GROWTH_MB, `${mostMb} MB`);
+  assert.ok(seconds >= 30 && seconds <= MAX_SECONDS, `${seconds} s`);
+});
+
+/** A client over HTTP/2 that asks for pages and allows no DATA. It counts the streams that the server resets. */
+class StalledPeer {
+  readonly #peer: RawPeer;
+
+  constructor(port: number) {
+    this.#peer = new RawPeer(port);
+  }
+
+  async ask(): Promise<void> {
+    const noWindow = h2frame(TYPE.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), uint32(0)]));
+    const fields = [
+      [":method", "GET"],
+      [":scheme", "http"],
+      [":path", "/metrics"],
+      [":authority", "a"],
+    ] as const;
+    const block = headerBlock(fields);
+    const requests = Array.from({ length: REQUESTS }, (_, index) =>
+      h2frame(TYPE.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 2 * index + 1, block),
+    );
+    await this.#peer.greet();
+    this.#peer.write(noWindow, ...requests);
+  }
+
+  get resets(): number {
+    return this.#peer.frames().filter(({ type }) => type === TYPE.RST_STREAM).length;
+  }
+
+  close(): void {
+    this.#peer.close();
+  }
+}
+
+test(`${CLIENTS} clients over HTTP/2 with window 0 and ${REQUESTS} GET /metrics each cost at most 20 MB for 40 s`, async (t) => {
+  const { pid, get, idleMb, daemon } = await serving(t);
+  const since = performance.now();
+  const peers = Array.from({ length: CLIENTS }, () => new StalledPeer(daemon.port));
+  t.after(() => {
+    for (const peer of peers) peer.close();
+  });
+  for (const peer of peers) await peer.ask();
+  let mostMb = 0;
+  await eventually(
+    async () => {
+      await get("/healthcheck");
+      mostMb = Math.max(mostMb, rssMb(pid) - idleMb);
+      await pause(250);
+      return peers.every(({ resets }) => resets === REQUESTS);
+    },
+    "every stream is reset",
+    (MAX_SECONDS + 5) * 1_000,
+  );
+  const seconds = (performance.now() - since) / 1_000;
+  t.diagnostic(`${mostMb.toFixed(1)} MB for ${seconds.toFixed(0)} s`);
   assert.ok(mostMb <= MAX_GROWTH_MB, `${mostMb} MB`);
   assert.ok(seconds >= 30 && seconds <= MAX_SECONDS, `${seconds} s`);
 });
