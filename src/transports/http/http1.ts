@@ -16,8 +16,7 @@ import type { HttpBridge } from "./bridge.js";
 import { hasBody, refusalOf, refuseUnreadable } from "./http1-refusals.js";
 import { readBody, requestOf } from "./node-request.js";
 import { Pipelines } from "./pipelines.js";
-import { sendBytes } from "./send-bytes.js";
-import { UNREAD_ANSWER, UnreadAnswers } from "./unread-answers.js";
+import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 
 const LIMITS: Readonly<ServerOptions> = {
   headersTimeout: 10_000,

@@ -6,8 +6,7 @@ import { background } from "../../core/background.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
 import { readBody } from "./node-request.js";
-import { sendBytes } from "./send-bytes.js";
-import { UnreadAnswers } from "./unread-answers.js";
+import { sendBytes, UnreadAnswers } from "./sending.js";
 
 /** A handler for streams that are not gRPC calls. */
 export function createHttp2Responder(

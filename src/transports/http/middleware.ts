@@ -7,8 +7,7 @@ import { publish } from "../../core/channels.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
 import { readBody, requestOf } from "./node-request.js";
-import { sendBytes } from "./send-bytes.js";
-import { UNREAD_ANSWER, UnreadAnswers } from "./unread-answers.js";
+import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 
 /** Answers the requests for a route of the bridge, and calls `next` for all others. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;

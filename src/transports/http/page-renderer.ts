@@ -74,6 +74,9 @@ const MAX_PROMPT_ENTRIES = 100;
 /** A slice of the text, in UTF-16 units. It takes about 1 ms to render. */
 const SLICE_LENGTH = 65_536;
 
+/** Requests that get one rendering in one turn of the event loop: some 2 ms for HTTP/1. */
+const ANSWERS_PER_TURN = 64;
+
 /** Renderings that a request waits for while its code changes. The last one is sent: it was true after the request came. */
 const MAX_ATTEMPTS = 3;
 
@@ -144,7 +147,10 @@ export class PageRenderer {
       await nextTurn();
       const rendering = await this.#render(job);
       if (this.#jobs.get(job.page.key) === job) this.#jobs.delete(job.page.key);
-      for (const request of job.waiting) this.#finish(request, rendering);
+      for (const [index, request] of job.waiting.entries()) {
+        if (index % ANSWERS_PER_TURN === 0 && index > 0) await nextTurn();
+        this.#finish(request, rendering);
+      }
     }
     this.#isRunning = false;
   }

@@ -66,7 +66,9 @@ export class Pipelines {
       this.#setWaiting(socket, this.#waitingOf(socket) - 1);
       if (!this.#waiting.has(socket)) socket.resume();
       // in a turn of its own: many short answers must not keep other connections waiting
-      setImmediate(respond);
+      setImmediate(() => {
+        if (!socket.destroyed) respond();
+      });
     });
   }
 

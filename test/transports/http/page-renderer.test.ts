@@ -86,6 +86,17 @@ describe("a long page", () => {
     assert.ok(turns >= 60, `${turns} turns`);
   });
 
+  test("is given to a few of many requests in each turn", async () => {
+    const { renderer, page } = rendering(MANY);
+    let answered = 0;
+    for (let request = 0; request < 1_000; request += 1) renderer.answer(page(), () => (answered += 1));
+    while (answered < 1_000) {
+      const before = answered;
+      await settle();
+      assert.ok(answered - before <= 64, `${answered - before} in one turn`);
+    }
+  });
+
   test("is used again for one second while measurements alone are new, and shows them after it", async () => {
     const { clock, registry, ask, counts } = rendering(MANY);
     await ask();

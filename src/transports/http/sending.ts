@@ -1,10 +1,36 @@
 /**
- * Ends connections whose client does not read its answers: bytes wait for it, and for 30 s it has taken none.
+ * Sends answers at the pace of the client: at most one chunk of a large answer waits in memory, and a client that takes
+ * nothing for 30 s is ended.
  *
- * Without the rule, a client that stops reading keeps its answers in memory for as long as it likes: the kernel's
- * keepalive does not help, because the client's kernel still answers. A client that reads slowly is not ended.
+ * Without that rule, a client that stops reading keeps its answers in memory for as long as it likes: the kernel's
+ * keepalive does not help, because the client's kernel still answers. A client that reads slowly is not ended, as long as
+ * the kernel reports progress: Linux does when a third of its send buffer (at most 4 MB) is free, so within 30 s for
+ * every client that reads 45 KB a second.
  */
+import type { Writable } from "node:stream";
 import type { CancelTimer, Clock } from "../../core/clock.js";
+import type { BytesReader, SharedBytes } from "../../core/shared-bytes.js";
+
+/** Bytes that wait in a stream at most. One chunk a turn of the event loop: other connections get their turns. */
+const CHUNK_BYTES = 128 * 1024;
+
+/**
+ * Sends a body and ends the stream. The stream must be open.
+ * @param abort ends the answer abruptly; called when the memory is needed for newer answers
+ * @returns the reader, whose `bytesLeft` shows the progress
+ */
+export function sendBytes(output: Writable, bytes: SharedBytes, abort: () => void): BytesReader {
+  const reader = bytes.open(abort);
+  const sendChunk = () => {
+    if (output.destroyed || output.writableEnded) return;
+    const chunk = reader.read(CHUNK_BYTES);
+    if (reader.bytesLeft === 0) output.end(chunk);
+    else if (output.write(chunk)) setImmediate(sendChunk);
+  };
+  output.on("drain", () => void setImmediate(sendChunk)).once("close", () => reader.close());
+  sendChunk();
+  return reader;
+}
 
 /** Something that a client reads. */
 export interface Output {

@@ -11,7 +11,7 @@ import type { HttpBridge } from "../../../src/transports/http/bridge.js";
 import { Http1Server } from "../../../src/transports/http/http1.js";
 import { createHttp2Responder } from "../../../src/transports/http/http2.js";
 import { createMiddleware } from "../../../src/transports/http/middleware.js";
-import { UnreadAnswers } from "../../../src/transports/http/unread-answers.js";
+import { UnreadAnswers } from "../../../src/transports/http/sending.js";
 import { pem } from "../../listener/fixtures.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
