@@ -5,14 +5,15 @@
  * it were fresh: a timer drops stale results. After the event loop was blocked, requests are often read before any timer
  * fires, so each read of a status drops stale results first (`dropStale`).
  *
- * A new result only moves a number. The timer of a check stays where it is; when it fires too early, it is set again.
+ * A new result only moves a number. The timer of a check stays where it is; when it fires too early, it is set again. It
+ * is moved only to an earlier time: a reload may shorten `staleAfter`.
  */
 import type { Clock } from "../core/clock.js";
 import { type Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** The age of the last result of one check. */
 export interface Age {
-  /** Call it for each new result: it counts until `staleAt`, in monotonic time. */
+  /** Call it for each new result, and for another `staleAfter`: the last result counts until `staleAt`, in monotonic time. */
   renew(staleAt: number): void;
   /** Call it when the check is removed. */
   end(): void;
@@ -30,18 +31,20 @@ export class Freshness {
   /** Tracks a check; `onStale` is called when its last result has become stale. */
   track(onStale: () => void): Age {
     let staleAt = Number.POSITIVE_INFINITY;
-    let isSet = false;
+    let firesAt = Number.POSITIVE_INFINITY;
+    const set = (at: number) => {
+      firesAt = at;
+      timer.at(at);
+    };
     const timer: Timer = this.#timers.create(() => {
-      isSet = staleAt > this.#clock.now();
-      if (isSet) timer.at(staleAt);
+      firesAt = Number.POSITIVE_INFINITY;
+      if (staleAt > this.#clock.now()) set(staleAt);
       else onStale();
     });
     return {
       renew(until) {
         staleAt = until;
-        if (isSet) return;
-        isSet = true;
-        timer.at(staleAt);
+        if (until < firesAt) set(until);
       },
       end: () => timer.cancel(),
     };

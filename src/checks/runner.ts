@@ -65,6 +65,8 @@ export class CheckRunner {
   /** `probeSoon` was called, and no probe has started since. */
   #probeRequested = false;
   #stopped = false;
+  /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
+  #countedAt: number | undefined;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
   /** The reason of the last prober error since the last result. */
@@ -97,9 +99,10 @@ export class CheckRunner {
     return this.#lastProbeAt !== Number.NEGATIVE_INFINITY;
   }
 
-  /** Changes the schedule and the thresholds. The state stays. */
+  /** Changes the schedule and the thresholds. The state stays, as long as `staleAfter` allows. */
   change(settings: CompleteSettings): void {
     this.#settings = settings;
+    if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
     if (this.started && this.#run === undefined && !this.#queued) this.#scheduleNext(this.#lastProbeAt);
   }
 
@@ -128,6 +131,7 @@ export class CheckRunner {
   }
 
   #onStale(): void {
+    this.#countedAt = undefined;
     this.#progress = { ...PENDING, reason: this.#proberError ?? "stale" };
     this.#options.listener.onProgress(this.#progress, undefined);
   }
@@ -250,6 +254,7 @@ export class CheckRunner {
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
+    this.#countedAt = now;
     this.#age.renew(now + settings.staleAfterMs);
     this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
