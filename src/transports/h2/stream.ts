@@ -110,7 +110,7 @@ export class Stream {
   receive(bytes: Buffer): void {
     this.#received += bytes.length;
     const { contentLength } = this.head;
-    if (contentLength !== undefined && this.#received > contentLength) this.reset("PROTOCOL_ERROR");
+    if (contentLength !== undefined && this.#received > contentLength) this.#streams.break(this, "PROTOCOL_ERROR");
     else if (this.#answering && bytes.length > 0) this.#call?.onData(bytes);
   }
 
@@ -118,7 +118,7 @@ export class Stream {
   receiveEnd(): void {
     this.#endArrival();
     const { contentLength } = this.head;
-    if (contentLength !== undefined && this.#received !== contentLength) this.reset("PROTOCOL_ERROR");
+    if (contentLength !== undefined && this.#received !== contentLength) this.#streams.break(this, "PROTOCOL_ERROR");
     else if (this.#answering) this.#call?.onEnd();
     else this.close();
   }
