@@ -12,6 +12,7 @@
 import type { BytesReader } from "../../core/shared-bytes.js";
 import {
   DATA,
+  DEFAULT_WINDOW,
   END_HEADERS,
   END_STREAM,
   type ErrorCode,
@@ -69,6 +70,7 @@ export class Stream {
   readonly #streams: Streams;
   readonly #flow: SendFlow;
   #sendWindow: number;
+  #receiveWindow = DEFAULT_WINDOW;
   #received = 0;
   #parts: Part[] | undefined;
   #isOpenEnded = false;
@@ -107,10 +109,13 @@ export class Stream {
     this.#streams.arrived();
   }
 
+  /** Takes a part of the body. A client that ignores our window could fill the memory (section 6.9.1). */
   receive(bytes: Buffer): void {
     this.#received += bytes.length;
+    this.#receiveWindow -= bytes.length;
     const { contentLength } = this.head;
-    if (contentLength !== undefined && this.#received > contentLength) this.reset("PROTOCOL_ERROR");
+    if (this.#receiveWindow < 0) this.#streams.break(this, "FLOW_CONTROL_ERROR");
+    else if (contentLength !== undefined && this.#received > contentLength) this.#streams.break(this, "PROTOCOL_ERROR");
     else if (this.#answering && bytes.length > 0) this.#call?.onData(bytes);
   }
 
@@ -118,14 +123,16 @@ export class Stream {
   receiveEnd(): void {
     this.#endArrival();
     const { contentLength } = this.head;
-    if (contentLength !== undefined && this.#received !== contentLength) this.reset("PROTOCOL_ERROR");
+    if (contentLength !== undefined && this.#received !== contentLength) this.#streams.break(this, "PROTOCOL_ERROR");
     else if (this.#answering) this.#call?.onEnd();
     else this.close();
   }
 
   /** Lets the client send `bytes` more. Only an open-ended request needs it: all others are shorter than the window. */
   acknowledge(bytes: number): void {
-    if (this.arriving && bytes > 0) this.#streams.widenReceiveWindow(this.id, bytes);
+    if (!this.arriving || bytes === 0) return;
+    this.#receiveWindow += bytes;
+    this.#streams.widenReceiveWindow(this.id, bytes);
   }
 
   /** Ends the call. */

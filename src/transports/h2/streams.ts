@@ -145,6 +145,12 @@ export class Streams {
     this.#writer.frames(resetFrame(streamId, code));
   }
 
+  /** Resets a stream whose client has broken a rule. @throws ConnectionError when that happens too often */
+  break(stream: Stream, code: ErrorCode): void {
+    this.#budget.spendReset("broken");
+    stream.reset(code);
+  }
+
   /** A request is complete, or never will be. */
   arrived(): void {
     this.#arriving -= 1;
@@ -185,10 +191,11 @@ export class Streams {
     if (content.length === 0 && !ends) this.#budget.spendFrame();
     this.#acknowledge(payload.length);
     if (stream === undefined) this.#history.requireExcuse(streamId, "DATA");
-    else if (!stream.arriving) this.#breakStream(stream, "STREAM_CLOSED");
+    else if (!stream.arriving) this.break(stream, "STREAM_CLOSED");
     else {
       // padding is not handed on, so its window is given back here
-      if (payload.length !== content.length && stream.isOpenEnded) stream.acknowledge(payload.length - content.length);
+      if (payload.length !== content.length && stream.isOpenEnded)
+        this.widenReceiveWindow(streamId, payload.length - content.length);
       stream.receive(content);
       if (ends && this.#open.get(streamId) !== undefined) stream.receiveEnd();
     }
@@ -234,9 +241,9 @@ export class Streams {
 
   #onTrailers(stream: Stream, endStream: boolean, block: Buffer): void {
     const fault = this.#heads.readTrailers(block);
-    if (!stream.arriving) this.#breakStream(stream, "STREAM_CLOSED");
-    else if (fault === "too long") this.#breakStream(stream, "ENHANCE_YOUR_CALM");
-    else if (fault === "malformed" || !endStream) this.#breakStream(stream, "PROTOCOL_ERROR");
+    if (!stream.arriving) this.break(stream, "STREAM_CLOSED");
+    else if (fault === "too long") this.break(stream, "ENHANCE_YOUR_CALM");
+    else if (fault === "malformed" || !endStream) this.break(stream, "PROTOCOL_ERROR");
     else stream.receiveEnd();
   }
 
@@ -265,11 +272,6 @@ export class Streams {
     this.writeReset(streamId, code);
   }
 
-  #breakStream(stream: Stream, code: ErrorCode): void {
-    this.#budget.spendReset("broken");
-    stream.reset(code);
-  }
-
   /** Gives the connection's window back when half of it is used (section 6.9.1). */
   #acknowledge(octets: number): void {
     this.#unacknowledged += octets;
@@ -282,8 +284,8 @@ export class Streams {
     this.#history.requireNotIdle(streamId, "WINDOW_UPDATE");
     const stream = this.#open.get(streamId);
     if (stream === undefined) return;
-    if (increment === 0) this.#breakStream(stream, "PROTOCOL_ERROR");
-    else if (!stream.widenSendWindow(increment)) this.#breakStream(stream, "FLOW_CONTROL_ERROR");
+    if (increment === 0) this.break(stream, "PROTOCOL_ERROR");
+    else if (!stream.widenSendWindow(increment)) this.break(stream, "FLOW_CONTROL_ERROR");
     else if (stream.pump()) this.flow.forget(stream);
   }
 }

@@ -1,8 +1,13 @@
 /** What a client may make us do for nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Health } from "../../../src/index.js";
 import { Budget } from "../../../src/transports/h2/budget.js";
 import { ConnectionError } from "../../../src/wire/http2/frames.js";
+import { eventually } from "../../support/eventually.js";
+import { HEALTH } from "../../support/grpc-peer.js";
+import { portOf } from "../../support/port-of.js";
+import { callHeaders, FLAG, h2frame, headerBlock, RawPeer, TYPE } from "../../support/raw-http2.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 /** How often something can be done before it is too much, up to 20,000 times. */
@@ -58,3 +63,24 @@ test("2,000 frames without a request are allowed at once, and each request allow
     40,
   );
 });
+
+const LENGTHS: Readonly<Record<string, string>> = { "longer than its content-length": "1", "shorter than it": "3" };
+
+for (const [what, length] of Object.entries(LENGTHS))
+  test(`a request that the server must reset counts as five: a body ${what} [B52]`, async (t) => {
+    const health = new Health();
+    const server = await health.listen(["127.0.0.1:0"], { engine: "native" });
+    t.after(() => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 }));
+    const peer = new RawPeer(portOf(server));
+    t.after(() => peer.close());
+    await peer.greet();
+    const head = headerBlock([...callHeaders(`${HEALTH}/Check`), ["content-length", length]]);
+    const broken = (stream: number) => [
+      h2frame(TYPE.HEADERS, FLAG.END_HEADERS, stream, head),
+      h2frame(TYPE.DATA, FLAG.END_STREAM, stream, Buffer.alloc(2)),
+    ];
+    const count = 1_100;
+    peer.write(...Array.from({ length: count }, (_, index) => broken(2 * index + 1)).flat());
+    await eventually(() => peer.goAway() === "ENHANCE_YOUR_CALM", "the connection is ended");
+    assert.equal(peer.reset(1), "PROTOCOL_ERROR");
+  });

@@ -96,6 +96,23 @@ describe("a reflection stream", () => {
     await eventually(() => peer.reset(1) === "CANCEL", "the reset");
   });
 
+  test("whose client sends more than the window allows is reset", async (t) => {
+    const peer = new RawPeer(await serve(t));
+    t.after(() => peer.close());
+    await peer.greet();
+    // the client takes no answer, so no request after the first is answered
+    peer.write(h2frame(TYPE.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), uint32(0)])));
+    peer.write(h2frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, headerBlock(callHeaders(methodOf("v1")))));
+    const request = frame(writeRequest({ host: "x".repeat(3_000), list_services: "" }));
+    const sent = h2frame(TYPE.DATA, 0, 1, request);
+    for (let octets = 0; octets + request.length <= 65_535; octets += request.length) peer.write(sent);
+    await pause(50);
+    assert.equal(peer.reset(1), undefined);
+    peer.write(sent);
+    await eventually(() => peer.reset(1) === "FLOW_CONTROL_ERROR", "the reset");
+    assert.equal(peer.goAway(), undefined);
+  });
+
   test("beyond a hundred open ones is refused, and the place of a closed one is free again", async (t) => {
     const peer = new GrpcPeer(await serve(t));
     t.after(() => peer.close());
