@@ -17,8 +17,11 @@ interface Command {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: { summary: "serve health over gRPC and HTTP (also without a command)", load: () => import("./serve.js") },
-  validate: { summary: "check a configuration as serve would, and start nothing", load: () => import("./validate.js") },
+  serve: { summary: "serve health over gRPC and HTTP (the default command)", load: () => import("./serve.js") },
+  validate: {
+    summary: "check a configuration with the rules of serve, and start nothing",
+    load: () => import("./validate.js"),
+  },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
 };
 
@@ -28,7 +31,7 @@ const EXIT_USAGE = 2;
 function helpText(): string {
   const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
   return [
-    "healthbridge: one health endpoint that every prober understands",
+    "healthbridge: a health endpoint that answers gRPC and HTTP health checks on one port",
     "",
     "Usage: healthbridge [COMMAND] [FLAGS]",
     "",

@@ -3,11 +3,16 @@
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { CONFIG_SCHEMA } from "../config/schema.js";
-import { readFlags } from "./flags.js";
+import { describeFlags, type Flag, readFlags } from "./flags.js";
+
+const FLAGS: readonly Flag[] = [{ name: "help", short: "h", help: "Show this help." }];
 
 /** Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
-  readFlags([], args);
+  if (readFlags(FLAGS, args).has("help")) {
+    process.stdout.write(helpText());
+    return 0;
+  }
   process.stdout.write(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`);
   return 0;
 }
@@ -15,4 +20,16 @@ export async function run(args: readonly string[]): Promise<number> {
 /** The JSON Schema. Rules that it cannot express are left out: that a duration is at most a year, for example. */
 export function jsonSchema(): object {
   return { title: "healthbridge.yaml", ...toJsonSchema(CONFIG_SCHEMA, { errorMode: "ignore" }) };
+}
+
+function helpText(): string {
+  return `Prints the JSON Schema of healthbridge.yaml. Editors use it to complete and to check the file.
+
+Usage: healthbridge schema [FLAGS]
+
+${describeFlags(FLAGS)}
+
+Example:
+  healthbridge schema > healthbridge.schema.json
+`;
 }

@@ -32,7 +32,7 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     name: "check",
     value: "NAME=URL",
     repeats: true,
-    help: "Probe URL, and publish the result as service NAME. Repeatable.",
+    help: "Probes URL, and publishes the result as service NAME. Repeatable.",
   },
   ...[interval, timeout, unhealthyThreshold, healthyThreshold, jitter].map(flagOf),
   ...[drainDelay, certFile, keyFile, clientCaFile, engine, statusCodePaths, paths, tokenFile].map(flagOf),

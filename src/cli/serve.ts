@@ -58,11 +58,11 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Warns, once at start, of a Node whose HTTP/2 has faults that later ones do not have. */
+/** Warns once, at start, if this version of Node gets no more fixes: its HTTP/2 has faults that later versions do not have. */
 export function warnOfOldNode(log: Log, version: string = process.versions.node): void {
   const major = Number(version.split(".")[0]);
   if (major >= 22) return;
-  const message = `Node ${version} gets no security fixes any more, some of them in HTTP/2; 22.23 or 24.18 and later are recommended`;
+  const message = `Node ${version} no longer gets security fixes; use 22.23 or 24.18, or a later version`;
   log.write("warn", "old-node", message, { node: version });
 }
 

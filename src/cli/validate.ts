@@ -29,13 +29,13 @@ function counted(count: number, noun: string): string {
 }
 
 function helpText(): string {
-  return `Reads a configuration as serve would, with the same flags, and starts nothing.
+  return `Checks a configuration with the same rules and flags as serve, and starts nothing.
 
 Usage: healthbridge validate [FILE] [FLAGS]
 
 ${describeFlags(FLAGS)}
 
-Exit codes: 0 the configuration is valid; 2 it is not, and every error is shown: FILE:LINE:COLUMN: key: what is wrong.
+Exit codes: 0 if the configuration is valid, 2 if not. Each error is one line: FILE:LINE:COLUMN: KEY: what is wrong.
 
 Examples:
   healthbridge validate

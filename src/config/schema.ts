@@ -20,8 +20,8 @@ const duration = (description: string) =>
   );
 
 function notADuration(input: unknown): string {
-  if (typeof input === "number") return `${input} has no unit (try ${input}s, 500ms, 1m)`;
-  return `${shown(input)} is not a duration (try 5s, 500ms, 1m)`;
+  if (typeof input === "number" && input >= 0) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
+  return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
 }
 
 const text = (description: string) =>

@@ -32,6 +32,6 @@ export function serviceNameFault(name: unknown): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return "must not contain control characters";
   if (!name.isWellFormed()) return "must be well-formed Unicode (it has half of a surrogate pair)";
-  if (isView(name)) return `must not be "${name}": that name is reserved for the ${name} view`;
+  if (isView(name)) return `must not be "${name}", which is reserved for the ${name} view`;
   return undefined;
 }

@@ -111,7 +111,8 @@ function logServing(log: Log, config: DaemonConfig, addresses: readonly string[]
 function commandToTry(config: DaemonConfig, addresses: readonly string[]): string {
   const [address = "", text = ""] = [addresses.at(-1), config.listen.at(-1)];
   const scheme = config.tls === undefined || text.startsWith("plain://") ? "http" : "https";
-  const insecure = scheme === "https" ? "-k " : "";
+  const certificate = config.tls?.clientCa === undefined ? "" : "--cert FILE --key FILE ";
+  const insecure = scheme === "https" ? `-k ${certificate}` : "";
   if (address.startsWith("unix:"))
     return `curl ${insecure}--unix-socket ${address.slice(5)} ${scheme}://localhost/healthcheck`;
   const reachable = address.replace(/^(?:\[::\]|0\.0\.0\.0):/, "localhost:");

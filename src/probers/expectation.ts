@@ -85,10 +85,10 @@ function compilePattern(pattern: string): (text: string) => boolean {
   try {
     compiled = RE2JS.compile(pattern);
   } catch (cause) {
-    throw invalid("body", `matches is not a valid RE2 regular expression: ${messageOf(cause)}`, { cause });
+    throw invalid("body.matches", `is not a valid RE2 regular expression: ${messageOf(cause)}`, { cause });
   }
   if (compiled.programSize() > MAX_PATTERN_STEPS)
-    throw invalid("body", `matches is too large: the compiled pattern has more than ${MAX_PATTERN_STEPS} steps`);
+    throw invalid("body.matches", `is too large: the compiled pattern has more than ${MAX_PATTERN_STEPS} steps`);
   return (text) => compiled.matcher(text).find();
 }
 

@@ -140,7 +140,7 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
   refuseSurplus(text, target, scheme);
   const host = hostOf(target);
   if (isIP(host) !== 0 && !deps.resolver.permits(host))
-    throw invalidTarget(text, "link-local addresses are not probed unless that is allowed (allowLinkLocal)");
+    throw invalidTarget(text, "link-local addresses are not probed; allowLinkLocal: true allows them");
   requireOptions(text, scheme, options);
   return scheme.open(target, deps, options);
 }

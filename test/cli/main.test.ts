@@ -34,6 +34,14 @@ describe("healthbridge", { concurrency: 2 }, () => {
     });
   }
 
+  for (const command of ["serve", "validate", "schema"]) {
+    test(`${command} --help shows how to use ${command}, on stdout`, async () => {
+      const { code, stdout, stderr } = await run(command, "--help");
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(stdout, new RegExp(`^Usage: healthbridge .*${command}`, "m"));
+    });
+  }
+
   const refused: readonly (readonly [readonly string[], string])[] = [
     [["bogus"], 'unknown command "bogus"; known: serve, validate, schema'],
     [["constructor"], 'unknown command "constructor"; known: serve, validate, schema'],

@@ -166,7 +166,7 @@ describe("what is wrong with a value", () => {
     ],
     [
       ["--check", "liveness=tcp://h:1"],
-      ['--check liveness: the name must not be "liveness": that name is reserved for the liveness view'],
+      ['--check liveness: the name must not be "liveness", which is reserved for the liveness view'],
     ],
     [["--check", "z=tcp://h"], ['--check z: target "tcp://h": a port is missing; expected tcp://host:port']],
     [

@@ -71,6 +71,14 @@ describe("serve", { concurrency: 3 }, () => {
       /try: curl -k https:\/\/127\.0\.0\.1:\d+\/healthcheck$/,
     ],
     [
+      "TLS with client certificates",
+      [
+        ...[...LISTEN, "--tls-cert", pem("server.crt"), "--tls-key", pem("server.key")],
+        ...["--tls-client-ca", pem("ca.crt")],
+      ],
+      /try: curl -k --cert FILE --key FILE https:\/\/127\.0\.0\.1:\d+\/healthcheck$/,
+    ],
+    [
       "TLS beside clear text",
       [...LISTEN, "--listen", "plain://127.0.0.1:0", "--tls-cert", pem("server.crt"), "--tls-key", pem("server.key")],
       /try: curl http:\/\/127\.0\.0\.1:\d+\/healthcheck$/,

@@ -139,14 +139,14 @@ describe("an invalid expectation is refused when the check is declared", () => {
     [
       "a pattern that is none",
       { body: { matches: "(" } },
-      /expect\.body matches is not a valid RE2 regular expression: .*missing/,
+      /expect\.body\.matches is not a valid RE2 regular expression: .*missing/,
     ],
     [
       "a pattern that RE2 has not",
       { body: { matches: "(?=a)" } },
-      /expect\.body matches is not a valid RE2 regular expression/,
+      /expect\.body\.matches is not a valid RE2 regular expression/,
     ],
-    ["a pattern that is too large", { body: { matches: "(\\w{10} ){40}" } }, /expect\.body matches is too large/],
+    ["a pattern that is too large", { body: { matches: "(\\w{10} ){40}" } }, /expect\.body\.matches is too large/],
     ["an empty path", { json: { "": 1 } }, /expect\.json "" is not a path/],
     ["a path that ends with a dot", { json: { "a.": 1 } }, /is not a path/],
     ["a path with two dots", { json: { "a..b": 1 } }, /is not a path/],

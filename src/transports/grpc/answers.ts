@@ -4,6 +4,7 @@
  * Error texts are constants. A name that a client sent is never echoed: a long one would make the header fields larger than
  * clients accept, which ends a connection that many callers share (docs/known-faults.md 0.3).
  */
+import { OVERALL } from "../../core/service-name.js";
 import type { ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { healthCheckResponse, readHealthCheckRequest, writeHealthListResponse } from "../../wire/health-messages.js";
@@ -24,11 +25,13 @@ export function answerCheck(reader: StatusReader, request: Uint8Array): UnaryAns
   return found === undefined ? { code: "NOT_FOUND", text: "unknown service" } : answerOf(found);
 }
 
-/** Answers a List. O(services), at most `listLimit`. */
+/** Answers a List. O(services), at most `listLimit`. The server as a whole does not count. */
 export function answerList(reader: StatusReader, listLimit: number): UnaryAnswer {
   const statuses: [string, ServiceStatus["status"]][] = [];
+  let counted = 0;
   for (const [service, { status }] of reader.services()) {
-    if (statuses.length === listLimit) return { code: "RESOURCE_EXHAUSTED", text: "too many services to list" };
+    if (service !== OVERALL) counted += 1;
+    if (counted > listLimit) return { code: "RESOURCE_EXHAUSTED", text: "too many services to list" };
     statuses.push([service, status]);
   }
   return { message: writeHealthListResponse(statuses), degraded: false };

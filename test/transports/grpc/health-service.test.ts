@@ -30,6 +30,14 @@ describe("the health service", () => {
     assert.deepEqual(health.byCode(), { message: Buffer.from([8, 1]), degraded: false });
   });
 
+  test("the server as a whole is listed, and does not count for the limit of List", () => {
+    const { registry, health } = service({ listLimit: 2 });
+    for (const name of ["a", "b", ""]) registry.set(name, "SERVING");
+    assert.ok("message" in health.list(Buffer.alloc(0)));
+    registry.set("c", "SERVING");
+    assert.ok("code" in health.list(Buffer.alloc(0)));
+  });
+
   test("lists 10,000 services by default, and as many as its limit [A58]", () => {
     const few = service();
     const many = service({ listLimit: 10_001 });
