@@ -39,7 +39,7 @@ export interface IsolationDeps {
 /** Default of the longest hold, in milliseconds. */
 export const DEFAULT_MAX_HOLD_MS = 60_000;
 
-/** With fewer checks, a common cause cannot be told from coincidence. */
+/** With fewer checks, a common cause cannot be distinguished from coincidence. */
 const MIN_CHECKS = 4;
 
 /** A check whose failures have reached the threshold. */

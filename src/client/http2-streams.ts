@@ -4,8 +4,8 @@
  *
  *     request --> waits for a free stream --> HEADERS, DATA as far as the windows allow --> open --> ended
  *
- * A stream that has ended is forgotten, except for the newest that were reset here: the target may have sent more before
- * it knew.
+ * Ended streams are forgotten, except the newest of those that healthbridge reset: the target may have sent frames on
+ * them before it received the reset.
  */
 import {
   ConnectionError,

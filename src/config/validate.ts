@@ -1,5 +1,5 @@
 /**
- * Makes a configuration of what a file and flags say, with the rules that the shape cannot express.
+ * Makes a configuration from a file and flags, with the rules that the shape cannot express.
  *
  * `serve`, its reload and `validate` use the same rules: those here, about addresses, files and members, and those of
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.

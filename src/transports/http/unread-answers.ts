@@ -1,7 +1,7 @@
 /**
- * Ends connections whose client does not read its answers: bytes wait for it, and for 30 s it has taken none.
+ * Ends connections whose client does not read its answers: bytes are waiting, and the client has read none for 30 s.
  *
- * Without the rule, a client that stops reading keeps its answers in memory for as long as it likes: the kernel's
+ * Without the rule, a client that stops reading keeps its answers in memory without a limit: the kernel's
  * keepalive does not help, because the client's kernel still answers. A client that reads slowly is not ended.
  */
 import type { CancelTimer, Clock } from "../../core/clock.js";
