@@ -104,7 +104,7 @@ export class CheckPublisher {
     });
   }
 
-  /** Writes what a check has found, and the statuses that follow from it. */
+  /** Writes the result of a check, and the statuses that follow from it. */
   report(name: string, settings: CompleteSettings, finding: Finding): void {
     const before = this.#reports.get(name);
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();

@@ -130,7 +130,9 @@ export class ServiceGraph {
     return [...services].sort((one, other) => this.#rankOf(one) - this.#rankOf(other));
   }
 
-  /** What the members of a service make of it now; `undefined` where it has none. Its members come first. */
+  /**
+   * The status of a service that follows from its members now; `undefined` where it has none. Its members come first.
+   */
   evaluate(service: string): Rollup | undefined {
     const result = this.#rollup(service);
     if (result === undefined) this.#evaluated.delete(service);

@@ -44,7 +44,7 @@ export interface CheckSettings {
   readonly staleAfter?: DurationLike | undefined;
   /** Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded. Default true. */
   readonly critical?: boolean | undefined;
-  /** Services that the check counts for, beside its own name. Default none. */
+  /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
   readonly maxLatency?: DurationLike | undefined;
@@ -127,7 +127,7 @@ export const CHECK_SETTINGS = {
   services: {
     type: "texts",
     default: [],
-    meaning: "Services that the check counts for, beside its own name.",
+    meaning: "Services that the check counts for, in addition to its own.",
   },
   maxLatency: {
     type: "duration",

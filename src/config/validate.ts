@@ -123,7 +123,7 @@ function readToken({ content, files, refuse }: ConfigInput): string | undefined 
   try {
     return requireToken(text);
   } catch {
-    refuse(["tokenFile"], `${tokenFile} must hold one word without spaces`);
+    refuse(["tokenFile"], `${tokenFile} must contain one word without spaces`);
     return undefined;
   }
 }
@@ -133,5 +133,7 @@ const MAX_LISTED = 19_000;
 
 function limitWarnings({ content: { listLimit = 0 } }: ConfigInput): readonly string[] {
   if (listLimit <= MAX_LISTED) return [];
-  return [`listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit the 4 MiB that clients take`];
+  return [
+    `listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit into 4 MiB, the most that clients accept by default`,
+  ];
 }

@@ -99,7 +99,7 @@ function logWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
   for (const warning of warnings) log.write("warn", "config-warning", warning);
   if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
   const message =
-    "this is process 1 and runs programs: processes that they leave behind become zombies; start it under an init";
+    "healthbridge is process 1 and its checks run programs: child processes that these leave become zombies; start it under an init process";
   log.write("warn", "config-warning", message);
 }
 

@@ -129,7 +129,7 @@ export class Health {
   }
 
   /**
-   * Ends a drain: publishes the statuses of before, with what was set since.
+   * Ends a drain: publishes the own statuses of the services again, with the changes made during the drain.
    * @throws HealthError ALREADY_STOPPED
    */
   resume(): void {

@@ -40,7 +40,7 @@ export class Budget {
   /** Counts a frame that asks nothing. @throws ConnectionError ENHANCE_YOUR_CALM */
   spendFrame(): void {
     if (this.#idleFrames < 1) this.#fill();
-    if (this.#idleFrames < 1) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many frames that ask nothing");
+    if (this.#idleFrames < 1) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many frames without a request");
     this.#idleFrames -= 1;
   }
 
