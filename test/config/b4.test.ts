@@ -97,6 +97,12 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     `${target("tcp://h:1")}\nservices: { s: { quorum: 2, of: [a, a] } }`,
     /services\.s\.quorum: 2 of 1 members can never be reached$/,
   ],
+  [
+    92,
+    "an empty service",
+    `${target("tcp://h:1")}\nservices: { s: {} }`,
+    /services\.s: must be a list, \{ all: .*; got \{\}$/,
+  ],
   [92, "a whole of nothing", "overall: []", /^1:10: overall: must name at least one check or service$/],
   [89, "an address twice", 'listen: [":1", "plain://:1"]', /^1:16: listen\[1\]: "plain:\/\/:1" is listed twice$/],
   [
