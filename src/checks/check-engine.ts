@@ -1,9 +1,9 @@
 /**
- * The checks of one registry: runs them, and makes statuses of their results.
+ * The checks of one registry: runs them, and turns their results into statuses.
  *
  *     runner --progress--> report (the check) --> service graph --> set (every service that the check counts for)
  *        |                                                            ^
- *        +--about to fail--> isolation rule: may it?                  +-- discovery (services that a target names)
+ *        +--about to fail--> isolation rule: allowed?                +-- discovery (services that a target names)
  *
  *     configuration, or a call --plan--> refused: nothing has changed
  *                                  '---> commit: one synchronous step, which cannot fail
@@ -91,7 +91,7 @@ export class CheckEngine {
   }
 
   /**
-   * Runs the checks, services and isolation rule of a configuration, and no others. What is the same goes on.
+   * Runs the checks, services and isolation rule of a configuration, and no others. Unchanged checks keep running.
    * @param accept gets what is wrong with the configuration. When it throws, nothing has changed.
    */
   configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {

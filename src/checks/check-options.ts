@@ -1,5 +1,5 @@
 /**
- * What a caller of the library says about a check: its target, its schedule and rules, and what its prober is to expect.
+ * The options of a check in the library: its target, its schedule, its rules and its expectation.
  */
 import type { DurationLike } from "../core/duration.js";
 import type { CheckFunction } from "../probers/function.js";

@@ -1,5 +1,6 @@
 /**
- * What is to be checked, as plain data. A configuration and the calls of the library both come to this.
+ * Declared checks and services, as plain data. A configuration and the calls of the library are both turned into this
+ * form.
  */
 import type { DurationLike } from "../core/duration.js";
 import type { CheckFunction } from "../probers/function.js";

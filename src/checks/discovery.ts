@@ -1,6 +1,6 @@
 /**
- * Services that a target names (the workers of a Celery cluster, for example). They appear, change and vanish with the
- * target's answers, and are UNKNOWN while the check has no result that counts.
+ * Services that a target names (the workers of a Celery cluster, for example). They appear, change and
+ * disappear with the answers of the target, and are UNKNOWN while the check has no valid result.
  *
  * They are members of no other service: a worker that was scaled away must not make one NOT_SERVING. A service that a
  * check or a configuration makes is never changed by a target, also when the target named it first.

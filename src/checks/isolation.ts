@@ -16,7 +16,8 @@
  * that is down for a minute is an outage.
  *
  * A check that is about to fail waits for a result of the self-check that is newer than its first failure: usually a few
- * milliseconds. When the self-check passes again, a held check starts to count anew, because its failures were ours.
+ * milliseconds. When the self-check passes again, a held check starts to count again from zero: the network of
+ * healthbridge caused its failures.
  */
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
@@ -39,7 +40,7 @@ export interface IsolationDeps {
 /** Default of the longest hold, in milliseconds. */
 export const DEFAULT_MAX_HOLD_MS = 60_000;
 
-/** With fewer checks, a common cause cannot be told from coincidence. */
+/** With fewer checks, a common cause cannot be distinguished from coincidence. */
 const MIN_CHECKS = 4;
 
 /** A check whose failures have reached the threshold. */

@@ -1,8 +1,8 @@
 /**
  * The rules of names and of declared services: pure.
  *
- * Each name is one service: the own one of a check, one that settings of checks name, or a declared one. A declared service
- * has members and a policy that can be fulfilled, and services do not form a cycle.
+ * Each name is one service: that of a check, one that the settings of checks name, or a declared one. A declared
+ * service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
 import { OVERALL, serviceNameFault } from "../core/service-name.js";
 import type { CheckDeclaration } from "./declarations.js";
@@ -72,7 +72,10 @@ export function claimNamedServices({ name, options }: CheckDeclaration, names: N
   });
 }
 
-/** Claims the names of declared services, and checks what they are made of. `order` is there when nothing is wrong. */
+/**
+ * Claims the names of declared services, and checks what they are made of. `order` is set when there are no
+ * violations.
+ */
 export function checkServices(
   services: readonly ServiceDeclaration[],
   names: Names,

@@ -89,7 +89,7 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
   "staleAfter",
 ]);
 
-/** Options that would have no effect. Those of a target depend on its scheme, which knows them. */
+/** Options that would have no effect. The options of a target depend on its scheme: see `probers/schemes`. */
 function surplusOptions({ source, options }: CheckDeclaration): readonly OptionViolation[] {
   switch (source.kind) {
     case "heartbeat": {

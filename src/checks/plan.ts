@@ -49,7 +49,7 @@ export type IsolationPlan =
   | { readonly kind: "change"; readonly rule: IsolationRule }
   | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
 
-/** What runs, as far as a plan has to know it. */
+/** The running checks and services: the part that a plan needs. */
 export interface RunningChecks {
   readonly checks: ReadonlyMap<string, ConfiguredCheck>;
   /** The declared services as they were given. */
@@ -283,7 +283,7 @@ class Planner {
   }
 }
 
-/** The token of a heartbeat is checked when it reports; its prober does not know it. */
+/** The token of a heartbeat is checked when it reports; its prober does not use it. */
 function isSameToken(one: CheckSource, other: CheckSource): boolean {
   return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
 }

@@ -8,7 +8,7 @@
  *
  * Good is `passing` or `warning`; an undecided (`pending`) member is not good. So `all` is never SERVING before each of its
  * members is decided. `any` does not wait for the others when one is good: otherwise a new member, or one that cannot be
- * probed, would take down a service that the other members carry.
+ * probed, would make a service NOT_SERVING although the other members are healthy.
  *
  * A non-critical member never makes a service NOT_SERVING. Its failure marks the service degraded, like a `warning` of any
  * member.

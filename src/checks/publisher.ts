@@ -1,10 +1,10 @@
 /**
- * Makes reports and service statuses of what checks have found, and writes them to the registry.
+ * Turns the results of checks into reports and service statuses, and writes them to the registry.
  *
  *     report (one check) ----> service graph ----> set, clear (every service that the check counts for)
  *
  *     add, change, remove, declare ----> publish   several changes are written in one step: no reader and no listener
- *                                                  sees what is between them
+ *                                                  sees a state in between
  */
 import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
@@ -104,7 +104,7 @@ export class CheckPublisher {
     });
   }
 
-  /** Writes what a check has found, and the statuses that follow from it. */
+  /** Writes the result of a check, and the statuses that follow from it. */
   report(name: string, settings: CompleteSettings, finding: Finding): void {
     const before = this.#reports.get(name);
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();

@@ -1,5 +1,5 @@
 /**
- * Which service is made of what, and what its members make of it.
+ * The members of each service, and the status that follows from them.
  *
  *     check "a" ---> service "a"                       every check is a service under its own name,
  *        |  '------> services that its settings name   and counts for the services that its settings name;
@@ -25,12 +25,12 @@ export interface ServiceDeclaration {
   readonly members: readonly string[];
 }
 
-/** A check, as the graph knows it. */
+/** The part of a check that the graph needs. */
 type Node = Pick<CheckReport, "name" | "services">;
 
 const ALL: Policy = { kind: "all" };
 
-/** Stands for a member that does not exist. */
+/** The state of a member that does not exist. */
 const MISSING: Member = { state: "pending", critical: true, reason: "pending" };
 
 export class ServiceGraph {
@@ -130,7 +130,9 @@ export class ServiceGraph {
     return [...services].sort((one, other) => this.#rankOf(one) - this.#rankOf(other));
   }
 
-  /** What the members of a service make of it now; `undefined` where it has none. Its members come first. */
+  /**
+   * The status of a service that follows from its members now; `undefined` where it has none. Its members come first.
+   */
   evaluate(service: string): Rollup | undefined {
     const result = this.#rollup(service);
     if (result === undefined) this.#evaluated.delete(service);

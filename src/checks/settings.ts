@@ -24,27 +24,27 @@ export interface Setting {
 
 /** Settings as a caller gives them. Durations are text with a unit, or numbers of milliseconds. */
 export interface CheckSettings {
-  /** From the start of one probe to the start of the next. Default 10s. */
+  /** The time from the start of one probe to the start of the next. Default 10s. */
   readonly interval?: DurationLike | undefined;
   /** One deadline over DNS, connect, TLS and answer; below interval. Default 2s, or half of a shorter interval. */
   readonly timeout?: DurationLike | undefined;
-  /** Before the first probe. Default 0s. */
+  /** The time before the first probe. Default 0s. */
   readonly initialDelay?: DurationLike | undefined;
   /** How far an interval varies, as a share of it. Default 0.1. */
   readonly jitter?: number | undefined;
   /** Failures in a row that turn passing to failing. Default 3. */
   readonly unhealthyThreshold?: number | undefined;
-  /** Passes in a row that turn failing to passing; the first result of all decides at once. Default 2. */
+  /** Passes in a row that turn failing to passing; the very first result decides at once. Default 2. */
   readonly healthyThreshold?: number | undefined;
   /** The interval while a threshold is being counted. Default 2s, or interval where that is shorter. */
   readonly edgeInterval?: DurationLike | undefined;
   /** The interval while failing. Default interval. */
   readonly unhealthyInterval?: DurationLike | undefined;
-  /** With no result for so long the check is pending again. Default max(3 x interval + timeout, 30s). */
+  /** After this time without a result the check is pending again. Default max(3 x interval + timeout, 30s). */
   readonly staleAfter?: DurationLike | undefined;
   /** Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded. Default true. */
   readonly critical?: boolean | undefined;
-  /** Services that the check counts for, beside its own name. Default none. */
+  /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
   readonly maxLatency?: DurationLike | undefined;
@@ -73,7 +73,7 @@ export const SCHEDULE_SETTINGS = {
   interval: {
     type: "duration",
     default: 10_000,
-    meaning: "From the start of one probe to the start of the next.",
+    meaning: "The time from the start of one probe to the start of the next.",
     flag: { name: "interval", value: "TIME" },
   },
   timeout: {
@@ -83,7 +83,7 @@ export const SCHEDULE_SETTINGS = {
     meaning: "One deadline over DNS, connect, TLS and answer; below interval.",
     flag: { name: "timeout", value: "TIME" },
   },
-  initialDelay: { type: "duration", default: 0, meaning: "Before the first probe." },
+  initialDelay: { type: "duration", default: 0, meaning: "The time before the first probe." },
   jitter: {
     type: "share",
     default: 0.1,
@@ -99,7 +99,7 @@ export const SCHEDULE_SETTINGS = {
   healthyThreshold: {
     type: "count",
     default: 2,
-    meaning: "Passes in a row that turn failing to passing; the first result of all decides at once.",
+    meaning: "Passes in a row that turn failing to passing; the very first result decides at once.",
     flag: { name: "healthy-threshold", value: "N" },
   },
   edgeInterval: {
@@ -112,7 +112,7 @@ export const SCHEDULE_SETTINGS = {
   staleAfter: {
     type: "duration",
     defaultText: `max(3 x interval + timeout, ${formatDuration(MIN_STALE_AFTER_MS)})`,
-    meaning: "With no result for so long the check is pending again.",
+    meaning: "After this time without a result the check is pending again.",
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
@@ -127,7 +127,7 @@ export const CHECK_SETTINGS = {
   services: {
     type: "texts",
     default: [],
-    meaning: "Services that the check counts for, beside its own name.",
+    meaning: "Services that the check counts for, in addition to its own.",
   },
   maxLatency: {
     type: "duration",

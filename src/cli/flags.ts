@@ -1,5 +1,5 @@
 /**
- * Flags as tables: a row makes the parser, the help and a line of the README.
+ * Flags as tables: one row gives the parser, the help and a line of the README.
  */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearestTo } from "../core/nearest.js";

@@ -1,9 +1,9 @@
 /**
- * One request and its answer on a connection, for protocols that are this simple: HTTP/1 and Redis.
+ * One request and its answer on a connection, for protocols that send one answer for each request: HTTP/1 and Redis.
  *
  *     write --> bytes --> reader --> answer, and the connection waits for the next request
- *                 |          '-----> what is no answer: the connection is closed
- *                 '-- end: nothing has come: Unanswered; else it is up to the reader
+ *                 |          '-----> invalid bytes: the connection is closed
+ *                 '-- end: before any byte: Unanswered; later: the reader decides
  */
 import { BrokenCall, Unanswered } from "./broken-call.js";
 import type { SocketListener, TargetSocket } from "./target-socket.js";

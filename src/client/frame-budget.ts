@@ -1,6 +1,6 @@
 /**
  * The limit of what a target may send on an HTTP/2 connection. Floods of PING, SETTINGS, empty DATA and other frames cost
- * the target nothing, and work here (docs/known-faults.md 3).
+ * the target nothing, but they cost healthbridge CPU time (docs/known-faults.md 3).
  *
  * A well-behaved target sends five frames for each call, and a keepalive PING or a status sometimes. It never reaches the
  * limit, so the clock is read only when the burst is used up.

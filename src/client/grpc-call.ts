@@ -1,7 +1,7 @@
 /**
  * One gRPC call with one request message, on an HTTP/2 connection.
  *
- *     head: 200 and application/grpc --> messages --> trailers: grpc-status        anything else is no gRPC
+ *     head: 200 and application/grpc --> messages --> trailers: grpc-status        anything else is not gRPC
  *
  * Source: grpc/grpc doc/PROTOCOL-HTTP2.md.
  */

@@ -4,7 +4,7 @@
  *     check(service)     one answer
  *     watch(service)     every change, on the connection that check has made
  *
- * A target that says GOAWAY finishes what it has; the next call takes a new connection, and nothing has failed.
+ * After GOAWAY the target still answers the open calls. The next call opens a new connection. This is not a failure.
  */
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";

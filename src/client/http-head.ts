@@ -1,5 +1,5 @@
 /**
- * The head of an HTTP/1.1 response, read strictly: what two readers could read in two ways is refused.
+ * The head of an HTTP/1.1 response, read strictly: an ambiguous head is refused.
  *
  * Source: RFC 9112, sections 4 (status line), 5 (field syntax) and 6.3 (the length of a body). The text comes from the
  * target, so every pattern here takes time in proportion to its length.

@@ -1,12 +1,12 @@
 /**
- * One HTTP/2 connection as a client (RFC 9113). It reads frames itself: what a hostile target sends reaches no code but
- * ours.
+ * One HTTP/2 connection as a client (RFC 9113). It reads frames itself, so the bytes of a hostile target never
+ * reach Node's HTTP/2.
  *
  *     request ------------------------------> streams --> frames --> socket
  *     socket --> frame reader --> frame --+-- HEADERS, DATA, RST_STREAM, WINDOW_UPDATE: streams --> listener
  *                                         '-- SETTINGS, PING, GOAWAY: here
  *
- *     ends   asked to by the target (GOAWAY): no new request; those that it takes are finished
+ *     ends   GOAWAY of the target: no new request; the requests that it accepted are finished
  *            a rule broken by the target: GOAWAY with the error code, and the socket is closed (section 5.4.1)
  */
 import type { Clock } from "../core/clock.js";
@@ -202,7 +202,9 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     if (this.#socket.isOpen) this.#socket.write(frames.length === 1 ? (frames[0] ?? GREETING) : Buffer.concat(frames));
   }
 
-  /** An error that is not the target's is a fault of this program: calls fail with it, but the process goes on. */
+  /**
+   * An error that the target did not cause is a fault of healthbridge: the calls fail, and the process keeps running.
+   */
   #fail(error: unknown): void {
     if (error instanceof ConnectionError)
       this.#end(

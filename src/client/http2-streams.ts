@@ -4,8 +4,8 @@
  *
  *     request --> waits for a free stream --> HEADERS, DATA as far as the windows allow --> open --> ended
  *
- * A stream that has ended is forgotten, except for the newest that were reset here: the target may have sent more before
- * it knew.
+ * Ended streams are forgotten, except the newest of those that healthbridge reset: the target may have sent frames on
+ * them before it received the reset.
  */
 import {
   ConnectionError,
@@ -103,7 +103,7 @@ export class Http2Streams {
   onSettings(payload: Buffer): void {
     const { initialWindow } = this.#peer;
     readSettings(payload, this.#peer);
-    if (this.#peer.enablesPush) throw new ConnectionError("PROTOCOL_ERROR", "a server that says ENABLE_PUSH 1");
+    if (this.#peer.enablesPush) throw new ConnectionError("PROTOCOL_ERROR", "a server that sends ENABLE_PUSH 1");
     const shift = this.#peer.initialWindow - initialWindow;
     for (const stream of this.#open.values())
       if (!stream.widen(shift)) throw new ConnectionError("FLOW_CONTROL_ERROR", "a window above 2^31-1");
@@ -232,7 +232,7 @@ export class Http2Streams {
     const stream = this.#open.get(streamId);
     if (stream === undefined) return;
     this.#receive(stream, () => {
-      if (increment === 0) throw new StreamError("PROTOCOL_ERROR", "the target sent WINDOW_UPDATE of nothing");
+      if (increment === 0) throw new StreamError("PROTOCOL_ERROR", "the target sent a WINDOW_UPDATE of 0");
       if (!stream.widen(increment))
         throw new StreamError("FLOW_CONTROL_ERROR", "the target sent a window above 2^31-1");
       this.#pump(stream);

@@ -6,8 +6,8 @@
  *                  '-- the last good answer, for 5 minutes <------'
  *
  * `dns.lookup` of Node runs in a pool of four threads: one slow name server blocks every look-up of the process
- * (nodejs/node#62599). So name servers are asked over sockets. The system, which may have other sources, is asked only
- * for names that they do not know, one at a time.
+ * (nodejs/node#62599). So name servers are asked over sockets. The system may have other sources. It is asked only for
+ * names that the name servers do not have, one at a time.
  *
  * A dead name server says nothing about a target: its error (`EAI_AGAIN`) differs from that of a name that does not exist
  * (`ENOTFOUND`).
@@ -214,7 +214,7 @@ FORBIDDEN.addAddress("100.100.100.200", "ipv4"); // Alibaba Cloud
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** IPv4 addresses in IPv6 notation are judged as IPv4. */
+/** IPv4 addresses in IPv6 notation are treated as IPv4. */
 function isForbiddenAddress(address: string): boolean {
   const bare = address.split("%")[0] ?? "";
   const mapped = MAPPED.exec(bare)?.[1];

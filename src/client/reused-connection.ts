@@ -7,8 +7,8 @@
  *                           ^                                                                   |
  *                           '------------------ once more, within the same deadline ------------+
  *
- * A kept connection can be lost in the moment of its use; that is no failure of the target. It is replaced after a
- * while, so that a new certificate, a new address or a new backend behind a load balancer is seen.
+ * A kept connection can be lost at the moment when it is used. That is not a failure of the target. The connection is
+ * replaced after `maxConnectionAge`, so that a new certificate, address or backend of the target is noticed.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { BrokenCall, Unanswered } from "./broken-call.js";

@@ -1,13 +1,13 @@
 /**
- * A Watch that stays open beside Checks, and says when a Check is worth while.
+ * A Watch that stays open beside the Checks. A change of its status causes an early Check.
  *
  *     ensureOpen() --> open? --no--> back-off over? --yes--> Watch --first status--> known --another--> onChange
  *                                                              |
  *                                                              +--ended by the target after a status--> onChange
  *
- * Its statuses are not used: a Check decides. So the Watch may be missing, and a hostile target gains nothing by it: one
- * that refuses or ends it is asked again no sooner than the back-off allows, one that floods it is cut off, and
- * UNIMPLEMENTED is final. It has no timer: `ensureOpen` is called after each successful Check.
+ * Its statuses are not used: a Check decides. So a check works without a Watch. If the target refuses or ends
+ * the Watch, healthbridge asks again after the back-off. If the target floods it, healthbridge ends it. UNIMPLEMENTED
+ * is final. It has no timer: `ensureOpen` is called after each successful Check.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { BrokenCall } from "./broken-call.js";

@@ -1,5 +1,5 @@
 /**
- * TLS with a target: the options of a connection, and the end of the certificate.
+ * TLS with a target: the options of a connection, and the expiry of the certificate.
  */
 import { isIP } from "node:net";
 import { type ConnectionOptions, createSecureContext, type TLSSocket } from "node:tls";

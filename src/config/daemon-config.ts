@@ -1,7 +1,7 @@
 /**
  * The configuration of `healthbridge serve`: frozen plain data, made from a file and the flags.
  *
- * It starts nothing, and does not know what is built from it.
+ * It contains no running parts.
  */
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a configuration: every fault at its place in the file or with its flag, all of them at once.
+ * The faults of a configuration. Each is shown with its place in the file or with its flag, and all are shown together.
  *
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
  *     --timeout: must be below the interval of 10s; got "20s"

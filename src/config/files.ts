@@ -33,7 +33,7 @@ export function createFiles(): Files {
     secret(file, refuse) {
       const content = text(file, refuse);
       if (content !== undefined && (statSync(file).mode & READABLE_BY_ALL) !== 0)
-        warnings.push(`${file} holds a secret, and every user of this machine can read it; try: chmod o-r ${file}`);
+        warnings.push(`${file} contains a secret, and every user of this machine can read it; try: chmod o-r ${file}`);
       return content;
     },
   };

@@ -63,13 +63,13 @@ export const TOP_KEYS = {
   listLimit: {
     type: "count",
     default: DEFAULT_LIST_LIMIT,
-    meaning: "The most services that List answers; with more it fails with RESOURCE_EXHAUSTED.",
+    meaning: "The maximum number of services in a List. With more services, List fails with RESOURCE_EXHAUSTED.",
     restart: true,
   },
   maxWatchers: {
     type: "count",
     default: DEFAULT_MAX_WATCHERS,
-    meaning: "The most Watch streams that are open at the same time.",
+    meaning: "The maximum number of Watch streams that are open at the same time.",
     restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;
@@ -98,7 +98,7 @@ export const ISOLATION_KEYS = {
   maxHold: {
     type: "duration",
     default: DEFAULT_MAX_HOLD_MS,
-    meaning: "How long statuses are held at most.",
+    meaning: "The maximum time for which statuses are held.",
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 

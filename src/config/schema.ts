@@ -150,7 +150,9 @@ const TARGET_TLS = group(
     serverName: v.optional(text("The name that the target's certificate must have. Default: the target's host.")),
     verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
     warnBefore: v.optional(
-      duration(`A certificate that expires so soon is degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`),
+      duration(
+        `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`,
+      ),
     ),
   },
   "How to use TLS with the target.",
@@ -203,7 +205,7 @@ const SERVICE_FORMS = {
 const { list, all, any, quorum } = SERVICE_FORMS;
 
 const SERVICE = choice(v.union([list, all, any, quorum]), (input) => {
-  if (!isTable(input)) return list;
+  if (!isTable(input) || Object.keys(input).length === 0) return list;
   if (Object.hasOwn(input, "any")) return any;
   return Object.hasOwn(input, "quorum") || Object.hasOwn(input, "of") ? quorum : all;
 });

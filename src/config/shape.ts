@@ -120,7 +120,7 @@ function entriesOf(schema: v.GenericSchema): Readonly<Record<string, v.GenericSc
   return (schema as { entries?: Record<string, v.GenericSchema> }).entries ?? {};
 }
 
-/** A copy of the value in which texts from `${...}` are numbers and switches where the schema wants them. */
+/** A copy of the value in which texts from `${...}` are numbers and booleans where the schema requires them. */
 function typeSubstituted(value: unknown, leaves: readonly Leaf[], yaml: YamlText): unknown {
   const isWanted = ({ issue, path }: Leaf) => ["number", "boolean"].includes(issue.type) && yaml.isSubstituted(path);
   const wanted = leaves.filter(isWanted);

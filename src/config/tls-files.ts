@@ -48,8 +48,8 @@ export function readTargetTls(
   const ca = caFile === undefined ? undefined : files.text(caFile, (text) => refuse("caFile", text));
   const cert = certFile === undefined ? undefined : files.text(certFile, (text) => refuse("certFile", text));
   const key = keyFile === undefined ? undefined : files.secret(keyFile, (text) => refuse("keyFile", text));
-  if (certFile !== undefined && keyFile === undefined) refuse("certFile", "needs keyFile beside it");
-  if (keyFile !== undefined && certFile === undefined) refuse("keyFile", "needs certFile beside it");
+  if (certFile !== undefined && keyFile === undefined) refuse("certFile", "needs keyFile too");
+  if (keyFile !== undefined && certFile === undefined) refuse("keyFile", "needs certFile too");
   if (cert !== undefined && key !== undefined)
     attempt(
       () => requireTlsPair(cert, key),

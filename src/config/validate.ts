@@ -1,5 +1,5 @@
 /**
- * Makes a configuration of what a file and flags say, with the rules that the shape cannot express.
+ * Makes a configuration from a file and flags, with the rules that the shape cannot express.
  *
  * `serve`, its reload and `validate` use the same rules: those here, about addresses, files and members, and those of
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
@@ -123,7 +123,7 @@ function readToken({ content, files, refuse }: ConfigInput): string | undefined 
   try {
     return requireToken(text);
   } catch {
-    refuse(["tokenFile"], `${tokenFile} must hold one word without spaces`);
+    refuse(["tokenFile"], `${tokenFile} must contain one word without spaces`);
     return undefined;
   }
 }
@@ -133,5 +133,7 @@ const MAX_LISTED = 19_000;
 
 function limitWarnings({ content: { listLimit = 0 } }: ConfigInput): readonly string[] {
   if (listLimit <= MAX_LISTED) return [];
-  return [`listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit the 4 MiB that clients take`];
+  return [
+    `listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit into 4 MiB, the most that clients accept by default`,
+  ];
 }

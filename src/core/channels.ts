@@ -1,8 +1,8 @@
 /**
  * The channels on which all rooms publish events: one table of names, on Node's diagnostics channels.
  *
- * Logs, metrics and history subscribe. No room knows the subscribers, and no room is given a logger. A process may have
- * several registries, so every message carries the `instance` that it comes from.
+ * Logs, metrics and history subscribe. The publishing code does not depend on the subscribers, and gets no logger. A
+ * process may have several registries, so every message carries the `instance` that it comes from.
  */
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { ServingStatus } from "./serving-status.js";

@@ -1,5 +1,5 @@
 /**
- * The serving statuses of `grpc.health.v1`, as strings. Only `wire/` knows their numbers.
+ * The serving statuses of `grpc.health.v1`, as strings. Their numbers are in `wire/` only.
  */
 
 /** The status of a service. Source: ServingStatus of grpc/health/v1/health.proto, values 0 to 2. */

@@ -5,7 +5,7 @@
  *                          ^          '---> reader, ...
  *                          |
  *     SharedBytesPool: all bytes that a reader still needs <= maxBytes; above it, the bytes that were read least
- *     recently are evicted, and their readers are told to end their answers
+ *     recently are evicted, and their readers must end their answers
  *
  * A client that does not read keeps the bytes of its answer alive. Without the bound, clients that ask again after each
  * change would fill the memory with old renderings.

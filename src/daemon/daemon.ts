@@ -1,5 +1,5 @@
 /**
- * The daemon: a configuration made into running parts.
+ * The daemon: starts what a configuration describes, reloads it and stops it.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig } from "../config/daemon-config.js";
@@ -22,7 +22,10 @@ export interface Daemon {
   stop(times?: ShutdownTimes): Promise<void>;
 }
 
-/** A connection is asked to close after an hour, so that balancers distribute anew and old certificates go out of use. */
+/**
+ * A connection is asked to close after an hour, so that load balancers distribute it again and old certificates are no
+ * longer used.
+ */
 const MAX_CONNECTION_AGE_MS = 3_600_000;
 
 /** What a daemon needs beside its configuration. */
@@ -96,7 +99,7 @@ function logWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
   for (const warning of warnings) log.write("warn", "config-warning", warning);
   if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
   const message =
-    "this is process 1 and runs programs: processes that they leave behind become zombies; start it under an init";
+    "healthbridge is process 1 and its checks run programs: child processes that these leave become zombies; start it under an init process";
   log.write("warn", "config-warning", message);
 }
 

@@ -129,7 +129,7 @@ export class Health {
   }
 
   /**
-   * Ends a drain: publishes the statuses of before, with what was set since.
+   * Ends a drain: publishes the own statuses of the services again, with the changes made during the drain.
    * @throws HealthError ALREADY_STOPPED
    */
   resume(): void {
@@ -166,7 +166,7 @@ export class Health {
 
   /**
    * Declares services over checks and other services, in place of those that were declared before; `""` is the server
-   * as a whole, which otherwise stands for everything that is a member of no other service.
+   * as a whole, which otherwise has every check and service that is a member of no other service.
    * @throws HealthError INVALID_SERVICE_NAME, DUPLICATE_NAME, or INVALID_OPTION for members, a policy or a cycle; nothing
    *   has changed then
    */
@@ -185,8 +185,8 @@ export class Health {
   }
 
   /**
-   * Runs the checks, services and isolation rule of a configuration, and no others. What is the same goes on: a check that
-   * did not change keeps its state, its connection and its schedule.
+   * Runs the checks, services and isolation rule of a configuration, and no others. Unchanged parts keep running: a
+   * check that did not change keeps its state, its connection and its schedule.
    * @param accept gets everything that is wrong with the configuration, and may throw an error of its own for it
    * @throws what `accept` throws, by default a HealthError; nothing has changed then
    */

@@ -34,7 +34,7 @@ export class ConnectionGate {
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #firstBytesTimeoutMs: number;
-  /** Every open connection with its address: a socket does not know its address any more when its peer has gone. */
+  /** Every open connection with its address: a socket no longer has its address when the peer has closed it. */
   readonly #sockets = new Map<Socket, string>();
   readonly #perAddress = new Map<string, number>();
   /** Connections that are held or sniffed. */

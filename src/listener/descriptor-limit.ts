@@ -3,7 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 
-/** Enough for any number of honest clients. */
+/** More connections than probers and proxies open. */
 const MAX_CONNECTIONS = 16_384;
 
 /** The rest is for files, pipes and the sockets of probes. */

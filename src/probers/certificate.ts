@@ -1,4 +1,4 @@
-/** What the end of a target's certificate means for a result. */
+/** Turns the expiry of a target's certificate into a result: a warning before it. */
 import { PASS, type ProbeResult, warn } from "./prober.js";
 
 const DAY_MS = 86_400_000;

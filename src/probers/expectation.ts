@@ -11,10 +11,10 @@ import { FIELD_NAME } from "./http-request.js";
 import type { Expectation } from "./options.js";
 import { fail, PASS, type ProbeResult } from "./prober.js";
 
-/** Judges an answer: a pass, or the first expectation that it does not meet. */
+/** Evaluates an answer: a pass, or the first expectation that it does not fulfil. */
 export type JudgeResponse = (response: HttpResponse) => ProbeResult;
 
-/** Judges one expectation; `undefined` when it is met. */
+/** Evaluates one expectation; `undefined` when the answer fulfils it. */
 type JudgePart = (response: HttpResponse) => ProbeResult | undefined;
 
 /** A pattern of at most so many steps takes less than half a second for 64 KiB. */

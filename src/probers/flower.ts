@@ -38,7 +38,7 @@ function judge(response: HttpResponse): ProbeResult {
   return workers === undefined ? fail("answer", "the answer is not that of Flower's API") : resultOf(workers);
 }
 
-/** Why Flower refuses the request, and what to change; `undefined` when it doesn't. */
+/** Why Flower refuses the request, and what to change; `undefined` when it does not refuse it. */
 function refusalOf({ status, headers, body }: HttpResponse): string | undefined {
   if (status === 401 && body.includes("FLOWER_UNAUTHENTICATED_API"))
     return (

@@ -1,6 +1,6 @@
 /**
- * A prober on a client library that one scheme alone needs: an optional peer package, asked for when a target is declared
- * and loaded at its first probe.
+ * A prober that uses a client library: an optional peer package that one scheme needs. healthbridge looks for the
+ * package when a target is declared, and loads it at the first probe.
  *
  *     probe --> kept client? --yes--> ping --fails--+
  *                   | no                            v

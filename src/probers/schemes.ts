@@ -133,7 +133,7 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
     throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
   if (scheme.needsPort && target.port === "")
     throw invalidTarget(text, `a port is missing; expected ${scheme.example}`);
-  if (target.port === "0") throw invalidTarget(text, "nothing listens on port 0");
+  if (target.port === "0") throw invalidTarget(text, "port 0 is not a port of a server");
   if (!scheme.takesCredentials && (target.username !== "" || target.password !== "")) {
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }

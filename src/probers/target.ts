@@ -1,5 +1,5 @@
 /**
- * Targets are URLs. What holds for every scheme is checked here, when a check is declared and not at its first probe.
+ * Targets are URLs. The rules of every scheme are checked here, when a check is declared and not at its first probe.
  */
 import { HealthError } from "../core/health-error.js";
 

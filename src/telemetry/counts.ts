@@ -1,5 +1,5 @@
 /**
- * What a counter and a histogram hold, as plain numbers: thousands of probes a second go through here.
+ * The values of counters and histograms as plain numbers: thousands of probes a second are counted here.
  */
 
 /** Upper bounds of the histograms' buckets, in seconds. */

@@ -103,7 +103,7 @@ function errorFields(error: Error, depth = 0): object {
   };
 }
 
-/** C1 control characters and marks of text direction: JSON leaves them as they are, and a terminal obeys them. */
+/** C1 control characters and marks of text direction: JSON does not escape them, and a terminal interprets them. */
 const UNSAFE_CHARACTERS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 function escapeCharacter(character: string): string {

@@ -179,7 +179,10 @@ function* oneOf<Item>(
   }
 }
 
-/** The series of a counter. A copy: one that goes and comes back while the page is written must not stand there twice. */
+/**
+ * The series of a counter. A copy: a series that is removed and added while the page is written must not be listed
+ * twice.
+ */
 function* snapshotOf(counts: Counts): IterableIterator<Series> {
   yield* [...counts.series()];
 }

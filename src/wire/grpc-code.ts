@@ -1,4 +1,4 @@
-/** The status codes of gRPC that this project says or hears. Source: grpc/grpc doc/statuscodes.md. */
+/** The status codes of gRPC that healthbridge sends or receives. Source: grpc/grpc doc/statuscodes.md. */
 export const GRPC_CODES = {
   OK: 0,
   CANCELLED: 1,
@@ -24,7 +24,7 @@ export type GrpcCode = keyof typeof GRPC_CODES;
 
 const NAMES = Object.keys(GRPC_CODES) as readonly GrpcCode[];
 
-/** The name of a code's number; `UNKNOWN` for a number that gRPC doesn't know. */
+/** The name of a code's number; `UNKNOWN` for a number that gRPC does not define. */
 export function grpcCodeOf(number: number): GrpcCode {
   return NAMES[number] ?? "UNKNOWN";
 }

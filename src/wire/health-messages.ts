@@ -1,5 +1,5 @@
 /**
- * The messages of `grpc.health.v1` as bytes. Here, and only here, the status words meet the wire's numbers.
+ * The messages of `grpc.health.v1` as bytes. Only this file maps statuses to their numbers on the wire.
  *
  *     HealthCheckRequest  { string service = 1 }
  *     HealthCheckResponse { ServingStatus status = 1 }
@@ -23,7 +23,7 @@ import {
 /** The full name of the service. */
 export const HEALTH_SERVICE = "grpc.health.v1.Health";
 
-/** Why a request can't be answered: the constant text that the caller is told. */
+/** Why a request cannot be answered: the constant text that the caller gets. */
 export type RequestFault = "malformed request" | "service name too long" | "service name is not valid UTF-8";
 
 /** A request that was read, or what is wrong with it. */

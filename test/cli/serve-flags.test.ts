@@ -125,10 +125,10 @@ describe("the configuration that flags make", () => {
     [["--jitter", "101"], '--jitter: "101" is not a whole number from 0 to 100'],
     [["--jitter", "10%"], '--jitter: "10%" is not a whole number from 0 to 100'],
     [["--engine", "nginx"], '--engine: must be one of native, grpc-js; got "nginx"'],
-    [["--tls-cert", "c"], "--tls-cert needs --tls-key beside it"],
-    [["--tls-key", "k"], "--tls-key needs --tls-cert beside it"],
-    [["--tls-client-ca", "ca"], "--tls-client-ca needs --tls-cert and --tls-key beside it"],
-    [["--tls-client-ca", "ca", "--tls-cert", "c"], "--tls-cert needs --tls-key beside it"],
+    [["--tls-cert", "c"], "--tls-cert needs --tls-key too"],
+    [["--tls-key", "k"], "--tls-key needs --tls-cert too"],
+    [["--tls-client-ca", "ca"], "--tls-client-ca needs --tls-cert and --tls-key too"],
+    [["--tls-client-ca", "ca", "--tls-cert", "c"], "--tls-cert needs --tls-key too"],
   ];
   for (const [args, message] of refused) {
     test(`refuses ${args.join(" ")}, with a check to use it or without`, async () => {

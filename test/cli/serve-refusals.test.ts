@@ -78,7 +78,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
       ["--drain-delay", "1s", "--drain-delay", "2s"],
       /^--drain-delay is given twice$/,
     ],
-    ["a certificate without its key", ["--tls-cert", pem("server.crt")], /^--tls-cert needs --tls-key beside it$/],
+    ["a certificate without its key", ["--tls-cert", pem("server.crt")], /^--tls-cert needs --tls-key too$/],
     [
       "a missing certificate file",
       ["--tls-cert", "/nonexistent.pem", "--tls-key", pem("server.key")],

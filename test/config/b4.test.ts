@@ -97,6 +97,12 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     `${target("tcp://h:1")}\nservices: { s: { quorum: 2, of: [a, a] } }`,
     /services\.s\.quorum: 2 of 1 members can never be reached$/,
   ],
+  [
+    92,
+    "an empty service",
+    `${target("tcp://h:1")}\nservices: { s: {} }`,
+    /services\.s: must be a list, \{ all: .*; got \{\}$/,
+  ],
   [92, "a whole of nothing", "overall: []", /^1:10: overall: must name at least one check or service$/],
   [89, "an address twice", 'listen: [":1", "plain://:1"]', /^1:16: listen\[1\]: "plain:\/\/:1" is listed twice$/],
   [
@@ -126,7 +132,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     target("tcp://me:hunter2@h:1"),
     /tcp:\/\/\*\*\*@h:1": this scheme takes no name and password/,
   ],
-  [89, "port 0", target("tcp://h:0"), /nothing listens on port 0$/],
+  [89, "port 0", target("tcp://h:0"), /port 0 is not a port of a server$/],
   [89, "port 65536", target("tcp://h:65536"), /expected a URL/],
   [89, "a port that is a word", target("tcp://h:http"), /expected a URL/],
   [89, "no port", target("tcp://h"), /a port is missing; expected tcp:\/\/host:port$/],
@@ -186,7 +192,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     95,
     "a target's certificate without its key",
     `checks: { a: { target: "https://h", tls: { certFile: ${pem("client.crt")} } } }`,
-    /tls\.certFile: needs keyFile beside it$/,
+    /tls\.certFile: needs keyFile too$/,
   ],
   [97, "a variable that isn't set", target("tcp://${HOST}:1"), /the environment variable HOST is not set/],
 ];

@@ -13,7 +13,7 @@ const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["tcp://host", /a port is missing; expected tcp:\/\/host:port/],
   ["tcp://:80", /expected a URL|a host is missing/],
   ["grpc://host/acme.Orders", /a port is missing/],
-  ["tcp://host:0", /nothing listens on port 0/],
+  ["tcp://host:0", /port 0 is not a port of a server/],
   ["http://host:65536", /expected a URL/],
   ["tcp://host:80/path", /does not allow the part from "\/" on; expected tcp:\/\/host:port/],
   ["tcp://host:80?x", /does not allow the part from "\?"/],

@@ -92,7 +92,7 @@ function reflect(call: DuplexCall, service: ReflectionService): void {
   call.once("cancelled", () => stream.close());
 }
 
-/** A call as our services know it. */
+/** The interface of a call that our services use. */
 function callOf(call: WritableCall | DuplexCall): StreamCall {
   return {
     send: (message, onSent) => void call.write(message, () => onSent()),

@@ -1,5 +1,5 @@
 /**
- * The two private fields of grpc-js that we use. Nothing else reaches into it.
+ * The two private fields of grpc-js that healthbridge uses. No other file uses private fields of grpc-js.
  *
  * `commonServerOptions` are the options of the HTTP/2 servers that it makes: some of our limits have no public option.
  * `http2Servers` holds those servers: their streams must pass our gate before grpc-js sees them, since it reads

@@ -9,7 +9,10 @@ export interface ConnectionSettings {
   readonly keepaliveTimeoutMs?: number | undefined;
   /** A connection without a stream is closed after this. It must be longer than a prober's interval. Default 5 min. */
   readonly maxConnectionIdleMs?: number | undefined;
-  /** A connection gets GOAWAY after this, so that load balancers distribute anew. Default undefined: never. */
+  /**
+   * A connection gets GOAWAY after this, so that load balancers distribute connections again. Default undefined:
+   * never.
+   */
   readonly maxConnectionAgeMs?: number | undefined;
   /** The time between GOAWAY and the end of the connection. Default 30 s. */
   readonly maxConnectionAgeGraceMs?: number | undefined;

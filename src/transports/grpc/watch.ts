@@ -9,7 +9,8 @@
  * The engine gets the next message only when it has room for it. A client that does not read costs one slot: it later
  * gets the message that was already sent and the newest status, however many statuses came between.
  *
- * A stream whose engine throws is ended. A Watch that stays open in silence would tell its client that nothing changed.
+ * A stream whose engine throws is ended. A Watch that stays open without messages would mean to its client that nothing
+ * changed.
  */
 import { publish } from "../../core/channels.js";
 import { Latest } from "../../core/latest.js";

@@ -1,14 +1,15 @@
 /**
- * Limits work without use: frames that ask nothing, and streams that are cancelled.
+ * Limits useless work: frames that belong to no request, and streams that are cancelled.
  *
- * Honest clients cause both. After a stall of the server, a proxy cancels thousands of calls at once (docs/known-faults.md
+ * Well-behaved clients cause both. After a stall of the server, a proxy cancels thousands of calls at once
+ * (docs/known-faults.md
  * 0.10); a gRPC client measures the connection with PING. So each kind has a burst and a rate, and each request allows
  * some frames more.
  *
  * Attacks cancel requests before they are complete (CVE-2023-44487), or make the server reset streams (CVE-2025-8671).
  * Both cost five times as much.
  *
- * The clock is read only when a budget is used up: an honest client costs a subtraction.
+ * The clock is read only when a budget is used up: a well-behaved client costs one subtraction.
  */
 import type { Clock } from "../../core/clock.js";
 import { ConnectionError } from "../../wire/http2/frames.js";
@@ -39,7 +40,7 @@ export class Budget {
   /** Counts a frame that asks nothing. @throws ConnectionError ENHANCE_YOUR_CALM */
   spendFrame(): void {
     if (this.#idleFrames < 1) this.#fill();
-    if (this.#idleFrames < 1) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many frames that ask nothing");
+    if (this.#idleFrames < 1) throw new ConnectionError("ENHANCE_YOUR_CALM", "too many frames without a request");
     this.#idleFrames -= 1;
   }
 

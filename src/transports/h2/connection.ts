@@ -96,7 +96,7 @@ export class Connection {
     this.#writer.frames(OUR_SETTINGS);
   }
 
-  /** Asks the client to close. Requests that it sends before it knows are still served. */
+  /** Asks the client to close. Requests that it sends before it receives the GOAWAY are still served. */
   shutdown(): void {
     if (this.#phase !== "open") return;
     this.#phase = "going-away";

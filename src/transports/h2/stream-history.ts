@@ -53,7 +53,10 @@ export class StreamHistory {
       throw new ConnectionError("PROTOCOL_ERROR", `${what} on a stream that was not opened`);
   }
 
-  /** A frame has come for a stream that is not open. @throws ConnectionError unless the client may not know that yet */
+  /**
+   * A frame has come for a stream that is not open. @throws ConnectionError unless the client may not have received
+   * our reset yet
+   */
   requireExcuse(streamId: number, what: string): void {
     this.requireNotIdle(streamId, what);
     if (this.#resets?.has(streamId) === true || !this.serves(streamId)) return;

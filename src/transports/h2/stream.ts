@@ -267,7 +267,7 @@ export class Stream {
     if (!this.#isOpenEnded) this.#streams.arrived();
   }
 
-  /** Our side has ended. The client must end its own in time; one that may leave it open is told (section 8.1). */
+  /** Our side has ended. A client that may leave its own side open gets RST_STREAM(NO_ERROR) (section 8.1). */
   #end(): void {
     this.#endAnswer();
     if (!this.arriving) this.close();

@@ -266,7 +266,10 @@ export class Streams {
     if (endStream && this.#open.get(streamId) !== undefined) stream.receiveEnd();
   }
 
-  /** A request that is not served. Only "too many at once" is not the client's fault: it may not know the limit yet. */
+  /**
+   * A request that is not served. Only "too many at once" is not an error of the client: it may not have received the
+   * limit yet.
+   */
   #refuse(streamId: number, code: ErrorCode): void {
     this.#budget.spendReset(code === "REFUSED_STREAM" ? "cancelled" : "broken");
     this.writeReset(streamId, code);

@@ -1,5 +1,6 @@
 /**
- * The bridge: HTTP requests in, answers from the registry out. It knows no socket, so that every carrier answers alike.
+ * The bridge: HTTP requests in, answers from the registry out. It uses no socket, so all carriers give the same
+ * answers.
  *
  *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
  *                         +-- a page: lists checks, services or metrics (see page-renderer)

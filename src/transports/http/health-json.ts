@@ -1,5 +1,5 @@
 /**
- * The JSON form of a status: who gets it, and how it looks.
+ * The JSON form of a status: when it is sent, and what it contains.
  *
  * Source of the form: draft-inadarei-api-health-check-06 (`application/health+json`). It holds names, states, times and
  * reason codes, and nothing that a target said. Source of the negotiation: RFC 9110, section 12.5.1. A wildcard does not

@@ -3,8 +3,8 @@
  *
  *     socket --> Node's parser --> request --> its turn (see pipelines) --> bridge --> answer, as fast as the client reads
  *
- * The server never listens itself, so it is told to arm its timers: without the `listening` event, a client that sends
- * a byte a minute would hold its connection for ever (docs/known-faults.md 0.7).
+ * This server never calls `listen`, so a `listening` event starts its timers. Without them, a client that sends one
+ * byte a minute would keep its connection without a limit (docs/known-faults.md 0.7).
  */
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";

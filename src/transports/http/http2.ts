@@ -31,7 +31,7 @@ function send(stream: ServerHttp2Stream, method: string, answer: HttpAnswer, unr
   const { status, headers, body } = answer;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   stream.respond({ ":status": status, ...headers, "content-length": length }, { endStream: method === "HEAD" });
-  // a client that still sends a body is told that nothing reads it, after the answer (RFC 9113, section 8.1)
+  // after the answer, RST_STREAM(NO_ERROR) asks the client to stop sending a body (RFC 9113, section 8.1)
   if (!stream.endAfterHeaders && !stream.readableEnded)
     stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
   if (method === "HEAD") return;

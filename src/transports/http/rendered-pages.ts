@@ -1,7 +1,8 @@
 /**
  * Renderings that may be used again, within a bound of number, bytes and time.
  *
- * Clients choose some of the keys (`?exclude=`), so the least recently used rendering goes when there are too many.
+ * Clients choose some of the keys (`?exclude=`), so the least recently used rendering is dropped when there are too
+ * many.
  */
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import type { SharedBytes, SharedBytesPool } from "../../core/shared-bytes.js";

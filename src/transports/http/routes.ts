@@ -7,7 +7,7 @@
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
  *
- * A target that two servers could read in two ways is refused: a name is never guessed.
+ * An ambiguous target is refused: a name is never guessed.
  */
 import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";

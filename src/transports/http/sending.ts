@@ -1,11 +1,11 @@
 /**
- * Sends answers at the pace of the client: at most one chunk of a large answer waits in memory, and a client that takes
- * nothing for 30 s is ended.
+ * Sends answers at the pace of the client: at most one chunk of a large answer waits in memory, and a connection whose
+ * client takes nothing for 30 s is ended.
  *
- * Without that rule, a client that stops reading keeps its answers in memory for as long as it likes: the kernel's
- * keepalive does not help, because the client's kernel still answers. A client that reads slowly is not ended, as long as
- * the kernel reports progress: Linux does when a third of its send buffer (at most 4 MB) is free, so within 30 s for
- * every client that reads 45 KB a second.
+ * Without that rule, a client that stops reading keeps its answers in memory without a limit: TCP keepalive does not help,
+ * because the client's kernel still answers. A client that reads slowly is not ended, as long as the kernel reports
+ * progress. Linux does so when a third of its send buffer (at most 4 MB) is free: within 30 s for every client that reads
+ * 45 KB a second.
  */
 import type { Writable } from "node:stream";
 import type { CancelTimer, Clock } from "../../core/clock.js";
