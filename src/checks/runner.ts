@@ -21,6 +21,7 @@ import type { FailureDecision } from "./isolation.js";
 import { ProbeRun, type ProbeTiming } from "./probe-run.js";
 import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
+import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
 
 /** The measurements of the last result that counted. */
@@ -101,9 +102,13 @@ export class CheckRunner {
 
   /** Changes the schedule and the thresholds. The state stays, as long as `staleAfter` allows. */
   change(settings: CompleteSettings): void {
+    const before = this.#settings;
     this.#settings = settings;
     if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
-    if (this.started && this.#run === undefined && !this.#queued) this.#scheduleNext(this.#lastProbeAt);
+    if (this.#run !== undefined || this.#queued) return;
+    if (this.started) this.#scheduleNext(this.#lastProbeAt);
+    else if (this.#dueAt !== Number.POSITIVE_INFINITY)
+      this.start(movedFirstProbe(this.#dueAt - this.#options.deps.clock.now(), before, settings));
   }
 
   /** Stops for good: aborts a running probe, and ignores its result. */

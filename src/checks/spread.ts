@@ -60,3 +60,15 @@ export class FirstProbes {
     this.#checks.clear();
   }
 }
+
+/**
+ * Milliseconds to a first probe that comes in `restMs`, after a change of the settings. Another `initialDelay` counts from
+ * the same start. The rest is the place among many first probes, and none waits longer for it than the new interval.
+ */
+export function movedFirstProbe(
+  restMs: number,
+  before: CompleteSettings,
+  { initialDelayMs, intervalMs }: CompleteSettings,
+): number {
+  return Math.min(restMs + initialDelayMs - before.initialDelayMs, initialDelayMs + intervalMs);
+}

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { completeSettings } from "../../src/checks/settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
@@ -247,3 +248,21 @@ test("a wall clock that jumps by an hour, forward and back, changes no interval,
   assert.equal(bench.prober.last.signal.aborted, true, "the timeout is where it was");
   bench.runner.stop();
 });
+
+for (const [what, before, delayMs, after, startsAt] of [
+  ["a shorter initialDelay counts from the start", { initialDelay: "1h" }, 3_600_000, { initialDelay: "10s" }, 10_000],
+  ["no initialDelay starts the probe at once", { initialDelay: "1h" }, 3_600_000, {}, 5_000],
+  ["a longer initialDelay counts from the start", { initialDelay: "10s" }, 10_000, { initialDelay: "1m" }, 60_000],
+  // one of many checks: its first probe is spread over the interval
+  ["a spread first probe comes within the new interval", { interval: "10h" }, 30_000_000, { interval: "5s" }, 10_000],
+  ["with the same delay, the first probe stays where it is", {}, 7_000, { unhealthyThreshold: 5 }, 7_000],
+] as const)
+  test(`changed before its first probe: ${what}`, async () => {
+    const bench = new Bench(before, PASSED);
+    bench.runner.start(delayMs);
+    await bench.clock.advance(5_000);
+    bench.runner.change(completeSettings("c", { jitter: 0, ...after }));
+    await bench.clock.advance(startsAt - 5_000);
+    assert.deepEqual(bench.prober.startedAt, [startsAt]);
+    bench.runner.stop();
+  });
