@@ -5,14 +5,15 @@
  * it were fresh: a timer drops stale results. After the event loop was blocked, requests are often read before any timer
  * fires, so each read of a status drops stale results first (`dropStale`).
  *
- * A new result only moves a number. The timer of a check stays where it is; when it fires too early, it is set again.
+ * A later end only moves a number. The timer of a check stays where it is; when it fires too early, it is set again. An
+ * earlier end, after a reload that shortens `staleAfter`, sets the timer at once.
  */
 import type { Clock } from "../core/clock.js";
 import { type Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** The age of the last result of one check. */
 export interface Age {
-  /** Call it for each new result: it counts until `staleAt`, in monotonic time. */
+  /** The last result counts until `staleAt`, in monotonic time. Call it for each new result, and for another setting. */
   renew(staleAt: number): void;
   /** Call it when the check is removed. */
   end(): void;
@@ -30,18 +31,19 @@ export class Freshness {
   /** Tracks a check; `onStale` is called when its last result has become stale. */
   track(onStale: () => void): Age {
     let staleAt = Number.POSITIVE_INFINITY;
-    let isSet = false;
+    let setFor = Number.POSITIVE_INFINITY;
     const timer: Timer = this.#timers.create(() => {
-      isSet = staleAt > this.#clock.now();
-      if (isSet) timer.at(staleAt);
+      const isEarly = staleAt > this.#clock.now();
+      setFor = isEarly ? staleAt : Number.POSITIVE_INFINITY;
+      if (isEarly) timer.at(staleAt);
       else onStale();
     });
     return {
       renew(until) {
         staleAt = until;
-        if (isSet) return;
-        isSet = true;
-        timer.at(staleAt);
+        if (until >= setFor) return;
+        setFor = until;
+        timer.at(until);
       },
       end: () => timer.cancel(),
     };

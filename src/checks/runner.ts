@@ -56,6 +56,8 @@ export class CheckRunner {
   readonly #timer: Timer;
   readonly #age: Age;
   #progress: Progress = PENDING;
+  /** Monotonic time of the last result that counted; `undefined` when there is none, or it has become stale. */
+  #resultAt: number | undefined;
   /** Start of the last probe; while it hangs, the last due time. */
   #lastProbeAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
@@ -100,6 +102,7 @@ export class CheckRunner {
   /** Changes the schedule and the thresholds. The state stays. */
   change(settings: CompleteSettings): void {
     this.#settings = settings;
+    if (this.#resultAt !== undefined) this.#age.renew(this.#resultAt + settings.staleAfterMs);
     if (this.started && this.#run === undefined && !this.#queued) this.#scheduleNext(this.#lastProbeAt);
   }
 
@@ -128,6 +131,7 @@ export class CheckRunner {
   }
 
   #onStale(): void {
+    this.#resultAt = undefined;
     this.#progress = { ...PENDING, reason: this.#proberError ?? "stale" };
     this.#options.listener.onProgress(this.#progress, undefined);
   }
@@ -250,6 +254,7 @@ export class CheckRunner {
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
+    this.#resultAt = now;
     this.#age.renew(now + settings.staleAfterMs);
     this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout

@@ -29,6 +29,19 @@ test("a status that is not renewed expires once, at its time; a renewed one does
   assert.deepEqual([dropped, clock.pendingTimers], [1, 0]);
 });
 
+test("a status that is renewed for a shorter time expires at the shorter one", async () => {
+  const clock = new VirtualClock();
+  const freshness = new Freshness(clock);
+  let dropped = 0;
+  const age = freshness.track(() => (dropped += 1));
+  age.renew(3_600_000);
+  age.renew(30_000);
+  await clock.advance(29_999);
+  assert.equal(dropped, 0);
+  await clock.advance(1);
+  assert.deepEqual([dropped, clock.pendingTimers], [1, 0]);
+});
+
 function staleSite() {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "freshness-test" });
@@ -66,4 +79,26 @@ test("an old SERVING is not listed, watched or shown among the checks", async ()
     assert.equal(look(registry), "UNKNOWN");
     engine.stop();
   }
+});
+
+test("a reload that shortens staleAfter holds for the last result too", async () => {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "freshness-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const prober = new ScriptedProber(() => clock.now(), PASSED);
+  const reload = (staleAfter: string) => {
+    const checks = [
+      { name: "db", source: { kind: "prober", prober } as const, options: { interval: "10m", staleAfter } },
+    ];
+    engine.configure({ checks, services: [], isolation: undefined, allowLinkLocal: false });
+  };
+  reload("2h");
+  await clock.advance(0);
+  assert.equal(registry.read("db")?.status, "SERVING");
+  clock.stall(60_000);
+  assert.equal(registry.read("db")?.status, "SERVING");
+  reload("601s");
+  clock.stall(541_000);
+  assert.deepEqual([registry.read("db")?.status, registry.read("db")?.reason], ["UNKNOWN", "stale"]);
+  engine.stop();
 });
