@@ -85,7 +85,7 @@ export class HealthService {
     return () => {
       stream.close();
       // a stream that the server has ended is not in the set any more, and was counted
-      if (this.#streams.delete(stream)) this.#tell("Watch", "CANCELLED");
+      if (this.#streams.delete(stream)) this.#publishCall("Watch", "CANCELLED");
     };
   }
 
@@ -96,22 +96,22 @@ export class HealthService {
     this.#streams.clear();
     for (const stream of streams) {
       stream.end("UNAVAILABLE", "server is shutting down");
-      this.#tell("Watch", "UNAVAILABLE");
+      this.#publishCall("Watch", "UNAVAILABLE");
     }
   }
 
   #refuse(call: StreamCall, code: GrpcCode, text: string): () => void {
     call.end(code, text);
-    this.#tell("Watch", code);
+    this.#publishCall("Watch", code);
     return () => {};
   }
 
   #answered(method: CallMethod, answer: UnaryAnswer): UnaryAnswer {
-    this.#tell(method, "code" in answer ? answer.code : "OK");
+    this.#publishCall(method, "code" in answer ? answer.code : "OK");
     return answer;
   }
 
-  #tell(method: CallMethod, code: GrpcCode): void {
+  #publishCall(method: CallMethod, code: GrpcCode): void {
     publish("call", { instance: this.#reader.instance, method, code });
   }
 }
