@@ -5,6 +5,7 @@
  *                                    | END_STREAM          | END_STREAM         '--> end
  *                                    '--> end              '--> end
  */
+import { isFieldName } from "../wire/http2/fields.js";
 import { type ErrorCode, MAX_31_BITS } from "../wire/http2/frames.js";
 import type { HeaderList } from "../wire/http2/hpack-decoder.js";
 import { BrokenCall } from "./broken-call.js";
@@ -111,18 +112,8 @@ export class Http2Stream {
   }
 }
 
-/** Section 8.2.1, and RFC 9110, section 5.6.2. */
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** Blanks at the ends of a value are taken from a target: they do no harm in an answer. */
 const BAD_VALUE = /[\0\r\n]/;
-
-/** Fields of one connection of HTTP/1 (section 8.2.2). */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** A status that a response can have; 101 has no meaning in HTTP/2 (section 8.6). */
 const STATUS = /^(?!101)[1-5]\d\d$/;
@@ -134,7 +125,7 @@ function readFields(list: readonly string[], kind: "head" | "trailers"): Fields 
     const name = list[at] ?? "";
     const value = list[at + 1] ?? "";
     const isStatus = name === ":status" && kind === "head" && at === 0 && STATUS.test(value);
-    if (!isStatus && (!FIELD_NAME.test(name) || CONNECTION_FIELDS.has(name) || BAD_VALUE.test(value)))
+    if (!isStatus && (!isFieldName(name) || BAD_VALUE.test(value)))
       throw new StreamError("PROTOCOL_ERROR", `the ${kind} of the answer has a malformed field`);
     const before = fields.get(name);
     fields.set(name, before === undefined ? value : `${before}, ${value}`);

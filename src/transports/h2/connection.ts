@@ -114,7 +114,7 @@ export class Connection {
 
   /** A stream waits for the client. */
   watchTimeouts(): void {
-    this.#timeouts ??= new StreamTimeouts(this.#streams, this.clock, this.#deps.times);
+    this.#timeouts ??= new StreamTimeouts(this.#streams, this, this.#deps.times);
     this.#timeouts.watch();
   }
 

@@ -5,6 +5,7 @@
  * A prober sends the same header block again and again. A block that changes no HPACK table, and comes again while no
  * table has changed, has the same meaning as before: it is decoded once.
  */
+import { isFieldName } from "../../wire/http2/fields.js";
 import { HpackDecoder } from "../../wire/http2/hpack-decoder.js";
 
 /** The fields that answers depend on. Of a repeated field, the first value. */
@@ -20,20 +21,8 @@ export interface RequestHead {
   readonly grpcEncoding: string | undefined;
 }
 
-/** Names of fields are lower-case tokens (section 8.2.1; RFC 9110, section 5.6.2). */
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-
 /** A value has no line break, no NUL, and no blank at its ends (section 8.2.1). */
 const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
-
-/** Connection-specific fields of HTTP/1 (section 8.2.2). */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 const PSEUDO_FIELDS: ReadonlySet<string> = new Set([":method", ":scheme", ":path", ":authority"]);
 
@@ -108,7 +97,7 @@ export function areTrailers(fields: readonly string[]): boolean {
 }
 
 function isRegular(name: string, value: string): boolean {
-  return FIELD_NAME.test(name) && !CONNECTION_FIELDS.has(name) && (name !== "te" || value === "trailers");
+  return isFieldName(name) && (name !== "te" || value === "trailers");
 }
 
 /** Two lengths of one body, or two hosts of one request (section 8.3.1). */

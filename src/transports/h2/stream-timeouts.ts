@@ -5,7 +5,8 @@
  * Most requests are complete in the read that began them, and most answers fit the client's window. Those cost nothing
  * here: one timer a connection, armed only while a stream waits.
  */
-import type { CancelTimer, Clock } from "../../core/clock.js";
+import type { CancelTimer } from "../../core/clock.js";
+import type { Connection } from "./connection.js";
 import type { Streams } from "./streams.js";
 
 /** Times of streams, in milliseconds. */
@@ -18,13 +19,13 @@ export interface StreamTimes {
 
 export class StreamTimeouts {
   readonly #streams: Streams;
-  readonly #clock: Clock;
+  readonly #connection: Connection;
   readonly #times: StreamTimes;
   #cancel: CancelTimer | undefined;
 
-  constructor(streams: Streams, clock: Clock, times: StreamTimes) {
+  constructor(streams: Streams, connection: Connection, times: StreamTimes) {
     this.#streams = streams;
-    this.#clock = clock;
+    this.#connection = connection;
     this.#times = times;
   }
 
@@ -38,8 +39,10 @@ export class StreamTimeouts {
   }
 
   #check(): void {
-    const now = this.#clock.now();
+    const { clock } = this.#connection;
+    const now = clock.now();
     const nextAt = this.#streams.expire(now, this.#times);
-    this.#cancel = nextAt === undefined ? undefined : this.#clock.setTimer(nextAt - now, () => this.#check());
+    const check = () => this.#connection.guard(() => this.#check());
+    this.#cancel = nextAt === undefined ? undefined : clock.setTimer(nextAt - now, check);
   }
 }
