@@ -90,7 +90,9 @@ export class Connection {
     this.#streams = new Streams(this, this.#writer, this.#budget, deps.openCall);
     this.#reader = new FrameReader((type, flags, streamId, payload) => this.#onFrame(type, flags, streamId, payload));
     this.#lifetime = new Lifetime(times, now, random);
-    this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () => this.#drop("settings-timeout"));
+    this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () =>
+      this.guard(() => this.#drop("settings-timeout")),
+    );
     this.#armLifetime();
     socket.on("data", this.#onData).on("close", this.#onClose);
     this.#writer.frames(OUR_SETTINGS);

@@ -93,16 +93,16 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
 }
 
 function methodsOf(options: H2EngineOptions, frames: GrpcFrames): ReadonlyMap<string, OpenCall> {
-  const { clock, service, reflection, statusCodePaths } = options;
+  const { service, reflection, statusCodePaths } = options;
   const methods = new Map<string, OpenCall>();
   const addHealth = (path: string, method: HealthMethod) => {
     if (service === undefined) return;
-    const deps = { clock, frames, service };
+    const deps = { frames, service };
     methods.set(path, (stream, timeoutMs) => new HealthCall(stream, method, timeoutMs, deps));
   };
   for (const method of ["Check", "List", "Watch"] as const) addHealth(`/${HEALTH_SERVICE}/${method}`, method);
   if (reflection !== undefined) {
-    const deps = { clock, frames, service: reflection };
+    const deps = { frames, service: reflection };
     for (const path of reflection.paths)
       methods.set(path, (stream, timeoutMs) => new ReflectionCall(stream, timeoutMs, deps));
   }

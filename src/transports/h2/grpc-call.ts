@@ -4,7 +4,7 @@
  *     head --(method, path, deadline)--> refused at once
  *       '--> message, within its limits --> end of the request --> HealthService --> answer | Watch stream
  */
-import type { CancelTimer, Clock } from "../../core/clock.js";
+import type { CancelTimer } from "../../core/clock.js";
 import { MAX_TIMER_MS } from "../../core/option.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { parseGrpcTimeout } from "../../wire/grpc-headers.js";
@@ -20,7 +20,6 @@ export type HealthMethod = "Check" | "List" | "Watch" | "status-code";
 
 /** What gRPC calls are answered with. */
 export interface GrpcDeps {
-  readonly clock: Clock;
   readonly frames: GrpcFrames;
 }
 
@@ -57,9 +56,9 @@ export class GrpcAnswer implements StreamCall {
   }
 
   /** Ends the call when its deadline is over. */
-  startDeadline(timeoutMs: number, clock: Clock): void {
+  startDeadline(timeoutMs: number): void {
     // a deadline beyond the longest timer never comes (docs/known-faults.md 0.5: grpc-js ends such a Watch at once)
-    if (timeoutMs <= MAX_TIMER_MS) this.#cancelDeadline = clock.setTimer(timeoutMs, () => this.#onDeadline());
+    if (timeoutMs <= MAX_TIMER_MS) this.#cancelDeadline = this.#stream.setTimer(timeoutMs, () => this.#onDeadline());
   }
 
   /** Must be called when the stream is over. */
@@ -162,10 +161,10 @@ export class HealthCall implements Call {
   }
 
   #openWatch(message: Buffer): void {
-    const { clock, frames } = this.#deps;
+    const { frames } = this.#deps;
     const answer = new GrpcAnswer(this.#stream, frames, (status) => frames.statusMessage(status));
     this.#stream.mayStall = true;
-    answer.startDeadline(this.#timeoutMs, clock);
+    answer.startDeadline(this.#timeoutMs);
     this.#watch = { answer, close: this.#deps.service.watch(message, answer) };
   }
 

@@ -34,7 +34,10 @@ export const KNOWN_ENCODINGS = `identity,${Object.keys(DECODERS).reverse().join(
 export class MessageReader {
   readonly #encoding: string | undefined;
   readonly #isStream: boolean;
+  /** What was not taken: of one read it is a view, of several a part of `#storage`. */
   #bytes: Buffer = NO_BYTES;
+  #storage: Buffer = NO_BYTES;
+  #storageEnd = 0;
   /** Where the first message ends; 0 while its prefix is not complete. */
   #end = 0;
 
@@ -54,7 +57,8 @@ export class MessageReader {
 
   /** Adds bytes of the request. Returns a refusal as soon as it is certain. */
   read(bytes: Buffer): Refusal | undefined {
-    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
+    if (this.#bytes.length === 0) this.#bytes = bytes;
+    else this.#append(bytes);
     const fault = this.#readPrefix();
     if (fault !== undefined || this.#isStream || this.#end === 0 || this.#bytes.length <= this.#end) return fault;
     return { code: "INTERNAL", text: "too many messages" };
@@ -68,6 +72,7 @@ export class MessageReader {
     const end = this.#end;
     if (end === 0 || bytes.length < end) return undefined;
     this.#bytes = bytes.length === end ? NO_BYTES : bytes.subarray(end);
+    if (this.#bytes === NO_BYTES) this.#storageEnd = 0;
     this.#end = 0;
     const message = bytes.subarray(PREFIX_BYTES, end);
     // an empty message is not decompressed, whatever its flag says (grpc-node #3065)
@@ -77,6 +82,19 @@ export class MessageReader {
   /** The one message of a complete unary request. */
   end(): Buffer | Refusal {
     return this.take() ?? { code: "INTERNAL", text: "no request message" };
+  }
+
+  /** Copies each byte once or twice, however small the parts are. */
+  #append(bytes: Buffer): void {
+    const length = this.#bytes.length + bytes.length;
+    if (this.#storageEnd === 0 || this.#storageEnd + bytes.length > this.#storage.length) {
+      this.#storage = Buffer.allocUnsafe(2 * length);
+      this.#bytes.copy(this.#storage);
+      this.#storageEnd = this.#bytes.length;
+    }
+    bytes.copy(this.#storage, this.#storageEnd);
+    this.#storageEnd += bytes.length;
+    this.#bytes = this.#storage.subarray(this.#storageEnd - length, this.#storageEnd);
   }
 
   #readPrefix(): Refusal | undefined {

@@ -27,12 +27,12 @@ export class ReflectionCall implements Call {
   #halfClosed = false;
   #ended = false;
 
-  constructor(stream: Stream, timeoutMs: number, { clock, frames, service }: ReflectionCallDeps) {
+  constructor(stream: Stream, timeoutMs: number, { frames, service }: ReflectionCallDeps) {
     this.#stream = stream;
     this.#answer = new GrpcAnswer(stream, frames, frameMessage);
     this.#messages = new MessageReader(stream.head.grpcEncoding, true);
     stream.leaveOpen();
-    this.#answer.startDeadline(timeoutMs, clock);
+    this.#answer.startDeadline(timeoutMs);
     this.#reflection = service.open(this.#answer);
   }
 

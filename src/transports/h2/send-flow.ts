@@ -25,6 +25,7 @@ export class SendFlow {
   #unsentBytes = 0;
   #bytesSinceTurn = 0;
   #pumpScheduled = false;
+  #seenSentBytes = 0;
 
   constructor(writer: FrameWriter, connection: Connection) {
     this.writer = writer;
@@ -45,6 +46,14 @@ export class SendFlow {
     if (!this.writer.isFull && this.#bytesSinceTurn < MAX_BYTES_PER_TURN) return this.window;
     this.#pumpLater();
     return 0;
+  }
+
+  /** Whether the client has read from its socket since the last call. */
+  checkSocketProgress(): boolean {
+    const { sentBytes } = this.writer;
+    const hasProgress = sentBytes !== this.#seenSentBytes;
+    this.#seenSentBytes = sentBytes;
+    return hasProgress;
   }
 
   now(): number {

@@ -7,6 +7,7 @@
  */
 import type { CancelTimer } from "../../core/clock.js";
 import type { Connection } from "./connection.js";
+import type { Stream } from "./stream.js";
 import type { Streams } from "./streams.js";
 
 /** Times of streams, in milliseconds. */
@@ -41,8 +42,33 @@ export class StreamTimeouts {
   #check(): void {
     const { clock } = this.#connection;
     const now = clock.now();
-    const nextAt = this.#streams.expire(now, this.#times);
+    let nextAt = Number.POSITIVE_INFINITY;
+    const isReading = this.#streams.flow.checkSocketProgress();
+    for (const stream of this.#streams.all()) {
+      if (stream.arriving && !stream.isOpenEnded) nextAt = Math.min(nextAt, this.#checkRequest(stream, now));
+      if (!stream.isWaiting || stream.mayStall) continue;
+      // the socket drains as a whole: a slow client makes progress while this stream waits
+      if (isReading && stream.hasSendWindow) stream.progressAt = now;
+      nextAt = Math.min(nextAt, this.#checkAnswer(stream, now));
+    }
     const check = () => this.#connection.guard(() => this.#check());
-    this.#cancel = nextAt === undefined ? undefined : clock.setTimer(nextAt - now, check);
+    this.#cancel = nextAt === Number.POSITIVE_INFINITY ? undefined : clock.setTimer(nextAt - now, check);
+  }
+
+  /** Ends a request that is late. Returns when it is due, or when to look again at one whose answer is being made. */
+  #checkRequest(stream: Stream, now: number): number {
+    const { requestTimeoutMs } = this.#times;
+    stream.requestDueAt ??= now + requestTimeoutMs;
+    if (stream.requestDueAt > now) return stream.requestDueAt;
+    stream.requestDueAt = now + requestTimeoutMs;
+    stream.abort("late");
+    return stream.arriving ? stream.requestDueAt : Number.POSITIVE_INFINITY;
+  }
+
+  #checkAnswer(stream: Stream, now: number): number {
+    const dueAt = stream.progressAt + this.#times.answerTimeoutMs;
+    if (dueAt > now) return dueAt;
+    stream.reset("CANCEL");
+    return Number.POSITIVE_INFINITY;
   }
 }

@@ -9,6 +9,7 @@
  *
  * Data that the client's windows do not allow yet waits here, in order (section 5.2).
  */
+import type { CancelTimer } from "../../core/clock.js";
 import type { BytesReader } from "../../core/shared-bytes.js";
 import {
   DATA,
@@ -92,6 +93,11 @@ export class Stream {
     if (!this.#answering) call.onClose();
   }
 
+  /** The client allows DATA on this stream: an answer that waits does so for the socket. */
+  get hasSendWindow(): boolean {
+    return this.#sendWindow > 0 && this.#flow.window > 0;
+  }
+
   /** A part of the answer waits for the client to take it. */
   get isWaiting(): boolean {
     return this.#parts !== undefined;
@@ -133,6 +139,11 @@ export class Stream {
     if (!this.arriving || bytes === 0) return;
     this.#receiveWindow += bytes;
     this.#streams.widenReceiveWindow(this.id, bytes);
+  }
+
+  /** Sets a timer of the call. What `action` throws ends the connection, and not the process. */
+  setTimer(delayMs: number, action: () => void): CancelTimer {
+    return this.#streams.setTimer(delayMs, action);
   }
 
   /** Ends the call. */

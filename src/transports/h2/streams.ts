@@ -9,6 +9,7 @@
  * A stream is here from its HEADERS to its end. Of ended streams only two numbers are kept, and the identifiers of those
  * that the server reset last (`StreamHistory`).
  */
+import type { CancelTimer } from "../../core/clock.js";
 import {
   CONTINUATION,
   ConnectionError,
@@ -34,7 +35,6 @@ import { HeadReader, type RequestHead } from "./request-head.js";
 import { SendFlow } from "./send-flow.js";
 import { type Call, Stream } from "./stream.js";
 import { StreamHistory } from "./stream-history.js";
-import type { StreamTimes } from "./stream-timeouts.js";
 import type { FrameWriter } from "./writer.js";
 
 /** Streams that may be open at once: SETTINGS_MAX_CONCURRENT_STREAMS. */
@@ -94,21 +94,14 @@ export class Streams {
     for (const stream of this.#open.all()) stream.abort("closing");
   }
 
-  /** Ends the streams whose time is over. Returns when the next one is due. */
-  expire(now: number, { requestTimeoutMs, answerTimeoutMs }: StreamTimes): number | undefined {
-    let nextAt = Number.POSITIVE_INFINITY;
-    for (const stream of this.#open.all()) {
-      if (stream.arriving && !stream.isOpenEnded) {
-        stream.requestDueAt ??= now + requestTimeoutMs;
-        if (stream.requestDueAt <= now) stream.abort("late");
-        else nextAt = Math.min(nextAt, stream.requestDueAt);
-      }
-      if (!stream.isWaiting || stream.mayStall) continue;
-      const dueAt = stream.progressAt + answerTimeoutMs;
-      if (dueAt <= now) stream.reset("CANCEL");
-      else nextAt = Math.min(nextAt, dueAt);
-    }
-    return nextAt === Number.POSITIVE_INFINITY ? undefined : nextAt;
+  /** The open streams, the oldest first. */
+  all(): readonly Stream[] {
+    return this.#open.all();
+  }
+
+  /** Sets a timer whose action may throw: that ends the connection. */
+  setTimer(delayMs: number, action: () => void): CancelTimer {
+    return this.#connection.clock.setTimer(delayMs, () => this.#connection.guard(action));
   }
 
   /** Handles a frame of a stream, or of the connection's window. Returns false for all others. @throws ConnectionError */

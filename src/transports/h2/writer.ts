@@ -96,12 +96,18 @@ export class FrameWriter {
   readonly #outbox: Outbox;
   readonly #onError: (error: unknown) => void;
   #waiting: (() => void)[] | undefined;
+  #writtenBytes = 0;
 
   /** @param onError called with what a write or a waiting action throws */
   constructor(socket: Duplex, outbox: Outbox, onError: (error: unknown) => void) {
     this.#socket = socket;
     this.#outbox = outbox;
     this.#onError = onError;
+  }
+
+  /** Bytes that the kernel has taken, so far. */
+  get sentBytes(): number {
+    return this.#writtenBytes - this.#socket.writableLength;
   }
 
   /** The client does not read from its socket: nothing that can wait is written now. */
@@ -141,6 +147,7 @@ export class FrameWriter {
   transmit(bytes: Buffer): void {
     this.#run(() => {
       if (this.#socket.destroyed) return;
+      this.#writtenBytes += bytes.length;
       this.#socket.write(bytes);
       if (this.#socket.writableLength <= MAX_UNSENT_BYTES || this.#socket.isPaused()) return;
       // a client that does not read its answers may not ask for more
