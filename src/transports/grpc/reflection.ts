@@ -145,9 +145,19 @@ export class ReflectionStream {
     const { clock } = this.#options;
     this.#cancelTimer();
     const leftMs = this.#endsAt - clock.now();
-    this.#cancelTimer =
+    const [delayMs, text] =
       leftMs > MAX_SILENCE_MS
-        ? clock.setTimer(MAX_SILENCE_MS, () => this.end("DEADLINE_EXCEEDED", "no request for 60 seconds"))
-        : clock.setTimer(leftMs, () => this.end("DEADLINE_EXCEEDED", "stream was open for 10 minutes"));
+        ? [MAX_SILENCE_MS, "no request for 60 seconds"]
+        : [leftMs, "stream was open for 10 minutes"];
+    this.#cancelTimer = clock.setTimer(delayMs, () => this.#onTimeout(text));
+  }
+
+  /** An engine that throws must not end the process by this timer. */
+  #onTimeout(text: string): void {
+    try {
+      this.end("DEADLINE_EXCEEDED", text);
+    } catch (error) {
+      publish("fault", { instance: this.#options.instance, where: "the end of a reflection stream", error });
+    }
   }
 }
