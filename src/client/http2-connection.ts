@@ -6,7 +6,7 @@
  *     socket --> frame reader --> frame --+-- HEADERS, DATA, RST_STREAM, WINDOW_UPDATE: streams --> listener
  *                                         '-- SETTINGS, PING, GOAWAY: here
  *
- *     ends   GOAWAY of the target: no new request; the requests that it accepted are finished
+ *     ends   GOAWAY of the target: no new request; the requests that it accepted are finished, or fail with its error
  *            a rule broken by the target: GOAWAY with the error code, and the socket is closed (section 5.4.1)
  */
 import type { Clock } from "../core/clock.js";
@@ -183,16 +183,14 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     }
   }
 
-  /** Section 6.8. */
+  /** Section 6.8. An error code fails only the requests that the target may have processed. */
   #onGoAway(lastStreamId: number, code: number): void {
-    if (code !== ERROR_CODES.NO_ERROR) {
-      this.#end("NO_ERROR", new BrokenCall("reset", `the target ended the connection (GOAWAY ${errorName(code)})`));
-      return;
-    }
     // answered at once: a server on Node 20 that gets no GOAWAY meanwhile never closes its socket
     if (!this.#isGoingAway) this.#outgoing.push(goAwayFrame(0, "NO_ERROR"));
     this.#isGoingAway = true;
-    this.#streams.failAbove(lastStreamId);
+    this.#streams.failAbove(lastStreamId, code);
+    if (code !== ERROR_CODES.NO_ERROR)
+      this.#end("NO_ERROR", new BrokenCall("reset", `the target ended the connection (GOAWAY ${errorName(code)})`));
   }
 
   #flush(): void {

@@ -86,9 +86,10 @@ export class Http2Streams {
     for (const stream of streams) stream.fail(isLost && !stream.hasBegun ? new Unanswered(error) : error);
   }
 
-  /** The target takes no stream above `lastId`: those and all that wait were not processed (section 6.8). */
-  failAbove(lastId: number): void {
-    const error = new BrokenCall("unprocessed", "the target is going away and did not take the call (GOAWAY)");
+  /** GOAWAY with `code`: the streams above `lastId` and all that wait were not processed (section 6.8). */
+  failAbove(lastId: number, code: number): void {
+    const text = `the target is going away and did not take the call (GOAWAY ${errorName(code)})`;
+    const error = new BrokenCall("unprocessed", text);
     const refused = [...this.#open.values()].filter(({ id }) => id > lastId);
     const waiting = [...this.#waiting];
     this.#waiting.clear();

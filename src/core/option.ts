@@ -10,6 +10,12 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export const DEFAULT_LIST_LIMIT = 10_000;
 
+/** Milliseconds for the first byte of a connection, and again for what the client must send before its requests. */
+export const DEFAULT_FIRST_BYTES_TIMEOUT_MS = 5_000;
+
+/** Milliseconds that a request may take to arrive. */
+export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
+
 /**
  * The value of a count, or its default.
  * @throws HealthError INVALID_OPTION for anything but a whole number from 1 to `max`

@@ -12,9 +12,9 @@ export const MAX_SERVICE_NAME_BYTES = 200;
 export const OVERALL = "";
 
 /** The reserved names: the process is alive, it is ready for traffic, it has started. */
-export const VIEWS = ["liveness", "readiness", "startup"] as const;
+const VIEWS = ["liveness", "readiness", "startup"] as const;
 
-export type View = (typeof VIEWS)[number];
+type View = (typeof VIEWS)[number];
 
 /** Whether a name is reserved. */
 export function isView(name: string): name is View {

@@ -4,7 +4,7 @@
 import type { Clock, Random } from "../core/clock.js";
 import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import { HealthError } from "../core/health-error.js";
-import { milliseconds } from "../core/option.js";
+import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, milliseconds } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
@@ -24,7 +24,7 @@ export interface EngineOptions extends ConnectionSettings {
   readonly statusCodePaths?: readonly string[] | undefined;
   /** Milliseconds for the first byte of a connection, and again for the preface of HTTP/2. Default 5 s. */
   readonly firstBytesTimeoutMs?: number | undefined;
-  /** Milliseconds that a gRPC request may take to arrive. Default 5 s. */
+  /** Milliseconds that a gRPC request may take to arrive; with `native`, also plain HTTP over HTTP/2. Default 5 s. */
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds that an answer may wait for a client that does not read. A Watch is exempt. Default 30 s. */
   readonly answerTimeoutMs?: number | undefined;
@@ -39,7 +39,6 @@ export interface EngineDeps {
   readonly pool: SharedBytesPool;
 }
 
-const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 const DEFAULT_ANSWER_TIMEOUT_MS = 30_000;
 
 /**
@@ -94,7 +93,7 @@ async function startNative(options: EngineOptions, deps: EngineDeps): Promise<Gr
     times: {
       ...completeConnectionSettings(options),
       maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
-      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
+      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs", DEFAULT_FIRST_BYTES_TIMEOUT_MS),
       requestTimeoutMs: timeout("requestTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
       answerTimeoutMs: timeout("answerTimeoutMs", DEFAULT_ANSWER_TIMEOUT_MS),
     },

@@ -10,7 +10,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
-import { milliseconds, wholeNumber } from "../core/option.js";
+import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
 import { defaultMaxConnections } from "./descriptor-limit.js";
 import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
 
@@ -26,8 +26,6 @@ export interface ConnectionGateOptions {
   /** Milliseconds for the first byte, and again for the preface of HTTP/2. Default 5 s. */
   readonly firstBytesTimeoutMs?: number | undefined;
 }
-
-const DEFAULT_FIRST_BYTES_TIMEOUT_MS = 5_000;
 
 export class ConnectionGate {
   readonly #options: ConnectionGateOptions;

@@ -55,8 +55,31 @@ describe("how a target ends a call", () => {
     assert.deepEqual([verdict, connections.length], ["pass", 2]);
   });
 
-  test("GOAWAY with an error is one failure, `reset`, whatever the last stream is", async () => {
-    for (const last of [0, 1, 99]) {
+  for (const name of ["PROTOCOL_ERROR", "INTERNAL_ERROR", "ENHANCE_YOUR_CALM", "error code 99"])
+    test(`GOAWAY ${name} that leaves the call out is asked again once, on a new connection`, async () => {
+      const code = { PROTOCOL_ERROR: 1, INTERNAL_ERROR: 2, ENHANCE_YOUR_CALM: 11 }[name] ?? 99;
+      const once = await probeServer({
+        onRequest: (connection, stream) =>
+          connection.write(connection.number === 1 ? goAway(0, code) : serving(stream)),
+      });
+      assert.deepEqual([once.verdict, once.connections.length], ["pass", 2]);
+      const always = await probeServer(answering(() => goAway(0, code)));
+      assert.deepEqual([always.verdict, always.connections.length], ["fail unavailable", 2]);
+      assert.ok(always.detail.includes(`GOAWAY ${name}`), always.detail);
+    });
+
+  test("GOAWAY with an error on a kept connection leaves out the second call, which is asked again", async () => {
+    const { verdict, connections } = await probeServer(
+      {
+        onRequest: (connection, stream) => connection.write(stream === 3 ? goAway(1, 2) : serving(stream)),
+      },
+      { times: 2 },
+    );
+    assert.deepEqual([verdict, connections.map(({ requests }) => requests)], ["pass", [[1, 3], [1]]]);
+  });
+
+  test("GOAWAY with an error that takes in the call is one failure, `reset`", async () => {
+    for (const last of [1, 99]) {
       const { verdict, detail, connections } = await probeServer(answering(() => goAway(last, 2)));
       assert.deepEqual([verdict, connections.length], ["fail reset", 1]);
       assert.match(detail, /GOAWAY INTERNAL_ERROR/);

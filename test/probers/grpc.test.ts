@@ -168,10 +168,10 @@ for (const [label, end] of [
     ));
 }
 
-test("GOAWAY with an error during a probe is one failure [A119]", () => {
+test("GOAWAY with an error that takes in the probe is one failure [A119]", () => {
   const target = targets.frameTarget((stream, write) => {
     if (stream === 1) write(targets.servingFrames(stream));
-    else write(goaway(0, 2));
+    else write(goaway(stream, 2));
   });
   return withTarget(target, async (prober) => {
     assert.equal(await verdict(prober), "pass");

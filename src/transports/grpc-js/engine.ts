@@ -7,7 +7,7 @@
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../../core/clock.js";
-import { milliseconds } from "../../core/option.js";
+import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, milliseconds } from "../../core/option.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { ConnectionSettings } from "../grpc/connection-settings.js";
 import type { GrpcEngine } from "../grpc/engine.js";
@@ -54,13 +54,17 @@ export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
   const streaming = new Set(reflection?.paths);
   const rules = {
     clock: options.clock,
-    requestTimeoutMs: milliseconds("requestTimeoutMs", options.requestTimeoutMs, 5_000),
+    requestTimeoutMs: milliseconds("requestTimeoutMs", options.requestTimeoutMs, DEFAULT_REQUEST_TIMEOUT_MS),
     maxStreamMs: MAX_STREAM_MS + LAST_ANSWER_MS,
     hasUnaryRequest: (path: string) => unary.has(path),
     hasStreamingRequest: (path: string) => streaming.has(path),
     onHttp: options.onHttp,
   };
-  const firstBytesTimeoutMs = milliseconds("firstBytesTimeoutMs", options.firstBytesTimeoutMs, 5_000);
+  const firstBytesTimeoutMs = milliseconds(
+    "firstBytesTimeoutMs",
+    options.firstBytesTimeoutMs,
+    DEFAULT_FIRST_BYTES_TIMEOUT_MS,
+  );
   const limitSilence: SessionHandler = (session) => {
     // a client sends its SETTINGS first (RFC 9113, section 3.4)
     const cancel = options.clock.setTimer(firstBytesTimeoutMs, () => session.destroy());

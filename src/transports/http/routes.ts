@@ -13,7 +13,7 @@ import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 
 /** The paths of the views. */
-export const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
+const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
 
 /** The path of a view without its slash. */
 export type ViewPath = (typeof VIEW_PATHS)[number];

@@ -24,7 +24,7 @@ const STATIC: readonly string[] = [
 ];
 
 /** Entries of the static table. */
-export const STATIC_ENTRIES = STATIC.length / 2;
+const STATIC_ENTRIES = STATIC.length / 2;
 
 /** Octets that an entry counts in addition to its name and value (section 4.1). */
 export const ENTRY_OVERHEAD = 32;
