@@ -12,7 +12,7 @@ import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, textAnswer, textHeaders, unauthenticated } from "./answers.js";
-import { answerCall, MAX_BODY_BYTES } from "./connect-json.js";
+import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import { negotiateJson } from "./health-json.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
 import { findRoute, type Route } from "./routes.js";
@@ -51,7 +51,7 @@ export interface BridgeOptions {
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export class HttpBridge implements HttpResponder {
-  readonly tooManyBodyBytes = MAX_BODY_BYTES + 1;
+  readonly tooManyBodyBytes = MAX_CALL_BODY_BYTES + 1;
   readonly clock: Clock;
   readonly instance: string;
   readonly #options: BridgeOptions;

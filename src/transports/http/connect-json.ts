@@ -16,7 +16,7 @@ import type { Page } from "./page-renderer.js";
 import type { Snapshot, Snapshots } from "./snapshot.js";
 
 /** The largest body that is read, in bytes. A name of 200 bytes, escaped, fits many times. */
-export const MAX_BODY_BYTES = 4096;
+export const MAX_CALL_BODY_BYTES = 4096;
 
 const JSON_CONTENT_TYPE = /^application\/json(?:$|;)/i;
 
@@ -38,7 +38,7 @@ export function answerCall(sources: CallSources, method: "Check" | "List", reque
     return textAnswer(415, "UNSUPPORTED_MEDIA_TYPE", { "accept-post": CONTENT_TYPE });
   }
   const body = request.body ?? Buffer.alloc(0);
-  if (body.length > MAX_BODY_BYTES) return failure(429, "resource_exhausted", "request too large");
+  if (body.length > MAX_CALL_BODY_BYTES) return failure(429, "resource_exhausted", "request too large");
   const message = parseMessage(body);
   if (message === undefined) return failure(400, "invalid_argument", "malformed request");
   if (method === "Check") return answerCheck(sources.reader, message);

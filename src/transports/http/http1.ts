@@ -42,7 +42,7 @@ export class Http1Server {
 
   constructor(bridge: HttpBridge) {
     this.#bridge = bridge;
-    this.#unread = new UnreadAnswers(bridge.clock);
+    this.#unread = new UnreadAnswers(bridge.clock, bridge.instance);
     // Node drops headers above its limit silently; ours counts and refuses
     this.#server.maxHeadersCount = 0;
     // a GET that offers a body is answered without it, so the client is not asked to send one
@@ -56,7 +56,7 @@ export class Http1Server {
     this.#server.emit("connection", socket);
     this.#pipelines.add(socket);
     const unwatch = this.#unread.watch({
-      progress: () => (socket.writableLength === 0 ? undefined : socket.bytesWritten),
+      progress: () => (socket.writableLength === 0 ? undefined : socket.bytesWritten - socket.writableLength),
       end: () => this.#end(socket, UNREAD_ANSWER),
     });
     socket.once("close", unwatch);
@@ -109,7 +109,7 @@ export class Http1Server {
     if (typeof body === "string")
       response.end(body); // Node sends no body for HEAD
     else if (response.req.method === "HEAD") response.end();
-    else sendBytes(response, body, () => response.destroy());
+    else sendBytes(response, body, { clock: this.#bridge.clock, abort: () => response.destroy() });
   }
 
   /** Refuses what the parser could not read, after the answers that are due. */

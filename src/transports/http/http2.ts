@@ -3,6 +3,7 @@
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
+import type { Clock } from "../../core/clock.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
 import { readBody } from "./node-request.js";
@@ -12,12 +13,12 @@ import { sendBytes, UnreadAnswers } from "./sending.js";
 export function createHttp2Responder(
   bridge: HttpBridge,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void {
-  const unread = new UnreadAnswers(bridge.clock);
+  const deps = { clock: bridge.clock, unread: new UnreadAnswers(bridge.clock, bridge.instance) };
   const respond = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
     const { ":method": method = "", ":path": target = "", accept, authorization } = headers;
     const body = bridge.wantsBody(method, target) ? await readBody(stream) : undefined;
     const request = { method, target, accept, contentType: headers["content-type"], authorization, body };
-    bridge.answer(request, (answer) => send(stream, method, answer, unread));
+    bridge.answer(request, (answer) => send(stream, answer, { ...deps, method }));
   };
   return (stream, headers) => {
     // the client is gone or has broken its own stream; `close` follows
@@ -26,7 +27,13 @@ export function createHttp2Responder(
   };
 }
 
-function send(stream: ServerHttp2Stream, method: string, answer: HttpAnswer, unread: UnreadAnswers): void {
+interface SendDeps {
+  readonly clock: Clock;
+  readonly unread: UnreadAnswers;
+  readonly method: string;
+}
+
+function send(stream: ServerHttp2Stream, answer: HttpAnswer, { clock, unread, method }: SendDeps): void {
   if (stream.destroyed || stream.closed) return;
   const { status, headers, body } = answer;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
@@ -40,6 +47,6 @@ function send(stream: ServerHttp2Stream, method: string, answer: HttpAnswer, unr
     return;
   }
   const abort = () => stream.close(constants.NGHTTP2_CANCEL);
-  const reader = sendBytes(stream, body, abort);
-  stream.once("close", unread.watch({ progress: () => reader.bytesLeft, end: abort }));
+  const progress = sendBytes(stream, body, { clock, abort });
+  stream.once("close", unread.watch({ progress, end: abort }));
 }

@@ -13,7 +13,7 @@ import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 export function createMiddleware(bridge: HttpBridge): Middleware {
-  const unread = new UnreadAnswers(bridge.clock);
+  const unread = new UnreadAnswers(bridge.clock, bridge.instance);
   const end = (response: ServerResponse) => {
     const address = response.req.socket.remoteAddress ?? "unix";
     publish("connection-ended", { instance: bridge.instance, address, rule: UNREAD_ANSWER });
@@ -27,8 +27,8 @@ export function createMiddleware(bridge: HttpBridge): Middleware {
       response.end(typeof body === "string" ? body : undefined);
       return;
     }
-    const reader = sendBytes(response, body, () => response.destroy());
-    response.once("close", unread.watch({ progress: () => reader.bytesLeft, end: () => end(response) }));
+    const progress = sendBytes(response, body, { clock: bridge.clock, abort: () => response.destroy() });
+    response.once("close", unread.watch({ progress, end: () => end(response) }));
   };
   const respond = (request: IncomingMessage, response: ServerResponse) => {
     const answer = (body: Buffer | undefined) =>

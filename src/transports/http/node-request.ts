@@ -4,7 +4,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { HttpRequest } from "../../wire/http-message.js";
-import { MAX_BODY_BYTES } from "./connect-json.js";
+import { MAX_CALL_BODY_BYTES } from "./connect-json.js";
 
 /** The request with the body that was read for it. */
 export function requestOf(request: IncomingMessage, body: Buffer | undefined): HttpRequest {
@@ -31,7 +31,7 @@ export function readBody(request: Readable): Promise<Buffer> {
     const onData = (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MAX_BODY_BYTES) finish();
+      if (length > MAX_CALL_BODY_BYTES) finish();
     };
     const finish = () => {
       request.off("data", onData).pause();

@@ -1,35 +1,55 @@
 /**
- * Sends answers at the pace of the client: at most one chunk of a large answer waits in memory, and a connection whose
- * client takes nothing for 30 s is ended.
+ * Sends answers at the pace of the client: at most 128 KiB of a large answer wait in memory, and a connection whose client
+ * takes nothing for 30 s is ended.
  *
  * Without that rule, a client that stops reading keeps its answers in memory without a limit: TCP keepalive does not help,
- * because the client's kernel still answers. A client that reads slowly is not ended, as long as the kernel reports
- * progress. Linux does so when a third of its send buffer (at most 4 MB) is free: within 30 s for every client that reads
- * 45 KB a second.
+ * because the client's kernel still answers.
+ *
+ * Progress is what the kernel has taken. Two steps make it coarse, so a client that reads slowly but steadily may be ended:
+ * - Node reports a write when its last byte is taken. The writes of a large answer are at most 128 KiB, and 16 KiB for a
+ *   slow client. A short answer is one write. So 4.5 KB a second are always fast enough.
+ * - Linux takes more bytes when a third of its send buffer is free. The buffer grows with the speed of the connection, to
+ *   4 MB: a client that read fast at first must go on with 45 KB a second.
  */
 import type { Writable } from "node:stream";
+import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
-import type { BytesReader, SharedBytes } from "../../core/shared-bytes.js";
+import type { SharedBytes } from "../../core/shared-bytes.js";
 
-/** Bytes that wait in a stream at most. One chunk a turn of the event loop: other connections get their turns. */
+/** Bytes of one write to a fast client. One write a turn of the event loop: other connections get their turns. */
 const CHUNK_BYTES = 128 * 1024;
+
+/** The same for a slow client, and at first: a part of a write is not seen as progress. */
+const SMALL_CHUNK_BYTES = 16 * 1024;
+
+/** A client that takes fewer bytes a millisecond is slow. */
+const MIN_FAST_RATE = 16;
 
 /**
  * Sends a body and ends the stream. The stream must be open.
  * @param abort ends the answer abruptly; called when the memory is needed for newer answers
- * @returns the reader, whose `bytesLeft` shows the progress
+ * @returns a function that returns the number of bytes that have not left the process
  */
-export function sendBytes(output: Writable, bytes: SharedBytes, abort: () => void): BytesReader {
+export function sendBytes(
+  output: Writable,
+  bytes: SharedBytes,
+  { clock, abort }: { readonly clock: Clock; readonly abort: () => void },
+): () => number {
   const reader = bytes.open(abort);
-  const sendChunk = () => {
+  const write = (maxBytes: number) => {
     if (output.destroyed || output.writableEnded) return;
-    const chunk = reader.read(CHUNK_BYTES);
+    const chunk = reader.read(maxBytes);
+    const writtenAt = clock.now();
     if (reader.bytesLeft === 0) output.end(chunk);
-    else if (output.write(chunk)) setImmediate(sendChunk);
+    else output.write(chunk, () => void setImmediate(writeNext, chunk.length, writtenAt));
   };
-  output.on("drain", () => void setImmediate(sendChunk)).once("close", () => reader.close());
-  sendChunk();
-  return reader;
+  const writeNext = (bytesWritten: number, writtenAt: number) => {
+    const isSlow = bytesWritten < MIN_FAST_RATE * (clock.now() - writtenAt);
+    write(isSlow ? SMALL_CHUNK_BYTES : CHUNK_BYTES);
+  };
+  output.once("close", () => reader.close());
+  write(SMALL_CHUNK_BYTES);
+  return () => reader.bytesLeft + output.writableLength;
 }
 
 /** Something that a client reads. */
@@ -56,33 +76,47 @@ const CHECK_INTERVAL_MS = 5_000;
 
 export class UnreadAnswers {
   readonly #clock: Clock;
+  readonly #instance: string;
   readonly #outputs = new Map<Output, Watched>();
   #cancelCheck: CancelTimer | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, instance: string) {
     this.#clock = clock;
+    this.#instance = instance;
   }
 
   /** Watches an output until the returned function is called. */
   watch(output: Output): () => void {
     this.#outputs.set(output, { progress: undefined, progressAt: this.#clock.now() });
-    this.#cancelCheck ??= this.#clock.setTimer(CHECK_INTERVAL_MS, () => this.#check());
+    this.#cancelCheck ??= this.#setTimer();
     return () => void this.#outputs.delete(output);
   }
 
-  #check(): void {
-    const now = this.#clock.now();
+  #setTimer(): CancelTimer {
+    return this.#clock.setTimer(CHECK_INTERVAL_MS, () => this.#checkAll());
+  }
+
+  #checkAll(): void {
     for (const [output, watched] of [...this.#outputs]) {
-      const progress = output.progress();
-      if (progress === undefined || progress !== watched.progress) {
-        watched.progress = progress;
-        watched.progressAt = now;
-      } else if (now - watched.progressAt >= MAX_UNREAD_MS) {
-        this.#outputs.delete(output);
-        output.end();
+      // one output that throws must not stop the rule for the others, nor end the process from a timer
+      try {
+        this.#check(output, watched);
+      } catch (error) {
+        publish("fault", { instance: this.#instance, where: "an answer that the client does not read", error });
       }
     }
-    const isIdle = this.#outputs.size === 0;
-    this.#cancelCheck = isIdle ? undefined : this.#clock.setTimer(CHECK_INTERVAL_MS, () => this.#check());
+    this.#cancelCheck = this.#outputs.size === 0 ? undefined : this.#setTimer();
+  }
+
+  #check(output: Output, watched: Watched): void {
+    const now = this.#clock.now();
+    const progress = output.progress();
+    if (progress === undefined || progress !== watched.progress) {
+      watched.progress = progress;
+      watched.progressAt = now;
+    } else if (now - watched.progressAt >= MAX_UNREAD_MS) {
+      this.#outputs.delete(output);
+      output.end();
+    }
   }
 }

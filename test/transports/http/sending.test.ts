@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
-import { connect, type Server, type Socket } from "node:net";
-import type { Readable } from "node:stream";
+import { connect, type Server } from "node:net";
+import { Duplex, type Readable } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
+import { subscribe } from "../../../src/core/channels.js";
 import type { HttpBridge } from "../../../src/transports/http/bridge.js";
 import { Http1Server } from "../../../src/transports/http/http1.js";
 import { createHttp2Responder } from "../../../src/transports/http/http2.js";
@@ -21,14 +22,14 @@ import { endedConnections, MB, METRICS, pageOf } from "./http1-fixture.js";
 /** A carrier: a server over a bridge, and a client that asks for the page and is paused. */
 interface Carrier {
   serve(bridge: HttpBridge): { readonly server: Server; close(): Promise<void> };
-  ask(port: number): Readable;
+  ask(socket: Duplex): Readable;
   /** Whether the connection is ended, or a stream of it alone. */
   readonly endsConnection: boolean;
 }
 
 const LAST_METRICS = METRICS.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
 
-function request(socket: Socket): Readable {
+function request(socket: Duplex): Readable {
   socket.on("error", () => {}).write(LAST_METRICS);
   return socket.pause();
 }
@@ -41,7 +42,7 @@ const CARRIERS: Readonly<Record<string, Carrier>> = {
       const server = createTlsServer(identity, (socket) => http1.accept(socket.on("error", () => {})));
       return { server, close: () => http1.close() };
     },
-    ask: (port) => request(tlsConnect({ port, host: "127.0.0.1", rejectUnauthorized: false })),
+    ask: (socket) => request(tlsConnect({ socket, rejectUnauthorized: false })),
     endsConnection: true,
   },
   "the middleware": {
@@ -53,7 +54,7 @@ const CARRIERS: Readonly<Record<string, Carrier>> = {
         close: async () => server.closeAllConnections(),
       };
     },
-    ask: (port) => request(connect(port, "127.0.0.1")),
+    ask: request,
     endsConnection: true,
   },
   "Node's HTTP/2": {
@@ -62,8 +63,8 @@ const CARRIERS: Readonly<Record<string, Carrier>> = {
       server.on("stream", createHttp2Responder(bridge));
       return { server, close: async () => {} };
     },
-    ask: (port) => {
-      const session = connectHttp2(`http://127.0.0.1:${port}`);
+    ask: (socket) => {
+      const session = connectHttp2("http://127.0.0.1", { createConnection: () => socket });
       const stream = session.request({ ":path": "/metrics" });
       stream.on("error", () => {}).once("close", () => session.destroy());
       return stream.pause();
@@ -72,8 +73,37 @@ const CARRIERS: Readonly<Record<string, Carrier>> = {
   },
 };
 
-async function serving(t: TestContext, carrier: Carrier) {
-  const fixture = bridgeAt(new VirtualClock(), { instance: "http1", metrics: pageOf(17 * MB) });
+/** A connection whose second end gets 1,200 bytes a second. */
+function slowConnection(clock: VirtualClock): { readonly server: Duplex; readonly client: Duplex } {
+  const client: Duplex = new Duplex({
+    read: () => {},
+    write: (chunk, _, done) => {
+      server.push(chunk);
+      done();
+    },
+  });
+  const server = new Duplex({
+    read: () => {},
+    write: (chunk, _, done) => {
+      clock.setTimer(chunk.length / 1.2, () => {
+        client.push(chunk);
+        done();
+      });
+    },
+    final: (done) => {
+      client.push(null);
+      done();
+    },
+    destroy: (error, done) => {
+      client.destroy();
+      done(error);
+    },
+  });
+  return { server, client };
+}
+
+async function serving(t: TestContext, carrier: Carrier, bytes = 17 * MB) {
+  const fixture = bridgeAt(new VirtualClock(), { instance: "http1", metrics: pageOf(bytes) });
   const { server, close } = carrier.serve(fixture.bridge);
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const clients: Readable[] = [];
@@ -82,17 +112,22 @@ async function serving(t: TestContext, carrier: Carrier) {
     await close();
     await new Promise((resolve) => void server.close(resolve));
   });
-  const ask = () => {
-    const client = carrier.ask(Object(server.address()).port);
+  const ask = (socket: Duplex = connect(Object(server.address()).port, "127.0.0.1")) => {
+    const client = carrier.ask(socket);
     clients.push(client);
     return client;
   };
-  return { ...fixture, ask };
+  const askSlowly = () => {
+    const { server: accepted, client } = slowConnection(fixture.clock);
+    server.emit("connection", accepted);
+    return ask(client);
+  };
+  return { ...fixture, ask, askSlowly };
 }
 
 for (const [name, carrier] of Object.entries(CARRIERS)) {
   describe(`a large answer over ${name}`, () => {
-    test("arrives whole at a client that reads slowly", async (t) => {
+    test("arrives whole at a client that reads with pauses", async (t) => {
       const { ask, pool } = await serving(t, carrier);
       let text = "";
       let sincePause = 0;
@@ -104,6 +139,22 @@ for (const [name, carrier] of Object.entries(CARRIERS)) {
         await pause(5);
       }
       assert.equal(text.slice(text.indexOf("17000000x")).length, 17 * MB);
+      await eventually(() => pool.heldBytes === 0, "released");
+    });
+
+    test("arrives whole at a client that reads 1,200 bytes a second", async (t) => {
+      const { clock, askSlowly, pool } = await serving(t, carrier, 250_000);
+      let text = "";
+      const client = askSlowly().on("data", (chunk) => {
+        text += chunk;
+      });
+      client.resume();
+      let isClosed = false;
+      client.once("close", () => {
+        isClosed = true;
+      });
+      for (let seconds = 0; seconds < 300 && !isClosed; seconds += 1) await clock.advance(1_000);
+      assert.equal(text.slice(text.indexOf("250000x")).length, 250_000);
       await eventually(() => pool.heldBytes === 0, "released");
     });
 
@@ -154,7 +205,7 @@ test("pipelined requests for a large page are answered one by one by the middlew
 
 test("an output that makes progress between two looks is not ended, whatever its progress is", async () => {
   const clock = new VirtualClock();
-  const unread = new UnreadAnswers(clock);
+  const unread = new UnreadAnswers(clock, "http1");
   let progress: number | undefined;
   let ends = 0;
   const unwatch = unread.watch({ progress: () => progress, end: () => (ends += 1) });
@@ -167,4 +218,26 @@ test("an output that makes progress between two looks is not ended, whatever its
   unwatch();
   await clock.advance(60_000);
   assert.deepEqual([ends, clock.pendingTimers], [0, 0]);
+});
+
+test("an output that throws is published as a fault, and the others are still ended", async (t) => {
+  const clock = new VirtualClock();
+  const unread = new UnreadAnswers(clock, "unread");
+  const faults: unknown[] = [];
+  t.after(subscribe("fault", ({ instance, error }) => void (instance === "unread" && faults.push(error))));
+  const error = new Error("broken");
+  const fail = () => {
+    throw error;
+  };
+  const ends: string[] = [];
+  unread.watch({ progress: () => 1, end: fail });
+  const unwatch = unread.watch({ progress: fail, end: () => {} });
+  unread.watch({ progress: () => 1, end: () => void ends.push("second") });
+  await clock.advance(40_000);
+  assert.deepEqual(ends, ["second"]);
+  unwatch();
+  assert.ok(faults.length > 2 && faults.every((each) => each === error), `${faults.length} faults`);
+  unread.watch({ progress: () => 1, end: () => void ends.push("later") });
+  await clock.advance(40_000);
+  assert.deepEqual([ends, clock.pendingTimers], [["second", "later"], 0]);
 });
