@@ -7,7 +7,7 @@
  *
  * Progress is what the kernel has taken. Two steps make it coarse, so a client that reads slowly but steadily may be ended:
  * - Node reports a write when its last byte is taken. The writes of a large answer are at most 128 KiB, and 16 KiB for a
- *   slow client. A short answer is one write. So 4.5 KB a second are always fast enough.
+ *   slow client. A short answer is one write. For this step, 4.5 KB a second are fast enough.
  * - Linux takes more bytes when a third of its send buffer is free. The buffer grows with the speed of the connection, to
  *   4 MB: a client that read fast at first must go on with 45 KB a second.
  */
