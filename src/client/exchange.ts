@@ -31,27 +31,27 @@ export function exchange<Answer>(
   request: string | Uint8Array,
   reader: AnswerReader<Answer>,
 ): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    socket.listen(new AnswerListener(socket, reader, { resolve, reject }));
-    socket.write(request);
-  });
-}
-
-interface Promised<Answer> {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
+  const listener = new AnswerListener(socket, reader);
+  socket.listen(listener);
+  socket.write(request);
+  return listener.answer;
 }
 
 class AnswerListener<Answer> implements SocketListener {
+  readonly answer: Promise<Answer>;
   readonly #socket: TargetSocket;
   readonly #reader: AnswerReader<Answer>;
-  readonly #promised: Promised<Answer>;
+  #resolve: (answer: Answer) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
   #hasBegun = false;
 
-  constructor(socket: TargetSocket, reader: AnswerReader<Answer>, promised: Promised<Answer>) {
+  constructor(socket: TargetSocket, reader: AnswerReader<Answer>) {
     this.#socket = socket;
     this.#reader = reader;
-    this.#promised = promised;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   onBytes(bytes: Buffer): void {
@@ -60,11 +60,11 @@ class AnswerListener<Answer> implements SocketListener {
       const answer = this.#reader.push(bytes);
       if (answer === undefined) return;
       this.#socket.listen(undefined);
-      this.#promised.resolve(answer);
+      this.#resolve(answer);
     } catch (error) {
       this.#socket.listen(undefined);
       this.#socket.close();
-      this.#promised.reject(error);
+      this.#reject(error);
     }
   }
 
@@ -73,9 +73,9 @@ class AnswerListener<Answer> implements SocketListener {
       if (!this.#hasBegun)
         throw new Unanswered(error ?? new BrokenCall("closed", "the connection ended without an answer"));
       if (error !== undefined) throw error;
-      this.#promised.resolve(this.#reader.end());
+      this.#resolve(this.#reader.end());
     } catch (reason) {
-      this.#promised.reject(reason);
+      this.#reject(reason);
     }
   }
 }

@@ -51,7 +51,7 @@ export class HealthClient {
     const headOf = (method: string) => encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}` });
     const secure = tls === undefined ? undefined : tlsOptions(host, tls, ["h2"]);
     const open = (timeoutMs: number) =>
-      new Http2Connection(new TargetSocket({ host, port, resolver, readBuffer, timeoutMs, tls: secure }), reuse.clock);
+      new Http2Connection(new TargetSocket({ host, port, resolver, readBuffer, tls: secure }, timeoutMs), reuse.clock);
     this.#heads = { Check: headOf("Check"), Watch: headOf("Watch") };
     this.#connection = new ReusedConnection(open, reuse);
   }

@@ -48,6 +48,7 @@ export class ReusedConnection<Connection extends ReusableConnection> {
   readonly #open: (timeoutMs: number) => Connection;
   readonly #options: ReuseOptions;
   #connection: Connection | undefined;
+  #certificateEndsAt: number | undefined;
   #replaceAt = 0;
   #isCalling = false;
   #isCancelled = false;
@@ -65,7 +66,7 @@ export class ReusedConnection<Connection extends ReusableConnection> {
 
   /** When the certificate of the last connection ends, in wall time; `undefined` without TLS. */
   get certificateEndsAt(): number | undefined {
-    return this.#connection?.certificateEndsAt;
+    return this.#certificateEndsAt;
   }
 
   /**
@@ -87,8 +88,9 @@ export class ReusedConnection<Connection extends ReusableConnection> {
       return await this.#callAgain(timeoutMs, ask);
     } finally {
       this.#isCalling = false;
+      this.#certificateEndsAt = this.#connection?.certificateEndsAt;
       if (this.#options.reuse) this.#connection?.unref();
-      else this.#connection?.close();
+      else this.#end();
     }
   }
 
@@ -105,6 +107,8 @@ export class ReusedConnection<Connection extends ReusableConnection> {
   #end(error?: BrokenCall): void {
     this.#isCancelled = true;
     this.#connection?.close(error);
+    // a closed socket that is referenced until the next call is copied by the garbage collector
+    this.#connection = undefined;
   }
 
   #kept(): Connection | undefined {

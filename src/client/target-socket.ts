@@ -46,8 +46,8 @@ export interface SocketListener {
   onEnd(error: Error | undefined): void;
 }
 
-/** How a socket is opened. */
-export interface TargetSocketOptions extends Destination {
+/** Where a socket is opened to, and how: one object for all connections to a target. */
+export interface TargetSocketOptions extends Omit<Destination, "timeoutMs"> {
   /** TLS, where the target speaks it. */
   readonly tls: ConnectionOptions | undefined;
   /** Plain connections read into it, see `createReadBuffer`. */
@@ -72,10 +72,10 @@ export class TargetSocket implements ReusableConnection {
   #certificateEndsAt: number | undefined;
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
-  constructor(options: TargetSocketOptions) {
-    const { tls, readBuffer, closesByReset = false } = options;
+  constructor(options: TargetSocketOptions, timeoutMs: number) {
+    const { host, port, resolver, tls, readBuffer, closesByReset = false } = options;
     this.#closesByReset = closesByReset;
-    const tcp = connectOptions(options);
+    const tcp = connectOptions({ host, port, resolver, timeoutMs });
     const onBytes = (bytes: Buffer) => this.#onBytes(bytes);
     this.#socket = tls === undefined ? connectPlain(tcp, readBuffer, onBytes) : connectTls({ ...tcp, ...tls });
     const onEnd = () => this.#onEnd(undefined);

@@ -52,10 +52,11 @@ export function openHttpProbe(
     resolver: deps.resolver,
     readBuffer: deps.readBuffer,
     tls,
+    closesByReset: true,
   };
   const request = requestOf(target, path, options);
   const connection = new ReusedConnection(
-    (timeoutMs) => new TargetSocket({ ...address, timeoutMs, closesByReset: true }),
+    (timeoutMs) => new TargetSocket(address, timeoutMs),
     reuseOptionsOf(options, deps),
   );
   const ask = (socket: TargetSocket) => exchange(socket, request, new ResponseReader(maxBodyBytes));

@@ -39,7 +39,7 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
   };
   const login = loginOf(target);
   const connection = new ReusedConnection(
-    (timeoutMs) => new TargetSocket({ ...address, timeoutMs }),
+    (timeoutMs) => new TargetSocket(address, timeoutMs),
     reuseOptionsOf(options, deps),
   );
   const ask = (socket: TargetSocket, isNew: boolean) => {
