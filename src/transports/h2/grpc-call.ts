@@ -100,7 +100,8 @@ export class HealthCall implements Call {
   readonly #deps: HealthCallDeps;
   /** Until the request is complete. */
   #message: MessageReader | undefined;
-  #watch: { readonly answer: GrpcAnswer; readonly close: () => void } | undefined;
+  #watchAnswer: GrpcAnswer | undefined;
+  #closeWatch: (() => void) | undefined;
 
   constructor(stream: Stream, method: HealthMethod, timeoutMs: number, deps: HealthCallDeps) {
     this.#stream = stream;
@@ -126,13 +127,13 @@ export class HealthCall implements Call {
 
   abort(why: "late" | "closing"): void {
     if (why === "late") this.#refuse({ code: "DEADLINE_EXCEEDED", text: "request took too long to arrive" });
-    else if (this.#watch === undefined) this.#refuse({ code: "UNAVAILABLE", text: "connection is closing" });
-    else this.#watch.answer.end("UNAVAILABLE", "connection is closing");
+    else if (this.#watchAnswer === undefined) this.#refuse({ code: "UNAVAILABLE", text: "connection is closing" });
+    else this.#watchAnswer.end("UNAVAILABLE", "connection is closing");
   }
 
   onClose(): void {
-    this.#watch?.answer.close();
-    this.#watch?.close();
+    this.#watchAnswer?.close();
+    this.#closeWatch?.();
   }
 
   #unaryAnswer(message: Buffer, method: Exclude<HealthMethod, "Watch">): UnaryAnswer {
@@ -162,10 +163,11 @@ export class HealthCall implements Call {
 
   #openWatch(message: Buffer): void {
     const { frames } = this.#deps;
-    const answer = new GrpcAnswer(this.#stream, frames, (status) => frames.statusMessage(status));
+    const answer = new GrpcAnswer(this.#stream, frames, frames.statusMessage);
     this.#stream.mayStall = true;
     answer.startDeadline(this.#timeoutMs);
-    this.#watch = { answer, close: this.#deps.service.watch(message, answer) };
+    this.#watchAnswer = answer;
+    this.#closeWatch = this.#deps.service.watch(message, answer);
   }
 
   /** A Watch is never refused with UNIMPLEMENTED: clients would take the server for healthy and stop (gRFC A17). */

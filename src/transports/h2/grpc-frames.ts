@@ -52,10 +52,9 @@ export class GrpcFrames {
     return cached(degraded ? this.#degradedAnswers : this.#answers, message, make);
   }
 
-  /** One of the four status messages, as DATA carries it. */
-  statusMessage(message: Buffer): Buffer {
-    return cached(this.#statusMessages, message, () => frameMessage(message));
-  }
+  /** One of the four status messages, as DATA carries it. A property: every Watch keeps it. */
+  readonly statusMessage = (message: Buffer): Buffer =>
+    cached(this.#statusMessages, message, () => frameMessage(message));
 
   /** The message of a List, as DATA carries it: all streams that send the same message share it. */
   list(message: Buffer): SharedBytes {
