@@ -38,7 +38,6 @@ export class ConcurrencyLimit {
     this.#startNext();
   }
 
-  /** Frees a slot. */
   release(): void {
     this.#running -= 1;
     this.#startNext();

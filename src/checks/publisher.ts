@@ -122,14 +122,14 @@ export class CheckPublisher {
 
   #place(report: CheckReport): void {
     this.#reports.set(report.name, report);
-    this.#graph.place(report);
+    this.#graph.add(report);
     this.#changedChecks.add(report.name);
     this.#markServices(report);
   }
 
   #unplace(report: CheckReport): void {
     this.#markServices(report);
-    this.#graph.unplace(report);
+    this.#graph.remove(report);
   }
 
   #markServices(report: CheckReport): void {

@@ -75,14 +75,12 @@ export class ServiceGraph {
     return first;
   }
 
-  /** Adds a check. */
-  place({ name, services }: Node): void {
+  add({ name, services }: Node): void {
     this.#forgetCheck(name);
     for (const service of services) this.#makers.set(service, (this.#makers.get(service) ?? new Set()).add(name));
   }
 
-  /** Removes a check. */
-  unplace({ name, services }: Node): void {
+  remove({ name, services }: Node): void {
     this.#forgetCheck(name);
     for (const service of services) {
       const makers = this.#makers.get(service);

@@ -65,7 +65,7 @@ export function parseConfig(file: string, text: string, environment: Environment
 function redact(fault: Fault, yaml: YamlText): Fault {
   let { text } = fault;
   for (const piece of yaml.pieces) {
-    // a short piece is hidden at its own place; elsewhere the same letters are another word
+    // a short secret is hidden only where it was substituted: in other texts the same letters can be part of a word
     if (piece.length < MIN_SECRET_CHARACTERS && !yaml.isSubstituted(fault.path)) continue;
     for (const form of [piece, JSON.stringify(piece).slice(1, -1)]) text = text.replaceAll(form, "***");
     const beginning = JSON.stringify(piece).slice(1, 1 + MAX_UNCUT_CHARACTERS);

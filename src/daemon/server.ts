@@ -49,7 +49,6 @@ export interface ServerDeps {
 export interface HealthServer {
   /** The addresses; where port 0 was given, with the port that the system chose. */
   readonly addresses: readonly BoundAddress[];
-  /** Open connections. */
   readonly connectionCount: number;
   /** Closes the addresses and ends all connections, without a drain. Calling it again returns the same promise. */
   close(): Promise<void>;

@@ -54,7 +54,6 @@ export class ConnectionGate {
     );
   }
 
-  /** Open connections. */
   get connectionCount(): number {
     return this.#sockets.size;
   }

@@ -36,7 +36,6 @@ export class Listener {
     this.#gate = gate;
   }
 
-  /** Open connections. */
   get connectionCount(): number {
     return this.#gate.connectionCount;
   }

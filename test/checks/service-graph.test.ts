@@ -13,7 +13,7 @@ function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Re
     reports.set(name, { name, state, critical: true, services: services[name] ?? [], ...nothing });
   }
   const graph = new ServiceGraph(reports);
-  for (const report of reports.values()) graph.place(report);
+  for (const report of reports.values()) graph.add(report);
   return graph;
 }
 

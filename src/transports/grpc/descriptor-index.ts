@@ -13,7 +13,6 @@
 import { type Field, readFields, readString, readVarint } from "../../wire/protobuf.js";
 import type { Extension } from "../../wire/reflection-messages.js";
 
-/** A described file. */
 export interface DescribedFile {
   readonly name: string;
   /** The serialized FileDescriptorProto. */

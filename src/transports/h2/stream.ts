@@ -46,7 +46,6 @@ export interface ReadyAnswer {
   readonly trailers: Uint8Array;
 }
 
-/** Data that waits. */
 interface BodyPart {
   readonly body: BytesReader;
   readonly end: boolean;
@@ -146,7 +145,6 @@ export class Stream {
     return this.#streams.setTimer(delayMs, action);
   }
 
-  /** Ends the call. */
   abort(why: "late" | "closing"): void {
     if (this.#answering) this.#call?.abort(why);
     if (!this.#answering) this.reset("NO_ERROR");

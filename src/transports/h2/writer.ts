@@ -50,7 +50,6 @@ export class Outbox {
     for (const offset of idOffsets) this.#bytes.writeUInt32BE(streamId, at + offset);
   }
 
-  /** Adds one frame. */
   addFrame(writer: FrameWriter, type: number, flags: number, streamId: number, payload: Uint8Array): void {
     const at = this.#reserve(writer, FRAME_HEADER_BYTES + payload.length);
     writeFrameHeader(this.#bytes, at, { length: payload.length, type, flags, streamId });
