@@ -12,6 +12,8 @@ export interface ProbeTiming {
   readonly startLagMs: number;
   /** A stall of the event loop after this time makes the result invalid. */
   readonly since: number;
+  /** The age of a result that is not new. */
+  readonly ageMs?: number;
 }
 
 /** The time that an aborted probe has to end. A program is killed within half of it. */

@@ -84,6 +84,7 @@ export class CheckRunner {
     this.#timer = options.deps.timers.create(() => this.#onTimer());
     this.#age = options.deps.freshness.track(() => this.#onStale());
     options.prober.onChange?.(() => this.probeSoon());
+    options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
   }
 
   /** Starts the first probe after `delayMs`. Until then, it can be called again with another delay. */
@@ -171,11 +172,13 @@ export class CheckRunner {
     const { name, prober, deps } = this.#options;
     const { clock, probeLimit, stalls, instance } = deps;
     this.#queued = false;
-    if (this.#stopped) {
+    const now = clock.now();
+    // a result has come meanwhile, and the check is not due any more
+    if (this.#stopped || now < this.#dueAt) {
       probeLimit.release();
+      this.#armTimer();
       return;
     }
-    const now = clock.now();
     const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs);
     stalls.probeStarted();
     this.#lastProbeAt = now;
@@ -244,6 +247,14 @@ export class CheckRunner {
     this.#count(timing, fail("timeout", "the last probe was aborted but has not ended"));
   }
 
+  /** Counts a result that came without a probe. The time to the next probe starts with it. */
+  #take(result: ProbeResult, ageMs: number): void {
+    if (this.#stopped) return;
+    const now = this.#options.deps.clock.now();
+    this.#lastProbeAt = now - ageMs;
+    this.#count({ startedAt: now, startLagMs: 0, since: now, ageMs }, result);
+  }
+
   #onProberError(error: unknown): void {
     const { name, deps } = this.#options;
     this.#proberError = error instanceof ProberError ? error.reason : "prober";
@@ -271,12 +282,13 @@ export class CheckRunner {
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
-    this.#countedAt = now;
-    this.#age.renew(now + settings.staleAfterMs);
+    const ageMs = timing.ageMs ?? 0;
+    this.#countedAt = now - ageMs;
+    this.#age.renew(this.#countedAt + settings.staleAfterMs);
     const progress = this.#verdict.count(result, settings, now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
-    listener.onProgress(progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() });
+    listener.onProgress(progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() - ageMs });
   }
 
   #scheduleNext(from: number): void {
