@@ -159,7 +159,7 @@ export class CheckEngine {
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
     this.#reports = store;
-    for (const check of this.#checks.values()) this.#keepReports(check);
+    for (const check of this.#checks.values()) keepReports(check, store, this.#deps.clock);
   }
 
   /** Stops every check. What they have published stays. */
@@ -197,7 +197,7 @@ export class CheckEngine {
       this.#publisher.publish();
     });
     for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
-    for (const { declaration } of started) this.#keepReports(this.#checks.get(declaration.name));
+    for (const check of started) keepReports(check, this.#reports, this.#deps.clock);
     for (const runner of removedRunners) this.#end(runner);
   }
 
@@ -223,15 +223,6 @@ export class CheckEngine {
     check.settings = settings;
     check.runner.change(settings);
     this.#publisher.change(declaration.name, settings);
-  }
-
-  #keepReports(check: RunningCheck | undefined): void {
-    if (check?.heartbeat === undefined || this.#reports === undefined) return;
-    const { declaration, heartbeat, settings } = check;
-    keepReports(
-      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
-      settings.intervalMs,
-    );
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */

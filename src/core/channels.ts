@@ -61,6 +61,15 @@ export interface ChannelMessages {
   call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection"; readonly code: string };
   /** An HTTP request was answered. `route` is the name of a route, never text of the client. */
   "http-request": { readonly route: string; readonly status: number };
+  /** A part of the journal could not be read. `tornBytes` are those of a write that a crash has cut. */
+  "journal-damaged": {
+    readonly file: string;
+    readonly damagedLines: number;
+    readonly tornBytes: number;
+    readonly records: number;
+  };
+  /** Writing the journal has failed so many times in a row; without an `error` it has worked again. */
+  "journal-failed": { readonly failures: number; readonly error: unknown };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
   reload: { readonly error: unknown };
   /** healthbridge has ended a connection that broke a rule. */
@@ -85,6 +94,8 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   isolation: channel("healthbridge:isolation"),
   call: channel("healthbridge:call"),
   "http-request": channel("healthbridge:http-request"),
+  "journal-damaged": channel("healthbridge:journal-damaged"),
+  "journal-failed": channel("healthbridge:journal-failed"),
   reload: channel("healthbridge:reload"),
   "connection-ended": channel("healthbridge:connection-ended"),
   fault: channel("healthbridge:fault"),
