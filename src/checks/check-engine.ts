@@ -85,10 +85,9 @@ export class CheckEngine {
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
-    const ownerOf = (name: string) => this.#publisher.ownerOf(name);
-    this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
+    this.#discovery = new Discovery(writer, this.#deps, this.#publisher);
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
-    this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
+    this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf: (name) => this.#publisher.ownerOf(name) };
     writer.beforeReading(() => this.#deps.freshness.dropStale());
   }
 
@@ -167,6 +166,7 @@ export class CheckEngine {
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) this.#end(runner);
     this.#checks.clear();
+    this.#discovery.stop();
     this.#deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
@@ -195,6 +195,7 @@ export class CheckEngine {
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish();
+      this.#discovery.refresh();
     });
     for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
     for (const check of started) keepReports(check, this.#reports, this.#deps.clock);
@@ -283,12 +284,17 @@ export class CheckEngine {
     else this.#selfCheck?.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
-    const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
-    const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
-    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
+    const { latencyMs, at: lastResultAt } = last ?? { latencyMs: before?.latencyMs, at: before?.lastResultAt };
+    const finding = {
+      state,
+      reported: before?.reported,
+      held,
+      reason: held ? "prober-isolated" : reason,
+      latencyMs,
+      lastResultAt,
+    };
     this.#publisher.report(name, check.settings, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
-    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
-    this.#discovery.invalidate(name, state, reason);
+    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
   }
 }

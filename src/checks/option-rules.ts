@@ -100,10 +100,16 @@ function surplusOptions({ source, options }: CheckDeclaration): readonly OptionV
     case "exec":
     case "function": {
       const kind = source.kind === "exec" ? "program" : "function";
-      const surplus = namesOf(splitOptions(options).proberOptions);
+      const { settings, proberOptions } = splitOptions(options);
+      const surplus = namesOf({ ...proberOptions, forgetAfter: settings.forgetAfter });
       return surplus.map((option) => ({ path: [option], text: `a ${kind} has no such option` }));
     }
     case "target":
+      return faultOf(
+        options.forgetAfter !== undefined && !source.url.startsWith("flower+"),
+        ["forgetAfter"],
+        "only a target of flower+http or flower+https has this option",
+      );
     case "prober":
       return [];
     default:

@@ -8,14 +8,14 @@
  */
 import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
-import type { CheckReport, StatusWriter } from "../registry/ports.js";
+import type { CheckReport, ReportedService, StatusWriter } from "../registry/ports.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 
 /** The part of a report that probes change. */
-export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
+export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt" | "reported">;
 
 const NO_FINDING: Finding = {
   state: PENDING.state,
@@ -23,6 +23,7 @@ const NO_FINDING: Finding = {
   reason: PENDING.reason,
   latencyMs: undefined,
   lastResultAt: undefined,
+  reported: undefined,
 };
 
 export class CheckPublisher {
@@ -115,6 +116,15 @@ export class CheckPublisher {
     for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
   }
 
+  /** Writes the services that the target of a check reports. */
+  setReported(name: string, reported: readonly ReportedService[]): void {
+    const before = this.#reports.get(name);
+    if (before === undefined) return;
+    const report = { ...before, reported };
+    this.#reports.set(name, report);
+    this.#writeReport(report);
+  }
+
   /** A check has its first result. */
   countFirstResult(name: string): void {
     if (this.#unseen.delete(name)) this.#writeStarted();
@@ -157,7 +167,7 @@ export class CheckPublisher {
 
 function reportOf(name: string, settings: CompleteSettings, finding: Finding, since: number): CheckReport {
   const { critical, services } = settings;
-  const { state, held, reason, latencyMs, lastResultAt } = finding;
+  const { state, held, reason, latencyMs, lastResultAt, reported } = finding;
   // every field by its name: copies of objects would cost more than all else that is done here for a probe
-  return { name, state, critical, reason, held, latencyMs, lastResultAt, since, services };
+  return { name, state, critical, reason, held, latencyMs, lastResultAt, since, services, reported };
 }

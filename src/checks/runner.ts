@@ -79,7 +79,7 @@ export class CheckRunner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#verdict = new Verdict(() => options.listener.onThreshold());
+    this.#verdict = new Verdict(options);
     this.#timer = options.deps.timers.create(() => this.#onTimer());
     this.#age = options.deps.freshness.track(() => this.#onStale());
     options.prober.onChange?.(() => this.probeSoon());

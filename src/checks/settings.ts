@@ -46,6 +46,8 @@ export interface CheckSettings {
   readonly critical?: boolean | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
+  /** Of flower+http: a worker that is offline for so long is forgotten, and its service is cleared. Default 10m. */
+  readonly forgetAfter?: DurationLike | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
   readonly maxLatency?: DurationLike | undefined;
 }
@@ -63,6 +65,7 @@ export interface CompleteSettings {
   readonly critical: boolean;
   readonly staleAfterMs: number;
   readonly maxLatencyMs: number;
+  readonly forgetAfterMs: number;
   readonly services: readonly string[];
 }
 
@@ -129,6 +132,11 @@ export const CHECK_SETTINGS = {
     default: [],
     meaning: "Services that the check counts for, in addition to its own.",
   },
+  forgetAfter: {
+    type: "duration",
+    default: 600_000,
+    meaning: "Of flower+http: a worker that is offline for so long is forgotten, and its service is cleared.",
+  },
   maxLatency: {
     type: "duration",
     defaultText: "no limit",
@@ -186,6 +194,7 @@ export function readSettings(given: CheckSettings): {
     unhealthyIntervalMs,
     critical: reader.critical(),
     staleAfterMs: reader.duration("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
+    forgetAfterMs: reader.duration("forgetAfter", CHECK_SETTINGS.forgetAfter.default),
     maxLatencyMs: reader.duration("maxLatency", Number.POSITIVE_INFINITY),
     services: reader.services(),
   });

@@ -48,6 +48,10 @@ export interface ChannelMessages {
   "probe-abandoned": { readonly check: string; readonly timeoutMs: number };
   /** An abandoned probe has ended. Its result is ignored. */
   "abandoned-ended": { readonly check: string; readonly lastedMs: number };
+  /** The state of a check has changed, and an operator should change something. */
+  "check-advice": { readonly check: string; readonly reason: string | undefined; readonly advice: string };
+  /** A target reports a service whose name belongs to something else: it is not published. */
+  "name-taken": { readonly check: string; readonly service: string };
   /** A result is ignored, because the event loop of healthbridge was blocked during the probe. */
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
@@ -89,6 +93,8 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "prober-failed": channel("healthbridge:prober-failed"),
   "probe-abandoned": channel("healthbridge:probe-abandoned"),
   "abandoned-ended": channel("healthbridge:abandoned-ended"),
+  "check-advice": channel("healthbridge:check-advice"),
+  "name-taken": channel("healthbridge:name-taken"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
   isolation: channel("healthbridge:isolation"),

@@ -253,6 +253,7 @@ function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
     one.reason === other.reason &&
     one.critical === other.critical &&
     one.held === other.held &&
+    one.reported === other.reported &&
     (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
     hasSameItems(one.services, other.services)
   );

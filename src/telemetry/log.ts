@@ -60,6 +60,15 @@ export function createLog(instance: string, level: LogLevel, destination: LogDes
         `${JSON.stringify(check)}: the abandoned probe has ended after ${Math.round(lastedMs)} ms; its result is ignored`,
       ),
     ),
+    listen("check-advice", ({ check, reason, advice }) =>
+      logger.warn({ event: "check-advice", check, reason }, `${JSON.stringify(check)}: ${advice}`),
+    ),
+    listen("name-taken", ({ check, service }) =>
+      logger.warn(
+        { event: "name-taken", check, service },
+        `the target of ${JSON.stringify(check)} reports ${JSON.stringify(service)}, a name that is already in use; it is not published`,
+      ),
+    ),
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
     ),

@@ -155,6 +155,7 @@ test("the report of a check has latency, times and reason code, and no text from
     reason: "refused",
     critical: true,
     held: false,
+    reported: undefined,
     services: ["s"],
     latencyMs: 30,
     lastResultAt: at,

@@ -18,6 +18,7 @@ test("without options, the settings are the documented defaults", () => {
     critical: true,
     staleAfterMs: 32_000,
     maxLatencyMs: Number.POSITIVE_INFINITY,
+    forgetAfterMs: 600_000,
     services: [],
   });
 });

@@ -101,7 +101,7 @@ test("a damaged journal is told, what can be read counts, and the daemon serves"
   await first.ended();
   const file = join(stateDir, "journal");
   const lines = readFileSync(file, "utf8").split("\n");
-  writeFileSync(file, lines.map((line) => (line.includes('"b"') ? line.replace("pass", "fail") : line)).join("\n"));
+  writeFileSync(file, lines.map((line) => (line.includes('"b"') ? line.replace("report", "rep0rt") : line)).join("\n"));
   const second = await serve();
   assert.deepEqual(await statuses(second), ["OK", "UNKNOWN", "OK"]);
   const told = second.log.filter(({ event }) => event === "journal-damaged");

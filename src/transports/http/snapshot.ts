@@ -32,6 +32,11 @@ export class CheckList {
     this.all = [...checks];
   }
 
+  /** The checks and the services that their targets report. */
+  get entryCount(): number {
+    return this.all.reduce((sum, { reported }) => sum + 1 + (reported?.length ?? 0), 0);
+  }
+
   has(name: string): boolean {
     this.#names ??= new Set(this.all.map((check) => check.name));
     return this.#names.has(name);

@@ -43,7 +43,12 @@ export function answerViewCheck(
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
     return { status, headers: jsonHeaders(json, headers), body };
   }
-  if (route.verbose) return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
+  if (route.verbose)
+    return textAnswer(
+      status,
+      `${lineOf(check, criterion)}\n${[...linesOfReported(check)].join("")}${lastLineOf(path, passed)}`,
+      headers,
+    );
   return textAnswer(status, passed ? "OK" : check.state === "pending" ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
@@ -73,8 +78,10 @@ function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
     isVolatile: false,
     snapshot: () => takeSnapshot(snapshots, route, true),
     pieces: function* ({ checks }) {
-      for (const check of checks.all)
+      for (const check of checks.all) {
         yield excluded.has(check.name) ? `[+]${check.name} excluded: ok\n` : `${lineOf(check, criterion)}\n`;
+        yield* linesOfReported(check);
+      }
     },
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
@@ -116,6 +123,12 @@ function fieldsOf(path: ViewPath, passed: boolean): object {
 function lineOf(check: CheckReport, criterion: Criterion): string {
   if (passes(check, criterion)) return `[+]${check.name} ok`;
   return `[-]${check.name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
+}
+
+/** The services that the target of a check reports. They do not count for the view. */
+function* linesOfReported({ reported = [] }: CheckReport): IterableIterator<string> {
+  for (const { name, status, reason } of reported)
+    yield status === "SERVING" ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? status} (does not count)\n`;
 }
 
 function lastLinesOf(route: ViewRoute, { draining, checks }: Snapshot, passed: boolean): string {
