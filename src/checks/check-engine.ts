@@ -15,11 +15,12 @@ import { isAuthorized } from "../core/bearer-token.js";
 import { publish } from "../core/channels.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
+import { firstAssumption } from "./assumption.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
 import { Isolation } from "./isolation.js";
-import { SELF_CHECK } from "./name-rules.js";
+import { describeOwner, SELF_CHECK } from "./name-rules.js";
 import {
   type ChecksPlan,
   type ConfiguredCheck,
@@ -41,16 +42,18 @@ import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
-import { FirstProbes } from "./spread.js";
+import { FirstProbes, type NewCheck } from "./spread.js";
 import { throwViolations, type Violation } from "./violation.js";
 
 /** What the engine needs. */
 export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
+  /** Whether the application has set the status of a service by hand. Default: of none. */
+  readonly isSetByHand?: ((service: string) => boolean) | undefined;
 }
 
 /** A check that runs. */
-interface RunningCheck extends ConfiguredCheck {
+interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
   readonly runner: CheckRunner;
@@ -70,7 +73,7 @@ export class CheckEngine {
   #selfCheck: CheckRunner | undefined;
 
   constructor(options: CheckEngineOptions) {
-    const { writer, clock, random } = options;
+    const { writer, clock, random, isSetByHand = () => false } = options;
     const { instance } = writer;
     this.#writer = writer;
     this.#deps = createRunnerDeps(clock, random, instance);
@@ -83,7 +86,8 @@ export class CheckEngine {
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
-    const ownerOf = (name: string) => this.#publisher.ownerOf(name);
+    const ownerOf = (name: string) =>
+      isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
@@ -139,6 +143,14 @@ export class CheckEngine {
     this.#apply(planIsolation(this.#running, isolation, this.#opener));
   }
 
+  /** Who makes the service of a name, as text; `undefined` for a name that the application may set by hand. */
+  ownerOf(name: string): string | undefined {
+    const discoverer = this.#discovery.checkOf(name);
+    if (discoverer !== undefined) return describeOwner({ kind: "discovered", of: discoverer, path: [] });
+    const owner = this.#publisher.ownerOf(name);
+    return owner === undefined ? undefined : describeOwner(owner);
+  }
+
   /** The heartbeat that runs under a name. */
   heartbeat(name: string): Heartbeat | undefined {
     return this.#checks.get(name)?.heartbeat;
@@ -175,9 +187,9 @@ export class CheckEngine {
   }
 
   /** Everything that runs is changed first, then published in one step, and what runs no more is closed at the end. */
-  #commit({ removed, started, changed, services, isolation, allowLinkLocal }: ChecksPlan): void {
-    const removedRunners = removed.map((name) => this.#take(name));
-    for (const check of started) this.#start(check);
+  #commit({ isWhole, removed, started, changed, services, isolation, allowLinkLocal }: ChecksPlan): void {
+    const removedRunners = new Map(removed.map((name) => [name, this.#take(name)]));
+    for (const check of started) this.#start(check, removedRunners.get(check.declaration.name));
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -186,21 +198,23 @@ export class CheckEngine {
     else this.#deps.stalls.stop();
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
-      this.#publisher.publish();
+      this.#publisher.publish(isWhole);
     });
-    for (const runner of removedRunners) this.#end(runner);
+    for (const runner of removedRunners.values()) this.#end(runner);
   }
 
-  #start({ declaration, settings, prober, heartbeat }: OpenedCheck): void {
+  /** @param replaced the runner of the check with this name that had another target */
+  #start({ declaration, settings, prober, heartbeat }: OpenedCheck, replaced: CheckRunner | undefined): void {
     const { name, source } = declaration;
+    const assumption = firstAssumption(settings, this.#deps.clock.now(), replaced);
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
       onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
     };
-    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
-    const check: RunningCheck = { declaration, settings, runner, heartbeat };
+    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener, assumption });
+    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption };
     this.#checks.set(name, check);
-    this.#publisher.add(name, settings);
+    this.#publisher.add(check, assumption);
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
     if (isPassive) runner.start(settings.initialDelayMs);
     else this.#firstProbes.add(check);
@@ -212,7 +226,7 @@ export class CheckEngine {
     check.declaration = declaration;
     check.settings = settings;
     check.runner.change(settings);
-    this.#publisher.change(declaration.name, settings);
+    this.#publisher.change(check);
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */
@@ -276,7 +290,7 @@ export class CheckEngine {
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
     const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
     const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
-    this.#publisher.report(name, check.settings, finding);
+    this.#publisher.report(check, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
     this.#discovery.invalidate(name, state, reason);

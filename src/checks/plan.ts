@@ -20,7 +20,7 @@ import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
-import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
+import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import { type CompleteSettings, readSettings } from "./settings.js";
@@ -62,6 +62,8 @@ export interface RunningChecks {
 
 /** The changes, ready to be committed. A replaced check is both removed and started. */
 export interface ChecksPlan {
+  /** It is the plan of a whole configuration. */
+  readonly isWhole: boolean;
   readonly removed: readonly string[];
   readonly started: readonly OpenedCheck[];
   readonly changed: readonly ConfiguredCheck[];
@@ -94,23 +96,25 @@ export const NOTHING_RUNNING: Readonly<RunningChecks> = {
 export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
   const { checks, services, isolation, allowLinkLocal } = config;
   const planner = new Planner(running, opener, allowLinkLocal);
-  const names = new Names();
+  const names = new Names(running, ["hand"]);
   for (const check of checks) planner.refuse(claimCheck(check, names));
   for (const check of checks) planner.refuse(claimNamedServices(check, names));
   const declared = new Set(checks.map(({ name }) => name));
   for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
   for (const check of checks) planner.setCheck(check);
   planner.setServices(services, names);
+  if (checks.length > 0) planner.refuse(claimOverall(services, ["checks"], names));
   planner.setIsolation(isolation);
-  return planner.planned();
+  return planner.planned(true);
 }
 
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names((name) => running.ownerOf(name));
+  const names = new Names(running, ["check", "named", "service", "hand"]);
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
+  planner.refuse(claimOverall(running.services, ["checks", check.name], names));
   planner.setCheck(check);
   return planner.planned();
 }
@@ -129,11 +133,9 @@ export function planServices(
   opener: SourceOpener,
 ): Planned {
   const planner = new Planner(running, opener);
-  const ofChecks = (name: string) => {
-    const owner = running.ownerOf(name);
-    return owner?.kind === "service" ? undefined : owner;
-  };
-  planner.setServices(services, new Names(ofChecks));
+  const names = new Names(running, ["check", "named", "hand"]);
+  planner.setServices(services, names);
+  if (services.length > 0) planner.refuse(claimOverall(services, ["services"], names));
   return planner.planned();
 }
 
@@ -229,8 +231,9 @@ class Planner {
     if (opened !== undefined) this.#isolation = { kind: "start", rule, prober: opened.prober };
   }
 
-  planned(): Planned {
+  planned(isWhole = false): Planned {
     const plan = {
+      isWhole,
       removed: this.#removed,
       started: this.#started,
       changed: this.#changed,

@@ -15,14 +15,15 @@ import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
+import type { Assumption } from "./assumption.js";
 import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "./evaluate.js";
-import type { Age } from "./freshness.js";
 import type { FailureDecision } from "./isolation.js";
 import { ProbeRun, type ProbeTiming } from "./probe-run.js";
 import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
+import { Validity, type ValidityOptions } from "./validity.js";
 
 /** The measurements of the last result that counted. */
 export interface LastProbe {
@@ -34,16 +35,15 @@ export interface LastProbe {
 
 /** Receives the progress of a check. */
 export interface RunnerListener {
-  /** Called after each result that counts, and without `last` when the last result has become stale. */
+  /** Called after each result that counts, and without `last` when the last result or an assumption has ended. */
   onProgress(progress: Progress, last: LastProbe | undefined): void;
   /** Called when the failures have reached the threshold: decides whether the check fails. */
   onThreshold(): FailureDecision;
 }
 
-export interface RunnerOptions {
+export interface RunnerOptions extends ValidityOptions {
   readonly name: string;
   readonly prober: Prober;
-  readonly settings: CompleteSettings;
   readonly deps: RunnerDeps;
   readonly listener: RunnerListener;
 }
@@ -55,7 +55,7 @@ export class CheckRunner {
   readonly #options: RunnerOptions;
   #settings: CompleteSettings;
   readonly #timer: Timer;
-  readonly #age: Age;
+  readonly #validity: Validity;
   #progress: Progress = PENDING;
   /** Start of the last probe; while it hangs, the last due time. */
   #lastProbeAt = Number.NEGATIVE_INFINITY;
@@ -66,8 +66,6 @@ export class CheckRunner {
   /** `probeSoon` was called, and no probe has started since. */
   #probeRequested = false;
   #stopped = false;
-  /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
-  #countedAt: number | undefined;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
   /** The reason of the last prober error since the last result. */
@@ -80,7 +78,7 @@ export class CheckRunner {
     this.#options = options;
     this.#settings = options.settings;
     this.#timer = options.deps.timers.create(() => this.#onTimer());
-    this.#age = options.deps.freshness.track(() => this.#onStale());
+    this.#validity = new Validity(options.deps.freshness, options, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
   }
 
@@ -88,6 +86,11 @@ export class CheckRunner {
   start(delayMs: number): void {
     this.#dueAt = this.#options.deps.clock.now() + delayMs;
     this.#timer.at(this.#dueAt);
+  }
+
+  /** The state that a check with another target takes over; `undefined` while pending. */
+  get lastState(): Assumption | undefined {
+    return this.#validity.lastState(this.#progress.state);
   }
 
   /** Monotonic time of the first of the current failures in a row. */
@@ -104,7 +107,7 @@ export class CheckRunner {
   change(settings: CompleteSettings): void {
     const before = this.#settings;
     this.#settings = settings;
-    if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
+    this.#validity.change(settings);
     if (this.#run !== undefined || this.#queued) return;
     if (this.started) this.#scheduleNext(this.#lastProbeAt);
     else if (this.#dueAt !== Number.POSITIVE_INFINITY)
@@ -115,7 +118,7 @@ export class CheckRunner {
   stop(): void {
     this.#stopped = true;
     this.#timer.cancel();
-    this.#age.end();
+    this.#validity.end();
     if (this.#run !== undefined) this.#abandon(this.#run);
     this.#options.prober.close();
   }
@@ -135,9 +138,8 @@ export class CheckRunner {
     this.#options.listener.onProgress(this.#progress, undefined);
   }
 
-  #onStale(): void {
-    this.#countedAt = undefined;
-    this.#progress = { ...PENDING, reason: this.#proberError ?? "stale" };
+  #onStale(reason: "stale" | "pending"): void {
+    this.#progress = { ...PENDING, reason: this.#proberError ?? reason };
     this.#options.listener.onProgress(this.#progress, undefined);
   }
 
@@ -259,8 +261,7 @@ export class CheckRunner {
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
-    this.#countedAt = now;
-    this.#age.renew(now + settings.staleAfterMs);
+    this.#validity.count(now);
     this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#run === undefined ? this.#lastProbeAt : now);

@@ -57,7 +57,8 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   const { token, listLimit, maxWatchers } = config;
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
-  configure(health, loaded); // a configuration that is rejected has started nothing
+  const configure = createConfigure(health);
+  configure(loaded); // a configuration that is rejected has started nothing
   try {
     logWarnings(log, config);
     const { engine, tls, statusCodePaths, paths } = config;
@@ -70,7 +71,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   }
   return {
     reload(next) {
-      configure(health, next);
+      configure(next);
       drainDelayMs = next.config.drainDelayMs;
       logWarnings(log, next.config);
       logRestart(log, config, next.config);
@@ -80,9 +81,18 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
 }
 
 /** Without checks, the server as a whole is SERVING because this process answers. */
-function configure(health: Health, { config, accept }: LoadedConfig): void {
-  health.configure(config, accept);
-  if (config.checks.length === 0) health.set(OVERALL, "SERVING");
+function createConfigure(health: Health): (loaded: LoadedConfig) => void {
+  let isAlone = false;
+  return ({ config, accept }) => {
+    // a name has one writer: with checks, it is theirs
+    if (isAlone) health.clear(OVERALL);
+    try {
+      health.configure(config, accept);
+      isAlone = config.checks.length === 0;
+    } finally {
+      if (isAlone) health.set(OVERALL, "SERVING");
+    }
+  };
 }
 
 /** Logs each changed key that keeps its value until the next start. */

@@ -47,6 +47,8 @@ export const REASONS = {
   stale: "no result for so long that the last one no longer counts",
   error: "the check's function threw or rejected",
   pending: "no result yet",
+  initial: "no result yet; the state is the check's initialState",
+  changed: "no result of the changed check yet; the state is the last one of before",
 } as const;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -3,7 +3,7 @@
  *
  *     /livez      this process alone          a failing target never gets a process restarted
  *     /readyz     the overall status          /healthz is its old name
- *     /startupz   every check has had its first result
+ *     /startupz   every check that counts for it has had its first result
  *
  * `?verbose` adds a line for each check, `?exclude=<check>` leaves one out, `/<check>` asks for one alone. A failure is
  * 503, where Kubernetes says 500: load balancers read 503 as "not now".
@@ -44,7 +44,8 @@ export function answerViewCheck(
     return { status, headers: jsonHeaders(json, headers), body };
   }
   if (route.verbose) return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
-  return textAnswer(status, passed ? "OK" : check.state === "pending" ? "UNKNOWN" : "NOT_SERVING", headers);
+  const isUnknown = criterion === "result" || check.state === "pending";
+  return textAnswer(status, passed ? "OK" : isUnknown ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
 function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page {
@@ -114,8 +115,17 @@ function fieldsOf(path: ViewPath, passed: boolean): object {
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
-  if (passes(check, criterion)) return `[+]${check.name} ok`;
-  return `[-]${check.name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
+  const { name, state, reason } = check;
+  // the reason of a state that no result has decided: see `checks/assumption`
+  if (passes(check, criterion)) return state === "passing" && reason ? `[+]${name} ok (${reason})` : `[+]${name} ok`;
+  return `[-]${name} failed: ${reason ?? state}${noteOf(check, criterion)}`;
+}
+
+/** Why a check that fails does not make the view fail. */
+function noteOf({ critical, counted, startup }: CheckReport, criterion: Criterion): string {
+  if (criterion === "result") return startup ? "" : " (not counted)";
+  if (!counted) return " (not counted)";
+  return critical ? "" : " (not critical)";
 }
 
 function lastLinesOf(route: ViewRoute, { draining, checks }: Snapshot, passed: boolean): string {
