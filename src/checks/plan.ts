@@ -23,7 +23,7 @@ import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import { type CompleteSettings, readSettings } from "./settings.js";
+import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 
@@ -94,7 +94,7 @@ export const NOTHING_RUNNING: Readonly<RunningChecks> = {
 export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
   const { checks, services, isolation, allowLinkLocal } = config;
   const planner = new Planner(running, opener, allowLinkLocal);
-  const names = new Names();
+  const names = new Names(() => checks);
   for (const check of checks) planner.refuse(claimCheck(check, names));
   for (const check of checks) planner.refuse(claimNamedServices(check, names));
   const declared = new Set(checks.map(({ name }) => name));
@@ -108,7 +108,10 @@ export function planConfiguration(running: RunningChecks, config: ChecksConfig, 
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names((name) => running.ownerOf(name));
+  const names = new Names(
+    () => declarationsOf(running),
+    (name) => running.ownerOf(name),
+  );
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
   planner.setCheck(check);
@@ -133,8 +136,12 @@ export function planServices(
     const owner = running.ownerOf(name);
     return owner?.kind === "service" ? undefined : owner;
   };
-  planner.setServices(services, new Names(ofChecks));
+  planner.setServices(services, new Names(() => declarationsOf(running), ofChecks));
   return planner.planned();
+}
+
+function declarationsOf({ checks }: RunningChecks): readonly CheckDeclaration[] {
+  return [...checks.values()].map(({ declaration }) => declaration);
 }
 
 /** Plans another isolation rule, or none. */
@@ -244,7 +251,7 @@ class Planner {
   /** One result decides what the self-check says. */
   #readSelfCheckSettings(given: IsolationDeclaration["settings"]): CompleteSettings {
     const { settings, faults } = readSettings({ healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
-    for (const { setting, text } of faults) this.#refuseOption(["isolation", setting], text);
+    this.refuse(faults.map((fault) => violationOf(fault, ["isolation"])));
     return settings;
   }
 

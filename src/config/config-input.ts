@@ -5,7 +5,7 @@
  *     flags  --check b=URL, --listen, --path   --+--> content: checks a and b, the flag's listen, both paths
  *                                                '--> a fault of checks.b is shown with --check b, one of checks.a at its line
  */
-import { formatPath, type Path, type Violation } from "../checks/violation.js";
+import { describeViolation, formatPath, type Path, type Violation } from "../checks/violation.js";
 import { OVERALL } from "../core/service-name.js";
 import { ConfigError, type Fault, FaultList, type Position } from "./fault.js";
 import { createFiles, type Files } from "./files.js";
@@ -85,10 +85,13 @@ export class ConfigInput {
   };
 
   /** Adds a rule that a declaration breaks. */
-  refuseViolation({ path, text, other }: Violation): void {
-    const place = this.#toFilePath(path);
-    const conflict = other === undefined ? "" : ` (${this.#describe(this.#toFilePath(other))})`;
-    this.refuse(place, `${text}${conflict}`);
+  refuseViolation(violation: Violation): void {
+    const text = describeViolation(
+      violation,
+      (path) => this.#nameOption(path),
+      (path) => this.#nameDeclaration(path),
+    );
+    this.refuse(this.#toFilePath(violation.path), text);
   }
 
   /** Whether a check comes from a flag. */
@@ -118,8 +121,18 @@ export class ConfigInput {
     return found;
   }
 
-  #describe(path: Path): string {
-    return this.#flagOf(path) ?? formatPath(path);
+  /** The flag of an option, or its path in the file. An option that is not in the file has its name alone. */
+  #nameOption(option: Path): string {
+    const path = this.#toFilePath(option);
+    const isInFile = this.#source.has(path) && path.at(-1) === option.at(-1);
+    return this.#flagOf(option) ?? (isInFile ? formatPath(path) : String(option.at(-1)));
+  }
+
+  /** The flag of a declaration, or its path and its position in the file. */
+  #nameDeclaration(declaration: Path): string {
+    const path = this.#toFilePath(declaration);
+    const { line, column } = this.#source.locate(path);
+    return this.#flagOf(path) ?? `${formatPath(path)} at ${this.#source.name}:${line}:${column}`;
   }
 
   /** The flag that a value comes from. */

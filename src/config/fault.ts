@@ -2,7 +2,7 @@
  * The faults of a configuration. Each is shown with its place in the file or with its flag, and all are shown together.
  *
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
- *     --timeout: must be below the interval of 10s; got "20s"
+ *     --timeout: 20s must be below --interval (default 10s)
  */
 import { formatPath, type Path } from "../checks/violation.js";
 import { HealthError } from "../core/health-error.js";

@@ -88,7 +88,7 @@ overal: [s]
       '5:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)',
       "6:5: checks.orders-a.tiemout: unknown key; did you mean timeout?",
       `7:6: checks.b: target "gprc://orders-b:50051": scheme "gprc" is none of ${Object.keys(SCHEMES).join(", ")}; did you mean grpc://?`,
-      '8:51: checks.c.timeout: must be below the interval of 1s; got "2s"',
+      "8:51: checks.c.timeout: 2s must be below checks.c.interval (1s)",
       "8:63: checks.c.jitter: must be a share from 0 to 1; got 3",
       '9:7: checks[""]: the name must not be empty',
       '11:17: services.s[1]: there is no check or service "orders-d"; did you mean orders-a?',
