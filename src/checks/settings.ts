@@ -4,7 +4,7 @@
  * The table makes the defaults of the library, the JSON Schema and the documentation of the configuration, and the flags
  * of `healthbridge serve`.
  */
-import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
+import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { type Path, throwViolations, type Violation } from "./violation.js";
 
 /** One row of a table of settings. */
@@ -214,10 +214,10 @@ class SettingsReader {
   /** Refuses a duration that is not below another one. */
   refuseNotBelow(setting: "timeout", limit: "interval"): void {
     const value = this.#given[limit];
-    const shown = value === undefined ? `default ${formatDefault(CHECK_SETTINGS[limit])}` : asGiven(value);
+    const shown = value === undefined ? `default ${formatDefault(CHECK_SETTINGS[limit])}` : durationAsGiven(value);
     this.faults.push({
       setting,
-      text: `${asGiven(this.#given[setting])} must be below`,
+      text: `${durationAsGiven(this.#given[setting])} must be below`,
       limit: { setting: limit, value: shown },
     });
   }
@@ -262,11 +262,6 @@ class SettingsReader {
 
 /** A value as an error shows it. A number of a duration is in milliseconds. */
 function shownValue(setting: keyof CheckSettings, value: unknown): string {
-  if (typeof value === "number" && CHECK_SETTINGS[setting].type === "duration") return asGiven(value);
+  if (typeof value === "number" && CHECK_SETTINGS[setting].type === "duration") return durationAsGiven(value);
   return typeof value === "bigint" || typeof value === "number" ? String(value) : JSON.stringify(value);
-}
-
-/** A duration as the caller wrote it. */
-function asGiven(duration: unknown): string {
-  return typeof duration === "number" ? `${duration} ms` : String(duration);
 }

@@ -35,6 +35,13 @@ export interface ConfigFlags {
   readonly flags: ReadonlyMap<string, string>;
 }
 
+/** A value of the file that a flag replaces. */
+export interface Overridden {
+  readonly flag: string;
+  /** `undefined` if the file does not have the key. */
+  readonly value: unknown;
+}
+
 /** A source without a file. */
 export function noSource(): ConfigSource {
   const start = { line: 1, column: 1 };
@@ -48,6 +55,13 @@ export function noSource(): ConfigSource {
     locate: () => start,
     redact: (fault) => fault,
   };
+}
+
+/** Keys to whose list flags add. */
+const ADDED_KEYS: ReadonlySet<string> = new Set(["paths", "statusCodePaths"]);
+
+function isAdded(key: string | number): key is "paths" | "statusCodePaths" {
+  return ADDED_KEYS.has(String(key));
 }
 
 const NO_NAMES: ReadonlyMap<string, string> = new Map();
@@ -77,6 +91,20 @@ export class ConfigInput {
       checks: Object.fromEntries([...Object.entries(content.checks ?? {}), ...this.#flagChecks]),
     };
     this.names = new Set([...source.names, ...this.#flagChecks.keys()]);
+  }
+
+  /** The number of checks in the file; `undefined` if it has no `checks`. */
+  get fileChecks(): number | undefined {
+    return this.#source.has(["checks"]) ? Object.keys(this.#source.content.checks ?? {}).length : undefined;
+  }
+
+  /** The values of the file that flags replace, by their key. */
+  get overridden(): ReadonlyMap<string, Overridden> {
+    const { content } = this.#source;
+    const entries = Object.keys(this.#flags.content)
+      .filter((key) => !ADDED_KEYS.has(key))
+      .map((key) => [key, { flag: this.#flags.flags.get(key) ?? key, value: Reflect.get(content, key) }] as const);
+    return new Map(entries);
   }
 
   /** Adds a fault of a value. */
@@ -142,8 +170,7 @@ export class ConfigInput {
     if (key === "checks" && this.#flagChecks.has(String(step)))
       return (setting === undefined ? undefined : flags.get(String(setting))) ?? `--check ${step}`;
     if (!Object.hasOwn(content, key)) return undefined;
-    const isAdded = key === "paths" || key === "statusCodePaths";
-    if (isAdded && Number(step) < (this.#source.content[key]?.length ?? 0)) return undefined;
+    if (isAdded(key) && Number(step) < (this.#source.content[key]?.length ?? 0)) return undefined;
     return flags.get(`${key}.${step}`) ?? flags.get(String(key));
   }
 

@@ -26,6 +26,9 @@ const MAX_UNCUT_CHARACTERS = 24;
 
 const START = { line: 1, column: 1 } as const;
 
+/** A shell empties a file before it writes it: an empty file is no request to check nothing. */
+const EMPTY = "this file is empty; for a server without checks write checks: {}";
+
 /**
  * Reads a file.
  * @throws ConfigError for a file that cannot be read, or is not YAML
@@ -45,6 +48,8 @@ export function readConfigText(file: string, text: string, environment: Environm
     secret: (path, refuse) => files.secret(path, refuse),
   });
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
+  if (isEmptyTable(yaml.value) && yaml.faults.length === 0)
+    throw new ConfigError(file, [{ place: START, path: [], text: EMPTY }]);
   const shaped = checkShape(yaml);
   const faults = new FaultList();
   for (const fault of [...yaml.faults, ...shaped.faults]) faults.add(fault);
@@ -84,15 +89,19 @@ function namesIn(value: unknown): ReadonlySet<string> {
   return new Set([...Object.keys(Object(checks)), ...Object.keys(Object(services))]);
 }
 
+function isEmptyTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+}
+
 function readText(file: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new ConfigError(file, [{ place: START, path: [], text: `cannot read this file (${code})` }], { cause });
+    throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file (${code})` }], { cause });
   }
   if (bytes.length <= MAX_BYTES) return bytes.toString("utf8");
   const text = `this file has ${bytes.length} bytes; the limit is ${MAX_BYTES}`;
-  throw new ConfigError(file, [{ place: START, path: [], text }]);
+  throw new ConfigError(file, [{ place: undefined, path: [], text }]);
 }
