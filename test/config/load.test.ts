@@ -208,8 +208,8 @@ test("a file that cannot be read or does not exist is refused, and named", (t) =
   const big = file("big.yaml", Buffer.alloc(1_048_577, "#"));
   for (const [path, expected] of [
     ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml:1:1: cannot read this file (ENOENT)"],
-    [tmpdir(), `${tmpdir()}:1:1: cannot read this file (EISDIR)`],
-    [big, `${big}:1:1: this file has 1048577 bytes; the limit is 1048576`],
+    [tmpdir(), `${tmpdir()}:1:1: cannot read this file: it is a directory, not a regular file`],
+    [big, `${big}:1:1: cannot read this file: it has 1048577 bytes; the limit is 1048576`],
   ] as const)
     assert.throws(
       () => readConfigFile(path, {}),
