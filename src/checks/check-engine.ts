@@ -19,8 +19,9 @@ import { firstAssumption } from "./assumption.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
+import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
-import { describeOwner, SELF_CHECK } from "./name-rules.js";
+import { describeOwner } from "./name-rules.js";
 import {
   type ChecksPlan,
   type ConfiguredCheck,
@@ -37,8 +38,9 @@ import {
   type RunningChecks,
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
-import { CheckRunner, type LastProbe } from "./runner.js";
-import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
+import { CheckRunner } from "./runner.js";
+import { createRunnerDeps, type LastProbe, type RunnerDeps } from "./runner-deps.js";
+import { SelfCheck } from "./self-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
@@ -66,11 +68,12 @@ export class CheckEngine {
   readonly #opener: SourceOpener;
   readonly #publisher: CheckPublisher;
   readonly #isolation: Isolation;
+  readonly #selfCheck: SelfCheck;
   readonly #discovery: Discovery;
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
-  #selfCheck: CheckRunner | undefined;
+  #reports: ReportStore | undefined;
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random, isSetByHand = () => false } = options;
@@ -86,6 +89,7 @@ export class CheckEngine {
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
+    this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
     const ownerOf = (name: string) =>
       isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
@@ -166,6 +170,12 @@ export class CheckEngine {
     return true;
   }
 
+  /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
+  keepReports(store: ReportStore): void {
+    this.#reports = store;
+    for (const check of this.#checks.values()) this.#keepReports(check);
+  }
+
   /** Stops every check. What they have published stays. */
   stop(): void {
     this.#firstProbes.clear();
@@ -200,6 +210,8 @@ export class CheckEngine {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish(isWhole);
     });
+    for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
+    for (const { declaration } of started) this.#keepReports(this.#checks.get(declaration.name));
     for (const runner of removedRunners.values()) this.#end(runner);
   }
 
@@ -229,6 +241,15 @@ export class CheckEngine {
     this.#publisher.change(check);
   }
 
+  #keepReports(check: RunningCheck | undefined): void {
+    if (check?.heartbeat === undefined || this.#reports === undefined) return;
+    const { declaration, heartbeat, settings } = check;
+    keepReports(
+      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
+      settings.intervalMs,
+    );
+  }
+
   /** Takes a check out of everything. Its runner is still to be stopped. */
   #take(name: string): CheckRunner | undefined {
     const check = this.#checks.get(name);
@@ -241,33 +262,9 @@ export class CheckEngine {
   }
 
   #changeIsolation(plan: IsolationPlan): void {
-    switch (plan.kind) {
-      case "keep":
-        return;
-      case "change":
-        this.#selfCheck?.change(plan.rule.settings);
-        break;
-      case "stop":
-      case "start":
-        this.#end(this.#selfCheck);
-        this.#isolation.setSelfCheck(plan.kind === "start");
-        this.#selfCheck = plan.kind === "start" ? this.#startSelfCheck(plan) : undefined;
-        break;
-      default:
-        plan satisfies never;
-    }
-    const rule = "rule" in plan ? plan.rule : undefined;
-    if (rule !== undefined) this.#isolation.maxHoldMs = rule.maxHoldMs;
-    this.#running = { ...this.#running, isolation: rule?.declaration };
-  }
-
-  #startSelfCheck({ rule, prober }: Extract<IsolationPlan, { kind: "start" }>): CheckRunner {
-    const { settings } = rule;
-    const onProgress = ({ state }: Progress) => this.#isolation.onSelfCheckResult(state === "failing");
-    const listener = { onProgress, onThreshold: () => "fail" as const };
-    const runner = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
-    runner.start(0);
-    return runner;
+    if (plan.kind === "keep") return;
+    this.#end(this.#selfCheck.change(plan));
+    this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
   }
 
   /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
@@ -284,7 +281,7 @@ export class CheckEngine {
     if (this.#checks.get(name) !== check) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck?.probeSoon();
+    else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;

@@ -4,7 +4,7 @@
  * Each name is one service with one writer: that of a check, one that the settings of checks name, a declared one, or
  * one that the application sets by hand. A declared service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
-import { OVERALL, serviceNameFault } from "../core/service-name.js";
+import { OVERALL, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import type { CheckDeclaration } from "./declarations.js";
 import { orderServices, type ServiceDeclaration } from "./service-graph.js";
 import type { Path, Violation } from "./violation.js";
@@ -64,15 +64,25 @@ export class Names {
   readonly #running: NameTable;
   readonly #kinds: readonly Owner["kind"][];
   readonly #claimed = new Map<string, Owner>();
+  readonly #checks: () => Iterable<CheckDeclaration>;
 
-  /** @param kinds owners of these kinds have their names before the first claim */
-  constructor(running: NameTable, kinds: readonly Owner["kind"][]) {
+  /**
+   * @param kinds owners of these kinds have their names before the first claim
+   * @param checks all checks; one of Flower reserves the names of Celery's workers
+   */
+  constructor(running: NameTable, kinds: readonly Owner["kind"][], checks: () => Iterable<CheckDeclaration>) {
+    this.#checks = checks;
     this.#running = running;
     this.#kinds = kinds;
   }
 
   /** Claims a name. Returns the violation, if another owner has it. */
   claim(name: string, owner: Owner): Violation | undefined {
+    const flower = name.startsWith(WORKER_PREFIX) ? this.#findFlowerCheck() : undefined;
+    if (flower !== undefined) {
+      const text = `the names under "${WORKER_PREFIX}" are those of the workers that a check of Flower finds`;
+      return { code: "DUPLICATE_NAME", path: owner.path, text, other: ["checks", flower] };
+    }
     const known = this.#claimed.get(name) ?? this.#runningOwnerOf(name);
     if (known === undefined) {
       this.#claimed.set(name, owner);
@@ -88,6 +98,12 @@ export class Names {
   #runningOwnerOf(name: string): Owner | undefined {
     const owner = this.#running.ownerOf(name);
     return owner !== undefined && this.#kinds.includes(owner.kind) ? owner : undefined;
+  }
+
+  #findFlowerCheck(): string | undefined {
+    for (const { name, source } of this.#checks())
+      if (source.kind === "target" && source.url.startsWith("flower+")) return name;
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@
  *     a check in the plan    when
  *     added                  its name is new
  *     changed                its schedule, thresholds or services are others; state and connection stay
- *     replaced               its prober is another one: another target, other TLS, another ttl
+ *     replaced               its prober is another one: another target, other TLS
  *     removed                it is not declared any more
  *
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
@@ -23,7 +23,7 @@ import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import { type CompleteSettings, readSettings } from "./settings.js";
+import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 
@@ -45,7 +45,8 @@ export interface IsolationRule {
 
 /** What becomes of the isolation rule. */
 export type IsolationPlan =
-  | { readonly kind: "keep" | "stop" }
+  | { readonly kind: "keep" }
+  | { readonly kind: "stop" }
   | { readonly kind: "change"; readonly rule: IsolationRule }
   | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
 
@@ -96,7 +97,7 @@ export const NOTHING_RUNNING: Readonly<RunningChecks> = {
 export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
   const { checks, services, isolation, allowLinkLocal } = config;
   const planner = new Planner(running, opener, allowLinkLocal);
-  const names = new Names(running, ["hand"]);
+  const names = new Names(running, ["hand"], () => checks);
   for (const check of checks) planner.refuse(claimCheck(check, names));
   for (const check of checks) planner.refuse(claimNamedServices(check, names));
   const declared = new Set(checks.map(({ name }) => name));
@@ -111,7 +112,7 @@ export function planConfiguration(running: RunningChecks, config: ChecksConfig, 
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names(running, ["check", "named", "service", "hand"]);
+  const names = new Names(running, ["check", "named", "service", "hand"], () => declarationsOf(running));
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
   planner.refuse(claimOverall(running.services, ["checks", check.name], names));
@@ -133,10 +134,14 @@ export function planServices(
   opener: SourceOpener,
 ): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names(running, ["check", "named", "hand"]);
+  const names = new Names(running, ["check", "named", "hand"], () => declarationsOf(running));
   planner.setServices(services, names);
   if (services.length > 0) planner.refuse(claimOverall(services, ["services"], names));
   return planner.planned();
+}
+
+function declarationsOf({ checks }: RunningChecks): readonly CheckDeclaration[] {
+  return [...checks.values()].map(({ declaration }) => declaration);
 }
 
 /** Plans another isolation rule, or none. */
@@ -186,7 +191,7 @@ class Planner {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
     const hasSameProber = old !== undefined && this.#isSameProber(old, declaration);
-    if (hasSameProber && isSameToken(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    if (hasSameProber && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -247,7 +252,7 @@ class Planner {
   /** One result decides what the self-check says. */
   #readSelfCheckSettings(given: IsolationDeclaration["settings"]): CompleteSettings {
     const { settings, faults } = readSettings({ healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
-    for (const { setting, text } of faults) this.#refuseOption(["isolation", setting], text);
+    this.refuse(faults.map((fault) => violationOf(fault, ["isolation"])));
     return settings;
   }
 
@@ -279,14 +284,14 @@ class Planner {
   #isSameSource(one: CheckSource, other: CheckSource): boolean {
     if (one.kind === "target" && other.kind === "target")
       return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat")
-      return parseDuration(one.ttl) === parseDuration(other.ttl);
+    if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
     if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
     return isDeepStrictEqual(one, other);
   }
 }
 
-/** The token of a heartbeat is checked when it reports; its prober does not use it. */
-function isSameToken(one: CheckSource, other: CheckSource): boolean {
-  return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
+/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
+function isSameReporting(one: CheckSource, other: CheckSource): boolean {
+  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
+  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }

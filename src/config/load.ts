@@ -5,10 +5,10 @@
  *               |                                   |                       |
  *               '-----------------------------------'-----------------------'--> ConfigError with every fault
  */
-import { readFileSync } from "node:fs";
 import type { DaemonConfig } from "./daemon-config.js";
 import { ConfigError, type Fault, FaultList } from "./fault.js";
 import { createFiles } from "./files.js";
+import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
 import { checkShape } from "./shape.js";
 import { type ConfigSource, requireValid, validateConfig } from "./validate.js";
 import { readYaml, type YamlText } from "./yaml-text.js";
@@ -16,15 +16,15 @@ import { readYaml, type YamlText } from "./yaml-text.js";
 /** The environment, for `${NAME}`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Longer files are rejected. */
-const MAX_BYTES = 1_048_576;
-
 const MIN_SECRET_CHARACTERS = 4;
 
 /** Errors cut long values. A longer secret than this may be in an error in part. */
 const MAX_UNCUT_CHARACTERS = 24;
 
 const START = { line: 1, column: 1 } as const;
+
+/** A shell empties a file before it writes it: an empty file is no request to check nothing. */
+const EMPTY = "this file is empty; for a server without checks write checks: {}";
 
 /**
  * Reads a file.
@@ -45,6 +45,8 @@ export function readConfigText(file: string, text: string, environment: Environm
     secret: (path, refuse) => files.secret(path, refuse),
   });
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
+  if (isEmptyTable(yaml.value) && yaml.faults.length === 0)
+    throw new ConfigError(file, [{ place: START, path: [], text: EMPTY }]);
   const shaped = checkShape(yaml);
   const faults = new FaultList();
   for (const fault of [...yaml.faults, ...shaped.faults]) faults.add(fault);
@@ -84,15 +86,12 @@ function namesIn(value: unknown): ReadonlySet<string> {
   return new Set([...Object.keys(Object(checks)), ...Object.keys(Object(services))]);
 }
 
+function isEmptyTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+}
+
 function readText(file: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new ConfigError(file, [{ place: START, path: [], text: `cannot read this file (${code})` }], { cause });
-  }
-  if (bytes.length <= MAX_BYTES) return bytes.toString("utf8");
-  const text = `this file has ${bytes.length} bytes; the limit is ${MAX_BYTES}`;
-  throw new ConfigError(file, [{ place: START, path: [], text }]);
+  const content = isDescriptor(file) ? readDescriptor(file) : readRegularFile(file);
+  if ("text" in content) return content.text;
+  throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file${content.fault}` }]);
 }

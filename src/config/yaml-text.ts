@@ -65,7 +65,12 @@ class Reader {
   }
 
   read(): unknown {
-    const document = parseDocument(this.#text, { lineCounter: this.#lines, prettyErrors: false, version: "1.2" });
+    const document = parseDocument(this.#text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      version: "1.2",
+      uniqueKeys: false,
+    });
     for (const error of document.errors) this.#addFault(this.#positionAt(error.pos[0]), [], error.message);
     if (document.errors.length > 0) return undefined;
     this.#resolve = (alias) => alias.resolve(document) ?? undefined;
@@ -121,8 +126,14 @@ class Reader {
         this.#addFault(at, path, "a key must be text");
         continue;
       }
-      const name = String(key.value);
+      // as written: `1.10` is not `1.1`, and `1` is `"1"`
+      const name = typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
       const inner = [...path, name];
+      const first = this.#places.get(idOf(inner))?.key;
+      if (first !== undefined) {
+        this.#addFault(at, inner, `keys must be unique; the first one is at ${first.line}:${first.column}`);
+        continue;
+      }
       this.#places.set(idOf(inner), { key: at, value: this.#placeOf(value) ?? at });
       if (IMPOSSIBLE_KEYS.has(name)) this.#addFault(at, inner, "this name cannot be used as a key");
       else table[name] = this.#convert(value, inner, aliases);

@@ -376,7 +376,8 @@ test("in any sequence of reloads, results and times, a status without a result i
         const report = bench.registry.check("a");
         if (report === undefined || startedAt === undefined) continue;
         const now = bench.clock.now();
-        if (report.lastResultAt !== undefined && report.state !== "pending") resultAt ??= now;
+        if (report.lastResultAt !== undefined && report.state !== "pending")
+          resultAt = decidedAt = now - (bench.clock.wallTime() - report.lastResultAt);
         if (resultAt !== undefined) changedAt = undefined;
         if (resultAt === undefined && report.state !== "pending") {
           const { reason } = report;

@@ -74,7 +74,10 @@ describe("a name that something else makes cannot be set or cleared by hand", ()
     const prober = { probe: async () => ({ outcome: "pass" as const, discovered }), close: () => {} };
     busy.set("celery.worker/w2", "NOT_SERVING");
     busy.configure({ ...NOTHING, checks: [] });
-    busy.configure({ ...NOTHING, checks: [{ name: "flower", source: { kind: "prober", prober }, options: {} }] });
+    busy.configure({
+      ...NOTHING,
+      checks: [{ name: "flower", source: { kind: "prober", prober }, options: { jitter: 0 } }],
+    });
     await clock.advance(0);
     assert.equal(busy.status("celery.worker/w1"), "SERVING");
     refuses(busy, () => busy.set("celery.worker/w1", "NOT_SERVING"), /made by the target of the check "flower"/);
