@@ -13,6 +13,8 @@
  */
 import { isAuthorized } from "../core/bearer-token.js";
 import { publish } from "../core/channels.js";
+import { HealthError } from "../core/health-error.js";
+import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
@@ -30,6 +32,7 @@ import {
   type Planned,
   planCheck,
   planConfiguration,
+  planInSteps,
   planIsolation,
   planRemoval,
   planServices,
@@ -68,6 +71,8 @@ export class CheckEngine {
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
   #selfCheck: CheckRunner | undefined;
+  /** Aborted by `stop`. */
+  readonly #stopped = new AbortController();
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random } = options;
@@ -96,6 +101,18 @@ export class CheckEngine {
    */
   configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {
     this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
+  }
+
+  /**
+   * The same in turns of the event loop: what waits is served in between, and reads the statuses of before the change. No
+   * other change may be made until the returned promise is settled.
+   * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
+   */
+  async configureInTurns(config: ChecksConfig): Promise<void> {
+    const { signal } = this.#stopped;
+    const { plan, violations } = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
+    requireAccepted(plan, () => throwViolations(violations));
+    await runInTurns(this.#commit(plan), signal);
   }
 
   /**
@@ -156,6 +173,7 @@ export class CheckEngine {
 
   /** Stops every check. What they have published stays. */
   stop(): void {
+    this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) this.#end(runner);
     this.#checks.clear();
@@ -165,19 +183,34 @@ export class CheckEngine {
   }
 
   #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
-    try {
-      accept(violations);
-    } catch (error) {
-      discardPlan(plan);
-      throw error;
-    }
-    this.#commit(plan);
+    requireAccepted(plan, () => accept(violations));
+    runAtOnce(this.#commit(plan));
   }
 
-  /** Everything that runs is changed first, then published in one step, and what runs no more is closed at the end. */
-  #commit({ removed, started, changed, services, isolation, allowLinkLocal }: ChecksPlan): void {
+  /**
+   * Runners are created first. Then everything that runs is changed and published in one step. At the end, what runs no
+   * more is closed, and the new checks start.
+   */
+  *#commit(plan: ChecksPlan): Steps<void> {
+    const created: RunningCheck[] = [];
+    let removed: readonly (CheckRunner | undefined)[] = [];
+    let isCommitted = false;
+    try {
+      for (const opened of plan.started) yield void created.push(this.#create(opened));
+      removed = this.#switch(plan, created);
+      isCommitted = true;
+      for (const check of created) yield this.#start(check);
+    } finally {
+      if (!isCommitted) discardPlan(plan);
+    }
+    for (const runner of removed) yield this.#end(runner);
+  }
+
+  /** The one step that everybody who reads a status sees. Returns what is to be closed. */
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly (CheckRunner | undefined)[] {
+    const { removed, changed, services, isolation, allowLinkLocal } = plan;
     const removedRunners = removed.map((name) => this.#take(name));
-    for (const check of started) this.#start(check);
+    for (const check of created) this.#add(check);
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -188,21 +221,30 @@ export class CheckEngine {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish();
     });
-    for (const runner of removedRunners) this.#end(runner);
+    return removedRunners;
   }
 
-  #start({ declaration, settings, prober, heartbeat }: OpenedCheck): void {
-    const { name, source } = declaration;
+  #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
+    const { name } = declaration;
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
       onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
     };
     const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
     const check: RunningCheck = { declaration, settings, runner, heartbeat };
+    return check;
+  }
+
+  #add(check: RunningCheck): void {
+    const { name } = check.declaration;
     this.#checks.set(name, check);
-    this.#publisher.add(name, settings);
+    this.#publisher.add(name, check.settings);
+  }
+
+  #start(check: RunningCheck): undefined {
+    const { source } = check.declaration;
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
-    if (isPassive) runner.start(settings.initialDelayMs);
+    if (isPassive) check.runner.start(check.settings.initialDelayMs);
     else this.#firstProbes.add(check);
   }
 
@@ -257,7 +299,7 @@ export class CheckEngine {
   }
 
   /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
-  #end(runner: CheckRunner | undefined): void {
+  #end(runner: CheckRunner | undefined): undefined {
     try {
       runner?.stop();
     } catch (error) {
@@ -280,5 +322,15 @@ export class CheckEngine {
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
     this.#discovery.invalidate(name, state, reason);
+  }
+}
+
+/** Closes what a plan has opened when `accept` throws. */
+function requireAccepted(plan: ChecksPlan, accept: () => void): void {
+  try {
+    accept();
+  } catch (error) {
+    discardPlan(plan);
+    throw error;
   }
 }

@@ -2,17 +2,16 @@
  * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it at a signal.
  */
 import { randomUUID } from "node:crypto";
-import type { LoadedConfig } from "../config/validate.js";
-import { publish } from "../core/channels.js";
+import { isDescriptor } from "../config/read-file.js";
 import { systemClock } from "../core/clock.js";
-import { messageOf } from "../core/health-error.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { terminalLine } from "../telemetry/terminal.js";
-import { describeFlags, readFlags } from "./flags.js";
+import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
+import { type ReloadDeps, Reloader } from "./reload.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
 /** After a fatal error: the times of the shutdown, and the time after which the process ends in any case. */
@@ -21,10 +20,8 @@ const FATAL_LIMIT_MS = 1_000;
 
 /** The parts of a run. */
 interface Run {
-  readonly file: string | undefined;
-  readonly load: () => Promise<LoadedConfig>;
+  readonly reloader: Reloader;
   readonly watch: ConfigWatch;
-  readonly instance: string;
   readonly log: Log;
 }
 
@@ -36,12 +33,11 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const file = fileOf(values);
-  const load = () => loadConfig(file, values);
   const level = logLevelOf(values);
   // watched before it is read: a change between the two would be missed
   const watch = await watchConfig(file);
   try {
-    const loaded = await load();
+    const loaded = await loadConfig(file, values);
     const instance = randomUUID();
     const log = createLog(instance, level, logDestination());
     const start = async () => {
@@ -49,7 +45,8 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const exitCode = await untilSignal(start, { file, load, watch, instance, log });
+    const reloader = new Reloader({ ...reloadOf(file, values), instance, log });
+    const exitCode = await untilSignal(start, { reloader, watch, log });
     log.write("info", "stopped", "stopped");
     log.close();
     return exitCode;
@@ -82,8 +79,19 @@ interface ConfigWatch {
   readonly end: () => void;
 }
 
+/** How the configuration is read again. A pipe can be read once. */
+function reloadOf(file: string | undefined, values: FlagValues): Pick<ReloadDeps, "load" | "done"> {
+  if (file === undefined) return { load: undefined, done: "nothing to reload: no configuration file" };
+  if (isDescriptor(file)) return { load: undefined, done: "nothing to reload: the configuration came through a pipe" };
+  const load = async (signal: AbortSignal) => {
+    const { loadInThread } = await import("./config-thread.js");
+    return loadInThread({ file, values }, { signal });
+  };
+  return { load, done: `reloaded ${file}` };
+}
+
 async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
-  if (file === undefined) return { onChange: () => {}, end: () => {} };
+  if (file === undefined || isDescriptor(file)) return { onChange: () => {}, end: () => {} };
   const { watchFile } = await import("../config/file-watch.js");
   const watch: ConfigWatch = { onChange: () => {}, end: watchFile(file, systemClock, () => watch.onChange()) };
   return watch;
@@ -95,15 +103,16 @@ async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
  */
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
-    const { log } = run;
+    const { log, reloader } = run;
     let exitCode = 0;
     let isEnding = false;
     const stop = (times: ShutdownTimes) => {
       isEnding = true;
+      reloader.end();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
     };
     const reload = () => {
-      if (!isEnding) void starting.then((daemon) => reloadDaemon(daemon, run)).catch(fail);
+      if (!isEnding) void starting.then((daemon) => reloader.reload(daemon)).catch(fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
@@ -131,19 +140,6 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
     run.watch.onChange = reload;
     starting.catch(fail);
   });
-}
-
-/** Reads the configuration again. An invalid one changes nothing, and every error is logged. */
-async function reloadDaemon(daemon: Daemon, { file, load, instance, log }: Run): Promise<void> {
-  try {
-    daemon.reload(await load());
-    log.write("info", "reloaded", file === undefined ? "nothing to reload: no configuration file" : `reloaded ${file}`);
-    publish("reload", { instance, error: undefined });
-  } catch (error) {
-    for (const line of messageOf(error).split("\n"))
-      log.write("error", "reload-refused", `${line}; keeping the previous configuration`);
-    publish("reload", { instance, error });
-  }
 }
 
 /** Ctrl-C at a terminal does not wait for load balancers. */

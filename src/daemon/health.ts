@@ -196,6 +196,16 @@ export class Health {
   }
 
   /**
+   * The same in turns of the event loop: a configuration of 10,000 checks does not delay an answer. No other change of the
+   * checks may be made until the returned promise is settled.
+   * @throws HealthError with everything that is wrong; nothing has changed then
+   */
+  async reconfigure(config: ChecksConfig): Promise<void> {
+    this.#servers.requireRunning("reconfigure()");
+    await this.#checks.configureInTurns(config);
+  }
+
+  /**
    * Adds the health service to a grpc-js server of the application. `shutdown` ends its Watch streams, and from then on
    * it reports NOT_SERVING.
    * @throws HealthError ALREADY_ADDED when the server has a health service

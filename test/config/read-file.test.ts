@@ -78,7 +78,10 @@ test("many long files are refused when they are too long together", (t) => {
 async function validatePipe(write: (pipe: NodeJS.WritableStream) => void, path = "/dev/stdin") {
   const child = spawn("sh", ["-c", 'cat | "$0" "$1" validate -c "$2"', process.execPath, MAIN, path]);
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => void (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (text) => {
+      output += text;
+    });
   child.stdin.on("error", () => {});
   write(child.stdin);
   const [code] = await once(child, "close");
