@@ -20,6 +20,7 @@ import type { StatusWriter } from "../registry/ports.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
+import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { SELF_CHECK } from "./name-rules.js";
 import {
@@ -73,6 +74,7 @@ export class CheckEngine {
   #selfCheck: CheckRunner | undefined;
   /** Aborted by `stop`. */
   readonly #stopped = new AbortController();
+  #reports: ReportStore | undefined;
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random } = options;
@@ -171,6 +173,12 @@ export class CheckEngine {
     return true;
   }
 
+  /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
+  keepReports(store: ReportStore): void {
+    this.#reports = store;
+    for (const check of this.#checks.values()) this.#keepReports(check);
+  }
+
   /** Stops every check. What they have published stays. */
   stop(): void {
     this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
@@ -221,6 +229,7 @@ export class CheckEngine {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish();
     });
+    for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
     return removedRunners;
   }
 
@@ -246,6 +255,7 @@ export class CheckEngine {
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
     if (isPassive) check.runner.start(check.settings.initialDelayMs);
     else this.#firstProbes.add(check);
+    this.#keepReports(check);
   }
 
   #change({ declaration, settings }: ConfiguredCheck): void {
@@ -255,6 +265,15 @@ export class CheckEngine {
     check.settings = settings;
     check.runner.change(settings);
     this.#publisher.change(declaration.name, settings);
+  }
+
+  #keepReports(check: RunningCheck | undefined): void {
+    if (check?.heartbeat === undefined || this.#reports === undefined) return;
+    const { declaration, heartbeat, settings } = check;
+    keepReports(
+      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
+      settings.intervalMs,
+    );
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */

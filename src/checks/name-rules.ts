@@ -4,7 +4,7 @@
  * Each name is one service: that of a check, one that the settings of checks name, or a declared one. A declared
  * service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
-import { OVERALL, serviceNameFault } from "../core/service-name.js";
+import { OVERALL, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import type { CheckDeclaration } from "./declarations.js";
 import { orderServices, type ServiceDeclaration } from "./service-graph.js";
 import type { Path, Violation } from "./violation.js";
@@ -30,14 +30,27 @@ const TAKEN: Readonly<Record<Owner["kind"], string>> = {
 export class Names {
   readonly #running: (name: string) => Owner | undefined;
   readonly #claimed = new Map<string, Owner>();
+  readonly #checks: () => Iterable<CheckDeclaration>;
 
-  /** @param running names that are taken before the first claim */
-  constructor(running: (name: string) => Owner | undefined = () => undefined) {
+  /**
+   * @param checks all checks; one of Flower reserves the names of Celery's workers
+   * @param running names that are taken before the first claim
+   */
+  constructor(
+    checks: () => Iterable<CheckDeclaration> = () => [],
+    running: (name: string) => Owner | undefined = () => undefined,
+  ) {
+    this.#checks = checks;
     this.#running = running;
   }
 
   /** Claims a name. Returns the violation, if another owner has it. */
   claim(name: string, owner: Owner): Violation | undefined {
+    const flower = name.startsWith(WORKER_PREFIX) ? this.#findFlowerCheck() : undefined;
+    if (flower !== undefined) {
+      const text = `the names under "${WORKER_PREFIX}" are those of the workers that a check of Flower finds`;
+      return { code: "DUPLICATE_NAME", path: owner.path, text, other: ["checks", flower] };
+    }
     const known = this.#claimed.get(name) ?? this.#running(name);
     if (known === undefined) {
       this.#claimed.set(name, owner);
@@ -47,6 +60,12 @@ export class Names {
     const isOwnName = known.kind === "check" && owner.kind === "named" && known.of === owner.of;
     if (areBothNamed || isOwnName) return undefined;
     return { code: "DUPLICATE_NAME", path: owner.path, text: TAKEN[known.kind], other: known.path };
+  }
+
+  #findFlowerCheck(): string | undefined {
+    for (const { name, source } of this.#checks())
+      if (source.kind === "target" && source.url.startsWith("flower+")) return name;
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@
  *     a check in the plan    when
  *     added                  its name is new
  *     changed                its schedule, thresholds or services are others; state and connection stay
- *     replaced               its prober is another one: another target, other TLS, another ttl
+ *     replaced               its prober is another one: another target, other TLS
  *     removed                it is not declared any more
  *
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
@@ -24,7 +24,7 @@ import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import { type CompleteSettings, readSettings } from "./settings.js";
+import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 
@@ -102,7 +102,7 @@ export function* planInSteps(running: RunningChecks, config: ChecksConfig, opene
   const planner = new Planner(running, opener, allowLinkLocal);
   let planned: Planned | undefined;
   try {
-    const names = new Names();
+    const names = new Names(() => checks);
     for (const check of checks) yield planner.refuse(claimCheck(check, names));
     for (const check of checks) yield planner.refuse(claimNamedServices(check, names));
     const declared = new Set(checks.map(({ name }) => name));
@@ -120,7 +120,10 @@ export function* planInSteps(running: RunningChecks, config: ChecksConfig, opene
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names((name) => running.ownerOf(name));
+  const names = new Names(
+    () => declarationsOf(running),
+    (name) => running.ownerOf(name),
+  );
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
   planner.setCheck(check);
@@ -145,8 +148,12 @@ export function planServices(
     const owner = running.ownerOf(name);
     return owner?.kind === "service" ? undefined : owner;
   };
-  planner.setServices(services, new Names(ofChecks));
+  planner.setServices(services, new Names(() => declarationsOf(running), ofChecks));
   return planner.planned();
+}
+
+function declarationsOf({ checks }: RunningChecks): readonly CheckDeclaration[] {
+  return [...checks.values()].map(({ declaration }) => declaration);
 }
 
 /** Plans another isolation rule, or none. */
@@ -196,7 +203,7 @@ class Planner {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
     const hasSameSource = old !== undefined && this.#isSameSource(old.source, source);
-    if (hasSameSource && isSameToken(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    if (hasSameSource && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
     const hasSameProber = hasSameSource && isSameProberOptions(old, declaration);
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
@@ -257,7 +264,7 @@ class Planner {
   /** One result decides what the self-check says. */
   #readSelfCheckSettings(given: IsolationDeclaration["settings"]): CompleteSettings {
     const { settings, faults } = readSettings({ healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
-    for (const { setting, text } of faults) this.#refuseOption(["isolation", setting], text);
+    this.refuse(faults.map((fault) => violationOf(fault, ["isolation"])));
     return settings;
   }
 
@@ -283,8 +290,7 @@ class Planner {
   #isSameSource(one: CheckSource, other: CheckSource): boolean {
     if (one.kind === "target" && other.kind === "target")
       return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat")
-      return parseDuration(one.ttl) === parseDuration(other.ttl);
+    if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
     if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
     return isDeepStrictEqual(one, other);
   }
@@ -294,7 +300,8 @@ function isSameProberOptions({ options: one }: CheckDeclaration, { options: othe
   return one === other || isDeepStrictEqual(splitOptions(one).proberOptions, splitOptions(other).proberOptions);
 }
 
-/** The token of a heartbeat is checked when it reports; its prober does not use it. */
-function isSameToken(one: CheckSource, other: CheckSource): boolean {
-  return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
+/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
+function isSameReporting(one: CheckSource, other: CheckSource): boolean {
+  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
+  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }

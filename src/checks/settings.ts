@@ -4,8 +4,8 @@
  * The table makes the defaults of the library, the JSON Schema and the documentation of the configuration, and the flags
  * of `healthbridge serve`.
  */
-import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
-import { throwViolations } from "./violation.js";
+import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
+import { type Path, throwViolations, type Violation } from "./violation.js";
 
 /** One row of a table of settings. */
 export interface Setting {
@@ -149,6 +149,14 @@ export interface SettingFault {
   readonly setting: keyof CheckSettings;
   /** Follows the name of the setting and a colon. */
   readonly text: string;
+  /** The setting that `text` ends with, and its value in words. */
+  readonly limit?: { readonly setting: keyof CheckSettings; readonly value: string };
+}
+
+/** The violation of a fault. `path` leads to the settings. */
+export function violationOf({ setting, text, limit }: SettingFault, path: Path): Violation {
+  const bound = limit && { path: [...path, limit.setting], value: limit.value };
+  return { code: "INVALID_OPTION", path: [...path, setting], text, limit: bound };
 }
 
 /**
@@ -157,9 +165,7 @@ export interface SettingFault {
  */
 export function completeSettings(check: string, given: CheckSettings): CompleteSettings {
   const { settings, faults } = readSettings(given);
-  throwViolations(
-    faults.map(({ setting, text }) => ({ code: "INVALID_OPTION", path: ["checks", check, setting], text })),
-  );
+  throwViolations(faults.map((fault) => violationOf(fault, ["checks", check])));
   return settings;
 }
 
@@ -171,7 +177,7 @@ export function readSettings(given: CheckSettings): {
   const reader = new SettingsReader(given);
   const intervalMs = reader.duration("interval", SCHEDULE_SETTINGS.interval.default);
   const timeoutMs = reader.duration("timeout", Math.min(SCHEDULE_SETTINGS.timeout.default, intervalMs / 2));
-  if (timeoutMs >= intervalMs) reader.refuse("timeout", `must be below the interval of ${formatDuration(intervalMs)}`);
+  if (timeoutMs >= intervalMs) reader.refuseNotBelow("timeout", "interval");
   const unhealthyIntervalMs = reader.duration("unhealthyInterval", intervalMs);
   // longer than the longest gap between two results: a failing check must not become pending between them
   const longestMs = 3 * Math.max(intervalMs, unhealthyIntervalMs) + timeoutMs;
@@ -202,9 +208,18 @@ class SettingsReader {
   }
 
   refuse(setting: keyof CheckSettings, expected: string): void {
-    const value = this.#given[setting];
-    const got = typeof value === "bigint" ? String(value) : JSON.stringify(value);
-    this.faults.push({ setting, text: `${expected}; got ${got}` });
+    this.faults.push({ setting, text: `${expected}; got ${shownValue(setting, this.#given[setting])}` });
+  }
+
+  /** Refuses a duration that is not below another one. */
+  refuseNotBelow(setting: "timeout", limit: "interval"): void {
+    const value = this.#given[limit];
+    const shown = value === undefined ? `default ${formatDefault(CHECK_SETTINGS[limit])}` : durationAsGiven(value);
+    this.faults.push({
+      setting,
+      text: `${durationAsGiven(this.#given[setting])} must be below`,
+      limit: { setting: limit, value: shown },
+    });
   }
 
   duration(setting: keyof CheckSettings, defaultMs: number, minMs = 1): number {
@@ -243,4 +258,10 @@ class SettingsReader {
     this.refuse("services", "must be a list of names");
     return CHECK_SETTINGS.services.default;
   }
+}
+
+/** A value as an error shows it. A number of a duration is in milliseconds. */
+function shownValue(setting: keyof CheckSettings, value: unknown): string {
+  if (typeof value === "number" && CHECK_SETTINGS[setting].type === "duration") return durationAsGiven(value);
+  return typeof value === "bigint" || typeof value === "number" ? String(value) : JSON.stringify(value);
 }

@@ -7,13 +7,19 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
-import type { DaemonConfig } from "../config/daemon-config.js";
+import type { LoadedConfig } from "../config/validate.js";
+import type { Steps } from "../core/turns.js";
 import type { FlagValues } from "./flags.js";
+
+/** A valid configuration, and what is known about its source. */
+export type ValidConfig = Omit<LoadedConfig, "accept">;
 
 /** What the thread is to read. */
 export interface ThreadRequest {
   readonly file: string;
   readonly values: FlagValues;
+  /** The number of checks in the file that is in use. */
+  readonly fileChecks: number | undefined;
   /** Takes the parts of a valid configuration. */
   readonly port: MessagePort;
 }
@@ -21,9 +27,9 @@ export interface ThreadRequest {
 /** Whether the configuration is valid. Then all of its parts have been sent before. */
 export type ThreadAnswer = { readonly kind: "valid" } | { readonly kind: "invalid"; readonly message: string };
 
-/** A part of a configuration. */
+/** A part of a configuration. The first has no checks and no services. */
 export type ConfigPart =
-  | { readonly kind: "rest"; readonly rest: Omit<DaemonConfig, "checks" | "services"> }
+  | { readonly kind: "first"; readonly first: ValidConfig }
   | { readonly kind: "checks"; readonly checks: readonly CheckDeclaration[] }
   | { readonly kind: "services"; readonly services: readonly ServiceDeclaration[] };
 
@@ -31,8 +37,10 @@ export type ConfigPart =
 const MAX_ITEMS = 500;
 
 /** The parts of a configuration. */
-export function* partsOf({ checks, services, ...rest }: DaemonConfig): Iterable<ConfigPart> {
-  yield { kind: "rest", rest };
+export function* partsOf({ config, ...loaded }: ValidConfig): Iterable<ConfigPart> {
+  const { checks, services } = config;
+  const { fileChecks, overridden } = loaded;
+  yield { kind: "first", first: { fileChecks, overridden, config: { ...config, checks: [], services: [] } } };
   for (let at = 0; at < checks.length; at += MAX_ITEMS)
     yield { kind: "checks", checks: checks.slice(at, at + MAX_ITEMS) };
   let part: ServiceDeclaration[] = [];
@@ -48,14 +56,14 @@ export function* partsOf({ checks, services, ...rest }: DaemonConfig): Iterable<
 }
 
 /** The configuration of all parts. `next` returns `undefined` after the last. */
-export function* joinParts(next: () => ConfigPart | undefined): Generator<undefined, DaemonConfig> {
+export function* joinParts(next: () => ConfigPart | undefined): Steps<ValidConfig> {
   const checks: CheckDeclaration[] = [];
   const services: ServiceDeclaration[] = [];
-  let rest: Omit<DaemonConfig, "checks" | "services"> | undefined;
+  let first: ValidConfig | undefined;
   for (let part = next(); part !== undefined; part = next()) {
     switch (part.kind) {
-      case "rest":
-        rest = part.rest;
+      case "first":
+        first = part.first;
         break;
       case "checks":
         checks.push(...part.checks);
@@ -68,6 +76,6 @@ export function* joinParts(next: () => ConfigPart | undefined): Generator<undefi
     }
     yield;
   }
-  if (rest === undefined) throw new Error("the thread has sent no configuration");
-  return Object.freeze({ ...rest, checks, services });
+  if (first === undefined) throw new Error("the thread has sent no configuration");
+  return { ...first, config: Object.freeze({ ...first.config, checks, services }) };
 }

@@ -12,25 +12,21 @@
  */
 import { extname } from "node:path";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import type { DaemonConfig } from "../config/daemon-config.js";
-import { type Clock, systemClock } from "../core/clock.js";
+import { systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { runInTurns } from "../core/turns.js";
-import { type ConfigPart, joinParts, type ThreadAnswer, type ThreadRequest } from "./config-parts.js";
+import { type ConfigPart, joinParts, type ThreadAnswer, type ThreadRequest, type ValidConfig } from "./config-parts.js";
 
 /** How long the thread may take, in milliseconds. */
 const MAX_READ_MS = 30_000;
 
 /** Memory of the thread. A valid file of 1 MiB needs about half of it. */
-const MAX_HEAP_MB = 384;
+const MAX_HEAP_MB = 256;
 
-/** Options of `loadInThread`. */
-export interface ThreadOptions {
-  /** Ends the thread. */
-  readonly signal: AbortSignal;
+/** The limits of the thread. */
+export interface ThreadLimits {
   readonly maxReadMs?: number;
   readonly maxHeapMb?: number;
-  readonly clock?: Clock;
 }
 
 /**
@@ -39,19 +35,20 @@ export interface ThreadOptions {
  *   signal, when it is aborted
  */
 export async function loadInThread(
-  { file, values }: Omit<ThreadRequest, "port">,
-  { signal, maxReadMs = MAX_READ_MS, maxHeapMb = MAX_HEAP_MB, clock = systemClock }: ThreadOptions,
-): Promise<DaemonConfig> {
+  request: Omit<ThreadRequest, "port">,
+  signal: AbortSignal,
+  { maxReadMs = MAX_READ_MS, maxHeapMb = MAX_HEAP_MB }: ThreadLimits = {},
+): Promise<ValidConfig> {
+  const { file } = request;
   signal.throwIfAborted();
   const { port1, port2 } = new MessageChannel();
-  const request: ThreadRequest = { file, values, port: port2 };
   const worker = new Worker(new URL(`./config-worker${extname(import.meta.url)}`, import.meta.url), {
-    workerData: request,
+    workerData: { ...request, port: port2 } satisfies ThreadRequest,
     transferList: [port2],
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
   });
   const tooSlow = `${file}: could not be read within ${maxReadMs / 1000} s`;
-  const cancelTimer = clock.setTimer(
+  const cancelTimer = systemClock.setTimer(
     maxReadMs,
     () => void worker.emit("error", new HealthError("INVALID_CONFIG", tooSlow)),
   );

@@ -3,22 +3,32 @@
  * does at its start, and starts nothing.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { requireValid } from "../config/validate.js";
+import type { Violation } from "../checks/violation.js";
+import { type LoadedConfig, requireValid } from "../config/validate.js";
 import { HealthError } from "../core/health-error.js";
 import { type ConfigPart, partsOf, type ThreadAnswer, type ThreadRequest } from "./config-parts.js";
 import { loadConfig } from "./load-config.js";
 
 async function answer(): Promise<ThreadAnswer> {
   // only `config-thread` starts this file
-  const { file, values, port } = workerData as ThreadRequest;
+  const { file, values, fileChecks, port } = workerData as ThreadRequest;
   try {
-    const config = requireValid(await loadConfig(file, values));
-    for (const part of partsOf(config)) port.postMessage(part satisfies ConfigPart);
+    const loaded = await loadConfig(file, values);
+    requireValid(loaded, lostChecks(fileChecks, loaded));
+    for (const part of partsOf(loaded)) port.postMessage(part satisfies ConfigPart);
     return { kind: "valid" };
   } catch (error) {
     if (!(error instanceof HealthError)) throw error;
     return { kind: "invalid", message: error.message };
   }
+}
+
+/** All checks are removed only by a file that says so. */
+function lostChecks(count: number | undefined, next: LoadedConfig): readonly Violation[] {
+  if (count === undefined || count === 0 || next.fileChecks !== undefined) return [];
+  const checks = count === 1 ? "a check" : `${count} checks`;
+  const text = `the previous configuration has ${checks}, and this file has no \`checks\`; to remove all checks write checks: {}`;
+  return [{ code: "INVALID_OPTION", path: ["checks"], text }];
 }
 
 answer().then(

@@ -2,7 +2,10 @@
  * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it at a signal.
  */
 import { randomUUID } from "node:crypto";
+import { ConfigError } from "../config/fault.js";
 import { isDescriptor } from "../config/read-file.js";
+import type { LoadedConfig } from "../config/validate.js";
+import { keepAlive } from "../core/background.js";
 import { systemClock } from "../core/clock.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -11,7 +14,7 @@ import { createLog, type Log } from "../telemetry/log.js";
 import { terminalLine } from "../telemetry/terminal.js";
 import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
-import { type ReloadDeps, Reloader } from "./reload.js";
+import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
 /** After a fatal error: the times of the shutdown, and the time after which the process ends in any case. */
@@ -19,10 +22,9 @@ const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 } as const;
 const FATAL_LIMIT_MS = 1_000;
 
 /** The parts of a run. */
-interface Run {
-  readonly reloader: Reloader;
-  readonly watch: ConfigWatch;
-  readonly log: Log;
+interface Run extends ReloaderDeps {
+  /** The configuration of the start. */
+  readonly loaded: LoadedConfig;
 }
 
 /** Runs until a signal ends it. Resolves with the exit code. */
@@ -32,12 +34,13 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText());
     return 0;
   }
-  const file = fileOf(values);
   const level = logLevelOf(values);
-  // watched before it is read: a change between the two would be missed
-  const watch = await watchConfig(file);
+  const name = fileOf(values);
+  const load = () => loadConfig(name, values);
+  // a pipe can be read once: it is not watched
+  const file = name === undefined || isDescriptor(name) ? undefined : await watchedFile(name);
   try {
-    const loaded = await loadConfig(file, values);
+    const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
     const log = createLog(instance, level, logDestination());
     const start = async () => {
@@ -45,13 +48,12 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const reloader = new Reloader({ ...reloadOf(file, values), instance, log });
-    const exitCode = await untilSignal(start, { reloader, watch, log });
+    const exitCode = await untilSignal(start, { file, reload: reloadOf(file, values), loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     return exitCode;
   } finally {
-    watch.end();
+    file?.watch.close();
   }
 }
 
@@ -73,28 +75,24 @@ function logDestination(): { write(line: string): void } {
   return { write: (line) => void stdout.write(terminalLine(line, colour)) };
 }
 
-/** Calls `onChange` when the file changes. */
-interface ConfigWatch {
-  onChange: () => void;
-  readonly end: () => void;
+async function watchedFile(name: string): Promise<WatchedFile> {
+  const { FileWatch } = await import("../config/file-watch.js");
+  return { name, watch: new FileWatch(name, systemClock) };
 }
 
-/** How the configuration is read again. A pipe can be read once. */
-function reloadOf(file: string | undefined, values: FlagValues): Pick<ReloadDeps, "load" | "done"> {
-  if (file === undefined) return { load: undefined, done: "nothing to reload: no configuration file" };
-  if (isDescriptor(file)) return { load: undefined, done: "nothing to reload: the configuration came through a pipe" };
-  const load = async (signal: AbortSignal) => {
+function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDeps["reload"] {
+  return async ({ fileChecks }, signal) => {
     const { loadInThread } = await import("./config-thread.js");
-    return loadInThread({ file, values }, { signal });
+    return loadInThread({ file: file?.name ?? "", values, fileChecks }, signal);
   };
-  return { load, done: `reloaded ${file}` };
 }
 
-async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
-  if (file === undefined || isDescriptor(file)) return { onChange: () => {}, end: () => {} };
-  const { watchFile } = await import("../config/file-watch.js");
-  const watch: ConfigWatch = { onChange: () => {}, end: watchFile(file, systemClock, () => watch.onChange()) };
-  return watch;
+/** @throws ConfigError also for a file that is being written all the time */
+function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedConfig>): Promise<LoadedConfig> {
+  const refuse = (text: string) => {
+    throw new ConfigError(name, [{ place: undefined, path: [], text: `this file ${text}` }]);
+  };
+  return keepAlive(watch.read(load, refuse));
 }
 
 /**
@@ -103,16 +101,11 @@ async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
  */
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
-    const { log, reloader } = run;
+    const { file, log, loaded } = run;
     let exitCode = 0;
-    let isEnding = false;
     const stop = (times: ShutdownTimes) => {
-      isEnding = true;
-      reloader.end();
+      reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
-    };
-    const reload = () => {
-      if (!isEnding) void starting.then((daemon) => reloader.reload(daemon)).catch(fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
@@ -120,7 +113,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
-      onReload: reload,
+      onReload: () => void reloader.request("forced").catch(fail),
       onFatal(error) {
         log.write("error", "fatal", "unexpected error; shutting down", { err: error });
         systemClock.setTimer(FATAL_LIMIT_MS, () => process.exit(1));
@@ -137,8 +130,9 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       reject(error);
     };
     const starting = start();
-    run.watch.onChange = reload;
     starting.catch(fail);
+    const reloader = new Reloader(run, starting, loaded);
+    file?.watch.start(() => void reloader.request("changed").catch(fail));
   });
 }
 

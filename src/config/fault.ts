@@ -2,7 +2,7 @@
  * The faults of a configuration. Each is shown with its place in the file or with its flag, and all are shown together.
  *
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
- *     --timeout: must be below the interval of 10s; got "20s"
+ *     --timeout: 20s must be below --interval (default 10s)
  */
 import { formatPath, type Path } from "../checks/violation.js";
 import { HealthError } from "../core/health-error.js";
@@ -15,8 +15,8 @@ export interface Position {
 
 /** One fault. */
 export interface Fault {
-  /** In the file, or the flag. */
-  readonly place: Position | string;
+  /** In the file, or the flag; `undefined` for a file that was not read. */
+  readonly place: Position | string | undefined;
   /** Empty for the file as a whole. */
   readonly path: Path;
   readonly text: string;
@@ -67,6 +67,7 @@ const MAX_PATH_CHARACTERS = 400;
 
 function lineOf(file: string, { place, path, text }: Fault): string {
   if (typeof place === "string") return `${place}: ${text}`;
+  if (place === undefined) return `${file}: ${text}`;
   const where = path.length === 0 ? "" : ` ${shortened(formatPath(path))}:`;
   return `${file}:${place.line}:${place.column}:${where} ${text}`;
 }
@@ -80,5 +81,6 @@ function shortened(path: string): string {
 function compare(one: Fault["place"], other: Fault["place"]): number {
   if (typeof one === "string" || typeof other === "string")
     return Number(typeof one === "string") - Number(typeof other === "string");
-  return one.line - other.line || one.column - other.column;
+  const { line = 0, column = 0 } = one ?? {};
+  return line - (other?.line ?? 0) || column - (other?.column ?? 0);
 }

@@ -19,6 +19,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const START = { line: 1, column: 1 } as const;
 
+/** A shell empties a file before it writes it: an empty file is no request to check nothing. */
+const EMPTY = "this file is empty; for a server without checks write checks: {}";
+
 /**
  * Reads a file.
  * @throws ConfigError for a file that cannot be read, or is not YAML
@@ -38,6 +41,8 @@ export function readConfigText(file: string, text: string, environment: Environm
     secret: (path, refuse) => files.secret(path, refuse),
   });
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
+  if (isEmptyTable(yaml.value) && yaml.faults.length === 0)
+    throw new ConfigError(file, [{ place: START, path: [], text: EMPTY }]);
   const shaped = checkShape(yaml);
   const faults = new FaultList();
   for (const fault of [...yaml.faults, ...shaped.faults]) faults.add(fault);
@@ -72,8 +77,12 @@ function namesIn(value: unknown): ReadonlySet<string> {
   return new Set([...Object.keys(Object(checks)), ...Object.keys(Object(services))]);
 }
 
+function isEmptyTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+}
+
 function readText(file: string): string {
   const content = isDescriptor(file) ? readDescriptor(file) : readRegularFile(file);
   if ("text" in content) return content.text;
-  throw new ConfigError(file, [{ place: START, path: [], text: `cannot read this file${content.fault}` }]);
+  throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file${content.fault}` }]);
 }

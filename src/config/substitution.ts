@@ -48,7 +48,7 @@ export function substitute(template: string, sources: Sources, maxCharacters: nu
 }
 
 function lookUp(inside: string, { variable, secret }: Sources, refuse: (fault: string) => void): string | undefined {
-  if (inside.startsWith("file:")) return secret(inside.slice("file:".length), refuse)?.replace(/\r?\n$/, "");
+  if (inside.startsWith("file:")) return readSecret(inside.slice("file:".length), secret, refuse);
   const [, name, fallback] = VARIABLE.exec(inside) ?? [];
   if (name === undefined) {
     refuse(`\${${inside}} is neither \${NAME}, \${NAME:-default} nor \${file:/path}`);
@@ -59,4 +59,11 @@ function lookUp(inside: string, { variable, secret }: Sources, refuse: (fault: s
   if (fallback === undefined)
     refuse(`the environment variable ${name} is not set (with a default: \${${name}:-default})`);
   return fallback;
+}
+
+/** An empty file is one that another program is about to write: nothing may be configured with an empty secret. */
+function readSecret(path: string, secret: Sources["secret"], refuse: (fault: string) => void): string | undefined {
+  const text = secret(path, refuse)?.replace(/\r?\n$/, "");
+  if (text === "") refuse(`the file ${path} is empty`);
+  return text;
 }

@@ -160,10 +160,10 @@ class Reader {
       }
       if (aliases.length === 0) this.#rememberAnchor(key);
       const inner = [...path, name];
-      if (Object.hasOwn(table, name)) {
-        const { line } = this.positionAt(place.find([name])?.key ?? 0);
-        const text = `keys must be unique; the first ${JSON.stringify(name)} is in line ${line}`;
-        this.#addFault(offset, [], text);
+      const first = place.find([name]);
+      if (first !== undefined) {
+        const { line, column } = this.positionAt(first.key);
+        this.#addFault(offset, inner, `keys must be unique; the first one is at ${line}:${column}`);
         continue;
       }
       const innerPlace = place.add(name, new Place(offset, offsetOf(value) ?? offset));
@@ -197,7 +197,8 @@ class Reader {
 function nameOf(key: unknown): string | { readonly fault: string } {
   if (!isScalar(key) || !["string", "number", "boolean"].includes(typeof key.value))
     return { fault: "a key must be text" };
-  const name = String(key.value);
+  // as written: `1.10` is not `1.1`, and `1` is `"1"`
+  const name = typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
   return name.length <= MAX_KEY_CHARACTERS
     ? name
     : { fault: `a key must have at most ${MAX_KEY_CHARACTERS} characters; this one has ${name.length}` };

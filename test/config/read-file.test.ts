@@ -56,7 +56,7 @@ test("a path to anything but a regular file of at most 1 MiB is a fault that nam
     }
     assert.throws(
       () => readConfigFile(path, {}),
-      (error) => error instanceof Error && error.message === `${path}:1:1: cannot read this file${fault}`,
+      (error) => error instanceof Error && error.message === `${path}: cannot read this file${fault}`,
       path,
     );
   }
