@@ -13,9 +13,11 @@
  */
 import { isAuthorized } from "../core/bearer-token.js";
 import { publish } from "../core/channels.js";
+import { HealthError } from "../core/health-error.js";
+import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
-import { firstAssumption } from "./assumption.js";
+import { type Assumption, firstAssumption } from "./assumption.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
@@ -32,6 +34,7 @@ import {
   type Planned,
   planCheck,
   planConfiguration,
+  planInSteps,
   planIsolation,
   planRemoval,
   planServices,
@@ -58,6 +61,7 @@ export interface CheckEngineOptions extends SourceOpenerOptions {
 interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
+  assumption: Assumption | undefined;
   readonly runner: CheckRunner;
   readonly heartbeat: Heartbeat | undefined;
 }
@@ -73,6 +77,8 @@ export class CheckEngine {
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
+  /** Aborted by `stop`. */
+  readonly #stopped = new AbortController();
   #reports: ReportStore | undefined;
 
   constructor(options: CheckEngineOptions) {
@@ -104,6 +110,18 @@ export class CheckEngine {
    */
   configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {
     this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
+  }
+
+  /**
+   * The same in turns of the event loop: what waits is served in between, and reads the statuses of before the change. No
+   * other change may be made until the returned promise is settled.
+   * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
+   */
+  async configureInTurns(config: ChecksConfig): Promise<void> {
+    const { signal } = this.#stopped;
+    const { plan, violations } = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
+    requireAccepted(plan, () => throwViolations(violations));
+    await runInTurns(this.#commit(plan), signal);
   }
 
   /**
@@ -178,6 +196,7 @@ export class CheckEngine {
 
   /** Stops every check. What they have published stays. */
   stop(): void {
+    this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) this.#end(runner);
     this.#checks.clear();
@@ -187,19 +206,34 @@ export class CheckEngine {
   }
 
   #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
-    try {
-      accept(violations);
-    } catch (error) {
-      discardPlan(plan);
-      throw error;
-    }
-    this.#commit(plan);
+    requireAccepted(plan, () => accept(violations));
+    runAtOnce(this.#commit(plan));
   }
 
-  /** Everything that runs is changed first, then published in one step, and what runs no more is closed at the end. */
-  #commit({ isWhole, removed, started, changed, services, isolation, allowLinkLocal }: ChecksPlan): void {
+  /**
+   * Runners are created first. Then everything that runs is changed and published in one step. At the end, what runs no
+   * more is closed, and the new checks start.
+   */
+  *#commit(plan: ChecksPlan): Steps<void> {
+    const created: RunningCheck[] = [];
+    let removed: readonly (CheckRunner | undefined)[] = [];
+    let isCommitted = false;
+    try {
+      for (const opened of plan.started) yield void created.push(this.#create(opened));
+      removed = this.#switch(plan, created);
+      isCommitted = true;
+      for (const check of created) yield this.#start(check);
+    } finally {
+      if (!isCommitted) discardPlan(plan);
+    }
+    for (const runner of removed) yield this.#end(runner);
+  }
+
+  /** The one step that everybody who reads a status sees. Returns what is to be closed. */
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly (CheckRunner | undefined)[] {
+    const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
     const removedRunners = new Map(removed.map((name) => [name, this.#take(name)]));
-    for (const check of started) this.#start(check, removedRunners.get(check.declaration.name));
+    for (const check of created) this.#add(check, removedRunners.get(check.declaration.name));
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -211,25 +245,34 @@ export class CheckEngine {
       this.#publisher.publish(isWhole);
     });
     for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
-    for (const { declaration } of started) this.#keepReports(this.#checks.get(declaration.name));
-    for (const runner of removedRunners.values()) this.#end(runner);
+    return [...removedRunners.values()];
   }
 
-  /** @param replaced the runner of the check with this name that had another target */
-  #start({ declaration, settings, prober, heartbeat }: OpenedCheck, replaced: CheckRunner | undefined): void {
-    const { name, source } = declaration;
-    const assumption = firstAssumption(settings, this.#deps.clock.now(), replaced);
+  #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
+    const { name } = declaration;
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
       onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
     };
-    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener, assumption });
-    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption };
-    this.#checks.set(name, check);
-    this.#publisher.add(check, assumption);
+    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
+    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
+    return check;
+  }
+
+  /** @param replaced the runner of the check with this name that had another target */
+  #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
+    check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    check.runner.assume(check.assumption);
+    this.#checks.set(check.declaration.name, check);
+    this.#publisher.add(check, check.assumption);
+  }
+
+  #start(check: RunningCheck): undefined {
+    const { source } = check.declaration;
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
-    if (isPassive) runner.start(settings.initialDelayMs);
+    if (isPassive) check.runner.start(check.settings.initialDelayMs);
     else this.#firstProbes.add(check);
+    this.#keepReports(check);
   }
 
   #change({ declaration, settings }: ConfiguredCheck): void {
@@ -268,7 +311,7 @@ export class CheckEngine {
   }
 
   /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
-  #end(runner: CheckRunner | undefined): void {
+  #end(runner: CheckRunner | undefined): undefined {
     try {
       runner?.stop();
     } catch (error) {
@@ -291,5 +334,15 @@ export class CheckEngine {
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
     this.#discovery.invalidate(name, state, reason);
+  }
+}
+
+/** Closes what a plan has opened when `accept` throws. */
+function requireAccepted(plan: ChecksPlan, accept: () => void): void {
+  try {
+    accept();
+  } catch (error) {
+    discardPlan(plan);
+    throw error;
   }
 }

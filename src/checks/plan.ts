@@ -15,6 +15,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
+import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
@@ -95,18 +96,29 @@ export const NOTHING_RUNNING: Readonly<RunningChecks> = {
 
 /** Plans that the checks, the services and the isolation rule of a configuration run, and no others. */
 export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
+  return runAtOnce(planInSteps(running, config, opener));
+}
+
+/** The same in steps. When they are ended before the last, what was opened is closed. */
+export function* planInSteps(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Steps<Planned> {
   const { checks, services, isolation, allowLinkLocal } = config;
   const planner = new Planner(running, opener, allowLinkLocal);
-  const names = new Names(running, ["hand"], () => checks);
-  for (const check of checks) planner.refuse(claimCheck(check, names));
-  for (const check of checks) planner.refuse(claimNamedServices(check, names));
-  const declared = new Set(checks.map(({ name }) => name));
-  for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
-  for (const check of checks) planner.setCheck(check);
-  planner.setServices(services, names);
-  if (checks.length > 0) planner.refuse(claimOverall(services, ["checks"], names));
-  planner.setIsolation(isolation);
-  return planner.planned(true);
+  let planned: Planned | undefined;
+  try {
+    const names = new Names(running, ["hand"], () => checks);
+    for (const check of checks) yield planner.refuse(claimCheck(check, names));
+    for (const check of checks) yield planner.refuse(claimNamedServices(check, names));
+    const declared = new Set(checks.map(({ name }) => name));
+    for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
+    for (const check of checks) yield planner.setCheck(check);
+    planner.setServices(services, names);
+    if (checks.length > 0) planner.refuse(claimOverall(services, ["checks"], names));
+    planner.setIsolation(isolation);
+    planned = planner.planned(true);
+    return planned;
+  } finally {
+    if (planned === undefined) discardPlan(planner.planned().plan);
+  }
 }
 
 /** Plans that one more check runs. */
@@ -178,8 +190,8 @@ class Planner {
     this.#allowLinkLocal = allowLinkLocal;
   }
 
-  refuse(violations: readonly Violation[]): void {
-    this.#violations.push(...violations);
+  refuse(violations: readonly Violation[]): undefined {
+    for (const violation of violations) this.#violations.push(violation);
   }
 
   remove(name: string): void {
@@ -187,11 +199,12 @@ class Planner {
   }
 
   /** A check that has to run: added, changed, replaced, or left alone. */
-  setCheck(declaration: CheckDeclaration): void {
+  setCheck(declaration: CheckDeclaration): undefined {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
-    const hasSameProber = old !== undefined && this.#isSameProber(old, declaration);
-    if (hasSameProber && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const hasSameSource = old !== undefined && this.#isSameSource(old.source, source);
+    if (hasSameSource && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const hasSameProber = hasSameSource && isSameProberOptions(old, declaration);
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -274,12 +287,6 @@ class Planner {
     this.refuse([{ code: "INVALID_OPTION", path, text }]);
   }
 
-  #isSameProber(one: CheckDeclaration, other: CheckDeclaration): boolean {
-    if (!this.#isSameSource(one.source, other.source)) return false;
-    if (one.options === other.options) return true;
-    return isDeepStrictEqual(splitOptions(one.options).proberOptions, splitOptions(other.options).proberOptions);
-  }
-
   /** Targets are also other ones when link-local addresses become allowed or forbidden. */
   #isSameSource(one: CheckSource, other: CheckSource): boolean {
     if (one.kind === "target" && other.kind === "target")
@@ -288,6 +295,10 @@ class Planner {
     if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
     return isDeepStrictEqual(one, other);
   }
+}
+
+function isSameProberOptions({ options: one }: CheckDeclaration, { options: other }: CheckDeclaration): boolean {
+  return one === other || isDeepStrictEqual(splitOptions(one).proberOptions, splitOptions(other).proberOptions);
 }
 
 /** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */

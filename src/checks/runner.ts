@@ -25,12 +25,13 @@ import type { RunnerDeps, RunnerListener } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
-import { Validity, type ValidityOptions } from "./validity.js";
+import { Validity } from "./validity.js";
 import { Verdict } from "./verdict.js";
 
-export interface RunnerOptions extends ValidityOptions {
+export interface RunnerOptions {
   readonly name: string;
   readonly prober: Prober;
+  readonly settings: CompleteSettings;
   readonly deps: RunnerDeps;
   readonly listener: RunnerListener;
 }
@@ -63,7 +64,7 @@ export class CheckRunner {
     this.#settings = options.settings;
     this.#verdict = new Verdict(() => options.listener.onThreshold());
     this.#timer = options.deps.timers.create(() => this.#onTimer());
-    this.#validity = new Validity(options.deps.freshness, options, (reason) => this.#onStale(reason));
+    this.#validity = new Validity(options.deps.freshness, options.settings, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
     options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
   }
@@ -72,6 +73,11 @@ export class CheckRunner {
   start(delayMs: number): void {
     this.#dueAt = this.#options.deps.clock.now() + delayMs;
     this.#timer.at(this.#dueAt);
+  }
+
+  /** Sets what the listener shows until the first result; `undefined`: pending. */
+  assume(assumption: Assumption | undefined): void {
+    this.#validity.assume(assumption);
   }
 
   /** The state that a check with another target takes over; `undefined` while pending. */

@@ -6,12 +6,6 @@ import { type Assumption, endOf } from "./assumption.js";
 import type { Age, Freshness } from "./freshness.js";
 import type { CompleteSettings } from "./settings.js";
 
-/** What a check starts with. */
-export interface ValidityOptions {
-  readonly settings: CompleteSettings;
-  readonly assumption?: Assumption | undefined;
-}
-
 export class Validity {
   readonly #age: Age;
   #settings: CompleteSettings;
@@ -21,16 +15,20 @@ export class Validity {
   #countedAt: number | undefined;
 
   /** @param onEnd the state no longer counts; the reason is `stale` for a result, else `pending` */
-  constructor(freshness: Freshness, options: ValidityOptions, onEnd: (reason: "stale" | "pending") => void) {
-    this.#settings = options.settings;
-    this.#assumption = options.assumption;
+  constructor(freshness: Freshness, settings: CompleteSettings, onEnd: (reason: "stale" | "pending") => void) {
+    this.#settings = settings;
     this.#age = freshness.track(() => {
       const reason = this.#assumption === undefined ? "stale" : "pending";
       this.#assumption = undefined;
       this.#countedAt = undefined;
       onEnd(reason);
     });
-    this.change(options.settings);
+  }
+
+  /** Sets what the check shows until its first result. */
+  assume(assumption: Assumption | undefined): void {
+    this.#assumption = assumption;
+    this.change(this.#settings);
   }
 
   /** A result counts. It ends an assumption. */

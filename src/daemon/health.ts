@@ -18,6 +18,8 @@ import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
+import { FairTurns } from "../core/fair-turns.js";
+import { OVERALL } from "../core/service-name.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -75,10 +77,11 @@ export class Health {
     const connectionCount = () => this.#servers.connectionCount;
     if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
     const pool = new SharedBytesPool();
+    const turns = new FairTurns(clock, instance);
     const pages = new PageRenderer({ reader, clock, pool });
     const onHeartbeat = checks.report.bind(checks);
     this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
-    this.#servers = new OpenServers({ clock, random, service: this.#service, bridge: this.#bridge, pool });
+    this.#servers = new OpenServers({ clock, turns, random, service: this.#service, bridge: this.#bridge, pool });
   }
 
   /** Open Watch streams of all servers. */
@@ -213,6 +216,25 @@ export class Health {
   configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
     this.#servers.requireRunning("configure()");
     this.#checks.configure(config, accept);
+  }
+
+  /**
+   * The same in turns of the event loop: a configuration of 10,000 checks does not delay an answer. No other change of the
+   * checks may be made until the returned promise is settled.
+   * @throws HealthError with everything that is wrong; nothing has changed then
+   */
+  async reconfigure(config: ChecksConfig): Promise<void> {
+    this.#servers.requireRunning("reconfigure()");
+    await this.#checks.configureInTurns(config);
+  }
+
+  /**
+   * Lists the server as a whole as SERVING, unless something makes it: this process answers. It is for a server without an
+   * application, and takes no name: checks that come later make `""`.
+   */
+  serveAlone(): void {
+    if (this.#checks.ownerOf(OVERALL) === undefined && !this.#manual.has(OVERALL))
+      this.#registry.set(OVERALL, "SERVING");
   }
 
   /**
