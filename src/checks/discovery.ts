@@ -18,9 +18,16 @@ import type { Timer } from "../core/timer-queue.js";
 import type { Discovered } from "../probers/prober.js";
 import type { ReportedService, StatusWriter } from "../registry/ports.js";
 import type { Age } from "./freshness.js";
-import type { CheckPublisher } from "./publisher.js";
 import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
+
+/** What the rest of the engine says of names, and learns of them. */
+export interface DiscoveryNames {
+  /** Whether a check, a declaration or the application makes the service of a name now. */
+  isTaken(service: string): boolean;
+  /** Called with the services of a check when one of them has changed. */
+  onChange(check: string, reported: readonly ReportedService[]): void;
+}
 
 /** Services of one target that are remembered. With more, the ones that are offline for the longest time are forgotten. */
 const MAX_SERVICES = 1_000;
@@ -59,15 +66,15 @@ interface Cluster {
 export class Discovery {
   readonly #writer: StatusWriter;
   readonly #deps: RunnerDeps;
-  readonly #publisher: CheckPublisher;
+  readonly #names: DiscoveryNames;
   readonly #clusters = new Map<string, Cluster>();
   /** The check of each published service. */
   readonly #owners = new Map<string, string>();
 
-  constructor(writer: StatusWriter, deps: RunnerDeps, publisher: CheckPublisher) {
+  constructor(writer: StatusWriter, deps: RunnerDeps, names: DiscoveryNames) {
     this.#writer = writer;
     this.#deps = deps;
-    this.#publisher = publisher;
+    this.#names = names;
   }
 
   /** Takes an answer of the target of a check. */
@@ -87,6 +94,11 @@ export class Discovery {
     }
     this.#forgetOld(check, cluster, now);
     this.#publishAll(check, cluster);
+  }
+
+  /** The check whose target reports a service. */
+  checkOf(service: string): string | undefined {
+    return this.#names.isTaken(service) ? undefined : this.#owners.get(service);
   }
 
   /** Publishes again what does not belong to a check or a declared service any more. */
@@ -174,22 +186,33 @@ export class Discovery {
     }
     if (isSame(cluster.reported, reported)) return;
     cluster.reported = reported;
-    this.#publisher.setReported(check, reported);
+    this.#names.onChange(check, reported);
   }
 
   #mayPublish(check: string, service: string, worker: Worker): boolean {
-    const isDeclared = this.#publisher.ownerOf(service) !== undefined;
+    const isDeclared = this.#names.isTaken(service);
     if (isDeclared) this.#owners.delete(service);
+    this.#takeOver(check, service, worker);
     const isFree = !isDeclared && (this.#owners.get(service) ?? check) === check;
     if (!isFree && !worker.isRefused) publish("name-taken", { instance: this.#writer.instance, check, service });
     worker.isRefused = !isFree;
     return isFree;
   }
 
+  /** A target that reports a service takes it over from one whose last answer did not have it. */
+  #takeOver(check: string, service: string, { absences }: Worker): void {
+    const owner = this.#owners.get(service);
+    if (owner === undefined || owner === check || absences > 0) return;
+    const workers = this.#clusters.get(owner)?.workers;
+    if (workers?.get(service)?.absences === 0) return;
+    workers?.delete(service);
+    this.#owners.delete(service);
+  }
+
   #clear(check: string, service: string): void {
     if (this.#owners.get(service) !== check) return;
     this.#owners.delete(service);
-    if (this.#publisher.ownerOf(service) === undefined) this.#writer.clear(service);
+    if (!this.#names.isTaken(service)) this.#writer.clear(service);
   }
 }
 

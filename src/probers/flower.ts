@@ -13,7 +13,7 @@
  */
 import type { HttpResponse } from "../client/http-response.js";
 import { wholeNumber } from "../core/option.js";
-import { serviceNameFault } from "../core/service-name.js";
+import { serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import { openHttpProbe } from "./http.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { type Discovered, fail, PASS, type ProbeResult, type Prober } from "./prober.js";
@@ -81,7 +81,7 @@ function readWorkers(text: string): ReadonlyMap<string, boolean> | undefined {
 function resultOfWorkers(workers: ReadonlyMap<string, boolean>, minWorkers: number): ProbeResult {
   const online = [...workers].filter(([, isOnline]) => isOnline);
   const offline = [...workers].filter(([, isOnline]) => !isOnline);
-  const named = [...online, ...offline].map(([name, isOnline]) => [`celery.worker/${name}`, isOnline] as const);
+  const named = [...online, ...offline].map(([name, isOnline]) => [`${WORKER_PREFIX}${name}`, isOnline] as const);
   const published = named.filter(([service]) => serviceNameFault(service) === undefined).slice(0, MAX_WORKERS);
   const discovered = new Map(published.map(([service, isOnline]) => [service, isOnline ? ONLINE : OFFLINE]));
   const skipped = named.length - published.length;
