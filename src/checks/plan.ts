@@ -19,7 +19,15 @@ import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
-import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
+import {
+  type CheckDeclaration,
+  type CheckSource,
+  type ChecksConfig,
+  type IsolationDeclaration,
+  isSameProberOptions,
+  isSameReporting,
+  isSameSource,
+} from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
@@ -202,9 +210,9 @@ class Planner {
   setCheck(declaration: CheckDeclaration): undefined {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
-    const hasSameSource = old !== undefined && this.#isSameSource(old.source, source);
+    const hasSameSource = old !== undefined && this.#hasSameSource(old.source, source);
     if (hasSameSource && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
-    const hasSameProber = hasSameSource && isSameProberOptions(old, declaration);
+    const hasSameProber = hasSameSource && isSameProberOptions(old.options, options);
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -231,7 +239,7 @@ class Planner {
       this.#isolation = { kind: old === undefined ? "keep" : "stop" };
       return;
     }
-    const hasSameProber = old !== undefined && this.#isSameSource(old.selfCheck, declaration.selfCheck);
+    const hasSameProber = old !== undefined && this.#hasSameSource(old.selfCheck, declaration.selfCheck);
     const { settings, maxHold = DEFAULT_MAX_HOLD_MS, selfCheck } = declaration;
     if (hasSameProber && maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
     const maxHoldMs = parseDuration(maxHold);
@@ -286,23 +294,9 @@ class Planner {
   #refuseOption(path: Path, text: string): void {
     this.refuse([{ code: "INVALID_OPTION", path, text }]);
   }
-
   /** Targets are also other ones when link-local addresses become allowed or forbidden. */
-  #isSameSource(one: CheckSource, other: CheckSource): boolean {
-    if (one.kind === "target" && other.kind === "target")
-      return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
-    if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
-    return isDeepStrictEqual(one, other);
+  #hasSameSource(one: CheckSource, other: CheckSource): boolean {
+    const isSameRule = this.#allowLinkLocal === this.#running.allowLinkLocal;
+    return isSameSource(one, other) && (isSameRule || one.kind !== "target");
   }
-}
-
-function isSameProberOptions({ options: one }: CheckDeclaration, { options: other }: CheckDeclaration): boolean {
-  return one === other || isDeepStrictEqual(splitOptions(one).proberOptions, splitOptions(other).proberOptions);
-}
-
-/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
-function isSameReporting(one: CheckSource, other: CheckSource): boolean {
-  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
-  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }
