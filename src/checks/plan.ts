@@ -13,7 +13,7 @@
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
  */
 import { isDeepStrictEqual } from "node:util";
-import { parseDuration } from "../core/duration.js";
+import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
@@ -242,13 +242,8 @@ class Planner {
     const hasSameProber = old !== undefined && this.#hasSameSource(old.selfCheck, declaration.selfCheck);
     const { settings, maxHold = DEFAULT_MAX_HOLD_MS, selfCheck } = declaration;
     if (hasSameProber && maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
-    const maxHoldMs = parseDuration(maxHold);
-    const rule = {
-      declaration,
-      settings: this.#readSelfCheckSettings(settings),
-      maxHoldMs: maxHoldMs ?? DEFAULT_MAX_HOLD_MS,
-    };
-    if (maxHoldMs === undefined) this.#refuseOption(["isolation", "maxHold"], "must be a duration, such as 60s");
+    const maxHoldMs = this.#readMaxHold(maxHold);
+    const rule = { declaration, settings: this.#readSelfCheckSettings(settings), maxHoldMs };
     if (hasSameProber) {
       this.#isolation = { kind: "change", rule };
       return;
@@ -291,12 +286,15 @@ class Planner {
     }
   }
 
-  #refuseOption(path: Path, text: string): void {
-    this.refuse([{ code: "INVALID_OPTION", path, text }]);
+  #readMaxHold(given: DurationLike): number {
+    const maxHoldMs = parseDuration(given);
+    if (maxHoldMs !== undefined) return maxHoldMs;
+    this.refuse([{ code: "INVALID_OPTION", path: ["isolation", "maxHold"], text: "must be a duration, such as 60s" }]);
+    return DEFAULT_MAX_HOLD_MS;
   }
+
   /** Targets are also other ones when link-local addresses become allowed or forbidden. */
   #hasSameSource(one: CheckSource, other: CheckSource): boolean {
-    const isSameRule = this.#allowLinkLocal === this.#running.allowLinkLocal;
-    return isSameSource(one, other) && (isSameRule || one.kind !== "target");
+    return isSameSource(one, other) && (one.kind !== "target" || this.#allowLinkLocal === this.#running.allowLinkLocal);
   }
 }
