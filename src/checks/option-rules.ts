@@ -7,7 +7,8 @@
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
-import { type CheckSettings, type CompleteSettings, readSettings, violationOf } from "./settings.js";
+import { readSettings, violationOf } from "./read-settings.js";
+import type { CheckSettings, CompleteSettings } from "./settings.js";
 import type { Path, Violation } from "./violation.js";
 
 /** The settings of a check with every default, and what is wrong with its options. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
