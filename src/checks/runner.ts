@@ -209,6 +209,7 @@ export class CheckRunner {
   #abort(run: ProbeRun): void {
     const hasSlot = !run.late;
     run.late = true;
+    run.abortedAt = this.#options.deps.clock.now();
     run.end();
     this.#options.prober.cancel?.();
     if (hasSlot) this.#releaseSlot();
