@@ -125,7 +125,7 @@ async function underAttack(server: Server, attack: Attack, client: Client) {
 }
 
 function reportOf(rows: readonly Row[], leftOut: readonly string[]): Report {
-  const head = ["Server", "Abuse", "p99", "longest", "RSS before", "RSS peak", ""];
+  const head = ["Server", "Abuse", "p99", "longest", "RSS before", "RSS peak", "Not measured"];
   const cells = rows.map(({ server, kind, p99Ms, maxMs, idleMb, peakMb, fault = "" }) => {
     const figures = [`${rounded(p99Ms)} ms`, `${rounded(maxMs)} ms`, `${rounded(idleMb)} MB`, `${rounded(peakMb)} MB`];
     return [server, kind, ...figures, fault.slice(0, 80)];

@@ -1,5 +1,5 @@
 /**
- * A soak: honest load, faults and abuse against one daemon, judged every second.
+ * A soak: honest load, faults and abuse against one daemon, checked every second.
  *
  *     every second        a target that is ill is not SERVING; the daemon answers; no fault is logged
  *     every 20 seconds    abuse stops for a moment: watchers and connections are exactly those of the honest clients, and
@@ -73,7 +73,7 @@ class Soak {
   readonly #options: SoakOptions;
   readonly #load: HonestLoad;
   readonly #turmoil: Turmoil;
-  readonly #judge: GrpcPeer;
+  readonly #peer: GrpcPeer;
   readonly #problems: string[] = [];
   readonly #minutes: Minute[] = [];
   readonly #heap: { readonly second: number; readonly bytes: number }[] = [];
@@ -87,7 +87,7 @@ class Soak {
     this.#daemon = daemon;
     this.#targets = targets;
     this.#options = options;
-    this.#judge = new GrpcPeer(daemon.port);
+    this.#peer = new GrpcPeer(daemon.port);
     this.#load = new HonestLoad(daemon.port, names, random);
     this.#turmoil = new Turmoil(daemon, targets, random);
   }
@@ -111,15 +111,15 @@ class Soak {
   stop(): void {
     this.#turmoil.stop();
     this.#load.stop();
-    this.#judge.close();
+    this.#peer.close();
   }
 
   async #second(second: number): Promise<void> {
     if (this.#daemon.process.exit !== undefined)
       throw new Error(`the daemon has ended: ${this.#daemon.process.stderr}`);
-    const { statuses, code } = await this.#judge.list();
+    const { statuses, code } = await this.#peer.list();
     if (code !== 0) throw new Error(`List was answered ${code}`);
-    for (const target of this.#targets) this.#judgeTarget(second, target, statuses.get(target.name));
+    for (const target of this.#targets) this.#checkTarget(second, target, statuses.get(target.name));
     const { heapBytes } = await this.#daemon.usage();
     this.#heap.push({ second, bytes: heapBytes });
     for (const fault of this.#daemon.takeFaults()) this.#problem(second, fault);
@@ -129,7 +129,7 @@ class Soak {
     if (second % QUIET_EVERY === 0) await this.#quiet(second);
   }
 
-  #judgeTarget(second: number, { name, illForMs, wellForMs }: ScriptedTarget, status: number | undefined): void {
+  #checkTarget(second: number, { name, illForMs, wellForMs }: ScriptedTarget, status: number | undefined): void {
     if (status === 1) this.#longestIllMs = Math.max(this.#longestIllMs, illForMs);
     if (status === 1 && illForMs > DETECTION_MS)
       this.#problem(second, `${name} is SERVING, and has been ill for ${Math.round(illForMs)} ms`);
