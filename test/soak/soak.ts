@@ -14,14 +14,11 @@ import { DETECTION_MS, SoakDaemon, type Usage } from "./daemon.js";
 import { HonestLoad } from "./load.js";
 import { growthOf } from "./slope.js";
 import { ScriptedTarget } from "./targets.js";
-import { Turmoil } from "./turmoil.js";
+import { MAX_EXTRA_CHECKS, Turmoil } from "./turmoil.js";
 
 const TARGETS = 20;
 const QUIET_EVERY = 20;
 const QUIET_WITHIN_MS = 15_000;
-
-/** Descriptors of a quiet daemon beside its sockets may differ by so many: a file that is read, a timer. */
-const SPARE_DESCRIPTORS = 5;
 
 /** What is known after each minute. */
 export interface Minute extends Usage {
@@ -78,6 +75,8 @@ class Soak {
   readonly #minutes: Minute[] = [];
   readonly #heap: { readonly second: number; readonly bytes: number }[] = [];
   #failed = 0;
+  /** Descriptors beside connections, when all was quiet for the first time. */
+  #idleDescriptors: number | undefined;
   #longestIllMs = 0;
   #falseDowns = 0;
 
@@ -141,24 +140,25 @@ class Soak {
     this.#turmoil.isPaused = true;
     this.#load.isPaused = true;
     let last: Usage | undefined;
-    const expected = () => `${this.#load.heldWatches} watchers`;
     const isExact = async () => {
       last = await this.#daemon.usage();
-      return last.watchers === this.#load.heldWatches && this.#unowned(last) <= SPARE_DESCRIPTORS;
+      return last.watchers === this.#load.heldWatches && this.#isOwned(last);
     };
-    await eventually(isExact, "exact counts", QUIET_WITHIN_MS).catch(() =>
-      this.#problem(second, `expected ${expected()} and owned descriptors, found ${JSON.stringify(last)}`),
-    );
+    await eventually(isExact, "exact counts", QUIET_WITHIN_MS).catch(() => {
+      const expected = `${this.#load.heldWatches} watchers, ${this.#idleDescriptors} descriptors beside connections`;
+      this.#problem(second, `expected ${expected}, found ${JSON.stringify(last)}`);
+    });
+    this.#idleDescriptors ??= last?.descriptors.others;
     if (this.#load.repeated > 0) this.#problem(second, `${this.#load.repeated} streams had a status twice in a row`);
     this.#turmoil.isPaused = false;
     this.#load.isPaused = false;
   }
 
-  /** Descriptors that are neither a client's connection, a target's, nor one of an idle daemon. */
-  #unowned({ descriptors, connections }: Usage): number {
-    const more = 20; // checks that reloads add
-    const idle = 30; // stdio, epoll, listeners, inotify
-    return Math.max(0, descriptors - connections - this.#targets.length - more - idle);
+  /** Every descriptor is a connection that the daemon counts, one of a check, or was there when it was idle. */
+  #isOwned({ connections, descriptors }: Usage): boolean {
+    const { clients, targets, others } = descriptors;
+    const isIdle = this.#idleDescriptors === undefined || others === this.#idleDescriptors;
+    return clients === connections && targets <= this.#targets.length + MAX_EXTRA_CHECKS && isIdle;
   }
 
   async #minute(minute: number): Promise<Minute> {

@@ -6,6 +6,9 @@ import type { SeededRandom } from "../support/seeded-random.js";
 import { HEARTBEAT_TOKEN, type SoakDaemon } from "./daemon.js";
 import type { ScriptedTarget } from "./targets.js";
 
+/** Checks that a reload adds. */
+export const MAX_EXTRA_CHECKS = 20;
+
 const STEP_MS = 250;
 const STALLED_MS = 3_000;
 const ABUSE = Object.values(AREAS).filter(({ listener }: Area) => listener === "clear") as [Area, ...Area[]]; // rows
@@ -50,7 +53,7 @@ export class Turmoil {
 
   #reload(): void {
     this.counts.reloads += 1;
-    this.#daemon.configure(this.#targets, Math.floor(this.#random.next() * 20));
+    this.#daemon.configure(this.#targets, Math.floor(this.#random.next() * MAX_EXTRA_CHECKS));
   }
 
   #invalid(): void {
