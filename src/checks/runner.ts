@@ -142,15 +142,17 @@ export class CheckRunner {
   }
 
   #onTimer(): void {
-    const { clock, probeLimit } = this.#options.deps;
-    const now = clock.now();
+    const { prober, deps } = this.#options;
+    const now = deps.clock.now();
     const run = this.#run;
     if (run !== undefined && !run.late && now >= this.#deadlineOf(run)) this.#onDeadline(run);
     else if (now < this.#dueAt) this.#armTimer();
     else if (run !== undefined) this.#countHanging(run);
     else if (!this.#queued) {
       this.#queued = true;
-      probeLimit.acquire(() => this.#startProbe());
+      const start = () => deps.probeLimit.acquire(() => this.#startProbe());
+      if (prober.reserve === undefined) start();
+      else prober.reserve(start);
     }
   }
 
