@@ -3,7 +3,6 @@
  * process, and reads the verdicts from stdout.
  */
 import { closeSync, openSync } from "node:fs";
-import "amqplib";
 import "mysql2/promise";
 import "pg";
 import { systemClock } from "../../src/core/clock.js";
