@@ -50,6 +50,10 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
     limit.add(socket);
     const connection = mysql.createConnection({ ...settings, host, port, stream: socket });
     connection.on("error", () => {}); // the connection ended between two probes; the next one will notice
+    // packets out of order: the library would write a line to stderr for each of them, and go on
+    connection.on("warn", (error: Error) => {
+      throw error;
+    });
     limitTls(connection as unknown as MysqlConnection, limit);
     await once(connection, "connect");
     return { socket, limit, ping: () => connection.promise().ping() };
