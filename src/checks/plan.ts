@@ -7,7 +7,7 @@
  *     a check in the plan    when
  *     added                  its name is new
  *     changed                its schedule, thresholds or services are others; state and connection stay
- *     replaced               its prober is another one: another target, other TLS, another ttl
+ *     replaced               its prober is another one: another target, other TLS
  *     removed                it is not declared any more
  *
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
@@ -15,15 +15,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
+import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
-import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
+import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import { type CompleteSettings, readSettings } from "./settings.js";
+import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 
@@ -45,7 +46,8 @@ export interface IsolationRule {
 
 /** What becomes of the isolation rule. */
 export type IsolationPlan =
-  | { readonly kind: "keep" | "stop" }
+  | { readonly kind: "keep" }
+  | { readonly kind: "stop" }
   | { readonly kind: "change"; readonly rule: IsolationRule }
   | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
 
@@ -62,6 +64,8 @@ export interface RunningChecks {
 
 /** The changes, ready to be committed. A replaced check is both removed and started. */
 export interface ChecksPlan {
+  /** It is the plan of a whole configuration. */
+  readonly isWhole: boolean;
   readonly removed: readonly string[];
   readonly started: readonly OpenedCheck[];
   readonly changed: readonly ConfiguredCheck[];
@@ -92,25 +96,38 @@ export const NOTHING_RUNNING: Readonly<RunningChecks> = {
 
 /** Plans that the checks, the services and the isolation rule of a configuration run, and no others. */
 export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
+  return runAtOnce(planInSteps(running, config, opener));
+}
+
+/** The same in steps. When they are ended before the last, what was opened is closed. */
+export function* planInSteps(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Steps<Planned> {
   const { checks, services, isolation, allowLinkLocal } = config;
   const planner = new Planner(running, opener, allowLinkLocal);
-  const names = new Names();
-  for (const check of checks) planner.refuse(claimCheck(check, names));
-  for (const check of checks) planner.refuse(claimNamedServices(check, names));
-  const declared = new Set(checks.map(({ name }) => name));
-  for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
-  for (const check of checks) planner.setCheck(check);
-  planner.setServices(services, names);
-  planner.setIsolation(isolation);
-  return planner.planned();
+  let planned: Planned | undefined;
+  try {
+    const names = new Names(running, ["hand"], () => checks);
+    for (const check of checks) yield planner.refuse(claimCheck(check, names));
+    for (const check of checks) yield planner.refuse(claimNamedServices(check, names));
+    const declared = new Set(checks.map(({ name }) => name));
+    for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
+    for (const check of checks) yield planner.setCheck(check);
+    planner.setServices(services, names);
+    if (checks.length > 0) planner.refuse(claimOverall(services, ["checks"], names));
+    planner.setIsolation(isolation);
+    planned = planner.planned(true);
+    return planned;
+  } finally {
+    if (planned === undefined) discardPlan(planner.planned().plan);
+  }
 }
 
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names((name) => running.ownerOf(name));
+  const names = new Names(running, ["check", "named", "service", "hand"], () => declarationsOf(running));
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
+  planner.refuse(claimOverall(running.services, ["checks", check.name], names));
   planner.setCheck(check);
   return planner.planned();
 }
@@ -129,12 +146,14 @@ export function planServices(
   opener: SourceOpener,
 ): Planned {
   const planner = new Planner(running, opener);
-  const ofChecks = (name: string) => {
-    const owner = running.ownerOf(name);
-    return owner?.kind === "service" ? undefined : owner;
-  };
-  planner.setServices(services, new Names(ofChecks));
+  const names = new Names(running, ["check", "named", "hand"], () => declarationsOf(running));
+  planner.setServices(services, names);
+  if (services.length > 0) planner.refuse(claimOverall(services, ["services"], names));
   return planner.planned();
+}
+
+function declarationsOf({ checks }: RunningChecks): readonly CheckDeclaration[] {
+  return [...checks.values()].map(({ declaration }) => declaration);
 }
 
 /** Plans another isolation rule, or none. */
@@ -171,8 +190,8 @@ class Planner {
     this.#allowLinkLocal = allowLinkLocal;
   }
 
-  refuse(violations: readonly Violation[]): void {
-    this.#violations.push(...violations);
+  refuse(violations: readonly Violation[]): undefined {
+    for (const violation of violations) this.#violations.push(violation);
   }
 
   remove(name: string): void {
@@ -180,11 +199,12 @@ class Planner {
   }
 
   /** A check that has to run: added, changed, replaced, or left alone. */
-  setCheck(declaration: CheckDeclaration): void {
+  setCheck(declaration: CheckDeclaration): undefined {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
-    const hasSameProber = old !== undefined && this.#isSameProber(old, declaration);
-    if (hasSameProber && isSameToken(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const hasSameSource = old !== undefined && this.#isSameSource(old.source, source);
+    if (hasSameSource && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const hasSameProber = hasSameSource && isSameProberOptions(old, declaration);
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -229,8 +249,9 @@ class Planner {
     if (opened !== undefined) this.#isolation = { kind: "start", rule, prober: opened.prober };
   }
 
-  planned(): Planned {
+  planned(isWhole = false): Planned {
     const plan = {
+      isWhole,
       removed: this.#removed,
       started: this.#started,
       changed: this.#changed,
@@ -244,7 +265,7 @@ class Planner {
   /** One result decides what the self-check says. */
   #readSelfCheckSettings(given: IsolationDeclaration["settings"]): CompleteSettings {
     const { settings, faults } = readSettings({ healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
-    for (const { setting, text } of faults) this.#refuseOption(["isolation", setting], text);
+    this.refuse(faults.map((fault) => violationOf(fault, ["isolation"])));
     return settings;
   }
 
@@ -266,24 +287,22 @@ class Planner {
     this.refuse([{ code: "INVALID_OPTION", path, text }]);
   }
 
-  #isSameProber(one: CheckDeclaration, other: CheckDeclaration): boolean {
-    if (!this.#isSameSource(one.source, other.source)) return false;
-    if (one.options === other.options) return true;
-    return isDeepStrictEqual(splitOptions(one.options).proberOptions, splitOptions(other.options).proberOptions);
-  }
-
   /** Targets are also other ones when link-local addresses become allowed or forbidden. */
   #isSameSource(one: CheckSource, other: CheckSource): boolean {
     if (one.kind === "target" && other.kind === "target")
       return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat")
-      return parseDuration(one.ttl) === parseDuration(other.ttl);
+    if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
     if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
     return isDeepStrictEqual(one, other);
   }
 }
 
-/** The token of a heartbeat is checked when it reports; its prober does not use it. */
-function isSameToken(one: CheckSource, other: CheckSource): boolean {
-  return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
+function isSameProberOptions({ options: one }: CheckDeclaration, { options: other }: CheckDeclaration): boolean {
+  return one === other || isDeepStrictEqual(splitOptions(one).proberOptions, splitOptions(other).proberOptions);
+}
+
+/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
+function isSameReporting(one: CheckSource, other: CheckSource): boolean {
+  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
+  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }

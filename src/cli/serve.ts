@@ -2,17 +2,19 @@
  * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it at a signal.
  */
 import { randomUUID } from "node:crypto";
+import { ConfigError } from "../config/fault.js";
+import { isDescriptor } from "../config/read-file.js";
 import type { LoadedConfig } from "../config/validate.js";
-import { publish } from "../core/channels.js";
+import { keepAlive } from "../core/background.js";
 import { systemClock } from "../core/clock.js";
-import { messageOf } from "../core/health-error.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { terminalLine } from "../telemetry/terminal.js";
-import { describeFlags, readFlags } from "./flags.js";
+import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
+import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
 /** The times of the shutdown after a fatal error. */
@@ -25,12 +27,9 @@ const FATAL_LIMIT_MS = 800;
 const MAX_FATAL_LINES = 5;
 
 /** The parts of a run. */
-interface Run {
-  readonly file: string | undefined;
-  readonly load: () => Promise<LoadedConfig>;
-  readonly watch: ConfigWatch;
-  readonly instance: string;
-  readonly log: Log;
+interface Run extends ReloaderDeps {
+  /** The configuration of the start. */
+  readonly loaded: LoadedConfig;
 }
 
 /** Runs until a signal ends it. Resolves with the exit code. */
@@ -40,13 +39,13 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText());
     return 0;
   }
-  const file = fileOf(values);
-  const load = () => loadConfig(file, values);
   const level = logLevelOf(values);
-  // watched before it is read: a change between the two would be missed
-  const watch = await watchConfig(file);
+  const name = fileOf(values);
+  const load = () => loadConfig(name, values);
+  // a pipe can be read once: it is not watched
+  const file = name === undefined || isDescriptor(name) ? undefined : await watchedFile(name);
   try {
-    const loaded = await load();
+    const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
     const log = createLog(instance, level, logDestination());
     const start = async () => {
@@ -54,12 +53,12 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const exitCode = await untilSignal(start, { file, load, watch, instance, log });
+    const exitCode = await untilSignal(start, { file, reload: reloadOf(file, values), loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     return exitCode;
   } finally {
-    watch.end();
+    file?.watch.close();
   }
 }
 
@@ -81,17 +80,24 @@ function logDestination(): { write(line: string): void } {
   return { write: (line) => void stdout.write(terminalLine(line, colour)) };
 }
 
-/** Calls `onChange` when the file changes. */
-interface ConfigWatch {
-  onChange: () => void;
-  readonly end: () => void;
+async function watchedFile(name: string): Promise<WatchedFile> {
+  const { FileWatch } = await import("../config/file-watch.js");
+  return { name, watch: new FileWatch(name, systemClock) };
 }
 
-async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
-  if (file === undefined) return { onChange: () => {}, end: () => {} };
-  const { watchFile } = await import("../config/file-watch.js");
-  const watch: ConfigWatch = { onChange: () => {}, end: watchFile(file, systemClock, () => watch.onChange()) };
-  return watch;
+function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDeps["reload"] {
+  return async ({ fileChecks }, signal) => {
+    const { loadInThread } = await import("./config-thread.js");
+    return loadInThread({ file: file?.name ?? "", values, fileChecks }, signal);
+  };
+}
+
+/** @throws ConfigError also for a file that is being written all the time */
+function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedConfig>): Promise<LoadedConfig> {
+  const refuse = (text: string) => {
+    throw new ConfigError(name, [{ place: undefined, path: [], text: `this file ${text}` }]);
+  };
+  return keepAlive(watch.read(load, refuse));
 }
 
 /**
@@ -100,15 +106,11 @@ async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
  */
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
-    const { log } = run;
+    const { file, log, loaded } = run;
     let fatalErrors = 0;
-    let isEnding = false;
     const stop = (times: ShutdownTimes) => {
-      isEnding = true;
+      reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
-    };
-    const reload = () => {
-      if (!isEnding) void starting.then((daemon) => reloadDaemon(daemon, run)).catch(fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
@@ -117,7 +119,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal]),
-      onReload: reload,
+      onReload: () => void reloader.request("forced").catch(fail),
       onFatal(error) {
         fatalErrors += 1;
         if (fatalErrors === 1) exitAfterFatal();
@@ -136,8 +138,9 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       finish();
     };
     const starting = start();
-    run.watch.onChange = reload;
     starting.catch(fail);
+    const reloader = new Reloader(run, starting, loaded);
+    file?.watch.start(() => void reloader.request("changed").catch(fail));
   });
 }
 
@@ -150,19 +153,6 @@ function exitAfterFatal(): void {
   process.exitCode = 1;
   // not a timer of the clock: those do not keep the process alive
   setTimeout(() => process.exit(1), FATAL_LIMIT_MS);
-}
-
-/** Reads the configuration again. An invalid one changes nothing, and every error is logged. */
-async function reloadDaemon(daemon: Daemon, { file, load, instance, log }: Run): Promise<void> {
-  try {
-    daemon.reload(await load());
-    log.write("info", "reloaded", file === undefined ? "nothing to reload: no configuration file" : `reloaded ${file}`);
-    publish("reload", { instance, error: undefined });
-  } catch (error) {
-    for (const line of messageOf(error).split("\n"))
-      log.write("error", "reload-refused", `${line}; keeping the previous configuration`);
-    publish("reload", { instance, error });
-  }
 }
 
 /** Ctrl-C at a terminal does not wait for load balancers. */

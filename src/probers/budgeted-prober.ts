@@ -9,6 +9,8 @@ export class BudgetedProber implements Prober {
   readonly #prober: Prober;
   readonly #budget: ResourceBudget;
   readonly #claim: Claim;
+  /** Two of them while an abandoned one has not ended. */
+  #runningProbes = 0;
 
   /** @param cost places that a probe takes */
   constructor(prober: Prober, budget: ResourceBudget, cost = 1) {
@@ -24,13 +26,15 @@ export class BudgetedProber implements Prober {
   }
 
   async probe(context: ProbeContext): Promise<ProbeResult> {
+    this.#runningProbes += 1;
     try {
       return await this.#prober.probe(context);
     } catch (error) {
       if (error instanceof ProberError && error.reason === "descriptors") this.#budget.shrink();
       throw error;
     } finally {
-      this.#budget.idle(this.#claim);
+      this.#runningProbes -= 1;
+      if (this.#runningProbes === 0) this.#budget.idle(this.#claim);
     }
   }
 

@@ -34,12 +34,13 @@ export class ResourceBudget {
 
   /** Calls `start` when the claim has its place: at once if there is room. */
   reserve(claim: Claim, start: () => void): void {
-    const wasIdle = this.#idle.delete(claim);
-    if (wasIdle || (this.#waiting.size === 0 && this.#makeRoom(claim))) this.#begin(claim, start, wasIdle);
+    // a probe of the claim may still run: it was abandoned
+    const hasPlace = this.#idle.delete(claim) || this.#busy.has(claim);
+    if (hasPlace || (this.#waiting.size === 0 && this.#makeRoom(claim))) this.#begin(claim, start, hasPlace);
     else this.#waiting.set(claim, start);
   }
 
-  /** The probe has ended. The claim keeps its place as long as no other claim needs it. */
+  /** No probe of the claim runs any more. It keeps its place as long as no other claim needs it. */
   idle(claim: Claim): void {
     if (!this.#busy.delete(claim)) return;
     this.#idle.add(claim);

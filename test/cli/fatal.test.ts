@@ -30,7 +30,7 @@ async function start(t: TestContext, code: string, ...args: string[]): Promise<D
 /** Asserts that the daemon ends with an exit code, soon. */
 async function endsWith(daemon: DaemonProcess, code: number, cause: () => unknown): Promise<void> {
   const before = performance.now();
-  cause();
+  await cause();
   assert.deepEqual(await daemon.ended(), { code, signal: null });
   const took = performance.now() - before;
   assert.ok(took < LIMIT_MS, `the end took ${Math.round(took)} ms`);
@@ -73,7 +73,11 @@ describe("after a fatal error the daemon exits with code 1 within a second", { c
     const daemon = await start(t, `throw new Error("boom")`, ...LISTEN, "--drain-delay", "1m");
     daemon.process.kill("SIGTERM");
     await eventually(() => daemon.log.some(({ event }) => event === "draining"), "the drain");
-    await endsWith(daemon, 1, () => daemon.process.kill("SIGUSR2") && daemon.process.kill("SIGTERM"));
+    await endsWith(daemon, 1, async () => {
+      daemon.process.kill("SIGUSR2");
+      await eventually(() => daemon.log.some(({ event }) => event === "fatal"), "the error");
+      daemon.process.kill("SIGTERM");
+    });
   });
 
   for (const afterMs of [0, 20, 40, 80, 160])

@@ -102,3 +102,24 @@ test("a prober error about descriptors closes half of the kept connections", asy
   await assert.rejects(starved.probe(context), ProberError);
   assert.deepEqual(closed, [0, 1, 2, 3]);
 });
+
+test("a probe beside an abandoned one of the same check takes no second place, and the place is freed when both have ended", async () => {
+  const budget = new ResourceBudget(1);
+  const ends: (() => void)[] = [];
+  const probe = () => new Promise<typeof PASS>((resolve) => void ends.push(() => resolve(PASS)));
+  const context = { signal: new AbortController().signal, timeoutMs: 100 };
+  const prober = new BudgetedProber({ probe, close() {} }, budget);
+  const other = new BudgetedProber({ probe, close() {} }, budget);
+  const running: Promise<unknown>[] = [];
+  for (let round = 0; round < 2; round += 1) prober.reserve(() => void running.push(prober.probe(context)));
+  let isStarted = false;
+  other.reserve(() => {
+    isStarted = true;
+  });
+  ends[0]?.();
+  await running[0];
+  assert.deepEqual([running.length, isStarted], [2, false]);
+  ends[1]?.();
+  await running[1];
+  assert.equal(isStarted, true);
+});
