@@ -29,8 +29,6 @@ export class CheckPublisher {
   /** Those of them that have had no result yet. The startup view waits for them. */
   readonly #unseen = new Set<string>();
   #hasStarted = false;
-  /** The services that were written and not cleared. */
-  readonly #written = new Set<string>();
   /** What the next `publish` has to write. */
   readonly #changedServices = new Set<string>();
   readonly #changedChecks = new Set<string>();
@@ -162,10 +160,8 @@ export class CheckPublisher {
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
-    if (rolled !== undefined) {
-      this.#written.add(service);
-      this.#writer.set(service, rolled.status, rolled);
-    } else if (this.#written.delete(service)) this.#writer.clear(service);
+    if (rolled === undefined) this.#writer.clear(service);
+    else this.#writer.set(service, rolled.status, rolled);
   }
 
   /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */
