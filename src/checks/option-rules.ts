@@ -5,6 +5,7 @@
  * timeout, and a program no headers.
  */
 import { type DurationLike, parseDuration } from "../core/duration.js";
+import { commandFaults } from "../probers/exec.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
 import { readSettings, violationOf } from "./read-settings.js";
@@ -53,7 +54,7 @@ function sourceFaults(source: CheckSource): readonly OptionViolation[] {
         ),
       ];
     case "exec":
-      return execFaults(source.command);
+      return commandFaults(source.command).map((text) => ({ path: ["exec"], text }));
     case "target":
     case "function":
     case "prober":
@@ -61,20 +62,6 @@ function sourceFaults(source: CheckSource): readonly OptionViolation[] {
     default:
       return source satisfies never;
   }
-}
-
-function execFaults(command: readonly string[]): readonly OptionViolation[] {
-  // callers of the library may have no types
-  if (!Array.isArray(command) || command.some((word) => typeof word !== "string"))
-    return [{ path: ["exec"], text: "must be a list: the program and its arguments" }];
-  return [
-    ...faultOf(command.length === 0 || command[0] === "", ["exec"], "must name a program"),
-    ...faultOf(
-      command.some((word) => word.includes("\0")),
-      ["exec"],
-      "must not contain a NUL character",
-    ),
-  ];
 }
 
 /** Options that a heartbeat takes. */

@@ -133,8 +133,8 @@ export class CheckRunner {
   }
 
   #onTimer(): void {
-    const { clock, probeLimit } = this.#options.deps;
-    const now = clock.now();
+    const { prober, deps } = this.#options;
+    const now = deps.clock.now();
     const run = this.#runs.current;
     if (run !== undefined && !run.late && now >= run.deadlineAt) this.#onDeadline(run);
     else if (this.#runs.mayAbandon && now >= Math.min(this.#runs.limitAt, this.#dueAt)) this.#abandon();
@@ -142,7 +142,9 @@ export class CheckRunner {
     else if (run !== undefined) this.#countHanging(run);
     else if (!this.#queued) {
       this.#queued = true;
-      probeLimit.acquire(() => this.#startProbe());
+      const start = () => deps.probeLimit.acquire(() => this.#startProbe());
+      if (prober.reserve === undefined) start();
+      else prober.reserve(start);
     }
   }
 

@@ -38,6 +38,11 @@ export interface ProbeContext {
 
 /** A target that can be probed. */
 export interface Prober {
+  /**
+   * Calls `start` when this machine has room for a probe: at once, or when others have ended. `probe` is called next, or
+   * `close`, which also ends the wait. A prober without it needs no room.
+   */
+  reserve?(start: () => void): void;
   probe(context: ProbeContext): Promise<ProbeResult>;
   /**
    * Ends the probe that runs, at its deadline or when the check ends. A prober that has this method does not use
@@ -63,6 +68,8 @@ export class ProberError extends Error {
   constructor(reason: ReasonCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;
+    // it is expected, and may come for each probe of each check: a stack trace would only fill the log
+    this.stack = `${this.name}: ${message}`;
   }
 }
 
