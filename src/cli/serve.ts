@@ -94,13 +94,15 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const { file, log, loaded } = run;
     let exitCode = 0;
+    let daemon: Daemon | undefined;
     const stop = (times: ShutdownTimes) => {
       reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
-        log.write("info", "draining", drainingText(signal));
+        const services = daemon?.serviceCount;
+        log.write("info", "draining", drainingText(signal, services), { services });
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
@@ -120,7 +122,10 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       leave();
       reject(error);
     };
-    const starting = start();
+    const starting = start().then((started) => {
+      daemon = started;
+      return started;
+    });
     starting.catch(fail);
     const reloader = new Reloader(run, starting, loaded);
     file?.watch.start(() => void reloader.request("changed").catch(fail));
@@ -132,9 +137,10 @@ function timesAfter(signal: TerminationSignal): ShutdownTimes {
   return isInteractive(signal) ? { drainDelayMs: 0 } : {};
 }
 
-function drainingText(signal: TerminationSignal): string {
+function drainingText(signal: TerminationSignal, count: number | undefined): string {
   const again = isInteractive(signal) ? "press Ctrl-C again" : "send the signal again";
-  return `${signal}: draining: all services report NOT_SERVING; ${again} to exit now`;
+  const services = count === undefined || count < 2 ? "all services" : `all ${count} services`;
+  return `${signal}: draining: ${services} report NOT_SERVING; ${again} to exit now`;
 }
 
 function isInteractive(signal: TerminationSignal): boolean {

@@ -68,7 +68,8 @@ export class Health {
     const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers });
     this.#checks = checks;
     const connectionCount = () => this.#servers.connectionCount;
-    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
+    const certificateEndsAt = () => this.#servers.certificateEndsAt;
+    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount, certificateEndsAt });
     const pool = new SharedBytesPool();
     const pages = new PageRenderer({ reader, clock, pool });
     const onHeartbeat = checks.report.bind(checks);
