@@ -18,6 +18,7 @@ import type { StatusWriter } from "../registry/ports.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
+import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { SELF_CHECK } from "./name-rules.js";
 import {
@@ -68,6 +69,7 @@ export class CheckEngine {
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
   #selfCheck: CheckRunner | undefined;
+  #reports: ReportStore | undefined;
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random } = options;
@@ -154,6 +156,12 @@ export class CheckEngine {
     return true;
   }
 
+  /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
+  keepReports(store: ReportStore): void {
+    this.#reports = store;
+    for (const check of this.#checks.values()) this.#keepReports(check);
+  }
+
   /** Stops every check. What they have published stays. */
   stop(): void {
     this.#firstProbes.clear();
@@ -188,6 +196,8 @@ export class CheckEngine {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish();
     });
+    for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
+    for (const { declaration } of started) this.#keepReports(this.#checks.get(declaration.name));
     for (const runner of removedRunners) this.#end(runner);
   }
 
@@ -213,6 +223,15 @@ export class CheckEngine {
     check.settings = settings;
     check.runner.change(settings);
     this.#publisher.change(declaration.name, settings);
+  }
+
+  #keepReports(check: RunningCheck | undefined): void {
+    if (check?.heartbeat === undefined || this.#reports === undefined) return;
+    const { declaration, heartbeat, settings } = check;
+    keepReports(
+      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
+      settings.intervalMs,
+    );
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */

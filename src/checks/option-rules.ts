@@ -27,13 +27,13 @@ export function checkOptions(declaration: CheckDeclaration): {
   return { settings, violations: [...ofSettings, ...others] };
 }
 
-/** A heartbeat is probed when it reports, or when its time is over. */
+/** A heartbeat is probed when its time is over, and at each further end of that time: each is one missed report. */
 function settingsOf({ source, options }: CheckDeclaration): CheckSettings {
   const { settings } = splitOptions(options);
   if (source.kind !== "heartbeat") return settings;
   const ttl = isPositive(source.ttl) ? source.ttl : undefined;
   const { critical, services, staleAfter, unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
-  const schedule = { interval: ttl, initialDelay: ttl, jitter: 0 };
+  const schedule = { interval: ttl, initialDelay: ttl, edgeInterval: ttl, jitter: 0 };
   return { ...schedule, critical, services, staleAfter, unhealthyThreshold, healthyThreshold };
 }
 

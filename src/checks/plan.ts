@@ -7,7 +7,7 @@
  *     a check in the plan    when
  *     added                  its name is new
  *     changed                its schedule, thresholds or services are others; state and connection stay
- *     replaced               its prober is another one: another target, other TLS, another ttl
+ *     replaced               its prober is another one: another target, other TLS
  *     removed                it is not declared any more
  *
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
@@ -191,7 +191,7 @@ class Planner {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
     const hasSameProber = old !== undefined && this.#isSameProber(old, declaration);
-    if (hasSameProber && isSameToken(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    if (hasSameProber && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -283,14 +283,14 @@ class Planner {
   #isSameSource(one: CheckSource, other: CheckSource): boolean {
     if (one.kind === "target" && other.kind === "target")
       return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat")
-      return parseDuration(one.ttl) === parseDuration(other.ttl);
+    if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
     if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
     return isDeepStrictEqual(one, other);
   }
 }
 
-/** The token of a heartbeat is checked when it reports; its prober does not use it. */
-function isSameToken(one: CheckSource, other: CheckSource): boolean {
-  return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
+/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
+function isSameReporting(one: CheckSource, other: CheckSource): boolean {
+  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
+  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }

@@ -5,19 +5,16 @@
  *               |                                   |                       |
  *               '-----------------------------------'-----------------------'--> ConfigError with every fault
  */
-import { readFileSync } from "node:fs";
 import type { DaemonConfig } from "./daemon-config.js";
 import { ConfigError, type Fault, FaultList } from "./fault.js";
 import { createFiles } from "./files.js";
+import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
 import { checkShape } from "./shape.js";
 import { type ConfigSource, requireValid, validateConfig } from "./validate.js";
 import { readYaml, type YamlText } from "./yaml-text.js";
 
 /** The environment, for `${NAME}`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Longer files are rejected. */
-const MAX_BYTES = 1_048_576;
 
 const MIN_SECRET_CHARACTERS = 4;
 
@@ -94,14 +91,7 @@ function isEmptyTable(value: unknown): boolean {
 }
 
 function readText(file: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file (${code})` }], { cause });
-  }
-  if (bytes.length <= MAX_BYTES) return bytes.toString("utf8");
-  const text = `this file has ${bytes.length} bytes; the limit is ${MAX_BYTES}`;
-  throw new ConfigError(file, [{ place: undefined, path: [], text }]);
+  const content = isDescriptor(file) ? readDescriptor(file) : readRegularFile(file);
+  if ("text" in content) return content.text;
+  throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file${content.fault}` }]);
 }

@@ -49,7 +49,11 @@ export class HealthTypeError extends TypeError {
   }
 }
 
-/** The message of any thrown value, for a log line or the end of another message. */
+/** The message of any thrown value, for a log line or the end of another message. It never throws. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return "an error without a readable message"; // its getter or its toString throws
+  }
 }

@@ -12,6 +12,7 @@ import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { CheckEngine } from "../checks/check-engine.js";
 import type { CheckOptions, CheckTarget, HeartbeatOptions, IsolationOptions } from "../checks/check-options.js";
 import type { ChecksConfig } from "../checks/declarations.js";
+import type { ReportStore } from "../checks/heartbeat-reports.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
 import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
@@ -158,6 +159,14 @@ export class Health {
     this.#checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
     const heartbeat = this.#checks.heartbeat(name);
     return (report) => heartbeat?.beat(report);
+  }
+
+  /**
+   * Takes up the last reports of heartbeats from a store, and keeps each new one there: a restart does not lose them. A
+   * report that is older than the `ttl` counts as missed. Call it once, before or after the heartbeats are declared.
+   */
+  keepReports(store: ReportStore): void {
+    this.#checks.keepReports(store);
   }
 
   /** Stops a check and clears its services. Returns whether there was one. */

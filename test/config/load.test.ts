@@ -227,8 +227,8 @@ test("a file that cannot be read or does not exist is refused, and named", (t) =
   const big = file("big.yaml", Buffer.alloc(1_048_577, "#"));
   for (const [path, expected] of [
     ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml: cannot read this file (ENOENT)"],
-    [tmpdir(), `${tmpdir()}: cannot read this file (EISDIR)`],
-    [big, `${big}: this file has 1048577 bytes; the limit is 1048576`],
+    [tmpdir(), `${tmpdir()}: cannot read this file: it is a directory, not a regular file`],
+    [big, `${big}: cannot read this file: it has 1048577 bytes; the limit is 1048576`],
   ] as const)
     assert.throws(
       () => readConfigFile(path, {}),

@@ -93,7 +93,8 @@ function recordOf(address: string, type: number, ttl: number): Buffer {
 }
 
 function bytesOfIPv6(address: string): Buffer {
-  const [left = "", right = ""] = address.split("::");
+  const plain = new URL(`http://[${address}]`).hostname.slice(1, -1); // hexadecimal groups only
+  const [left = "", right = ""] = plain.split("::");
   const groups = (text: string) => (text === "" ? [] : text.split(":"));
   const zeros = Array(8 - groups(left).length - groups(right).length).fill("0");
   const bytes = Buffer.alloc(16);
