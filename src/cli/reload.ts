@@ -8,8 +8,7 @@
  * missing: a file that is cut off must not turn a failing server into one that is SERVING.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { DaemonConfig } from "../config/daemon-config.js";
-import { ConfigError } from "../config/fault.js";
+import type { Violation } from "../checks/violation.js";
 import type { FileWatch } from "../config/file-watch.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { publish } from "../core/channels.js";
@@ -37,15 +36,15 @@ export class Reloader {
   readonly #deps: ReloaderDeps;
   readonly #daemon: Promise<Daemon>;
   /** The configuration in use. */
-  #config: DaemonConfig;
+  #loaded: LoadedConfig;
   #requested: Request | undefined;
   #isRunning = false;
   #isStopped = false;
 
-  constructor(deps: ReloaderDeps, daemon: Promise<Daemon>, config: DaemonConfig) {
+  constructor(deps: ReloaderDeps, daemon: Promise<Daemon>, loaded: LoadedConfig) {
     this.#deps = deps;
     this.#daemon = daemon;
-    this.#config = config;
+    this.#loaded = loaded;
   }
 
   /**
@@ -97,32 +96,27 @@ export class Reloader {
   }
 
   #apply(daemon: Daemon, next: LoadedConfig, file: string): void {
-    const { log } = this.#deps;
-    requireNoLostChecks(this.#config, next.config, file);
-    daemon.reload(next);
-    logOverridden(log, this.#config, next.config, file);
-    this.#config = next.config;
-    log.write("info", "reloaded", `reloaded ${file}`);
+    const lost = lostChecks(this.#loaded, next);
+    daemon.reload({ ...next, accept: (violations) => next.accept([...violations, ...lost]) });
+    logOverridden(this.#deps.log, this.#loaded, next, file);
+    this.#loaded = next;
+    this.#deps.log.write("info", "reloaded", `reloaded ${file}`);
   }
 }
 
-/**
- * All checks are removed only by a file that says so.
- * @throws ConfigError
- */
-function requireNoLostChecks(running: DaemonConfig, next: DaemonConfig, file: string): void {
+/** All checks are removed only by a file that says so. */
+function lostChecks(running: LoadedConfig, next: LoadedConfig): readonly Violation[] {
   const count = running.fileChecks ?? 0;
-  if (count === 0 || next.fileChecks !== undefined) return;
+  if (count === 0 || next.fileChecks !== undefined) return [];
   const checks = count === 1 ? "a check" : `${count} checks`;
   const text = `the previous configuration has ${checks}, and this file has no \`checks\`; to remove all checks write checks: {}`;
-  throw new ConfigError(file, [{ place: undefined, path: [], text }]);
+  return [{ code: "INVALID_OPTION", path: ["checks"], text }];
 }
 
 /** Logs each key that has changed in the file, but whose value comes from a flag. */
-function logOverridden(log: Log, running: DaemonConfig, next: DaemonConfig, file: string): void {
-  for (const { key, flag, value } of next.overridden) {
-    const before = running.overridden.find((known) => known.key === key)?.value;
-    if (isDeepStrictEqual(value, before)) continue;
+function logOverridden(log: Log, running: LoadedConfig, next: LoadedConfig, file: string): void {
+  for (const [key, { flag, value }] of next.overridden) {
+    if (isDeepStrictEqual(value, running.overridden.get(key)?.value)) continue;
     log.write("warn", "overridden", `\`${key}\` changed in ${file} without effect: ${flag} replaces it`, { key, flag });
   }
 }

@@ -2,7 +2,6 @@
  * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it at a signal.
  */
 import { randomUUID } from "node:crypto";
-import type { DaemonConfig } from "../config/daemon-config.js";
 import { ConfigError } from "../config/fault.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
@@ -24,7 +23,7 @@ const FATAL_LIMIT_MS = 1_000;
 /** The parts of a run. */
 interface Run extends ReloaderDeps {
   /** The configuration of the start. */
-  readonly config: DaemonConfig;
+  readonly loaded: LoadedConfig;
 }
 
 /** Runs until a signal ends it. Resolves with the exit code. */
@@ -47,7 +46,7 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const exitCode = await untilSignal(start, { file, load, config: loaded.config, instance, log });
+    const exitCode = await untilSignal(start, { file, load, loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     return exitCode;
@@ -93,7 +92,7 @@ function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedCon
  */
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
-    const { file, log, config } = run;
+    const { file, log, loaded } = run;
     let exitCode = 0;
     let daemon: Daemon | undefined;
     const stop = (times: ShutdownTimes) => {
@@ -128,7 +127,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       return started;
     });
     starting.catch(fail);
-    const reloader = new Reloader(run, starting, config);
+    const reloader = new Reloader(run, starting, loaded);
     file?.watch.start(() => void reloader.request("changed").catch(fail));
   });
 }

@@ -7,7 +7,6 @@
  */
 import { describeViolation, formatPath, type Path, type Violation } from "../checks/violation.js";
 import { OVERALL } from "../core/service-name.js";
-import type { Overridden } from "./daemon-config.js";
 import { ConfigError, type Fault, FaultList, type Position } from "./fault.js";
 import { createFiles, type Files } from "./files.js";
 import type { CheckEntry, ConfigFile } from "./schema.js";
@@ -34,6 +33,13 @@ export interface ConfigFlags {
   readonly checks: readonly (readonly [name: string, entry: CheckEntry])[];
   /** The flag of a key: `tls.certFile` has `--tls-cert`, `interval` has `--interval`. */
   readonly flags: ReadonlyMap<string, string>;
+}
+
+/** A value of the file that a flag replaces. */
+export interface Overridden {
+  readonly flag: string;
+  /** `undefined` if the file does not have the key. */
+  readonly value: unknown;
 }
 
 /** A source without a file. */
@@ -92,12 +98,13 @@ export class ConfigInput {
     return this.#source.has(["checks"]) ? Object.keys(this.#source.content.checks ?? {}).length : undefined;
   }
 
-  /** The values of the file that flags replace. */
-  get overridden(): readonly Overridden[] {
-    const keys = Object.keys(this.#flags.content).filter((key) => !ADDED_KEYS.has(key));
-    return keys.map((key) => {
-      return { key, flag: this.#flags.flags.get(key) ?? key, value: Reflect.get(this.#source.content, key) };
-    });
+  /** The values of the file that flags replace, by their key. */
+  get overridden(): ReadonlyMap<string, Overridden> {
+    const { content } = this.#source;
+    const entries = Object.keys(this.#flags.content)
+      .filter((key) => !ADDED_KEYS.has(key))
+      .map((key) => [key, { flag: this.#flags.flags.get(key) ?? key, value: Reflect.get(content, key) }] as const);
+    return new Map(entries);
   }
 
   /** Adds a fault of a value. */

@@ -17,14 +17,6 @@ export interface TlsTexts {
   readonly certFile: string;
 }
 
-/** A key of the file whose value a flag replaces. */
-export interface Overridden {
-  readonly key: string;
-  readonly flag: string;
-  /** The value of the file; `undefined` if it does not have the key. */
-  readonly value: unknown;
-}
-
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
 export interface DaemonConfig extends ChecksConfig {
   /** Addresses, see `core/listen-address`. */
@@ -40,9 +32,6 @@ export interface DaemonConfig extends ChecksConfig {
   readonly token: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
-  /** The number of checks in the file; `undefined` if it has no `checks`. */
-  readonly fileChecks: number | undefined;
-  readonly overridden: readonly Overridden[];
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -65,7 +54,5 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   token: undefined,
   listLimit: TOP_KEYS.listLimit.default,
   maxWatchers: TOP_KEYS.maxWatchers.default,
-  fileChecks: undefined,
-  overridden: [],
   warnings: [],
 });

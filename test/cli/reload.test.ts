@@ -244,8 +244,8 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
     assert.equal(await ask(daemon, ""), "NOT_SERVING");
     const text = String(daemon.log.find(({ event }) => event === "reload-refused")?.msg);
     const expected =
-      "the previous configuration has 2 checks, and this file has no `checks`; to remove all checks write checks: {}; keeping the previous configuration";
-    assert.equal(text, `${file}: ${expected}`);
+      "checks: the previous configuration has 2 checks, and this file has no `checks`; to remove all checks write checks: {}; keeping the previous configuration";
+    assert.equal(text, `${file}:1:1: ${expected}`);
     writeFileSync(file, "drainDelay: 0s\nchecks: {}\n");
     await becomes(daemon, "", "OK");
     assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
