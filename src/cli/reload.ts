@@ -5,16 +5,16 @@
  *     file changed ----> request                                                      '--no--> every error is logged
  *
  * An invalid configuration changes nothing. Neither does one that would remove all checks only because their key is
- * missing: a file that is cut off must not turn a failing server into one that is SERVING.
+ * missing: a file that is cut off must not turn a failing server into one that is SERVING. A file is read in a thread of its
+ * own (`config-thread`).
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Violation } from "../checks/violation.js";
 import type { FileWatch } from "../config/file-watch.js";
-import type { LoadedConfig } from "../config/validate.js";
 import { publish } from "../core/channels.js";
 import { messageOf } from "../core/health-error.js";
 import type { Daemon } from "../daemon/daemon.js";
 import type { Log } from "../telemetry/log.js";
+import type { ValidConfig } from "./config-parts.js";
 
 /** The file of a configuration. */
 export interface WatchedFile {
@@ -25,10 +25,14 @@ export interface WatchedFile {
 export interface ReloaderDeps {
   /** `undefined`: there is nothing to reload. */
   readonly file: WatchedFile | undefined;
-  readonly load: () => Promise<LoadedConfig>;
+  /** Reads the file, which is to replace another one. Rejects for an invalid file, and when the signal is aborted. */
+  readonly reload: (previous: ValidConfig, signal: AbortSignal) => Promise<ValidConfig>;
   readonly instance: string;
   readonly log: Log;
 }
+
+/** The log has so many errors of a file. `healthbridge validate` prints all. */
+const MAX_LOGGED_ERRORS = 100;
 
 type Request = "changed" | "forced";
 
@@ -36,12 +40,12 @@ export class Reloader {
   readonly #deps: ReloaderDeps;
   readonly #daemon: Promise<Daemon>;
   /** The configuration in use. */
-  #loaded: LoadedConfig;
+  #loaded: ValidConfig;
   #requested: Request | undefined;
   #isRunning = false;
-  #isStopped = false;
+  readonly #stopped = new AbortController();
 
-  constructor(deps: ReloaderDeps, daemon: Promise<Daemon>, loaded: LoadedConfig) {
+  constructor(deps: ReloaderDeps, daemon: Promise<Daemon>, loaded: ValidConfig) {
     this.#deps = deps;
     this.#daemon = daemon;
     this.#loaded = loaded;
@@ -62,19 +66,20 @@ export class Reloader {
     }
   }
 
-  /** Applies no other configuration. */
+  /** Ends a running reload, which then changes nothing, and begins no other. */
   stop(): void {
-    this.#isStopped = true;
+    this.#stopped.abort(new Error("the daemon ends"));
   }
 
   #take(): Request | undefined {
-    const request = this.#isStopped ? undefined : this.#requested;
+    const request = this.#stopped.signal.aborted ? undefined : this.#requested;
     this.#requested = undefined;
     return request;
   }
 
   async #reload(request: Request): Promise<void> {
-    const { file, load, instance, log } = this.#deps;
+    const { file, reload, instance, log } = this.#deps;
+    const { signal } = this.#stopped;
     const daemon = await this.#daemon;
     try {
       if (file === undefined) {
@@ -83,38 +88,36 @@ export class Reloader {
         const onSlow = (text: string) =>
           log.write("warn", "config-changing", `${file.name} ${text}; keeping the previous configuration`);
         if (request === "changed" && !(await file.watch.isChanged(onSlow))) return;
-        const loaded = await file.watch.read(load, onSlow);
-        if (this.#isStopped) return;
-        this.#apply(daemon, loaded, file.name);
+        const loaded = await file.watch.read(() => reload(this.#loaded, signal), onSlow);
+        if (signal.aborted) return;
+        await this.#apply(daemon, loaded, file.name);
       }
       publish("reload", { instance, error: undefined });
     } catch (error) {
-      for (const line of messageOf(error).split("\n"))
-        log.write("error", "reload-refused", `${line}; keeping the previous configuration`);
+      if (signal.aborted) return;
+      this.#logRefusal(messageOf(error).split("\n"));
       publish("reload", { instance, error });
     }
   }
 
-  #apply(daemon: Daemon, next: LoadedConfig, file: string): void {
-    const lost = lostChecks(this.#loaded, next);
-    daemon.reload({ ...next, accept: (violations) => next.accept([...violations, ...lost]) });
+  async #apply(daemon: Daemon, next: ValidConfig, file: string): Promise<void> {
+    await daemon.reload(next.config);
     logOverridden(this.#deps.log, this.#loaded, next, file);
     this.#loaded = next;
     this.#deps.log.write("info", "reloaded", `reloaded ${file}`);
   }
-}
 
-/** All checks are removed only by a file that says so. */
-function lostChecks(running: LoadedConfig, next: LoadedConfig): readonly Violation[] {
-  const count = running.fileChecks ?? 0;
-  if (count === 0 || next.fileChecks !== undefined) return [];
-  const checks = count === 1 ? "a check" : `${count} checks`;
-  const text = `the previous configuration has ${checks}, and this file has no \`checks\`; to remove all checks write checks: {}`;
-  return [{ code: "INVALID_OPTION", path: ["checks"], text }];
+  #logRefusal(errors: readonly string[]): void {
+    const write = (text: string) =>
+      this.#deps.log.write("error", "reload-refused", `${text}; keeping the previous configuration`);
+    for (const error of errors.slice(0, MAX_LOGGED_ERRORS)) write(error);
+    const more = errors.length - MAX_LOGGED_ERRORS;
+    if (more > 0) write(`${more} more errors; \`healthbridge validate\` shows all`);
+  }
 }
 
 /** Logs each key that has changed in the file, but whose value comes from a flag. */
-function logOverridden(log: Log, running: LoadedConfig, next: LoadedConfig, file: string): void {
+function logOverridden(log: Log, running: ValidConfig, next: ValidConfig, file: string): void {
   for (const [key, { flag, value }] of next.overridden) {
     if (isDeepStrictEqual(value, running.overridden.get(key)?.value)) continue;
     log.write("warn", "overridden", `\`${key}\` changed in ${file} without effect: ${flag} replaces it`, { key, flag });

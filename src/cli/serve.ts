@@ -3,6 +3,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { ConfigError } from "../config/fault.js";
+import { isDescriptor } from "../config/read-file.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
 import { systemClock } from "../core/clock.js";
@@ -11,7 +12,7 @@ import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { terminalLine } from "../telemetry/terminal.js";
-import { describeFlags, readFlags } from "./flags.js";
+import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
@@ -36,7 +37,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const level = logLevelOf(values);
   const name = fileOf(values);
   const load = () => loadConfig(name, values);
-  const file = name === undefined ? undefined : await watchedFile(name);
+  // a pipe can be read once: it is not watched
+  const file = name === undefined || isDescriptor(name) ? undefined : await watchedFile(name);
   try {
     const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
@@ -46,7 +48,7 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const exitCode = await untilSignal(start, { file, load, loaded, instance, log });
+    const exitCode = await untilSignal(start, { file, reload: reloadOf(file, values), loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     return exitCode;
@@ -76,6 +78,13 @@ function logDestination(): { write(line: string): void } {
 async function watchedFile(name: string): Promise<WatchedFile> {
   const { FileWatch } = await import("../config/file-watch.js");
   return { name, watch: new FileWatch(name, systemClock) };
+}
+
+function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDeps["reload"] {
+  return async ({ fileChecks }, signal) => {
+    const { loadInThread } = await import("./config-thread.js");
+    return loadInThread({ file: file?.name ?? "", values, fileChecks }, signal);
+  };
 }
 
 /** @throws ConfigError also for a file that is being written all the time */

@@ -22,8 +22,8 @@ export interface ConfigSource {
   readonly files: Files;
   readonly has: (path: Path) => boolean;
   readonly locate: (path: Path) => Position;
-  /** Removes the secrets from a fault. */
-  readonly redact: (fault: Fault) => Fault;
+  /** Removes the secrets from faults. */
+  readonly redact: (faults: readonly Fault[]) => readonly Fault[];
 }
 
 /** What flags say, in the words of a file. */
@@ -53,7 +53,7 @@ export function noSource(): ConfigSource {
     files: createFiles(),
     has: () => false,
     locate: () => start,
-    redact: (fault) => fault,
+    redact: (faults) => faults,
   };
 }
 
@@ -130,7 +130,7 @@ export class ConfigInput {
   /** @throws ConfigError with every fault, if there is one */
   throwFaults(): void {
     const { name, faults, redact } = this.#source;
-    if (faults.faults.length > 0) throw new ConfigError(name, faults.faults.map(redact));
+    if (faults.faults.length > 0) throw new ConfigError(name, redact(faults.faults));
   }
 
   /** The checks of flags, without those whose name is in use. */

@@ -39,25 +39,42 @@ export class ConfigError extends HealthError {
 export class FaultList {
   readonly #faults: Fault[] = [];
   /** Every path with a fault, and every path that leads to one. */
-  readonly #faulty = new Set<string>();
+  readonly #faulty: FaultyPaths = new Map();
 
   get faults(): readonly Fault[] {
     return this.#faults;
   }
 
   add(fault: Fault): void {
-    const { path } = fault;
-    if (path.length > 0 && this.#faulty.has(JSON.stringify(path))) return;
-    this.#faults.push(fault);
-    for (let length = path.length; length > 0; length -= 1) this.#faulty.add(JSON.stringify(path.slice(0, length)));
+    let inside = this.#faulty;
+    let isNew = fault.path.length === 0;
+    for (const step of fault.path) {
+      const known = inside.get(step);
+      isNew = known === undefined;
+      const next: FaultyPaths = known ?? new Map();
+      inside.set(step, next);
+      inside = next;
+    }
+    if (isNew) this.#faults.push(fault);
   }
 }
+
+/** A tree of paths, by their steps. */
+type FaultyPaths = Map<string | number, FaultyPaths>;
+
+/** A longer path is shown without its middle. */
+const MAX_PATH_CHARACTERS = 400;
 
 function lineOf(file: string, { place, path, text }: Fault): string {
   if (typeof place === "string") return `${place}: ${text}`;
   if (place === undefined) return `${file}: ${text}`;
-  const where = path.length === 0 ? "" : ` ${formatPath(path)}:`;
+  const where = path.length === 0 ? "" : ` ${shortened(formatPath(path))}:`;
   return `${file}:${place.line}:${place.column}:${where} ${text}`;
+}
+
+function shortened(path: string): string {
+  if (path.length <= MAX_PATH_CHARACTERS) return path;
+  return `${path.slice(0, MAX_PATH_CHARACTERS / 2)}...${path.slice(-MAX_PATH_CHARACTERS / 2)}`;
 }
 
 /** Places in the file come first, in their order. */

@@ -25,10 +25,11 @@ export type Substituted =
 const REFERENCE = /\$(?:\$|\{([^{}]*)\}|)/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 
-/** Substitutes every `${...}` of a value. */
-export function substitute(template: string, sources: Sources): Substituted {
+/** Substitutes every `${...}` of a value. At most `maxCharacters` are inserted: a value may name a long file many times. */
+export function substitute(template: string, sources: Sources, maxCharacters: number): Substituted {
   const faults: string[] = [];
   const pieces: string[] = [];
+  let inserted = 0;
   const text = template.replace(REFERENCE, (whole, inside: string | undefined) => {
     if (whole === "$$") return "$";
     if (inside === undefined) {
@@ -36,9 +37,13 @@ export function substitute(template: string, sources: Sources): Substituted {
       return "";
     }
     const value = lookUp(inside, sources, (fault) => faults.push(fault));
-    if (value !== undefined && value !== "") pieces.push(value);
-    return value ?? "";
+    if (value === undefined || value === "") return "";
+    inserted += value.length;
+    if (inserted > maxCharacters) return "";
+    pieces.push(value);
+    return value;
   });
+  if (inserted > maxCharacters) faults.push("the values of ${...} in this file are too long together");
   return faults.length === 0 ? { text, pieces } : { faults };
 }
 

@@ -51,12 +51,13 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
 
 /**
  * Returns a configuration that `serve` would accept when nothing runs yet.
+ * @param further violations that the configuration does not have by itself
  * @throws ConfigError
  */
-export function requireValid({ config, accept }: LoadedConfig): DaemonConfig {
+export function requireValid({ config, accept }: LoadedConfig, further: readonly Violation[] = []): DaemonConfig {
   const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, new SourceOpener());
   discardPlan(plan);
-  accept(violations);
+  accept([...violations, ...further]);
   return config;
 }
 

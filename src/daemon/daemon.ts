@@ -7,7 +7,6 @@ import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
-import { OVERALL } from "../core/service-name.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
@@ -16,10 +15,10 @@ import { Health } from "./health.js";
 /** A running daemon. */
 export interface Daemon {
   /**
-   * Runs the checks and services of another configuration.
-   * @throws ConfigError; nothing has changed then
+   * Runs the checks and services of another configuration, which is valid. What waits is served in between.
+   * @throws HealthError; nothing has changed then
    */
-  reload(loaded: LoadedConfig): void;
+  reload(config: DaemonConfig): Promise<void>;
   /** The number of services, with that of the server as a whole. */
   readonly serviceCount: number;
   /** Shuts down in order. Calling it again returns the same promise. */
@@ -63,7 +62,8 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   const { token, listLimit, maxWatchers } = config;
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
-  configure(health, loaded); // a configuration that is rejected has started nothing
+  health.configure(config, loaded.accept); // a configuration that is rejected has started nothing
+  serveWithoutChecks(health, config);
   try {
     logWarnings(log, config);
     const { engine, tls, statusCodePaths, paths } = config;
@@ -77,11 +77,12 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   }
   const unwatch = config.tls && watchCertificate(config.tls, systemClock, (text) => warn(log, text));
   return {
-    reload(next) {
-      configure(health, next);
-      drainDelayMs = next.config.drainDelayMs;
-      logWarnings(log, next.config);
-      logRestart(log, config, next.config);
+    async reload(next) {
+      await health.reconfigure(next);
+      serveWithoutChecks(health, next);
+      drainDelayMs = next.drainDelayMs;
+      logWarnings(log, next);
+      logRestart(log, config, next);
     },
     get serviceCount() {
       return health.list().size;
@@ -94,9 +95,8 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
 }
 
 /** Without checks, the server as a whole is SERVING because this process answers. */
-function configure(health: Health, { config, accept }: LoadedConfig): void {
-  health.configure(config, accept);
-  if (config.checks.length === 0) health.set(OVERALL, "SERVING");
+function serveWithoutChecks(health: Health, { checks }: DaemonConfig): void {
+  if (checks.length === 0) health.serveAlone();
 }
 
 /** Logs each changed key that keeps its value until the next start. */

@@ -8,6 +8,8 @@ const JSON_HEALTH = "application/health+json";
 
 const json = (answer: ReadAnswer): unknown => JSON.parse(answer.body);
 
+const WARNING = "warn: some health checks cannot be excluded: no check has that name\n";
+
 describe("a service", () => {
   test("SERVING is 200 OK with the common headers", () => {
     assert.deepEqual(bridgeOf().ask("/healthcheck"), {
@@ -155,7 +157,7 @@ describe("a view", () => {
     registry.set("", "NOT_SERVING");
     assert.equal(
       ask("/readyz?verbose").body,
-      "[+]good ok\n[+]warned ok\n[-]bad failed: timeout\n[-]extra failed: refused (not critical)\n[-]new failed: pending\nreadyz check failed\n",
+      "[+]good ok\n[+]warned ok (warning: slow)\n[-]bad failed: timeout\n[-]extra failed: refused (not critical)\n[-]new failed: pending\nreadyz check failed\n",
     );
   });
 
@@ -168,8 +170,36 @@ describe("a view", () => {
     assert.equal(ask("/readyz?exclude=good").status, 503);
     assert.equal(
       ask("/readyz?verbose&exclude=bad&exclude=x%22").body,
-      '[+]good ok\n[+]bad excluded: ok\nwarn: some health checks cannot be excluded: no matches for "x\\""\nreadyz check passed\n',
+      `[+]good ok\n[+]bad excluded: ok\n${WARNING}readyz check passed\n`,
     );
+  });
+
+  for (const path of ["readyz", "healthz", "startupz", "livez"])
+    test(`/${path} says in every form that an excluded name matches no check, and does not echo it`, () => {
+      const { registry, ask } = bridgeOf();
+      registry.report(check("good"));
+      const asked = `/${path}?exclude=other-name%22&exclude=good`;
+      assert.equal(ask(asked).status, ask(`/${path}`).status);
+      assert.equal(ask(asked).body, `${ask(`/${path}`).body}\n${WARNING}`);
+      assert.ok(ask(`${asked}&verbose`).body.includes(`\n${WARNING}`));
+      const json = JSON.parse(ask(asked, { accept: "application/json" }).body);
+      assert.deepEqual(json.notes, [WARNING.slice(6, -1)]);
+      for (const form of [asked, `${asked}&verbose`])
+        for (const accept of ["*/*", "application/json"]) assert.doesNotMatch(ask(form, { accept }).body, /other-name/);
+    });
+
+  test("says nothing when every excluded name matches a check", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    registry.set("", "SERVING");
+    assert.equal(ask("/readyz?exclude=good").body, "OK");
+    assert.equal("notes" in JSON.parse(ask("/readyz?exclude=good", { accept: "application/json" }).body), false);
+  });
+
+  test("/<check> of a warning says why", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("warned", { state: "warning", reason: "slow" }));
+    assert.equal(ask("/readyz/warned?verbose").body, "[+]warned ok (warning: slow)\nreadyz check passed\n");
   });
 
   test("excluding does not help while draining, or against a failure without a check", () => {
@@ -219,6 +249,61 @@ describe("a view", () => {
     assert.equal(ask("/startupz?verbose").body, "[+]bad ok\n[-]new failed: pending\nstartupz check failed\n");
     registry.setStarted(true);
     assert.equal(ask("/startupz").status, 200);
+  });
+
+  test("shows the reason of a state without a result, and which checks do not count", () => {
+    const { registry, ask } = bridgeOf();
+    const noResult = { lastResultAt: undefined, latencyMs: undefined };
+    registry.report(check("new", { reason: "initial", ...noResult }));
+    registry.report(check("moved", { state: "warning", reason: "changed", ...noResult }));
+    registry.report(
+      check("backup", { state: "pending", reason: "pending", counted: false, startup: false, ...noResult }),
+    );
+    registry.set("", "SERVING");
+    assert.equal(
+      ask("/readyz?verbose").body,
+      "[+]new ok (initial)\n[+]moved ok (warning: changed)\n[-]backup failed: pending (not counted)\nreadyz check passed\n",
+    );
+    assert.equal(
+      ask("/startupz?verbose").body,
+      "[-]new failed: initial\n[-]moved failed: changed\n[-]backup failed: pending (not counted)\nstartupz check passed\n",
+    );
+    assert.deepEqual([ask("/readyz/new").status, ask("/startupz/new").body], [200, "UNKNOWN"]);
+  });
+
+  test("with an excluded check does not wait for heartbeats that have never reported", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("bad", { state: "failing" }));
+    registry.report(check("good"));
+    registry.report(check("backup", { state: "pending", counted: false, lastResultAt: undefined }));
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask("/readyz?exclude=bad").status, 200);
+    registry.report(check("new", { state: "pending", lastResultAt: undefined }));
+    assert.equal(ask("/readyz?exclude=bad").status, 503);
+  });
+
+  test("with an excluded check needs another one that is decided, if all others are non-critical", () => {
+    const { registry, ask } = bridgeOf();
+    const pending = { state: "pending", critical: false, lastResultAt: undefined } as const;
+    registry.report(check("bad", { state: "failing" }));
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask("/readyz?exclude=bad").status, 200, "nothing else");
+    registry.report(check("cache", pending));
+    assert.equal(ask("/readyz?exclude=bad").status, 503);
+    registry.report(check("cache", { state: "failing", critical: false }));
+    assert.equal(ask("/readyz?exclude=bad").status, 200);
+  });
+
+  test("startup with an excluded check needs the results of those that count for it, critical or not", () => {
+    const { registry, ask } = bridgeOf();
+    const pending = { state: "pending", lastResultAt: undefined } as const;
+    registry.setStarted(false);
+    registry.report(check("slow", pending));
+    registry.report(check("left", { ...pending, startup: false }));
+    assert.equal(ask("/startupz?exclude=slow").status, 200);
+    registry.report(check("cache", { ...pending, critical: false }));
+    assert.equal(ask("/startupz?exclude=slow").status, 503);
+    assert.equal(ask("/startupz?exclude=slow&exclude=cache").status, 200);
   });
 
   test("as JSON has the checks, except liveness", () => {
