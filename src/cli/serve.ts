@@ -108,6 +108,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const { file, log, loaded } = run;
     let fatalErrors = 0;
+    let daemon: Daemon | undefined;
     const stop = (times: ShutdownTimes) => {
       reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
@@ -115,7 +116,8 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
     const leave = listenToProcess({
       onTerminate(signal) {
         if (fatalErrors > 0) return; // the process is ending
-        log.write("info", "draining", drainingText(signal));
+        const services = daemon?.serviceCount;
+        log.write("info", "draining", drainingText(signal, services), { services });
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal]),
@@ -137,7 +139,10 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       else log.write("error", "fatal", "the shutdown failed", { err: error });
       finish();
     };
-    const starting = start();
+    const starting = start().then((started) => {
+      daemon = started;
+      return started;
+    });
     starting.catch(fail);
     const reloader = new Reloader(run, starting, loaded);
     file?.watch.start(() => void reloader.request("changed").catch(fail));
@@ -160,9 +165,10 @@ function timesAfter(signal: TerminationSignal): ShutdownTimes {
   return isInteractive(signal) ? { drainDelayMs: 0 } : {};
 }
 
-function drainingText(signal: TerminationSignal): string {
+function drainingText(signal: TerminationSignal, count: number | undefined): string {
   const again = isInteractive(signal) ? "press Ctrl-C again" : "send the signal again";
-  return `${signal}: draining: all services report NOT_SERVING; ${again} to exit now`;
+  const services = count === undefined || count < 2 ? "all services" : `all ${count} services`;
+  return `${signal}: draining: ${services} report NOT_SERVING; ${again} to exit now`;
 }
 
 function isInteractive(signal: TerminationSignal): boolean {

@@ -156,6 +156,8 @@ function logTransition(logger: Logger, { instance: _, ...transition }: Published
   const { subject, name, from, to, degraded, reason } = transition;
   const title = name === "" ? "overall" : JSON.stringify(name);
   const suffix = `${degraded ? ", degraded" : ""}${reason === undefined ? "" : ` (${reason})`}`;
-  const level = to === "NOT_SERVING" || to === "failing" ? "warn" : "info";
+  const isFailure = to === "NOT_SERVING" || to === "failing";
+  // a drain has a line of its own, and changes every service: 10,000 lines would say the same
+  const level = reason === "draining" ? "debug" : isFailure ? "warn" : "info";
   logger[level]({ event: "transition", ...transition }, `${subject} ${title}: ${from} -> ${to}${suffix}`);
 }

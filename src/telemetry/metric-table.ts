@@ -134,6 +134,12 @@ const OWN_METRICS = {
     labels: [],
     help: "1 while checks are held at their last state, because the network of healthbridge itself seems to be down.",
   },
+  certificateExpiry: {
+    name: "healthbridge_certificate_expiry_timestamp_seconds",
+    type: "gauge",
+    labels: [],
+    help: "Unix time at which the first certificate of the server's own chain expires. Absent without TLS.",
+  },
   reloadSuccessful: {
     name: "healthbridge_config_last_reload_successful",
     type: "gauge",
