@@ -124,7 +124,7 @@ export class Metrics {
   }
 
   #own(): readonly Metric[] {
-    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads } = this.#tally;
+    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
     return [
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
@@ -132,6 +132,7 @@ export class Metrics {
       [METRICS.reloadSuccessful, single(lastReloadSuccessful ? 1 : 0)],
       [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
+      [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];
   }

@@ -10,6 +10,7 @@
  *
  * A request without the needed token is answered with one word. It may name a check, and learns nothing of the others.
  */
+import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
@@ -102,7 +103,7 @@ function excludedLines(checks: CheckList, exclude: readonly string[]): ReadonlyM
   const lines = new Map<number, string>();
   for (const name of exclude) {
     const index = checks.indexOf(name);
-    if (index !== undefined) lines.set(index, `[+]${name} excluded: ok\n`);
+    if (index !== undefined) lines.set(index, `[+]${printable(name)} excluded: ok\n`);
   }
   return lines;
 }
@@ -138,9 +139,10 @@ function fieldsOf(path: ViewPath, passed: boolean): object {
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
+  const name = printable(check.name);
   if (passes(check, criterion))
-    return `[+]${check.name} ok${check.state === "warning" ? ` (warning: ${check.reason ?? check.state})` : ""}`;
-  return `[-]${check.name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
+    return `[+]${name} ok${check.state === "warning" ? ` (warning: ${check.reason ?? check.state})` : ""}`;
+  return `[-]${name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
 }
 
 function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {
