@@ -9,6 +9,7 @@ import { type ExecDeps, openExec } from "../probers/exec.js";
 import { ExecLimit } from "../probers/exec-limit.js";
 import { openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat } from "../probers/heartbeat.js";
+import { maskSecrets } from "../probers/masked.js";
 import type { ProberDeps, ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { openTarget } from "../probers/schemes.js";
@@ -58,7 +59,11 @@ export class SourceOpener {
   ): Prober {
     switch (source.kind) {
       case "target":
-        return openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions);
+        return maskSecrets(
+          openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions),
+          source.url,
+          proberOptions,
+        );
       case "exec":
         return openExec(source.command, this.#exec);
       case "function":
