@@ -1,5 +1,6 @@
 /**
- * Bundles the command line into one CommonJS file: `node esbuild.config.js`, after tsc.
+ * Bundles the command line into one CommonJS file, and the thread that reads a configuration for a reload into another:
+ * `node esbuild.config.js`, after tsc.
  *
  * Node finds and reads each module by itself, and its loader for ES modules needs 5 MB and some milliseconds more than
  * that for CommonJS. A dynamic `import()` of our own code still runs that code only when it is reached. Packages stay
@@ -12,7 +13,7 @@ const OUT = "dist/cli";
 
 rmSync(OUT, { recursive: true, force: true });
 await build({
-  entryPoints: ["src/cli/main.ts"],
+  entryPoints: ["src/cli/main.ts", "src/cli/config-worker.ts"],
   outdir: OUT,
   bundle: true,
   platform: "node",

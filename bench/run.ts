@@ -7,6 +7,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { benchAbuse } from "./abuse/bench.js";
 import { benchChecks } from "./checks/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import type { Bench, BenchDeps } from "./measuring/report.js";
@@ -16,6 +17,7 @@ import { benchServing } from "./serving/bench.js";
 const BENCHES: Readonly<Record<string, Bench>> = {
   checks: benchChecks,
   serving: benchServing,
+  abuse: benchAbuse,
 };
 
 const DEFAULT_ROUNDS = 5;

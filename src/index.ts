@@ -3,6 +3,7 @@
  * of a target by its first probe.
  */
 export type { CheckOptions, CheckTarget, HeartbeatOptions, IsolationOptions } from "./checks/check-options.js";
+export type { ReportStore, StoredReport } from "./checks/heartbeat-reports.js";
 export type { Policy } from "./checks/policy.js";
 export type { ServiceDeclaration } from "./checks/service-graph.js";
 export type { CheckSettings } from "./checks/settings.js";

@@ -61,6 +61,9 @@ const HIDDEN_LOADERS = [
   "runMain",
 ];
 
+/** The one file that starts a thread, with the code of the file beside it. */
+const STARTS_THREAD = "cli/config-thread.ts";
+
 function roomOf(path: string): string {
   const parts = path.split("/");
   return parts[0] === "transports" ? parts.slice(0, 2).join("/") : parts.length === 1 ? "" : (parts[0] ?? "");
@@ -131,7 +134,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   "code is loaded by imports only": (source) =>
     linesWith(
       source,
-      (tokens, index) => is(tokens[index], ...HIDDEN_LOADERS) && is(tokens[index + 1], "(") && !isMethod(tokens, index),
+      (tokens, index) =>
+        is(tokens[index], ...HIDDEN_LOADERS) &&
+        is(tokens[index + 1], "(") &&
+        !isMethod(tokens, index) &&
+        !(source.path === STARTS_THREAD && is(tokens[index], "Worker")),
     ),
   "only the command line uses the arguments, environment and streams of the process": (source) => {
     const names = ["env", "argv", "exit", "exitCode", "stdout", "stderr", "stdin"];

@@ -13,13 +13,17 @@
  */
 import { isAuthorized } from "../core/bearer-token.js";
 import { publish } from "../core/channels.js";
+import { HealthError } from "../core/health-error.js";
+import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
+import { type Assumption, firstAssumption } from "./assumption.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
+import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
-import { SELF_CHECK } from "./name-rules.js";
+import { describeOwner } from "./name-rules.js";
 import {
   type ChecksPlan,
   type ConfiguredCheck,
@@ -30,29 +34,34 @@ import {
   type Planned,
   planCheck,
   planConfiguration,
+  planInSteps,
   planIsolation,
   planRemoval,
   planServices,
   type RunningChecks,
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
-import { CheckRunner, type LastProbe } from "./runner.js";
-import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
+import { CheckRunner } from "./runner.js";
+import { createRunnerDeps, type LastProbe, type RunnerDeps } from "./runner-deps.js";
+import { SelfCheck } from "./self-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
-import { FirstProbes } from "./spread.js";
+import { FirstProbes, type NewCheck } from "./spread.js";
 import { throwViolations, type Violation } from "./violation.js";
 
 /** What the engine needs. */
 export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
+  /** Whether the application has set the status of a service by hand. Default: of none. */
+  readonly isSetByHand?: ((service: string) => boolean) | undefined;
 }
 
 /** A check that runs. */
-interface RunningCheck extends ConfiguredCheck {
+interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
+  assumption: Assumption | undefined;
   readonly runner: CheckRunner;
   readonly heartbeat: Heartbeat | undefined;
 }
@@ -63,14 +72,17 @@ export class CheckEngine {
   readonly #opener: SourceOpener;
   readonly #publisher: CheckPublisher;
   readonly #isolation: Isolation;
+  readonly #selfCheck: SelfCheck;
   readonly #discovery: Discovery;
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
-  #selfCheck: CheckRunner | undefined;
+  /** Aborted by `stop`. */
+  readonly #stopped = new AbortController();
+  #reports: ReportStore | undefined;
 
   constructor(options: CheckEngineOptions) {
-    const { writer, clock, random } = options;
+    const { writer, clock, random, isSetByHand = () => false } = options;
     const { instance } = writer;
     this.#writer = writer;
     this.#deps = createRunnerDeps(clock, random, instance);
@@ -83,7 +95,9 @@ export class CheckEngine {
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
-    const ownerOf = (name: string) => this.#publisher.ownerOf(name);
+    this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
+    const ownerOf = (name: string) =>
+      isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
@@ -96,6 +110,18 @@ export class CheckEngine {
    */
   configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {
     this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
+  }
+
+  /**
+   * The same in turns of the event loop: what waits is served in between, and reads the statuses of before the change. No
+   * other change may be made until the returned promise is settled.
+   * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
+   */
+  async configureInTurns(config: ChecksConfig): Promise<void> {
+    const { signal } = this.#stopped;
+    const { plan, violations } = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
+    requireAccepted(plan, () => throwViolations(violations));
+    await runInTurns(this.#commit(plan), signal);
   }
 
   /**
@@ -139,6 +165,14 @@ export class CheckEngine {
     this.#apply(planIsolation(this.#running, isolation, this.#opener));
   }
 
+  /** Who makes the service of a name, as text; `undefined` for a name that the application may set by hand. */
+  ownerOf(name: string): string | undefined {
+    const discoverer = this.#discovery.checkOf(name);
+    if (discoverer !== undefined) return describeOwner({ kind: "discovered", of: discoverer, path: [] });
+    const owner = this.#publisher.ownerOf(name);
+    return owner === undefined ? undefined : describeOwner(owner);
+  }
+
   /** The heartbeat that runs under a name. */
   heartbeat(name: string): Heartbeat | undefined {
     return this.#checks.get(name)?.heartbeat;
@@ -154,8 +188,15 @@ export class CheckEngine {
     return true;
   }
 
+  /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
+  keepReports(store: ReportStore): void {
+    this.#reports = store;
+    for (const check of this.#checks.values()) this.#keepReports(check);
+  }
+
   /** Stops every check. What they have published stays. */
   stop(): void {
+    this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) this.#end(runner);
     this.#checks.clear();
@@ -165,19 +206,34 @@ export class CheckEngine {
   }
 
   #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
-    try {
-      accept(violations);
-    } catch (error) {
-      discardPlan(plan);
-      throw error;
-    }
-    this.#commit(plan);
+    requireAccepted(plan, () => accept(violations));
+    runAtOnce(this.#commit(plan));
   }
 
-  /** Everything that runs is changed first, then published in one step, and what runs no more is closed at the end. */
-  #commit({ removed, started, changed, services, isolation, allowLinkLocal }: ChecksPlan): void {
-    const removedRunners = removed.map((name) => this.#take(name));
-    for (const check of started) this.#start(check);
+  /**
+   * Runners are created first. Then everything that runs is changed and published in one step. At the end, what runs no
+   * more is closed, and the new checks start.
+   */
+  *#commit(plan: ChecksPlan): Steps<void> {
+    const created: RunningCheck[] = [];
+    let removed: readonly (CheckRunner | undefined)[] = [];
+    let isCommitted = false;
+    try {
+      for (const opened of plan.started) yield void created.push(this.#create(opened));
+      removed = this.#switch(plan, created);
+      isCommitted = true;
+      for (const check of created) yield this.#start(check);
+    } finally {
+      if (!isCommitted) discardPlan(plan);
+    }
+    for (const runner of removed) yield this.#end(runner);
+  }
+
+  /** The one step that everybody who reads a status sees. Returns what is to be closed. */
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly (CheckRunner | undefined)[] {
+    const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
+    const removedRunners = new Map(removed.map((name) => [name, this.#take(name)]));
+    for (const check of created) this.#add(check, removedRunners.get(check.declaration.name));
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -186,24 +242,37 @@ export class CheckEngine {
     else this.#deps.stalls.stop();
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
-      this.#publisher.publish();
+      this.#publisher.publish(isWhole);
     });
-    for (const runner of removedRunners) this.#end(runner);
+    for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
+    return [...removedRunners.values()];
   }
 
-  #start({ declaration, settings, prober, heartbeat }: OpenedCheck): void {
-    const { name, source } = declaration;
+  #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
+    const { name } = declaration;
     const listener = {
       onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
       onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
     };
     const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
-    const check: RunningCheck = { declaration, settings, runner, heartbeat };
-    this.#checks.set(name, check);
-    this.#publisher.add(name, settings);
+    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
+    return check;
+  }
+
+  /** @param replaced the runner of the check with this name that had another target */
+  #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
+    check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    check.runner.assume(check.assumption);
+    this.#checks.set(check.declaration.name, check);
+    this.#publisher.add(check, check.assumption);
+  }
+
+  #start(check: RunningCheck): undefined {
+    const { source } = check.declaration;
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
-    if (isPassive) runner.start(settings.initialDelayMs);
+    if (isPassive) check.runner.start(check.settings.initialDelayMs);
     else this.#firstProbes.add(check);
+    this.#keepReports(check);
   }
 
   #change({ declaration, settings }: ConfiguredCheck): void {
@@ -212,7 +281,16 @@ export class CheckEngine {
     check.declaration = declaration;
     check.settings = settings;
     check.runner.change(settings);
-    this.#publisher.change(declaration.name, settings);
+    this.#publisher.change(check);
+  }
+
+  #keepReports(check: RunningCheck | undefined): void {
+    if (check?.heartbeat === undefined || this.#reports === undefined) return;
+    const { declaration, heartbeat, settings } = check;
+    keepReports(
+      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
+      settings.intervalMs,
+    );
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */
@@ -227,37 +305,13 @@ export class CheckEngine {
   }
 
   #changeIsolation(plan: IsolationPlan): void {
-    switch (plan.kind) {
-      case "keep":
-        return;
-      case "change":
-        this.#selfCheck?.change(plan.rule.settings);
-        break;
-      case "stop":
-      case "start":
-        this.#end(this.#selfCheck);
-        this.#isolation.setSelfCheck(plan.kind === "start");
-        this.#selfCheck = plan.kind === "start" ? this.#startSelfCheck(plan) : undefined;
-        break;
-      default:
-        plan satisfies never;
-    }
-    const rule = "rule" in plan ? plan.rule : undefined;
-    if (rule !== undefined) this.#isolation.maxHoldMs = rule.maxHoldMs;
-    this.#running = { ...this.#running, isolation: rule?.declaration };
-  }
-
-  #startSelfCheck({ rule, prober }: Extract<IsolationPlan, { kind: "start" }>): CheckRunner {
-    const { settings } = rule;
-    const onProgress = ({ state }: Progress) => this.#isolation.onSelfCheckResult(state === "failing");
-    const listener = { onProgress, onThreshold: () => "fail" as const };
-    const runner = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
-    runner.start(0);
-    return runner;
+    if (plan.kind === "keep") return;
+    this.#end(this.#selfCheck.change(plan));
+    this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
   }
 
   /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
-  #end(runner: CheckRunner | undefined): void {
+  #end(runner: CheckRunner | undefined): undefined {
     try {
       runner?.stop();
     } catch (error) {
@@ -270,15 +324,25 @@ export class CheckEngine {
     if (this.#checks.get(name) !== check) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck?.probeSoon();
+    else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
     const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
     const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
-    this.#publisher.report(name, check.settings, finding);
+    this.#publisher.report(check, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
     this.#discovery.invalidate(name, state, reason);
+  }
+}
+
+/** Closes what a plan has opened when `accept` throws. */
+function requireAccepted(plan: ChecksPlan, accept: () => void): void {
+  try {
+    accept();
+  } catch (error) {
+    discardPlan(plan);
+    throw error;
   }
 }

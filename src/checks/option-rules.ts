@@ -7,7 +7,7 @@
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
-import { type CheckSettings, type CompleteSettings, readSettings } from "./settings.js";
+import { type CheckSettings, type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { Path, Violation } from "./violation.js";
 
 /** The settings of a check with every default, and what is wrong with its options. */
@@ -17,29 +17,25 @@ export function checkOptions(declaration: CheckDeclaration): {
 } {
   const { name, source } = declaration;
   const { settings, faults } = readSettings(settingsOf(declaration));
-  const violations = [
-    ...faults.map(({ setting, text }) => ({ path: setting === "maxLatency" ? ["expect", setting] : [setting], text })),
-    ...sourceFaults(source),
-    ...surplusOptions(declaration),
-  ];
-  return {
-    settings,
-    violations: violations.map(({ path, text }) => ({
-      code: "INVALID_OPTION",
-      path: ["checks", name, ...path],
-      text,
-    })),
-  };
+  const path = ["checks", name];
+  const ofSettings = faults.map((fault) =>
+    violationOf(fault, fault.setting === "maxLatency" ? [...path, "expect"] : path),
+  );
+  const others = [...sourceFaults(source), ...surplusOptions(declaration)].map(
+    (fault): Violation => ({ code: "INVALID_OPTION", path: [...path, ...fault.path], text: fault.text }),
+  );
+  return { settings, violations: [...ofSettings, ...others] };
 }
 
-/** A heartbeat is probed when it reports, or when its time is over. */
+/** A heartbeat is probed when its time is over, and at each further end of that time: each is one missed report. */
 function settingsOf({ source, options }: CheckDeclaration): CheckSettings {
   const { settings } = splitOptions(options);
   if (source.kind !== "heartbeat") return settings;
   const ttl = isPositive(source.ttl) ? source.ttl : undefined;
-  const { critical, services, staleAfter, unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
-  const schedule = { interval: ttl, initialDelay: ttl, jitter: 0 };
-  return { ...schedule, critical, services, staleAfter, unhealthyThreshold, healthyThreshold };
+  const { critical, startup = false, initialState, services, staleAfter } = settings;
+  const { unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
+  const schedule = { interval: ttl, initialDelay: ttl, edgeInterval: ttl, jitter: 0 };
+  return { ...schedule, critical, startup, initialState, services, staleAfter, unhealthyThreshold, healthyThreshold };
 }
 
 type OptionViolation = Pick<Violation, "path" | "text">;
@@ -87,6 +83,8 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
   "unhealthyThreshold",
   "healthyThreshold",
   "staleAfter",
+  "startup",
+  "initialState",
 ]);
 
 /** Options that would have no effect. The options of a target depend on its scheme: see `probers/schemes`. */

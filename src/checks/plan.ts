@@ -7,23 +7,32 @@
  *     a check in the plan    when
  *     added                  its name is new
  *     changed                its schedule, thresholds or services are others; state and connection stay
- *     replaced               its prober is another one: another target, other TLS, another ttl
+ *     replaced               its prober is another one: another target, other TLS
  *     removed                it is not declared any more
  *
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
  */
 import { isDeepStrictEqual } from "node:util";
-import { parseDuration } from "../core/duration.js";
+import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
+import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
-import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
+import {
+  type CheckDeclaration,
+  type CheckSource,
+  type ChecksConfig,
+  type IsolationDeclaration,
+  isSameProberOptions,
+  isSameReporting,
+  isSameSource,
+} from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
-import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
+import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import { type CompleteSettings, readSettings } from "./settings.js";
+import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 
@@ -45,7 +54,8 @@ export interface IsolationRule {
 
 /** What becomes of the isolation rule. */
 export type IsolationPlan =
-  | { readonly kind: "keep" | "stop" }
+  | { readonly kind: "keep" }
+  | { readonly kind: "stop" }
   | { readonly kind: "change"; readonly rule: IsolationRule }
   | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
 
@@ -62,6 +72,8 @@ export interface RunningChecks {
 
 /** The changes, ready to be committed. A replaced check is both removed and started. */
 export interface ChecksPlan {
+  /** It is the plan of a whole configuration. */
+  readonly isWhole: boolean;
   readonly removed: readonly string[];
   readonly started: readonly OpenedCheck[];
   readonly changed: readonly ConfiguredCheck[];
@@ -92,25 +104,38 @@ export const NOTHING_RUNNING: Readonly<RunningChecks> = {
 
 /** Plans that the checks, the services and the isolation rule of a configuration run, and no others. */
 export function planConfiguration(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Planned {
+  return runAtOnce(planInSteps(running, config, opener));
+}
+
+/** The same in steps. When they are ended before the last, what was opened is closed. */
+export function* planInSteps(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Steps<Planned> {
   const { checks, services, isolation, allowLinkLocal } = config;
   const planner = new Planner(running, opener, allowLinkLocal);
-  const names = new Names();
-  for (const check of checks) planner.refuse(claimCheck(check, names));
-  for (const check of checks) planner.refuse(claimNamedServices(check, names));
-  const declared = new Set(checks.map(({ name }) => name));
-  for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
-  for (const check of checks) planner.setCheck(check);
-  planner.setServices(services, names);
-  planner.setIsolation(isolation);
-  return planner.planned();
+  let planned: Planned | undefined;
+  try {
+    const names = new Names(running, ["hand"], () => checks);
+    for (const check of checks) yield planner.refuse(claimCheck(check, names));
+    for (const check of checks) yield planner.refuse(claimNamedServices(check, names));
+    const declared = new Set(checks.map(({ name }) => name));
+    for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
+    for (const check of checks) yield planner.setCheck(check);
+    planner.setServices(services, names);
+    if (checks.length > 0) planner.refuse(claimOverall(services, ["checks"], names));
+    planner.setIsolation(isolation);
+    planned = planner.planned(true);
+    return planned;
+  } finally {
+    if (planned === undefined) discardPlan(planner.planned().plan);
+  }
 }
 
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names((name) => running.ownerOf(name));
+  const names = new Names(running, ["check", "named", "service", "hand"], () => declarationsOf(running));
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
+  planner.refuse(claimOverall(running.services, ["checks", check.name], names));
   planner.setCheck(check);
   return planner.planned();
 }
@@ -129,12 +154,14 @@ export function planServices(
   opener: SourceOpener,
 ): Planned {
   const planner = new Planner(running, opener);
-  const ofChecks = (name: string) => {
-    const owner = running.ownerOf(name);
-    return owner?.kind === "service" ? undefined : owner;
-  };
-  planner.setServices(services, new Names(ofChecks));
+  const names = new Names(running, ["check", "named", "hand"], () => declarationsOf(running));
+  planner.setServices(services, names);
+  if (services.length > 0) planner.refuse(claimOverall(services, ["services"], names));
   return planner.planned();
+}
+
+function declarationsOf({ checks }: RunningChecks): readonly CheckDeclaration[] {
+  return [...checks.values()].map(({ declaration }) => declaration);
 }
 
 /** Plans another isolation rule, or none. */
@@ -171,8 +198,8 @@ class Planner {
     this.#allowLinkLocal = allowLinkLocal;
   }
 
-  refuse(violations: readonly Violation[]): void {
-    this.#violations.push(...violations);
+  refuse(violations: readonly Violation[]): undefined {
+    for (const violation of violations) this.#violations.push(violation);
   }
 
   remove(name: string): void {
@@ -180,11 +207,12 @@ class Planner {
   }
 
   /** A check that has to run: added, changed, replaced, or left alone. */
-  setCheck(declaration: CheckDeclaration): void {
+  setCheck(declaration: CheckDeclaration): undefined {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
-    const hasSameProber = old !== undefined && this.#isSameProber(old, declaration);
-    if (hasSameProber && isSameToken(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const hasSameSource = old !== undefined && this.#hasSameSource(old.source, source);
+    if (hasSameSource && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
+    const hasSameProber = hasSameSource && isSameProberOptions(old.options, options);
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -211,16 +239,11 @@ class Planner {
       this.#isolation = { kind: old === undefined ? "keep" : "stop" };
       return;
     }
-    const hasSameProber = old !== undefined && this.#isSameSource(old.selfCheck, declaration.selfCheck);
+    const hasSameProber = old !== undefined && this.#hasSameSource(old.selfCheck, declaration.selfCheck);
     const { settings, maxHold = DEFAULT_MAX_HOLD_MS, selfCheck } = declaration;
     if (hasSameProber && maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
-    const maxHoldMs = parseDuration(maxHold);
-    const rule = {
-      declaration,
-      settings: this.#readSelfCheckSettings(settings),
-      maxHoldMs: maxHoldMs ?? DEFAULT_MAX_HOLD_MS,
-    };
-    if (maxHoldMs === undefined) this.#refuseOption(["isolation", "maxHold"], "must be a duration, such as 60s");
+    const maxHoldMs = this.#readMaxHold(maxHold);
+    const rule = { declaration, settings: this.#readSelfCheckSettings(settings), maxHoldMs };
     if (hasSameProber) {
       this.#isolation = { kind: "change", rule };
       return;
@@ -229,8 +252,9 @@ class Planner {
     if (opened !== undefined) this.#isolation = { kind: "start", rule, prober: opened.prober };
   }
 
-  planned(): Planned {
+  planned(isWhole = false): Planned {
     const plan = {
+      isWhole,
       removed: this.#removed,
       started: this.#started,
       changed: this.#changed,
@@ -244,7 +268,7 @@ class Planner {
   /** One result decides what the self-check says. */
   #readSelfCheckSettings(given: IsolationDeclaration["settings"]): CompleteSettings {
     const { settings, faults } = readSettings({ healthyThreshold: 1, ...given, unhealthyThreshold: 1 });
-    for (const { setting, text } of faults) this.#refuseOption(["isolation", setting], text);
+    this.refuse(faults.map((fault) => violationOf(fault, ["isolation"])));
     return settings;
   }
 
@@ -262,28 +286,15 @@ class Planner {
     }
   }
 
-  #refuseOption(path: Path, text: string): void {
-    this.refuse([{ code: "INVALID_OPTION", path, text }]);
-  }
-
-  #isSameProber(one: CheckDeclaration, other: CheckDeclaration): boolean {
-    if (!this.#isSameSource(one.source, other.source)) return false;
-    if (one.options === other.options) return true;
-    return isDeepStrictEqual(splitOptions(one.options).proberOptions, splitOptions(other.options).proberOptions);
+  #readMaxHold(given: DurationLike): number {
+    const maxHoldMs = parseDuration(given);
+    if (maxHoldMs !== undefined) return maxHoldMs;
+    this.refuse([{ code: "INVALID_OPTION", path: ["isolation", "maxHold"], text: "must be a duration, such as 60s" }]);
+    return DEFAULT_MAX_HOLD_MS;
   }
 
   /** Targets are also other ones when link-local addresses become allowed or forbidden. */
-  #isSameSource(one: CheckSource, other: CheckSource): boolean {
-    if (one.kind === "target" && other.kind === "target")
-      return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat")
-      return parseDuration(one.ttl) === parseDuration(other.ttl);
-    if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
-    return isDeepStrictEqual(one, other);
+  #hasSameSource(one: CheckSource, other: CheckSource): boolean {
+    return isSameSource(one, other) && (one.kind !== "target" || this.#allowLinkLocal === this.#running.allowLinkLocal);
   }
-}
-
-/** The token of a heartbeat is checked when it reports; its prober does not use it. */
-function isSameToken(one: CheckSource, other: CheckSource): boolean {
-  return one.kind !== "heartbeat" || other.kind !== "heartbeat" || one.token === other.token;
 }

@@ -1,4 +1,9 @@
-/** One run of a prober: the context of the probe, and the times that its result is measured by. */
+/**
+ * The runs of a prober: the context of each probe, and the times that its result is measured by.
+ *
+ *     running --deadline--> late, its signal is aborted --1 s, or the next due time--> abandoned --ends--> forgotten
+ *                             '--ends--> forgotten                                     (one at a time)
+ */
 import type { ProbeContext } from "../probers/prober.js";
 
 /** The times that a result is measured by. */
@@ -7,7 +12,12 @@ export interface ProbeTiming {
   readonly startLagMs: number;
   /** A stall of the event loop after this time makes the result invalid. */
   readonly since: number;
+  /** The age of a result that is not new. */
+  readonly ageMs?: number;
 }
+
+/** The time that an aborted probe has to end. A program is killed within half of it. */
+const ABORT_GRACE_MS = 1_000;
 
 export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly startedAt: number;
@@ -22,6 +32,10 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
     this.startedAt = startedAt;
     this.startLagMs = startLagMs;
     this.timeoutMs = timeoutMs;
+  }
+
+  get deadlineAt(): number {
+    return this.startedAt + this.timeoutMs;
   }
 
   get since(): number {
@@ -39,5 +53,41 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   end(): void {
     this.#ended = true;
     this.#abort?.abort();
+  }
+}
+
+/** The runs of one check that have not ended: at most the current one and an abandoned one. */
+export class ProbeRuns {
+  current: ProbeRun | undefined;
+  /** Its result is ignored. */
+  #abandoned: ProbeRun | undefined;
+
+  /** Whether the current run was aborted, and no other one is abandoned. */
+  get mayAbandon(): boolean {
+    return this.current?.late === true && this.#abandoned === undefined;
+  }
+
+  /** Monotonic time at which the current run must be aborted or abandoned; infinite when neither will happen. */
+  get limitAt(): number {
+    const { current } = this;
+    if (current?.late === false) return current.deadlineAt;
+    return current !== undefined && this.mayAbandon ? current.deadlineAt + ABORT_GRACE_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** Makes the current run the abandoned one. Returns its timeout. */
+  abandon(): number {
+    this.#abandoned = this.current;
+    this.current = undefined;
+    return this.#abandoned?.timeoutMs ?? 0;
+  }
+
+  /** Forgets a run that has ended. Returns which of the two it was. */
+  end(run: ProbeRun): "current" | "abandoned" {
+    if (run === this.#abandoned) {
+      this.#abandoned = undefined;
+      return "abandoned";
+    }
+    this.current = undefined;
+    return "current";
   }
 }

@@ -11,32 +11,29 @@ import { OVERALL } from "../core/service-name.js";
 import type { CheckReport, StatusWriter } from "../registry/ports.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
+import type { ConfiguredCheck } from "./plan.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
-import type { CompleteSettings } from "./settings.js";
 
 /** The part of a report that probes change. */
 export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
 
-const NO_FINDING: Finding = {
-  state: PENDING.state,
-  held: false,
-  reason: PENDING.reason,
-  latencyMs: undefined,
-  lastResultAt: undefined,
-};
+const NO_RESULT: Omit<Finding, "state" | "reason"> = { held: false, latencyMs: undefined, lastResultAt: undefined };
 
 export class CheckPublisher {
   readonly #writer: StatusWriter;
   readonly #clock: Clock;
   readonly #reports = new Map<string, CheckReport>();
   readonly #graph = new ServiceGraph(this.#reports);
-  /** Checks that have had no result yet. The startup view waits for them. */
+  /** Checks that count for the startup view. */
+  readonly #startupChecks = new Set<string>();
+  /** Those of them that have had no result yet. The startup view waits for them. */
   readonly #unseen = new Set<string>();
   #hasStarted = false;
   /** What the next `publish` has to write. */
   readonly #changedServices = new Set<string>();
   readonly #changedChecks = new Set<string>();
-  readonly #removedChecks = new Set<string>();
+  /** The removed checks, with their last reports. */
+  readonly #removedChecks = new Map<string, CheckReport>();
 
   constructor(writer: StatusWriter, clock: Clock) {
     this.#writer = writer;
@@ -48,7 +45,9 @@ export class CheckPublisher {
     if (this.#graph.isDeclared(name)) return { kind: "service", of: name, path: ["services", name] };
     if (this.#reports.has(name)) return { kind: "check", of: name, path: ["checks", name] };
     const maker = this.#graph.makerOf(name);
-    return maker === undefined ? undefined : { kind: "named", of: maker, path: ["checks", maker, "services"] };
+    if (maker !== undefined) return { kind: "named", of: maker, path: ["checks", maker, "services"] };
+    const isWhole = name === OVERALL && !(this.#graph.isEmpty && this.#reports.size === 0);
+    return isWhole ? { kind: "overall", of: name, path: ["overall"] } : undefined;
   }
 
   /** The last report of a check. */
@@ -56,19 +55,26 @@ export class CheckPublisher {
     return this.#reports.get(name);
   }
 
-  /** A check without a result, to be published. */
-  add(name: string, settings: CompleteSettings): void {
-    this.#place(reportOf(name, settings, NO_FINDING, this.#clock.wallTime()));
+  /** A check without a result, to be published. `assumed` is its state until there is one. */
+  add(check: ConfiguredCheck, assumed: Pick<Finding, "state" | "reason"> = PENDING): void {
+    const { name } = check.declaration;
+    const before = this.#removedChecks.get(name);
+    const { state, reason } = assumed;
+    const since = before?.state === state ? before.since : this.#clock.wallTime();
+    this.#place(reportOf(check, { ...NO_RESULT, state, reason }, since));
     this.#removedChecks.delete(name);
-    this.#unseen.add(name);
+    this.#awaitResult(check.settings.startup, name);
   }
 
   /** A check with other settings, to be published. */
-  change(name: string, { critical, services }: CompleteSettings): void {
-    const report = this.#reports.get(name);
+  change(check: ConfiguredCheck): void {
+    const { declaration, settings } = check;
+    const report = this.#reports.get(declaration.name);
     if (report === undefined) return;
     this.#unplace(report);
-    this.#place({ ...report, critical, services });
+    this.#place(reportOf(check, report, report.since));
+    if (settings.startup !== report.startup)
+      this.#awaitResult(settings.startup, report.name, report.lastResultAt === undefined);
   }
 
   /** A check that is gone, to be published. Services that no check makes any more are cleared. */
@@ -77,9 +83,9 @@ export class CheckPublisher {
     if (report === undefined) return;
     this.#unplace(report);
     this.#reports.delete(name);
-    this.#unseen.delete(name);
+    this.#awaitResult(false, name);
     this.#changedChecks.delete(name);
-    this.#removedChecks.add(name);
+    this.#removedChecks.set(name, report);
   }
 
   /** Other declared services, to be published. `ordered` is what `orderServices` returned. */
@@ -90,26 +96,29 @@ export class CheckPublisher {
     for (const name of this.#reports.keys()) this.#changedChecks.add(name);
   }
 
-  /** Writes every change since the last call, in one step. */
-  publish(): void {
-    const [removed, changed] = [[...this.#removedChecks], [...this.#changedChecks]];
+  /**
+   * Writes every change since the last call, in one step.
+   * @param isWhole nothing else will be declared: the startup view opens even if no check counts for it
+   */
+  publish(isWhole = false): void {
+    const [removed, changed] = [[...this.#removedChecks.keys()], [...this.#changedChecks]];
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
     for (const changes of [this.#removedChecks, this.#changedChecks, this.#changedServices]) changes.clear();
     this.#writer.batch(() => {
       for (const name of removed) this.#writer.forget(name);
       for (const name of changed) this.#writeReport(this.#reports.get(name));
-      this.#writeStarted();
+      this.#writeStarted(isWhole);
       for (const service of services) this.#writeService(service);
     });
   }
 
   /** Writes the result of a check, and the statuses that follow from it. */
-  report(name: string, settings: CompleteSettings, finding: Finding): void {
-    const before = this.#reports.get(name);
+  report(check: ConfiguredCheck, finding: Finding): void {
+    const before = this.#reports.get(check.declaration.name);
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();
-    const report = reportOf(name, settings, finding, since);
-    this.#reports.set(name, report);
+    const report = reportOf(check, finding, since);
+    this.#reports.set(report.name, report);
     this.#writeReport(report);
     if (before?.state === report.state && before.reason === report.reason) return;
     for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
@@ -136,6 +145,14 @@ export class CheckPublisher {
     for (const service of this.#graph.affectedBy(report)) this.#changedServices.add(service);
   }
 
+  /** Sets whether a check counts for the startup view, and whether that waits for a result of the check. */
+  #awaitResult(counts: boolean, name: string, isUnseen = true): void {
+    if (counts) this.#startupChecks.add(name);
+    else this.#startupChecks.delete(name);
+    if (counts && isUnseen) this.#unseen.add(name);
+    else this.#unseen.delete(name);
+  }
+
   #writeReport(report: CheckReport | undefined): void {
     if (report === undefined) return;
     this.#writer.report(this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) });
@@ -147,17 +164,20 @@ export class CheckPublisher {
     else this.#writer.set(service, rolled.status, rolled);
   }
 
-  /** The startup view opens once, and never closes. */
-  #writeStarted(): void {
+  /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */
+  #writeStarted(isWhole = false): void {
     if (this.#hasStarted) return;
-    this.#hasStarted = this.#unseen.size === 0 && this.#reports.size > 0;
-    this.#writer.setStarted(this.#unseen.size === 0);
+    const isOpen = this.#unseen.size === 0;
+    this.#hasStarted = isOpen && (isWhole || this.#startupChecks.size > 0);
+    this.#writer.setStarted(isOpen);
   }
 }
 
-function reportOf(name: string, settings: CompleteSettings, finding: Finding, since: number): CheckReport {
-  const { critical, services } = settings;
+function reportOf({ declaration, settings }: ConfiguredCheck, finding: Finding, since: number): CheckReport {
+  const { name, source } = declaration;
+  const { critical, startup, services } = settings;
   const { state, held, reason, latencyMs, lastResultAt } = finding;
+  const counted = source.kind !== "heartbeat" || state !== "pending" || lastResultAt !== undefined;
   // every field by its name: copies of objects would cost more than all else that is done here for a probe
-  return { name, state, critical, reason, held, latencyMs, lastResultAt, since, services };
+  return { name, state, critical, counted, startup, reason, held, latencyMs, lastResultAt, since, services };
 }

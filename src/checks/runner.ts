@@ -4,41 +4,29 @@
  *     due --> free slot --> probe, with a deadline --> result --> stall? --> evaluate --> listener --> due again
  *                                  |                        ^          | yes
  *                                  +-- deadline: abort -----+          '--> ignored, probed again
- *                                        `timeout`
+ *                                  |     `timeout`
+ *                                  '-- 1 s later, or due again, and still not ended: abandoned, the check goes on
  *
- * Probes of one check never overlap. A probe that does not stop when it is aborted keeps its place: until it has ended,
- * every due time counts as one more timeout. So hanging probes neither accumulate nor hide that the target is silent.
+ * Probes of one check never overlap, except with an abandoned one: a function or a client library may never settle, and
+ * one such call must not stop the check. At most one is abandoned. While it has not ended, a second probe that does not
+ * end keeps its place: every due time counts as one more timeout. So hanging probes do not accumulate, and a target that
+ * never answers stays failing.
  *
- * A check has one timer: at its due time or at the deadline of its probe, whichever comes first.
+ * A check has one timer: at its due time, at the deadline of its probe, or when the probe is abandoned.
  */
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
-import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "./evaluate.js";
-import type { Age } from "./freshness.js";
-import type { FailureDecision } from "./isolation.js";
-import { ProbeRun, type ProbeTiming } from "./probe-run.js";
-import type { RunnerDeps } from "./runner-deps.js";
+import type { Assumption } from "./assumption.js";
+import { nextDelayMs, withLatency } from "./evaluate.js";
+import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
+import type { RunnerDeps, RunnerListener } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
-
-/** The measurements of the last result that counted. */
-export interface LastProbe {
-  readonly discovered: ProbeResult["discovered"];
-  readonly latencyMs: number;
-  /** Wall time. */
-  readonly at: number;
-}
-
-/** Receives the progress of a check. */
-export interface RunnerListener {
-  /** Called after each result that counts, and without `last` when the last result has become stale. */
-  onProgress(progress: Progress, last: LastProbe | undefined): void;
-  /** Called when the failures have reached the threshold: decides whether the check fails. */
-  onThreshold(): FailureDecision;
-}
+import { Validity } from "./validity.js";
+import { Verdict } from "./verdict.js";
 
 export interface RunnerOptions {
   readonly name: string;
@@ -55,33 +43,30 @@ export class CheckRunner {
   readonly #options: RunnerOptions;
   #settings: CompleteSettings;
   readonly #timer: Timer;
-  readonly #age: Age;
-  #progress: Progress = PENDING;
+  readonly #validity: Validity;
+  readonly #verdict: Verdict;
   /** Start of the last probe; while it hangs, the last due time. */
   #lastProbeAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
-  #run: ProbeRun | undefined;
+  readonly #runs = new ProbeRuns();
   /** The check is in the queue for a slot. */
   #queued = false;
   /** `probeSoon` was called, and no probe has started since. */
   #probeRequested = false;
   #stopped = false;
-  /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
-  #countedAt: number | undefined;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
   /** The reason of the last prober error since the last result. */
   #proberError: string | undefined;
-  #failingSince = 0;
-  /** The reason of the failures while the check is held. */
-  #heldReason: string | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
+    this.#verdict = new Verdict(() => options.listener.onThreshold());
     this.#timer = options.deps.timers.create(() => this.#onTimer());
-    this.#age = options.deps.freshness.track(() => this.#onStale());
+    this.#validity = new Validity(options.deps.freshness, options.settings, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
+    options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
   }
 
   /** Starts the first probe after `delayMs`. Until then, it can be called again with another delay. */
@@ -90,9 +75,19 @@ export class CheckRunner {
     this.#timer.at(this.#dueAt);
   }
 
+  /** Sets what the listener shows until the first result; `undefined`: pending. */
+  assume(assumption: Assumption | undefined): void {
+    this.#validity.assume(assumption);
+  }
+
+  /** The state that a check with another target takes over; `undefined` while pending. */
+  get lastState(): Assumption | undefined {
+    return this.#validity.lastState(this.#verdict.progress.state);
+  }
+
   /** Monotonic time of the first of the current failures in a row. */
   get failingSince(): number {
-    return this.#failingSince;
+    return this.#verdict.failingSince;
   }
 
   /** Whether the first probe has started. */
@@ -104,8 +99,8 @@ export class CheckRunner {
   change(settings: CompleteSettings): void {
     const before = this.#settings;
     this.#settings = settings;
-    if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
-    if (this.#run !== undefined || this.#queued) return;
+    this.#validity.change(settings);
+    if (this.#runs.current !== undefined || this.#queued) return;
     if (this.started) this.#scheduleNext(this.#lastProbeAt);
     else if (this.#dueAt !== Number.POSITIVE_INFINITY)
       this.start(movedFirstProbe(this.#dueAt - this.#options.deps.clock.now(), before, settings));
@@ -115,15 +110,15 @@ export class CheckRunner {
   stop(): void {
     this.#stopped = true;
     this.#timer.cancel();
-    this.#age.end();
-    if (this.#run !== undefined) this.#abandon(this.#run);
+    this.#validity.end();
+    if (this.#runs.current !== undefined) this.#abort(this.#runs.current);
     this.#options.prober.close();
   }
 
   /** Probes as soon as possible, after a running probe: its answer may be older than the reason for the request. */
   probeSoon(): void {
     this.#probeRequested = true;
-    if (this.#run !== undefined || this.#stopped) return;
+    if (this.#runs.current !== undefined || this.#stopped) return;
     const earliest = Math.max(this.#options.deps.clock.now(), this.#lastProbeAt + MIN_GAP_MS);
     this.#dueAt = Math.min(this.#dueAt, earliest);
     this.#armTimer();
@@ -131,21 +126,19 @@ export class CheckRunner {
 
   /** Fails a held check, with the reason of its failures. */
   endHold(): void {
-    this.#progress = { ...this.#progress, state: "failing", failures: 0, successes: 0, reason: this.#heldReason };
-    this.#options.listener.onProgress(this.#progress, undefined);
+    this.#options.listener.onProgress(this.#verdict.endHold(), undefined);
   }
 
-  #onStale(): void {
-    this.#countedAt = undefined;
-    this.#progress = { ...PENDING, reason: this.#proberError ?? "stale" };
-    this.#options.listener.onProgress(this.#progress, undefined);
+  #onStale(reason: "stale" | "pending"): void {
+    this.#options.listener.onProgress(this.#verdict.reset(this.#proberError ?? reason), undefined);
   }
 
   #onTimer(): void {
     const { clock, probeLimit } = this.#options.deps;
     const now = clock.now();
-    const run = this.#run;
-    if (run !== undefined && !run.late && now >= this.#deadlineOf(run)) this.#onDeadline(run);
+    const run = this.#runs.current;
+    if (run !== undefined && !run.late && now >= run.deadlineAt) this.#onDeadline(run);
+    else if (this.#runs.mayAbandon && now >= Math.min(this.#runs.limitAt, this.#dueAt)) this.#abandon();
     else if (now < this.#dueAt) this.#armTimer();
     else if (run !== undefined) this.#countHanging(run);
     else if (!this.#queued) {
@@ -154,32 +147,35 @@ export class CheckRunner {
     }
   }
 
-  #deadlineOf({ startedAt }: ProbeRun): number {
-    return startedAt + this.#settings.timeoutMs;
+  #armTimer(): void {
+    if (!this.#stopped) this.#timer.at(Math.min(this.#dueAt, this.#runs.limitAt));
   }
 
-  #armTimer(): void {
-    if (this.#stopped) return;
-    const run = this.#run;
-    const deadlineAt = run === undefined || run.late ? Number.POSITIVE_INFINITY : this.#deadlineOf(run);
-    this.#timer.at(Math.min(this.#dueAt, deadlineAt));
+  /** Leaves a run behind that does not end: the check goes on without it. */
+  #abandon(): void {
+    const { name, deps } = this.#options;
+    const timeoutMs = this.#runs.abandon();
+    publish("probe-abandoned", { instance: deps.instance, check: name, timeoutMs });
+    this.#armTimer();
   }
 
   #startProbe(): void {
     const { name, prober, deps } = this.#options;
     const { clock, probeLimit, stalls, instance } = deps;
     this.#queued = false;
-    if (this.#stopped) {
+    const now = clock.now();
+    // a result has come meanwhile, and the check is not due any more
+    if (this.#stopped || now < this.#dueAt) {
       probeLimit.release();
+      this.#armTimer();
       return;
     }
-    const now = clock.now();
     const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs);
     stalls.probeStarted();
     this.#lastProbeAt = now;
     this.#dueAt = Number.POSITIVE_INFINITY;
     this.#probeRequested = false;
-    this.#run = run;
+    this.#runs.current = run;
     this.#armTimer();
     background(this.#probe(prober, run), instance, `check ${name}`);
   }
@@ -192,7 +188,10 @@ export class CheckRunner {
     } catch (error) {
       finish = () => this.#onProberError(error);
     }
-    this.#run = undefined;
+    if (this.#runs.end(run) === "abandoned") {
+      this.#onAbandonedEnd(run);
+      return;
+    }
     try {
       if (this.#stopped) return;
       // a result after the deadline is ignored: the timeout was counted, and only the next probe must be scheduled
@@ -203,8 +202,15 @@ export class CheckRunner {
     }
   }
 
+  #onAbandonedEnd({ startedAt }: ProbeRun): void {
+    const { name, deps } = this.#options;
+    const lastedMs = deps.clock.now() - startedAt;
+    if (!this.#stopped) publish("abandoned-ended", { instance: deps.instance, check: name, lastedMs });
+    this.#armTimer(); // a second run that hangs may be abandoned now
+  }
+
   /** Aborts a run, and then frees its slot for another check. */
-  #abandon(run: ProbeRun): void {
+  #abort(run: ProbeRun): void {
     const hasSlot = !run.late;
     run.late = true;
     run.end();
@@ -220,7 +226,7 @@ export class CheckRunner {
 
   #onDeadline(run: ProbeRun): void {
     this.#count(run, fail("timeout", `no answer within ${this.#settings.timeoutMs} ms`));
-    this.#abandon(run);
+    this.#abort(run);
     this.#armTimer();
   }
 
@@ -230,6 +236,14 @@ export class CheckRunner {
     const timing = { startedAt, startLagMs: now - this.#dueAt, since: this.#lastProbeAt };
     this.#lastProbeAt = now;
     this.#count(timing, fail("timeout", "the last probe was aborted but has not ended"));
+  }
+
+  /** Counts a result that came without a probe. The time to the next probe starts with it. */
+  #take(result: ProbeResult, ageMs: number): void {
+    if (this.#stopped) return;
+    const now = this.#options.deps.clock.now();
+    this.#lastProbeAt = now - ageMs;
+    this.#count({ startedAt: now, startLagMs: 0, since: now, ageMs }, result);
   }
 
   #onProberError(error: unknown): void {
@@ -259,40 +273,22 @@ export class CheckRunner {
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
-    this.#countedAt = now;
-    this.#age.renew(now + settings.staleAfterMs);
-    this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), now);
+    const ageMs = timing.ageMs ?? 0;
+    this.#validity.count(now - ageMs);
+    const progress = this.#verdict.count(result, settings, now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
-    this.#scheduleNext(this.#run === undefined ? this.#lastProbeAt : now);
-    listener.onProgress(this.#progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() });
-  }
-
-  /** Applies the isolation rule to a check that is about to fail. */
-  #afterIsolation(after: Progress, now: number): Progress {
-    const before = this.#progress;
-    if (after.failures === 1) this.#failingSince = now;
-    const isFailing = after.state === "failing" && (before.state === "passing" || before.state === "warning");
-    if (!isFailing) return after;
-    if (before.failures === 0) this.#failingSince = now;
-    const decision = this.#options.listener.onThreshold();
-    switch (decision) {
-      case "fail":
-        return after;
-      case "hold":
-        this.#heldReason = after.reason;
-        return { ...before, failures: this.#settings.unhealthyThreshold, failedAt: now };
-      case "count-anew":
-        return { ...before, failures: 1, failedAt: now };
-      default:
-        return decision satisfies never;
-    }
+    this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
+    listener.onProgress(progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() - ageMs });
   }
 
   #scheduleNext(from: number): void {
     const { deps } = this.#options;
     const settings = this.#settings;
-    const delayMs = this.#lastIgnored ? settings.edgeIntervalMs : nextDelayMs(this.#progress, settings, deps.random);
-    this.#dueAt = from + (this.#probeRequested && this.#run === undefined ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
+    const delayMs = this.#lastIgnored
+      ? settings.edgeIntervalMs
+      : nextDelayMs(this.#verdict.progress, settings, deps.random);
+    this.#dueAt =
+      from + (this.#probeRequested && this.#runs.current === undefined ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
     this.#armTimer();
   }
 }

@@ -4,12 +4,18 @@
  * The table makes the defaults of the library, the JSON Schema and the documentation of the configuration, and the flags
  * of `healthbridge serve`.
  */
-import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
-import { throwViolations } from "./violation.js";
+import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
+import type { CheckState } from "../registry/ports.js";
+import { type Path, throwViolations, type Violation } from "./violation.js";
+
+/** States that a check can have before its first result. */
+export const INITIAL_STATES = ["pending", "passing", "failing"] as const satisfies readonly CheckState[];
+
+export type InitialState = (typeof INITIAL_STATES)[number];
 
 /** One row of a table of settings. */
 export interface Setting {
-  readonly type: "duration" | "count" | "share" | "switch" | "text" | "texts" | "engine";
+  readonly type: "duration" | "count" | "share" | "switch" | "text" | "texts" | "engine" | "initial-state";
   /** Sentences for the documentation, the JSON Schema and the help. */
   readonly meaning: string;
   /** A duration is in milliseconds. */
@@ -42,8 +48,12 @@ export interface CheckSettings {
   readonly unhealthyInterval?: DurationLike | undefined;
   /** After this time without a result the check is pending again. Default max(3 x interval + timeout, 30s). */
   readonly staleAfter?: DurationLike | undefined;
-  /** Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded. Default true. */
+  /** Whether a failure makes the services that include the check NOT_SERVING; if not, only degraded. Default true. */
   readonly critical?: boolean | undefined;
+  /** Whether the startup view waits for the first result of the check. Default true; false for a heartbeat. */
+  readonly startup?: boolean | undefined;
+  /** The state before the first result: pending, passing or failing. staleAfter ends it. Default pending. */
+  readonly initialState?: InitialState | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
@@ -61,6 +71,8 @@ export interface CompleteSettings {
   readonly edgeIntervalMs: number;
   readonly unhealthyIntervalMs: number;
   readonly critical: boolean;
+  readonly startup: boolean;
+  readonly initialState: InitialState;
   readonly staleAfterMs: number;
   readonly maxLatencyMs: number;
   readonly services: readonly string[];
@@ -122,7 +134,18 @@ export const CHECK_SETTINGS = {
   critical: {
     type: "switch",
     default: true,
-    meaning: "Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded.",
+    meaning: "Whether a failure makes the services that include the check NOT_SERVING; if not, only degraded.",
+  },
+  startup: {
+    type: "switch",
+    default: true,
+    defaultText: "true; false for a heartbeat",
+    meaning: "Whether the startup view waits for the first result of the check.",
+  },
+  initialState: {
+    type: "initial-state",
+    default: "pending",
+    meaning: "The state before the first result: pending, passing or failing. staleAfter ends it.",
   },
   services: {
     type: "texts",
@@ -149,6 +172,14 @@ export interface SettingFault {
   readonly setting: keyof CheckSettings;
   /** Follows the name of the setting and a colon. */
   readonly text: string;
+  /** The setting that `text` ends with, and its value in words. */
+  readonly limit?: { readonly setting: keyof CheckSettings; readonly value: string };
+}
+
+/** The violation of a fault. `path` leads to the settings. */
+export function violationOf({ setting, text, limit }: SettingFault, path: Path): Violation {
+  const bound = limit && { path: [...path, limit.setting], value: limit.value };
+  return { code: "INVALID_OPTION", path: [...path, setting], text, limit: bound };
 }
 
 /**
@@ -157,9 +188,7 @@ export interface SettingFault {
  */
 export function completeSettings(check: string, given: CheckSettings): CompleteSettings {
   const { settings, faults } = readSettings(given);
-  throwViolations(
-    faults.map(({ setting, text }) => ({ code: "INVALID_OPTION", path: ["checks", check, setting], text })),
-  );
+  throwViolations(faults.map((fault) => violationOf(fault, ["checks", check])));
   return settings;
 }
 
@@ -171,7 +200,7 @@ export function readSettings(given: CheckSettings): {
   const reader = new SettingsReader(given);
   const intervalMs = reader.duration("interval", SCHEDULE_SETTINGS.interval.default);
   const timeoutMs = reader.duration("timeout", Math.min(SCHEDULE_SETTINGS.timeout.default, intervalMs / 2));
-  if (timeoutMs >= intervalMs) reader.refuse("timeout", `must be below the interval of ${formatDuration(intervalMs)}`);
+  if (timeoutMs >= intervalMs) reader.refuseNotBelow("timeout", "interval");
   const unhealthyIntervalMs = reader.duration("unhealthyInterval", intervalMs);
   // longer than the longest gap between two results: a failing check must not become pending between them
   const longestMs = 3 * Math.max(intervalMs, unhealthyIntervalMs) + timeoutMs;
@@ -184,7 +213,9 @@ export function readSettings(given: CheckSettings): {
     healthyThreshold: reader.count("healthyThreshold"),
     edgeIntervalMs: reader.duration("edgeInterval", Math.min(SCHEDULE_SETTINGS.edgeInterval.default, intervalMs)),
     unhealthyIntervalMs,
-    critical: reader.critical(),
+    critical: reader.switchValue("critical"),
+    startup: reader.switchValue("startup"),
+    initialState: reader.initialState(),
     staleAfterMs: reader.duration("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
     maxLatencyMs: reader.duration("maxLatency", Number.POSITIVE_INFINITY),
     services: reader.services(),
@@ -202,9 +233,18 @@ class SettingsReader {
   }
 
   refuse(setting: keyof CheckSettings, expected: string): void {
-    const value = this.#given[setting];
-    const got = typeof value === "bigint" ? String(value) : JSON.stringify(value);
-    this.faults.push({ setting, text: `${expected}; got ${got}` });
+    this.faults.push({ setting, text: `${expected}; got ${shownValue(setting, this.#given[setting])}` });
+  }
+
+  /** Refuses a duration that is not below another one. */
+  refuseNotBelow(setting: "timeout", limit: "interval"): void {
+    const value = this.#given[limit];
+    const shown = value === undefined ? `default ${formatDefault(CHECK_SETTINGS[limit])}` : durationAsGiven(value);
+    this.faults.push({
+      setting,
+      text: `${durationAsGiven(this.#given[setting])} must be below`,
+      limit: { setting: limit, value: shown },
+    });
   }
 
   duration(setting: keyof CheckSettings, defaultMs: number, minMs = 1): number {
@@ -230,11 +270,18 @@ class SettingsReader {
     return SCHEDULE_SETTINGS[setting].default;
   }
 
-  critical(): boolean {
-    const value = this.#given.critical ?? CHECK_SETTINGS.critical.default;
+  switchValue(setting: "critical" | "startup"): boolean {
+    const value = this.#given[setting] ?? CHECK_SETTINGS[setting].default;
     if (typeof value === "boolean") return value;
-    this.refuse("critical", "must be true or false");
-    return CHECK_SETTINGS.critical.default;
+    this.refuse(setting, "must be true or false");
+    return CHECK_SETTINGS[setting].default;
+  }
+
+  initialState(): InitialState {
+    const value = this.#given.initialState ?? CHECK_SETTINGS.initialState.default;
+    if (INITIAL_STATES.includes(value)) return value;
+    this.refuse("initialState", `must be ${INITIAL_STATES.join(", ").replace(/, (\w+)$/, " or $1")}`);
+    return CHECK_SETTINGS.initialState.default;
   }
 
   services(): readonly string[] {
@@ -243,4 +290,10 @@ class SettingsReader {
     this.refuse("services", "must be a list of names");
     return CHECK_SETTINGS.services.default;
   }
+}
+
+/** A value as an error shows it. A number of a duration is in milliseconds. */
+function shownValue(setting: keyof CheckSettings, value: unknown): string {
+  if (typeof value === "number" && CHECK_SETTINGS[setting].type === "duration") return durationAsGiven(value);
+  return typeof value === "bigint" || typeof value === "number" ? String(value) : JSON.stringify(value);
 }

@@ -4,7 +4,6 @@
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { parseDuration } from "../core/duration.js";
 import { type ExecDeps, openExec } from "../probers/exec.js";
 import { ExecLimit } from "../probers/exec-limit.js";
 import { openFunction } from "../probers/function.js";
@@ -48,7 +47,7 @@ export class SourceOpener {
   open(source: CheckSource, proberOptions: ProberOptions, allowLinkLocal: boolean): OpenedSource {
     if (source.kind !== "heartbeat")
       return { prober: this.#openProber(source, proberOptions, allowLinkLocal), heartbeat: undefined };
-    const heartbeat = openHeartbeat(parseDuration(source.ttl) ?? 0, this.#options.clock);
+    const heartbeat = openHeartbeat();
     return { prober: heartbeat, heartbeat };
   }
 

@@ -14,6 +14,8 @@ export interface Violation {
   readonly path: Path;
   /** Follows the path and a colon: `must be a duration`. */
   readonly text: string;
+  /** The option that `text` ends with, and its value in words: `checks.db.interval (1s)`. */
+  readonly limit?: { readonly path: Path; readonly value: string } | undefined;
   /** The other declaration, where two of them are in conflict. */
   readonly other?: Path | undefined;
 }
@@ -33,9 +35,19 @@ export function formatPath(path: Path): string {
 export function throwViolations(violations: readonly Violation[]): void {
   const [first] = violations;
   if (first === undefined) return;
-  const texts = violations.map(({ path, text, other }) => {
-    const conflict = other === undefined ? "" : ` (${formatPath(other)})`;
-    return `${formatPath(path)}: ${text}${conflict}`;
-  });
+  const texts = violations.map(
+    (violation) => `${formatPath(violation.path)}: ${describeViolation(violation, formatPath)}`,
+  );
   throw new HealthError(first.code, texts.join("; "));
+}
+
+/** The text of a violation. The functions name another option and another declaration. */
+export function describeViolation(
+  { text, limit, other }: Violation,
+  nameOption: (path: Path) => string,
+  nameDeclaration = nameOption,
+): string {
+  const bound = limit === undefined ? "" : ` ${nameOption(limit.path)} (${limit.value})`;
+  const conflict = other === undefined ? "" : ` (${nameDeclaration(other)})`;
+  return `${text}${bound}${conflict}`;
 }

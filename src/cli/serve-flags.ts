@@ -15,6 +15,9 @@ const { listen, drainDelay, engine, statusCodePaths, paths, tokenFile } = TOP_KE
 const { certFile, keyFile, clientCaFile } = TLS_KEYS;
 const { interval, timeout, unhealthyThreshold, healthyThreshold, jitter } = SCHEDULE_SETTINGS;
 
+/** The settings that the flags give to each `--check`. */
+const CHECK_FLAG_KEYS = ["interval", "timeout", "unhealthyThreshold", "healthyThreshold", "jitter"] as const;
+
 /** A row with a flag. */
 type FlagSetting = Setting & { readonly flag: NonNullable<Setting["flag"]> };
 
@@ -34,7 +37,7 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     repeats: true,
     help: "Probes URL, and publishes the result as service NAME. Repeatable.",
   },
-  ...[interval, timeout, unhealthyThreshold, healthyThreshold, jitter].map(flagOf),
+  ...CHECK_FLAG_KEYS.map((key) => flagOf(SCHEDULE_SETTINGS[key])),
   ...[drainDelay, certFile, keyFile, clientCaFile, engine, statusCodePaths, paths, tokenFile].map(flagOf),
 ];
 
@@ -73,11 +76,27 @@ export function configFlags(values: FlagValues): ConfigFlags {
     tls: tlsOf(values),
   };
   const settings = withoutUndefined(settingsOf(values));
+  if (!values.has("check")) requireNoCheckFlags(values);
   const checks = (values.get("check") ?? []).map((text) => {
     const { name, target } = splitCheck(text);
     return [name, { target, ...settings }] as const;
   });
   return { content: withoutUndefined(content), checks, flags: FLAG_OF_KEY };
+}
+
+/**
+ * A setting of the checks of the command line has no effect without such a check.
+ * @throws UsageError
+ */
+function requireNoCheckFlags(values: FlagValues): void {
+  const keys = CHECK_FLAG_KEYS.filter((key) => values.has(SCHEDULE_SETTINGS[key].flag.name));
+  if (keys.length === 0) return;
+  const flags = keys.map((key) => `--${SCHEDULE_SETTINGS[key].flag.name}`).join(", ");
+  const inFile = keys.map((key) => `defaults.${key}`).join(", ");
+  const verb = keys.length === 1 ? "applies" : "apply";
+  throw new UsageError(
+    `${flags} ${verb} to --check only; give --check NAME=URL, or set ${inFile} in the configuration file`,
+  );
 }
 
 /** The flag of each key. */

@@ -2,18 +2,21 @@
  * `healthbridge serve`: reads the file and the flags, starts the daemon, reloads it, and ends it at a signal.
  */
 import { randomUUID } from "node:crypto";
+import { ConfigError } from "../config/fault.js";
+import { isDescriptor } from "../config/read-file.js";
 import type { LoadedConfig } from "../config/validate.js";
+import { keepAlive } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import { systemClock } from "../core/clock.js";
-import { messageOf } from "../core/health-error.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { LogOutput, openSink } from "../telemetry/log-output.js";
 import { terminalLine } from "../telemetry/terminal.js";
-import { describeFlags, readFlags } from "./flags.js";
+import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
+import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
 /** After a fatal error: the times of the shutdown, and the time after which the process ends in any case. */
@@ -21,12 +24,9 @@ const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 } as const;
 const FATAL_LIMIT_MS = 1_000;
 
 /** The parts of a run. */
-interface Run {
-  readonly file: string | undefined;
-  readonly load: () => Promise<LoadedConfig>;
-  readonly watch: ConfigWatch;
-  readonly instance: string;
-  readonly log: Log;
+interface Run extends ReloaderDeps {
+  /** The configuration of the start. */
+  readonly loaded: LoadedConfig;
 }
 
 /** Runs until a signal ends it. Resolves with the exit code. */
@@ -36,13 +36,13 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText());
     return 0;
   }
-  const file = fileOf(values);
-  const load = () => loadConfig(file, values);
   const level = logLevelOf(values);
-  // watched before it is read: a change between the two would be missed
-  const watch = await watchConfig(file);
+  const name = fileOf(values);
+  const load = () => loadConfig(name, values);
+  // a pipe can be read once: it is not watched
+  const file = name === undefined || isDescriptor(name) ? undefined : await watchedFile(name);
   try {
-    const loaded = await load();
+    const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
     const output = openLogOutput(instance, () => log);
     const log = createLog(instance, level, output);
@@ -51,14 +51,14 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const exitCode = await untilSignal(start, { file, load, watch, instance, log });
+    const exitCode = await untilSignal(start, { file, reload: reloadOf(file, values), loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     // a reader that has stopped must not keep the process alive
     if (!(await output.flush())) process.exit(exitCode);
     return exitCode;
   } finally {
-    watch.end();
+    file?.watch.close();
   }
 }
 
@@ -88,17 +88,24 @@ function openLogOutput(instance: string, log: () => Log): { write(line: string):
   return { write: (line) => output.write(terminalLine(line, colour)), flush: () => output.flush() };
 }
 
-/** Calls `onChange` when the file changes. */
-interface ConfigWatch {
-  onChange: () => void;
-  readonly end: () => void;
+async function watchedFile(name: string): Promise<WatchedFile> {
+  const { FileWatch } = await import("../config/file-watch.js");
+  return { name, watch: new FileWatch(name, systemClock) };
 }
 
-async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
-  if (file === undefined) return { onChange: () => {}, end: () => {} };
-  const { watchFile } = await import("../config/file-watch.js");
-  const watch: ConfigWatch = { onChange: () => {}, end: watchFile(file, systemClock, () => watch.onChange()) };
-  return watch;
+function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDeps["reload"] {
+  return async ({ fileChecks }, signal) => {
+    const { loadInThread } = await import("./config-thread.js");
+    return loadInThread({ file: file?.name ?? "", values, fileChecks }, signal);
+  };
+}
+
+/** @throws ConfigError also for a file that is being written all the time */
+function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedConfig>): Promise<LoadedConfig> {
+  const refuse = (text: string) => {
+    throw new ConfigError(name, [{ place: undefined, path: [], text: `this file ${text}` }]);
+  };
+  return keepAlive(watch.read(load, refuse));
 }
 
 /**
@@ -107,15 +114,11 @@ async function watchConfig(file: string | undefined): Promise<ConfigWatch> {
  */
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
-    const { log } = run;
+    const { file, log, loaded } = run;
     let exitCode = 0;
-    let isEnding = false;
     const stop = (times: ShutdownTimes) => {
-      isEnding = true;
+      reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
-    };
-    const reload = () => {
-      if (!isEnding) void starting.then((daemon) => reloadDaemon(daemon, run)).catch(fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
@@ -123,7 +126,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
-      onReload: reload,
+      onReload: () => void reloader.request("forced").catch(fail),
       onFatal(error) {
         log.write("error", "fatal", "unexpected error; shutting down", { err: error });
         systemClock.setTimer(FATAL_LIMIT_MS, () => process.exit(1));
@@ -140,22 +143,10 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       reject(error);
     };
     const starting = start();
-    run.watch.onChange = reload;
     starting.catch(fail);
+    const reloader = new Reloader(run, starting, loaded);
+    file?.watch.start(() => void reloader.request("changed").catch(fail));
   });
-}
-
-/** Reads the configuration again. An invalid one changes nothing, and every error is logged. */
-async function reloadDaemon(daemon: Daemon, { file, load, instance, log }: Run): Promise<void> {
-  try {
-    daemon.reload(await load());
-    log.write("info", "reloaded", file === undefined ? "nothing to reload: no configuration file" : `reloaded ${file}`);
-    publish("reload", { instance, error: undefined });
-  } catch (error) {
-    for (const line of messageOf(error).split("\n"))
-      log.write("error", "reload-refused", `${line}; keeping the previous configuration`);
-    publish("reload", { instance, error });
-  }
 }
 
 /** Ctrl-C at a terminal does not wait for load balancers. */

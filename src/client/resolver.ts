@@ -16,8 +16,9 @@
  * name resolved to before (DNS rebinding).
  */
 import { promises as dns, type LookupAddress } from "node:dns";
-import { BlockList, isIP, type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 import { type Clock, systemClock } from "../core/clock.js";
+import { isForbiddenAddress } from "./forbidden-addresses.js";
 import { readHosts, readResolverFile } from "./name-files.js";
 
 /** Finds the addresses of a name. */
@@ -30,7 +31,7 @@ export interface Resolver {
 
 export interface ResolverOptions {
   readonly clock: Clock;
-  /** Allow link-local addresses, the metadata services of clouds among them. Default false. */
+  /** Allow link-local addresses and the metadata services of clouds. Default false. */
   readonly allowLinkLocal?: boolean | undefined;
   /** Name servers to ask instead of the system's. */
   readonly servers?: readonly string[] | undefined;
@@ -199,26 +200,8 @@ function failure(code: string, message: string): NodeJS.ErrnoException {
 
 function noAddress(name: string, isForbidden: boolean): NodeJS.ErrnoException {
   if (!isForbidden) return failure("ENOTFOUND", `the name ${name} has no address`);
-  return failure("ERR_FORBIDDEN_ADDRESS", `the name ${name} has only link-local addresses, which are not probed`);
-}
-
-/**
- * Addresses that must not be probed: the metadata service of a cloud gives secrets to every client inside. All of these
- * addresses but two are link-local. Loopback and private addresses are allowed: that is where targets are.
- */
-const FORBIDDEN = new BlockList();
-FORBIDDEN.addSubnet("169.254.0.0", 16, "ipv4");
-FORBIDDEN.addSubnet("fe80::", 10, "ipv6");
-FORBIDDEN.addAddress("fd00:ec2::254", "ipv6"); // AWS over IPv6
-FORBIDDEN.addAddress("100.100.100.200", "ipv4"); // Alibaba Cloud
-
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
-
-/** IPv4 addresses in IPv6 notation are treated as IPv4. */
-function isForbiddenAddress(address: string): boolean {
-  const bare = address.split("%")[0] ?? "";
-  const mapped = MAPPED.exec(bare)?.[1];
-  if (mapped !== undefined) return FORBIDDEN.check(mapped, "ipv4");
-  const family = isIP(bare);
-  return family !== 0 && FORBIDDEN.check(bare, family === 4 ? "ipv4" : "ipv6");
+  return failure(
+    "ERR_FORBIDDEN_ADDRESS",
+    `the name ${name} has only addresses that are link-local or a cloud's metadata service, which are not probed`,
+  );
 }

@@ -5,7 +5,7 @@
  *     flags  --check b=URL, --listen, --path   --+--> content: checks a and b, the flag's listen, both paths
  *                                                '--> a fault of checks.b is shown with --check b, one of checks.a at its line
  */
-import { formatPath, type Path, type Violation } from "../checks/violation.js";
+import { describeViolation, formatPath, type Path, type Violation } from "../checks/violation.js";
 import { OVERALL } from "../core/service-name.js";
 import { ConfigError, type Fault, FaultList, type Position } from "./fault.js";
 import { createFiles, type Files } from "./files.js";
@@ -22,8 +22,8 @@ export interface ConfigSource {
   readonly files: Files;
   readonly has: (path: Path) => boolean;
   readonly locate: (path: Path) => Position;
-  /** Removes the secrets from a fault. */
-  readonly redact: (fault: Fault) => Fault;
+  /** Removes the secrets from faults. */
+  readonly redact: (faults: readonly Fault[]) => readonly Fault[];
 }
 
 /** What flags say, in the words of a file. */
@@ -33,6 +33,13 @@ export interface ConfigFlags {
   readonly checks: readonly (readonly [name: string, entry: CheckEntry])[];
   /** The flag of a key: `tls.certFile` has `--tls-cert`, `interval` has `--interval`. */
   readonly flags: ReadonlyMap<string, string>;
+}
+
+/** A value of the file that a flag replaces. */
+export interface Overridden {
+  readonly flag: string;
+  /** `undefined` if the file does not have the key. */
+  readonly value: unknown;
 }
 
 /** A source without a file. */
@@ -46,8 +53,15 @@ export function noSource(): ConfigSource {
     files: createFiles(),
     has: () => false,
     locate: () => start,
-    redact: (fault) => fault,
+    redact: (faults) => faults,
   };
+}
+
+/** Keys to whose list flags add. */
+const ADDED_KEYS: ReadonlySet<string> = new Set(["paths", "statusCodePaths"]);
+
+function isAdded(key: string | number): key is "paths" | "statusCodePaths" {
+  return ADDED_KEYS.has(String(key));
 }
 
 const NO_NAMES: ReadonlyMap<string, string> = new Map();
@@ -79,16 +93,33 @@ export class ConfigInput {
     this.names = new Set([...source.names, ...this.#flagChecks.keys()]);
   }
 
+  /** The number of checks in the file; `undefined` if it has no `checks`. */
+  get fileChecks(): number | undefined {
+    return this.#source.has(["checks"]) ? Object.keys(this.#source.content.checks ?? {}).length : undefined;
+  }
+
+  /** The values of the file that flags replace, by their key. */
+  get overridden(): ReadonlyMap<string, Overridden> {
+    const { content } = this.#source;
+    const entries = Object.keys(this.#flags.content)
+      .filter((key) => !ADDED_KEYS.has(key))
+      .map((key) => [key, { flag: this.#flags.flags.get(key) ?? key, value: Reflect.get(content, key) }] as const);
+    return new Map(entries);
+  }
+
   /** Adds a fault of a value. */
   readonly refuse = (path: Path, text: string): void => {
     this.#source.faults.add({ place: this.#flagOf(path) ?? this.#source.locate(path), path, text });
   };
 
   /** Adds a rule that a declaration breaks. */
-  refuseViolation({ path, text, other }: Violation): void {
-    const place = this.#toFilePath(path);
-    const conflict = other === undefined ? "" : ` (${this.#describe(this.#toFilePath(other))})`;
-    this.refuse(place, `${text}${conflict}`);
+  refuseViolation(violation: Violation): void {
+    const text = describeViolation(
+      violation,
+      (path) => this.#nameOption(path),
+      (path) => this.#nameDeclaration(path),
+    );
+    this.refuse(this.#toFilePath(violation.path), text);
   }
 
   /** Whether a check comes from a flag. */
@@ -99,7 +130,7 @@ export class ConfigInput {
   /** @throws ConfigError with every fault, if there is one */
   throwFaults(): void {
     const { name, faults, redact } = this.#source;
-    if (faults.faults.length > 0) throw new ConfigError(name, faults.faults.map(redact));
+    if (faults.faults.length > 0) throw new ConfigError(name, redact(faults.faults));
   }
 
   /** The checks of flags, without those whose name is in use. */
@@ -118,8 +149,18 @@ export class ConfigInput {
     return found;
   }
 
-  #describe(path: Path): string {
-    return this.#flagOf(path) ?? formatPath(path);
+  /** The flag of an option, or its path in the file. An option that is not in the file has its name alone. */
+  #nameOption(option: Path): string {
+    const path = this.#toFilePath(option);
+    const isInFile = this.#source.has(path) && path.at(-1) === option.at(-1);
+    return this.#flagOf(option) ?? (isInFile ? formatPath(path) : String(option.at(-1)));
+  }
+
+  /** The flag of a declaration, or its path and its position in the file. */
+  #nameDeclaration(declaration: Path): string {
+    const path = this.#toFilePath(declaration);
+    const { line, column } = this.#source.locate(path);
+    return this.#flagOf(path) ?? `${formatPath(path)} at ${this.#source.name}:${line}:${column}`;
   }
 
   /** The flag that a value comes from. */
@@ -129,8 +170,7 @@ export class ConfigInput {
     if (key === "checks" && this.#flagChecks.has(String(step)))
       return (setting === undefined ? undefined : flags.get(String(setting))) ?? `--check ${step}`;
     if (!Object.hasOwn(content, key)) return undefined;
-    const isAdded = key === "paths" || key === "statusCodePaths";
-    if (isAdded && Number(step) < (this.#source.content[key]?.length ?? 0)) return undefined;
+    if (isAdded(key) && Number(step) < (this.#source.content[key]?.length ?? 0)) return undefined;
     return flags.get(`${key}.${step}`) ?? flags.get(String(key));
   }
 

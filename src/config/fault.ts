@@ -2,7 +2,7 @@
  * The faults of a configuration. Each is shown with its place in the file or with its flag, and all are shown together.
  *
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
- *     --timeout: must be below the interval of 10s; got "20s"
+ *     --timeout: 20s must be below --interval (default 10s)
  */
 import { formatPath, type Path } from "../checks/violation.js";
 import { HealthError } from "../core/health-error.js";
@@ -15,8 +15,8 @@ export interface Position {
 
 /** One fault. */
 export interface Fault {
-  /** In the file, or the flag. */
-  readonly place: Position | string;
+  /** In the file, or the flag; `undefined` for a file that was not read. */
+  readonly place: Position | string | undefined;
   /** Empty for the file as a whole. */
   readonly path: Path;
   readonly text: string;
@@ -39,29 +39,48 @@ export class ConfigError extends HealthError {
 export class FaultList {
   readonly #faults: Fault[] = [];
   /** Every path with a fault, and every path that leads to one. */
-  readonly #faulty = new Set<string>();
+  readonly #faulty: FaultyPaths = new Map();
 
   get faults(): readonly Fault[] {
     return this.#faults;
   }
 
   add(fault: Fault): void {
-    const { path } = fault;
-    if (path.length > 0 && this.#faulty.has(JSON.stringify(path))) return;
-    this.#faults.push(fault);
-    for (let length = path.length; length > 0; length -= 1) this.#faulty.add(JSON.stringify(path.slice(0, length)));
+    let inside = this.#faulty;
+    let isNew = fault.path.length === 0;
+    for (const step of fault.path) {
+      const known = inside.get(step);
+      isNew = known === undefined;
+      const next: FaultyPaths = known ?? new Map();
+      inside.set(step, next);
+      inside = next;
+    }
+    if (isNew) this.#faults.push(fault);
   }
 }
 
+/** A tree of paths, by their steps. */
+type FaultyPaths = Map<string | number, FaultyPaths>;
+
+/** A longer path is shown without its middle. */
+const MAX_PATH_CHARACTERS = 400;
+
 function lineOf(file: string, { place, path, text }: Fault): string {
   if (typeof place === "string") return `${place}: ${text}`;
-  const where = path.length === 0 ? "" : ` ${formatPath(path)}:`;
+  if (place === undefined) return `${file}: ${text}`;
+  const where = path.length === 0 ? "" : ` ${shortened(formatPath(path))}:`;
   return `${file}:${place.line}:${place.column}:${where} ${text}`;
+}
+
+function shortened(path: string): string {
+  if (path.length <= MAX_PATH_CHARACTERS) return path;
+  return `${path.slice(0, MAX_PATH_CHARACTERS / 2)}...${path.slice(-MAX_PATH_CHARACTERS / 2)}`;
 }
 
 /** Places in the file come first, in their order. */
 function compare(one: Fault["place"], other: Fault["place"]): number {
   if (typeof one === "string" || typeof other === "string")
     return Number(typeof one === "string") - Number(typeof other === "string");
-  return one.line - other.line || one.column - other.column;
+  const { line = 0, column = 0 } = one ?? {};
+  return line - (other?.line ?? 0) || column - (other?.column ?? 0);
 }

@@ -5,26 +5,22 @@
  *               |                                   |                       |
  *               '-----------------------------------'-----------------------'--> ConfigError with every fault
  */
-import { readFileSync } from "node:fs";
 import type { DaemonConfig } from "./daemon-config.js";
-import { ConfigError, type Fault, FaultList } from "./fault.js";
+import { ConfigError, FaultList } from "./fault.js";
 import { createFiles } from "./files.js";
+import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
+import { Redactor } from "./redact.js";
 import { checkShape } from "./shape.js";
 import { type ConfigSource, requireValid, validateConfig } from "./validate.js";
-import { readYaml, type YamlText } from "./yaml-text.js";
+import { readYaml } from "./yaml-text.js";
 
 /** The environment, for `${NAME}`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Longer files are rejected. */
-const MAX_BYTES = 1_048_576;
-
-const MIN_SECRET_CHARACTERS = 4;
-
-/** Errors cut long values. A longer secret than this may be in an error in part. */
-const MAX_UNCUT_CHARACTERS = 24;
-
 const START = { line: 1, column: 1 } as const;
+
+/** A shell empties a file before it writes it: an empty file is no request to check nothing. */
+const EMPTY = "this file is empty; for a server without checks write checks: {}";
 
 /**
  * Reads a file.
@@ -45,12 +41,26 @@ export function readConfigText(file: string, text: string, environment: Environm
     secret: (path, refuse) => files.secret(path, refuse),
   });
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
+  if (isEmptyTable(yaml.value) && yaml.faults.length === 0)
+    throw new ConfigError(file, [{ place: START, path: [], text: EMPTY }]);
   const shaped = checkShape(yaml);
   const faults = new FaultList();
   for (const fault of [...yaml.faults, ...shaped.faults]) faults.add(fault);
   const { has, locate } = yaml;
-  const redacted = (fault: Fault) => redact(fault, yaml);
-  return { name: file, content: shaped.file, names: namesIn(yaml.value), faults, files, has, locate, redact: redacted };
+  const { isSubstituted, pieces } = yaml;
+  return {
+    name: file,
+    content: shaped.file,
+    names: namesIn(yaml.value),
+    faults,
+    files,
+    has,
+    locate,
+    redact(found) {
+      const redactor = new Redactor(pieces);
+      return found.map((fault) => ({ ...fault, text: redactor.redact(fault.text, isSubstituted(fault.path)) }));
+    },
+  };
 }
 
 /**
@@ -61,38 +71,18 @@ export function parseConfig(file: string, text: string, environment: Environment
   return requireValid(validateConfig(readConfigText(file, text, environment)));
 }
 
-/** A fault without the texts that `${...}` was replaced with: each may be a secret, whole or cut. */
-function redact(fault: Fault, yaml: YamlText): Fault {
-  let { text } = fault;
-  for (const piece of yaml.pieces) {
-    // a short secret is hidden only where it was substituted: in other texts the same letters can be part of a word
-    if (piece.length < MIN_SECRET_CHARACTERS && !yaml.isSubstituted(fault.path)) continue;
-    for (const form of [piece, JSON.stringify(piece).slice(1, -1)]) text = text.replaceAll(form, "***");
-    const beginning = JSON.stringify(piece).slice(1, 1 + MAX_UNCUT_CHARACTERS);
-    if (piece.length > MAX_UNCUT_CHARACTERS) text = text.replace(new RegExp(`${escaped(beginning)}[^"]*`, "g"), "***");
-  }
-  return { ...fault, text };
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-}
-
 /** The names of the checks and services of a file, also of those that have a fault. */
 function namesIn(value: unknown): ReadonlySet<string> {
   const { checks, services } = Object(value);
   return new Set([...Object.keys(Object(checks)), ...Object.keys(Object(services))]);
 }
 
+function isEmptyTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+}
+
 function readText(file: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new ConfigError(file, [{ place: START, path: [], text: `cannot read this file (${code})` }], { cause });
-  }
-  if (bytes.length <= MAX_BYTES) return bytes.toString("utf8");
-  const text = `this file has ${bytes.length} bytes; the limit is ${MAX_BYTES}`;
-  throw new ConfigError(file, [{ place: START, path: [], text }]);
+  const content = isDescriptor(file) ? readDescriptor(file) : readRegularFile(file);
+  if ("text" in content) return content.text;
+  throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file${content.fault}` }]);
 }

@@ -17,13 +17,14 @@ export interface Shaped {
 
 /** Checks the shape. A value that came from `${...}` is text; where a number or a switch is expected it becomes one. */
 export function checkShape(yaml: YamlText): Shaped {
+  const keys = new KnownKeys();
   let value = yaml.value;
-  let leaves = issuesIn(value);
+  let leaves = issuesIn(value, keys);
   const typed = typeSubstituted(value, leaves, yaml);
-  if (typed !== undefined) [value, leaves] = [typed, issuesIn(typed)];
-  const faults = leaves.map((leaf) => faultOf(leaf, yaml));
+  if (typed !== undefined) [value, leaves] = [typed, issuesIn(typed, keys)];
+  const faults = leaves.map((leaf) => faultOf(leaf, yaml, keys));
   // each round removes something, and an empty file is valid: the loop ends
-  for (; leaves.length > 0; leaves = issuesIn(value))
+  for (; leaves.length > 0; leaves = issuesIn(value, keys))
     value = without(
       value,
       leaves.map(({ path }) => path),
@@ -31,9 +32,21 @@ export function checkShape(yaml: YamlText): Shaped {
   return { file: v.parse(CONFIG_SCHEMA, value), faults };
 }
 
-function issuesIn(value: unknown): readonly Leaf[] {
+function issuesIn(value: unknown, keys: KnownKeys): readonly Leaf[] {
   const parsed = v.safeParse(CONFIG_SCHEMA, value);
-  return parsed.success ? [] : parsed.issues.map((issue) => ({ issue, path: pathOf(issue) }));
+  if (parsed.success) return [];
+  return parsed.issues.flatMap((issue) => {
+    const path = pathOf(issue);
+    return isUnknownKey(issue) ? unknownKeys(issue, path, keys) : [{ issue, path }];
+  });
+}
+
+/** The schema finds one unknown key of a table. All are faults, and all are removed in one round. */
+function unknownKeys(issue: v.BaseIssue<unknown>, path: Path, keys: KnownKeys): readonly Leaf[] {
+  const table = path.slice(0, -1);
+  const known = new Set(keys.at(table));
+  const own = Object.keys(Object(issue.path?.at(-1)?.input));
+  return own.filter((key) => key === path.at(-1) || !known.has(key)).map((key) => ({ issue, path: [...table, key] }));
 }
 
 /** A copy without the values at the paths. */
@@ -67,25 +80,40 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
   return (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
 }
 
-function faultOf({ issue, path }: Leaf, yaml: YamlText): Fault {
-  const isUnknownKey = issue.type === "strict_object" && issue.expected === "never";
-  const text = isUnknownKey ? unknownKey(path) : messageOf(issue);
-  return { place: yaml.locate(path, isUnknownKey ? "key" : "value"), path, text };
+function faultOf({ issue, path }: Leaf, yaml: YamlText, keys: KnownKeys): Fault {
+  const isUnknown = isUnknownKey(issue);
+  const text = isUnknown ? unknownKey(path, keys) : messageOf(issue);
+  return { place: yaml.locate(path, isUnknown ? "key" : "value"), path, text };
+}
+
+function isUnknownKey({ type, expected }: v.BaseIssue<unknown>): boolean {
+  return type === "strict_object" && expected === "never";
 }
 
 function messageOf(issue: v.BaseIssue<unknown>): string {
   return issue.type === "strict_object" && issue.received === "undefined" ? "is missing" : issue.message;
 }
 
-function unknownKey(path: Path): string {
-  const key = String(path.at(-1));
-  const known = keysAt(path.slice(0, -1));
-  const nearest = nearestTo(key, known);
+function unknownKey(path: Path, keys: KnownKeys): string {
+  const known = keys.at(path.slice(0, -1));
+  const nearest = nearestTo(String(path.at(-1)), known);
   const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean ${nearest}?`;
   return `unknown key; ${hint}`;
 }
 
-/** The keys that a table may have at a path. */
+/** The keys that tables may have. All checks have the same ones: they are collected once. */
+class KnownKeys {
+  readonly #known = new Map<string, readonly string[]>();
+
+  /** The keys of the table at a path. */
+  at(path: Path): readonly string[] {
+    const kind = path.map((step, index) => (index === 1 ? "*" : step)).join(".");
+    const known = this.#known.get(kind) ?? keysAt(path);
+    this.#known.set(kind, known);
+    return known;
+  }
+}
+
 function keysAt(path: Path): readonly string[] {
   const schemas = path.reduce<readonly v.GenericSchema[]>(
     (outer, step) => outer.flatMap((schema) => inside(schema, step)),

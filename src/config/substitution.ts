@@ -25,10 +25,11 @@ export type Substituted =
 const REFERENCE = /\$(?:\$|\{([^{}]*)\}|)/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 
-/** Substitutes every `${...}` of a value. */
-export function substitute(template: string, sources: Sources): Substituted {
+/** Substitutes every `${...}` of a value. At most `maxCharacters` are inserted: a value may name a long file many times. */
+export function substitute(template: string, sources: Sources, maxCharacters: number): Substituted {
   const faults: string[] = [];
   const pieces: string[] = [];
+  let inserted = 0;
   const text = template.replace(REFERENCE, (whole, inside: string | undefined) => {
     if (whole === "$$") return "$";
     if (inside === undefined) {
@@ -36,14 +37,18 @@ export function substitute(template: string, sources: Sources): Substituted {
       return "";
     }
     const value = lookUp(inside, sources, (fault) => faults.push(fault));
-    if (value !== undefined && value !== "") pieces.push(value);
-    return value ?? "";
+    if (value === undefined || value === "") return "";
+    inserted += value.length;
+    if (inserted > maxCharacters) return "";
+    pieces.push(value);
+    return value;
   });
+  if (inserted > maxCharacters) faults.push("the values of ${...} in this file are too long together");
   return faults.length === 0 ? { text, pieces } : { faults };
 }
 
 function lookUp(inside: string, { variable, secret }: Sources, refuse: (fault: string) => void): string | undefined {
-  if (inside.startsWith("file:")) return secret(inside.slice("file:".length), refuse)?.replace(/\r?\n$/, "");
+  if (inside.startsWith("file:")) return readSecret(inside.slice("file:".length), secret, refuse);
   const [, name, fallback] = VARIABLE.exec(inside) ?? [];
   if (name === undefined) {
     refuse(`\${${inside}} is neither \${NAME}, \${NAME:-default} nor \${file:/path}`);
@@ -54,4 +59,11 @@ function lookUp(inside: string, { variable, secret }: Sources, refuse: (fault: s
   if (fallback === undefined)
     refuse(`the environment variable ${name} is not set (with a default: \${${name}:-default})`);
   return fallback;
+}
+
+/** An empty file is one that another program is about to write: nothing may be configured with an empty secret. */
+function readSecret(path: string, secret: Sources["secret"], refuse: (fault: string) => void): string | undefined {
+  const text = secret(path, refuse)?.replace(/\r?\n$/, "");
+  if (text === "") refuse(`the file ${path} is empty`);
+  return text;
 }

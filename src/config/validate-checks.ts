@@ -9,34 +9,54 @@ import type { ServiceDeclaration } from "../checks/service-graph.js";
 import type { Path } from "../checks/violation.js";
 import { nearestTo } from "../core/nearest.js";
 import { OVERALL } from "../core/service-name.js";
+import type { TargetTls } from "../probers/options.js";
 import type { ConfigInput } from "./config-input.js";
 import type { CheckEntry, ServiceEntry } from "./schema.js";
 import { readTargetTls } from "./tls-files.js";
 
 /** The checks that a configuration declares. */
 export function readChecks(input: ConfigInput): readonly CheckDeclaration[] {
+  const readTls = createTlsReader(input);
   return Object.entries(input.content.checks ?? {}).map(([name, given]) => {
     const entry: CheckEntry = typeof given === "string" ? { target: given } : given;
-    return readCheck(name, entry, input);
+    const tls = entry.tls && readTls(entry.tls, ["checks", name, "tls"]);
+    return readCheck(name, { ...entry, tls }, input);
   });
 }
 
-function readCheck(name: string, entry: CheckEntry, input: ConfigInput): CheckDeclaration {
-  const { files, refuse, content } = input;
+/** Certificates that 5,000 checks name are read and verified once, if they have no fault. */
+function createTlsReader({ files, refuse }: ConfigInput) {
+  const known = new Map<string, TargetTls>();
+  return (table: NonNullable<CheckEntry["tls"]>, path: Path): TargetTls => {
+    const key = JSON.stringify(table);
+    const same = known.get(key);
+    if (same !== undefined) return same;
+    let isFaulty = false;
+    const tls = readTargetTls(table, files, (inner, text) => {
+      isFaulty = true;
+      refuse([...path, ...(inner === undefined ? [] : [inner])], text);
+    });
+    if (!isFaulty) known.set(key, tls);
+    return tls;
+  };
+}
+
+/** An entry whose files have been read. */
+type ReadEntry = Omit<CheckEntry, "tls"> & { readonly tls: TargetTls | undefined };
+
+function readCheck(name: string, entry: ReadEntry, input: ConfigInput): CheckDeclaration {
+  const { refuse, content } = input;
   const path = ["checks", name];
-  const { target, exec, heartbeat, tls, ...options } = entry;
+  const { target, exec, heartbeat, ...options } = entry;
   const sources = [target, exec, heartbeat].filter((source) => source !== undefined);
   if (sources.length !== 1) refuse(path, "must have exactly one of target, exec and heartbeat");
   if (exec !== undefined && content.allowExec !== true)
     refuse([...path, "exec"], "programs need allowExec: true at the top of the file");
-  const targetTls =
-    tls &&
-    readTargetTls(tls, files, (key, text) => refuse([...path, "tls", ...(key === undefined ? [] : [key])], text));
   const defaults = heartbeat === undefined && !input.isFromFlag(name) ? content.defaults : {};
-  return { name, source: sourceOf(entry), options: { ...defaults, ...options, tls: targetTls } };
+  return { name, source: sourceOf(entry), options: { ...defaults, ...options } };
 }
 
-function sourceOf({ target = "", exec, heartbeat }: CheckEntry): CheckSource {
+function sourceOf({ target = "", exec, heartbeat }: ReadEntry): CheckSource {
   if (exec !== undefined) return { kind: "exec", command: exec };
   if (heartbeat !== undefined) return { kind: "heartbeat", ttl: heartbeat.ttl, token: heartbeat.token };
   return { kind: "target", url: target };
@@ -49,9 +69,13 @@ export function readServices(checks: readonly CheckDeclaration[], input: ConfigI
     ...checks.flatMap(({ name, options }) => [name, ...(options.services ?? [])]),
     ...input.names,
   ]);
+  let unknownCount = 0;
   const checkMembers = (members: readonly string[], path: Path) => {
-    for (const [index, member] of members.entries())
-      if (!known.has(member)) input.refuse([...path, index], unknownMember(member, known));
+    for (const [index, member] of members.entries()) {
+      if (known.has(member)) continue;
+      unknownCount += 1;
+      input.refuse([...path, index], unknownMember(member, unknownCount > MAX_SUGGESTIONS ? NO_NAMES : known));
+    }
   };
   const declared = Object.entries(services).map(([name, entry]): ServiceDeclaration => {
     const path = ["services", name];
@@ -72,8 +96,13 @@ function readService(entry: ServiceEntry): { policy: Policy; members: readonly s
   return { policy: { kind: "quorum", count: entry.quorum }, members: entry.of, key: "of" };
 }
 
+/** A suggestion compares the member with every name: a file with 20,000 of each would take hours. */
+const MAX_SUGGESTIONS = 50;
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 function unknownMember(member: string, known: ReadonlySet<string>): string {
-  const nearest = nearestTo(member, [...known]);
+  const nearest = nearestTo(member, known);
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
   return `there is no check or service ${JSON.stringify(member)}${hint}`;
 }

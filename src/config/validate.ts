@@ -13,7 +13,7 @@ import { messageOf } from "../core/health-error.js";
 import { formatAddress, parseListenAddress } from "../core/listen-address.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
-import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS } from "./config-input.js";
+import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS, type Overridden } from "./config-input.js";
 import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
@@ -23,6 +23,10 @@ export type { ConfigFlags, ConfigSource } from "./config-input.js";
 /** A configuration that has been read. It may have faults, and must not be used before it is accepted. */
 export interface LoadedConfig {
   readonly config: DaemonConfig;
+  /** The number of checks in the file; `undefined` if it has no `checks`. */
+  readonly fileChecks: number | undefined;
+  /** The values of the file that flags replace, by their key. */
+  readonly overridden: ReadonlyMap<string, Overridden>;
   /**
    * Accepts the configuration, after it has been planned.
    * @throws ConfigError with every fault and every violation, if there is one
@@ -36,6 +40,8 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
   const config = readConfig(input);
   return {
     config,
+    fileChecks: input.fileChecks,
+    overridden: input.overridden,
     accept(violations) {
       for (const violation of violations) input.refuseViolation(violation);
       input.throwFaults();
@@ -45,12 +51,13 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
 
 /**
  * Returns a configuration that `serve` would accept when nothing runs yet.
+ * @param further violations that the configuration does not have by itself
  * @throws ConfigError
  */
-export function requireValid({ config, accept }: LoadedConfig): DaemonConfig {
+export function requireValid({ config, accept }: LoadedConfig, further: readonly Violation[] = []): DaemonConfig {
   const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, new SourceOpener());
   discardPlan(plan);
-  accept(violations);
+  accept([...violations, ...further]);
   return config;
 }
 

@@ -44,6 +44,10 @@ export interface ChannelMessages {
   };
   /** A prober could not probe. This says nothing about the target. */
   "prober-failed": { readonly check: string; readonly reason: string; readonly error: unknown };
+  /** A probe was aborted and does not end. The check goes on without it. */
+  "probe-abandoned": { readonly check: string; readonly timeoutMs: number };
+  /** An abandoned probe has ended. Its result is ignored. */
+  "abandoned-ended": { readonly check: string; readonly lastedMs: number };
   /** A result is ignored, because the event loop of healthbridge was blocked during the probe. */
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
@@ -76,6 +80,8 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "listener-failed": channel("healthbridge:listener-failed"),
   probe: channel("healthbridge:probe"),
   "prober-failed": channel("healthbridge:prober-failed"),
+  "probe-abandoned": channel("healthbridge:probe-abandoned"),
+  "abandoned-ended": channel("healthbridge:abandoned-ended"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
   isolation: channel("healthbridge:isolation"),

@@ -41,6 +41,11 @@ export function formatDuration(ms: number): string {
   return rest > 0 || text === "" ? `${text}${rest}ms` : text;
 }
 
+/** A duration as its caller wrote it: a number with its unit. */
+export function durationAsGiven(duration: unknown): string {
+  return typeof duration === "number" ? `${duration} ms` : String(duration);
+}
+
 function parseText(text: string): number {
   if (!WHOLE.test(text)) return Number.NaN;
   let ms = 0;

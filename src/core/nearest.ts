@@ -2,12 +2,17 @@
  * The most similar word of a list: for "did you mean" in error messages.
  */
 
+/** Nothing is similar to a longer word. */
+const MAX_CHARACTERS = 200;
+
 /** The candidate with the smallest edit distance: at most a third of the length of the word, or one edit. */
-export function nearestTo(word: string, candidates: readonly string[]): string | undefined {
+export function nearestTo(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > MAX_CHARACTERS) return undefined;
   const farthest = Math.max(1, Math.floor(word.length / 3));
   let nearest: string | undefined;
   let least = farthest + 1;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= least) continue;
     const distance = editDistance(word, candidate);
     if (distance < least) [nearest, least] = [candidate, distance];
   }

@@ -11,14 +11,17 @@ export const MAX_SERVICE_NAME_BYTES = 200;
 /** The name of the server as a whole. */
 export const OVERALL = "";
 
-/** The reserved names: the process is alive, it is ready for traffic, it has started. */
-const VIEWS = ["liveness", "readiness", "startup"] as const;
+/** The workers of a Celery cluster are services whose names start with this text. */
+export const WORKER_PREFIX = "celery.worker/";
 
-type View = (typeof VIEWS)[number];
+/** The reserved names, with the HTTP path of each: the process is alive, it is ready for traffic, it has started. */
+const VIEWS = { liveness: "/livez", readiness: "/readyz", startup: "/startupz" } as const;
+
+type View = keyof typeof VIEWS;
 
 /** Whether a name is reserved. */
 export function isView(name: string): name is View {
-  return (VIEWS as readonly string[]).includes(name);
+  return Object.hasOwn(VIEWS, name);
 }
 
 /**
@@ -32,6 +35,6 @@ export function serviceNameFault(name: unknown): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return "must not contain control characters";
   if (!name.isWellFormed()) return "must be well-formed Unicode (it has half of a surrogate pair)";
-  if (isView(name)) return `must not be "${name}", which is reserved for the ${name} view`;
+  if (isView(name)) return `must not be "${name}", which is reserved for the ${name} view (${VIEWS[name]})`;
   return undefined;
 }

@@ -6,7 +6,6 @@ import type { DaemonConfig } from "../config/daemon-config.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { formatAddress } from "../core/listen-address.js";
-import { OVERALL } from "../core/service-name.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
 import { Health } from "./health.js";
@@ -14,10 +13,10 @@ import { Health } from "./health.js";
 /** A running daemon. */
 export interface Daemon {
   /**
-   * Runs the checks and services of another configuration.
-   * @throws ConfigError; nothing has changed then
+   * Runs the checks and services of another configuration, which is valid. What waits is served in between.
+   * @throws HealthError; nothing has changed then
    */
-  reload(loaded: LoadedConfig): void;
+  reload(config: DaemonConfig): Promise<void>;
   /** Shuts down in order. Calling it again returns the same promise. */
   stop(times?: ShutdownTimes): Promise<void>;
 }
@@ -57,7 +56,8 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   const { token, listLimit, maxWatchers } = config;
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
-  configure(health, loaded); // a configuration that is rejected has started nothing
+  health.configure(config, loaded.accept); // a configuration that is rejected has started nothing
+  serveWithoutChecks(health, config);
   try {
     logWarnings(log, config);
     const { engine, tls, statusCodePaths, paths } = config;
@@ -69,20 +69,20 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
     throw error;
   }
   return {
-    reload(next) {
-      configure(health, next);
-      drainDelayMs = next.config.drainDelayMs;
-      logWarnings(log, next.config);
-      logRestart(log, config, next.config);
+    async reload(next) {
+      await health.reconfigure(next);
+      serveWithoutChecks(health, next);
+      drainDelayMs = next.drainDelayMs;
+      logWarnings(log, next);
+      logRestart(log, config, next);
     },
     stop: (times) => health.shutdown({ drainDelayMs, ...times }),
   };
 }
 
 /** Without checks, the server as a whole is SERVING because this process answers. */
-function configure(health: Health, { config, accept }: LoadedConfig): void {
-  health.configure(config, accept);
-  if (config.checks.length === 0) health.set(OVERALL, "SERVING");
+function serveWithoutChecks(health: Health, { checks }: DaemonConfig): void {
+  if (checks.length === 0) health.serveAlone();
 }
 
 /** Logs each changed key that keeps its value until the next start. */

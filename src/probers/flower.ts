@@ -10,7 +10,7 @@
  * A worker that is gone for good stays offline until Flower is restarted.
  */
 import type { HttpResponse } from "../client/http-response.js";
-import { serviceNameFault } from "../core/service-name.js";
+import { serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import { openHttpProbe } from "./http.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { type Discovered, fail, PASS, type ProbeResult, type Prober } from "./prober.js";
@@ -72,7 +72,7 @@ function readWorkers(text: string): ReadonlyMap<string, boolean> | undefined {
 function resultOf(workers: ReadonlyMap<string, boolean>): ProbeResult {
   const online = [...workers].filter(([, isOnline]) => isOnline);
   const offline = [...workers].filter(([, isOnline]) => !isOnline);
-  const named = [...online, ...offline].map(([name, isOnline]) => [`celery.worker/${name}`, isOnline] as const);
+  const named = [...online, ...offline].map(([name, isOnline]) => [`${WORKER_PREFIX}${name}`, isOnline] as const);
   const published = named.filter(([service]) => serviceNameFault(service) === undefined).slice(0, MAX_WORKERS);
   const discovered = new Map(published.map(([service, isOnline]) => [service, isOnline ? ONLINE : OFFLINE]));
   const skipped = named.length - published.length;

@@ -1,12 +1,12 @@
 /**
- * A passive check: a reporter must send a beat within a time.
+ * A passive check: a reporter must send a report within a time.
  *
- *     beat --> probe at once: pass, or the failure that was reported
- *     ttl over without a beat --> probe at once: fail `missed`
+ *     beat --> counted at once: pass, or the failure that was reported
+ *     ttl over without a report --> probe: fail `missed`
  *
- * Before the first beat there is no result until the time is over.
+ * Every report counts, in its order, before `beat` returns. Nothing is queued, so there is nothing that could overflow.
+ * Before the first report there is no result until the time is over. The runner has the time: its interval is the ttl.
  */
-import type { CancelTimer, Clock } from "../core/clock.js";
 import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 
 export type Report = "pass" | "fail";
@@ -15,31 +15,34 @@ export type Report = "pass" | "fail";
 export interface Heartbeat extends Prober {
   /** Takes a report. It counts until the next one, or until the time is over. */
   beat(report?: Report): void;
+  /** Takes up a report of an earlier run of this process, or `missed` when the time has passed since then. */
+  restore(report: Report | "missed", ageMs: number): void;
+  /** Calls `listener` with each report after it was counted. */
+  onReport(listener: (report: Report) => void): void;
 }
 
-/** A heartbeat that must come within `ttlMs`. */
-export function openHeartbeat(ttlMs: number, clock: Clock): Heartbeat {
-  let last: Report | "missed" = "missed";
-  let cancel: CancelTimer = () => {};
-  let notify: () => void = () => {};
-  const set = (report: Report | "missed") => {
-    last = report;
-    cancel();
-    notify();
-  };
+export function openHeartbeat(): Heartbeat {
+  let count: (result: ProbeResult, ageMs: number) => void = () => {};
+  let notify: (report: Report) => void = () => {};
   return {
     async probe() {
-      return RESULTS[last];
+      return RESULTS.missed;
     },
-    onChange(listener) {
+    onResult(listener) {
+      count = listener;
+    },
+    onReport(listener) {
       notify = listener;
     },
     beat(report = "pass") {
-      set(report);
-      cancel = clock.setTimer(ttlMs, () => set("missed"));
+      count(RESULTS[report], 0);
+      notify(report);
+    },
+    restore(report, ageMs) {
+      count(RESULTS[report], ageMs);
     },
     close() {
-      cancel();
+      count = () => {};
       notify = () => {};
     },
   };

@@ -6,7 +6,7 @@
 import type { Resolver } from "../client/resolver.js";
 import type { ReuseOptions } from "../client/reused-connection.js";
 import type { Clock, Random } from "../core/clock.js";
-import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
+import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
 
 /** Options of a prober. */
@@ -73,6 +73,6 @@ export function reuseOptionsOf(options: ProberOptions, { clock, random }: Prober
   const maxAgeMs = parseDuration(maxConnectionAge) ?? 0;
   if (maxAgeMs > 0 && maxAgeMs <= MAX_MAX_AGE_MS) return { reuse, maxAgeMs, clock, random };
   const most = formatDuration(MAX_MAX_AGE_MS);
-  const text = `maxConnectionAge must be a duration above 0 and at most ${most}, such as 5m; got ${String(maxConnectionAge)}`;
+  const text = `maxConnectionAge must be a duration above 0 and at most ${most}, such as 5m; got ${durationAsGiven(maxConnectionAge)}`;
   throw new HealthError("INVALID_OPTION", text);
 }

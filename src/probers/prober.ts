@@ -44,6 +44,8 @@ export interface Prober {
   cancel?(): void;
   /** Calls `listener` when the target reports a change by itself: a reason to probe early. */
   onChange?(listener: () => void): void;
+  /** Calls `listener` with each result that comes without a probe, and its age: it counts at once. */
+  onResult?(listener: (result: ProbeResult, ageMs: number) => void): void;
   /** Ends connections that are kept between probes. */
   close(): void;
 }

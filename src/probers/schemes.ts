@@ -1,7 +1,6 @@
 /**
  * The schemes: which prober probes which URL. A new one is a file, a row here, and a row in the docs.
  */
-import { isIP } from "node:net";
 import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { systemClock } from "../core/clock.js";
@@ -138,11 +137,22 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
   refuseSurplus(text, target, scheme);
-  const host = hostOf(target);
-  if (isIP(host) !== 0 && !deps.resolver.permits(host))
-    throw invalidTarget(text, "link-local addresses are not probed; allowLinkLocal: true allows them");
+  if (!deps.resolver.permits(canonicalHost(target)))
+    throw invalidTarget(
+      text,
+      "link-local addresses are not probed, nor are the metadata services of clouds; allowLinkLocal: true allows them",
+    );
   requireOptions(text, scheme, options);
   return scheme.open(target, deps, options);
+}
+
+/**
+ * The host with an IPv4 address in its usual form. URLs of http allow others, such as `0xa9fea9fe` and `0251.0376.1.1`, and
+ * are parsed to the usual one. For other schemes the URL parser keeps the text, which the system would read in the same way.
+ */
+function canonicalHost(target: URL): string {
+  const like = `http://${target.hostname}/`;
+  return hostOf(URL.canParse(like) ? new URL(like) : target);
 }
 
 /** Refuses parts of a URL that the scheme would ignore: they are a mistake. */

@@ -47,10 +47,12 @@ export class TransitionEmitter {
   }
 
   #emitQueued(): void {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+    // listeners may add to the queue. `shift` would move all the others each time: 100,000 transitions would take minutes
+    for (const next of this.#queue) {
       publish("transition", { instance: this.#instance, ...next });
       for (const listener of this.#listeners) this.#call(listener, next);
     }
+    this.#queue.length = 0;
   }
 
   #call(listener: (transition: Transition) => void, transition: Transition): void {

@@ -71,6 +71,18 @@ export function createLog(
     limited("prober-failed", "warn", ({ check, reason, error }) =>
       logger.warn({ event: "prober-failed", check, reason, err: error }, "could not probe; the check keeps its state"),
     ),
+    listen("probe-abandoned", ({ check, timeoutMs }) =>
+      logger.warn(
+        { event: "probe-abandoned", check, timeoutMs },
+        `${JSON.stringify(check)}: a probe has not ended after its timeout of ${timeoutMs} ms; the check goes on without it`,
+      ),
+    ),
+    listen("abandoned-ended", ({ check, lastedMs }) =>
+      logger.info(
+        { event: "abandoned-ended", check, lastedMs },
+        `${JSON.stringify(check)}: the abandoned probe has ended after ${Math.round(lastedMs)} ms; its result is ignored`,
+      ),
+    ),
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
     ),

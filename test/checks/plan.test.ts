@@ -125,10 +125,10 @@ describe("a plan", () => {
       { changed: ["a"] },
     ],
     [
-      "replaces a heartbeat with another ttl",
+      "changes a heartbeat with another ttl, which keeps its state",
       { checks: [heartbeat("a", "1m")] },
       { checks: [heartbeat("a", "2m")] },
-      { removed: ["a"], started: ["a"] },
+      { changed: ["a"] },
     ],
     [
       "replaces targets alone when link-local addresses are allowed",

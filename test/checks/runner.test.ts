@@ -4,7 +4,7 @@ import { completeSettings } from "../../src/checks/settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
-import { FAILED, PASSED } from "./scripted-prober.js";
+import { FAILED, type Look, PASSED } from "./scripted-prober.js";
 
 test("the next probe starts one interval after the start of the last one", async () => {
   const bench = new Bench();
@@ -42,25 +42,96 @@ test("a target that says nothing fails with timeout at the timeout, and the work
   bench.runner.stop();
 });
 
-test("a prober that ignores its signal never runs twice at the same time; each due time is another timeout [A121]", async () => {
+/** The messages on the channels of abandoned probes, as text. */
+function abandonedProbes(): { readonly heard: string[]; readonly unsubscribe: () => void } {
+  const heard: string[] = [];
+  const subscriptions = [
+    subscribe("probe-abandoned", ({ check, timeoutMs }) => heard.push(`${check} abandoned after ${timeoutMs}`)),
+    subscribe("abandoned-ended", ({ check, lastedMs }) => heard.push(`${check} ended after ${lastedMs}`)),
+  ];
+  const unsubscribe = () => {
+    for (const each of subscriptions) each();
+  };
+  return { heard, unsubscribe };
+}
+
+test("a probe that never ends is given up after its timeout: the check goes on beside it, and passes", async () => {
+  const { heard, unsubscribe } = abandonedProbes();
+  const bench = new Bench({ interval: "10s", timeout: "2s", healthyThreshold: 1 });
+  bench.runner.start(0);
+  await bench.clock.advance(12_000); // the first probe never ends
+  assert.deepEqual([bench.states, bench.reason, bench.prober.looks.length], [["failing"], "timeout", 2]);
+  bench.prober.last.answer(PASSED);
+  await settle();
+  assert.deepEqual(bench.states, ["failing", "passing"]);
+  await bench.clock.advance(600_000);
+  assert.deepEqual(heard, ["c abandoned after 2000"], "published once");
+  unsubscribe();
+  bench.runner.stop();
+});
+
+test("of the probes that never end one is abandoned: a second one keeps its place, and each due time is another timeout [A121]", async () => {
+  const { heard, unsubscribe } = abandonedProbes();
   const bench = new Bench({ interval: "10s", timeout: "2s", unhealthyInterval: "10s" });
   bench.runner.start(0);
   await bench.clock.advance(0);
   bench.prober.last.answer(PASSED);
-  await bench.clock.advance(10_000); // the second look begins, and never ends
-  await bench.clock.advance(2_000);
+  await bench.clock.advance(12_000); // the second probe never ends
   assert.deepEqual(bench.states, ["passing", "passing"]);
-  await bench.clock.advance(4_000);
-  assert.deepEqual(bench.states, ["passing", "passing", "passing", "failing"]);
-  assert.equal(bench.reason, "timeout");
-  assert.equal(bench.heard.at(-1)?.last?.latencyMs, 6_000, "the age of the probe that hangs");
-  await bench.clock.advance(40_000);
-  assert.equal(bench.prober.looks.length, 2);
-  assert.equal(bench.prober.mostAtOnce, 1);
+  await bench.clock.advance(4_000); // and the third one neither
+  assert.deepEqual([bench.states.length, bench.prober.looks.length], [3, 3]);
+  await bench.clock.advance(2_000);
+  assert.deepEqual([bench.states, bench.reason], [["passing", "passing", "passing", "failing"], "timeout"]);
+  assert.equal(bench.heard.at(-1)?.last?.latencyMs, 4_000, "the age of the probe that hangs");
+  await bench.clock.advance(400_000);
+  assert.deepEqual([bench.prober.looks.length, bench.prober.mostAtOnce], [3, 2]);
+  assert.equal(bench.states.length, 44, "one timeout at each due time");
+  assert.deepEqual(heard, ["c abandoned after 2000"]);
   bench.prober.last.answer(PASSED);
   await bench.clock.advance(10_000);
-  assert.equal(bench.prober.looks.length, 3, "it starts again once the old one is gone");
+  assert.equal(bench.prober.looks.length, 4, "it starts again once the current one has ended");
+  unsubscribe();
   bench.runner.stop();
+});
+
+test("when the abandoned probe ends, its result is ignored, and the next one that hangs can be abandoned", async () => {
+  for (const end of [
+    (look: Look) => look.answer(PASSED),
+    (look: Look) => look.answer(FAILED),
+    (look: Look) => look.throw(new Error("late")),
+  ]) {
+    const { heard, unsubscribe } = abandonedProbes();
+    const bench = new Bench({ interval: "10s", timeout: "2s", healthyThreshold: 1 });
+    bench.runner.start(0);
+    await bench.clock.advance(15_000); // both probes hang
+    const [first] = bench.prober.looks;
+    assert.deepEqual([bench.states, bench.prober.looks.length], [["failing", "failing"], 2]);
+    assert.ok(first !== undefined);
+    end(first);
+    await settle();
+    assert.deepEqual(bench.states, ["failing", "failing"]);
+    await bench.clock.advance(9_000);
+    assert.equal(bench.prober.looks.length, 3);
+    bench.prober.last.answer(PASSED);
+    await settle();
+    assert.deepEqual(bench.states, ["failing", "failing", "passing"]);
+    assert.deepEqual(heard, ["c abandoned after 2000", "c ended after 15000", "c abandoned after 2000"]);
+    unsubscribe();
+    bench.runner.stop();
+  }
+});
+
+test("a check that is stopped while a probe is abandoned ends at once, and leaves no timer and no message", async () => {
+  const bench = new Bench({ interval: "10s", timeout: "2s" });
+  bench.runner.start(0);
+  await bench.clock.advance(11_000);
+  const { heard, unsubscribe } = abandonedProbes();
+  bench.runner.stop();
+  assert.equal(bench.clock.pendingTimers, 0);
+  for (const look of bench.prober.looks) look.answer(PASSED);
+  await bench.clock.advance(60_000);
+  assert.deepEqual([heard, bench.states, bench.clock.pendingTimers], [[], ["failing"], 0]);
+  unsubscribe();
 });
 
 test("one hanging probe is one timeout, even if the prober stops late and the next probe is due at once", async () => {

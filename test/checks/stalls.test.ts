@@ -123,30 +123,30 @@ test("a slow probe without a stall is not discarded", async () => {
 });
 
 test("each due time of a hanging probe counts as another timeout", async () => {
-  const bench = new Bench({ unhealthyThreshold: 2 });
+  const bench = new Bench({ unhealthyThreshold: 3 });
   bench.runner.start(0);
   await bench.clock.advance(0);
   bench.prober.last.answer(PASSED);
-  await bench.clock.advance(12_000); // the second look has timed out, and hangs
-  assert.deepEqual(bench.states, ["passing", "passing"]);
+  await bench.clock.advance(16_000); // the second probe is abandoned, and the third one hangs
+  assert.deepEqual(bench.states, ["passing", "passing", "passing"]);
   await bench.clock.advance(1_900);
-  assert.deepEqual(bench.states, ["passing", "passing"]);
+  assert.deepEqual(bench.states, ["passing", "passing", "passing"]);
   await bench.clock.advance(100);
   assert.deepEqual(bench.states.at(-1), "failing");
   bench.runner.stop();
 });
 
 test("a due time of a hanging probe does not count if the event loop was blocked since the last one", async () => {
-  const bench = new Bench({ unhealthyThreshold: 2, edgeInterval: "1500ms" });
+  const bench = new Bench({ unhealthyThreshold: 3, edgeInterval: "1500ms" });
   bench.deps.stalls.start();
   bench.runner.start(0);
   await bench.clock.advance(0);
   bench.prober.last.answer(PASSED);
-  await bench.clock.advance(12_000); // the second look has timed out, and hangs
+  await bench.clock.advance(15_500); // the second probe is abandoned, and the third one hangs
   await bench.clock.advance(1_100); // the next due time is before the next beat
   bench.clock.stall(10_000);
   await bench.clock.advance(0);
-  assert.deepEqual(bench.states, ["passing", "passing"]);
+  assert.deepEqual(bench.states, ["passing", "passing", "passing"]);
   await bench.clock.advance(1_500);
   assert.deepEqual(bench.states.at(-1), "failing", "once the loop turns again, its silence counts");
   bench.runner.stop();

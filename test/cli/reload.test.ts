@@ -1,6 +1,6 @@
 /** `healthbridge serve -c FILE` while its file changes. Needs the build. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -31,7 +31,11 @@ const becomes = (daemon: DaemonProcess, service: string, text: string) =>
   eventually(async () => (await ask(daemon, service)) === text, `${service} is ${text}`);
 
 describe("a file that changes", { concurrency: 3 }, () => {
-  const target: Server = createServer((_, response) => void response.end());
+  const asked = new Set<string | undefined>();
+  const target: Server = createServer((request, response) => {
+    asked.add(request.url);
+    response.end();
+  });
   let url = "";
   before(async () => {
     await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
@@ -107,6 +111,40 @@ describe("a file that changes", { concurrency: 3 }, () => {
     daemon.process.kill("SIGHUP");
     assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
     assert.equal(count(daemon, "reloaded"), 1);
+  });
+
+  test("a first check and the loss of the last one are applied: the server as a whole is theirs, then the process's", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "checks: {}\n");
+    const daemon = await serve(t, file);
+    assert.equal(await ask(daemon, ""), "OK");
+    writeFileSync(file, "checks: { a: { heartbeat: { ttl: 1h, token: t } } }\n");
+    await becomes(daemon, "", "UNKNOWN");
+    writeFileSync(file, "checks: {}\n");
+    await becomes(daemon, "", "OK");
+    assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
+  });
+
+  test("one edited target of 20 never makes the server as a whole fail", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    const textOf = (path: string) => {
+      const lines = Array.from(
+        { length: 20 },
+        (_, index) => `  c${index}: { target: "${url}${index === 7 ? path : ""}" }`,
+      );
+      return `defaults: { interval: 30s }\nchecks:\n${lines.join("\n")}\n`;
+    };
+    writeFileSync(file, textOf("/one"));
+    const daemon = await serve(t, file);
+    await becomes(daemon, "", "OK");
+    const before = daemon.log.length;
+    for (const path of ["/two", "/three"]) {
+      writeFileSync(file, textOf(path));
+      await eventually(() => asked.has(path), `${path} is probed`);
+    }
+    const changes = daemon.log.slice(before).filter(({ event, name }) => event === "transition" && name === "");
+    assert.deepEqual(changes, []);
+    assert.equal(await ask(daemon, ""), "OK");
   });
 
   test("SIGHUP without a file is ignored [C29]", async (t) => {
@@ -204,6 +242,77 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
       assert.equal(count(daemon, "reloaded"), 1);
     });
 
+  test("a file that is empty for 400 ms changes no status; one that stays empty is refused", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    const text = `checks: { a: "${bad}" }`;
+    writeFileSync(file, text);
+    const daemon = await serve(t, file);
+    await becomes(daemon, "", "NOT_SERVING");
+    const answers: string[] = [];
+    const watchFor = async (ms: number) => {
+      const end = performance.now() + ms;
+      while (performance.now() < end) answers.push(await ask(daemon, ""));
+    };
+    writeFileSync(file, "");
+    await watchFor(400);
+    writeFileSync(file, text);
+    await watchFor(1_000);
+    assert.equal(count(daemon, "reload-refused") + count(daemon, "reloaded"), 0, "the content is the same again");
+    for (const empty of ["", "# all gone\n", "---\n", "{}"]) {
+      const before = count(daemon, "reload-refused");
+      writeFileSync(file, empty);
+      await eventually(() => count(daemon, "reload-refused") > before, "it is refused");
+      answers.push(await ask(daemon, ""));
+    }
+    assert.deepEqual([...new Set(answers)], ["NOT_SERVING"]);
+    const text0 = String(daemon.log.find(({ event }) => event === "reload-refused")?.msg);
+    assert.equal(
+      text0,
+      `${file}:1:1: this file is empty; for a server without checks write checks: {}; keeping the previous configuration`,
+    );
+  });
+
+  test("all checks are removed by checks: {} only, not by a file that has lost the key", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `drainDelay: 0s\nchecks: { a: "${bad}", b: "${bad}" }`);
+    const daemon = await serve(t, file);
+    await becomes(daemon, "", "NOT_SERVING");
+    writeFileSync(file, "drainDelay: 0s\n");
+    await eventually(() => count(daemon, "reload-refused") > 0, "it is refused");
+    assert.equal(await ask(daemon, ""), "NOT_SERVING");
+    const text = String(daemon.log.find(({ event }) => event === "reload-refused")?.msg);
+    const expected =
+      "checks: the previous configuration has 2 checks, and this file has no `checks`; to remove all checks write checks: {}; keeping the previous configuration";
+    assert.equal(text, `${file}:1:1: ${expected}`);
+    writeFileSync(file, "drainDelay: 0s\nchecks: {}\n");
+    await becomes(daemon, "", "OK");
+    assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
+    writeFileSync(file, "drainDelay: 0s\n");
+    await eventually(() => count(daemon, "reloaded") === 2, "there is nothing to lose any more");
+  });
+
+  test("checks of the file are not lost beside a --check, nor when SIGHUP comes in the middle of a write", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, `checks: { a: "${bad}" }`);
+    const daemon = await DaemonProcess.serve("-c", file, "--check", `mine=${bad}`, ...LISTEN);
+    t.after(() => daemon.kill());
+    await becomes(daemon, "a", "NOT_SERVING");
+    writeFileSync(file, "paths: [/x]\n");
+    daemon.process.kill("SIGHUP");
+    await eventually(() => count(daemon, "reload-refused") > 0, "it is refused");
+    assert.equal(await ask(daemon, "a"), "NOT_SERVING");
+    const refusals = count(daemon, "reload-refused");
+    writeFileSync(file, "checks:\n");
+    daemon.process.kill("SIGHUP");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    appendFileSync(file, `  a: "${bad}"\n`);
+    daemon.process.kill("SIGHUP");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    appendFileSync(file, `  b: "${bad}"\n`);
+    await becomes(daemon, "b", "NOT_SERVING");
+    assert.equal(count(daemon, "reload-refused"), refusals);
+  });
+
   test("a service with the name of a --check: both places are named, and a corrected file is accepted", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${bad}" }`);
@@ -225,6 +334,46 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
 });
 
 describe("the file", () => {
+  test("is read when it is complete, also at start", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "drainDelay: 0s\n");
+    const daemon = new DaemonProcess(["serve", "-c", file, "--listen", "127.0.0.1:0"]);
+    t.after(() => daemon.kill());
+    for (let piece = 0; piece < 8; piece += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      appendFileSync(file, piece === 0 ? "checks:\n" : `  c${piece}: tcp://127.0.0.1:9\n`);
+    }
+    await eventually(() => count(daemon, "serving") === 1, "the daemon serves");
+    const { services } = daemon.log.find(({ event }) => event === "serving") ?? {};
+    assert.deepEqual(services, ["c1", "c2", "c3", "c4", "c5", "c6", "c7"]);
+  });
+
+  test("that is empty ends the start with code 2, also beside a --check", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "# later\n");
+    for (const flags of [[], ["--check", "a=tcp://127.0.0.1:9"]]) {
+      const { code, stderr } = await run("serve", "-c", file, ...LISTEN, ...flags);
+      const line = `${file}:1:1: this file is empty; for a server without checks write checks: {}\n`;
+      assert.deepEqual([code, stderr], [2, line]);
+    }
+  });
+
+  test("a key that a flag replaces is logged when it changes in the file", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "checks: {}\nengine: native\n");
+    const daemon = await serve(t, file);
+    writeFileSync(file, 'checks: {}\nengine: native\nlisten: ["127.0.0.1:1"]\ndrainDelay: 7s\npaths: [/x]\n');
+    await eventually(() => count(daemon, "reloaded") === 1, "it is reloaded");
+    const logged = daemon.log.filter(({ event }) => event === "overridden").map(({ msg }) => msg);
+    assert.deepEqual(logged, [
+      `\`listen\` changed in ${file} without effect: --listen replaces it`,
+      `\`drainDelay\` changed in ${file} without effect: --drain-delay replaces it`,
+    ]);
+    daemon.process.kill("SIGHUP");
+    await eventually(() => count(daemon, "reloaded") === 2, "it is reloaded again");
+    assert.equal(count(daemon, "overridden"), 2, "and logged once");
+  });
+
   test("an invalid file ends the start with code 2 and a line for each error, before any socket is opened [B79]", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, 'listen: ["127.0.0.1:0"]\nchecks: { a: ftp://x }\nlissen: []\n');

@@ -130,6 +130,28 @@ describe("the configuration that flags make", () => {
     [["--tls-client-ca", "ca"], "--tls-client-ca needs --tls-cert and --tls-key too"],
     [["--tls-client-ca", "ca", "--tls-cert", "c"], "--tls-cert needs --tls-key too"],
   ];
+  for (const [keys, flags] of [
+    ["interval", "--interval 5s"],
+    ["timeout", "--timeout 500ms"],
+    ["unhealthyThreshold", "--unhealthy-threshold 2"],
+    ["healthyThreshold", "--healthy-threshold 2"],
+    ["jitter", "--jitter 0"],
+  ] as const) {
+    test(`refuses ${flags} without a --check, and names both places where it can be set`, async (t) => {
+      const file = fileOf(t, "healthbridge.yaml", 'checks: { a: "tcp://h:1" }');
+      const message = `${flags.split(" ")[0]} applies to --check only; give --check NAME=URL, or set defaults.${keys} in the configuration file`;
+      await assert.rejects(config(...flags.split(" ")), new UsageError(message));
+      await assert.rejects(config("-c", file, ...flags.split(" ")), new UsageError(message));
+      assert.equal((await config("--check", "z=tcp://h:1", ...flags.split(" "))).checks.length, 1);
+    });
+  }
+
+  test("refuses several settings without a --check in one line", async () => {
+    const message =
+      "--interval, --jitter apply to --check only; give --check NAME=URL, or set defaults.interval, defaults.jitter in the configuration file";
+    await assert.rejects(config("--jitter", "5", "--interval", "5s"), new UsageError(message));
+  });
+
   for (const [args, message] of refused) {
     test(`refuses ${args.join(" ")}, with a check to use it or without`, async () => {
       await assert.rejects(config("--check", "z=tcp://h:1", ...args), new UsageError(message));
@@ -156,8 +178,9 @@ describe("what is wrong with a value", () => {
       ["--listen", "8080"],
       ['--listen: address to listen on "8080": expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH'],
     ],
-    [[...z, "--timeout", "20s"], ['--timeout: must be below the interval of 10s; got "20s"']],
-    [[...z, "--interval", "1s", "--timeout", "1s"], ['--timeout: must be below the interval of 1s; got "1s"']],
+    [[...z, "--timeout", "20s"], ["--timeout: 20s must be below --interval (default 10s)"]],
+    [[...z, "--interval", "1s", "--timeout", "1s"], ["--timeout: 1s must be below --interval (1s)"]],
+    [[...z, "--interval", "1m", "--timeout", "90s"], ["--timeout: 90s must be below --interval (1m)"]],
     [[...z, "--interval", "0s"], ['--interval: must be a duration above zero, such as 5s, 500ms or 1m; got "0s"']],
     [[...z, ...z], ['--check z: there is another check named "z" on the command line']],
     [
@@ -166,7 +189,7 @@ describe("what is wrong with a value", () => {
     ],
     [
       ["--check", "liveness=tcp://h:1"],
-      ['--check liveness: the name must not be "liveness", which is reserved for the liveness view'],
+      ['--check liveness: the name must not be "liveness", which is reserved for the liveness view (/livez)'],
     ],
     [["--check", "z=tcp://h"], ['--check z: target "tcp://h": a port is missing; expected tcp://host:port']],
     [
@@ -186,11 +209,11 @@ describe("what is wrong with a value", () => {
     );
     const flags = ["a=tcp://h:3", "x=tcp://h:4", "y=tcp://h:5"].flatMap((check) => ["--check", check]);
     assert.deepEqual(await refusal("-c", file, ...flags, "--timeout", "1m"), [
-      `${file}:1:22: defaults.timeout: must be below the interval of 1s; got "5s"`,
+      `${file}:1:22: defaults.timeout: 5s must be below checks.a.interval (1s)`,
       `${file}:4:40: checks.b.services[0]: a check has this name already (--check y)`,
       `${file}:6:6: services.x: a check has this name already (--check x)`,
       '--check a: there is another check named "a" in the file',
-      '--timeout: must be below the interval of 10s; got "1m"',
+      "--timeout: 1m must be below --interval (default 10s)",
     ]);
   });
 });

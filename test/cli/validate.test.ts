@@ -35,6 +35,8 @@ describe("validate", { concurrency: 2 }, () => {
     ["a method that the server has already", "statusCodePaths: [/grpc.health.v1.Health/Watch]", [], 1],
     ["a reflection method", "statusCodePaths: [/grpc.reflection.v1.ServerReflection/ServerReflectionInfo]", [], 1],
     ["a limit beyond all numbers", "listLimit: 1e300", [], 1],
+    ["an empty file", "", [], 1],
+    ["an empty file beside a --check", "# nothing\n", ["--check", "a=tcp://h:1"], 1],
     ["a file that is not YAML", "checks: {", [], 1],
     ["a token of two words", `tokenFile: ${file("token", "two words")}`, [], 1],
   ];
@@ -70,7 +72,7 @@ describe("validate", { concurrency: 2 }, () => {
       "the configuration is valid: 1 check, 0 services\n",
     );
     const { code, stderr } = await run("validate");
-    assert.deepEqual([code, stderr], [2, "healthbridge.yaml:1:1: cannot read this file (ENOENT)\n"]);
+    assert.deepEqual([code, stderr], [2, "healthbridge.yaml: cannot read this file (ENOENT)\n"]);
   });
 
   test("takes one file", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readHosts, readResolverFile } from "../../src/client/name-files.js";
 import { NameResolver } from "../../src/client/resolver.js";
+import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
@@ -114,32 +115,122 @@ test("a caller that wants one address gets one", async (t) => {
   assert.deepEqual(found, [null, "10.0.0.1", 4]);
 });
 
-test("which addresses are forbidden", () => {
+/** A forbidden IPv4 address, and each form of IPv6 address that contains it. */
+function formsOf(ipv4: string): readonly string[] {
+  const hex = (bytes: readonly number[]) => bytes.map((byte) => byte.toString(16).padStart(2, "0"));
+  const bytes = ipv4.split(".").map(Number);
+  const [a = "", b = "", c = "", d = ""] = hex(bytes);
+  const [ia = "", ib = "", ic = "", id = ""] = hex(bytes.map((byte) => byte ^ 255));
+  return [
+    ipv4,
+    `::ffff:${ipv4}`,
+    `::FFFF:${a}${b}:${c}${d}`,
+    `0:0:0:0:0:ffff:${a}${b}:${c}${d}`,
+    `::ffff:${ipv4}%eth0`,
+    `::${ipv4}`,
+    `::${a}${b}:${c}${d}`,
+    `::ffff:0:${ipv4}`,
+    `64:ff9b::${ipv4}`,
+    `64:ff9b::${a}${b}:${c}${d}`,
+    `64:ff9b:1:${a}${b}:${c}:${d}00::`,
+    `64:ff9b:1:12${a}:${b}:${c}${d}::`,
+    `64:ff9b:1:1234:${a}:${b}${c}:${d}00:0`,
+    `64:ff9b:1:1234:5678:9abc:${a}${b}:${c}${d}`,
+    `2002:${a}${b}:${c}${d}::1`,
+    `2002:${a}${b}:${c}${d}:1:2:3:4:5`,
+    `2001:0:${a}${b}:${c}${d}::1`,
+    `2001::1:${ia}${ib}:${ic}${id}`,
+    `2001:db8::5efe:${ipv4}`,
+    `fd00::200:5efe:${ipv4}`,
+  ];
+}
+
+const FORBIDDEN_IPV4 = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.0.0", "169.254.255.255"].concat([
+  "100.100.100.200",
+  "168.63.129.16",
+  "192.0.0.192",
+]);
+
+test("link-local addresses and metadata services are forbidden, in each form that contains them", () => {
   const resolver = new NameResolver({ clock: new VirtualClock() });
   for (const address of [
-    "169.254.169.254",
-    "169.254.0.1",
+    ...FORBIDDEN_IPV4.flatMap(formsOf),
     "fe80::1",
     "fe80::1%eth0",
-    "febf::1",
+    "febf:ffff::1",
+    "fe80:0:0:0:0:0:0:1",
     "fd00:ec2::254",
-    "100.100.100.200",
-    "::ffff:169.254.169.254",
-    "::FFFF:169.254.1.1",
+    "FD00:0EC2:0:0:0:0:0:0254",
+    "fd00:ec2::254%eth0",
+    "fd00:ec2::23",
+    "fd20:ce::254",
+    "fd00:c1::a9fe:a9fe",
+    "fd00:c1::169.254.169.254",
+    "fd00:100::100:200",
+    "fd00:42::42",
+    "fd00:a9fe:a9fe::1",
   ])
     assert.equal(resolver.permits(address), false, address);
+});
+
+test("loopback, private and public addresses are allowed, in each form that contains them", () => {
+  const resolver = new NameResolver({ clock: new VirtualClock() });
   for (const address of [
-    "127.0.0.1",
-    "10.0.0.1",
-    "169.253.1.1",
+    ...["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.253.1.1", "169.255.0.1", "8.8.8.8"].flatMap(formsOf),
+    ...["100.100.100.201", "168.63.129.17", "192.0.0.193", "0.0.0.0"].flatMap(formsOf),
+    "::",
     "::1",
     "fec0::1",
     "fd00::1",
-    "100.100.100.201",
-    "::ffff:10.0.0.1",
+    "fd00:ec2::255",
+    "fd20:ce::253",
+    "2001:db8::1",
+    "2001:db8::a9fe:a9fe", // the same bits, but no form that a translator reads
     "a-name",
+    "169.254.169.254.example.com",
+    "",
   ])
     assert.equal(resolver.permits(address), true, address);
+});
+
+test("a name whose answer contains a forbidden address in any form is forbidden; allowLinkLocal allows it [B91]", async (t) => {
+  const server = await NameServer.start(t);
+  const clock = new VirtualClock();
+  const resolver = new NameResolver({ clock, servers: [server.address] });
+  const open = new NameResolver({ clock, servers: [server.address], allowLinkLocal: true });
+  const addresses = FORBIDDEN_IPV4.flatMap(formsOf).filter((address) => !address.includes("%"));
+  for (const [index, address] of ["fd00:ec2::23", "fd20:ce::254", ...addresses].entries()) {
+    const name = `n${index}.test`;
+    server.records.set(name, { ttl: 5, addresses: [address] });
+    assert.equal(await codeOf(addressesOf(resolver, name)), "ERR_FORBIDDEN_ADDRESS", address);
+    assert.equal((await addressesOf(open, name)).length, 1, address);
+  }
+});
+
+test("a forbidden IPv4 address is refused in each notation, with every scheme [B91]", () => {
+  const notations = [
+    "169.254.169.254",
+    "2852039166",
+    "0xa9fea9fe",
+    "0xA9.0xFE.0xA9.0xFE",
+    "0251.0376.0251.0376",
+  ].concat([
+    "169.254.43518",
+    "169.16689662",
+    "169.254.169.254.",
+    "168.63.129.16",
+    "0xa83f8110",
+    "[::ffff:169.254.169.254]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[fd00:ec2::23]",
+  ]);
+  for (const scheme of ["http", "https", "tcp", "tls", "grpc", "grpcs", "redis", "postgres", "mysql", "amqp", "dns"])
+    for (const host of notations) {
+      const target = scheme === "dns" ? `dns://${host}/example.com` : `${scheme}://${host}:8080`;
+      assert.throws(() => openTarget(target), /link-local addresses are not probed/, target);
+    }
+  for (const target of ["tcp://0x7f.1:80", "redis://2130706433", "grpc://[::ffff:7f00:1]:80", "tcp://0xname:80"])
+    openTarget(target).close();
 });
 
 test("the system's files are read as their manuals say; a missing file is ignored", (t) => {

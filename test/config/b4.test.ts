@@ -32,7 +32,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     83,
     "a timeout as long as the interval",
     setting("interval: 1s, timeout: 1s"),
-    /timeout: must be below the interval of 1s/,
+    /a\.timeout: 1s must be below checks\.a\.interval \(1s\)$/,
   ],
   [84, "a fall of 0", setting("unhealthyThreshold: 0"), /unhealthyThreshold: must be a whole number from 1 on; got 0$/],
   [
@@ -46,19 +46,55 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     85,
     "a service with a check's name",
     `${target("tcp://h:1")}\nservices: { a: [a] }`,
-    /services\.a: a check has this name already \(checks\.a\)$/,
+    /services\.a: a check has this name already \(checks\.a at f\.yaml:1:14\)$/,
   ],
   [
     85,
     "a check's service that is another check",
     'checks: { a: { target: "tcp://h:1", services: [b] }, b: "tcp://h:2" }',
-    /^1:48: checks\.a\.services\[0\]: a check has this name already \(checks\.b\)$/,
+    /^1:48: checks\.a\.services\[0\]: a check has this name already \(checks\.b at f\.yaml:1:57\)$/,
   ],
   [
     85,
     "a service that a check makes",
     `${setting("services: [s]")}\nservices: { s: [a] }`,
-    /services\.s: a check makes this service already \(checks\.a\.services\[0\]\)$/,
+    /services\.s: a check makes this service already \(checks\.a\.services\[0\] at f\.yaml:1:48\)$/,
+  ],
+  [
+    85,
+    "a check with the same number as a text and as a number",
+    'checks: { 1: "tcp://h:1", "1": "tcp://h:2" }',
+    /^1:27: checks\.1: keys must be unique; the first one is at 1:11$/,
+  ],
+  [
+    85,
+    "a service twice",
+    `${target("tcp://h:1")}\nservices:\n  s: [a]\n  t: [a]\n  s: [t]`,
+    /^5:3: services\.s: keys must be unique; the first one is at 3:3$/,
+  ],
+  [
+    85,
+    "a check under the name of a worker of Celery, beside a check of Flower",
+    'checks: { f: "flower+http://h", celery.worker/a@b: "tcp://h:1" }',
+    /^1:52: checks\["celery\.worker\/a@b"\]: the names under "celery\.worker\/" are those of the workers that a check of Flower finds \(checks\.f at f\.yaml:1:14\)$/,
+  ],
+  [
+    85,
+    "a service under the name of a worker of Celery, beside a check of Flower",
+    'checks: { f: "flower+http://h" }\nservices: { celery.worker/x: [f] }',
+    /^2:30: services\["celery\.worker\/x"\]: the names under "celery\.worker\/" .* \(checks\.f at f\.yaml:1:14\)$/,
+  ],
+  [
+    86,
+    "a service under a view's name",
+    `${target("tcp://h:1")}\nservices: { readiness: [a] }`,
+    /^2:24: services\.readiness: the name must not be "readiness", which is reserved for the readiness view \(\/readyz\)$/,
+  ],
+  [
+    86,
+    "a check's service under a view's name",
+    setting("services: [startup]"),
+    /services\[0\]: must not be "startup", which is reserved for the startup view \(\/startupz\)$/,
   ],
   [85, "a check under the self-check's name", 'checks: { self-check: "tcp://h:1" }', /"self-check" is reserved/],
   [
@@ -89,7 +125,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     83,
     "a default that does not fit, once for all checks",
     'defaults: { timeout: 10s }\nchecks: { a: "tcp://h:1", b: "tcp://h:2" }',
-    /^1:22: defaults\.timeout: must be below the interval of 10s; got "10s"$/,
+    /^1:22: defaults\.timeout: 10s must be below interval \(default 10s\)$/,
   ],
   [
     92,
@@ -123,7 +159,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     'checks: { "a\\u0007": "tcp://h:1" }',
     /the name must not contain control characters$/,
   ],
-  [86, "a name that is a view's", 'checks: { readiness: "tcp://h:1" }', /the name must not be "readiness"/],
+  [86, "a name that is a view's", 'checks: { readiness: "tcp://h:1" }', /the name must not be "readiness", .*\/readyz/],
   [87, "file:", target("file:///etc/passwd"), /scheme "file" is none of http, https/],
   [87, "ftp:", target("ftp://h"), /scheme "ftp" is none of/],
   [
@@ -205,6 +241,16 @@ describe("B4", () => {
       assert.match(faults[0] ?? "", /^\d+:\d+: /);
       assert.match(faults[0] ?? "", expected);
     });
+
+  test("a name is the text as it is written: 1.10 is not 1.1", () => {
+    const { checks } = read('checks: { 1.10: "tcp://h:1", 1.1: "tcp://h:2", 0x10: "tcp://h:3", 16: "tcp://h:4" }');
+    // a name that is a whole number comes first: that is the order of JavaScript's objects
+    assert.deepEqual(checks.map(({ name }) => name).sort(), ["0x10", "1.1", "1.10", "16"]);
+  });
+
+  test("a name under celery.worker/ is accepted without a check of Flower", () => {
+    assert.deepEqual(faultsOf('checks: { celery.worker/a: "tcp://h:1" }'), []);
+  });
 
   test("a link-local address is accepted with allowLinkLocal [B91]", () => {
     assert.deepEqual(faultsOf(`allowLinkLocal: true\n${target("http://169.254.169.254/")}`), []);

@@ -56,10 +56,29 @@ for (const [label, text] of [
   ["an empty file", ""],
   ["a file of comments", "# nothing\n"],
   ["a BOM alone", "\ufeff"],
+  ["white space", " \n\t\n\r\n"],
+  ["a start of a document", "---\n"],
+  ["a start and an end of a document", "---\n...\n"],
+  ["null", "null\n"],
+  ["a tilde", "~"],
   ["an empty table", "{}"],
 ] as const) {
-  test(`${label} is the default`, () => assert.deepEqual(read(text), DEFAULT_CONFIG));
+  test(`${label} is refused: an emptied file is not a server without checks`, () => {
+    assert.deepEqual(faultsOf(text), ["1:1: this file is empty; for a server without checks write checks: {}"]);
+  });
 }
+
+test("a file with an explicit empty table of checks is the default", () => {
+  assert.deepEqual(read("checks: {}"), DEFAULT_CONFIG);
+});
+
+test("an empty file in place of a secret is refused", (t) => {
+  const file = folderOf(t);
+  for (const content of ["", "\n", "\r\n"]) {
+    const path = file("secret", content);
+    assert.deepEqual(faultsOf(`paths: ["/\${file:${path}}"]`), [`1:9: paths[0]: the file ${path} is empty`]);
+  }
+});
 
 test("JSON is read as well", () => {
   assert.equal(read('{"checks": {"a": {"target": "tcp://h:1", "interval": "5s"}}}').checks[0]?.options.interval, "5s");
@@ -88,7 +107,7 @@ overal: [s]
       '5:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)',
       "6:5: checks.orders-a.tiemout: unknown key; did you mean timeout?",
       `7:6: checks.b: target "gprc://orders-b:50051": scheme "gprc" is none of ${Object.keys(SCHEMES).join(", ")}; did you mean grpc://?`,
-      '8:51: checks.c.timeout: must be below the interval of 1s; got "2s"',
+      "8:51: checks.c.timeout: 2s must be below checks.c.interval (1s)",
       "8:63: checks.c.jitter: must be a share from 0 to 1; got 3",
       '9:7: checks[""]: the name must not be empty',
       '11:17: services.s[1]: there is no check or service "orders-d"; did you mean orders-a?',
@@ -207,9 +226,9 @@ test("a file that cannot be read or does not exist is refused, and named", (t) =
   const file = folderOf(t);
   const big = file("big.yaml", Buffer.alloc(1_048_577, "#"));
   for (const [path, expected] of [
-    ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml:1:1: cannot read this file (ENOENT)"],
-    [tmpdir(), `${tmpdir()}:1:1: cannot read this file (EISDIR)`],
-    [big, `${big}:1:1: this file has 1048577 bytes; the limit is 1048576`],
+    ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml: cannot read this file (ENOENT)"],
+    [tmpdir(), `${tmpdir()}: cannot read this file: it is a directory, not a regular file`],
+    [big, `${big}: cannot read this file: it has 1048577 bytes; the limit is 1048576`],
   ] as const)
     assert.throws(
       () => readConfigFile(path, {}),

@@ -37,7 +37,7 @@ export class NameServer {
   /** Starts a server on a free port of loopback. It ends with the test. */
   static async start(t: TestContext): Promise<NameServer> {
     const server = await NameServer.open();
-    t.after(() => server.#socket.close());
+    t.after(() => server.close());
     return server;
   }
 
@@ -52,6 +52,10 @@ export class NameServer {
   /** `ADDRESS:PORT`, for a resolver. */
   get address(): string {
     return `127.0.0.1:${this.#socket.address().port}`;
+  }
+
+  close(): void {
+    this.#socket.close();
   }
 
   #answer(query: Buffer): Buffer {
@@ -93,7 +97,8 @@ function recordOf(address: string, type: number, ttl: number): Buffer {
 }
 
 function bytesOfIPv6(address: string): Buffer {
-  const [left = "", right = ""] = address.split("::");
+  const plain = new URL(`http://[${address}]`).hostname.slice(1, -1); // hexadecimal groups only
+  const [left = "", right = ""] = plain.split("::");
   const groups = (text: string) => (text === "" ? [] : text.split(":"));
   const zeros = Array(8 - groups(left).length - groups(right).length).fill("0");
   const bytes = Buffer.alloc(16);

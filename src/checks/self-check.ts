@@ -1,0 +1,52 @@
+/**
+ * The isolation rule's own check, of something that is reachable whenever our own network works. It is not a service.
+ */
+import type { Progress } from "./evaluate.js";
+import type { Isolation } from "./isolation.js";
+import { SELF_CHECK } from "./name-rules.js";
+import type { IsolationPlan } from "./plan.js";
+import { CheckRunner } from "./runner.js";
+import type { RunnerDeps } from "./runner-deps.js";
+
+export class SelfCheck {
+  readonly #deps: RunnerDeps;
+  readonly #isolation: Isolation;
+  #runner: CheckRunner | undefined;
+
+  constructor(deps: RunnerDeps, isolation: Isolation) {
+    this.#deps = deps;
+    this.#isolation = isolation;
+  }
+
+  /** Follows a plan. Returns the runner that has to be stopped, if there is one. */
+  change(plan: Exclude<IsolationPlan, { kind: "keep" }>): CheckRunner | undefined {
+    const before = this.#runner;
+    if ("rule" in plan) this.#isolation.maxHoldMs = plan.rule.maxHoldMs;
+    switch (plan.kind) {
+      case "change":
+        before?.change(plan.rule.settings);
+        return undefined;
+      case "stop":
+      case "start":
+        this.#isolation.setSelfCheck(plan.kind === "start");
+        this.#runner = plan.kind === "start" ? this.#start(plan) : undefined;
+        return before;
+      default:
+        return plan satisfies never;
+    }
+  }
+
+  /** A check has failed: its failure may be ours. */
+  probeSoon(): void {
+    this.#runner?.probeSoon();
+  }
+
+  #start({ rule, prober }: Extract<IsolationPlan, { kind: "start" }>): CheckRunner {
+    const { settings } = rule;
+    const onProgress = ({ state }: Progress) => this.#isolation.onSelfCheckResult(state === "failing");
+    const listener = { onProgress, onThreshold: () => "fail" as const };
+    const runner = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
+    runner.start(0);
+    return runner;
+  }
+}

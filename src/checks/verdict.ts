@@ -1,0 +1,72 @@
+/**
+ * The verdict of one check: its progress after each result, with the isolation rule.
+ *
+ *     result --evaluate--> about to fail? --no--> progress
+ *                               | yes
+ *                               '--> onThreshold: fail, hold (the last state stays), or count anew
+ */
+
+import type { ProbeResult } from "../probers/prober.js";
+import { evaluate, PENDING, type Progress } from "./evaluate.js";
+import type { FailureDecision } from "./isolation.js";
+import type { CompleteSettings } from "./settings.js";
+
+export class Verdict {
+  readonly #onThreshold: () => FailureDecision;
+  #progress: Progress = PENDING;
+  #failingSince = 0;
+  /** The reason of the failures while the check is held. */
+  #heldReason: string | undefined;
+
+  /** @param onThreshold called when the failures have reached the threshold: decides whether the check fails */
+  constructor(onThreshold: () => FailureDecision) {
+    this.#onThreshold = onThreshold;
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Monotonic time of the first of the current failures in a row. */
+  get failingSince(): number {
+    return this.#failingSince;
+  }
+
+  /** The progress after a result. */
+  count(result: ProbeResult, settings: CompleteSettings, now: number): Progress {
+    this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), settings, now);
+    return this.#progress;
+  }
+
+  /** The progress of a held check that fails now, with the reason of its failures. */
+  endHold(): Progress {
+    this.#progress = { ...this.#progress, state: "failing", failures: 0, successes: 0, reason: this.#heldReason };
+    return this.#progress;
+  }
+
+  /** The progress without a result that counts. */
+  reset(reason: string): Progress {
+    this.#progress = { ...PENDING, reason };
+    return this.#progress;
+  }
+
+  #afterIsolation(after: Progress, { unhealthyThreshold }: CompleteSettings, now: number): Progress {
+    const before = this.#progress;
+    if (after.failures === 1) this.#failingSince = now;
+    const isFailing = after.state === "failing" && (before.state === "passing" || before.state === "warning");
+    if (!isFailing) return after;
+    if (before.failures === 0) this.#failingSince = now;
+    const decision = this.#onThreshold();
+    switch (decision) {
+      case "fail":
+        return after;
+      case "hold":
+        this.#heldReason = after.reason;
+        return { ...before, failures: unhealthyThreshold, failedAt: now };
+      case "count-anew":
+        return { ...before, failures: 1, failedAt: now };
+      default:
+        return decision satisfies never;
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Reads a file within bounds: of size, and of time.
+ *
+ * A path in a configuration may name anything. `/dev/zero` never ends, a FIFO has no writer, and opening some devices has
+ * an effect. So only regular files are read, and only up to `MAX_FILE_BYTES`. The type is checked before the file is
+ * opened, and once more on the open file: it may have been replaced in between.
+ *
+ * A configuration also comes through a pipe: `-c -`, `-c /dev/stdin`, `-c <(command)`. A pipe is read to its end, or until
+ * `MAX_PIPE_MS` have passed.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+
+/** The size of the longest file that is read. */
+export const MAX_FILE_BYTES = 1_048_576;
+
+/** The time in which the writer of a pipe must be done. */
+export const MAX_PIPE_MS = 30_000;
+
+/** Time between two reads of a pipe that is empty. */
+const PIPE_POLL_MS = 5;
+
+/** The mode bit of a file that every user may read. */
+const READABLE_BY_ALL = 0o004;
+
+/** What was read, or the reason why nothing was. It follows the words `cannot read the file NAME`. */
+export type FileContent = { readonly text: string; readonly isReadableByAll: boolean } | { readonly fault: string };
+
+/** Whether a path names an open descriptor of this process, such as a pipe from another program. */
+export function isDescriptor(path: string): boolean {
+  return /^(?:-|\/dev\/stdin|\/dev\/fd\/\d+|\/proc\/self\/fd\/\d+)$/.test(path);
+}
+
+/** Reads a regular file. */
+export function readRegularFile(path: string): FileContent {
+  return attempt(() => {
+    const type = otherType(statSync(path));
+    return type === undefined ? readOpened(path, 0) : { fault: notRegular(type) };
+  });
+}
+
+/** Reads a file or pipe that is open in this process already. Blocks until its writer is done. */
+export function readDescriptor(path: string, maxPipeMs = MAX_PIPE_MS): FileContent {
+  return attempt(() => readOpened(path === "-" ? "/dev/stdin" : path, maxPipeMs));
+}
+
+/** @param maxPipeMs 0: a pipe is refused */
+function readOpened(path: string, maxPipeMs: number): FileContent {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const stats = fstatSync(file);
+    const isPipe = stats.isFIFO() && maxPipeMs > 0;
+    const type = otherType(stats);
+    if (type !== undefined && !isPipe) return { fault: notRegular(type) };
+    if (stats.size > MAX_FILE_BYTES) return { fault: tooLong(`${stats.size}`) };
+    const bytes = isPipe ? readPipe(file, maxPipeMs) : readAll((buffer) => readSync(file, buffer));
+    if (bytes === undefined) return { fault: `: its writer was not done within ${maxPipeMs / 1000} s` };
+    if (bytes.length > MAX_FILE_BYTES) return { fault: tooLong(`more than ${MAX_FILE_BYTES}`) };
+    return { text: bytes.toString("utf8"), isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0 };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Reads to the end, or one byte more than the limit: files of `/proc` have no size. `read` returns 0 at the end. */
+function readAll(read: (buffer: Buffer) => number | undefined): Buffer | undefined {
+  const chunks: Buffer[] = [];
+  for (let total = 0; total <= MAX_FILE_BYTES; ) {
+    const chunk = Buffer.alloc(Math.min(65_536, MAX_FILE_BYTES + 1 - total));
+    const count = read(chunk);
+    if (count === undefined) return undefined;
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    total += count;
+  }
+  return Buffer.concat(chunks);
+}
+
+/** `undefined` when the writer was not done in time. */
+function readPipe(file: number, maxPipeMs: number): Buffer | undefined {
+  const endsAt = performance.now() + maxPipeMs;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  return readAll((buffer) => {
+    while (performance.now() < endsAt) {
+      try {
+        return readSync(file, buffer);
+      } catch (error) {
+        if (codeOf(error) !== "EAGAIN") throw error;
+        Atomics.wait(sleeper, 0, 0, PIPE_POLL_MS);
+      }
+    }
+    return undefined;
+  });
+}
+
+function otherType(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a named pipe (FIFO)";
+  return stats.isSocket() ? "a socket" : "a device";
+}
+
+function notRegular(type: string): string {
+  return `: it is ${type}, not a regular file`;
+}
+
+function tooLong(size: string): string {
+  return `: it has ${size} bytes; the limit is ${MAX_FILE_BYTES}`;
+}
+
+function attempt(read: () => FileContent): FileContent {
+  try {
+    return read();
+  } catch (error) {
+    return { fault: ` (${codeOf(error)})` };
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

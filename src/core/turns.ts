@@ -1,0 +1,40 @@
+/**
+ * Long work in parts: a generator yields wherever the work can be interrupted.
+ *
+ *     runAtOnce   ########################   one turn of the event loop: for a library call, which must be done when it returns
+ *     runInTurns  ### . ### . ### . ### .    at most TURN_MS, then what waits is served (.), and so on: for a reload
+ */
+
+/** Yields between two steps, and returns the result. It is ended by `return()` when it is not continued. */
+export type Steps<Result> = Generator<undefined, Result>;
+
+/** Long enough to make the cost of a turn small, short enough that no client notices. */
+const TURN_MS = 8;
+
+/** Runs all steps now. */
+export function runAtOnce<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/**
+ * Runs the steps in turns of the event loop. Rejects with the reason of the signal when it is aborted between two turns;
+ * the generator is ended then.
+ */
+export async function runInTurns<Result>(steps: Steps<Result>, signal?: AbortSignal): Promise<Result> {
+  for (;;) {
+    const endsAt = performance.now() + TURN_MS;
+    do {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    } while (performance.now() < endsAt);
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal?.aborted === true) {
+      // the result that `return` asks for is not used
+      steps.return(undefined as Result);
+      throw signal.reason;
+    }
+  }
+}
