@@ -8,7 +8,8 @@ import { type DurationLike, parseDuration } from "../core/duration.js";
 import { commandFaults } from "../probers/exec.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
-import { type CheckSettings, type CompleteSettings, readSettings, violationOf } from "./settings.js";
+import { readSettings, violationOf } from "./read-settings.js";
+import type { CheckSettings, CompleteSettings } from "./settings.js";
 import type { Path, Violation } from "./violation.js";
 
 /** The settings of a check with every default, and what is wrong with its options. */
@@ -85,10 +86,16 @@ function surplusOptions({ source, options }: CheckDeclaration): readonly OptionV
     case "exec":
     case "function": {
       const kind = source.kind === "exec" ? "program" : "function";
-      const surplus = namesOf(splitOptions(options).proberOptions);
+      const { settings, proberOptions } = splitOptions(options);
+      const surplus = namesOf({ ...proberOptions, forgetAfter: settings.forgetAfter });
       return surplus.map((option) => ({ path: [option], text: `a ${kind} has no such option` }));
     }
     case "target":
+      return faultOf(
+        options.forgetAfter !== undefined && !source.url.startsWith("flower+"),
+        ["forgetAfter"],
+        "only a target of flower+http or flower+https has this option",
+      );
     case "prober":
       return [];
     default:

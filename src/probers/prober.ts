@@ -14,6 +14,8 @@ export interface ProbeResult {
   readonly reason?: ReasonCode;
   /** The full text. It may hold text of the target, so it is for the log only. */
   readonly detail?: string;
+  /** What an operator should change. It holds no text of the target, and is logged when the state of the check changes. */
+  readonly advice?: string;
   /** When the target's certificate expires, in wall time; `undefined` where the scheme sees none. */
   readonly certificateEndsAt?: number;
   /** Further services that the target reports, by their full names: each is published beside the check. */

@@ -41,6 +41,7 @@ export const REASONS = {
   missed: "no report within the heartbeat's time",
   reported: "the reporter of the heartbeat reported a failure",
   "no-workers": "no Celery worker is online",
+  "few-workers": "fewer Celery workers are online than minWorkers",
   offline: "the Celery worker is offline",
   prober: "healthbridge could not probe the target",
   descriptors: "healthbridge has no free file descriptor for a probe",
