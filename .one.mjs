@@ -1,16 +1,16 @@
 var __defProp = Object.defineProperty;
 var __getOwnPropNames = Object.getOwnPropertyNames;
-var __esm = (fn, res, err) => function __init() {
-  if (err) throw err[0];
-  try {
-    return fn && (res = (0, fn[__getOwnPropNames(fn)[0]])(fn = 0)), res;
-  } catch (e) {
-    throw err = [e], e;
-  }
-};
+var __esm = (fn, res, err) =>
+  function __init() {
+    if (err) throw err[0];
+    try {
+      return fn && (res = (0, fn[__getOwnPropNames(fn)[0]])((fn = 0))), res;
+    } catch (e) {
+      throw ((err = [e]), e);
+    }
+  };
 var __export = (target, all2) => {
-  for (var name in all2)
-    __defProp(target, name, { get: all2[name], enumerable: true });
+  for (var name in all2) __defProp(target, name, { get: all2[name], enumerable: true });
 };
 
 // src/core/health-error.ts
@@ -20,7 +20,6 @@ function messageOf(thrown) {
 var HealthError;
 var init_health_error = __esm({
   "src/core/health-error.ts"() {
-    "use strict";
     HealthError = class extends Error {
       name = "HealthError";
       code;
@@ -29,21 +28,23 @@ var init_health_error = __esm({
         this.code = code;
       }
     };
-  }
+  },
 });
 
 // src/checks/violation.ts
 function formatPath(path) {
-  return path.map((step) => {
-    if (typeof step === "number") return `[${step}]`;
-    return /^[\w/-]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
-  }).join("").replace(/^\./, "");
+  return path
+    .map((step) => {
+      if (typeof step === "number") return `[${step}]`;
+      return /^[\w/-]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
+    })
+    .join("")
+    .replace(/^\./, "");
 }
 var init_violation = __esm({
   "src/checks/violation.ts"() {
-    "use strict";
     init_health_error();
-  }
+  },
 });
 
 // src/config/fault.ts
@@ -64,7 +65,6 @@ function compare(one, other) {
 var ConfigError, FaultList, MAX_PATH_CHARACTERS;
 var init_fault = __esm({
   "src/config/fault.ts"() {
-    "use strict";
     init_violation();
     init_health_error();
     ConfigError = class extends HealthError {
@@ -97,11 +97,12 @@ var init_fault = __esm({
       }
     };
     MAX_PATH_CHARACTERS = 400;
-  }
+  },
 });
 
 // src/config/read-file.ts
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+
 function isDescriptor(path) {
   return /^(?:-|\/dev\/stdin|\/dev\/fd\/\d+|\/proc\/self\/fd\/\d+)$/.test(path);
 }
@@ -182,12 +183,11 @@ function codeOf(error) {
 var MAX_FILE_BYTES, MAX_PIPE_MS, PIPE_POLL_MS, READABLE_BY_ALL;
 var init_read_file = __esm({
   "src/config/read-file.ts"() {
-    "use strict";
     MAX_FILE_BYTES = 1048576;
     MAX_PIPE_MS = 3e4;
     PIPE_POLL_MS = 5;
     READABLE_BY_ALL = 4;
-  }
+  },
 });
 
 // src/config/files.ts
@@ -213,26 +213,24 @@ function createFiles() {
       if (content?.isReadableByAll === true)
         warnings.add(`${file} contains a secret, and every user of this machine can read it; try: chmod o-r ${file}`);
       return content?.text;
-    }
+    },
   };
 }
 var MAX_CHARACTERS, TOO_MANY;
 var init_files = __esm({
   "src/config/files.ts"() {
-    "use strict";
     init_read_file();
     MAX_CHARACTERS = 16777216;
     TOO_MANY = {
-      fault: `: the files that the configuration names have more than ${MAX_CHARACTERS} characters together`
+      fault: `: the files that the configuration names have more than ${MAX_CHARACTERS} characters together`,
     };
-  }
+  },
 });
 
 // src/config/redact.ts
 var MIN_SECRET_CHARACTERS, MAX_UNCUT_CHARACTERS, Redactor, PieceSet;
 var init_redact = __esm({
   "src/config/redact.ts"() {
-    "use strict";
     MIN_SECRET_CHARACTERS = 4;
     MAX_UNCUT_CHARACTERS = 24;
     Redactor = class {
@@ -293,7 +291,7 @@ var init_redact = __esm({
         return false;
       }
     };
-  }
+  },
 });
 
 // src/core/nearest.ts
@@ -331,9 +329,8 @@ function at(row, column) {
 var MAX_CHARACTERS2;
 var init_nearest = __esm({
   "src/core/nearest.ts"() {
-    "use strict";
     MAX_CHARACTERS2 = 200;
-  }
+  },
 });
 
 // src/core/duration.ts
@@ -363,12 +360,11 @@ function parseText(text2) {
 var UNIT_MS, PART, WHOLE, MAX_MS;
 var init_duration = __esm({
   "src/core/duration.ts"() {
-    "use strict";
     UNIT_MS = { ms: 1, s: 1e3, m: 6e4, h: 36e5 };
     PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
     WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
     MAX_MS = 365 * 24 * UNIT_MS.h;
-  }
+  },
 });
 
 // src/checks/settings.ts
@@ -397,14 +393,13 @@ function readSettings(given2) {
     critical: reader.critical(),
     staleAfterMs: reader.duration("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
     maxLatencyMs: reader.duration("maxLatency", Number.POSITIVE_INFINITY),
-    services: reader.services()
+    services: reader.services(),
   });
   return { settings, faults: reader.faults };
 }
 var MIN_STALE_AFTER_MS, SCHEDULE_SETTINGS, CHECK_SETTINGS, SettingsReader;
 var init_settings = __esm({
   "src/checks/settings.ts"() {
-    "use strict";
     init_duration();
     init_violation();
     MIN_STALE_AFTER_MS = 3e4;
@@ -413,64 +408,64 @@ var init_settings = __esm({
         type: "duration",
         default: 1e4,
         meaning: "The time from the start of one probe to the start of the next.",
-        flag: { name: "interval", value: "TIME" }
+        flag: { name: "interval", value: "TIME" },
       },
       timeout: {
         type: "duration",
         default: 2e3,
         defaultText: "2s, or half of a shorter interval",
         meaning: "One deadline over DNS, connect, TLS and answer; below interval.",
-        flag: { name: "timeout", value: "TIME" }
+        flag: { name: "timeout", value: "TIME" },
       },
       initialDelay: { type: "duration", default: 0, meaning: "The time before the first probe." },
       jitter: {
         type: "share",
         default: 0.1,
         meaning: "How far an interval varies, as a share of it.",
-        flag: { name: "jitter", value: "PERCENT" }
+        flag: { name: "jitter", value: "PERCENT" },
       },
       unhealthyThreshold: {
         type: "count",
         default: 3,
         meaning: "Failures in a row that turn passing to failing.",
-        flag: { name: "unhealthy-threshold", value: "N" }
+        flag: { name: "unhealthy-threshold", value: "N" },
       },
       healthyThreshold: {
         type: "count",
         default: 2,
         meaning: "Passes in a row that turn failing to passing; the very first result decides at once.",
-        flag: { name: "healthy-threshold", value: "N" }
+        flag: { name: "healthy-threshold", value: "N" },
       },
       edgeInterval: {
         type: "duration",
         default: 2e3,
         defaultText: "2s, or interval where that is shorter",
-        meaning: "The interval while a threshold is being counted."
+        meaning: "The interval while a threshold is being counted.",
       },
       unhealthyInterval: { type: "duration", defaultText: "interval", meaning: "The interval while failing." },
       staleAfter: {
         type: "duration",
         defaultText: `max(3 x interval + timeout, ${formatDuration(MIN_STALE_AFTER_MS)})`,
-        meaning: "After this time without a result the check is pending again."
-      }
+        meaning: "After this time without a result the check is pending again.",
+      },
     };
     CHECK_SETTINGS = {
       ...SCHEDULE_SETTINGS,
       critical: {
         type: "switch",
         default: true,
-        meaning: "Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded."
+        meaning: "Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded.",
       },
       services: {
         type: "texts",
         default: [],
-        meaning: "Services that the check counts for, in addition to its own."
+        meaning: "Services that the check counts for, in addition to its own.",
       },
       maxLatency: {
         type: "duration",
         defaultText: "no limit",
-        meaning: "A pass that takes longer makes the services of the check degraded."
-      }
+        meaning: "A pass that takes longer makes the services of the check degraded.",
+      },
     };
     SettingsReader = class {
       faults = [];
@@ -516,17 +511,16 @@ var init_settings = __esm({
         return CHECK_SETTINGS.services.default;
       }
     };
-  }
+  },
 });
 
 // src/core/engine-name.ts
 var ENGINE_NAMES, DEFAULT_ENGINE;
 var init_engine_name = __esm({
   "src/core/engine-name.ts"() {
-    "use strict";
     ENGINE_NAMES = ["native", "grpc-js"];
     DEFAULT_ENGINE = "native";
-  }
+  },
 });
 
 // src/probers/prober.ts
@@ -539,7 +533,6 @@ function fail(reason, detail) {
 var ProberError, PASS, MAX_DETAIL_CHARACTERS;
 var init_prober = __esm({
   "src/probers/prober.ts"() {
-    "use strict";
     ProberError = class extends Error {
       name = "ProberError";
       reason;
@@ -550,7 +543,7 @@ var init_prober = __esm({
     };
     PASS = { outcome: "pass" };
     MAX_DETAIL_CHARACTERS = 300;
-  }
+  },
 });
 
 // src/probers/certificate.ts
@@ -565,19 +558,18 @@ function withCertificate(result, endsAt, wallTime, warnBeforeMs = DEFAULT_WARN_B
 var DAY_MS, DEFAULT_WARN_BEFORE_MS;
 var init_certificate = __esm({
   "src/probers/certificate.ts"() {
-    "use strict";
     init_prober();
     DAY_MS = 864e5;
     DEFAULT_WARN_BEFORE_MS = 14 * DAY_MS;
-  }
+  },
 });
 
 // src/core/channels.ts
 import { channel } from "node:diagnostics_channel";
+
 var table;
 var init_channels = __esm({
   "src/core/channels.ts"() {
-    "use strict";
     table = {
       transition: channel("healthbridge:transition"),
       "write-held": channel("healthbridge:write-held"),
@@ -591,39 +583,36 @@ var init_channels = __esm({
       "http-request": channel("healthbridge:http-request"),
       reload: channel("healthbridge:reload"),
       "connection-ended": channel("healthbridge:connection-ended"),
-      fault: channel("healthbridge:fault")
+      fault: channel("healthbridge:fault"),
     };
-  }
+  },
 });
 
 // src/checks/isolation.ts
 var DEFAULT_MAX_HOLD_MS;
 var init_isolation = __esm({
   "src/checks/isolation.ts"() {
-    "use strict";
     init_channels();
     DEFAULT_MAX_HOLD_MS = 6e4;
-  }
+  },
 });
 
 // src/core/option.ts
 var MAX_TIMER_MS, DEFAULT_LIST_LIMIT;
 var init_option = __esm({
   "src/core/option.ts"() {
-    "use strict";
     init_health_error();
     MAX_TIMER_MS = 2 ** 31 - 1;
     DEFAULT_LIST_LIMIT = 1e4;
-  }
+  },
 });
 
 // src/lifecycle/shutdown.ts
 var DEFAULT_DRAIN_DELAY_MS;
 var init_shutdown = __esm({
   "src/lifecycle/shutdown.ts"() {
-    "use strict";
     DEFAULT_DRAIN_DELAY_MS = 5e3;
-  }
+  },
 });
 
 // src/core/bearer-token.ts
@@ -633,9 +622,8 @@ function requireToken(token) {
 }
 var init_bearer_token = __esm({
   "src/core/bearer-token.ts"() {
-    "use strict";
     init_health_error();
-  }
+  },
 });
 
 // src/core/service-name.ts
@@ -654,11 +642,10 @@ function serviceNameFault(name) {
 var MAX_SERVICE_NAME_BYTES, OVERALL, VIEWS;
 var init_service_name = __esm({
   "src/core/service-name.ts"() {
-    "use strict";
     MAX_SERVICE_NAME_BYTES = 200;
     OVERALL = "";
     VIEWS = ["liveness", "readiness", "startup"];
-  }
+  },
 });
 
 // src/wire/protobuf.ts
@@ -693,7 +680,7 @@ function lengthDelimitedHead(fieldNumber, length) {
 function varint(value) {
   const bytes = [];
   let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(rest % 128 | 128);
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
   bytes.push(rest);
   return bytes;
 }
@@ -738,10 +725,17 @@ function readGroup(bytes, start, number2, depth) {
   }
   return void 0;
 }
-var LENGTH_DELIMITED, VARINT, FIXED_64, START_GROUP, FIXED_32, MAX_VARINT_BYTES, MAX_FIELD_NUMBER, MAX_GROUP_DEPTH, utf8;
+var LENGTH_DELIMITED,
+  VARINT,
+  FIXED_64,
+  START_GROUP,
+  FIXED_32,
+  MAX_VARINT_BYTES,
+  MAX_FIELD_NUMBER,
+  MAX_GROUP_DEPTH,
+  utf8;
 var init_protobuf = __esm({
   "src/wire/protobuf.ts"() {
-    "use strict";
     LENGTH_DELIMITED = 2;
     VARINT = 0;
     FIXED_64 = 1;
@@ -751,7 +745,7 @@ var init_protobuf = __esm({
     MAX_FIELD_NUMBER = 2 ** 29 - 1;
     MAX_GROUP_DEPTH = 16;
     utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  }
+  },
 });
 
 // src/wire/health-messages.ts
@@ -774,7 +768,6 @@ function responseOf(status) {
 var HEALTH_SERVICE, STATUS_NUMBERS, STATUS_TAG, SERVICE_FIELD, MAX_PLAIN_BYTES, STATUS_FIELD, RESPONSES, STATUS_VALUES;
 var init_health_messages = __esm({
   "src/wire/health-messages.ts"() {
-    "use strict";
     init_service_name();
     init_protobuf();
     HEALTH_SERVICE = "grpc.health.v1.Health";
@@ -787,56 +780,50 @@ var init_health_messages = __esm({
       UNKNOWN: responseOf("UNKNOWN"),
       SERVING: responseOf("SERVING"),
       NOT_SERVING: responseOf("NOT_SERVING"),
-      SERVICE_UNKNOWN: responseOf("SERVICE_UNKNOWN")
+      SERVICE_UNKNOWN: responseOf("SERVICE_UNKNOWN"),
     };
     STATUS_VALUES = {
       UNKNOWN: lengthDelimited(2, RESPONSES.UNKNOWN),
       SERVING: lengthDelimited(2, RESPONSES.SERVING),
       NOT_SERVING: lengthDelimited(2, RESPONSES.NOT_SERVING),
-      SERVICE_UNKNOWN: lengthDelimited(2, RESPONSES.SERVICE_UNKNOWN)
+      SERVICE_UNKNOWN: lengthDelimited(2, RESPONSES.SERVICE_UNKNOWN),
     };
-  }
+  },
 });
 
 // src/transports/grpc/answers.ts
 var init_answers = __esm({
   "src/transports/grpc/answers.ts"() {
-    "use strict";
     init_service_name();
     init_health_messages();
-  }
+  },
 });
 
 // src/transports/grpc/fan-out.ts
 var init_fan_out = __esm({
   "src/transports/grpc/fan-out.ts"() {
-    "use strict";
     init_channels();
-  }
+  },
 });
 
 // src/core/latest.ts
 var init_latest = __esm({
-  "src/core/latest.ts"() {
-    "use strict";
-  }
+  "src/core/latest.ts"() {},
 });
 
 // src/transports/grpc/watch.ts
 var init_watch = __esm({
   "src/transports/grpc/watch.ts"() {
-    "use strict";
     init_channels();
     init_latest();
     init_health_messages();
-  }
+  },
 });
 
 // src/transports/grpc/health-service.ts
 var DEFAULT_MAX_WATCHERS;
 var init_health_service = __esm({
   "src/transports/grpc/health-service.ts"() {
-    "use strict";
     init_bearer_token();
     init_channels();
     init_option();
@@ -845,7 +832,7 @@ var init_health_service = __esm({
     init_fan_out();
     init_watch();
     DEFAULT_MAX_WATCHERS = 5e4;
-  }
+  },
 });
 
 // src/config/keys.ts
@@ -857,7 +844,6 @@ function describeSetting(setting2) {
 var TOP_KEYS, TLS_KEYS, ISOLATION_KEYS;
 var init_keys = __esm({
   "src/config/keys.ts"() {
-    "use strict";
     init_isolation();
     init_settings();
     init_engine_name();
@@ -868,91 +854,93 @@ var init_keys = __esm({
       listen: {
         type: "texts",
         default: [":50051", ":8080"],
-        meaning: "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, or plain://ADDR without TLS.",
+        meaning:
+          "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, or plain://ADDR without TLS.",
         flag: { name: "listen", value: "ADDR" },
-        restart: true
+        restart: true,
       },
       allowExec: { type: "switch", default: false, meaning: "Whether checks may run programs." },
       allowLinkLocal: {
         type: "switch",
         default: false,
-        meaning: "Whether targets may have link-local addresses, such as those of cloud metadata services."
+        meaning: "Whether targets may have link-local addresses, such as those of cloud metadata services.",
       },
       engine: {
         type: "engine",
         default: DEFAULT_ENGINE,
         meaning: "The implementation of HTTP/2: native (made for health checks) or grpc-js.",
         flag: { name: "engine", value: "NAME" },
-        restart: true
+        restart: true,
       },
       paths: {
         type: "texts",
         default: [],
         meaning: "HTTP paths that are answered like /healthcheck.",
         flag: { name: "path", value: "/PATH" },
-        restart: true
+        restart: true,
       },
       statusCodePaths: {
         type: "texts",
         default: [],
         meaning: "gRPC methods that are answered with OK or UNAVAILABLE, such as /AWS.ALB/healthcheck for AWS ALB.",
         flag: { name: "status-code-path", value: "/PKG/METHOD" },
-        restart: true
+        restart: true,
       },
       drainDelay: {
         type: "duration",
         default: DEFAULT_DRAIN_DELAY_MS,
         meaning: "How long to keep serving after SIGTERM, with every service NOT_SERVING.",
-        flag: { name: "drain-delay", value: "TIME" }
+        flag: { name: "drain-delay", value: "TIME" },
       },
       tokenFile: {
         type: "text",
         meaning: "A file with the token that clients must send to list the services (authorization: Bearer TOKEN).",
         flag: { name: "token-file", value: "FILE" },
-        restart: true
+        restart: true,
       },
       listLimit: {
         type: "count",
         default: DEFAULT_LIST_LIMIT,
         meaning: "The maximum number of services in a List. With more services, List fails with RESOURCE_EXHAUSTED.",
-        restart: true
+        restart: true,
       },
       maxWatchers: {
         type: "count",
         default: DEFAULT_MAX_WATCHERS,
         meaning: "The maximum number of Watch streams that are open at the same time.",
-        restart: true
-      }
+        restart: true,
+      },
     };
     TLS_KEYS = {
       certFile: {
         type: "text",
         meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR.",
-        flag: { name: "tls-cert", value: "FILE" }
+        flag: { name: "tls-cert", value: "FILE" },
       },
       keyFile: { type: "text", meaning: "The key of the certificate (PEM).", flag: { name: "tls-key", value: "FILE" } },
       clientCaFile: {
         type: "text",
         meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
-        flag: { name: "tls-client-ca", value: "FILE" }
-      }
+        flag: { name: "tls-client-ca", value: "FILE" },
+      },
     };
     ISOLATION_KEYS = {
       selfCheck: {
         type: "text",
-        meaning: "A URL that is reachable whenever our own network works, for example of a gateway."
+        meaning: "A URL that is reachable whenever our own network works, for example of a gateway.",
       },
       maxHold: {
         type: "duration",
         default: DEFAULT_MAX_HOLD_MS,
-        meaning: "The maximum time for which statuses are held."
-      }
+        meaning: "The maximum time for which statuses are held.",
+      },
     };
-  }
+  },
 });
 
 // src/config/schema.ts
 import * as v from "valibot";
+
 function notADuration(input) {
   if (typeof input === "number" && input >= 0) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
   return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
@@ -971,50 +959,89 @@ function shown(value) {
 function kindOf(value) {
   if (value === null || value === void 0) return "nothing";
   if (Array.isArray(value)) return "a list";
-  return typeof value === "object" ? "a table" : `${typeof value === "boolean" ? "" : "the "}${typeof value} ${shown(value)}`.trim();
+  return typeof value === "object"
+    ? "a table"
+    : `${typeof value === "boolean" ? "" : "the "}${typeof value} ${shown(value)}`.trim();
 }
-var duration, text, texts, switchValue, oneOf, notACount, count, notAShare, share, OF_TYPE, choice, noList, table2, group, BODY_TEXT, BODY_PATTERN, EXPECT, TARGET_TLS, HEARTBEAT, CHECK, URL_ALONE, CHECK_OR_URL, MEMBERS, SERVICE_FORMS, list, all, any, quorum, SERVICE, listen, otherKeys, CONFIG_SCHEMA;
+var duration,
+  text,
+  texts,
+  switchValue,
+  oneOf,
+  notACount,
+  count,
+  notAShare,
+  share,
+  OF_TYPE,
+  choice,
+  noList,
+  table2,
+  group,
+  BODY_TEXT,
+  BODY_PATTERN,
+  EXPECT,
+  TARGET_TLS,
+  HEARTBEAT,
+  CHECK,
+  URL_ALONE,
+  CHECK_OR_URL,
+  MEMBERS,
+  SERVICE_FORMS,
+  list,
+  all,
+  any,
+  quorum,
+  SERVICE,
+  listen,
+  otherKeys,
+  CONFIG_SCHEMA;
 var init_schema = __esm({
   "src/config/schema.ts"() {
-    "use strict";
     init_settings();
     init_duration();
     init_engine_name();
     init_certificate();
     init_keys();
-    duration = (description2) => v.pipe(
-      v.string(({ input }) => notADuration(input)),
-      v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, ({ input }) => notADuration(input)),
-      v.check(isDuration, ({ input }) => notADuration(input)),
-      v.description(description2)
-    );
-    text = (description2) => v.pipe(
-      v.string(({ input }) => `must be text, not ${kindOf(input)}`),
-      v.nonEmpty("must not be empty"),
-      v.description(description2)
-    );
-    texts = (description2) => v.pipe(
-      v.array(text("one"), ({ input }) => `must be a list of texts, not ${kindOf(input)}`),
-      v.description(description2)
-    );
-    switchValue = (description2) => v.pipe(
-      v.boolean(({ input }) => `must be true or false; got ${shown(input)}`),
-      v.description(description2)
-    );
-    oneOf = (words, description2) => v.pipe(
-      v.picklist(words, ({ input }) => `must be ${words.join(" or ")}; got ${shown(input)}`),
-      v.description(description2)
-    );
+    duration = (description2) =>
+      v.pipe(
+        v.string(({ input }) => notADuration(input)),
+        v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, ({ input }) => notADuration(input)),
+        v.check(isDuration, ({ input }) => notADuration(input)),
+        v.description(description2),
+      );
+    text = (description2) =>
+      v.pipe(
+        v.string(({ input }) => `must be text, not ${kindOf(input)}`),
+        v.nonEmpty("must not be empty"),
+        v.description(description2),
+      );
+    texts = (description2) =>
+      v.pipe(
+        v.array(text("one"), ({ input }) => `must be a list of texts, not ${kindOf(input)}`),
+        v.description(description2),
+      );
+    switchValue = (description2) =>
+      v.pipe(
+        v.boolean(({ input }) => `must be true or false; got ${shown(input)}`),
+        v.description(description2),
+      );
+    oneOf = (words, description2) =>
+      v.pipe(
+        v.picklist(words, ({ input }) => `must be ${words.join(" or ")}; got ${shown(input)}`),
+        v.description(description2),
+      );
     notACount = ({ input }) => `must be a whole number from 1 on; got ${shown(input)}`;
-    count = (description2) => v.pipe(
-      v.number(notACount),
-      v.integer(notACount),
-      v.minValue(1, notACount),
-      v.maxValue(Number.MAX_SAFE_INTEGER, notACount),
-      v.description(description2)
-    );
+    count = (description2) =>
+      v.pipe(
+        v.number(notACount),
+        v.integer(notACount),
+        v.minValue(1, notACount),
+        v.maxValue(Number.MAX_SAFE_INTEGER, notACount),
+        v.description(description2),
+      );
     notAShare = ({ input }) => `must be a share from 0 to 1; got ${shown(input)}`;
-    share = (description2) => v.pipe(v.number(notAShare), v.minValue(0, notAShare), v.maxValue(1, notAShare), v.description(description2));
+    share = (description2) =>
+      v.pipe(v.number(notAShare), v.minValue(0, notAShare), v.maxValue(1, notAShare), v.description(description2));
     OF_TYPE = {
       duration,
       count,
@@ -1022,54 +1049,55 @@ var init_schema = __esm({
       text,
       texts,
       switch: switchValue,
-      engine: (description2) => oneOf(ENGINE_NAMES, description2)
+      engine: (description2) => oneOf(ENGINE_NAMES, description2),
     };
-    choice = (union2, pick) => (
+    choice = (union2, pick) =>
       // what is picked is a member of the union; without a value (for the JSON Schema) it is the union itself
-      v.lazy((input) => input === void 0 ? union2 : pick(input))
-    );
+      v.lazy((input) => (input === void 0 ? union2 : pick(input)));
     noList = (schema) => {
       const refusal = v.never(({ input }) => `must be a table, not ${kindOf(input)}`);
-      return choice(schema, (input) => Array.isArray(input) ? refusal : schema);
+      return choice(schema, (input) => (Array.isArray(input) ? refusal : schema));
     };
-    table2 = (value, description2) => noList(
-      v.pipe(
-        v.record(v.string(), value, ({ input }) => `must be a table of names, not ${kindOf(input)}`),
-        v.description(description2)
-      )
-    );
-    group = (entries, description2) => noList(
-      v.pipe(
-        v.strictObject(entries, ({ input }) => `must be a table, not ${kindOf(input)}`),
-        v.description(description2)
-      )
-    );
+    table2 = (value, description2) =>
+      noList(
+        v.pipe(
+          v.record(v.string(), value, ({ input }) => `must be a table of names, not ${kindOf(input)}`),
+          v.description(description2),
+        ),
+      );
+    group = (entries, description2) =>
+      noList(
+        v.pipe(
+          v.strictObject(entries, ({ input }) => `must be a table, not ${kindOf(input)}`),
+          v.description(description2),
+        ),
+      );
     BODY_TEXT = text("Text that the body must contain.");
     BODY_PATTERN = group(
       { matches: text("An RE2 regular expression that the body must match.") },
-      "What the body must be."
+      "What the body must be.",
     );
     EXPECT = group(
       {
         status: v.optional(
           v.pipe(
             v.array(v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299")),
-            v.description("HTTP statuses and ranges. Default 200-299.")
-          )
+            v.description("HTTP statuses and ranges. Default 200-299."),
+          ),
         ),
         body: v.optional(
-          choice(v.union([BODY_TEXT, BODY_PATTERN]), (input) => isTable(input) ? BODY_PATTERN : BODY_TEXT)
+          choice(v.union([BODY_TEXT, BODY_PATTERN]), (input) => (isTable(input) ? BODY_PATTERN : BODY_TEXT)),
         ),
         headers: v.optional(table2(text("value"), "Headers of the response, with the value that each must have.")),
         json: v.optional(
           table2(
             v.union([v.string(), v.number(), v.boolean(), v.null()], "must be text, a number, true, false or null"),
-            "Values in a JSON body by their path: status, checks.db.ok, items[0].name."
-          )
+            "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
+          ),
         ),
-        maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency)))
+        maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
       },
-      "What the answer must be."
+      "What the answer must be.",
     );
     TARGET_TLS = group(
       {
@@ -1080,18 +1108,18 @@ var init_schema = __esm({
         verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
         warnBefore: v.optional(
           duration(
-            `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`
-          )
-        )
+            `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`,
+          ),
+        ),
       },
-      "How to use TLS with the target."
+      "How to use TLS with the target.",
     );
     HEARTBEAT = group(
       {
         ttl: duration("The time within which a report must come."),
-        token: text("The Bearer token of a report. Take it from ${NAME} or ${file:PATH}.")
+        token: text("The Bearer token of a report. Take it from ${NAME} or ${file:PATH}."),
       },
-      "A passive check: its reports come as POST /heartbeat/<check> with the token."
+      "A passive check: its reports come as POST /heartbeat/<check> with the token.",
     );
     CHECK = group(
       {
@@ -1102,27 +1130,33 @@ var init_schema = __esm({
         ...keysOf({ critical: CHECK_SETTINGS.critical, services: CHECK_SETTINGS.services }),
         expect: v.optional(EXPECT),
         reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
-        maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
+        maxConnectionAge: v.optional(
+          duration("A kept connection is replaced after this time. At most 1h. Default 5m."),
+        ),
         headers: v.optional(table2(text("value"), "Headers of the request.")),
-        tls: v.optional(TARGET_TLS)
+        tls: v.optional(TARGET_TLS),
       },
-      "A check."
+      "A check.",
     );
     URL_ALONE = v.pipe(
       v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
       v.nonEmpty("must not be empty"),
-      v.description("A URL is a whole check.")
+      v.description("A URL is a whole check."),
     );
-    CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => isTable(input) ? CHECK : URL_ALONE);
+    CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
     MEMBERS = texts("Names of checks and services.");
     SERVICE_FORMS = {
       list: v.array(
         text("A name."),
-        ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`
+        ({ input }) =>
+          `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
       ),
       all: group({ all: MEMBERS }, "All of them."),
       any: group({ any: MEMBERS }, "At least one of them."),
-      quorum: group({ quorum: count("The minimum number of healthy members."), of: MEMBERS }, "A minimum number of them.")
+      quorum: group(
+        { quorum: count("The minimum number of healthy members."), of: MEMBERS },
+        "A minimum number of them.",
+      ),
     };
     ({ list, all, any, quorum } = SERVICE_FORMS);
     SERVICE = choice(v.union([list, all, any, quorum]), (input) => {
@@ -1137,36 +1171,39 @@ var init_schema = __esm({
         checks: v.optional(table2(CHECK_OR_URL, "Checks by name; each is a service of that name.")),
         defaults: v.optional(group(keysOf(SCHEDULE_SETTINGS), "Settings of every check that does not have its own.")),
         services: v.optional(
-          table2(SERVICE, "Services over checks and other services: a list, { all }, { any } or { quorum, of }.")
+          table2(SERVICE, "Services over checks and other services: a list, { all }, { any } or { quorum, of }."),
         ),
         overall: v.optional(
-          texts("The members of the server as a whole. Default: every check and service that is a member of no service.")
+          texts(
+            "The members of the server as a whole. Default: every check and service that is a member of no service.",
+          ),
         ),
         isolation: v.optional(
           group(
             { ...keysOf(ISOLATION_KEYS), selfCheck: text(describeSetting(ISOLATION_KEYS.selfCheck)) },
-            "When most checks fail at the same time and the self-check fails too, the last statuses are held for a while."
-          )
+            "When most checks fail at the same time and the self-check fails too, the last statuses are held for a while.",
+          ),
         ),
         tls: v.optional(
           group(
             {
               certFile: text(describeSetting(TLS_KEYS.certFile)),
               keyFile: text(describeSetting(TLS_KEYS.keyFile)),
-              clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile)))
+              clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
             },
-            "The server's certificate. A change needs a restart."
-          )
+            "The server's certificate. A change needs a restart.",
+          ),
         ),
-        ...otherKeys
+        ...otherKeys,
       },
-      "The configuration of healthbridge."
+      "The configuration of healthbridge.",
     );
-  }
+  },
 });
 
 // src/config/shape.ts
 import * as v2 from "valibot";
+
 function checkShape(yaml) {
   const keys = new KnownKeys();
   let value = yaml.value;
@@ -1177,7 +1214,7 @@ function checkShape(yaml) {
   for (; leaves.length > 0; leaves = issuesIn(value, keys))
     value = without(
       value,
-      leaves.map(({ path }) => path)
+      leaves.map(({ path }) => path),
     );
   return { file: v2.parse(CONFIG_SCHEMA, value), faults };
 }
@@ -1212,7 +1249,7 @@ function valueAt(root, path) {
   return path.reduce((value, step) => Object(value)[step], root);
 }
 function pathOf(issue) {
-  return (issue.path ?? []).map(({ key }) => typeof key === "number" ? key : String(key));
+  return (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
 }
 function faultOf({ issue, path }, yaml, keys) {
   const isUnknown = isUnknownKey(issue);
@@ -1232,10 +1269,7 @@ function unknownKey(path, keys) {
   return `unknown key; ${hint}`;
 }
 function keysAt(path) {
-  const schemas = path.reduce(
-    (outer, step) => outer.flatMap((schema) => inside(schema, step)),
-    [CONFIG_SCHEMA]
-  );
+  const schemas = path.reduce((outer, step) => outer.flatMap((schema) => inside(schema, step)), [CONFIG_SCHEMA]);
   return [...new Set(schemas.flatMap(branchesOf).flatMap((schema) => Object.keys(entriesOf(schema))))];
 }
 function inside(schema, step) {
@@ -1271,33 +1305,30 @@ function retype(parent, key) {
 var KnownKeys;
 var init_shape = __esm({
   "src/config/shape.ts"() {
-    "use strict";
     init_nearest();
     init_schema();
     KnownKeys = class {
       #known = /* @__PURE__ */ new Map();
       /** The keys of the table at a path. */
       at(path) {
-        const kind = path.map((step, index) => index === 1 ? "*" : step).join(".");
+        const kind = path.map((step, index) => (index === 1 ? "*" : step)).join(".");
         const known = this.#known.get(kind) ?? keysAt(path);
         this.#known.set(kind, known);
         return known;
       }
     };
-  }
+  },
 });
 
 // src/core/turns.ts
 function runAtOnce(steps) {
-  for (; ; ) {
+  for (;;) {
     const { done, value } = steps.next();
     if (done === true) return value;
   }
 }
 var init_turns = __esm({
-  "src/core/turns.ts"() {
-    "use strict";
-  }
+  "src/core/turns.ts"() {},
 });
 
 // src/checks/check-options.ts
@@ -1306,20 +1337,16 @@ function splitOptions(options) {
   const isExpecting = Object.values(expect).some((value) => value !== void 0);
   return {
     settings: { ...settings, maxLatency },
-    proberOptions: { expect: isExpecting ? expect : void 0, reuse, maxConnectionAge, headers, tls }
+    proberOptions: { expect: isExpecting ? expect : void 0, reuse, maxConnectionAge, headers, tls },
   };
 }
 var init_check_options = __esm({
-  "src/checks/check-options.ts"() {
-    "use strict";
-  }
+  "src/checks/check-options.ts"() {},
 });
 
 // src/checks/policy.ts
 var init_policy = __esm({
-  "src/checks/policy.ts"() {
-    "use strict";
-  }
+  "src/checks/policy.ts"() {},
 });
 
 // src/checks/service-graph.ts
@@ -1356,10 +1383,9 @@ function orderServices(declarations) {
 }
 var init_service_graph = __esm({
   "src/checks/service-graph.ts"() {
-    "use strict";
     init_service_name();
     init_policy();
-  }
+  },
 });
 
 // src/checks/name-rules.ts
@@ -1401,11 +1427,12 @@ function checkMembers({ name, policy, members }) {
   const invalid2 = (path, text2) => ({
     code: "INVALID_OPTION",
     path: ["services", name, ...path],
-    text: text2
+    text: text2,
   });
   if (!Array.isArray(members)) return [invalid2(["members"], "must be a list of names")];
   const violations = members.flatMap((member, index) => {
-    const fault2 = typeof member === "string" && member !== OVERALL ? void 0 : "must be the name of a check or a service";
+    const fault2 =
+      typeof member === "string" && member !== OVERALL ? void 0 : "must be the name of a check or a service";
     return fault2 === void 0 ? [] : [invalid2(["members", index], fault2)];
   });
   if (members.length === 0) violations.push(invalid2(["members"], "must name at least one check or service"));
@@ -1436,14 +1463,13 @@ function listOf(violation) {
 var SELF_CHECK, TAKEN, Names;
 var init_name_rules = __esm({
   "src/checks/name-rules.ts"() {
-    "use strict";
     init_service_name();
     init_service_graph();
     SELF_CHECK = "self-check";
     TAKEN = {
       check: "a check has this name already",
       named: "a check makes this service already",
-      service: "a service of this name is declared already"
+      service: "a service of this name is declared already",
     };
     Names = class {
       #running;
@@ -1465,7 +1491,7 @@ var init_name_rules = __esm({
         return { code: "DUPLICATE_NAME", path: owner.path, text: TAKEN[known.kind], other: known.path };
       }
     };
-  }
+  },
 });
 
 // src/checks/option-rules.ts
@@ -1473,17 +1499,20 @@ function checkOptions(declaration) {
   const { name, source } = declaration;
   const { settings, faults } = readSettings(settingsOf(declaration));
   const violations = [
-    ...faults.map(({ setting: setting2, text: text2 }) => ({ path: setting2 === "maxLatency" ? ["expect", setting2] : [setting2], text: text2 })),
+    ...faults.map(({ setting: setting2, text: text2 }) => ({
+      path: setting2 === "maxLatency" ? ["expect", setting2] : [setting2],
+      text: text2,
+    })),
     ...sourceFaults(source),
-    ...surplusOptions(declaration)
+    ...surplusOptions(declaration),
   ];
   return {
     settings,
     violations: violations.map(({ path, text: text2 }) => ({
       code: "INVALID_OPTION",
       path: ["checks", name, ...path],
-      text: text2
-    }))
+      text: text2,
+    })),
   };
 }
 function settingsOf({ source, options }) {
@@ -1502,8 +1531,8 @@ function sourceFaults(source) {
         ...faultOf2(
           source.token !== void 0 && !/^\S+$/.test(source.token),
           ["heartbeat", "token"],
-          "must be one word without spaces"
-        )
+          "must be one word without spaces",
+        ),
       ];
     case "exec":
       return execFaults(source.command);
@@ -1523,8 +1552,8 @@ function execFaults(command2) {
     ...faultOf2(
       command2.some((word) => word.includes("\0")),
       ["exec"],
-      "must not contain a NUL character"
-    )
+      "must not contain a NUL character",
+    ),
   ];
 }
 function surplusOptions({ source, options }) {
@@ -1551,7 +1580,9 @@ function isPositive(duration2) {
   return (parseDuration(duration2) ?? 0) > 0;
 }
 function namesOf(options) {
-  return Object.entries(options).filter(([, value]) => value !== void 0).map(([name]) => name);
+  return Object.entries(options)
+    .filter(([, value]) => value !== void 0)
+    .map(([name]) => name);
 }
 function faultOf2(isBroken, path, text2) {
   return isBroken ? [{ path, text: text2 }] : [];
@@ -1559,7 +1590,6 @@ function faultOf2(isBroken, path, text2) {
 var HEARTBEAT_OPTIONS;
 var init_option_rules = __esm({
   "src/checks/option-rules.ts"() {
-    "use strict";
     init_duration();
     init_check_options();
     init_settings();
@@ -1568,13 +1598,14 @@ var init_option_rules = __esm({
       "services",
       "unhealthyThreshold",
       "healthyThreshold",
-      "staleAfter"
+      "staleAfter",
     ]);
-  }
+  },
 });
 
 // src/checks/plan.ts
 import { isDeepStrictEqual } from "node:util";
+
 function planConfiguration(running, config, opener) {
   return runAtOnce(planInSteps(running, config, opener));
 }
@@ -1610,7 +1641,6 @@ function isSameToken(one, other) {
 var NO_CHECKS, NOTHING_RUNNING, Planner;
 var init_plan = __esm({
   "src/checks/plan.ts"() {
-    "use strict";
     init_duration();
     init_health_error();
     init_turns();
@@ -1625,7 +1655,7 @@ var init_plan = __esm({
       services: [],
       isolation: void 0,
       allowLinkLocal: false,
-      ownerOf: () => void 0
+      ownerOf: () => void 0,
     };
     Planner = class {
       #running;
@@ -1685,7 +1715,7 @@ var init_plan = __esm({
         const rule = {
           declaration,
           settings: this.#readSelfCheckSettings(settings),
-          maxHoldMs: maxHoldMs ?? DEFAULT_MAX_HOLD_MS
+          maxHoldMs: maxHoldMs ?? DEFAULT_MAX_HOLD_MS,
         };
         if (maxHoldMs === void 0) this.#refuseOption(["isolation", "maxHold"], "must be a duration, such as 60s");
         if (hasSameProber) {
@@ -1702,7 +1732,7 @@ var init_plan = __esm({
           changed: this.#changed,
           services: this.#services,
           isolation: this.#isolation,
-          allowLinkLocal: this.#allowLinkLocal
+          allowLinkLocal: this.#allowLinkLocal,
         };
         return { plan, violations: this.#violations };
       }
@@ -1716,7 +1746,10 @@ var init_plan = __esm({
         try {
           return this.#opener.open(source, options, this.#allowLinkLocal);
         } catch (error) {
-          const { code, message } = error instanceof HealthError ? error : { code: "INVALID_TARGET", message: `cannot be read: ${messageOf(error)}` };
+          const { code, message } =
+            error instanceof HealthError
+              ? error
+              : { code: "INVALID_TARGET", message: `cannot be read: ${messageOf(error)}` };
           const key = path[0] === "isolation" ? "selfCheck" : source.kind;
           this.refuse([{ code, path: code === "INVALID_TARGET" ? [...path, key] : path, text: message }]);
           return void 0;
@@ -1735,14 +1768,13 @@ var init_plan = __esm({
         return isDeepStrictEqual(one, other);
       }
     };
-  }
+  },
 });
 
 // src/core/clock.ts
 var systemClock;
 var init_clock = __esm({
   "src/core/clock.ts"() {
-    "use strict";
     init_option();
     systemClock = {
       now: () => performance.now(),
@@ -1753,21 +1785,22 @@ var init_clock = __esm({
           () => {
             afterInput = setImmediate(action);
           },
-          Math.min(delayMs, MAX_TIMER_MS)
+          Math.min(delayMs, MAX_TIMER_MS),
         );
         timer.unref();
         return () => {
           clearTimeout(timer);
           clearImmediate(afterInput);
         };
-      }
+      },
     };
-  }
+  },
 });
 
 // src/client/name-files.ts
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+
 function readHosts(file = "/etc/hosts") {
   const hosts = /* @__PURE__ */ new Map();
   for (const line of linesOf(file)) {
@@ -1776,7 +1809,7 @@ function readHosts(file = "/etc/hosts") {
     if (family === 0) continue;
     for (const name of names) {
       const key = name.toLowerCase();
-      hosts.set(key, [...hosts.get(key) ?? [], { address, family }]);
+      hosts.set(key, [...(hosts.get(key) ?? []), { address, family }]);
     }
   }
   return hosts;
@@ -1800,17 +1833,19 @@ function linesOf(file) {
   } catch {
     return [];
   }
-  return text2.split("\n").map((line) => line.replace(/[#;].*$/, "").trim()).filter((line) => line !== "");
+  return text2
+    .split("\n")
+    .map((line) => line.replace(/[#;].*$/, "").trim())
+    .filter((line) => line !== "");
 }
 var init_name_files = __esm({
-  "src/client/name-files.ts"() {
-    "use strict";
-  }
+  "src/client/name-files.ts"() {},
 });
 
 // src/client/resolver.ts
 import { promises as dns } from "node:dns";
 import { BlockList, isIP as isIP2 } from "node:net";
+
 function resolverFor(allowLinkLocal) {
   return new NameResolver({ clock: systemClock, allowLinkLocal });
 }
@@ -1826,19 +1861,19 @@ function localAddresses(name) {
   if (bare !== "localhost" && !bare.endsWith(".localhost")) return [];
   return [
     { address: "127.0.0.1", family: 4 },
-    { address: "::1", family: 6 }
+    { address: "::1", family: 6 },
   ];
 }
 async function askServers(servers, name) {
   const [ipv4, ipv6] = await Promise.all([
     askOne(() => servers.resolve4(name, { ttl: true }), 4),
-    askOne(() => servers.resolve6(name, { ttl: true }), 6)
+    askOne(() => servers.resolve6(name, { ttl: true }), 6),
   ]);
   const good = [ipv4, ipv6].filter((answer) => typeof answer === "object");
   if (good.length > 0)
     return {
       addresses: good.flatMap(({ addresses }) => addresses),
-      ttlMs: Math.min(...good.map(({ ttlMs }) => ttlMs))
+      ttlMs: Math.min(...good.map(({ ttlMs }) => ttlMs)),
     };
   return ipv4 === "dead" || ipv6 === "dead" ? "dead" : "unknown";
 }
@@ -1870,7 +1905,6 @@ function isForbiddenAddress(address) {
 var MAX_TTL_MS, UNKNOWN_TTL_MS, LAST_GOOD_TTL_MS, SERVER_TIMEOUT_MS, SERVER_TRIES, NameResolver, FORBIDDEN, MAPPED;
 var init_resolver = __esm({
   "src/client/resolver.ts"() {
-    "use strict";
     init_clock();
     init_name_files();
     MAX_TTL_MS = 3e4;
@@ -1889,14 +1923,15 @@ var init_resolver = __esm({
       lookup = (name, { all: all2, family }, callback) => {
         this.#resolve(name).then(
           (addresses) => {
-            const wanted = family === 4 || family === 6 ? addresses.filter((each) => each.family === family) : addresses;
+            const wanted =
+              family === 4 || family === 6 ? addresses.filter((each) => each.family === family) : addresses;
             const allowed = wanted.filter(({ address }) => this.permits(address));
             const [first] = allowed;
             if (first === void 0) callback(noAddress(name, wanted.length > 0), "");
             else if (all2 === true) callback(null, [...allowed]);
             else callback(null, first.address, first.family);
           },
-          (error) => callback(error, "")
+          (error) => callback(error, ""),
         );
       };
       permits(address) {
@@ -1923,14 +1958,15 @@ var init_resolver = __esm({
         this.#entries.set(name, {
           addresses,
           freshUntil: now + Math.min(ttlMs, MAX_TTL_MS),
-          goodUntil: now + LAST_GOOD_TTL_MS
+          goodUntil: now + LAST_GOOD_TTL_MS,
         });
         return addresses;
       }
       /** While no name server answers, the last addresses of the name are used. */
       #lastGood(name, now) {
         const entry = this.#entries.get(name);
-        if (entry === void 0 || entry.goodUntil <= now) throw failure("EAI_AGAIN", `no name server answers for ${name}`);
+        if (entry === void 0 || entry.goodUntil <= now)
+          throw failure("EAI_AGAIN", `no name server answers for ${name}`);
         entry.freshUntil = now + UNKNOWN_TTL_MS;
         return entry.addresses;
       }
@@ -1965,14 +2001,13 @@ var init_resolver = __esm({
     FORBIDDEN.addAddress("fd00:ec2::254", "ipv6");
     FORBIDDEN.addAddress("100.100.100.200", "ipv4");
     MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
-  }
+  },
 });
 
 // src/client/broken-call.ts
 var BrokenCall, Unanswered;
 var init_broken_call = __esm({
   "src/client/broken-call.ts"() {
-    "use strict";
     BrokenCall = class extends Error {
       name = "BrokenCall";
       kind;
@@ -1990,12 +2025,13 @@ var init_broken_call = __esm({
         this.reason = reason;
       }
     };
-  }
+  },
 });
 
 // src/core/tls-pair.ts
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
+
 function requireTlsPair(cert, key) {
   const certificate = parsed("certificate", () => new X509Certificate(cert));
   const privateKey = parsed("key", () => createPrivateKey(key));
@@ -2005,7 +2041,8 @@ function requireTlsPair(cert, key) {
 }
 function requireAuthorities(pem, what = "client CA") {
   const [, ...blocks] = pem.toString().split("-----BEGIN CERTIFICATE-----");
-  const certificates = blocks.length === 0 ? [pem.toString()] : blocks.map((block) => `-----BEGIN CERTIFICATE-----${block}`);
+  const certificates =
+    blocks.length === 0 ? [pem.toString()] : blocks.map((block) => `-----BEGIN CERTIFICATE-----${block}`);
   for (const certificate of certificates) parsed(what, () => new X509Certificate(certificate));
 }
 function parsed(what, parse2) {
@@ -2017,24 +2054,24 @@ function parsed(what, parse2) {
 }
 var init_tls_pair = __esm({
   "src/core/tls-pair.ts"() {
-    "use strict";
     init_health_error();
-  }
+  },
 });
 
 // src/client/tls-options.ts
 import { isIP as isIP3 } from "node:net";
 import { createSecureContext as createSecureContext2 } from "node:tls";
+
 function tlsOptions(host, options = {}, protocols = []) {
   const { ca, cert, key, serverName, verify = true } = options;
   if (ca !== void 0) requireAuthorities(ca, "CA");
   if (cert !== void 0 && key !== void 0) requireTlsPair(cert, key);
   const name = serverName ?? (isIP3(host) === 0 ? host : void 0);
   return {
-    ...name === void 0 ? {} : { servername: name },
+    ...(name === void 0 ? {} : { servername: name }),
     secureContext: createSecureContext2({ ca, cert, key }),
-    ...protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] },
-    rejectUnauthorized: verify
+    ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
+    rejectUnauthorized: verify,
   };
 }
 function certificateEnd(socket) {
@@ -2050,14 +2087,14 @@ function certificateEnd(socket) {
 }
 var init_tls_options = __esm({
   "src/client/tls-options.ts"() {
-    "use strict";
     init_tls_pair();
-  }
+  },
 });
 
 // src/client/target-socket.ts
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
+
 function connectOptions({ host, port, resolver, timeoutMs }) {
   const autoSelectFamilyAttemptTimeout = Math.ceil(timeoutMs / 2);
   return { host, port, lookup: resolver.lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout, noDelay: true };
@@ -2075,7 +2112,6 @@ function connectPlain(options, buffer, onBytes) {
 var TargetSocket;
 var init_target_socket = __esm({
   "src/client/target-socket.ts"() {
-    "use strict";
     init_broken_call();
     init_tls_options();
     TargetSocket = class {
@@ -2092,7 +2128,10 @@ var init_target_socket = __esm({
         const onBytes = (bytes) => this.#onBytes(bytes);
         this.#socket = tls === void 0 ? connectPlain(tcp, readBuffer, onBytes) : connectTls({ ...tcp, ...tls });
         const onEnd = () => this.#onEnd(void 0);
-        this.#socket.on("end", onEnd).on("close", onEnd).on("error", (error) => this.#onEnd(error));
+        this.#socket
+          .on("end", onEnd)
+          .on("close", onEnd)
+          .on("error", (error) => this.#onEnd(error));
         const socket = this.#socket;
         if (!(socket instanceof TLSSocket)) return;
         socket.on("data", onBytes);
@@ -2108,7 +2147,7 @@ var init_target_socket = __esm({
       }
       /** The protocol that ALPN has chosen; `undefined` without TLS, and before it is ready. */
       get alpnProtocol() {
-        return this.#socket instanceof TLSSocket ? this.#socket.alpnProtocol ?? void 0 : void 0;
+        return this.#socket instanceof TLSSocket ? (this.#socket.alpnProtocol ?? void 0) : void 0;
       }
       ref() {
         this.#socket.ref();
@@ -2146,11 +2185,12 @@ var init_target_socket = __esm({
         this.#listener = void 0;
       }
     };
-  }
+  },
 });
 
 // src/probers/exec.ts
 import { spawn } from "node:child_process";
+
 function openExec(command2, deps) {
   const [program = "", ...args] = command2;
   const passedOn = PASSED_ON.flatMap((name) => {
@@ -2166,15 +2206,14 @@ function openExec(command2, deps) {
           env: env2,
           detached: true,
           stdio: ["ignore", "pipe", "pipe"],
-          windowsHide: true
+          windowsHide: true,
         });
         return await new RunningProgram(child, deps.clock).result(signal);
       } finally {
         release();
       }
     },
-    close() {
-    }
+    close() {},
   };
 }
 function settleError(error, resolve, reject) {
@@ -2185,7 +2224,6 @@ function settleError(error, resolve, reject) {
 var MAX_OUTPUT_BYTES, KILL_AFTER_MS, PASSED_ON, LOCAL_FAULTS, RunningProgram;
 var init_exec = __esm({
   "src/probers/exec.ts"() {
-    "use strict";
     init_prober();
     MAX_OUTPUT_BYTES = 4096;
     KILL_AFTER_MS = 500;
@@ -2203,14 +2241,12 @@ var init_exec = __esm({
           stream?.on("data", (text2) => {
             this.#output = (this.#output + text2).slice(0, MAX_OUTPUT_BYTES);
           });
-          stream?.on("error", () => {
-          });
+          stream?.on("error", () => {});
         }
       }
       result(signal) {
         return new Promise((resolve, reject) => {
-          let cancelKill = () => {
-          };
+          let cancelKill = () => {};
           const onAbort = () => {
             this.#kill("SIGTERM");
             cancelKill = this.#clock.setTimer(KILL_AFTER_MS, () => this.#kill("SIGKILL"));
@@ -2234,25 +2270,25 @@ var init_exec = __esm({
       #judge(code, killedBy) {
         if (code === 0) return PASS;
         const output = this.#output === "" ? "no output" : `output ${JSON.stringify(this.#output)}`;
-        return killedBy === null ? fail("exit", `exit code ${code}; ${output}`) : fail("signal", `ended by ${killedBy}; ${output}`);
+        return killedBy === null
+          ? fail("exit", `exit code ${code}; ${output}`)
+          : fail("signal", `ended by ${killedBy}; ${output}`);
       }
       #kill(signal) {
         const { pid } = this.#child;
         if (pid === void 0) return;
         try {
           process.kill(-pid, signal);
-        } catch {
-        }
+        } catch {}
       }
     };
-  }
+  },
 });
 
 // src/probers/exec-limit.ts
 var MAX_CONCURRENT, ExecLimit;
 var init_exec_limit = __esm({
   "src/probers/exec-limit.ts"() {
-    "use strict";
     init_prober();
     MAX_CONCURRENT = 8;
     ExecLimit = class {
@@ -2273,7 +2309,10 @@ var init_exec_limit = __esm({
           const onAbort = () => {
             this.#waiting.delete(admit);
             reject(
-              new ProberError("prober", `${MAX_CONCURRENT} programs are running, and none has ended within the timeout`)
+              new ProberError(
+                "prober",
+                `${MAX_CONCURRENT} programs are running, and none has ended within the timeout`,
+              ),
             );
           };
           this.#waiting.add(admit);
@@ -2289,7 +2328,7 @@ var init_exec_limit = __esm({
         };
       }
     };
-  }
+  },
 });
 
 // src/probers/function.ts
@@ -2303,25 +2342,21 @@ function openFunction(check2) {
         return fail("error", messageOf(error));
       }
     },
-    close() {
-    }
+    close() {},
   };
 }
 var init_function = __esm({
   "src/probers/function.ts"() {
-    "use strict";
     init_health_error();
     init_prober();
-  }
+  },
 });
 
 // src/probers/heartbeat.ts
 function openHeartbeat(ttlMs, clock) {
   let last = "missed";
-  let cancel = () => {
-  };
-  let notify = () => {
-  };
+  let cancel = () => {};
+  let notify = () => {};
   const set = (report) => {
     last = report;
     cancel();
@@ -2340,22 +2375,20 @@ function openHeartbeat(ttlMs, clock) {
     },
     close() {
       cancel();
-      notify = () => {
-      };
-    }
+      notify = () => {};
+    },
   };
 }
 var RESULTS;
 var init_heartbeat = __esm({
   "src/probers/heartbeat.ts"() {
-    "use strict";
     init_prober();
     RESULTS = {
       pass: PASS,
       fail: fail("reported", "the reporter reported a failure"),
-      missed: fail("missed", "no report within the time of the heartbeat")
+      missed: fail("missed", "no report within the time of the heartbeat"),
     };
-  }
+  },
 });
 
 // src/client/reused-connection.ts
@@ -2365,7 +2398,6 @@ function isUnprocessed(reason) {
 var AGE_JITTER, ReusedConnection;
 var init_reused_connection = __esm({
   "src/client/reused-connection.ts"() {
-    "use strict";
     init_broken_call();
     AGE_JITTER = 0.1;
     ReusedConnection = class {
@@ -2445,7 +2477,7 @@ var init_reused_connection = __esm({
         }
       }
     };
-  }
+  },
 });
 
 // src/probers/reasons.ts
@@ -2479,7 +2511,6 @@ function reasonOfFamily(code) {
 var REASON_OF_CODE, LOCAL_FAULTS2, RESOLVER_FAULTS;
 var init_reasons = __esm({
   "src/probers/reasons.ts"() {
-    "use strict";
     init_broken_call();
     init_health_error();
     init_prober();
@@ -2504,7 +2535,7 @@ var init_reasons = __esm({
       SELF_SIGNED_CERT_IN_CHAIN: "tls-untrusted",
       CERT_UNTRUSTED: "tls-untrusted",
       CERT_REVOKED: "tls-untrusted",
-      ABORT_ERR: "timeout"
+      ABORT_ERR: "timeout",
     };
     LOCAL_FAULTS2 = /* @__PURE__ */ new Set([
       "EMFILE",
@@ -2514,14 +2545,15 @@ var init_reasons = __esm({
       "ENOBUFS",
       "EADDRNOTAVAIL",
       "EACCES",
-      "EPERM"
+      "EPERM",
     ]);
     RESOLVER_FAULTS = /* @__PURE__ */ new Set(["EAI_AGAIN", "EAI_FAIL"]);
-  }
+  },
 });
 
 // src/probers/library-prober.ts
 import { createRequire } from "node:module";
+
 function openLibraryProber({ connect, judge: judge7 }, reuse) {
   const connection = new ReusedConnection((timeoutMs) => new LibraryConnection(connect, timeoutMs), reuse);
   return {
@@ -2534,7 +2566,7 @@ function openLibraryProber({ connect, judge: judge7 }, reuse) {
       }
     },
     cancel: () => connection.cancel(),
-    close: () => connection.close()
+    close: () => connection.close(),
   };
 }
 function requirePackage(name, scheme, resolve = here.resolve) {
@@ -2548,7 +2580,6 @@ function requirePackage(name, scheme, resolve = here.resolve) {
 var LibraryConnection, here;
 var init_library_prober = __esm({
   "src/probers/library-prober.ts"() {
-    "use strict";
     init_broken_call();
     init_reused_connection();
     init_health_error();
@@ -2561,14 +2592,12 @@ var init_library_prober = __esm({
       #socket;
       #isOpen = true;
       #isPinging = false;
-      #rejectPing = () => {
-      };
+      #rejectPing = () => {};
       constructor(connect, timeoutMs) {
         this.#client = connect({ signal: this.#abort.signal, timeoutMs });
         this.#client.then(
           ({ socket }) => this.#watch(socket),
-          () => {
-          }
+          () => {},
           // `ping` rejects with the error
         );
       }
@@ -2613,7 +2642,7 @@ var init_library_prober = __esm({
       }
     };
     here = createRequire(import.meta.url);
-  }
+  },
 });
 
 // src/probers/options.ts
@@ -2628,12 +2657,11 @@ function reuseOptionsOf(options, { clock, random }) {
 var DEFAULT_MAX_AGE_MS, MAX_MAX_AGE_MS;
 var init_options = __esm({
   "src/probers/options.ts"() {
-    "use strict";
     init_duration();
     init_health_error();
     DEFAULT_MAX_AGE_MS = 3e5;
     MAX_MAX_AGE_MS = 36e5;
-  }
+  },
 });
 
 // src/probers/target.ts
@@ -2647,8 +2675,8 @@ function hostOf(target) {
 }
 function credentialsOf({ username, password }) {
   return {
-    ...username === "" ? {} : { user: decodeURIComponent(username) },
-    ...password === "" ? {} : { password: decodeURIComponent(password) }
+    ...(username === "" ? {} : { user: decodeURIComponent(username) }),
+    ...(password === "" ? {} : { password: decodeURIComponent(password) }),
   };
 }
 function invalidTarget(text2, expected, options) {
@@ -2657,13 +2685,13 @@ function invalidTarget(text2, expected, options) {
 }
 var init_target = __esm({
   "src/probers/target.ts"() {
-    "use strict";
     init_health_error();
-  }
+  },
 });
 
 // src/probers/amqp.ts
 import { connect as connectSocket } from "node:net";
+
 function openAmqp(target, deps, options) {
   const secure = target.protocol === "amqps:";
   requirePackage("amqplib", "amqp");
@@ -2678,7 +2706,7 @@ function openAmqp(target, deps, options) {
     username: user,
     password,
     vhost,
-    heartbeat: 0
+    heartbeat: 0,
   };
   const tls = secure ? tlsOptions(host, options.tls) : void 0;
   const connect = async ({ signal, timeoutMs }) => {
@@ -2688,8 +2716,7 @@ function openAmqp(target, deps, options) {
     const clientProperties = { connection_name: "healthbridge" };
     const way = tls === void 0 ? tcp : { ...tls, socket: connectSocket(tcp) };
     const model = await connectAmqp(address, { ...way, clientProperties });
-    model.on("error", () => {
-    });
+    model.on("error", () => {});
     return { socket: socketOf(model), ping: async () => (await model.createChannel()).close() };
   };
   return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
@@ -2708,25 +2735,25 @@ function judge(error) {
 }
 var init_amqp = __esm({
   "src/probers/amqp.ts"() {
-    "use strict";
     init_target_socket();
     init_tls_options();
     init_library_prober();
     init_options();
     init_prober();
     init_target();
-  }
+  },
 });
 
 // src/probers/connect.ts
 import { connect as connectSocket2 } from "node:net";
 import { connect as connectTls2 } from "node:tls";
+
 function openTcp(target, { resolver }) {
   const address = { host: hostOf(target), port: Number(target.port), resolver };
   return connecting({
     connect: ({ timeoutMs }) => connectSocket2(connectOptions({ ...address, timeoutMs })),
     readyEvent: "connect",
-    resultOf: () => PASS
+    resultOf: () => PASS,
   });
 }
 function openUnix(target) {
@@ -2741,7 +2768,7 @@ function openTls(target, { clock, resolver }, { tls }) {
   return connecting({
     connect: ({ timeoutMs }) => connectTls2({ ...connectOptions({ ...address, timeoutMs }), ...secure }),
     readyEvent: "secureConnect",
-    resultOf: (socket) => withCertificate(PASS, certificateEnd(socket), clock.wallTime(), tls?.warnBeforeMs)
+    resultOf: (socket) => withCertificate(PASS, certificateEnd(socket), clock.wallTime(), tls?.warnBeforeMs),
   });
 }
 function connecting({ connect, readyEvent, resultOf: resultOf2 }) {
@@ -2757,8 +2784,7 @@ function connecting({ connect, readyEvent, resultOf: resultOf2 }) {
         socket.destroy();
       }
     },
-    close() {
-    }
+    close() {},
   };
 }
 function untilReady(socket, readyEvent, signal) {
@@ -2776,7 +2802,6 @@ function untilReady(socket, readyEvent, signal) {
 }
 var init_connect = __esm({
   "src/probers/connect.ts"() {
-    "use strict";
     init_broken_call();
     init_target_socket();
     init_tls_options();
@@ -2784,12 +2809,13 @@ var init_connect = __esm({
     init_prober();
     init_reasons();
     init_target();
-  }
+  },
 });
 
 // src/probers/dns.ts
 import { promises as dns2 } from "node:dns";
 import { isIP as isIP4 } from "node:net";
+
 function openDns(target, { resolver }) {
   const { href, searchParams } = target;
   const name = decodeURIComponent(target.pathname.replace(/^\//, ""));
@@ -2798,8 +2824,7 @@ function openDns(target, { resolver }) {
   if (name === "") throw invalidTarget(href, "a name is missing; expected dns:example.com or dns://server/example.com");
   if (known === void 0) throw invalidTarget(href, `type ${type} is none of ${TYPES.join(", ")}`);
   const stray = [...searchParams.keys()].find((key) => key !== "type");
-  if (stray !== void 0)
-    throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; the only one is type`);
+  if (stray !== void 0) throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; the only one is type`);
   const server = hostOf(target);
   return {
     async probe({ signal, timeoutMs }) {
@@ -2816,8 +2841,7 @@ function openDns(target, { resolver }) {
         signal.removeEventListener("abort", cancel);
       }
     },
-    close() {
-    }
+    close() {},
   };
 }
 function judge2(error, isServerNamed) {
@@ -2831,7 +2855,7 @@ function judge2(error, isServerNamed) {
 }
 async function addressesOf(server, port, resolver) {
   const found = isIP4(server) === 0 ? await lookUp(server, resolver) : [server];
-  return found.map((address) => isIP4(address) === 6 ? `[${address}]:${port || 53}` : `${address}:${port || 53}`);
+  return found.map((address) => (isIP4(address) === 6 ? `[${address}]:${port || 53}` : `${address}:${port || 53}`));
 }
 function lookUp(server, { lookup }) {
   return new Promise((resolve, reject) => {
@@ -2844,12 +2868,11 @@ function lookUp(server, { lookup }) {
 var TYPES, NO_RECORD;
 var init_dns = __esm({
   "src/probers/dns.ts"() {
-    "use strict";
     init_prober();
     init_target();
     TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"];
     NO_RECORD = /* @__PURE__ */ new Set(["ENOTFOUND", "ENODATA"]);
-  }
+  },
 });
 
 // src/client/exchange.ts
@@ -2862,16 +2885,13 @@ function exchange(socket, request, reader) {
 var AnswerListener;
 var init_exchange = __esm({
   "src/client/exchange.ts"() {
-    "use strict";
     init_broken_call();
     AnswerListener = class {
       answer;
       #socket;
       #reader;
-      #resolve = () => {
-      };
-      #reject = () => {
-      };
+      #resolve = () => {};
+      #reject = () => {};
       #hasBegun = false;
       constructor(socket, reader) {
         this.#socket = socket;
@@ -2905,7 +2925,7 @@ var init_exchange = __esm({
         }
       }
     };
-  }
+  },
 });
 
 // src/client/http-chunks.ts
@@ -2915,7 +2935,6 @@ function broken(text2) {
 var MAX_LINE_BYTES, MAX_TRAILERS, ChunkedBody;
 var init_http_chunks = __esm({
   "src/client/http-chunks.ts"() {
-    "use strict";
     init_broken_call();
     MAX_LINE_BYTES = 1024;
     MAX_TRAILERS = 32;
@@ -2979,7 +2998,7 @@ var init_http_chunks = __esm({
         this.#expecting = this.#missing === 0 ? "trailer" : "data";
       }
     };
-  }
+  },
 });
 
 // src/client/http-head.ts
@@ -3004,7 +3023,7 @@ function readHead(text2) {
     status,
     headers,
     bodyLength: bodyLengthOf(status, headers),
-    keepAlive: minor === "1" ? !connection.includes("close") : connection.includes("keep-alive")
+    keepAlive: minor === "1" ? !connection.includes("close") : connection.includes("keep-alive"),
   };
 }
 function bodyLengthOf(status, headers) {
@@ -3028,26 +3047,32 @@ function broken2(text2) {
 var STATUS_LINE, FIELD_NAME, CONTROL, MAX_FIELDS;
 var init_http_head = __esm({
   "src/client/http-head.ts"() {
-    "use strict";
     init_broken_call();
     STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/;
     FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
     CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
     MAX_FIELDS = 100;
-  }
+  },
 });
 
 // src/client/http-response.ts
 function requireStart(text2) {
   const start = text2.toString("latin1", 0, START.length);
   const end = text2.indexOf(LINE_FEED);
-  if (!START.startsWith(start) || end !== -1 && text2[end - 1] !== CARRIAGE_RETURN)
+  if (!START.startsWith(start) || (end !== -1 && text2[end - 1] !== CARRIAGE_RETURN))
     throw new BrokenCall("protocol", "the answer does not start with a status line of HTTP/1");
 }
-var MAX_HEAD_BYTES, MAX_INTERIM_HEADS, END_OF_HEAD, START, LINE_FEED, CARRIAGE_RETURN, NO_BYTES, ResponseReader, BoundedBytes;
+var MAX_HEAD_BYTES,
+  MAX_INTERIM_HEADS,
+  END_OF_HEAD,
+  START,
+  LINE_FEED,
+  CARRIAGE_RETURN,
+  NO_BYTES,
+  ResponseReader,
+  BoundedBytes;
 var init_http_response = __esm({
   "src/client/http-response.ts"() {
-    "use strict";
     init_broken_call();
     init_http_chunks();
     init_http_head();
@@ -3079,7 +3104,7 @@ var init_http_response = __esm({
         if (this.#head !== void 0) return this.#pushBody(this.#head, bytes);
         const text2 = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
         const end = text2.indexOf(END_OF_HEAD);
-        if (end > MAX_HEAD_BYTES || end === -1 && text2.length > MAX_HEAD_BYTES + END_OF_HEAD.length)
+        if (end > MAX_HEAD_BYTES || (end === -1 && text2.length > MAX_HEAD_BYTES + END_OF_HEAD.length))
           throw new BrokenCall("protocol", `the head of the answer is longer than ${MAX_HEAD_BYTES} bytes`);
         if (end === -1) {
           requireStart(text2);
@@ -3154,7 +3179,7 @@ var init_http_response = __esm({
         this.#length = length;
       }
     };
-  }
+  },
 });
 
 // src/probers/http-request.ts
@@ -3162,7 +3187,7 @@ function requestOf(target, path, { headers = {}, reuse = true }) {
   const fields = /* @__PURE__ */ new Map([
     ["host", target.host],
     ["accept", "*/*"],
-    ["user-agent", "healthbridge"]
+    ["user-agent", "healthbridge"],
   ]);
   if (target.username !== "" || target.password !== "") fields.set("authorization", basicOf(target));
   if (!reuse) fields.set("connection", "close");
@@ -3172,11 +3197,18 @@ function requestOf(target, path, { headers = {}, reuse = true }) {
       throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} cannot be sent with this value`);
     fields.set(key, value);
   }
-  const lines = [...fields].map(([name, value]) => `${name}: ${value}\r
-`).join("");
-  return Buffer.from(`GET ${path} HTTP/1.1\r
+  const lines = [...fields]
+    .map(
+      ([name, value]) => `${name}: ${value}\r
+`,
+    )
+    .join("");
+  return Buffer.from(
+    `GET ${path} HTTP/1.1\r
 ${lines}\r
-`, "latin1");
+`,
+    "latin1",
+  );
 }
 function basicOf(target) {
   try {
@@ -3189,7 +3221,6 @@ function basicOf(target) {
 var FIELD_NAME2, FIELD_VALUE, FRAMING;
 var init_http_request = __esm({
   "src/probers/http-request.ts"() {
-    "use strict";
     init_health_error();
     init_target();
     FIELD_NAME2 = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -3200,13 +3231,14 @@ var init_http_request = __esm({
       "connection",
       "upgrade",
       "te",
-      "trailer"
+      "trailer",
     ]);
-  }
+  },
 });
 
 // src/probers/expectation.ts
 import { createRequire as createRequire2 } from "node:module";
+
 function compileExpectation(expect = {}) {
   const parts = [judgeStatus(expect.status ?? ["200-299"])];
   for (const [name, value] of Object.entries(expect.headers ?? {})) parts.push(judgeHeader(name, value));
@@ -3294,7 +3326,7 @@ function compileJsonPath(path) {
     if (whole === void 0 || step === void 0)
       throw invalid(
         "json",
-        `${JSON.stringify(path)} is not a path; expected one such as checks.db.ok or items[0].name`
+        `${JSON.stringify(path)} is not a path; expected one such as checks.db.ok or items[0].name`,
       );
     steps.push(step);
     at2 += whole.length;
@@ -3311,7 +3343,6 @@ function invalid(setting2, text2, options) {
 var MAX_PATTERN_STEPS, load, FIRST, NEXT;
 var init_expectation = __esm({
   "src/probers/expectation.ts"() {
-    "use strict";
     init_health_error();
     init_http_request();
     init_prober();
@@ -3319,7 +3350,7 @@ var init_expectation = __esm({
     load = createRequire2(import.meta.url);
     FIRST = /^(?:([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/;
     NEXT = /^(?:\.([^.[\]"\s]+)|\[(\d{1,6})\]|\["([^"\\]+)"\])/;
-  }
+  },
 });
 
 // src/probers/http.ts
@@ -3337,12 +3368,12 @@ function openHttpProbe(target, { path, judge: judge7, maxBodyBytes = DEFAULT_MAX
     resolver: deps.resolver,
     readBuffer: deps.readBuffer,
     tls,
-    closesByReset: true
+    closesByReset: true,
   };
   const request = requestOf(target, path, options);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket(address, timeoutMs),
-    reuseOptionsOf(options, deps)
+    reuseOptionsOf(options, deps),
   );
   const ask = (socket) => exchange(socket, request, new ResponseReader(maxBodyBytes));
   return {
@@ -3358,13 +3389,12 @@ function openHttpProbe(target, { path, judge: judge7, maxBodyBytes = DEFAULT_MAX
       }
     },
     cancel: () => connection.cancel(),
-    close: () => connection.close()
+    close: () => connection.close(),
   };
 }
 var DEFAULT_MAX_BODY_BYTES;
 var init_http = __esm({
   "src/probers/http.ts"() {
-    "use strict";
     init_exchange();
     init_http_response();
     init_reused_connection();
@@ -3377,7 +3407,7 @@ var init_http = __esm({
     init_reasons();
     init_target();
     DEFAULT_MAX_BODY_BYTES = 65536;
-  }
+  },
 });
 
 // src/probers/flower.ts
@@ -3432,7 +3462,6 @@ function resultOf(workers) {
 var MAX_WORKERS, MAX_BODY_BYTES, ONLINE, OFFLINE;
 var init_flower = __esm({
   "src/probers/flower.ts"() {
-    "use strict";
     init_service_name();
     init_http();
     init_prober();
@@ -3440,7 +3469,7 @@ var init_flower = __esm({
     MAX_BODY_BYTES = 1048576;
     ONLINE = { outcome: "pass" };
     OFFLINE = { outcome: "fail", reason: "offline" };
-  }
+  },
 });
 
 // src/wire/grpc-code.ts
@@ -3450,7 +3479,6 @@ function grpcCodeOf(number2) {
 var GRPC_CODES, NAMES;
 var init_grpc_code = __esm({
   "src/wire/grpc-code.ts"() {
-    "use strict";
     GRPC_CODES = {
       OK: 0,
       CANCELLED: 1,
@@ -3468,10 +3496,10 @@ var init_grpc_code = __esm({
       INTERNAL: 13,
       UNAVAILABLE: 14,
       DATA_LOSS: 15,
-      UNAUTHENTICATED: 16
+      UNAUTHENTICATED: 16,
     };
     NAMES = Object.keys(GRPC_CODES);
-  }
+  },
 });
 
 // src/wire/http2/hpack-table.ts
@@ -3482,7 +3510,6 @@ function staticIndexOf(name) {
 var STATIC, STATIC_ENTRIES, ENTRY_OVERHEAD, TABLE_OCTETS, HpackTable;
 var init_hpack_table = __esm({
   "src/wire/http2/hpack-table.ts"() {
-    "use strict";
     STATIC = [
       ":authority",
       "",
@@ -3605,7 +3632,7 @@ var init_hpack_table = __esm({
       "via",
       "",
       "www-authenticate",
-      ""
+      "",
     ];
     STATIC_ENTRIES = STATIC.length / 2;
     ENTRY_OVERHEAD = 32;
@@ -3660,7 +3687,7 @@ var init_hpack_table = __esm({
         if (dropped > 0) this.#dynamic.splice(0, dropped);
       }
     };
-  }
+  },
 });
 
 // src/wire/http2/hpack-encoder.ts
@@ -3685,18 +3712,17 @@ function integer2(value, prefixBits) {
   if (value < mask) return Buffer.from([value]);
   const bytes = [mask];
   let rest = value - mask;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(rest % 128 | 128);
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
   bytes.push(rest);
   return Buffer.from(bytes);
 }
 var EMPTY_TABLE, STATUS_200;
 var init_hpack_encoder = __esm({
   "src/wire/http2/hpack-encoder.ts"() {
-    "use strict";
     init_hpack_table();
     EMPTY_TABLE = Buffer.from([32]);
     STATUS_200 = 136;
-  }
+  },
 });
 
 // src/client/grpc-call.ts
@@ -3708,7 +3734,7 @@ function encodeCallHead(url) {
     [":authority", url.authority],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
-    ["user-agent", "healthbridge"]
+    ["user-agent", "healthbridge"],
   ]);
 }
 function startCall(connection, call, listener) {
@@ -3738,7 +3764,6 @@ function withPrefix(message) {
 var MAX_MESSAGE_BYTES, PREFIX_BYTES, NO_BYTES2, GrpcResponse, HTTP_CODES, MessagePrefixReader;
 var init_grpc_call = __esm({
   "src/client/grpc-call.ts"() {
-    "use strict";
     init_grpc_code();
     init_hpack_encoder();
     init_broken_call();
@@ -3763,7 +3788,8 @@ var init_grpc_call = __esm({
       onEnd(end) {
         if (this.#refusal !== void 0) this.#listener.onEnd(this.#refusal);
         else if (end instanceof Error) this.#listener.onEnd(end);
-        else this.#listener.onEnd(statusOf(end) ?? new BrokenCall("protocol", "the answer ended without a grpc-status"));
+        else
+          this.#listener.onEnd(statusOf(end) ?? new BrokenCall("protocol", "the answer ended without a grpc-status"));
       }
     };
     HTTP_CODES = {
@@ -3774,7 +3800,7 @@ var init_grpc_call = __esm({
       429: "UNAVAILABLE",
       502: "UNAVAILABLE",
       503: "UNAVAILABLE",
-      504: "UNAVAILABLE"
+      504: "UNAVAILABLE",
     };
     MessagePrefixReader = class {
       #bytes = NO_BYTES2;
@@ -3793,7 +3819,7 @@ var init_grpc_call = __esm({
         this.#bytes = this.#bytes.length === 0 ? NO_BYTES2 : Buffer.from(this.#bytes);
       }
     };
-  }
+  },
 });
 
 // src/wire/http2/frames.ts
@@ -3823,10 +3849,29 @@ function uint32(value) {
   bytes.writeUInt32BE(value, 0);
   return bytes;
 }
-var FRAME_HEADER_BYTES, MAX_FRAME_BYTES, DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY_FLAG, ERROR_CODES, MAX_31_BITS, DEFAULT_WINDOW, ConnectionError;
+var FRAME_HEADER_BYTES,
+  MAX_FRAME_BYTES,
+  DATA,
+  HEADERS,
+  PRIORITY,
+  RST_STREAM,
+  SETTINGS,
+  PUSH_PROMISE,
+  PING,
+  GOAWAY,
+  WINDOW_UPDATE,
+  CONTINUATION,
+  END_STREAM,
+  ACK,
+  END_HEADERS,
+  PADDED,
+  PRIORITY_FLAG,
+  ERROR_CODES,
+  MAX_31_BITS,
+  DEFAULT_WINDOW,
+  ConnectionError;
 var init_frames = __esm({
   "src/wire/http2/frames.ts"() {
-    "use strict";
     FRAME_HEADER_BYTES = 9;
     MAX_FRAME_BYTES = 16384;
     DATA = 0;
@@ -3855,7 +3900,7 @@ var init_frames = __esm({
       REFUSED_STREAM: 7,
       CANCEL: 8,
       COMPRESSION_ERROR: 9,
-      ENHANCE_YOUR_CALM: 11
+      ENHANCE_YOUR_CALM: 11,
     };
     MAX_31_BITS = 2147483647;
     DEFAULT_WINDOW = 65535;
@@ -3867,17 +3912,16 @@ var init_frames = __esm({
         this.code = code;
       }
     };
-  }
+  },
 });
 
 // src/wire/http2/frame-reader.ts
 function lengthAt(bytes, at2) {
-  return (bytes[at2] ?? 0) << 16 | (bytes[at2 + 1] ?? 0) << 8 | (bytes[at2 + 2] ?? 0);
+  return ((bytes[at2] ?? 0) << 16) | ((bytes[at2 + 1] ?? 0) << 8) | (bytes[at2 + 2] ?? 0);
 }
 var PREFACE, NO_BYTES3, FrameReader;
 var init_frame_reader = __esm({
   "src/wire/http2/frame-reader.ts"() {
-    "use strict";
     init_frames();
     PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
     NO_BYTES3 = Buffer.alloc(0);
@@ -3919,7 +3963,7 @@ var init_frame_reader = __esm({
         return PREFACE.length;
       }
     };
-  }
+  },
 });
 
 // src/wire/http2/huffman.ts
@@ -3947,8 +3991,8 @@ function lengthOf(symbol) {
 }
 function eightBits(bytes, at2, end) {
   const index = at2 >> 3;
-  const next = index + 1 < end ? bytes[index + 1] ?? 255 : 255;
-  return ((bytes[index] ?? 255) << 8 | next) >> 8 - (at2 & 7) & 255;
+  const next = index + 1 < end ? (bytes[index + 1] ?? 255) : 255;
+  return ((((bytes[index] ?? 255) << 8) | next) >> (8 - (at2 & 7))) & 255;
 }
 function findLong(bytes, at2, endBit) {
   let code = 0;
@@ -3965,277 +4009,26 @@ function isPadding(bytes, at2, endBit) {
   return true;
 }
 function bitAt(bytes, bit) {
-  return (bytes[bit >> 3] ?? 0) >> 7 - (bit & 7) & 1;
+  return ((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
 }
 var LENGTHS, EOS, MAX_CODE_BITS, STEP_BITS, SYMBOLS, FIRST_CODE, FIRST_INDEX, COUNT, STEPS;
 var init_huffman = __esm({
   "src/wire/http2/huffman.ts"() {
-    "use strict";
     LENGTHS = [
-      13,
-      23,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      24,
-      30,
-      28,
-      28,
-      30,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      30,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      28,
-      6,
-      10,
-      10,
-      12,
-      13,
-      6,
-      8,
-      11,
-      10,
-      10,
-      8,
-      11,
-      8,
-      6,
-      6,
-      6,
-      5,
-      5,
-      5,
-      6,
-      6,
-      6,
-      6,
-      6,
-      6,
-      6,
-      7,
-      8,
-      15,
-      6,
-      12,
-      10,
-      13,
-      6,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      7,
-      8,
-      7,
-      8,
-      13,
-      19,
-      13,
-      14,
-      6,
-      15,
-      5,
-      6,
-      5,
-      6,
-      5,
-      6,
-      6,
-      6,
-      5,
-      7,
-      7,
-      6,
-      6,
-      6,
-      5,
-      6,
-      7,
-      6,
-      5,
-      5,
-      6,
-      7,
-      7,
-      7,
-      7,
-      7,
-      15,
-      11,
-      14,
-      13,
-      28,
-      20,
-      22,
-      20,
-      20,
-      22,
-      22,
-      22,
-      23,
-      22,
-      23,
-      23,
-      23,
-      23,
-      23,
-      24,
-      23,
-      24,
-      24,
-      22,
-      23,
-      24,
-      23,
-      23,
-      23,
-      23,
-      21,
-      22,
-      23,
-      22,
-      23,
-      23,
-      24,
-      22,
-      21,
-      20,
-      22,
-      22,
-      23,
-      23,
-      21,
-      23,
-      22,
-      22,
-      24,
-      21,
-      22,
-      23,
-      23,
-      21,
-      21,
-      22,
-      21,
-      23,
-      22,
-      23,
-      23,
-      20,
-      22,
-      22,
-      22,
-      23,
-      22,
-      22,
-      23,
-      26,
-      26,
-      20,
-      19,
-      22,
-      23,
-      22,
-      25,
-      26,
-      26,
-      26,
-      27,
-      27,
-      26,
-      24,
-      25,
-      19,
-      21,
-      26,
-      27,
-      27,
-      26,
-      27,
-      24,
-      21,
-      21,
-      26,
-      26,
-      28,
-      27,
-      27,
-      27,
-      20,
-      24,
-      20,
-      21,
-      22,
-      21,
-      21,
-      23,
-      22,
-      22,
-      25,
-      25,
-      24,
-      24,
-      26,
-      23,
-      26,
-      27,
-      26,
-      26,
-      27,
-      27,
-      27,
-      27,
-      27,
-      28,
-      27,
-      27,
-      27,
-      27,
-      27,
-      26,
-      30
+      13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28,
+      28, 28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6,
+      12, 10, 13, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 7, 8, 13, 19, 13, 14, 6, 15,
+      5, 6, 5, 6, 5, 6, 6, 6, 5, 7, 7, 6, 6, 6, 5, 6, 7, 6, 5, 5, 6, 7, 7, 7, 7, 7, 15, 11, 14, 13, 28, 20, 22, 20, 20,
+      22, 22, 22, 23, 22, 23, 23, 23, 23, 23, 24, 23, 24, 24, 22, 23, 24, 23, 23, 23, 23, 21, 22, 23, 22, 23, 23, 24,
+      22, 21, 20, 22, 22, 23, 23, 21, 23, 22, 22, 24, 21, 22, 23, 23, 21, 21, 22, 21, 23, 22, 23, 23, 20, 22, 22, 22,
+      23, 22, 22, 23, 26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25, 19, 21, 26, 27, 27, 26, 27, 24,
+      21, 21, 26, 26, 28, 27, 27, 27, 20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23, 26, 27, 26, 26,
+      27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30,
     ];
     EOS = 256;
     MAX_CODE_BITS = 30;
     STEP_BITS = 8;
-    SYMBOLS = LENGTHS.map((_, symbol) => symbol).sort(
-      (a, b) => lengthOf(a) - lengthOf(b) || a - b
-    );
+    SYMBOLS = LENGTHS.map((_, symbol) => symbol).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
     FIRST_CODE = new Uint32Array(MAX_CODE_BITS + 1);
     FIRST_INDEX = new Uint16Array(MAX_CODE_BITS + 1);
     COUNT = new Uint16Array(MAX_CODE_BITS + 1);
@@ -4247,13 +4040,13 @@ var init_huffman = __esm({
         COUNT[length] = (COUNT[length] ?? 0) + 1;
         if (length <= STEP_BITS) {
           const spread = STEP_BITS - length;
-          STEPS.fill((SYMBOLS[index] ?? EOS) * 16 + length, code << spread, code + 1 << spread);
+          STEPS.fill((SYMBOLS[index] ?? EOS) * 16 + length, code << spread, (code + 1) << spread);
         }
         code += 1;
       }
       code *= 2;
     }
-  }
+  },
 });
 
 // src/wire/http2/hpack-decoder.ts
@@ -4263,7 +4056,6 @@ function broken3(message) {
 var MAX_HEADER_LIST_OCTETS, MAX_FIELDS2, MAX_INTEGER, NO_BYTES4, COMMON_WORDS, HpackDecoder;
 var init_hpack_decoder = __esm({
   "src/wire/http2/hpack-decoder.ts"() {
-    "use strict";
     init_frames();
     init_hpack_table();
     init_huffman();
@@ -4275,8 +4067,8 @@ var init_hpack_decoder = __esm({
       [
         ...[":method", ":scheme", ":path", ":authority", "content-type", "user-agent", "te", "grpc-timeout"],
         ...["grpc-accept-encoding", "accept-encoding", "POST", "http", "https", "application/grpc", "trailers"],
-        ...["Check", "Watch", "List"].map((method) => `/grpc.health.v1.Health/${method}`)
-      ].map((word) => [word, word])
+        ...["Check", "Watch", "List"].map((method) => `/grpc.health.v1.Health/${method}`),
+      ].map((word) => [word, word]),
     );
     HpackDecoder = class {
       #table = new HpackTable();
@@ -4361,7 +4153,9 @@ var init_hpack_decoder = __esm({
       #readString() {
         const isHuffman = (this.#bytes[this.#at] ?? 0) >= 128;
         const start = this.#readLength();
-        const text2 = isHuffman ? decodeHuffman(this.#bytes, start, this.#at) : this.#bytes.toString("latin1", start, this.#at);
+        const text2 = isHuffman
+          ? decodeHuffman(this.#bytes, start, this.#at)
+          : this.#bytes.toString("latin1", start, this.#at);
         if (text2 === void 0) throw broken3("a string that is not a valid Huffman code");
         return COMMON_WORDS.get(text2) ?? text2;
       }
@@ -4380,7 +4174,7 @@ var init_hpack_decoder = __esm({
         return byte;
       }
     };
-  }
+  },
 });
 
 // src/wire/http2/settings.ts
@@ -4389,9 +4183,9 @@ function settingsFrame(settings) {
   const entries = [
     [ENABLE_PUSH, enablePush === void 0 ? void 0 : Number(enablePush)],
     [MAX_CONCURRENT_STREAMS, maxConcurrentStreams],
-    [MAX_HEADER_LIST_SIZE, maxHeaderListSize]
+    [MAX_HEADER_LIST_SIZE, maxHeaderListSize],
   ];
-  const payload = entries.flatMap(([id, value]) => value === void 0 ? [] : [setting(id, value)]);
+  const payload = entries.flatMap(([id, value]) => (value === void 0 ? [] : [setting(id, value)]));
   return frameOf(SETTINGS, 0, 0, Buffer.concat(payload));
 }
 function defaultPeerSettings() {
@@ -4400,7 +4194,7 @@ function defaultPeerSettings() {
     tableLimit: TABLE_OCTETS,
     owesTableSize: false,
     maxConcurrentStreams: Number.POSITIVE_INFINITY,
-    enablesPush: false
+    enablesPush: false,
   };
 }
 function readSettings2(payload, settings) {
@@ -4436,10 +4230,17 @@ function setting(id, value) {
   bytes.writeUInt32BE(value, 2);
   return bytes;
 }
-var BYTES_EACH, HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, MAX_MAX_FRAME_SIZE, SETTINGS_ACK;
+var BYTES_EACH,
+  HEADER_TABLE_SIZE,
+  ENABLE_PUSH,
+  MAX_CONCURRENT_STREAMS,
+  INITIAL_WINDOW_SIZE,
+  MAX_FRAME_SIZE,
+  MAX_HEADER_LIST_SIZE,
+  MAX_MAX_FRAME_SIZE,
+  SETTINGS_ACK;
 var init_settings2 = __esm({
   "src/wire/http2/settings.ts"() {
-    "use strict";
     init_frames();
     init_hpack_table();
     BYTES_EACH = 6;
@@ -4451,14 +4252,13 @@ var init_settings2 = __esm({
     MAX_HEADER_LIST_SIZE = 6;
     MAX_MAX_FRAME_SIZE = 16777215;
     SETTINGS_ACK = frameOf(SETTINGS, ACK, 0, Buffer.alloc(0));
-  }
+  },
 });
 
 // src/client/frame-budget.ts
 var BURST, PER_SECOND, FrameBudget;
 var init_frame_budget = __esm({
   "src/client/frame-budget.ts"() {
-    "use strict";
     init_frames();
     BURST = 1e3;
     PER_SECOND = 100;
@@ -4479,11 +4279,11 @@ var init_frame_budget = __esm({
       }
       #fill() {
         const now = this.#clock.now();
-        this.#left = Math.min(BURST, this.#left + (now - this.#filledAt) / 1e3 * PER_SECOND);
+        this.#left = Math.min(BURST, this.#left + ((now - this.#filledAt) / 1e3) * PER_SECOND);
         this.#filledAt = now;
       }
     };
-  }
+  },
 });
 
 // src/wire/http2/fields.ts
@@ -4493,16 +4293,15 @@ function isFieldName(name) {
 var FIELD_NAME3, CONNECTION_FIELDS;
 var init_fields = __esm({
   "src/wire/http2/fields.ts"() {
-    "use strict";
     FIELD_NAME3 = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
     CONNECTION_FIELDS = /* @__PURE__ */ new Set([
       "connection",
       "keep-alive",
       "proxy-connection",
       "transfer-encoding",
-      "upgrade"
+      "upgrade",
     ]);
-  }
+  },
 });
 
 // src/client/http2-stream.ts
@@ -4527,7 +4326,6 @@ function brokenBy(error) {
 var StreamError, NO_FIELDS, Http2Stream, BAD_VALUE, STATUS;
 var init_http2_stream = __esm({
   "src/client/http2-stream.ts"() {
-    "use strict";
     init_fields();
     init_frames();
     init_broken_call();
@@ -4609,15 +4407,14 @@ var init_http2_stream = __esm({
     };
     BAD_VALUE = /[\0\r\n]/;
     STATUS = /^(?!101)[1-5]\d\d$/;
-  }
+  },
 });
 
 // src/wire/http2/header-block.ts
 function withoutPadding(flags, payload) {
   if ((flags & PADDED) === 0) return payload;
   const padding = payload[0];
-  if (padding === void 0)
-    throw new ConnectionError("FRAME_SIZE_ERROR", "a padded frame without a length of padding");
+  if (padding === void 0) throw new ConnectionError("FRAME_SIZE_ERROR", "a padded frame without a length of padding");
   if (padding >= payload.length) throw new ConnectionError("PROTOCOL_ERROR", "more padding than payload");
   return payload.subarray(1, payload.length - padding);
 }
@@ -4630,7 +4427,6 @@ function readHeadersPayload(flags, payload) {
 var MAX_BLOCK_BYTES, MAX_CONTINUATIONS, PRIORITY_BYTES, HeaderBlock;
 var init_header_block = __esm({
   "src/wire/http2/header-block.ts"() {
-    "use strict";
     init_frames();
     MAX_BLOCK_BYTES = 32 * 1024;
     MAX_CONTINUATIONS = 64;
@@ -4657,7 +4453,7 @@ var init_header_block = __esm({
         return Buffer.concat(this.#fragments);
       }
     };
-  }
+  },
 });
 
 // src/client/http2-streams.ts
@@ -4667,7 +4463,6 @@ function errorName(code) {
 var MAX_WAITING, MAX_RESET, Http2Streams;
 var init_http2_streams = __esm({
   "src/client/http2-streams.ts"() {
-    "use strict";
     init_frames();
     init_header_block();
     init_hpack_decoder();
@@ -4823,7 +4618,7 @@ var init_http2_streams = __esm({
           const block = this.#peer.owesTableSize ? Buffer.concat([EMPTY_TABLE, stream.head]) : stream.head;
           this.#peer.owesTableSize = false;
           this.#send(
-            frameOf(HEADERS, stream.unsent.length === 0 ? END_HEADERS | END_STREAM : END_HEADERS, stream.id, block)
+            frameOf(HEADERS, stream.unsent.length === 0 ? END_HEADERS | END_STREAM : END_HEADERS, stream.id, block),
           );
           this.#pump(stream);
         }
@@ -4893,7 +4688,7 @@ var init_http2_streams = __esm({
           throw new ConnectionError("STREAM_CLOSED", `${frame} on a stream that has ended`);
       }
     };
-  }
+  },
 });
 
 // src/client/http2-connection.ts
@@ -4905,7 +4700,6 @@ function hasValidLength(type, isAck, length) {
 var GREETING, HTTP_1, Http2Connection;
 var init_http2_connection = __esm({
   "src/client/http2-connection.ts"() {
-    "use strict";
     init_frame_reader();
     init_frames();
     init_hpack_decoder();
@@ -4916,14 +4710,14 @@ var init_http2_connection = __esm({
     init_http2_streams();
     GREETING = Buffer.concat([
       PREFACE,
-      settingsFrame({ enablePush: false, maxHeaderListSize: MAX_HEADER_LIST_OCTETS })
+      settingsFrame({ enablePush: false, maxHeaderListSize: MAX_HEADER_LIST_OCTETS }),
     ]);
     HTTP_1 = "HTTP/1.";
     Http2Connection = class {
       #socket;
       #reader = new FrameReader(
         (type, flags, streamId, payload) => this.onFrame(type, flags, streamId, payload),
-        "server"
+        "server",
       );
       #streams = new Http2Streams((frame) => this.#outgoing.push(frame));
       #budget;
@@ -4959,7 +4753,8 @@ var init_http2_connection = __esm({
       }
       /** Says goodbye and closes. Calls that run fail with `error`. */
       close(error) {
-        if (this.#socket.isOpen) this.#end("NO_ERROR", error ?? new BrokenCall("cancelled", "the connection is closed"));
+        if (this.#socket.isOpen)
+          this.#end("NO_ERROR", error ?? new BrokenCall("cancelled", "the connection is closed"));
       }
       onBytes(bytes) {
         try {
@@ -5044,7 +4839,8 @@ var init_http2_connection = __esm({
         if (this.#outgoing.length === 0) return;
         const frames = this.#outgoing;
         this.#outgoing = [];
-        if (this.#socket.isOpen) this.#socket.write(frames.length === 1 ? frames[0] ?? GREETING : Buffer.concat(frames));
+        if (this.#socket.isOpen)
+          this.#socket.write(frames.length === 1 ? (frames[0] ?? GREETING) : Buffer.concat(frames));
       }
       /**
        * An error that the target did not cause is a fault of healthbridge: the calls fail, and the process keeps running.
@@ -5053,7 +4849,7 @@ var init_http2_connection = __esm({
         if (error instanceof ConnectionError)
           this.#end(
             error.code,
-            new BrokenCall("protocol", `the target violates HTTP/2: ${error.message}`, { cause: error })
+            new BrokenCall("protocol", `the target violates HTTP/2: ${error.message}`, { cause: error }),
           );
         else this.#end("INTERNAL_ERROR", error instanceof Error ? error : new Error(String(error)));
       }
@@ -5068,14 +4864,13 @@ var init_http2_connection = __esm({
         this.#streams.failAll(error, false);
       }
     };
-  }
+  },
 });
 
 // src/client/health-client.ts
 var HealthClient;
 var init_health_client = __esm({
   "src/client/health-client.ts"() {
-    "use strict";
     init_health_messages();
     init_broken_call();
     init_grpc_call();
@@ -5092,7 +4887,11 @@ var init_health_client = __esm({
         const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
         const headOf = (method) => encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}` });
         const secure = tls === void 0 ? void 0 : tlsOptions(host, tls, ["h2"]);
-        const open = (timeoutMs) => new Http2Connection(new TargetSocket({ host, port, resolver, readBuffer, tls: secure }, timeoutMs), reuse.clock);
+        const open = (timeoutMs) =>
+          new Http2Connection(
+            new TargetSocket({ host, port, resolver, readBuffer, tls: secure }, timeoutMs),
+            reuse.clock,
+          );
         this.#heads = { Check: headOf("Check"), Watch: headOf("Watch") };
         this.#connection = new ReusedConnection(open, reuse);
       }
@@ -5117,7 +4916,7 @@ var init_health_client = __esm({
         if (connection === void 0 || connection.maxConcurrentStreams < 2) return false;
         startCall(connection, this.#request("Watch", service), {
           onMessage: (message) => listener.onStatus(readHealthCheckResponse(message) ?? "unreadable"),
-          onEnd: (end) => listener.onEnd(end)
+          onEnd: (end) => listener.onEnd(end),
         });
         return true;
       }
@@ -5135,8 +4934,8 @@ var init_health_client = __esm({
             },
             onEnd: (end) => {
               if (!hasStatus(end)) reject(end);
-              else resolve(end.code === "OK" ? answer ?? { status: "unreadable" } : end);
-            }
+              else resolve(end.code === "OK" ? (answer ?? { status: "unreadable" }) : end);
+            },
           });
         });
       }
@@ -5144,7 +4943,7 @@ var init_health_client = __esm({
         return { head: this.#heads[method], message: writeHealthCheckRequest(service) };
       }
     };
-  }
+  },
 });
 
 // src/client/reused-watch.ts
@@ -5154,7 +4953,6 @@ function retryDelayMs(failedAttempts, random) {
 var MAX_STATUSES, ReusedWatch, BASE_MS, FACTOR, MAX_MS2, JITTER;
 var init_reused_watch = __esm({
   "src/client/reused-watch.ts"() {
-    "use strict";
     init_broken_call();
     init_grpc_call();
     MAX_STATUSES = 100;
@@ -5182,7 +4980,7 @@ var init_reused_watch = __esm({
         this.#lastStatus = void 0;
         const isOpened = this.#source.watch(this.#service, {
           onStatus: (status) => this.#onStatus(status),
-          onEnd: (end) => this.#onEnd(end)
+          onEnd: (end) => this.#onEnd(end),
         });
         if (!isOpened) return;
         this.#state = "open";
@@ -5212,7 +5010,7 @@ var init_reused_watch = __esm({
     FACTOR = 1.6;
     MAX_MS2 = 12e4;
     JITTER = 0.2;
-  }
+  },
 });
 
 // src/probers/grpc.ts
@@ -5222,10 +5020,10 @@ function openGrpc(target, deps, options) {
   const client = new HealthClient({
     host: hostOf(target),
     port: Number(target.port),
-    tls: target.protocol === "grpcs:" ? tls ?? {} : void 0,
+    tls: target.protocol === "grpcs:" ? (tls ?? {}) : void 0,
     resolver: deps.resolver,
     readBuffer: deps.readBuffer,
-    ...reuseOptionsOf(options, deps)
+    ...reuseOptionsOf(options, deps),
   });
   let watch;
   return {
@@ -5242,7 +5040,7 @@ function openGrpc(target, deps, options) {
     onChange(listener) {
       watch = new ReusedWatch(client, service, { clock: deps.clock, random: deps.random, onChange: listener });
     },
-    close: () => client.close()
+    close: () => client.close(),
   };
 }
 function serviceOf(target) {
@@ -5263,7 +5061,6 @@ function resultOfAnswer(answer) {
 var REASON_OF_STATUS, REASON_OF_CODE2;
 var init_grpc = __esm({
   "src/probers/grpc.ts"() {
-    "use strict";
     init_health_client();
     init_reused_watch();
     init_service_name();
@@ -5276,19 +5073,20 @@ var init_grpc = __esm({
       NOT_SERVING: "not-serving",
       UNKNOWN: "unknown",
       SERVICE_UNKNOWN: "service-unknown",
-      unreadable: "protocol"
+      unreadable: "protocol",
     };
     REASON_OF_CODE2 = {
       NOT_FOUND: "service-unknown",
       UNIMPLEMENTED: "unimplemented",
       UNAVAILABLE: "unavailable",
-      DEADLINE_EXCEEDED: "timeout"
+      DEADLINE_EXCEEDED: "timeout",
     };
-  }
+  },
 });
 
 // src/probers/mysql.ts
 import { connect as connectSocket3 } from "node:net";
+
 function openMysql(target, deps, options) {
   requirePackage("mysql2", "mysql");
   const host = hostOf(target);
@@ -5297,16 +5095,17 @@ function openMysql(target, deps, options) {
   const { tls } = options;
   const settings = {
     ...credentialsOf(target),
-    ...database === "" ? {} : { database },
-    ...tls === void 0 ? {} : { ssl: { ...given({ ca: tls.ca, cert: tls.cert, key: tls.key }), rejectUnauthorized: tls.verify ?? true } }
+    ...(database === "" ? {} : { database }),
+    ...(tls === void 0
+      ? {}
+      : { ssl: { ...given({ ca: tls.ca, cert: tls.cert, key: tls.key }), rejectUnauthorized: tls.verify ?? true } }),
   };
   const connect = async ({ signal, timeoutMs }) => {
     const { createConnection } = await import("mysql2/promise");
     signal.throwIfAborted();
     const socket = connectSocket3({ ...connectOptions({ host, port, resolver: deps.resolver, timeoutMs }), signal });
     const connection = await createConnection({ ...settings, host, port, stream: socket });
-    connection.on("error", () => {
-    });
+    connection.on("error", () => {});
     return { socket, ping: () => connection.ping() };
   };
   return openLibraryProber({ connect, judge: judge4 }, reuseOptionsOf(options, deps));
@@ -5317,8 +5116,7 @@ function judge4(error) {
   if (UNAVAILABLE.has(code)) return fail("unavailable", String(message));
   if (code === "PROTOCOL_CONNECTION_LOST") return fail("closed", String(message));
   if (typeof code === "string" && code.startsWith("ER_")) return fail("answer", `${code} ${message}`);
-  if (error instanceof Error && code === void 0 && error.name !== "BrokenCall")
-    return fail("protocol", error.message);
+  if (error instanceof Error && code === void 0 && error.name !== "BrokenCall") return fail("protocol", error.message);
   return void 0;
 }
 function given(values) {
@@ -5327,7 +5125,6 @@ function given(values) {
 var REFUSALS, UNAVAILABLE;
 var init_mysql = __esm({
   "src/probers/mysql.ts"() {
-    "use strict";
     init_target_socket();
     init_library_prober();
     init_options();
@@ -5338,19 +5135,20 @@ var init_mysql = __esm({
       "ER_DBACCESS_DENIED_ERROR",
       "ER_HOST_NOT_PRIVILEGED",
       "ER_ACCESS_DENIED_NO_PASSWORD_ERROR",
-      "AUTH_SWITCH_PLUGIN_ERROR"
+      "AUTH_SWITCH_PLUGIN_ERROR",
     ]);
     UNAVAILABLE = /* @__PURE__ */ new Set([
       "ER_CON_COUNT_ERROR",
       "ER_TOO_MANY_USER_CONNECTIONS",
       "ER_SERVER_SHUTDOWN",
-      "ER_HOST_IS_BLOCKED"
+      "ER_HOST_IS_BLOCKED",
     ]);
-  }
+  },
 });
 
 // src/probers/postgres.ts
 import { Socket } from "node:net";
+
 function openPostgres(target, deps, options) {
   requirePackage("pg", "postgres");
   const host = hostOf(target);
@@ -5358,9 +5156,9 @@ function openPostgres(target, deps, options) {
   const database = decodeURIComponent(target.pathname.slice(1));
   const settings = {
     ...credentialsOf(target),
-    ...database === "" ? {} : { database },
-    ...options.tls === void 0 ? {} : { ssl: tlsOptions(host, options.tls) },
-    application_name: "healthbridge"
+    ...(database === "" ? {} : { database }),
+    ...(options.tls === void 0 ? {} : { ssl: tlsOptions(host, options.tls) }),
+    application_name: "healthbridge",
   };
   const connect = async ({ signal, timeoutMs }) => {
     const { default: pg } = await import("pg");
@@ -5370,8 +5168,7 @@ function openPostgres(target, deps, options) {
     const tcp = connectOptions({ host, port, resolver: deps.resolver, timeoutMs });
     Object.assign(socket, { connect: () => connectSocket4(tcp) });
     const client = new pg.Client({ ...settings, host, port, stream: () => socket });
-    client.on("error", () => {
-    });
+    client.on("error", () => {});
     await client.connect();
     return { socket, ping: () => client.query("select 1") };
   };
@@ -5392,7 +5189,6 @@ function ended(error) {
 var INVALID_AUTHORIZATION, INSUFFICIENT_RESOURCES_OR_SHUTTING_DOWN;
 var init_postgres = __esm({
   "src/probers/postgres.ts"() {
-    "use strict";
     init_target_socket();
     init_tls_options();
     init_library_prober();
@@ -5401,7 +5197,7 @@ var init_postgres = __esm({
     init_target();
     INVALID_AUTHORIZATION = /^28/;
     INSUFFICIENT_RESOURCES_OR_SHUTTING_DOWN = /^(?:53|57P)/;
-  }
+  },
 });
 
 // src/probers/redis.ts
@@ -5414,15 +5210,15 @@ function openRedis(target, deps, options) {
     port: Number(target.port) || 6379,
     resolver: deps.resolver,
     readBuffer: deps.readBuffer,
-    tls
+    tls,
   };
   const login = loginOf(target);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket(address, timeoutMs),
-    reuseOptionsOf(options, deps)
+    reuseOptionsOf(options, deps),
   );
   const ask = (socket, isNew) => {
-    const commands = [...isNew ? login : [], PING2];
+    const commands = [...(isNew ? login : []), PING2];
     return exchange(socket, commands.join(""), new ReplyReader(commands.length));
   };
   return {
@@ -5436,7 +5232,7 @@ function openRedis(target, deps, options) {
       }
     },
     cancel: () => connection.cancel(),
-    close: () => connection.close()
+    close: () => connection.close(),
   };
 }
 function loginOf({ username, password, pathname, href }) {
@@ -5444,7 +5240,7 @@ function loginOf({ username, password, pathname, href }) {
   if (!/^\d{0,5}$/.test(database)) throw invalidTarget(href, "the path must be the number of a database, such as /0");
   const user = username === "" ? [] : [decodeURIComponent(username)];
   const auth = password === "" ? [] : [command("AUTH", ...user, decodeURIComponent(password))];
-  return [...auth, ...database === "" ? [] : [command("SELECT", database)]];
+  return [...auth, ...(database === "" ? [] : [command("SELECT", database)])];
 }
 function judge6(reply) {
   if (reply === "+PONG") return PASS;
@@ -5454,14 +5250,17 @@ function judge6(reply) {
 }
 function command(...words) {
   return `*${words.length}\r
-${words.map((word) => `$${Buffer.byteLength(word)}\r
+${words
+  .map(
+    (word) => `$${Buffer.byteLength(word)}\r
 ${word}\r
-`).join("")}`;
+`,
+  )
+  .join("")}`;
 }
 var REFUSALS2, UNAVAILABLE2, MAX_ANSWER_BYTES, PING2, ReplyReader;
 var init_redis = __esm({
   "src/probers/redis.ts"() {
-    "use strict";
     init_broken_call();
     init_exchange();
     init_reused_connection();
@@ -5496,11 +5295,12 @@ var init_redis = __esm({
         throw new BrokenCall("closed", "the connection ended within the answer");
       }
     };
-  }
+  },
 });
 
 // src/probers/schemes.ts
 import { isIP as isIP5 } from "node:net";
+
 function systemDeps() {
   return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer: createReadBuffer() };
 }
@@ -5529,7 +5329,7 @@ function refuseSurplus(text2, target, { takes, example }) {
   if (surplus !== void 0)
     throw invalidTarget(
       text2,
-      `this scheme does not allow the part from ${JSON.stringify(surplus[0])} on; expected ${example}`
+      `this scheme does not allow the part from ${JSON.stringify(surplus[0])} on; expected ${example}`,
     );
 }
 function requireOptions(text2, scheme, options) {
@@ -5550,7 +5350,6 @@ function schemeOf(text2, name) {
 var HTTP, FLOWER, GRPC, SERVER, SCHEMES;
 var init_schemes = __esm({
   "src/probers/schemes.ts"() {
-    "use strict";
     init_resolver();
     init_target_socket();
     init_clock();
@@ -5570,27 +5369,27 @@ var init_schemes = __esm({
       options: ["expect", "reuse", "maxConnectionAge", "headers", "tls"],
       needsPort: false,
       takesCredentials: true,
-      takes: "query"
+      takes: "query",
     };
     FLOWER = {
       open: openFlower,
       options: ["reuse", "maxConnectionAge", "headers", "tls"],
       needsPort: false,
       takesCredentials: true,
-      takes: "path"
+      takes: "path",
     };
     GRPC = {
       open: openGrpc,
       options: ["reuse", "maxConnectionAge", "tls"],
       needsPort: true,
       takesCredentials: false,
-      takes: "path"
+      takes: "path",
     };
     SERVER = {
       options: ["reuse", "maxConnectionAge", "tls"],
       needsPort: false,
       takesCredentials: true,
-      takes: "path"
+      takes: "path",
     };
     SCHEMES = {
       http: { ...HTTP, example: "http://host:port/path" },
@@ -5601,7 +5400,7 @@ var init_schemes = __esm({
         needsPort: true,
         takesCredentials: false,
         takes: "host",
-        example: "tcp://host:port"
+        example: "tcp://host:port",
       },
       tls: {
         open: openTls,
@@ -5609,7 +5408,7 @@ var init_schemes = __esm({
         needsPort: true,
         takesCredentials: false,
         takes: "host",
-        example: "tls://host:port"
+        example: "tls://host:port",
       },
       unix: {
         open: openUnix,
@@ -5618,7 +5417,7 @@ var init_schemes = __esm({
         needsHost: false,
         takesCredentials: false,
         takes: "path",
-        example: "unix:///run/service.sock"
+        example: "unix:///run/service.sock",
       },
       redis: { ...SERVER, open: openRedis, example: "redis://host:6379" },
       rediss: { ...SERVER, open: openRedis, example: "rediss://host:6379" },
@@ -5634,21 +5433,20 @@ var init_schemes = __esm({
         needsHost: false,
         takesCredentials: false,
         takes: "query",
-        example: "dns:example.com"
+        example: "dns:example.com",
       },
       grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
       grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
       "flower+http": { ...FLOWER, example: "flower+http://host:5555" },
-      "flower+https": { ...FLOWER, example: "flower+https://host/prefix" }
+      "flower+https": { ...FLOWER, example: "flower+https://host/prefix" },
     };
-  }
+  },
 });
 
 // src/checks/sources.ts
 var SourceOpener;
 var init_sources = __esm({
   "src/checks/sources.ts"() {
-    "use strict";
     init_resolver();
     init_target_socket();
     init_clock();
@@ -5698,7 +5496,7 @@ var init_sources = __esm({
         return deps;
       }
     };
-  }
+  },
 });
 
 // src/core/listen-address.ts
@@ -5731,31 +5529,28 @@ function invalidAddress(text2, expected) {
 var PLAIN, HOST_AND_PORT, MAX_UNIX_PATH_BYTES;
 var init_listen_address = __esm({
   "src/core/listen-address.ts"() {
-    "use strict";
     init_health_error();
     PLAIN = "plain://";
     HOST_AND_PORT = /^(?:\[(?<ipv6>[0-9a-fA-F:.%\w]+)\]|(?<host>[^:[\]/\s\0]*)):(?<port>\d{1,5})$/;
     MAX_UNIX_PATH_BYTES = 107;
-  }
+  },
 });
 
 // src/transports/grpc/engine.ts
 var REFLECTION_PATHS;
 var init_engine = __esm({
   "src/transports/grpc/engine.ts"() {
-    "use strict";
     REFLECTION_PATHS = [
       "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     ];
-  }
+  },
 });
 
 // src/config/config-input.ts
 var NO_NAMES, NO_FLAGS, ConfigInput;
 var init_config_input = __esm({
   "src/config/config-input.ts"() {
-    "use strict";
     init_violation();
     init_service_name();
     init_fault();
@@ -5779,9 +5574,9 @@ var init_config_input = __esm({
         this.content = {
           ...content,
           ...flags.content,
-          paths: [...content.paths ?? [], ...flags.content.paths ?? []],
-          statusCodePaths: [...content.statusCodePaths ?? [], ...flags.content.statusCodePaths ?? []],
-          checks: Object.fromEntries([...Object.entries(content.checks ?? {}), ...this.#flagChecks])
+          paths: [...(content.paths ?? []), ...(flags.content.paths ?? [])],
+          statusCodePaths: [...(content.statusCodePaths ?? []), ...(flags.content.statusCodePaths ?? [])],
+          checks: Object.fromEntries([...Object.entries(content.checks ?? {}), ...this.#flagChecks]),
         };
         this.names = /* @__PURE__ */ new Set([...source.names, ...this.#flagChecks.keys()]);
       }
@@ -5850,7 +5645,7 @@ var init_config_input = __esm({
         const entry = this.content.services?.[name];
         const path = name === OVERALL ? ["overall"] : ["services", name];
         const key = entry === void 0 || Array.isArray(entry) ? [] : "of" in entry ? ["of"] : Object.keys(entry);
-        if (part === "members") return [...path, ...key, ...index === void 0 ? [] : [index]];
+        if (part === "members") return [...path, ...key, ...(index === void 0 ? [] : [index])];
         return part === "policy" && key.length > 0 ? [...path, "quorum"] : path;
       }
       /** A target that is written as `NAME: URL` has no key of its own. */
@@ -5859,14 +5654,13 @@ var init_config_input = __esm({
         return this.#nearest(path.slice(0, -1));
       }
     };
-  }
+  },
 });
 
 // src/config/daemon-config.ts
 var DEFAULT_CONFIG;
 var init_daemon_config = __esm({
   "src/config/daemon-config.ts"() {
-    "use strict";
     init_keys();
     DEFAULT_CONFIG = Object.freeze({
       listen: TOP_KEYS.listen.default,
@@ -5882,13 +5676,14 @@ var init_daemon_config = __esm({
       token: void 0,
       listLimit: TOP_KEYS.listLimit.default,
       maxWatchers: TOP_KEYS.maxWatchers.default,
-      warnings: []
+      warnings: [],
     });
-  }
+  },
 });
 
 // src/config/tls-files.ts
 import { X509Certificate as X509Certificate2 } from "node:crypto";
+
 function readServerTls({ certFile, keyFile, clientCaFile }, files, refuse) {
   const cert = files.text(certFile, (text2) => refuse("certFile", text2));
   const key = files.secret(keyFile, (text2) => refuse("keyFile", text2));
@@ -5896,7 +5691,7 @@ function readServerTls({ certFile, keyFile, clientCaFile }, files, refuse) {
   if (clientCa !== void 0) {
     attempt2(
       () => requireAuthorities(clientCa),
-      (text2) => refuse("clientCaFile", text2)
+      (text2) => refuse("clientCaFile", text2),
     );
     if (isExpired(clientCa))
       refuse("clientCaFile", `the certificate in ${clientCaFile} has expired: no client could connect`);
@@ -5904,7 +5699,7 @@ function readServerTls({ certFile, keyFile, clientCaFile }, files, refuse) {
   if (cert === void 0 || key === void 0) return void 0;
   attempt2(
     () => requireTlsPair(cert, key),
-    (text2) => refuse(void 0, text2)
+    (text2) => refuse(void 0, text2),
   );
   return { cert, key, clientCa };
 }
@@ -5918,12 +5713,12 @@ function readTargetTls(tls, files, refuse) {
   if (cert !== void 0 && key !== void 0)
     attempt2(
       () => requireTlsPair(cert, key),
-      (text2) => refuse("certFile", text2)
+      (text2) => refuse("certFile", text2),
     );
   if (ca !== void 0)
     attempt2(
       () => requireAuthorities(ca, "CA"),
-      (text2) => refuse("caFile", text2)
+      (text2) => refuse("caFile", text2),
     );
   return { ca, cert, key, serverName, verify, warnBeforeMs: parseDuration(warnBefore) };
 }
@@ -5943,11 +5738,10 @@ function attempt2(action, refuse) {
 }
 var init_tls_files = __esm({
   "src/config/tls-files.ts"() {
-    "use strict";
     init_duration();
     init_health_error();
     init_tls_pair();
-  }
+  },
 });
 
 // src/config/validate-checks.ts
@@ -5968,7 +5762,7 @@ function createTlsReader({ files, refuse }) {
     let isFaulty = false;
     const tls = readTargetTls(table3, files, (inner, text2) => {
       isFaulty = true;
-      refuse([...path, ...inner === void 0 ? [] : [inner]], text2);
+      refuse([...path, ...(inner === void 0 ? [] : [inner])], text2);
     });
     if (!isFaulty) known.set(key, tls);
     return tls;
@@ -5993,8 +5787,8 @@ function sourceOf({ target = "", exec, heartbeat }) {
 function readServices(checks, input) {
   const { services = {}, overall } = input.content;
   const known = /* @__PURE__ */ new Set([
-    ...checks.flatMap(({ name, options }) => [name, ...options.services ?? []]),
-    ...input.names
+    ...checks.flatMap(({ name, options }) => [name, ...(options.services ?? [])]),
+    ...input.names,
   ]);
   let unknownCount = 0;
   const checkMembers2 = (members, path) => {
@@ -6029,13 +5823,12 @@ function unknownMember(member, known) {
 var MAX_SUGGESTIONS, NO_NAMES2;
 var init_validate_checks = __esm({
   "src/config/validate-checks.ts"() {
-    "use strict";
     init_nearest();
     init_service_name();
     init_tls_files();
     MAX_SUGGESTIONS = 50;
     NO_NAMES2 = /* @__PURE__ */ new Set();
-  }
+  },
 });
 
 // src/config/validate.ts
@@ -6047,7 +5840,7 @@ function validateConfig(source, flags = NO_FLAGS) {
     accept(violations) {
       for (const violation of violations) input.refuseViolation(violation);
       input.throwFaults();
-    }
+    },
   };
 }
 function requireValid({ config, accept }) {
@@ -6078,7 +5871,7 @@ function readConfig(input) {
     token: readToken(input),
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
-    warnings: [...files.warnings, ...limitWarnings(input)]
+    warnings: [...files.warnings, ...limitWarnings(input)],
   };
   return Object.freeze(config);
 }
@@ -6122,13 +5915,12 @@ function readToken({ content, files, refuse }) {
 function limitWarnings({ content: { listLimit = 0 } }) {
   if (listLimit <= MAX_LISTED) return [];
   return [
-    `listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit into 4 MiB, the most that clients accept by default`
+    `listLimit ${listLimit}: a List of more than ${MAX_LISTED} services may not fit into 4 MiB, the most that clients accept by default`,
   ];
 }
 var OWN_METHODS, MAX_LISTED;
 var init_validate = __esm({
   "src/config/validate.ts"() {
-    "use strict";
     init_plan();
     init_sources();
     init_bearer_token();
@@ -6141,19 +5933,15 @@ var init_validate = __esm({
     init_daemon_config();
     init_tls_files();
     init_validate_checks();
-    OWN_METHODS = [
-      ...["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`),
-      ...REFLECTION_PATHS
-    ];
+    OWN_METHODS = [...["Check", "List", "Watch"].map((method) => `/${HEALTH_SERVICE}/${method}`), ...REFLECTION_PATHS];
     MAX_LISTED = 19e3;
-  }
+  },
 });
 
 // src/config/places.ts
 var Place;
 var init_places = __esm({
   "src/config/places.ts"() {
-    "use strict";
     Place = class {
       /** Of the key before the value; of the value itself where there is none. */
       key;
@@ -6191,7 +5979,7 @@ var init_places = __esm({
         return place;
       }
     };
-  }
+  },
 });
 
 // src/config/substitution.ts
@@ -6224,21 +6012,20 @@ function lookUp2(inside3, { variable, secret }, refuse) {
   }
   const text2 = variable(name);
   if (text2 !== void 0 && (text2 !== "" || fallback === void 0)) return text2;
-  if (fallback === void 0)
-    refuse(`the environment variable ${name} is not set (with a default: \${${name}:-default})`);
+  if (fallback === void 0) refuse(`the environment variable ${name} is not set (with a default: \${${name}:-default})`);
   return fallback;
 }
 var REFERENCE, VARIABLE;
 var init_substitution = __esm({
   "src/config/substitution.ts"() {
-    "use strict";
     REFERENCE = /\$(?:\$|\{([^{}]*)\}|)/g;
     VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
-  }
+  },
 });
 
 // src/config/yaml-text.ts
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+
 function readYaml(text2, sources) {
   const reader = new Reader(text2, sources);
   const value = reader.read();
@@ -6248,14 +6035,16 @@ function readYaml(text2, sources) {
     locate: (path, part = "value") => reader.positionAt(reader.places.nearest(path)[part]),
     has: (path) => reader.places.find(path) !== void 0,
     isSubstituted: (path) => reader.places.find(path)?.isSubstituted === true,
-    pieces: reader.pieces
+    pieces: reader.pieces,
   };
 }
 function nameOf(key) {
   if (!isScalar(key) || !["string", "number", "boolean"].includes(typeof key.value))
     return { fault: "a key must be text" };
   const name = String(key.value);
-  return name.length <= MAX_KEY_CHARACTERS ? name : { fault: `a key must have at most ${MAX_KEY_CHARACTERS} characters; this one has ${name.length}` };
+  return name.length <= MAX_KEY_CHARACTERS
+    ? name
+    : { fault: `a key must have at most ${MAX_KEY_CHARACTERS} characters; this one has ${name.length}` };
 }
 function offsetOf(node) {
   const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : void 0;
@@ -6264,7 +6053,6 @@ function offsetOf(node) {
 var MAX_VALUES, MAX_DEPTH, MAX_KEY_CHARACTERS, MAX_SUBSTITUTED, IMPOSSIBLE_KEYS, Reader;
 var init_yaml_text = __esm({
   "src/config/yaml-text.ts"() {
-    "use strict";
     init_places();
     init_substitution();
     MAX_VALUES = 1e5;
@@ -6307,7 +6095,7 @@ var init_yaml_text = __esm({
         const { errors, contents } = parseDocument(this.#text, options);
         for (const error of errors) this.#addFault(error.pos[0], [], error.message);
         if (errors.length > 0) return void 0;
-        const isEmpty = contents === null || isScalar(contents) && contents.value === null;
+        const isEmpty = contents === null || (isScalar(contents) && contents.value === null);
         return isEmpty ? {} : this.#convert(contents, { path: [], place: this.places, aliases: [] });
       }
       #convert(node, at2) {
@@ -6386,7 +6174,7 @@ var init_yaml_text = __esm({
         this.faults.push({ place: this.positionAt(offset), path, text: text2 });
       }
     };
-  }
+  },
 });
 
 // src/config/load.ts
@@ -6394,7 +6182,7 @@ var load_exports = {};
 __export(load_exports, {
   parseConfig: () => parseConfig,
   readConfigFile: () => readConfigFile,
-  readConfigText: () => readConfigText
+  readConfigText: () => readConfigText,
 });
 function readConfigFile(file, environment) {
   return readConfigText(file, readText(file), environment);
@@ -6402,8 +6190,8 @@ function readConfigFile(file, environment) {
 function readConfigText(file, text2, environment) {
   const files = createFiles();
   const yaml = readYaml(text2, {
-    variable: (name) => Object.hasOwn(environment, name) ? environment[name] : void 0,
-    secret: (path, refuse) => files.secret(path, refuse)
+    variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : void 0),
+    secret: (path, refuse) => files.secret(path, refuse),
   });
   if (yaml.value === void 0) throw new ConfigError(file, yaml.faults);
   const shaped = checkShape(yaml);
@@ -6422,7 +6210,7 @@ function readConfigText(file, text2, environment) {
     redact(found) {
       const redactor = new Redactor(pieces);
       return found.map((fault) => ({ ...fault, text: redactor.redact(fault.text, isSubstituted(fault.path)) }));
-    }
+    },
   };
 }
 function parseConfig(file, text2, environment) {
@@ -6440,7 +6228,6 @@ function readText(file) {
 var START2;
 var init_load = __esm({
   "src/config/load.ts"() {
-    "use strict";
     init_fault();
     init_files();
     init_read_file();
@@ -6449,7 +6236,7 @@ var init_load = __esm({
     init_validate();
     init_yaml_text();
     START2 = { line: 1, column: 1 };
-  }
+  },
 });
 
 // ../../../tmp/rl/kinds.mts
@@ -6464,102 +6251,240 @@ var many = (n, f, sep = "") => {
   return out.join(sep);
 };
 var K = {
-  checks: (n) => "checks:\n" + many(n, (i) => `  check-${i}: { target: "http://127.0.0.1:${1e4 + i % 100}/health", interval: 10s, timeout: 1s }
-`),
-  "url checks": (n) => "checks:\n" + many(n, (i) => `  c${i}: tcp://h:1
-`),
-  "block checks": (n) => "checks:\n" + many(n, (i) => `  c${i}:
+  checks: (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  check-${i}: { target: "http://127.0.0.1:${1e4 + (i % 100)}/health", interval: 10s, timeout: 1s }
+`,
+    ),
+  "url checks": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: tcp://h:1
+`,
+    ),
+  "block checks": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}:
     target: tcp://h:1
     interval: 5s
     services:
       - s${i % 100}
-`),
-  "faulty unknown keys": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "tcp://h:1", timout: 1s }
-`),
+`,
+    ),
+  "faulty unknown keys": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "tcp://h:1", timout: 1s }
+`,
+    ),
   "faulty distinct keys": (n) => "checks: { a: { target: 'tcp://h:1', " + many(n, (i) => `k${i}: 1`, ", ") + " } }\n",
-  "top unknown keys": (n) => many(n, (i) => `key${i}: 1
-`),
-  "faulty values": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "tcp://h:1", interval: 5 parsecs }
-`),
-  "faulty missing": (n) => "checks:\n" + many(n, (i) => `  c${i}: { heartbeat: {} }
-`),
-  "faulty targets": (n) => "checks:\n" + many(n, (i) => `  c${i}: ftp://h${i}
-`),
-  "faulty timeouts": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "tcp://h:1", interval: 1s, timeout: 2s }
-`),
-  "null checks": (n) => "checks:\n" + many(n, (i) => `  c${i}:
-`),
+  "top unknown keys": (n) =>
+    many(
+      n,
+      (i) => `key${i}: 1
+`,
+    ),
+  "faulty values": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "tcp://h:1", interval: 5 parsecs }
+`,
+    ),
+  "faulty missing": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { heartbeat: {} }
+`,
+    ),
+  "faulty targets": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: ftp://h${i}
+`,
+    ),
+  "faulty timeouts": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "tcp://h:1", interval: 1s, timeout: 2s }
+`,
+    ),
+  "null checks": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}:
+`,
+    ),
   "list of faults": (n) => "paths: [" + many(n, (i) => `{}`, ", ") + "]\n",
   "list of bad paths": (n) => "paths: [" + many(n, (i) => `x${i}`, ", ") + "]\n",
   "list of same paths": (n) => "statusCodePaths: [" + many(n, (i) => `/a.b/c`, ", ") + "]\n",
   "bad listen": (n) => "listen: [" + many(n, (i) => `":x${i}"`, ", ") + "]\n",
   "many listen": (n) => "listen: [" + many(n, (i) => `":${i % 6e4}"`, ", ") + "]\n",
-  "duplicate keys": (n) => "checks:\n" + many(n, (i) => `  a: tcp://h:1
-`),
+  "duplicate keys": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  a: tcp://h:1
+`,
+    ),
   "distinct keys map": (n) => "x: {" + many(n, (i) => `k${i}: 1`, ", ") + "}\n",
   "unknown members": (n) => "checks: { a: tcp://h:1 }\nservices:\n  s: [" + many(n, (i) => `m${i}`, ", ") + "]\n",
-  "unknown members, many known": (n) => "checks:\n" + many(n / 2, (i) => `  check${i}: tcp://h:1
-`) + "services:\n  s: [" + many(n / 2, (i) => `chekc${i}`, ", ") + "]\n",
-  "service chain": (n) => "checks: { a: tcp://h:1 }\nservices:\n  s0: [a]\n" + many(n, (i) => `  s${i + 1}: [s${i}]
-`),
+  "unknown members, many known": (n) =>
+    "checks:\n" +
+    many(
+      n / 2,
+      (i) => `  check${i}: tcp://h:1
+`,
+    ) +
+    "services:\n  s: [" +
+    many(n / 2, (i) => `chekc${i}`, ", ") +
+    "]\n",
+  "service chain": (n) =>
+    "checks: { a: tcp://h:1 }\nservices:\n  s0: [a]\n" +
+    many(
+      n,
+      (i) => `  s${i + 1}: [s${i}]
+`,
+    ),
   "service chain reversed": (n) => {
     const m = Math.floor(n / 16);
     let o = "checks: { a: tcp://h:1 }\nservices:\n";
-    for (let i = m; i > 0; i--) o += `  s${i}: [s${i - 1}]
+    for (let i = m; i > 0; i--)
+      o += `  s${i}: [s${i - 1}]
 `;
     return o + "  s0: [a]\n";
   },
   "service cycle": (n) => {
     const m = Math.floor(n / 16);
     let o = "services:\n";
-    for (let i = m; i > 0; i--) o += `  s${i}: [s${i - 1}]
+    for (let i = m; i > 0; i--)
+      o += `  s${i}: [s${i - 1}]
 `;
-    return o + `  s0: [s${m}]
-`;
+    return (
+      o +
+      `  s0: [s${m}]
+`
+    );
   },
   "wide services": (n) => {
     const m = Math.floor(Math.sqrt(n / 8));
     const names = Array.from({ length: m }, (_, i) => `c${i}`).join(", ");
-    return "checks:\n" + Array.from({ length: m }, (_, i) => `  c${i}: tcp://h:1
-`).join("") + "services:\n" + Array.from({ length: Math.floor(n / names.length) - 1 }, (_, i) => `  s${i}: [${names}]
-`).join("");
+    return (
+      "checks:\n" +
+      Array.from(
+        { length: m },
+        (_, i) => `  c${i}: tcp://h:1
+`,
+      ).join("") +
+      "services:\n" +
+      Array.from(
+        { length: Math.floor(n / names.length) - 1 },
+        (_, i) => `  s${i}: [${names}]
+`,
+      ).join("")
+    );
   },
   "wide by alias": (n) => {
     const names = Array.from({ length: 300 }, (_, i) => `c${i}`).join(", ");
-    return "checks:\n" + Array.from({ length: 300 }, (_, i) => `  c${i}: tcp://h:1
-`).join("") + `services:
+    return (
+      "checks:\n" +
+      Array.from(
+        { length: 300 },
+        (_, i) => `  c${i}: tcp://h:1
+`,
+      ).join("") +
+      `services:
   s: &all [${names}]
-` + many(n, (i) => `  s${i}: *all
-`);
+` +
+      many(
+        n,
+        (i) => `  s${i}: *all
+`,
+      )
+    );
   },
-  "check services": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "tcp://h:1", services: [a${i}, b${i % 7}, c${i % 10}x] }
-`),
-  "diamond 40": (n) => "checks: { a: tcp://h:1 }\nservices:\n  l0: [a]\n  r0: [a]\n" + many(n, (i) => `  l${i + 1}: [l${i}, r${i}]
+  "check services": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "tcp://h:1", services: [a${i}, b${i % 7}, c${i % 10}x] }
+`,
+    ),
+  "diamond 40": (n) =>
+    "checks: { a: tcp://h:1 }\nservices:\n  l0: [a]\n  r0: [a]\n" +
+    many(
+      n,
+      (i) => `  l${i + 1}: [l${i}, r${i}]
   r${i + 1}: [l${i}, r${i}]
-`),
-  "anchors": (n) => "checks:\n" + many(n, (i) => `  c${i}: &a${i} tcp://h:1
-`),
-  "anchors and aliases": (n) => "x-a: [" + many(n / 2, (i) => `&a${i} x`, ", ") + "]\nx-b: [" + many(n / 2, (i) => `*a${i}`, ", ") + "]\n",
+`,
+    ),
+  anchors: (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: &a${i} tcp://h:1
+`,
+    ),
+  "anchors and aliases": (n) =>
+    "x-a: [" + many(n / 2, (i) => `&a${i} x`, ", ") + "]\nx-b: [" + many(n / 2, (i) => `*a${i}`, ", ") + "]\n",
   "one alias": (n) => "x-a: &a x\nx-b: [" + many(n, (i) => `*a`, ", ") + "]\n",
-  "aliases interleaved": (n) => "x-b:\n" + many(n, (i) => `  - &a${i} x
+  "aliases interleaved": (n) =>
+    "x-b:\n" +
+    many(
+      n,
+      (i) => `  - &a${i} x
   - *a${i}
-`),
-  "alias chain": (n) => "x-0: &a0 [x]\n" + many(n, (i) => `x-${i + 1}: &a${i + 1} [*a${i}]
-`),
-  "same anchor": (n) => "x-b:\n" + many(n, (i) => `  - &a x
+`,
+    ),
+  "alias chain": (n) =>
+    "x-0: &a0 [x]\n" +
+    many(
+      n,
+      (i) => `x-${i + 1}: &a${i + 1} [*a${i}]
+`,
+    ),
+  "same anchor": (n) =>
+    "x-b:\n" +
+    many(
+      n,
+      (i) => `  - &a x
   - *a
-`),
+`,
+    ),
   "unknown aliases": (n) => "x-b: [" + many(n, (i) => `*a${i}`, ", ") + "]\n",
-  "laughs": (n) => {
+  laughs: (n) => {
     let o = "x-0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
-    for (let i = 1; i < 40; i++) o += `x-${i}: &a${i} [${Array(10).fill("*a" + (i - 1)).join(",")}]
+    for (let i = 1; i < 40; i++)
+      o += `x-${i}: &a${i} [${Array(10)
+        .fill("*a" + (i - 1))
+        .join(",")}]
 `;
     return o + "#".repeat(n);
   },
-  "merges": (n) => "x-d: &d { interval: 5s }\nchecks:\n" + many(n, (i) => `  c${i}: { <<: *d, target: "tcp://h:1" }
-`),
-  "merge chain": (n) => "x-0: &a0 {k: 1}\n" + many(n, (i) => `x-${i + 1}: &a${i + 1} { <<: *a${i}, k${i}: 1 }
-`),
+  merges: (n) =>
+    "x-d: &d { interval: 5s }\nchecks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { <<: *d, target: "tcp://h:1" }
+`,
+    ),
+  "merge chain": (n) =>
+    "x-0: &a0 {k: 1}\n" +
+    many(
+      n,
+      (i) => `x-${i + 1}: &a${i + 1} { <<: *a${i}, k${i}: 1 }
+`,
+    ),
   "deep flow": (n) => "x: " + "[".repeat(n / 2) + "]".repeat(n / 2) + "\n",
   "deep flow map": (n) => "x: " + "{a: ".repeat(n / 5) + "}".repeat(n / 5) + "\n",
   "open flow": (n) => "x: " + "[".repeat(n) + "\n",
@@ -6580,64 +6505,143 @@ var K = {
   "block literal": (n) => "x: |\n" + "  a\n".repeat(n / 4),
   "block folded": (n) => "x: >\n" + "  a\n".repeat(n / 4),
   "long key": (n) => "a".repeat(n) + ": 1\n",
-  "long unknown key in check": (n) => "checks: { a: { target: 'tcp://h:1', " + "a".repeat(900) + ": 1 } }\nchecks2:\n" + "b".repeat(n) + ": 1\n",
-  "long check names": (n) => "checks:\n" + many(n, (i) => `  ? ${"a".repeat(5e3)}${i}
+  "long unknown key in check": (n) =>
+    "checks: { a: { target: 'tcp://h:1', " + "a".repeat(900) + ": 1 } }\nchecks2:\n" + "b".repeat(n) + ": 1\n",
+  "long check names": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  ? ${"a".repeat(5e3)}${i}
   : tcp://h:1
-`),
-  "long member names": (n) => "checks:\n" + many(n / 2, (i) => `  ? ${"a".repeat(900)}${i}
+`,
+    ),
+  "long member names": (n) =>
+    "checks:\n" +
+    many(
+      n / 2,
+      (i) => `  ? ${"a".repeat(900)}${i}
   : tcp://h:1
-`) + "services:\n  s: [" + many(n / 2, (i) => `${"a".repeat(900)}${i}x`, ", ") + "]\n",
-  "comments": (n) => "# c\n".repeat(n / 4),
+`,
+    ) +
+    "services:\n  s: [" +
+    many(n / 2, (i) => `${"a".repeat(900)}${i}x`, ", ") +
+    "]\n",
+  comments: (n) => "# c\n".repeat(n / 4),
   "blank lines": (n) => "\n".repeat(n) + "checks: {}\n",
-  "spaces": (n) => " ".repeat(n) + "\n",
-  "tabs": (n) => "	".repeat(n) + "\n",
-  "comments in seq": (n) => "paths:\n" + many(n, (i) => `  # c
+  spaces: (n) => " ".repeat(n) + "\n",
+  tabs: (n) => "	".repeat(n) + "\n",
+  "comments in seq": (n) =>
+    "paths:\n" +
+    many(
+      n,
+      (i) => `  # c
   - /p${i}
-`),
-  "documents": (n) => "--- a\n".repeat(n / 6),
-  "directives": (n) => "%YAML 1.2\n".repeat(n / 10) + "--- {}\n",
-  "tags": (n) => "x: [" + many(n, (i) => `!!str a`, ", ") + "]\n",
+`,
+    ),
+  documents: (n) => "--- a\n".repeat(n / 6),
+  directives: (n) => "%YAML 1.2\n".repeat(n / 10) + "--- {}\n",
+  tags: (n) => "x: [" + many(n, (i) => `!!str a`, ", ") + "]\n",
   "unknown tags": (n) => "x: [" + many(n, (i) => `!t${i} a`, ", ") + "]\n",
-  "substitutions": (n) => 'x: "' + "${A:-bcdef}".repeat(n / 11) + '"\n',
-  "distinct substitutions": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "tcp://h:1", interval: "\${A:-value${i}}" }
-`),
-  "unset variables": (n) => "checks:\n" + many(n, (i) => `  c${i}: "\${A${i}}"
-`),
+  substitutions: (n) => 'x: "' + "${A:-bcdef}".repeat(n / 11) + '"\n',
+  "distinct substitutions": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "tcp://h:1", interval: "\${A:-value${i}}" }
+`,
+    ),
+  "unset variables": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: "\${A${i}}"
+`,
+    ),
   "unset in one": (n) => 'x: "' + many(n, (i) => "${A" + i + "}") + '"\n',
-  "dollars": (n) => 'x: "' + "$".repeat(n) + '"\n',
+  dollars: (n) => 'x: "' + "$".repeat(n) + '"\n',
   "open braces": (n) => 'x: "' + "${".repeat(n / 2) + '"\n',
-  "big env many": (n) => "checks:\n" + many(n, (i) => `  c${i}: "\${BIG}"
-`),
+  "big env many": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: "\${BIG}"
+`,
+    ),
   "big env one": (n) => 'x: "' + "${BIG}".repeat(n / 6) + '"\n',
-  "json": (n) => '{"checks":{' + many(n, (i) => `"c${i}":{"target":"tcp://h:1","interval":"5s"}`, ",") + "}}",
+  json: (n) => '{"checks":{' + many(n, (i) => `"c${i}":{"target":"tcp://h:1","interval":"5s"}`, ",") + "}}",
   "json one line lists": (n) => '{"x":[' + many(n, (i) => "1", ",") + "]}",
-  "binary": (n) => "\0".repeat(n),
-  "errors per line": (n) => many(n, (i) => `a b: c: d
-`),
-  "bad indent": (n) => many(n, (i) => `${" ".repeat(i % 7)}k${i}: 1
-`),
-  "unclosed quotes": (n) => many(n, (i) => `k${i}: "a
-`),
-  "crlf": (n) => "checks:\r\n" + many(n, (i) => `  c${i}: tcp://h:1\r
-`),
-  "headers": (n) => "checks: { a: { target: 'http://h/', headers: {" + many(n, (i) => `h${i}: v`, ", ") + "} } }\n",
-  "expect json": (n) => "checks: { a: { target: 'http://h/', expect: { json: {" + many(n, (i) => `a.b${i}: v`, ", ") + "} } } }\n",
-  "expect status": (n) => "checks: { a: { target: 'http://h/', expect: { status: [" + many(n, (i) => `200`, ", ") + "] } } }\n",
-  "regex": (n) => "checks: { a: { target: 'http://h/', expect: { body: { matches: '" + "(a?){50}".repeat(n / 9) + "' } } } }\n",
-  "regexes": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: 'http://h/', expect: { body: { matches: '(a{1,1000}){1,1}' } } }
-`),
+  binary: (n) => "\0".repeat(n),
+  "errors per line": (n) =>
+    many(
+      n,
+      (i) => `a b: c: d
+`,
+    ),
+  "bad indent": (n) =>
+    many(
+      n,
+      (i) => `${" ".repeat(i % 7)}k${i}: 1
+`,
+    ),
+  "unclosed quotes": (n) =>
+    many(
+      n,
+      (i) => `k${i}: "a
+`,
+    ),
+  crlf: (n) =>
+    "checks:\r\n" +
+    many(
+      n,
+      (i) => `  c${i}: tcp://h:1\r
+`,
+    ),
+  headers: (n) => "checks: { a: { target: 'http://h/', headers: {" + many(n, (i) => `h${i}: v`, ", ") + "} } }\n",
+  "expect json": (n) =>
+    "checks: { a: { target: 'http://h/', expect: { json: {" + many(n, (i) => `a.b${i}: v`, ", ") + "} } } }\n",
+  "expect status": (n) =>
+    "checks: { a: { target: 'http://h/', expect: { status: [" + many(n, (i) => `200`, ", ") + "] } } }\n",
+  regex: (n) =>
+    "checks: { a: { target: 'http://h/', expect: { body: { matches: '" + "(a?){50}".repeat(n / 9) + "' } } } }\n",
+  regexes: (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: 'http://h/', expect: { body: { matches: '(a{1,1000}){1,1}' } } }
+`,
+    ),
   "exec args": (n) => "allowExec: true\nchecks: { a: { exec: [" + many(n, (i) => `a`, ", ") + "] } }\n",
   "long durations": (n) => "drainDelay: " + "1s".repeat(n / 2) + "\n",
   "bad long duration": (n) => "drainDelay: " + "1.".repeat(n / 2) + "\n",
   "long url": (n) => "checks: { a: 'http://h/" + "a/../".repeat(n / 5) + "' }\n",
   "long host": (n) => "checks: { a: 'http://" + "a.".repeat(n / 2) + "' }\n",
-  "same file": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/proc/sys/kernel/ostype}" } }
-`),
-  "no files": (n) => "checks:\n" + many(n, (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/nope${i}}" } }
-`),
-  "two owners": (n) => "checks:\n" + many(n / 2, (i) => `  c${i}: tcp://h:1
-`) + "services:\n" + many(n / 2, (i) => `  c${i}: [c${i}]
-`)
+  "same file": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/proc/sys/kernel/ostype}" } }
+`,
+    ),
+  "no files": (n) =>
+    "checks:\n" +
+    many(
+      n,
+      (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/nope${i}}" } }
+`,
+    ),
+  "two owners": (n) =>
+    "checks:\n" +
+    many(
+      n / 2,
+      (i) => `  c${i}: tcp://h:1
+`,
+    ) +
+    "services:\n" +
+    many(
+      n / 2,
+      (i) => `  c${i}: [c${i}]
+`,
+    ),
 };
 
 // ../../../tmp/rl/one.mts
@@ -6658,12 +6662,25 @@ for (const k of Object.keys(K)) {
     try {
       L.parseConfig("f", text2, env);
     } catch (e) {
-      r = e.constructor.name + " " + (e.faults?.length ?? "") + " " + String(e.message).split("\n")[0].slice(0, 90) + " len " + String(e.message).length;
+      r =
+        e.constructor.name +
+        " " +
+        (e.faults?.length ?? "") +
+        " " +
+        String(e.message).split("\n")[0].slice(0, 90) +
+        " len " +
+        String(e.message).length;
       if (e.constructor.name !== "ConfigError") r += " !!! " + e.stack.split("\n").slice(1, 4).join("|");
     }
     const c = process.cpuUsage(c0);
-    ts.push((c.user + c.system) / 1e3 | 0);
+    ts.push(((c.user + c.system) / 1e3) | 0);
   }
   const ratio = ts[1] / ts[0];
-  console.log((ratio > 6 && ts[1] > 200 ? "** " : "   ") + k.padEnd(28), ts.map((t) => String(t).padStart(7)).join(" "), ratio.toFixed(1).padStart(6), String(process.memoryUsage().rss / 1e6 | 0) + "MB", r);
+  console.log(
+    (ratio > 6 && ts[1] > 200 ? "** " : "   ") + k.padEnd(28),
+    ts.map((t) => String(t).padStart(7)).join(" "),
+    ratio.toFixed(1).padStart(6),
+    String((process.memoryUsage().rss / 1e6) | 0) + "MB",
+    r,
+  );
 }

@@ -98,7 +98,10 @@ export class CheckEngine {
     this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
     const ownerOf = (name: string) =>
       isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
-    this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
+    this.#discovery = new Discovery(writer, this.#deps, {
+      isTaken: (service) => ownerOf(service) !== undefined,
+      onChange: (check, reported) => this.#publisher.setReported(check, reported),
+    });
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
     writer.beforeReading(() => this.#deps.freshness.dropStale());
@@ -191,7 +194,7 @@ export class CheckEngine {
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
     this.#reports = store;
-    for (const check of this.#checks.values()) this.#keepReports(check);
+    for (const check of this.#checks.values()) keepReports(check, store, this.#deps.clock);
   }
 
   /** Stops every check. What they have published stays. */
@@ -200,6 +203,7 @@ export class CheckEngine {
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) this.#end(runner);
     this.#checks.clear();
+    this.#discovery.stop();
     this.#deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
@@ -243,6 +247,7 @@ export class CheckEngine {
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish(isWhole);
+      this.#discovery.refresh();
     });
     for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
     return [...removedRunners.values()];
@@ -272,7 +277,7 @@ export class CheckEngine {
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
     if (isPassive) check.runner.start(check.settings.initialDelayMs);
     else this.#firstProbes.add(check);
-    this.#keepReports(check);
+    keepReports(check, this.#reports, this.#deps.clock);
   }
 
   #change({ declaration, settings }: ConfiguredCheck): void {
@@ -282,15 +287,6 @@ export class CheckEngine {
     check.settings = settings;
     check.runner.change(settings);
     this.#publisher.change(check);
-  }
-
-  #keepReports(check: RunningCheck | undefined): void {
-    if (check?.heartbeat === undefined || this.#reports === undefined) return;
-    const { declaration, heartbeat, settings } = check;
-    keepReports(
-      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
-      settings.intervalMs,
-    );
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */
@@ -327,13 +323,12 @@ export class CheckEngine {
     else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
-    const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
-    const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
-    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
+    const { latencyMs, at: lastResultAt } = last ?? { latencyMs: before?.latencyMs, at: before?.lastResultAt };
+    const reported = before?.reported;
+    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt, reported };
     this.#publisher.report(check, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
-    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
-    this.#discovery.invalidate(name, state, reason);
+    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
   }
 }
 

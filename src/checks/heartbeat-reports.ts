@@ -11,6 +11,8 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import type { CheckDeclaration } from "./declarations.js";
+import type { CompleteSettings } from "./settings.js";
 
 /** A report with the wall time at which it was taken, in milliseconds since 1970. */
 export interface StoredReport {
@@ -27,20 +29,22 @@ export interface ReportStore {
 
 const MAX_FUTURE_MS = 60_000;
 
-/** A heartbeat whose reports are kept. */
-export interface KeptHeartbeat {
-  readonly store: ReportStore;
-  readonly clock: Clock;
-  readonly name: string;
-  readonly heartbeat: Heartbeat;
+/** A check, which may be a heartbeat. Its interval is the ttl. */
+export interface KeptCheck {
+  readonly declaration: Pick<CheckDeclaration, "name">;
+  readonly heartbeat: Heartbeat | undefined;
+  readonly settings: Pick<CompleteSettings, "intervalMs">;
 }
 
-/** Takes up the last report of a heartbeat, and stores each new one. */
-export function keepReports({ store, clock, name, heartbeat }: KeptHeartbeat, ttlMs: number): void {
+/** Takes up the last report of a heartbeat, and stores each new one. Without a store, it does nothing. */
+export function keepReports(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
+  const { declaration, heartbeat, settings } = check;
+  const { name } = declaration;
+  if (heartbeat === undefined || store === undefined) return;
   heartbeat.onReport((report) => store.write(name, { report, at: clock.wallTime() }));
   const last = store.read(name);
   if (last === undefined) return;
   const ageMs = clock.wallTime() - last.at;
-  if (ageMs >= ttlMs) heartbeat.restore("missed", 0);
+  if (ageMs >= settings.intervalMs) heartbeat.restore("missed", 0);
   else if (ageMs >= -MAX_FUTURE_MS || last.report === "fail") heartbeat.restore(last.report, Math.max(0, ageMs));
 }

@@ -83,6 +83,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     paths,
     drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,
     token: readToken(input),
+    stateDir: content.stateDir,
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
     warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],

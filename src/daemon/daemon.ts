@@ -11,6 +11,7 @@ import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
 import { Health } from "./health.js";
+import { type OpenState, openState } from "./state.js";
 
 /** A running daemon. */
 export interface Daemon {
@@ -49,6 +50,7 @@ const RESTART_VALUES: Readonly<Record<RestartKey, (config: DaemonConfig) => unkn
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
   tokenFile: ({ token }) => token,
+  stateDir: ({ stateDir }) => stateDir,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
 };
@@ -64,8 +66,11 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   let drainDelayMs = config.drainDelayMs;
   health.configure(config, loaded.accept); // a configuration that is rejected has started nothing
   serveWithoutChecks(health, config);
+  let state: OpenState | undefined;
   try {
     logWarnings(log, config);
+    // taken up before anything is served
+    if (config.stateDir !== undefined) state = await openState(config.stateDir, health, instance);
     const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     const server = await health.listen(config.listen, options);
@@ -73,6 +78,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
     await health.shutdown({ drainDelayMs: 0 });
+    await state?.close();
     throw error;
   }
   const unwatch = config.tls && watchCertificate(config.tls, systemClock, (text) => warn(log, text));
@@ -89,7 +95,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
     },
     stop(times) {
       unwatch?.();
-      return health.shutdown({ drainDelayMs, ...times });
+      return health.shutdown({ drainDelayMs, ...times }).finally(() => state?.close());
     },
   };
 }

@@ -12,7 +12,7 @@ import {
   planConfiguration,
   type RunningChecks,
 } from "../../src/checks/plan.js";
-import { completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { parseConfig, readConfigText } from "../../src/config/load.js";
 import { validateConfig } from "../../src/config/validate.js";
