@@ -158,6 +158,12 @@ const OWN_METRICS = {
     labels: ["result"],
     help: "Reloads of the configuration, by result: success or failure.",
   },
+  logLinesDropped: {
+    name: "healthbridge_log_lines_dropped_total",
+    type: "counter",
+    labels: [],
+    help: "Log lines that were dropped, because the reader of the log is too slow or gone.",
+  },
   buildInfo: {
     name: "healthbridge_build_info",
     type: "gauge",

@@ -127,7 +127,7 @@ export class Metrics {
 
   #own(): readonly Metric[] {
     const endsAt = this.#source.certificateEndsAt();
-    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads } = this.#tally;
+    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
     return [
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
@@ -136,6 +136,7 @@ export class Metrics {
       [METRICS.reloadSuccessful, single(lastReloadSuccessful ? 1 : 0)],
       [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
+      [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];
   }
