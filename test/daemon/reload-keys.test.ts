@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { NOTHING_RUNNING, planConfiguration } from "../../src/checks/plan.js";
-import { completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { readConfigText } from "../../src/config/load.js";
 import { type LoadedConfig, validateConfig } from "../../src/config/validate.js";
