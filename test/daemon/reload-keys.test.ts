@@ -30,6 +30,7 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   paths: [`${BASE}paths: [/x]`, ["paths"]],
   statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
   tokenFile: [BASE, []],
+  stateDir: [`${BASE}stateDir: /tmp/healthbridge-state`, ["stateDir"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
   maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
 };
