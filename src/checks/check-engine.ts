@@ -12,7 +12,6 @@
  * `isolation`, `concurrency-limit`. This file connects them.
  */
 import { isAuthorized } from "../core/bearer-token.js";
-import { publish } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
@@ -22,7 +21,6 @@ import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
 import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
-import { SELF_CHECK } from "./name-rules.js";
 import {
   type ChecksPlan,
   type ConfiguredCheck,
@@ -41,7 +39,8 @@ import {
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
 import { CheckRunner, type LastProbe } from "./runner.js";
-import { createRunnerDeps, type RunnerDeps } from "./runner-deps.js";
+import { createRunnerDeps, endRunner, type RunnerDeps } from "./runner-deps.js";
+import { SelfCheck } from "./self-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
@@ -71,7 +70,7 @@ export class CheckEngine {
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
-  #selfCheck: CheckRunner | undefined;
+  readonly #selfCheck: SelfCheck;
   /** Aborted by `stop`. */
   readonly #stopped = new AbortController();
   #reports: ReportStore | undefined;
@@ -90,6 +89,7 @@ export class CheckEngine {
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
+    this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
     const ownerOf = (name: string) => this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
@@ -183,7 +183,7 @@ export class CheckEngine {
   stop(): void {
     this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
     this.#firstProbes.clear();
-    for (const { runner } of this.#checks.values()) this.#end(runner);
+    for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
     this.#checks.clear();
     this.#deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
@@ -192,32 +192,48 @@ export class CheckEngine {
 
   #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
     requireAccepted(plan, () => accept(violations));
-    runAtOnce(this.#commit(plan));
+    // no listener is called in between
+    this.#writer.batch(() => runAtOnce(this.#commit(plan)));
   }
 
   /**
-   * Runners are created first. Then everything that runs is changed and published in one step. At the end, what runs no
-   * more is closed, and the new checks start.
+   * What takes time for each check is done before and after the one step that changes statuses. So a change of 10,000 checks
+   * does not block the event loop.
+   *
+   *     runners are created, new names are UNKNOWN | switch: all statuses follow the plan | runners start and end, reports
    */
   *#commit(plan: ChecksPlan): Steps<void> {
     const created: RunningCheck[] = [];
-    let removed: readonly (CheckRunner | undefined)[] = [];
-    let isCommitted = false;
+    let ended: readonly CheckRunner[] = [];
+    let endedCount = 0;
+    let isSwitched = false;
     try {
-      for (const opened of plan.started) yield void created.push(this.#create(opened));
-      removed = this.#switch(plan, created);
-      isCommitted = true;
+      for (const opened of plan.started) {
+        created.push(this.#create(opened));
+        yield this.#publisher.announce(opened.declaration.name, opened.settings);
+      }
+      ended = this.#switch(plan, created);
+      isSwitched = true;
+      yield;
       for (const check of created) yield this.#start(check);
+      for (const { declaration, settings } of plan.changed)
+        yield this.#checks.get(declaration.name)?.runner.change(settings);
+      for (const name of plan.removed) yield this.#forgetReports(name);
+      yield* this.#publisher.publishRest();
+      for (const runner of ended) {
+        endedCount += 1;
+        yield endRunner(runner, this.#writer.instance);
+      }
     } finally {
-      if (!isCommitted) discardPlan(plan);
+      if (!isSwitched) discardPlan(plan);
+      for (const runner of ended.slice(endedCount)) endRunner(runner, this.#writer.instance);
     }
-    for (const runner of removed) yield this.#end(runner);
   }
 
-  /** The one step that everybody who reads a status sees. Returns what is to be closed. */
-  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly (CheckRunner | undefined)[] {
+  /** The one step that changes statuses. Returns the runners that are to be ended. */
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly CheckRunner[] {
     const { removed, changed, services, isolation, allowLinkLocal } = plan;
-    const removedRunners = removed.map((name) => this.#take(name));
+    const ended = removed.map((name) => this.#take(name)).filter((runner) => runner !== undefined);
     for (const check of created) this.#add(check);
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
@@ -229,8 +245,13 @@ export class CheckEngine {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish();
     });
-    for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
-    return removedRunners;
+    return ended;
+  }
+
+  #changeIsolation(plan: IsolationPlan): void {
+    this.#selfCheck.apply(plan);
+    if (plan.kind === "keep") return;
+    this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
   }
 
   #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
@@ -241,7 +262,7 @@ export class CheckEngine {
     };
     const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
     const check: RunningCheck = { declaration, settings, runner, heartbeat };
-    return check;
+    return check; // the listener refers to it
   }
 
   #add(check: RunningCheck): void {
@@ -250,7 +271,7 @@ export class CheckEngine {
     this.#publisher.add(name, check.settings);
   }
 
-  #start(check: RunningCheck): undefined {
+  #start(check: RunningCheck): void {
     const { source } = check.declaration;
     const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
     if (isPassive) check.runner.start(check.settings.initialDelayMs);
@@ -258,13 +279,17 @@ export class CheckEngine {
     this.#keepReports(check);
   }
 
+  /** Changes all but the schedule, which no status depends on. */
   #change({ declaration, settings }: ConfiguredCheck): void {
     const check = this.#checks.get(declaration.name);
     if (check === undefined) return;
     check.declaration = declaration;
     check.settings = settings;
-    check.runner.change(settings);
     this.#publisher.change(declaration.name, settings);
+  }
+
+  #forgetReports(name: string): void {
+    if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
   }
 
   #keepReports(check: RunningCheck | undefined): void {
@@ -287,51 +312,12 @@ export class CheckEngine {
     return check.runner;
   }
 
-  #changeIsolation(plan: IsolationPlan): void {
-    switch (plan.kind) {
-      case "keep":
-        return;
-      case "change":
-        this.#selfCheck?.change(plan.rule.settings);
-        break;
-      case "stop":
-      case "start":
-        this.#end(this.#selfCheck);
-        this.#isolation.setSelfCheck(plan.kind === "start");
-        this.#selfCheck = plan.kind === "start" ? this.#startSelfCheck(plan) : undefined;
-        break;
-      default:
-        plan satisfies never;
-    }
-    const rule = "rule" in plan ? plan.rule : undefined;
-    if (rule !== undefined) this.#isolation.maxHoldMs = rule.maxHoldMs;
-    this.#running = { ...this.#running, isolation: rule?.declaration };
-  }
-
-  #startSelfCheck({ rule, prober }: Extract<IsolationPlan, { kind: "start" }>): CheckRunner {
-    const { settings } = rule;
-    const onProgress = ({ state }: Progress) => this.#isolation.onSelfCheckResult(state === "failing");
-    const listener = { onProgress, onThreshold: () => "fail" as const };
-    const runner = new CheckRunner({ name: SELF_CHECK, prober, settings, deps: this.#deps, listener });
-    runner.start(0);
-    return runner;
-  }
-
-  /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
-  #end(runner: CheckRunner | undefined): undefined {
-    try {
-      runner?.stop();
-    } catch (error) {
-      publish("fault", { instance: this.#writer.instance, where: "the end of a check", error });
-    }
-  }
-
   #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
     const { state, reason, failures } = progress;
     if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck?.probeSoon();
+    else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;

@@ -190,7 +190,7 @@ class Planner {
     this.#allowLinkLocal = allowLinkLocal;
   }
 
-  refuse(violations: readonly Violation[]): undefined {
+  refuse(violations: readonly Violation[]): void {
     for (const violation of violations) this.#violations.push(violation);
   }
 
@@ -199,7 +199,7 @@ class Planner {
   }
 
   /** A check that has to run: added, changed, replaced, or left alone. */
-  setCheck(declaration: CheckDeclaration): undefined {
+  setCheck(declaration: CheckDeclaration): void {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
     const hasSameSource = old !== undefined && this.#isSameSource(old.source, source);

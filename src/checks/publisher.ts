@@ -6,8 +6,10 @@
  *     add, change, remove, declare ----> publish   several changes are written in one step: no reader and no listener
  *                                                  sees a state in between
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
+import type { Steps } from "../core/turns.js";
 import type { CheckReport, StatusWriter } from "../registry/ports.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
@@ -37,6 +39,10 @@ export class CheckPublisher {
   readonly #changedServices = new Set<string>();
   readonly #changedChecks = new Set<string>();
   readonly #removedChecks = new Set<string>();
+  /** The names that `announce` has published. They have that status until the first result. */
+  readonly #announced = new Set<string>();
+  /** Services without members, which `publishRest` clears. */
+  readonly #unmade = new Set<string>();
 
   constructor(writer: StatusWriter, clock: Clock) {
     this.#writer = writer;
@@ -56,6 +62,20 @@ export class CheckPublisher {
     return this.#reports.get(name);
   }
 
+  /** Publishes the new names of a check as UNKNOWN, before it is added. What has a name already waits for that. */
+  announce(name: string, settings: CompleteSettings): void {
+    // the services of a check that is not critical may have another status at once
+    if (!settings.critical || this.ownerOf(name) !== undefined) return;
+    const report = reportOf(name, settings, NO_FINDING, this.#clock.wallTime());
+    this.#writer.report(report);
+    for (const service of [name, ...report.services]) {
+      if (this.ownerOf(service) !== undefined) continue;
+      this.#announced.add(service);
+      this.#writer.set(service, "UNKNOWN", { reason: report.reason });
+      if (service !== name) this.#graph.addMaker(service, name);
+    }
+  }
+
   /** A check without a result, to be published. */
   add(name: string, settings: CompleteSettings): void {
     this.#place(reportOf(name, settings, NO_FINDING, this.#clock.wallTime()));
@@ -67,6 +87,7 @@ export class CheckPublisher {
   change(name: string, { critical, services }: CompleteSettings): void {
     const report = this.#reports.get(name);
     if (report === undefined) return;
+    if (report.critical === critical && isDeepStrictEqual(report.services, services)) return;
     this.#unplace(report);
     this.#place({ ...report, critical, services });
   }
@@ -90,18 +111,24 @@ export class CheckPublisher {
     for (const name of this.#reports.keys()) this.#changedChecks.add(name);
   }
 
-  /** Writes every change since the last call, in one step. */
+  /** Writes every change of a status since the last call, in one step. */
   publish(): void {
-    const [removed, changed] = [[...this.#removedChecks], [...this.#changedChecks]];
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
-    for (const changes of [this.#removedChecks, this.#changedChecks, this.#changedServices]) changes.clear();
+    for (const names of [this.#changedServices, this.#announced]) names.clear();
     this.#writer.batch(() => {
-      for (const name of removed) this.#writer.forget(name);
-      for (const name of changed) this.#writeReport(this.#reports.get(name));
       this.#writeStarted();
       for (const service of services) this.#writeService(service);
     });
+  }
+
+  /** Writes the rest of the changes: the details of checks, and the end of names that are made of nothing any more. */
+  *publishRest(): Steps<void> {
+    const [removed, changed, unmade] = [[...this.#removedChecks], [...this.#changedChecks], [...this.#unmade]];
+    for (const changes of [this.#removedChecks, this.#changedChecks, this.#unmade]) changes.clear();
+    for (const name of removed) yield this.#writer.forget(name);
+    for (const name of changed) yield this.#writeReport(this.#reports.get(name));
+    for (const service of unmade) yield this.#clearUnmade(service);
   }
 
   /** Writes the result of a check, and the statuses that follow from it. */
@@ -123,7 +150,7 @@ export class CheckPublisher {
   #place(report: CheckReport): void {
     this.#reports.set(report.name, report);
     this.#graph.add(report);
-    this.#changedChecks.add(report.name);
+    if (!this.#announced.has(report.name) || !this.#graph.isEmpty) this.#changedChecks.add(report.name);
     this.#markServices(report);
   }
 
@@ -133,7 +160,8 @@ export class CheckPublisher {
   }
 
   #markServices(report: CheckReport): void {
-    for (const service of this.#graph.affectedBy(report)) this.#changedServices.add(service);
+    const affected = this.#graph.isEmpty ? [report.name, ...report.services, OVERALL] : this.#graph.affectedBy(report);
+    for (const service of affected) if (!this.#announced.has(service)) this.#changedServices.add(service);
   }
 
   #writeReport(report: CheckReport | undefined): void {
@@ -143,8 +171,12 @@ export class CheckPublisher {
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
-    if (rolled === undefined) this.#writer.clear(service);
+    if (rolled === undefined) this.#unmade.add(service);
     else this.#writer.set(service, rolled.status, rolled);
+  }
+
+  #clearUnmade(service: string): void {
+    if (this.#graph.evaluate(service) === undefined) this.#writer.clear(service);
   }
 
   /** The startup view opens once, and never closes. */
