@@ -1,7 +1,8 @@
 /**
- * A bearer token that guards the list of services and other details.
+ * A token that guards the list of services and other details: as Bearer, or as the password of Basic, which browsers ask
+ * for. The user name of Basic does not matter.
  *
- * Source: RFC 6750, section 2.1. Digests are compared, so that the time of the comparison depends neither on the token
+ * Sources: RFC 6750, section 2.1; RFC 7617, section 2. Digests are compared, so that the time of the comparison depends neither on the token
  * nor on its length.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -10,8 +11,14 @@ import { HealthError } from "./health-error.js";
 /** Whether an `authorization` header holds the token. True without a token. */
 export function isAuthorized(authorization: string | undefined, token: string | undefined): boolean {
   if (token === undefined) return true;
-  const given = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
-  return timingSafeEqual(digestOf(given), digestOf(token));
+  return timingSafeEqual(digestOf(givenToken(authorization ?? "")), digestOf(token));
+}
+
+function givenToken(authorization: string): string {
+  const [, scheme = "", credentials = ""] = /^(Bearer|Basic) +(\S+) *$/i.exec(authorization) ?? [];
+  if (scheme.toLowerCase() !== "basic") return credentials;
+  const [, password = ""] = /^[^:]*:(.*)$/s.exec(Buffer.from(credentials, "base64").toString()) ?? [];
+  return password;
 }
 
 /**

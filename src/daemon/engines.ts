@@ -3,6 +3,7 @@
  */
 import type { Clock, Random } from "../core/clock.js";
 import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
+import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, milliseconds } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
@@ -33,6 +34,7 @@ export interface EngineOptions extends ConnectionSettings {
 /** What an engine needs. */
 export interface EngineDeps {
   readonly clock: Clock;
+  readonly turns: FairTurns;
   readonly random: Random;
   readonly service: HealthService;
   readonly bridge: HttpBridge;
@@ -83,11 +85,12 @@ function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDe
 
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
-  const { clock, random, bridge, pool } = deps;
+  const { clock, turns, random, bridge, pool } = deps;
   const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
     milliseconds(option, options[option], defaultMs);
   return createH2Engine({
     clock,
+    turns,
     random,
     instance: bridge.instance,
     times: {

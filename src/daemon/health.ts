@@ -18,6 +18,7 @@ import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
+import { FairTurns } from "../core/fair-turns.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -71,10 +72,11 @@ export class Health {
     const connectionCount = () => this.#servers.connectionCount;
     if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
     const pool = new SharedBytesPool();
+    const turns = new FairTurns(clock, instance);
     const pages = new PageRenderer({ reader, clock, pool });
     const onHeartbeat = checks.report.bind(checks);
     this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
-    this.#servers = new OpenServers({ clock, random, service: this.#service, bridge: this.#bridge, pool });
+    this.#servers = new OpenServers({ clock, turns, random, service: this.#service, bridge: this.#bridge, pool });
   }
 
   /** Open Watch streams of all servers. */

@@ -7,6 +7,7 @@
  */
 import { keepAlive } from "../core/background.js";
 import type { Clock, Random } from "../core/clock.js";
+import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
@@ -34,6 +35,8 @@ export interface ListenOptions extends EngineOptions {
 /** What a server needs. */
 export interface ServerDeps {
   readonly clock: Clock;
+  /** Shares the event loop among all connections. */
+  readonly turns: FairTurns;
   readonly random: Random;
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
@@ -74,13 +77,13 @@ export class OpenServer implements HealthServer {
 
   /** Binds every address and serves. Rejects as `Health.listen` does. */
   static async start(deps: ServerDeps, addresses: readonly string[], options: ListenOptions): Promise<OpenServer> {
-    const { clock, random, service, pool, signal } = deps;
+    const { clock, turns, random, service, pool, signal } = deps;
     const parsed = addresses.map(parseListenAddress);
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
     const bridge = new HttpBridge({ ...deps.bridge, paths: options.paths });
-    const engine = await startEngine(options, { clock, random, service, bridge, pool });
-    const http1 = new Http1Server(bridge);
+    const engine = await startEngine(options, { clock, turns, random, service, bridge, pool });
+    const http1 = new Http1Server(bridge, turns);
     const sinks: Sinks = { http1: (socket) => http1.accept(socket), http2: engine.accept };
     try {
       const listener = await listen(parsed, { ...options, clock, instance: bridge.instance, sinks, signal });

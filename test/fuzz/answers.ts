@@ -45,12 +45,12 @@ export async function answersOf(port: number, { requests, bytes }: Conversation,
 }
 
 /** A Watch has had its first message, or has ended as any other. */
-function isComplete(answer: Answer | undefined, watches: boolean): boolean {
+export function isComplete(answer: Answer | undefined, watches: boolean): boolean {
   if (answer === undefined) return false;
   return answer.ended || answer.reset !== undefined || (watches && answer.data.length >= 10);
 }
 
-function readAnswers(peer: RawPeer): Map<number, Answer> {
+export function readAnswers(peer: RawPeer): Map<number, Answer> {
   const decoder = new HpackDecoder();
   const answers = new Map<number, Answer>();
   for (const { type, flags, stream, payload } of peer.frames()) {

@@ -20,11 +20,21 @@ export interface Conversation {
   readonly bytes: Buffer;
 }
 
+/** What a conversation is made of. */
+interface Parts {
+  readonly draw: (random: SeededRandom) => Request;
+  /** Frames after the acknowledgement of the server's SETTINGS. */
+  readonly opening: Buffer;
+}
+
 /** Draws a conversation. */
-export function drawConversation(random: SeededRandom): Conversation {
+export function drawConversation(
+  random: SeededRandom,
+  { draw, opening }: Parts = { draw: drawRequest, opening: Buffer.alloc(0) },
+): Conversation {
   const requests = new Map<number, Request>();
   for (let count = 1 + Math.floor(random.next() * 6); count > 0; count -= 1)
-    requests.set(2 * requests.size + 1, drawRequest(random));
+    requests.set(2 * requests.size + 1, draw(random));
   const queues = [...requests].map(([streamId, request]) => framesOf(random, streamId, request));
   const frames: Buffer[] = [];
   // streams begin in the order of their identifiers; after that they are mixed
@@ -37,7 +47,7 @@ export function drawConversation(random: SeededRandom): Conversation {
     if (which === begun) begun += 1;
     frames.push(block);
   }
-  return { requests, bytes: Buffer.concat([PREFACE, h2frame(TYPE.SETTINGS, 0, 0), ACKNOWLEDGED, ...frames]) };
+  return { requests, bytes: Buffer.concat([PREFACE, h2frame(TYPE.SETTINGS, 0, 0), ACKNOWLEDGED, opening, ...frames]) };
 }
 
 const ACKNOWLEDGED = h2frame(TYPE.SETTINGS, FLAG.ACK, 0);

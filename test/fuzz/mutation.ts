@@ -39,7 +39,7 @@ const truncate: Mutation = (random, bytes) => bytes.subarray(0, placeIn(random, 
 
 /** Changes frames: their order, how often they come, or a field of a header. */
 const reframe: Mutation = (random, bytes) => {
-  const [preface, frames] = split(bytes);
+  const [preface, frames] = splitFrames(bytes);
   const at = Math.floor(random.next() * frames.length);
   const other = Math.floor(random.next() * frames.length);
   const frame = frames[at];
@@ -86,7 +86,7 @@ function withField(random: SeededRandom, frame: Buffer): Buffer {
 }
 
 /** The preface, and the frames; what is no whole frame any more is the last. */
-function split(bytes: Buffer): [Buffer, Buffer[]] {
+export function splitFrames(bytes: Buffer): [Buffer, Buffer[]] {
   const frames: Buffer[] = [];
   let at = Math.min(24, bytes.length);
   const preface = bytes.subarray(0, at);

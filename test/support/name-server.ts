@@ -37,7 +37,7 @@ export class NameServer {
   /** Starts a server on a free port of loopback. It ends with the test. */
   static async start(t: TestContext): Promise<NameServer> {
     const server = await NameServer.open();
-    t.after(() => server.#socket.close());
+    t.after(() => server.close());
     return server;
   }
 
@@ -52,6 +52,10 @@ export class NameServer {
   /** `ADDRESS:PORT`, for a resolver. */
   get address(): string {
     return `127.0.0.1:${this.#socket.address().port}`;
+  }
+
+  close(): void {
+    this.#socket.close();
   }
 
   #answer(query: Buffer): Buffer {

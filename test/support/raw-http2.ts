@@ -91,8 +91,9 @@ export class RawPeer {
   received: Buffer = Buffer.alloc(0);
   closed = false;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  /** Connects to a port of loopback, or takes a socket that is connected or connects. */
+  constructor(to: number | Socket) {
+    this.socket = typeof to === "number" ? connect({ port: to, host: "127.0.0.1", noDelay: true }) : to;
     this.socket.on("data", (bytes: Buffer) => {
       this.received = Buffer.concat([this.received, bytes]);
     });

@@ -1,7 +1,7 @@
 /**
  * One HTTP/2 connection of a client (RFC 9113): owns the socket, reads its frames, and ends it.
  *
- *     socket --> FrameReader --+--> SETTINGS, PING, GOAWAY: here
+ *     socket --> FrameInput ---+--> SETTINGS, PING, GOAWAY: here
  *        ^                     '--> all other frames --> Streams --> Stream --> Call
  *        '----- Outbox <----- FrameWriter <------------------------------'
  *
@@ -11,7 +11,7 @@
 import type { Socket } from "node:net";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../../core/clock.js";
-import { FrameReader } from "../../wire/http2/frame-reader.js";
+import type { FairTurns, Share } from "../../core/fair-turns.js";
 import {
   ACK,
   ConnectionError,
@@ -25,6 +25,7 @@ import {
 import { MAX_HEADER_LIST_OCTETS } from "../../wire/http2/hpack-decoder.js";
 import { defaultPeerSettings, readSettings, SETTINGS_ACK, settingsFrame } from "../../wire/http2/settings.js";
 import { Budget } from "./budget.js";
+import { FrameInput } from "./frame-input.js";
 import { Lifetime, type LifetimeSettings } from "./lifetime.js";
 import type { Call, Stream } from "./stream.js";
 import { StreamTimeouts, type StreamTimes } from "./stream-timeouts.js";
@@ -40,6 +41,7 @@ export interface ConnectionTimes extends LifetimeSettings, StreamTimes {
 /** What all connections of an engine share. */
 export interface ConnectionDeps {
   readonly clock: Clock;
+  readonly turns: FairTurns;
   readonly random: Random;
   /** The `Health` whose messages are published. */
   readonly instance: string;
@@ -58,11 +60,12 @@ const KEEPALIVE_PING = Buffer.from("are you?", "latin1");
 
 export class Connection {
   readonly clock: Clock;
+  readonly share: Share;
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   readonly #address: string;
   readonly #budget: Budget;
-  readonly #reader: FrameReader;
+  readonly #input: FrameInput;
   readonly #writer: FrameWriter;
   readonly #streams: Streams;
   readonly #lifetime: Lifetime;
@@ -77,18 +80,29 @@ export class Connection {
 
   /** Takes a socket whose preface is still to be read, and sends our SETTINGS. */
   constructor(socket: Socket, deps: ConnectionDeps) {
-    const { clock, times, outbox, random } = deps;
+    const { clock, turns, times, outbox, random } = deps;
     const now = clock.now();
     this.clock = clock;
+    this.share = turns.open();
     this.#socket = socket;
     this.#deps = deps;
     this.#address = socket.remoteAddress ?? "unix";
     this.#lastReadAt = now;
     this.#idleSince = now;
     this.#budget = new Budget(clock);
-    this.#writer = new FrameWriter(socket, outbox, (error) => this.#fail(error));
+    this.#writer = new FrameWriter(socket, outbox, {
+      onFull: () => this.#input.hold(),
+      onError: (error) => this.#fail(error),
+    });
     this.#streams = new Streams(this, this.#writer, this.#budget, deps.openCall);
-    this.#reader = new FrameReader((type, flags, streamId, payload) => this.#onFrame(type, flags, streamId, payload));
+    this.#input = new FrameInput(socket, {
+      ...{ share: this.share, outbox, writer: this.#writer },
+      onFrame: (type, flags, streamId, payload) => this.#onFrame(type, flags, streamId, payload),
+      onError: (error) => this.#fail(error),
+      afterSlice: () => {
+        if (this.#streams.hasWaiting) this.watchTimeouts();
+      },
+    });
     this.#lifetime = new Lifetime(times, now, random);
     this.#cancelStep = clock.setTimer(times.firstBytesTimeoutMs, () =>
       this.guard(() => this.#drop("settings-timeout")),
@@ -132,21 +146,13 @@ export class Connection {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#phase === "ended") return;
-    const { outbox } = this.#deps;
     this.#lastReadAt = this.clock.now();
-    outbox.hold();
-    try {
-      this.#reader.read(chunk);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      outbox.release();
-    }
-    if (this.#streams.hasWaiting) this.watchTimeouts();
+    this.#input.take(chunk);
   };
 
   readonly #onClose = (): void => {
     this.#phase = "ended";
+    this.#input.stop();
     this.#release();
     this.#closeStreams();
     this.#deps.onClosed(this);
@@ -247,7 +253,7 @@ export class Connection {
     if (this.#phase === "ended") return;
     if (code !== undefined) this.#writer.frames(goAwayFrame(this.#streams.lastServed, code));
     this.#phase = "ended";
-    this.#reader.stop();
+    this.#input.stop();
     this.#release();
     this.#closeStreams();
     this.#deps.outbox.flush();

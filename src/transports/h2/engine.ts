@@ -7,6 +7,7 @@
  */
 import type { Socket } from "node:net";
 import type { Clock, Random } from "../../core/clock.js";
+import type { FairTurns } from "../../core/fair-turns.js";
 import { HealthError } from "../../core/health-error.js";
 import type { SharedBytesPool } from "../../core/shared-bytes.js";
 import { isGrpcContentType } from "../../wire/grpc-headers.js";
@@ -27,6 +28,7 @@ import { Outbox } from "./writer.js";
 /** What the engine serves, and how. */
 export interface H2EngineOptions {
   readonly clock: Clock;
+  readonly turns: FairTurns;
   readonly random: Random;
   /** The `Health` whose messages are published. */
   readonly instance: string;
@@ -56,7 +58,7 @@ const METHOD_NOT_ALLOWED = encodeHeaders([
  * @throws HealthError INVALID_OPTION for a status code path that is a method already
  */
 export function createH2Engine(options: H2EngineOptions): GrpcEngine {
-  const { clock, random, instance, times, responder } = options;
+  const { clock, turns, random, instance, times, responder } = options;
   const connections = new Set<Connection>();
   const frames = new GrpcFrames(options.pool);
   const methods = methodsOf(options, frames);
@@ -73,7 +75,7 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   };
 
   const deps: ConnectionDeps = {
-    ...{ clock, random, instance, times, openCall },
+    ...{ clock, turns, random, instance, times, openCall },
     outbox: new Outbox(),
     onClosed: (connection) => void connections.delete(connection),
   };

@@ -56,7 +56,10 @@ export class HttpCall implements Call {
     const { method, path: target, accept, contentType, authorization } = this.#stream.head;
     const body = this.#chunks === undefined ? undefined : Buffer.concat(this.#chunks);
     const request = { method, target, accept, contentType, authorization, body };
-    this.#deps.responder.answer(request, (answer) => this.#send(answer));
+    // many requests may wait for one page: each connection sends its answers in its own turns
+    let send = (answer: HttpAnswer) => this.#send(answer);
+    this.#deps.responder.answer(request, (answer) => send(answer));
+    send = (answer) => this.#stream.queue(() => this.#send(answer));
   }
 
   #send({ status, headers, body }: HttpAnswer): void {

@@ -16,6 +16,9 @@ export interface ReflectionCallDeps extends GrpcDeps {
   readonly service: ReflectionService;
 }
 
+/** Messages that are answered without a pause. Most clients send the next one after the answer. */
+const MESSAGES_PER_TURN = 4;
+
 export class ReflectionCall implements Call {
   readonly #stream: Stream;
   readonly #answer: GrpcAnswer;
@@ -24,6 +27,7 @@ export class ReflectionCall implements Call {
   /** Bytes of the request that are not given back to the client's window. */
   #unacknowledged = 0;
   #isAnswering = false;
+  #answered = 0;
   #halfClosed = false;
   #ended = false;
 
@@ -59,7 +63,7 @@ export class ReflectionCall implements Call {
     this.#reflection.close();
   }
 
-  /** Answers the complete messages, one after the other: a loop, since an answer may be sent at once. */
+  /** Answers the complete messages, one after the other. */
   #handleNext(): void {
     while (!this.#isAnswering && !this.#ended) {
       const message = this.#messages.take();
@@ -71,13 +75,19 @@ export class ReflectionCall implements Call {
   }
 
   #handle(message: Buffer): void {
-    let isSynchronous = true;
     this.#isAnswering = true;
+    this.#answered += 1;
+    // a write of the client may hold thousands of messages: others get their turns between them
+    const isTurnOver = this.#answered % MESSAGES_PER_TURN === 0;
     this.#reflection.receive(message, () => {
-      this.#isAnswering = false;
-      if (!isSynchronous) this.#handleNext();
+      if (isTurnOver) this.#stream.queue(() => this.#onHandled());
+      else this.#onHandled();
     });
-    isSynchronous = false;
+  }
+
+  #onHandled(): void {
+    this.#isAnswering = false;
+    this.#handleNext();
   }
 
   /** Every complete message is answered: the client may send as much again. */

@@ -13,8 +13,8 @@ import type { FrameWriter } from "./writer.js";
 /** Above this, new requests are refused until the client has read. Shared bytes do not count. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
-/** After so many bytes, the event loop gets its turn. */
-const MAX_BYTES_PER_TURN = 512 * 1024;
+/** After so many bytes, other connections get their turns. */
+const MAX_BYTES_PER_TURN = 128 * 1024;
 
 export class SendFlow {
   readonly writer: FrameWriter;
@@ -95,7 +95,10 @@ export class SendFlow {
 
   /** Sends what waits, as far as it may. */
   pump(): void {
-    for (const stream of this.#waiting ?? []) if (stream.pump()) this.#waiting?.delete(stream);
+    for (const stream of this.#waiting ?? []) {
+      if (this.room <= 0) return;
+      if (stream.pump()) this.#waiting?.delete(stream);
+    }
   }
 
   /** Pumps when the socket takes more, and not before the next turn of the event loop. */
@@ -103,7 +106,7 @@ export class SendFlow {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
     this.writer.whenWritable(() => {
-      setImmediate(() => {
+      this.#connection.share.queue(() => {
         this.#pumpScheduled = false;
         this.#bytesSinceTurn = 0;
         this.#connection.guard(() => this.pump());

@@ -145,6 +145,11 @@ export class Stream {
     return this.#streams.setTimer(delayMs, action);
   }
 
+  /** Works in a later turn, in fair order with other connections. */
+  queue(work: () => void): void {
+    this.#streams.queue(work);
+  }
+
   abort(why: "late" | "closing"): void {
     if (this.#answering) this.#call?.abort(why);
     if (!this.#answering) this.reset("NO_ERROR");

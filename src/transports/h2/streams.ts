@@ -99,6 +99,11 @@ export class Streams {
     return this.#open.all();
   }
 
+  /** Works in a later turn, in fair order with other connections. What the work throws ends the connection. */
+  queue(work: () => void): void {
+    this.#connection.share.queue(() => this.#connection.guard(work));
+  }
+
   /** Sets a timer whose action may throw: that ends the connection. */
   setTimer(delayMs: number, action: () => void): CancelTimer {
     return this.#connection.clock.setTimer(delayMs, () => this.#connection.guard(action));

@@ -93,14 +93,20 @@ export class FrameWriter {
   owesTableSize = false;
   readonly #socket: Duplex;
   readonly #outbox: Outbox;
+  readonly #onFull: () => void;
   readonly #onError: (error: unknown) => void;
   #waiting: (() => void)[] | undefined;
   #writtenBytes = 0;
 
-  /** @param onError called with what a write or a waiting action throws */
-  constructor(socket: Duplex, outbox: Outbox, onError: (error: unknown) => void) {
+  /**
+   * @param onFull called when a write has filled the socket: a client that does not read its answers may not ask for more
+   * @param onError called with what a write or a waiting action throws
+   */
+  constructor(socket: Duplex, outbox: Outbox, events: { onFull: () => void; onError: (error: unknown) => void }) {
+    const { onFull, onError } = events;
     this.#socket = socket;
     this.#outbox = outbox;
+    this.#onFull = onFull;
     this.#onError = onError;
   }
 
@@ -148,10 +154,7 @@ export class FrameWriter {
       if (this.#socket.destroyed) return;
       this.#writtenBytes += bytes.length;
       this.#socket.write(bytes);
-      if (this.#socket.writableLength <= MAX_UNSENT_BYTES || this.#socket.isPaused()) return;
-      // a client that does not read its answers may not ask for more
-      this.#socket.pause();
-      this.whenWritable(() => this.#socket.resume());
+      if (this.isFull) this.#onFull();
     });
   }
 

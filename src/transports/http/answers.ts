@@ -32,13 +32,16 @@ export function textAnswer(status: number, body: string, headers?: Headers): Htt
 }
 
 /** JSON under a media type. */
-export function jsonAnswer(status: number, value: object, contentType: string): HttpAnswer {
-  return { status, headers: jsonHeaders(contentType), body: JSON.stringify(value) };
+export function jsonAnswer(status: number, value: object, contentType: string, headers?: Headers): HttpAnswer {
+  return { status, headers: jsonHeaders(contentType, headers), body: JSON.stringify(value) };
 }
+
+/** Browsers ask for the password of Basic, which is the token. */
+const CHALLENGES = 'Bearer, Basic realm="healthbridge", charset="UTF-8"';
 
 /** The request lacks the token that it needs. */
 export function unauthenticated(): HttpAnswer {
-  return textAnswer(401, "UNAUTHENTICATED", { "www-authenticate": "Bearer" });
+  return textAnswer(401, "UNAUTHENTICATED", { "www-authenticate": CHALLENGES });
 }
 
 /** The route does not have this method. */

@@ -128,14 +128,16 @@ export class HttpBridge implements HttpResponder {
     request: HttpRequest,
   ): HttpAnswer | Page {
     if (route.kind === "metrics") return this.#answerMetrics(request);
-    const { reader } = this.#options;
+    const { reader, token } = this.#options;
     const json = negotiateJson(request.accept);
+    const form = { json, detailed: isAuthorized(request.authorization, token) };
     if (route.kind === "view") {
       const { check } = route;
-      if (check !== undefined) return answerViewCheck(reader, { ...route, check }, json);
-      return answerView(this.#snapshots, route, json);
+      if (check !== undefined) return answerViewCheck(reader, { ...route, check }, form);
+      return answerView(this.#snapshots, route, form);
     }
-    if (json !== undefined) return answerServiceJson(this.#snapshots, route.service, json);
+    if (json !== undefined)
+      return answerServiceJson(this.#snapshots, route.service, { type: json, detailed: form.detailed });
     return answerService(reader, route.service);
   }
 
@@ -158,7 +160,6 @@ export class HttpBridge implements HttpResponder {
     return {
       name: "metrics",
       key: "metrics",
-      isCustom: false,
       isVolatile: true,
       snapshot: () => this.#snapshots.of(""),
       pieces: () => metrics.lines(),

@@ -64,7 +64,6 @@ function listPage({ snapshots, listLimit }: CallSources): Page {
   return {
     name: "list",
     key: `list ${listLimit}`,
-    isCustom: false,
     isVolatile: false,
     snapshot: () => snapshots.withServices(),
     pieces: function* (snapshot) {

@@ -38,7 +38,7 @@ export function negotiateJson(accept: string | undefined): JsonType | undefined 
 /** The fields of a service beside its checks. */
 export function jsonOfService(service: string, status: ServiceStatus): object {
   return {
-    status: statusOf(status),
+    status: jsonStatusOf(status),
     serviceId: service,
     servingStatus: status.status,
     since: new Date(status.since).toISOString(),
@@ -70,7 +70,8 @@ function parseAccept(accept: string): ReadonlyMap<string, number> {
   return qualities;
 }
 
-function statusOf({ status, degraded }: ServiceStatus): JsonStatus {
+/** The status as the draft has it. */
+export function jsonStatusOf({ status, degraded }: ServiceStatus): JsonStatus {
   if (status !== "SERVING") return "fail";
   return degraded ? "warn" : "pass";
 }

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { background } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
+import type { FairTurns } from "../../core/fair-turns.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
 import { hasBody, refusalOf, refuseUnreadable } from "./http1-refusals.js";
@@ -33,14 +34,15 @@ const LIMITS: Readonly<ServerOptions> = {
 export class Http1Server {
   readonly #bridge: HttpBridge;
   readonly #server = createServer(LIMITS, (request, response) => this.#onRequest(request, response));
-  readonly #pipelines = new Pipelines((socket) => this.#end(socket, "pipelined-requests"));
+  readonly #pipelines: Pipelines;
   readonly #unread: UnreadAnswers;
   /** Connections with a last answer: nothing after it is a request. */
   readonly #closing = new WeakSet<Duplex>();
   /** Connections that the parser has given up. */
   readonly #unreadable = new WeakSet<Duplex>();
 
-  constructor(bridge: HttpBridge) {
+  constructor(bridge: HttpBridge, turns: FairTurns) {
+    this.#pipelines = new Pipelines(turns, (socket) => this.#end(socket, "pipelined-requests"));
     this.#bridge = bridge;
     this.#unread = new UnreadAnswers(bridge.clock, bridge.instance);
     // Node drops headers above its limit silently; ours counts and refuses
@@ -60,6 +62,7 @@ export class Http1Server {
       end: () => this.#end(socket, UNREAD_ANSWER),
     });
     socket.once("close", unwatch);
+    this.#pipelines.start(socket);
   }
 
   /** Closes the connections that wait for a request. */
@@ -92,7 +95,10 @@ export class Http1Server {
     const leavesBody = hasBody(request) && !request.complete;
     const refusal = refusalOf(request);
     if (refusal === undefined) {
-      this.#bridge.answer(requestOf(request, body), (answer) => this.#send(response, answer, leavesBody));
+      // many requests may wait for one page: each connection sends its answers in its own turns
+      let send = (answer: HttpAnswer) => this.#send(response, answer, leavesBody);
+      this.#bridge.answer(requestOf(request, body), (answer) => send(answer));
+      send = (answer) => this.#pipelines.queue(request.socket, () => this.#send(response, answer, leavesBody));
     } else {
       this.#bridge.countRefusal(refusal.status);
       this.#send(response, refusal, true);

@@ -19,7 +19,7 @@ import type { SharedBytesPool } from "../../core/shared-bytes.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, textAnswer } from "./answers.js";
-import { RenderedPages, Rendering } from "./rendered-pages.js";
+import { RenderedPages, Rendering, type Slice } from "./rendered-pages.js";
 import type { Snapshot } from "./snapshot.js";
 
 /** What one request gets around the pieces of a page. */
@@ -36,8 +36,8 @@ export interface Page {
   readonly name: string;
   /** Tells the pieces apart: pages with the same key share a rendering. */
   readonly key: string;
-  /** A client chose a part of the key. Such pages are refused while many renderings wait. */
-  readonly isCustom: boolean;
+  /** The pieces that are different for one request, by their positions. Default none. */
+  readonly replacements?: (snapshot: Snapshot) => ReadonlyMap<number, string>;
   /** The pieces change without a change in the registry: rendered in the queue, and used again only if long. */
   readonly isVolatile: boolean;
   snapshot(): Snapshot;
@@ -80,9 +80,6 @@ const ANSWERS_PER_TURN = 64;
 /** Renderings that a request waits for while its code changes. The last one is sent: it was true after the request came. */
 const MAX_ATTEMPTS = 3;
 
-/** Custom pages are refused while so many renderings wait. */
-const MAX_QUEUED = 64;
-
 export class PageRenderer {
   readonly #deps: PageRendererDeps;
   readonly #rendered: RenderedPages;
@@ -110,7 +107,6 @@ export class PageRenderer {
     }
     const rendering = this.#rendered.get(page.key) ?? this.#renderNow(page);
     if (rendering !== undefined) send(answerOf(page, rendering));
-    else if (page.isCustom && this.#queue.length >= MAX_QUEUED) send(textAnswer(429, "TOO_MANY_REQUESTS"));
     else this.#enqueue(request);
   }
 
@@ -125,7 +121,7 @@ export class PageRenderer {
     const { version, statusVersion } = this.#deps.reader;
     const snapshot = page.snapshot();
     if (snapshot.checks.all.length + snapshot.services.length > MAX_PROMPT_ENTRIES) return undefined;
-    const slice = Buffer.from([...page.pieces(snapshot)].join(""));
+    const slice = sliceOf([...page.pieces(snapshot)]);
     const rendering = new Rendering({ snapshot, version, statusVersion }, [slice], this.#deps);
     this.#rendered.put(page.key, rendering);
     return rendering;
@@ -190,8 +186,11 @@ export class PageRenderer {
 }
 
 function answerOf(page: Page, rendering: Rendering): HttpAnswer {
-  const { status, headers, before, after } = page.envelope(rendering.from.snapshot);
-  return { status, headers, body: rendering.body(before, after) };
+  const { snapshot } = rendering.from;
+  const { status, headers, before, after } = page.envelope(snapshot);
+  const texts = page.replacements?.(snapshot);
+  const body = texts === undefined ? rendering.body(before, after) : rendering.bodyWith(before, after, texts);
+  return { status, headers, body };
 }
 
 function headOf({ status, headers }: Envelope): string {
@@ -199,18 +198,28 @@ function headOf({ status, headers }: Envelope): string {
 }
 
 /** Renders one slice in this turn of the event loop, and each further one in a turn of its own. */
-async function renderSlices(pieces: Iterable<string>): Promise<readonly Buffer[]> {
-  const slices: Buffer[] = [];
-  let text = "";
+async function renderSlices(pieces: Iterable<string>): Promise<readonly Slice[]> {
+  const slices: Slice[] = [];
+  let [ofSlice, length] = [[] as string[], 0];
   for (const piece of pieces) {
-    text += piece;
-    if (text.length < SLICE_LENGTH) continue;
-    slices.push(Buffer.from(text));
-    text = "";
+    ofSlice.push(piece);
+    length += piece.length;
+    if (length < SLICE_LENGTH) continue;
+    slices.push(sliceOf(ofSlice));
+    [ofSlice, length] = [[], 0];
     await nextTurn();
   }
-  slices.push(Buffer.from(text));
+  slices.push(sliceOf(ofSlice));
   return slices;
+}
+
+function sliceOf(pieces: readonly string[]): Slice {
+  let end = 0;
+  const ends = pieces.map((piece) => {
+    end += Buffer.byteLength(piece);
+    return end;
+  });
+  return { bytes: Buffer.from(pieces.join("")), ends };
 }
 
 function nextTurn(): Promise<void> {

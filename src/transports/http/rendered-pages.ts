@@ -27,19 +27,26 @@ const MAX_BYTES = 24 * 1024 * 1024;
 /** A body up to this size is a string, which every carrier sends in one step. */
 const MAX_TEXT_BYTES = 16 * 1024;
 
+/** Whole pieces of a page. */
+export interface Slice {
+  readonly bytes: Buffer;
+  /** The offset at which each piece ends. */
+  readonly ends: readonly number[];
+}
+
 /** The pieces of a page as bytes, and the bodies that are made of them. */
 export class Rendering {
   readonly from: RenderedFrom;
   readonly renderedAt: number;
   readonly byteLength: number;
-  readonly #slices: readonly Buffer[];
+  readonly #slices: readonly Slice[];
   readonly #pool: SharedBytesPool;
   readonly #bodies = new Map<string, string | SharedBytes>();
 
-  constructor(from: RenderedFrom, slices: readonly Buffer[], deps: { clock: Clock; pool: SharedBytesPool }) {
+  constructor(from: RenderedFrom, slices: readonly Slice[], deps: { clock: Clock; pool: SharedBytesPool }) {
     this.from = from;
     this.renderedAt = deps.clock.now();
-    this.byteLength = slices.reduce((sum, { length }) => sum + length, 0);
+    this.byteLength = slices.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.#slices = slices;
     this.#pool = deps.pool;
   }
@@ -54,11 +61,33 @@ export class Rendering {
     const key = `${before.length} ${before}${after}`;
     const known = this.#bodies.get(key);
     if (known !== undefined) return known;
-    const parts = [Buffer.from(before), ...this.#slices, Buffer.from(after)];
-    const isText = this.byteLength + before.length + after.length <= MAX_TEXT_BYTES;
-    const body = isText ? Buffer.concat(parts).toString() : this.#pool.share(parts);
+    const body = this.#join([Buffer.from(before), ...this.#slices.map(({ bytes }) => bytes), Buffer.from(after)]);
     this.#bodies.set(key, body);
     return body;
+  }
+
+  /** The same with other texts in place of some pieces. The pieces that stay are not copied. */
+  bodyWith(before: string, after: string, texts: ReadonlyMap<number, string>): string | SharedBytes {
+    const indexes = [...texts.keys()].sort((a, b) => a - b);
+    const parts: Buffer[] = [Buffer.from(before)];
+    let [first, next] = [0, 0];
+    for (const { bytes, ends } of this.#slices) {
+      let at = 0;
+      for (let index = indexes[next]; index !== undefined && index < first + ends.length; index = indexes[next]) {
+        const start = index === first ? 0 : (ends[index - first - 1] ?? 0);
+        parts.push(bytes.subarray(at, start), Buffer.from(texts.get(index) ?? ""));
+        at = ends[index - first] ?? bytes.length;
+        next += 1;
+      }
+      parts.push(bytes.subarray(at));
+      first += ends.length;
+    }
+    return this.#join([...parts, Buffer.from(after)]);
+  }
+
+  #join(parts: readonly Buffer[]): string | SharedBytes {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    return length <= MAX_TEXT_BYTES ? Buffer.concat(parts).toString() : this.#pool.share(parts);
   }
 }
 

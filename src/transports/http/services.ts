@@ -7,7 +7,7 @@ import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { jsonAnswer, jsonHeaders, statusHeaders, textAnswer } from "./answers.js";
-import { type JsonType, jsonAround, jsonOfChecks, jsonOfService } from "./health-json.js";
+import { type JsonType, jsonAround, jsonOfChecks, jsonOfService, jsonStatusOf } from "./health-json.js";
 import type { Envelope, Page } from "./page-renderer.js";
 import type { Snapshot, Snapshots } from "./snapshot.js";
 
@@ -19,13 +19,21 @@ export function answerService(reader: StatusReader, service: string): HttpAnswer
   return textAnswer(isServing ? 200 : 503, isServing ? "OK" : status.status, statusHeaders(status, reader.draining));
 }
 
-/** Answers a question about a service as JSON, with the checks that count for it. */
-export function answerServiceJson(snapshots: Snapshots, service: string, type: JsonType): HttpAnswer | Page {
-  if (snapshots.of(service).status === undefined) return unknownService(type);
+/** Answers a question about a service as JSON; if `detailed`, with its reason and the checks that count for it. */
+export function answerServiceJson(
+  snapshots: Snapshots,
+  service: string,
+  { type, detailed }: { readonly type: JsonType; readonly detailed: boolean },
+): HttpAnswer | Page {
+  const { status, draining } = snapshots.of(service);
+  if (status === undefined) return unknownService(type);
+  if (!detailed) {
+    const code = status.status === "SERVING" ? 200 : 503;
+    return jsonAnswer(code, { status: jsonStatusOf(status) }, type, statusHeaders(status, draining));
+  }
   return {
     name: "service-json",
     key: `service-json ${service}`,
-    isCustom: false,
     isVolatile: false,
     snapshot: () => snapshots.withChecks(service),
     pieces: ({ checks }) => jsonOfChecks(checksOf(service, checks.all)),

@@ -26,15 +26,16 @@ interface Failing {
 export class CheckList {
   readonly all: readonly CheckReport[];
   readonly #failing = new Map<Criterion, Failing>();
-  #names: ReadonlySet<string> | undefined;
+  #indexes: ReadonlyMap<string, number> | undefined;
 
   constructor(checks: Iterable<CheckReport>) {
     this.all = [...checks];
   }
 
-  has(name: string): boolean {
-    this.#names ??= new Set(this.all.map((check) => check.name));
-    return this.#names.has(name);
+  /** The position of a check in `all`; `undefined` when there is none of the name. */
+  indexOf(name: string): number | undefined {
+    this.#indexes ??= new Map(this.all.map((check, index) => [check.name, index]));
+    return this.#indexes.get(name);
   }
 
   /**

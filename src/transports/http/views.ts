@@ -7,30 +7,44 @@
  *
  * `?verbose` adds a line for each check, `?exclude=<check>` leaves one out, `/<check>` asks for one alone. A failure is
  * 503, where Kubernetes says 500: load balancers read 503 as "not now".
+ *
+ * A request without the needed token is answered with one word. It may name a check, and learns nothing of the others.
  */
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
-import { type Headers, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
+import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
 import { type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
 import type { Page } from "./page-renderer.js";
 import type { ViewPath, ViewRoute } from "./routes.js";
-import { type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
+import { type CheckList, type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
 
-/** Answers a question about a view, as JSON where a type is given, else as text. */
-export function answerView(snapshots: Snapshots, route: ViewRoute, json: JsonType | undefined): HttpAnswer | Page {
-  if (json !== undefined) return jsonPage(snapshots, route, json);
-  if (route.verbose) return linesPage(snapshots, route);
+/** How a status is shown. */
+export interface Form {
+  /** JSON of this type; `undefined` for text. */
+  readonly json: JsonType | undefined;
+  /** Names, reasons and measurements are shown. */
+  readonly detailed: boolean;
+}
+
+/** Answers a question about a view. */
+export function answerView(snapshots: Snapshots, route: ViewRoute, { json, detailed }: Form): HttpAnswer | Page {
+  if (detailed && json !== undefined) return jsonPage(snapshots, route, json);
+  if (detailed && route.verbose) return linesPage(snapshots, route);
   const snapshot = takeSnapshot(snapshots, route, route.exclude.length > 0);
   const { passed, status, headers } = judge(route, snapshot);
-  return textAnswer(status, passed ? "OK" : wordOf(snapshot), headers);
+  const warnings = warningsOf(route, snapshot, detailed);
+  if (json !== undefined)
+    return jsonAnswer(status, { status: passed ? "pass" : "fail", ...warningFields(warnings) }, json, headers);
+  const lines = warnings.map((warning) => `\nwarn: ${warning}\n`);
+  return textAnswer(status, `${passed ? "OK" : wordOf(snapshot)}${lines.join("")}`, headers);
 }
 
 /** Answers a question about one check of a view. */
 export function answerViewCheck(
   reader: StatusReader,
   route: ViewRoute & { readonly check: string },
-  json: JsonType | undefined,
+  { json, detailed }: Form,
 ): HttpAnswer {
   const { path } = route;
   const check = path === "livez" ? undefined : reader.check(route.check);
@@ -38,12 +52,14 @@ export function answerViewCheck(
   const criterion = criterionOf(path);
   const passed = passes(check, criterion);
   const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
+  if (json !== undefined && !detailed) return jsonAnswer(status, { status: passed ? "pass" : "fail" }, json, headers);
   if (json !== undefined) {
     const { before, after } = jsonAround(fieldsOf(path, passed));
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
     return { status, headers: jsonHeaders(json, headers), body };
   }
-  if (route.verbose) return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
+  if (route.verbose && detailed)
+    return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
   return textAnswer(status, passed ? "OK" : check.state === "pending" ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
@@ -51,13 +67,13 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
   return {
     name: "view-json",
     key: `view-json ${route.path === "livez" ? route.path : criterionOf(route.path)}`,
-    isCustom: false,
     isVolatile: false,
     snapshot: () => takeSnapshot(snapshots, route, true),
     pieces: ({ checks }) => jsonOfChecks(checks.all),
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
-      return { status, headers: jsonHeaders(type, headers), ...jsonAround(fieldsOf(route.path, passed)) };
+      const fields = { ...fieldsOf(route.path, passed), ...warningFields(warningsOf(route, snapshot, true)) };
+      return { status, headers: jsonHeaders(type, headers), ...jsonAround(fields) };
     },
   };
 }
@@ -65,22 +81,30 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
 function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
   const { path, exclude } = route;
   const criterion = criterionOf(path);
-  const excluded = new Set(exclude);
-  return {
+  const page: Page = {
     name: "view-lines",
-    key: `view-lines ${path === "livez" ? path : criterion} ${exclude.length === 0 ? "" : JSON.stringify(exclude)}`,
-    isCustom: exclude.length > 0,
+    key: `view-lines ${path === "livez" ? path : criterion}`,
     isVolatile: false,
     snapshot: () => takeSnapshot(snapshots, route, true),
     pieces: function* ({ checks }) {
-      for (const check of checks.all)
-        yield excluded.has(check.name) ? `[+]${check.name} excluded: ok\n` : `${lineOf(check, criterion)}\n`;
+      for (const check of checks.all) yield `${lineOf(check, criterion)}\n`;
     },
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
       return { status, headers: textHeaders(headers), before: "", after: lastLinesOf(route, snapshot, passed) };
     },
   };
+  return exclude.length === 0 ? page : { ...page, replacements: ({ checks }) => excludedLines(checks, exclude) };
+}
+
+/** The lines of excluded checks, by the positions of the checks. */
+function excludedLines(checks: CheckList, exclude: readonly string[]): ReadonlyMap<number, string> {
+  const lines = new Map<number, string>();
+  for (const name of exclude) {
+    const index = checks.indexOf(name);
+    if (index !== undefined) lines.set(index, `[+]${name} excluded: ok\n`);
+  }
+  return lines;
 }
 
 /** Liveness has no checks: whatever a check finds, this process is alive to say so. */
@@ -114,18 +138,29 @@ function fieldsOf(path: ViewPath, passed: boolean): object {
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
-  if (passes(check, criterion)) return `[+]${check.name} ok`;
+  if (passes(check, criterion))
+    return `[+]${check.name} ok${check.state === "warning" ? ` (warning: ${check.reason ?? check.state})` : ""}`;
   return `[-]${check.name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
 }
 
-function lastLinesOf(route: ViewRoute, { draining, checks }: Snapshot, passed: boolean): string {
+function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {
+  const { draining } = snapshot;
   const process = route.path === "livez" ? "[+]process ok\n" : "";
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
-  // JSON's escapes: no control character that a client sent reaches a terminal
-  const unknown = route.exclude.filter((name) => !checks.has(name)).map((name) => JSON.stringify(name));
-  const warning =
-    unknown.length === 0 ? "" : `warn: some health checks cannot be excluded: no matches for ${unknown.join(",")}\n`;
-  return `${process}${shutdown}${warning}${lastLineOf(route.path, passed)}`;
+  const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
+  return `${process}${shutdown}${warnings.join("")}${lastLineOf(route.path, passed)}`;
+}
+
+/** Constant texts: no answer echoes a name that a client sent, and without details none tells which names exist. */
+function warningsOf({ exclude }: ViewRoute, { checks }: Snapshot, detailed: boolean): readonly string[] {
+  if (exclude.length === 0) return [];
+  if (!detailed) return ["names to exclude that match no check are ignored"];
+  const isUnknown = exclude.some((name) => checks.indexOf(name) === undefined);
+  return isUnknown ? ["some health checks cannot be excluded: no check has that name"] : [];
+}
+
+function warningFields(warnings: readonly string[]): { readonly notes?: readonly string[] } {
+  return warnings.length === 0 ? {} : { notes: warnings };
 }
 
 function lastLineOf(path: ViewPath, passed: boolean): string {

@@ -13,6 +13,8 @@ export type FrameListener = (type: number, flags: number, streamId: number, payl
 
 const NO_BYTES = Buffer.alloc(0);
 
+const always = () => true;
+
 export class FrameReader {
   readonly #onFrame: FrameListener;
   #rest: Buffer = NO_BYTES;
@@ -25,8 +27,12 @@ export class FrameReader {
     this.#hasPreface = peer === "server";
   }
 
-  /** Reads bytes as they came from the socket. @throws ConnectionError, and what the listener throws */
-  read(chunk: Buffer): void {
+  /**
+   * Reads bytes as they came from the socket, while `mayContinue` allows it: it is called before each frame.
+   * @returns false when frames are left; a call without bytes reads on
+   * @throws ConnectionError, and what the listener throws
+   */
+  read(chunk: Buffer = NO_BYTES, mayContinue: () => boolean = always): boolean {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = this.#hasPreface ? 0 : this.#readPreface(bytes);
     while (this.#hasPreface && !this.#stopped && bytes.length - at >= FRAME_HEADER_BYTES) {
@@ -34,12 +40,17 @@ export class FrameReader {
       if (length > MAX_FRAME_BYTES) throw new ConnectionError("FRAME_SIZE_ERROR", "a frame above 16,384 bytes");
       const start = at + FRAME_HEADER_BYTES;
       if (bytes.length < start + length) break;
+      if (!mayContinue()) {
+        this.#rest = bytes.subarray(at);
+        return false;
+      }
       at = start + length;
       const streamId = bytes.readUInt32BE(start - 4) & 0x7fff_ffff;
       this.#onFrame(bytes[start - 6] ?? 0, bytes[start - 5] ?? 0, streamId, bytes.subarray(start, at));
     }
     // a copy: a view would keep all that was read
     this.#rest = at === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(at));
+    return true;
   }
 
   /** Reads no more frames. May be called from the listener. */

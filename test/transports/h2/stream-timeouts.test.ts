@@ -6,6 +6,7 @@ import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
 import { systemClock } from "../../../src/core/clock.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
 import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { createH2Engine } from "../../../src/transports/h2/engine.js";
 import type { HttpResponder } from "../../../src/wire/http-message.js";
@@ -26,6 +27,7 @@ test("an error of ours at the deadline of a request ends its connection, and not
   };
   const engine = createH2Engine({
     ...{ clock: { ...systemClock, wallTime: noWallTime }, random: Math.random, instance: "timeouts" },
+    turns: new FairTurns(systemClock, "timeouts"),
     ...{ service: undefined, reflection: undefined, statusCodePaths: [], pool: new SharedBytesPool() },
     times: {
       ...{ keepaliveTimeMs: ms, keepaliveTimeoutMs: ms, maxConnectionIdleMs: ms, maxConnectionAgeMs: ms },
@@ -87,7 +89,14 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 async function asking(times: Partial<typeof TIMES>, responder: HttpResponder) {
   const clock = new VirtualClock();
   const engine = createH2Engine({
-    ...{ clock, random: () => 0.5, instance: "timeouts", pool: new SharedBytesPool(), times: { ...TIMES, ...times } },
+    ...{
+      clock,
+      turns: new FairTurns(clock, "timeouts"),
+      random: () => 0.5,
+      instance: "timeouts",
+      pool: new SharedBytesPool(),
+      times: { ...TIMES, ...times },
+    },
     ...{ service: undefined, reflection: undefined, statusCodePaths: [], responder },
   });
   const socket = new SlowSocket();

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../../src/core/clock.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
 import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { Health, type ListenOptions } from "../../../src/index.js";
 import { Registry } from "../../../src/registry/registry.js";
@@ -108,6 +109,7 @@ describe("the memory of unread answers", () => {
     const engine = createH2Engine({
       ...{
         clock: systemClock,
+        turns: new FairTurns(systemClock, "unread"),
         random: Math.random,
         instance: "unread",
         pool,

@@ -8,6 +8,8 @@ const JSON_HEALTH = "application/health+json";
 
 const json = (answer: ReadAnswer): unknown => JSON.parse(answer.body);
 
+const WARNING = "warn: some health checks cannot be excluded: no check has that name\n";
+
 describe("a service", () => {
   test("SERVING is 200 OK with the common headers", () => {
     assert.deepEqual(bridgeOf().ask("/healthcheck"), {
@@ -155,7 +157,7 @@ describe("a view", () => {
     registry.set("", "NOT_SERVING");
     assert.equal(
       ask("/readyz?verbose").body,
-      "[+]good ok\n[+]warned ok\n[-]bad failed: timeout\n[-]extra failed: refused (not critical)\n[-]new failed: pending\nreadyz check failed\n",
+      "[+]good ok\n[+]warned ok (warning: slow)\n[-]bad failed: timeout\n[-]extra failed: refused (not critical)\n[-]new failed: pending\nreadyz check failed\n",
     );
   });
 
@@ -168,8 +170,36 @@ describe("a view", () => {
     assert.equal(ask("/readyz?exclude=good").status, 503);
     assert.equal(
       ask("/readyz?verbose&exclude=bad&exclude=x%22").body,
-      '[+]good ok\n[+]bad excluded: ok\nwarn: some health checks cannot be excluded: no matches for "x\\""\nreadyz check passed\n',
+      `[+]good ok\n[+]bad excluded: ok\n${WARNING}readyz check passed\n`,
     );
+  });
+
+  for (const path of ["readyz", "healthz", "startupz", "livez"])
+    test(`/${path} says in every form that an excluded name matches no check, and does not echo it`, () => {
+      const { registry, ask } = bridgeOf();
+      registry.report(check("good"));
+      const asked = `/${path}?exclude=other-name%22&exclude=good`;
+      assert.equal(ask(asked).status, ask(`/${path}`).status);
+      assert.equal(ask(asked).body, `${ask(`/${path}`).body}\n${WARNING}`);
+      assert.ok(ask(`${asked}&verbose`).body.includes(`\n${WARNING}`));
+      const json = JSON.parse(ask(asked, { accept: "application/json" }).body);
+      assert.deepEqual(json.notes, [WARNING.slice(6, -1)]);
+      for (const form of [asked, `${asked}&verbose`])
+        for (const accept of ["*/*", "application/json"]) assert.doesNotMatch(ask(form, { accept }).body, /other-name/);
+    });
+
+  test("says nothing when every excluded name matches a check", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("good"));
+    registry.set("", "SERVING");
+    assert.equal(ask("/readyz?exclude=good").body, "OK");
+    assert.equal("notes" in JSON.parse(ask("/readyz?exclude=good", { accept: "application/json" }).body), false);
+  });
+
+  test("/<check> of a warning says why", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("warned", { state: "warning", reason: "slow" }));
+    assert.equal(ask("/readyz/warned?verbose").body, "[+]warned ok (warning: slow)\nreadyz check passed\n");
   });
 
   test("excluding does not help while draining, or against a failure without a check", () => {

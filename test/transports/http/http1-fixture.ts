@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { type Published, subscribe } from "../../../src/core/channels.js";
 import type { Clock } from "../../../src/core/clock.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
 import type { BridgeOptions } from "../../../src/transports/http/bridge.js";
 import { Http1Server } from "../../../src/transports/http/http1.js";
 import { eventually, pause } from "../../support/eventually.js";
@@ -23,7 +24,7 @@ export const METRICS = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
 /** A server, with the sockets that it has accepted. */
 export async function serving<C extends Clock>(t: TestContext, clock: C, options: Partial<BridgeOptions>) {
   const fixture = bridgeAt(clock, { instance: "http1", ...options });
-  const http1 = new Http1Server(fixture.bridge);
+  const http1 = new Http1Server(fixture.bridge, new FairTurns(clock, "http1"));
   const sockets: Socket[] = [];
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);

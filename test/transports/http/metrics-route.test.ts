@@ -49,7 +49,10 @@ describe("the metrics page", () => {
   test("needs the token if one is configured", async () => {
     const token = "0123456789abcdef";
     const { status, headers } = await ask("/metrics", {}, { token });
-    assert.deepEqual([status, headers["www-authenticate"]], [401, "Bearer"]);
+    assert.deepEqual(
+      [status, headers["www-authenticate"]],
+      [401, 'Bearer, Basic realm="healthbridge", charset="UTF-8"'],
+    );
     assert.equal((await ask("/metrics", { authorization: "Bearer wrong" }, { token })).status, 401);
     assert.equal((await ask("/metrics", { authorization: `Bearer ${token}` }, { token })).status, 200);
   });

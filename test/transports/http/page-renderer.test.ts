@@ -23,7 +23,6 @@ function rendering(checks: number) {
   const page = (more: Partial<Page> = {}): Page => ({
     name: "test",
     key: "test",
-    isCustom: false,
     isVolatile: false,
     snapshot: () => snapshots.withChecks(""),
     pieces: function* ({ status, checks: { all } }) {
@@ -271,17 +270,31 @@ describe("a volatile page", () => {
   });
 });
 
-describe("pages that clients make up", () => {
-  test("are refused while 64 renderings wait; all others are not", async () => {
-    const { ask, counts } = rendering(MANY);
-    const custom = Array.from({ length: 1_000 }, (_, index) => ask({ key: `custom ${index}`, isCustom: true }));
-    const honest = ask();
-    const answers = await Promise.all(custom);
-    assert.equal(answers.filter(({ status }) => status === 200).length, 65);
-    const refused = answers.filter(({ status }) => status === 429);
-    assert.deepEqual([refused.length, refused[0]?.body], [935, "TOO_MANY_REQUESTS"]);
-    assert.equal((await honest).status, 200);
-    assert.equal(counts.renderings, 66);
-    assert.equal((await ask({ key: "custom", isCustom: true })).status, 200);
-  });
+describe("pages with pieces that differ for one request", () => {
+  /** The pages of `bodies` with each of these sets of lines replaced, made by hand. */
+  const replaced = (body: string, lines: readonly number[]) =>
+    body
+      .split("\n")
+      .map((line, index) => (lines.includes(index) ? `replaced ${index}` : line))
+      .join("\n");
+
+  for (const checks of [0, 1, 3, MANY])
+    test(`share the rendering of the others: ${checks} checks`, async () => {
+      const { ask, counts } = rendering(checks);
+      const { body } = await ask();
+      const sets = [[], [0], [1], [checks], [0, 1, 2], [2, 63, 64, 65, 127, 128], [...Array(checks + 1).keys()]];
+      for (const lines of sets) {
+        const texts = new Map(lines.toReversed().map((line) => [line, `replaced ${line}\n`]));
+        const answer = await ask({ replacements: () => texts });
+        assert.equal(
+          answer.body,
+          replaced(
+            body,
+            lines.filter((line) => line <= checks),
+          ),
+          String(lines),
+        );
+      }
+      assert.equal(counts.renderings, 1);
+    });
 });

@@ -19,7 +19,7 @@ function kept() {
     const from = { snapshot: new Snapshots(registry).of(""), version, statusVersion };
     return new Rendering(
       from,
-      sizes.map((size) => Buffer.alloc(size, "x")),
+      sizes.map((size) => ({ bytes: Buffer.alloc(size, "x"), ends: [size] })),
       deps,
     );
   };

@@ -8,6 +8,7 @@ import { Duplex, type Readable } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
 import { subscribe } from "../../../src/core/channels.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
 import type { HttpBridge } from "../../../src/transports/http/bridge.js";
 import { Http1Server } from "../../../src/transports/http/http1.js";
 import { createHttp2Responder } from "../../../src/transports/http/http2.js";
@@ -37,7 +38,7 @@ function request(socket: Duplex): Readable {
 const CARRIERS: Readonly<Record<string, Carrier>> = {
   "HTTP/1 over TLS": {
     serve: (bridge) => {
-      const http1 = new Http1Server(bridge);
+      const http1 = new Http1Server(bridge, new FairTurns(bridge.clock, "sending"));
       const identity = { cert: pem("server.crt"), key: pem("server.key") };
       const server = createTlsServer(identity, (socket) => http1.accept(socket.on("error", () => {})));
       return { server, close: () => http1.close() };

@@ -4,6 +4,7 @@ import { connect, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
 import { systemClock } from "../../../src/core/clock.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
 import { Registry } from "../../../src/registry/registry.js";
 import { Http1Server } from "../../../src/transports/http/http1.js";
 import { createMiddleware } from "../../../src/transports/http/middleware.js";
@@ -45,7 +46,7 @@ describe("the middleware", () => {
 
 describe("the HTTP/1 server", () => {
   const registry = new Registry({ clock: systemClock, instance: "http1" });
-  const http1 = new Http1Server(bridgeAt(systemClock, { registry }).bridge);
+  const http1 = new Http1Server(bridgeAt(systemClock, { registry }).bridge, new FairTurns(systemClock, "servers"));
   const listener = createServer({ allowHalfOpen: true }, (socket) => http1.accept(socket));
   /** Sends text, and answers all that comes until the server closes. */
   const send = (text: string, onData: (all: string) => void = () => {}) =>
