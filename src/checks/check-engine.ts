@@ -16,11 +16,13 @@ import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
+import { type Assumption, firstAssumption } from "./assumption.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
 import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
+import { describeOwner } from "./name-rules.js";
 import {
   type ChecksPlan,
   type ConfiguredCheck,
@@ -38,24 +40,27 @@ import {
   type RunningChecks,
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
-import { CheckRunner, type LastProbe } from "./runner.js";
-import { createRunnerDeps, endRunner, type RunnerDeps } from "./runner-deps.js";
+import { CheckRunner } from "./runner.js";
+import { createRunnerDeps, endRunner, type LastProbe, type RunnerDeps } from "./runner-deps.js";
 import { SelfCheck } from "./self-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
-import { FirstProbes } from "./spread.js";
+import { FirstProbes, type NewCheck } from "./spread.js";
 import { throwViolations, type Violation } from "./violation.js";
 
 /** What the engine needs. */
 export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
+  /** Whether the application has set the status of a service by hand. Default: of none. */
+  readonly isSetByHand?: ((service: string) => boolean) | undefined;
 }
 
 /** A check that runs. */
-interface RunningCheck extends ConfiguredCheck {
+interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
+  assumption: Assumption | undefined;
   readonly runner: CheckRunner;
   readonly heartbeat: Heartbeat | undefined;
 }
@@ -66,17 +71,17 @@ export class CheckEngine {
   readonly #opener: SourceOpener;
   readonly #publisher: CheckPublisher;
   readonly #isolation: Isolation;
+  readonly #selfCheck: SelfCheck;
   readonly #discovery: Discovery;
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
-  readonly #selfCheck: SelfCheck;
   /** Aborted by `stop`. */
   readonly #stopped = new AbortController();
   #reports: ReportStore | undefined;
 
   constructor(options: CheckEngineOptions) {
-    const { writer, clock, random } = options;
+    const { writer, clock, random, isSetByHand = () => false } = options;
     const { instance } = writer;
     this.#writer = writer;
     this.#deps = createRunnerDeps(clock, random, instance);
@@ -90,7 +95,8 @@ export class CheckEngine {
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
     this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
-    const ownerOf = (name: string) => this.#publisher.ownerOf(name);
+    const ownerOf = (name: string) =>
+      isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
@@ -158,6 +164,14 @@ export class CheckEngine {
     this.#apply(planIsolation(this.#running, isolation, this.#opener));
   }
 
+  /** Who makes the service of a name, as text; `undefined` for a name that the application may set by hand. */
+  ownerOf(name: string): string | undefined {
+    const discoverer = this.#discovery.checkOf(name);
+    if (discoverer !== undefined) return describeOwner({ kind: "discovered", of: discoverer, path: [] });
+    const owner = this.#publisher.ownerOf(name);
+    return owner === undefined ? undefined : describeOwner(owner);
+  }
+
   /** The heartbeat that runs under a name. */
   heartbeat(name: string): Heartbeat | undefined {
     return this.#checks.get(name)?.heartbeat;
@@ -210,7 +224,7 @@ export class CheckEngine {
     try {
       for (const opened of plan.started) {
         created.push(this.#create(opened));
-        yield this.#publisher.announce(opened.declaration.name, opened.settings);
+        yield this.#publisher.announce(opened);
       }
       ended = this.#switch(plan, created);
       isSwitched = true;
@@ -232,9 +246,9 @@ export class CheckEngine {
 
   /** The one step that changes statuses. Returns the runners that are to be ended. */
   #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly CheckRunner[] {
-    const { removed, changed, services, isolation, allowLinkLocal } = plan;
-    const ended = removed.map((name) => this.#take(name)).filter((runner) => runner !== undefined);
-    for (const check of created) this.#add(check);
+    const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
+    const ended = new Map(removed.map((name) => [name, this.#take(name)]));
+    for (const check of created) this.#add(check, ended.get(check.declaration.name));
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -243,15 +257,9 @@ export class CheckEngine {
     else this.#deps.stalls.stop();
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
-      this.#publisher.publish();
+      this.#publisher.publish(isWhole);
     });
-    return ended;
-  }
-
-  #changeIsolation(plan: IsolationPlan): void {
-    this.#selfCheck.apply(plan);
-    if (plan.kind === "keep") return;
-    this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
+    return [...ended.values()].filter((runner) => runner !== undefined);
   }
 
   #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
@@ -261,14 +269,16 @@ export class CheckEngine {
       onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
     };
     const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
-    const check: RunningCheck = { declaration, settings, runner, heartbeat };
-    return check; // the listener refers to it
+    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
+    return check;
   }
 
-  #add(check: RunningCheck): void {
-    const { name } = check.declaration;
-    this.#checks.set(name, check);
-    this.#publisher.add(name, check.settings);
+  /** @param replaced the runner of the check with this name that had another target */
+  #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
+    check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    check.runner.assume(check.assumption);
+    this.#checks.set(check.declaration.name, check);
+    this.#publisher.add(check, check.assumption);
   }
 
   #start(check: RunningCheck): void {
@@ -285,7 +295,7 @@ export class CheckEngine {
     if (check === undefined) return;
     check.declaration = declaration;
     check.settings = settings;
-    this.#publisher.change(declaration.name, settings);
+    this.#publisher.change(check);
   }
 
   #forgetReports(name: string): void {
@@ -312,6 +322,13 @@ export class CheckEngine {
     return check.runner;
   }
 
+  #changeIsolation(plan: IsolationPlan): void {
+    if (plan.kind === "keep") return;
+    const ended = this.#selfCheck.change(plan);
+    if (ended !== undefined) endRunner(ended, this.#writer.instance);
+    this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
+  }
+
   #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
@@ -323,7 +340,7 @@ export class CheckEngine {
     const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
     const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
     const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
-    this.#publisher.report(name, check.settings, finding);
+    this.#publisher.report(check, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
     this.#discovery.invalidate(name, state, reason);

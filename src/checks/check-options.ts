@@ -17,7 +17,10 @@ export interface CheckOptions extends Omit<CheckSettings, "maxLatency">, Omit<Pr
 
 /** Options of a heartbeat. */
 export interface HeartbeatOptions
-  extends Pick<CheckOptions, "critical" | "services" | "unhealthyThreshold" | "healthyThreshold" | "staleAfter"> {
+  extends Pick<
+    CheckOptions,
+    "critical" | "startup" | "initialState" | "services" | "unhealthyThreshold" | "healthyThreshold" | "staleAfter"
+  > {
   /** The time within which a report must come. */
   readonly ttl: DurationLike;
   /** The token of a report over HTTP. Without one, only this process can report. */

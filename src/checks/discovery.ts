@@ -23,7 +23,7 @@ export class Discovery {
   /** Publishes the services of a result, and clears those of the result before that are gone. */
   update(check: string, discovered: ReadonlyMap<string, Discovered>): void {
     const before = this.#servicesOf(check);
-    const now = new Set([...discovered.keys()].filter((service) => this.#isFree(service)));
+    const now = new Set([...discovered.keys()].filter((service) => this.#isFree(service, check)));
     this.#services.set(check, now);
     for (const service of before) if (!now.has(service)) this.#writer.clear(service);
     for (const [service, { outcome, reason }] of discovered)
@@ -36,6 +36,13 @@ export class Discovery {
     for (const service of this.#servicesOf(check)) this.#writer.set(service, "UNKNOWN", { reason });
   }
 
+  /** The check whose target names a service. */
+  checkOf(service: string): string | undefined {
+    if (this.#isDeclared(service)) return undefined;
+    for (const [check, services] of this.#services) if (services.has(service)) return check;
+    return undefined;
+  }
+
   /** Clears the services of a check that was removed. */
   forget(check: string): void {
     for (const service of this.#servicesOf(check)) this.#writer.clear(service);
@@ -46,7 +53,10 @@ export class Discovery {
     return [...(this.#services.get(check) ?? [])].filter((service) => !this.#isDeclared(service));
   }
 
-  #isFree(service: string): boolean {
-    return service !== "" && serviceNameFault(service) === undefined && !this.#isDeclared(service);
+  /** Whether a check may publish a service. Of two targets that name the same one, the first has it. */
+  #isFree(service: string, check: string): boolean {
+    if (service === "" || serviceNameFault(service) !== undefined || this.#isDeclared(service)) return false;
+    const owner = this.checkOf(service);
+    return owner === undefined || owner === check;
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The rules of names and of declared services: pure.
  *
- * Each name is one service: that of a check, one that the settings of checks name, or a declared one. A declared
- * service has members and a policy that can be fulfilled, and services do not form a cycle.
+ * Each name is one service with one writer: that of a check, one that the settings of checks name, a declared one, or
+ * one that the application sets by hand. A declared service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
 import { OVERALL, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import type { CheckDeclaration } from "./declarations.js";
@@ -14,8 +14,12 @@ export const SELF_CHECK = "self-check";
 
 /** What has a name, and where it is declared. */
 export interface Owner {
-  readonly kind: "check" | "named" | "service";
-  /** The check, or the declared service. */
+  /**
+   * A check, a service that settings of checks name, a declared service, the server as a whole beside checks, a service
+   * that a target names, or a service that the application has set by hand.
+   */
+  readonly kind: "check" | "named" | "service" | "overall" | "discovered" | "hand";
+  /** The check, or the service. */
   readonly of: string;
   readonly path: Path;
 }
@@ -24,24 +28,52 @@ const TAKEN: Readonly<Record<Owner["kind"], string>> = {
   check: "a check has this name already",
   named: "a check makes this service already",
   service: "a service of this name is declared already",
+  overall: "the checks and services make the server as a whole already",
+  discovered: "the target of a check names this service already",
+  hand: "the application has set this service by hand; clear it first",
 };
+
+/** An owner as text that follows "is made by". */
+export function describeOwner({ kind, of }: Owner): string {
+  const name = JSON.stringify(of);
+  switch (kind) {
+    case "check":
+      return `the check ${name}`;
+    case "named":
+      return `the option "services" of the check ${name}`;
+    case "service":
+      return `the declared service ${name}`;
+    case "overall":
+      return "the checks and the declared services";
+    case "discovered":
+      return `the target of the check ${name}`;
+    case "hand":
+      return "a call of set()";
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The names that have an owner now. */
+interface NameTable {
+  ownerOf(name: string): Owner | undefined;
+}
 
 /** Who has which name. A service that several checks name is made by all of them; any other name has one owner. */
 export class Names {
-  readonly #running: (name: string) => Owner | undefined;
+  readonly #running: NameTable;
+  readonly #kinds: readonly Owner["kind"][];
   readonly #claimed = new Map<string, Owner>();
   readonly #checks: () => Iterable<CheckDeclaration>;
 
   /**
+   * @param kinds owners of these kinds have their names before the first claim
    * @param checks all checks; one of Flower reserves the names of Celery's workers
-   * @param running names that are taken before the first claim
    */
-  constructor(
-    checks: () => Iterable<CheckDeclaration> = () => [],
-    running: (name: string) => Owner | undefined = () => undefined,
-  ) {
+  constructor(running: NameTable, kinds: readonly Owner["kind"][], checks: () => Iterable<CheckDeclaration>) {
     this.#checks = checks;
     this.#running = running;
+    this.#kinds = kinds;
   }
 
   /** Claims a name. Returns the violation, if another owner has it. */
@@ -51,7 +83,7 @@ export class Names {
       const text = `the names under "${WORKER_PREFIX}" are those of the workers that a check of Flower finds`;
       return { code: "DUPLICATE_NAME", path: owner.path, text, other: ["checks", flower] };
     }
-    const known = this.#claimed.get(name) ?? this.#running(name);
+    const known = this.#claimed.get(name) ?? this.#runningOwnerOf(name);
     if (known === undefined) {
       this.#claimed.set(name, owner);
       return undefined;
@@ -59,7 +91,13 @@ export class Names {
     const areBothNamed = known.kind === "named" && owner.kind === "named";
     const isOwnName = known.kind === "check" && owner.kind === "named" && known.of === owner.of;
     if (areBothNamed || isOwnName) return undefined;
-    return { code: "DUPLICATE_NAME", path: owner.path, text: TAKEN[known.kind], other: known.path };
+    const other = known.kind === "hand" ? undefined : known.path;
+    return { code: "DUPLICATE_NAME", path: owner.path, text: TAKEN[known.kind], other };
+  }
+
+  #runningOwnerOf(name: string): Owner | undefined {
+    const owner = this.#running.ownerOf(name);
+    return owner !== undefined && this.#kinds.includes(owner.kind) ? owner : undefined;
   }
 
   #findFlowerCheck(): string | undefined {
@@ -67,6 +105,14 @@ export class Names {
       if (source.kind === "target" && source.url.startsWith("flower+")) return name;
     return undefined;
   }
+}
+
+/** Claims the server as a whole for what is declared at a path. Where it is declared itself, that claims it. */
+export function claimOverall(services: readonly ServiceDeclaration[], path: Path, names: Names): readonly Violation[] {
+  if (services.some(({ name }) => name === OVERALL)) return [];
+  const violation = names.claim(OVERALL, { kind: "overall", of: OVERALL, path });
+  if (violation === undefined) return [];
+  return [{ ...violation, text: `the application has set the server as a whole ("") by hand; clear it first` }];
 }
 
 /** Claims the own name of a check. */

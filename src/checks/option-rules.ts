@@ -32,9 +32,10 @@ function settingsOf({ source, options }: CheckDeclaration): CheckSettings {
   const { settings } = splitOptions(options);
   if (source.kind !== "heartbeat") return settings;
   const ttl = isPositive(source.ttl) ? source.ttl : undefined;
-  const { critical, services, staleAfter, unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
+  const { critical, startup = false, initialState, services, staleAfter } = settings;
+  const { unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
   const schedule = { interval: ttl, initialDelay: ttl, edgeInterval: ttl, jitter: 0 };
-  return { ...schedule, critical, services, staleAfter, unhealthyThreshold, healthyThreshold };
+  return { ...schedule, critical, startup, initialState, services, staleAfter, unhealthyThreshold, healthyThreshold };
 }
 
 type OptionViolation = Pick<Violation, "path" | "text">;
@@ -82,6 +83,8 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
   "unhealthyThreshold",
   "healthyThreshold",
   "staleAfter",
+  "startup",
+  "initialState",
 ]);
 
 /** Options that would have no effect. The options of a target depend on its scheme: see `probers/schemes`. */

@@ -21,7 +21,7 @@ import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
-import { checkServices, claimCheck, claimNamedServices, Names, type Owner } from "./name-rules.js";
+import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
@@ -46,7 +46,8 @@ export interface IsolationRule {
 
 /** What becomes of the isolation rule. */
 export type IsolationPlan =
-  | { readonly kind: "keep" | "stop" }
+  | { readonly kind: "keep" }
+  | { readonly kind: "stop" }
   | { readonly kind: "change"; readonly rule: IsolationRule }
   | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
 
@@ -63,6 +64,8 @@ export interface RunningChecks {
 
 /** The changes, ready to be committed. A replaced check is both removed and started. */
 export interface ChecksPlan {
+  /** It is the plan of a whole configuration. */
+  readonly isWhole: boolean;
   readonly removed: readonly string[];
   readonly started: readonly OpenedCheck[];
   readonly changed: readonly ConfiguredCheck[];
@@ -102,15 +105,16 @@ export function* planInSteps(running: RunningChecks, config: ChecksConfig, opene
   const planner = new Planner(running, opener, allowLinkLocal);
   let planned: Planned | undefined;
   try {
-    const names = new Names(() => checks);
+    const names = new Names(running, ["hand"], () => checks);
     for (const check of checks) yield planner.refuse(claimCheck(check, names));
     for (const check of checks) yield planner.refuse(claimNamedServices(check, names));
     const declared = new Set(checks.map(({ name }) => name));
     for (const name of running.checks.keys()) if (!declared.has(name)) planner.remove(name);
     for (const check of checks) yield planner.setCheck(check);
     planner.setServices(services, names);
+    if (checks.length > 0) planner.refuse(claimOverall(services, ["checks"], names));
     planner.setIsolation(isolation);
-    planned = planner.planned();
+    planned = planner.planned(true);
     return planned;
   } finally {
     if (planned === undefined) discardPlan(planner.planned().plan);
@@ -120,12 +124,10 @@ export function* planInSteps(running: RunningChecks, config: ChecksConfig, opene
 /** Plans that one more check runs. */
 export function planCheck(running: RunningChecks, check: CheckDeclaration, opener: SourceOpener): Planned {
   const planner = new Planner(running, opener);
-  const names = new Names(
-    () => declarationsOf(running),
-    (name) => running.ownerOf(name),
-  );
+  const names = new Names(running, ["check", "named", "service", "hand"], () => declarationsOf(running));
   planner.refuse(claimCheck(check, names));
   planner.refuse(claimNamedServices(check, names));
+  planner.refuse(claimOverall(running.services, ["checks", check.name], names));
   planner.setCheck(check);
   return planner.planned();
 }
@@ -144,11 +146,9 @@ export function planServices(
   opener: SourceOpener,
 ): Planned {
   const planner = new Planner(running, opener);
-  const ofChecks = (name: string) => {
-    const owner = running.ownerOf(name);
-    return owner?.kind === "service" ? undefined : owner;
-  };
-  planner.setServices(services, new Names(() => declarationsOf(running), ofChecks));
+  const names = new Names(running, ["check", "named", "hand"], () => declarationsOf(running));
+  planner.setServices(services, names);
+  if (services.length > 0) planner.refuse(claimOverall(services, ["services"], names));
   return planner.planned();
 }
 
@@ -249,8 +249,9 @@ class Planner {
     if (opened !== undefined) this.#isolation = { kind: "start", rule, prober: opened.prober };
   }
 
-  planned(): Planned {
+  planned(isWhole = false): Planned {
     const plan = {
+      isWhole,
       removed: this.#removed,
       started: this.#started,
       changed: this.#changed,

@@ -11,7 +11,9 @@
  * probed, would make a service NOT_SERVING although the other members are healthy.
  *
  * A non-critical member never makes a service NOT_SERVING. Its failure marks the service degraded, like a `warning` of any
- * member.
+ * member. A service whose members are all non-critical is UNKNOWN until one of them is decided. A heartbeat that has never
+ * reported does not count as a member; a service with no other member is UNKNOWN. As members of further services, the
+ * first is non-critical and the second does not count: nested services have the status that a flat one would have.
  */
 import type { ServingStatus } from "../core/serving-status.js";
 import type { CheckReport } from "../registry/ports.js";
@@ -22,52 +24,79 @@ export type Policy =
   | { readonly kind: "any" }
   | { readonly kind: "quorum"; readonly count: number };
 
-/** The status of a service, from its members. */
+/** The status of a service, from its members, and how the service counts as a member of others. */
 export interface Rollup {
   readonly status: ServingStatus;
   readonly degraded: boolean;
   readonly reason: string | undefined;
+  readonly critical: boolean;
+  readonly counted: boolean;
 }
 
 /** The part of a check that a policy reads. A service that is a member of another one is read in the same way. */
-export type Member = Pick<CheckReport, "state" | "critical" | "reason">;
+export type Member = Pick<CheckReport, "state" | "critical" | "counted" | "reason">;
 
 /** The status of a service with these members. One pass without copies: a server may have thousands of checks. */
 export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
-  let critical = 0;
-  let good = 0;
+  let [counting, decided, critical, good] = [0, 0, 0, 0];
+  let pending: Member | undefined;
   let undecided: Member | undefined;
   let bad: Member | undefined;
   let flawed: Member | undefined;
+  let assumed: Member | undefined;
   for (const member of members) {
     const { state } = member;
+    if (state === "pending") pending ??= member;
+    if (!member.counted) continue;
+    counting += 1;
+    if (state !== "pending") decided += 1;
     if (state === "failing" || state === "warning") flawed ??= member;
+    else if (state === "passing" && member.reason !== undefined) assumed ??= member;
     if (!member.critical) continue;
     critical += 1;
     if (state === "passing" || state === "warning") good += 1;
     else if (state === "pending") undecided ??= member;
     else bad ??= member;
   }
+  const weight = { critical: critical > 0, counted: counting > 0 };
+  if (critical === 0 && decided === 0)
+    return { status: "UNKNOWN", degraded: false, reason: pending?.reason, ...weight };
   if (good >= neededOf(policy, critical))
-    return { status: "SERVING", degraded: flawed !== undefined, reason: flawed?.reason };
-  if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason };
-  return { status: "NOT_SERVING", degraded: false, reason: bad?.reason };
+    return { status: "SERVING", degraded: flawed !== undefined, reason: (flawed ?? assumed)?.reason, ...weight };
+  if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason, ...weight };
+  return { status: "NOT_SERVING", degraded: false, reason: bad?.reason, ...weight };
+}
+
+/** The status of a check's own service: always the state of the check, critical or not. */
+export function ownStatus({ state, critical, counted, reason }: Member): Rollup {
+  switch (state) {
+    case "passing":
+    case "warning":
+      return { status: "SERVING", degraded: state === "warning", reason, critical, counted };
+    case "failing":
+      return { status: "NOT_SERVING", degraded: false, reason, critical, counted };
+    case "pending":
+      return { status: "UNKNOWN", degraded: false, reason, critical, counted };
+    default:
+      return state satisfies never;
+  }
 }
 
 /** How a service counts as a member of another. */
-export function memberOf({ status, degraded, reason }: Rollup): Member {
+export function memberOf({ status, degraded, reason, critical, counted }: Rollup): Member {
   switch (status) {
     case "SERVING":
-      return { state: degraded ? "warning" : "passing", critical: true, reason };
+      return { state: degraded ? "warning" : "passing", reason, critical, counted };
     case "NOT_SERVING":
-      return { state: "failing", critical: true, reason };
+      return { state: "failing", reason, critical, counted };
     case "UNKNOWN":
-      return { state: "pending", critical: true, reason };
+      return { state: "pending", reason, critical, counted };
     default:
       return status satisfies never;
   }
 }
 
+/** A quorum counts critical members. If fewer than its number are critical or count, all of those are needed. */
 function neededOf(policy: Policy, critical: number): number {
   switch (policy.kind) {
     case "all":
@@ -75,7 +104,7 @@ function neededOf(policy: Policy, critical: number): number {
     case "any":
       return Math.min(1, critical);
     case "quorum":
-      return policy.count;
+      return Math.min(policy.count, critical);
     default:
       return policy satisfies never;
   }

@@ -13,36 +13,36 @@ import type { Steps } from "../core/turns.js";
 import type { CheckReport, StatusWriter } from "../registry/ports.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
+import type { ConfiguredCheck } from "./plan.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 
 /** The part of a report that probes change. */
 export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
 
-const NO_FINDING: Finding = {
-  state: PENDING.state,
-  held: false,
-  reason: PENDING.reason,
-  latencyMs: undefined,
-  lastResultAt: undefined,
-};
+const NO_RESULT: Omit<Finding, "state" | "reason"> = { held: false, latencyMs: undefined, lastResultAt: undefined };
 
 export class CheckPublisher {
   readonly #writer: StatusWriter;
   readonly #clock: Clock;
   readonly #reports = new Map<string, CheckReport>();
   readonly #graph = new ServiceGraph(this.#reports);
-  /** Checks that have had no result yet. The startup view waits for them. */
+  /** Checks that count for the startup view. */
+  readonly #startupChecks = new Set<string>();
+  /** Those of them that have had no result yet. The startup view waits for them. */
   readonly #unseen = new Set<string>();
   #hasStarted = false;
+  /** The services that were written and not cleared. */
+  readonly #written = new Set<string>();
   /** What the next `publish` has to write. */
   readonly #changedServices = new Set<string>();
   readonly #changedChecks = new Set<string>();
-  readonly #removedChecks = new Set<string>();
   /** The names that `announce` has published. They have that status until the first result. */
   readonly #announced = new Set<string>();
   /** Services without members, which `publishRest` clears. */
   readonly #unmade = new Set<string>();
+  /** The removed checks, with their last reports. */
+  readonly #removedChecks = new Map<string, CheckReport>();
 
   constructor(writer: StatusWriter, clock: Clock) {
     this.#writer = writer;
@@ -54,7 +54,9 @@ export class CheckPublisher {
     if (this.#graph.isDeclared(name)) return { kind: "service", of: name, path: ["services", name] };
     if (this.#reports.has(name)) return { kind: "check", of: name, path: ["checks", name] };
     const maker = this.#graph.makerOf(name);
-    return maker === undefined ? undefined : { kind: "named", of: maker, path: ["checks", maker, "services"] };
+    if (maker !== undefined) return { kind: "named", of: maker, path: ["checks", maker, "services"] };
+    const isWhole = name === OVERALL && !(this.#graph.isEmpty && this.#reports.size === 0);
+    return isWhole ? { kind: "overall", of: name, path: ["overall"] } : undefined;
   }
 
   /** The last report of a check. */
@@ -63,33 +65,40 @@ export class CheckPublisher {
   }
 
   /** Publishes the new names of a check as UNKNOWN, before it is added. What has a name already waits for that. */
-  announce(name: string, settings: CompleteSettings): void {
-    // the services of a check that is not critical may have another status at once
-    if (!settings.critical || this.ownerOf(name) !== undefined) return;
-    const report = reportOf(name, settings, NO_FINDING, this.#clock.wallTime());
+  announce(check: ConfiguredCheck): void {
+    const { name } = check.declaration;
+    if (check.settings.initialState !== "pending" || this.ownerOf(name) !== undefined) return;
+    const report = reportOf(check, { ...NO_RESULT, ...PENDING }, this.#clock.wallTime());
     this.#writer.report(report);
     for (const service of [name, ...report.services]) {
       if (this.ownerOf(service) !== undefined) continue;
       this.#announced.add(service);
+      this.#written.add(service);
       this.#writer.set(service, "UNKNOWN", { reason: report.reason });
       if (service !== name) this.#graph.addMaker(service, name);
     }
   }
 
-  /** A check without a result, to be published. */
-  add(name: string, settings: CompleteSettings): void {
-    this.#place(reportOf(name, settings, NO_FINDING, this.#clock.wallTime()));
+  /** A check without a result, to be published. `assumed` is its state until there is one. */
+  add(check: ConfiguredCheck, assumed: Pick<Finding, "state" | "reason"> = PENDING): void {
+    const { name } = check.declaration;
+    const before = this.#removedChecks.get(name);
+    const { state, reason } = assumed;
+    const since = before?.state === state ? before.since : this.#clock.wallTime();
+    this.#place(reportOf(check, { ...NO_RESULT, state, reason }, since));
     this.#removedChecks.delete(name);
-    this.#unseen.add(name);
+    this.#awaitResult(check.settings.startup, name);
   }
 
   /** A check with other settings, to be published. */
-  change(name: string, { critical, services }: CompleteSettings): void {
-    const report = this.#reports.get(name);
-    if (report === undefined) return;
-    if (report.critical === critical && isDeepStrictEqual(report.services, services)) return;
+  change(check: ConfiguredCheck): void {
+    const { declaration, settings } = check;
+    const report = this.#reports.get(declaration.name);
+    if (report === undefined || isSameReport(report, settings)) return;
     this.#unplace(report);
-    this.#place({ ...report, critical, services });
+    this.#place(reportOf(check, report, report.since));
+    if (settings.startup !== report.startup)
+      this.#awaitResult(settings.startup, report.name, report.lastResultAt === undefined);
   }
 
   /** A check that is gone, to be published. Services that no check makes any more are cleared. */
@@ -98,9 +107,9 @@ export class CheckPublisher {
     if (report === undefined) return;
     this.#unplace(report);
     this.#reports.delete(name);
-    this.#unseen.delete(name);
+    this.#awaitResult(false, name);
     this.#changedChecks.delete(name);
-    this.#removedChecks.add(name);
+    this.#removedChecks.set(name, report);
   }
 
   /** Other declared services, to be published. `ordered` is what `orderServices` returned. */
@@ -111,20 +120,23 @@ export class CheckPublisher {
     for (const name of this.#reports.keys()) this.#changedChecks.add(name);
   }
 
-  /** Writes every change of a status since the last call, in one step. */
-  publish(): void {
+  /**
+   * Writes every change of a status since the last call, in one step.
+   * @param isWhole nothing else will be declared: the startup view opens even if no check counts for it
+   */
+  publish(isWhole = false): void {
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
     for (const names of [this.#changedServices, this.#announced]) names.clear();
     this.#writer.batch(() => {
-      this.#writeStarted();
+      this.#writeStarted(isWhole);
       for (const service of services) this.#writeService(service);
     });
   }
 
   /** Writes the rest of the changes: the details of checks, and the end of names that are made of nothing any more. */
   *publishRest(): Steps<void> {
-    const [removed, changed, unmade] = [[...this.#removedChecks], [...this.#changedChecks], [...this.#unmade]];
+    const [removed, changed, unmade] = [[...this.#removedChecks.keys()], [...this.#changedChecks], [...this.#unmade]];
     for (const changes of [this.#removedChecks, this.#changedChecks, this.#unmade]) changes.clear();
     for (const name of removed) yield this.#writer.forget(name);
     for (const name of changed) yield this.#writeReport(this.#reports.get(name));
@@ -132,11 +144,11 @@ export class CheckPublisher {
   }
 
   /** Writes the result of a check, and the statuses that follow from it. */
-  report(name: string, settings: CompleteSettings, finding: Finding): void {
-    const before = this.#reports.get(name);
+  report(check: ConfiguredCheck, finding: Finding): void {
+    const before = this.#reports.get(check.declaration.name);
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();
-    const report = reportOf(name, settings, finding, since);
-    this.#reports.set(name, report);
+    const report = reportOf(check, finding, since);
+    this.#reports.set(report.name, report);
     this.#writeReport(report);
     if (before?.state === report.state && before.reason === report.reason) return;
     for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
@@ -164,6 +176,14 @@ export class CheckPublisher {
     for (const service of affected) if (!this.#announced.has(service)) this.#changedServices.add(service);
   }
 
+  /** Sets whether a check counts for the startup view, and whether that waits for a result of the check. */
+  #awaitResult(counts: boolean, name: string, isUnseen = true): void {
+    if (counts) this.#startupChecks.add(name);
+    else this.#startupChecks.delete(name);
+    if (counts && isUnseen) this.#unseen.add(name);
+    else this.#unseen.delete(name);
+  }
+
   #writeReport(report: CheckReport | undefined): void {
     if (report === undefined) return;
     this.#writer.report(this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) });
@@ -171,25 +191,35 @@ export class CheckPublisher {
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
-    if (rolled === undefined) this.#unmade.add(service);
-    else this.#writer.set(service, rolled.status, rolled);
+    if (rolled !== undefined) {
+      this.#written.add(service);
+      this.#writer.set(service, rolled.status, rolled);
+    } else if (this.#written.has(service)) this.#unmade.add(service);
   }
 
   #clearUnmade(service: string): void {
-    if (this.#graph.evaluate(service) === undefined) this.#writer.clear(service);
+    if (this.#graph.evaluate(service) === undefined && this.#written.delete(service)) this.#writer.clear(service);
   }
 
-  /** The startup view opens once, and never closes. */
-  #writeStarted(): void {
+  /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */
+  #writeStarted(isWhole = false): void {
     if (this.#hasStarted) return;
-    this.#hasStarted = this.#unseen.size === 0 && this.#reports.size > 0;
-    this.#writer.setStarted(this.#unseen.size === 0);
+    const isOpen = this.#unseen.size === 0;
+    this.#hasStarted = isOpen && (isWhole || this.#startupChecks.size > 0);
+    this.#writer.setStarted(isOpen);
   }
 }
 
-function reportOf(name: string, settings: CompleteSettings, finding: Finding, since: number): CheckReport {
-  const { critical, services } = settings;
+function reportOf({ declaration, settings }: ConfiguredCheck, finding: Finding, since: number): CheckReport {
+  const { name, source } = declaration;
+  const { critical, startup, services } = settings;
   const { state, held, reason, latencyMs, lastResultAt } = finding;
+  const counted = source.kind !== "heartbeat" || state !== "pending" || lastResultAt !== undefined;
   // every field by its name: copies of objects would cost more than all else that is done here for a probe
-  return { name, state, critical, reason, held, latencyMs, lastResultAt, since, services };
+  return { name, state, critical, counted, startup, reason, held, latencyMs, lastResultAt, since, services };
+}
+
+/** Whether other settings of a check make no other report. */
+function isSameReport(report: CheckReport, { critical, startup, services }: CompleteSettings): boolean {
+  return report.critical === critical && report.startup === startup && isDeepStrictEqual(report.services, services);
 }

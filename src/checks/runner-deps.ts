@@ -1,9 +1,15 @@
-/** What all runners of an engine share: one timer queue, one concurrency limit, one stall and one staleness rule. */
+/**
+ * What all runners of an engine share (one timer queue, one concurrency limit, one stall and one staleness rule), and what
+ * each of them reports.
+ */
 import { publish } from "../core/channels.js";
 import type { Clock, Random } from "../core/clock.js";
 import { TimerQueue } from "../core/timer-queue.js";
+import type { ProbeResult } from "../probers/prober.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import type { Progress } from "./evaluate.js";
 import { Freshness } from "./freshness.js";
+import type { FailureDecision } from "./isolation.js";
 import { Stalls } from "./stalls.js";
 
 export interface RunnerDeps {
@@ -14,6 +20,22 @@ export interface RunnerDeps {
   readonly probeLimit: ConcurrencyLimit;
   readonly stalls: Stalls;
   readonly freshness: Freshness;
+}
+
+/** The measurements of the last result that counted. */
+export interface LastProbe {
+  readonly discovered: ProbeResult["discovered"];
+  readonly latencyMs: number;
+  /** Wall time. */
+  readonly at: number;
+}
+
+/** Receives the progress of a check. */
+export interface RunnerListener {
+  /** Called after each result that counts, and without `last` when the last result or an assumption has ended. */
+  onProgress(progress: Progress, last: LastProbe | undefined): void;
+  /** Called when the failures have reached the threshold: decides whether the check fails. */
+  onThreshold(): FailureDecision;
 }
 
 export function createRunnerDeps(clock: Clock, random: Random, instance: string): RunnerDeps {

@@ -18,31 +18,15 @@ import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
-import { nextDelayMs, type Progress, withLatency } from "./evaluate.js";
-import type { Age } from "./freshness.js";
-import type { FailureDecision } from "./isolation.js";
+import type { Assumption } from "./assumption.js";
+import { nextDelayMs, withLatency } from "./evaluate.js";
 import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
-import type { RunnerDeps } from "./runner-deps.js";
+import type { RunnerDeps, RunnerListener } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
+import { Validity } from "./validity.js";
 import { Verdict } from "./verdict.js";
-
-/** The measurements of the last result that counted. */
-export interface LastProbe {
-  readonly discovered: ProbeResult["discovered"];
-  readonly latencyMs: number;
-  /** Wall time. */
-  readonly at: number;
-}
-
-/** Receives the progress of a check. */
-export interface RunnerListener {
-  /** Called after each result that counts, and without `last` when the last result has become stale. */
-  onProgress(progress: Progress, last: LastProbe | undefined): void;
-  /** Called when the failures have reached the threshold: decides whether the check fails. */
-  onThreshold(): FailureDecision;
-}
 
 export interface RunnerOptions {
   readonly name: string;
@@ -59,7 +43,7 @@ export class CheckRunner {
   readonly #options: RunnerOptions;
   #settings: CompleteSettings;
   readonly #timer: Timer;
-  readonly #age: Age;
+  readonly #validity: Validity;
   readonly #verdict: Verdict;
   /** Start of the last probe; while it hangs, the last due time. */
   #lastProbeAt = Number.NEGATIVE_INFINITY;
@@ -70,8 +54,6 @@ export class CheckRunner {
   /** `probeSoon` was called, and no probe has started since. */
   #probeRequested = false;
   #stopped = false;
-  /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
-  #countedAt: number | undefined;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
   /** The reason of the last prober error since the last result. */
@@ -82,7 +64,7 @@ export class CheckRunner {
     this.#settings = options.settings;
     this.#verdict = new Verdict(() => options.listener.onThreshold());
     this.#timer = options.deps.timers.create(() => this.#onTimer());
-    this.#age = options.deps.freshness.track(() => this.#onStale());
+    this.#validity = new Validity(options.deps.freshness, options.settings, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
     options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
   }
@@ -91,6 +73,16 @@ export class CheckRunner {
   start(delayMs: number): void {
     this.#dueAt = this.#options.deps.clock.now() + delayMs;
     this.#timer.at(this.#dueAt);
+  }
+
+  /** Sets what the listener shows until the first result; `undefined`: pending. */
+  assume(assumption: Assumption | undefined): void {
+    this.#validity.assume(assumption);
+  }
+
+  /** The state that a check with another target takes over; `undefined` while pending. */
+  get lastState(): Assumption | undefined {
+    return this.#validity.lastState(this.#verdict.progress.state);
   }
 
   /** Monotonic time of the first of the current failures in a row. */
@@ -107,7 +99,7 @@ export class CheckRunner {
   change(settings: CompleteSettings): void {
     const before = this.#settings;
     this.#settings = settings;
-    if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
+    this.#validity.change(settings);
     if (this.#runs.current !== undefined || this.#queued) return;
     if (this.started) this.#scheduleNext(this.#lastProbeAt);
     else if (this.#dueAt !== Number.POSITIVE_INFINITY)
@@ -118,7 +110,7 @@ export class CheckRunner {
   stop(): void {
     this.#stopped = true;
     this.#timer.cancel();
-    this.#age.end();
+    this.#validity.end();
     if (this.#runs.current !== undefined) this.#abort(this.#runs.current);
     this.#options.prober.close();
   }
@@ -137,9 +129,8 @@ export class CheckRunner {
     this.#options.listener.onProgress(this.#verdict.endHold(), undefined);
   }
 
-  #onStale(): void {
-    this.#countedAt = undefined;
-    this.#options.listener.onProgress(this.#verdict.reset(this.#proberError ?? "stale"), undefined);
+  #onStale(reason: "stale" | "pending"): void {
+    this.#options.listener.onProgress(this.#verdict.reset(this.#proberError ?? reason), undefined);
   }
 
   #onTimer(): void {
@@ -283,8 +274,7 @@ export class CheckRunner {
     this.#proberError = undefined;
     this.#lastIgnored = false;
     const ageMs = timing.ageMs ?? 0;
-    this.#countedAt = now - ageMs;
-    this.#age.renew(this.#countedAt + settings.staleAfterMs);
+    this.#validity.count(now - ageMs);
     const progress = this.#verdict.count(result, settings, now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);

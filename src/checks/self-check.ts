@@ -1,10 +1,12 @@
-/** The isolation rule's own check: started, changed and stopped as a plan says. */
+/**
+ * The isolation rule's own check, of something that is reachable whenever our own network works. It is not a service.
+ */
 import type { Progress } from "./evaluate.js";
 import type { Isolation } from "./isolation.js";
 import { SELF_CHECK } from "./name-rules.js";
 import type { IsolationPlan } from "./plan.js";
 import { CheckRunner } from "./runner.js";
-import { endRunner, type RunnerDeps } from "./runner-deps.js";
+import type { RunnerDeps } from "./runner-deps.js";
 
 export class SelfCheck {
   readonly #deps: RunnerDeps;
@@ -16,25 +18,25 @@ export class SelfCheck {
     this.#isolation = isolation;
   }
 
-  apply(plan: IsolationPlan): void {
+  /** Follows a plan. Returns the runner that has to be stopped, if there is one. */
+  change(plan: Exclude<IsolationPlan, { kind: "keep" }>): CheckRunner | undefined {
+    const before = this.#runner;
+    if ("rule" in plan) this.#isolation.maxHoldMs = plan.rule.maxHoldMs;
     switch (plan.kind) {
-      case "keep":
-        return;
       case "change":
-        this.#runner?.change(plan.rule.settings);
-        break;
+        before?.change(plan.rule.settings);
+        return undefined;
       case "stop":
       case "start":
-        if (this.#runner !== undefined) endRunner(this.#runner, this.#deps.instance);
         this.#isolation.setSelfCheck(plan.kind === "start");
         this.#runner = plan.kind === "start" ? this.#start(plan) : undefined;
-        break;
+        return before;
       default:
-        plan satisfies never;
+        return plan satisfies never;
     }
-    if ("rule" in plan) this.#isolation.maxHoldMs = plan.rule.maxHoldMs;
   }
 
+  /** A check has failed: its failure may be ours. */
   probeSoon(): void {
     this.#runner?.probeSoon();
   }

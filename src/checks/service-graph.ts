@@ -15,7 +15,7 @@
  */
 import { OVERALL } from "../core/service-name.js";
 import type { CheckReport } from "../registry/ports.js";
-import { type Member, memberOf, type Policy, type Rollup, rollup } from "./policy.js";
+import { type Member, memberOf, ownStatus, type Policy, type Rollup, rollup } from "./policy.js";
 
 /** A service that is made of checks and other services by a policy. */
 export interface ServiceDeclaration {
@@ -31,7 +31,7 @@ type Node = Pick<CheckReport, "name" | "services">;
 const ALL: Policy = { kind: "all" };
 
 /** The state of a member that does not exist. */
-const MISSING: Member = { state: "pending", critical: true, reason: "pending" };
+const MISSING: Member = { state: "pending", critical: true, counted: true, reason: "pending" };
 
 export class ServiceGraph {
   readonly #reports: ReadonlyMap<string, CheckReport>;
@@ -156,7 +156,7 @@ export class ServiceGraph {
     if (declared !== undefined) return rollup(this.#membersOf(declared.members), declared.policy);
     if (service === OVERALL) return this.#rollupWhole();
     const own = this.#reports.get(service);
-    if (own !== undefined) return rollup([own], ALL);
+    if (own !== undefined) return ownStatus(own);
     const makers = this.#makers.get(service);
     return makers === undefined ? undefined : rollup(this.#membersOf(makers), ALL);
   }
@@ -169,7 +169,7 @@ export class ServiceGraph {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
     const awaited = this.#reports.get(this.#awaited ?? "");
     if (this.isEmpty && awaited !== undefined && isAwaited(awaited))
-      return { status: "UNKNOWN", degraded: false, reason: awaited.reason };
+      return { status: "UNKNOWN", degraded: false, reason: awaited.reason, critical: true, counted: true };
     const rolled = rollup(this.#whole(), ALL);
     this.#awaited = rolled.status === "UNKNOWN" ? this.#findAwaited() : undefined;
     return rolled;
@@ -213,8 +213,8 @@ export class ServiceGraph {
   }
 }
 
-function isAwaited({ state, critical }: Member): boolean {
-  return critical && state === "pending";
+function isAwaited({ state, critical, counted }: Member): boolean {
+  return critical && counted && state === "pending";
 }
 
 /** Services in the order of evaluation, members first, or a path from a service back to itself. Linear in all members. */

@@ -5,11 +5,17 @@
  * of `healthbridge serve`.
  */
 import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
+import type { CheckState } from "../registry/ports.js";
 import { type Path, throwViolations, type Violation } from "./violation.js";
+
+/** States that a check can have before its first result. */
+export const INITIAL_STATES = ["pending", "passing", "failing"] as const satisfies readonly CheckState[];
+
+export type InitialState = (typeof INITIAL_STATES)[number];
 
 /** One row of a table of settings. */
 export interface Setting {
-  readonly type: "duration" | "count" | "share" | "switch" | "text" | "texts" | "engine";
+  readonly type: "duration" | "count" | "share" | "switch" | "text" | "texts" | "engine" | "initial-state";
   /** Sentences for the documentation, the JSON Schema and the help. */
   readonly meaning: string;
   /** A duration is in milliseconds. */
@@ -42,8 +48,12 @@ export interface CheckSettings {
   readonly unhealthyInterval?: DurationLike | undefined;
   /** After this time without a result the check is pending again. Default max(3 x interval + timeout, 30s). */
   readonly staleAfter?: DurationLike | undefined;
-  /** Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded. Default true. */
+  /** Whether a failure makes the services that include the check NOT_SERVING; if not, only degraded. Default true. */
   readonly critical?: boolean | undefined;
+  /** Whether the startup view waits for the first result of the check. Default true; false for a heartbeat. */
+  readonly startup?: boolean | undefined;
+  /** The state before the first result: pending, passing or failing. staleAfter ends it. Default pending. */
+  readonly initialState?: InitialState | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
@@ -61,6 +71,8 @@ export interface CompleteSettings {
   readonly edgeIntervalMs: number;
   readonly unhealthyIntervalMs: number;
   readonly critical: boolean;
+  readonly startup: boolean;
+  readonly initialState: InitialState;
   readonly staleAfterMs: number;
   readonly maxLatencyMs: number;
   readonly services: readonly string[];
@@ -122,7 +134,18 @@ export const CHECK_SETTINGS = {
   critical: {
     type: "switch",
     default: true,
-    meaning: "Whether a failure makes the services of the check NOT_SERVING; if not, they are only degraded.",
+    meaning: "Whether a failure makes the services that include the check NOT_SERVING; if not, only degraded.",
+  },
+  startup: {
+    type: "switch",
+    default: true,
+    defaultText: "true; false for a heartbeat",
+    meaning: "Whether the startup view waits for the first result of the check.",
+  },
+  initialState: {
+    type: "initial-state",
+    default: "pending",
+    meaning: "The state before the first result: pending, passing or failing. staleAfter ends it.",
   },
   services: {
     type: "texts",
@@ -190,7 +213,9 @@ export function readSettings(given: CheckSettings): {
     healthyThreshold: reader.count("healthyThreshold"),
     edgeIntervalMs: reader.duration("edgeInterval", Math.min(SCHEDULE_SETTINGS.edgeInterval.default, intervalMs)),
     unhealthyIntervalMs,
-    critical: reader.critical(),
+    critical: reader.switchValue("critical"),
+    startup: reader.switchValue("startup"),
+    initialState: reader.initialState(),
     staleAfterMs: reader.duration("staleAfter", Math.max(longestMs, MIN_STALE_AFTER_MS)),
     maxLatencyMs: reader.duration("maxLatency", Number.POSITIVE_INFINITY),
     services: reader.services(),
@@ -245,11 +270,18 @@ class SettingsReader {
     return SCHEDULE_SETTINGS[setting].default;
   }
 
-  critical(): boolean {
-    const value = this.#given.critical ?? CHECK_SETTINGS.critical.default;
+  switchValue(setting: "critical" | "startup"): boolean {
+    const value = this.#given[setting] ?? CHECK_SETTINGS[setting].default;
     if (typeof value === "boolean") return value;
-    this.refuse("critical", "must be true or false");
-    return CHECK_SETTINGS.critical.default;
+    this.refuse(setting, "must be true or false");
+    return CHECK_SETTINGS[setting].default;
+  }
+
+  initialState(): InitialState {
+    const value = this.#given.initialState ?? CHECK_SETTINGS.initialState.default;
+    if (INITIAL_STATES.includes(value)) return value;
+    this.refuse("initialState", `must be ${INITIAL_STATES.join(", ").replace(/, (\w+)$/, " or $1")}`);
+    return CHECK_SETTINGS.initialState.default;
   }
 
   services(): readonly string[] {

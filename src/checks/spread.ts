@@ -1,12 +1,15 @@
 /**
  * When first probes start: those of a few checks at once, those of many spread over their interval.
  *
+ * A check that keeps its last state for a while, because its target was changed, is probed within half of that time.
+ *
  * The checks that are added in one turn of the event loop are counted together. The n-th of many starts at the fractional
  * part of n times the golden ratio of its interval. That is even for any number of checks. Chance is not even: of 1,000
  * checks over 10 s, some tenth of a second would have twice its share.
  */
 import type { Clock } from "../core/clock.js";
 import type { Timer, TimerQueue } from "../core/timer-queue.js";
+import { type Assumption, maxSpreadMs } from "./assumption.js";
 import type { CheckRunner } from "./runner.js";
 import type { CompleteSettings } from "./settings.js";
 
@@ -14,10 +17,12 @@ import type { CompleteSettings } from "./settings.js";
 export interface NewCheck {
   readonly runner: CheckRunner;
   readonly settings: CompleteSettings;
+  /** What it shows until its first result. */
+  readonly assumption: Assumption | undefined;
 }
 
-/** So many checks start at once. */
-const MAX_AT_ONCE = 10;
+/** The maximum number of checks of one turn whose first probes start at once. */
+const MAX_AT_ONCE = 20;
 
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
@@ -51,10 +56,13 @@ export class FirstProbes {
 
   #startAll(): void {
     const isSpread = this.#checks.size > MAX_AT_ONCE;
+    const now = this.#clock.now();
     let index = 0;
-    for (const { runner, settings } of this.#checks) {
+    for (const { runner, settings, assumption } of this.#checks) {
       const share = isSpread ? (index * GOLDEN_RATIO) % 1 : 0;
-      runner.start(settings.initialDelayMs + share * settings.intervalMs);
+      runner.start(
+        settings.initialDelayMs + share * Math.min(settings.intervalMs, maxSpreadMs(assumption, settings, now)),
+      );
       index += 1;
     }
     this.#checks.clear();

@@ -5,7 +5,7 @@
  * cannot express: whether a timeout is below its interval, or a scheme is known.
  */
 import * as v from "valibot";
-import { CHECK_SETTINGS, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
+import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import { formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { DEFAULT_WARN_BEFORE_MS } from "../probers/certificate.js";
@@ -74,6 +74,7 @@ const OF_TYPE = {
   texts,
   switch: switchValue,
   engine: (description: string) => oneOf(ENGINE_NAMES, description),
+  "initial-state": (description: string) => oneOf(INITIAL_STATES, description),
 } as const;
 
 /** The optional keys of a table of settings. */
@@ -166,13 +167,18 @@ const HEARTBEAT = group(
   "A passive check: its reports come as POST /heartbeat/<check> with the token.",
 );
 
+const { critical, startup, initialState, services } = CHECK_SETTINGS;
+
+/** The settings of a check that `defaults` does not have. `maxLatency` is part of `expect`. */
+const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
+
 const CHECK = group(
   {
     target: v.optional(text("What is probed, as a URL.")),
     exec: v.optional(texts("A program with its arguments, in place of a target. It needs allowExec.")),
     heartbeat: v.optional(HEARTBEAT),
     ...keysOf(SCHEDULE_SETTINGS),
-    ...keysOf({ critical: CHECK_SETTINGS.critical, services: CHECK_SETTINGS.services }),
+    ...keysOf(MEMBER_SETTINGS),
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),

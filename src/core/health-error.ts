@@ -13,7 +13,7 @@ export const HEALTH_ERROR_CODES = {
   INVALID_ADDRESS: "an address to listen on is invalid",
   INVALID_TARGET: "the URL of a target is invalid, or its scheme is unknown",
   INVALID_CONFIG: "a configuration file is invalid; the message has one line for each error",
-  DUPLICATE_NAME: "a check or a service is declared twice",
+  DUPLICATE_NAME: "a name is declared twice, or has another writer; the message names it",
   ALREADY_ADDED: "the gRPC server already has a health service",
   ALREADY_STOPPED: "the call came after shutdown()",
   LISTEN_FAILED: "an address could not be bound; no address is served",

@@ -6,7 +6,6 @@ import type { DaemonConfig } from "../config/daemon-config.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { formatAddress } from "../core/listen-address.js";
-import { OVERALL } from "../core/service-name.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
 import { Health } from "./health.js";
@@ -83,7 +82,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
 
 /** Without checks, the server as a whole is SERVING because this process answers. */
 function serveWithoutChecks(health: Health, { checks }: DaemonConfig): void {
-  if (checks.length === 0) health.set(OVERALL, "SERVING");
+  if (checks.length === 0) health.serveAlone();
 }
 
 /** Logs each changed key that keeps its value until the next start. */

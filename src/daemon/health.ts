@@ -19,10 +19,12 @@ import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
+import { OVERALL } from "../core/service-name.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
+import { ManualStatuses } from "../registry/manual-statuses.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
 import { Metrics } from "../telemetry/metrics.js";
@@ -53,6 +55,7 @@ export interface HealthOptions extends HealthServiceOptions {
 /** The statuses of this process and of its checks, published over gRPC and HTTP. */
 export class Health {
   readonly #registry: Registry;
+  readonly #manual: ManualStatuses;
   readonly #service: HealthService;
   readonly #bridge: BridgeOptions;
   readonly #checks: CheckEngine;
@@ -67,8 +70,10 @@ export class Health {
     const { listLimit, maxWatchers, token, environment, nameServers } = options;
     const reader = this.#registry;
     this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
-    const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers });
+    const isSetByHand = (service: string) => this.#manual.has(service);
+    const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers, isSetByHand });
     this.#checks = checks;
+    this.#manual = new ManualStatuses(reader, (service) => checks.ownerOf(service));
     const connectionCount = () => this.#servers.connectionCount;
     if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
     const pool = new SharedBytesPool();
@@ -97,15 +102,20 @@ export class Health {
   /**
    * Declares a service or changes its status; `""` is the server as a whole. Returns whether it is published now: while
    * draining, a change is held back until `resume`.
-   * @throws HealthTypeError INVALID_SERVICE_NAME or INVALID_STATUS; nothing is stored then
+   * @throws HealthTypeError INVALID_SERVICE_NAME or INVALID_STATUS; HealthError DUPLICATE_NAME for a service that a check
+   *   or a configuration makes (with checks, `""` too). Nothing is stored then
    */
   set(service: string, status: ServingStatus, details?: StatusDetails): boolean {
-    return this.#registry.set(service, status, details);
+    return this.#manual.set(service, status, details);
   }
 
-  /** Removes a service: its watchers get SERVICE_UNKNOWN. Returns false when there was none, or while draining. */
+  /**
+   * Removes a service: its watchers get SERVICE_UNKNOWN. Returns false when there was none, or while draining.
+   * @throws HealthTypeError INVALID_SERVICE_NAME; HealthError DUPLICATE_NAME for a service that a check or a
+   *   configuration makes. Nothing has changed then
+   */
   clear(service: string): boolean {
-    return this.#registry.clear(service);
+    return this.#manual.clear(service);
   }
 
   /** The status that a Check of the service returns; `undefined` for an unknown service. */
@@ -143,6 +153,7 @@ export class Health {
   /**
    * Checks a target (a URL), calls a function or runs a program, again and again, and publishes the result as the service
    * `name`, for the services that `options` names, and for the server as a whole. All are UNKNOWN until the first result.
+   * A name that was set by hand must be cleared first, also `""`.
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
@@ -152,7 +163,8 @@ export class Health {
 
   /**
    * Declares a passive check: a report must come within its `ttl`, by the returned function or over HTTP
-   * (`POST /heartbeat/<name>` with the token). It is UNKNOWN until the first report, or until the time is over.
+   * (`POST /heartbeat/<name>` with the token). It is UNKNOWN until the first report, or until the time is over; until then
+   * it does not count for other services.
    * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   heartbeat(name: string, { ttl, token, ...options }: HeartbeatOptions): (report?: Report) => void {
@@ -214,6 +226,15 @@ export class Health {
   async reconfigure(config: ChecksConfig): Promise<void> {
     this.#servers.requireRunning("reconfigure()");
     await this.#checks.configureInTurns(config);
+  }
+
+  /**
+   * Lists the server as a whole as SERVING, unless something makes it: this process answers. It is for a server without an
+   * application, and takes no name: checks that come later make `""`.
+   */
+  serveAlone(): void {
+    if (this.#checks.ownerOf(OVERALL) === undefined && !this.#manual.has(OVERALL))
+      this.#registry.set(OVERALL, "SERVING");
   }
 
   /**

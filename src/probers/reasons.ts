@@ -48,6 +48,8 @@ export const REASONS = {
   error: "the check's function threw or rejected",
   result: "the check's function returned a value that means failure or a warning",
   pending: "no result yet",
+  initial: "no result yet; the state is the check's initialState",
+  changed: "no result of the changed check yet; the state is the last one of before",
 } as const;
 
 export type ReasonCode = keyof typeof REASONS;

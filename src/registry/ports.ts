@@ -31,14 +31,18 @@ export type CheckState = "pending" | "passing" | "warning" | "failing";
 export interface CheckReport {
   readonly name: string;
   readonly state: CheckState;
-  /** True: a failure makes its services NOT_SERVING. False: it only marks them degraded. */
+  /** True: a failure makes the services that it is a member of NOT_SERVING. False: it only marks them degraded. */
   readonly critical: boolean;
+  /** False: a heartbeat that has never reported. It does not count for the services that it is a member of. */
+  readonly counted: boolean;
+  /** Whether the startup view waits for its first result. */
+  readonly startup: boolean;
   readonly reason: string | undefined;
   /** The check would be failing, but its last state is held for a while: healthbridge itself seems to be isolated. */
   readonly held: boolean;
   /** Latency of the last probe, in milliseconds. */
   readonly latencyMs: number | undefined;
-  /** Wall time of the last result. */
+  /** Wall time of the last result of the present target. */
   readonly lastResultAt: number | undefined;
   /** Wall time of the last change of `state`. */
   readonly since: number;
@@ -88,7 +92,7 @@ export interface StatusWriter {
   set(service: string, status: ServingStatus, details?: StatusDetails): boolean;
   /** Removes a service. Returns false when there was none, or while draining. */
   clear(service: string): boolean;
-  /** Sets the startup view: SERVING when every check has had its first result, else UNKNOWN. */
+  /** Sets the startup view: SERVING when every check that counts for it has had its first result, else UNKNOWN. */
   setStarted(started: boolean): void;
   /** Stores the report of a check, in place of the one before. */
   report(check: CheckReport): void;

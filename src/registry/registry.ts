@@ -252,6 +252,8 @@ function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
     one.state === other.state &&
     one.reason === other.reason &&
     one.critical === other.critical &&
+    one.counted === other.counted &&
+    one.startup === other.startup &&
     one.held === other.held &&
     (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
     hasSameItems(one.services, other.services)

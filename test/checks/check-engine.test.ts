@@ -154,6 +154,8 @@ test("the report of a check has latency, times and reason code, and no text from
     state: "failing",
     reason: "refused",
     critical: true,
+    counted: true,
+    startup: true,
     held: false,
     services: ["s"],
     latencyMs: 30,
@@ -168,7 +170,7 @@ test("the report of a check has latency, times and reason code, and no text from
 
 test("a few checks start at once", async () => {
   const bench = new Bench();
-  for (let index = 0; index < 10; index += 1) bench.add(`c${index}`, {}, PASSED);
+  for (let index = 0; index < 20; index += 1) bench.add(`c${index}`, {}, PASSED);
   await bench.clock.advance(0);
   assert.ok([...bench.probers.values()].every(({ startedAt }) => startedAt[0] === 0));
   bench.engine.stop();

@@ -99,3 +99,17 @@ test("a service that a target named becomes a check's or a declared one, and the
   );
   engine.stop();
 });
+
+test("of two targets that name the same service, the first has it, and the second when the first names it no more", async () => {
+  const { tell, statuses, engine, clock } = clusterOf();
+  await tell(workers({ "w/a": true }));
+  const second = new ScriptedProber(() => clock.now(), workers({ "w/a": false, "w/b": false }));
+  engine.add({ name: "second", source: { kind: "prober", prober: second }, options: { jitter: 0 } });
+  await clock.advance(0);
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING" });
+  assert.match(engine.ownerOf("w/a") ?? "", /the check "flower"/);
+  await tell(workers({ "w/c": true }));
+  await clock.advance(10_000);
+  assert.deepEqual(statuses(), { "w/a": "NOT_SERVING", "w/b": "NOT_SERVING", "w/c": "SERVING" });
+  engine.stop();
+});

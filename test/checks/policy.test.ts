@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Member, memberOf, type Policy, rollup } from "../../src/checks/policy.js";
+import { type Member, memberOf, ownStatus, type Policy, rollup } from "../../src/checks/policy.js";
 import type { ServingStatus } from "../../src/core/serving-status.js";
 
 const STATES = { P: "passing", W: "warning", F: "failing", "?": "pending" } as const;
@@ -9,13 +9,16 @@ const ALL: Policy = { kind: "all" };
 const ANY: Policy = { kind: "any" };
 const TWO: Policy = { kind: "quorum", count: 2 };
 
-/** Members as letters: P passing, W warning, F failing, ? pending; in small letters (p w f) and as `.` (pending) not critical. */
+/**
+ * Members as letters: P passing, W warning, F failing, ? pending; in small letters (p w f) and as `.` (pending) not
+ * critical. `-` is a heartbeat that has never reported.
+ */
 function membersOf(letters: string): Member[] {
   return [...letters].map((letter, index) => {
-    const key = letter === "." ? "?" : letter.toUpperCase();
+    const key = letter === "." || letter === "-" ? "?" : letter.toUpperCase();
     const state = STATES[key as keyof typeof STATES];
-    const critical = letter === "?" || (letter !== "." && letter === letter.toUpperCase());
-    return { state, critical, reason: state === "passing" ? undefined : `r${index}` };
+    const critical = letter === "?" || letter === "-" || (letter !== "." && letter === letter.toUpperCase());
+    return { state, critical, counted: letter !== "-", reason: state === "passing" ? undefined : `r${index}` };
   });
 }
 
@@ -40,7 +43,20 @@ const TABLE: readonly (readonly [
   [ALL, "fP", "SERVING", true, "r0"],
   [ALL, "fF", "NOT_SERVING", false, "r1"],
   [ALL, "f", "SERVING", true, "r0"],
-  [ALL, "", "SERVING", false],
+  [ALL, "", "UNKNOWN", false],
+  [ALL, ".", "UNKNOWN", false, "r0"],
+  [ALL, "..", "UNKNOWN", false, "r0"],
+  [ALL, ".p", "SERVING", false],
+  [ALL, ".f", "SERVING", true, "r1"],
+  [ALL, ".w", "SERVING", true, "r1"],
+  [ALL, "ff", "SERVING", true, "r0"],
+  [ALL, "-", "UNKNOWN", false, "r0"],
+  [ALL, "--", "UNKNOWN", false, "r0"],
+  [ALL, "-P", "SERVING", false],
+  [ALL, "F-", "NOT_SERVING", false, "r0"],
+  [ALL, "-?", "UNKNOWN", false, "r1"],
+  [ALL, "-.", "UNKNOWN", false, "r0"],
+  [ALL, "-p", "SERVING", false],
   [ANY, "PF", "SERVING", true, "r1"],
   [ANY, "FF", "NOT_SERVING", false, "r0"],
   [ANY, "P?", "SERVING", false],
@@ -50,19 +66,35 @@ const TABLE: readonly (readonly [
   [ANY, "F?", "UNKNOWN", false, "r1"],
   [ANY, "WF", "SERVING", true, "r0"],
   [ANY, "f", "SERVING", true, "r0"],
+  [ANY, ".", "UNKNOWN", false, "r0"],
+  [ANY, ".f", "SERVING", true, "r1"],
+  [ANY, "F.", "NOT_SERVING", false, "r0"],
+  [ANY, "Fp", "NOT_SERVING", false, "r0"],
+  [ANY, "-", "UNKNOWN", false, "r0"],
+  [ANY, "-F", "NOT_SERVING", false, "r1"],
   [TWO, "PPF", "SERVING", true, "r2"],
   [TWO, "PFF", "NOT_SERVING", false, "r1"],
   [TWO, "PP?", "SERVING", false],
   [TWO, "P?F", "UNKNOWN", false, "r1"],
   [TWO, "P??", "UNKNOWN", false, "r1"],
   [TWO, "PFp", "NOT_SERVING", false, "r1"],
-  [TWO, "P", "NOT_SERVING", false],
+  [TWO, "Pp", "SERVING", false],
+  [TWO, "Fp", "NOT_SERVING", false, "r0"],
+  [TWO, "P.", "SERVING", false],
+  [TWO, "..", "UNKNOWN", false, "r0"],
+  [TWO, ".p", "SERVING", false],
+  [TWO, "pp", "SERVING", false],
+  [TWO, "ff", "SERVING", true, "r0"],
+  [TWO, "P-", "SERVING", false],
+  [TWO, "PF-", "NOT_SERVING", false, "r1"],
+  [TWO, "--", "UNKNOWN", false, "r0"],
 ];
 
 for (const [policy, letters, status, degraded, reason] of TABLE) {
   const name = policy.kind === "quorum" ? `quorum ${policy.count}` : policy.kind;
   test(`${name} of [${letters}] is ${status}${degraded ? ", degraded" : ""} [A136]`, () => {
-    assert.deepEqual(rollup(membersOf(letters), policy), { status, degraded, reason });
+    const rolled = rollup(membersOf(letters), policy);
+    assert.deepEqual([rolled.status, rolled.degraded, rolled.reason], [status, degraded, reason]);
   });
 }
 
@@ -89,15 +121,16 @@ test("with the policy all, a pending critical member makes the service UNKNOWN",
 });
 
 test("as a member of another service, a service counts by its status", () => {
-  const member = (status: ServingStatus, degraded = false) => memberOf({ status, degraded, reason: "r" }).state;
+  const member = (status: ServingStatus, degraded = false) =>
+    memberOf({ status, degraded, reason: "r", critical: true, counted: true }).state;
   assert.deepEqual(
     [member("SERVING"), member("SERVING", true), member("NOT_SERVING"), member("UNKNOWN")],
     ["passing", "warning", "failing", "pending"],
   );
 });
 
-test("a non-critical check can only make a service degraded", () => {
-  const letters = fc.array(fc.constantFrom("P", "W", "F", "?"), { maxLength: 6 });
+test("beside a critical check, a non-critical one can only make a service degraded", () => {
+  const letters = fc.array(fc.constantFrom("P", "W", "F", "?"), { minLength: 1, maxLength: 6 });
   const others = fc.array(fc.constantFrom("p", "w", "f", "."), { maxLength: 6 });
   fc.assert(
     fc.property(letters, others, fc.constantFrom(ALL, ANY, TWO), (critical, extra, policy) => {
@@ -105,4 +138,62 @@ test("a non-critical check can only make a service degraded", () => {
       assert.equal(rollup(membersOf([...critical, ...extra].join("")), policy).status, without.status);
     }),
   );
+});
+
+test("a service of non-critical checks is UNKNOWN until one of them is decided, and never NOT_SERVING", () => {
+  const letters = fc.array(fc.constantFrom("p", "w", "f", "."), { maxLength: 6 });
+  fc.assert(
+    fc.property(letters, fc.constantFrom(ALL, ANY, TWO), (members, policy) => {
+      const isDecided = members.some((letter) => letter !== ".");
+      assert.equal(rollup(membersOf(members.join("")), policy).status, isDecided ? "SERVING" : "UNKNOWN");
+    }),
+  );
+});
+
+test("a heartbeat that has never reported changes nothing about a service with other members", () => {
+  const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", "."), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(letters, letters, fc.constantFrom(ALL, ANY, TWO), (before, after, policy) => {
+      const statusOf = (members: readonly string[]) => rollup(membersOf(members.join("")), policy).status;
+      assert.equal(statusOf([...before, "-", ...after]), statusOf([...before, ...after]));
+    }),
+  );
+});
+
+test("a service is never SERVING while all of its members are undecided", () => {
+  const letters = fc.array(fc.constantFrom("?", ".", "-"), { maxLength: 6 });
+  fc.assert(
+    fc.property(letters, fc.constantFrom(ALL, ANY, TWO), (members, policy) => {
+      assert.equal(rollup(membersOf(members.join("")), policy).status, "UNKNOWN");
+    }),
+  );
+});
+
+test("nested services have the status of a flat one", () => {
+  const letters = fc.array(fc.constantFrom("P", "W", "F", "?", "p", "w", "f", ".", "-"), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(letters, letters, (one, other) => {
+      const nested = [one, other].map((members) => memberOf(rollup(membersOf(members.join("")), ALL)));
+      const flat = rollup(membersOf([...one, ...other].join("")), ALL);
+      const { status, degraded } = rollup(nested, ALL);
+      // a part with a critical failure and a pending member is UNKNOWN, as the whole is
+      assert.deepEqual([status, degraded], [flat.status, flat.degraded]);
+    }),
+  );
+});
+
+test("a check's own service shows the state of the check, critical or not", () => {
+  for (const critical of [true, false])
+    for (const [state, status, degraded] of [
+      ["pending", "UNKNOWN", false],
+      ["passing", "SERVING", false],
+      ["warning", "SERVING", true],
+      ["failing", "NOT_SERVING", false],
+    ] as const) {
+      const own = ownStatus({ state, critical, counted: true, reason: "r" });
+      assert.deepEqual([own.status, own.degraded, own.reason], [status, degraded, "r"]);
+    }
 });

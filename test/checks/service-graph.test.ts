@@ -10,7 +10,15 @@ function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Re
   for (const [name, letter] of Object.entries(states)) {
     const state: CheckState = STATES[letter as keyof typeof STATES];
     const nothing = { reason: state, held: false, latencyMs: undefined, lastResultAt: undefined, since: 0 };
-    reports.set(name, { name, state, critical: true, services: services[name] ?? [], ...nothing });
+    reports.set(name, {
+      name,
+      state,
+      critical: true,
+      counted: true,
+      startup: true,
+      services: services[name] ?? [],
+      ...nothing,
+    });
   }
   const graph = new ServiceGraph(reports);
   for (const report of reports.values()) graph.add(report);

@@ -16,6 +16,8 @@ test("without options, the settings are the documented defaults", () => {
     edgeIntervalMs: 2_000,
     unhealthyIntervalMs: 10_000,
     critical: true,
+    startup: true,
+    initialState: "pending",
     staleAfterMs: 32_000,
     maxLatencyMs: Number.POSITIVE_INFINITY,
     services: [],
@@ -65,6 +67,9 @@ const BAD: readonly (readonly [option: string, value: unknown, expected: RegExp]
   ["unhealthyThreshold", 0, /must be a whole number from 1 on; got 0/],
   ["healthyThreshold", 1.5, /must be a whole number/],
   ["critical", "no", /must be true or false; got "no"/],
+  ["startup", "no", /must be true or false; got "no"/],
+  ["initialState", "warning", /must be pending, passing or failing; got "warning"/],
+  ["initialState", true, /must be pending, passing or failing; got true/],
   ["services", "acme.Orders", /must be a list of names; got "acme.Orders"/],
 ];
 

@@ -86,15 +86,16 @@ test("a check with a changed schedule keeps its state and its connection, and fo
   assert.equal(connections(), 1);
 });
 
-test("a check with a changed target is UNKNOWN until its first result", async (t) => {
-  const { url } = await targetOf(t);
+test("a check with a changed target keeps its status until the first result, which decides at once", async (t) => {
+  const { url, down } = await targetOf(t);
   const health = new Health();
   t.after(() => health.shutdown());
   health.configure(configOf(checksOf(url, ["a"], "interval: 1h")));
   await eventually(() => health.status("a") === "SERVING", "the first result");
+  down.add("/other/a");
   health.configure(configOf(checksOf(`${url}/other`, ["a"], "interval: 1h")));
-  assert.equal(health.status("a"), "UNKNOWN");
-  await eventually(() => health.status("a") === "SERVING", "the first result of the new one");
+  assert.equal(health.status("a"), "SERVING");
+  await eventually(() => health.status("a") === "NOT_SERVING", "the first result of the new one");
 });
 
 test("a change of services publishes the result only, not the steps between", async (t) => {

@@ -21,6 +21,8 @@ const REPORT: CheckReport = {
   name: "db",
   state: "failing",
   critical: true,
+  counted: true,
+  startup: true,
   held: false,
   reason: "timeout",
   latencyMs: 1,

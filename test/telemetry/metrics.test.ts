@@ -46,7 +46,7 @@ function probe(more: Partial<ChannelMessages["probe"]> = {}): void {
 
 function report(state: CheckReport["state"], name = "db"): CheckReport {
   const nothing = { reason: undefined, latencyMs: undefined, lastResultAt: undefined };
-  return { name, state, critical: true, held: false, since: 0, services: [], ...nothing };
+  return { name, state, critical: true, counted: true, startup: true, held: false, since: 0, services: [], ...nothing };
 }
 
 /** Something of everything. */

@@ -16,10 +16,15 @@ export function passes(check: CheckReport, criterion: Criterion): boolean {
   return check.state === "passing" || check.state === "warning";
 }
 
+/** Whether a view waits for a check to meet a criterion. */
+function isNeeded(check: CheckReport, criterion: Criterion): boolean {
+  return criterion === "result" ? check.startup : check.counted && check.critical;
+}
+
 /** The checks that do not meet a criterion. */
 interface Failing {
   readonly byName: ReadonlyMap<string, CheckReport>;
-  readonly criticalCount: number;
+  readonly neededCount: number;
 }
 
 /** Every check at one instant. */
@@ -39,19 +44,32 @@ export class CheckList {
   }
 
   /**
-   * Whether the excluded checks are the only critical ones that do not meet a criterion, and one of them does not.
-   * O(excluded) after the first call.
+   * Whether the excluded checks are the only needed ones that do not meet a criterion, and one of them does not. Of other
+   * checks, at least one must have a state, if there are any. O(excluded) after the first call.
    */
   passesWithout(excluded: Iterable<string>, criterion: Criterion): boolean {
-    const { byName, criticalCount } = this.#failingOf(criterion);
-    let [found, critical] = [0, 0];
-    for (const name of new Set(excluded)) {
+    const { byName, neededCount } = this.#failingOf(criterion);
+    const names = new Set(excluded);
+    let [found, needed] = [0, 0];
+    for (const name of names) {
       const check = byName.get(name);
       if (check === undefined) continue;
       found += 1;
-      if (check.critical) critical += 1;
+      if (isNeeded(check, criterion)) needed += 1;
     }
-    return found > 0 && critical === criticalCount;
+    if (found === 0 || needed < neededCount) return false;
+    return criterion === "result" || this.#isDecidedWithout(names);
+  }
+
+  /** Without any check that is decided, a service is UNKNOWN. It may have no other checks at all. */
+  #isDecidedWithout(excluded: ReadonlySet<string>): boolean {
+    let isEmpty = true;
+    for (const { name, state, counted } of this.all) {
+      if (!counted || excluded.has(name)) continue;
+      if (state !== "pending") return true;
+      isEmpty = false;
+    }
+    return isEmpty;
   }
 
   #failingOf(criterion: Criterion): Failing {
@@ -60,7 +78,7 @@ export class CheckList {
     const checks = this.all.filter((check) => !passes(check, criterion));
     const failing: Failing = {
       byName: new Map(checks.map((check) => [check.name, check])),
-      criticalCount: checks.filter(({ critical }) => critical).length,
+      neededCount: checks.filter((check) => isNeeded(check, criterion)).length,
     };
     this.#failing.set(criterion, failing);
     return failing;

@@ -3,7 +3,7 @@
  *
  *     /livez      this process alone          a failing target never gets a process restarted
  *     /readyz     the overall status          /healthz is its old name
- *     /startupz   every check has had its first result
+ *     /startupz   every check that counts for it has had its first result
  *
  * `?verbose` adds a line for each check, `?exclude=<check>` leaves one out, `/<check>` asks for one alone. A failure is
  * 503, where Kubernetes says 500: load balancers read 503 as "not now".
@@ -60,7 +60,8 @@ export function answerViewCheck(
   }
   if (route.verbose && detailed)
     return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
-  return textAnswer(status, passed ? "OK" : check.state === "pending" ? "UNKNOWN" : "NOT_SERVING", headers);
+  const isUnknown = criterion === "result" || check.state === "pending";
+  return textAnswer(status, passed ? "OK" : isUnknown ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
 function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page {
@@ -138,9 +139,18 @@ function fieldsOf(path: ViewPath, passed: boolean): object {
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
-  if (passes(check, criterion))
-    return `[+]${check.name} ok${check.state === "warning" ? ` (warning: ${check.reason ?? check.state})` : ""}`;
-  return `[-]${check.name} failed: ${check.reason ?? check.state}${check.critical ? "" : " (not critical)"}`;
+  const { name, state, reason } = check;
+  if (!passes(check, criterion)) return `[-]${name} failed: ${reason ?? state}${noteOf(check, criterion)}`;
+  if (state === "warning") return `[+]${name} ok (warning: ${reason ?? state})`;
+  // the reason of a state that no result has decided: see `checks/assumption`
+  return state === "passing" && reason !== undefined ? `[+]${name} ok (${reason})` : `[+]${name} ok`;
+}
+
+/** Why a check that fails does not make the view fail. */
+function noteOf({ critical, counted, startup }: CheckReport, criterion: Criterion): string {
+  if (criterion === "result") return startup ? "" : " (not counted)";
+  if (!counted) return " (not counted)";
+  return critical ? "" : " (not critical)";
 }
 
 function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {

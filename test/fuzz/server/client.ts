@@ -7,9 +7,14 @@ import type { SeededRandom } from "../../support/seeded-random.js";
 import { type Answer, isComplete, readAnswers } from "../answers.js";
 import type { Area, Talk } from "./areas.js";
 import { statusesIn } from "./http1.js";
-import type { Subject } from "./subject-process.js";
+import type { Listener } from "./names.js";
 
-function open(subject: Subject, { listener, protocol }: Area): RawPeer {
+/** Where a process listens. */
+interface Ports {
+  port(listener: Listener): number;
+}
+
+function open(subject: Ports, { listener, protocol }: Area): RawPeer {
   const port = subject.port(listener);
   const options = { port, host: "127.0.0.1", noDelay: true };
   if (listener !== "tls") return new RawPeer(connectTcp(options));
@@ -17,7 +22,7 @@ function open(subject: Subject, { listener, protocol }: Area): RawPeer {
 }
 
 /** Says a valid conversation and waits for every answer. Rejects when one is wrong or missing. */
-export async function talk(subject: Subject, area: Area, { protocol, calls, bytes }: Talk): Promise<void> {
+export async function talk(subject: Ports, area: Area, { protocol, calls, bytes }: Talk): Promise<void> {
   const peer = open(subject, area);
   peer.write(bytes);
   try {
@@ -59,7 +64,7 @@ function wrongStatuses(peer: RawPeer, calls: Talk["calls"]): readonly string[] {
 }
 
 /** Says something broken, and leaves: with the end of the stream, with a reset, at once or later, reading or not. */
-export async function bother(subject: Subject, area: Area, bytes: Buffer, random: SeededRandom): Promise<void> {
+export async function bother(subject: Ports, area: Area, bytes: Buffer, random: SeededRandom): Promise<void> {
   const peer = open(subject, area);
   if (random.next() < 0.1) peer.socket.pause();
   const isOneWrite = random.next() < 0.6;

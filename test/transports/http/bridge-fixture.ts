@@ -81,6 +81,8 @@ export function check(name: string, more: Partial<CheckReport> = {}): CheckRepor
     name,
     state: "passing",
     critical: true,
+    counted: true,
+    startup: true,
     held: false,
     reason: undefined,
     latencyMs: 1.23456,

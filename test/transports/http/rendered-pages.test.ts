@@ -80,7 +80,15 @@ describe("renderings that are used again", () => {
 
   test("of one slice are valid until anything changes, longer ones until a status does", () => {
     const { registry, pages, renderingOf } = kept();
-    const report = { name: "db", state: "passing", critical: true, held: false, reason: undefined } as const;
+    const report = {
+      name: "db",
+      state: "passing",
+      critical: true,
+      counted: true,
+      startup: true,
+      held: false,
+      reason: undefined,
+    } as const;
     registry.report({ ...report, latencyMs: 1, lastResultAt: 1, since: 1, services: [] });
     const putBoth = () => {
       pages.put("short", renderingOf(1));

@@ -1,0 +1,59 @@
+/**
+ * Until when the state of one check counts: a result until it is stale, an assumption until its end.
+ */
+import type { CheckState } from "../registry/ports.js";
+import { type Assumption, endOf } from "./assumption.js";
+import type { Age, Freshness } from "./freshness.js";
+import type { CompleteSettings } from "./settings.js";
+
+export class Validity {
+  readonly #age: Age;
+  #settings: CompleteSettings;
+  /** What the check shows until its first result. */
+  #assumption: Assumption | undefined;
+  /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
+  #countedAt: number | undefined;
+
+  /** @param onEnd the state no longer counts; the reason is `stale` for a result, else `pending` */
+  constructor(freshness: Freshness, settings: CompleteSettings, onEnd: (reason: "stale" | "pending") => void) {
+    this.#settings = settings;
+    this.#age = freshness.track(() => {
+      const reason = this.#assumption === undefined ? "stale" : "pending";
+      this.#assumption = undefined;
+      this.#countedAt = undefined;
+      onEnd(reason);
+    });
+  }
+
+  /** Sets what the check shows until its first result. */
+  assume(assumption: Assumption | undefined): void {
+    this.#assumption = assumption;
+    this.change(this.#settings);
+  }
+
+  /** A result counts. It ends an assumption. */
+  count(now: number): void {
+    this.#assumption = undefined;
+    this.#countedAt = now;
+    this.#age.renew(now + this.#settings.staleAfterMs);
+  }
+
+  /** Other settings: `staleAfter` may be shorter or longer. */
+  change(settings: CompleteSettings): void {
+    this.#settings = settings;
+    if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
+    else if (this.#assumption !== undefined) this.#age.renew(endOf(this.#assumption, settings));
+  }
+
+  /** The state that a check with another target takes over; `undefined` while pending. */
+  lastState(state: CheckState): Assumption | undefined {
+    if (this.#assumption !== undefined) return this.#assumption;
+    if (state === "pending" || this.#countedAt === undefined) return undefined;
+    return { state, reason: "changed", since: this.#countedAt, until: Number.POSITIVE_INFINITY };
+  }
+
+  /** The check is removed. */
+  end(): void {
+    this.#age.end();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Mutation: Stryker changes the source in small ways, and the tests of each file must notice.
+ *
+ *     npm run proof -- mutation [AREA...] [--every N]        N: a sample, each Nth mutant
+ *
+ * Each area is a run of its own, with a report in `.stryker/AREA.json`.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { AREAS } from "../mutation/tests.js";
+import type { Arguments } from "./arguments.js";
+
+const STRYKER = ["--yes", "--package", "@stryker-mutator/core@9.6.1", "stryker", "run"];
+const WANTED_PERCENT = 85;
+
+/** What is read of a report: schema 2 of mutation-testing-elements. */
+interface Report {
+  readonly files: Readonly<Record<string, { readonly mutants: readonly Mutant[] }>>;
+}
+
+interface Mutant {
+  readonly id: string;
+  readonly mutatorName: string;
+  readonly replacement?: string;
+  readonly status: string;
+  readonly location: { readonly start: { readonly line: number } };
+}
+
+/** Runs areas, all by default. Returns whether each has the score that is wanted. */
+export async function proveMutation({ words, every = 1 }: Arguments): Promise<boolean> {
+  const unknown = words.filter((word) => !Object.hasOwn(AREAS, word));
+  if (unknown.length > 0)
+    throw new Error(`unknown area ${unknown.join(", ")}; known: ${Object.keys(AREAS).join(", ")}`);
+  let ok = true;
+  for (const [name, sources] of Object.entries(AREAS)) {
+    if (words.length > 0 && !words.includes(name)) continue;
+    const report = runArea(name, sources, every);
+    ok = report !== undefined && summarize(name, report, every) && ok;
+  }
+  return ok;
+}
+
+function runArea(name: string, sources: readonly string[], every: number): Report | undefined {
+  mkdirSync(".stryker", { recursive: true });
+  const file = `.stryker/${name}.json`;
+  const mutate = sources.join(",");
+  const startedAt = performance.now();
+  const options = ["--mutate", mutate, "--reporters", "json,progress-append-only"];
+  const env = { ...process.env, MUTANTS_EVERY: String(every) };
+  const { status } = spawnSync("npx", [...STRYKER, ...options], { stdio: "inherit", env });
+  if (status !== 0) return undefined;
+  process.stdout.write(`${name}: ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  const text = readFileSync(".stryker/report.json", "utf8");
+  spawnSync("cp", [".stryker/report.json", file]);
+  return JSON.parse(text) as Report; // written by Stryker
+}
+
+/** Prints the score of each file and what survived. Returns whether the score is high enough. */
+function summarize(name: string, { files }: Report, every: number): boolean {
+  let [killedInAll, judgedInAll] = [0, 0];
+  const survivors: string[] = [];
+  for (const [file, { mutants }] of Object.entries(files)) {
+    const judged = mutants.filter(({ id, status }) => Number(id) % every === 0 && isJudged(status));
+    const alive = judged.filter(({ status }) => status === "Survived" || status === "NoCoverage");
+    killedInAll += judged.length - alive.length;
+    judgedInAll += judged.length;
+    if (judged.length > 0)
+      process.stdout.write(
+        `${percent(judged.length - alive.length, judged.length).padStart(6)}  ${file}, of ${judged.length}\n`,
+      );
+    survivors.push(
+      ...alive.map(
+        ({ location, mutatorName, replacement = "" }) =>
+          `${file}:${location.start.line} ${mutatorName} ${replacement.replaceAll(/\s+/g, " ").slice(0, 80)}`,
+      ),
+    );
+  }
+  process.stdout.write(`survived:\n${survivors.join("\n")}\n`);
+  process.stdout.write(`${name}: ${percent(killedInAll, judgedInAll)} of ${judgedInAll} mutants noticed\n`);
+  return killedInAll >= (judgedInAll * WANTED_PERCENT) / 100;
+}
+
+function isJudged(status: string): boolean {
+  return status !== "Ignored" && status !== "CompileError" && status !== "RuntimeError";
+}
+
+function percent(part: number, whole: number): string {
+  return whole === 0 ? "-" : `${((100 * part) / whole).toFixed(1)} %`;
+}
