@@ -11,26 +11,27 @@
  * Each rule is in a file of its own: `plan`, `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`,
  * `isolation`, `concurrency-limit`. This file connects them.
  */
-import { isAuthorized } from "../core/bearer-token.js";
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
-import { type Assumption, firstAssumption } from "./assumption.js";
-import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
-import { Discovery } from "./discovery.js";
-import type { Progress } from "./evaluate.js";
-import { keepReports, type ReportStore } from "./heartbeat-reports.js";
-import { Isolation } from "./isolation.js";
-import { describeOwner } from "./name-rules.js";
+import { firstAssumption } from "./assumption.js";
 import {
+  acceptPlan,
   type ChecksPlan,
   type ConfiguredCheck,
   discardPlan,
   type IsolationPlan,
-  NOTHING_RUNNING,
-  type OpenedCheck,
   type Planned,
+} from "./checks-plan.js";
+import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
+import { Discovery } from "./discovery.js";
+import type { Progress } from "./evaluate.js";
+import { KeptReports, type ReportStore } from "./heartbeat-reports.js";
+import { Isolation } from "./isolation.js";
+import { describeOwner } from "./name-rules.js";
+import {
+  NOTHING_RUNNING,
   planCheck,
   planConfiguration,
   planInSteps,
@@ -40,29 +41,20 @@ import {
   type RunningChecks,
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
-import { CheckRunner } from "./runner.js";
+import type { CheckRunner } from "./runner.js";
 import { createRunnerDeps, endRunner, type LastProbe, type RunnerDeps } from "./runner-deps.js";
+import { type CheckListener, createCheck, isPassive, type RunningCheck, takeReport } from "./running-check.js";
 import { SelfCheck } from "./self-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
-import { FirstProbes, type NewCheck } from "./spread.js";
-import { throwViolations, type Violation } from "./violation.js";
+import { FirstProbes } from "./spread.js";
+import type { Violation } from "./violation.js";
 
 /** What the engine needs. */
 export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
   /** Whether the application has set the status of a service by hand. Default: of none. */
   readonly isSetByHand?: ((service: string) => boolean) | undefined;
-}
-
-/** A check that runs. */
-interface RunningCheck extends ConfiguredCheck, NewCheck {
-  declaration: CheckDeclaration;
-  settings: CompleteSettings;
-  assumption: Assumption | undefined;
-  readonly runner: CheckRunner;
-  readonly heartbeat: Heartbeat | undefined;
 }
 
 export class CheckEngine {
@@ -78,7 +70,12 @@ export class CheckEngine {
   #running: RunningChecks;
   /** Aborted by `stop`. */
   readonly #stopped = new AbortController();
-  #reports: ReportStore | undefined;
+  readonly #reports: KeptReports;
+  readonly #listener: CheckListener = {
+    onProgress: (check, progress, last) => this.#onProgress(check, progress, last),
+    onThreshold: ({ declaration, settings, runner }) =>
+      this.#isolation.onThreshold(declaration.name, settings.intervalMs, runner.failingSince),
+  };
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random, isSetByHand = () => false } = options;
@@ -86,6 +83,7 @@ export class CheckEngine {
     this.#writer = writer;
     this.#deps = createRunnerDeps(clock, random, instance);
     this.#opener = new SourceOpener(options);
+    this.#reports = new KeptReports(clock);
     this.#publisher = new CheckPublisher(writer, clock);
     this.#isolation = new Isolation({
       clock,
@@ -107,7 +105,7 @@ export class CheckEngine {
    * Runs the checks, services and isolation rule of a configuration, and no others. Unchanged checks keep running.
    * @param accept gets what is wrong with the configuration. When it throws, nothing has changed.
    */
-  configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {
+  configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
     this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
   }
 
@@ -118,9 +116,8 @@ export class CheckEngine {
    */
   async configureInTurns(config: ChecksConfig): Promise<void> {
     const { signal } = this.#stopped;
-    const { plan, violations } = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-    requireAccepted(plan, () => throwViolations(violations));
-    await runInTurns(this.#commit(plan), signal);
+    const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
+    await runInTurns(this.#commit(acceptPlan(planned)), signal);
   }
 
   /**
@@ -149,14 +146,6 @@ export class CheckEngine {
   }
 
   /**
-   * Declares one more service.
-   * @throws as `declareServices`
-   */
-  addService(service: ServiceDeclaration): void {
-    this.declareServices([...this.#running.services, service]);
-  }
-
-  /**
    * Gives the isolation rule a self-check, or takes it away.
    * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
@@ -179,18 +168,12 @@ export class CheckEngine {
 
   /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. */
   report(name: string, authorization: string | undefined, report: Report): boolean {
-    const check = this.#checks.get(name);
-    const source = check?.declaration.source;
-    if (source?.kind !== "heartbeat" || source.token === undefined) return false;
-    if (!isAuthorized(authorization, source.token)) return false;
-    check?.heartbeat?.beat(report);
-    return true;
+    return takeReport(this.#checks.get(name), authorization, report);
   }
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
-    this.#reports = store;
-    for (const check of this.#checks.values()) this.#keepReports(check);
+    this.#reports.keepIn(store, this.#checks.values());
   }
 
   /** Stops every check. What they have published stays. */
@@ -204,8 +187,8 @@ export class CheckEngine {
     this.#isolation.stop();
   }
 
-  #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
-    requireAccepted(plan, () => accept(violations));
+  #apply(planned: Planned, accept?: (violations: readonly Violation[]) => void): void {
+    const plan = acceptPlan(planned, accept);
     // no listener is called in between
     this.#writer.batch(() => runAtOnce(this.#commit(plan)));
   }
@@ -218,34 +201,35 @@ export class CheckEngine {
    */
   *#commit(plan: ChecksPlan): Steps<void> {
     const created: RunningCheck[] = [];
-    let ended: readonly CheckRunner[] = [];
-    let endedCount = 0;
+    let ended: CheckRunner[] = [];
     let isSwitched = false;
     try {
       for (const opened of plan.started) {
-        created.push(this.#create(opened));
+        created.push(createCheck(opened, this.#deps, this.#listener));
         yield this.#publisher.announce(opened);
       }
       ended = this.#switch(plan, created);
       isSwitched = true;
       yield;
-      for (const check of created) yield this.#start(check);
+      for (const check of created) {
+        if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
+        else this.#firstProbes.add(check);
+        yield this.#reports.keep(check);
+      }
       for (const { declaration, settings } of plan.changed)
         yield this.#checks.get(declaration.name)?.runner.change(settings);
-      for (const name of plan.removed) yield this.#forgetReports(name);
+      for (const name of plan.removed) if (this.heartbeat(name) === undefined) yield this.#reports.forget(name);
       yield* this.#publisher.publishRest();
-      for (const runner of ended) {
-        endedCount += 1;
+      for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
         yield endRunner(runner, this.#writer.instance);
-      }
     } finally {
       if (!isSwitched) discardPlan(plan);
-      for (const runner of ended.slice(endedCount)) endRunner(runner, this.#writer.instance);
+      for (const runner of ended) endRunner(runner, this.#writer.instance);
     }
   }
 
   /** The one step that changes statuses. Returns the runners that are to be ended. */
-  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly CheckRunner[] {
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): CheckRunner[] {
     const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
     const ended = new Map(removed.map((name) => [name, this.#take(name)]));
     for (const check of created) this.#add(check, ended.get(check.declaration.name));
@@ -262,31 +246,12 @@ export class CheckEngine {
     return [...ended.values()].filter((runner) => runner !== undefined);
   }
 
-  #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
-    const { name } = declaration;
-    const listener = {
-      onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
-      onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
-    };
-    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
-    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
-    return check;
-  }
-
   /** @param replaced the runner of the check with this name that had another target */
   #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
     check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
     check.runner.assume(check.assumption);
     this.#checks.set(check.declaration.name, check);
     this.#publisher.add(check, check.assumption);
-  }
-
-  #start(check: RunningCheck): void {
-    const { source } = check.declaration;
-    const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
-    if (isPassive) check.runner.start(check.settings.initialDelayMs);
-    else this.#firstProbes.add(check);
-    this.#keepReports(check);
   }
 
   /** Changes all but the schedule, which no status depends on. */
@@ -296,19 +261,6 @@ export class CheckEngine {
     check.declaration = declaration;
     check.settings = settings;
     this.#publisher.change(check);
-  }
-
-  #forgetReports(name: string): void {
-    if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
-  }
-
-  #keepReports(check: RunningCheck | undefined): void {
-    if (check?.heartbeat === undefined || this.#reports === undefined) return;
-    const { declaration, heartbeat, settings } = check;
-    keepReports(
-      { store: this.#reports, clock: this.#deps.clock, name: declaration.name, heartbeat },
-      settings.intervalMs,
-    );
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */
@@ -344,15 +296,5 @@ export class CheckEngine {
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
     this.#discovery.invalidate(name, state, reason);
-  }
-}
-
-/** Closes what a plan has opened when `accept` throws. */
-function requireAccepted(plan: ChecksPlan, accept: () => void): void {
-  try {
-    accept();
-  } catch (error) {
-    discardPlan(plan);
-    throw error;
   }
 }

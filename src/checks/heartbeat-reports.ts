@@ -11,6 +11,7 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import type { ConfiguredCheck } from "./checks-plan.js";
 
 /** A report with the wall time at which it was taken, in milliseconds since 1970. */
 export interface StoredReport {
@@ -33,6 +34,33 @@ export interface KeptHeartbeat {
   readonly clock: Clock;
   readonly name: string;
   readonly heartbeat: Heartbeat;
+}
+
+/** A check, which may be a heartbeat. */
+type MaybeHeartbeat = ConfiguredCheck & { readonly heartbeat: Heartbeat | undefined };
+
+/** The heartbeats whose reports are kept in a store, once there is one. */
+export class KeptReports {
+  readonly #clock: Clock;
+  #store: ReportStore | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  keepIn(store: ReportStore, checks: Iterable<MaybeHeartbeat>): void {
+    this.#store = store;
+    for (const check of checks) this.keep(check);
+  }
+
+  keep({ declaration, settings, heartbeat }: MaybeHeartbeat): void {
+    if (heartbeat === undefined || this.#store === undefined) return;
+    keepReports({ store: this.#store, clock: this.#clock, name: declaration.name, heartbeat }, settings.intervalMs);
+  }
+
+  forget(name: string): void {
+    this.#store?.remove(name);
+  }
 }
 
 /** Takes up the last report of a heartbeat, and stores each new one. */

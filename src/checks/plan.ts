@@ -17,8 +17,15 @@ import { parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
-import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
+import {
+  type ChecksPlan,
+  type ConfiguredCheck,
+  discardPlan,
+  type IsolationPlan,
+  type OpenedCheck,
+  type Planned,
+} from "./checks-plan.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
@@ -27,29 +34,6 @@ import type { ServiceDeclaration } from "./service-graph.js";
 import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
-
-/** A check with its settings. */
-export interface ConfiguredCheck {
-  readonly declaration: CheckDeclaration;
-  readonly settings: CompleteSettings;
-}
-
-/** A check with its open prober. */
-export interface OpenedCheck extends ConfiguredCheck, OpenedSource {}
-
-/** The isolation rule, with the settings of its self-check. */
-export interface IsolationRule {
-  readonly declaration: IsolationDeclaration;
-  readonly settings: CompleteSettings;
-  readonly maxHoldMs: number;
-}
-
-/** What becomes of the isolation rule. */
-export type IsolationPlan =
-  | { readonly kind: "keep" }
-  | { readonly kind: "stop" }
-  | { readonly kind: "change"; readonly rule: IsolationRule }
-  | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
 
 /** The running checks and services: the part that a plan needs. */
 export interface RunningChecks {
@@ -60,27 +44,6 @@ export interface RunningChecks {
   readonly allowLinkLocal: boolean;
   /** Who has a name. */
   ownerOf(name: string): Owner | undefined;
-}
-
-/** The changes, ready to be committed. A replaced check is both removed and started. */
-export interface ChecksPlan {
-  /** It is the plan of a whole configuration. */
-  readonly isWhole: boolean;
-  readonly removed: readonly string[];
-  readonly started: readonly OpenedCheck[];
-  readonly changed: readonly ConfiguredCheck[];
-  /** The services to declare in place of all others, as they were given and members first; `undefined`: no change. */
-  readonly services:
-    | { readonly given: readonly ServiceDeclaration[]; readonly order: readonly ServiceDeclaration[] }
-    | undefined;
-  readonly isolation: IsolationPlan;
-  readonly allowLinkLocal: boolean;
-}
-
-/** A plan. With violations it must be discarded. */
-export interface Planned {
-  readonly plan: ChecksPlan;
-  readonly violations: readonly Violation[];
 }
 
 const NO_CHECKS: ReadonlyMap<string, ConfiguredCheck> = new Map();
@@ -165,12 +128,6 @@ export function planIsolation(
   const planner = new Planner(running, opener);
   planner.setIsolation(isolation);
   return planner.planned();
-}
-
-/** Closes the probers that a plan has opened. */
-export function discardPlan({ started, isolation }: ChecksPlan): void {
-  for (const { prober } of started) prober.close();
-  if (isolation.kind === "start") isolation.prober.close();
 }
 
 class Planner {

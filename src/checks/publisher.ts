@@ -11,9 +11,9 @@ import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
 import type { Steps } from "../core/turns.js";
 import type { CheckReport, StatusWriter } from "../registry/ports.js";
+import type { ConfiguredCheck } from "./checks-plan.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
-import type { ConfiguredCheck } from "./plan.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 
