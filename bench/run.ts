@@ -7,7 +7,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { benchAbuse } from "./abuse/bench.js";
 import { benchChecks } from "./checks/bench.js";
+import { benchConfig } from "./config/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import type { Bench, BenchDeps } from "./measuring/report.js";
 import { benchServing } from "./serving/bench.js";
@@ -15,7 +17,9 @@ import { benchServing } from "./serving/bench.js";
 /** All benches. A new one is a folder and a row here. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   checks: benchChecks,
+  config: benchConfig,
   serving: benchServing,
+  abuse: benchAbuse,
 };
 
 const DEFAULT_ROUNDS = 5;

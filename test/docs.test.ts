@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { parseConfig } from "../src/config/load.js";
 import { REASONS } from "../src/probers/reasons.js";
 import { SCHEMES } from "../src/probers/schemes.js";
+import { PROOFS } from "./proof/proofs.js";
 import { configKeys } from "./support/config-table.js";
 import { tableOf } from "./support/readme.js";
 
@@ -35,3 +36,12 @@ test("every configuration in the docs is valid", () => {
   assert.ok(texts.length >= 4);
   for (const [, text = ""] of texts) assert.ok(parseConfig("docs", text, environment).checks.length > 0, text);
 });
+
+test("every proof is documented, with what it proves", () => {
+  const expected = Object.entries(PROOFS).map(([area, { proves }]) => [`\`${area}\``, plain(proves)]);
+  const rows = tableOf(read("proofs.md"), "proofs").map(([area = "", proves = ""]) => [area, plain(proves)]);
+  assert.deepEqual(rows, expected);
+});
+
+/** The text without links. */
+const plain = (text: string) => text.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1");

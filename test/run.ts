@@ -30,6 +30,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   sim: { has: (file) => file.startsWith("sim/"), concurrency: 2, fileTimeoutMs: 20 * 60_000 },
   fuzz: { has: (file) => file.startsWith("fuzz/"), concurrency: 1, fileTimeoutMs: 30 * 60_000 },
   faults: { has: (file) => file.startsWith("faults/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
+  soak: { has: (file) => file.startsWith("soak/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
   interop: { has: (file) => file.startsWith("interop/"), concurrency: 1, fileTimeoutMs: 20 * 60_000 },
 };
 

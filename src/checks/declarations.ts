@@ -1,11 +1,12 @@
 /**
  * Declared checks and services, as plain data. A configuration and the calls of the library are both turned into this
- * form.
+ * form. Two declarations of a check are compared here: does another one probe the same in the same way?
  */
-import type { DurationLike } from "../core/duration.js";
+import { isDeepStrictEqual } from "node:util";
+import { type DurationLike, parseDuration } from "../core/duration.js";
 import type { CheckFunction } from "../probers/function.js";
 import type { Prober } from "../probers/prober.js";
-import type { CheckOptions } from "./check-options.js";
+import { type CheckOptions, splitOptions } from "./check-options.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CheckSettings } from "./settings.js";
 
@@ -41,4 +42,22 @@ export interface ChecksConfig {
   readonly isolation: IsolationDeclaration | undefined;
   /** Whether targets at link-local addresses may be probed. */
   readonly allowLinkLocal: boolean;
+}
+
+/** Whether two sources give the same results. */
+export function isSameSource(one: CheckSource, other: CheckSource): boolean {
+  if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
+  if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
+  return isDeepStrictEqual(one, other);
+}
+
+/** Whether the options for the prober are the same. */
+export function isSameProberOptions(one: CheckOptions, other: CheckOptions): boolean {
+  return one === other || isDeepStrictEqual(splitOptions(one).proberOptions, splitOptions(other).proberOptions);
+}
+
+/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
+export function isSameReporting(one: CheckSource, other: CheckSource): boolean {
+  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
+  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }

@@ -13,7 +13,7 @@
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
  */
 import { isDeepStrictEqual } from "node:util";
-import { parseDuration } from "../core/duration.js";
+import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
@@ -26,7 +26,15 @@ import {
   type OpenedCheck,
   type Planned,
 } from "./checks-plan.js";
-import type { CheckDeclaration, CheckSource, ChecksConfig, IsolationDeclaration } from "./declarations.js";
+import {
+  type CheckDeclaration,
+  type CheckSource,
+  type ChecksConfig,
+  type IsolationDeclaration,
+  isSameProberOptions,
+  isSameReporting,
+  isSameSource,
+} from "./declarations.js";
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
@@ -159,9 +167,9 @@ class Planner {
   setCheck(declaration: CheckDeclaration): void {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
-    const hasSameSource = old !== undefined && this.#isSameSource(old.source, source);
+    const hasSameSource = old !== undefined && this.#hasSameSource(old.source, source);
     if (hasSameSource && isSameReporting(old.source, source) && isDeepStrictEqual(old.options, options)) return;
-    const hasSameProber = hasSameSource && isSameProberOptions(old, declaration);
+    const hasSameProber = hasSameSource && isSameProberOptions(old.options, options);
     const { settings, violations } = checkOptions(declaration);
     this.refuse(violations);
     if (hasSameProber) {
@@ -188,16 +196,11 @@ class Planner {
       this.#isolation = { kind: old === undefined ? "keep" : "stop" };
       return;
     }
-    const hasSameProber = old !== undefined && this.#isSameSource(old.selfCheck, declaration.selfCheck);
+    const hasSameProber = old !== undefined && this.#hasSameSource(old.selfCheck, declaration.selfCheck);
     const { settings, maxHold = DEFAULT_MAX_HOLD_MS, selfCheck } = declaration;
     if (hasSameProber && maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
-    const maxHoldMs = parseDuration(maxHold);
-    const rule = {
-      declaration,
-      settings: this.#readSelfCheckSettings(settings),
-      maxHoldMs: maxHoldMs ?? DEFAULT_MAX_HOLD_MS,
-    };
-    if (maxHoldMs === undefined) this.#refuseOption(["isolation", "maxHold"], "must be a duration, such as 60s");
+    const maxHoldMs = this.#readMaxHold(maxHold);
+    const rule = { declaration, settings: this.#readSelfCheckSettings(settings), maxHoldMs };
     if (hasSameProber) {
       this.#isolation = { kind: "change", rule };
       return;
@@ -240,26 +243,15 @@ class Planner {
     }
   }
 
-  #refuseOption(path: Path, text: string): void {
-    this.refuse([{ code: "INVALID_OPTION", path, text }]);
+  #readMaxHold(given: DurationLike): number {
+    const maxHoldMs = parseDuration(given);
+    if (maxHoldMs !== undefined) return maxHoldMs;
+    this.refuse([{ code: "INVALID_OPTION", path: ["isolation", "maxHold"], text: "must be a duration, such as 60s" }]);
+    return DEFAULT_MAX_HOLD_MS;
   }
 
   /** Targets are also other ones when link-local addresses become allowed or forbidden. */
-  #isSameSource(one: CheckSource, other: CheckSource): boolean {
-    if (one.kind === "target" && other.kind === "target")
-      return one.url === other.url && this.#allowLinkLocal === this.#running.allowLinkLocal;
-    if (one.kind === "heartbeat" && other.kind === "heartbeat") return true;
-    if (one.kind === "prober" && other.kind === "prober") return one.prober === other.prober;
-    return isDeepStrictEqual(one, other);
+  #hasSameSource(one: CheckSource, other: CheckSource): boolean {
+    return isSameSource(one, other) && (one.kind !== "target" || this.#allowLinkLocal === this.#running.allowLinkLocal);
   }
-}
-
-function isSameProberOptions({ options: one }: CheckDeclaration, { options: other }: CheckDeclaration): boolean {
-  return one === other || isDeepStrictEqual(splitOptions(one).proberOptions, splitOptions(other).proberOptions);
-}
-
-/** The token of a heartbeat is checked when it reports, and its ttl is the interval of the check: its prober has neither. */
-function isSameReporting(one: CheckSource, other: CheckSource): boolean {
-  if (one.kind !== "heartbeat" || other.kind !== "heartbeat") return true;
-  return one.token === other.token && parseDuration(one.ttl) === parseDuration(other.ttl);
 }

@@ -32,8 +32,6 @@ export class CheckPublisher {
   /** Those of them that have had no result yet. The startup view waits for them. */
   readonly #unseen = new Set<string>();
   #hasStarted = false;
-  /** The services that were written and not cleared. */
-  readonly #written = new Set<string>();
   /** What the next `publish` has to write. */
   readonly #changedServices = new Set<string>();
   readonly #changedChecks = new Set<string>();
@@ -73,7 +71,6 @@ export class CheckPublisher {
     for (const service of [name, ...report.services]) {
       if (this.ownerOf(service) !== undefined) continue;
       this.#announced.add(service);
-      this.#written.add(service);
       this.#writer.set(service, "UNKNOWN", { reason: report.reason });
       if (service !== name) this.#graph.addMaker(service, name);
     }
@@ -191,14 +188,12 @@ export class CheckPublisher {
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
-    if (rolled !== undefined) {
-      this.#written.add(service);
-      this.#writer.set(service, rolled.status, rolled);
-    } else if (this.#written.has(service)) this.#unmade.add(service);
+    if (rolled === undefined) this.#unmade.add(service);
+    else this.#writer.set(service, rolled.status, rolled);
   }
 
   #clearUnmade(service: string): void {
-    if (this.#graph.evaluate(service) === undefined && this.#written.delete(service)) this.#writer.clear(service);
+    if (this.#graph.evaluate(service) === undefined) this.#writer.clear(service);
   }
 
   /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */

@@ -255,6 +255,20 @@ describe("a check whose target was changed", () => {
     bench.engine.stop();
   });
 
+  test("and that then has a result, keeps that one for a time of its own when the target is changed again", async () => {
+    const bench = await running(PASSED);
+    bench.configure(bench.check("a", { ...HOUR, staleAfter: "10s" }));
+    await bench.clock.advance(1_000);
+    await bench.answer("a", FAILED);
+    bench.configure(bench.check("a", { ...HOUR, staleAfter: "10s" }));
+    await bench.clock.advance(1_999);
+    assert.equal(bench.read("a"), "NOT_SERVING changed");
+    await bench.answer("a", PASSED);
+    await bench.clock.advance(10_000);
+    assert.equal(bench.stateOf("a"), "pending stale");
+    bench.engine.stop();
+  });
+
   test("without a state before has none", () => {
     const bench = new Bench();
     bench.configure(bench.check("a"));

@@ -31,7 +31,11 @@ const becomes = (daemon: DaemonProcess, service: string, text: string) =>
   eventually(async () => (await ask(daemon, service)) === text, `${service} is ${text}`);
 
 describe("a file that changes", { concurrency: 3 }, () => {
-  const target: Server = createServer((_, response) => void response.end());
+  const asked = new Set<string | undefined>();
+  const target: Server = createServer((request, response) => {
+    asked.add(request.url);
+    response.end();
+  });
   let url = "";
   before(async () => {
     await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
@@ -107,6 +111,40 @@ describe("a file that changes", { concurrency: 3 }, () => {
     daemon.process.kill("SIGHUP");
     assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
     assert.equal(count(daemon, "reloaded"), 1);
+  });
+
+  test("a first check and the loss of the last one are applied: the server as a whole is theirs, then the process's", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    writeFileSync(file, "checks: {}\n");
+    const daemon = await serve(t, file);
+    assert.equal(await ask(daemon, ""), "OK");
+    writeFileSync(file, "checks: { a: { heartbeat: { ttl: 1h, token: t } } }\n");
+    await becomes(daemon, "", "UNKNOWN");
+    writeFileSync(file, "checks: {}\n");
+    await becomes(daemon, "", "OK");
+    assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
+  });
+
+  test("one edited target of 20 never makes the server as a whole fail", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    const textOf = (path: string) => {
+      const lines = Array.from(
+        { length: 20 },
+        (_, index) => `  c${index}: { target: "${url}${index === 7 ? path : ""}" }`,
+      );
+      return `defaults: { interval: 30s }\nchecks:\n${lines.join("\n")}\n`;
+    };
+    writeFileSync(file, textOf("/one"));
+    const daemon = await serve(t, file);
+    await becomes(daemon, "", "OK");
+    const before = daemon.log.length;
+    for (const path of ["/two", "/three"]) {
+      writeFileSync(file, textOf(path));
+      await eventually(() => asked.has(path), `${path} is probed`);
+    }
+    const changes = daemon.log.slice(before).filter(({ event, name }) => event === "transition" && name === "");
+    assert.deepEqual(changes, []);
+    assert.equal(await ask(daemon, ""), "OK");
   });
 
   test("SIGHUP without a file is ignored [C29]", async (t) => {

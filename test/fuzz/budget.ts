@@ -2,7 +2,7 @@
 import { env } from "node:process";
 
 /** All parts together. */
-const SECONDS = Number(env.FUZZ_SECONDS ?? 30);
+const SECONDS = Number(env.FUZZ_SECONDS ?? 120);
 
 /** The first seed; each round takes the next. */
 const FIRST_SEED = Number(env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));

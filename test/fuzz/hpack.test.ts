@@ -61,7 +61,7 @@ function blocksOf(socket: Socket): Fields[] {
 }
 
 test("our decoder reads what nghttp2 encodes", async () => {
-  await fuzz(0.1, async (seed) => {
+  await fuzz(0.05, async (seed) => {
     const random = new SeededRandom(seed);
     const server = createServer();
     await once(server.listen(0, "127.0.0.1"), "listening");

@@ -5,7 +5,7 @@
  *     npm run proof -- fuzz-control --build DIR        DIR is a built checkout of f9a582f
  */
 import { execFileSync } from "node:child_process";
-import { ENGINE_NAMES, type EngineName } from "../../src/core/engine-name.js";
+import { ENGINE_NAMES } from "../../src/core/engine-name.js";
 import { ClientFuzzer } from "../fuzz/client/fuzzer.js";
 import { type FuzzOptions, ServerFuzzer } from "../fuzz/server/fuzzer.js";
 import type { Arguments } from "./arguments.js";
@@ -91,11 +91,4 @@ function isOld(node: string | undefined): boolean {
 
 function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 31);
-}
-
-/** Reads the name of an engine. */
-export function engineOf(text: string): EngineName {
-  const engine = ENGINE_NAMES.find((name) => name === text);
-  if (engine === undefined) throw new Error(`--engine must be ${ENGINE_NAMES.join(" or ")}; got ${text}`);
-  return engine;
 }

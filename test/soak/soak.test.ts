@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { growthOf } from "./slope.js";
 import { soak } from "./soak.js";
 
-test("under load, faults and abuse: no stale SERVING, exact counts, no growth [D]", async (t) => {
+test("under load, faults and abuse: no stale SERVING, exact counts, no growth", async (t) => {
   const seed = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 2 ** 31));
   const minutes = Number(process.env.SOAK_MINUTES ?? 3);
   const { problems, counts, heap } = await soak({

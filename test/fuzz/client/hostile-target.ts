@@ -46,7 +46,7 @@ export type SchemeName = keyof typeof SCHEMES | "dns";
 
 export const SCHEME_NAMES: readonly [SchemeName, ...SchemeName[]] = [
   "dns",
-  ...(Object.keys(SCHEMES) as (keyof typeof SCHEMES)[]).filter((s) => !s.startsWith("amqp")),
+  ...(Object.keys(SCHEMES) as (keyof typeof SCHEMES)[]), // the names of the table
 ];
 
 /** How a target behaves. */

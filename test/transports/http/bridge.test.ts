@@ -251,6 +251,61 @@ describe("a view", () => {
     assert.equal(ask("/startupz").status, 200);
   });
 
+  test("shows the reason of a state without a result, and which checks do not count", () => {
+    const { registry, ask } = bridgeOf();
+    const noResult = { lastResultAt: undefined, latencyMs: undefined };
+    registry.report(check("new", { reason: "initial", ...noResult }));
+    registry.report(check("moved", { state: "warning", reason: "changed", ...noResult }));
+    registry.report(
+      check("backup", { state: "pending", reason: "pending", counted: false, startup: false, ...noResult }),
+    );
+    registry.set("", "SERVING");
+    assert.equal(
+      ask("/readyz?verbose").body,
+      "[+]new ok (initial)\n[+]moved ok (warning: changed)\n[-]backup failed: pending (not counted)\nreadyz check passed\n",
+    );
+    assert.equal(
+      ask("/startupz?verbose").body,
+      "[-]new failed: initial\n[-]moved failed: changed\n[-]backup failed: pending (not counted)\nstartupz check passed\n",
+    );
+    assert.deepEqual([ask("/readyz/new").status, ask("/startupz/new").body], [200, "UNKNOWN"]);
+  });
+
+  test("with an excluded check does not wait for heartbeats that have never reported", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("bad", { state: "failing" }));
+    registry.report(check("good"));
+    registry.report(check("backup", { state: "pending", counted: false, lastResultAt: undefined }));
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask("/readyz?exclude=bad").status, 200);
+    registry.report(check("new", { state: "pending", lastResultAt: undefined }));
+    assert.equal(ask("/readyz?exclude=bad").status, 503);
+  });
+
+  test("with an excluded check needs another one that is decided, if all others are non-critical", () => {
+    const { registry, ask } = bridgeOf();
+    const pending = { state: "pending", critical: false, lastResultAt: undefined } as const;
+    registry.report(check("bad", { state: "failing" }));
+    registry.set("", "NOT_SERVING");
+    assert.equal(ask("/readyz?exclude=bad").status, 200, "nothing else");
+    registry.report(check("cache", pending));
+    assert.equal(ask("/readyz?exclude=bad").status, 503);
+    registry.report(check("cache", { state: "failing", critical: false }));
+    assert.equal(ask("/readyz?exclude=bad").status, 200);
+  });
+
+  test("startup with an excluded check needs the results of those that count for it, critical or not", () => {
+    const { registry, ask } = bridgeOf();
+    const pending = { state: "pending", lastResultAt: undefined } as const;
+    registry.setStarted(false);
+    registry.report(check("slow", pending));
+    registry.report(check("left", { ...pending, startup: false }));
+    assert.equal(ask("/startupz?exclude=slow").status, 200);
+    registry.report(check("cache", { ...pending, critical: false }));
+    assert.equal(ask("/startupz?exclude=slow").status, 503);
+    assert.equal(ask("/startupz?exclude=slow&exclude=cache").status, 200);
+  });
+
   test("as JSON has the checks, except liveness", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));

@@ -1,0 +1,67 @@
+/** The table of proofs. */
+import { spawnSync } from "node:child_process";
+import type { Arguments } from "./arguments.js";
+import { proveFuzz, proveFuzzControl } from "./fuzz.js";
+import { proveMutation } from "./mutation.js";
+import { proveSoak } from "./soak.js";
+
+/** A proof. */
+interface Proof {
+  readonly proves: string;
+  readonly takes: string;
+  readonly run: (args: Arguments) => Promise<boolean>;
+}
+
+/** All proofs by area: `docs/proofs.md` has the same table. */
+export const PROOFS: Readonly<Record<string, Proof>> = {
+  hermetic: {
+    proves: "every rule, with tests that need no network",
+    takes: "3 min",
+    run: suite("hermetic"),
+  },
+  conformance: {
+    proves: "the rows of docs/conformance.md, on both engines",
+    takes: "1 min",
+    run: suite("hermetic", "conformance/"),
+  },
+  interop: { proves: "peers of other languages agree with healthbridge", takes: "6 min", run: suite("interop") },
+  faults: {
+    proves: "broken networks, targets and clients change no status wrongly",
+    takes: "4 min",
+    run: suite("faults"),
+  },
+  sim: { proves: "simulated days of checks agree with an independent model", takes: "1 min", run: suite("sim") },
+  fuzz: {
+    proves: "no bytes of a client or target end the process, cause a fault or leave something behind",
+    takes: "2 min, or --minutes N; also --seed, --engine, --node, --build",
+    run: proveFuzz,
+  },
+  "fuzz-control": {
+    proves: "the fuzzer finds the crash of commit f9a582f, of which --build names a built checkout",
+    takes: "at most 2 min",
+    run: proveFuzzControl,
+  },
+  soak: {
+    proves: "under load, faults and abuse: no stale SERVING, exact counts, no growth",
+    takes: "3 min, or --minutes N; also --seed, --json",
+    run: proveSoak,
+  },
+  abuse: {
+    proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",
+    takes: "5 min",
+    run: async () => succeeds("bench/run.ts", "abuse"),
+  },
+  mutation: {
+    proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
+    takes: "2 hours; one area (a word) less, a sample (--every 10) a tenth",
+    run: proveMutation,
+  },
+};
+
+function suite(...words: readonly string[]): Proof["run"] {
+  return async () => succeeds("test/run.ts", ...words);
+}
+
+function succeeds(file: string, ...words: readonly string[]): boolean {
+  return spawnSync(process.execPath, ["--import", "tsx", file, ...words], { stdio: "inherit" }).status === 0;
+}
