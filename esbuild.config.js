@@ -26,7 +26,7 @@ await build({
   legalComments: "eof",
   logLevel: "warning",
   external: [
-    ...["@grpc/*", "@valibot/*", "amqplib", "grpc-health-check", "mysql2", "mysql2/*", "pg"],
+    ...["@grpc/*", "@valibot/*", "grpc-health-check", "mysql2", "mysql2/*", "pg"],
     ...["re2js", "valibot", "yaml"],
   ],
 });

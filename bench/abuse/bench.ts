@@ -18,7 +18,7 @@ import type { Server } from "../serving/server.js";
 import { reasonOf } from "../serving/turns.js";
 import type { Attack } from "./attacks.js";
 import { CONTENDERS, type Contender, ours } from "./contenders.js";
-import { KINDS } from "./kinds.js";
+import { KINDS, QUIET } from "./kinds.js";
 import { floodingTargets } from "./targets.js";
 
 const PER_SECOND = 200;
@@ -125,16 +125,17 @@ async function underAttack(server: Server, attack: Attack, client: Client) {
 }
 
 function reportOf(rows: readonly Row[], leftOut: readonly string[]): Report {
-  const head = ["Server", "Abuse", "p99", "longest", "RSS before", "RSS peak", ""];
+  const head = ["Server", "Abuse", "p99", "longest", "RSS before", "RSS peak", "Not measured"];
   const cells = rows.map(({ server, kind, p99Ms, maxMs, idleMb, peakMb, fault = "" }) => {
     const figures = [`${rounded(p99Ms)} ms`, `${rounded(maxMs)} ms`, `${rounded(idleMb)} MB`, `${rounded(peakMb)} MB`];
     return [server, kind, ...figures, fault.slice(0, 80)];
   });
   const mine = rows.filter(({ server }) => server.startsWith(OURS));
   const worst = mine.reduce((most, { p99Ms }) => (p99Ms > most || Number.isNaN(p99Ms) ? p99Ms : most), 0);
+  const quiet = Math.max(...mine.filter(({ kind }) => kind === QUIET).map(({ p99Ms }) => p99Ms));
   const goal: Goal = {
     goal: `an honest client's p99 under any abuse: at most ${MAX_P99_MS} ms`,
-    measured: `${rounded(worst)} ms`,
+    measured: `${rounded(worst)} ms; without abuse ${rounded(quiet)} ms`,
     met: worst <= MAX_P99_MS,
   };
   const left = leftOut.map((line) => `- ${line}\n`).join("");

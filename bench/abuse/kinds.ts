@@ -32,9 +32,12 @@ const onPage = (contender: Contender, protocol: "HTTP/1" | "HTTP/2", make: (aske
 
 const onOurs = (attack: Attack) => (contender: Contender) => (contender.isOurs ? attack : undefined);
 
+/** The kind without abuse: what the machine itself costs. */
+export const QUIET = "nothing";
+
 /** These are bursts, and answers that clients do not read. */
 export const KINDS: readonly Kind[] = [
-  { name: "nothing", attackOn: () => async () => {} },
+  { name: QUIET, attackOn: () => async () => {} },
   { name: "pipelined pages", attackOn: (each) => onPage(each, "HTTP/1", (asked) => pipelined(() => asked)) },
   { name: "multiplexed pages", attackOn: (each) => onPage(each, "HTTP/2", (asked) => multiplexed(() => asked)) },
   {

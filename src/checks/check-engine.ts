@@ -8,8 +8,7 @@
  *     configuration, or a call --plan--> refused: nothing has changed
  *                                  '---> commit: one synchronous step, which cannot fail
  *
- * Each rule is in a file of its own: `plan`, `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`,
- * `isolation`, `concurrency-limit`. This file connects them.
+ * Each rule is in a file of its own. This file connects them.
  */
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
@@ -27,7 +26,7 @@ import {
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
-import { KeptReports, type ReportStore } from "./heartbeat-reports.js";
+import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { describeOwner } from "./name-rules.js";
 import {
@@ -70,7 +69,7 @@ export class CheckEngine {
   #running: RunningChecks;
   /** Aborted by `stop`. */
   readonly #stopped = new AbortController();
-  readonly #reports: KeptReports;
+  #reports: ReportStore | undefined;
   readonly #listener: CheckListener = {
     onProgress: (check, progress, last) => this.#onProgress(check, progress, last),
     onThreshold: ({ declaration, settings, runner }) =>
@@ -83,7 +82,6 @@ export class CheckEngine {
     this.#writer = writer;
     this.#deps = createRunnerDeps(clock, random, instance);
     this.#opener = new SourceOpener(options);
-    this.#reports = new KeptReports(clock);
     this.#publisher = new CheckPublisher(writer, clock);
     this.#isolation = new Isolation({
       clock,
@@ -95,7 +93,10 @@ export class CheckEngine {
     this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
     const ownerOf = (name: string) =>
       isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
-    this.#discovery = new Discovery(writer, (service) => ownerOf(service) !== undefined);
+    this.#discovery = new Discovery(writer, this.#deps, {
+      isTaken: (service) => ownerOf(service) !== undefined,
+      onChange: (check, reported) => this.#publisher.setReported(check, reported),
+    });
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
     writer.beforeReading(() => this.#deps.freshness.dropStale());
@@ -173,7 +174,8 @@ export class CheckEngine {
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
-    this.#reports.keepIn(store, this.#checks.values());
+    this.#reports = store;
+    for (const check of this.#checks.values()) keepReports(check, store, this.#deps.clock);
   }
 
   /** Stops every check. What they have published stays. */
@@ -182,6 +184,7 @@ export class CheckEngine {
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
     this.#checks.clear();
+    this.#discovery.stop();
     this.#deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
@@ -201,30 +204,28 @@ export class CheckEngine {
    */
   *#commit(plan: ChecksPlan): Steps<void> {
     const created: RunningCheck[] = [];
-    let ended: CheckRunner[] = [];
-    let isSwitched = false;
+    let ended: CheckRunner[] | undefined;
     try {
       for (const opened of plan.started) {
         created.push(createCheck(opened, this.#deps, this.#listener));
         yield this.#publisher.announce(opened);
       }
       ended = this.#switch(plan, created);
-      isSwitched = true;
-      yield;
       for (const check of created) {
         if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
         else this.#firstProbes.add(check);
-        yield this.#reports.keep(check);
+        yield keepReports(check, this.#reports, this.#deps.clock);
       }
       for (const { declaration, settings } of plan.changed)
         yield this.#checks.get(declaration.name)?.runner.change(settings);
-      for (const name of plan.removed) if (this.heartbeat(name) === undefined) yield this.#reports.forget(name);
+      for (const name of plan.removed) if (this.heartbeat(name) === undefined) yield this.#reports?.remove(name);
       yield* this.#publisher.publishRest();
+      this.#discovery.refresh();
       for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
         yield endRunner(runner, this.#writer.instance);
     } finally {
-      if (!isSwitched) discardPlan(plan);
-      for (const runner of ended) endRunner(runner, this.#writer.instance);
+      if (ended === undefined) discardPlan(plan);
+      else for (const runner of ended) endRunner(runner, this.#writer.instance);
     }
   }
 
@@ -289,12 +290,11 @@ export class CheckEngine {
     else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
     const before = this.#publisher.reportOf(name);
-    const latencyMs = last === undefined ? before?.latencyMs : last.latencyMs;
-    const lastResultAt = last === undefined ? before?.lastResultAt : last.at;
-    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt };
+    const { latencyMs, at: lastResultAt } = last ?? { latencyMs: before?.latencyMs, at: before?.lastResultAt };
+    const reported = before?.reported;
+    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt, reported };
     this.#publisher.report(check, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
-    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered);
-    this.#discovery.invalidate(name, state, reason);
+    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
   }
 }

@@ -40,10 +40,18 @@ export function splitOptions(options: CheckOptions): {
   readonly settings: CheckSettings;
   readonly proberOptions: ProberOptions;
 } {
-  const { expect: { maxLatency, ...expect } = {}, reuse, maxConnectionAge, headers, tls, ...settings } = options;
+  const {
+    expect: { maxLatency, ...expect } = {},
+    reuse,
+    maxConnectionAge,
+    headers,
+    tls,
+    minWorkers,
+    ...settings
+  } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
     settings: { ...settings, maxLatency },
-    proberOptions: { expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls },
+    proberOptions: { expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls, minWorkers },
   };
 }

@@ -1,62 +1,252 @@
 /**
- * Services that a target names (the workers of a Celery cluster, for example). They appear, change and
- * disappear with the answers of the target, and are UNKNOWN while the check has no valid result.
+ * Services that a target reports (the workers of a Celery cluster, for example), beside the check of the target.
+ *
+ *     answer: online ---------------------------------> SERVING
+ *     answer: offline --------------------------------> NOT_SERVING --forgetAfter--> cleared
+ *     absent from so many answers as unhealthyThreshold --^   (a target that has restarted knows nothing at first)
+ *     no answer for staleAfter (refused, timeout, error): UNKNOWN; until then, each keeps its state
+ *
+ * The state of the check is another matter: a target that cannot be asked changes no reported service at once.
  *
  * They are members of no other service: a worker that was scaled away must not make one NOT_SERVING. A service that a
- * check or a configuration makes is never changed by a target, also when the target named it first.
+ * check, a configuration or another target makes is not changed, and the log says so once.
  */
+import { publish } from "../core/channels.js";
 import { serviceNameFault } from "../core/service-name.js";
+import type { ServingStatus } from "../core/serving-status.js";
+import type { Timer } from "../core/timer-queue.js";
 import type { Discovered } from "../probers/prober.js";
-import type { CheckState, StatusWriter } from "../registry/ports.js";
+import type { ReportedService, StatusWriter } from "../registry/ports.js";
+import type { Age } from "./freshness.js";
+import type { RunnerDeps } from "./runner-deps.js";
+import type { CompleteSettings } from "./settings.js";
+
+/** What the rest of the engine says of names, and learns of them. */
+export interface DiscoveryNames {
+  /** Whether a check, a declaration or the application makes the service of a name now. */
+  isTaken(service: string): boolean;
+  /** Called with the services of a check when one of them has changed. */
+  onChange(check: string, reported: readonly ReportedService[]): void;
+}
+
+/** Services of one target that are remembered. With more, the ones that are offline for the longest time are forgotten. */
+const MAX_SERVICES = 1_000;
+
+type State = "online" | "offline" | "unknown";
+
+const STATUSES: Readonly<Record<State, ServingStatus>> = {
+  online: "SERVING",
+  offline: "NOT_SERVING",
+  unknown: "UNKNOWN",
+};
+
+/** A service of a target. */
+interface Worker {
+  state: State;
+  reason: string | undefined;
+  /** Answers in a row without it. */
+  absences: number;
+  /** Monotonic time since which it is offline. */
+  offlineSince: number;
+  /** It is cleared, but the target still calls it offline. */
+  isForgotten: boolean;
+  /** Its name belongs to something else, and the log says so. */
+  isRefused: boolean;
+}
+
+/** The services of one check. */
+interface Cluster {
+  readonly workers: Map<string, Worker>;
+  readonly age: Age;
+  readonly forgetTimer: Timer;
+  settings: CompleteSettings;
+  reported: readonly ReportedService[];
+}
 
 export class Discovery {
   readonly #writer: StatusWriter;
-  readonly #isDeclared: (service: string) => boolean;
-  readonly #services = new Map<string, ReadonlySet<string>>();
+  readonly #deps: RunnerDeps;
+  readonly #names: DiscoveryNames;
+  readonly #clusters = new Map<string, Cluster>();
+  /** The check of each published service. */
+  readonly #owners = new Map<string, string>();
 
-  /** @param isDeclared whether a check or a declared service has a name now */
-  constructor(writer: StatusWriter, isDeclared: (service: string) => boolean) {
+  constructor(writer: StatusWriter, deps: RunnerDeps, names: DiscoveryNames) {
     this.#writer = writer;
-    this.#isDeclared = isDeclared;
+    this.#deps = deps;
+    this.#names = names;
   }
 
-  /** Publishes the services of a result, and clears those of the result before that are gone. */
-  update(check: string, discovered: ReadonlyMap<string, Discovered>): void {
-    const before = this.#servicesOf(check);
-    const now = new Set([...discovered.keys()].filter((service) => this.#isFree(service, check)));
-    this.#services.set(check, now);
-    for (const service of before) if (!now.has(service)) this.#writer.clear(service);
-    for (const [service, { outcome, reason }] of discovered)
-      if (now.has(service)) this.#writer.set(service, outcome === "pass" ? "SERVING" : "NOT_SERVING", { reason });
+  /** Takes an answer of the target of a check. */
+  update(check: string, discovered: ReadonlyMap<string, Discovered>, settings: CompleteSettings): void {
+    const cluster = this.#clusters.get(check) ?? this.#open(check, settings);
+    const { workers } = cluster;
+    const now = this.#deps.clock.now();
+    cluster.settings = settings;
+    cluster.age.renew(now + settings.staleAfterMs);
+    for (const [service, worker] of workers) if (!discovered.has(service)) this.#countAbsence(service, worker, cluster);
+    for (const [service, { outcome, reason }] of discovered) {
+      if (service === "" || serviceNameFault(service) !== undefined) continue;
+      const worker = workers.get(service) ?? newWorker();
+      workers.set(service, worker);
+      worker.absences = 0;
+      setState(worker, outcome === "pass" ? "online" : "offline", reason, now);
+    }
+    this.#forgetOld(check, cluster, now);
+    this.#publishAll(check, cluster);
   }
 
-  /** Makes the services of a check UNKNOWN, unless its state is good. */
-  invalidate(check: string, state: CheckState, reason: string | undefined): void {
-    if (state === "passing" || state === "warning") return;
-    for (const service of this.#servicesOf(check)) this.#writer.set(service, "UNKNOWN", { reason });
-  }
-
-  /** The check whose target names a service. */
+  /** The check whose target reports a service. */
   checkOf(service: string): string | undefined {
-    if (this.#isDeclared(service)) return undefined;
-    for (const [check, services] of this.#services) if (services.has(service)) return check;
-    return undefined;
+    return this.#names.isTaken(service) ? undefined : this.#owners.get(service);
+  }
+
+  /** Publishes again what does not belong to a check or a declared service any more. */
+  refresh(): void {
+    for (const [check, cluster] of this.#clusters) this.#publishAll(check, cluster);
   }
 
   /** Clears the services of a check that was removed. */
   forget(check: string): void {
-    for (const service of this.#servicesOf(check)) this.#writer.clear(service);
-    this.#services.delete(check);
+    const cluster = this.#clusters.get(check);
+    if (cluster === undefined) return;
+    cluster.age.end();
+    cluster.forgetTimer.cancel();
+    for (const service of cluster.workers.keys()) this.#clear(check, service);
+    this.#clusters.delete(check);
   }
 
-  #servicesOf(check: string): readonly string[] {
-    return [...(this.#services.get(check) ?? [])].filter((service) => !this.#isDeclared(service));
+  /** Changes nothing any more. What was published stays. */
+  stop(): void {
+    for (const { age, forgetTimer } of this.#clusters.values()) {
+      age.end();
+      forgetTimer.cancel();
+    }
+    this.#clusters.clear();
   }
 
-  /** Whether a check may publish a service. Of two targets that name the same one, the first has it. */
-  #isFree(service: string, check: string): boolean {
-    if (service === "" || serviceNameFault(service) !== undefined || this.#isDeclared(service)) return false;
-    const owner = this.checkOf(service);
-    return owner === undefined || owner === check;
+  #open(check: string, settings: CompleteSettings): Cluster {
+    const { timers, freshness, clock } = this.#deps;
+    const cluster: Cluster = {
+      workers: new Map(),
+      age: freshness.track(() => {
+        for (const worker of cluster.workers.values()) setState(worker, "unknown", "stale", clock.now());
+        this.#publishAll(check, cluster);
+      }),
+      forgetTimer: timers.create(() => {
+        this.#forgetOld(check, cluster, clock.now());
+        this.#publishAll(check, cluster);
+      }),
+      settings,
+      reported: [],
+    };
+    this.#clusters.set(check, cluster);
+    return cluster;
   }
+
+  #countAbsence(service: string, worker: Worker, { workers, settings }: Cluster): void {
+    worker.absences += 1;
+    if (worker.isForgotten) workers.delete(service);
+    else if (worker.absences >= settings.unhealthyThreshold)
+      setState(worker, "offline", "offline", this.#deps.clock.now());
+  }
+
+  /** Clears what is offline for too long, and the oldest of too many. */
+  #forgetOld(check: string, { workers, settings, forgetTimer }: Cluster, now: number): void {
+    for (const [service, { absences }] of workers) {
+      if (workers.size <= MAX_SERVICES) break;
+      if (absences > 0 && workers.delete(service)) this.#clear(check, service);
+    }
+    const offline = [...workers]
+      .filter(([, { offlineSince, isForgotten }]) => offlineSince !== ONLINE && !isForgotten)
+      .sort(([, one], [, other]) => one.offlineSince - other.offlineSince);
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const [service, worker] of offline) {
+      const forgetAt = worker.offlineSince + settings.forgetAfterMs;
+      if (forgetAt > now && workers.size <= MAX_SERVICES) {
+        nextAt = forgetAt;
+        break;
+      }
+      this.#clear(check, service);
+      worker.isForgotten = true;
+      if (worker.absences > 0) workers.delete(service);
+    }
+    if (nextAt === Number.POSITIVE_INFINITY) forgetTimer.cancel();
+    else forgetTimer.at(nextAt);
+  }
+
+  #publishAll(check: string, cluster: Cluster): void {
+    const reported: ReportedService[] = [];
+    for (const [name, worker] of cluster.workers) {
+      if (worker.isForgotten || !this.#mayPublish(check, name, worker)) continue;
+      const [status, reason] = [STATUSES[worker.state], worker.reason];
+      this.#owners.set(name, check);
+      this.#writer.set(name, status, { reason });
+      reported.push({ name, status, reason });
+    }
+    if (isSame(cluster.reported, reported)) return;
+    cluster.reported = reported;
+    this.#names.onChange(check, reported);
+  }
+
+  #mayPublish(check: string, service: string, worker: Worker): boolean {
+    const isDeclared = this.#names.isTaken(service);
+    if (isDeclared) this.#owners.delete(service);
+    this.#takeOver(check, service, worker);
+    const isFree = !isDeclared && (this.#owners.get(service) ?? check) === check;
+    if (!isFree && !worker.isRefused) publish("name-taken", { instance: this.#writer.instance, check, service });
+    worker.isRefused = !isFree;
+    return isFree;
+  }
+
+  /** A target that reports a service takes it over from one whose last answer did not have it. */
+  #takeOver(check: string, service: string, { absences }: Worker): void {
+    const owner = this.#owners.get(service);
+    if (owner === undefined || owner === check || absences > 0) return;
+    const workers = this.#clusters.get(owner)?.workers;
+    if (workers?.get(service)?.absences === 0) return;
+    workers?.delete(service);
+    this.#owners.delete(service);
+  }
+
+  #clear(check: string, service: string): void {
+    if (this.#owners.get(service) !== check) return;
+    this.#owners.delete(service);
+    if (!this.#names.isTaken(service)) this.#writer.clear(service);
+  }
+}
+
+/** `offlineSince` of a worker that is not offline. */
+const ONLINE = Number.POSITIVE_INFINITY;
+
+function newWorker(): Worker {
+  return {
+    state: "unknown",
+    reason: undefined,
+    absences: 0,
+    offlineSince: ONLINE,
+    isForgotten: false,
+    isRefused: false,
+  };
+}
+
+/** A worker that becomes unknown keeps the time since which it is offline: it is forgotten at that time. */
+function setState(worker: Worker, state: State, reason: string | undefined, now: number): void {
+  if (state === "online") {
+    worker.offlineSince = ONLINE;
+    worker.isForgotten = false;
+  }
+  if (state === "offline" && worker.offlineSince === ONLINE) worker.offlineSince = now;
+  worker.state = state;
+  worker.reason = reason;
+}
+
+function isSame(one: readonly ReportedService[], other: readonly ReportedService[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ name, status, reason }, index) => {
+      const twin = other[index];
+      return twin?.name === name && twin.status === status && twin.reason === reason;
+    })
+  );
 }

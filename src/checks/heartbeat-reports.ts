@@ -11,7 +11,8 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
-import type { ConfiguredCheck } from "./checks-plan.js";
+import type { CheckDeclaration } from "./declarations.js";
+import type { CompleteSettings } from "./settings.js";
 
 /** A report with the wall time at which it was taken, in milliseconds since 1970. */
 export interface StoredReport {
@@ -28,47 +29,22 @@ export interface ReportStore {
 
 const MAX_FUTURE_MS = 60_000;
 
-/** A heartbeat whose reports are kept. */
-export interface KeptHeartbeat {
-  readonly store: ReportStore;
-  readonly clock: Clock;
-  readonly name: string;
-  readonly heartbeat: Heartbeat;
+/** A check, which may be a heartbeat. Its interval is the ttl. */
+export interface KeptCheck {
+  readonly declaration: Pick<CheckDeclaration, "name">;
+  readonly heartbeat: Heartbeat | undefined;
+  readonly settings: Pick<CompleteSettings, "intervalMs">;
 }
 
-/** A check, which may be a heartbeat. */
-type MaybeHeartbeat = ConfiguredCheck & { readonly heartbeat: Heartbeat | undefined };
-
-/** The heartbeats whose reports are kept in a store, once there is one. */
-export class KeptReports {
-  readonly #clock: Clock;
-  #store: ReportStore | undefined;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  keepIn(store: ReportStore, checks: Iterable<MaybeHeartbeat>): void {
-    this.#store = store;
-    for (const check of checks) this.keep(check);
-  }
-
-  keep({ declaration, settings, heartbeat }: MaybeHeartbeat): void {
-    if (heartbeat === undefined || this.#store === undefined) return;
-    keepReports({ store: this.#store, clock: this.#clock, name: declaration.name, heartbeat }, settings.intervalMs);
-  }
-
-  forget(name: string): void {
-    this.#store?.remove(name);
-  }
-}
-
-/** Takes up the last report of a heartbeat, and stores each new one. */
-export function keepReports({ store, clock, name, heartbeat }: KeptHeartbeat, ttlMs: number): void {
+/** Takes up the last report of a heartbeat, and stores each new one. Without a store, it does nothing. */
+export function keepReports(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
+  const { declaration, heartbeat, settings } = check;
+  const { name } = declaration;
+  if (heartbeat === undefined || store === undefined) return;
   heartbeat.onReport((report) => store.write(name, { report, at: clock.wallTime() }));
   const last = store.read(name);
   if (last === undefined) return;
   const ageMs = clock.wallTime() - last.at;
-  if (ageMs >= ttlMs) heartbeat.restore("missed", 0);
+  if (ageMs >= settings.intervalMs) heartbeat.restore("missed", 0);
   else if (ageMs >= -MAX_FUTURE_MS || last.report === "fail") heartbeat.restore(last.report, Math.max(0, ageMs));
 }

@@ -5,9 +5,11 @@
  * timeout, and a program no headers.
  */
 import { type DurationLike, parseDuration } from "../core/duration.js";
+import { commandFaults } from "../probers/exec.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
-import { type CheckSettings, type CompleteSettings, readSettings, violationOf } from "./settings.js";
+import { readSettings, violationOf } from "./read-settings.js";
+import type { CheckSettings, CompleteSettings } from "./settings.js";
 import type { Path, Violation } from "./violation.js";
 
 /** The settings of a check with every default, and what is wrong with its options. */
@@ -52,7 +54,7 @@ function sourceFaults(source: CheckSource): readonly OptionViolation[] {
         ),
       ];
     case "exec":
-      return execFaults(source.command);
+      return commandFaults(source.command).map((text) => ({ path: ["exec"], text }));
     case "target":
     case "function":
     case "prober":
@@ -60,20 +62,6 @@ function sourceFaults(source: CheckSource): readonly OptionViolation[] {
     default:
       return source satisfies never;
   }
-}
-
-function execFaults(command: readonly string[]): readonly OptionViolation[] {
-  // callers of the library may have no types
-  if (!Array.isArray(command) || command.some((word) => typeof word !== "string"))
-    return [{ path: ["exec"], text: "must be a list: the program and its arguments" }];
-  return [
-    ...faultOf(command.length === 0 || command[0] === "", ["exec"], "must name a program"),
-    ...faultOf(
-      command.some((word) => word.includes("\0")),
-      ["exec"],
-      "must not contain a NUL character",
-    ),
-  ];
 }
 
 /** Options that a heartbeat takes. */
@@ -98,10 +86,16 @@ function surplusOptions({ source, options }: CheckDeclaration): readonly OptionV
     case "exec":
     case "function": {
       const kind = source.kind === "exec" ? "program" : "function";
-      const surplus = namesOf(splitOptions(options).proberOptions);
+      const { settings, proberOptions } = splitOptions(options);
+      const surplus = namesOf({ ...proberOptions, forgetAfter: settings.forgetAfter });
       return surplus.map((option) => ({ path: [option], text: `a ${kind} has no such option` }));
     }
     case "target":
+      return faultOf(
+        options.forgetAfter !== undefined && !source.url.startsWith("flower+"),
+        ["forgetAfter"],
+        "only a target of flower+http or flower+https has this option",
+      );
     case "prober":
       return [];
     default:

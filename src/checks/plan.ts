@@ -38,8 +38,9 @@ import {
 import { DEFAULT_MAX_HOLD_MS } from "./isolation.js";
 import { checkServices, claimCheck, claimNamedServices, claimOverall, Names, type Owner } from "./name-rules.js";
 import { checkOptions } from "./option-rules.js";
+import { readSettings, violationOf } from "./read-settings.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import { type CompleteSettings, readSettings, violationOf } from "./settings.js";
+import type { CompleteSettings } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 

@@ -25,6 +25,8 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly timeoutMs: number;
   /** The deadline has passed, and the timeout was counted. */
   late = false;
+  /** Monotonic time of the abort: later than the deadline when the event loop was blocked. */
+  abortedAt = Number.POSITIVE_INFINITY;
   #ended = false;
   #abort: AbortController | undefined;
 
@@ -71,7 +73,7 @@ export class ProbeRuns {
   get limitAt(): number {
     const { current } = this;
     if (current?.late === false) return current.deadlineAt;
-    return current !== undefined && this.mayAbandon ? current.deadlineAt + ABORT_GRACE_MS : Number.POSITIVE_INFINITY;
+    return current !== undefined && this.mayAbandon ? current.abortedAt + ABORT_GRACE_MS : Number.POSITIVE_INFINITY;
   }
 
   /** Makes the current run the abandoned one. Returns its timeout. */

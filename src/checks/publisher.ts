@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
 import type { Steps } from "../core/turns.js";
-import type { CheckReport, StatusWriter } from "../registry/ports.js";
+import type { CheckReport, ReportedService, StatusWriter } from "../registry/ports.js";
 import type { ConfiguredCheck } from "./checks-plan.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
@@ -18,9 +18,14 @@ import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 
 /** The part of a report that probes change. */
-export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt">;
+export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt" | "reported">;
 
-const NO_RESULT: Omit<Finding, "state" | "reason"> = { held: false, latencyMs: undefined, lastResultAt: undefined };
+const NO_RESULT: Omit<Finding, "state" | "reason"> = {
+  held: false,
+  latencyMs: undefined,
+  lastResultAt: undefined,
+  reported: undefined,
+};
 
 export class CheckPublisher {
   readonly #writer: StatusWriter;
@@ -151,6 +156,15 @@ export class CheckPublisher {
     for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
   }
 
+  /** Writes the services that the target of a check reports. */
+  setReported(name: string, reported: readonly ReportedService[]): void {
+    const before = this.#reports.get(name);
+    if (before === undefined) return;
+    const report = { ...before, reported };
+    this.#reports.set(name, report);
+    this.#writeReport(report);
+  }
+
   /** A check has its first result. */
   countFirstResult(name: string): void {
     if (this.#unseen.delete(name)) this.#writeStarted();
@@ -208,10 +222,10 @@ export class CheckPublisher {
 function reportOf({ declaration, settings }: ConfiguredCheck, finding: Finding, since: number): CheckReport {
   const { name, source } = declaration;
   const { critical, startup, services } = settings;
-  const { state, held, reason, latencyMs, lastResultAt } = finding;
+  const { state, held, reason, latencyMs, lastResultAt, reported } = finding;
   const counted = source.kind !== "heartbeat" || state !== "pending" || lastResultAt !== undefined;
   // every field by its name: copies of objects would cost more than all else that is done here for a probe
-  return { name, state, critical, counted, startup, reason, held, latencyMs, lastResultAt, since, services };
+  return { name, state, critical, counted, startup, reason, held, latencyMs, lastResultAt, since, services, reported };
 }
 
 /** Whether other settings of a check make no other report. */

@@ -7,10 +7,9 @@
  *                                  |     `timeout`
  *                                  '-- 1 s later, or due again, and still not ended: abandoned, the check goes on
  *
- * Probes of one check never overlap, except with an abandoned one: a function or a client library may never settle, and
- * one such call must not stop the check. At most one is abandoned. While it has not ended, a second probe that does not
- * end keeps its place: every due time counts as one more timeout. So hanging probes do not accumulate, and a target that
- * never answers stays failing.
+ * Probes of one check overlap with an abandoned one only: a function or a client library may never settle, and must not
+ * stop the check. At most one is abandoned. While it has not ended, a second probe that does not end keeps its place:
+ * every due time counts as one more timeout. So hanging probes do not accumulate.
  *
  * A check has one timer: at its due time, at the deadline of its probe, or when the probe is abandoned.
  */
@@ -62,7 +61,7 @@ export class CheckRunner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#verdict = new Verdict(() => options.listener.onThreshold());
+    this.#verdict = new Verdict(options);
     this.#timer = options.deps.timers.create(() => this.#onTimer());
     this.#validity = new Validity(options.deps.freshness, options.settings, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
@@ -134,8 +133,8 @@ export class CheckRunner {
   }
 
   #onTimer(): void {
-    const { clock, probeLimit } = this.#options.deps;
-    const now = clock.now();
+    const { prober, deps } = this.#options;
+    const now = deps.clock.now();
     const run = this.#runs.current;
     if (run !== undefined && !run.late && now >= run.deadlineAt) this.#onDeadline(run);
     else if (this.#runs.mayAbandon && now >= Math.min(this.#runs.limitAt, this.#dueAt)) this.#abandon();
@@ -143,7 +142,9 @@ export class CheckRunner {
     else if (run !== undefined) this.#countHanging(run);
     else if (!this.#queued) {
       this.#queued = true;
-      probeLimit.acquire(() => this.#startProbe());
+      const start = () => deps.probeLimit.acquire(() => this.#startProbe());
+      if (prober.reserve === undefined) start();
+      else prober.reserve(start);
     }
   }
 
@@ -188,10 +189,7 @@ export class CheckRunner {
     } catch (error) {
       finish = () => this.#onProberError(error);
     }
-    if (this.#runs.end(run) === "abandoned") {
-      this.#onAbandonedEnd(run);
-      return;
-    }
+    if (this.#runs.end(run) === "abandoned") return this.#onAbandonedEnd(run);
     try {
       if (this.#stopped) return;
       // a result after the deadline is ignored: the timeout was counted, and only the next probe must be scheduled
@@ -213,6 +211,7 @@ export class CheckRunner {
   #abort(run: ProbeRun): void {
     const hasSlot = !run.late;
     run.late = true;
+    run.abortedAt = this.#options.deps.clock.now();
     run.end();
     this.#options.prober.cancel?.();
     if (hasSlot) this.#releaseSlot();
@@ -284,11 +283,10 @@ export class CheckRunner {
   #scheduleNext(from: number): void {
     const { deps } = this.#options;
     const settings = this.#settings;
-    const delayMs = this.#lastIgnored
-      ? settings.edgeIntervalMs
-      : nextDelayMs(this.#verdict.progress, settings, deps.random);
-    this.#dueAt =
-      from + (this.#probeRequested && this.#runs.current === undefined ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
+    const { progress } = this.#verdict;
+    const delayMs = this.#lastIgnored ? settings.edgeIntervalMs : nextDelayMs(progress, settings, deps.random);
+    const isRequested = this.#probeRequested && this.#runs.current === undefined;
+    this.#dueAt = from + (isRequested ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
     this.#armTimer();
   }
 }

@@ -4,12 +4,15 @@
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { type ExecDeps, openExec } from "../probers/exec.js";
-import { ExecLimit } from "../probers/exec-limit.js";
+import { HealthError } from "../core/health-error.js";
+import { descriptorShares } from "../lifecycle/descriptor-shares.js";
+import { BudgetedProber } from "../probers/budgeted-prober.js";
+import { type ExecDeps, MAX_PROGRAMS, openExec, PROGRAM_DESCRIPTORS, ProgramGroups } from "../probers/exec.js";
 import { openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat } from "../probers/heartbeat.js";
 import type { ProberDeps, ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
+import { ResourceBudget } from "../probers/resource-budget.js";
 import { openTarget } from "../probers/schemes.js";
 import type { CheckTarget } from "./check-options.js";
 import type { CheckSource } from "./declarations.js";
@@ -34,12 +37,15 @@ export interface OpenedSource {
 export class SourceOpener {
   readonly #options: SourceOpenerOptions;
   readonly #exec: ExecDeps;
+  readonly #shares = descriptorShares();
+  readonly #descriptors = new ResourceBudget(this.#shares.probes);
+  readonly #programs = new ResourceBudget(MAX_PROGRAMS);
   /** By whether link-local addresses are allowed: the cache of a resolver outlives the targets that use it. */
   readonly #targets = new Map<boolean, ProberDeps>();
 
   constructor(options: SourceOpenerOptions = { clock: systemClock, random: Math.random }) {
     this.#options = options;
-    this.#exec = { clock: options.clock, gate: new ExecLimit(), environment: options.environment ?? {} };
+    this.#exec = { clock: options.clock, groups: new ProgramGroups(), environment: options.environment ?? {} };
   }
 
   /** @throws HealthError INVALID_TARGET, INVALID_OPTION, MISSING_PACKAGE */
@@ -57,9 +63,12 @@ export class SourceOpener {
   ): Prober {
     switch (source.kind) {
       case "target":
-        return openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions);
+        return new BudgetedProber(
+          openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions),
+          this.#descriptors,
+        );
       case "exec":
-        return openExec(source.command, this.#exec);
+        return this.#openExec(source.command);
       case "function":
         return openFunction(source.call);
       case "prober":
@@ -69,20 +78,36 @@ export class SourceOpener {
     }
   }
 
+  /** A program waits for its turn first: descriptors that wait with it would be of no use to others. */
+  #openExec(command: readonly string[]): Prober {
+    const prober = new BudgetedProber(openExec(command, this.#exec), this.#descriptors, PROGRAM_DESCRIPTORS);
+    return new BudgetedProber(prober, this.#programs);
+  }
+
   #depsFor(allowLinkLocal: boolean): ProberDeps {
     const known = this.#targets.get(allowLinkLocal);
     if (known !== undefined) return known;
     const { clock, random, nameServers } = this.#options;
-    const resolver = new NameResolver({ clock, allowLinkLocal, servers: nameServers });
+    const resolver = new NameResolver({
+      clock,
+      allowLinkLocal,
+      servers: nameServers,
+      maxLookups: this.#shares.lookups,
+    });
     const deps = { clock, random, resolver, readBuffer: createReadBuffer() };
     this.#targets.set(allowLinkLocal, deps);
     return deps;
   }
 }
 
-/** The source of a check of the library. */
+/**
+ * The source of a check of the library.
+ * @throws HealthError INVALID_TARGET for a value of another type: callers may have no types
+ */
 export function sourceOf(target: CheckTarget): CheckSource {
   if (typeof target === "function") return { kind: "function", call: target };
-  if (typeof target === "object") return { kind: "exec", command: target.exec };
-  return { kind: "target", url: target };
+  if (typeof target === "string") return { kind: "target", url: target };
+  if (typeof target === "object" && target !== null) return { kind: "exec", command: target.exec };
+  const text = `a target must be a URL, a function or { exec: [program, ...arguments] }; got ${String(target)}`;
+  throw new HealthError("INVALID_TARGET", text);
 }

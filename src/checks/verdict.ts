@@ -6,21 +6,21 @@
  *                               '--> onThreshold: fail, hold (the last state stays), or count anew
  */
 
+import { publish } from "../core/channels.js";
 import type { ProbeResult } from "../probers/prober.js";
 import { evaluate, PENDING, type Progress } from "./evaluate.js";
-import type { FailureDecision } from "./isolation.js";
+import type { RunnerOptions } from "./runner.js";
 import type { CompleteSettings } from "./settings.js";
 
 export class Verdict {
-  readonly #onThreshold: () => FailureDecision;
+  readonly #options: RunnerOptions;
   #progress: Progress = PENDING;
   #failingSince = 0;
   /** The reason of the failures while the check is held. */
   #heldReason: string | undefined;
 
-  /** @param onThreshold called when the failures have reached the threshold: decides whether the check fails */
-  constructor(onThreshold: () => FailureDecision) {
-    this.#onThreshold = onThreshold;
+  constructor(options: RunnerOptions) {
+    this.#options = options;
   }
 
   get progress(): Progress {
@@ -34,7 +34,10 @@ export class Verdict {
 
   /** The progress after a result. */
   count(result: ProbeResult, settings: CompleteSettings, now: number): Progress {
-    this.#progress = this.#afterIsolation(evaluate(this.#progress, result, settings, now), settings, now);
+    const before = this.#progress;
+    this.#progress = this.#afterIsolation(evaluate(before, result, settings, now), settings, now);
+    const isChange = before.state !== this.#progress.state || before.reason !== this.#progress.reason;
+    if (isChange && result.advice !== undefined) this.#publishAdvice(result.reason, result.advice);
     return this.#progress;
   }
 
@@ -50,13 +53,18 @@ export class Verdict {
     return this.#progress;
   }
 
+  #publishAdvice(reason: string | undefined, advice: string): void {
+    const { name, deps } = this.#options;
+    publish("check-advice", { instance: deps.instance, check: name, reason, advice });
+  }
+
   #afterIsolation(after: Progress, { unhealthyThreshold }: CompleteSettings, now: number): Progress {
     const before = this.#progress;
     if (after.failures === 1) this.#failingSince = now;
     const isFailing = after.state === "failing" && (before.state === "passing" || before.state === "warning");
     if (!isFailing) return after;
     if (before.failures === 0) this.#failingSince = now;
-    const decision = this.#onThreshold();
+    const decision = this.#options.listener.onThreshold();
     switch (decision) {
       case "fail":
         return after;

@@ -11,7 +11,7 @@ import { ENGINE_NAMES } from "../core/engine-name.js";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
 import { type Flag, type FlagValues, UsageError } from "./flags.js";
 
-const { listen, drainDelay, engine, statusCodePaths, paths, tokenFile } = TOP_KEYS;
+const { listen, drainDelay, engine, statusCodePaths, paths, tokenFile, stateDir } = TOP_KEYS;
 const { certFile, keyFile, clientCaFile } = TLS_KEYS;
 const { interval, timeout, unhealthyThreshold, healthyThreshold, jitter } = SCHEDULE_SETTINGS;
 
@@ -38,7 +38,7 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     help: "Probes URL, and publishes the result as service NAME. Repeatable.",
   },
   ...CHECK_FLAG_KEYS.map((key) => flagOf(SCHEDULE_SETTINGS[key])),
-  ...[drainDelay, certFile, keyFile, clientCaFile, engine, statusCodePaths, paths, tokenFile].map(flagOf),
+  ...[drainDelay, certFile, keyFile, clientCaFile, engine, statusCodePaths, paths, tokenFile, stateDir].map(flagOf),
 ];
 
 /** Every flag of the command. */
@@ -73,6 +73,7 @@ export function configFlags(values: FlagValues): ConfigFlags {
     paths: values.get(paths.flag.name)?.slice(),
     statusCodePaths: values.get(statusCodePaths.flag.name)?.slice(),
     tokenFile: values.get(tokenFile.flag.name)?.[0],
+    stateDir: values.get(stateDir.flag.name)?.[0],
     tls: tlsOf(values),
   };
   const settings = withoutUndefined(settingsOf(values));

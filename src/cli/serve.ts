@@ -17,9 +17,14 @@ import { fileOf, loadConfig } from "./load-config.js";
 import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
 import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 
-/** After a fatal error: the times of the shutdown, and the time after which the process ends in any case. */
-const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 500 } as const;
-const FATAL_LIMIT_MS = 1_000;
+/** The times of the shutdown after a fatal error. */
+const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 300 } as const;
+
+/** Time from a fatal error to the end of the process, at the latest. */
+const FATAL_LIMIT_MS = 800;
+
+/** Fatal errors that are logged. The first one ends the process; until then, others may follow. */
+const MAX_FATAL_LINES = 5;
 
 /** The parts of a run. */
 interface Run extends ReloaderDeps {
@@ -102,38 +107,52 @@ function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedCon
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const { file, log, loaded } = run;
-    let exitCode = 0;
+    let fatalErrors = 0;
     const stop = (times: ShutdownTimes) => {
       reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
     };
     const leave = listenToProcess({
       onTerminate(signal) {
+        if (fatalErrors > 0) return; // the process is ending
         log.write("info", "draining", drainingText(signal));
         stop(timesAfter(signal));
       },
-      onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
+      onInsist: (signal) => process.exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal]),
       onReload: () => void reloader.request("forced").catch(fail),
       onFatal(error) {
-        log.write("error", "fatal", "unexpected error; shutting down", { err: error });
-        systemClock.setTimer(FATAL_LIMIT_MS, () => process.exit(1));
-        exitCode = 1;
-        stop(FATAL_TIMES);
+        fatalErrors += 1;
+        if (fatalErrors === 1) exitAfterFatal();
+        if (fatalErrors <= MAX_FATAL_LINES)
+          log.write("error", "fatal", "unexpected error; shutting down", { err: error });
+        if (fatalErrors === 1) stop(FATAL_TIMES);
       },
     });
     const finish = () => {
       leave();
-      resolve(exitCode);
+      resolve(fatalErrors > 0 ? 1 : 0);
     };
     const fail = (error: unknown) => {
-      leave();
-      reject(error);
+      if (fatalErrors === 0) reject(error);
+      else log.write("error", "fatal", "the shutdown failed", { err: error });
+      finish();
     };
     const starting = start();
     starting.catch(fail);
     const reloader = new Reloader(run, starting, loaded);
     file?.watch.start(() => void reloader.request("changed").catch(fail));
   });
+}
+
+/**
+ * Ends the process with code 1 within a second, whatever the rest of the program does. It may end earlier: the exit code is
+ * set at once, because Node ends a process in which nothing is left to do, with code 0, or with 13 if a module still
+ * awaits something.
+ */
+function exitAfterFatal(): void {
+  process.exitCode = 1;
+  // not a timer of the clock: those do not keep the process alive
+  setTimeout(() => process.exit(1), FATAL_LIMIT_MS);
 }
 
 /** Ctrl-C at a terminal does not wait for load balancers. */

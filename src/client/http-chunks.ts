@@ -10,6 +10,13 @@ const MAX_LINE_BYTES = 1_024;
 
 const MAX_TRAILERS = 32;
 
+/**
+ * Octets of size lines beside the data. A chunk of one octet has five of them; with an extension, a target could send
+ * a thousand for each octet of data.
+ */
+const MAX_OVERHEAD_BYTES = 65_536;
+const MAX_OVERHEAD_RATIO = 8;
+
 type Expecting = "size" | "data" | "end-of-data" | "trailer";
 
 export class ChunkedBody {
@@ -17,6 +24,8 @@ export class ChunkedBody {
   #missing = 0;
   #line = "";
   #trailers = 0;
+  #dataBytes = 0;
+  #overheadBytes = 0;
 
   /**
    * Takes the next bytes and passes the data in them to `onData`. Returns how many bytes follow the end of the body, or
@@ -31,13 +40,17 @@ export class ChunkedBody {
         onData(data);
         at += data.length;
         this.#missing -= data.length;
+        this.#dataBytes += data.length;
         if (this.#missing === 0) this.#expecting = "end-of-data";
         continue;
       }
       const end = bytes.indexOf(10, at);
       const stop = end === -1 ? bytes.length : end + 1;
       this.#line += bytes.toString("latin1", at, stop);
+      this.#overheadBytes += stop - at;
       at = stop;
+      if (this.#overheadBytes > MAX_OVERHEAD_BYTES + MAX_OVERHEAD_RATIO * this.#dataBytes)
+        throw broken("the chunks of the answer have more extensions than data");
       if (this.#line.length > MAX_LINE_BYTES)
         throw broken("a chunk size line or a trailer line of the answer is too long");
       if (end !== -1 && this.#takeLine()) return bytes.length - at;

@@ -44,12 +44,16 @@ export function readResolverFile(file = "/etc/resolv.conf"): ResolverFile {
   return { search, ndots };
 }
 
+const OUT_OF_DESCRIPTORS: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
 /** The lines of a file without comments; none where there is no file. */
 function linesOf(file: string): readonly string[] {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
-  } catch {
+  } catch (error) {
+    // without descriptors, a name of the hosts file would seem unknown
+    if (OUT_OF_DESCRIPTORS.has(Object(error).code)) throw error;
     return []; // without the file there are no lines
   }
   return text

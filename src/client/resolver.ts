@@ -35,6 +35,8 @@ export interface ResolverOptions {
   readonly allowLinkLocal?: boolean | undefined;
   /** Name servers to ask instead of the system's. */
   readonly servers?: readonly string[] | undefined;
+  /** Names that are looked up at the same time: each needs sockets. Default 256. */
+  readonly maxLookups?: number | undefined;
 }
 
 const MAX_TTL_MS = 30_000;
@@ -42,6 +44,10 @@ const UNKNOWN_TTL_MS = 1_000;
 const LAST_GOOD_TTL_MS = 300_000;
 const SERVER_TIMEOUT_MS = 2_000;
 const SERVER_TRIES = 2;
+const DEFAULT_MAX_LOOKUPS = 256;
+
+/** Addresses of a name that are used: a hostile name server could name thousands, for each probe to try in turn. */
+const MAX_ADDRESSES = 16;
 
 /** A name in the cache. */
 interface CacheEntry {
@@ -59,6 +65,8 @@ export class NameResolver implements Resolver {
   readonly #entries = new Map<string, CacheEntry>();
   readonly #running = new Map<string, Promise<readonly LookupAddress[]>>();
   #system: Promise<unknown> = Promise.resolve();
+  #lookups = 0;
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
@@ -93,7 +101,20 @@ export class NameResolver implements Resolver {
   }
 
   async #lookUp(name: string): Promise<readonly LookupAddress[]> {
-    const answer = await this.#answerOf(name);
+    const { maxLookups = DEFAULT_MAX_LOOKUPS } = this.#options;
+    while (this.#lookups >= maxLookups) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    this.#lookups += 1;
+    try {
+      return this.#keep(name, await this.#answerOf(name));
+    } finally {
+      this.#lookups -= 1;
+      const [next] = this.#waiting;
+      if (next !== undefined) this.#waiting.delete(next);
+      next?.();
+    }
+  }
+
+  #keep(name: string, answer: Answer): readonly LookupAddress[] {
     const now = this.#options.clock.now();
     if (answer === "dead") return this.#lastGood(name, now);
     if (answer === "unknown") {
@@ -187,7 +208,8 @@ async function askOne(ask: () => Promise<readonly { address: string; ttl: number
     const records = await ask();
     if (records.length === 0) return "unknown";
     const ttlMs = Math.min(...records.map(({ ttl }) => ttl * 1000));
-    return { addresses: records.map(({ address }) => ({ address, family })), ttlMs };
+    const addresses = records.slice(0, MAX_ADDRESSES).map(({ address }) => ({ address, family }));
+    return { addresses, ttlMs };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     return code === "ENOTFOUND" || code === "ENODATA" || code === "EBADNAME" ? "unknown" : "dead";

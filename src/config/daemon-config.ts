@@ -28,6 +28,8 @@ export interface DaemonConfig extends ChecksConfig {
   readonly drainDelayMs: number;
   /** The token that clients must send to list the services. */
   readonly token: string | undefined;
+  /** The folder for what survives a restart. */
+  readonly stateDir: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
   /** What is allowed, but probably a mistake. */
@@ -50,6 +52,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   paths: TOP_KEYS.paths.default,
   drainDelayMs: TOP_KEYS.drainDelay.default,
   token: undefined,
+  stateDir: undefined,
   listLimit: TOP_KEYS.listLimit.default,
   maxWatchers: TOP_KEYS.maxWatchers.default,
   warnings: [],

@@ -60,6 +60,13 @@ export const TOP_KEYS = {
     flag: { name: "token-file", value: "FILE" },
     restart: true,
   },
+  stateDir: {
+    type: "text",
+    meaning:
+      "A folder for what survives a restart: the last reports of heartbeats. It is created if it does not exist, and one process uses it at a time.",
+    flag: { name: "state-dir", value: "DIR" },
+    restart: true,
+  },
   listLimit: {
     type: "count",
     default: DEFAULT_LIST_LIMIT,

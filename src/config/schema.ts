@@ -179,6 +179,8 @@ const CHECK = group(
     heartbeat: v.optional(HEARTBEAT),
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),
+    ...keysOf({ forgetAfter: CHECK_SETTINGS.forgetAfter }),
+    minWorkers: v.optional(count("Of flower+http: the check passes while so many workers are online. Default 1.")),
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),

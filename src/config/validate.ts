@@ -82,6 +82,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     paths,
     drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,
     token: readToken(input),
+    stateDir: content.stateDir,
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
     warnings: [...files.warnings, ...limitWarnings(input)],

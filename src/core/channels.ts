@@ -48,6 +48,10 @@ export interface ChannelMessages {
   "probe-abandoned": { readonly check: string; readonly timeoutMs: number };
   /** An abandoned probe has ended. Its result is ignored. */
   "abandoned-ended": { readonly check: string; readonly lastedMs: number };
+  /** The state of a check has changed, and an operator should change something. */
+  "check-advice": { readonly check: string; readonly reason: string | undefined; readonly advice: string };
+  /** A target reports a service whose name belongs to something else: it is not published. */
+  "name-taken": { readonly check: string; readonly service: string };
   /** A result is ignored, because the event loop of healthbridge was blocked during the probe. */
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
@@ -61,6 +65,15 @@ export interface ChannelMessages {
   call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection"; readonly code: string };
   /** An HTTP request was answered. `route` is the name of a route, never text of the client. */
   "http-request": { readonly route: string; readonly status: number };
+  /** A part of the journal could not be read. `tornBytes` are those of a write that a crash has cut. */
+  "journal-damaged": {
+    readonly file: string;
+    readonly damagedLines: number;
+    readonly tornBytes: number;
+    readonly records: number;
+  };
+  /** Writing the journal has failed so many times in a row; without an `error` it has worked again. */
+  "journal-failed": { readonly failures: number; readonly error: unknown };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
   reload: { readonly error: unknown };
   /** healthbridge has ended a connection that broke a rule. */
@@ -80,11 +93,15 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "prober-failed": channel("healthbridge:prober-failed"),
   "probe-abandoned": channel("healthbridge:probe-abandoned"),
   "abandoned-ended": channel("healthbridge:abandoned-ended"),
+  "check-advice": channel("healthbridge:check-advice"),
+  "name-taken": channel("healthbridge:name-taken"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
   isolation: channel("healthbridge:isolation"),
   call: channel("healthbridge:call"),
   "http-request": channel("healthbridge:http-request"),
+  "journal-damaged": channel("healthbridge:journal-damaged"),
+  "journal-failed": channel("healthbridge:journal-failed"),
   reload: channel("healthbridge:reload"),
   "connection-ended": channel("healthbridge:connection-ended"),
   fault: channel("healthbridge:fault"),

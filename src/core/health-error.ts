@@ -17,6 +17,7 @@ export const HEALTH_ERROR_CODES = {
   ALREADY_ADDED: "the gRPC server already has a health service",
   ALREADY_STOPPED: "the call came after shutdown()",
   LISTEN_FAILED: "an address could not be bound; no address is served",
+  STATE_FAILED: "the folder for the state cannot be used, or another process uses it",
   TLS_FAILED: "a certificate or key could not be used",
   MISSING_PACKAGE: "a target needs an npm package that is not installed; the message names it",
   INCOMPATIBLE_DEPENDENCY: "an installed npm package has an incompatible version",

@@ -9,6 +9,7 @@ import { formatAddress } from "../core/listen-address.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
 import { Health } from "./health.js";
+import { type OpenState, openState } from "./state.js";
 
 /** A running daemon. */
 export interface Daemon {
@@ -43,6 +44,7 @@ const RESTART_VALUES: Readonly<Record<RestartKey, (config: DaemonConfig) => unkn
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
   tokenFile: ({ token }) => token,
+  stateDir: ({ stateDir }) => stateDir,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
 };
@@ -58,14 +60,18 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   let drainDelayMs = config.drainDelayMs;
   health.configure(config, loaded.accept); // a configuration that is rejected has started nothing
   serveWithoutChecks(health, config);
+  let state: OpenState | undefined;
   try {
     logWarnings(log, config);
+    // taken up before anything is served
+    if (config.stateDir !== undefined) state = await openState(config.stateDir, health, instance);
     const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     const server = await health.listen(config.listen, options);
     logServing(log, config, server.addresses.map(formatAddress));
   } catch (error) {
     await health.shutdown({ drainDelayMs: 0 });
+    await state?.close();
     throw error;
   }
   return {
@@ -76,7 +82,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
       logWarnings(log, next);
       logRestart(log, config, next);
     },
-    stop: (times) => health.shutdown({ drainDelayMs, ...times }),
+    stop: (times) => health.shutdown({ drainDelayMs, ...times }).finally(() => state?.close()),
   };
 }
 

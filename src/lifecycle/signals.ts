@@ -36,3 +36,12 @@ export function listenToProcess(listener: ProcessListener): () => void {
     process.off("uncaughtException", onFatal).off("unhandledRejection", onFatal);
   };
 }
+
+/**
+ * Calls `listener` when the process exits: at its end, by `process.exit` and after an uncaught error, but not when a signal
+ * kills it. Only synchronous work is done. Returns an unsubscribe function.
+ */
+export function onProcessExit(listener: () => void): () => void {
+  process.on("exit", listener);
+  return () => void process.off("exit", listener);
+}

@@ -11,7 +11,7 @@ import type { TLSSocket, Server as TlsServer } from "node:tls";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
-import { defaultMaxConnections } from "./descriptor-limit.js";
+import { descriptorShares } from "../lifecycle/descriptor-shares.js";
 import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
 
 /** Options of a gate. */
@@ -19,7 +19,7 @@ export interface ConnectionGateOptions {
   readonly clock: Clock;
   readonly instance: string;
   readonly sinks: Sinks;
-  /** Connections open at once; further ones are closed at once. Default 16,384 or 80 % of the limit on open files. */
+  /** Connections open at once; further ones are closed at once. Default 16,384, or the clients' share of the open files. */
   readonly maxConnections?: number | undefined;
   /** Connections open at once from one address. Default: no limit, since a gateway is one address. */
   readonly maxConnectionsPerAddress?: number | undefined;
@@ -45,7 +45,7 @@ export class ConnectionGate {
   constructor(options: ConnectionGateOptions) {
     this.#options = options;
     const { maxConnections, maxConnectionsPerAddress, firstBytesTimeoutMs } = options;
-    this.#maxConnections = wholeNumber("maxConnections", maxConnections, defaultMaxConnections());
+    this.#maxConnections = wholeNumber("maxConnections", maxConnections, descriptorShares().connections);
     this.#maxPerAddress = wholeNumber("maxConnectionsPerAddress", maxConnectionsPerAddress, Number.POSITIVE_INFINITY);
     this.#firstBytesTimeoutMs = milliseconds(
       "firstBytesTimeoutMs",

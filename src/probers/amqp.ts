@@ -1,60 +1,150 @@
 /**
  * `amqp://user:password@host[:5672][/vhost]` and `amqps://`: passes when the login succeeds and the broker opens a channel.
  *
- * The client is the package `amqplib`, an optional peer.
+ *     new connection   header --> Start --> StartOk --> Tune --> TuneOk, Open --> OpenOk --.
+ *                                                                                          v
+ *     each probe                                      CloseOk <-- Channel.Close <-- OpenOk <-- Channel.Open
+ *
+ * AMQP 0-9-1 is spoken straight on the socket: a client library would store whatever a target sends.
+ * Source: the AMQP 0-9-1 specification, sections 2.2.4 and 4.2, and https://www.rabbitmq.com/docs/auth-notification.
  */
-import { connect as connectSocket, type Socket } from "node:net";
-import { connectOptions } from "../client/target-socket.js";
+import { BrokenCall } from "../client/broken-call.js";
+import { type AnswerReader, exchange } from "../client/exchange.js";
+import { ReusedConnection } from "../client/reused-connection.js";
+import { TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { openLibraryProber, requirePackage } from "./library-prober.js";
+import {
+  longText,
+  type Method,
+  MethodReader,
+  methodFrame,
+  PROTOCOL_HEADER,
+  refusalOf,
+  shortText,
+  table,
+} from "./amqp-frames.js";
+import { withCertificate } from "./certificate.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
-import { credentialsOf, hostOf } from "./target.js";
+import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { resultOfError } from "./reasons.js";
+import { credentialsOf, hostOf, invalidTarget } from "./target.js";
 
-/** A prober of an AMQP 0-9-1 broker. */
+/** More bytes are not read for one probe. */
+const MAX_ANSWER_BYTES = 65_536;
+
+const MAX_VHOST_BYTES = 255;
+
+const OPEN_CHANNEL = methodFrame(1, [20, 10], shortText(""));
+/** Reply code 200, no text, no method that failed. */
+const CLOSE_CHANNEL = methodFrame(1, [20, 40], Buffer.from([0, 200, 0, 0, 0, 0, 0]));
+
+/** A prober of an AMQP 0-9-1 broker. It keeps one connection, unless `reuse` is false. */
 export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const secure = target.protocol === "amqps:";
-  requirePackage("amqplib", "amqp");
   const host = hostOf(target);
-  const port = Number(target.port) || (secure ? 5671 : 5672);
-  const vhost = target.pathname.length > 1 ? decodeURIComponent(target.pathname.slice(1)) : "/";
-  const { user = "guest", password = "guest" } = credentialsOf(target);
   const address = {
-    protocol: secure ? "amqps" : "amqp",
-    hostname: host,
-    port,
-    username: user,
-    password,
-    vhost,
-    heartbeat: 0,
+    host,
+    port: Number(target.port) || (secure ? 5671 : 5672),
+    resolver: deps.resolver,
+    readBuffer: deps.readBuffer,
+    tls: secure ? tlsOptions(host, options.tls) : undefined,
   };
-  const tls = secure ? tlsOptions(host, options.tls) : undefined;
-  const connect = async ({ signal, timeoutMs }: ProbeContext) => {
-    const { connect: connectAmqp } = await import("amqplib");
-    signal.throwIfAborted();
-    const tcp = { ...connectOptions({ host, port, resolver: deps.resolver, timeoutMs }), signal };
-    const clientProperties = { connection_name: "healthbridge" };
-    // over TLS the library takes a socket that is connected here; without TLS it connects one by these options
-    const way: object = tls === undefined ? tcp : { ...tls, socket: connectSocket(tcp) };
-    const model = await connectAmqp(address, { ...way, clientProperties });
-    model.on("error", () => {}); // the connection ended between two probes; the next one will notice
-    return { socket: socketOf(model), ping: async () => (await model.createChannel()).close() };
+  const login = loginOf(target);
+  const connection = new ReusedConnection(
+    (timeoutMs) => new TargetSocket(address, timeoutMs),
+    reuseOptionsOf(options, deps),
+  );
+  const ask = (socket: TargetSocket, isNew: boolean) =>
+    exchange(socket, isNew ? PROTOCOL_HEADER : OPEN_CHANNEL, new Conversation(socket, isNew ? login : undefined));
+  return {
+    async probe({ timeoutMs }) {
+      try {
+        const result = await connection.call(timeoutMs, ask);
+        if (result.outcome === "fail") connection.close(); // the broker has closed it, or will
+        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
+      } catch (error) {
+        return resultOfError(error);
+      }
+    },
+    cancel: () => connection.cancel(),
+    close: () => connection.close(),
   };
-  return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
 }
 
-/** The socket under a connection. */
-function socketOf(model: unknown): Socket | undefined {
-  // the library's types leave its parts out
-  return (model as { connection?: { stream?: Socket } }).connection?.stream;
+/** What is sent to log in. */
+interface Login {
+  readonly startOk: Buffer;
+  readonly open: Buffer;
 }
 
-function judge(error: unknown): ProbeResult | undefined {
-  const { message, code } = Object(error);
-  const text = String(message);
-  if (code === 403 || /ACCESS[-_]REFUSED|\b403\b/.test(text)) return fail("auth", text);
-  if (code === 530 || /NOT[-_]ALLOWED|\b530\b/.test(text)) return fail("answer", text);
-  if (typeof code === "number") return fail("answer", text);
-  if (!(error instanceof Error) || typeof code === "string" || error.name === "BrokenCall") return undefined;
-  return fail(/clos|ended|ECONNRESET/i.test(text) ? "closed" : "protocol", text);
+/** @throws HealthError INVALID_TARGET */
+function loginOf(target: URL): Login {
+  const vhost = target.pathname.length > 1 ? decodeURIComponent(target.pathname.slice(1)) : "/";
+  if (Buffer.byteLength(vhost) > MAX_VHOST_BYTES)
+    throw invalidTarget(target.href, `a virtual host must have at most ${MAX_VHOST_BYTES} bytes of UTF-8`);
+  const { user = "guest", password = "guest" } = credentialsOf(target);
+  if (`${user}${password}`.includes("\0"))
+    throw invalidTarget(target.href, "the user name and the password must not contain a NUL character");
+  const properties = {
+    product: "healthbridge",
+    connection_name: "healthbridge",
+    // a refused login is answered with Connection.Close 403, and not with a closed connection
+    capabilities: { authentication_failure_close: true },
+  };
+  const answer = [table(properties), shortText("PLAIN"), longText(`\0${user}\0${password}`), shortText("en_US")];
+  return {
+    startOk: methodFrame(0, [10, 11], ...answer),
+    open: methodFrame(0, [10, 40], shortText(vhost), shortText(""), Buffer.from([0])),
+  };
+}
+
+/** Answers the broker's methods until it has opened and closed a channel, or refuses. */
+class Conversation implements AnswerReader<ProbeResult> {
+  readonly #socket: TargetSocket;
+  readonly #login: Login | undefined;
+  readonly #reader = new MethodReader(MAX_ANSWER_BYTES);
+  /** The methods that are still to come, in this order. */
+  readonly #expected: string[];
+
+  /** @param login what a new connection sends first */
+  constructor(socket: TargetSocket, login: Login | undefined) {
+    this.#socket = socket;
+    this.#login = login;
+    this.#expected = [...(login === undefined ? [] : ["10.10", "10.30", "10.41"]), "20.11", "20.41"];
+  }
+
+  push(bytes: Buffer): ProbeResult | undefined {
+    for (const method of this.#reader.read(bytes)) {
+      const result = this.#onMethod(method);
+      if (result !== undefined) return result;
+    }
+    return undefined;
+  }
+
+  end(): ProbeResult {
+    throw new BrokenCall("closed", "the connection ended within the answer");
+  }
+
+  /** Sends what follows a method, or returns the result. */
+  #onMethod(method: Method): ProbeResult | undefined {
+    const { name, args } = method;
+    if (name === "10.50" || name === "20.40") return judge(refusalOf(method)); // Connection.Close, Channel.Close
+    if (name !== this.#expected.shift())
+      throw new BrokenCall("protocol", `the broker sent method ${name}, which was not asked for`);
+    if (this.#login !== undefined && name === "10.10") this.#socket.write(this.#login.startOk);
+    else if (this.#login !== undefined && name === "10.30") {
+      if (args.length < 8) throw new BrokenCall("protocol", "the broker's Tune is too short");
+      // its limits of channels and frames are taken, and no heartbeats
+      this.#socket.write(methodFrame(0, [10, 31], args.subarray(0, 6), Buffer.alloc(2)));
+      this.#socket.write(this.#login.open);
+    } else if (name === "10.41") this.#socket.write(OPEN_CHANNEL);
+    else if (name === "20.11") this.#socket.write(CLOSE_CHANNEL);
+    else return PASS;
+    return undefined;
+  }
+}
+
+/** Reply codes: AMQP 0-9-1, section 1.2. 403 is ACCESS_REFUSED. */
+function judge({ code, text }: ReturnType<typeof refusalOf>): ProbeResult {
+  return fail(code === 403 ? "auth" : "answer", `${code} ${text}`);
 }

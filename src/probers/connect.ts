@@ -11,7 +11,7 @@ import { connectOptions } from "../client/target-socket.js";
 import { certificateEnd, tlsOptions } from "../client/tls-options.js";
 import { withCertificate } from "./certificate.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
@@ -59,6 +59,7 @@ function connecting<Connected extends Socket>({ connect, readyEvent, resultOf }:
         await untilReady(socket, readyEvent, context.signal);
         return resultOf(socket);
       } catch (error) {
+        if (isQueueFull(error)) return fail("refused", "the target's queue of connections is full");
         return resultOfError(error);
       } finally {
         socket.destroy();
@@ -66,6 +67,12 @@ function connecting<Connected extends Socket>({ connect, readyEvent, resultOf }:
     },
     close() {},
   };
+}
+
+/** Of a unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */
+function isQueueFull(error: unknown): boolean {
+  const { code, port } = Object(error);
+  return code === "EAGAIN" && port === undefined;
 }
 
 /** Later errors of the socket are ignored: without a listener, they would end the process. */

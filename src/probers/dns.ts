@@ -5,9 +5,11 @@
  * a prober error and no failure of the name. With a server, the server is checked too.
  */
 import { promises as dns, type RecordWithTtl } from "node:dns";
+import { closeSync, openSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ProberDeps } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
+import { localFault } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 
 const TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"] as const;
@@ -37,6 +39,7 @@ export function openDns(target: URL, { resolver }: ProberDeps): Prober {
         const records: readonly (RecordWithTtl | object | string)[] = [await nameServers.resolve(name, known)].flat();
         return records.length > 0 ? PASS : fail("dns", `${name} has no record of type ${known}`);
       } catch (error) {
+        requireDescriptor();
         return judge(error, server !== "");
       } finally {
         signal.removeEventListener("abort", cancel);
@@ -54,6 +57,19 @@ function judge(error: unknown, isServerNamed: boolean): ProbeResult {
   if (code === "ECONNREFUSED") return fail("refused", String(message));
   if (code === "ETIMEOUT" || code === "ECANCELLED") return fail("timeout", String(message));
   return fail("answer", String(message));
+}
+
+/**
+ * The DNS library reports a socket that cannot be opened as a refusal of the name server.
+ * @throws ProberError where no file descriptor is free
+ */
+function requireDescriptor(): void {
+  try {
+    closeSync(openSync("/dev/null", "r"));
+  } catch (error) {
+    const local = localFault(error);
+    if (local !== undefined) throw local;
+  }
 }
 
 /** The addresses of a server, in the form of `setServers`. */

@@ -2,14 +2,17 @@
  * `flower+http://[name:password@]host:5555[/prefix]` and `flower+https://`: a Celery cluster, through Flower's API.
  *
  *     GET /api/workers?status=true --> {"celery@a": true, "celery@b": false}
- *                                        celery.worker/celery@a passes, celery.worker/celery@b fails: offline
+ *                                        celery.worker/celery@a is online, celery.worker/celery@b is offline
  *
- * It passes while at least one worker is online. Flower learns that from the heartbeats of the workers, and notices an
+ * It passes while at least `minWorkers` are online. Flower learns that from the heartbeats of the workers, and notices an
  * end after it has missed a few. The parameter `refresh` is not used: it makes Flower inspect the cluster for a second.
  *
- * A worker that is gone for good stays offline until Flower is restarted.
+ * While the broker is down, Flower answers slowly or not at all, calls every worker offline, or, after a restart of its
+ * own, has an empty list. It keeps a worker that is gone for good as offline until it is restarted. `checks/discovery`
+ * makes statuses of that.
  */
 import type { HttpResponse } from "../client/http-response.js";
+import { wholeNumber } from "../core/option.js";
 import { serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import { openHttpProbe } from "./http.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
@@ -24,19 +27,25 @@ const MAX_BODY_BYTES = 1_048_576;
 /** A prober of a Celery cluster. It keeps one connection, unless `reuse` is false. */
 export function openFlower(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const path = `${target.pathname.replace(/\/$/, "")}/api/workers?status=true`;
+  const minWorkers = wholeNumber("minWorkers", options.minWorkers, 1);
+  const judge = (response: HttpResponse) => resultOf(response, minWorkers);
   return openHttpProbe(target, { path, judge, maxBodyBytes: MAX_BODY_BYTES }, deps, options);
 }
 
-function judge(response: HttpResponse): ProbeResult {
+function resultOf(response: HttpResponse, minWorkers: number): ProbeResult {
   const { status, body, isCut } = response;
   const refusal = refusalOf(response);
-  if (refusal !== undefined) return fail("auth", refusal);
-  if (status === 404) return fail("status", "HTTP status 404: is Flower's --url-prefix the path of the target?");
+  if (refusal !== undefined) return { ...fail("auth", refusal), advice: refusal };
+  if (status === 404) return { ...fail("status", `HTTP status 404: ${PREFIX_ADVICE}`), advice: PREFIX_ADVICE };
   if (status !== 200) return fail(status >= 300 && status <= 399 ? "redirect" : "status", `HTTP status ${status}`);
   if (isCut) return fail("answer", `Flower's list of workers is longer than ${MAX_BODY_BYTES} bytes`);
   const workers = readWorkers(body.toString("utf8"));
-  return workers === undefined ? fail("answer", "the answer is not that of Flower's API") : resultOf(workers);
+  return workers === undefined
+    ? fail("answer", "the answer is not that of Flower's API")
+    : resultOfWorkers(workers, minWorkers);
 }
+
+const PREFIX_ADVICE = "the path of the target must be Flower's --url-prefix";
 
 /** Why Flower refuses the request, and what to change; `undefined` when it does not refuse it. */
 function refusalOf({ status, headers, body }: HttpResponse): string | undefined {
@@ -69,7 +78,7 @@ function readWorkers(text: string): ReadonlyMap<string, boolean> | undefined {
   return workers;
 }
 
-function resultOf(workers: ReadonlyMap<string, boolean>): ProbeResult {
+function resultOfWorkers(workers: ReadonlyMap<string, boolean>, minWorkers: number): ProbeResult {
   const online = [...workers].filter(([, isOnline]) => isOnline);
   const offline = [...workers].filter(([, isOnline]) => !isOnline);
   const named = [...online, ...offline].map(([name, isOnline]) => [`${WORKER_PREFIX}${name}`, isOnline] as const);
@@ -77,7 +86,9 @@ function resultOf(workers: ReadonlyMap<string, boolean>): ProbeResult {
   const discovered = new Map(published.map(([service, isOnline]) => [service, isOnline ? ONLINE : OFFLINE]));
   const skipped = named.length - published.length;
   const detail = `${online.length} of ${workers.size} workers are online${skipped === 0 ? "" : `, ${skipped} are not published`}`;
-  return online.length === 0 ? { ...fail("no-workers", detail), discovered } : { ...PASS, detail, discovered };
+  if (online.length >= minWorkers) return { ...PASS, detail, discovered };
+  const reason = online.length === 0 ? "no-workers" : "few-workers";
+  return { ...fail(reason, `${detail}; minWorkers is ${minWorkers}`), discovered };
 }
 
 const ONLINE: Discovered = { outcome: "pass" };

@@ -12,15 +12,21 @@
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import { BrokenCall, Unanswered } from "../client/broken-call.js";
+import type { InputLimit } from "../client/input-limit.js";
 import { type ReusableConnection, ReusedConnection, type ReuseOptions } from "../client/reused-connection.js";
 import { HealthError } from "../core/health-error.js";
 import { PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
+/** More bytes are not taken from a target in one probe, the login included. */
+export const MAX_ANSWER_BYTES = 65_536;
+
 /** A client that is connected. */
 export interface LibraryClient {
-  /** The socket under it; `undefined` where the library hides it. */
-  readonly socket: Socket | undefined;
+  /** The socket under it. */
+  readonly socket: Socket;
+  /** Counts what it receives. */
+  readonly limit: InputLimit;
   /** Asks the server something that costs it nothing. */
   ping(): Promise<unknown>;
 }
@@ -42,6 +48,7 @@ export function openLibraryProber({ connect, judge }: Library, reuse: ReuseOptio
         await connection.call(timeoutMs, (client) => client.ping());
         return PASS;
       } catch (error) {
+        if (error instanceof BrokenCall) return resultOfError(error);
         return judge(error) ?? resultOfError(error);
       }
     },
@@ -55,6 +62,7 @@ class LibraryConnection implements ReusableConnection {
   readonly #abort = new AbortController();
   readonly #client: Promise<LibraryClient>;
   #socket: Socket | undefined;
+  #limit: InputLimit | undefined;
   #isOpen = true;
   #isPinging = false;
   #rejectPing: (error: Error) => void = () => {};
@@ -62,7 +70,7 @@ class LibraryConnection implements ReusableConnection {
   constructor(connect: Library["connect"], timeoutMs: number) {
     this.#client = connect({ signal: this.#abort.signal, timeoutMs });
     this.#client.then(
-      ({ socket }) => this.#watch(socket),
+      (client) => this.#watch(client),
       () => {}, // `ping` rejects with the error
     );
   }
@@ -82,6 +90,7 @@ class LibraryConnection implements ReusableConnection {
   /** Rejects with Unanswered for every error: only a new connection shows whether the server has failed. */
   ping(): Promise<void> {
     this.#isPinging = true;
+    this.#limit?.reset();
     return new Promise((resolve, reject) => {
       this.#rejectPing = (error) => reject(new Unanswered(error));
       const onAnswer = () => {
@@ -102,14 +111,15 @@ class LibraryConnection implements ReusableConnection {
     this.#abort.abort(error);
   }
 
-  #watch(socket: Socket | undefined): void {
+  #watch({ socket, limit }: LibraryClient): void {
     this.#socket = socket;
+    this.#limit = limit;
     // a ping that runs gets the library's own error
-    socket?.once("close", () => {
+    socket.once("close", () => {
       this.#isOpen = false;
     });
     // a notice of the server, or nonsense that the library would wait behind: a new connection is safe in both cases
-    socket?.on("data", () => {
+    socket.on("data", () => {
       if (!this.#isPinging) this.close();
     });
   }

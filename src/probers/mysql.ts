@@ -4,9 +4,11 @@
  *
  * The client is the package `mysql2`, an optional peer.
  */
-import { connect as connectSocket } from "node:net";
+import { once } from "node:events";
+import { connect as connectSocket, type Socket } from "node:net";
+import { InputLimit } from "../client/input-limit.js";
 import { connectOptions } from "../client/target-socket.js";
-import { openLibraryProber, requirePackage } from "./library-prober.js";
+import { MAX_ANSWER_BYTES, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { credentialsOf, hostOf } from "./target.js";
@@ -41,14 +43,37 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
       : { ssl: { ...given({ ca: tls.ca, cert: tls.cert, key: tls.key }), rejectUnauthorized: tls.verify ?? true } }),
   };
   const connect = async ({ signal, timeoutMs }: ProbeContext) => {
-    const { createConnection } = await import("mysql2/promise");
+    const { default: mysql } = await import("mysql2");
     signal.throwIfAborted();
     const socket = connectSocket({ ...connectOptions({ host, port, resolver: deps.resolver, timeoutMs }), signal });
-    const connection = await createConnection({ ...settings, host, port, stream: socket });
+    const limit = new InputLimit(MAX_ANSWER_BYTES);
+    limit.add(socket);
+    const connection = mysql.createConnection({ ...settings, host, port, stream: socket });
     connection.on("error", () => {}); // the connection ended between two probes; the next one will notice
-    return { socket, ping: () => connection.ping() };
+    // packets out of order: the library would write a line to stderr for each of them, and go on
+    connection.on("warn", (error: Error) => {
+      throw error;
+    });
+    limitTls(connection as unknown as MysqlConnection, limit);
+    await once(connection, "connect");
+    return { socket, limit, ping: () => connection.promise().ping() };
   };
   return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
+}
+
+/** The part of the connection that its types leave out. `startTLS` puts a TLS socket on top of `stream`, and into it. */
+interface MysqlConnection {
+  readonly stream: Socket;
+  startTLS(onSecure: (error?: Error) => void): void;
+}
+
+/** Counts the bytes of the TLS socket too: it reads the socket below without its `push`. */
+function limitTls(connection: MysqlConnection, limit: InputLimit): void {
+  const startTls = connection.startTLS.bind(connection);
+  connection.startTLS = (onSecure) => {
+    startTls(onSecure);
+    limit.add(connection.stream);
+  };
 }
 
 function judge(error: unknown): ProbeResult | undefined {

@@ -23,6 +23,8 @@ export interface ProberOptions {
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;
+  /** Of a Celery cluster: it passes while so many workers are online. Default 1. */
+  readonly minWorkers?: number | undefined;
 }
 
 /** What an HTTP answer must be. */

@@ -3,13 +3,20 @@
  *
  * The client is the package `pg`, an optional peer.
  */
+import type { EventEmitter } from "node:events";
 import { Socket } from "node:net";
+import { InputLimit } from "../client/input-limit.js";
 import { connectOptions } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { openLibraryProber, requirePackage } from "./library-prober.js";
+import { MAX_ANSWER_BYTES, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { credentialsOf, hostOf } from "./target.js";
+
+/** The part of the client that its types leave out. `sslconnect` comes when `stream` is the TLS socket, before it is read. */
+interface PgClient {
+  readonly connection: EventEmitter & { readonly stream: Socket };
+}
 
 /** Classes of SQLSTATE. Source: PostgreSQL's manual, appendix A. */
 const INVALID_AUTHORIZATION = /^28/;
@@ -35,10 +42,14 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
     const connectSocket = socket.connect.bind(socket);
     const tcp = connectOptions({ host, port, resolver: deps.resolver, timeoutMs });
     Object.assign(socket, { connect: () => connectSocket(tcp) });
+    const limit = new InputLimit(MAX_ANSWER_BYTES);
+    limit.add(socket);
     const client = new pg.Client({ ...settings, host, port, stream: () => socket });
     client.on("error", () => {}); // the connection ended between two probes; the next one will notice
+    const { connection } = client as unknown as PgClient;
+    connection.once("sslconnect", () => limit.add(connection.stream));
     await client.connect();
-    return { socket, ping: () => client.query("select 1") };
+    return { socket, limit, ping: () => client.query("select 1") };
   };
   return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
 }

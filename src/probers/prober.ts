@@ -14,6 +14,8 @@ export interface ProbeResult {
   readonly reason?: ReasonCode;
   /** The full text. It may hold text of the target, so it is for the log only. */
   readonly detail?: string;
+  /** What an operator should change. It holds no text of the target, and is logged when the state of the check changes. */
+  readonly advice?: string;
   /** When the target's certificate expires, in wall time; `undefined` where the scheme sees none. */
   readonly certificateEndsAt?: number;
   /** Further services that the target reports, by their full names: each is published beside the check. */
@@ -36,6 +38,11 @@ export interface ProbeContext {
 
 /** A target that can be probed. */
 export interface Prober {
+  /**
+   * Calls `start` when this machine has room for a probe: at once, or when others have ended. `probe` is called next, or
+   * `close`, which also ends the wait. A prober without it needs no room.
+   */
+  reserve?(start: () => void): void;
   probe(context: ProbeContext): Promise<ProbeResult>;
   /**
    * Ends the probe that runs, at its deadline or when the check ends. A prober that has this method does not use
@@ -61,6 +68,8 @@ export class ProberError extends Error {
   constructor(reason: ReasonCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;
+    // it is expected, and may come for each probe of each check: a stack trace would only fill the log
+    this.stack = `${this.name}: ${message}`;
   }
 }
 

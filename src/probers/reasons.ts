@@ -41,8 +41,10 @@ export const REASONS = {
   missed: "no report within the heartbeat's time",
   reported: "the reporter of the heartbeat reported a failure",
   "no-workers": "no Celery worker is online",
+  "few-workers": "fewer Celery workers are online than minWorkers",
   offline: "the Celery worker is offline",
   prober: "healthbridge could not probe the target",
+  descriptors: "healthbridge has no free file descriptor for a probe",
   "prober-isolated": "the network of healthbridge seems to be down, so the last status is held",
   stale: "no result for so long that the last one no longer counts",
   error: "the check's function threw or rejected",
@@ -77,31 +79,44 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   ABORT_ERR: "timeout",
 };
 
-/** Codes of faults of this machine: they say nothing about the target. */
-const LOCAL_FAULTS: ReadonlySet<string> = new Set([
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-  "EAI_MEMORY",
-  "ENOBUFS",
-  "EADDRNOTAVAIL",
-  "EACCES",
-  "EPERM",
+/**
+ * Codes of faults of this machine: they say nothing about the target. EADDRNOTAVAIL: no local port is free. EAGAIN: no
+ * process or route can be added now.
+ */
+const LOCAL_FAULTS: ReadonlyMap<string, ReasonCode> = new Map([
+  ["EMFILE", "descriptors"],
+  ["ENFILE", "descriptors"],
+  ["ENOMEM", "prober"],
+  ["EAI_MEMORY", "prober"],
+  ["ENOBUFS", "prober"],
+  ["EADDRNOTAVAIL", "prober"],
+  ["EADDRINUSE", "prober"],
+  ["EAGAIN", "prober"],
+  ["EACCES", "prober"],
+  ["EPERM", "prober"],
 ]);
+
+/** The prober error for a fault of this machine; `undefined` for another error. */
+export function localFault(error: unknown): ProberError | undefined {
+  const reason = LOCAL_FAULTS.get(codeOf(error));
+  return reason === undefined ? undefined : new ProberError(reason, messageOf(error));
+}
 
 /** No name server answers, which is no fault of the target either. */
 const RESOLVER_FAULTS: ReadonlySet<string> = new Set(["EAI_AGAIN", "EAI_FAIL"]);
 
 /**
  * The result of a call or a connection that failed with an error.
- * @throws the error itself where it is a local fault: of this machine by its code, of this program without a code
+ * @throws ProberError for a fault of this machine, and the error itself where it is one of this program: without a code
  */
 export function resultOfError(error: unknown): ProbeResult {
   if (error instanceof BrokenCall) return fail(reasonOfBreak(error), error.message);
   const significant = mostSignificant(error);
   const code = codeOf(significant);
   if (RESOLVER_FAULTS.has(code)) throw new ProberError("dns", messageOf(significant), { cause: error });
-  if (code === "" || LOCAL_FAULTS.has(code)) throw error;
+  const local = localFault(significant);
+  if (local !== undefined) throw local;
+  if (code === "") throw error;
   return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(significant)}`);
 }
 

@@ -72,22 +72,38 @@ function loginOf({ username, password, pathname, href }: URL): readonly string[]
 
 /** Reads the replies to some commands: the first error, or the reply to the last command. */
 class ReplyReader implements AnswerReader<string> {
-  readonly #count: number;
-  #bytes: Buffer = Buffer.alloc(0);
+  #missing: number;
+  #received = 0;
+  /** The line that is not complete. */
+  #line = "";
 
+  /** @param count of the commands */
   constructor(count: number) {
-    this.#count = count;
+    this.#missing = count;
   }
 
   push(bytes: Buffer): string | undefined {
-    this.#bytes = Buffer.concat([this.#bytes, bytes]);
-    if (this.#bytes.length > MAX_ANSWER_BYTES)
+    this.#received += bytes.length;
+    if (this.#received > MAX_ANSWER_BYTES)
       throw new BrokenCall("protocol", `the target sent no answer within ${MAX_ANSWER_BYTES} bytes`);
-    const lines = this.#bytes.toString("latin1").split("\r\n");
-    const rest = lines.pop() ?? "";
-    if (![...lines, rest || "+"].every((line) => /^[+-]/.test(line)))
-      throw new BrokenCall("protocol", "the target does not speak RESP");
-    return lines.find((line) => line.startsWith("-")) ?? lines[this.#count - 1];
+    // only the new bytes are searched: a target may send them one by one
+    const lines = bytes.toString("latin1").split("\n");
+    for (const [index, part] of lines.entries()) {
+      this.#line += part;
+      if (!/^[+-]/.test(this.#line || "+")) throw new BrokenCall("protocol", "the target does not speak RESP");
+      if (index === lines.length - 1) break;
+      const reply = this.#takeLine();
+      if (reply.startsWith("-") || this.#missing === 0) return reply;
+    }
+    return undefined;
+  }
+
+  #takeLine(): string {
+    if (!this.#line.endsWith("\r")) throw new BrokenCall("protocol", "the target does not speak RESP");
+    const line = this.#line.slice(0, -1);
+    this.#line = "";
+    this.#missing -= 1;
+    return line;
   }
 
   end(): string {

@@ -44,7 +44,7 @@ const HTTP = {
 } as const;
 const FLOWER = {
   open: openFlower,
-  options: ["reuse", "maxConnectionAge", "headers", "tls"],
+  options: ["reuse", "maxConnectionAge", "headers", "tls", "minWorkers"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",

@@ -27,6 +27,13 @@ export interface StatusDetails {
 /** The verdict of one check. */
 export type CheckState = "pending" | "passing" | "warning" | "failing";
 
+/** A service that the target of a check reports, such as a Celery worker. */
+export interface ReportedService {
+  readonly name: string;
+  readonly status: ServingStatus;
+  readonly reason: string | undefined;
+}
+
 /** A check as HTTP and JSON clients see it. It holds short codes only, no text of a target. */
 export interface CheckReport {
   readonly name: string;
@@ -48,6 +55,8 @@ export interface CheckReport {
   readonly since: number;
   /** The services that it is a member of, beside the service of its own name. */
   readonly services: readonly string[];
+  /** The services that its target reports, if it is of that kind. */
+  readonly reported?: readonly ReportedService[] | undefined;
 }
 
 /** The reading side. Every answer is an O(1) look-up or an iteration: a reader never starts a probe. */

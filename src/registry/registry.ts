@@ -255,6 +255,7 @@ function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
     one.counted === other.counted &&
     one.startup === other.startup &&
     one.held === other.held &&
+    one.reported === other.reported &&
     (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
     hasSameItems(one.services, other.services)
   );

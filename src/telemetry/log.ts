@@ -60,12 +60,23 @@ export function createLog(instance: string, level: LogLevel, destination: LogDes
         `${JSON.stringify(check)}: the abandoned probe has ended after ${Math.round(lastedMs)} ms; its result is ignored`,
       ),
     ),
+    listen("check-advice", ({ check, reason, advice }) =>
+      logger.warn({ event: "check-advice", check, reason }, `${JSON.stringify(check)}: ${advice}`),
+    ),
+    listen("name-taken", ({ check, service }) =>
+      logger.warn(
+        { event: "name-taken", check, service },
+        `the target of ${JSON.stringify(check)} reports ${JSON.stringify(service)}, a name that is already in use; it is not published`,
+      ),
+    ),
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
     ),
     listen("connection-ended", ({ address, rule }) =>
       logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
     ),
+    listen("journal-damaged", (damage) => logJournalDamage(logger, damage)),
+    listen("journal-failed", (failure) => logJournalFailure(logger, failure)),
     listen("fault", ({ where, error }) => logger.error({ event: "fault", where, err: error }, `fault in ${where}`)),
   ];
   return {
@@ -120,6 +131,25 @@ const UNSAFE_CHARACTERS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<"journal-damaged">): void {
+  const { file, damagedLines, tornBytes, records } = damage;
+  const fields = { event: "journal-damaged", ...damage };
+  if (damagedLines === 0)
+    logger.info(fields, `${file}: the last write was cut by a crash; its ${tornBytes} bytes are dropped`);
+  else logger.warn(fields, `${file}: ${damagedLines} damaged lines are dropped; ${records} records are used`);
+}
+
+function logJournalFailure(logger: Logger, { failures, error }: Published<"journal-failed">): void {
+  const event = "journal-failed";
+  if (error === undefined)
+    logger.info({ event: "journal-written", failures }, `the state is written again after ${failures} failures`);
+  else
+    logger.error(
+      { event, failures, err: error },
+      `cannot write the state (${failures} times in a row): ${messageOf(error)}; serving goes on, and the state waits in memory`,
+    );
 }
 
 function logTransition(logger: Logger, { instance: _, ...transition }: Published<"transition">): void {

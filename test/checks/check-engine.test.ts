@@ -167,6 +167,7 @@ test("the report of a check has latency, times and reason code, and no text from
     counted: true,
     startup: true,
     held: false,
+    reported: undefined,
     services: ["s"],
     latencyMs: 30,
     lastResultAt: at,

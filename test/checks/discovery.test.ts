@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CheckEngine } from "../../src/checks/check-engine.js";
+import type { CheckSettings } from "../../src/checks/settings.js";
+import { subscribe } from "../../src/core/channels.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { Registry } from "../../src/registry/registry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { FAILED, ScriptedProber } from "./scripted-prober.js";
 
-function clusterOf() {
+function clusterOf(more: CheckSettings = {}) {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "discovery-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const prober = new ScriptedProber(() => clock.now());
-  const options = { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s" };
+  const options = { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s", ...more };
   engine.add({ name: "flower", source: { kind: "prober", prober }, options });
   const tell = async (result: ProbeResult) => {
     await clock.advance(prober.looks.length === 0 ? 0 : 10_000);
@@ -35,7 +37,7 @@ const workers = (online: Readonly<Record<string, boolean>>): ProbeResult => ({
   ),
 });
 
-test("services that a target reports appear, change and disappear with its reports", async () => {
+test("services that a target reports appear and change with its answers; one that is absent is offline after unhealthyThreshold answers", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
   await tell(workers({ "w/a": true, "w/b": true }));
   assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "SERVING" });
@@ -43,22 +45,176 @@ test("services that a target reports appear, change and disappear with its repor
   assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING", "w/c": "SERVING" });
   assert.equal(registry.read("w/b")?.reason, "offline");
   await tell(workers({ "w/a": true }));
-  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING", "w/c": "SERVING" });
+  await tell(workers({ "w/a": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING", "w/c": "NOT_SERVING" });
   assert.equal(registry.read("")?.status, "SERVING", "they count for nothing else");
   engine.stop();
 });
 
-test("one failed probe changes no reported service; when the check is failing or stale, they are UNKNOWN", async () => {
-  const { tell, statuses, engine, clock, prober } = clusterOf();
+/** Runs the check for a while; `answerAt` gives the result of the probe that is open, or undefined for silence. */
+async function runFor(cluster: Cluster, seconds: number, answerOf: (probe: number) => ProbeResult | undefined) {
+  let answered = cluster.prober.looks.length - 1;
+  for (let second = 0; second < seconds; second += 1) {
+    await cluster.clock.advance(1_000);
+    if (cluster.prober.looks.length - 1 <= answered) continue;
+    answered = cluster.prober.looks.length - 1;
+    const result = answerOf(answered);
+    if (result !== undefined) cluster.prober.last.answer(result);
+    await cluster.clock.advance(0);
+  }
+}
+
+type Cluster = ReturnType<typeof clusterOf>;
+
+const NONE_ONLINE = (online: Readonly<Record<string, boolean>>): ProbeResult => ({
+  ...workers(online),
+  outcome: "fail",
+  reason: "no-workers",
+});
+
+for (const [label, answerOf, expected] of [
+  ["Flower calls all offline", () => NONE_ONLINE({ "w/a": false, "w/b": false }), ["SERVING NOT_SERVING offline"]],
+  [
+    "Flower calls all offline, and every second probe times out",
+    (probe: number) => (probe % 2 === 0 ? NONE_ONLINE({ "w/a": false, "w/b": false }) : FAILED),
+    ["SERVING NOT_SERVING offline"],
+  ],
+  [
+    "Flower answers an empty list and all offline in turn",
+    (probe: number) => NONE_ONLINE(probe % 2 === 0 ? {} : { "w/a": false, "w/b": false }),
+    ["SERVING NOT_SERVING offline"],
+  ],
+  ["Flower answers an empty list", () => NONE_ONLINE({}), ["SERVING NOT_SERVING offline"]],
+  ["Flower refuses the API", () => FAILED, ["SERVING UNKNOWN stale"]],
+  ["Flower is silent", () => undefined, ["SERVING UNKNOWN stale"]],
+] as const)
+  test(`an outage of two minutes in which ${label} is one change of each worker, and one back`, async () => {
+    const cluster = clusterOf();
+    await cluster.tell(workers({ "w/a": true, "w/b": true }));
+    const changes: string[] = [];
+    cluster.registry.onTransition(({ subject, name, from, to, reason }) => {
+      if (subject === "service" && name === "w/a") changes.push(`${from} ${to} ${reason ?? ""}`.trim());
+    });
+    await runFor(cluster, 120, answerOf);
+    assert.deepEqual(changes, expected);
+    for (const look of cluster.prober.looks) look.answer(FAILED); // what was silent
+    await runFor(cluster, 40, () => workers({ "w/a": true, "w/b": true }));
+    assert.deepEqual(changes.slice(1), [`${expected[0]?.split(" ")[1]} SERVING`]);
+    cluster.engine.stop();
+  });
+
+test("a Flower that has restarted knows a worker a moment later: that is no change", async () => {
+  const { tell, statuses, engine, registry } = clusterOf();
   await tell(workers({ "w/a": true }));
-  await tell(FAILED);
-  assert.deepEqual(statuses(), { "w/a": "SERVING" });
-  await clock.advance(2_000);
-  prober.last.answer(FAILED);
-  await clock.advance(0);
-  assert.deepEqual(statuses(), { "w/a": "UNKNOWN" });
+  const changes: string[] = [];
+  registry.onTransition(({ name, to }) => name === "w/a" && changes.push(to));
+  await tell(NONE_ONLINE({}));
+  await tell(workers({ "w/a": true }));
+  assert.deepEqual([changes, statuses()], [[], { "w/a": "SERVING" }]);
   engine.stop();
 });
+
+test("a worker that is offline for forgetAfter is cleared, and stays so while the target still calls it offline", async () => {
+  const cluster = clusterOf({ forgetAfter: "1m" });
+  const { tell, statuses, registry, engine, prober } = cluster;
+  await tell(workers({ "w/a": true, "w/b": true }));
+  const seen: unknown[] = [];
+  registry.onTransition(({ name, to }) => name === "w/b" && seen.push(to));
+  await tell(workers({ "w/a": true, "w/b": false }));
+  await runFor(cluster, 59, () => workers({ "w/a": true, "w/b": false }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING" });
+  await runFor(cluster, 300, () => workers({ "w/a": true, "w/b": false }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  assert.deepEqual(seen, ["NOT_SERVING", "SERVICE_UNKNOWN"]);
+  assert.deepEqual(
+    registry.check("flower")?.reported?.map(({ name }) => name),
+    ["w/a"],
+  );
+  await runFor(cluster, 20, () => workers({ "w/a": true, "w/b": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "SERVING" }, "it comes back");
+  assert.ok(prober.looks.length > 30);
+  engine.stop();
+});
+
+test("a worker that is absent is forgotten too, also while the target cannot be asked", async () => {
+  const cluster = clusterOf({ forgetAfter: "1m", staleAfter: "30s" });
+  await cluster.tell(workers({ "w/a": true, "w/b": false }));
+  await runFor(cluster, 45, () => FAILED);
+  assert.deepEqual(cluster.statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
+  await runFor(cluster, 30, () => FAILED);
+  assert.deepEqual(cluster.statuses(), { "w/a": "UNKNOWN" });
+  await runFor(cluster, 10, () => NONE_ONLINE({}));
+  assert.deepEqual(cluster.statuses(), { "w/a": "UNKNOWN" }, "one answer without it does not make it SERVING again");
+  cluster.engine.stop();
+});
+
+test("after a block of the event loop, an old SERVING of a worker is not read as a new one", async () => {
+  const { clock, tell, registry, engine } = clusterOf();
+  await tell(workers({ "w/a": true }));
+  clock.stall(30_001);
+  assert.equal(registry.read("w/a")?.status, "UNKNOWN");
+  engine.stop();
+});
+
+test("a check that fails for another reason leaves its workers alone", async () => {
+  const { tell, statuses, engine, registry } = clusterOf();
+  await tell(NONE_ONLINE({ "w/a": true }));
+  assert.deepEqual([registry.read("flower")?.status, statuses()], ["NOT_SERVING", { "w/a": "SERVING" }]);
+  engine.stop();
+});
+
+test("a name that is already in use is not published, and the log says so once", async () => {
+  const { tell, engine } = clusterOf();
+  const refused: string[] = [];
+  const unsubscribe = subscribe("name-taken", ({ check, service }) => refused.push(`${check} ${service}`));
+  engine.add({ name: "w/mine", source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: {} });
+  for (let round = 0; round < 5; round += 1) await tell(workers({ "w/mine": true, "w/a": true }));
+  assert.deepEqual(refused, ["flower w/mine"]);
+  unsubscribe();
+  engine.stop();
+});
+
+test("of two targets that report the same worker the first one decides, and then the other one", async () => {
+  const { clock, tell, statuses, engine } = clusterOf();
+  const other = new ScriptedProber(() => clock.now());
+  await tell(workers({ "w/a": true }));
+  engine.add({ name: "flower-2", source: { kind: "prober", prober: other }, options: { jitter: 0 } });
+  await clock.advance(0);
+  other.last.answer(workers({ "w/a": false }));
+  await clock.advance(0);
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  engine.remove("flower");
+  assert.deepEqual(statuses(), { "w/a": "NOT_SERVING" });
+  engine.stop();
+});
+
+test("a name that a check gives free is published again at once", async () => {
+  const { tell, statuses, engine } = clusterOf();
+  await tell(workers({ "w/a": true }));
+  engine.add({ name: "w/a", source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: {} });
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN" });
+  engine.remove("w/a");
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  engine.stop();
+});
+
+for (const unhealthyThreshold of [1, 1_000])
+  test(`1,000 workers cost little, and names that change with every answer are bounded (unhealthyThreshold ${unhealthyThreshold})`, async () => {
+    const cluster = clusterOf({ unhealthyThreshold });
+    const many = (round: number) =>
+      workers(Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`w/${round}-${index}`, true])));
+    await cluster.tell(many(0));
+    const startedAt = performance.now();
+    for (let round = 0; round < 20; round += 1) await cluster.tell(many(0));
+    assert.ok(performance.now() - startedAt < 2_000, `${performance.now() - startedAt} ms for 20 answers`);
+    for (let round = 0; round < 20; round += 1) await cluster.tell(many(round));
+    assert.equal(Object.keys(cluster.statuses()).length, 1_000);
+    assert.ok(Object.keys(cluster.statuses()).every((name) => name.startsWith("w/19-")));
+    cluster.engine.remove("flower");
+    assert.deepEqual(cluster.statuses(), {});
+    cluster.engine.stop();
+  });
 
 test("reported services are removed with the check that reported them", async () => {
   const { tell, statuses, engine } = clusterOf();
@@ -89,8 +245,8 @@ test("a service that a target named becomes a check's or a declared one, and the
   engine.add({ name: "w/a", source, options: { initialDelay: "1h" } });
   engine.declareServices([{ name: "w/b", policy: { kind: "all" }, members: ["w/a"] }]);
   assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN", "w/c": "SERVING" });
-  await tell(workers({ "w/a": false, "w/b": false }));
-  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
+  await tell(workers({ "w/a": false, "w/b": false, "w/c": true }));
+  assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN", "w/c": "SERVING" });
   engine.remove("flower");
   assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN" });
   assert.deepEqual(

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "../../src/checks/evaluate.js";
-import { type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
+import type { CheckSettings } from "../../src/checks/settings.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 
 const RESULTS: Readonly<Record<string, ProbeResult>> = {

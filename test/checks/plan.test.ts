@@ -6,7 +6,7 @@ import { CheckEngine } from "../../src/checks/check-engine.js";
 import { type ChecksPlan, type ConfiguredCheck, discardPlan } from "../../src/checks/checks-plan.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig } from "../../src/checks/declarations.js";
 import { NOTHING_RUNNING, planConfiguration, type RunningChecks } from "../../src/checks/plan.js";
-import { completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { parseConfig, readConfigText } from "../../src/config/load.js";
 import { validateConfig } from "../../src/config/validate.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
@@ -68,6 +68,20 @@ test("a probe that never ends is given up after its timeout: the check goes on b
   assert.deepEqual(heard, ["c abandoned after 2000"], "published once");
   unsubscribe();
   bench.runner.stop();
+});
+
+test("after the event loop was blocked over the deadline, a probe that ends when it is aborted is not abandoned [A121]", async () => {
+  const { heard, unsubscribe } = abandonedProbes();
+  const bench = new Bench();
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  const { last } = bench.prober;
+  last.signal.addEventListener("abort", () => last.throw(new Error("aborted")));
+  bench.clock.stall(10_000);
+  await bench.clock.advance(0);
+  assert.deepEqual([last.signal.aborted, heard], [true, []]);
+  bench.runner.stop();
+  unsubscribe();
 });
 
 test("of the probes that never end one is abandoned: a second one keeps its place, and each due time is another timeout [A121]", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { CHECK_SETTINGS, type CheckSettings, completeSettings } from "../../src/checks/settings.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
+import { CHECK_SETTINGS, type CheckSettings } from "../../src/checks/settings.js";
 import { describeSetting } from "../../src/config/keys.js";
 import { HealthError } from "../../src/core/health-error.js";
 
@@ -20,6 +21,7 @@ test("without options, the settings are the documented defaults", () => {
     initialState: "pending",
     staleAfterMs: 32_000,
     maxLatencyMs: Number.POSITIVE_INFINITY,
+    forgetAfterMs: 600_000,
     services: [],
   });
 });

@@ -77,6 +77,17 @@ const report = (health: Health, check: string, token: string): Promise<number> =
     });
   });
 
+/** Commands that are refused, also where the caller has no types. */
+const EXEC_REFUSED: readonly unknown[] = [
+  ...["rm -rf /tmp/x", "", null, undefined, {}, 5, [], [""], [null], ["a", 1], ["a", undefined], new Array(3)],
+  ...[["a\0b"], ["a", "b\0"], ["a", "x".repeat(200_000)], Array(100_000).fill("a")],
+];
+
+const NO_TARGETS: readonly unknown[] = [null, undefined, 42, true, Symbol("target"), 1n];
+
+/** A value as a caller without types passes it. */
+const untyped = (value: unknown) => value as string;
+
 describe("a configuration that is refused", () => {
   // each beside a good change, which must not be applied either
   const rows: readonly (readonly [label: string, text: string])[] = [
@@ -149,6 +160,10 @@ describe("a configuration that is refused", () => {
       ["INVALID_TARGET", () => health.check("n", "ftp://h")],
       ["INVALID_OPTION", () => health.check("n", url, { timeout: "10s" })],
       ["INVALID_OPTION", () => health.check("n", { exec: ["/bin/true"] }, { headers: { x: "y" } })],
+      ...EXEC_REFUSED.map((exec) => ["INVALID_OPTION", () => health.check("n", untyped({ exec }))] as const),
+      ...NO_TARGETS.map((target) => ["INVALID_TARGET", () => health.check("n", untyped(target))] as const),
+      ["INVALID_TARGET", () => health.isolate({ selfCheck: untyped(null) })],
+      ["INVALID_OPTION", () => health.isolate({ selfCheck: untyped({ exec: "true" }) })],
       ["INVALID_OPTION", () => health.heartbeat("n", { ttl: "0s" })],
       ["INVALID_OPTION", () => health.heartbeat("n", { ttl: "1m", staleAfter: "soon" })],
       ["DUPLICATE_NAME", () => health.heartbeat("s", { ttl: "1m" })],

@@ -24,6 +24,9 @@ const PROMISED_MS = JITTER * (INTERVAL_MS + (THRESHOLD - 1) * INTERVAL_MS) + THR
 /** Before that the threshold can't have been reached: the last probe that counts has not begun. */
 const EARLIEST_MS = (THRESHOLD - 1) * INTERVAL_MS * (2 - JITTER);
 
+/** The default of staleAfter with these settings. */
+const STALE_AFTER_MS = 30_000;
+
 /** What the machine may add on a slow day. */
 const SLACK_MS = 10_000;
 
@@ -36,6 +39,7 @@ describe("Flower", () => {
   let guarded: Running | undefined;
   let guardedPort = 0;
   const workers: Running[] = [];
+  let redis: Running | undefined;
   let broker = "";
   let probe = "";
 
@@ -68,14 +72,13 @@ describe("Flower", () => {
   const SERVING = "status: SERVING";
   const NOT_SERVING = 'service unhealthy (responded with "NOT_SERVING")';
   const UNKNOWN = 'service unhealthy (responded with "UNKNOWN")';
-  const NO_SUCH = "error: health rpc failed: rpc error: code = NotFound";
   const [ONE, TWO] = ["celery.worker/one@here", "celery.worker/two@here"];
 
   before(async () => {
     probe = grpcHealthProbe();
     const redisPort = await freePort();
     broker = `redis://127.0.0.1:${redisPort}/0`;
-    start(debian("redis-server"), [
+    redis = start(debian("redis-server"), [
       "--port",
       String(redisPort),
       "--bind",
@@ -159,6 +162,10 @@ describe("Flower", () => {
       await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, check);
       const told = daemon?.log.find((line) => line.event === "probe" && line.check === check && line.reason === "auth");
       assert.match(String(told?.detail), advice);
+      const warned = daemon?.log.filter(({ event, check: name }) => event === "check-advice" && name === check) ?? [];
+      assert.deepEqual([warned[0]?.level, warned[0]?.reason], ["warn", "auth"]);
+      assert.ok(warned.length <= 4, `at a change only: that Flower was stopped twice; warned ${warned.length} times`);
+      assert.match(String(warned[0]?.msg), advice);
     });
 
   test("a killed worker is NOT_SERVING, and the other worker and the cluster stay SERVING", async () => {
@@ -169,13 +176,32 @@ describe("Flower", () => {
     await becomes(SERVING, 0, "cluster");
   });
 
-  test("without Flower the workers are UNKNOWN; a new Flower reports only workers that are online", async () => {
+  test("without Flower the workers keep their states until staleAfter; a new Flower brings them back", async () => {
     await guarded?.stop();
     await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, "cluster");
-    for (const service of [ONE, TWO]) assert.ok((await asked(service)).startsWith(UNKNOWN), await asked(service));
+    await becomes(SERVING, 0, ONE);
+    for (const service of [ONE, TWO]) await becomes(UNKNOWN, STALE_AFTER_MS + SLACK_MS, service);
     guarded = await startGuarded();
     for (const service of ["cluster", ONE]) await becomes(SERVING, PROMISED_MS + SLACK_MS, service);
-    await becomes(NO_SUCH, PROMISED_MS + SLACK_MS, TWO);
+    await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, TWO);
+  });
+
+  test("an outage of the broker is one change of the worker, and one back", async () => {
+    const changes = () =>
+      daemon?.log.filter(
+        ({ event, name, subject }) => event === "transition" && subject === "service" && name === ONE,
+      ) ?? [];
+    const before = changes().length;
+    redis?.signal("SIGSTOP");
+    await eventually(() => changes().length > before, "the worker is noticed as offline or stale", 60_000);
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    redis?.signal("SIGCONT");
+    await becomes(SERVING, 60_000, ONE);
+    const seen = changes()
+      .slice(before)
+      .map(({ to }) => to);
+    assert.ok(seen.length === 2 || (seen.length === 3 && seen.includes("UNKNOWN")), seen.join(" "));
+    await becomes(SERVING, 60_000, "cluster");
   });
 
   test("without a worker the cluster is NOT_SERVING", async () => {

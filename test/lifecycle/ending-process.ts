@@ -71,6 +71,21 @@ const PROGRAMS: Readonly<Record<string, () => Promise<void>>> = {
     health.heartbeat("b", { ttl: "1h" });
     health.isolate({ selfCheck: () => true });
   },
+  "code of the application that throws": async () => {
+    const health = new Health();
+    const fail = () => {
+      throw new Error("the application's");
+    };
+    health.onTransition(fail);
+    health.check("thrown", fail, { interval: 50, timeout: 40 });
+    health.check("rejected", () => Promise.reject(), { interval: 50, timeout: 40 });
+    health.check("late", () => new Promise((_, reject) => setTimeout(reject, 80)), { interval: 50, timeout: 40 });
+    health.check("null", () => Promise.reject(null), { interval: 50, timeout: 40 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const statuses = ["thrown", "rejected", "late", "null"].map((name) => health.status(name));
+    print(statuses.join());
+    await health.shutdown({ drainDelayMs: 0 });
+  },
   "a health that is left alone": async () => {
     const health = new Health({ metrics: true });
     health.set("a", "SERVING");

@@ -35,6 +35,11 @@ describe("a process whose last promise is the library's", { concurrency: 2 }, ()
     });
   }
 
+  test("is not ended by an error of the application's functions and listeners", async () => {
+    const stdout = "NOT_SERVING,NOT_SERVING,NOT_SERVING,NOT_SERVING\ndone\n";
+    assert.deepEqual(await run("code of the application that throws"), { code: 0, stdout, stderr: "" });
+  });
+
   for (const name of ["checks that wait for their next probe", "a health that is left alone"]) {
     test(`ends when nothing is awaited: ${name}`, async () => {
       assert.deepEqual(await run(name), { code: 0, stdout: "done\n", stderr: "" });

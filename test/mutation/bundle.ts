@@ -36,7 +36,7 @@ function testsByMutant(): Readonly<Record<string, readonly string[]>> {
 
 mkdirSync(OUT, { recursive: true });
 const entryPoints = allTests().map((test) => ({ in: `test/${test}.test.ts`, out: test.replaceAll("/", "-") }));
-entryPoints.push({ in: "test/mutation/judge.ts", out: "judge" });
+entryPoints.push({ in: "test/mutation/run-tests.ts", out: "run-tests" });
 await build({
   entryPoints,
   outdir: OUT,

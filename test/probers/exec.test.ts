@@ -3,14 +3,14 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { SourceOpener } from "../../src/checks/sources.js";
 import { systemClock } from "../../src/core/clock.js";
-import { openExec } from "../../src/probers/exec.js";
-import { ExecLimit } from "../../src/probers/exec-limit.js";
-import { ProberError } from "../../src/probers/prober.js";
+import { openExec, ProgramGroups } from "../../src/probers/exec.js";
 import { eventually } from "../support/eventually.js";
 
 const environment = { PATH: process.env.PATH, HOME: "/", SECRET: "hunter2" };
-const open = (...command: string[]) => openExec(command, { clock: systemClock, gate: new ExecLimit(), environment });
+const open = (...command: string[]) =>
+  openExec(command, { clock: systemClock, groups: new ProgramGroups(), environment });
 
 /** Runs a program; aborted after `timeoutMs`. */
 async function run(command: readonly string[], timeoutMs = 20_000) {
@@ -58,6 +58,14 @@ test("a missing program fails as ENOENT, a forbidden one as EACCES [A134]", asyn
   writeFileSync(file, "#!/bin/sh\n");
   chmodSync(file, 0o600);
   assert.equal((await run([file])).verdict, "fail EACCES");
+});
+
+test("what the system refuses to start is a failure of the program, and no prober error [A134]", async (t) => {
+  const folder = folderOf(t);
+  const file = join(folder, "no-program");
+  writeFileSync(file, "");
+  assert.equal((await run([`${file}/below-a-file`])).verdict, "fail ENOENT");
+  assert.equal((await run([`/${"x".repeat(5_000)}`])).verdict, "fail ENOENT");
 });
 
 test("arguments are passed unchanged: there is no shell [B93]", async (t) => {
@@ -108,19 +116,28 @@ test("many runs leave no zombie [C34]", async () => {
   assert.deepEqual(zombies, []);
 });
 
-test("at most eight programs run at the same time; one that waits until its deadline is a prober error", async () => {
-  const gate = new ExecLimit();
-  const deps = { clock: systemClock, gate, environment };
-  const mark = `healthbridge-gate-${process.pid}`;
-  const slow = Array.from({ length: 9 }, () => openExec([...sh("sleep 1000; :"), mark], deps));
-  const abort = new AbortController();
-  const running = slow.map((prober) => prober.probe({ signal: abort.signal, timeoutMs: 20_000 }));
+test("at most eight programs run at the same time; the ninth waits, and its deadline does not run meanwhile", async (t) => {
+  const mark = `healthbridge-eight-${process.pid}`;
+  const opener = new SourceOpener({ clock: systemClock, random: Math.random, environment });
+  const probers = Array.from({ length: 9 }, () =>
+    opener.open({ kind: "exec", command: [...sh("sleep 1000; :"), mark] }, {}, false),
+  );
+  const aborts = probers.map(() => new AbortController());
+  t.after(() => {
+    for (const abort of aborts) abort.abort();
+  });
+  const started: number[] = [];
+  const ended: number[] = [];
+  for (const [index, { prober }] of probers.entries())
+    prober.reserve?.(() => {
+      started.push(index);
+      const signal = aborts[index]?.signal ?? AbortSignal.abort();
+      void prober.probe({ signal, timeoutMs: 20_000 }).then(() => ended.push(index));
+    });
   await eventually(() => find(mark).length === 8, "eight run");
-  const late = openExec(["/bin/true"], deps).probe({ signal: AbortSignal.timeout(50), timeoutMs: 50 });
-  await assert.rejects(late, ProberError);
-  abort.abort();
-  const ends = await Promise.allSettled(running);
-  assert.equal(ends.filter(({ status }) => status === "fulfilled").length, 8);
-  const after = await openExec(["/bin/true"], deps).probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
-  assert.equal(after.outcome, "pass", "every place is free again");
+  assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6, 7]);
+  aborts[3]?.abort();
+  await eventually(() => started.includes(8) && ended.includes(3), "the ninth starts when one has ended");
+  for (const abort of aborts) abort.abort();
+  await eventually(() => ended.length === 9 && find(mark).length === 0, "all of them end");
 });

@@ -3,12 +3,15 @@ import { readFileSync } from "node:fs";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer } from "node:https";
 import { test } from "node:test";
+import { Health } from "../../src/daemon/health.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe, verdict } from "./probing.js";
 import { httpTarget, Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
+
+const CLOSED = "FLOWER_UNAUTHENTICATED_API environment variable is required to enable API without authentication";
 
 /** What a probe finds of a Flower that answers so. */
 async function lookAt(onRequest: RequestListener, { path = "", credentials = "" } = {}): Promise<ProbeResult> {
@@ -47,8 +50,48 @@ test("without an online worker the check fails, and still reports its workers", 
   assert.deepEqual([offline.outcome, offline.reason], ["fail", "no-workers"]);
   assert.deepEqual(services(offline), [["celery.worker/celery@a", "fail", "offline"]]);
   const none = await lookAt(knowing({}));
-  assert.deepEqual([none.outcome, none.reason, none.detail], ["fail", "no-workers", "0 of 0 workers are online"]);
+  assert.deepEqual(
+    [none.outcome, none.reason, none.detail],
+    ["fail", "no-workers", "0 of 0 workers are online; minWorkers is 1"],
+  );
   assert.deepEqual(services(none), []);
+});
+
+for (const [online, minWorkers, expected] of [
+  [0, undefined, "fail no-workers"],
+  [1, undefined, "pass"],
+  [1, 2, "fail few-workers"],
+  [2, 2, "pass"],
+  [0, 2, "fail no-workers"],
+] as const)
+  test(`with ${online} of 3 workers online and minWorkers ${minWorkers}: ${expected}`, async () => {
+    const workers = Object.fromEntries([1, 2, 3].map((number) => [`celery@${number}`, number <= online]));
+    const target = await httpTarget(knowing(workers));
+    const prober = openTarget(`flower+http://127.0.0.1:${target.port}`, systemDeps(), { minWorkers });
+    const result = await probe(prober);
+    assert.equal([result.outcome, result.reason].filter((word) => word !== undefined).join(" "), expected);
+    assert.equal(result.discovered?.size, 3, "the workers are reported in any case");
+    prober.close();
+    await target.disconnected();
+    await target.stop();
+  });
+
+test("minWorkers that is no count is refused, and so are both options on other targets", () => {
+  for (const minWorkers of [0, -1, 1.5, Number.NaN])
+    assert.throws(() => openTarget("flower+http://h:5555", systemDeps(), { minWorkers }), /minWorkers must be a whole/);
+  const health = new Health();
+  assert.throws(() => health.check("a", "tcp://h:1", { minWorkers: 2 }), /no option minWorkers/);
+  assert.throws(() => health.check("a", "tcp://h:1", { forgetAfter: "1m" }), /forgetAfter.*only a target of flower/);
+  assert.throws(() => health.check("a", () => true, { forgetAfter: "1m" }), /no such option/);
+  assert.throws(() => health.check("a", () => true, { minWorkers: 2 }), /no such option/);
+  assert.throws(() => health.check("a", "flower+http://h:1", { forgetAfter: 0 }), /forgetAfter/);
+});
+
+test("a refusal of Flower's API is advice that tells what to set", async () => {
+  const closed = await lookAt(answering(401, CLOSED));
+  assert.match(closed.advice ?? "", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/);
+  assert.equal((await lookAt(answering(500, "secret"))).advice, undefined);
+  assert.match((await lookAt(answering(404, "secret"))).advice ?? "", /--url-prefix/);
 });
 
 for (const [path, expected] of [
@@ -69,8 +112,6 @@ for (const [path, expected] of [
     assert.equal(seen?.url, expected);
     assert.equal(seen?.headers.authorization, `Basic ${Buffer.from("user:p@ss").toString("base64")}`);
   });
-
-const CLOSED = "FLOWER_UNAUTHENTICATED_API environment variable is required to enable API without authentication";
 
 for (const [label, answer, reason, detail] of [
   ["keeps its API from strangers", answering(401, CLOSED), "auth", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/],

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Socket } from "node:net";
 import { test } from "node:test";
+import { InputLimit } from "../../src/client/input-limit.js";
 import { Health } from "../../src/daemon/health.js";
 import { openFunction } from "../../src/probers/function.js";
 import { type LibraryClient, openLibraryProber } from "../../src/probers/library-prober.js";
@@ -154,7 +156,10 @@ test("of a function that never settles two calls are open at most, however long 
 
 for (const [label, library] of [
   ["connects for ever", { connect: () => new Promise<LibraryClient>(() => {}) }],
-  ["never answers a ping", { connect: async () => ({ socket: undefined, ping: () => new Promise(() => {}) }) }],
+  [
+    "never answers a ping",
+    { connect: async () => ({ socket: new Socket(), limit: new InputLimit(1), ping: () => new Promise(() => {}) }) },
+  ],
 ] as const)
   test(`a client library that ${label} and ignores its signal ends with \`cancel\``, async () => {
     const judge = () => undefined;

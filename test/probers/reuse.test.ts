@@ -6,6 +6,7 @@ import { connect, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { createServer as createTls } from "node:tls";
 import { splitOptions } from "../../src/checks/check-options.js";
+import { InputLimit } from "../../src/client/input-limit.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
@@ -203,7 +204,8 @@ test("a library that never answers on a lost connection is not asked on it: the 
       const socket = connect({ port: target.port, host: "127.0.0.1", signal });
       await once(socket, "connect");
       socket.on("error", () => {});
-      return { socket, ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()) };
+      const limit = new InputLimit(65_536);
+      return { socket, limit, ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()) };
     },
     judge: () => undefined,
   };

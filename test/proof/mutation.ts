@@ -57,16 +57,16 @@ function runArea(name: string, sources: readonly string[], every: number): Repor
 
 /** Prints the score of each file and what survived. Returns whether the score is high enough. */
 function summarize(name: string, { files }: Report, every: number): boolean {
-  let [killedInAll, judgedInAll] = [0, 0];
+  let [killedInAll, triedInAll] = [0, 0];
   const survivors: string[] = [];
   for (const [file, { mutants }] of Object.entries(files)) {
-    const judged = mutants.filter(({ id, status }) => Number(id) % every === 0 && isJudged(status));
-    const alive = judged.filter(({ status }) => status === "Survived" || status === "NoCoverage");
-    killedInAll += judged.length - alive.length;
-    judgedInAll += judged.length;
-    if (judged.length > 0)
+    const tried = mutants.filter(({ id, status }) => Number(id) % every === 0 && hasResult(status));
+    const alive = tried.filter(({ status }) => status === "Survived" || status === "NoCoverage");
+    killedInAll += tried.length - alive.length;
+    triedInAll += tried.length;
+    if (tried.length > 0)
       process.stdout.write(
-        `${percent(judged.length - alive.length, judged.length).padStart(6)}  ${file}, of ${judged.length}\n`,
+        `${percent(tried.length - alive.length, tried.length).padStart(6)}  ${file}, of ${tried.length}\n`,
       );
     survivors.push(
       ...alive.map(
@@ -76,11 +76,11 @@ function summarize(name: string, { files }: Report, every: number): boolean {
     );
   }
   process.stdout.write(`survived:\n${survivors.join("\n")}\n`);
-  process.stdout.write(`${name}: ${percent(killedInAll, judgedInAll)} of ${judgedInAll} mutants noticed\n`);
-  return killedInAll >= (judgedInAll * WANTED_PERCENT) / 100;
+  process.stdout.write(`${name}: ${percent(killedInAll, triedInAll)} of ${triedInAll} mutants noticed\n`);
+  return killedInAll >= (triedInAll * WANTED_PERCENT) / 100;
 }
 
-function isJudged(status: string): boolean {
+function hasResult(status: string): boolean {
   return status !== "Ignored" && status !== "CompileError" && status !== "RuntimeError";
 }
 

@@ -13,6 +13,8 @@ export interface Contract {
   readonly unhealthyThreshold: number;
   readonly healthyThreshold: number;
   readonly staleAfterMs: number;
+  readonly critical: boolean;
+  readonly initialState: "pending" | "passing" | "failing";
 }
 
 export const DEFAULTS: Contract = {
@@ -24,6 +26,8 @@ export const DEFAULTS: Contract = {
   unhealthyThreshold: 3,
   healthyThreshold: 2,
   staleAfterMs: 32_000,
+  critical: true,
+  initialState: "pending",
 };
 
 /** Random settings. */
@@ -41,6 +45,8 @@ export function drawContract(random: SeededRandom): Contract {
     unhealthyThreshold: random.pick([1, 2, 3, 5]),
     healthyThreshold: random.pick([1, 2, 4]),
     staleAfterMs: Math.max(3 * unhealthyMs + timeoutMs, 30_000),
+    critical: random.pick([true, false]),
+    initialState: random.pick(["pending", "passing", "failing"]),
   };
 }
 
@@ -53,5 +59,7 @@ export function settingsOf(contract: Contract): CheckSettings {
     jitter: contract.jitter,
     unhealthyThreshold: contract.unhealthyThreshold,
     healthyThreshold: contract.healthyThreshold,
+    critical: contract.critical,
+    initialState: contract.initialState,
   };
 }

@@ -1,11 +1,12 @@
 /** A simulated day: targets with an oracle each, the engine under test, readers of statuses, and stalls of our own. */
 import { CheckEngine } from "../../src/checks/check-engine.js";
+import type { CheckDeclaration } from "../../src/checks/declarations.js";
 import { subscribe } from "../../src/core/channels.js";
 import type { ServingStatus } from "../../src/core/serving-status.js";
 import { Registry } from "../../src/registry/registry.js";
 import { SeededRandom } from "../support/seeded-random.js";
 import { type Contract, DEFAULTS, drawContract, settingsOf } from "./contract.js";
-import { Oracle, type Reported, type TimeSpan } from "./oracle.js";
+import { Oracle, type OracleOptions, type Reported, type TimeSpan } from "./oracle.js";
 import { SimClock } from "./sim-clock.js";
 import { type Behaviour, type Observer, type Outcome, SimTarget } from "./target.js";
 
@@ -72,6 +73,8 @@ class SimulatedDay {
   readonly #engine: CheckEngine;
   readonly #oracles = new Map<string, Oracle>();
   readonly #names: string[] = [];
+  readonly #contracts = new Map<string, Contract>();
+  readonly #declarations = new Map<string, CheckDeclaration>();
   readonly #targets: SimTarget[] = [];
   readonly #stalls: TimeSpan[] = [];
   readonly #saturated = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
@@ -96,6 +99,7 @@ class SimulatedDay {
     this.#planReading(0);
     this.#planStalls();
     this.#planWallJumps();
+    if (this.#options.kind === "any") this.#planReloads();
     for (let hour = 1; hour <= hours && this.#faults.length < MAX_FAULTS; hour += 1) {
       await this.#clock.run(hour * HOUR_MS);
       onHour?.(hour);
@@ -120,6 +124,9 @@ class SimulatedDay {
       subscribe("probe", (message) => (message.outcome === "pass" ? passed : failed)(message)),
       subscribe("result-dropped", pass("ignored")),
       subscribe("prober-failed", pass("prober-error")),
+      subscribe("probe-abandoned", (message) => {
+        if (message.instance === instance) this.#oracles.get(message.check)?.onAbandoned();
+      }),
     ];
     return () => {
       for (const unsubscribe of subscriptions) unsubscribe();
@@ -127,27 +134,59 @@ class SimulatedDay {
   }
 
   #addTarget(name: string): void {
-    const random = this.#random;
     const isUsual = this.#options.kind === "usual";
-    const contract: Contract = isUsual ? DEFAULTS : drawContract(random);
+    const contract: Contract = isUsual ? DEFAULTS : drawContract(this.#random);
+    const { initialState, staleAfterMs } = contract;
+    const status = initialState === "passing" ? "SERVING" : "NOT_SERVING";
+    const initial = { status, until: this.#clock.now() + staleAfterMs, isInitial: true } as const;
+    this.#names.push(name);
+    this.#contracts.set(name, contract);
+    this.#engine.add(this.#declare(name, { initial: initialState === "pending" ? undefined : initial }));
+  }
+
+  /** A check with a new target and an oracle for it. */
+  #declare(name: string, options: OracleOptions): CheckDeclaration {
+    const random = this.#random;
     const clock = this.#clock;
-    const oracle = new Oracle(name, contract, {
+    const isUsual = this.#options.kind === "usual";
+    const contract = this.#contracts.get(name) ?? DEFAULTS;
+    const world = {
       now: () => clock.now(),
       stalls: this.#stalls,
       saturated: this.#saturated,
-      report: (fault) => this.#faults.push(fault),
-    });
+      report: (fault: string) => this.#faults.push(fault),
+    };
+    const oracle = new Oracle(name, contract, world, options);
     const deps = { clock, random, behaviour: isUsual ? QUIET : drawBehaviour(random) };
-    const target = new SimTarget(deps, contract, this.#counted(oracle));
+    const target = new SimTarget(deps, contract, this.#counted(name, oracle));
     this.#targets.push(target);
-    this.#names.push(name);
     this.#oracles.set(name, oracle);
     const source = { kind: "prober", prober: target } as const;
-    this.#engine.add({ name, source, options: isUsual ? {} : settingsOf(contract) });
+    const declaration = { name, source, options: isUsual ? {} : settingsOf(contract) };
+    this.#declarations.set(name, declaration);
+    return declaration;
   }
 
-  /** The oracle as an observer, which also counts the running probes: until they end or are aborted. */
-  #counted(oracle: Oracle): Observer {
+  /** Now and then a reload gives a check another target, or several times in a row. */
+  #planReloads(): void {
+    const random = this.#random;
+    const afterMs = random.pick([500, 3_000, random.waiting(HOUR_MS)]);
+    this.#clock.input(this.#clock.now() + afterMs, () => {
+      const name = random.pick(["t0", "t1", "t2"]);
+      const replaced = this.#oracles.get(name);
+      if (replaced !== undefined) this.#declare(name, { replaced });
+      const checks = [...this.#declarations.values()];
+      this.#engine.configure({ checks, services: [], isolation: undefined, allowLinkLocal: false });
+      this.#planReloads();
+    });
+  }
+
+  /**
+   * The oracle as an observer, as long as its target is the present one. The running probes are counted until they end or
+   * are aborted, also those of a target that was replaced.
+   */
+  #counted(name: string, oracle: Oracle): Observer {
+    const isPresent = () => this.#oracles.get(name) === oracle;
     let hasSlot = false;
     const release = () => {
       if (hasSlot) this.#releaseSlot();
@@ -155,6 +194,7 @@ class SimulatedDay {
     };
     return {
       onState: (state) => {
+        if (!isPresent()) return;
         if (state === "down") this.#counts.failures += 1;
         oracle.onState(state);
       },
@@ -165,12 +205,12 @@ class SimulatedDay {
       },
       onAbort: () => {
         release();
-        oracle.onAbort();
+        if (isPresent()) oracle.onAbort();
       },
-      onEnd: (outcome: Outcome) => {
+      onEnd: (outcome: Outcome, probe: number) => {
         release();
         if (outcome === "silence") this.#counts.silences += 1;
-        oracle.onEnd(outcome);
+        if (isPresent()) oracle.onEnd(outcome, probe);
       },
     };
   }

@@ -2,7 +2,7 @@
 import { DEFAULTS } from "./contract.js";
 import { Oracle, type Reported, type TimeSpan } from "./oracle.js";
 import type { Outcome } from "./target.js";
-import type { Status } from "./verdict.js";
+import type { Assumed, Status } from "./verdict.js";
 
 /** What is reported for each outcome, if the event loop is not blocked. */
 const REPORTED: Readonly<Record<Outcome, Reported>> = {
@@ -16,13 +16,25 @@ export class History {
   readonly faults: string[] = [];
   readonly #stalls: TimeSpan[] = [];
   readonly #saturated = { from: Number.NEGATIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
-  readonly #oracle: Oracle;
+  readonly #world = {
+    now: () => this.#now,
+    report: (fault: string) => this.faults.push(fault),
+    stalls: this.#stalls,
+    saturated: this.#saturated,
+  };
+  #oracle: Oracle;
   #now = 0;
+  #probe = 0;
 
-  constructor() {
-    const now = () => this.#now;
-    const report = (fault: string) => this.faults.push(fault);
-    this.#oracle = new Oracle("t", DEFAULTS, { now, report, stalls: this.#stalls, saturated: this.#saturated });
+  constructor(initial?: Assumed) {
+    this.#oracle = new Oracle("t", DEFAULTS, this.#world, { initial });
+  }
+
+  /** The check gets another target, which is up. */
+  replaces(): this {
+    this.#oracle = new Oracle("t", DEFAULTS, this.#world, { replaced: this.#oracle });
+    this.#probe = 0;
+    return this;
   }
 
   after(ms: number): this {
@@ -31,13 +43,14 @@ export class History {
   }
 
   starts(): this {
+    this.#probe += 1;
     this.#oracle.onStart();
     return this;
   }
 
   /** The probe ends and is reported. */
   ends(outcome: Outcome, reported = REPORTED[outcome]): this {
-    this.#oracle.onEnd(outcome);
+    this.#oracle.onEnd(outcome, this.#probe);
     return this.reports(reported);
   }
 
@@ -48,7 +61,7 @@ export class History {
 
   /** An aborted probe ends: its timeout was reported before. */
   endsLate(outcome: Outcome = "silence"): this {
-    this.#oracle.onEnd(outcome);
+    this.#oracle.onEnd(outcome, this.#probe);
     return this;
   }
 
@@ -60,6 +73,17 @@ export class History {
   /** A probe without an answer, which is aborted at its deadline. */
   silence(afterMs: number): this {
     return this.after(afterMs).starts().after(DEFAULTS.timeoutMs).reports("fail").aborts().endsLate();
+  }
+
+  abandons(): this {
+    this.#oracle.onAbandoned();
+    return this;
+  }
+
+  /** The abandoned probe, the one before the last, ends. */
+  abandonedEnds(): this {
+    this.#oracle.onEnd("silence", this.#probe - 1);
+    return this;
   }
 
   aborts(): this {

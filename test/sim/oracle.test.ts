@@ -13,6 +13,12 @@ const failed = () =>
 /** Two failures; the next one is the third. */
 const twoFailures = () => serving().becomes("down").probe(9_990, "fail").probe(1_990, "fail");
 
+/** A check with the initial state passing. */
+const initial = () => new History({ status: "SERVING", until: 32_000, isInitial: true }).publishes("SERVING");
+
+/** A probe was abandoned, and has not ended. */
+const abandoned = () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(1_000).abandons();
+
 const WRONG: readonly (readonly [label: string, expected: RegExp, history: () => History])[] = [
   [
     "NOT_SERVING by an ignored result",
@@ -54,6 +60,51 @@ const WRONG: readonly (readonly [label: string, expected: RegExp, history: () =>
     "a further timeout of a probe that does not end, too early",
     /one more timeout is reported 800 ms too early/,
     () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(1_000).reports("fail"),
+  ],
+  [
+    "a probe that is abandoned too early",
+    /a probe is abandoned 1 ms too early/,
+    () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(999).abandons(),
+  ],
+  [
+    "a probe that is abandoned before it is aborted",
+    /that was not aborted/,
+    () => serving().after(9_990).starts().after(3_000).abandons(),
+  ],
+  [
+    "a second probe that is abandoned",
+    /a second probe is abandoned/,
+    () => abandoned().after(1_000).starts().after(2_000).reports("fail").aborts().after(1_000).abandons(),
+  ],
+  [
+    "a further timeout of a probe that could be abandoned",
+    /is not abandoned/,
+    () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(2_000).reports("fail"),
+  ],
+  [
+    "an initial state that is read after staleAfter",
+    /a false OK: SERVING is published/,
+    () => initial().saturate(32_000).isRead("SERVING"),
+  ],
+  [
+    "thresholds for the first result after an initial state",
+    /a false OK: SERVING is published/,
+    () => initial().probe(0, "fail").isRead("SERVING"),
+  ],
+  [
+    "the last state of a changed target after min(timeout, 5 s)",
+    /a false OK: SERVING is published/,
+    () => serving().after(1_000).replaces().saturate(2_000).isRead("SERVING"),
+  ],
+  [
+    "a last state that further changes prolong",
+    /a false OK: SERVING is published/,
+    () => serving().after(1_000).replaces().saturate(1_000).replaces().saturate(1_000).isRead("SERVING"),
+  ],
+  [
+    "a changed target that is not probed at once",
+    /no probe starts: the next is 500 ms too late/,
+    () => serving().after(1_000).replaces().after(500).isRead("SERVING"),
   ],
   [
     "a probe that does not end, without a further timeout",
@@ -173,19 +224,42 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
       serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(1_500).endsLate().probe(0, "pass"),
   ],
   [
-    "a probe that does not end after its deadline: a timeout at each due time",
+    "two probes that do not end after their deadlines: the first is abandoned, and each due time is a timeout of the second",
     () =>
-      serving()
-        .after(9_990)
+      abandoned()
+        .after(1_000)
         .starts()
         .after(2_000)
         .reports("fail")
         .aborts()
         .after(2_000)
         .reports("fail")
+        .publishes("NOT_SERVING"),
+  ],
+  [
+    "an abandoned probe that ends, and another one that is abandoned",
+    () =>
+      abandoned()
+        .after(1_000)
+        .starts()
+        .abandonedEnds()
         .after(2_000)
         .reports("fail")
-        .publishes("NOT_SERVING"),
+        .aborts()
+        .after(1_000)
+        .abandons()
+        .after(1_000)
+        .starts(),
+  ],
+  ["an initial state that the first result ends", () => initial().probe(0, "fail").publishes("NOT_SERVING")],
+  ["an initial state that ends by itself", () => initial().saturate(32_000).publishes("UNKNOWN")],
+  [
+    "a changed target that keeps its status until the first result, which decides at once",
+    () => failed().after(1_000).replaces().isRead("NOT_SERVING").probe(0, "pass").publishes("SERVING"),
+  ],
+  [
+    "a changed target that is UNKNOWN after its timeout without a result",
+    () => serving().after(1_000).replaces().saturate(2_000).publishes("UNKNOWN"),
   ],
   [
     "three lost probes in a row",

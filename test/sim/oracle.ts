@@ -7,7 +7,8 @@
  *     status    is always the one that follows from the counted results (see `verdict`)
  *     schedule  the next probe starts within the jitter of its interval, later only while the event loop is blocked or no
  *               slot is free, and never while another one runs. A probe is aborted at its deadline, and not before; if it
- *               then does not end, each due time is one more timeout
+ *               then does not end, it is abandoned after a second or at the next due time. At most one is abandoned: for
+ *               a second one, each due time is one more timeout
  *     delay     a failure is published within   interval           + (threshold - 1) x edge interval, + jitter, + timeouts
  *               a recovery is published within  unhealthy interval + (threshold - 1) x edge interval, + jitter, + timeouts
  *
@@ -19,7 +20,7 @@
 import type { Contract } from "./contract.js";
 import { EventLog } from "./event-log.js";
 import type { Observer, Outcome } from "./target.js";
-import { type Status, Verdict } from "./verdict.js";
+import { type Assumed, type Status, Verdict } from "./verdict.js";
 
 export interface TimeSpan {
   readonly from: number;
@@ -36,6 +37,12 @@ export interface World {
   report(fault: string): void;
 }
 
+/** What the engine publishes before the first result. */
+export interface OracleOptions {
+  readonly initial?: Assumed | undefined;
+  readonly replaced?: Oracle | undefined;
+}
+
 /** What the engine publishes of a probe: a result that counts, an ignored one, or a prober error. */
 export type Reported = "pass" | "fail" | "ignored" | "prober-error";
 
@@ -44,6 +51,9 @@ const TICK_MS = 100;
 
 /** The tick while no probe runs. An aborted probe does not count as running. */
 const IDLE_TICK_MS = 1_000;
+
+/** An aborted probe that has not ended is abandoned after this time. */
+const ABANDON_MS = 1_000;
 
 /** Tolerance for sums of floating point numbers. */
 const ROUNDING_MS = 0.001;
@@ -63,8 +73,11 @@ export class Oracle implements Observer {
 
   /** The last probe: its outcome, whether it was reported, and whether it was not counted. */
   #startedAt = Number.NEGATIVE_INFINITY;
+  #probe = 0;
   #running = false;
   #aborted = false;
+  /** The number of a probe that was abandoned and has not ended. */
+  #abandoned: number | undefined;
   #outcome: Outcome = "silence";
   #isReported = true;
   #uncounted = false;
@@ -76,12 +89,19 @@ export class Oracle implements Observer {
   #earliest = 0;
   #latest: number;
 
-  constructor(name: string, contract: Contract, world: World) {
+  /** @param replaced the oracle of the target that this one replaces: its status is kept for a while */
+  constructor(name: string, contract: Contract, world: World, options: OracleOptions = {}) {
+    const { initial, replaced } = options;
+    const now = world.now();
     this.#world = world;
     this.#contract = contract;
     this.#log = new EventLog(name, world);
-    this.#verdict = new Verdict(contract);
-    this.#latest = contract.intervalMs;
+    this.#verdict = new Verdict(contract, replaced === undefined ? initial : replaced.#verdict.handOver(now));
+    if (replaced !== undefined) this.#published = replaced.#published;
+    this.#dueFrom = now;
+    this.#earliest = now;
+    // a changed target is probed at once
+    this.#latest = replaced === undefined ? now + contract.intervalMs : now;
   }
 
   onState(state: "up" | "down"): void {
@@ -99,6 +119,7 @@ export class Oracle implements Observer {
     if (!this.#isReported) this.#fault("a probe was not reported");
     this.#checkStart("a probe starts");
     this.#excusedMs = this.#excused();
+    this.#probe += 1;
     this.#startedAt = now;
     this.#lastProbeAt = now;
     this.#running = true;
@@ -119,8 +140,26 @@ export class Oracle implements Observer {
     this.#aborted = true;
   }
 
-  onEnd(outcome: Outcome): void {
+  /** The check goes on without a probe that was aborted and does not end. */
+  onAbandoned(): void {
+    const now = this.#world.now();
+    this.#log.add("the probe is abandoned");
+    if (!this.#running || !this.#aborted) this.#fault("a probe is abandoned that was not aborted");
+    if (this.#abandoned !== undefined) this.#fault("a second probe is abandoned");
+    const earliest = Math.min(this.#deadline + ABANDON_MS, this.#earliest);
+    if (now < earliest - ROUNDING_MS) this.#fault(`a probe is abandoned ${ms(earliest - now)} too early`);
+    // it ran when the state changed, and the time to the next probe counts from its deadline
+    if (this.#lastProbeAt < this.#dueFrom) this.#excusedMs += Math.max(0, this.#deadline - this.#dueFrom);
+    this.#abandoned = this.#probe;
+    this.#running = false;
+  }
+
+  onEnd(outcome: Outcome, probe: number): void {
     this.#log.add(outcome);
+    if (probe === this.#abandoned) {
+      this.#abandoned = undefined;
+      return;
+    }
     if (this.#aborted && outcome !== "silence") this.#fault("a probe was aborted, though its answer had arrived");
     if (this.#isReported && !this.#uncounted) this.#excuseLateStop();
     this.#running = false;
@@ -166,6 +205,7 @@ export class Oracle implements Observer {
   /** A probe that was aborted has not ended: that is one more timeout. */
   #onFurtherTimeout(reported: Reported): void {
     this.#checkStart("one more timeout is reported");
+    if (this.#abandoned === undefined) this.#fault("a probe that does not end is not abandoned");
     this.#checkReported(reported, "silence", IDLE_TICK_MS);
     this.#excusedMs = this.#excused();
     this.#lastProbeAt = this.#world.now();

@@ -19,7 +19,8 @@ export interface Observer {
   onState(state: "up" | "down"): void;
   onStart(): void;
   onAbort(): void;
-  onEnd(outcome: Outcome): void;
+  /** @param probe its number among the probes of the target, from 1 on: a probe that was abandoned may end late */
+  onEnd(outcome: Outcome, probe: number): void;
 }
 
 /** How often something happens. Times in milliseconds, shares from 0 to 1. */
@@ -68,11 +69,12 @@ export class SimTarget implements Prober {
   probe(context: ProbeContext): Promise<ProbeResult> {
     const { clock, random, behaviour } = this.#deps;
     this.starts += 1;
+    const probe = this.starts;
     this.#observer.onStart();
     this.#stop = undefined;
-    if (clock.now() < this.#errorsUntil) return this.#throwProberError();
+    if (clock.now() < this.#errorsUntil) return this.#throwProberError(probe);
     const isSilent = random.next() < behaviour.lossShare || (!this.#up && this.#hangs);
-    return isSilent ? this.#stayQuiet(context) : this.#reply();
+    return isSilent ? this.#stayQuiet(context, probe) : this.#reply(probe);
   }
 
   cancel(): void {
@@ -86,26 +88,26 @@ export class SimTarget implements Prober {
     this.#stop?.();
   }
 
-  #throwProberError(): Promise<ProbeResult> {
-    this.#end("prober-error");
+  #throwProberError(probe: number): Promise<ProbeResult> {
+    this.#end("prober-error", probe);
     const isKnown = this.#deps.random.next() < 0.5;
     return Promise.reject(isKnown ? new ProberError("prober", "EMFILE") : new Error("a bug of the prober"));
   }
 
   /** An answer if the target is up from the start to the end of the probe, else a refusal: always in time. */
-  #reply(): Promise<ProbeResult> {
+  #reply(probe: number): Promise<ProbeResult> {
     const { clock } = this.#deps;
     const wasUp = this.#up;
     return new Promise((resolve) => {
       clock.input(clock.now() + this.#delay(), () => {
         const passes = wasUp && this.#up;
-        this.#end(passes ? "pass" : "fail");
+        this.#end(passes ? "pass" : "fail", probe);
         resolve(passes ? PASS : REFUSED);
       });
     });
   }
 
-  #stayQuiet(context: ProbeContext): Promise<ProbeResult> {
+  #stayQuiet(context: ProbeContext, probe: number): Promise<ProbeResult> {
     const { clock, random } = this.#deps;
     const isLate = random.next() < 0.3;
     const wasUp = this.#up;
@@ -113,7 +115,7 @@ export class SimTarget implements Prober {
     if (this.#usesSignal) context.signal.addEventListener("abort", () => this.#onAbort());
     return new Promise((resolve, reject) => {
       const stop = () => {
-        this.#end("silence");
+        this.#end("silence", probe);
         if (isLate && wasUp) resolve(PASS);
         else reject(new Error("aborted"));
       };
@@ -121,9 +123,9 @@ export class SimTarget implements Prober {
     });
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: Outcome, probe: number): void {
     this.#deps.clock.unsettled = true;
-    this.#observer.onEnd(outcome);
+    this.#observer.onEnd(outcome, probe);
   }
 
   /** Mostly a few milliseconds, sometimes nearly the whole timeout. */

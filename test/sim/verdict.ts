@@ -3,18 +3,29 @@
  *
  *     unhealthyThreshold failures in a row: NOT_SERVING; healthyThreshold passes in a row: SERVING
  *     the first result decides at once; a result older than `staleAfter` is ignored
+ *     before the first result: the initial state until `staleAfter`; after a change of the target, the last state for
+ *     min(timeout, 5 s), until it is stale, and no longer than one that was kept before
  *     flapping (more than four changes in a minute): SERVING only after two intervals, and a minute, without a failure
  */
 import type { Contract } from "./contract.js";
 
 export type Status = "UNKNOWN" | "SERVING" | "NOT_SERVING";
 
+/** A status that no result of the present target has decided. */
+export interface Assumed {
+  readonly status: Status;
+  readonly until: number;
+  readonly isInitial: boolean;
+}
+
+const MAX_CHANGED_MS = 5_000;
 const MAX_CHANGES = 4;
 const MINUTE_MS = 60_000;
 
 export class Verdict {
   readonly #contract: Contract;
   #status: Status = "UNKNOWN";
+  #assumed: Assumed | undefined;
   #failures = 0;
   #passes = 0;
   #countedAt = Number.NEGATIVE_INFINITY;
@@ -22,19 +33,33 @@ export class Verdict {
   #changes: readonly number[] = [];
   #flapping = false;
 
-  constructor(contract: Contract) {
+  constructor(contract: Contract, assumed?: Assumed) {
     this.#contract = contract;
+    this.#assumed = assumed;
+    this.#status = assumed?.status ?? "UNKNOWN";
+  }
+
+  /** What another target takes over at a time. */
+  handOver(now: number): Assumed | undefined {
+    if (this.at(now) === "UNKNOWN") return undefined;
+    if (this.#assumed?.isInitial === true) return this.#assumed;
+    const { timeoutMs, staleAfterMs } = this.#contract;
+    const end = this.#assumed?.until ?? this.#countedAt + staleAfterMs;
+    const until = Math.min(end, now + Math.min(timeoutMs, MAX_CHANGED_MS));
+    return { status: this.#status, until, isInitial: false };
   }
 
   /** The status at a time. */
   at(now: number): Status {
-    const isStale = this.#countedAt + this.#contract.staleAfterMs <= now;
+    const end = this.#assumed?.until ?? this.#countedAt + this.#contract.staleAfterMs;
+    const isStale = end <= now;
     if (isStale && this.#status !== "UNKNOWN") this.#expire();
     return this.#status;
   }
 
   count(passed: boolean, now: number): void {
-    const before = this.at(now);
+    const before = this.#assumed === undefined ? this.at(now) : "UNKNOWN";
+    this.#assumed = undefined;
     this.#countedAt = now;
     this.#failures = passed ? 0 : this.#failures + 1;
     this.#passes = passed ? this.#passes + 1 : 0;
@@ -47,7 +72,7 @@ export class Verdict {
   /** From the start of the last probe to the start of the next, without jitter. */
   get gapMs(): number {
     const { intervalMs, edgeMs, unhealthyMs, healthyThreshold } = this.#contract;
-    if (this.#status === "UNKNOWN") return intervalMs;
+    if (this.#status === "UNKNOWN" || this.#assumed !== undefined) return intervalMs;
     if (this.#status === "SERVING") return this.#failures > 0 ? edgeMs : intervalMs;
     return this.#passes > 0 && this.#passes < healthyThreshold ? edgeMs : unhealthyMs;
   }
@@ -80,6 +105,7 @@ export class Verdict {
   }
 
   #expire(): void {
+    this.#assumed = undefined;
     this.#status = "UNKNOWN";
     this.#failures = 0;
     this.#passes = 0;

@@ -1,9 +1,10 @@
 /** The daemon of a soak: its configuration file, and what can be read of it from outside. */
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { readValue } from "../support/exposition.js";
+import { type Descriptors, descriptorsOf } from "./descriptors.js";
 import type { ScriptedTarget } from "./targets.js";
 
 export const HEARTBEAT_TOKEN = "soak-token";
@@ -18,7 +19,7 @@ export const DETECTION_MS = 6_000;
 export interface Usage {
   readonly watchers: number;
   readonly connections: number;
-  readonly descriptors: number;
+  readonly descriptors: Descriptors;
   readonly heapBytes: number;
   readonly rssBytes: number;
 }
@@ -29,8 +30,11 @@ export class SoakDaemon {
   /** Lines of the log that stay: those of the start, which have the address. */
   readonly #kept: number;
 
-  private constructor(process: DaemonProcess, folder: string) {
+  readonly #targetPorts: ReadonlySet<number>;
+
+  private constructor(process: DaemonProcess, folder: string, targets: readonly ScriptedTarget[]) {
     this.process = process;
+    this.#targetPorts = new Set(targets.map(({ port }) => port));
     this.#folder = folder;
     this.#kept = process.log.length;
   }
@@ -38,7 +42,7 @@ export class SoakDaemon {
   static async start(targets: readonly ScriptedTarget[]): Promise<SoakDaemon> {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-soak-"));
     writeFileSync(join(folder, "soak.yaml"), configuration(targets, 0));
-    return new SoakDaemon(await DaemonProcess.serve("-c", join(folder, "soak.yaml")), folder);
+    return new SoakDaemon(await DaemonProcess.serve("-c", join(folder, "soak.yaml")), folder, targets);
   }
 
   get port(): number {
@@ -54,13 +58,13 @@ export class SoakDaemon {
   }
 
   async usage(): Promise<Usage> {
-    const { pid } = this.process.process;
+    const { pid = 0 } = this.process.process;
     const signal = AbortSignal.timeout(10_000);
     const page = await (await fetch(`http://127.0.0.1:${this.port}/metrics`, { signal })).text();
     return {
       watchers: readValue(page, "grpc_health_watchers") ?? -1,
       connections: readValue(page, "grpc_health_connections") ?? -1,
-      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      descriptors: descriptorsOf(pid, this.port, this.#targetPorts),
       heapBytes: readValue(page, "nodejs_heap_size_used_bytes") ?? -1,
       rssBytes: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024,
     };

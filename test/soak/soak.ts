@@ -1,5 +1,5 @@
 /**
- * A soak: honest load, faults and abuse against one daemon, judged every second.
+ * A soak: honest load, faults and abuse against one daemon, checked every second.
  *
  *     every second        a target that is ill is not SERVING; the daemon answers; no fault is logged
  *     every 20 seconds    abuse stops for a moment: watchers and connections are exactly those of the honest clients, and
@@ -14,14 +14,11 @@ import { DETECTION_MS, SoakDaemon, type Usage } from "./daemon.js";
 import { HonestLoad } from "./load.js";
 import { growthOf } from "./slope.js";
 import { ScriptedTarget } from "./targets.js";
-import { Turmoil } from "./turmoil.js";
+import { MAX_EXTRA_CHECKS, Turmoil } from "./turmoil.js";
 
 const TARGETS = 20;
 const QUIET_EVERY = 20;
 const QUIET_WITHIN_MS = 15_000;
-
-/** Descriptors of a quiet daemon beside its sockets may differ by so many: a file that is read, a timer. */
-const SPARE_DESCRIPTORS = 5;
 
 /** What is known after each minute. */
 export interface Minute extends Usage {
@@ -73,11 +70,13 @@ class Soak {
   readonly #options: SoakOptions;
   readonly #load: HonestLoad;
   readonly #turmoil: Turmoil;
-  readonly #judge: GrpcPeer;
+  readonly #peer: GrpcPeer;
   readonly #problems: string[] = [];
   readonly #minutes: Minute[] = [];
   readonly #heap: { readonly second: number; readonly bytes: number }[] = [];
   #failed = 0;
+  /** Descriptors beside connections, when all was quiet for the first time. */
+  #idleDescriptors: number | undefined;
   #longestIllMs = 0;
   #falseDowns = 0;
 
@@ -87,7 +86,7 @@ class Soak {
     this.#daemon = daemon;
     this.#targets = targets;
     this.#options = options;
-    this.#judge = new GrpcPeer(daemon.port);
+    this.#peer = new GrpcPeer(daemon.port);
     this.#load = new HonestLoad(daemon.port, names, random);
     this.#turmoil = new Turmoil(daemon, targets, random);
   }
@@ -111,15 +110,15 @@ class Soak {
   stop(): void {
     this.#turmoil.stop();
     this.#load.stop();
-    this.#judge.close();
+    this.#peer.close();
   }
 
   async #second(second: number): Promise<void> {
     if (this.#daemon.process.exit !== undefined)
       throw new Error(`the daemon has ended: ${this.#daemon.process.stderr}`);
-    const { statuses, code } = await this.#judge.list();
+    const { statuses, code } = await this.#peer.list();
     if (code !== 0) throw new Error(`List was answered ${code}`);
-    for (const target of this.#targets) this.#judgeTarget(second, target, statuses.get(target.name));
+    for (const target of this.#targets) this.#checkTarget(second, target, statuses.get(target.name));
     const { heapBytes } = await this.#daemon.usage();
     this.#heap.push({ second, bytes: heapBytes });
     for (const fault of this.#daemon.takeFaults()) this.#problem(second, fault);
@@ -129,7 +128,7 @@ class Soak {
     if (second % QUIET_EVERY === 0) await this.#quiet(second);
   }
 
-  #judgeTarget(second: number, { name, illForMs, wellForMs }: ScriptedTarget, status: number | undefined): void {
+  #checkTarget(second: number, { name, illForMs, wellForMs }: ScriptedTarget, status: number | undefined): void {
     if (status === 1) this.#longestIllMs = Math.max(this.#longestIllMs, illForMs);
     if (status === 1 && illForMs > DETECTION_MS)
       this.#problem(second, `${name} is SERVING, and has been ill for ${Math.round(illForMs)} ms`);
@@ -141,24 +140,25 @@ class Soak {
     this.#turmoil.isPaused = true;
     this.#load.isPaused = true;
     let last: Usage | undefined;
-    const expected = () => `${this.#load.heldWatches} watchers`;
     const isExact = async () => {
       last = await this.#daemon.usage();
-      return last.watchers === this.#load.heldWatches && this.#unowned(last) <= SPARE_DESCRIPTORS;
+      return last.watchers === this.#load.heldWatches && this.#isOwned(last);
     };
-    await eventually(isExact, "exact counts", QUIET_WITHIN_MS).catch(() =>
-      this.#problem(second, `expected ${expected()} and owned descriptors, found ${JSON.stringify(last)}`),
-    );
+    await eventually(isExact, "exact counts", QUIET_WITHIN_MS).catch(() => {
+      const expected = `${this.#load.heldWatches} watchers, ${this.#idleDescriptors} descriptors beside connections`;
+      this.#problem(second, `expected ${expected}, found ${JSON.stringify(last)}`);
+    });
+    this.#idleDescriptors ??= last?.descriptors.others;
     if (this.#load.repeated > 0) this.#problem(second, `${this.#load.repeated} streams had a status twice in a row`);
     this.#turmoil.isPaused = false;
     this.#load.isPaused = false;
   }
 
-  /** Descriptors that are neither a client's connection, a target's, nor one of an idle daemon. */
-  #unowned({ descriptors, connections }: Usage): number {
-    const more = 20; // checks that reloads add
-    const idle = 30; // stdio, epoll, listeners, inotify
-    return Math.max(0, descriptors - connections - this.#targets.length - more - idle);
+  /** Every descriptor is a connection that the daemon counts, one of a check, or was there when it was idle. */
+  #isOwned({ connections, descriptors }: Usage): boolean {
+    const { clients, targets, others } = descriptors;
+    const isIdle = this.#idleDescriptors === undefined || others === this.#idleDescriptors;
+    return clients === connections && targets <= this.#targets.length + MAX_EXTRA_CHECKS && isIdle;
   }
 
   async #minute(minute: number): Promise<Minute> {

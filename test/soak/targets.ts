@@ -22,8 +22,12 @@ export class ScriptedTarget {
     return target;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port; // it listens on TCP
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`; // it listens on TCP
+    return `http://127.0.0.1:${this.port}/`;
   }
 
   /** Milliseconds for which the target has been ill without a break; 0 while it is well. */

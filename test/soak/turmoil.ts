@@ -1,10 +1,13 @@
 /** What goes wrong during a soak, at random: targets, the configuration, heartbeats, and clients that mean harm. */
 import { connect } from "node:net";
 import { AREAS, type Area, drawBroken } from "../fuzz/server/areas.js";
-import { bother } from "../fuzz/server/client.js";
+import { sendBroken } from "../fuzz/server/client.js";
 import type { SeededRandom } from "../support/seeded-random.js";
 import { HEARTBEAT_TOKEN, type SoakDaemon } from "./daemon.js";
 import type { ScriptedTarget } from "./targets.js";
+
+/** Checks that a reload adds. */
+export const MAX_EXTRA_CHECKS = 20;
 
 const STEP_MS = 250;
 const STALLED_MS = 3_000;
@@ -50,7 +53,7 @@ export class Turmoil {
 
   #reload(): void {
     this.counts.reloads += 1;
-    this.#daemon.configure(this.#targets, Math.floor(this.#random.next() * 20));
+    this.#daemon.configure(this.#targets, Math.floor(this.#random.next() * MAX_EXTRA_CHECKS));
   }
 
   #invalid(): void {
@@ -74,7 +77,7 @@ export class Turmoil {
   async #abuse(): Promise<void> {
     this.counts.abuse += 1;
     const area = this.#random.pick(ABUSE);
-    await bother({ port: () => this.#daemon.port }, area, drawBroken(this.#random, area), this.#random);
+    await sendBroken({ port: () => this.#daemon.port }, area, drawBroken(this.#random, area), this.#random);
   }
 
   /** Asks for pages and reads none. */

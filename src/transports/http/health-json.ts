@@ -57,6 +57,10 @@ export function* jsonOfChecks(checks: Iterable<CheckReport>): IterableIterator<s
   for (const check of checks) {
     yield `${separator}${JSON.stringify(`${check.name}:responseTime`)}:[${JSON.stringify(jsonOfCheck(check))}]`;
     separator = ",";
+    for (const { name, status, reason } of check.reported ?? []) {
+      const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
+      yield `,${JSON.stringify(`${name}:status`)}:[${JSON.stringify({ ...fields, ...(reason === undefined ? {} : { output: reason }) })}]`;
+    }
   }
 }
 

@@ -120,7 +120,7 @@ export class PageRenderer {
     if (page.isVolatile) return undefined;
     const { version, statusVersion } = this.#deps.reader;
     const snapshot = page.snapshot();
-    if (snapshot.checks.all.length + snapshot.services.length > MAX_PROMPT_ENTRIES) return undefined;
+    if (snapshot.checks.entryCount + snapshot.services.length > MAX_PROMPT_ENTRIES) return undefined;
     const slice = sliceOf([...page.pieces(snapshot)]);
     const rendering = new Rendering({ snapshot, version, statusVersion }, [slice], this.#deps);
     this.#rendered.put(page.key, rendering);

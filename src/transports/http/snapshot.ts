@@ -37,6 +37,11 @@ export class CheckList {
     this.all = [...checks];
   }
 
+  /** The checks and the services that their targets report. */
+  get entryCount(): number {
+    return this.all.reduce((sum, { reported }) => sum + 1 + (reported?.length ?? 0), 0);
+  }
+
   /** The position of a check in `all`; `undefined` when there is none of the name. */
   indexOf(name: string): number | undefined {
     this.#indexes ??= new Map(this.all.map((check, index) => [check.name, index]));

@@ -59,7 +59,11 @@ export function answerViewCheck(
     return { status, headers: jsonHeaders(json, headers), body };
   }
   if (route.verbose && detailed)
-    return textAnswer(status, `${lineOf(check, criterion)}\n${lastLineOf(path, passed)}`, headers);
+    return textAnswer(
+      status,
+      [`${lineOf(check, criterion)}\n`, ...linesOfReported(check), lastLineOf(path, passed)].join(""),
+      headers,
+    );
   const isUnknown = criterion === "result" || check.state === "pending";
   return textAnswer(status, passed ? "OK" : isUnknown ? "UNKNOWN" : "NOT_SERVING", headers);
 }
@@ -88,7 +92,10 @@ function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
     isVolatile: false,
     snapshot: () => takeSnapshot(snapshots, route, true),
     pieces: function* ({ checks }) {
-      for (const check of checks.all) yield `${lineOf(check, criterion)}\n`;
+      for (const check of checks.all) {
+        yield `${lineOf(check, criterion)}\n`;
+        yield* linesOfReported(check);
+      }
     },
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
@@ -144,6 +151,12 @@ function lineOf(check: CheckReport, criterion: Criterion): string {
   if (state === "warning") return `[+]${name} ok (warning: ${reason ?? state})`;
   // the reason of a state that no result has decided: see `checks/assumption`
   return state === "passing" && reason !== undefined ? `[+]${name} ok (${reason})` : `[+]${name} ok`;
+}
+
+/** The services that the target of a check reports. They do not count for the view. */
+function* linesOfReported({ reported = [] }: CheckReport): IterableIterator<string> {
+  for (const { name, status, reason } of reported)
+    yield status === "SERVING" ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? status} (does not count)\n`;
 }
 
 /** Why a check that fails does not make the view fail. */

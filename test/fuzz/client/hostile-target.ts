@@ -152,7 +152,7 @@ async function startNameServer({ hostility, seed }: Behaviour): Promise<RunningT
   await once(relaySocket, "listening");
   let isOpen = true;
   relaySocket.on("message", (query, { port, address }) => {
-    const upstream = createSocket("udp4");
+    const upstream = createSocket("udp4").unref(); // it waits for ever when the server has stopped
     upstream.on("message", (answer) => {
       upstream.close();
       if (hostility === "silence" || !isOpen) return;

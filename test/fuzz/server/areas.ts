@@ -24,7 +24,7 @@ import { breakLines, encodePipeline } from "./http1.js";
 import type { Listener } from "./names.js";
 
 /** A valid conversation. */
-export interface Talk {
+export interface ValidConversation {
   readonly protocol: "h2" | "http/1.1";
   /** By the identifiers of their streams; in HTTP/1 by their order. */
   readonly calls: ReadonlyMap<number, Call>;
@@ -34,7 +34,7 @@ export interface Talk {
 /** One thing that the server must stand. */
 export interface Area {
   readonly listener: Listener;
-  readonly protocol: Talk["protocol"];
+  readonly protocol: ValidConversation["protocol"];
   readonly draw: DrawCall;
   /** Comes before everything else: the server must refuse it. */
   readonly prefix?: (random: SeededRandom) => Buffer;
@@ -89,7 +89,10 @@ const WIDE = Buffer.concat([
 ]);
 
 /** Draws a valid conversation. */
-export function drawTalk(random: SeededRandom, { protocol, draw }: Pick<Area, "protocol" | "draw">): Talk {
+export function drawValid(
+  random: SeededRandom,
+  { protocol, draw }: Pick<Area, "protocol" | "draw">,
+): ValidConversation {
   const calls: Call[] = [];
   const drawn: DrawCall = (source) => {
     const call = draw(source);
@@ -113,7 +116,7 @@ const ANY: readonly [DrawCall, ...DrawCall[]] = [
 /** Draws a conversation of an area, mixed with requests of other areas, and breaks it. */
 export function drawBroken(random: SeededRandom, area: Area): Buffer {
   const mixed: DrawCall = (source) => (source.next() < 0.5 ? area.draw : source.pick(ANY))(source);
-  const { bytes } = drawTalk(random, { ...area, draw: area.protocol === "h2" ? mixed : area.draw });
+  const { bytes } = drawValid(random, { ...area, draw: area.protocol === "h2" ? mixed : area.draw });
   const prefix = area.prefix?.(random) ?? Buffer.alloc(0);
   const chance = random.next();
   if (chance < 0.1) return Buffer.concat([prefix, mutate(random, bytes)]);

@@ -5,7 +5,7 @@ import { eventually, pause } from "../../support/eventually.js";
 import { RawPeer } from "../../support/raw-http2.js";
 import type { SeededRandom } from "../../support/seeded-random.js";
 import { type Answer, isComplete, readAnswers } from "../answers.js";
-import type { Area, Talk } from "./areas.js";
+import type { Area, ValidConversation } from "./areas.js";
 import { statusesIn } from "./http1.js";
 import type { Listener } from "./names.js";
 
@@ -22,7 +22,11 @@ function open(subject: Ports, { listener, protocol }: Area): RawPeer {
 }
 
 /** Says a valid conversation and waits for every answer. Rejects when one is wrong or missing. */
-export async function talk(subject: Ports, area: Area, { protocol, calls, bytes }: Talk): Promise<void> {
+export async function verifyAnswers(
+  subject: Ports,
+  area: Area,
+  { protocol, calls, bytes }: ValidConversation,
+): Promise<void> {
   const peer = open(subject, area);
   peer.write(bytes);
   try {
@@ -36,7 +40,7 @@ export async function talk(subject: Ports, area: Area, { protocol, calls, bytes 
   }
 }
 
-function wrongAnswers(peer: RawPeer, calls: Talk["calls"]): readonly string[] {
+function wrongAnswers(peer: RawPeer, calls: ValidConversation["calls"]): readonly string[] {
   const answers = readAnswers(peer);
   return [...calls].flatMap(([stream, { label, right, watches }]) => {
     const answer = answers.get(stream);
@@ -54,7 +58,7 @@ function summaryOf(answer: Answer | undefined, watches: boolean): string {
   return code === undefined ? `http ${status}` : `grpc ${code}`;
 }
 
-function wrongStatuses(peer: RawPeer, calls: Talk["calls"]): readonly string[] {
+function wrongStatuses(peer: RawPeer, calls: ValidConversation["calls"]): readonly string[] {
   const statuses = statusesIn(peer.received);
   return [...calls.values()].flatMap(({ label, right }, index) => {
     const status = statuses[index];
@@ -64,7 +68,7 @@ function wrongStatuses(peer: RawPeer, calls: Talk["calls"]): readonly string[] {
 }
 
 /** Says something broken, and leaves: with the end of the stream, with a reset, at once or later, reading or not. */
-export async function bother(subject: Ports, area: Area, bytes: Buffer, random: SeededRandom): Promise<void> {
+export async function sendBroken(subject: Ports, area: Area, bytes: Buffer, random: SeededRandom): Promise<void> {
   const peer = open(subject, area);
   if (random.next() < 0.1) peer.socket.pause();
   const isOneWrite = random.next() < 0.6;

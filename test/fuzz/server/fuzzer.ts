@@ -10,11 +10,11 @@
  */
 import { GrpcPeer } from "../../support/grpc-peer.js";
 import { SeededRandom } from "../../support/seeded-random.js";
-import { AREAS, type Area, drawBroken, drawTalk } from "./areas.js";
-import { bother, talk } from "./client.js";
+import { AREAS, type Area, drawBroken, drawValid } from "./areas.js";
+import { sendBroken, verifyAnswers } from "./client.js";
 import type { Condition } from "./subject.js";
 import { Subject, type SubjectOptions } from "./subject-process.js";
-import { botherTls, recordClientHello } from "./tls-records.js";
+import { recordClientHello, sendBrokenTls } from "./tls-records.js";
 
 const BATCHES = 5;
 const ROUNDS_BETWEEN_IDLE = 20;
@@ -69,7 +69,7 @@ export class ServerFuzzer {
       if (area.prefix !== undefined) continue;
       for (let count = 0; count < each; count += 1) {
         const random = new SeededRandom(seed + count);
-        await talk(this.#subject, area, drawTalk(random, area)).catch((cause) => {
+        await verifyAnswers(this.#subject, area, drawValid(random, area)).catch((cause) => {
           throw new Error(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
         });
       }
@@ -114,7 +114,7 @@ export class ServerFuzzer {
   async #round(seed: number): Promise<void> {
     const random = new SeededRandom(seed);
     for (let batch = 0; batch < BATCHES; batch += 1) {
-      await Promise.all(Array.from({ length: AT_ONCE }, () => this.#bother(random)));
+      await Promise.all(Array.from({ length: AT_ONCE }, () => this.#sendBroken(random)));
       await this.#honest();
     }
     const isEnd = (this.coverage.rounds + 1) % ROUNDS_BETWEEN_IDLE === 0;
@@ -126,15 +126,15 @@ export class ServerFuzzer {
       throw new Error(`the process has grown from ${this.#firstRssBytes} to ${rssBytes} bytes`);
   }
 
-  #bother(random: SeededRandom): Promise<void> {
+  #sendBroken(random: SeededRandom): Promise<void> {
     const areas = this.#areas();
     const at = Math.floor(random.next() * (areas.length + 1));
     const [name, area] = areas[at] ?? [TLS_RECORDS];
     this.coverage.broken[name] = (this.coverage.broken[name] ?? 0) + 1;
     // each client has numbers of its own: the order in which clients run must not change the bytes
     const own = new SeededRandom(Math.floor(random.next() * 2 ** 32));
-    if (area === undefined) return botherTls(this.#subject.port("tls"), this.#hello, own);
-    return bother(this.#subject, area, drawBroken(own, area), own);
+    if (area === undefined) return sendBrokenTls(this.#subject.port("tls"), this.#hello, own);
+    return sendBroken(this.#subject, area, drawBroken(own, area), own);
   }
 
   async #honest(): Promise<void> {

@@ -25,7 +25,7 @@ export async function recordClientHello(): Promise<Buffer> {
 }
 
 /** Sends a broken ClientHello, then bytes that are no record. */
-export async function botherTls(port: number, hello: Buffer, random: SeededRandom): Promise<void> {
+export async function sendBrokenTls(port: number, hello: Buffer, random: SeededRandom): Promise<void> {
   const socket = connectTcp({ port, host: "127.0.0.1" }).on("error", () => {});
   socket.write(random.next() < 0.3 ? hello : mutate(random, hello));
   await pause(random.pick([0, 5, 20]));

@@ -147,6 +147,38 @@ describe("a view", () => {
     assert.equal(ask("/readyz?verbose").body, "readyz check failed\n");
   });
 
+  test("the services that a target reports are listed with their check, and do not count", () => {
+    const { registry, ask } = bridgeOf();
+    const reported = [
+      { name: "celery.worker/a", status: "SERVING", reason: undefined },
+      { name: "celery.worker/b", status: "NOT_SERVING", reason: "offline" },
+      { name: "celery.worker/c", status: "UNKNOWN", reason: "stale" },
+    ] as const;
+    registry.report(check("celery", { reported }));
+    registry.set("celery", "SERVING");
+    const lines = [
+      "[+]celery ok",
+      "[+]celery.worker/a ok",
+      "[-]celery.worker/b failed: offline (does not count)",
+      "[-]celery.worker/c failed: stale (does not count)",
+      "",
+    ].join("\n");
+    assert.equal(ask("/readyz?verbose").body, `${lines}readyz check passed\n`);
+    assert.equal(ask("/readyz/celery?verbose").body, `${lines}readyz check passed\n`);
+    for (const target of ["/readyz", "/healthcheck", "/healthcheck/celery", "/readyz/celery"]) {
+      const { checks } = JSON.parse(ask(target, { accept: JSON_HEALTH }).body);
+      assert.deepEqual(Object.keys(checks), [
+        "celery:responseTime",
+        ...["a", "b", "c"].map((name) => `celery.worker/${name}:status`),
+      ]);
+      assert.deepEqual(checks["celery.worker/b:status"], [
+        { componentId: "celery.worker/b", status: "fail", servingStatus: "NOT_SERVING", output: "offline" },
+      ]);
+    }
+    registry.report(check("celery", { reported: reported.slice(0, 1) }));
+    assert.equal(ask("/readyz?verbose").body, "[+]celery ok\n[+]celery.worker/a ok\nreadyz check passed\n", "at once");
+  });
+
   test("verbose has a line for each check, as Kubernetes has them", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));

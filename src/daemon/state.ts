@@ -1,0 +1,39 @@
+/**
+ * What the daemon keeps across a restart, in the folder `stateDir`.
+ *
+ *     heartbeat --report--> journal, type `heartbeat`, key: the name of the check --restart--> heartbeat
+ */
+import type { ReportStore, StoredReport } from "../checks/heartbeat-reports.js";
+import { systemClock } from "../core/clock.js";
+import type { Health } from "./health.js";
+
+/** The open folder. */
+export interface OpenState {
+  /** Writes what has changed, and gives the folder free. Takes at most a second. */
+  close(): Promise<void>;
+}
+
+const HEARTBEAT = "heartbeat";
+
+/**
+ * Opens the folder, and takes up what is in it.
+ * Rejects with HealthError STATE_FAILED when it cannot be used.
+ */
+export async function openState(folder: string, health: Health, instance: string): Promise<OpenState> {
+  const { Journal } = await import("../telemetry/journal.js");
+  const journal = await Journal.open(folder, { clock: systemClock, instance });
+  const store: ReportStore = {
+    read: (check) => readReport(journal.get(HEARTBEAT, check)),
+    write: (check, report) => journal.put(HEARTBEAT, check, report),
+    remove: (check) => journal.put(HEARTBEAT, check, undefined),
+  };
+  health.keepReports(store);
+  return journal;
+}
+
+/** A value of the journal, which another version may have written. */
+function readReport(value: unknown): StoredReport | undefined {
+  const { report, at }: { readonly report?: unknown; readonly at?: unknown } = Object(value);
+  if ((report !== "pass" && report !== "fail") || typeof at !== "number" || !Number.isFinite(at)) return undefined;
+  return { report, at };
+}

@@ -1,0 +1,52 @@
+/**
+ * Who may use how many of the file descriptors of this process.
+ *
+ *     limit on open files = this process: Node, files, the log | clients | probes: connections, programs | name lookups
+ *
+ * The shares are disjoint, so probes never take the descriptors with which clients are answered, and clients never those
+ * with which targets are checked.
+ */
+import { readFileSync } from "node:fs";
+
+/** Maximum numbers of what needs descriptors. */
+export interface DescriptorShares {
+  /** Connections of clients. */
+  readonly connections: number;
+  /** Connections to targets, and pipes to programs. */
+  readonly probes: number;
+  /** Name lookups that run at the same time. */
+  readonly lookups: number;
+}
+
+/** Node has 20 of them open, and the listeners, the watched files and the log a few more. */
+const OWN_DESCRIPTORS = 32;
+
+/** More than what proxies and monitoring open. */
+const MAX_CONNECTIONS = 16_384;
+
+/** As many lookups as probes run at the same time. */
+const MAX_LOOKUPS = 256;
+
+/** A lookup needs a UDP socket, and a TCP socket for an answer that is too long for UDP. */
+const DESCRIPTORS_PER_LOOKUP = 2;
+
+/** The limit counts at least so much, or nothing would work. */
+const MIN_SHARED = 12;
+
+/** The shares by the limit on open files: two thirds for clients, up to 16,384, and the rest for probes. */
+export function descriptorShares(limits: string = readLimits()): DescriptorShares {
+  const openFiles = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.MAX_SAFE_INTEGER);
+  const shared = Math.max(MIN_SHARED, openFiles - OWN_DESCRIPTORS);
+  const connections = Math.min(MAX_CONNECTIONS, Math.floor((shared * 2) / 3));
+  const others = shared - connections;
+  const lookups = Math.min(MAX_LOOKUPS, Math.max(1, Math.floor(others / 8)));
+  return { connections, probes: others - lookups * DESCRIPTORS_PER_LOOKUP, lookups };
+}
+
+function readLimits(): string {
+  try {
+    return readFileSync("/proc/self/limits", "utf8");
+  } catch {
+    return ""; // not Linux: there, Node raises its soft limit to the hard one, which is high
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A prober that takes places of a budget while it probes, and as long as it keeps a connection that no other needs.
+ */
+import type { ProbeContext, ProbeResult, Prober } from "./prober.js";
+import { ProberError } from "./prober.js";
+import type { Claim, ResourceBudget } from "./resource-budget.js";
+
+export class BudgetedProber implements Prober {
+  readonly #prober: Prober;
+  readonly #budget: ResourceBudget;
+  readonly #claim: Claim;
+  /** Two of them while an abandoned one has not ended. */
+  #runningProbes = 0;
+
+  /** @param cost places that a probe takes */
+  constructor(prober: Prober, budget: ResourceBudget, cost = 1) {
+    this.#prober = prober;
+    this.#budget = budget;
+    this.#claim = { cost, close: () => prober.close() };
+  }
+
+  reserve(start: () => void): void {
+    const { reserve } = this.#prober;
+    const next = reserve === undefined ? start : () => reserve.call(this.#prober, start);
+    this.#budget.reserve(this.#claim, next);
+  }
+
+  async probe(context: ProbeContext): Promise<ProbeResult> {
+    this.#runningProbes += 1;
+    try {
+      return await this.#prober.probe(context);
+    } catch (error) {
+      if (error instanceof ProberError && error.reason === "descriptors") this.#budget.shrink();
+      throw error;
+    } finally {
+      this.#runningProbes -= 1;
+      if (this.#runningProbes === 0) this.#budget.idle(this.#claim);
+    }
+  }
+
+  cancel(): void {
+    this.#prober.cancel?.();
+  }
+
+  onChange(listener: () => void): void {
+    this.#prober.onChange?.(listener);
+  }
+
+  close(): void {
+    this.#prober.close();
+    this.#budget.release(this.#claim);
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * The journal of `stateDir`: the last value of each key, in one file that survives a restart.
+ *
+ *     put --> values --> [ changed keys ] --at once, then at most once a second--> append, fdatasync --> journal
+ *               ^                                                                                          | 1 MiB, and
+ *               '------------ open: read, write anew <--------------------- journal <--rename-- journal.new <' half is old
+ *
+ * A caller never waits for the disk. A crash loses at most the last second; a write that it has cut is a torn tail, which
+ * is dropped at the next start. While the disk is full or fails, the changes wait in memory, one for each key, and are
+ * written when it works again.
+ *
+ * Keys of types that this version does not know are kept.
+ */
+import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { publish } from "../core/channels.js";
+import type { CancelTimer, Clock } from "../core/clock.js";
+import { HealthError, messageOf } from "../core/health-error.js";
+import { type FolderLock, lockFolder } from "./folder-lock.js";
+import { decodeJournal, encodeRecord, type JournalRecord, type JournalText } from "./journal-lines.js";
+
+/** What a journal needs. */
+export interface JournalDeps {
+  readonly clock: Clock;
+  readonly instance: string;
+}
+
+const FILE = "journal";
+const NEW_FILE = "journal.new";
+
+const FLUSH_INTERVAL_MS = 1_000;
+
+/** A file up to this size is never written anew while it is in use. */
+const MIN_REWRITE_BYTES = 1_048_576;
+
+/** A longer file is not ours: it would be written anew long before. */
+const MAX_FILE_BYTES = 67_108_864;
+
+/** More keys are not stored. */
+const MAX_KEYS = 100_000;
+
+/** The end of a process waits no longer for the disk. */
+const MAX_CLOSE_MS = 1_000;
+
+/** Errors that can pass while the process runs. For any other one, the start is refused. */
+const PASSING_CODES: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+
+export class Journal {
+  readonly #path: string;
+  readonly #folder: string;
+  readonly #deps: JournalDeps;
+  readonly #lock: FolderLock;
+  readonly #values = new Map<string, JournalRecord>();
+  /** Keys whose last value is not in the file. */
+  readonly #changed = new Set<string>();
+  #handle: FileHandle | undefined;
+  #fileBytes = 0;
+  /** Bytes of a file with the values alone, at the last time that it was written anew. */
+  #neededBytes = 0;
+  #failures = 0;
+  #lastFlushAt = Number.NEGATIVE_INFINITY;
+  #flushing: Promise<void> | undefined;
+  #cancelFlush: CancelTimer | undefined;
+  #isClosed = false;
+
+  private constructor(folder: string, lock: FolderLock, deps: JournalDeps) {
+    this.#folder = folder;
+    this.#path = join(folder, FILE);
+    this.#lock = lock;
+    this.#deps = deps;
+  }
+
+  /**
+   * Opens the journal of a folder, which is created if it does not exist; its parent must exist.
+   * Rejects with HealthError STATE_FAILED when the folder cannot be used, or when another process uses it.
+   */
+  static async open(folder: string, deps: JournalDeps): Promise<Journal> {
+    const lock = await refusing(folder, async () => {
+      await makeFolder(folder);
+      return lockFolder(folder);
+    });
+    if (lock === undefined)
+      throw new HealthError(
+        "STATE_FAILED",
+        `stateDir ${folder}: another healthbridge uses this folder; give each its own`,
+      );
+    const journal = new Journal(folder, lock, deps);
+    try {
+      await refusing(folder, () => journal.#read());
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    await journal.#flush();
+    journal.#lastFlushAt = Number.NEGATIVE_INFINITY; // the first change is written at once
+    return journal;
+  }
+
+  /** The last value of a key. */
+  get(type: string, key: string): unknown {
+    return this.#values.get(idOf(type, key))?.value;
+  }
+
+  /** Stores a value in place of the last one; `undefined` removes the key. Never waits and never throws. */
+  put(type: string, key: string, value: unknown): void {
+    const id = idOf(type, key);
+    if (this.#isClosed || (!this.#values.has(id) && this.#values.size >= MAX_KEYS)) return;
+    this.#values.set(id, { type, key, value });
+    this.#changed.add(id);
+    this.#schedule();
+  }
+
+  /** Writes what has changed, and gives the folder free. Takes at most a second. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelFlush?.();
+    let cancel: CancelTimer = () => {};
+    const limit = new Promise<void>((resolve) => {
+      cancel = this.#deps.clock.setTimer(MAX_CLOSE_MS, resolve);
+    });
+    await Promise.race([this.#finish(), limit]);
+    cancel();
+  }
+
+  async #finish(): Promise<void> {
+    await this.#flushing;
+    if (this.#changed.size > 0) await this.#flush();
+    await this.#handle?.close();
+    await this.#lock.release();
+  }
+
+  /** Reads the file, if there is one. It is written anew when a part of it cannot be read. */
+  async #read(): Promise<void> {
+    const size = await sizeOf(this.#path);
+    if (size > MAX_FILE_BYTES)
+      throw new HealthError("STATE_FAILED", `${this.#path} has ${size} bytes; a journal has at most ${MAX_FILE_BYTES}`);
+    // opened for writing too: a file that could not be written refuses the start
+    const handle = await open(this.#path, "a+", 0o600).catch(ignorePassing);
+    if (handle === undefined) return;
+    const text = decodeJournal(await handle.readFile().finally(() => handle.close()));
+    for (const record of text.records) {
+      if (record.value === undefined) this.#values.delete(idOf(record.type, record.key));
+      else this.#values.set(idOf(record.type, record.key), record);
+    }
+    this.#publishDamage(text);
+  }
+
+  #publishDamage({ damagedLines, tornBytes, records }: JournalText): void {
+    if (damagedLines === 0 && tornBytes === 0) return;
+    const { instance } = this.#deps;
+    publish("journal-damaged", { instance, file: this.#path, damagedLines, tornBytes, records: records.length });
+  }
+
+  #schedule(): void {
+    if (this.#flushing !== undefined || this.#cancelFlush !== undefined) return;
+    const { clock } = this.#deps;
+    const delayMs = Math.max(0, this.#lastFlushAt + FLUSH_INTERVAL_MS - clock.now());
+    this.#cancelFlush = clock.setTimer(delayMs, () => {
+      this.#cancelFlush = undefined;
+      if (!this.#isClosed) void this.#flush();
+    });
+  }
+
+  /** Never rejects. */
+  #flush(): Promise<void> {
+    this.#flushing ??= this.#writeChanges().finally(() => {
+      this.#flushing = undefined;
+      this.#lastFlushAt = this.#deps.clock.now();
+      if (this.#changed.size > 0 && !this.#isClosed) this.#schedule();
+    });
+    return this.#flushing;
+  }
+
+  async #writeChanges(): Promise<void> {
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    const { instance } = this.#deps;
+    try {
+      if (!(await this.#lock.isHeld())) throw new Error(`${this.#folder} was removed or taken over; restart to use it`);
+      await this.#write(ids);
+      if (this.#failures > 0) publish("journal-failed", { instance, failures: this.#failures, error: undefined });
+      this.#failures = 0;
+    } catch (error) {
+      for (const id of ids) this.#changed.add(id);
+      // what was written in part would make the next record unreadable too: the file is written anew
+      await this.#handle?.close().catch(() => {});
+      this.#handle = undefined;
+      this.#failures += 1;
+      if (isPowerOfTwo(this.#failures)) publish("journal-failed", { instance, failures: this.#failures, error });
+    }
+  }
+
+  /** Appends the values of some keys, or writes the whole file. */
+  async #write(ids: readonly string[]): Promise<void> {
+    const isGrown = this.#fileBytes > Math.max(MIN_REWRITE_BYTES, 2 * this.#neededBytes);
+    if (this.#handle === undefined || isGrown) return this.#rewrite();
+    const text = textOf(ids.flatMap((id) => this.#values.get(id) ?? []));
+    for (const id of ids) if (this.#values.get(id)?.value === undefined) this.#values.delete(id);
+    await this.#handle.appendFile(text);
+    await this.#handle.datasync();
+    this.#fileBytes += Buffer.byteLength(text);
+  }
+
+  /** Writes a new file with the values alone, and puts it in place of the old one in one step. */
+  async #rewrite(): Promise<void> {
+    for (const [id, { value }] of this.#values) if (value === undefined) this.#values.delete(id);
+    const text = textOf(this.#values.values());
+    const newPath = join(this.#folder, NEW_FILE);
+    const handle = await open(newPath, "w", 0o600);
+    try {
+      await handle.appendFile(text);
+      await handle.datasync();
+      await rename(newPath, this.#path);
+      await syncFolder(this.#folder);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    await this.#handle?.close();
+    this.#handle = handle;
+    this.#fileBytes = Buffer.byteLength(text);
+    this.#neededBytes = this.#fileBytes;
+  }
+}
+
+function idOf(type: string, key: string): string {
+  return `${type} ${key}`;
+}
+
+function textOf(records: Iterable<JournalRecord>): string {
+  return [...records].map(encodeRecord).join("");
+}
+
+/** A file is in its folder for good only when the folder is written, too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs a step of the start. What an operator must mend becomes a HealthError. */
+async function refusing<Value>(folder: string, step: () => Promise<Value>): Promise<Value> {
+  try {
+    return await step();
+  } catch (cause) {
+    if (cause instanceof HealthError) throw cause;
+    throw new HealthError("STATE_FAILED", `stateDir ${folder}: cannot be used (${messageOf(cause)})`, { cause });
+  }
+}
+
+/** Nothing in place of an error that can pass: without a free block, the start goes on without a file. */
+function ignorePassing(error: unknown): undefined {
+  if (!PASSING_CODES.has(codeOf(error))) throw error;
+}
+
+/** Not with `recursive`: in /proc that never ends. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    if (!(await stat(folder)).isDirectory()) throw new HealthError("STATE_FAILED", `stateDir ${folder}: not a folder`);
+  }
+}
+
+/** The size of a regular file; 0 when there is none. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new HealthError("STATE_FAILED", `${path} must be a regular file`);
+    return stats.size;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return 0;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
+}

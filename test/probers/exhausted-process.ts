@@ -1,0 +1,37 @@
+/**
+ * Uses up all file descriptors of this process, then probes one target of each kind. `exhausted.test.ts` runs it as a child
+ * process, and reads the verdicts from stdout.
+ */
+import { closeSync, openSync } from "node:fs";
+import "mysql2/promise";
+import "pg";
+import { systemClock } from "../../src/core/clock.js";
+import { openExec, ProgramGroups } from "../../src/probers/exec.js";
+import { openTarget } from "../../src/probers/schemes.js";
+
+const targets = process.argv.slice(2);
+const exec = openExec(["/bin/true"], {
+  clock: systemClock,
+  groups: new ProgramGroups(),
+  environment: { PATH: "/bin" },
+});
+const probers = [...targets.map((target) => openTarget(target)), exec];
+const taken: number[] = [];
+try {
+  for (;;) taken.push(openSync("/dev/null", "r"));
+} catch {
+  // none is left
+}
+const verdicts: string[] = [];
+for (const prober of probers) {
+  try {
+    const { outcome, reason } = await prober.probe({ signal: AbortSignal.timeout(5_000), timeoutMs: 5_000 });
+    verdicts.push(`${outcome} ${reason}`);
+  } catch (error) {
+    const { name, reason, stack } = Object(error);
+    verdicts.push(`${name} ${reason}${String(stack).includes("\n") ? " with a stack" : ""}`);
+  }
+}
+for (const descriptor of taken) closeSync(descriptor);
+process.stdout.write(verdicts.join("\n"));
+process.exit(0);
