@@ -184,7 +184,9 @@ export class CheckPublisher {
 
   #markServices(report: CheckReport): void {
     const affected = this.#graph.isEmpty ? [report.name, ...report.services, OVERALL] : this.#graph.affectedBy(report);
-    for (const service of affected) if (!this.#announced.has(service)) this.#changedServices.add(service);
+    // a service that is announced has only new checks, unless a check that is not new is placed too
+    const isNew = this.#announced.has(report.name);
+    for (const service of affected) if (!isNew || !this.#announced.has(service)) this.#changedServices.add(service);
   }
 
   /** Sets whether a check counts for the startup view, and whether that waits for a result of the check. */
