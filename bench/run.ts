@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { benchAbuse } from "./abuse/bench.js";
 import { benchChecks } from "./checks/bench.js";
+import { benchConfig } from "./config/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import type { Bench, BenchDeps } from "./measuring/report.js";
 import { benchServing } from "./serving/bench.js";
@@ -16,6 +17,7 @@ import { benchServing } from "./serving/bench.js";
 /** All benches. A new one is a folder and a row here. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   checks: benchChecks,
+  config: benchConfig,
   serving: benchServing,
   abuse: benchAbuse,
 };

@@ -8,16 +8,21 @@
  *     configuration, or a call --plan--> refused: nothing has changed
  *                                  '---> commit: one synchronous step, which cannot fail
  *
- * Each rule is in a file of its own: `plan`, `evaluate` (thresholds, flapping), `policy`, `stalls`, `freshness`,
- * `isolation`, `concurrency-limit`. This file connects them.
+ * Each rule is in a file of its own. This file connects them.
  */
-import { isAuthorized } from "../core/bearer-token.js";
-import { publish } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
-import { type Assumption, firstAssumption } from "./assumption.js";
+import { firstAssumption } from "./assumption.js";
+import {
+  acceptPlan,
+  type ChecksPlan,
+  type ConfiguredCheck,
+  discardPlan,
+  type IsolationPlan,
+  type Planned,
+} from "./checks-plan.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
@@ -25,13 +30,7 @@ import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { describeOwner } from "./name-rules.js";
 import {
-  type ChecksPlan,
-  type ConfiguredCheck,
-  discardPlan,
-  type IsolationPlan,
   NOTHING_RUNNING,
-  type OpenedCheck,
-  type Planned,
   planCheck,
   planConfiguration,
   planInSteps,
@@ -41,29 +40,20 @@ import {
   type RunningChecks,
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
-import { CheckRunner } from "./runner.js";
-import { createRunnerDeps, type LastProbe, type RunnerDeps } from "./runner-deps.js";
+import type { CheckRunner } from "./runner.js";
+import { createRunnerDeps, endRunner, type LastProbe, type RunnerDeps } from "./runner-deps.js";
+import { type CheckListener, createCheck, isPassive, type RunningCheck, takeReport } from "./running-check.js";
 import { SelfCheck } from "./self-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
-import type { CompleteSettings } from "./settings.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
-import { FirstProbes, type NewCheck } from "./spread.js";
-import { throwViolations, type Violation } from "./violation.js";
+import { FirstProbes } from "./spread.js";
+import type { Violation } from "./violation.js";
 
 /** What the engine needs. */
 export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
   /** Whether the application has set the status of a service by hand. Default: of none. */
   readonly isSetByHand?: ((service: string) => boolean) | undefined;
-}
-
-/** A check that runs. */
-interface RunningCheck extends ConfiguredCheck, NewCheck {
-  declaration: CheckDeclaration;
-  settings: CompleteSettings;
-  assumption: Assumption | undefined;
-  readonly runner: CheckRunner;
-  readonly heartbeat: Heartbeat | undefined;
 }
 
 export class CheckEngine {
@@ -80,6 +70,11 @@ export class CheckEngine {
   /** Aborted by `stop`. */
   readonly #stopped = new AbortController();
   #reports: ReportStore | undefined;
+  readonly #listener: CheckListener = {
+    onProgress: (check, progress, last) => this.#onProgress(check, progress, last),
+    onThreshold: ({ declaration, settings, runner }) =>
+      this.#isolation.onThreshold(declaration.name, settings.intervalMs, runner.failingSince),
+  };
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random, isSetByHand = () => false } = options;
@@ -111,7 +106,7 @@ export class CheckEngine {
    * Runs the checks, services and isolation rule of a configuration, and no others. Unchanged checks keep running.
    * @param accept gets what is wrong with the configuration. When it throws, nothing has changed.
    */
-  configure(config: ChecksConfig, accept: (violations: readonly Violation[]) => void = throwViolations): void {
+  configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
     this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
   }
 
@@ -122,9 +117,8 @@ export class CheckEngine {
    */
   async configureInTurns(config: ChecksConfig): Promise<void> {
     const { signal } = this.#stopped;
-    const { plan, violations } = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-    requireAccepted(plan, () => throwViolations(violations));
-    await runInTurns(this.#commit(plan), signal);
+    const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
+    await runInTurns(this.#commit(acceptPlan(planned)), signal);
   }
 
   /**
@@ -153,14 +147,6 @@ export class CheckEngine {
   }
 
   /**
-   * Declares one more service.
-   * @throws as `declareServices`
-   */
-  addService(service: ServiceDeclaration): void {
-    this.declareServices([...this.#running.services, service]);
-  }
-
-  /**
    * Gives the isolation rule a self-check, or takes it away.
    * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
@@ -183,12 +169,7 @@ export class CheckEngine {
 
   /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. */
   report(name: string, authorization: string | undefined, report: Report): boolean {
-    const check = this.#checks.get(name);
-    const source = check?.declaration.source;
-    if (source?.kind !== "heartbeat" || source.token === undefined) return false;
-    if (!isAuthorized(authorization, source.token)) return false;
-    check?.heartbeat?.beat(report);
-    return true;
+    return takeReport(this.#checks.get(name), authorization, report);
   }
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
@@ -201,7 +182,7 @@ export class CheckEngine {
   stop(): void {
     this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
     this.#firstProbes.clear();
-    for (const { runner } of this.#checks.values()) this.#end(runner);
+    for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
     this.#checks.clear();
     this.#discovery.stop();
     this.#deps.stalls.stop();
@@ -209,35 +190,50 @@ export class CheckEngine {
     this.#isolation.stop();
   }
 
-  #apply({ plan, violations }: Planned, accept: (violations: readonly Violation[]) => void = throwViolations): void {
-    requireAccepted(plan, () => accept(violations));
-    runAtOnce(this.#commit(plan));
+  #apply(planned: Planned, accept?: (violations: readonly Violation[]) => void): void {
+    const plan = acceptPlan(planned, accept);
+    // no listener is called in between
+    this.#writer.batch(() => runAtOnce(this.#commit(plan)));
   }
 
   /**
-   * Runners are created first. Then everything that runs is changed and published in one step. At the end, what runs no
-   * more is closed, and the new checks start.
+   * What takes time for each check is done before and after the one step that changes statuses. So a change of 10,000 checks
+   * does not block the event loop.
+   *
+   *     runners are created, new names are UNKNOWN | switch: all statuses follow the plan | runners start and end, reports
    */
   *#commit(plan: ChecksPlan): Steps<void> {
     const created: RunningCheck[] = [];
-    let removed: readonly (CheckRunner | undefined)[] = [];
-    let isCommitted = false;
+    let ended: CheckRunner[] | undefined;
     try {
-      for (const opened of plan.started) yield void created.push(this.#create(opened));
-      removed = this.#switch(plan, created);
-      isCommitted = true;
-      for (const check of created) yield this.#start(check);
+      for (const opened of plan.started) {
+        created.push(createCheck(opened, this.#deps, this.#listener));
+        yield this.#publisher.announce(opened);
+      }
+      ended = this.#switch(plan, created);
+      for (const check of created) {
+        if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
+        else this.#firstProbes.add(check);
+        yield keepReports(check, this.#reports, this.#deps.clock);
+      }
+      for (const { declaration, settings } of plan.changed)
+        yield this.#checks.get(declaration.name)?.runner.change(settings);
+      for (const name of plan.removed) if (this.heartbeat(name) === undefined) yield this.#reports?.remove(name);
+      yield* this.#publisher.publishRest();
+      this.#discovery.refresh();
+      for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
+        yield endRunner(runner, this.#writer.instance);
     } finally {
-      if (!isCommitted) discardPlan(plan);
+      if (ended === undefined) discardPlan(plan);
+      else for (const runner of ended) endRunner(runner, this.#writer.instance);
     }
-    for (const runner of removed) yield this.#end(runner);
   }
 
-  /** The one step that everybody who reads a status sees. Returns what is to be closed. */
-  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): readonly (CheckRunner | undefined)[] {
+  /** The one step that changes statuses. Returns the runners that are to be ended. */
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): CheckRunner[] {
     const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
-    const removedRunners = new Map(removed.map((name) => [name, this.#take(name)]));
-    for (const check of created) this.#add(check, removedRunners.get(check.declaration.name));
+    const ended = new Map(removed.map((name) => [name, this.#take(name)]));
+    for (const check of created) this.#add(check, ended.get(check.declaration.name));
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.#publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -247,21 +243,8 @@ export class CheckEngine {
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.forget(name);
       this.#publisher.publish(isWhole);
-      this.#discovery.refresh();
     });
-    for (const name of removed) if (this.#checks.get(name)?.heartbeat === undefined) this.#reports?.remove(name);
-    return [...removedRunners.values()];
-  }
-
-  #create({ declaration, settings, prober, heartbeat }: OpenedCheck): RunningCheck {
-    const { name } = declaration;
-    const listener = {
-      onProgress: (progress: Progress, last: LastProbe | undefined) => this.#onProgress(check, progress, last),
-      onThreshold: () => this.#isolation.onThreshold(name, check.settings.intervalMs, runner.failingSince),
-    };
-    const runner = new CheckRunner({ name, prober, settings, deps: this.#deps, listener });
-    const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
-    return check;
+    return [...ended.values()].filter((runner) => runner !== undefined);
   }
 
   /** @param replaced the runner of the check with this name that had another target */
@@ -272,20 +255,12 @@ export class CheckEngine {
     this.#publisher.add(check, check.assumption);
   }
 
-  #start(check: RunningCheck): undefined {
-    const { source } = check.declaration;
-    const isPassive = source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
-    if (isPassive) check.runner.start(check.settings.initialDelayMs);
-    else this.#firstProbes.add(check);
-    keepReports(check, this.#reports, this.#deps.clock);
-  }
-
+  /** Changes all but the schedule, which no status depends on. */
   #change({ declaration, settings }: ConfiguredCheck): void {
     const check = this.#checks.get(declaration.name);
     if (check === undefined) return;
     check.declaration = declaration;
     check.settings = settings;
-    check.runner.change(settings);
     this.#publisher.change(check);
   }
 
@@ -302,17 +277,9 @@ export class CheckEngine {
 
   #changeIsolation(plan: IsolationPlan): void {
     if (plan.kind === "keep") return;
-    this.#end(this.#selfCheck.change(plan));
+    const ended = this.#selfCheck.change(plan);
+    if (ended !== undefined) endRunner(ended, this.#writer.instance);
     this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
-  }
-
-  /** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
-  #end(runner: CheckRunner | undefined): undefined {
-    try {
-      runner?.stop();
-    } catch (error) {
-      publish("fault", { instance: this.#writer.instance, where: "the end of a check", error });
-    }
   }
 
   #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
@@ -329,15 +296,5 @@ export class CheckEngine {
     this.#publisher.report(check, finding);
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
-  }
-}
-
-/** Closes what a plan has opened when `accept` throws. */
-function requireAccepted(plan: ChecksPlan, accept: () => void): void {
-  try {
-    accept();
-  } catch (error) {
-    discardPlan(plan);
-    throw error;
   }
 }

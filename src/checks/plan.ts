@@ -17,8 +17,15 @@ import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
-import type { Prober } from "../probers/prober.js";
 import { splitOptions } from "./check-options.js";
+import {
+  type ChecksPlan,
+  type ConfiguredCheck,
+  discardPlan,
+  type IsolationPlan,
+  type OpenedCheck,
+  type Planned,
+} from "./checks-plan.js";
 import {
   type CheckDeclaration,
   type CheckSource,
@@ -37,28 +44,6 @@ import type { CompleteSettings } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
 import type { Path, Violation } from "./violation.js";
 
-export interface ConfiguredCheck {
-  readonly declaration: CheckDeclaration;
-  readonly settings: CompleteSettings;
-}
-
-/** A check with its open prober. */
-export interface OpenedCheck extends ConfiguredCheck, OpenedSource {}
-
-/** The isolation rule, with the settings of its self-check. */
-export interface IsolationRule {
-  readonly declaration: IsolationDeclaration;
-  readonly settings: CompleteSettings;
-  readonly maxHoldMs: number;
-}
-
-/** What becomes of the isolation rule. */
-export type IsolationPlan =
-  | { readonly kind: "keep" }
-  | { readonly kind: "stop" }
-  | { readonly kind: "change"; readonly rule: IsolationRule }
-  | { readonly kind: "start"; readonly rule: IsolationRule; readonly prober: Prober };
-
 /** The running checks and services: the part that a plan needs. */
 export interface RunningChecks {
   readonly checks: ReadonlyMap<string, ConfiguredCheck>;
@@ -68,27 +53,6 @@ export interface RunningChecks {
   readonly allowLinkLocal: boolean;
   /** Who has a name. */
   ownerOf(name: string): Owner | undefined;
-}
-
-/** The changes, ready to be committed. A replaced check is both removed and started. */
-export interface ChecksPlan {
-  /** It is the plan of a whole configuration. */
-  readonly isWhole: boolean;
-  readonly removed: readonly string[];
-  readonly started: readonly OpenedCheck[];
-  readonly changed: readonly ConfiguredCheck[];
-  /** The services to declare in place of all others, as they were given and members first; `undefined`: no change. */
-  readonly services:
-    | { readonly given: readonly ServiceDeclaration[]; readonly order: readonly ServiceDeclaration[] }
-    | undefined;
-  readonly isolation: IsolationPlan;
-  readonly allowLinkLocal: boolean;
-}
-
-/** A plan. With violations it must be discarded. */
-export interface Planned {
-  readonly plan: ChecksPlan;
-  readonly violations: readonly Violation[];
 }
 
 const NO_CHECKS: ReadonlyMap<string, ConfiguredCheck> = new Map();
@@ -175,12 +139,6 @@ export function planIsolation(
   return planner.planned();
 }
 
-/** Closes the probers that a plan has opened. */
-export function discardPlan({ started, isolation }: ChecksPlan): void {
-  for (const { prober } of started) prober.close();
-  if (isolation.kind === "start") isolation.prober.close();
-}
-
 class Planner {
   readonly #running: RunningChecks;
   readonly #opener: SourceOpener;
@@ -198,7 +156,7 @@ class Planner {
     this.#allowLinkLocal = allowLinkLocal;
   }
 
-  refuse(violations: readonly Violation[]): undefined {
+  refuse(violations: readonly Violation[]): void {
     for (const violation of violations) this.#violations.push(violation);
   }
 
@@ -207,7 +165,7 @@ class Planner {
   }
 
   /** A check that has to run: added, changed, replaced, or left alone. */
-  setCheck(declaration: CheckDeclaration): undefined {
+  setCheck(declaration: CheckDeclaration): void {
     const { name, source, options } = declaration;
     const old = this.#running.checks.get(name)?.declaration;
     const hasSameSource = old !== undefined && this.#hasSameSource(old.source, source);

@@ -6,13 +6,16 @@
  *     add, change, remove, declare ----> publish   several changes are written in one step: no reader and no listener
  *                                                  sees a state in between
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
+import type { Steps } from "../core/turns.js";
 import type { CheckReport, ReportedService, StatusWriter } from "../registry/ports.js";
+import type { ConfiguredCheck } from "./checks-plan.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
-import type { ConfiguredCheck } from "./plan.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
+import type { CompleteSettings } from "./settings.js";
 
 /** The part of a report that probes change. */
 export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt" | "reported">;
@@ -37,6 +40,10 @@ export class CheckPublisher {
   /** What the next `publish` has to write. */
   readonly #changedServices = new Set<string>();
   readonly #changedChecks = new Set<string>();
+  /** The names that `announce` has published. They have that status until the first result. */
+  readonly #announced = new Set<string>();
+  /** Services without members, which `publishRest` clears. */
+  readonly #unmade = new Set<string>();
   /** The removed checks, with their last reports. */
   readonly #removedChecks = new Map<string, CheckReport>();
 
@@ -60,6 +67,20 @@ export class CheckPublisher {
     return this.#reports.get(name);
   }
 
+  /** Publishes the new names of a check as UNKNOWN, before it is added. What has a name already waits for that. */
+  announce(check: ConfiguredCheck): void {
+    const { name } = check.declaration;
+    if (check.settings.initialState !== "pending" || this.ownerOf(name) !== undefined) return;
+    const report = reportOf(check, { ...NO_RESULT, ...PENDING }, this.#clock.wallTime());
+    this.#writer.report(report);
+    for (const service of [name, ...report.services]) {
+      if (this.ownerOf(service) !== undefined) continue;
+      this.#announced.add(service);
+      this.#writer.set(service, "UNKNOWN", { reason: report.reason });
+      if (service !== name) this.#graph.addMaker(service, name);
+    }
+  }
+
   /** A check without a result, to be published. `assumed` is its state until there is one. */
   add(check: ConfiguredCheck, assumed: Pick<Finding, "state" | "reason"> = PENDING): void {
     const { name } = check.declaration;
@@ -75,7 +96,7 @@ export class CheckPublisher {
   change(check: ConfiguredCheck): void {
     const { declaration, settings } = check;
     const report = this.#reports.get(declaration.name);
-    if (report === undefined) return;
+    if (report === undefined || isSameReport(report, settings)) return;
     this.#unplace(report);
     this.#place(reportOf(check, report, report.since));
     if (settings.startup !== report.startup)
@@ -102,20 +123,26 @@ export class CheckPublisher {
   }
 
   /**
-   * Writes every change since the last call, in one step.
+   * Writes every change of a status since the last call, in one step.
    * @param isWhole nothing else will be declared: the startup view opens even if no check counts for it
    */
   publish(isWhole = false): void {
-    const [removed, changed] = [[...this.#removedChecks.keys()], [...this.#changedChecks]];
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
-    for (const changes of [this.#removedChecks, this.#changedChecks, this.#changedServices]) changes.clear();
+    for (const names of [this.#changedServices, this.#announced]) names.clear();
     this.#writer.batch(() => {
-      for (const name of removed) this.#writer.forget(name);
-      for (const name of changed) this.#writeReport(this.#reports.get(name));
       this.#writeStarted(isWhole);
       for (const service of services) this.#writeService(service);
     });
+  }
+
+  /** Writes the rest of the changes: the details of checks, and the end of names that are made of nothing any more. */
+  *publishRest(): Steps<void> {
+    const [removed, changed, unmade] = [[...this.#removedChecks.keys()], [...this.#changedChecks], [...this.#unmade]];
+    for (const changes of [this.#removedChecks, this.#changedChecks, this.#unmade]) changes.clear();
+    for (const name of removed) yield this.#writer.forget(name);
+    for (const name of changed) yield this.#writeReport(this.#reports.get(name));
+    for (const service of unmade) yield this.#clearUnmade(service);
   }
 
   /** Writes the result of a check, and the statuses that follow from it. */
@@ -146,7 +173,7 @@ export class CheckPublisher {
   #place(report: CheckReport): void {
     this.#reports.set(report.name, report);
     this.#graph.add(report);
-    this.#changedChecks.add(report.name);
+    if (!this.#announced.has(report.name) || !this.#graph.isEmpty) this.#changedChecks.add(report.name);
     this.#markServices(report);
   }
 
@@ -156,7 +183,10 @@ export class CheckPublisher {
   }
 
   #markServices(report: CheckReport): void {
-    for (const service of this.#graph.affectedBy(report)) this.#changedServices.add(service);
+    const affected = this.#graph.isEmpty ? [report.name, ...report.services, OVERALL] : this.#graph.affectedBy(report);
+    // a service that is announced has only new checks, unless a check that is not new is placed too
+    const isNew = this.#announced.has(report.name);
+    for (const service of affected) if (!isNew || !this.#announced.has(service)) this.#changedServices.add(service);
   }
 
   /** Sets whether a check counts for the startup view, and whether that waits for a result of the check. */
@@ -174,8 +204,12 @@ export class CheckPublisher {
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
-    if (rolled === undefined) this.#writer.clear(service);
+    if (rolled === undefined) this.#unmade.add(service);
     else this.#writer.set(service, rolled.status, rolled);
+  }
+
+  #clearUnmade(service: string): void {
+    if (this.#graph.evaluate(service) === undefined) this.#writer.clear(service);
   }
 
   /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */
@@ -194,4 +228,9 @@ function reportOf({ declaration, settings }: ConfiguredCheck, finding: Finding, 
   const counted = source.kind !== "heartbeat" || state !== "pending" || lastResultAt !== undefined;
   // every field by its name: copies of objects would cost more than all else that is done here for a probe
   return { name, state, critical, counted, startup, reason, held, latencyMs, lastResultAt, since, services, reported };
+}
+
+/** Whether other settings of a check make no other report. */
+function isSameReport(report: CheckReport, { critical, startup, services }: CompleteSettings): boolean {
+  return report.critical === critical && report.startup === startup && isDeepStrictEqual(report.services, services);
 }

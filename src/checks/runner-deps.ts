@@ -2,6 +2,7 @@
  * What all runners of an engine share (one timer queue, one concurrency limit, one stall and one staleness rule), and what
  * each of them reports.
  */
+import { publish } from "../core/channels.js";
 import type { Clock, Random } from "../core/clock.js";
 import { TimerQueue } from "../core/timer-queue.js";
 import type { ProbeResult } from "../probers/prober.js";
@@ -49,4 +50,13 @@ export function createRunnerDeps(clock: Clock, random: Random, instance: string)
     stalls,
     freshness: new Freshness(clock),
   };
+}
+
+/** Stops a runner for good. What its prober throws is published as a fault: the other runners are stopped as well. */
+export function endRunner(runner: { stop(): void }, instance: string): void {
+  try {
+    runner.stop();
+  } catch (error) {
+    publish("fault", { instance, where: "the end of a check", error });
+  }
 }

@@ -1,10 +1,11 @@
 /**
  * The isolation rule's own check, of something that is reachable whenever our own network works. It is not a service.
  */
+
+import type { IsolationPlan } from "./checks-plan.js";
 import type { Progress } from "./evaluate.js";
 import type { Isolation } from "./isolation.js";
 import { SELF_CHECK } from "./name-rules.js";
-import type { IsolationPlan } from "./plan.js";
 import { CheckRunner } from "./runner.js";
 import type { RunnerDeps } from "./runner-deps.js";
 

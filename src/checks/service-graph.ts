@@ -77,7 +77,14 @@ export class ServiceGraph {
 
   add({ name, services }: Node): void {
     this.#forgetCheck(name);
-    for (const service of services) this.#makers.set(service, (this.#makers.get(service) ?? new Set()).add(name));
+    for (const service of services) this.addMaker(service, name);
+  }
+
+  /** The settings of a check name a service. */
+  addMaker(service: string, check: string): void {
+    const makers = this.#makers.get(service);
+    if (makers === undefined) this.#makers.set(service, new Set([check]));
+    else makers.add(check);
   }
 
   remove({ name, services }: Node): void {
@@ -125,7 +132,9 @@ export class ServiceGraph {
 
   /** Services in the order of evaluation: members before the services that are made of them. */
   inOrder(services: Iterable<string>): readonly string[] {
-    return [...services].sort((one, other) => this.#rankOf(one) - this.#rankOf(other));
+    const [checks, declared]: [string[], string[]] = [[], []];
+    for (const service of services) (this.#rankOf(service) === 0 ? checks : declared).push(service);
+    return [...checks, ...declared.sort((one, other) => this.#rankOf(one) - this.#rankOf(other))];
   }
 
   /**

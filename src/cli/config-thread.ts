@@ -23,11 +23,15 @@ const MAX_READ_MS = 30_000;
 /** Memory of the thread. A valid file of 1 MiB needs about half of it. */
 const MAX_HEAP_MB = 256;
 
-/** The limits of the thread. */
-export interface ThreadLimits {
+/** How the thread runs. */
+export interface ThreadOptions {
   readonly maxReadMs?: number;
   readonly maxHeapMb?: number;
+  /** Its code. Default: the file beside this one. */
+  readonly entry?: URL;
 }
+
+const ENTRY = new URL(`./config-worker${extname(import.meta.url)}`, import.meta.url);
 
 /**
  * Reads a file with flags on top.
@@ -37,12 +41,12 @@ export interface ThreadLimits {
 export async function loadInThread(
   request: Omit<ThreadRequest, "port">,
   signal: AbortSignal,
-  { maxReadMs = MAX_READ_MS, maxHeapMb = MAX_HEAP_MB }: ThreadLimits = {},
+  { maxReadMs = MAX_READ_MS, maxHeapMb = MAX_HEAP_MB, entry = ENTRY }: ThreadOptions = {},
 ): Promise<ValidConfig> {
   const { file } = request;
   signal.throwIfAborted();
   const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(new URL(`./config-worker${extname(import.meta.url)}`, import.meta.url), {
+  const worker = new Worker(entry, {
     workerData: { ...request, port: port2 } satisfies ThreadRequest,
     transferList: [port2],
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },

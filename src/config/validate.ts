@@ -4,7 +4,8 @@
  * `serve`, its reload and `validate` use the same rules: those here, about addresses, files and members, and those of
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
  */
-import { discardPlan, NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
+import { discardPlan } from "../checks/checks-plan.js";
+import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import { requireToken } from "../core/bearer-token.js";

@@ -6,7 +6,7 @@
  */
 
 /** Yields between two steps, and returns the result. It is ended by `return()` when it is not continued. */
-export type Steps<Result> = Generator<undefined, Result>;
+export type Steps<Result> = Generator<void, Result>;
 
 /** Long enough to make the cost of a turn small, short enough that no client notices. */
 const TURN_MS = 8;
@@ -14,8 +14,8 @@ const TURN_MS = 8;
 /** Runs all steps now. */
 export function runAtOnce<Result>(steps: Steps<Result>): Result {
   for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
+    const step = steps.next();
+    if (step.done === true) return step.value;
   }
 }
 
@@ -27,8 +27,8 @@ export async function runInTurns<Result>(steps: Steps<Result>, signal?: AbortSig
   for (;;) {
     const endsAt = performance.now() + TURN_MS;
     do {
-      const { done, value } = steps.next();
-      if (done === true) return value;
+      const step = steps.next();
+      if (step.done === true) return step.value;
     } while (performance.now() < endsAt);
     await new Promise((resolve) => setImmediate(resolve));
     if (signal?.aborted === true) {

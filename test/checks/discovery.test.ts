@@ -227,7 +227,7 @@ test("reported services are removed with the check that reported them", async ()
 test("a target changes no service that a check or a configuration makes, and none with an invalid name", async () => {
   const { tell, statuses, engine, registry } = clusterOf();
   engine.add({ name: "w/mine", source: { kind: "prober", prober: new ScriptedProber(() => 0) }, options: {} });
-  engine.addService({ name: "w/declared", policy: { kind: "all" }, members: ["w/mine"] });
+  engine.declareServices([{ name: "w/declared", policy: { kind: "all" }, members: ["w/mine"] }]);
   await tell(workers({ "w/mine": true, "w/declared": true, "": true, "w/\n": true, flower: false, readiness: false }));
   assert.deepEqual(statuses(), { "w/mine": "UNKNOWN", "w/declared": "UNKNOWN" });
   assert.deepEqual([registry.read("flower")?.status, registry.read("")?.status], ["SERVING", "UNKNOWN"]);
@@ -243,7 +243,7 @@ test("a service that a target named becomes a check's or a declared one, and the
   );
   const source = { kind: "prober", prober: new ScriptedProber(() => 0) } as const;
   engine.add({ name: "w/a", source, options: { initialDelay: "1h" } });
-  engine.addService({ name: "w/b", policy: { kind: "all" }, members: ["w/a"] });
+  engine.declareServices([{ name: "w/b", policy: { kind: "all" }, members: ["w/a"] }]);
   assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN", "w/c": "SERVING" });
   await tell(workers({ "w/a": false, "w/b": false, "w/c": true }));
   assert.deepEqual(statuses(), { "w/a": "UNKNOWN", "w/b": "UNKNOWN", "w/c": "SERVING" });

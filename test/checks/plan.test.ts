@@ -3,15 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { CheckEngine } from "../../src/checks/check-engine.js";
+import { type ChecksPlan, type ConfiguredCheck, discardPlan } from "../../src/checks/checks-plan.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig } from "../../src/checks/declarations.js";
-import {
-  type ChecksPlan,
-  type ConfiguredCheck,
-  discardPlan,
-  NOTHING_RUNNING,
-  planConfiguration,
-  type RunningChecks,
-} from "../../src/checks/plan.js";
+import { NOTHING_RUNNING, planConfiguration, type RunningChecks } from "../../src/checks/plan.js";
 import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { parseConfig, readConfigText } from "../../src/config/load.js";

@@ -113,7 +113,7 @@ test("a change of services publishes the result only, not the steps between", as
   health.configure(configOf(`${checks}services: { s: [a, b], t: [a] }\noverall: [t]\n`));
   assert.deepEqual(told, ["s: SERVING -> NOT_SERVING"]);
   health.configure(configOf(`${checks}services: { t: [a] }\n`));
-  assert.deepEqual(told.slice(1), ["s: NOT_SERVING -> SERVICE_UNKNOWN", ": SERVING -> NOT_SERVING"]);
+  assert.deepEqual(told.slice(1), [": SERVING -> NOT_SERVING", "s: NOT_SERVING -> SERVICE_UNKNOWN"]);
 });
 
 test("1,000 configurations leave nothing behind", async (t) => {

@@ -1,0 +1,56 @@
+/** A check that runs: what was declared, its runner, and what it shows until its first result. */
+import { isAuthorized } from "../core/bearer-token.js";
+import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import type { Assumption } from "./assumption.js";
+import type { ConfiguredCheck, OpenedCheck } from "./checks-plan.js";
+import type { CheckDeclaration } from "./declarations.js";
+import type { Progress } from "./evaluate.js";
+import type { FailureDecision } from "./isolation.js";
+import { CheckRunner } from "./runner.js";
+import type { LastProbe, RunnerDeps } from "./runner-deps.js";
+import type { CompleteSettings } from "./settings.js";
+import type { NewCheck } from "./spread.js";
+
+export interface RunningCheck extends ConfiguredCheck, NewCheck {
+  declaration: CheckDeclaration;
+  settings: CompleteSettings;
+  assumption: Assumption | undefined;
+  readonly runner: CheckRunner;
+  readonly heartbeat: Heartbeat | undefined;
+}
+
+/** Receives the progress of every check. See `RunnerListener`. */
+export interface CheckListener {
+  onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void;
+  onThreshold(check: RunningCheck): FailureDecision;
+}
+
+/** A check whose runner has not been started. */
+export function createCheck(opened: OpenedCheck, deps: RunnerDeps, listener: CheckListener): RunningCheck {
+  const { declaration, settings, prober, heartbeat } = opened;
+  const runnerListener = {
+    onProgress: (progress: Progress, last: LastProbe | undefined) => listener.onProgress(check, progress, last),
+    onThreshold: () => listener.onThreshold(check),
+  };
+  const runner = new CheckRunner({ name: declaration.name, prober, settings, deps, listener: runnerListener });
+  const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
+  return check;
+}
+
+/** Whether the first probe waits for the initial delay alone, however many checks start at the same time. */
+export function isPassive({ declaration: { source } }: RunningCheck): boolean {
+  return source.kind === "heartbeat" || (source.kind === "prober" && source.passive === true);
+}
+
+/** Gives a report to a heartbeat. False for a wrong token, and for a check that takes no reports. */
+export function takeReport(
+  check: RunningCheck | undefined,
+  authorization: string | undefined,
+  report: Report,
+): boolean {
+  const source = check?.declaration.source;
+  if (source?.kind !== "heartbeat" || source.token === undefined) return false;
+  if (!isAuthorized(authorization, source.token)) return false;
+  check?.heartbeat?.beat(report);
+  return true;
+}
