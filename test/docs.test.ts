@@ -6,15 +6,15 @@ import { parseConfig } from "../src/config/load.js";
 import { REASONS } from "../src/probers/reasons.js";
 import { SCHEMES } from "../src/probers/schemes.js";
 import { PROOFS } from "./proof/proofs.js";
-import { configKeys } from "./support/config-table.js";
+import { appliedOf, configKeys } from "./support/config-table.js";
 import { tableOf } from "./support/readme.js";
 
 const read = (name: string) => readFileSync(new URL(`../docs/${name}`, import.meta.url), "utf8");
 const CHECKS = read("checks.md");
 const CONFIGURATION = read("configuration.md");
 
-test("every key of the configuration is documented, with its meaning", () => {
-  const expected = configKeys().map(([path, meaning]) => [`\`${path}\``, meaning]);
+test("every key of the configuration is documented, with its meaning and when a change applies", () => {
+  const expected = configKeys().map(([path, meaning]) => [`\`${path}\``, meaning, appliedOf(path)]);
   assert.deepEqual(tableOf(CONFIGURATION, "keys"), expected);
 });
 

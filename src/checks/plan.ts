@@ -241,7 +241,7 @@ class Planner {
     }
     const hasSameProber = old !== undefined && this.#hasSameSource(old.selfCheck, declaration.selfCheck);
     const { settings, maxHold = DEFAULT_MAX_HOLD_MS, selfCheck } = declaration;
-    if (hasSameProber && maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
+    if (hasSameProber && declaration.maxHold === old.maxHold && isDeepStrictEqual(settings, old.settings)) return;
     const maxHoldMs = this.#readMaxHold(maxHold);
     const rule = { declaration, settings: this.#readSelfCheckSettings(settings), maxHoldMs };
     if (hasSameProber) {

@@ -10,6 +10,7 @@ import { BudgetedProber } from "../probers/budgeted-prober.js";
 import { type ExecDeps, MAX_PROGRAMS, openExec, PROGRAM_DESCRIPTORS, ProgramGroups } from "../probers/exec.js";
 import { openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat } from "../probers/heartbeat.js";
+import { maskSecrets } from "../probers/masked.js";
 import type { ProberDeps, ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { ResourceBudget } from "../probers/resource-budget.js";
@@ -64,7 +65,7 @@ export class SourceOpener {
     switch (source.kind) {
       case "target":
         return new BudgetedProber(
-          openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions),
+          maskSecrets(openTarget(source.url, this.#depsFor(allowLinkLocal), proberOptions), source.url, proberOptions),
           this.#descriptors,
         );
       case "exec":

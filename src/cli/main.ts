@@ -6,6 +6,7 @@
  * by signal n.
  */
 import { HealthError, messageOf } from "../core/health-error.js";
+import { printable } from "../core/printable.js";
 import { version } from "../core/version.js";
 import { UsageError } from "./flags.js";
 
@@ -68,8 +69,13 @@ function fail(error: unknown): void {
   const isMistake = error instanceof UsageError || error instanceof HealthError;
   const text = isMistake || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
   // errors with a place in a file start their line with it: editors and terminals make links of them
-  const lines = text.split("\n").map((line) => (isPlace(error, line) ? line : `healthbridge: ${line}`));
-  process.stderr.write(isMistake ? `${lines.join("\n")}\n` : `healthbridge: ${text}\n`);
+  const lines = text
+    .split("\n")
+    .map(printable)
+    .map((line) => (isPlace(error, line) ? line : `healthbridge: ${line}`));
+  process.stderr.write(
+    isMistake ? `${lines.join("\n")}\n` : `healthbridge: ${text.split("\n").map(printable).join("\n")}\n`,
+  );
   process.exitCode = isMistake ? EXIT_USAGE : EXIT_FAULT;
 }
 

@@ -6,11 +6,13 @@ import { ConfigError } from "../config/fault.js";
 import { isDescriptor } from "../config/read-file.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
+import { publish } from "../core/channels.js";
 import { systemClock } from "../core/clock.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
+import { LogOutput, openSink } from "../telemetry/log-output.js";
 import { terminalLine } from "../telemetry/terminal.js";
 import { describeFlags, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
@@ -47,7 +49,8 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
-    const log = createLog(instance, level, logDestination());
+    const output = openLogOutput(instance, () => log);
+    const log = createLog(instance, level, output);
     const start = async () => {
       const daemon = await startDaemon(loaded, { instance, log, environment: process.env });
       warnOfOldNode(log);
@@ -56,6 +59,8 @@ export async function run(args: readonly string[]): Promise<number> {
     const exitCode = await untilSignal(start, { file, reload: reloadOf(file, values), loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
+    // a reader that has stopped must not keep the process alive
+    if (!(await output.flush())) process.exit(exitCode);
     return exitCode;
   } finally {
     file?.watch.close();
@@ -70,14 +75,22 @@ export function warnOfOldNode(log: Log, version: string = process.versions.node)
   log.write("warn", "old-node", message, { node: version });
 }
 
-/** Writes the log to stdout: as JSON, and at a terminal as text. `NO_COLOR` and a terminal without colours are respected. */
-function logDestination(): { write(line: string): void } {
-  const { stdout } = process;
-  // a closed pipe (EPIPE) loses log lines, and must not end the service
-  stdout.on("error", () => {});
-  if (!stdout.isTTY) return { write: (line) => void stdout.write(line) };
+/**
+ * Writes the log to stdout: as JSON, and at a terminal as text. `NO_COLOR` and a terminal without colours are respected.
+ * @param log the log that gets a line when dropped lines are over
+ */
+function openLogOutput(instance: string, log: () => Log): { write(line: string): void; flush(): Promise<boolean> } {
+  const { stdout, stderr } = process;
+  // what Node and libraries print is lost when stderr is closed, and must not end the service
+  stderr.on("error", () => {});
+  const output = new LogOutput(openSink(stdout), {
+    onDropped: (lines) => publish("log-dropped", { instance, lines }),
+    onFlowing: (lines) =>
+      log().write("warn", "log-dropped", `${lines} log lines were dropped: their reader was too slow`, { lines }),
+  });
+  if (!stdout.isTTY) return output;
   const colour = stdout.hasColors() && (process.env.NO_COLOR ?? "") === "";
-  return { write: (line) => void stdout.write(terminalLine(line, colour)) };
+  return { write: (line) => output.write(terminalLine(line, colour)), flush: () => output.flush() };
 }
 
 async function watchedFile(name: string): Promise<WatchedFile> {
@@ -108,6 +121,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const { file, log, loaded } = run;
     let fatalErrors = 0;
+    let daemon: Daemon | undefined;
     const stop = (times: ShutdownTimes) => {
       reloader.stop();
       void starting.then((daemon) => daemon.stop(times)).then(finish, fail);
@@ -115,7 +129,8 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
     const leave = listenToProcess({
       onTerminate(signal) {
         if (fatalErrors > 0) return; // the process is ending
-        log.write("info", "draining", drainingText(signal));
+        const services = daemon?.serviceCount;
+        log.write("info", "draining", drainingText(signal, services), { services });
         stop(timesAfter(signal));
       },
       onInsist: (signal) => process.exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal]),
@@ -137,7 +152,10 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       else log.write("error", "fatal", "the shutdown failed", { err: error });
       finish();
     };
-    const starting = start();
+    const starting = start().then((started) => {
+      daemon = started;
+      return started;
+    });
     starting.catch(fail);
     const reloader = new Reloader(run, starting, loaded);
     file?.watch.start(() => void reloader.request("changed").catch(fail));
@@ -160,9 +178,10 @@ function timesAfter(signal: TerminationSignal): ShutdownTimes {
   return isInteractive(signal) ? { drainDelayMs: 0 } : {};
 }
 
-function drainingText(signal: TerminationSignal): string {
+function drainingText(signal: TerminationSignal, count: number | undefined): string {
   const again = isInteractive(signal) ? "press Ctrl-C again" : "send the signal again";
-  return `${signal}: draining: all services report NOT_SERVING; ${again} to exit now`;
+  const services = count === undefined || count < 2 ? "all services" : `all ${count} services`;
+  return `${signal}: draining: ${services} report NOT_SERVING; ${again} to exit now`;
 }
 
 function isInteractive(signal: TerminationSignal): boolean {

@@ -13,6 +13,8 @@ export interface TlsTexts {
   readonly key: string;
   /** With it, clients must show a certificate. */
   readonly clientCa: string | undefined;
+  /** The name of the file of the certificate. */
+  readonly certFile: string;
 }
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */

@@ -87,12 +87,19 @@ export const TLS_KEYS = {
     type: "text",
     meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR.",
     flag: { name: "tls-cert", value: "FILE" },
+    restart: true,
   },
-  keyFile: { type: "text", meaning: "The key of the certificate (PEM).", flag: { name: "tls-key", value: "FILE" } },
+  keyFile: {
+    type: "text",
+    meaning: "The key of the certificate (PEM).",
+    flag: { name: "tls-key", value: "FILE" },
+    restart: true,
+  },
   clientCaFile: {
     type: "text",
     meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
     flag: { name: "tls-client-ca", value: "FILE" },
+    restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
@@ -117,7 +124,7 @@ export function describeSetting(setting: Setting): string {
 }
 
 /** A key of which a reload cannot apply a change. */
-export type RestartKey = "tls" | KeyWithRestart<typeof TOP_KEYS>;
+export type RestartKey = KeyWithRestart<typeof TOP_KEYS> | `tls.${KeyWithRestart<typeof TLS_KEYS>}`;
 
 type KeyWithRestart<Rows> = {
   [Key in keyof Rows]: Rows[Key] extends { readonly restart: true } ? Key : never;

@@ -1,10 +1,11 @@
 /**
  * Reads and checks the PEM files of the server's certificate, and of the certificates and CAs for targets.
  */
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
+import { timeWarnings } from "../core/certificate-time.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
-import { requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
+import { readCertificates, readPrivateKey, requireTlsPair } from "../core/tls-pair.js";
 import type { TargetTls } from "../probers/options.js";
 import type { TlsTexts } from "./daemon-config.js";
 import type { Files } from "./files.js";
@@ -13,29 +14,67 @@ import type { CheckEntry, ConfigFile } from "./schema.js";
 /** Called with a key of the table and what is wrong with it; without a key, with the table as a whole. */
 type Refuse<Key> = (key: Key | undefined, text: string) => void;
 
-/** The server's certificate; `undefined` if a file cannot be read. */
+/** The server's certificate; `undefined` if a file cannot be read. Its times are in `warnings`. */
 export function readServerTls(
   { certFile, keyFile, clientCaFile }: NonNullable<ConfigFile["tls"]>,
   files: Files,
   refuse: Refuse<"certFile" | "keyFile" | "clientCaFile">,
-): TlsTexts | undefined {
-  const cert = files.text(certFile, (text) => refuse("certFile", text));
-  const key = files.secret(keyFile, (text) => refuse("keyFile", text));
-  const clientCa = clientCaFile && files.text(clientCaFile, (text) => refuse("clientCaFile", text));
-  if (clientCa !== undefined) {
-    attempt(
-      () => requireAuthorities(clientCa),
-      (text) => refuse("clientCaFile", text),
-    );
-    if (isExpired(clientCa))
-      refuse("clientCaFile", `the certificate in ${clientCaFile} has expired: no client could connect`);
-  }
+): ServerTls | undefined {
+  const clientCa =
+    clientCaFile === undefined ? undefined : readPem(files.text(clientCaFile, (text) => refuse("clientCaFile", text)));
+  if (clientCaFile !== undefined && clientCa !== undefined)
+    requireClientCa(clientCa, clientCaFile, (text) => refuse("clientCaFile", text));
+  const { cert, key, chain } = readPair(certFile, keyFile, files, refuse);
   if (cert === undefined || key === undefined) return undefined;
-  attempt(
-    () => requireTlsPair(cert, key),
-    (text) => refuse(undefined, text),
-  );
-  return { cert, key, clientCa };
+  return {
+    tls: { cert, key, clientCa, certFile },
+    warnings: timeWarnings(chain, `the certificate ${certFile}`, Date.now()),
+  };
+}
+
+/** The server's TLS, and what is probably a mistake. */
+export interface ServerTls {
+  readonly tls: TlsTexts;
+  readonly warnings: readonly string[];
+}
+
+/** A certificate chain and its key, as far as they can be read. */
+function readPair(
+  certFile: string,
+  keyFile: string,
+  files: Files,
+  refuse: Refuse<"certFile" | "keyFile">,
+): { readonly cert: string | undefined; readonly key: string | undefined; readonly chain: readonly X509Certificate[] } {
+  const names = { cert: `the certificate ${certFile}`, key: `the key ${keyFile}` };
+  const cert = readPem(files.text(certFile, (text) => refuse("certFile", text)));
+  const key = readPem(files.secret(keyFile, (text) => refuse("keyFile", text)));
+  const chain =
+    cert === undefined
+      ? undefined
+      : attempt(
+          () => readCertificates(cert, names.cert),
+          (text) => refuse("certFile", text),
+        );
+  const privateKey =
+    key === undefined
+      ? undefined
+      : attempt(
+          () => readPrivateKey(key, names.key),
+          (text) => refuse("keyFile", text),
+        );
+  if (cert !== undefined && key !== undefined && chain && privateKey)
+    attempt(
+      () => requireTlsPair(cert, key, names),
+      (text) => refuse(undefined, text),
+    );
+  return { cert, key, chain: chain ?? [] };
+}
+
+/** A bundle may have authorities that have expired, but not only such. */
+function requireClientCa(clientCa: string, file: string, refuse: (text: string) => void): void {
+  const authorities = attempt(() => readCertificates(clientCa, `the client CA ${file}`), refuse);
+  if (authorities?.every(({ validTo }) => Date.parse(validTo) < Date.now()))
+    refuse(`the certificate in ${file} has expired: no client could connect`);
 }
 
 /** The TLS options of a target. */
@@ -45,36 +84,31 @@ export function readTargetTls(
   refuse: Refuse<"caFile" | "certFile" | "keyFile">,
 ): TargetTls {
   const { caFile, certFile, keyFile, serverName, verify, warnBefore } = tls;
-  const ca = caFile === undefined ? undefined : files.text(caFile, (text) => refuse("caFile", text));
-  const cert = certFile === undefined ? undefined : files.text(certFile, (text) => refuse("certFile", text));
-  const key = keyFile === undefined ? undefined : files.secret(keyFile, (text) => refuse("keyFile", text));
+  const ca = caFile === undefined ? undefined : readPem(files.text(caFile, (text) => refuse("caFile", text)));
   if (certFile !== undefined && keyFile === undefined) refuse("certFile", "needs keyFile too");
   if (keyFile !== undefined && certFile === undefined) refuse("keyFile", "needs certFile too");
-  if (cert !== undefined && key !== undefined)
-    attempt(
-      () => requireTlsPair(cert, key),
-      (text) => refuse("certFile", text),
-    );
+  const pair =
+    certFile && keyFile
+      ? readPair(certFile, keyFile, files, (key, text) => refuse(key ?? "certFile", text))
+      : undefined;
   if (ca !== undefined)
     attempt(
-      () => requireAuthorities(ca, "CA"),
+      () => readCertificates(ca, `the CA ${caFile}`),
       (text) => refuse("caFile", text),
     );
-  return { ca, cert, key, serverName, verify, warnBeforeMs: parseDuration(warnBefore) };
+  return { ca, cert: pair?.cert, key: pair?.key, serverName, verify, warnBeforeMs: parseDuration(warnBefore) };
 }
 
-function isExpired(pem: string): boolean {
-  try {
-    return Date.parse(new X509Certificate(pem).validTo) < Date.now();
-  } catch {
-    return false; // it cannot be read, and has a fault already
-  }
+/** Windows programs put a byte order mark before the text, which OpenSSL does not read. */
+function readPem(text: string | undefined): string | undefined {
+  return text?.replace(/^\ufeff/, "");
 }
 
-function attempt(action: () => void, refuse: (text: string) => void): void {
+function attempt<Value>(action: () => Value, refuse: (text: string) => void): Value | undefined {
   try {
-    action();
+    return action();
   } catch (error) {
     refuse(messageOf(error));
+    return undefined;
   }
 }

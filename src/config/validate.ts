@@ -69,13 +69,15 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkPaths("statusCodePaths", statusCodePaths, input);
   checkMethods(statusCodePaths, input);
   const checks = readChecks(input);
+  const serverTls =
+    tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
   const config: DaemonConfig = {
     listen,
     checks,
     services: readServices(checks, input),
     isolation: isolation && { selfCheck: { kind: "target", url: isolation.selfCheck }, maxHold: isolation.maxHold },
     allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
-    tls: tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text)),
+    tls: serverTls?.tls,
     engine: content.engine ?? DEFAULT_CONFIG.engine,
     statusCodePaths,
     paths,
@@ -84,7 +86,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     stateDir: content.stateDir,
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
-    warnings: [...files.warnings, ...limitWarnings(input)],
+    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],
   };
   return Object.freeze(config);
 }

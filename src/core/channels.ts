@@ -78,6 +78,8 @@ export interface ChannelMessages {
   reload: { readonly error: unknown };
   /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
+  /** Log lines were dropped: the reader of the log is too slow or gone. */
+  "log-dropped": { readonly lines: number };
   /** An error that no caller can receive. */
   fault: { readonly where: string; readonly error: unknown };
 }
@@ -104,6 +106,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "journal-failed": channel("healthbridge:journal-failed"),
   reload: channel("healthbridge:reload"),
   "connection-ended": channel("healthbridge:connection-ended"),
+  "log-dropped": channel("healthbridge:log-dropped"),
   fault: channel("healthbridge:fault"),
 };
 

@@ -5,9 +5,11 @@ import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
+import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
+import { watchCertificate } from "./certificate-watch.js";
 import { Health } from "./health.js";
 import { type OpenState, openState } from "./state.js";
 
@@ -18,6 +20,8 @@ export interface Daemon {
    * @throws HealthError; nothing has changed then
    */
   reload(config: DaemonConfig): Promise<void>;
+  /** The number of services, with that of the server as a whole. */
+  readonly serviceCount: number;
   /** Shuts down in order. Calling it again returns the same promise. */
   stop(times?: ShutdownTimes): Promise<void>;
 }
@@ -39,7 +43,9 @@ export interface DaemonDeps {
 /** The values of which a reload cannot apply a change. */
 const RESTART_VALUES: Readonly<Record<RestartKey, (config: DaemonConfig) => unknown>> = {
   listen: ({ listen }) => listen,
-  tls: ({ tls }) => tls,
+  "tls.certFile": ({ tls }) => tls?.cert,
+  "tls.keyFile": ({ tls }) => tls?.key,
+  "tls.clientCaFile": ({ tls }) => tls?.clientCa,
   engine: ({ engine }) => engine,
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
@@ -70,10 +76,12 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
     const server = await health.listen(config.listen, options);
     logServing(log, config, server.addresses.map(formatAddress));
   } catch (error) {
+    log.close(); // nothing was served: that it ends is no news
     await health.shutdown({ drainDelayMs: 0 });
     await state?.close();
     throw error;
   }
+  const unwatch = config.tls && watchCertificate(config.tls, systemClock, (text) => warn(log, text));
   return {
     async reload(next) {
       await health.reconfigure(next);
@@ -82,7 +90,13 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
       logWarnings(log, next);
       logRestart(log, config, next);
     },
-    stop: (times) => health.shutdown({ drainDelayMs, ...times }).finally(() => state?.close()),
+    get serviceCount() {
+      return health.list().size;
+    },
+    stop(times) {
+      unwatch?.();
+      return health.shutdown({ drainDelayMs, ...times }).finally(() => state?.close());
+    },
   };
 }
 
@@ -102,10 +116,14 @@ function logRestart(log: Log, running: DaemonConfig, next: DaemonConfig): void {
 
 /** Logs what is allowed, but probably a mistake. */
 function logWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
-  for (const warning of warnings) log.write("warn", "config-warning", warning);
+  for (const warning of warnings) warn(log, warning);
   if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
   const message =
     "healthbridge is process 1 and its checks run programs: child processes that these leave become zombies; start it under an init process";
+  warn(log, message);
+}
+
+function warn(log: Log, message: string): void {
   log.write("warn", "config-warning", message);
 }
 

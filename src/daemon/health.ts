@@ -75,7 +75,8 @@ export class Health {
     this.#checks = checks;
     this.#manual = new ManualStatuses(reader, (service) => checks.ownerOf(service));
     const connectionCount = () => this.#servers.connectionCount;
-    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount });
+    const certificateEndsAt = () => this.#servers.certificateEndsAt;
+    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount, certificateEndsAt });
     const pool = new SharedBytesPool();
     const turns = new FairTurns(clock, instance);
     const pages = new PageRenderer({ reader, clock, pool });

@@ -36,6 +36,12 @@ export class OpenServers {
     return [...this.#open].reduce((sum, server) => sum + server.connectionCount, 0);
   }
 
+  /** Wall time at which the first certificate of all chains expires; `undefined` without TLS. */
+  get certificateEndsAt(): number | undefined {
+    const ends = [...this.#open].flatMap(({ certificateEndsAt }) => certificateEndsAt ?? []);
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
   /** @throws HealthError ALREADY_STOPPED when the shutdown has begun. `call` names what came too late. */
   requireRunning(call: string): void {
     if (this.#stopping !== undefined) throw new HealthError("ALREADY_STOPPED", `${call} must come before shutdown()`);

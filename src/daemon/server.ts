@@ -103,6 +103,11 @@ export class OpenServer implements HealthServer {
     return this.#listener.connectionCount;
   }
 
+  /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
+  get certificateEndsAt(): number | undefined {
+    return this.#listener.certificateEndsAt;
+  }
+
   /** Accepts no more connections. */
   stopAccepting(): void {
     this.#listener.stopAccepting();

@@ -14,7 +14,7 @@ import { publish } from "../core/channels.js";
 import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
 import { bind, resolveAddress } from "./bind.js";
 import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.js";
-import { type TlsIdentity, tlsServerOptions } from "./tls.js";
+import { identityEndsAt, type TlsIdentity, tlsServerOptions } from "./tls.js";
 
 /** Options of a listener. */
 export interface ListenerOptions extends ConnectionGateOptions {
@@ -27,11 +27,19 @@ export interface ListenerOptions extends ConnectionGateOptions {
 /** An open set of addresses. */
 export class Listener {
   readonly addresses: readonly BoundAddress[];
+  /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
+  readonly certificateEndsAt: number | undefined;
   readonly #servers: readonly Server[];
   readonly #gate: ConnectionGate;
 
-  constructor(addresses: readonly BoundAddress[], servers: readonly Server[], gate: ConnectionGate) {
+  constructor(
+    addresses: readonly BoundAddress[],
+    servers: readonly Server[],
+    gate: ConnectionGate,
+    tls?: TlsIdentity | undefined,
+  ) {
     this.addresses = addresses;
+    this.certificateEndsAt = tls && identityEndsAt(tls);
     this.#servers = servers;
     this.#gate = gate;
   }
@@ -73,7 +81,7 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   const servers = bindings.map(({ server }) => server);
   const results = await Promise.allSettled(bindings.map(({ bound }) => bound));
   try {
-    const listener = new Listener(valuesOf(results), servers, gate);
+    const listener = new Listener(valuesOf(results), servers, gate, options.tls);
     for (const server of servers) publishErrors(server, options.instance);
     gate.open();
     return listener;

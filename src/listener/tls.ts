@@ -2,7 +2,8 @@
  * TLS of the listeners: one certificate, both protocols by ALPN, and client certificates where a client CA is given.
  */
 import type { TlsOptions } from "node:tls";
-import { requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
+import { chainEndsAt } from "../core/certificate-time.js";
+import { readCertificates, requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
 
 /** Certificate and key of a server, as PEM. */
 export interface TlsIdentity {
@@ -32,4 +33,9 @@ export function tlsServerOptions(identity: TlsIdentity): TlsOptions {
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   };
+}
+
+/** Wall time at which the first certificate of the chain expires. The identity has been validated. */
+export function identityEndsAt({ cert }: TlsIdentity): number {
+  return chainEndsAt(readCertificates(cert));
 }

@@ -7,6 +7,7 @@
  *
  * Source: prometheus.io/docs/instrumenting/exposition_formats, "Text-based format".
  */
+import { printable } from "../core/printable.js";
 import { BUCKETS_SECONDS, type Durations } from "./counts.js";
 import type { MetricRow } from "./metric-table.js";
 
@@ -63,7 +64,9 @@ function escapeHelp(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }
 
-function escapeLabel(value: string): string {
+function escapeLabel(label: string): string {
+  // a line feed has an escape of its own
+  const value = /[\n\t]/.test(label) ? label.replace(/[^\n\t]+/g, printable) : printable(label);
   if (!/["\\\n]/.test(value)) return value;
   return escapeHelp(value).replaceAll('"', '\\"');
 }

@@ -5,9 +5,14 @@
  * at level `debug`.
  *
  * Every line has `event`, a stable name for programs, and `msg`, a text for people.
+ *
+ * Events that a client or a target can cause have at most 10 lines a second for each kind. Transitions are never left out.
  */
 import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
+import { printable } from "../core/printable.js";
+import { EventLimit } from "./event-limit.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -30,22 +35,40 @@ export interface LogDestination {
 type Logger = Readonly<Record<Exclude<LogLevel, "silent">, (fields: object, message: string) => void>>;
 
 /** Logs the events of one instance. */
-export function createLog(instance: string, level: LogLevel, destination: LogDestination): Log {
+export function createLog(
+  instance: string,
+  level: LogLevel,
+  destination: LogDestination,
+  clock: Clock = systemClock,
+): Log {
   const logger = createLogger(level, destination);
   const listen = <Name extends keyof ChannelMessages>(name: Name, write: (message: Published<Name>) => void) =>
     subscribe(name, (message) => void (message.instance === instance && write(message)));
+  const limits: EventLimit[] = [];
+  /** The same for an event that clients and targets can cause. */
+  const limited = <Name extends "write-held" | "listener-failed" | "prober-failed" | "connection-ended" | "fault">(
+    name: Name,
+    at: keyof Logger,
+    write: (message: Published<Name>) => void,
+  ) => {
+    const limit = new EventLimit(clock, (suppressed) =>
+      logger[at]({ event: "lines-suppressed", of: name, suppressed }, `${suppressed} more events ${name} in a second`),
+    );
+    limits.push(limit);
+    return listen(name, (message) => void (limit.admit() && write(message)));
+  };
   const subscriptions = [
     listen("transition", (transition) => logTransition(logger, transition)),
-    listen("write-held", ({ service, status }) =>
+    limited("write-held", "info", ({ service, status }) =>
       logger.info({ event: "write-held", service, status }, "draining: the change is held back until resume"),
     ),
-    listen("listener-failed", ({ error }) =>
+    limited("listener-failed", "error", ({ error }) =>
       logger.error(
         { event: "listener-failed", err: error },
         "a transition listener threw an error; the other listeners were called",
       ),
     ),
-    listen("prober-failed", ({ check, reason, error }) =>
+    limited("prober-failed", "warn", ({ check, reason, error }) =>
       logger.warn({ event: "prober-failed", check, reason, err: error }, "could not probe; the check keeps its state"),
     ),
     listen("probe-abandoned", ({ check, timeoutMs }) =>
@@ -72,17 +95,20 @@ export function createLog(instance: string, level: LogLevel, destination: LogDes
     listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
       logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
     ),
-    listen("connection-ended", ({ address, rule }) =>
+    limited("connection-ended", "debug", ({ address, rule }) =>
       logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
     ),
     listen("journal-damaged", (damage) => logJournalDamage(logger, damage)),
     listen("journal-failed", (failure) => logJournalFailure(logger, failure)),
-    listen("fault", ({ where, error }) => logger.error({ event: "fault", where, err: error }, `fault in ${where}`)),
+    limited("fault", "error", ({ where, error }) =>
+      logger.error({ event: "fault", where, err: error }, `fault in ${where}`),
+    ),
   ];
   return {
     write: (at, event, message, fields = {}) => logger[at]({ event, ...fields }, message),
     close: () => {
       for (const unsubscribe of subscriptions) unsubscribe();
+      for (const limit of limits) limit.end();
     },
   };
 }
@@ -109,7 +135,8 @@ function jsonLine(level: LogLevel, fields: object, message: string): string {
     // code may throw anything: an object that contains itself, a getter that throws
     json = JSON.stringify({ level, time, msg: message, unwritable: messageOf(error) });
   }
-  return `${json.replace(UNSAFE_CHARACTERS, escapeCharacter)}\n`;
+  // JSON does not escape C1 control characters and marks of text direction
+  return `${printable(json)}\n`;
 }
 
 /** The causes of an error that are logged. A chain can be longer, or a circle. */
@@ -124,13 +151,6 @@ function errorFields(error: Error, depth = 0): object {
     stack,
     ...(cause instanceof Error && depth < MAX_CAUSES ? { cause: errorFields(cause, depth + 1) } : {}),
   };
-}
-
-/** C1 control characters and marks of text direction: JSON does not escape them, and a terminal interprets them. */
-const UNSAFE_CHARACTERS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<"journal-damaged">): void {
@@ -156,6 +176,8 @@ function logTransition(logger: Logger, { instance: _, ...transition }: Published
   const { subject, name, from, to, degraded, reason } = transition;
   const title = name === "" ? "overall" : JSON.stringify(name);
   const suffix = `${degraded ? ", degraded" : ""}${reason === undefined ? "" : ` (${reason})`}`;
-  const level = to === "NOT_SERVING" || to === "failing" ? "warn" : "info";
+  const isFailure = to === "NOT_SERVING" || to === "failing";
+  // a drain has a line of its own, and changes every service: 10,000 lines would say the same
+  const level = reason === "draining" ? "debug" : isFailure ? "warn" : "info";
   logger[level]({ event: "transition", ...transition }, `${subject} ${title}: ${from} -> ${to}${suffix}`);
 }

@@ -134,6 +134,12 @@ const OWN_METRICS = {
     labels: [],
     help: "1 while checks are held at their last state, because the network of healthbridge itself seems to be down.",
   },
+  certificateExpiry: {
+    name: "healthbridge_certificate_expiry_timestamp_seconds",
+    type: "gauge",
+    labels: [],
+    help: "Unix time at which the first certificate of the server's own chain expires. Absent without TLS.",
+  },
   reloadSuccessful: {
     name: "healthbridge_config_last_reload_successful",
     type: "gauge",
@@ -151,6 +157,12 @@ const OWN_METRICS = {
     type: "counter",
     labels: ["result"],
     help: "Reloads of the configuration, by result: success or failure.",
+  },
+  logLinesDropped: {
+    name: "healthbridge_log_lines_dropped_total",
+    type: "counter",
+    labels: [],
+    help: "Log lines that were dropped, because the reader of the log is too slow or gone.",
   },
   buildInfo: {
     name: "healthbridge_build_info",

@@ -45,6 +45,8 @@ export interface MetricsSource {
   readonly reader: StatusReadings;
   /** Open connections of clients. */
   readonly connectionCount: () => number;
+  /** Wall time at which the server's own certificate expires; `undefined` without TLS. */
+  readonly certificateEndsAt: () => number | undefined;
 }
 
 const CHECK_STATES = ["pending", "passing", "warning", "failing"] as const;
@@ -124,14 +126,17 @@ export class Metrics {
   }
 
   #own(): readonly Metric[] {
-    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads } = this.#tally;
+    const endsAt = this.#source.certificateEndsAt();
+    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
     return [
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
       [METRICS.isolated, single(isolated ? 1 : 0)],
+      [METRICS.certificateExpiry, endsAt === undefined ? [] : single(endsAt / MS_PER_SECOND)],
       [METRICS.reloadSuccessful, single(lastReloadSuccessful ? 1 : 0)],
       [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
+      [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];
   }

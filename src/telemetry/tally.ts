@@ -27,6 +27,7 @@ export class Tally {
   readonly probed = new Map<string, Probed>();
   readonly startLag = new Durations();
   stalls = 0;
+  logLinesDropped = 0;
   isolated = false;
   readonly reloads = { success: 0, failure: 0 };
   lastReloadSuccessful = true;
@@ -54,6 +55,9 @@ export class Tally {
       }),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
+      listen("log-dropped", ({ lines }) => {
+        this.logLinesDropped += lines;
+      }),
       listen("reload", ({ error }) => this.#countReload(error)),
     ];
   }

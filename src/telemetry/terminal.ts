@@ -4,6 +4,7 @@
  *     12:04:31 warn  service "celery.flower": SERVING -> NOT_SERVING (timeout)
  */
 import { styleText } from "node:util";
+import { printable } from "../core/printable.js";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -22,6 +23,6 @@ export function terminalLine(json: string, colour: boolean): string {
   const line = JSON.parse(json) as Line; // the log wrote the line
   const paint = (how: Style, text: string) => (colour ? styleText(how, text, { validateStream: false }) : text);
   const time = new Date(line.time).toTimeString().slice(0, 8);
-  const error = line.err?.message === undefined ? "" : `: ${line.err.message}`;
-  return `${paint("gray", time)} ${paint(STYLES[line.level] ?? "white", line.level.padEnd(5))} ${line.msg ?? ""}${error}\n`;
+  const error = line.err?.message === undefined ? "" : `: ${printable(line.err.message)}`;
+  return `${paint("gray", time)} ${paint(STYLES[line.level] ?? "white", line.level.padEnd(5))} ${printable(line.msg ?? "")}${error}\n`;
 }

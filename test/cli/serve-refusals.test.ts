@@ -46,6 +46,13 @@ describe("serve refuses", { concurrency: 3 }, () => {
     assert.equal(line, `cannot listen on 127.0.0.1:${port}: the address is already in use (EADDRINUSE)`);
   });
 
+  test("a port that is in use, and logs no drain of services that were never served", async () => {
+    const flags = ["--check", "a=tcp://127.0.0.1:9", "--log-level", "debug"];
+    const { code, stdout } = await run("serve", ...LISTEN, "--listen", `127.0.0.1:${port}`, ...flags);
+    assert.equal(code, 2);
+    assert.ok(!stdout.includes("draining"), stdout);
+  });
+
   test("a unix socket at the path of a file, and leaves the file unchanged", async () => {
     const path = file("precious.txt", "precious");
     assert.match(await refusal("--listen", `unix:${path}`), new RegExp(`^cannot listen on unix:${path}: `));
@@ -87,12 +94,12 @@ describe("serve refuses", { concurrency: 3 }, () => {
     [
       "a key that does not match [B95]",
       ["--tls-cert", pem("server.crt"), "--tls-key", pem("client.key")],
-      /^--tls-cert: the TLS key does not belong to the certificate$/,
+      /^--tls-cert: the key .*client\.key does not belong to the certificate .*server\.crt$/,
     ],
     [
       "a file that is not a certificate [B95]",
       ["--tls-cert", pem("server.key"), "--tls-key", pem("server.key")],
-      /^--tls-cert: the TLS certificate cannot be read: /,
+      /^--tls-cert: the certificate .*server\.key has a private key, but no certificate$/,
     ],
     ["a missing token file", ["--token-file", "/nonexistent"], /^--token-file: cannot read the file \/nonexistent /],
     ["an empty token file", ["--token-file", file("empty", "\n")], /^--token-file: .* one word /],

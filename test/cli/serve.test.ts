@@ -117,14 +117,31 @@ describe("serve", { concurrency: 3 }, () => {
     daemon.process.kill("SIGTERM");
     assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
     await eventually(() => lineOf(daemon, "stopped") !== undefined, "its last line");
-    assert.deepEqual(eventsOf(daemon), ["serving", "draining", "transition", "stopped"]);
+    assert.deepEqual(eventsOf(daemon), ["serving", "draining", "stopped"]);
     assert.equal(daemon.stderr, "");
   });
+
+  for (const [level, perService] of [
+    ["info", 0],
+    ["debug", 4],
+  ] as const)
+    test(`logs a drain as one line with the number of services, at ${level} with ${perService} more`, async (t) => {
+      const checks = ["a", "b", "c"].flatMap((name) => ["--check", `${name}=tcp://127.0.0.1:9`]);
+      const daemon = await serve(t, ...NO_DELAY, ...checks, "--interval", "1h", "--jitter", "0", "--log-level", level);
+      daemon.process.kill("SIGTERM");
+      await daemon.ended();
+      await eventually(() => lineOf(daemon, "stopped") !== undefined, "its last line");
+      const { msg, services } = lineOf(daemon, "draining") ?? {};
+      assert.equal(msg, "SIGTERM: draining: all 4 services report NOT_SERVING; send the signal again to exit now");
+      assert.equal(services, 4);
+      const drained = daemon.log.filter(({ reason, subject }) => reason === "draining" && subject === "service");
+      assert.equal(drained.length, perService);
+    });
 
   test("drains on SIGINT too, without a terminal", async (t) => {
     const daemon = await serve(t, ...LISTEN, "--drain-delay", "1m");
     daemon.process.kill("SIGINT");
-    await eventually(() => lineOf(daemon, "transition") !== undefined, "the drain");
+    await eventually(async () => (await get(daemon, "/healthcheck")) === 503, "the drain");
     assert.deepEqual(
       [await get(daemon, "/healthcheck"), await get(daemon, "/livez"), daemon.exit],
       [503, 200, undefined],
@@ -166,7 +183,7 @@ describe("serve", { concurrency: 3 }, () => {
   });
 
   for (const [level, events] of [
-    ["warn", ["transition"]],
+    ["warn", []],
     ["error", []],
     ["silent", []],
   ] as const) {

@@ -40,7 +40,7 @@ export const VALID: Readonly<Record<string, Kind>> = {
   "a file named again and again": (n) =>
     checks(n, (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/proc/sys/kernel/ostype}" } }\n`),
   "a long duration": (n) => `drainDelay: ${"1s".repeat(n / 2)}\n`,
-  comments: (n) => "# c\n".repeat(n / 4),
+  comments: (n) => `${"# c\n".repeat(n / 4)}checks: {}\n`,
   "blank lines": (n) => `${"\n".repeat(n)}checks: {}\n`,
 };
 

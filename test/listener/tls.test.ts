@@ -47,17 +47,33 @@ describe("a TLS identity", () => {
     [
       "a key of another certificate",
       { cert, key: pem("client.key") },
-      /^the TLS key does not belong to the certificate$/,
+      /^the TLS key does not belong to the TLS certificate$/,
     ],
-    ["a file that is not a certificate", { cert: "garbage", key }, /^the TLS certificate cannot be read: ./],
-    ["an empty certificate", { cert: "", key }, /^the TLS certificate cannot be read: ./],
+    [
+      "a file that is not a certificate",
+      { cert: "garbage", key },
+      /^the TLS certificate has no certificate in PEM format$/,
+    ],
+    ["an empty certificate", { cert: "", key }, /^the TLS certificate is empty$/],
     ["a certificate cut short", { cert: cert.slice(0, 200), key }, /^the TLS certificate cannot be read: ./],
-    ["a key in the certificate's place", { cert: key, key }, /^the TLS certificate cannot be read: ./],
-    ["a file that is not a key", { cert, key: "garbage" }, /^the TLS key cannot be read: ./],
-    ["a certificate in the key's place", { cert, key: cert }, /^the TLS key cannot be read: ./],
-    ["a key under a passphrase", { cert, key: encryptedKey }, /^the TLS key cannot be read: ./],
-    ["a file that is not a client CA", { cert, key, clientCa: "garbage" }, /^the TLS client CA cannot be read: ./],
-    ["an empty client CA", { cert, key, clientCa: "" }, /^the TLS client CA cannot be read: ./],
+    [
+      "a key in the certificate's place",
+      { cert: key, key },
+      /^the TLS certificate has a private key, but no certificate$/,
+    ],
+    ["a file that is not a key", { cert, key: "garbage" }, /^the TLS key has no private key in PEM format$/],
+    ["a certificate in the key's place", { cert, key: cert }, /^the TLS key has a certificate, but no private key$/],
+    [
+      "a key under a passphrase",
+      { cert, key: encryptedKey },
+      /^the TLS key is encrypted, .* decrypt it: openssl pkey /,
+    ],
+    [
+      "a file that is not a client CA",
+      { cert, key, clientCa: "garbage" },
+      /^the TLS client CA has no certificate in PEM format$/,
+    ],
+    ["an empty client CA", { cert, key, clientCa: "" }, /^the TLS client CA is empty$/],
     [
       "a chain with a broken certificate",
       { cert: cert + BROKEN, key },
@@ -81,7 +97,7 @@ describe("a TLS identity", () => {
 
   test("keeps the parser's error as the cause", () => {
     assert.throws(
-      () => tlsServerOptions({ cert: "garbage", key }),
+      () => tlsServerOptions({ cert: cert.slice(0, 200), key }),
       (error: unknown) => error instanceof HealthError && error.cause instanceof Error,
     );
   });

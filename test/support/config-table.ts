@@ -1,5 +1,7 @@
 /** The keys of the configuration with their meaning, from the schema: what the docs have to say. */
+import type { Setting } from "../../src/checks/settings.js";
 import { jsonSchema } from "../../src/cli/schema.js";
+import { TLS_KEYS, TOP_KEYS } from "../../src/config/keys.js";
 
 interface Node {
   readonly $ref?: string;
@@ -7,6 +9,21 @@ interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
   readonly anyOf?: readonly Node[];
+}
+
+const RESTART_KEYS: ReadonlySet<string> = new Set([
+  ...keysWithRestart(TOP_KEYS, ""),
+  ...keysWithRestart(TLS_KEYS, "tls."),
+]);
+
+function keysWithRestart(rows: Readonly<Record<string, Setting>>, prefix: string): readonly string[] {
+  return Object.entries(rows).flatMap(([key, { restart }]) => (restart ? [`${prefix}${key}`] : []));
+}
+
+/** Whether a reload applies a change of a key. A table applies what its keys apply. */
+export function appliedOf(path: string): "at once" | "after a restart" {
+  const isRestart = RESTART_KEYS.has(path) || path === "tls";
+  return isRestart ? "after a restart" : "at once";
 }
 
 /** One row for each key: its path and its meaning. */

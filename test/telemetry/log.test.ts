@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { type ChannelMessages, publish, type Transition } from "../../src/core/channels.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../../src/telemetry/log.js";
+import { VirtualClock } from "../support/virtual-clock.js";
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -272,4 +273,56 @@ describe("the log", () => {
       );
     });
   }
+});
+
+describe("events that clients and targets can cause", () => {
+  const CAUSED: readonly {
+    [Name in keyof ChannelMessages]: readonly [Name, ChannelMessages[Name]];
+  }[keyof ChannelMessages][] = [
+    ["connection-ended", { address: "192.0.2.1", rule: "max-connections" }],
+    ["fault", { where: "a connection", error: boom }],
+    ["prober-failed", { check: "db", reason: "no-descriptors", error: boom }],
+    ["listener-failed", { error: boom }],
+    ["write-held", { service: "a", status: "SERVING" }],
+  ];
+
+  for (const [name, message] of CAUSED)
+    test(`${name} has 10 lines a second, and one with the number of the others`, async (t) => {
+      const clock = new VirtualClock();
+      const texts: string[] = [];
+      const log = createLog("mine", "debug", { write: (text) => void texts.push(text) }, clock);
+      t.after(() => log.close());
+      const events = () => texts.map((text) => JSON.parse(text).event);
+      for (let index = 0; index < 1_000; index += 1) publish(name, { ...message, instance: "mine" } as never);
+      assert.deepEqual(events(), Array(10).fill(name));
+      await clock.advance(1_000);
+      const { event, of, suppressed, level } = JSON.parse(texts.at(-1) ?? "");
+      assert.deepEqual([event, of, suppressed], ["lines-suppressed", name, 990]);
+      assert.equal(level, JSON.parse(texts[0] ?? "").level);
+      publish(name, { ...message, instance: "mine" } as never);
+      await clock.advance(10_000);
+      assert.deepEqual(events().slice(11), [name]);
+    });
+
+  test("do not limit each other, nor the transitions", (t) => {
+    const { lines } = logging(t);
+    for (let index = 0; index < 100; index += 1) {
+      for (const [name, message] of CAUSED) publish(name, { ...message, instance: "mine" } as never);
+      publish("transition", { ...TRANSITION, instance: "mine" });
+    }
+    const count = (event: string) => lines().filter((line) => line.event === event).length;
+    assert.deepEqual(
+      CAUSED.map(([name]) => count(name)),
+      CAUSED.map(() => 10),
+    );
+    assert.equal(count("transition"), 100);
+  });
+
+  test("that were left out are told when the log is closed", (t) => {
+    const { log, lines } = logging(t);
+    for (let index = 0; index < 12; index += 1)
+      publish("fault", { where: "a connection", error: boom, instance: "mine" });
+    log.close();
+    assert.equal(lines().at(-1)?.suppressed, 2);
+  });
 });

@@ -23,7 +23,12 @@ const DAY_MS = 86_400_000;
 function measuring(t: TestContext) {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "mine" });
-  const metrics = new Metrics({ clock, reader: registry, connectionCount: () => 3 });
+  const metrics = new Metrics({
+    clock,
+    reader: registry,
+    connectionCount: () => 3,
+    certificateEndsAt: () => 1_800_000_000_000,
+  });
   t.after(() => metrics.close());
   const text = () => [...metrics.lines()].join("");
   const value = (name: string, labels: Readonly<Record<string, string>> = {}) => readValue(text(), name, labels);

@@ -47,6 +47,7 @@ export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandl
     }
     // grpc-js compares it with lower-case letters, and answers another as a wrong type
     headers["content-type"] = contentType.toLowerCase();
+    removeUnreadable(headers);
     const path = headers[":path"] ?? "";
     const isStreaming = rules.hasStreamingRequest(path);
     if (isStreaming) limitStream(stream, rules);
@@ -57,6 +58,22 @@ export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandl
     else grpcJs(stream, headers);
   };
 }
+
+/**
+ * Removes the headers that grpc-js would not take: it prints each of them to stderr with its value, which may be a
+ * credential, and goes on without it.
+ */
+function removeUnreadable(headers: IncomingHttpHeaders): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(":")) continue;
+    const isReadable = READABLE_NAME.test(name) && (name.endsWith("-bin") || READABLE_VALUE.test(String(value)));
+    if (!isReadable) delete headers[name];
+  }
+}
+
+/** The characters of metadata (grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests"). */
+const READABLE_NAME = /^[0-9a-z_.-]+$/;
+const READABLE_VALUE = /^[ -~]*$/;
 
 /**
  * Whether the deadline is absent or readable. One that is too long for a timer is removed: grpc-js would end the call at

@@ -16,9 +16,6 @@ export interface ReflectionCallDeps extends GrpcDeps {
   readonly service: ReflectionService;
 }
 
-/** Messages that are answered without a pause. Most clients send the next one after the answer. */
-const MESSAGES_PER_TURN = 4;
-
 export class ReflectionCall implements Call {
   readonly #stream: Stream;
   readonly #answer: GrpcAnswer;
@@ -27,7 +24,6 @@ export class ReflectionCall implements Call {
   /** Bytes of the request that are not given back to the client's window. */
   #unacknowledged = 0;
   #isAnswering = false;
-  #answered = 0;
   #halfClosed = false;
   #ended = false;
 
@@ -76,13 +72,8 @@ export class ReflectionCall implements Call {
 
   #handle(message: Buffer): void {
     this.#isAnswering = true;
-    this.#answered += 1;
-    // a write of the client may hold thousands of messages: others get their turns between them
-    const isTurnOver = this.#answered % MESSAGES_PER_TURN === 0;
-    this.#reflection.receive(message, () => {
-      if (isTurnOver) this.#stream.queue(() => this.#onHandled());
-      else this.#onHandled();
-    });
+    // a write of the client may hold thousands of messages: each further one has a turn of its own
+    this.#reflection.receive(message, () => this.#stream.queue(() => this.#onHandled()));
   }
 
   #onHandled(): void {

@@ -8,6 +8,7 @@
  * is written out: `{}` would be a poor way to say UNKNOWN.
  */
 import { isAuthorized } from "../../core/bearer-token.js";
+import { printable } from "../../core/printable.js";
 import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
@@ -70,7 +71,7 @@ function listPage({ snapshots, listLimit }: CallSources): Page {
       if (isTooLong(snapshot)) return;
       let separator = "";
       for (const [service, { status }] of snapshot.services) {
-        yield `${separator}${JSON.stringify(service)}:{"status":"${status}"}`;
+        yield `${separator}${printable(JSON.stringify(service))}:{"status":"${status}"}`;
         separator = ",";
       }
     },

@@ -5,6 +5,7 @@
  * reason codes, and nothing that a target said. Source of the negotiation: RFC 9110, section 12.5.1. A wildcard does not
  * ask for JSON: browsers, curl and kubelet all send one.
  */
+import { printable } from "../../core/printable.js";
 import type { CheckReport, CheckState, ServiceStatus } from "../../registry/ports.js";
 
 /** The JSON media types on offer, the more specific one first. */
@@ -48,14 +49,16 @@ export function jsonOfService(service: string, status: ServiceStatus): object {
 
 /** The texts around the checks: an object with these fields, and `checks` as the last. */
 export function jsonAround(fields: object): { readonly before: string; readonly after: string } {
-  return { before: `${JSON.stringify(fields).slice(0, -1)},"checks":{`, after: "}}" };
+  return { before: `${printable(JSON.stringify(fields)).slice(0, -1)},"checks":{`, after: "}}" };
 }
 
 /** Each check under the draft's key `component:measurement`. The text is in pieces, one for each check. */
 export function* jsonOfChecks(checks: Iterable<CheckReport>): IterableIterator<string> {
   let separator = "";
   for (const check of checks) {
-    yield `${separator}${JSON.stringify(`${check.name}:responseTime`)}:[${JSON.stringify(jsonOfCheck(check))}]`;
+    yield printable(
+      `${separator}${JSON.stringify(`${check.name}:responseTime`)}:[${JSON.stringify(jsonOfCheck(check))}]`,
+    );
     separator = ",";
     for (const { name, status, reason } of check.reported ?? []) {
       const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };

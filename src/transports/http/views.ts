@@ -10,6 +10,7 @@
  *
  * A request without the needed token is answered with one word. It may name a check, and learns nothing of the others.
  */
+import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { CheckReport, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
@@ -110,7 +111,7 @@ function excludedLines(checks: CheckList, exclude: readonly string[]): ReadonlyM
   const lines = new Map<number, string>();
   for (const name of exclude) {
     const index = checks.indexOf(name);
-    if (index !== undefined) lines.set(index, `[+]${name} excluded: ok\n`);
+    if (index !== undefined) lines.set(index, `[+]${printable(name)} excluded: ok\n`);
   }
   return lines;
 }
@@ -146,7 +147,8 @@ function fieldsOf(path: ViewPath, passed: boolean): object {
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
-  const { name, state, reason } = check;
+  const { state, reason } = check;
+  const name = printable(check.name);
   if (!passes(check, criterion)) return `[-]${name} failed: ${reason ?? state}${noteOf(check, criterion)}`;
   if (state === "warning") return `[+]${name} ok (warning: ${reason ?? state})`;
   // the reason of a state that no result has decided: see `checks/assumption`

@@ -243,3 +243,23 @@ describe("the gate limits the time of a request", () => {
     assert.ok(calls.length >= 1);
   });
 });
+
+describe("the gate removes what grpc-js would print to stderr with its value", () => {
+  const secret = Buffer.from("s3cr\u00e9t", "latin1").toString("latin1");
+  for (const name of ["authorization", "cookie", "x-key", "x-tilde~name", "grpc-trace"])
+    test(name, async (t) => {
+      const { calls, port } = await gated(t);
+      const raw = new RawPeer(port);
+      t.after(() => raw.close());
+      const value = name.includes("~") ? "readable" : secret;
+      const fields = [...callHeaders(UNARY), [name, value], ["x-readable", "yes"]] as const;
+      raw.write(
+        PREFACE,
+        h2frame(TYPE.SETTINGS, 0, 0),
+        h2frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, headerBlock(fields)),
+        h2frame(TYPE.DATA, FLAG.END_STREAM, 1, MESSAGE),
+      );
+      await eventually(() => calls.length === 1, "the call is let through");
+      assert.deepEqual([calls[0]?.[name], calls[0]?.["x-readable"]], [undefined, "yes"]);
+    });
+});

@@ -10,8 +10,8 @@ import { describe, test } from "node:test";
 import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Target } from "../probers/targets.js";
 import { FLAG, h2frame, headerBlock, TYPE } from "../support/raw-http2.js";
-import { Target } from "./targets.js";
 
 const PROGRAM = fileURLToPath(new URL("hostile-process.ts", import.meta.url));
 const pem = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), "utf8");

@@ -3,7 +3,7 @@
  * child process: TARGET TIMEOUT_MS REFUSING_TARGET.
  */
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
-import { probe } from "./probing.js";
+import { probe } from "../probers/probing.js";
 
 const [, , target = "", timeoutMs = "0", refusing = ""] = process.argv;
 const takesTls = /^(?:tls|https|grpcs|rediss|amqps|flower\+https|postgres\+tls|mysql\+tls):/.test(target);

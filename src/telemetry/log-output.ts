@@ -1,0 +1,132 @@
+/**
+ * Writes log lines to a descriptor, and never waits for its reader.
+ *
+ *     line --> fewer than 1 MiB wait? --yes--> [ pipe or terminal: Node's stream | file: one write at a time ]
+ *                | no
+ *                '--> dropped and counted --> when the reader takes lines again: one line with the number
+ *
+ * A reader that has stopped, a closed pipe and a full disk lose lines. They neither fill the memory nor end the process.
+ */
+import { fstatSync, write } from "node:fs";
+import type { Writable } from "node:stream";
+
+/** Bytes of lines that may wait. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** How long the end of the process may wait for the reader, in milliseconds. */
+const MAX_FLUSH_MS = 250;
+
+/** Something that takes text in the background. */
+interface Sink {
+  /** Bytes that wait. */
+  readonly waiting: number;
+  write(text: string, onWritten: (failed: boolean) => void): void;
+}
+
+/** What an output calls. */
+export interface LogOutputEvents {
+  /** Lines were dropped. */
+  readonly onDropped: (lines: number) => void;
+  /** The reader takes lines again; so many were dropped before. */
+  readonly onFlowing: (lines: number) => void;
+}
+
+export class LogOutput {
+  readonly #sink: Sink;
+  readonly #events: LogOutputEvents;
+  #dropped = 0;
+  #onIdle: (() => void) | undefined;
+  #pending = 0;
+
+  constructor(sink: Sink, events: LogOutputEvents) {
+    this.#sink = sink;
+    this.#events = events;
+  }
+
+  write(line: string): void {
+    if (this.#sink.waiting + line.length > MAX_WAITING_BYTES) {
+      this.#drop();
+      return;
+    }
+    this.#pending += 1;
+    this.#sink.write(line, (failed) => this.#onWritten(failed));
+  }
+
+  /** Resolves with true when all lines are written, or with false after 250 ms. */
+  flush(): Promise<boolean> {
+    if (this.#pending === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), MAX_FLUSH_MS);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  #drop(): void {
+    this.#dropped += 1;
+    this.#events.onDropped(1);
+  }
+
+  #onWritten(failed: boolean): void {
+    this.#pending -= 1;
+    if (failed) this.#drop();
+    else if (this.#dropped > 0 && this.#sink.waiting < MAX_WAITING_BYTES / 2) {
+      const lines = this.#dropped;
+      this.#dropped = 0;
+      this.#events.onFlowing(lines);
+    }
+    if (this.#pending === 0) this.#onIdle?.();
+  }
+}
+
+/** The sink of a process' standard output: `stream`, unless its descriptor is a file. */
+export function openSink(stream: Writable & { readonly fd?: number }): Sink {
+  // a closed pipe (EPIPE) loses lines, and must not end the service
+  stream.on("error", () => {});
+  const { fd } = stream;
+  if (fd !== undefined && fstatSync(fd).isFile()) return new FileSink(fd);
+  return {
+    get waiting() {
+      return stream.writableLength;
+    },
+    write: (text, onWritten) => void stream.write(text, (error) => onWritten(error != null)),
+  };
+}
+
+/** Node writes to files synchronously, and writes no more after an error: a full disk may have room again. */
+class FileSink implements Sink {
+  waiting = 0;
+  readonly #fd: number;
+  readonly #queue: { readonly text: string; readonly onWritten: (failed: boolean) => void }[] = [];
+  #isWriting = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(text: string, onWritten: (failed: boolean) => void): void {
+    this.waiting += text.length;
+    this.#queue.push({ text, onWritten });
+    if (!this.#isWriting) this.#writeNext();
+  }
+
+  #writeNext(): void {
+    const next = this.#queue.shift();
+    this.#isWriting = next !== undefined;
+    if (next !== undefined) this.#writeAll(Buffer.from(next.text), next);
+  }
+
+  #writeAll(bytes: Buffer, line: { readonly text: string; readonly onWritten: (failed: boolean) => void }): void {
+    write(this.#fd, bytes, (error, written) => {
+      if (error === null && written < bytes.length) {
+        this.#writeAll(bytes.subarray(written), line);
+        return;
+      }
+      this.waiting -= line.text.length;
+      line.onWritten(error !== null);
+      this.#writeNext();
+    });
+  }
+}

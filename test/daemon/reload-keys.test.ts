@@ -1,0 +1,178 @@
+/** Every key of the configuration, changed by a reload of a running daemon: it is applied, or the log names it. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { NOTHING_RUNNING, planConfiguration } from "../../src/checks/plan.js";
+import { completeSettings } from "../../src/checks/read-settings.js";
+import { SourceOpener } from "../../src/checks/sources.js";
+import { readConfigText } from "../../src/config/load.js";
+import { type LoadedConfig, validateConfig } from "../../src/config/validate.js";
+import { type Daemon, startDaemon } from "../../src/daemon/daemon.js";
+import { faultsOf } from "../config/reading.js";
+import { appliedOf, configKeys } from "../support/config-table.js";
+
+const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+const load = (text: string): LoadedConfig => validateConfig(readConfigText("f.yaml", text, {}));
+
+/** A certificate, a key and a CA of tests; every value is that of the server, but for those that are given. */
+const tlsOf = (more = "") => `tls: { certFile: ${pem("server.crt")}, keyFile: ${pem("server.key")}${more} }`;
+const OTHER_TLS = `tls: { certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")} }`;
+const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tlsOf()}\n`;
+
+/** For each key with a restart: a file in which it is another one. */
+const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly string[]]>> = {
+  listen: [BASE.replace("127.0.0.1:0", "127.0.0.2:0"), ["listen"]],
+  tls: [BASE.replace(tlsOf(), ""), ["tls.certFile", "tls.keyFile"]],
+  "tls.certFile": [BASE.replace(tlsOf(), OTHER_TLS), ["tls.certFile", "tls.keyFile"]],
+  "tls.keyFile": [BASE.replace(tlsOf(), OTHER_TLS), ["tls.certFile", "tls.keyFile"]],
+  "tls.clientCaFile": [BASE.replace(tlsOf(), tlsOf(`, clientCaFile: ${pem("ca.crt")}`)), ["tls.clientCaFile"]],
+  engine: [`${BASE}engine: grpc-js`, ["engine"]],
+  paths: [`${BASE}paths: [/x]`, ["paths"]],
+  statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
+  tokenFile: [BASE, []],
+  listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
+  maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
+};
+
+const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
+const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
+const services = (entry: string) => `checks: { a: "tcp://h:1", b: "tcp://h:2" }\nservices: { s: ${entry} }`;
+const heartbeat = (ttl: string, token: string) => `checks: { h: { heartbeat: { ttl: ${ttl}, token: ${token} } } }`;
+const exec = (program: string) => `allowExec: true\nchecks: { x: { exec: [${program}] } }`;
+const isolation = (entry: string) => `checks: { a: "tcp://h:1" }\nisolation: { ${entry} }`;
+const SETTINGS: readonly (readonly [setting: string, value: string])[] = [
+  ["interval", "7s"],
+  ["timeout", "1s"],
+  ["initialDelay", "1s"],
+  ["jitter", "0.5"],
+  ["unhealthyThreshold", "7"],
+  ["healthyThreshold", "7"],
+  ["edgeInterval", "1s"],
+  ["unhealthyInterval", "7s"],
+  ["staleAfter", "7m"],
+];
+
+/** For each key that a reload applies: a file, and the same with another value of the key. */
+const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  checks: [target(""), `${target("").slice(0, -1)}, c: "tcp://h:3" }`],
+  "checks.NAME.target": [target(""), target("").replace("h/", "i/")],
+  "checks.NAME.exec": [exec("/bin/true"), exec("/bin/false")],
+  "checks.NAME.heartbeat": [target(""), heartbeat("1h", "t")],
+  "checks.NAME.heartbeat.ttl": [heartbeat("1h", "t"), heartbeat("2h", "t")],
+  "checks.NAME.heartbeat.token": [heartbeat("1h", "t"), heartbeat("1h", "u")],
+  ...Object.fromEntries(
+    SETTINGS.flatMap(([setting, value]) => [
+      [`checks.NAME.${setting}`, [target(""), target(`${setting}: ${value}`)]],
+      [`defaults.${setting}`, [target(""), `${target("")}\ndefaults: { ${setting}: ${value} }`]],
+    ]),
+  ),
+  defaults: [target(""), `${target("")}\ndefaults: { interval: 7s }`],
+  "checks.NAME.critical": [target(""), target("critical: false")],
+  "checks.NAME.startup": [target(""), target("startup: false")],
+  "checks.NAME.initialState": [target(""), target("initialState: passing")],
+  "checks.NAME.services": [target(""), target("services: [s]")],
+  "checks.NAME.expect": [target(""), target("expect: { status: [204] }")],
+  "checks.NAME.expect.status": [target("expect: { status: [200] }"), target("expect: { status: [204] }")],
+  "checks.NAME.expect.body": [target("expect: { body: a }"), target("expect: { body: b }")],
+  "checks.NAME.expect.body.matches": [
+    target("expect: { body: { matches: a } }"),
+    target("expect: { body: { matches: b } }"),
+  ],
+  "checks.NAME.expect.headers": [target("expect: { headers: { x: a } }"), target("expect: { headers: { x: b } }")],
+  "checks.NAME.expect.json": [target("expect: { json: { x: a } }"), target("expect: { json: { x: b } }")],
+  "checks.NAME.expect.maxLatency": [target(""), target("expect: { maxLatency: 1s }")],
+  "checks.NAME.reuse": [target(""), target("reuse: false")],
+  "checks.NAME.maxConnectionAge": [target(""), target("maxConnectionAge: 1m")],
+  "checks.NAME.headers": [target(""), target("headers: { x: y }")],
+  "checks.NAME.tls": [target(""), target("tls: { verify: false }")],
+  "checks.NAME.tls.caFile": [target(""), target(`tls: { caFile: ${pem("ca.crt")} }`)],
+  "checks.NAME.tls.certFile": [target(""), target(`tls: { ${PAIR} }`)],
+  "checks.NAME.tls.keyFile": [target(""), target(`tls: { ${PAIR} }`)],
+  "checks.NAME.tls.serverName": [target(""), target("tls: { serverName: x }")],
+  "checks.NAME.tls.verify": [target(""), target("tls: { verify: false }")],
+  "checks.NAME.tls.warnBefore": [target(""), target("tls: { warnBefore: 1h }")],
+  services: [services("[a]"), services("[b]")],
+  "services.NAME.all": [services("{ all: [a] }"), services("{ all: [b] }")],
+  "services.NAME.any": [services("{ any: [a] }"), services("{ any: [b] }")],
+  "services.NAME.quorum": [services("{ quorum: 1, of: [a, b] }"), services("{ quorum: 2, of: [a, b] }")],
+  "services.NAME.of": [services("{ quorum: 1, of: [a] }"), services("{ quorum: 1, of: [b] }")],
+  overall: [target(""), `${target("")}\noverall: [b]`],
+  isolation: [target(""), isolation('selfCheck: "tcp://h:1"')],
+  "isolation.selfCheck": [isolation('selfCheck: "tcp://h:1"'), isolation('selfCheck: "tcp://h:2"')],
+  "isolation.maxHold": [isolation('selfCheck: "tcp://h:1"'), isolation('selfCheck: "tcp://h:1", maxHold: 7s')],
+  allowLinkLocal: [target(""), `${target("")}\nallowLinkLocal: true`],
+};
+
+/** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, and below. */
+const OTHERS = ["drainDelay", "allowExec"];
+
+/** Whether the plan of a reload does anything. */
+function changesChecks(beforeText: string, afterText: string): boolean {
+  const { checks, services: declared, isolation: rule, allowLinkLocal } = load(beforeText).config;
+  const running = {
+    ...NOTHING_RUNNING,
+    ...{ services: declared, isolation: rule, allowLinkLocal },
+    checks: new Map(
+      checks.map((declaration) => [declaration.name, { declaration, settings: completeSettings("x", {}) }]),
+    ),
+  };
+  const { plan, violations } = planConfiguration(running, load(afterText).config, new SourceOpener());
+  assert.deepEqual(violations, []);
+  const { started, changed, removed } = plan;
+  return (
+    started.length + changed.length + removed.length > 0 ||
+    plan.services !== undefined ||
+    plan.isolation.kind !== "keep"
+  );
+}
+
+describe("a key that is changed by a reload", () => {
+  const logged: { event: string; keys: readonly string[] }[] = [];
+  const log = {
+    write: (_: string, event: string, __: string, fields: object = {}) =>
+      void logged.push({ event, keys: "keys" in fields && Array.isArray(fields.keys) ? fields.keys : [] }),
+    close() {},
+  };
+  let daemon: Daemon | undefined;
+  before(async () => {
+    daemon = await startDaemon(load(BASE), { instance: "reload-keys", log, environment: {} });
+  });
+  after(() => daemon?.stop({ drainDelayMs: 0 }));
+
+  const restartKeys = async (text: string) => {
+    logged.length = 0;
+    await daemon?.reload(load(text).config);
+    return logged.filter(({ event }) => event === "restart-needed").flatMap(({ keys }) => keys);
+  };
+
+  test("is in one of the tables of this test", () => {
+    const tested = [...Object.keys(RESTARTS), ...Object.keys(AT_ONCE), ...OTHERS].sort();
+    const paths = configKeys().map(([path]) => path);
+    assert.deepEqual(tested, [...paths].sort());
+    assert.deepEqual(
+      Object.keys(RESTARTS).sort(),
+      paths.filter((path) => appliedOf(path) === "after a restart").sort(),
+    );
+  });
+
+  for (const [key, [text, keys]] of Object.entries(RESTARTS)) {
+    if (key === "tokenFile") continue; // needs a file of its own: see cli/reload.test.ts
+    test(`${key} is named in the log, to restart`, async () => {
+      assert.deepEqual(faultsOf(text), []);
+      assert.deepEqual(await restartKeys(text), keys);
+      assert.deepEqual(await restartKeys(BASE), [], "the value of the start is back");
+    });
+  }
+
+  for (const [key, [first, second]] of Object.entries(AT_ONCE))
+    test(`${key} is applied at once`, () => {
+      assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
+      assert.ok(changesChecks(first, second), "another value changes what runs");
+      assert.ok(!changesChecks(first, first), "the same value changes nothing");
+    });
+
+  test("allowExec is applied at once", () => {
+    assert.deepEqual(faultsOf(exec("/bin/true")), []);
+    assert.equal(faultsOf(exec("/bin/true").replace("allowExec: true", "")).length, 1);
+  });
+});

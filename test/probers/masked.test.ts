@@ -1,0 +1,97 @@
+/** A target that echoes its credentials does not get them into a result or an error. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { maskSecrets } from "../../src/probers/masked.js";
+import { fail, PASS, type Prober, ProberError } from "../../src/probers/prober.js";
+
+const CONTEXT = { signal: new AbortController().signal, timeoutMs: 1_000 };
+const PASSWORD = "p@ss/wörd+1";
+const URL_TEXT = `https://admin:${encodeURIComponent(PASSWORD)}@db.example/`;
+const HEADERS = { Authorization: "Bearer abcdefgh12345", "X-Api-Key": "0123-4567-89", Accept: "text/plain" };
+
+const proberOf = (probe: Prober["probe"]): Prober => ({ probe, close: () => {} });
+const maskedDetail = async (detail: string) =>
+  (
+    await maskSecrets(
+      proberOf(async () => fail("status", detail)),
+      URL_TEXT,
+      { headers: HEADERS },
+    ).probe(CONTEXT)
+  ).detail;
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+describe("a credential is masked", () => {
+  for (const [form, echoed] of [
+    ["as it is", PASSWORD],
+    ["percent-encoded", encodeURIComponent(PASSWORD)],
+    ["as base64", base64(PASSWORD)],
+    ["as Basic", `Basic ${base64(`admin:${PASSWORD}`)}`],
+    ["in JSON", JSON.stringify(PASSWORD)],
+    ["of a header, whole", HEADERS.Authorization],
+    ["of a header, without its scheme", "abcdefgh12345"],
+    ["of a header with another name", HEADERS["X-Api-Key"]],
+    ["twice", `${PASSWORD} ${PASSWORD}`],
+  ] as const)
+    test(form, async () => {
+      const detail = (await maskedDetail(`refused: ${echoed} is wrong`)) ?? "";
+      assert.match(detail, /^refused: .*\*\*\*.* is wrong$/);
+      for (const part of ["wörd", "w%C3%B6rd", "abcdefgh", "4567", base64(PASSWORD).slice(0, 8)])
+        assert.ok(!detail.includes(part), detail);
+      assert.ok(!detail.includes(base64(`admin:${PASSWORD}`).slice(8, 16)), detail);
+    });
+
+  test("that is cut at the end of a detail", async () => {
+    const { detail = "" } = fail("status", `${"x".repeat(290)}${HEADERS.Authorization}`);
+    assert.equal(await maskedDetail(detail), `${"x".repeat(290)}***`);
+  });
+
+  test("in an error, its stack and its causes, which keep their type", async () => {
+    const cause = new Error(`login as ${PASSWORD}`);
+    const error = new ProberError("prober", `cannot use ${HEADERS.Authorization}`, { cause });
+    const masked = maskSecrets(
+      proberOf(() => Promise.reject(error)),
+      URL_TEXT,
+      { headers: HEADERS },
+    );
+    await assert.rejects(masked.probe(CONTEXT), (thrown: ProberError) => {
+      assert.ok(thrown instanceof ProberError);
+      assert.equal(thrown.reason, "prober");
+      const texts = [thrown.message, thrown.stack, (thrown.cause as Error).message, (thrown.cause as Error).stack];
+      for (const text of texts) assert.doesNotMatch(text ?? "", /wörd|abcdefgh/);
+      return true;
+    });
+  });
+});
+
+test("other text stays as it is", async () => {
+  assert.equal(await maskedDetail("status 500: text/plain, admin"), "status 500: text/plain, admin");
+});
+
+test("a target without credentials keeps its prober", () => {
+  const prober = proberOf(async () => PASS);
+  assert.equal(maskSecrets(prober, "http://db.example/", { headers: { Accept: "text/plain" } }), prober);
+});
+
+test("what a prober can do beside a probe stays", () => {
+  const calls: string[] = [];
+  const prober: Prober = {
+    probe: async () => PASS,
+    cancel: () => void calls.push("cancel"),
+    onChange: () => void calls.push("onChange"),
+    close: () => void calls.push("close"),
+  };
+  const masked = maskSecrets(prober, URL_TEXT, {});
+  masked.cancel?.();
+  masked.onChange?.(() => {});
+  masked.close();
+  assert.deepEqual(calls, ["cancel", "onChange", "close"]);
+  assert.equal(
+    maskSecrets(
+      proberOf(async () => PASS),
+      URL_TEXT,
+      {},
+    ).cancel,
+    undefined,
+  );
+});
