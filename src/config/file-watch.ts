@@ -13,10 +13,11 @@
  * state is also read every ten seconds.
  */
 import { createHash } from "node:crypto";
-import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
+import { readRegularFile } from "./read-file.js";
 
 /** A file is read when it has been unchanged for so long. */
 const SETTLE_MS = 500;
@@ -26,9 +27,6 @@ const SLOW_MS = 10_000;
 const SLOW = formatDuration(SLOW_MS);
 
 const POLL_MS = 10_000;
-
-/** Longer files have no digest: they are not read, but refused. */
-const MAX_DIGESTED_BYTES = 4_194_304;
 
 /** What tells two versions of a file apart without reading it. */
 interface FileState {
@@ -152,13 +150,10 @@ export class FileWatch {
   }
 
   #readDigest(): string | undefined {
-    const { identity, size = 0 } = this.#state ?? {};
-    if (identity === undefined || size > MAX_DIGESTED_BYTES) return identity;
-    try {
-      return createHash("sha256").update(readFileSync(this.#file)).digest("hex");
-    } catch {
-      return undefined;
-    }
+    const identity = this.#state?.identity;
+    if (identity === undefined) return undefined;
+    const content = readRegularFile(this.#file);
+    return "text" in content ? createHash("sha256").update(content.text).digest("hex") : identity;
   }
 }
 
