@@ -7,8 +7,6 @@
  *
  *     configuration, or a call --plan--> refused: nothing has changed
  *                                  '---> commit: one synchronous step, which cannot fail
- *
- * Each rule is in a file of its own. This file connects them.
  */
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
@@ -28,7 +26,7 @@ import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
 import { keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
-import { describeOwner } from "./name-rules.js";
+import { describeOwner, ownersIn } from "./name-rules.js";
 import {
   NOTHING_RUNNING,
   planCheck,
@@ -67,7 +65,8 @@ export class CheckEngine {
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
-  /** Aborted by `stop`. */
+  /** The end of the last change in turns. */
+  #changed: Promise<void> = Promise.resolve();
   readonly #stopped = new AbortController();
   #reports: ReportStore | undefined;
   readonly #listener: CheckListener = {
@@ -91,13 +90,14 @@ export class CheckEngine {
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
     this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
-    const ownerOf = (name: string) =>
+    const makerOf = (name: string) =>
       isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, this.#deps, {
-      isTaken: (service) => ownerOf(service) !== undefined,
+      isTaken: (service) => makerOf(service) !== undefined,
       onChange: (check, reported) => this.#publisher.setReported(check, reported),
     });
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
+    const ownerOf = (name: string) => makerOf(name) ?? this.#discovery.ownerOf(name);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
     writer.beforeReading(() => this.#deps.freshness.dropStale());
   }
@@ -111,14 +111,20 @@ export class CheckEngine {
   }
 
   /**
-   * The same in turns of the event loop: what waits is served in between, and reads the statuses of before the change. No
-   * other change may be made until the returned promise is settled.
+   * The same in turns of the event loop, after the change before: what waits is served in between, and reads the statuses
+   * of before the change. The names of the configuration are taken from the start.
    * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
    */
-  async configureInTurns(config: ChecksConfig): Promise<void> {
+  configureInTurns(config: ChecksConfig): Promise<void> {
     const { signal } = this.#stopped;
-    const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-    await runInTurns(this.#commit(acceptPlan(planned)), signal);
+    const change = this.#changed.then(async () => {
+      signal.throwIfAborted();
+      this.#publisher.reserve(ownersIn(config));
+      const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
+      await runInTurns(this.#commit(acceptPlan(planned)), signal);
+    });
+    this.#changed = change.catch(() => {}).then(() => this.#publisher.reserve(new Map()));
+    return change;
   }
 
   /**
@@ -154,11 +160,9 @@ export class CheckEngine {
     this.#apply(planIsolation(this.#running, isolation, this.#opener));
   }
 
-  /** Who makes the service of a name, as text; `undefined` for a name that the application may set by hand. */
+  /** Who makes the service of a name, as text; `undefined` if its name is free. */
   ownerOf(name: string): string | undefined {
-    const discoverer = this.#discovery.checkOf(name);
-    if (discoverer !== undefined) return describeOwner({ kind: "discovered", of: discoverer, path: [] });
-    const owner = this.#publisher.ownerOf(name);
+    const owner = this.#running.ownerOf(name);
     return owner === undefined ? undefined : describeOwner(owner);
   }
 
@@ -216,10 +220,10 @@ export class CheckEngine {
         else this.#firstProbes.add(check);
         yield keepReports(check, this.#reports, this.#deps.clock);
       }
-      for (const { declaration, settings } of plan.changed)
-        yield this.#checks.get(declaration.name)?.runner.change(settings);
+      const changed = plan.changed.map(({ declaration }) => this.#checks.get(declaration.name));
+      for (const check of changed) yield check?.runner.change(check.settings);
       for (const name of plan.removed) if (this.heartbeat(name) === undefined) yield this.#reports?.remove(name);
-      yield* this.#publisher.publishRest();
+      yield* this.#publisher.publishRest((name) => this.#running.ownerOf(name) !== undefined);
       this.#discovery.refresh();
       for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
         yield endRunner(runner, this.#writer.instance);
@@ -285,15 +289,11 @@ export class CheckEngine {
   #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
-    const { state, reason, failures } = progress;
-    if (failures === 0) this.#isolation.forget(name);
+    const { state, reason } = progress;
+    if (progress.failures === 0) this.#isolation.forget(name);
     else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
-    const before = this.#publisher.reportOf(name);
-    const { latencyMs, at: lastResultAt } = last ?? { latencyMs: before?.latencyMs, at: before?.lastResultAt };
-    const reported = before?.reported;
-    const finding = { state, held, reason: held ? "prober-isolated" : reason, latencyMs, lastResultAt, reported };
-    this.#publisher.report(check, finding);
+    this.#publisher.report(check, { state, held, reason: held ? "prober-isolated" : reason }, last);
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
   }

@@ -18,6 +18,7 @@ import type { Timer } from "../core/timer-queue.js";
 import type { Discovered } from "../probers/prober.js";
 import type { ReportedService, StatusWriter } from "../registry/ports.js";
 import type { Age } from "./freshness.js";
+import type { Owner } from "./name-rules.js";
 import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 
@@ -96,9 +97,10 @@ export class Discovery {
     this.#publishAll(check, cluster);
   }
 
-  /** The check whose target reports a service. */
-  checkOf(service: string): string | undefined {
-    return this.#names.isTaken(service) ? undefined : this.#owners.get(service);
+  /** The owner of a service that is published here. */
+  ownerOf(service: string): Owner | undefined {
+    const check = this.#names.isTaken(service) ? undefined : this.#owners.get(service);
+    return check === undefined ? undefined : { kind: "discovered", of: check, path: [] };
   }
 
   /** Publishes again what does not belong to a check or a declared service any more. */

@@ -5,7 +5,7 @@
  * one that the application sets by hand. A declared service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
 import { OVERALL, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
-import type { CheckDeclaration } from "./declarations.js";
+import type { CheckDeclaration, ChecksConfig } from "./declarations.js";
 import { orderServices, type ServiceDeclaration } from "./service-graph.js";
 import type { Path, Violation } from "./violation.js";
 
@@ -52,6 +52,20 @@ export function describeOwner({ kind, of }: Owner): string {
     default:
       return kind satisfies never;
   }
+}
+
+/** The owners of the names that a configuration makes. It need not be valid. */
+export function ownersIn({ checks, services }: ChecksConfig): ReadonlyMap<string, Owner> {
+  const owners = new Map<string, Owner>();
+  if (checks.length > 0) owners.set(OVERALL, { kind: "overall", of: OVERALL, path: ["overall"] });
+  for (const { name, options } of checks) {
+    owners.set(name, { kind: "check", of: name, path: ["checks", name] });
+    if (!Array.isArray(options.services)) continue;
+    for (const service of options.services)
+      owners.set(service, { kind: "named", of: name, path: ["checks", name, "services"] });
+  }
+  for (const { name } of services) owners.set(name, { kind: "service", of: name, path: ["services", name] });
+  return owners;
 }
 
 /** The names that have an owner now. */

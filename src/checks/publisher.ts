@@ -14,6 +14,7 @@ import type { CheckReport, ReportedService, StatusWriter } from "../registry/por
 import type { ConfiguredCheck } from "./checks-plan.js";
 import { PENDING } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
+import type { LastProbe } from "./runner-deps.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 
@@ -44,6 +45,8 @@ export class CheckPublisher {
   readonly #announced = new Set<string>();
   /** Services without members, which `publishRest` clears. */
   readonly #unmade = new Set<string>();
+  /** The owners of the names that a configuration is about to make. */
+  #reserved: ReadonlyMap<string, Owner> = new Map();
   /** The removed checks, with their last reports. */
   readonly #removedChecks = new Map<string, CheckReport>();
 
@@ -52,8 +55,17 @@ export class CheckPublisher {
     this.#clock = clock;
   }
 
-  /** Who makes the service of a name. */
+  /** Who makes the service of a name, or is about to make it. */
   ownerOf(name: string): Owner | undefined {
+    return this.#makerOf(name) ?? this.#reserved.get(name);
+  }
+
+  /** The names of a configuration are taken from the start of its change, in place of those of the change before. */
+  reserve(owners: ReadonlyMap<string, Owner>): void {
+    this.#reserved = owners;
+  }
+
+  #makerOf(name: string): Owner | undefined {
     if (this.#graph.isDeclared(name)) return { kind: "service", of: name, path: ["services", name] };
     if (this.#reports.has(name)) return { kind: "check", of: name, path: ["checks", name] };
     const maker = this.#graph.makerOf(name);
@@ -62,19 +74,14 @@ export class CheckPublisher {
     return isWhole ? { kind: "overall", of: name, path: ["overall"] } : undefined;
   }
 
-  /** The last report of a check. */
-  reportOf(name: string): CheckReport | undefined {
-    return this.#reports.get(name);
-  }
-
   /** Publishes the new names of a check as UNKNOWN, before it is added. What has a name already waits for that. */
   announce(check: ConfiguredCheck): void {
     const { name } = check.declaration;
-    if (check.settings.initialState !== "pending" || this.ownerOf(name) !== undefined) return;
+    if (check.settings.initialState !== "pending" || this.#makerOf(name) !== undefined) return;
     const report = reportOf(check, { ...NO_RESULT, ...PENDING }, this.#clock.wallTime());
     this.#writer.report(report);
     for (const service of [name, ...report.services]) {
-      if (this.ownerOf(service) !== undefined) continue;
+      if (this.#makerOf(service) !== undefined) continue;
       this.#announced.add(service);
       this.#writer.set(service, "UNKNOWN", { reason: report.reason });
       if (service !== name) this.#graph.addMaker(service, name);
@@ -136,18 +143,24 @@ export class CheckPublisher {
     });
   }
 
-  /** Writes the rest of the changes: the details of checks, and the end of names that are made of nothing any more. */
-  *publishRest(): Steps<void> {
+  /**
+   * Writes the rest of the changes: the details of checks, and the end of names that are made of nothing any more.
+   * @param isTaken whether a name has another owner by now, or one again
+   */
+  *publishRest(isTaken: (service: string) => boolean): Steps<void> {
     const [removed, changed, unmade] = [[...this.#removedChecks.keys()], [...this.#changedChecks], [...this.#unmade]];
     for (const changes of [this.#removedChecks, this.#changedChecks, this.#unmade]) changes.clear();
-    for (const name of removed) yield this.#writer.forget(name);
+    for (const name of removed) if (!this.#reports.has(name)) yield this.#writer.forget(name);
     for (const name of changed) yield this.#writeReport(this.#reports.get(name));
-    for (const service of unmade) yield this.#clearUnmade(service);
+    for (const service of unmade) if (!isTaken(service)) yield void this.#writer.clear(service);
   }
 
-  /** Writes the result of a check, and the statuses that follow from it. */
-  report(check: ConfiguredCheck, finding: Finding): void {
+  /** Writes the progress of a check, and the statuses that follow from it. `last` is a result that counts. */
+  report(check: ConfiguredCheck, verdict: Pick<Finding, "state" | "held" | "reason">, last?: LastProbe): void {
     const before = this.#reports.get(check.declaration.name);
+    const { state, held, reason } = verdict;
+    const { latencyMs, at: lastResultAt } = last ?? { latencyMs: before?.latencyMs, at: before?.lastResultAt };
+    const finding = { state, held, reason, latencyMs, lastResultAt, reported: before?.reported };
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();
     const report = reportOf(check, finding, since);
     this.#reports.set(report.name, report);
@@ -206,10 +219,6 @@ export class CheckPublisher {
     const rolled = this.#graph.evaluate(service);
     if (rolled === undefined) this.#unmade.add(service);
     else this.#writer.set(service, rolled.status, rolled);
-  }
-
-  #clearUnmade(service: string): void {
-    if (this.#graph.evaluate(service) === undefined) this.#writer.clear(service);
   }
 
   /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */

@@ -65,7 +65,6 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
   health.configure(config, loaded.accept); // a configuration that is rejected has started nothing
-  serveWithoutChecks(health, config);
   let state: OpenState | undefined;
   try {
     logWarnings(log, config);
@@ -85,7 +84,6 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   return {
     async reload(next) {
       await health.reconfigure(next);
-      serveWithoutChecks(health, next);
       drainDelayMs = next.drainDelayMs;
       logWarnings(log, next);
       logRestart(log, config, next);
@@ -98,11 +96,6 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
       return health.shutdown({ drainDelayMs, ...times }).finally(() => state?.close());
     },
   };
-}
-
-/** Without checks, the server as a whole is SERVING because this process answers. */
-function serveWithoutChecks(health: Health, { checks }: DaemonConfig): void {
-  if (checks.length === 0) health.serveAlone();
 }
 
 /** Logs each changed key that keeps its value until the next start. */

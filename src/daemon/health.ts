@@ -19,7 +19,6 @@ import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
-import { OVERALL } from "../core/service-name.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -124,7 +123,7 @@ export class Health {
     return this.#registry.read(service)?.status;
   }
 
-  /** All declared services with their statuses. */
+  /** All declared services and the server as a whole, with their statuses. */
   list(): ReadonlyMap<string, ServingStatus> {
     return new Map([...this.#registry.services()].map(([service, { status }]) => [service, status]));
   }
@@ -220,22 +219,14 @@ export class Health {
   }
 
   /**
-   * The same in turns of the event loop: a configuration of 10,000 checks does not delay an answer. No other change of the
-   * checks may be made until the returned promise is settled.
+   * The same in turns of the event loop: a configuration of 10,000 checks does not delay an answer. Calls are applied one
+   * after the other. The names of the configuration are taken meanwhile; make no other change of the checks until the
+   * returned promise is settled.
    * @throws HealthError with everything that is wrong; nothing has changed then
    */
   async reconfigure(config: ChecksConfig): Promise<void> {
     this.#servers.requireRunning("reconfigure()");
     await this.#checks.configureInTurns(config);
-  }
-
-  /**
-   * Lists the server as a whole as SERVING, unless something makes it: this process answers. It is for a server without an
-   * application, and takes no name: checks that come later make `""`.
-   */
-  serveAlone(): void {
-    if (this.#checks.ownerOf(OVERALL) === undefined && !this.#manual.has(OVERALL))
-      this.#registry.set(OVERALL, "SERVING");
   }
 
   /**

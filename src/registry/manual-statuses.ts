@@ -41,6 +41,7 @@ export class ManualStatuses {
   }
 
   #requireFree(service: string, action: "set" | "cleared"): void {
+    if (this.#names.has(service)) return;
     const owner = this.#ownerOf(service);
     if (owner === undefined) return;
     const name = service === "" ? 'the server as a whole ("")' : `service ${JSON.stringify(service)}`;

@@ -72,7 +72,7 @@ export interface StatusReader {
   readonly statusVersion: number;
   /** The published status of a service or view; `undefined` for an unknown name. */
   read(service: string): ServiceStatus | undefined;
-  /** The declared services, without the views, and without an overall status that was not set. */
+  /** The declared services and the server as a whole, without the views. */
   services(): IterableIterator<[string, ServiceStatus]>;
   /** The checks, in the order of their first reports. */
   checks(): IterableIterator<CheckReport>;

@@ -84,9 +84,11 @@ export class Registry implements StatusReader, StatusWriter {
     return this.#current(canonical(service));
   }
 
-  services(): IterableIterator<[string, ServiceStatus]> {
+  *services(): IterableIterator<[string, ServiceStatus]> {
     this.#refresh();
-    return this.#published.entries();
+    const whole = this.#views.get(OVERALL);
+    if (whole !== undefined && !this.#published.has(OVERALL)) yield [OVERALL, whole];
+    yield* this.#published;
   }
 
   checks(): IterableIterator<CheckReport> {

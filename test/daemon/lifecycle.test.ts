@@ -224,6 +224,7 @@ describe("after shutdown()", () => {
     assert.deepEqual(
       [...health.list()],
       [
+        ["", "NOT_SERVING"],
         ["a", "NOT_SERVING"],
         ["b", "NOT_SERVING"],
       ],

@@ -44,26 +44,29 @@ describe("the answer to a Check", () => {
   test("leaves nothing behind", () => {
     const reader = registry();
     for (let index = 0; index < 1000; index += 1) answerCheck(reader, request(`stranger-${index}`));
-    assert.deepEqual([[...reader.services()].length, reader.watchedNameCount], [0, 0]);
+    assert.deepEqual([[...reader.services()].length, reader.watchedNameCount], [1, 0]);
   });
 });
 
+/** The entry of the server as a whole, which is SERVING. */
+const WHOLE = "0a060a0012020801";
+
 describe("the answer to a List", () => {
-  test("is empty when nothing is declared, whatever the views are", () => {
-    assert.deepEqual(answerList(registry(), 100), message(""));
+  test("has the server as a whole alone when nothing is declared", () => {
+    assert.deepEqual(answerList(registry(), 100), message(WHOLE));
   });
 
   test("has every declared service with its status", () => {
     const reader = registry();
     reader.set("a", "NOT_SERVING");
     reader.set("b", "UNKNOWN", {});
-    assert.deepEqual(answerList(reader, 100), message("0a070a016112020802" + "0a050a01621200"));
+    assert.deepEqual(answerList(reader, 100), message(`${WHOLE}0a070a0161120208020a050a01621200`));
   });
 
   test("has no degraded metadata: that is for one service", () => {
     const reader = registry();
     reader.set("a", "SERVING", { degraded: true });
-    assert.deepEqual(answerList(reader, 100), message("0a070a016112020801"));
+    assert.deepEqual(answerList(reader, 100), message(`${WHOLE}0a070a016112020801`));
   });
 
   test("has at most as many services as the limit", () => {
@@ -75,12 +78,12 @@ describe("the answer to a List", () => {
     assert.deepEqual(answerList(reader, 0), tooMany);
   });
 
-  test("with a limit of 0 is an empty map when nothing is declared", () => {
-    assert.deepEqual(answerList(registry(), 0), message(""));
+  test("with a limit of 0 has the server as a whole", () => {
+    assert.deepEqual(answerList(registry(), 0), message(WHOLE));
   });
 
   test("to unknown fields is the same", () => {
-    assert.deepEqual(new HealthService(registry()).list(Buffer.from("1001", "hex")), message(""));
+    assert.deepEqual(new HealthService(registry()).list(Buffer.from("1001", "hex")), message(WHOLE));
   });
 
   test("to an invalid message is INVALID_ARGUMENT", () => {

@@ -417,7 +417,7 @@ describe("a call as JSON", () => {
     const authorization = "Bearer secret";
     assert.equal(
       ask(LIST, post("{}", { authorization })).body,
-      '{"statuses":{"__proto__":{"status":"SERVING"},"b":{"status":"NOT_SERVING"}}}',
+      '{"statuses":{"":{"status":"SERVING"},"__proto__":{"status":"SERVING"},"b":{"status":"NOT_SERVING"}}}',
     );
     registry.set("c", "SERVING");
     assert.deepEqual(ask(LIST, post("{}", { authorization })).status, 429);
