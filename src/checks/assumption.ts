@@ -39,9 +39,14 @@ export function firstAssumption(
 
 function changed(last: Assumption | undefined, settings: CompleteSettings, now: number): Assumption | undefined {
   if (last === undefined) return undefined;
-  const until = now + Math.min(settings.timeoutMs, MAX_CHANGED_MS);
-  const next = last.reason === "initial" ? last : { ...last, until: Math.min(last.until, until) };
+  const until = Math.min(last.until, changedUntil(settings, now));
+  const next = last.reason === "initial" ? last : { ...last, until };
   return endOf(next, settings) > now ? next : undefined;
+}
+
+/** Monotonic time until which the last state of a check counts, when its target changes now. */
+export function changedUntil({ timeoutMs }: CompleteSettings, now: number): number {
+  return now + Math.min(timeoutMs, MAX_CHANGED_MS);
 }
 
 /** Maximum of milliseconds over which the first probes of many such checks are spread: before their last states end. */

@@ -245,7 +245,7 @@ export class CheckEngine {
     if (this.#checks.size > 0) this.#deps.stalls.start();
     else this.#deps.stalls.stop();
     this.#writer.batch(() => {
-      for (const name of removed) this.#discovery.forget(name);
+      for (const name of removed) this.#discovery.change(name, this.#checks.get(name)?.settings);
       this.#publisher.publish(isWhole);
     });
     return [...ended.values()].filter((runner) => runner !== undefined);

@@ -5,6 +5,7 @@
  *     answer: offline --------------------------------> NOT_SERVING --forgetAfter--> cleared
  *     absent from so many answers as unhealthyThreshold --^   (a target that has restarted knows nothing at first)
  *     no answer for staleAfter (refused, timeout, error): UNKNOWN; until then, each keeps its state
+ *     another target: each keeps its state for min(timeout, 5 s); the first answer clears those that it does not name
  *
  * The state of the check is another matter: a target that cannot be asked changes no reported service at once.
  *
@@ -17,6 +18,7 @@ import type { ServingStatus } from "../core/serving-status.js";
 import type { Timer } from "../core/timer-queue.js";
 import type { Discovered } from "../probers/prober.js";
 import type { ReportedService, StatusWriter } from "../registry/ports.js";
+import { changedUntil } from "./assumption.js";
 import type { Age } from "./freshness.js";
 import type { Owner } from "./name-rules.js";
 import type { RunnerDeps } from "./runner-deps.js";
@@ -62,6 +64,10 @@ interface Cluster {
   readonly forgetTimer: Timer;
   settings: CompleteSettings;
   reported: readonly ReportedService[];
+  /** Monotonic time at which the states end. */
+  endsAt: number;
+  /** The present target has not answered: the states are those of the target before. */
+  isChanged: boolean;
 }
 
 export class Discovery {
@@ -84,8 +90,14 @@ export class Discovery {
     const { workers } = cluster;
     const now = this.#deps.clock.now();
     cluster.settings = settings;
-    cluster.age.renew(now + settings.staleAfterMs);
-    for (const [service, worker] of workers) if (!discovered.has(service)) this.#countAbsence(service, worker, cluster);
+    cluster.endsAt = now + settings.staleAfterMs;
+    cluster.age.renew(cluster.endsAt);
+    for (const [service, worker] of workers) {
+      if (discovered.has(service)) continue;
+      if (!cluster.isChanged) this.#countAbsence(service, worker, cluster);
+      else if (workers.delete(service)) this.#clear(check, service);
+    }
+    cluster.isChanged = false;
     for (const [service, { outcome, reason }] of discovered) {
       if (service === "" || serviceNameFault(service) !== undefined) continue;
       const worker = workers.get(service) ?? newWorker();
@@ -108,14 +120,31 @@ export class Discovery {
     for (const [check, cluster] of this.#clusters) this.#publishAll(check, cluster);
   }
 
-  /** Clears the services of a check that was removed. */
-  forget(check: string): void {
+  /**
+   * A check has another target. Further changes never prolong the time until which its services keep their states.
+   * @param settings `undefined`: the check was removed; its services are cleared
+   */
+  change(check: string, settings: CompleteSettings | undefined): void {
     const cluster = this.#clusters.get(check);
     if (cluster === undefined) return;
+    if (settings === undefined) {
+      this.#forget(check, cluster);
+      return;
+    }
+    cluster.isChanged = true;
+    cluster.endsAt = Math.min(cluster.endsAt, changedUntil(settings, this.#deps.clock.now()));
+    cluster.age.renew(cluster.endsAt);
+    cluster.reported = []; // the report of the check is a new one
+    for (const worker of cluster.workers.values()) worker.reason = "changed";
+    this.#publishAll(check, cluster);
+  }
+
+  #forget(check: string, cluster: Cluster): void {
     cluster.age.end();
     cluster.forgetTimer.cancel();
     for (const service of cluster.workers.keys()) this.#clear(check, service);
     this.#clusters.delete(check);
+    this.#names.onChange(check, []);
   }
 
   /** Changes nothing any more. What was published stays. */
@@ -132,6 +161,7 @@ export class Discovery {
     const cluster: Cluster = {
       workers: new Map(),
       age: freshness.track(() => {
+        if (cluster.isChanged) return this.#forget(check, cluster);
         for (const worker of cluster.workers.values()) setState(worker, "unknown", "stale", clock.now());
         this.#publishAll(check, cluster);
       }),
@@ -141,6 +171,8 @@ export class Discovery {
       }),
       settings,
       reported: [],
+      endsAt: Number.POSITIVE_INFINITY,
+      isChanged: false,
     };
     this.#clusters.set(check, cluster);
     return cluster;

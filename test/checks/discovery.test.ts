@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { CheckEngine } from "../../src/checks/check-engine.js";
 import type { CheckSettings } from "../../src/checks/settings.js";
 import { subscribe } from "../../src/core/channels.js";
@@ -268,4 +268,79 @@ test("of two targets that name the same service, the first has it, and the secon
   await clock.advance(10_000);
   assert.deepEqual(statuses(), { "w/a": "NOT_SERVING", "w/b": "NOT_SERVING", "w/c": "SERVING" });
   engine.stop();
+});
+
+describe("after a change of the target", () => {
+  /** A cluster with two workers, whose target is replaced. `transitions` are those of the workers since then. */
+  async function changed() {
+    const cluster = clusterOf();
+    const { clock, engine, registry, prober } = cluster;
+    const declare = (source: ScriptedProber) =>
+      engine.configure({
+        checks: [{ name: "flower", source: { kind: "prober", prober: source }, options: { jitter: 0, timeout: "2s" } }],
+        services: [],
+        isolation: undefined,
+        allowLinkLocal: false,
+      });
+    declare(prober);
+    await cluster.tell(workers({ "w/a": true, "w/b": false }));
+    const transitions: string[] = [];
+    registry.onTransition(({ name, from, to }) => {
+      if (name.startsWith("w/")) transitions.push(`${name} ${from} ${to}`);
+    });
+    const next = new ScriptedProber(() => clock.now());
+    declare(next);
+    const answer = async (result: ProbeResult) => {
+      await clock.advance(0);
+      next.last.answer(result);
+      await clock.advance(0);
+    };
+    return { ...cluster, transitions, answer, declare };
+  }
+
+  test("workers keep their states, and change with the first answer only", async () => {
+    const { registry, statuses, transitions, answer, engine } = await changed();
+    assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING" });
+    assert.equal(registry.read("w/a")?.reason, "changed");
+    assert.deepEqual(
+      registry.check("flower")?.reported?.map(({ name, status }) => [name, status]),
+      [
+        ["w/a", "SERVING"],
+        ["w/b", "NOT_SERVING"],
+      ],
+    );
+    await answer(workers({ "w/a": true, "w/b": true }));
+    assert.deepEqual(transitions, ["w/b NOT_SERVING SERVING"]);
+    assert.equal(registry.read("w/a")?.reason, undefined);
+    engine.stop();
+  });
+
+  test("a worker that the first answer does not name is cleared", async () => {
+    const { statuses, transitions, answer, engine } = await changed();
+    await answer(workers({ "w/a": true, "w/c": true }));
+    assert.deepEqual(statuses(), { "w/a": "SERVING", "w/c": "SERVING" });
+    assert.deepEqual(transitions, ["w/b NOT_SERVING SERVICE_UNKNOWN", "w/c SERVICE_UNKNOWN SERVING"]);
+    engine.stop();
+  });
+
+  test("without an answer, all are cleared after the timeout, which further changes do not prolong", async () => {
+    const { clock, statuses, registry, declare, engine } = await changed();
+    await clock.advance(1_500);
+    declare(new ScriptedProber(() => clock.now()));
+    assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING" });
+    assert.equal(registry.check("flower")?.reported?.length, 2);
+    await clock.advance(499);
+    assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING" });
+    await clock.advance(1);
+    assert.deepEqual(statuses(), {});
+    assert.deepEqual(registry.check("flower")?.reported ?? [], []);
+    engine.stop();
+  });
+
+  test("a check that is removed clears them at once", async () => {
+    const { statuses, engine } = await changed();
+    engine.remove("flower");
+    assert.deepEqual(statuses(), {});
+    engine.stop();
+  });
 });
