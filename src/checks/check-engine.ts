@@ -24,7 +24,7 @@ import {
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
-import { keepReports, type ReportStore } from "./heartbeat-reports.js";
+import { keepReports, type ReportStore, storeReports, takeUpReport } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { describeOwner, ownersIn } from "./name-rules.js";
 import {
@@ -218,7 +218,7 @@ export class CheckEngine {
       for (const check of created) {
         if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
         else this.#firstProbes.add(check);
-        yield keepReports(check, this.#reports, this.#deps.clock);
+        yield takeUpReport(check, this.#reports, this.#deps.clock);
       }
       const changed = plan.changed.map(({ declaration }) => this.#checks.get(declaration.name));
       for (const check of changed) yield check?.runner.change(check.settings);
@@ -256,6 +256,7 @@ export class CheckEngine {
     check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
     check.runner.assume(check.assumption);
     this.#checks.set(check.declaration.name, check);
+    storeReports(check, this.#reports, this.#deps.clock);
     this.#publisher.add(check, check.assumption);
   }
 
@@ -286,11 +287,10 @@ export class CheckEngine {
     this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
   }
 
-  #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
+  #onProgress(check: RunningCheck, { state, reason, failures }: Progress, last: LastProbe | undefined): void {
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
-    const { state, reason } = progress;
-    if (progress.failures === 0) this.#isolation.forget(name);
+    if (failures === 0) this.#isolation.forget(name);
     else this.#selfCheck.probeSoon();
     const held = this.#isolation.isHeld(name);
     this.#publisher.report(check, { state, held, reason: held ? "prober-isolated" : reason }, last);

@@ -6,6 +6,8 @@
  *                                                                       | no
  *                                                                       '--> `missed`
  *
+ * A report or a miss that the heartbeat has counted already is newer than a stored one.
+ *
  * A wall clock may have been set back since then, and the report lies in the future. Up to a minute is taken as now. Beyond
  * that the age is unknown: a pass is ignored, since it may be old, and a failure counts.
  */
@@ -34,15 +36,31 @@ export interface KeptCheck {
   readonly declaration: Pick<CheckDeclaration, "name">;
   readonly heartbeat: Heartbeat | undefined;
   readonly settings: Pick<CompleteSettings, "intervalMs">;
+  /** `started`: it has counted a report or a miss. */
+  readonly runner: { readonly started: boolean };
 }
 
-/** Takes up the last report of a heartbeat, and stores each new one. Without a store, it does nothing. */
-export function keepReports(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
-  const { declaration, heartbeat, settings } = check;
-  const { name } = declaration;
-  if (heartbeat === undefined || store === undefined) return;
-  heartbeat.onReport((report) => store.write(name, { report, at: clock.wallTime() }));
-  const last = store.read(name);
+/** Takes up the last report of a heartbeat, and stores each new one. */
+export function keepReports(check: KeptCheck, store: ReportStore, clock: Clock): void {
+  storeReports(check, store, clock);
+  takeUpReport(check, store, clock);
+}
+
+/** Stores each new report of a heartbeat. Without a store, it does nothing. */
+export function storeReports(
+  { declaration, heartbeat }: KeptCheck,
+  store: ReportStore | undefined,
+  clock: Clock,
+): void {
+  if (store === undefined) return;
+  heartbeat?.onReport((report) => store.write(declaration.name, { report, at: clock.wallTime() }));
+}
+
+/** Takes up the last report of a heartbeat. Without a store, it does nothing. */
+export function takeUpReport(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
+  const { declaration, heartbeat, settings, runner } = check;
+  if (heartbeat === undefined || store === undefined || runner.started) return;
+  const last = store.read(declaration.name);
   if (last === undefined) return;
   const ageMs = clock.wallTime() - last.at;
   if (ageMs >= settings.intervalMs) heartbeat.restore("missed", 0);

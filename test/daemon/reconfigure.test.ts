@@ -1,8 +1,12 @@
 /** What an application does while a configuration is applied in turns of the event loop. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { CheckEngine } from "../../src/checks/check-engine.js";
 import type { CheckDeclaration, ChecksConfig } from "../../src/checks/declarations.js";
+import type { StoredReport } from "../../src/checks/heartbeat-reports.js";
 import { Health } from "../../src/daemon/health.js";
+import { Registry } from "../../src/registry/registry.js";
+import { VirtualClock } from "../support/virtual-clock.js";
 
 /** So many checks that applying them takes several turns, beside the named ones. */
 function configOf(names: readonly string[], more: Partial<ChecksConfig> = {}, count = 4_000): ChecksConfig {
@@ -123,4 +127,27 @@ test("a configuration that waits for another one is not applied after the shutdo
     ["ALREADY_STOPPED", "ALREADY_STOPPED"],
   );
   assert.equal(health.status("b"), undefined);
+});
+
+test("a report that comes while a configuration is applied counts and is stored; a stored one no longer counts", async () => {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "reconfigure-test" });
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
+  const reports = new Map<string, StoredReport>([["job", { report: "pass", at: clock.wallTime() - 1_000 }]]);
+  engine.keepReports({
+    read: (name) => reports.get(name),
+    write: (name, last) => void reports.set(name, last),
+    remove: (name) => void reports.delete(name),
+  });
+  const source = { kind: "heartbeat", ttl: "1h", token: "secret" } as const;
+  const { checks } = configOf([], {}, 20_000);
+  const config = { ...NOTHING, checks: [...checks, { name: "job", source, options: {} }] };
+  let turn: number | undefined;
+  const turns = await duringEveryTurn(engine.configureInTurns(config), (now) => {
+    if (turn === undefined && engine.report("job", "Bearer secret", "fail")) turn = now;
+  });
+  assert.ok(turn !== undefined && turn < turns, `reported in turn ${turn} of ${turns}`);
+  assert.equal(registry.read("job")?.status, "NOT_SERVING");
+  assert.equal(reports.get("job")?.report, "fail");
+  engine.stop();
 });

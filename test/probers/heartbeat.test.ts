@@ -254,3 +254,19 @@ test("removing a heartbeat removes its service and leaves no timer", async () =>
   await clock.advance(120_000);
   assert.equal(health.status("nightly"), undefined);
 });
+
+test("a stored report does not replace one that has come already", async () => {
+  for (const [stored, report, status] of [
+    ["pass", "fail", "NOT_SERVING"],
+    ["fail", "pass", "SERVING"],
+    ["pass", undefined, "NOT_SERVING"],
+  ] as const) {
+    const { health, beat, clock } = heartOf({ unhealthyThreshold: 1 });
+    if (report === undefined) await clock.advance(60_000);
+    else beat(report);
+    const at = clock.wallTime() - 1_000;
+    health.keepReports({ read: () => ({ report: stored, at }), write: () => {}, remove: () => {} });
+    assert.equal(health.status("nightly"), status, `${report}, with a stored ${stored}`);
+    await health.shutdown();
+  }
+});
