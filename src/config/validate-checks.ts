@@ -14,14 +14,30 @@ import type { ConfigInput } from "./config-input.js";
 import type { CheckEntry, ServiceEntry } from "./schema.js";
 import { readTargetTls } from "./tls-files.js";
 
+/**
+ * Values of one check, with those in its lists and tables. A reload applies one check in one turn of the event loop, and a
+ * change of its status writes each of its services.
+ */
+const MAX_CHECK_VALUES = 1_000;
+
 /** The checks that a configuration declares. */
 export function readChecks(input: ConfigInput): readonly CheckDeclaration[] {
   const readTls = createTlsReader(input);
   return Object.entries(input.content.checks ?? {}).map(([name, given]) => {
     const entry: CheckEntry = typeof given === "string" ? { target: given } : given;
+    const count = countValues(entry);
+    if (count > MAX_CHECK_VALUES)
+      input.refuse(["checks", name], `has ${count} values; the limit is ${MAX_CHECK_VALUES}`);
     const tls = entry.tls && readTls(entry.tls, ["checks", name, "tls"]);
     return readCheck(name, { ...entry, tls }, input);
   });
+}
+
+/** The values in a list or table, with those of all lists and tables in it. */
+function countValues(table: object): number {
+  let count = 0;
+  for (const value of Object.values(table)) count += 1 + (typeof value === "object" ? countValues(Object(value)) : 0);
+  return count;
 }
 
 /** Certificates that 5,000 checks name are read and verified once, if they have no fault. */

@@ -51,6 +51,11 @@ test("values that are nested too deeply, too many, or made from too much text ar
     ["a list by alias in each service", /too many values; the limit is 100000/],
     ["a long variable again and again", /the values of \$\{\.\.\.\} in this file are too long together/],
     ["a long variable in each check", /the values of \$\{\.\.\.\} in this file are too long together/],
+    ["headers", /^1:\d+: checks\.a: has \d+ values; the limit is 1000/],
+    ["statuses", /checks\.a: has \d+ values/],
+    ["services of one check", /checks\.a: has \d+ values/],
+    ["arguments of one program", /checks\.a: has \d+ values/],
+    ["paths in the JSON of one answer", /checks\.a: has \d+ values/],
     ["long keys", /a key must have at most 1000 characters/],
   ] as const) {
     const [first = ""] = faultsOf(INVALID[name]?.(131_072) ?? "", ENVIRONMENT).filter((line) => expected.test(line));

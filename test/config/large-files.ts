@@ -35,8 +35,6 @@ export const VALID: Readonly<Record<string, Kind>> = {
     return `checks:\n${names.map((name) => `  ${name}: tcp://h:1\n`).join("")}services:\n${services}`;
   },
   JSON: (n) => `{"checks":{${rows(n, (i) => `"c${i}":{"target":"tcp://h:1","interval":"5s"}`, ",")}}}`,
-  headers: (n) => `checks: { a: { target: 'http://h/', headers: {${rows(n, (i) => `h${i}: v`, ", ")}} } }`,
-  statuses: (n) => `checks: { a: { target: 'http://h/', expect: { status: ${list(n, () => "200")} } } }`,
   "a file named again and again": (n) =>
     checks(n, (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/proc/sys/kernel/ostype}" } }\n`),
   "a long duration": (n) => `drainDelay: ${"1s".repeat(n / 2)}\n`,
@@ -46,6 +44,12 @@ export const VALID: Readonly<Record<string, Kind>> = {
 
 /** Files that are refused. */
 export const INVALID: Readonly<Record<string, Kind>> = {
+  headers: (n) => `checks: { a: { target: 'http://h/', headers: {${rows(n, (i) => `h${i}: v`, ", ")}} } }`,
+  statuses: (n) => `checks: { a: { target: 'http://h/', expect: { status: ${list(n, () => "200")} } } }`,
+  "services of one check": (n) => `checks: { a: { target: 'tcp://h:1', services: ${list(n, (i) => `s${i}`)} } }`,
+  "arguments of one program": (n) => `allowExec: true\nchecks: { a: { exec: ${list(n, () => "/bin/true")} } }`,
+  "paths in the JSON of one answer": (n) =>
+    `checks: { a: { target: 'http://h/', expect: { json: {${rows(n, (i) => `k${i}: 1`, ", ")}} } } }`,
   "an unknown key in each check": (n) => checks(n, (i) => `  c${i}: { target: "tcp://h:1", timout: 1s }\n`),
   "unknown keys of one check": (n) => `checks: { a: { target: 'tcp://h:1', ${rows(n, (i) => `k${i}: 1`, ", ")} } }`,
   "unknown keys of the file": (n) => rows(n, (i) => `key${i}: 1\n`),
