@@ -6,8 +6,8 @@
  *                                                                       | no
  *                                                                       '--> `missed`
  *
- * A wall clock may have been set back since then, and the report lies in the future. Up to a minute is taken as now. Beyond
- * that the age is unknown: a pass is ignored, since it may be old, and a failure counts.
+ * If the wall clock was set back since then, a report can be in the future. Up to a minute is treated as now. Beyond that
+ * the age is unknown: a pass is ignored, since it may be old, and a failure counts.
  */
 import type { Clock } from "../core/clock.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
@@ -36,7 +36,7 @@ export interface KeptCheck {
   readonly settings: Pick<CompleteSettings, "intervalMs">;
 }
 
-/** Takes up the last report of a heartbeat, and stores each new one. Without a store, it does nothing. */
+/** Restores the last report of a heartbeat, and stores each new one. Without a store, it does nothing. */
 export function keepReports(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
   const { declaration, heartbeat, settings } = check;
   const { name } = declaration;

@@ -80,7 +80,7 @@ export class Names {
   claim(name: string, owner: Owner): Violation | undefined {
     const flower = name.startsWith(WORKER_PREFIX) ? this.#findFlowerCheck() : undefined;
     if (flower !== undefined) {
-      const text = `the names under "${WORKER_PREFIX}" are those of the workers that a check of Flower finds`;
+      const text = `names that begin with "${WORKER_PREFIX}" are reserved for the workers that a check of Flower finds`;
       return { code: "DUPLICATE_NAME", path: owner.path, text, other: ["checks", flower] };
     }
     const known = this.#claimed.get(name) ?? this.#runningOwnerOf(name);

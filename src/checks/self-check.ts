@@ -37,7 +37,7 @@ export class SelfCheck {
     }
   }
 
-  /** A check has failed: its failure may be ours. */
+  /** A check has failed. The cause may be healthbridge's own network. */
   probeSoon(): void {
     this.#runner?.probeSoon();
   }

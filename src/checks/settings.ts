@@ -55,7 +55,7 @@ export interface CheckSettings {
   readonly initialState?: InitialState | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
-  /** Of flower+http: a worker that is offline for so long is forgotten, and its service is cleared. Default 10m. */
+  /** Only flower+http: after this time, a worker that is offline is forgotten, and its service is cleared. Default 10m. */
   readonly forgetAfter?: DurationLike | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
   readonly maxLatency?: DurationLike | undefined;
@@ -157,7 +157,7 @@ export const CHECK_SETTINGS = {
   forgetAfter: {
     type: "duration",
     default: 600_000,
-    meaning: "Of flower+http: a worker that is offline for so long is forgotten, and its service is cleared.",
+    meaning: "Only flower+http: after this time, a worker that is offline is forgotten, and its service is cleared.",
   },
   maxLatency: {
     type: "duration",

@@ -83,7 +83,7 @@ export class Reloader {
     const daemon = await this.#daemon;
     try {
       if (file === undefined) {
-        log.write("info", "reloaded", "nothing to reload: no configuration file");
+        log.write("info", "reloaded", "nothing to reload: the configuration does not come from a file");
       } else {
         const onSlow = (text: string) =>
           log.write("warn", "config-changing", `${file.name} ${text}; keeping the previous configuration`);

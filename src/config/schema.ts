@@ -45,7 +45,7 @@ const switchValue = (description: string) =>
 
 const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
   v.pipe(
-    v.picklist(words, ({ input }) => `must be ${words.join(" or ")}; got ${shown(input)}`),
+    v.picklist(words, ({ input }) => `must be one of ${words.join(", ")}; got ${shown(input)}`),
     v.description(description),
   );
 
@@ -124,7 +124,10 @@ const EXPECT = group(
   {
     status: v.optional(
       v.pipe(
-        v.array(v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299")),
+        v.array(
+          v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299"),
+          ({ input }) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
+        ),
         v.description("HTTP statuses and ranges. Default 200-299."),
       ),
     ),
@@ -180,7 +183,9 @@ const CHECK = group(
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),
     ...keysOf({ forgetAfter: CHECK_SETTINGS.forgetAfter }),
-    minWorkers: v.optional(count("Of flower+http: the check passes while so many workers are online. Default 1.")),
+    minWorkers: v.optional(
+      count("Only flower+http: the minimum number of online workers for the check to pass. Default 1."),
+    ),
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),

@@ -1,5 +1,5 @@
 /**
- * A prober that takes places of a budget while it probes, and as long as it keeps a connection that no other needs.
+ * A prober that takes places of a budget while it probes, and while it keeps a connection whose place no other prober needs.
  */
 import type { ProbeContext, ProbeResult, Prober } from "./prober.js";
 import { ProberError } from "./prober.js";

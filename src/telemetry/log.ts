@@ -52,7 +52,10 @@ export function createLog(
     write: (message: Published<Name>) => void,
   ) => {
     const limit = new EventLimit(clock, (suppressed) =>
-      logger[at]({ event: "lines-suppressed", of: name, suppressed }, `${suppressed} more events ${name} in a second`),
+      logger[at](
+        { event: "lines-suppressed", of: name, suppressed },
+        `${suppressed} more ${name} events in the same second were not logged`,
+      ),
     );
     limits.push(limit);
     return listen(name, (message) => void (limit.admit() && write(message)));
@@ -164,11 +167,14 @@ function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<
 function logJournalFailure(logger: Logger, { failures, error }: Published<"journal-failed">): void {
   const event = "journal-failed";
   if (error === undefined)
-    logger.info({ event: "journal-written", failures }, `the state is written again after ${failures} failures`);
+    logger.info(
+      { event: "journal-written", failures },
+      `the state is written again, after ${failures} failed attempts`,
+    );
   else
     logger.error(
       { event, failures, err: error },
-      `cannot write the state (${failures} times in a row): ${messageOf(error)}; serving goes on, and the state waits in memory`,
+      `cannot write the state (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
     );
 }
 

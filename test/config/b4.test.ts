@@ -76,13 +76,13 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     85,
     "a check under the name of a worker of Celery, beside a check of Flower",
     'checks: { f: "flower+http://h", celery.worker/a@b: "tcp://h:1" }',
-    /^1:52: checks\["celery\.worker\/a@b"\]: the names under "celery\.worker\/" are those of the workers that a check of Flower finds \(checks\.f at f\.yaml:1:14\)$/,
+    /^1:52: checks\["celery\.worker\/a@b"\]: names that begin with "celery\.worker\/" are reserved for the workers that a check of Flower finds \(checks\.f at f\.yaml:1:14\)$/,
   ],
   [
     85,
     "a service under the name of a worker of Celery, beside a check of Flower",
     'checks: { f: "flower+http://h" }\nservices: { celery.worker/x: [f] }',
-    /^2:30: services\["celery\.worker\/x"\]: the names under "celery\.worker\/" .* \(checks\.f at f\.yaml:1:14\)$/,
+    /^2:30: services\["celery\.worker\/x"\]: names that begin with "celery\.worker\/" .* \(checks\.f at f\.yaml:1:14\)$/,
   ],
   [
     86,
@@ -160,8 +160,8 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     /the name must not contain control characters$/,
   ],
   [86, "a name that is a view's", 'checks: { readiness: "tcp://h:1" }', /the name must not be "readiness", .*\/readyz/],
-  [87, "file:", target("file:///etc/passwd"), /scheme "file" is none of http, https/],
-  [87, "ftp:", target("ftp://h"), /scheme "ftp" is none of/],
+  [87, "file:", target("file:///etc/passwd"), /unknown scheme "file"; known: http, https/],
+  [87, "ftp:", target("ftp://h"), /unknown scheme "ftp"; known:/],
   [
     88,
     "a password where the scheme has none",

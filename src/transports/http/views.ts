@@ -158,7 +158,7 @@ function lineOf(check: CheckReport, criterion: Criterion): string {
 /** The services that the target of a check reports. They do not count for the view. */
 function* linesOfReported({ reported = [] }: CheckReport): IterableIterator<string> {
   for (const { name, status, reason } of reported)
-    yield status === "SERVING" ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? status} (does not count)\n`;
+    yield status === "SERVING" ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? status} (not counted)\n`;
 }
 
 /** Why a check that fails does not make the view fail. */

@@ -159,8 +159,8 @@ describe("a view", () => {
     const lines = [
       "[+]celery ok",
       "[+]celery.worker/a ok",
-      "[-]celery.worker/b failed: offline (does not count)",
-      "[-]celery.worker/c failed: stale (does not count)",
+      "[-]celery.worker/b failed: offline (not counted)",
+      "[-]celery.worker/c failed: stale (not counted)",
       "",
     ].join("\n");
     assert.equal(ask("/readyz?verbose").body, `${lines}readyz check passed\n`);
