@@ -30,11 +30,13 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   paths: [`${BASE}paths: [/x]`, ["paths"]],
   statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
   tokenFile: [BASE, []],
+  stateDir: [`${BASE}stateDir: /tmp/healthbridge-state`, ["stateDir"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
   maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
 };
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
+const flower = (more: string) => `checks: { f: { target: "flower+http://h/", ${more} } }`;
 const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
 const services = (entry: string) => `checks: { a: "tcp://h:1", b: "tcp://h:2" }\nservices: { s: ${entry} }`;
 const heartbeat = (ttl: string, token: string) => `checks: { h: { heartbeat: { ttl: ${ttl}, token: ${token} } } }`;
@@ -70,6 +72,8 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.critical": [target(""), target("critical: false")],
   "checks.NAME.startup": [target(""), target("startup: false")],
   "checks.NAME.initialState": [target(""), target("initialState: passing")],
+  "checks.NAME.forgetAfter": [flower(""), flower("forgetAfter: 1m")],
+  "checks.NAME.minWorkers": [flower(""), flower("minWorkers: 2")],
   "checks.NAME.services": [target(""), target("services: [s]")],
   "checks.NAME.expect": [target(""), target("expect: { status: [204] }")],
   "checks.NAME.expect.status": [target("expect: { status: [200] }"), target("expect: { status: [204] }")],

@@ -13,7 +13,7 @@ export const AREAS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[] = [
-  ["src/checks/evaluate", ["checks/evaluate", "checks/runner"]],
+  ["src/checks/evaluate", ["checks/evaluate", "checks/runner", "checks/check-engine"]],
   ["src/checks/policy", ["checks/policy", "checks/service-graph"]],
   ["src/checks/isolation", ["checks/isolation", "checks/isolation-rule"]],
   ["src/checks/concurrency-limit", ["checks/concurrency-limit", "checks/runner"]],
@@ -23,11 +23,16 @@ const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[]
   ["src/checks/service-graph", ["checks/service-graph", "checks/check-engine"]],
   ["src/checks/settings", ["checks/settings", "checks/check-engine", "config/load"]],
   ["src/checks/option-rules", ["checks/settings", "daemon/refused", "config/load"]],
-  ["src/checks/name-rules", ["checks/check-engine", "checks/plan", "daemon/refused"]],
+  ["src/checks/name-rules", ["checks/check-engine", "checks/plan", "daemon/refused", "daemon/one-writer"]],
   ["src/checks/plan", ["checks/check-engine", "checks/plan"]],
-  ["src/checks/runner", ["checks/runner", "checks/runner-wake"]],
+  ["src/checks/runner", ["checks/runner", "checks/runner-wake", "checks/heartbeats-and-startup"]],
   ["src/checks/spread", ["checks/check-engine", "checks/runner"]],
-  ["src/checks/", ["checks/check-engine", "checks/runner"]],
+  ["src/checks/assumption", ["checks/assumption", "checks/runner"]],
+  ["src/checks/read-settings", ["checks/settings", "daemon/refused", "config/load"]],
+  ["src/checks/self-check", ["checks/isolation", "checks/check-engine"]],
+  ["src/checks/sources", ["checks/check-engine", "daemon/refused", "checks/heartbeats-and-startup"]],
+  ["src/checks/violation", ["checks/check-engine", "daemon/refused", "config/load"]],
+  ["src/checks/", ["checks/check-engine", "checks/runner", "checks/heartbeats-and-startup", "daemon/one-writer"]],
   ["src/registry/", ["registry/registry", "registry/model"]],
   ["src/wire/http2/frame", ["wire/http2/frame-reader", "client/http2-frames"]],
   ["src/wire/http2/settings", ["client/http2-frames", "client/http2-answers", "transports/h2/request-head"]],
