@@ -1,5 +1,5 @@
 /**
- * Reads the settings of a check: fills in the defaults of the table in `settings`, and finds what is wrong.
+ * Reads the settings of a check: fills in the defaults of the table in `settings`, and collects the faults.
  */
 import { durationAsGiven, parseDuration } from "../core/duration.js";
 import {

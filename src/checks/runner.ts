@@ -152,7 +152,7 @@ export class CheckRunner {
     if (!this.#stopped) this.#timer.at(Math.min(this.#dueAt, this.#runs.limitAt));
   }
 
-  /** Leaves a run behind that does not end: the check goes on without it. */
+  /** Abandons a run that does not end: the check continues without it. */
   #abandon(): void {
     const { name, deps } = this.#options;
     const timeoutMs = this.#runs.abandon();

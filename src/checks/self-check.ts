@@ -1,5 +1,6 @@
 /**
- * The isolation rule's own check, of something that is reachable whenever our own network works. It is not a service.
+ * The check of the isolation rule itself, of a target that is reachable whenever the network of healthbridge works. It is
+ * not a service.
  */
 
 import type { IsolationPlan } from "./checks-plan.js";

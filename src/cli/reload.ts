@@ -31,7 +31,7 @@ export interface ReloaderDeps {
   readonly log: Log;
 }
 
-/** The log has so many errors of a file. `healthbridge validate` prints all. */
+/** Maximum number of errors of one file that are logged. `healthbridge validate` prints all. */
 const MAX_LOGGED_ERRORS = 100;
 
 type Request = "changed" | "forced";

@@ -19,7 +19,7 @@ import type { CancelTimer, Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
 import { readRegularFile } from "./read-file.js";
 
-/** A file is read when it has been unchanged for so long. */
+/** A file is read when it has been unchanged for this time. */
 const SETTLE_MS = 500;
 
 /** A writer that needs longer is reported. */

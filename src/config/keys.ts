@@ -108,7 +108,7 @@ export const TLS_KEYS = {
 export const ISOLATION_KEYS = {
   selfCheck: {
     type: "text",
-    meaning: "A URL that is reachable whenever our own network works, for example of a gateway.",
+    meaning: "A URL that is reachable whenever the network of healthbridge works, for example of a gateway.",
   },
   maxHold: {
     type: "duration",

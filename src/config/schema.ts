@@ -203,16 +203,19 @@ const URL_ALONE = v.pipe(
 
 const CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
 
-const MEMBERS = texts("Names of checks and services.");
+const members = (which: string) => texts(`${which}: names of checks and services.`);
 
 const SERVICE_FORMS = {
   list: v.array(
     text("A name."),
     ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
   ),
-  all: group({ all: MEMBERS }, "All of them."),
-  any: group({ any: MEMBERS }, "At least one of them."),
-  quorum: group({ quorum: count("The minimum number of healthy members."), of: MEMBERS }, "A minimum number of them."),
+  all: group({ all: members("Members that must all be healthy") }, "All of them."),
+  any: group({ any: members("Members of which one must be healthy") }, "At least one of them."),
+  quorum: group(
+    { quorum: count("The minimum number of healthy members."), of: members("Members of a quorum") },
+    "A minimum number of them.",
+  ),
 } as const;
 
 const { list, all, any, quorum } = SERVICE_FORMS;

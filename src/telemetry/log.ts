@@ -6,7 +6,7 @@
  *
  * Every line has `event`, a stable name for programs, and `msg`, a text for people.
  *
- * Events that a client or a target can cause have at most 10 lines a second for each kind. Transitions are never left out.
+ * Events that a client or a target can cause are limited to 10 lines a second for each event. Transitions are not limited.
  */
 import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import { type Clock, systemClock } from "../core/clock.js";

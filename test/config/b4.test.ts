@@ -23,6 +23,18 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
   [81, "a list for a check", check("[]"), /checks\.a: must be a URL or a table; got \[\]$/],
   [81, "nothing for a check", check(""), /checks\.a: must be a URL or a table; got null$/],
   [81, "a text for a list", setting("services: s"), /services: must be a list of texts, not the string "s"$/],
+  [
+    81,
+    "a number for a list of statuses",
+    setting("expect: { status: 200 }"),
+    /expect\.status: must be a list of statuses and ranges, such as \[204, 200-299\], not the number 200$/,
+  ],
+  [
+    81,
+    "another word than those of a key",
+    setting("initialState: ok"),
+    /initialState: must be one of pending, passing, failing; got "ok"$/,
+  ],
   [82, "an interval of 0", setting("interval: 0s"), /interval: must be a duration above zero/],
   [82, "an interval of -1s", setting("interval: -1s"), /interval: "-1s" is not a duration \(try 5s, 500ms, 1m\)$/],
   [82, "an interval that is no number", setting("interval: .nan"), /interval: NaN has no unit|is not a duration/],

@@ -28,7 +28,7 @@ export class PacedInput {
     this.share = turns.open();
     this.#socket = socket;
     this.#mayRead = mayRead;
-    // Node's server lets its parser read from the handle directly, until the socket has a listener of ours
+    // in Node's server, the parser reads from the handle directly until the socket has another listener
     socket.on("data", ignore);
     socket.off("data", ignore);
     const push = socket.push.bind(socket);
