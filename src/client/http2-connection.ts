@@ -156,7 +156,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
       case PUSH_PROMISE:
         throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE, which is not enabled");
       case PRIORITY:
-        if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY of a wrong length");
+        if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY with a wrong length");
         if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY without a stream");
         break;
       case SETTINGS:
@@ -168,10 +168,10 @@ export class Http2Connection implements ReusableConnection, SocketListener {
 
   /** Frames of the connection as a whole. Types that are not known are ignored (section 5.5). */
   #onControl(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a frame of the connection on a stream");
+    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a connection frame on a stream");
     const isAck = type !== GOAWAY && (flags & ACK) !== 0;
     if (!hasValidLength(type, isAck, payload.length))
-      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame of a wrong length");
+      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame with a wrong length");
     if (type === GOAWAY) this.#onGoAway(payload.readUInt32BE(0) & MAX_31_BITS, payload.readUInt32BE(4));
     else if (isAck) return;
     else if (type === PING) this.#outgoing.push(frameOf(PING, ACK, 0, payload));
