@@ -6,12 +6,12 @@ import { CheckEngine } from "../../src/checks/check-engine.js";
 import { type ChecksPlan, type ConfiguredCheck, discardPlan } from "../../src/checks/checks-plan.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig } from "../../src/checks/declarations.js";
 import { NOTHING_RUNNING, planConfiguration, type RunningChecks } from "../../src/checks/plan.js";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { parseConfig, readConfigText } from "../../src/config/load.js";
 import { validateConfig } from "../../src/config/validate.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { Registry } from "../../src/registry/registry.js";
+import { completeSettings } from "../support/complete-settings.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { ScriptedProber } from "./scripted-prober.js";
 
