@@ -115,10 +115,10 @@ export class CheckEngine {
    * other change may be made until the returned promise is settled.
    * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
    */
-  async configureInTurns(config: ChecksConfig): Promise<void> {
+  async configureInTurns(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     const { signal } = this.#stopped;
     const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-    await runInTurns(this.#commit(acceptPlan(planned)), signal);
+    await runInTurns(this.#commit(acceptPlan(planned, accept)), signal);
   }
 
   /**
