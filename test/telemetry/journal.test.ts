@@ -316,6 +316,22 @@ test("a write that fails is tried again with the whole file: a full disk loses n
   assert.deepEqual(await valuesIn(folder, ["before", "during"]), [1, 2]);
 });
 
+test("the first change is written at once, and the next ones at most once a second", async () => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  const written = async (key: string) => {
+    journal.put("heartbeat", key, 1);
+    await eventually(() => tailOf(folder).includes(`"${key}"`), `${key} is written`);
+    return performance.now();
+  };
+  const openedAt = performance.now();
+  const firstAt = await written("first");
+  const secondAt = await written("second");
+  await journal.close();
+  assert.ok(firstAt - openedAt < 900, `${firstAt - openedAt} ms`);
+  assert.ok(secondAt - firstAt > 800, `${secondAt - firstAt} ms`);
+});
+
 test("a disk that does not answer delays the end by a second at most", async (t) => {
   const folder = newFolder();
   const journal = await open(folder);
