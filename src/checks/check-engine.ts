@@ -249,10 +249,10 @@ export class CheckEngine {
 
   /** @param replaced the runner of the check with this name that had another target */
   #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
-    check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
-    check.runner.assume(check.assumption);
+    const assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    check.runner.assume(assumption);
     this.#checks.set(check.declaration.name, check);
-    this.#publisher.add(check, check.assumption);
+    this.#publisher.add(check, assumption);
   }
 
   /** Changes all but the schedule, which no status depends on. */

@@ -179,6 +179,26 @@ describe("a view", () => {
     assert.equal(ask("/readyz?verbose").body, "[+]celery ok\n[+]celery.worker/a ok\nreadyz check passed\n", "at once");
   });
 
+  test("excluding a check changes its line alone, also behind a check whose target reports services", () => {
+    const { registry, ask } = bridgeOf();
+    const reported = [
+      { name: "celery.worker/a", status: "SERVING", reason: undefined },
+      { name: "celery.worker/b", status: "NOT_SERVING", reason: "offline" },
+    ] as const;
+    registry.report(check("celery", { reported }));
+    registry.report(check("bad", { state: "failing", reason: "timeout" }));
+    registry.set("", "NOT_SERVING");
+    const workers = "[+]celery.worker/a ok\n[-]celery.worker/b failed: offline (not counted)\n";
+    assert.equal(
+      ask("/readyz?verbose&exclude=bad").body,
+      `[+]celery ok\n${workers}[+]bad excluded: ok\nreadyz check passed\n`,
+    );
+    assert.equal(
+      ask("/readyz?verbose&exclude=celery").body,
+      `[+]celery excluded: ok\n${workers}[-]bad failed: timeout\nreadyz check failed\n`,
+    );
+  });
+
   test("verbose has a line for each check, as Kubernetes has them", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));
