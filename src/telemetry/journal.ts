@@ -104,7 +104,8 @@ export class Journal {
   /** Stores a value in place of the last one; `undefined` removes the key. Never waits and never throws. */
   put(type: string, key: string, value: unknown): void {
     const id = idOf(type, key);
-    if (this.#isClosed || (!this.#values.has(id) && this.#values.size >= MAX_KEYS)) return;
+    const isNew = !this.#values.has(id);
+    if (this.#isClosed || (isNew && (value === undefined || this.#values.size >= MAX_KEYS))) return;
     this.#values.set(id, { type, key, value });
     this.#changed.add(id);
     this.#schedule();

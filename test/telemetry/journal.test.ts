@@ -379,3 +379,12 @@ test("a server that is not ours at the place of the lock is not touched", async 
   await refused(folder, /another healthbridge uses this folder/);
   server.close();
 });
+
+test("the removal of a key that it does not have is not written", async () => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  journal.put("heartbeat", "absent", undefined);
+  journal.put("heartbeat", "present", 1);
+  await journal.close();
+  assert.deepEqual(decodeJournal(readFileSync(fileOf(folder))).records, [record("present", 1)]);
+});
