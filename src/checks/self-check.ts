@@ -1,7 +1,6 @@
 /**
  * The isolation rule's own check, of something that is reachable whenever our own network works. It is not a service.
  */
-
 import type { IsolationPlan } from "./checks-plan.js";
 import type { Progress } from "./evaluate.js";
 import type { Isolation } from "./isolation.js";
