@@ -20,20 +20,12 @@ import { fail, type ProbeResult, type Prober, ProberError } from "../probers/pro
 import type { Assumption } from "./assumption.js";
 import { nextDelayMs, withLatency } from "./evaluate.js";
 import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
-import type { RunnerDeps, RunnerListener } from "./runner-deps.js";
+import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
 import { Validity } from "./validity.js";
 import { Verdict } from "./verdict.js";
-
-export interface RunnerOptions {
-  readonly name: string;
-  readonly prober: Prober;
-  readonly settings: CompleteSettings;
-  readonly deps: RunnerDeps;
-  readonly listener: RunnerListener;
-}
 
 /** Minimum time between the starts of two probes of a check, also when a probe is requested. */
 const MIN_GAP_MS = 250;

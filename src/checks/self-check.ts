@@ -2,7 +2,6 @@
  * The check of the isolation rule itself, of a target that is reachable whenever the network of healthbridge works. It is
  * not a service.
  */
-
 import type { IsolationPlan } from "./checks-plan.js";
 import type { Progress } from "./evaluate.js";
 import type { Isolation } from "./isolation.js";

@@ -9,13 +9,12 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { Timer, TimerQueue } from "../core/timer-queue.js";
-import { maxSpreadMs } from "./assumption.js";
-import type { CheckRunner } from "./runner.js";
+import { type Assumption, maxSpreadMs } from "./assumption.js";
 import type { CompleteSettings } from "./settings.js";
 
 /** A check that waits for the start of its first probe. Its settings may change until then. */
 export interface NewCheck {
-  readonly runner: CheckRunner;
+  readonly runner: { readonly assumption: Assumption | undefined; start(delayMs: number): void };
   readonly settings: CompleteSettings;
 }
 

@@ -76,6 +76,8 @@ test("what was put is there after a restart, the newest value of each key, and w
   first.put("heartbeat", "b", undefined);
   first.put("heartbeat", "ü\n\u0000 c", "text");
   await first.close();
+  first.put("heartbeat", "a", "too late");
+  assert.deepEqual(first.get("heartbeat", "a"), { report: "pass", at: 2 });
   const values = await valuesIn(folder, ["a", "b", "ü\n\u0000 c"]);
   assert.deepEqual(values, [{ report: "pass", at: 2 }, undefined, "text"]);
   assert.deepEqual(await valuesIn(folder, ["a"]), [{ report: "pass", at: 2 }], "and after a second one");
@@ -282,9 +284,9 @@ test("while the folder is gone nothing is lost in memory, and it is told; `put` 
   const { messages, unsubscribe } = heard("journal-failed");
   renameSync(folder, `${folder}.gone`);
   journal.put("heartbeat", "a", 1);
-  await eventually(() => messages.length >= 2, "the failure is told");
+  await eventually(() => messages.length >= 4, "the failure is told");
   assert.match(String(messages[0]?.error), /was removed or taken over/);
-  assert.deepEqual(messages.map(({ failures }) => failures).slice(0, 2), [1, 2]);
+  assert.deepEqual(messages.map(({ failures }) => failures).slice(0, 4), [1, 2, 4, 8]);
   assert.equal(journal.get("heartbeat", "a"), 1);
   renameSync(`${folder}.gone`, folder);
   await eventually(() => messages.at(-1)?.error === undefined, "it is written again");
