@@ -55,14 +55,16 @@ export function jsonAround(fields: object): { readonly before: string; readonly 
 /** Each check under the draft's key `component:measurement`. The text is in pieces, one for each check. */
 export function* jsonOfChecks(checks: Iterable<CheckReport>): IterableIterator<string> {
   let separator = "";
-  for (const check of checks) {
-    yield printable(
-      `${separator}${JSON.stringify(`${check.name}:responseTime`)}:[${JSON.stringify(jsonOfCheck(check))}]`,
-    );
+  const member = (key: string, fields: object) => {
+    const text = printable(`${separator}${JSON.stringify(key)}:[${JSON.stringify(fields)}]`);
     separator = ",";
+    return text;
+  };
+  for (const check of checks) {
+    yield member(`${check.name}:responseTime`, jsonOfCheck(check));
     for (const { name, status, reason } of check.reported ?? []) {
       const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
-      yield `,${JSON.stringify(`${name}:status`)}:[${JSON.stringify({ ...fields, ...(reason === undefined ? {} : { output: reason }) })}]`;
+      yield member(`${name}:status`, { ...fields, ...(reason === undefined ? {} : { output: reason }) });
     }
   }
 }

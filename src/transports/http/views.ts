@@ -157,8 +157,10 @@ function lineOf(check: CheckReport, criterion: Criterion): string {
 
 /** The services that the target of a check reports. They do not count for the view. */
 function* linesOfReported({ reported = [] }: CheckReport): IterableIterator<string> {
-  for (const { name, status, reason } of reported)
-    yield status === "SERVING" ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? status} (does not count)\n`;
+  for (const { name, status, reason } of reported) {
+    const line = status === "SERVING" ? `[+]${name} ok` : `[-]${name} failed: ${reason ?? status} (does not count)`;
+    yield `${printable(line)}\n`;
+  }
 }
 
 /** Why a check that fails does not make the view fail. */

@@ -82,6 +82,22 @@ describe("a service", () => {
     assert.match(answer.body, /^\{"status":"fail",/);
   });
 
+  test("with few checks is answered in the same step as JSON, however many other checks there are", () => {
+    const { registry, ask } = bridgeOf();
+    for (let index = 0; index < 300; index += 1) {
+      registry.report(check(`c${index}`, { services: [`s${index % 100}`] }));
+      registry.set(`c${index}`, "SERVING");
+      registry.set(`s${index % 100}`, "SERVING");
+    }
+    const namesOf = (target: string) => Object.keys(JSON.parse(ask(target, { accept: JSON_HEALTH }).body).checks);
+    assert.deepEqual(
+      namesOf("/healthcheck/s7"),
+      ["c7", "c107", "c207"].map((name) => `${name}:responseTime`),
+    );
+    assert.deepEqual(namesOf("/healthcheck/c8"), ["c8:responseTime"]);
+    assert.throws(() => ask("/healthcheck/readiness", { accept: JSON_HEALTH }), /same step/);
+  });
+
   test("the server as a whole has every check in its JSON", () => {
     const { registry, ask } = bridgeOf();
     registry.report(
@@ -145,6 +161,24 @@ describe("a view", () => {
     registry.set("", "NOT_SERVING");
     assert.deepEqual([ask("/readyz").status, ask("/readyz").body], [503, "NOT_SERVING"]);
     assert.equal(ask("/readyz?verbose").body, "readyz check failed\n");
+  });
+
+  test("marks of text direction in what a target reports are escaped", () => {
+    const { registry, ask } = bridgeOf();
+    const reported = [
+      { name: "celery.worker/\u202etxt\u2028", status: "NOT_SERVING", reason: "\u2066offline" },
+    ] as const;
+    registry.report(check("celery", { reported }));
+    registry.set("celery", "SERVING");
+    for (const [target, accept] of [
+      ["/readyz?verbose", "*/*"],
+      ["/readyz/celery?verbose", "*/*"],
+      ...["/readyz", "/readyz/celery", "/healthcheck", "/healthcheck/celery"].map((path) => [path, JSON_HEALTH]),
+    ] as [string, string][]) {
+      const { body } = ask(target, { accept });
+      assert.match(body, /celery\.worker\/\\u202etxt\\u2028[^]*\\u2066offline/, `${target} ${accept}`);
+      assert.doesNotMatch(body, /[\u2028-\u202e\u2066-\u2069]/, target);
+    }
   });
 
   test("the services that a target reports are listed with their check, and do not count", () => {
