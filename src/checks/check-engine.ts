@@ -115,10 +115,10 @@ export class CheckEngine {
    * other change may be made until the returned promise is settled.
    * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
    */
-  async configureInTurns(config: ChecksConfig): Promise<void> {
+  async configureInTurns(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     const { signal } = this.#stopped;
     const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-    await runInTurns(this.#commit(acceptPlan(planned)), signal);
+    await runInTurns(this.#commit(acceptPlan(planned, accept)), signal);
   }
 
   /**
@@ -169,8 +169,7 @@ export class CheckEngine {
 
   /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. `stopped`: no check takes any. */
   report(name: string, authorization: string | undefined, report: Report): boolean | "stopped" {
-    if (this.#stopped.signal.aborted) return "stopped";
-    return takeReport(this.#checks.get(name), authorization, report);
+    return this.#stopped.signal.aborted ? "stopped" : takeReport(this.#checks.get(name), authorization, report);
   }
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
@@ -250,10 +249,10 @@ export class CheckEngine {
 
   /** @param replaced the runner of the check with this name that had another target */
   #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
-    check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
-    check.runner.assume(check.assumption);
+    const assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    check.runner.assume(assumption);
     this.#checks.set(check.declaration.name, check);
-    this.#publisher.add(check, check.assumption);
+    this.#publisher.add(check, assumption);
   }
 
   /** Changes all but the schedule, which no status depends on. */

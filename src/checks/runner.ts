@@ -79,6 +79,11 @@ export class CheckRunner {
     this.#validity.assume(assumption);
   }
 
+  /** What the listener shows until the first result; `undefined` after it, and while pending. */
+  get assumption(): Assumption | undefined {
+    return this.#validity.assumption;
+  }
+
   /** The state that a check with another target takes over; `undefined` while pending. */
   get lastState(): Assumption | undefined {
     return this.#validity.lastState(this.#verdict.progress.state);

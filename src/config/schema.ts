@@ -6,9 +6,9 @@
  */
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
+import { WARN_BEFORE_MS } from "../core/certificate-time.js";
 import { formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
-import { DEFAULT_WARN_BEFORE_MS } from "../probers/certificate.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 
 const duration = (description: string) =>
@@ -152,7 +152,7 @@ const TARGET_TLS = group(
     verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
     warnBefore: v.optional(
       duration(
-        `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`,
+        `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(WARN_BEFORE_MS)}.`,
       ),
     ),
   },

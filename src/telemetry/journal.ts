@@ -138,10 +138,7 @@ export class Journal {
     const handle = await open(this.#path, "a+", 0o600).catch(ignorePassing);
     if (handle === undefined) return;
     const text = decodeJournal(await handle.readFile().finally(() => handle.close()));
-    for (const record of text.records) {
-      if (record.value === undefined) this.#values.delete(idOf(record.type, record.key));
-      else this.#values.set(idOf(record.type, record.key), record);
-    }
+    for (const record of text.records) this.#values.set(idOf(record.type, record.key), record);
     this.#publishDamage(text);
   }
 

@@ -113,9 +113,15 @@ class FileSink implements Sink {
   }
 
   #writeNext(): void {
-    const next = this.#queue.shift();
-    this.#isWriting = next !== undefined;
-    if (next !== undefined) this.#writeAll(Buffer.from(next.text), next);
+    // all lines that wait in one write: one line for each turn of the event loop would be too slow for 5,000 new checks
+    const lines = this.#queue.splice(0);
+    this.#isWriting = lines.length > 0;
+    if (!this.#isWriting) return;
+    const text = lines.map((line) => line.text).join("");
+    const onWritten = (failed: boolean) => {
+      for (const line of lines) line.onWritten(failed);
+    };
+    this.#writeAll(Buffer.from(text), { text, onWritten });
   }
 
   #writeAll(bytes: Buffer, line: { readonly text: string; readonly onWritten: (failed: boolean) => void }): void {

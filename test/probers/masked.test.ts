@@ -94,6 +94,34 @@ describe("a credential is masked", () => {
   });
 });
 
+describe("nothing but padding is left of a credential", () => {
+  // with what JSON, URLs and the two alphabets of base64 write in different ways
+  for (const password of ['quo"te\\back', "p/ä ss&x", "~?>~?>ÿÿ", "~?>~?>ÿ"])
+    for (const user of ["u", "us", "use"])
+      for (const [form, echoed] of [
+        ["as it is", password],
+        ["in JSON", JSON.stringify(password).slice(1, -1)],
+        ["as a part of a URL", encodeURIComponent(password)],
+        ["in a URL", encodeURI(password)],
+        ["as base64", base64(password)],
+        ["as base64url", Buffer.from(password).toString("base64url")],
+        ["as Basic", base64(`${user}:${password}`)],
+      ] as const)
+        test(`${form}: ${JSON.stringify(password)} of ${user}`, async () => {
+          const url = `https://${user}:${encodeURIComponent(password)}@db.example/`;
+          const prober = proberOf(async () => fail("status", `refused: ${echoed} is wrong`));
+          const { detail = "" } = await maskSecrets(prober, url, {}).probe(CONTEXT);
+          assert.match(detail, /^refused: \*\*\*.?=* is wrong$/);
+        });
+});
+
+test("of two credentials that begin alike, nothing of the longer one is left", async () => {
+  const headers = { "X-Key": "abcdefgh", Cookie: "abcdefgh-and-more" };
+  const prober = proberOf(async () => fail("status", `refused: ${headers.Cookie}`));
+  const { detail } = await maskSecrets(prober, "http://db.example/", { headers }).probe(CONTEXT);
+  assert.equal(detail, "refused: ***");
+});
+
 test("other text stays as it is", async () => {
   assert.equal(await maskedDetail("status 500: text/plain, admin"), "status 500: text/plain, admin");
 });

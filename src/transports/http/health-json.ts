@@ -6,7 +6,7 @@
  * ask for JSON: browsers, curl and kubelet all send one.
  */
 import { printable } from "../../core/printable.js";
-import type { CheckReport, CheckState, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, CheckState, ReportedService, ServiceStatus } from "../../registry/ports.js";
 
 /** The JSON media types on offer, the more specific one first. */
 const JSON_TYPES = ["application/health+json", "application/json"] as const;
@@ -55,18 +55,23 @@ export function jsonAround(fields: object): { readonly before: string; readonly 
 /** Each check under the draft's key `component:measurement`. The text is in pieces, one for each check. */
 export function* jsonOfChecks(checks: Iterable<CheckReport>): IterableIterator<string> {
   let separator = "";
-  const member = (key: string, fields: object) => {
-    const text = printable(`${separator}${JSON.stringify(key)}:[${JSON.stringify(fields)}]`);
-    separator = ",";
-    return text;
-  };
   for (const check of checks) {
-    yield member(`${check.name}:responseTime`, jsonOfCheck(check));
-    for (const { name, status, reason } of check.reported ?? []) {
-      const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
-      yield member(`${name}:status`, { ...fields, ...(reason === undefined ? {} : { output: reason }) });
-    }
+    const measurements = [
+      measurement(`${check.name}:responseTime`, jsonOfCheck(check)),
+      ...(check.reported ?? []).map((service) => measurement(`${service.name}:status`, jsonOfReported(service))),
+    ];
+    yield printable(`${separator}${measurements.join(",")}`);
+    separator = ",";
   }
+}
+
+function measurement(key: string, value: object): string {
+  return `${JSON.stringify(key)}:[${JSON.stringify(value)}]`;
+}
+
+function jsonOfReported({ name, status, reason }: ReportedService): object {
+  const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
+  return reason === undefined ? fields : { ...fields, output: reason };
 }
 
 function parseAccept(accept: string): ReadonlyMap<string, number> {

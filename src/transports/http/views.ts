@@ -62,7 +62,7 @@ export function answerViewCheck(
   if (route.verbose && detailed)
     return textAnswer(
       status,
-      [`${lineOf(check, criterion)}\n`, ...linesOfReported(check), lastLineOf(path, passed)].join(""),
+      `${lineOf(check, criterion)}\n${linesOfReported(check)}${lastLineOf(path, passed)}`,
       headers,
     );
   const isUnknown = criterion === "result" || check.state === "pending";
@@ -92,11 +92,9 @@ function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
     key: `view-lines ${path === "livez" ? path : criterion}`,
     isVolatile: false,
     snapshot: () => takeSnapshot(snapshots, route, true),
+    // one piece for each check: `replacements` has their positions
     pieces: function* ({ checks }) {
-      for (const check of checks.all) {
-        yield `${lineOf(check, criterion)}\n`;
-        yield* linesOfReported(check);
-      }
+      for (const check of checks.all) yield `${lineOf(check, criterion)}\n${linesOfReported(check)}`;
     },
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
@@ -111,7 +109,9 @@ function excludedLines(checks: CheckList, exclude: readonly string[]): ReadonlyM
   const lines = new Map<number, string>();
   for (const name of exclude) {
     const index = checks.indexOf(name);
-    if (index !== undefined) lines.set(index, `[+]${printable(name)} excluded: ok\n`);
+    const check = index === undefined ? undefined : checks.all[index];
+    if (index === undefined || check === undefined) continue;
+    lines.set(index, `[+]${printable(name)} excluded: ok\n${linesOfReported(check)}`);
   }
   return lines;
 }
@@ -156,11 +156,12 @@ function lineOf(check: CheckReport, criterion: Criterion): string {
 }
 
 /** The services that the target of a check reports. They do not count for the view. */
-function* linesOfReported({ reported = [] }: CheckReport): IterableIterator<string> {
-  for (const { name, status, reason } of reported) {
-    const line = status === "SERVING" ? `[+]${name} ok` : `[-]${name} failed: ${reason ?? status} (does not count)`;
-    yield `${printable(line)}\n`;
-  }
+function linesOfReported({ reported = [] }: CheckReport): string {
+  const lines = reported.map(({ name, status, reason }) => {
+    const title = printable(name);
+    return status === "SERVING" ? `[+]${title} ok\n` : `[-]${title} failed: ${reason ?? status} (does not count)\n`;
+  });
+  return lines.join("");
 }
 
 /** Why a check that fails does not make the view fail. */

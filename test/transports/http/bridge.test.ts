@@ -163,24 +163,6 @@ describe("a view", () => {
     assert.equal(ask("/readyz?verbose").body, "readyz check failed\n");
   });
 
-  test("marks of text direction in what a target reports are escaped", () => {
-    const { registry, ask } = bridgeOf();
-    const reported = [
-      { name: "celery.worker/\u202etxt\u2028", status: "NOT_SERVING", reason: "\u2066offline" },
-    ] as const;
-    registry.report(check("celery", { reported }));
-    registry.set("celery", "SERVING");
-    for (const [target, accept] of [
-      ["/readyz?verbose", "*/*"],
-      ["/readyz/celery?verbose", "*/*"],
-      ...["/readyz", "/readyz/celery", "/healthcheck", "/healthcheck/celery"].map((path) => [path, JSON_HEALTH]),
-    ] as [string, string][]) {
-      const { body } = ask(target, { accept });
-      assert.match(body, /celery\.worker\/\\u202etxt\\u2028.*\\u2066offline/s, `${target} ${accept}`);
-      assert.doesNotMatch(body, /[\u2028-\u202e\u2066-\u2069]/, target);
-    }
-  });
-
   test("the services that a target reports are listed with their check, and do not count", () => {
     const { registry, ask } = bridgeOf();
     const reported = [
@@ -211,6 +193,26 @@ describe("a view", () => {
     }
     registry.report(check("celery", { reported: reported.slice(0, 1) }));
     assert.equal(ask("/readyz?verbose").body, "[+]celery ok\n[+]celery.worker/a ok\nreadyz check passed\n", "at once");
+  });
+
+  test("excluding a check changes its line alone, also behind a check whose target reports services", () => {
+    const { registry, ask } = bridgeOf();
+    const reported = [
+      { name: "celery.worker/a", status: "SERVING", reason: undefined },
+      { name: "celery.worker/b", status: "NOT_SERVING", reason: "offline" },
+    ] as const;
+    registry.report(check("celery", { reported }));
+    registry.report(check("bad", { state: "failing", reason: "timeout" }));
+    registry.set("", "NOT_SERVING");
+    const workers = "[+]celery.worker/a ok\n[-]celery.worker/b failed: offline (does not count)\n";
+    assert.equal(
+      ask("/readyz?verbose&exclude=bad").body,
+      `[+]celery ok\n${workers}[+]bad excluded: ok\nreadyz check passed\n`,
+    );
+    assert.equal(
+      ask("/readyz?verbose&exclude=celery").body,
+      `[+]celery excluded: ok\n${workers}[-]bad failed: timeout\nreadyz check failed\n`,
+    );
   });
 
   test("verbose has a line for each check, as Kubernetes has them", () => {
