@@ -26,7 +26,7 @@ import {
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
-import { keepReports, type ReportStore } from "./heartbeat-reports.js";
+import { guardStore, keepReports, type ReportStore } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { describeOwner } from "./name-rules.js";
 import {
@@ -167,15 +167,15 @@ export class CheckEngine {
     return this.#checks.get(name)?.heartbeat;
   }
 
-  /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. */
-  report(name: string, authorization: string | undefined, report: Report): boolean {
-    return takeReport(this.#checks.get(name), authorization, report);
+  /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. `stopped`: no check takes any. */
+  report(name: string, authorization: string | undefined, report: Report): boolean | "stopped" {
+    return this.#stopped.signal.aborted ? "stopped" : takeReport(this.#checks.get(name), authorization, report);
   }
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
-    this.#reports = store;
-    for (const check of this.#checks.values()) keepReports(check, store, this.#deps.clock);
+    this.#reports = guardStore(store, this.#writer.instance);
+    for (const check of this.#checks.values()) keepReports(check, this.#reports, this.#deps.clock);
   }
 
   /** Stops every check. What they have published stays. */

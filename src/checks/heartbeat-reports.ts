@@ -9,6 +9,7 @@
  * If the wall clock was set back since then, a report can be in the future. Up to a minute is treated as now. Beyond that
  * the age is unknown: a pass is ignored, since it may be old, and a failure counts.
  */
+import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { CheckDeclaration } from "./declarations.js";
@@ -20,11 +21,28 @@ export interface StoredReport {
   readonly at: number;
 }
 
-/** Where the last report of each heartbeat is kept, by the name of the check. Its methods must not throw. */
+/** Where the last report of each heartbeat is kept, by the name of the check. What a method throws is published as a fault. */
 export interface ReportStore {
   read(check: string): StoredReport | undefined;
   write(check: string, report: StoredReport): void;
   remove(check: string): void;
+}
+
+/** The same store, which never throws: a report over HTTP and a reload call it. A report that cannot be stored counts. */
+export function guardStore(store: ReportStore, instance: string): ReportStore {
+  const attempt = <Value>(call: () => Value): Value | undefined => {
+    try {
+      return call();
+    } catch (error) {
+      publish("fault", { instance, where: "the store of reports", error });
+      return undefined;
+    }
+  };
+  return {
+    read: (check) => attempt(() => store.read(check)),
+    write: (check, report) => attempt(() => store.write(check, report)),
+    remove: (check) => attempt(() => store.remove(check)),
+  };
 }
 
 const MAX_FUTURE_MS = 60_000;

@@ -82,6 +82,22 @@ describe("a service", () => {
     assert.match(answer.body, /^\{"status":"fail",/);
   });
 
+  test("with few checks is answered in the same step as JSON, however many other checks there are", () => {
+    const { registry, ask } = bridgeOf();
+    for (let index = 0; index < 300; index += 1) {
+      registry.report(check(`c${index}`, { services: [`s${index % 100}`] }));
+      registry.set(`c${index}`, "SERVING");
+      registry.set(`s${index % 100}`, "SERVING");
+    }
+    const namesOf = (target: string) => Object.keys(JSON.parse(ask(target, { accept: JSON_HEALTH }).body).checks);
+    assert.deepEqual(
+      namesOf("/healthcheck/s7"),
+      ["c7", "c107", "c207"].map((name) => `${name}:responseTime`),
+    );
+    assert.deepEqual(namesOf("/healthcheck/c8"), ["c8:responseTime"]);
+    assert.throws(() => ask("/healthcheck/readiness", { accept: JSON_HEALTH }), /same step/);
+  });
+
   test("the server as a whole has every check in its JSON", () => {
     const { registry, ask } = bridgeOf();
     registry.report(
