@@ -55,7 +55,7 @@ export function answerViewCheck(
   const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
   if (json !== undefined && !detailed) return jsonAnswer(status, { status: passed ? "pass" : "fail" }, json, headers);
   if (json !== undefined) {
-    const { before, after } = jsonAround(fieldsOf(path, passed));
+    const { before, after } = jsonAround(fieldsOf(path, passed, check.state === "warning"));
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
     return { status, headers: jsonHeaders(json, headers), body };
   }
@@ -78,7 +78,10 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
     pieces: ({ checks }) => jsonOfChecks(checks.all),
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
-      const fields = { ...fieldsOf(route.path, passed), ...warningFields(warningsOf(route, snapshot, true)) };
+      const fields = {
+        ...fieldsOf(route.path, passed, snapshot.status?.degraded),
+        ...warningFields(warningsOf(route, snapshot, true)),
+      };
       return { status, headers: jsonHeaders(type, headers), ...jsonAround(fields) };
     },
   };
@@ -142,8 +145,9 @@ function wordOf({ status }: Snapshot): string {
   return status?.status ?? "UNKNOWN";
 }
 
-function fieldsOf(path: ViewPath, passed: boolean): object {
-  return { status: passed ? "pass" : "fail", serviceId: path };
+function fieldsOf(path: ViewPath, passed: boolean, degraded = false): object {
+  const passing = degraded ? "warn" : "pass";
+  return { status: passed ? passing : "fail", serviceId: path };
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {

@@ -270,6 +270,19 @@ describe("a view", () => {
     assert.equal(ask("/readyz/warned?verbose").body, "[+]warned ok (warning: slow)\nreadyz check passed\n");
   });
 
+  test("as JSON it has the status `warn` while degraded, and so has /<check> of a warning", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("warned", { state: "warning", reason: "slow" }));
+    registry.set("", "SERVING", { degraded: true });
+    for (const path of ["/readyz", "/healthz", "/readyz/warned"]) {
+      const answer = ask(path, { accept: JSON_HEALTH });
+      assert.deepEqual([answer.status, Object(json(answer)).status], [200, "warn"], path);
+    }
+    assert.equal(Object(json(ask("/livez", { accept: JSON_HEALTH }))).status, "pass");
+    registry.set("", "NOT_SERVING", { degraded: true });
+    assert.equal(Object(json(ask("/readyz", { accept: JSON_HEALTH }))).status, "fail");
+  });
+
   test("excluding does not help while draining, or against a failure without a check", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("good"));
