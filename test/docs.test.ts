@@ -11,6 +11,7 @@ import { tableOf } from "./support/readme.js";
 
 const read = (name: string) => readFileSync(new URL(`../docs/${name}`, import.meta.url), "utf8");
 const CHECKS = read("checks.md");
+const TARGETS = read("targets.md");
 const CONFIGURATION = read("configuration.md");
 
 test("every key of the configuration is documented, with its meaning and when a change applies", () => {
@@ -24,7 +25,7 @@ test("every reason is documented, with its meaning", () => {
 });
 
 test("every scheme is documented", () => {
-  const known = [...CHECKS.matchAll(/^\| (`[^|]+`) +\| /gm)].flatMap(([, cell = ""]) =>
+  const known = [...TARGETS.matchAll(/^\| (`[^|]+`) +\| /gm)].flatMap(([, cell = ""]) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
   );
   for (const scheme of Object.keys(SCHEMES)) assert.ok(known.includes(scheme), scheme);
@@ -32,7 +33,7 @@ test("every scheme is documented", () => {
 
 test("every configuration in the docs is valid", () => {
   const environment = { REDIS_PASSWORD: "x", BACKUP_TOKEN: "x" };
-  const texts = [CHECKS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);
+  const texts = [CHECKS, TARGETS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);
   assert.ok(texts.length >= 4);
   for (const [, text = ""] of texts) assert.ok(parseConfig("docs", text, environment).checks.length > 0, text);
 });

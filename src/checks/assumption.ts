@@ -1,5 +1,5 @@
 /**
- * A state that no result of the present target has decided: pure.
+ * A state that no result of the current target has decided: pure.
  *
  *     initial   the check's own `initialState`                           until staleAfter
  *     changed   the last state of the check before its target changed    for min(timeout, 5 s), and until staleAfter

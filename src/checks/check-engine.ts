@@ -24,7 +24,7 @@ import {
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
 import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
-import { keepReports, type ReportStore, storeReports, takeUpReport } from "./heartbeat-reports.js";
+import { guardStore, keepReports, type ReportStore, storeReports, takeUpReport } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
 import { describeOwner, ownersIn } from "./name-rules.js";
 import {
@@ -115,13 +115,13 @@ export class CheckEngine {
    * of before the change. The names of the configuration are taken from the start.
    * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
    */
-  configureInTurns(config: ChecksConfig): Promise<void> {
+  configureInTurns(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     const { signal } = this.#stopped;
     const change = this.#changed.then(async () => {
       signal.throwIfAborted();
       this.#publisher.reserve(ownersIn(config));
       const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-      await runInTurns(this.#commit(acceptPlan(planned)), signal);
+      await runInTurns(this.#commit(acceptPlan(planned, accept)), signal);
     });
     this.#changed = change.catch(() => {}).then(() => this.#publisher.reserve(new Map()));
     return change;
@@ -171,15 +171,15 @@ export class CheckEngine {
     return this.#checks.get(name)?.heartbeat;
   }
 
-  /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. */
-  report(name: string, authorization: string | undefined, report: Report): boolean {
-    return takeReport(this.#checks.get(name), authorization, report);
+  /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. `stopped`: no check takes any. */
+  report(name: string, authorization: string | undefined, report: Report): boolean | "stopped" {
+    return this.#stopped.signal.aborted ? "stopped" : takeReport(this.#checks.get(name), authorization, report);
   }
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
-    this.#reports = store;
-    for (const check of this.#checks.values()) keepReports(check, store, this.#deps.clock);
+    this.#reports = guardStore(store, this.#writer.instance);
+    for (const check of this.#checks.values()) keepReports(check, this.#reports, this.#deps.clock);
   }
 
   /** Stops every check. What they have published stays. */
@@ -253,11 +253,11 @@ export class CheckEngine {
 
   /** @param replaced the runner of the check with this name that had another target */
   #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
-    check.assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
-    check.runner.assume(check.assumption);
+    const assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    check.runner.assume(assumption);
     this.#checks.set(check.declaration.name, check);
     storeReports(check, this.#reports, this.#deps.clock);
-    this.#publisher.add(check, check.assumption);
+    this.#publisher.add(check, assumption);
   }
 
   /** Changes all but the schedule, which no status depends on. */

@@ -24,7 +24,7 @@ export interface IsolationRule {
   readonly maxHoldMs: number;
 }
 
-/** What becomes of the isolation rule. */
+/** What happens to the isolation rule. */
 export type IsolationPlan =
   | { readonly kind: "keep" }
   | { readonly kind: "stop" }
@@ -33,7 +33,7 @@ export type IsolationPlan =
 
 /** The changes, ready to be committed. A replaced check is both removed and started. */
 export interface ChecksPlan {
-  /** It is the plan of a whole configuration. */
+  /** Whether this is the plan of a whole configuration. */
   readonly isWhole: boolean;
   readonly removed: readonly string[];
   readonly started: readonly OpenedCheck[];

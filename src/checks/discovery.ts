@@ -185,7 +185,7 @@ export class Discovery {
       setState(worker, "offline", "offline", this.#deps.clock.now());
   }
 
-  /** Clears what is offline for too long, and the oldest of too many. */
+  /** Clears workers that are offline for too long, and the oldest ones if there are too many. */
   #forgetOld(check: string, { workers, settings, forgetTimer }: Cluster, now: number): void {
     for (const [service, { absences }] of workers) {
       if (workers.size <= MAX_SERVICES) break;

@@ -8,9 +8,10 @@
  *
  * A report or a miss that the heartbeat has counted already is newer than a stored one.
  *
- * A wall clock may have been set back since then, and the report lies in the future. Up to a minute is taken as now. Beyond
- * that the age is unknown: a pass is ignored, since it may be old, and a failure counts.
+ * If the wall clock was set back since then, a report can be in the future. Up to a minute is treated as now. Beyond that
+ * the age is unknown: a pass is ignored, since it may be old, and a failure counts.
  */
+import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { CheckDeclaration } from "./declarations.js";
@@ -22,11 +23,28 @@ export interface StoredReport {
   readonly at: number;
 }
 
-/** Where the last report of each heartbeat is kept, by the name of the check. Its methods must not throw. */
+/** Where the last report of each heartbeat is kept, by the name of the check. What a method throws is published as a fault. */
 export interface ReportStore {
   read(check: string): StoredReport | undefined;
   write(check: string, report: StoredReport): void;
   remove(check: string): void;
+}
+
+/** The same store, which never throws: a report over HTTP and a reload call it. A report that cannot be stored counts. */
+export function guardStore(store: ReportStore, instance: string): ReportStore {
+  const attempt = <Value>(call: () => Value): Value | undefined => {
+    try {
+      return call();
+    } catch (error) {
+      publish("fault", { instance, where: "the store of reports", error });
+      return undefined;
+    }
+  };
+  return {
+    read: (check) => attempt(() => store.read(check)),
+    write: (check, report) => attempt(() => store.write(check, report)),
+    remove: (check) => attempt(() => store.remove(check)),
+  };
 }
 
 const MAX_FUTURE_MS = 60_000;
@@ -40,7 +58,7 @@ export interface KeptCheck {
   readonly runner: { readonly started: boolean };
 }
 
-/** Takes up the last report of a heartbeat, and stores each new one. */
+/** Restores the last report of a heartbeat, and stores each new one. */
 export function keepReports(check: KeptCheck, store: ReportStore, clock: Clock): void {
   storeReports(check, store, clock);
   takeUpReport(check, store, clock);
@@ -56,7 +74,7 @@ export function storeReports(
   heartbeat?.onReport((report) => store.write(declaration.name, { report, at: clock.wallTime() }));
 }
 
-/** Takes up the last report of a heartbeat. Without a store, it does nothing. */
+/** Restores the last report of a heartbeat. Without a store, it does nothing. */
 export function takeUpReport(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
   const { declaration, heartbeat, settings, runner } = check;
   if (heartbeat === undefined || store === undefined || runner.started) return;

@@ -79,6 +79,7 @@ export class Names {
   readonly #kinds: readonly Owner["kind"][];
   readonly #claimed = new Map<string, Owner>();
   readonly #checks: () => Iterable<CheckDeclaration>;
+  #flowerCheck: { readonly name: string | undefined } | undefined;
 
   /**
    * @param kinds owners of these kinds have their names before the first claim
@@ -94,7 +95,7 @@ export class Names {
   claim(name: string, owner: Owner): Violation | undefined {
     const flower = name.startsWith(WORKER_PREFIX) ? this.#findFlowerCheck() : undefined;
     if (flower !== undefined) {
-      const text = `the names under "${WORKER_PREFIX}" are those of the workers that a check of Flower finds`;
+      const text = `names that begin with "${WORKER_PREFIX}" are reserved for the workers that a check of Flower finds`;
       return { code: "DUPLICATE_NAME", path: owner.path, text, other: ["checks", flower] };
     }
     const known = this.#claimed.get(name) ?? this.#runningOwnerOf(name);
@@ -114,11 +115,16 @@ export class Names {
     return owner !== undefined && this.#kinds.includes(owner.kind) ? owner : undefined;
   }
 
+  /** Searched once: thousands of names may need it. */
   #findFlowerCheck(): string | undefined {
-    for (const { name, source } of this.#checks())
-      if (source.kind === "target" && source.url.startsWith("flower+")) return name;
-    return undefined;
+    this.#flowerCheck ??= { name: flowerAmong(this.#checks()) };
+    return this.#flowerCheck.name;
   }
+}
+
+function flowerAmong(checks: Iterable<CheckDeclaration>): string | undefined {
+  for (const { name, source } of checks) if (source.kind === "target" && source.url.startsWith("flower+")) return name;
+  return undefined;
 }
 
 /** Claims the server as a whole for what is declared at a path. Where it is declared itself, that claims it. */

@@ -1,5 +1,5 @@
 /**
- * Reads the settings of a check: fills in the defaults of the table in `settings`, and finds what is wrong.
+ * Reads the settings of a check: fills in the defaults of the table in `settings`, and collects the faults.
  */
 import { durationAsGiven, parseDuration } from "../core/duration.js";
 import {
@@ -12,7 +12,7 @@ import {
   MIN_STALE_AFTER_MS,
   SCHEDULE_SETTINGS,
 } from "./settings.js";
-import { type Path, throwViolations, type Violation } from "./violation.js";
+import type { Path, Violation } from "./violation.js";
 
 /** What is wrong with one setting. */
 export interface SettingFault {
@@ -27,16 +27,6 @@ export interface SettingFault {
 export function violationOf({ setting, text, limit }: SettingFault, path: Path): Violation {
   const bound = limit && { path: [...path, limit.setting], value: limit.value };
   return { code: "INVALID_OPTION", path: [...path, setting], text, limit: bound };
-}
-
-/**
- * Fills in the defaults.
- * @throws HealthError INVALID_OPTION with the check, and every setting that is wrong
- */
-export function completeSettings(check: string, given: CheckSettings): CompleteSettings {
-  const { settings, faults } = readSettings(given);
-  throwViolations(faults.map((fault) => violationOf(fault, ["checks", check])));
-  return settings;
 }
 
 /** Fills in the defaults, also in place of settings that are wrong; `faults` has each of those. */

@@ -5,11 +5,12 @@
 import { publish } from "../core/channels.js";
 import type { Clock, Random } from "../core/clock.js";
 import { TimerQueue } from "../core/timer-queue.js";
-import type { ProbeResult } from "../probers/prober.js";
+import type { ProbeResult, Prober } from "../probers/prober.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
 import type { Progress } from "./evaluate.js";
 import { Freshness } from "./freshness.js";
 import type { FailureDecision } from "./isolation.js";
+import type { CompleteSettings } from "./settings.js";
 import { Stalls } from "./stalls.js";
 
 export interface RunnerDeps {
@@ -36,6 +37,15 @@ export interface RunnerListener {
   onProgress(progress: Progress, last: LastProbe | undefined): void;
   /** Called when the failures have reached the threshold: decides whether the check fails. */
   onThreshold(): FailureDecision;
+}
+
+/** One check, with what its runner needs. */
+export interface RunnerOptions {
+  readonly name: string;
+  readonly prober: Prober;
+  readonly settings: CompleteSettings;
+  readonly deps: RunnerDeps;
+  readonly listener: RunnerListener;
 }
 
 export function createRunnerDeps(clock: Clock, random: Random, instance: string): RunnerDeps {

@@ -20,20 +20,12 @@ import { fail, type ProbeResult, type Prober, ProberError } from "../probers/pro
 import type { Assumption } from "./assumption.js";
 import { nextDelayMs, withLatency } from "./evaluate.js";
 import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
-import type { RunnerDeps, RunnerListener } from "./runner-deps.js";
+import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
 import { Validity } from "./validity.js";
 import { Verdict } from "./verdict.js";
-
-export interface RunnerOptions {
-  readonly name: string;
-  readonly prober: Prober;
-  readonly settings: CompleteSettings;
-  readonly deps: RunnerDeps;
-  readonly listener: RunnerListener;
-}
 
 /** Minimum time between the starts of two probes of a check, also when a probe is requested. */
 const MIN_GAP_MS = 250;
@@ -77,6 +69,11 @@ export class CheckRunner {
   /** Sets what the listener shows until the first result; `undefined`: pending. */
   assume(assumption: Assumption | undefined): void {
     this.#validity.assume(assumption);
+  }
+
+  /** What the listener shows until the first result; `undefined` after it, and while pending. */
+  get assumption(): Assumption | undefined {
+    return this.#validity.assumption;
   }
 
   /** The state that a check with another target takes over; `undefined` while pending. */
@@ -152,7 +149,7 @@ export class CheckRunner {
     if (!this.#stopped) this.#timer.at(Math.min(this.#dueAt, this.#runs.limitAt));
   }
 
-  /** Leaves a run behind that does not end: the check goes on without it. */
+  /** Abandons a run that does not end: the check continues without it. */
   #abandon(): void {
     const { name, deps } = this.#options;
     const timeoutMs = this.#runs.abandon();

@@ -1,7 +1,6 @@
-/** A check that runs: what was declared, its runner, and what it shows until its first result. */
+/** A check that runs: what was declared, and its runner. */
 import { isAuthorized } from "../core/bearer-token.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
-import type { Assumption } from "./assumption.js";
 import type { ConfiguredCheck, OpenedCheck } from "./checks-plan.js";
 import type { CheckDeclaration } from "./declarations.js";
 import type { Progress } from "./evaluate.js";
@@ -14,7 +13,6 @@ import type { NewCheck } from "./spread.js";
 export interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
-  assumption: Assumption | undefined;
   readonly runner: CheckRunner;
   readonly heartbeat: Heartbeat | undefined;
 }
@@ -33,7 +31,7 @@ export function createCheck(opened: OpenedCheck, deps: RunnerDeps, listener: Che
     onThreshold: () => listener.onThreshold(check),
   };
   const runner = new CheckRunner({ name: declaration.name, prober, settings, deps, listener: runnerListener });
-  const check: RunningCheck = { declaration, settings, runner, heartbeat, assumption: undefined };
+  const check: RunningCheck = { declaration, settings, runner, heartbeat };
   return check;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The isolation rule's own check, of something that is reachable whenever our own network works. It is not a service.
+ * The check of the isolation rule itself, of a target that is reachable whenever the network of healthbridge works. It is
+ * not a service.
  */
-
 import type { IsolationPlan } from "./checks-plan.js";
 import type { Progress } from "./evaluate.js";
 import type { Isolation } from "./isolation.js";
@@ -37,7 +37,7 @@ export class SelfCheck {
     }
   }
 
-  /** A check has failed: its failure may be ours. */
+  /** A check has failed. The cause may be healthbridge's own network. */
   probeSoon(): void {
     this.#runner?.probeSoon();
   }

@@ -45,7 +45,7 @@ export interface CheckSettings {
   readonly edgeInterval?: DurationLike | undefined;
   /** The interval while failing. Default interval. */
   readonly unhealthyInterval?: DurationLike | undefined;
-  /** After this time without a result the check is pending again. Default max(3 x interval + timeout, 30s). */
+  /** After this time without a result the check is pending again. Default max(3 x interval + timeout, 30s), with unhealthyInterval if that is longer. */
   readonly staleAfter?: DurationLike | undefined;
   /** Whether a failure makes the services that include the check NOT_SERVING; if not, only degraded. Default true. */
   readonly critical?: boolean | undefined;
@@ -55,7 +55,7 @@ export interface CheckSettings {
   readonly initialState?: InitialState | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
-  /** Of flower+http: a worker that is offline for so long is forgotten, and its service is cleared. Default 10m. */
+  /** Only flower+http: after this time, a worker that is offline is forgotten, and its service is cleared. Default 10m. */
   readonly forgetAfter?: DurationLike | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
   readonly maxLatency?: DurationLike | undefined;
@@ -125,7 +125,7 @@ export const SCHEDULE_SETTINGS = {
   unhealthyInterval: { type: "duration", defaultText: "interval", meaning: "The interval while failing." },
   staleAfter: {
     type: "duration",
-    defaultText: `max(3 x interval + timeout, ${formatDuration(MIN_STALE_AFTER_MS)})`,
+    defaultText: `max(3 x interval + timeout, ${formatDuration(MIN_STALE_AFTER_MS)}), with unhealthyInterval if that is longer`,
     meaning: "After this time without a result the check is pending again.",
   },
 } as const satisfies Readonly<Record<string, Setting>>;
@@ -157,7 +157,7 @@ export const CHECK_SETTINGS = {
   forgetAfter: {
     type: "duration",
     default: 600_000,
-    meaning: "Of flower+http: a worker that is offline for so long is forgotten, and its service is cleared.",
+    meaning: "Only flower+http: after this time, a worker that is offline is forgotten, and its service is cleared.",
   },
   maxLatency: {
     type: "duration",

@@ -10,15 +10,12 @@
 import type { Clock } from "../core/clock.js";
 import type { Timer, TimerQueue } from "../core/timer-queue.js";
 import { type Assumption, maxSpreadMs } from "./assumption.js";
-import type { CheckRunner } from "./runner.js";
 import type { CompleteSettings } from "./settings.js";
 
 /** A check that waits for the start of its first probe. Its settings may change until then. */
 export interface NewCheck {
-  readonly runner: CheckRunner;
+  readonly runner: { readonly assumption: Assumption | undefined; start(delayMs: number): void };
   readonly settings: CompleteSettings;
-  /** What it shows until its first result. */
-  readonly assumption: Assumption | undefined;
 }
 
 /** The maximum number of checks of one turn whose first probes start at once. */
@@ -58,10 +55,10 @@ export class FirstProbes {
     const isSpread = this.#checks.size > MAX_AT_ONCE;
     const now = this.#clock.now();
     let index = 0;
-    for (const { runner, settings, assumption } of this.#checks) {
+    for (const { runner, settings } of this.#checks) {
       const share = isSpread ? (index * GOLDEN_RATIO) % 1 : 0;
       runner.start(
-        settings.initialDelayMs + share * Math.min(settings.intervalMs, maxSpreadMs(assumption, settings, now)),
+        settings.initialDelayMs + share * Math.min(settings.intervalMs, maxSpreadMs(runner.assumption, settings, now)),
       );
       index += 1;
     }

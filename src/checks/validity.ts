@@ -25,6 +25,10 @@ export class Validity {
     });
   }
 
+  get assumption(): Assumption | undefined {
+    return this.#assumption;
+  }
+
   /** Sets what the check shows until its first result. */
   assume(assumption: Assumption | undefined): void {
     this.#assumption = assumption;

@@ -5,11 +5,10 @@
  *                               | yes
  *                               '--> onThreshold: fail, hold (the last state stays), or count anew
  */
-
 import { publish } from "../core/channels.js";
 import type { ProbeResult } from "../probers/prober.js";
 import { evaluate, PENDING, type Progress } from "./evaluate.js";
-import type { RunnerOptions } from "./runner.js";
+import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 
 export class Verdict {

@@ -31,7 +31,7 @@ export interface ReloaderDeps {
   readonly log: Log;
 }
 
-/** The log has so many errors of a file. `healthbridge validate` prints all. */
+/** Maximum number of errors of one file that are logged. `healthbridge validate` prints all. */
 const MAX_LOGGED_ERRORS = 100;
 
 type Request = "changed" | "forced";
@@ -83,7 +83,7 @@ export class Reloader {
     const daemon = await this.#daemon;
     try {
       if (file === undefined) {
-        log.write("info", "reloaded", "nothing to reload: no configuration file");
+        log.write("info", "reloaded", "nothing to reload: the configuration does not come from a file");
       } else {
         const onSlow = (text: string) =>
           log.write("warn", "config-changing", `${file.name} ${text}; keeping the previous configuration`);

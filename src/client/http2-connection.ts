@@ -10,6 +10,7 @@
  *            a rule broken by the target: GOAWAY with the error code, and the socket is closed (section 5.4.1)
  */
 import type { Clock } from "../core/clock.js";
+import { TokenBucket, type TokenRate } from "../core/token-bucket.js";
 import { FrameReader, PREFACE } from "../wire/http2/frame-reader.js";
 import {
   ACK,
@@ -33,7 +34,6 @@ import {
 import { MAX_HEADER_LIST_OCTETS } from "../wire/http2/hpack-decoder.js";
 import { SETTINGS_ACK, settingsFrame } from "../wire/http2/settings.js";
 import { BrokenCall } from "./broken-call.js";
-import { FrameBudget } from "./frame-budget.js";
 import { Http2Stream, type ResponseListener } from "./http2-stream.js";
 import { errorName, Http2Streams } from "./http2-streams.js";
 import type { ReusableConnection } from "./reused-connection.js";
@@ -54,6 +54,16 @@ const GREETING: Uint8Array = Buffer.concat([
 /** How an answer of HTTP/1 begins. */
 const HTTP_1 = "HTTP/1.";
 
+/**
+ * What a target may send: floods of PING, SETTINGS, empty DATA and other frames cost the target nothing, but they cost
+ * healthbridge CPU time (docs/known-faults.md 3). A well-behaved target sends five frames for each call, and a keepalive
+ * PING or a status sometimes.
+ */
+const FRAME_RATE: TokenRate = { burst: 1_000, perSecond: 100 };
+
+/** A larger frame counts for several. */
+const FRAME_COST_BYTES = 1_024;
+
 export class Http2Connection implements ReusableConnection, SocketListener {
   readonly #socket: TargetSocket;
   readonly #reader = new FrameReader(
@@ -61,7 +71,8 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     "server",
   );
   readonly #streams = new Http2Streams((frame) => this.#outgoing.push(frame));
-  readonly #budget: FrameBudget;
+  /** What the target may still send. */
+  readonly #frames: TokenBucket;
   #outgoing: Uint8Array[] = [GREETING];
   #hasSettings = false;
   #isGoingAway = false;
@@ -69,7 +80,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   /** Takes a socket that is connected or connecting. Requests may be made at once. */
   constructor(socket: TargetSocket, clock: Clock) {
     this.#socket = socket;
-    this.#budget = new FrameBudget(clock);
+    this.#frames = new TokenBucket(clock, FRAME_RATE);
     socket.listen(this);
   }
 
@@ -131,7 +142,8 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   }
 
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    this.#budget.spend(payload.length);
+    if (!this.#frames.take(1 + Math.floor(payload.length / FRAME_COST_BYTES)))
+      throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
     if (!this.#hasSettings && (type !== SETTINGS || (flags & ACK) !== 0))
       throw new ConnectionError("PROTOCOL_ERROR", "another frame before SETTINGS");
     const { expectsContinuationOf } = this.#streams;
@@ -156,7 +168,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
       case PUSH_PROMISE:
         throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE, which is not enabled");
       case PRIORITY:
-        if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY of a wrong length");
+        if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY with a wrong length");
         if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY without a stream");
         break;
       case SETTINGS:
@@ -168,10 +180,10 @@ export class Http2Connection implements ReusableConnection, SocketListener {
 
   /** Frames of the connection as a whole. Types that are not known are ignored (section 5.5). */
   #onControl(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a frame of the connection on a stream");
+    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a connection frame on a stream");
     const isAck = type !== GOAWAY && (flags & ACK) !== 0;
     if (!hasValidLength(type, isAck, payload.length))
-      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame of a wrong length");
+      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame with a wrong length");
     if (type === GOAWAY) this.#onGoAway(payload.readUInt32BE(0) & MAX_31_BITS, payload.readUInt32BE(4));
     else if (isAck) return;
     else if (type === PING) this.#outgoing.push(frameOf(PING, ACK, 0, payload));

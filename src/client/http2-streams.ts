@@ -146,7 +146,7 @@ export class Http2Streams {
 
   /** Section 6.4. */
   onReset(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "RST_STREAM of a wrong length");
+    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "RST_STREAM with a wrong length");
     this.#requireNotIdle(streamId, "RST_STREAM");
     const stream = this.#open.get(streamId);
     if (stream === undefined) return;
@@ -159,7 +159,7 @@ export class Http2Streams {
 
   /** Section 6.9. */
   onWindowUpdate(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "WINDOW_UPDATE of a wrong length");
+    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "WINDOW_UPDATE with a wrong length");
     const increment = payload.readUInt32BE(0) & MAX_31_BITS;
     if (streamId === 0) this.#widen(increment);
     else this.#widenStream(streamId, increment);

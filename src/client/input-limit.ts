@@ -1,5 +1,5 @@
 /**
- * What a target may do to a client library: send so many bytes, and make it throw without harm.
+ * Protects the process from what a target sends to a client library: limits the bytes, and catches what the library throws.
  *
  * Libraries of databases store a message until it is complete, and a message may announce a gigabyte. So bytes are counted
  * before the library sees them: Node hands every read of a socket to `push`. Of a TLS connection, the decrypted bytes are

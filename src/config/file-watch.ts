@@ -1,5 +1,5 @@
 /**
- * Tells when a file may be read, and when its content has changed.
+ * Detects when a file may be read, and when its content has changed.
  *
  *     event of the kernel, or 10 s --> another state? --> onChange --> isChanged: unchanged for 500 ms, other content? --> read
  *
@@ -19,7 +19,7 @@ import type { CancelTimer, Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
 import { readRegularFile } from "./read-file.js";
 
-/** A file is read when it has been unchanged for so long. */
+/** A file is read when it has been unchanged for this time. */
 const SETTLE_MS = 500;
 
 /** A writer that needs longer is reported. */
@@ -28,7 +28,7 @@ const SLOW = formatDuration(SLOW_MS);
 
 const POLL_MS = 10_000;
 
-/** What tells two versions of a file apart without reading it. */
+/** What distinguishes two versions of a file without reading it. */
 interface FileState {
   readonly identity: string;
   readonly size: bigint;
@@ -105,7 +105,7 @@ export class FileWatch {
       if (this.#observe()?.identity === state?.identity) return;
       if (isReported || this.#clock.now() - startedAt < SLOW_MS) continue;
       isReported = true;
-      onSlow(`has been changing for ${SLOW}; it is read when it has been unchanged for ${SETTLE_MS}ms`);
+      onSlow(`has been changing for ${SLOW}; it is read when it has been unchanged for ${SETTLE_MS} ms`);
     }
   }
 

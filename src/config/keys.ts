@@ -56,14 +56,15 @@ export const TOP_KEYS = {
   },
   tokenFile: {
     type: "text",
-    meaning: "A file with the token that clients must send to list the services (authorization: Bearer TOKEN).",
+    meaning:
+      "A file with a token. Without the token, clients see no names: List and /metrics are refused, and other answers are one word. Clients send it as Bearer, or as the password of Basic.",
     flag: { name: "token-file", value: "FILE" },
     restart: true,
   },
   stateDir: {
     type: "text",
     meaning:
-      "A folder for what survives a restart: the last reports of heartbeats. It is created if it does not exist, and one process uses it at a time.",
+      "A folder for what survives a restart: the last report of each heartbeat. It is created if it does not exist. Only one process can use it at a time.",
     flag: { name: "state-dir", value: "DIR" },
     restart: true,
   },
@@ -107,7 +108,7 @@ export const TLS_KEYS = {
 export const ISOLATION_KEYS = {
   selfCheck: {
     type: "text",
-    meaning: "A URL that is reachable whenever our own network works, for example of a gateway.",
+    meaning: "A URL that is reachable whenever the network of healthbridge works, for example of a gateway.",
   },
   maxHold: {
     type: "duration",

@@ -27,7 +27,7 @@ export class Place {
     return place;
   }
 
-  /** The place of the value at a path inside of this one. */
+  /** The place of the value at a path inside this one. */
   find(path: Path): Place | undefined {
     let place: Place | undefined = this;
     for (const step of path) {

@@ -6,9 +6,9 @@
  */
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
+import { WARN_BEFORE_MS } from "../core/certificate-time.js";
 import { formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
-import { DEFAULT_WARN_BEFORE_MS } from "../probers/certificate.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 
 const duration = (description: string) =>
@@ -45,7 +45,7 @@ const switchValue = (description: string) =>
 
 const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
   v.pipe(
-    v.picklist(words, ({ input }) => `must be ${words.join(" or ")}; got ${shown(input)}`),
+    v.picklist(words, ({ input }) => `must be one of ${words.join(", ")}; got ${shown(input)}`),
     v.description(description),
   );
 
@@ -124,7 +124,10 @@ const EXPECT = group(
   {
     status: v.optional(
       v.pipe(
-        v.array(v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299")),
+        v.array(
+          v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299"),
+          ({ input }) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
+        ),
         v.description("HTTP statuses and ranges. Default 200-299."),
       ),
     ),
@@ -152,7 +155,7 @@ const TARGET_TLS = group(
     verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
     warnBefore: v.optional(
       duration(
-        `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(DEFAULT_WARN_BEFORE_MS)}.`,
+        `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(WARN_BEFORE_MS)}.`,
       ),
     ),
   },
@@ -180,7 +183,9 @@ const CHECK = group(
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),
     ...keysOf({ forgetAfter: CHECK_SETTINGS.forgetAfter }),
-    minWorkers: v.optional(count("Of flower+http: the check passes while so many workers are online. Default 1.")),
+    minWorkers: v.optional(
+      count("Only flower+http: the minimum number of online workers for the check to pass. Default 1."),
+    ),
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
@@ -198,16 +203,19 @@ const URL_ALONE = v.pipe(
 
 const CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
 
-const MEMBERS = texts("Names of checks and services.");
+const members = (which: string) => texts(`${which}: names of checks and services.`);
 
 const SERVICE_FORMS = {
   list: v.array(
     text("A name."),
     ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
   ),
-  all: group({ all: MEMBERS }, "All of them."),
-  any: group({ any: MEMBERS }, "At least one of them."),
-  quorum: group({ quorum: count("The minimum number of healthy members."), of: MEMBERS }, "A minimum number of them."),
+  all: group({ all: members("Members that must all be healthy") }, "All of them."),
+  any: group({ any: members("Members of which one must be healthy") }, "At least one of them."),
+  quorum: group(
+    { quorum: count("The minimum number of healthy members."), of: members("Members of a quorum") },
+    "A minimum number of them.",
+  ),
 } as const;
 
 const { list, all, any, quorum } = SERVICE_FORMS;

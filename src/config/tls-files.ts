@@ -32,7 +32,7 @@ export function readServerTls(
   };
 }
 
-/** The server's TLS, and what is probably a mistake. */
+/** The server's TLS, and warnings about probable mistakes. */
 export interface ServerTls {
   readonly tls: TlsTexts;
   readonly warnings: readonly string[];

@@ -89,7 +89,7 @@ class Reader {
     try {
       return this.#read();
     } catch (error) {
-      // the parser calls itself for each level of nesting
+      // the parser is recursive: one call for each level of nesting
       if (!(error instanceof RangeError)) throw error;
       this.#addFault(0, [], TOO_DEEP);
       return undefined;

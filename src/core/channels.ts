@@ -44,7 +44,7 @@ export interface ChannelMessages {
   };
   /** A prober could not probe. This says nothing about the target. */
   "prober-failed": { readonly check: string; readonly reason: string; readonly error: unknown };
-  /** A probe was aborted and does not end. The check goes on without it. */
+  /** A probe was aborted and does not end. The check continues without it. */
   "probe-abandoned": { readonly check: string; readonly timeoutMs: number };
   /** An abandoned probe has ended. Its result is ignored. */
   "abandoned-ended": { readonly check: string; readonly lastedMs: number };
@@ -72,7 +72,7 @@ export interface ChannelMessages {
     readonly tornBytes: number;
     readonly records: number;
   };
-  /** Writing the journal has failed so many times in a row; without an `error` it has worked again. */
+  /** Writing the journal has failed `failures` times in a row. Without an `error`, it has succeeded again. */
   "journal-failed": { readonly failures: number; readonly error: unknown };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
   reload: { readonly error: unknown };

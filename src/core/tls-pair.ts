@@ -1,7 +1,7 @@
 /**
  * Validates a certificate and its key before a server or a client uses them.
  *
- * OpenSSL reports what is wrong with a PEM text in words about its parser. The usual mistakes are recognised here: an empty
+ * For an invalid PEM text, OpenSSL reports a state of its parser. The usual mistakes are recognised here: an empty
  * file, the other file of the two, DER in place of PEM, an encrypted key, a chain in the wrong order.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";

@@ -64,7 +64,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   const { token, listLimit, maxWatchers } = config;
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
-  health.configure(config, loaded.accept); // a configuration that is rejected has started nothing
+  await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   let state: OpenState | undefined;
   try {
     logWarnings(log, config);

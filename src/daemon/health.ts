@@ -224,9 +224,9 @@ export class Health {
    * returned promise is settled.
    * @throws HealthError with everything that is wrong; nothing has changed then
    */
-  async reconfigure(config: ChecksConfig): Promise<void> {
+  async reconfigure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     this.#servers.requireRunning("reconfigure()");
-    await this.#checks.configureInTurns(config);
+    await this.#checks.configureInTurns(config, accept);
   }
 
   /**

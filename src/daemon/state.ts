@@ -1,5 +1,5 @@
 /**
- * What the daemon keeps across a restart, in the folder `stateDir`.
+ * What the daemon stores across a restart, in the folder `stateDir`.
  *
  *     heartbeat --report--> journal, type `heartbeat`, key: the name of the check --restart--> heartbeat
  */
@@ -9,14 +9,14 @@ import type { Health } from "./health.js";
 
 /** The open folder. */
 export interface OpenState {
-  /** Writes what has changed, and gives the folder free. Takes at most a second. */
+  /** Writes what has changed, and releases the folder. Takes at most a second. */
   close(): Promise<void>;
 }
 
 const HEARTBEAT = "heartbeat";
 
 /**
- * Opens the folder, and takes up what is in it.
+ * Opens the folder, and restores what is in it.
  * Rejects with HealthError STATE_FAILED when it cannot be used.
  */
 export async function openState(folder: string, health: Health, instance: string): Promise<OpenState> {

@@ -1,5 +1,5 @@
 /**
- * Who may use how many of the file descriptors of this process.
+ * The shares of the file descriptors of this process: how many each part may use.
  *
  *     limit on open files = this process: Node, files, the log | clients | probes: connections, programs | name lookups
  *
@@ -21,7 +21,7 @@ export interface DescriptorShares {
 /** Node has 20 of them open, and the listeners, the watched files and the log a few more. */
 const OWN_DESCRIPTORS = 32;
 
-/** More than what proxies and monitoring open. */
+/** More than proxies and monitoring open. */
 const MAX_CONNECTIONS = 16_384;
 
 /** As many lookups as probes run at the same time. */
@@ -30,7 +30,7 @@ const MAX_LOOKUPS = 256;
 /** A lookup needs a UDP socket, and a TCP socket for an answer that is too long for UDP. */
 const DESCRIPTORS_PER_LOOKUP = 2;
 
-/** The limit counts at least so much, or nothing would work. */
+/** A lower limit is taken as this one: with less, nothing would work. */
 const MIN_SHARED = 12;
 
 /** The shares by the limit on open files: two thirds for clients, up to 16,384, and the rest for probes. */

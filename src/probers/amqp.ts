@@ -23,9 +23,8 @@ import {
   shortText,
   table,
 } from "./amqp-frames.js";
-import { withCertificate } from "./certificate.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { credentialsOf, hostOf, invalidTarget } from "./target.js";
 

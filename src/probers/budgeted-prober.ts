@@ -1,5 +1,5 @@
 /**
- * A prober that takes places of a budget while it probes, and as long as it keeps a connection that no other needs.
+ * A prober that takes places of a budget while it probes, and while it keeps a connection whose place no other prober needs.
  */
 import type { ProbeContext, ProbeResult, Prober } from "./prober.js";
 import { ProberError } from "./prober.js";
@@ -25,17 +25,10 @@ export class BudgetedProber implements Prober {
     this.#budget.reserve(this.#claim, next);
   }
 
-  async probe(context: ProbeContext): Promise<ProbeResult> {
+  probe(context: ProbeContext): Promise<ProbeResult> {
     this.#runningProbes += 1;
-    try {
-      return await this.#prober.probe(context);
-    } catch (error) {
-      if (error instanceof ProberError && error.reason === "descriptors") this.#budget.shrink();
-      throw error;
-    } finally {
-      this.#runningProbes -= 1;
-      if (this.#runningProbes === 0) this.#budget.idle(this.#claim);
-    }
+    // not an async function: for each probe, that would cost a promise and two turns of the microtask queue more
+    return this.#prober.probe(context).then(this.#onResult, this.#onError);
   }
 
   cancel(): void {
@@ -49,5 +42,21 @@ export class BudgetedProber implements Prober {
   close(): void {
     this.#prober.close();
     this.#budget.release(this.#claim);
+  }
+
+  readonly #onResult = (result: ProbeResult): ProbeResult => {
+    this.#onEnd();
+    return result;
+  };
+
+  readonly #onError = (error: unknown): never => {
+    if (error instanceof ProberError && error.reason === "descriptors") this.#budget.shrink();
+    this.#onEnd();
+    throw error;
+  };
+
+  #onEnd(): void {
+    this.#runningProbes -= 1;
+    if (this.#runningProbes === 0) this.#budget.idle(this.#claim);
   }
 }

@@ -9,9 +9,8 @@ import { connect as connectTls } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
 import { connectOptions } from "../client/target-socket.js";
 import { certificateEnd, tlsOptions } from "../client/tls-options.js";
-import { withCertificate } from "./certificate.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { fail, PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 

@@ -24,7 +24,7 @@ export function openDns(target: URL, { resolver }: ProberDeps): Prober {
   const type = (searchParams.get("type") ?? "A").toUpperCase();
   const known = TYPES.find((each) => each === type);
   if (name === "") throw invalidTarget(href, "a name is missing; expected dns:example.com or dns://server/example.com");
-  if (known === undefined) throw invalidTarget(href, `type ${type} is none of ${TYPES.join(", ")}`);
+  if (known === undefined) throw invalidTarget(href, `unknown record type ${type}; known: ${TYPES.join(", ")}`);
   const stray = [...searchParams.keys()].find((key) => key !== "type");
   if (stray !== undefined)
     throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; the only one is type`);

@@ -8,9 +8,8 @@
 import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
 import { ReusedWatch } from "../client/reused-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
-import { withCertificate } from "./certificate.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { type ReasonCode, resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 

@@ -12,11 +12,10 @@ import { type HttpResponse, ResponseReader } from "../client/http-response.js";
 import { ReusedConnection } from "../client/reused-connection.js";
 import { TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { withCertificate } from "./certificate.js";
 import { compileExpectation } from "./expectation.js";
 import { requestOf } from "./http-request.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import type { ProbeResult, Prober } from "./prober.js";
+import { type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf } from "./target.js";
 

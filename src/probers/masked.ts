@@ -10,8 +10,8 @@ import { credentialsOf } from "./target.js";
 /** Shorter credentials would mask harmless text. */
 const MIN_SECRET_CHARACTERS = 4;
 
-/** Names of headers whose values are credentials. */
-const SECRET_HEADER = /auth|cookie|token|key|secret|pass|session/i;
+/** Names of headers and of query parameters whose values are credentials. */
+const SECRET_NAME = /auth|cookie|token|key|secret|pass|session/i;
 
 const MASK = "***";
 
@@ -36,13 +36,17 @@ export function maskSecrets(prober: Prober, url: string, { headers = {} }: Probe
 
 function secretsOfUrl(url: string): readonly string[] {
   if (!URL.canParse(url)) return [];
-  const { user = "", password } = credentialsOf(new URL(url));
-  return password === undefined ? [] : [password, base64Of(`${user}:${password}`)];
+  const target = new URL(url);
+  const { user = "", password } = credentialsOf(target);
+  const parameters = [...target.searchParams].flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  // over HTTP, a user name alone is a token: https://TOKEN@host
+  const tokens = /^(?:flower\+)?https?:$/.test(target.protocol) ? [user, base64Of(`${user}:`)] : [];
+  return [...parameters, ...(password === undefined ? tokens : [password, base64Of(`${user}:${password}`)])];
 }
 
 function secretsOfHeaders(headers: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(headers).flatMap(([name, value]) =>
-    SECRET_HEADER.test(name) ? [value, ...value.split(/[\s;=,]+/).filter((word) => word.length >= 8)] : [],
+    SECRET_NAME.test(name) ? [value, ...value.split(/[\s;=,]+/).filter((word) => word.length >= 8)] : [],
   );
 }
 

@@ -23,7 +23,7 @@ export interface ProberOptions {
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;
-  /** Of a Celery cluster: it passes while so many workers are online. Default 1. */
+  /** Only flower+http: the minimum number of online workers for the check to pass. Default 1. */
   readonly minWorkers?: number | undefined;
 }
 

@@ -5,6 +5,7 @@
  * free file descriptors: that says nothing about the target and changes no state. Between two probes it keeps nothing
  * but a connection.
  */
+import { WARN_BEFORE_MS } from "../core/certificate-time.js";
 import type { ReasonCode } from "./reasons.js";
 
 /** The result of one probe. */
@@ -85,4 +86,24 @@ export function warn(reason: ReasonCode, detail: string): ProbeResult {
 
 export function fail(reason: ReasonCode, detail: string): ProbeResult {
   return { outcome: "fail", reason, detail: detail.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed() };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Adds the end of the target's certificate to a result. A plain pass becomes a `warn` when the certificate expires within
+ * `warnBeforeMs`, but never with 0.
+ */
+export function withCertificate(
+  result: ProbeResult,
+  endsAt: number | undefined,
+  wallTime: number,
+  warnBeforeMs: number = WARN_BEFORE_MS,
+): ProbeResult {
+  if (endsAt === undefined) return result;
+  const certificate = { certificateEndsAt: endsAt };
+  const isNear = warnBeforeMs > 0 && endsAt - wallTime < warnBeforeMs;
+  if (result.outcome !== PASS.outcome || !isNear) return { ...result, ...certificate };
+  const days = Math.max(0, Math.floor((endsAt - wallTime) / DAY_MS));
+  return { ...warn("tls-ending", `the certificate ends in ${days} days`), ...certificate };
 }

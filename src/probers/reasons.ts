@@ -51,7 +51,7 @@ export const REASONS = {
   result: "the check's function returned a value that means failure or a warning",
   pending: "no result yet",
   initial: "no result yet; the state is the check's initialState",
-  changed: "no result of the changed check yet; the state is the last one of before",
+  changed: "no result yet since the check was changed; the state is the previous one",
 } as const;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -9,9 +9,8 @@ import { type AnswerReader, exchange } from "../client/exchange.js";
 import { ReusedConnection } from "../client/reused-connection.js";
 import { TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { withCertificate } from "./certificate.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf, invalidTarget } from "./target.js";
 

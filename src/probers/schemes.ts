@@ -181,5 +181,5 @@ function schemeOf(text: string, name: string): Scheme {
   if (scheme !== undefined) return scheme;
   const nearest = nearestTo(name, Object.keys(known));
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
-  throw invalidTarget(text, `scheme ${JSON.stringify(name)} is none of ${Object.keys(known).join(", ")}${hint}`);
+  throw invalidTarget(text, `unknown scheme ${JSON.stringify(name)}; known: ${Object.keys(known).join(", ")}${hint}`);
 }

@@ -27,7 +27,7 @@ export class EventLimit {
     return this.#lines <= MAX_LINES;
   }
 
-  /** Ends the present second. */
+  /** Ends the current second. */
   end(): void {
     const suppressed = this.#lines - MAX_LINES;
     this.#cancelWindow?.();

@@ -1,12 +1,12 @@
 /**
- * Keeps two processes out of one folder: a unix socket in it.
+ * Prevents two processes from using one folder, with a unix socket in it.
  *
  *     bind --in use--> connect --answered--> another process lives: refused
  *        |                 '----refused----> left behind by a crash: removed, bind again
  *        '--> held until `release`, or until the process ends in any way
  *
- * The kernel closes the socket of a process that crashes, so there is no number of a process that could be taken by
- * another one. It works between containers that share a folder, too.
+ * The kernel closes the socket of a process that crashes. A file with a process ID would be wrong when another process
+ * gets the same ID. It works between containers that share a folder, too.
  */
 import { lstat, open, unlink } from "node:fs/promises";
 import { createConnection, createServer, type Server } from "node:net";
@@ -14,7 +14,7 @@ import { join } from "node:path";
 
 /** A folder that no other process holds. */
 export interface FolderLock {
-  /** Whether the lock is still this process's. It is not when the folder or the socket in it was removed. */
+  /** Whether this process still holds the lock. It does not when the folder or the socket in it was removed. */
   isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }

@@ -33,16 +33,16 @@ const FLUSH_INTERVAL_MS = 1_000;
 /** A file up to this size is never written anew while it is in use. */
 const MIN_REWRITE_BYTES = 1_048_576;
 
-/** A longer file is not ours: it would be written anew long before. */
+/** A longer file was not written by healthbridge, which rewrites it long before. */
 const MAX_FILE_BYTES = 67_108_864;
 
 /** More keys are not stored. */
 const MAX_KEYS = 100_000;
 
-/** The end of a process waits no longer for the disk. */
+/** At its end, the process waits at most this long for the disk. */
 const MAX_CLOSE_MS = 1_000;
 
-/** Errors that can pass while the process runs. For any other one, the start is refused. */
+/** Temporary errors. Any other error ends the start. */
 const PASSING_CODES: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 export class Journal {
@@ -104,13 +104,14 @@ export class Journal {
   /** Stores a value in place of the last one; `undefined` removes the key. Never waits and never throws. */
   put(type: string, key: string, value: unknown): void {
     const id = idOf(type, key);
-    if (this.#isClosed || (!this.#values.has(id) && this.#values.size >= MAX_KEYS)) return;
+    const isNew = !this.#values.has(id);
+    if (this.#isClosed || (isNew && (value === undefined || this.#values.size >= MAX_KEYS))) return;
     this.#values.set(id, { type, key, value });
     this.#changed.add(id);
     this.#schedule();
   }
 
-  /** Writes what has changed, and gives the folder free. Takes at most a second. */
+  /** Writes what has changed, and releases the folder. Takes at most a second. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelFlush?.();
@@ -138,10 +139,7 @@ export class Journal {
     const handle = await open(this.#path, "a+", 0o600).catch(ignorePassing);
     if (handle === undefined) return;
     const text = decodeJournal(await handle.readFile().finally(() => handle.close()));
-    for (const record of text.records) {
-      if (record.value === undefined) this.#values.delete(idOf(record.type, record.key));
-      else this.#values.set(idOf(record.type, record.key), record);
-    }
+    for (const record of text.records) this.#values.set(idOf(record.type, record.key), record);
     this.#publishDamage(text);
   }
 
@@ -231,7 +229,7 @@ function textOf(records: Iterable<JournalRecord>): string {
   return [...records].map(encodeRecord).join("");
 }
 
-/** A file is in its folder for good only when the folder is written, too. */
+/** A new file survives a power cut only if its folder was synced too. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
@@ -241,7 +239,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Runs a step of the start. What an operator must mend becomes a HealthError. */
+/** Runs a step of the start. An error that an operator must fix becomes a HealthError. */
 async function refusing<Value>(folder: string, step: () => Promise<Value>): Promise<Value> {
   try {
     return await step();
@@ -251,7 +249,7 @@ async function refusing<Value>(folder: string, step: () => Promise<Value>): Prom
   }
 }
 
-/** Nothing in place of an error that can pass: without a free block, the start goes on without a file. */
+/** Returns undefined for a temporary error: on a full disk, the start continues without a file. */
 function ignorePassing(error: unknown): undefined {
   if (!PASSING_CODES.has(codeOf(error))) throw error;
 }

@@ -5,7 +5,7 @@
  *                | no
  *                '--> dropped and counted --> when the reader takes lines again: one line with the number
  *
- * A reader that has stopped, a closed pipe and a full disk lose lines. They neither fill the memory nor end the process.
+ * When the reader stops, the pipe closes or the disk is full, lines are lost. The memory stays bounded, and the process goes on.
  */
 import { fstatSync, write } from "node:fs";
 import type { Writable } from "node:stream";
@@ -27,7 +27,7 @@ interface Sink {
 export interface LogOutputEvents {
   /** Lines were dropped. */
   readonly onDropped: (lines: number) => void;
-  /** The reader takes lines again; so many were dropped before. */
+  /** The reader takes lines again. The argument is the number of lines that were dropped before. */
   readonly onFlowing: (lines: number) => void;
 }
 
@@ -113,9 +113,15 @@ class FileSink implements Sink {
   }
 
   #writeNext(): void {
-    const next = this.#queue.shift();
-    this.#isWriting = next !== undefined;
-    if (next !== undefined) this.#writeAll(Buffer.from(next.text), next);
+    // all lines that wait in one write: one line for each turn of the event loop would be too slow for 5,000 new checks
+    const lines = this.#queue.splice(0);
+    this.#isWriting = lines.length > 0;
+    if (!this.#isWriting) return;
+    const text = lines.map((line) => line.text).join("");
+    const onWritten = (failed: boolean) => {
+      for (const line of lines) line.onWritten(failed);
+    };
+    this.#writeAll(Buffer.from(text), { text, onWritten });
   }
 
   #writeAll(bytes: Buffer, line: { readonly text: string; readonly onWritten: (failed: boolean) => void }): void {

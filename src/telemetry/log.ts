@@ -6,9 +6,9 @@
  *
  * Every line has `event`, a stable name for programs, and `msg`, a text for people.
  *
- * Events that a client or a target can cause have at most 10 lines a second for each kind. Transitions are never left out.
+ * Events that a client or a target can cause are limited to 10 lines a second for each event. Transitions are not limited.
  */
-import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
+import { type Published, subscribe } from "../core/channels.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
@@ -42,68 +42,26 @@ export function createLog(
   clock: Clock = systemClock,
 ): Log {
   const logger = createLogger(level, destination);
-  const listen = <Name extends keyof ChannelMessages>(name: Name, write: (message: Published<Name>) => void) =>
-    subscribe(name, (message) => void (message.instance === instance && write(message)));
   const limits: EventLimit[] = [];
-  /** The same for an event that clients and targets can cause. */
-  const limited = <Name extends "write-held" | "listener-failed" | "prober-failed" | "connection-ended" | "fault">(
-    name: Name,
-    at: keyof Logger,
-    write: (message: Published<Name>) => void,
-  ) => {
+  const limitOf = (name: LoggedEvent): EventLimit | undefined => {
+    const at = LIMITED[name];
+    if (at === undefined) return undefined;
     const limit = new EventLimit(clock, (suppressed) =>
-      logger[at]({ event: "lines-suppressed", of: name, suppressed }, `${suppressed} more events ${name} in a second`),
+      logger[at](
+        { event: "lines-suppressed", of: name, suppressed },
+        `${suppressed} more ${name} events in the same second were not logged`,
+      ),
     );
     limits.push(limit);
-    return listen(name, (message) => void (limit.admit() && write(message)));
+    return limit;
   };
-  const subscriptions = [
-    listen("transition", (transition) => logTransition(logger, transition)),
-    limited("write-held", "info", ({ service, status }) =>
-      logger.info({ event: "write-held", service, status }, "draining: the change is held back until resume"),
-    ),
-    limited("listener-failed", "error", ({ error }) =>
-      logger.error(
-        { event: "listener-failed", err: error },
-        "a transition listener threw an error; the other listeners were called",
-      ),
-    ),
-    limited("prober-failed", "warn", ({ check, reason, error }) =>
-      logger.warn({ event: "prober-failed", check, reason, err: error }, "could not probe; the check keeps its state"),
-    ),
-    listen("probe-abandoned", ({ check, timeoutMs }) =>
-      logger.warn(
-        { event: "probe-abandoned", check, timeoutMs },
-        `${JSON.stringify(check)}: a probe has not ended after its timeout of ${timeoutMs} ms; the check goes on without it`,
-      ),
-    ),
-    listen("abandoned-ended", ({ check, lastedMs }) =>
-      logger.info(
-        { event: "abandoned-ended", check, lastedMs },
-        `${JSON.stringify(check)}: the abandoned probe has ended after ${Math.round(lastedMs)} ms; its result is ignored`,
-      ),
-    ),
-    listen("check-advice", ({ check, reason, advice }) =>
-      logger.warn({ event: "check-advice", check, reason }, `${JSON.stringify(check)}: ${advice}`),
-    ),
-    listen("name-taken", ({ check, service }) =>
-      logger.warn(
-        { event: "name-taken", check, service },
-        `the target of ${JSON.stringify(check)} reports ${JSON.stringify(service)}, a name that is already in use; it is not published`,
-      ),
-    ),
-    listen("probe", ({ check, outcome, reason, detail, latencyMs }) =>
-      logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
-    ),
-    limited("connection-ended", "debug", ({ address, rule }) =>
-      logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
-    ),
-    listen("journal-damaged", (damage) => logJournalDamage(logger, damage)),
-    listen("journal-failed", (failure) => logJournalFailure(logger, failure)),
-    limited("fault", "error", ({ where, error }) =>
-      logger.error({ event: "fault", where, err: error }, `fault in ${where}`),
-    ),
-  ];
+  const listen = <Name extends LoggedEvent>(name: Name) => {
+    const limit = limitOf(name);
+    return subscribe(name, (message) => {
+      if (message.instance === instance && limit?.admit() !== false) WRITERS[name](logger, message);
+    });
+  };
+  const subscriptions = LOGGED_EVENTS.map((name) => listen(name));
   return {
     write: (at, event, message, fields = {}) => logger[at]({ event, ...fields }, message),
     close: () => {
@@ -112,6 +70,74 @@ export function createLog(
     },
   };
 }
+
+/** The channels that have a line for each message. */
+const LOGGED_EVENTS = [
+  "transition",
+  "write-held",
+  "listener-failed",
+  "prober-failed",
+  "probe-abandoned",
+  "abandoned-ended",
+  "check-advice",
+  "name-taken",
+  "probe",
+  "connection-ended",
+  "journal-damaged",
+  "journal-failed",
+  "fault",
+] as const;
+
+type LoggedEvent = (typeof LOGGED_EVENTS)[number];
+
+/** Events that clients and targets can cause, and the level at which the number of suppressed lines is logged. */
+const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
+  "write-held": "info",
+  "listener-failed": "error",
+  "prober-failed": "warn",
+  "probe-abandoned": "warn",
+  "abandoned-ended": "info",
+  "name-taken": "warn",
+  "connection-ended": "debug",
+  fault: "error",
+};
+
+const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Published<Name>) => void } = {
+  transition: logTransition,
+  "write-held": (logger, { service, status }) =>
+    logger.info({ event: "write-held", service, status }, "draining: the change is held back until resume"),
+  "listener-failed": (logger, { error }) =>
+    logger.error(
+      { event: "listener-failed", err: error },
+      "a transition listener threw an error; the other listeners were called",
+    ),
+  "prober-failed": (logger, { check, reason, error }) =>
+    logger.warn({ event: "prober-failed", check, reason, err: error }, "could not probe; the check keeps its state"),
+  "probe-abandoned": (logger, { check, timeoutMs }) =>
+    logger.warn(
+      { event: "probe-abandoned", check, timeoutMs },
+      `${JSON.stringify(check)}: a probe has not ended after its timeout of ${timeoutMs} ms; the check goes on without it`,
+    ),
+  "abandoned-ended": (logger, { check, lastedMs }) =>
+    logger.info(
+      { event: "abandoned-ended", check, lastedMs },
+      `${JSON.stringify(check)}: the abandoned probe has ended after ${Math.round(lastedMs)} ms; its result is ignored`,
+    ),
+  "check-advice": (logger, { check, reason, advice }) =>
+    logger.warn({ event: "check-advice", check, reason }, `${JSON.stringify(check)}: ${advice}`),
+  "name-taken": (logger, { check, service }) =>
+    logger.warn(
+      { event: "name-taken", check, service },
+      `the target of ${JSON.stringify(check)} reports ${JSON.stringify(service)}, a name that is already in use; it is not published`,
+    ),
+  probe: (logger, { check, outcome, reason, detail, latencyMs }) =>
+    logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
+  "connection-ended": (logger, { address, rule }) =>
+    logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
+  "journal-damaged": logJournalDamage,
+  "journal-failed": logJournalFailure,
+  fault: (logger, { where, error }) => logger.error({ event: "fault", where, err: error }, `fault in ${where}`),
+};
 
 function createLogger(level: LogLevel, destination: LogDestination): Logger {
   const writer = (at: LogLevel) =>
@@ -164,11 +190,14 @@ function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<
 function logJournalFailure(logger: Logger, { failures, error }: Published<"journal-failed">): void {
   const event = "journal-failed";
   if (error === undefined)
-    logger.info({ event: "journal-written", failures }, `the state is written again after ${failures} failures`);
+    logger.info(
+      { event: "journal-written", failures },
+      `the state is written again, after ${failures} failed attempts`,
+    );
   else
     logger.error(
       { event, failures, err: error },
-      `cannot write the state (${failures} times in a row): ${messageOf(error)}; serving goes on, and the state waits in memory`,
+      `cannot write the state (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
     );
 }
 

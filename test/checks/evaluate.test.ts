@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { evaluate, nextDelayMs, PENDING, type Progress, withLatency } from "../../src/checks/evaluate.js";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import type { CheckSettings } from "../../src/checks/settings.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
+import { completeSettings } from "../support/complete-settings.js";
 
 const RESULTS: Readonly<Record<string, ProbeResult>> = {
   s: { outcome: "pass" },

@@ -5,13 +5,14 @@ import fc from "fast-check";
 import { CheckEngine } from "../../src/checks/check-engine.js";
 import { type ChecksPlan, type ConfiguredCheck, discardPlan } from "../../src/checks/checks-plan.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig } from "../../src/checks/declarations.js";
+import { claimCheck, Names } from "../../src/checks/name-rules.js";
 import { NOTHING_RUNNING, planConfiguration, type RunningChecks } from "../../src/checks/plan.js";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { parseConfig, readConfigText } from "../../src/config/load.js";
 import { validateConfig } from "../../src/config/validate.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { Registry } from "../../src/registry/registry.js";
+import { completeSettings } from "../support/complete-settings.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { ScriptedProber } from "./scripted-prober.js";
 
@@ -55,6 +56,19 @@ const namesIn = ({ removed, started, changed, services, isolation }: ChecksPlan)
 });
 
 const NO_CHANGE = { removed: [], started: [], changed: [], services: undefined, isolation: "keep" };
+
+test("checks of Flower are searched once, however many names are those of workers", () => {
+  let searches = 0;
+  const names = new Names(NOTHING_RUNNING, [], () => {
+    searches += 1;
+    return [];
+  });
+  for (let index = 0; index < 100; index += 1) {
+    const check = heartbeat(`celery.worker/${index}`, "1m");
+    assert.deepEqual(claimCheck(check, names), []);
+  }
+  assert.equal(searches, 1);
+});
 
 describe("a plan", () => {
   const a = target("a", "http://h:1/");

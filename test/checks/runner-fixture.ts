@@ -1,11 +1,11 @@
 /** A runner on the virtual clock, with a scripted prober, and what it reports. */
 import type { Progress } from "../../src/checks/evaluate.js";
 import type { FailureDecision } from "../../src/checks/isolation.js";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import { CheckRunner } from "../../src/checks/runner.js";
 import { createRunnerDeps, type LastProbe, type RunnerDeps } from "../../src/checks/runner-deps.js";
 import type { CheckSettings } from "../../src/checks/settings.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
+import { completeSettings } from "../support/complete-settings.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { ScriptedProber } from "./scripted-prober.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
+import { completeSettings } from "../support/complete-settings.js";
 import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, type Look, PASSED } from "./scripted-prober.js";

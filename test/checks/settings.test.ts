@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import { CHECK_SETTINGS, type CheckSettings } from "../../src/checks/settings.js";
 import { describeSetting } from "../../src/config/keys.js";
 import { HealthError } from "../../src/core/health-error.js";
+import { completeSettings } from "../support/complete-settings.js";
 
 test("without options, the settings are the documented defaults", () => {
   assert.deepEqual(completeSettings("c", {}), {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { DaemonProcess } from "../support/daemon-process.js";
-import { eventually } from "../support/eventually.js";
+import { eventually, pause } from "../support/eventually.js";
 import { run } from "./program.js";
 
 const LISTEN = ["--listen", "127.0.0.1:0", "--drain-delay", "0s"];
@@ -63,6 +63,28 @@ describe("a file that changes", { concurrency: 3 }, () => {
       told.every(({ to }) => to === "UNKNOWN" || to === "passing"),
       "b was never anything but good",
     );
+    assert.equal(count(daemon, "reloaded"), 2);
+  });
+
+  test("is read at the start and by a reload when it is complete, though every line of it would do", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    const names = Array.from({ length: 25 }, (_, index) => `c${index}`);
+    const write = async () => {
+      writeFileSync(file, "checks:\n");
+      for (const name of names) {
+        appendFileSync(file, `  ${name}: "${url}"\n`);
+        await pause(80);
+      }
+    };
+    const writing = write();
+    const daemon = await serve(t, file);
+    const serving = daemon.log.find(({ event }) => event === "serving");
+    assert.deepEqual(serving?.services, names);
+    await writing;
+    writeFileSync(file, `checks: { a: "${url}" }\n`);
+    await becomes(daemon, "a", "OK");
+    await write();
+    await becomes(daemon, "c24", "OK");
     assert.equal(count(daemon, "reloaded"), 2);
   });
 

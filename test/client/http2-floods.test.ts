@@ -2,15 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BrokenCall, Unanswered } from "../../src/client/broken-call.js";
-import { FrameBudget } from "../../src/client/frame-budget.js";
 import { HealthClient } from "../../src/client/health-client.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
-import { ConnectionError } from "../../src/wire/http2/frames.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { FLAG, h2frame, headerBlock, TYPE, uint32 } from "../support/raw-http2.js";
-import { VirtualClock } from "../support/virtual-clock.js";
 import * as raw from "./raw-server.js";
 
 const { data, head, probeServer, rawServer, serving, settings, windowUpdate } = raw;
@@ -91,37 +88,19 @@ test("a target that refuses each stream, or resets it late, is asked twice at mo
   assert.deepEqual([verdict, connections.length], ["fail unavailable", 2]);
 });
 
-test("a Watch may live for days: keepalive PINGs and changes never use up the budget", () => {
-  const clock = new VirtualClock();
-  const budget = new FrameBudget(clock);
-  for (let second = 0; second < 3 * 86_400; second += 10) {
-    budget.spend(8); // a PING
-    budget.spend(7); // a status
-    clock.stall(10_000);
-  }
-});
-
-test("a burst of 1,000 frames is accepted at any time, and 100 a second after it", () => {
-  const clock = new VirtualClock();
-  const budget = new FrameBudget(clock);
-  const spend = (frames: number) => {
-    for (let frame = 0; frame < frames; frame += 1) budget.spend(0);
-  };
-  const isCalm = (error: unknown) => error instanceof ConnectionError && error.code === "ENHANCE_YOUR_CALM";
-  spend(1_000);
-  clock.stall(1_000);
-  spend(100);
-  assert.throws(() => spend(1), isCalm);
-  clock.stall(3_600_000);
-  spend(1_000);
-  assert.throws(() => spend(1), isCalm);
-});
-
-test("a large frame counts for as many as it has KiB", () => {
-  const budget = new FrameBudget(new VirtualClock());
-  for (let frame = 0; frame < 58; frame += 1) budget.spend(16_384);
-  assert.throws(() => budget.spend(16_384), ConnectionError);
-});
+for (const [frames, verdict] of [
+  [58, "pass"],
+  [59, "fail protocol"],
+] as const)
+  test(`a large frame counts for as many as it has KiB: ${frames} frames of 16 KiB before an answer: ${verdict}`, async () => {
+    const answer = await probeServer({
+      onRequest: (connection, stream) => {
+        const large = h2frame(0x77, 0, 0, Buffer.alloc(16_384));
+        connection.write(...Array.from({ length: frames }, () => large), serving(stream));
+      },
+    });
+    assert.equal(answer.verdict, verdict, answer.detail);
+  });
 
 const clientOf = (port: number) =>
   new HealthClient({

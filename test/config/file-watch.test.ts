@@ -164,7 +164,7 @@ test("a file that does not stop to change is reported once after 10 s, and read 
     appendFileSync(it.file, "x");
     if (piece === 90) assert.deepEqual(it.reports, []);
   }
-  assert.deepEqual(it.reports, ["has been changing for 10s; it is read when it has been unchanged for 500ms"]);
+  assert.deepEqual(it.reports, ["has been changing for 10s; it is read when it has been unchanged for 500 ms"]);
   assert.deepEqual(it.contents, []);
   await it.clock.advance(1_100);
   assert.deepEqual(it.contents, ["x".repeat(150)]);

@@ -106,7 +106,7 @@ overal: [s]
       "1:10: listen[0]: must be text, not the number 8080",
       '5:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)',
       "6:5: checks.orders-a.tiemout: unknown key; did you mean timeout?",
-      `7:6: checks.b: target "gprc://orders-b:50051": scheme "gprc" is none of ${Object.keys(SCHEMES).join(", ")}; did you mean grpc://?`,
+      `7:6: checks.b: target "gprc://orders-b:50051": unknown scheme "gprc"; known: ${Object.keys(SCHEMES).join(", ")}; did you mean grpc://?`,
       "8:51: checks.c.timeout: 2s must be below checks.c.interval (1s)",
       "8:63: checks.c.jitter: must be a share from 0 to 1; got 3",
       '9:7: checks[""]: the name must not be empty',

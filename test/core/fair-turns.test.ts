@@ -86,6 +86,37 @@ describe("work", () => {
     );
   });
 
+  for (const usedMs of [0, 10])
+    test(`that waits longer comes before work that is queued in the same turn (used before: ${usedMs} ms)`, async () => {
+      const { log, work, share } = fixture();
+      const first = share(usedMs);
+      const second = share(usedMs);
+      first.queue(() => {
+        work("1", 3)();
+        first.queue(work("4", 3));
+      });
+      first.queue(work("2", 3));
+      second.queue(work("3", 3));
+      for (let turns = 0; turns < 5; turns += 1) await turn();
+      assert.deepEqual(log, ["1", "2", "3", "4"]);
+    });
+
+  test("within measured work is part of it, and has no slice of its own", () => {
+    const { clock, share } = fixture();
+    const seen: boolean[] = [];
+    const opened = share();
+    opened.measure(() => {
+      clock.step(1);
+      opened.measure(() => {
+        seen.push(opened.isSliceOver);
+        clock.step(2);
+      });
+    });
+    assert.deepEqual(seen, [true]);
+    // 3 ms were used, and 2 of them must not count twice
+    assert.equal(opened.isLight, true);
+  });
+
   test("that throws is a fault, and the others are done", async (t) => {
     const { log, work, share } = fixture();
     const faults: unknown[] = [];
@@ -107,6 +138,21 @@ test("a share that rests is light again: a tenth of the time is free", () => {
   assert.equal(used.isLight, false);
   clock.step(2);
   assert.equal(used.isLight, true);
+});
+
+test("a share that works and rests in turn stays light below a tenth of the time, and becomes heavy above", () => {
+  for (const [restMs, isLight] of [
+    [12, true],
+    [5, false],
+  ] as const) {
+    const { clock, share } = fixture();
+    const used = share();
+    for (let round = 0; round < 50; round += 1) {
+      used.measure(() => clock.step(1));
+      clock.step(restMs);
+    }
+    assert.equal(used.isLight, isLight, `${restMs} ms of rest`);
+  }
 });
 
 test("a slice is over after a millisecond", () => {

@@ -9,7 +9,7 @@ import { METRICS } from "../../src/telemetry/metric-table.js";
 import { terminalLine } from "../../src/telemetry/terminal.js";
 import { bridgeOf, check } from "../transports/http/bridge-fixture.js";
 
-/** C0, DEL, C1 (a terminal takes U+009B for ESC and a bracket), line separators, direction marks, isolates. */
+/** C0, DEL, C1 (a terminal takes U+009B for ESC and a bracket), line separators, direction marks, isolates, the byte order mark. */
 const UNSAFE = [
   "\u0007",
   "\u001b[2J",
@@ -21,6 +21,7 @@ const UNSAFE = [
   "\u200f",
   "\u2066",
   "\u061c",
+  "\ufeff",
 ];
 
 const hasUnsafe = (text: string) => UNSAFE.some((unsafe) => text.includes(unsafe.slice(0, 1)));
@@ -53,10 +54,11 @@ for (const unsafe of UNSAFE)
         instance: "p",
       });
       const { answer } = bridgeOf({ registry });
-      registry.report(check(name, { state: "failing", reason: "timeout" }));
+      const reported = [{ name: `reported-${name}`, status: "NOT_SERVING", reason: undefined }] as const;
+      registry.report(check(name, { state: "failing", reason: "timeout", reported }));
       for (const accept of ["*/*", "application/json"]) {
         const { body } = await answer("/readyz?verbose", { accept });
-        assert.ok(body.includes("worker"));
+        assert.ok(body.includes("reported-worker"));
         assert.equal(hasUnsafe(body.replaceAll("\n", "")), false, accept);
       }
       const metric = [...writeMetric(METRICS.checkState, [{ labels: [name, "failing"], value: 1 }])].join("");

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { NOTHING_RUNNING, planConfiguration } from "../../src/checks/plan.js";
-import { completeSettings } from "../../src/checks/read-settings.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { readConfigText } from "../../src/config/load.js";
 import { type LoadedConfig, validateConfig } from "../../src/config/validate.js";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.js";
 import { faultsOf } from "../config/reading.js";
+import { completeSettings } from "../support/complete-settings.js";
 import { appliedOf, configKeys } from "../support/config-table.js";
 
 const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));

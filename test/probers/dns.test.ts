@@ -28,7 +28,7 @@ test("an invalid name, type or parameter is refused when the check is declared",
   for (const [target, expected] of [
     ["dns:", /name is missing/],
     ["dns://127.0.0.1/", /name is missing/],
-    ["dns:a.test?type=BOGUS", /type BOGUS is none of A, AAAA/],
+    ["dns:a.test?type=BOGUS", /unknown record type BOGUS; known: A, AAAA/],
     ["dns:a.test?typ=A", /unknown parameter "typ"/],
   ] as const)
     assert.throws(() => openTarget(target), expected, target);

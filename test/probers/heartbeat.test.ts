@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ReportStore, StoredReport } from "../../src/checks/heartbeat-reports.js";
+import { subscribe } from "../../src/core/channels.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { Health } from "../../src/daemon/health.js";
 import type { Report } from "../../src/probers/heartbeat.js";
+import { portOf } from "../support/port-of.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 function heartOf(options: Partial<Parameters<Health["heartbeat"]>[1]> = {}) {
@@ -234,6 +236,45 @@ test("a report is stored with its wall time, and a heartbeat that is removed is 
   assert.deepEqual([...reports.keys()], ["weekly"]);
   await health.shutdown();
   assert.deepEqual([...reports.keys()], ["weekly"]);
+});
+
+test("a store that throws loses the report, and nothing else: it counts, and checks are added and removed", async (t) => {
+  const { health, beat } = heartOf();
+  const faults: string[] = [];
+  t.after(subscribe("fault", ({ where }) => void faults.push(where)));
+  const broken = () => {
+    throw new Error("no space left on device");
+  };
+  health.keepReports({ read: broken, write: broken, remove: broken });
+  beat("fail");
+  assert.equal(health.status("nightly"), "NOT_SERVING");
+  health.heartbeat("weekly", { ttl: "1h" })();
+  assert.deepEqual([health.status("weekly"), health.removeCheck("weekly")], ["SERVING", true]);
+  assert.deepEqual(new Set(faults), new Set(["the store of reports"]));
+  await health.shutdown();
+});
+
+test("while shutting down, a report over HTTP gets 503 whatever its token is, and none is refused before", async (t) => {
+  const health = new Health();
+  health.heartbeat("nightly", { ttl: "1m", token: "t" });
+  const server = await health.listen(["127.0.0.1:0"]);
+  t.after(() => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 100 }));
+  const report = async (name: string, token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const url = `http://127.0.0.1:${portOf(server)}/heartbeat/${name}`;
+    const { status, headers: answered } = await fetch(url, { method: "POST", headers });
+    return [status, answered.get("retry-after")];
+  };
+  health.drain();
+  assert.deepEqual(await report("nightly", "t"), [200, null], "a drain can end again, so reports count");
+  const end = health.shutdown({ drainDelayMs: 1_000, closeTimeoutMs: 100 });
+  for (const [name, token] of [
+    ["nightly", "t"],
+    ["nightly", "x"],
+    ["unknown", "t"],
+  ] as const)
+    assert.deepEqual(await report(name, token), [503, "5"], name);
+  await end;
 });
 
 test("an invalid ttl is refused, and nothing is declared", () => {

@@ -41,6 +41,36 @@ describe("a credential is masked", () => {
       assert.ok(!detail.includes(base64(`admin:${PASSWORD}`).slice(8, 16)), detail);
     });
 
+  for (const [form, url, echoed] of [
+    ["of a user name alone over HTTP, as it is", "https://tok-12345@db.example/", "tok-12345"],
+    ["of a user name alone over HTTP, as Basic", "flower+http://tok-12345@db.example/", base64("tok-12345:")],
+    [
+      "of a query parameter",
+      "http://db.example/health?verbose=1&api_key=k%2F123456",
+      "/health?verbose=1&api_key=k%2F123456",
+    ],
+    ["of a query parameter, decoded", "http://db.example/health?Token=k%2F123456", "k/123456"],
+  ] as const)
+    test(form, async () => {
+      const prober = maskSecrets(
+        proberOf(async () => fail("status", `refused: ${echoed}`)),
+        url,
+        {},
+      );
+      const { detail = "" } = await prober.probe(CONTEXT);
+      assert.match(detail, /^refused: .*\*\*\*$/);
+      assert.doesNotMatch(detail, /12345|dG9rLTEy/);
+    });
+
+  test("a user name of a database is none", async () => {
+    const prober = maskSecrets(
+      proberOf(async () => fail("auth", 'no role "postgres"')),
+      "postgres://postgres@db/",
+      {},
+    );
+    assert.equal((await prober.probe(CONTEXT)).detail, 'no role "postgres"');
+  });
+
   test("that is cut at the end of a detail", async () => {
     const { detail = "" } = fail("status", `${"x".repeat(290)}${HEADERS.Authorization}`);
     assert.equal(await maskedDetail(detail), `${"x".repeat(290)}***`);
@@ -62,6 +92,34 @@ describe("a credential is masked", () => {
       return true;
     });
   });
+});
+
+describe("nothing but padding is left of a credential", () => {
+  // with what JSON, URLs and the two alphabets of base64 write in different ways
+  for (const password of ['quo"te\\back', "p/ä ss&x", "~?>~?>ÿÿ", "~?>~?>ÿ"])
+    for (const user of ["u", "us", "use"])
+      for (const [form, echoed] of [
+        ["as it is", password],
+        ["in JSON", JSON.stringify(password).slice(1, -1)],
+        ["as a part of a URL", encodeURIComponent(password)],
+        ["in a URL", encodeURI(password)],
+        ["as base64", base64(password)],
+        ["as base64url", Buffer.from(password).toString("base64url")],
+        ["as Basic", base64(`${user}:${password}`)],
+      ] as const)
+        test(`${form}: ${JSON.stringify(password)} of ${user}`, async () => {
+          const url = `https://${user}:${encodeURIComponent(password)}@db.example/`;
+          const prober = proberOf(async () => fail("status", `refused: ${echoed} is wrong`));
+          const { detail = "" } = await maskSecrets(prober, url, {}).probe(CONTEXT);
+          assert.match(detail, /^refused: \*\*\*.?=* is wrong$/);
+        });
+});
+
+test("of two credentials that begin alike, nothing of the longer one is left", async () => {
+  const headers = { "X-Key": "abcdefgh", Cookie: "abcdefgh-and-more" };
+  const prober = proberOf(async () => fail("status", `refused: ${headers.Cookie}`));
+  const { detail } = await maskSecrets(prober, "http://db.example/", { headers }).probe(CONTEXT);
+  assert.equal(detail, "refused: ***");
 });
 
 test("other text stays as it is", async () => {

@@ -5,10 +5,10 @@ import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
 
 const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["", /expected a URL/],
-  ["flower:5555", /scheme "flower" is none of http, https, tcp, /],
-  ["htp://host", /none of http, .*; did you mean http:\/\/\?/],
+  ["flower:5555", /unknown scheme "flower"; known: http, https, tcp, /],
+  ["htp://host", /known: http, .*; did you mean http:\/\/\?/],
   ["grp://host:1", /did you mean grpc:\/\/\?/],
-  ["constructor://host:1", /is none of/],
+  ["constructor://host:1", /unknown scheme/],
   ["http://", /expected a URL/],
   ["tcp://host", /a port is missing; expected tcp:\/\/host:port/],
   ["tcp://:80", /expected a URL|a host is missing/],

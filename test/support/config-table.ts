@@ -26,7 +26,10 @@ export function appliedOf(path: string): "at once" | "after a restart" {
   return isRestart ? "after a restart" : "at once";
 }
 
-/** One row for each key: its path and its meaning. */
+/** The schema says it in the description of a key; the table of the docs has a column for it. */
+const RESTART_SENTENCE = " A change needs a restart.";
+
+/** One row for each key: its path and its meaning, without the restart. */
 export function configKeys(): readonly (readonly [path: string, meaning: string])[] {
   // the JSON Schema that our own schema makes has this shape
   const root = jsonSchema() as Node & { $defs?: Readonly<Record<string, Node>> };
@@ -44,7 +47,7 @@ export function configKeys(): readonly (readonly [path: string, meaning: string]
       for (const [key, value] of Object.entries(branch.properties ?? {})) {
         const full = path === "" ? key : `${path}.${key}`;
         const meaning = resolve(value).description ?? branches(value)[0]?.description ?? "";
-        if (!rows.some(([known]) => known === full)) rows.push([full, meaning]);
+        if (!rows.some(([known]) => known === full)) rows.push([full, meaning.replace(RESTART_SENTENCE, "")]);
         walk(value, full);
       }
       if (typeof branch.additionalProperties === "object") walk(branch.additionalProperties, `${path}.NAME`);

@@ -3,9 +3,12 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -25,7 +28,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import { lockFolder } from "../../src/telemetry/folder-lock.js";
 import { Journal } from "../../src/telemetry/journal.js";
 import { decodeJournal, encodeRecord } from "../../src/telemetry/journal-lines.js";
-import { eventually } from "../support/eventually.js";
+import { eventually, inTime } from "../support/eventually.js";
 
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-journal-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -73,6 +76,8 @@ test("what was put is there after a restart, the newest value of each key, and w
   first.put("heartbeat", "b", undefined);
   first.put("heartbeat", "ü\n\u0000 c", "text");
   await first.close();
+  first.put("heartbeat", "a", "too late");
+  assert.deepEqual(first.get("heartbeat", "a"), { report: "pass", at: 2 });
   const values = await valuesIn(folder, ["a", "b", "ü\n\u0000 c"]);
   assert.deepEqual(values, [{ report: "pass", at: 2 }, undefined, "text"]);
   assert.deepEqual(await valuesIn(folder, ["a"]), [{ report: "pass", at: 2 }], "and after a second one");
@@ -279,9 +284,9 @@ test("while the folder is gone nothing is lost in memory, and it is told; `put` 
   const { messages, unsubscribe } = heard("journal-failed");
   renameSync(folder, `${folder}.gone`);
   journal.put("heartbeat", "a", 1);
-  await eventually(() => messages.length >= 2, "the failure is told");
+  await eventually(() => messages.length >= 4, "the failure is told");
   assert.match(String(messages[0]?.error), /was removed or taken over/);
-  assert.deepEqual(messages.map(({ failures }) => failures).slice(0, 2), [1, 2]);
+  assert.deepEqual(messages.map(({ failures }) => failures).slice(0, 4), [1, 2, 4, 8]);
   assert.equal(journal.get("heartbeat", "a"), 1);
   renameSync(`${folder}.gone`, folder);
   await eventually(() => messages.at(-1)?.error === undefined, "it is written again");
@@ -313,6 +318,49 @@ test("a write that fails is tried again with the whole file: a full disk loses n
   assert.deepEqual(await valuesIn(folder, ["before", "during"]), [1, 2]);
 });
 
+test("the first change is written at once, and the next ones at most once a second", async () => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  const written = async (key: string) => {
+    journal.put("heartbeat", key, 1);
+    await eventually(() => tailOf(folder).includes(`"${key}"`), `${key} is written`);
+    return performance.now();
+  };
+  const openedAt = performance.now();
+  const firstAt = await written("first");
+  const secondAt = await written("second");
+  await journal.close();
+  assert.ok(firstAt - openedAt < 900, `${firstAt - openedAt} ms`);
+  assert.ok(secondAt - firstAt > 800, `${secondAt - firstAt} ms`);
+});
+
+test("a disk that does not answer delays the end by a second at most", async (t) => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  // so long that the next change writes the file anew
+  journal.put("heartbeat", "large", "x".repeat(1_100_000));
+  await eventually(() => statSync(fileOf(folder)).size > 1_100_000, "it is written");
+  // a writer that opens a named pipe waits for its reader
+  const pipe = join(folder, "journal.new");
+  execFileSync("mkfifo", [pipe]);
+  t.after(() => closeSync(openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)));
+  journal.put("heartbeat", "a", 1);
+  const startedAt = performance.now();
+  await inTime(journal.close(), "the end", 5_000);
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs > 900 && tookMs < 2_000, `${tookMs} ms`);
+});
+
+test("100,000 keys are stored; further ones are not, and stored ones still change", async () => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  for (let key = 0; key < 100_001; key += 1) journal.put("heartbeat", String(key), 1);
+  journal.put("heartbeat", "0", 2);
+  const values = ["0", "99999", "100000"].map((key) => journal.get("heartbeat", key));
+  await journal.close();
+  assert.deepEqual(values, [2, 1, undefined]);
+});
+
 test("a folder without the right to write is refused", async (t) => {
   if (process.getuid?.() === 0) {
     // root may write everywhere; a folder of the kernel refuses it too
@@ -332,4 +380,13 @@ test("a server that is not ours at the place of the lock is not touched", async 
   await new Promise<void>((resolve) => server.listen(join(folder, "lock"), resolve));
   await refused(folder, /another healthbridge uses this folder/);
   server.close();
+});
+
+test("the removal of a key that it does not have is not written", async () => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  journal.put("heartbeat", "absent", undefined);
+  journal.put("heartbeat", "present", 1);
+  await journal.close();
+  assert.deepEqual(decodeJournal(readFileSync(fileOf(folder))).records, [record("present", 1)]);
 });

@@ -284,6 +284,9 @@ describe("events that clients and targets can cause", () => {
     ["prober-failed", { check: "db", reason: "no-descriptors", error: boom }],
     ["listener-failed", { error: boom }],
     ["write-held", { service: "a", status: "SERVING" }],
+    ["name-taken", { check: "celery", service: "celery.worker/a" }],
+    ["probe-abandoned", { check: "db", timeoutMs: 1_000 }],
+    ["abandoned-ended", { check: "db", lastedMs: 2_000 }],
   ];
 
   for (const [name, message] of CAUSED)

@@ -66,12 +66,11 @@ export function createGate(grpcJs: StreamHandler, rules: GateRules): StreamHandl
 function removeUnreadable(headers: IncomingHttpHeaders): void {
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(":")) continue;
-    const isReadable = READABLE_NAME.test(name) && (name.endsWith("-bin") || READABLE_VALUE.test(String(value)));
-    if (!isReadable) delete headers[name];
+    if (!READABLE_NAME.test(name) || !READABLE_VALUE.test(String(value))) delete headers[name];
   }
 }
 
-/** The characters of metadata (grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests"). */
+/** The characters of metadata, of `-bin` too, whose values are base64 (grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests"). */
 const READABLE_NAME = /^[0-9a-z_.-]+$/;
 const READABLE_VALUE = /^[ -~]*$/;
 

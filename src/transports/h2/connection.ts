@@ -169,12 +169,12 @@ export class Connection {
   /** Frames of the connection. Frames of unknown types are ignored (section 5.5). */
   #onControlFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     if (type !== SETTINGS && type !== PING && type !== GOAWAY) return;
-    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a frame of the connection on a stream");
+    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a connection frame on a stream");
     const { length } = payload;
     const isAck = type !== GOAWAY && (flags & ACK) !== 0;
     const isRight = type === PING ? length === 8 : type === GOAWAY ? length >= 8 : length % 6 === 0;
     if (!isRight || (type === SETTINGS && isAck && length > 0))
-      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame of a wrong length");
+      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame with a wrong length");
     if (type === GOAWAY) this.#finishStreams();
     else if (type === SETTINGS && !isAck) this.#onSettings(payload);
     else if (type === PING && !isAck) this.#writer.frame(PING, ACK, 0, payload);

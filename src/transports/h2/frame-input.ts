@@ -18,13 +18,13 @@ export interface FrameInputDeps {
   readonly outbox: Outbox;
   readonly writer: FrameWriter;
   readonly onFrame: FrameListener;
-  /** Takes what a frame has thrown. */
+  /** Receives the error that the handling of a frame has thrown. */
   readonly onError: (error: unknown) => void;
   /** Called after each slice. */
   readonly afterSlice: () => void;
 }
 
-/** Frames that are handled between two looks at the clock. */
+/** Frames that are handled before the time is checked again. */
 const FRAMES_PER_LOOK = 8;
 
 const never = () => false;
@@ -51,7 +51,7 @@ export class FrameInput {
     share.measure(() => this.#read(mayReadOn, chunk));
   }
 
-  /** Handles no more until the client has taken what is sent, and others had their turns. */
+  /** Stops until the client has read what was sent, and other connections had their turns. */
   hold(): void {
     if (this.#isHeld || this.#stopped) return;
     this.#isHeld = true;

@@ -13,7 +13,7 @@ import type { FrameWriter } from "./writer.js";
 /** Above this, new requests are refused until the client has read. Shared bytes do not count. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
-/** After so many bytes, other connections get their turns. */
+/** After this number of bytes, other connections get their turns. */
 const MAX_BYTES_PER_TURN = 128 * 1024;
 
 export class SendFlow {

@@ -119,7 +119,7 @@ export class Streams {
     else if (type === PRIORITY) this.#onPriority(streamId, payload);
     else if (type === RST_STREAM) this.#onReset(streamId, payload);
     else if (type === WINDOW_UPDATE) this.#onWindowUpdate(streamId, payload);
-    else if (type === PUSH_PROMISE) throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE of a client");
+    else if (type === PUSH_PROMISE) throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE from a client");
     else return false;
     return true;
   }
@@ -163,7 +163,7 @@ export class Streams {
 
   /** Section 6.2. */
   #onHeaders(flags: number, streamId: number, payload: Buffer): void {
-    if (streamId % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "HEADERS on a stream that no client opens");
+    if (streamId % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "HEADERS with an even stream identifier");
     const { fragment, dependency } = readHeadersPayload(flags, payload);
     const endStream = (flags & END_STREAM) !== 0;
     if (dependency === streamId) throw new ConnectionError("PROTOCOL_ERROR", "a stream that depends on itself");
@@ -201,7 +201,7 @@ export class Streams {
 
   /** Section 6.4. */
   #onReset(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "RST_STREAM of a wrong length");
+    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "RST_STREAM with a wrong length");
     this.#history.requireNotIdle(streamId, "RST_STREAM");
     const stream = this.#open.get(streamId);
     const isCut = stream?.arriving === true && !stream.isOpenEnded;
@@ -211,7 +211,7 @@ export class Streams {
 
   /** Section 6.9. */
   #onWindowUpdate(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "WINDOW_UPDATE of a wrong length");
+    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "WINDOW_UPDATE with a wrong length");
     this.#budget.spendFrame();
     const increment = payload.readUInt32BE(0) & MAX_31_BITS;
     if (streamId === 0) this.flow.widen(increment);
@@ -221,8 +221,8 @@ export class Streams {
   /** Section 6.3: priorities are checked and ignored. */
   #onPriority(streamId: number, payload: Buffer): void {
     this.#budget.spendFrame();
-    if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY of the connection");
-    if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY of a wrong length");
+    if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY on stream 0");
+    if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY with a wrong length");
     if ((payload.readUInt32BE(0) & MAX_31_BITS) === streamId)
       throw new ConnectionError("PROTOCOL_ERROR", "a stream that depends on itself");
   }

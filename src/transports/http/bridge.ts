@@ -11,7 +11,7 @@ import type { Clock } from "../../core/clock.js";
 import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
-import { methodNotAllowed, textAnswer, textHeaders, unauthenticated } from "./answers.js";
+import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticated } from "./answers.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import { negotiateJson } from "./health-json.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
@@ -20,8 +20,15 @@ import { answerService, answerServiceJson } from "./services.js";
 import { Snapshots } from "./snapshot.js";
 import { answerView, answerViewCheck } from "./views.js";
 
-/** Takes a report of a passive check. Returns false for a wrong token and for a check that does not exist. */
-export type HeartbeatListener = (check: string, authorization: string | undefined, report: "pass" | "fail") => boolean;
+/**
+ * Takes a report of a passive check. Returns false for a wrong token and for a check that does not exist, and `stopped` when
+ * this server is shutting down.
+ */
+export type HeartbeatListener = (
+  check: string,
+  authorization: string | undefined,
+  report: "pass" | "fail",
+) => boolean | "stopped";
 
 /** What Prometheus scrapes. */
 export interface MetricsPage {
@@ -148,7 +155,10 @@ export class HttpBridge implements HttpResponder {
     const { onHeartbeat } = this.#options;
     if (onHeartbeat === undefined) return textAnswer(404, "NOT_FOUND");
     if (method !== "POST") return methodNotAllowed("POST");
-    return onHeartbeat(check, authorization, report) ? textAnswer(200, "OK") : unauthenticated();
+    const accepted = onHeartbeat(check, authorization, report);
+    // the reporter has a valid token, probably: it must send the report again, to another server or after a restart
+    if (accepted === "stopped") return textAnswer(503, "SHUTTING_DOWN", statusHeaders(undefined, this.draining));
+    return accepted ? textAnswer(200, "OK") : unauthenticated();
   }
 
   /** 200 in every state of the services: a scraper that is refused learns nothing. It holds all names, so it needs the token. */

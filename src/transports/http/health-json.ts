@@ -6,7 +6,7 @@
  * ask for JSON: browsers, curl and kubelet all send one.
  */
 import { printable } from "../../core/printable.js";
-import type { CheckReport, CheckState, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, CheckState, ReportedService, ServiceStatus } from "../../registry/ports.js";
 
 /** The JSON media types on offer, the more specific one first. */
 const JSON_TYPES = ["application/health+json", "application/json"] as const;
@@ -56,15 +56,22 @@ export function jsonAround(fields: object): { readonly before: string; readonly 
 export function* jsonOfChecks(checks: Iterable<CheckReport>): IterableIterator<string> {
   let separator = "";
   for (const check of checks) {
-    yield printable(
-      `${separator}${JSON.stringify(`${check.name}:responseTime`)}:[${JSON.stringify(jsonOfCheck(check))}]`,
-    );
+    const measurements = [
+      measurement(`${check.name}:responseTime`, jsonOfCheck(check)),
+      ...(check.reported ?? []).map((service) => measurement(`${service.name}:status`, jsonOfReported(service))),
+    ];
+    yield printable(`${separator}${measurements.join(",")}`);
     separator = ",";
-    for (const { name, status, reason } of check.reported ?? []) {
-      const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
-      yield `,${JSON.stringify(`${name}:status`)}:[${JSON.stringify({ ...fields, ...(reason === undefined ? {} : { output: reason }) })}]`;
-    }
   }
+}
+
+function measurement(key: string, value: object): string {
+  return `${JSON.stringify(key)}:[${JSON.stringify(value)}]`;
+}
+
+function jsonOfReported({ name, status, reason }: ReportedService): object {
+  const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
+  return reason === undefined ? fields : { ...fields, output: reason };
 }
 
 function parseAccept(accept: string): ReadonlyMap<string, number> {

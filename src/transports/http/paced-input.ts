@@ -19,16 +19,16 @@ export class PacedInput {
   readonly #socket: Socket;
   /** Whether the parser may have more now. */
   readonly #mayRead: () => boolean;
-  /** The socket is paused, by us. */
+  /** The socket was paused here, not by Node. */
   #isHeld = false;
   #isQueued = false;
 
-  /** Takes a socket that Node's server has taken. Its first bytes may be in its buffer. */
+  /** Takes a socket that Node's server already handles. Its first bytes may be in its buffer. */
   constructor(socket: Socket, turns: FairTurns, mayRead: () => boolean) {
     this.share = turns.open();
     this.#socket = socket;
     this.#mayRead = mayRead;
-    // Node's server lets its parser read from the handle directly, until the socket has a listener of ours
+    // in Node's server, the parser reads from the handle directly until the socket has another listener
     socket.on("data", ignore);
     socket.off("data", ignore);
     const push = socket.push.bind(socket);

@@ -3,8 +3,7 @@
  *
  * SERVING is 200 and exactly `OK`, any other status 503 and its name, an unknown service 404. JSON has the same codes.
  */
-import { OVERALL } from "../../core/service-name.js";
-import type { CheckReport, StatusReader } from "../../registry/ports.js";
+import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { jsonAnswer, jsonHeaders, statusHeaders, textAnswer } from "./answers.js";
 import { type JsonType, jsonAround, jsonOfChecks, jsonOfService, jsonStatusOf } from "./health-json.js";
@@ -35,8 +34,8 @@ export function answerServiceJson(
     name: "service-json",
     key: `service-json ${service}`,
     isVolatile: false,
-    snapshot: () => snapshots.withChecks(service),
-    pieces: ({ checks }) => jsonOfChecks(checksOf(service, checks.all)),
+    snapshot: () => snapshots.withItsChecks(service),
+    pieces: ({ checks }) => jsonOfChecks(checks.all),
     envelope: (snapshot) => envelopeOf(service, type, snapshot),
   };
 }
@@ -55,10 +54,4 @@ const UNKNOWN_SERVICE = { status: "fail", output: "service-unknown" } as const;
 
 function unknownService(type: JsonType): HttpAnswer {
   return jsonAnswer(404, UNKNOWN_SERVICE, type);
-}
-
-/** The checks that count for a service: every check for the server as a whole. */
-function checksOf(service: string, checks: readonly CheckReport[]): Iterable<CheckReport> {
-  if (service === OVERALL || service === "readiness") return checks;
-  return checks.filter(({ name, services }) => name === service || services.includes(service));
 }

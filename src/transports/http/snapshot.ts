@@ -32,6 +32,7 @@ export class CheckList {
   readonly all: readonly CheckReport[];
   readonly #failing = new Map<Criterion, Failing>();
   #indexes: ReadonlyMap<string, number> | undefined;
+  #byService: ReadonlyMap<string, readonly CheckReport[]> | undefined;
 
   constructor(checks: Iterable<CheckReport>) {
     this.all = [...checks];
@@ -46,6 +47,13 @@ export class CheckList {
   indexOf(name: string): number | undefined {
     this.#indexes ??= new Map(this.all.map((check, index) => [check.name, index]));
     return this.#indexes.get(name);
+  }
+
+  /** The checks that count for a service: every check for the server as a whole. O(answer) after the first call. */
+  of(service: string): CheckList {
+    if (service === OVERALL || service === "readiness") return this;
+    this.#byService ??= byService(this.all);
+    return new CheckList(this.#byService.get(service) ?? []);
   }
 
   /**
@@ -90,6 +98,18 @@ export class CheckList {
   }
 }
 
+/** The checks by the services that they are members of, and by their own names. */
+function byService(checks: readonly CheckReport[]): ReadonlyMap<string, readonly CheckReport[]> {
+  const lists = new Map<string, CheckReport[]>();
+  for (const check of checks)
+    for (const service of new Set([check.name, ...check.services])) {
+      const list = lists.get(service);
+      if (list === undefined) lists.set(service, [check]);
+      else list.push(check);
+    }
+  return lists;
+}
+
 /** The status of a service or view, with what is listed beside it. */
 export interface Snapshot {
   readonly draining: boolean;
@@ -127,6 +147,12 @@ export class Snapshots {
     const lists = this.#currentLists();
     lists.checks ??= new CheckList(this.#reader.checks());
     return { ...this.of(service), checks: lists.checks };
+  }
+
+  /** A service with the checks that count for it. */
+  withItsChecks(service: string): Snapshot {
+    const { checks, ...rest } = this.withChecks(service);
+    return { ...rest, checks: checks.of(service) };
   }
 
   /** The server as a whole with every declared service. */

@@ -55,14 +55,14 @@ export function answerViewCheck(
   const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
   if (json !== undefined && !detailed) return jsonAnswer(status, { status: passed ? "pass" : "fail" }, json, headers);
   if (json !== undefined) {
-    const { before, after } = jsonAround(fieldsOf(path, passed));
+    const { before, after } = jsonAround(fieldsOf(path, passed, check.state === "warning"));
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
     return { status, headers: jsonHeaders(json, headers), body };
   }
   if (route.verbose && detailed)
     return textAnswer(
       status,
-      [`${lineOf(check, criterion)}\n`, ...linesOfReported(check), lastLineOf(path, passed)].join(""),
+      `${lineOf(check, criterion)}\n${linesOfReported(check)}${lastLineOf(path, passed)}`,
       headers,
     );
   const isUnknown = criterion === "result" || check.state === "pending";
@@ -78,7 +78,10 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
     pieces: ({ checks }) => jsonOfChecks(checks.all),
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
-      const fields = { ...fieldsOf(route.path, passed), ...warningFields(warningsOf(route, snapshot, true)) };
+      const fields = {
+        ...fieldsOf(route.path, passed, snapshot.status?.degraded),
+        ...warningFields(warningsOf(route, snapshot, true)),
+      };
       return { status, headers: jsonHeaders(type, headers), ...jsonAround(fields) };
     },
   };
@@ -92,11 +95,9 @@ function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
     key: `view-lines ${path === "livez" ? path : criterion}`,
     isVolatile: false,
     snapshot: () => takeSnapshot(snapshots, route, true),
+    // one piece for each check: `replacements` has their positions
     pieces: function* ({ checks }) {
-      for (const check of checks.all) {
-        yield `${lineOf(check, criterion)}\n`;
-        yield* linesOfReported(check);
-      }
+      for (const check of checks.all) yield `${lineOf(check, criterion)}\n${linesOfReported(check)}`;
     },
     envelope: (snapshot) => {
       const { passed, status, headers } = judge(route, snapshot);
@@ -111,7 +112,9 @@ function excludedLines(checks: CheckList, exclude: readonly string[]): ReadonlyM
   const lines = new Map<number, string>();
   for (const name of exclude) {
     const index = checks.indexOf(name);
-    if (index !== undefined) lines.set(index, `[+]${printable(name)} excluded: ok\n`);
+    const check = index === undefined ? undefined : checks.all[index];
+    if (index === undefined || check === undefined) continue;
+    lines.set(index, `[+]${printable(name)} excluded: ok\n${linesOfReported(check)}`);
   }
   return lines;
 }
@@ -142,8 +145,9 @@ function wordOf({ status }: Snapshot): string {
   return status?.status ?? "UNKNOWN";
 }
 
-function fieldsOf(path: ViewPath, passed: boolean): object {
-  return { status: passed ? "pass" : "fail", serviceId: path };
+function fieldsOf(path: ViewPath, passed: boolean, degraded = false): object {
+  const passing = degraded ? "warn" : "pass";
+  return { status: passed ? passing : "fail", serviceId: path };
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
@@ -156,9 +160,12 @@ function lineOf(check: CheckReport, criterion: Criterion): string {
 }
 
 /** The services that the target of a check reports. They do not count for the view. */
-function* linesOfReported({ reported = [] }: CheckReport): IterableIterator<string> {
-  for (const { name, status, reason } of reported)
-    yield status === "SERVING" ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? status} (does not count)\n`;
+function linesOfReported({ reported = [] }: CheckReport): string {
+  const lines = reported.map(({ name, status, reason }) => {
+    const title = printable(name);
+    return status === "SERVING" ? `[+]${title} ok\n` : `[-]${title} failed: ${reason ?? status} (not counted)\n`;
+  });
+  return lines.join("");
 }
 
 /** Why a check that fails does not make the view fail. */

@@ -44,7 +44,6 @@ export class Subject {
         this.stderr = `${this.stderr}${line}\n`.slice(-20_000);
       });
     }
-    this.#child.on("error", () => {}); // a message to a process that is ending; its exit tells why
     this.#ended = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         this.exit = signal ?? code ?? -1;
@@ -78,7 +77,8 @@ export class Subject {
   /** Rejects when the process has ended, or does not answer for some seconds. */
   async condition(): Promise<Condition> {
     const answer = this.#message("the process tells its condition");
-    if (this.#child.connected) this.#child.send("condition");
+    // a message to a process that is ending fails; its exit tells why
+    if (this.#child.connected) this.#child.send("condition", () => {});
     return (await answer) as Condition; // written by subject.ts
   }
 

@@ -82,6 +82,22 @@ describe("a service", () => {
     assert.match(answer.body, /^\{"status":"fail",/);
   });
 
+  test("with few checks is answered in the same step as JSON, however many other checks there are", () => {
+    const { registry, ask } = bridgeOf();
+    for (let index = 0; index < 300; index += 1) {
+      registry.report(check(`c${index}`, { services: [`s${index % 100}`] }));
+      registry.set(`c${index}`, "SERVING");
+      registry.set(`s${index % 100}`, "SERVING");
+    }
+    const namesOf = (target: string) => Object.keys(JSON.parse(ask(target, { accept: JSON_HEALTH }).body).checks);
+    assert.deepEqual(
+      namesOf("/healthcheck/s7"),
+      ["c7", "c107", "c207"].map((name) => `${name}:responseTime`),
+    );
+    assert.deepEqual(namesOf("/healthcheck/c8"), ["c8:responseTime"]);
+    assert.throws(() => ask("/healthcheck/readiness", { accept: JSON_HEALTH }), /same step/);
+  });
+
   test("the server as a whole has every check in its JSON", () => {
     const { registry, ask } = bridgeOf();
     registry.report(
@@ -159,8 +175,8 @@ describe("a view", () => {
     const lines = [
       "[+]celery ok",
       "[+]celery.worker/a ok",
-      "[-]celery.worker/b failed: offline (does not count)",
-      "[-]celery.worker/c failed: stale (does not count)",
+      "[-]celery.worker/b failed: offline (not counted)",
+      "[-]celery.worker/c failed: stale (not counted)",
       "",
     ].join("\n");
     assert.equal(ask("/readyz?verbose").body, `${lines}readyz check passed\n`);
@@ -177,6 +193,26 @@ describe("a view", () => {
     }
     registry.report(check("celery", { reported: reported.slice(0, 1) }));
     assert.equal(ask("/readyz?verbose").body, "[+]celery ok\n[+]celery.worker/a ok\nreadyz check passed\n", "at once");
+  });
+
+  test("excluding a check changes its line alone, also behind a check whose target reports services", () => {
+    const { registry, ask } = bridgeOf();
+    const reported = [
+      { name: "celery.worker/a", status: "SERVING", reason: undefined },
+      { name: "celery.worker/b", status: "NOT_SERVING", reason: "offline" },
+    ] as const;
+    registry.report(check("celery", { reported }));
+    registry.report(check("bad", { state: "failing", reason: "timeout" }));
+    registry.set("", "NOT_SERVING");
+    const workers = "[+]celery.worker/a ok\n[-]celery.worker/b failed: offline (not counted)\n";
+    assert.equal(
+      ask("/readyz?verbose&exclude=bad").body,
+      `[+]celery ok\n${workers}[+]bad excluded: ok\nreadyz check passed\n`,
+    );
+    assert.equal(
+      ask("/readyz?verbose&exclude=celery").body,
+      `[+]celery excluded: ok\n${workers}[-]bad failed: timeout\nreadyz check failed\n`,
+    );
   });
 
   test("verbose has a line for each check, as Kubernetes has them", () => {
@@ -232,6 +268,19 @@ describe("a view", () => {
     const { registry, ask } = bridgeOf();
     registry.report(check("warned", { state: "warning", reason: "slow" }));
     assert.equal(ask("/readyz/warned?verbose").body, "[+]warned ok (warning: slow)\nreadyz check passed\n");
+  });
+
+  test("as JSON it has the status `warn` while degraded, and so has /<check> of a warning", () => {
+    const { registry, ask } = bridgeOf();
+    registry.report(check("warned", { state: "warning", reason: "slow" }));
+    registry.set("", "SERVING", { degraded: true });
+    for (const path of ["/readyz", "/healthz", "/readyz/warned"]) {
+      const answer = ask(path, { accept: JSON_HEALTH });
+      assert.deepEqual([answer.status, Object(json(answer)).status], [200, "warn"], path);
+    }
+    assert.equal(Object(json(ask("/livez", { accept: JSON_HEALTH }))).status, "pass");
+    registry.set("", "NOT_SERVING", { degraded: true });
+    assert.equal(Object(json(ask("/readyz", { accept: JSON_HEALTH }))).status, "fail");
   });
 
   test("excluding does not help while draining, or against a failure without a check", () => {
