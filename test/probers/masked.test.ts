@@ -128,7 +128,8 @@ test("other text stays as it is", async () => {
 
 test("a target without credentials keeps its prober", () => {
   const prober = proberOf(async () => PASS);
-  assert.equal(maskSecrets(prober, "http://db.example/", { headers: { Accept: "text/plain" } }), prober);
+  // not assert.equal: the difference of two functions cannot be sent to the process that runs the tests
+  assert.ok(maskSecrets(prober, "http://db.example/", { headers: { Accept: "text/plain" } }) === prober);
 });
 
 test("what a prober can do beside a probe stays", () => {
