@@ -87,7 +87,7 @@ describe("the health service on an application's server", () => {
   test("answers a List", async (t) => {
     const { registry, ask } = await added(t, { listLimit: 1 });
     registry.set("a", "SERVING");
-    assert.equal((await ask("List", EMPTY)).answer.toString("hex"), "0a070a016112020801");
+    assert.equal((await ask("List", EMPTY)).answer.toString("hex"), "0a060a00120208010a070a016112020801");
     registry.set("b", "SERVING");
     await assert.rejects(ask("List", EMPTY), { code: 8, details: "too many services to list" });
   });
