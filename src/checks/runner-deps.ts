@@ -27,7 +27,7 @@ export interface RunnerDeps {
 export interface LastProbe {
   readonly discovered: ProbeResult["discovered"];
   readonly latencyMs: number;
-  /** Wall time. */
+  /** Wall time at which the result came, in milliseconds since 1970. */
   readonly at: number;
 }
 

@@ -42,7 +42,7 @@ export class InputLimit {
     };
   }
 
-  /** Another probe begins. */
+  /** Counts from zero again: each probe has the whole limit. */
   reset(): void {
     this.#received = 0;
   }

@@ -1,11 +1,11 @@
 /**
  * Removes secrets from error texts: every text that `${...}` was replaced with may be one.
  *
- *     piece            in an error as                  because
- *     hunter2          hunter2                         the whole value is shown
- *     two\nlines       two\\nlines                     values are shown as JSON
- *     24 and more      the first 24, up to a quote     long values are cut
- *     1 to 3           itself, where it was inserted   elsewhere the same letters can be a part of a word
+ *     piece        in an error as                          because
+ *     hunter2      hunter2                                 the whole value is shown
+ *     two\nlines   two\\nlines                             values are shown as JSON
+ *     24 and more  the first 24, up to a quote             long values are cut
+ *     1 to 3       these letters, in a value with ${...}   in other texts they can be part of a word
  *
  * A text is read once, however many pieces there are: at each position, only pieces that start with the same letters are
  * compared, and of all pieces with one length only one lookup is made.

@@ -45,7 +45,7 @@ export class FairTurns {
     this.#instance = instance;
   }
 
-  /** Adds a connection. */
+  /** The share of a new connection, which is light at first. It needs no end: only its queued work refers to it. */
   open(): Share {
     return new Share(this);
   }

@@ -23,7 +23,7 @@ export class TokenBucket {
   /** Monotonic time, in milliseconds. */
   #filledAt: number;
 
-  /** A full bucket. */
+  /** The bucket is full at first: a burst is allowed at once. */
   constructor(clock: Clock, rate: TokenRate) {
     this.#clock = clock;
     this.#rate = rate;

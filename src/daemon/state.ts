@@ -7,7 +7,7 @@ import type { ReportStore, StoredReport } from "../checks/heartbeat-reports.js";
 import { systemClock } from "../core/clock.js";
 import type { Health } from "./health.js";
 
-/** The open folder. */
+/** The folder while this process uses it. */
 export interface OpenState {
   /** Writes what has changed, and releases the folder. Takes at most a second. */
   close(): Promise<void>;

@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 
 /** Maximum numbers of what needs descriptors. */
 export interface DescriptorShares {
-  /** Connections of clients. */
+  /** For connections of clients, over all addresses of a listener. */
   readonly connections: number;
   /** Connections to targets, and pipes to programs. */
   readonly probes: number;

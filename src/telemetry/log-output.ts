@@ -18,14 +18,14 @@ const MAX_FLUSH_MS = 250;
 
 /** Something that takes text in the background. */
 interface Sink {
-  /** Bytes that wait. */
+  /** Bytes that were handed to the sink, and that the system has not taken yet. */
   readonly waiting: number;
   write(text: string, onWritten: (failed: boolean) => void): void;
 }
 
 /** What an output calls. */
 export interface LogOutputEvents {
-  /** Lines were dropped. */
+  /** Called with the number of lines that were dropped because too many bytes wait. */
   readonly onDropped: (lines: number) => void;
   /** The reader takes lines again. The argument is the number of lines that were dropped before. */
   readonly onFlowing: (lines: number) => void;

@@ -56,7 +56,7 @@ export function sendBytes(
 export interface Output {
   /** A number that changes as the client reads; `undefined` while no bytes wait for it. */
   progress(): number | undefined;
-  /** Ends it. */
+  /** Ends the output at once: what is unsent is lost. */
   end(): void;
 }
 
@@ -68,7 +68,7 @@ interface Watched {
 /** The rule's name on the channel `connection-ended`. */
 export const UNREAD_ANSWER = "unread-answer";
 
-/** Milliseconds without progress. */
+/** An output that the client has not read from for so long is ended, in milliseconds. */
 const MAX_UNREAD_MS = 30_000;
 
 /** Milliseconds between two looks at all outputs: an end comes so much later at most. */
