@@ -110,6 +110,9 @@ export function h2spec(): string {
   return join(folder, "h2spec");
 }
 
+/** The newest LTS of Node, whose nghttp2 is patched. */
+export const LTS = "24.21.0";
+
 /** Node's binary, of a version. */
 export function node(version: string): string {
   const packageName = `node-linux-${process.arch}`;

@@ -1,13 +1,16 @@
 /**
  * The fuzzers for any length of time, on any Node and any build; and the control: the same fuzzer finds an old crash.
  *
- *     npm run proof -- fuzz [--minutes N] [--seed N] [--engine NAME] [--node PATH] [--build DIR]
+ *     npm run proof -- fuzz [--minutes N] [--seed N] [--engine NAME] [--node NODE] [--build DIR]
  *     npm run proof -- fuzz-control --build DIR        DIR is a built checkout of f9a582f
+ *
+ * NODE is the path of a program, or a version such as 24.21.0, which is installed once.
  */
 import { execFileSync } from "node:child_process";
 import { ENGINE_NAMES } from "../../src/core/engine-name.js";
 import { ClientFuzzer } from "../fuzz/client/fuzzer.js";
 import { type FuzzOptions, ServerFuzzer } from "../fuzz/server/fuzzer.js";
+import { node as installedNode } from "../interop/install.js";
 import type { Arguments } from "./arguments.js";
 
 const VERIFIED = 3;
@@ -17,10 +20,11 @@ const CONTROL_MINUTES = 2;
 export async function proveFuzz({
   minutes = 2,
   seed = randomSeed(),
-  node,
+  node: named,
   build,
   engine,
 }: Arguments): Promise<boolean> {
+  const node = named === undefined ? undefined : programOf(named);
   const engines = ENGINE_NAMES.filter((name) => engine === undefined || engine === name);
   const shareMs = (minutes * 60_000) / (engines.length + (engine === undefined ? 1 : 0));
   let ok = true;
@@ -28,7 +32,7 @@ export async function proveFuzz({
     const options = { engine: name, node, build, hasOldNghttp2: name === "grpc-js" && isOld(node) };
     ok = (await fuzzServer(options, seed, shareMs)) && ok;
   }
-  return engine === undefined ? (await fuzzClient(seed, shareMs)) && ok : ok;
+  return engine === undefined ? (await fuzzClient(node, seed, shareMs)) && ok : ok;
 }
 
 /** Returns whether the fuzzer has found the crash in time. */
@@ -65,9 +69,9 @@ async function fuzzServer(options: FuzzOptions, firstSeed: number, ms: number): 
   }
 }
 
-async function fuzzClient(firstSeed: number, ms: number): Promise<boolean> {
+async function fuzzClient(node: string | undefined, firstSeed: number, ms: number): Promise<boolean> {
   const until = performance.now() + ms;
-  const fuzzer = await ClientFuzzer.start();
+  const fuzzer = await ClientFuzzer.start({ node });
   let seed = firstSeed;
   try {
     await fuzzer.verify();
@@ -82,6 +86,11 @@ async function fuzzClient(firstSeed: number, ms: number): Promise<boolean> {
     await fuzzer.stop();
     process.stdout.write(`probers, first seed ${firstSeed}: ${JSON.stringify(fuzzer.coverage)}\n`);
   }
+}
+
+/** A version is installed; anything else is a path. */
+function programOf(named: string): string {
+  return /^\d+\.\d+\.\d+$/.test(named) ? installedNode(named) : named;
 }
 
 function isOld(node: string | undefined): boolean {

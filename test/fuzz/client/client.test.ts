@@ -3,7 +3,8 @@
  * `npm run proof -- fuzz --minutes 60` runs the same for longer.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
+import { LTS, node } from "../../interop/install.js";
 import { fuzz } from "../budget.js";
 import { type ClientCoverage, ClientFuzzer } from "./fuzzer.js";
 import { SCHEME_NAMES } from "./hostile-target.js";
@@ -24,17 +25,26 @@ function missing({ probes, hostilities }: ClientCoverage): readonly string[] {
   ];
 }
 
-test("hostile targets of every scheme end their own probe only", async (t) => {
-  const fuzzer = await ClientFuzzer.start();
-  const { coverage } = fuzzer;
-  try {
-    await fuzzer.verify();
-    await fuzz(0.2, (seed) => fuzzer.round(seed));
-    for (let seed = 0; missing(coverage).length > 0 && seed < MAX_MORE_ROUNDS; seed += 1) await fuzzer.round(seed);
-    await fuzzer.end();
-  } finally {
-    await fuzzer.stop();
+const RUNS = [
+  { version: process.version, share: 0.1 },
+  { version: `v${LTS}`, share: 0.1 },
+] as const;
+
+describe("hostile targets of every scheme end their own probe only", { concurrency: 1 }, () => {
+  for (const { version, share } of RUNS) {
+    test(`Node ${version}`, async (t) => {
+      const fuzzer = await ClientFuzzer.start({ node: version === process.version ? process.execPath : node(LTS) });
+      const { coverage } = fuzzer;
+      try {
+        await fuzzer.verify();
+        await fuzz(share, (seed) => fuzzer.round(seed));
+        for (let seed = 0; missing(coverage).length > 0 && seed < MAX_MORE_ROUNDS; seed += 1) await fuzzer.round(seed);
+        await fuzzer.end();
+      } finally {
+        await fuzzer.stop();
+      }
+      t.diagnostic(JSON.stringify(coverage));
+      assert.deepEqual(missing(coverage), []);
+    });
   }
-  t.diagnostic(JSON.stringify(coverage));
-  assert.deepEqual(missing(coverage), []);
 });

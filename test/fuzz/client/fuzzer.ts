@@ -32,6 +32,12 @@ export interface ClientCoverage {
   readonly hostilities: Record<string, number>;
 }
 
+/** What is fuzzed. */
+export interface ClientFuzzOptions {
+  /** The program of Node that runs the probers: ours by default. */
+  readonly node?: string | undefined;
+}
+
 export class ClientFuzzer {
   readonly #child: ChildProcess;
   readonly #results = new Map<string, string[]>();
@@ -43,8 +49,9 @@ export class ClientFuzzer {
   #firstRssBytes = 0;
   #targets = 0;
 
-  private constructor() {
+  private constructor({ node = process.execPath }: ClientFuzzOptions) {
     this.#child = fork(fileURLToPath(new URL("prober-process.ts", import.meta.url)), {
+      execPath: node,
       execArgv: ["--import", "tsx"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
@@ -57,8 +64,8 @@ export class ClientFuzzer {
   }
 
   /** Starts the process of the probers. */
-  static async start(): Promise<ClientFuzzer> {
-    const fuzzer = new ClientFuzzer();
+  static async start(options: ClientFuzzOptions = {}): Promise<ClientFuzzer> {
+    const fuzzer = new ClientFuzzer(options);
     await fuzzer.#until(() => fuzzer.#isReady, "the process of the probers is ready");
     return fuzzer;
   }

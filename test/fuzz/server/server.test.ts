@@ -5,13 +5,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EngineName } from "../../../src/core/engine-name.js";
-import { node } from "../../interop/install.js";
+import { LTS, node } from "../../interop/install.js";
 import { fuzz } from "../budget.js";
 import { AREAS } from "./areas.js";
 import { type Coverage, ServerFuzzer } from "./fuzzer.js";
-
-/** The newest LTS, whose nghttp2 is patched. */
-const LTS = "24.21.0";
 
 /** Calls and routes that a run must have reached, as the process counts them. */
 const REACHED = ["Check", "Watch", "List", "Reflection", "status-code", "healthcheck", "livez", "readyz", "healthz"];
