@@ -12,7 +12,7 @@ import { certificateEnd, tlsOptions } from "../client/tls-options.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { decodePart, hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a TCP port. */
 export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
@@ -26,7 +26,7 @@ export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
 
 /** A prober of a unix socket. */
 export function openUnix(target: URL): Prober {
-  const path = decodeURIComponent(target.pathname);
+  const path = decodePart(target, target.pathname, "path");
   if (target.host !== "" || path.length < 2)
     throw invalidTarget(target.href, "a path is missing; expected unix:///run/service.sock");
   return connecting({ connect: () => connectSocket({ path }), readyEvent: "connect", resultOf: () => PASS });
