@@ -37,14 +37,14 @@ interface Scheme {
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "maxConnectionAge", "headers", "tls"],
+  options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers", "tls"],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
 } as const;
 const FLOWER = {
   open: openFlower,
-  options: ["reuse", "maxConnectionAge", "headers", "tls", "minWorkers"],
+  options: ["reuse", "maxConnectionAge", "user", "password", "headers", "tls", "minWorkers"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
@@ -59,7 +59,7 @@ const GRPC = {
 
 /** Servers with a default port and a login. */
 const SERVER = {
-  options: ["reuse", "maxConnectionAge", "tls"],
+  options: ["reuse", "maxConnectionAge", "user", "password", "tls"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
@@ -185,6 +185,9 @@ function schemeOf(text: string, name: string): Scheme {
   const known: Readonly<Record<string, Scheme>> = SCHEMES;
   const scheme = Object.hasOwn(known, name) ? known[name] : undefined;
   if (scheme !== undefined) return scheme;
+  // without slashes, NAME:PASSWORD@HOST looks like a scheme
+  if (text.includes("@") && !/^\s*[a-z][a-z0-9+.-]*:[/\\]/i.test(text))
+    throw invalidTarget(text, "expected a URL such as http://host:port/path");
   const nearest = nearestTo(name, Object.keys(known));
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
   throw invalidTarget(text, `unknown scheme ${JSON.stringify(name)}; known: ${Object.keys(known).join(", ")}${hint}`);
