@@ -24,6 +24,15 @@ test("every reason is documented, with its meaning", () => {
   assert.deepEqual(tableOf(CHECKS, "reasons"), expected);
 });
 
+test("every channel is documented", () => {
+  const source = readFileSync(new URL("../src/core/channels.ts", import.meta.url), "utf8");
+  const names = [...source.matchAll(/channel\("([^"]+)"\)/g)].map(([, name]) => `\`${name}\``);
+  assert.deepEqual(
+    tableOf(read("channels.md"), "channels").map(([name]) => name),
+    names,
+  );
+});
+
 test("every scheme is documented", () => {
   const known = [...TARGETS.matchAll(/^\| (`[^|]+`) +\| /gm)].flatMap(([, cell = ""]) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
