@@ -7,9 +7,9 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { BrokenCall } from "../client/broken-call.js";
 import { connectOptions } from "../client/target-socket.js";
 import type { ProberDeps } from "./options.js";
-import { fail, PASS, type ProbeContext, type Prober } from "./prober.js";
+import { PASS, type ProbeContext, type Prober } from "./prober.js";
 import { resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { hostOf, socketPathOf } from "./target.js";
 
 /** A prober of a TCP port. */
 export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
@@ -19,9 +19,7 @@ export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
 
 /** A prober of a unix socket. */
 export function openUnix(target: URL): Prober {
-  const path = decodeURIComponent(target.pathname);
-  if (target.host !== "" || path.length < 2)
-    throw invalidTarget(target.href, "a path is missing; expected unix:///run/service.sock");
+  const path = socketPathOf(target, "unix:///run/service.sock");
   return connecting(() => connectSocket({ path }));
 }
 
@@ -33,7 +31,6 @@ function connecting(connect: (context: ProbeContext) => Socket): Prober {
         await untilReady(socket, context.signal);
         return PASS;
       } catch (error) {
-        if (isQueueFull(error)) return fail("refused", "the target's queue of connections is full");
         return resultOfError(error);
       } finally {
         socket.destroy();
@@ -41,12 +38,6 @@ function connecting(connect: (context: ProbeContext) => Socket): Prober {
     },
     close() {},
   };
-}
-
-/** Of a unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */
-function isQueueFull(error: unknown): boolean {
-  const { code, port } = Object(error);
-  return code === "EAGAIN" && port === undefined;
 }
 
 /** Later errors of the socket are ignored: without a listener, they would end the process. */

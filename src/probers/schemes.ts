@@ -43,14 +43,14 @@ interface Scheme {
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "maxConnectionAge", "headers"],
+  options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
 } as const;
 const FLOWER = {
   open: openFlower,
-  options: ["reuse", "maxConnectionAge", "headers", "minWorkers"],
+  options: ["reuse", "maxConnectionAge", "user", "password", "headers", "minWorkers"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
@@ -65,7 +65,7 @@ const GRPC = {
 
 /** Servers with a default port and a login. */
 const SERVER = {
-  options: ["reuse", "maxConnectionAge"],
+  options: ["reuse", "maxConnectionAge", "user", "password"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
@@ -113,6 +113,12 @@ export const SCHEMES = {
     takesCredentials: false,
     takes: "path",
     example: "unix:///run/service.sock",
+  },
+  "http+unix": {
+    ...HTTP,
+    options: ["expect", "reuse", "maxConnectionAge", "headers"],
+    needsHost: false,
+    example: "http+unix://%2Frun%2Fservice.sock/path",
   },
   redis: { ...SERVER, open: openRedis, example: "redis://host:6379" },
   rediss: { ...withTls(SERVER), open: openRedis, example: "rediss://host:6379" },
@@ -213,6 +219,9 @@ function schemeOf(text: string, name: string): Scheme {
   const known: Readonly<Record<string, Scheme>> = SCHEMES;
   const scheme = Object.hasOwn(known, name) ? known[name] : undefined;
   if (scheme !== undefined) return scheme;
+  // without slashes, NAME:PASSWORD@HOST looks like a scheme
+  if (text.includes("@") && !/^\s*[a-z][a-z0-9+.-]*:[/\\]/i.test(text))
+    throw invalidTarget(text, "expected a URL such as http://host:port/path");
   const nearest = nearestTo(name, Object.keys(known));
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
   throw invalidTarget(text, `unknown scheme ${JSON.stringify(name)}; known: ${Object.keys(known).join(", ")}${hint}`);
