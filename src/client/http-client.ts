@@ -14,7 +14,7 @@ import { exchange } from "./exchange.js";
 import { BoundedBytes, type HttpResponse, ResponseReader } from "./http-response.js";
 import { Http2Connection, type Http2Request } from "./http2-connection.js";
 import type { Fields, ResponseListener } from "./http2-stream.js";
-import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
+import { type Ask, ReusedConnection, type ReuseOptions } from "./reused-connection.js";
 import { TargetSocket, type TargetSocketOptions } from "./target-socket.js";
 
 /** A request. The same object for each probe: it is encoded once. */
@@ -32,7 +32,7 @@ export interface HttpClient {
   readonly certificateEndsAt: number | undefined;
   /**
    * Sends a request. Rejects with an error of the system or a BrokenCall when no answer came. `timeoutMs` is the time
-   * until the caller cancels.
+   * until the caller cancels. After a response that is not reusable, the caller must call `close`.
    */
   send(request: HttpClientRequest, timeoutMs: number): Promise<HttpResponse>;
   /** Ends the request that is sent, if there is one, and the connection with it. */
@@ -51,7 +51,7 @@ export interface HttpClientOptions {
 export class Http1Client implements HttpClient {
   readonly #connection: ReusedConnection<TargetSocket>;
   readonly #maxBodyBytes: number;
-  #encoded: { readonly request: HttpClientRequest; readonly bytes: Buffer } | undefined;
+  #encoded: { readonly request: HttpClientRequest; readonly ask: Ask<TargetSocket, HttpResponse> } | undefined;
 
   constructor({ address, reuse, maxBodyBytes }: HttpClientOptions) {
     this.#connection = new ReusedConnection((timeoutMs) => new TargetSocket(address, timeoutMs), reuse);
@@ -62,14 +62,9 @@ export class Http1Client implements HttpClient {
     return this.#connection.certificateEndsAt;
   }
 
-  async send(request: HttpClientRequest, timeoutMs: number): Promise<HttpResponse> {
-    if (this.#encoded?.request !== request) this.#encoded = { request, bytes: encodeHttp1(request) };
-    const { bytes } = this.#encoded;
-    const ask = (socket: TargetSocket) =>
-      exchange(socket, bytes, new ResponseReader(this.#maxBodyBytes, request.method === "HEAD"));
-    const response = await this.#connection.call(timeoutMs, ask);
-    if (!response.isReusable) this.#connection.close();
-    return response;
+  send(request: HttpClientRequest, timeoutMs: number): Promise<HttpResponse> {
+    if (this.#encoded?.request !== request) this.#encoded = { request, ask: this.#askOf(request) };
+    return this.#connection.call(timeoutMs, this.#encoded.ask);
   }
 
   cancel(): void {
@@ -78,6 +73,12 @@ export class Http1Client implements HttpClient {
 
   close(): void {
     this.#connection.close();
+  }
+
+  #askOf(request: HttpClientRequest): Ask<TargetSocket, HttpResponse> {
+    const bytes = encodeHttp1(request);
+    const isToHead = request.method === "HEAD";
+    return (socket) => exchange(socket, bytes, new ResponseReader(this.#maxBodyBytes, isToHead));
   }
 }
 

@@ -62,9 +62,11 @@ export function readHead(text: string): HttpHead {
 function isKept(headers: ReadonlyMap<string, string>, isHttp10: boolean): boolean {
   const connection = headers.get("connection");
   if (connection === undefined) return !isHttp10;
-  const options = membersOf(connection);
-  return !options.includes("close") && (!isHttp10 || options.includes("keep-alive"));
+  return !CLOSE.test(connection) && (!isHttp10 || KEEP_ALIVE.test(connection));
 }
+
+const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
+const KEEP_ALIVE = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i;
 
 /** After two lengths, or a transfer-encoding of HTTP/1.0, the connection is closed (section 6.1). */
 function isDoubtful(
@@ -89,6 +91,8 @@ export function membersOf(list: string): readonly string[] {
   return members.map((member) => member.trim()).filter((member) => member !== "");
 }
 
+const LENGTH = /^\d{1,15}$/;
+
 function bodyLengthOf(
   status: number,
   headers: ReadonlyMap<string, string>,
@@ -104,8 +108,9 @@ function bodyLengthOf(
   }
   const length = headers.get("content-length");
   if (length === undefined) return "until-close";
+  if (LENGTH.test(length)) return Number(length);
   const [first = "", ...others] = membersOf(length);
-  if (!/^\d{1,15}$/.test(first)) throw broken("the answer's content-length is not a number");
+  if (!LENGTH.test(first)) throw broken("the answer's content-length is not a number");
   if (others.some((other) => other !== first)) throw broken("the answer has two content-lengths");
   return Number(first);
 }

@@ -77,6 +77,7 @@ export class HttpProber implements Prober {
     try {
       const isPlain = this.#tokens === undefined && this.#options.followRedirects === undefined;
       const response = await (isPlain ? this.#client.send(this.#request, timeoutMs) : this.#respond(timeoutMs));
+      if (!response.isReusable) this.#client.close();
       const { judge, needsBody } = this.#probe;
       const content = needsBody ? await decodeContent(response, this.#maxBodyBytes) : response;
       return this.#withCertificate(this.#explain(judge(content), response));
@@ -103,6 +104,7 @@ export class HttpProber implements Prober {
     const authorize = () => tokens.authorize(this.#request, this.#leftUntil(endsAt));
     const response = await this.#follow(await authorize(), endsAt);
     if (response.status !== 401) return response;
+    if (!response.isReusable) this.#client.close();
     tokens.invalidate();
     return this.#follow(await authorize(), endsAt);
   }
@@ -115,6 +117,7 @@ export class HttpProber implements Prober {
       const response = await this.#client.send(request, this.#leftUntil(endsAt));
       const next = isFollowing ? readRedirect(this.#target, request, response) : undefined;
       if (typeof next !== "object" || redirects === MAX_REDIRECTS) return response;
+      if (!response.isReusable) this.#client.close();
       request = next;
     }
   }
