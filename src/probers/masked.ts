@@ -40,7 +40,7 @@ function secretsOfUrl(url: string): readonly string[] {
   const { user = "", password } = credentialsOf(target);
   const parameters = [...target.searchParams].flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
   // over HTTP, a user name alone is a token: https://TOKEN@host
-  const isToken = user !== "" && /^(?:flower\+)?https?:$/.test(target.protocol);
+  const isToken = user !== "" && /^(?:flower\+)?https?(?:\+unix)?:$/.test(target.protocol);
   const tokens = isToken ? [user, base64Of(`${user}:`)] : [];
   return [...parameters, ...(password === undefined ? tokens : [password, base64Of(`${user}:${password}`)])];
 }
