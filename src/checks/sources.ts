@@ -94,6 +94,7 @@ export class SourceOpener {
       allowLinkLocal,
       servers: nameServers,
       maxLookups: this.#shares.lookups,
+      maxAttempts: this.#shares.attempts,
     });
     const deps = { clock, random, resolver, readBuffer: createReadBuffer() };
     this.#targets.set(allowLinkLocal, deps);

@@ -158,7 +158,9 @@ class Query {
   #onAnswer(server: NameServer, response: DnsResponse): void {
     this.#history.answered(server);
     if (response.code !== NO_ERROR && response.code !== NAME_ERROR)
-      this.#onFailure(new DnsError("ESERVFAIL", `the name server ${server.address} answered with code ${response.code}`));
+      this.#onFailure(
+        new DnsError("ESERVFAIL", `the name server ${server.address} answered with code ${response.code}`),
+      );
     else if (response.isReferral)
       this.#onFailure(new DnsError("ESERVFAIL", `the name server ${server.address} does not resolve names`));
     else if (response.records.length > 0) this.#succeed(response);
@@ -291,7 +293,9 @@ class Attempt {
     let received: Buffer = Buffer.alloc(0);
     socket
       .on("error", (error) => this.#fail(error))
-      .on("end", () => this.#fail(new DnsError("EBADRESP", `the name server ${this.server.address} closed the connection`)))
+      .on("end", () =>
+        this.#fail(new DnsError("EBADRESP", `the name server ${this.server.address} closed the connection`)),
+      )
       .on("data", (chunk) => {
         received = Buffer.concat([received, chunk]);
         const end = received.length < 2 ? Number.POSITIVE_INFINITY : 2 + received.readUInt16BE(0);

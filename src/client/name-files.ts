@@ -50,12 +50,17 @@ export function readHosts(file = "/etc/hosts"): ReadonlyMap<string, readonly Loo
 /** The settings of `/etc/resolv.conf`. The last `search` or `domain` line counts, and the last of each option. */
 export function readResolverFile(file = "/etc/resolv.conf", machine = hostname()): ResolverFile {
   const lines = linesOf(file).map((line) => line.split(/\s+/));
-  const servers = lines.flatMap(([word, address = ""]) => (word === "nameserver" && isIP(address) > 0 ? [address] : []));
+  const servers = lines.flatMap(([word, address = ""]) =>
+    word === "nameserver" && isIP(address) > 0 ? [address] : [],
+  );
   const [word, ...domains] = lines.findLast(([word]) => word === "search" || word === "domain") ?? [];
   const options = lines.flatMap(([word, ...rest]) => (word === "options" ? rest : []));
   return {
     servers: servers.length === 0 ? ["127.0.0.1"] : servers.slice(0, MAX_SERVERS),
-    search: (word === undefined ? [machine.replace(/^[^.]*\.?/, "")] : domains.slice(0, word === "domain" ? 1 : undefined))
+    search: (word === undefined
+      ? [machine.replace(/^[^.]*\.?/, "")]
+      : domains.slice(0, word === "domain" ? 1 : undefined)
+    )
       .map((domain) => domain.replace(/\.$/, "").toLowerCase())
       .filter(Boolean),
     ndots: numberOf(options, "ndots", { otherwise: 1, min: 0, max: MAX_NDOTS }),

@@ -69,7 +69,8 @@ export class NameLookup {
     let isServerFailing = false;
     for (const candidate of candidatesOf(name, file)) {
       const answer = merge(await this.#askServers(candidate, options, onPartial), lastGood);
-      if (answer === "failing") isServerFailing = true; // glibc goes on to the next domain
+      if (answer === "failing")
+        isServerFailing = true; // glibc goes on to the next domain
       else if (answer !== "unknown") return answer;
     }
     if (isServerFailing) return "dead";

@@ -223,7 +223,6 @@ export class NameResolver implements Resolver {
     const refreshAt = Math.max(entry.freshUntil, this.#options.clock.now() + MIN_REFRESH_MS);
     this.#entries.set(name, { ...entry, refreshAt });
   }
-
 }
 
 /** A resolver that asks as this machine is configured. */

@@ -27,8 +27,10 @@ export function tlsOptions(
   const { ca, cert, key, serverName, verify = true } = options;
   if (ca !== undefined) requireAuthorities(ca, "CA");
   if (cert !== undefined && key !== undefined) requireTlsPair(cert, key);
-  const name = serverName ?? (isIP(host) === 0 ? host : undefined);
+  const bare = withoutDotAndZone(host);
+  const name = serverName ?? (isIP(bare) === 0 ? bare : undefined);
   return {
+    host: bare, // the certificate must have it, where there is no server name
     ...(name === undefined ? {} : { servername: name }),
     secureContext: createSecureContext({ ca, cert, key }),
     ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
@@ -48,4 +50,12 @@ export function certificateEnd(socket: TLSSocket): number | undefined {
     certificate = (certificate as { issuerCertificate?: typeof certificate }).issuerCertificate;
   }
   return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+/**
+ * A host as it stands in certificates, SNI and `Host`: without the dot that makes a name absolute in DNS (RFC 6066, section
+ * 3), and without the zone of a link-local address, which means something on this machine only (RFC 6874, section 4).
+ */
+export function withoutDotAndZone(host: string): string {
+  return host.replace(/\.$/, "").replace(/%.*$/, "");
 }

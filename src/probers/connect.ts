@@ -4,10 +4,10 @@
  *
  * Each probe makes a connection and ends it.
  */
-import { connect as connectSocket, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import type { Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
-import { connectOptions } from "../client/target-socket.js";
+import { connectTo, type TargetAddress } from "../client/connection-attempts.js";
 import { certificateEnd, tlsOptions } from "../client/tls-options.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
@@ -16,49 +16,40 @@ import { hostOf, socketPathOf } from "./target.js";
 
 /** A prober of a TCP port. */
 export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
-  const address = { host: hostOf(target), port: Number(target.port), resolver };
-  return connecting({
-    connect: ({ timeoutMs }) => connectSocket(connectOptions({ ...address, timeoutMs })),
-    readyEvent: "connect",
-    resultOf: () => PASS,
-  });
+  return connecting({ host: hostOf(target), port: Number(target.port), resolver }, async () => PASS);
 }
 
 /** A prober of a unix socket. */
 export function openUnix(target: URL): Prober {
-  const path = socketPathOf(target, "unix:///run/service.sock");
-  return connecting({ connect: () => connectSocket({ path }), readyEvent: "connect", resultOf: () => PASS });
+  return connecting({ path: socketPathOf(target, "unix:///run/service.sock") }, async () => PASS);
 }
 
 /** A prober of a TLS port. A certificate that expires soon is a `warn`; the first of the chain to expire counts. */
 export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls }: ProberOptions): Prober {
-  const address = { host: hostOf(target), port: Number(target.port), resolver };
-  const secure = tlsOptions(address.host, tls);
-  return connecting({
-    connect: ({ timeoutMs }) => connectTls({ ...connectOptions({ ...address, timeoutMs }), ...secure }),
-    readyEvent: "secureConnect",
-    resultOf: (socket) => withCertificate(PASS, certificateEnd(socket), clock.wallTime(), tls?.warnBeforeMs),
+  const host = hostOf(target);
+  const secure = tlsOptions(host, tls);
+  return connecting({ host, port: Number(target.port), resolver }, async (socket, { signal }) => {
+    const secured = await handshake(socket, secure, signal);
+    return withCertificate(PASS, certificateEnd(secured), clock.wallTime(), tls?.warnBeforeMs);
   });
 }
 
-/** How a connection is made, and what it says. */
-interface Attempt<Connected extends Socket> {
-  readonly connect: (context: ProbeContext) => Connected;
-  readonly readyEvent: "connect" | "secureConnect";
-  readonly resultOf: (socket: Connected) => ProbeResult;
-}
-
-function connecting<Connected extends Socket>({ connect, readyEvent, resultOf }: Attempt<Connected>): Prober {
+/** @param ask what follows the connection, and decides */
+function connecting(
+  address: TargetAddress,
+  ask: (socket: Socket, context: ProbeContext) => Promise<ProbeResult>,
+): Prober {
   return {
     async probe(context) {
-      const socket = connect(context);
+      let socket: Socket | undefined;
       try {
-        await untilReady(socket, readyEvent, context.signal);
-        return resultOf(socket);
+        ({ socket } = await connectTo(address, context.timeoutMs, context.signal));
+        socket.on("error", () => {}); // a reset after the connection was made
+        return await ask(socket, context);
       } catch (error) {
         return resultOfError(error);
       } finally {
-        socket.destroy();
+        socket?.destroy();
       }
     },
     close() {},
@@ -66,10 +57,12 @@ function connecting<Connected extends Socket>({ connect, readyEvent, resultOf }:
 }
 
 /** Later errors of the socket are ignored: without a listener, they would end the process. */
-function untilReady(socket: Socket, readyEvent: string, signal: AbortSignal): Promise<void> {
+function handshake(tcp: Socket, options: ConnectionOptions, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
+    const socket = connectTls({ ...options, socket: tcp });
     const onAbort = () => reject(new BrokenCall("cancelled", "the deadline is over"));
-    socket.once(readyEvent, () => resolve());
+    tcp.on("error", reject);
+    socket.once("secureConnect", () => resolve(socket));
     socket.on("error", reject);
     socket.once("close", () => {
       signal.removeEventListener("abort", onAbort);
