@@ -154,7 +154,7 @@ export function encodeHttp2({ method, path, fields, body }: HttpClientRequest, s
   return { head, body };
 }
 
-interface Settle {
+interface PendingResponse {
   /** The request is a HEAD: its response has no body, whatever its fields say. */
   readonly isToHead: boolean;
   readonly resolve: (response: HttpResponse) => void;
@@ -166,15 +166,15 @@ const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 class Http2Response implements ResponseListener {
   readonly #body: BoundedBytes;
   readonly #maxBodyBytes: number;
-  readonly #settle: Settle;
+  readonly #pending: PendingResponse;
   #head: Fields = NO_FIELDS;
   #isCut = false;
   #bodyBytes = 0;
 
-  constructor(maxBodyBytes: number, settle: Settle) {
+  constructor(maxBodyBytes: number, pending: PendingResponse) {
     this.#body = new BoundedBytes(maxBodyBytes);
     this.#maxBodyBytes = maxBodyBytes;
-    this.#settle = settle;
+    this.#pending = pending;
   }
 
   onHead(head: Fields): void {
@@ -191,15 +191,15 @@ class Http2Response implements ResponseListener {
 
   onEnd(end: Fields | Error): void {
     if (end instanceof Error && !this.#isCut) {
-      this.#settle.reject(end);
+      this.#pending.reject(end);
       return;
     }
     const status = Number(this.#head.get(":status"));
     const isCut = this.#isCut;
-    const isComplete = isCut || this.#settle.isToHead || status === 204 || status === 304 || this.#hasItsLength();
+    const isComplete = isCut || this.#pending.isToHead || status === 204 || status === 304 || this.#hasItsLength();
     if (isComplete)
-      this.#settle.resolve({ status, headers: this.#head, body: this.#body.bytes, isCut, isReusable: true });
-    else this.#settle.reject(new BrokenCall("protocol", "the body of the answer is not as long as its content-length"));
+      this.#pending.resolve({ status, headers: this.#head, body: this.#body.bytes, isCut, isReusable: true });
+    else this.#pending.reject(new BrokenCall("protocol", "the body of the answer is not as long as its content-length"));
   }
 
   /** Section 8.1.1. */

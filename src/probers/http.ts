@@ -12,6 +12,7 @@
  * Node's own client builds streams, an agent and a parser for each request. The request of a probe is always the same
  * bytes, and its answer is read once; straight on the socket that costs a quarter of the CPU (bench/README.md).
  */
+import type { TargetAddress } from "../client/connection-attempts.js";
 import {
   encodeHttp2,
   Http1Client,
@@ -22,7 +23,6 @@ import {
 } from "../client/http-client.js";
 import { decodeContent } from "../client/http-content.js";
 import type { HttpResponse } from "../client/http-response.js";
-import type { TargetAddress } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
 import { HealthError } from "../core/health-error.js";
 import { compileExpectation, type HttpJudgement } from "./expectation.js";

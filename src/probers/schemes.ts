@@ -140,7 +140,7 @@ export const SCHEMES = {
   amqps: { ...withTls(SERVER), open: openAmqp, example: "amqps://user@host:5671/vhost" },
   dns: {
     open: openDns,
-    options: [],
+    options: ["expect"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,

@@ -48,7 +48,7 @@ const BAD_REQUEST: Route = { kind: "bad-request" };
 /** A target in absolute form: the authority, then the path and the query. User info is refused (RFC 9110, section 4.2.4). */
 const ABSOLUTE_FORM = /^https?:\/\/(?:[^/?#@[\]:\\]+|\[[0-9a-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
 
-const NO_PARAMETERS: Query = { services: [], exclude: [], statuses: [], verbose: false };
+const NO_PARAMETERS: QueryParameters = { services: [], exclude: [], statuses: [], verbose: false };
 
 /** Finds the route of a request target such as `/healthcheck?service=a`. `paths` mean `/healthcheck` as well. */
 export function findRoute(target: string, paths: readonly string[] = []): Route {
@@ -87,32 +87,32 @@ function toOriginForm(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-function routeOfService(name: string | undefined, query: Query): Route {
+function routeOfService(name: string | undefined, query: QueryParameters): Route {
   const names = new Set([...(name === undefined ? [] : [name]), ...query.services]);
   const [service = ""] = names;
   return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
 }
 
-function routeOfHeartbeat(check: string, { statuses }: Query): Route {
+function routeOfHeartbeat(check: string, { statuses }: QueryParameters): Route {
   const [report = "pass"] = statuses;
   const isReport = report === "pass" || report === "fail";
   return statuses.length > 1 || !isReport || !isName(check) ? BAD_REQUEST : { kind: "heartbeat", check, report };
 }
 
-function routeOfView(path: ViewPath, check: string | undefined, query: Query): Route {
+function routeOfView(path: ViewPath, check: string | undefined, query: QueryParameters): Route {
   if (check !== undefined && !isName(check)) return BAD_REQUEST;
   return { kind: "view", path, check, verbose: query.verbose, exclude: query.exclude };
 }
 
 /** The known parameters; all others are ignored. */
-interface Query {
+interface QueryParameters {
   readonly services: readonly string[];
   readonly exclude: readonly string[];
   readonly statuses: readonly string[];
   readonly verbose: boolean;
 }
 
-function readQuery(text: string): Query | undefined {
+function readQuery(text: string): QueryParameters | undefined {
   if (text === "") return NO_PARAMETERS;
   const services: string[] = [];
   const exclude: string[] = [];
