@@ -3,6 +3,7 @@
  */
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
+import type { Trace } from "../client/trace.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
@@ -26,6 +27,8 @@ export interface SourceOpenerOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Name servers to ask instead of the system's. */
   readonly nameServers?: readonly string[] | undefined;
+  /** Receives each step of the probes. */
+  readonly trace?: Trace | undefined;
 }
 
 /** A source that is open. */
@@ -88,14 +91,14 @@ export class SourceOpener {
   #depsFor(allowLinkLocal: boolean): ProberDeps {
     const known = this.#targets.get(allowLinkLocal);
     if (known !== undefined) return known;
-    const { clock, random, nameServers } = this.#options;
+    const { clock, random, nameServers, trace } = this.#options;
     const resolver = new NameResolver({
       clock,
       allowLinkLocal,
       servers: nameServers,
       maxLookups: this.#shares.lookups,
     });
-    const deps = { clock, random, resolver, readBuffer: createReadBuffer() };
+    const deps = { clock, random, resolver, readBuffer: createReadBuffer(), trace };
     this.#targets.set(allowLinkLocal, deps);
     return deps;
   }

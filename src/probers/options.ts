@@ -5,6 +5,7 @@
  */
 import type { Resolver } from "../client/resolver.js";
 import type { ReuseOptions } from "../client/reused-connection.js";
+import type { Trace } from "../client/trace.js";
 import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
@@ -65,6 +66,8 @@ export interface ProberDeps {
   readonly resolver: Resolver;
   /** Connections to targets read into it, see `client/target-socket`. */
   readonly readBuffer: Buffer;
+  /** Receives each step of the probes, for `healthbridge test`. Default none. */
+  readonly trace?: Trace | undefined;
 }
 
 const DEFAULT_MAX_AGE_MS = 300_000;
