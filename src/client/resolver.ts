@@ -20,6 +20,7 @@ import type { LookupFunction } from "node:net";
 import { type Clock, systemClock } from "../core/clock.js";
 import { isForbiddenAddress } from "./forbidden-addresses.js";
 import { readHosts, readResolverFile } from "./name-files.js";
+import type { Trace } from "./trace.js";
 
 /** Finds the addresses of a name. */
 export interface Resolver {
@@ -27,6 +28,8 @@ export interface Resolver {
   readonly lookup: LookupFunction;
   /** Whether an address may be probed. */
   permits(address: string): boolean;
+  /** Receives each step of the connections that are made with it: only for `healthbridge test`. */
+  readonly trace?: Trace | undefined;
 }
 
 export interface ResolverOptions {
@@ -37,6 +40,7 @@ export interface ResolverOptions {
   readonly servers?: readonly string[] | undefined;
   /** Names that are looked up at the same time: each needs sockets. Default 256. */
   readonly maxLookups?: number | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 const MAX_TTL_MS = 30_000;
@@ -61,6 +65,7 @@ type Answer = { readonly addresses: readonly LookupAddress[]; readonly ttlMs: nu
 
 /** A resolver with its own cache. It holds no socket and no timer between two look-ups. */
 export class NameResolver implements Resolver {
+  readonly trace: Trace | undefined;
   readonly #options: ResolverOptions;
   readonly #entries = new Map<string, CacheEntry>();
   readonly #running = new Map<string, Promise<readonly LookupAddress[]>>();
@@ -70,6 +75,7 @@ export class NameResolver implements Resolver {
 
   constructor(options: ResolverOptions) {
     this.#options = options;
+    this.trace = options.trace;
   }
 
   readonly lookup: LookupFunction = (name, { all, family }, callback) => {
