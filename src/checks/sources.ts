@@ -100,6 +100,7 @@ export class SourceOpener {
       allowLinkLocal,
       servers: nameServers,
       maxLookups: this.#shares.lookups,
+      maxAttempts: this.#shares.attempts,
       trace,
     });
     const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer: createReadBuffer() };

@@ -24,8 +24,8 @@ export interface TestReport {
   readonly advice: string | null;
   /** What the answer had to be. */
   readonly expected: readonly string[];
-  readonly lookups: readonly Lookup[];
-  readonly attempts: readonly Attempt[];
+  readonly lookups: readonly LookupReport[];
+  readonly attempts: readonly AttemptReport[];
   /** `null` without TLS, and where the handshake was not completed. */
   readonly tls: TlsReport | null;
   readonly times: Times;
@@ -34,7 +34,7 @@ export interface TestReport {
   readonly startedAt: string;
 }
 
-export interface Lookup {
+export interface LookupReport {
   readonly name: string;
   readonly addresses: readonly string[];
   readonly error: string | null;
@@ -42,7 +42,7 @@ export interface Lookup {
   readonly durationMs: number | null;
 }
 
-export interface Attempt {
+export interface AttemptReport {
   /** Address and port. */
   readonly address: string;
   /** `unfinished`: another attempt was faster, or the time was over. */
@@ -135,29 +135,31 @@ function meaningOf(reason: string | undefined): string | null {
   return reason !== undefined && Object.hasOwn(REASONS, reason) ? REASONS[reason as ReasonCode] : null;
 }
 
-function lookupsOf(steps: readonly TimedStep[]): readonly Lookup[] {
-  return steps.flatMap(({ step, atMs }, index): readonly Lookup[] => {
+function lookupsOf(steps: readonly TimedStep[]): readonly LookupReport[] {
+  return steps.flatMap(({ step, atMs }, index): readonly LookupReport[] => {
     if (step.kind !== "resolving") return [];
     const { name } = step;
-    const end = steps
+    const ends = steps
       .slice(index)
-      .find(
+      .filter(
         (later) => (later.step.kind === "resolved" || later.step.kind === "unresolved") && later.step.name === name,
       );
+    // the addresses of one family may come before those of the other
+    const [first, last] = [ends[0], ends.at(-1)];
     return [
       {
         name,
-        addresses: end?.step.kind === "resolved" ? end.step.addresses : [],
-        error: end?.step.kind === "unresolved" ? textOf(end.step.error) : null,
+        addresses: last?.step.kind === "resolved" ? last.step.addresses : [],
+        error: last?.step.kind === "unresolved" ? textOf(last.step.error) : null,
         startMs: round(atMs),
-        durationMs: end === undefined ? null : round(end.atMs - atMs),
+        durationMs: first === undefined ? null : round(first.atMs - atMs),
       },
     ];
   });
 }
 
-function attemptsOf(steps: readonly TimedStep[]): readonly Attempt[] {
-  return steps.flatMap(({ step, atMs }, index): readonly Attempt[] => {
+function attemptsOf(steps: readonly TimedStep[]): readonly AttemptReport[] {
+  return steps.flatMap(({ step, atMs }, index): readonly AttemptReport[] => {
     if (step.kind !== "connecting") return [];
     const { address } = step;
     const end = steps
@@ -209,7 +211,7 @@ function timesOf(steps: readonly TimedStep[], totalMs: number): Times {
     from === undefined || to === undefined || to < from ? null : round(to - from);
   const firstAt = (kind: TraceStep["kind"]) => steps.find(({ step }) => step.kind === kind)?.atMs;
   return {
-    dnsMs: between(firstAt("resolving"), at("resolved") ?? at("unresolved")),
+    dnsMs: between(firstAt("resolving"), firstAt("resolved") ?? firstAt("unresolved")),
     connectMs: between(firstAt("connecting"), at("connected")),
     tlsMs: between(at("connected"), at("secured")),
     firstByteMs: between(at("secured") ?? at("connected"), at("received")),

@@ -90,55 +90,50 @@ class StepRecorder {
 }
 
 /** What became of a probe: `late` when it had not ended at its deadline. */
-type Outcome = { readonly totalMs: number } & (
+type ProbeOutcome = { readonly totalMs: number } & (
   | { readonly kind: "result"; readonly result: ProbeResult }
   | { readonly kind: "error"; readonly error: unknown }
   | { readonly kind: "late"; readonly timeoutMs: number }
 );
 
 /** @throws the reason of the signal, when it is aborted */
-async function probeOnce(prober: Prober, run: ProbeRun, signal: AbortSignal): Promise<Outcome> {
+async function probeOnce(prober: Prober, run: ProbeRun, signal: AbortSignal): Promise<ProbeOutcome> {
   const { startedAt, timeoutMs } = run;
   const ended = prober.probe(run).then(
     (result) => ({ kind: "result" as const, result }),
     (error: unknown) => ({ kind: "error" as const, error }),
   );
-  const first = await within(timeoutMs, ended, signal);
+  const inTime = await within(timeoutMs, ended, signal);
   const totalMs = systemClock.now() - startedAt;
-  if (first === undefined) {
-    run.end();
-    prober.cancel?.();
-    await within(ABORT_GRACE_MS, ended);
-  }
+  if (inTime !== undefined) return { totalMs, ...inTime };
+  run.end();
+  prober.cancel?.();
+  const late = await within(ABORT_GRACE_MS, ended);
   signal.throwIfAborted();
-  return { totalMs, ...(first ?? { kind: "late", timeoutMs }) };
+  // an aborted probe may know better than that the time is over: that no name server has answered, for example
+  const isPlain = late === undefined || (late.kind === "result" && [undefined, "timeout"].includes(late.result.reason));
+  return { totalMs, ...(isPlain ? { kind: "late", timeoutMs } : late) };
 }
 
 /** The value of a promise; `undefined` when the time is over or the signal is aborted before. */
-async function within<Value>(
-  delayMs: number,
-  work: Promise<Value>,
-  signal: AbortSignal = NEVER,
-): Promise<Value | undefined> {
+async function within<Value>(delayMs: number, work: Promise<Value>, signal?: AbortSignal): Promise<Value | undefined> {
   let cancelTimer = () => {};
   let onAbort = () => {};
   const over = new Promise<undefined>((resolve) => {
     onAbort = () => resolve(undefined);
     cancelTimer = systemClock.setTimer(delayMs, onAbort);
-    signal.addEventListener("abort", onAbort);
+    signal?.addEventListener("abort", onAbort);
   });
-  if (signal.aborted) onAbort();
+  if (signal?.aborted === true) onAbort();
   try {
     return await keepAlive(Promise.race([work, over]));
   } finally {
     cancelTimer();
-    signal.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 
-const NEVER = new AbortController().signal;
-
-function endOf(outcome: Outcome, steps: readonly TimedStep[], settings: CompleteSettings): ProbeEnd {
+function endOf(outcome: ProbeOutcome, steps: readonly TimedStep[], settings: CompleteSettings): ProbeEnd {
   switch (outcome.kind) {
     case "result": {
       const { outcome: verdict, ...rest } = withLatency(outcome.result, outcome.totalMs, settings);

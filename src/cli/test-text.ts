@@ -9,11 +9,17 @@
 import { styleText } from "node:util";
 import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
-import type { Attempt, CertificateReport, Lookup, TestReport, TestVerdict, Times, TlsReport } from "./test-report.js";
+import type {
+  AttemptReport,
+  CertificateReport,
+  LookupReport,
+  TestReport,
+  TestVerdict,
+  Times,
+  TlsReport,
+} from "./test-report.js";
 
-type Style = Parameters<typeof styleText>[0];
-
-const STYLES: Readonly<Record<TestVerdict, Style>> = {
+const STYLES: Readonly<Record<TestVerdict, "green" | "yellow" | "red" | "magenta">> = {
   pass: "green",
   warn: "yellow",
   fail: "red",
@@ -29,7 +35,8 @@ type Row = readonly [label: string, text: string];
 
 /** Every detail of one probe. */
 export function reportText(report: TestReport, colour: boolean): string {
-  const paint = (style: Style, text: string) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const paint = (style: Parameters<typeof styleText>[0], text: string) =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
   const { verdict } = report;
   const lines = rowsOf(report).map(([label, text]) => {
     const shown = printable(text);
@@ -75,13 +82,13 @@ function column(label: string, lines: readonly string[]): readonly Row[] {
   return lines.map((line, index) => [index === 0 ? label : "", line]);
 }
 
-function lookupText({ name, addresses, error, durationMs }: Lookup): string {
+function lookupText({ name, addresses, error, durationMs }: LookupReport): string {
   const took = durationMs === null ? "not finished" : formatMs(durationMs);
   if (error !== null) return `${name}: ${error} (${took})`;
   return `${name}: ${listed(addresses) || "no address"} (${took})`;
 }
 
-function attemptText({ address, outcome, error, durationMs }: Attempt): string {
+function attemptText({ address, outcome, error, durationMs }: AttemptReport): string {
   const after = durationMs === null ? "" : ` after ${formatMs(durationMs)}`;
   return `${address}: ${outcome}${after}${error === null ? "" : `: ${error}`}`;
 }

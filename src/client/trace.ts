@@ -4,7 +4,8 @@
  *     resolving --> resolved | unresolved --> connecting --> connected | unconnected --> secured --> received
  *                                             (one pair for each address)                TLS         first byte
  */
-import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { type DetailedPeerCertificate, TLSSocket } from "node:tls";
 
 /** Receives each step when it happens. */
 export type Trace = (step: TraceStep) => void;
@@ -50,11 +51,25 @@ export interface TracedCertificate {
  * Traces the handshake of a socket that has not completed it. Node verifies the certificate in its own listener of
  * `secure`, and closes the socket when it refuses it: the session is read before that.
  */
-export function traceTls(socket: TLSSocket, trace: Trace): void {
-  socket.prependOnceListener("secure", () => trace({ kind: "secured", tls: sessionOf(socket) }));
+export function traceTls(socket: Socket, trace: Trace): void {
+  if (!(socket instanceof TLSSocket)) return;
+  let isSecured = false;
+  socket.prependOnceListener("secure", () => {
+    isSecured = true;
+    trace({ kind: "secured", tls: sessionOf(socket) });
+  });
+  const onVerified = (error: string | undefined) => {
+    socket.off("error", onError);
+    trace({ kind: "verified", error });
+  };
+  // an error after the handshake and before the verification has succeeded is that of the certificate
+  const onError = (error: Error) => {
+    if (isSecured) onVerified("code" in error ? `${error.code} ${error.message}` : error.message);
+  };
+  socket.on("error", onError);
   socket.once("secureConnect", () => {
     const { authorized, authorizationError } = socket;
-    trace({ kind: "verified", error: authorized ? undefined : String(authorizationError) });
+    onVerified(authorized ? undefined : String(authorizationError));
   });
 }
 
