@@ -199,7 +199,8 @@ class Http2Response implements ResponseListener {
     const isComplete = isCut || this.#pending.isToHead || status === 204 || status === 304 || this.#hasItsLength();
     if (isComplete)
       this.#pending.resolve({ status, headers: this.#head, body: this.#body.bytes, isCut, isReusable: true });
-    else this.#pending.reject(new BrokenCall("protocol", "the body of the answer is not as long as its content-length"));
+    else
+      this.#pending.reject(new BrokenCall("protocol", "the body of the answer is not as long as its content-length"));
   }
 
   /** Section 8.1.1. */

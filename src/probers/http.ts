@@ -175,7 +175,8 @@ function openTokens({ fields }: HttpClientRequest, deps: ProberDeps, options: Pr
 }
 
 function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
-  if (target.protocol === "http+unix:") return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path") };
+  if (target.protocol === "http+unix:")
+    return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path"), trace: resolver.trace };
   const port = Number(target.port) || (target.protocol.endsWith("https:") ? 443 : 80);
   return { host: hostOf(target), port, resolver };
 }

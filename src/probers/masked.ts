@@ -5,7 +5,7 @@
  */
 import type { OAuthClient, ProberOptions } from "./options.js";
 import type { Prober } from "./prober.js";
-import { type Credentials, credentialsOf, formEncoded } from "./target.js";
+import { type Credentials, credentialsOf, formEncoded, withoutUserInfo } from "./target.js";
 
 /** Parts of words are masked from this length on: shorter ones would mask harmless text. */
 const MIN_SECRET_CHARACTERS = 4;
@@ -33,6 +33,23 @@ export function maskSecrets(prober: Prober, url: string, options: ProberOptions)
     ...(prober.cancel === undefined ? {} : { cancel: () => prober.cancel?.() }),
     ...(prober.onChange === undefined ? {} : { onChange: (listener) => prober.onChange?.(listener) }),
   };
+}
+
+/** A function that masks the credentials of a target in a text. */
+export function maskerOf(url: string, options: ProberOptions): (text: string) => string {
+  return createMask(secretsOf(url, options));
+}
+
+/** A URL without its user info, and without the values of the parameters that are credentials. */
+export function maskedUrl(url: string): string {
+  const [before = "", ...query] = withoutUserInfo(URL.canParse(url) ? new URL(url).href : url).split("?");
+  if (query.length === 0) return before;
+  const parameters = query.join("?").split("&");
+  const shown = parameters.map((each) => {
+    const [name, value] = splitAt(each, "=");
+    return value !== "" && SECRET_NAME.test(name) ? `${name}=${MASK}` : each;
+  });
+  return `${before}?${shown.join("&")}`;
 }
 
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
