@@ -85,6 +85,8 @@ interface HeaderRule {
 function compileHeader(name: string, expected: HeaderExpectation): HeaderRule {
   if (expected === null) return { matches: (got) => got === undefined, what: "no such header" };
   if (typeof expected !== "string") {
+    if (typeof Object(expected).matches !== "string")
+      throw invalid(`headers.${name}`, "must be text, { matches: PATTERN }, or null");
     const matches = compilePattern(expected.matches, `headers.${name}.matches`);
     return {
       matches: (got) => got !== undefined && (matches(got) || splitList(got).some(matches)),

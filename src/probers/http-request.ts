@@ -77,6 +77,7 @@ function methodOf({ method: given, body }: ProberOptions): { readonly method: st
   const method = USUAL_METHODS.has(upper) ? upper : text;
   if (upper === "CONNECT") throw new HealthError("INVALID_OPTION", "method must not be CONNECT, which opens a tunnel");
   if (body === undefined) return { method };
+  if (typeof body !== "string") throw new HealthError("INVALID_OPTION", "body must be text");
   if (method === "HEAD" || method === "TRACE")
     throw new HealthError("INVALID_OPTION", `body: a request with the method ${method} has no body`);
   return { method, body };

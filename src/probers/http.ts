@@ -151,7 +151,9 @@ function openClient(
   options: ProberOptions,
   maxBodyBytes: number,
 ): HttpClient {
-  const { http2 = false } = options;
+  const { http2 = false, followRedirects } = options;
+  if (followRedirects !== undefined && followRedirects !== "same-origin")
+    throw invalid(`followRedirects must be same-origin; got ${JSON.stringify(followRedirects)}`);
   const scheme = target.protocol.endsWith("https:") ? "https" : "http";
   const isSecure = scheme === "https";
   if (http2 !== false && http2 !== (isSecure ? true : "prior-knowledge"))

@@ -15,7 +15,7 @@ import { decodeContent, type HttpContent, textOf } from "../client/http-content.
 import { tlsOptions } from "../client/tls-options.js";
 import { HealthError } from "../core/health-error.js";
 import { requestOf } from "./http-request.js";
-import { type OAuthClient, type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
+import { OAUTH_METHODS, type OAuthClient, type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { ProberError } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { formEncoded, hostOf } from "./target.js";
@@ -113,7 +113,8 @@ export class TokenSource {
   }
 }
 
-function readTokenUrl({ tokenUrl, clientId, clientSecret }: OAuthClient, { resolver }: ProberDeps): URL {
+function readTokenUrl(auth: OAuthClient, { resolver }: ProberDeps): URL {
+  const { tokenUrl, clientId, clientSecret, method = OAUTH_METHODS[0] } = auth;
   const url = URL.canParse(tokenUrl) ? new URL(tokenUrl) : undefined;
   // RFC 6749, section 3.2: the credentials are those of the client, and there is no fragment
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username + url.password + url.hash !== "")
@@ -122,7 +123,10 @@ function readTokenUrl({ tokenUrl, clientId, clientSecret }: OAuthClient, { resol
     throw invalid(
       "auth.tokenUrl must not be a link-local address or a metadata service; allowLinkLocal: true allows it",
     );
-  if (clientId === "" || clientSecret === "") throw invalid("auth.clientId and auth.clientSecret must not be empty");
+  // the values are secrets, so they are not shown
+  if (![clientId, clientSecret].every((text) => typeof text === "string" && text !== ""))
+    throw invalid("auth.clientId and auth.clientSecret must be text that is not empty");
+  if (!OAUTH_METHODS.includes(method)) throw invalid(`auth.method must be one of ${OAUTH_METHODS.join(", ")}`);
   return url;
 }
 

@@ -102,6 +102,28 @@ describe("the method and the body", () => {
         (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && message.test(error.message),
       ));
 
+  test("values that only JavaScript can give are refused too", () => {
+    for (const [options, message] of [
+      [{ method: 5 }, /method must be/],
+      [{ body: 5 }, /body must be text/],
+      [{ http2: "h2" }, /http2 must be/],
+      [{ followRedirects: true }, /followRedirects must be same-origin; got true/],
+      [{ expect: { headers: { a: 5 } } }, /expect\.headers\.a must be text/],
+      [{ auth: {} }, /auth\.tokenUrl must be/],
+      [{ auth: { tokenUrl: "http://a/" } }, /auth\.clientId and auth\.clientSecret must be text/],
+      [
+        { auth: { tokenUrl: "http://a/", clientId: "a", clientSecret: "b", method: "x" } },
+        /auth\.method must be one of client_secret_basic/,
+      ],
+    ] as const)
+      assert.throws(
+        // TypeScript refuses these values
+        () => openTarget("http://127.0.0.1:1/", systemDeps(), options as unknown as ProberOptions),
+        (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && message.test(error.message),
+        JSON.stringify(options),
+      );
+  });
+
   test("another scheme refuses the options of HTTP", () => {
     for (const options of [
       { method: "HEAD" },

@@ -262,7 +262,7 @@ describe("what cannot be obeyed is refused when the check is declared", () => {
       { auth: { ...auth, tokenUrl: "http://0xa9fea9fe/token" } },
       /link-local address or a metadata service/,
     ],
-    ["no id", "http://127.0.0.1:1/", { auth: { ...auth, clientId: "" } }, /must not be empty/],
+    ["no id", "http://127.0.0.1:1/", { auth: { ...auth, clientId: "" } }, /must be text that is not empty/],
   ];
   for (const [label, url, options, message] of rows)
     test(label, () =>

@@ -37,6 +37,20 @@ describe("the middleware", () => {
     assert.deepEqual(await ask("/grpc.health.v1.Health/Check", JSON_POST), [200, '{"status":"SERVING"}']);
   });
 
+  test("answers a target in absolute form, and leaves the server as a whole to the application", async () => {
+    for (const [target, expected] of [
+      ["GET http://flower/healthcheck", "OK"],
+      ["GET http://flower/orders", "application: GET http://flower/orders"],
+      ["OPTIONS *", "application: OPTIONS *"],
+    ] as const) {
+      const socket = connect(portOf(server), "127.0.0.1");
+      socket.write(`${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      let text = "";
+      for await (const bytes of socket) text += bytes;
+      assert.ok(text.includes(expected), `${target}: ${text}`);
+    }
+  });
+
   test("leaves everything else to the application, also /metrics without metrics", async () => {
     assert.deepEqual(await ask("/metrics"), [200, "application: GET /metrics"]);
     assert.deepEqual(await ask("/orders"), [200, "application: GET /orders"]);
