@@ -24,7 +24,8 @@ const FRAMING: ReadonlySet<string> = new Set([
 export function requestOf(target: URL, path: string, options: ProberOptions): Buffer {
   const { headers = {}, reuse = true } = options;
   const fields = new Map([
-    ["host", target.host],
+    // of a Unix socket, the target's host is its path: clients of Docker send `localhost` too
+    ["host", target.protocol === "http+unix:" ? "localhost" : target.host],
     ["accept", "*/*"],
     ["user-agent", "healthbridge"],
   ]);

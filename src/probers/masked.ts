@@ -37,7 +37,7 @@ export function maskSecrets(prober: Prober, url: string, options: ProberOptions)
 
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
   const target = new URL(url);
-  const isHttp = /^(?:flower\+)?https?:$/.test(target.protocol);
+  const isHttp = /^(?:flower\+)?https?(?:\+unix)?:$/.test(target.protocol);
   const named = [...secretsOfQuery(target), ...secretsOfHeaders(options.headers ?? {})];
   return [
     // a short value of a header or parameter is rather a switch: ?auth=1

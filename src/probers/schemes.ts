@@ -99,6 +99,12 @@ export const SCHEMES = {
     takes: "path",
     example: "unix:///run/service.sock",
   },
+  "http+unix": {
+    ...HTTP,
+    options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
+    needsHost: false,
+    example: "http+unix://%2Frun%2Fservice.sock/path",
+  },
   redis: { ...SERVER, open: openRedis, example: "redis://host:6379" },
   rediss: { ...SERVER, open: openRedis, example: "rediss://host:6379" },
   postgres: { ...SERVER, open: openPostgres, example: "postgres://user@host:5432/database" },

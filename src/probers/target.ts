@@ -23,6 +23,27 @@ export function hostOf(target: URL): string {
   return target.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
+/** A longer path does not fit into the address of a Unix socket (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/**
+ * The path of a Unix socket: of `unix:///run/x.sock` as it is, of `http+unix://%2Frun%2Fx.sock/path` percent-encoded in the
+ * place of the host, as Docker's clients write it.
+ * @throws HealthError INVALID_TARGET
+ */
+export function socketPathOf(target: URL, example: string): string {
+  const isHost = target.protocol !== "unix:";
+  const invalid = (text: string) => invalidTarget(target.href, `${text}; expected ${example}`);
+  if (isHost ? target.hostname === "" : target.host !== "")
+    throw invalid(`the path of the socket must be ${isHost ? "percent-encoded in the place of the host" : "the path"}`);
+  if (target.port !== "") throw invalid("a Unix socket has no port");
+  const path = decodePart(target, isHost ? target.hostname : target.pathname, "path of the socket");
+  if (!path.startsWith("/") || path.length < 2) throw invalid("the path of the socket must be absolute");
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES)
+    throw invalid(`the path of a Unix socket has at most ${MAX_SOCKET_PATH_BYTES} bytes`);
+  return path;
+}
+
 /** A user name and a password, decoded. */
 export interface Credentials {
   readonly user?: string;
