@@ -7,20 +7,21 @@
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import { WARN_BEFORE_MS } from "../core/certificate-time.js";
-import { formatDuration, isDuration } from "../core/duration.js";
+import { DURATION_FORM, formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 
 const duration = (description: string) =>
   v.pipe(
     v.string(({ input }) => notADuration(input)),
-    v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, ({ input }) => notADuration(input)),
+    v.regex(DURATION_FORM, ({ input }) => notADuration(input)),
     v.check(isDuration, ({ input }) => notADuration(input)),
     v.description(description),
   );
 
 function notADuration(input: unknown): string {
-  if (typeof input === "number" && input >= 0) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
+  // a number is the text that was written by now
+  if (/^\d+(?:\.\d+)?$/.test(String(input))) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
   return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
 }
 
@@ -31,9 +32,36 @@ const text = (description: string) =>
     v.description(description),
   );
 
-const texts = (description: string) =>
+/** A text that is a URL: see `isUrlSchema`. */
+const url = (description: string) => v.pipe(text(description), v.metadata(URL_METADATA));
+
+const URL_METADATA = { isUrl: true } as const;
+
+/** Whether a value is a URL, so that what `${...}` inserts into its user info is percent-encoded. */
+export function isUrlSchema(schema: v.GenericSchema): boolean {
+  return Object.hasOwn(v.getMetadata(schema), "isUrl");
+}
+
+/** A program with its arguments: one text would be split by a shell, and there is none. */
+const command = (description: string) =>
   v.pipe(
     v.array(text("one"), ({ input }) => `must be a list of texts, not ${kindOf(input)}`),
+    v.description(description),
+  );
+
+/** A list. One item can stand for a list of one. */
+const listOf = <Item extends v.GenericSchema>(item: Item, refusal: (input: unknown) => string) => {
+  const items = v.array(item, ({ input }) => refusal(input));
+  const one = v.pipe(
+    item,
+    v.transform((input: v.InferOutput<Item>): v.InferOutput<Item>[] => [input]),
+  );
+  return choice(v.union([items, one]), (input) => (isScalar(input) ? one : items));
+};
+
+const texts = (description: string) =>
+  v.pipe(
+    listOf(text("one"), (input) => `must be a list of texts, not ${kindOf(input)}`),
     v.description(description),
   );
 
@@ -124,9 +152,9 @@ const EXPECT = group(
   {
     status: v.optional(
       v.pipe(
-        v.array(
+        listOf(
           v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299"),
-          ({ input }) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
+          (input) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
         ),
         v.description("HTTP statuses and ranges. Default 200-299."),
       ),
@@ -177,8 +205,8 @@ const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
 
 const CHECK = group(
   {
-    target: v.optional(text("What is probed, as a URL.")),
-    exec: v.optional(texts("A program with its arguments, in place of a target. It needs allowExec.")),
+    target: v.optional(url("What is probed, as a URL.")),
+    exec: v.optional(command("A program with its arguments, in place of a target. It needs allowExec.")),
     heartbeat: v.optional(HEARTBEAT),
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),
@@ -203,17 +231,17 @@ const URL_ALONE = v.pipe(
   v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
   v.nonEmpty("must not be empty"),
   v.description("A URL is a whole check."),
+  v.metadata(URL_METADATA),
 );
 
 const CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
 
 const members = (which: string) => texts(`${which}: names of checks and services.`);
 
+const FORMS = "a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }";
+
 const SERVICE_FORMS = {
-  list: v.array(
-    text("A name."),
-    ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
-  ),
+  list: listOf(text("A name."), (input) => `must be ${FORMS}; got ${shown(input)}`),
   all: group({ all: members("Members that must all be healthy") }, "All of them."),
   any: group({ any: members("Members of which one must be healthy") }, "At least one of them."),
   quorum: group(
@@ -226,9 +254,23 @@ const { list, all, any, quorum } = SERVICE_FORMS;
 
 const SERVICE = choice(v.union([list, all, any, quorum]), (input) => {
   if (!isTable(input) || Object.keys(input).length === 0) return list;
-  if (Object.hasOwn(input, "any")) return any;
-  return Object.hasOwn(input, "quorum") || Object.hasOwn(input, "of") ? quorum : all;
+  const forms = ["all", "any", Object.hasOwn(input, "quorum") ? "quorum" : "of"].filter((key) =>
+    Object.hasOwn(input, key),
+  );
+  if (forms.length > 1) return v.never(`has ${bothOf(forms)}; a service is ${FORMS}`);
+  const [form] = forms;
+  if (form === undefined) return NO_FORM;
+  return form === "all" ? all : form === "any" ? any : quorum;
 });
+
+/** Every key of it is unknown. */
+const NO_FORM = group({}, "None of the forms.");
+
+/** Words as a list in a sentence: `both all and any`, `all, any and of`. */
+export function bothOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return `${words.length === 2 ? "both " : ""}${words.slice(0, -1).join(", ")} and ${last}`;
+}
 
 const { listen, ...otherKeys } = keysOf(TOP_KEYS);
 
@@ -246,7 +288,7 @@ export const CONFIG_SCHEMA = group(
     ),
     isolation: v.optional(
       group(
-        { ...keysOf(ISOLATION_KEYS), selfCheck: text(describeSetting(ISOLATION_KEYS.selfCheck)) },
+        { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },
         "When most checks fail at the same time and the self-check fails too, the last statuses are held for a while.",
       ),
     ),
@@ -273,6 +315,10 @@ export type CheckEntry = v.InferOutput<typeof CHECK>;
 
 /** A service of it. */
 export type ServiceEntry = v.InferOutput<typeof SERVICE>;
+
+function isScalar(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
 
 function isTable(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
