@@ -50,6 +50,11 @@ export interface Credentials {
   readonly password?: string;
 }
 
+/** Encodes an id or a secret for Basic authentication at an authorization server (RFC 6749, section 2.3.1). */
+export function formEncoded(text: string): string {
+  return new URLSearchParams([["", text]]).toString().slice(1);
+}
+
 const CREDENTIALS = [
   { option: "user", part: "username", noun: "user name" },
   { option: "password", part: "password", noun: "password" },

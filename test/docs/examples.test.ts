@@ -42,6 +42,7 @@ const ENVIRONMENT = {
   AMQP_PASSWORD: "x",
   FLOWER_PASSWORD: "x",
   BACKUP_TOKEN: "x",
+  CLIENT_SECRET: "x",
 };
 
 const replaceAll = (text: string, words: Readonly<Record<string, string>>) =>
