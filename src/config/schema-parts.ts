@@ -4,18 +4,19 @@
  * An error says what was found and what would be right. It never has a whole text that is long.
  */
 import * as v from "valibot";
-import { isDuration } from "../core/duration.js";
+import { DURATION_FORM, isDuration } from "../core/duration.js";
 
 export const duration = (description: string) =>
   v.pipe(
     v.string(({ input }) => notADuration(input)),
-    v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, ({ input }) => notADuration(input)),
+    v.regex(DURATION_FORM, ({ input }) => notADuration(input)),
     v.check(isDuration, ({ input }) => notADuration(input)),
     v.description(description),
   );
 
 function notADuration(input: unknown): string {
-  if (typeof input === "number" && input >= 0) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
+  // a number is the text that was written by now
+  if (/^\d+(?:\.\d+)?$/.test(String(input))) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
   return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
 }
 
@@ -26,9 +27,36 @@ export const text = (description: string) =>
     v.description(description),
   );
 
-export const texts = (description: string) =>
+/** A text that is a URL: see `isUrlSchema`. */
+export const url = (description: string) => v.pipe(text(description), v.metadata(URL_METADATA));
+
+export const URL_METADATA = { isUrl: true } as const;
+
+/** Whether a value is a URL, so that what `${...}` inserts into its user info is percent-encoded. */
+export function isUrlSchema(schema: v.GenericSchema): boolean {
+  return Object.hasOwn(v.getMetadata(schema), "isUrl");
+}
+
+/** A program with its arguments: one text would be split by a shell, and there is none. */
+export const command = (description: string) =>
   v.pipe(
     v.array(text("one"), ({ input }) => `must be a list of texts, not ${kindOf(input)}`),
+    v.description(description),
+  );
+
+/** A list. One item can stand for a list of one. */
+export const listOf = <Item extends v.GenericSchema>(item: Item, refusal: (input: unknown) => string) => {
+  const items = v.array(item, ({ input }) => refusal(input));
+  const one = v.pipe(
+    item,
+    v.transform((input: v.InferOutput<Item>): v.InferOutput<Item>[] => [input]),
+  );
+  return choice(v.union([items, one]), (input) => (isScalar(input) ? one : items));
+};
+
+export const texts = (description: string) =>
+  v.pipe(
+    listOf(text("one"), (input) => `must be a list of texts, not ${kindOf(input)}`),
     v.description(description),
   );
 
@@ -86,6 +114,10 @@ export const group = <Entries extends v.ObjectEntries>(entries: Entries, descrip
       v.description(description),
     ),
   );
+
+function isScalar(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
 
 export function isTable(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);

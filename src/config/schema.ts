@@ -13,11 +13,13 @@ import { OAUTH_METHODS } from "../probers/options.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import {
   choice,
+  command,
   count,
   duration,
   group,
   isTable,
   kindOf,
+  listOf,
   oneOf,
   share,
   shown,
@@ -25,6 +27,8 @@ import {
   table,
   text,
   texts,
+  URL_METADATA,
+  url,
 } from "./schema-parts.js";
 
 /** The schema of each type of setting. */
@@ -70,9 +74,9 @@ const EXPECT = group(
   {
     status: v.optional(
       v.pipe(
-        v.array(
+        listOf(
           v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299"),
-          ({ input }) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
+          (input) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
         ),
         v.description("HTTP statuses and ranges. Default 200-299."),
       ),
@@ -117,7 +121,7 @@ const AUTH = group(
   {
     clientId: text("The client's id."),
     clientSecret: text("The client's secret. Take it from ${NAME} or ${file:PATH}."),
-    tokenUrl: text("The token endpoint of the authorization server, as a URL."),
+    tokenUrl: url("The token endpoint of the authorization server, as a URL."),
     scopes: v.optional(texts("The scopes of the token.")),
     audience: v.optional(text("The audience of the token, for servers that ask for one.")),
     method: v.optional(
@@ -150,8 +154,8 @@ const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
 
 const CHECK = group(
   {
-    target: v.optional(text("What is probed, as a URL.")),
-    exec: v.optional(texts("A program with its arguments, in place of a target. It needs allowExec.")),
+    target: v.optional(url("What is probed, as a URL.")),
+    exec: v.optional(command("A program with its arguments, in place of a target. It needs allowExec.")),
     heartbeat: v.optional(HEARTBEAT),
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),
@@ -193,17 +197,17 @@ const URL_ALONE = v.pipe(
   v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
   v.nonEmpty("must not be empty"),
   v.description("A URL is a whole check."),
+  v.metadata(URL_METADATA),
 );
 
 const CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
 
 const members = (which: string) => texts(`${which}: names of checks and services.`);
 
+const FORMS = "a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }";
+
 const SERVICE_FORMS = {
-  list: v.array(
-    text("A name."),
-    ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
-  ),
+  list: listOf(text("A name."), (input) => `must be ${FORMS}; got ${shown(input)}`),
   all: group({ all: members("Members that must all be healthy") }, "All of them."),
   any: group({ any: members("Members of which one must be healthy") }, "At least one of them."),
   quorum: group(
@@ -216,9 +220,23 @@ const { list, all, any, quorum } = SERVICE_FORMS;
 
 const SERVICE = choice(v.union([list, all, any, quorum]), (input) => {
   if (!isTable(input) || Object.keys(input).length === 0) return list;
-  if (Object.hasOwn(input, "any")) return any;
-  return Object.hasOwn(input, "quorum") || Object.hasOwn(input, "of") ? quorum : all;
+  const forms = ["all", "any", Object.hasOwn(input, "quorum") ? "quorum" : "of"].filter((key) =>
+    Object.hasOwn(input, key),
+  );
+  if (forms.length > 1) return v.never(`has ${bothOf(forms)}; a service is ${FORMS}`);
+  const [form] = forms;
+  if (form === undefined) return NO_FORM;
+  return form === "all" ? all : form === "any" ? any : quorum;
 });
+
+/** Every key of it is unknown. */
+const NO_FORM = group({}, "None of the forms.");
+
+/** Words as a list in a sentence: `both all and any`, `all, any and of`. */
+export function bothOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return `${words.length === 2 ? "both " : ""}${words.slice(0, -1).join(", ")} and ${last}`;
+}
 
 const { listen, ...otherKeys } = keysOf(TOP_KEYS);
 
@@ -236,7 +254,7 @@ export const CONFIG_SCHEMA = group(
     ),
     isolation: v.optional(
       group(
-        { ...keysOf(ISOLATION_KEYS), selfCheck: text(describeSetting(ISOLATION_KEYS.selfCheck)) },
+        { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },
         "When most checks fail at the same time and the self-check fails too, the last statuses are held for a while.",
       ),
     ),
