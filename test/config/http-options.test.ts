@@ -1,7 +1,7 @@
 /** The options of HTTP targets in a configuration file. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseConfig } from "../../src/config/load.js";
+import { parseConfig } from "./reading.js";
 
 const file = (options: string) => `checks:\n  a: { target: "http://a/", ${options} }\n`;
 
@@ -17,7 +17,7 @@ for (const [options, expected] of [
   ["auth: { clientId: a, tokenUrl: http://b/ }", /checks\.a\.auth.*clientSecret.*is missing/],
   ["auth: { clientId: a, clientSecret: s3cret, tokenUrl: b }", /auth\.tokenUrl must be a URL/],
   [
-    "auth: { clientId: a, clientSecret: s3cret, tokenUrl: http://b/, scopes: x }",
+    "auth: { clientId: a, clientSecret: s3cret, tokenUrl: http://b/, scopes: { x: y } }",
     /checks\.a\.auth\.scopes: must be a list/,
   ],
   ["method: HEAD, body: x", /body: a request with the method HEAD has no body/],

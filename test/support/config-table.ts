@@ -46,7 +46,7 @@ export function configKeys(): readonly (readonly [path: string, meaning: string]
     for (const branch of branches(node)) {
       for (const [key, value] of Object.entries(branch.properties ?? {})) {
         const full = path === "" ? key : `${path}.${key}`;
-        const meaning = resolve(value).description ?? branches(value)[0]?.description ?? "";
+        const meaning = value.description ?? resolve(value).description ?? branches(value)[0]?.description ?? "";
         if (!rows.some(([known]) => known === full)) rows.push([full, meaning.replace(RESTART_SENTENCE, "")]);
         walk(value, full);
       }
