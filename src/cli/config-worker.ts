@@ -14,7 +14,7 @@ async function answer(): Promise<ThreadAnswer> {
   const { file, values, fileChecks, port } = workerData as ThreadRequest;
   try {
     const loaded = await loadConfig(file, values);
-    requireValid(loaded, lostChecks(fileChecks, loaded));
+    requireValid(loaded, lostChecks(fileChecks, loaded), process.env);
     for (const part of partsOf(loaded)) port.postMessage(part satisfies ConfigPart);
     return { kind: "valid" };
   } catch (error) {

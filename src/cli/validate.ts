@@ -17,7 +17,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const file = fileOf(values) ?? (values.size === 0 ? DEFAULT_CONFIG_FILE : undefined);
-  const { checks, services, warnings } = requireValid(await loadConfig(file, values));
+  const { checks, services, warnings } = requireValid(await loadConfig(file, values), [], process.env);
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
   process.stdout.write(`${file ?? "the configuration"} is valid: ${counts}\n`);

@@ -68,7 +68,7 @@ export function readConfigText(file: string, text: string, environment: Environm
  * @throws ConfigError
  */
 export function parseConfig(file: string, text: string, environment: Environment): DaemonConfig {
-  return requireValid(validateConfig(readConfigText(file, text, environment)));
+  return requireValid(validateConfig(readConfigText(file, text, environment)), [], environment);
 }
 
 /** The names of the checks and services of a file, also of those that have a fault. */

@@ -9,7 +9,9 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { WARN_BEFORE_MS } from "../core/certificate-time.js";
 import { formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { TLS_VERSIONS } from "../core/tls-version.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
+import { kindOf, shown } from "./shown.js";
 
 const duration = (description: string) =>
   v.pipe(
@@ -46,6 +48,12 @@ const switchValue = (description: string) =>
 const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
   v.pipe(
     v.picklist(words, ({ input }) => `must be one of ${words.join(", ")}; got ${shown(input)}`),
+    v.description(description),
+  );
+
+const tlsVersion = (description: string) =>
+  v.pipe(
+    v.picklist(TLS_VERSIONS, ({ input }) => `must be 1.2 or 1.3, or for old targets 1.0 or 1.1; got ${shown(input)}`),
     v.description(description),
   );
 
@@ -141,6 +149,7 @@ const EXPECT = group(
         "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
       ),
     ),
+    minVersion: v.optional(tlsVersion("Only tls: the oldest version of TLS that passes, such as 1.3.")),
     maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",
@@ -148,10 +157,15 @@ const EXPECT = group(
 
 const TARGET_TLS = group(
   {
-    caFile: v.optional(text("CA certificates (PEM) that are trusted instead of those of the system.")),
+    ca: v.optional(
+      oneOf(["system"], "system: trust the CA certificates of the operating system instead of Node's list."),
+    ),
+    caFile: v.optional(text("Certificates (PEM) that are trusted instead of Node's list: of a CA, or of the target.")),
     certFile: v.optional(text("The client certificate (PEM), for targets that ask for one.")),
     keyFile: v.optional(text("The key of the client certificate (PEM).")),
     serverName: v.optional(text("The name that the target's certificate must have. Default: the target's host.")),
+    minVersion: v.optional(tlsVersion("The oldest version of TLS: 1.0, 1.1, 1.2 or 1.3. Default 1.2.")),
+    maxVersion: v.optional(tlsVersion("The newest version of TLS. Default: the newest that Node supports.")),
     verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
     warnBefore: v.optional(
       duration(
@@ -276,18 +290,4 @@ export type ServiceEntry = v.InferOutput<typeof SERVICE>;
 
 function isTable(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value as an error shows it: short, and on one line. */
-export function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
-  return json.length > 80 ? `${json.slice(0, 77)}...` : json;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object"
-    ? "a table"
-    : `${typeof value === "boolean" ? "" : "the "}${typeof value} ${shown(value)}`.trim();
 }

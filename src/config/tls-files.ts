@@ -81,9 +81,10 @@ function requireClientCa(clientCa: string, file: string, refuse: (text: string) 
 export function readTargetTls(
   tls: NonNullable<CheckEntry["tls"]>,
   files: Files,
-  refuse: Refuse<"caFile" | "certFile" | "keyFile">,
+  refuse: Refuse<"ca" | "caFile" | "certFile" | "keyFile">,
 ): TargetTls {
-  const { caFile, certFile, keyFile, serverName, verify, warnBefore } = tls;
+  const { ca: store, caFile, certFile, keyFile, warnBefore, ...others } = tls;
+  if (store !== undefined && caFile !== undefined) refuse("ca", "must not be beside caFile: one of them is trusted");
   const ca = caFile === undefined ? undefined : readPem(files.text(caFile, (text) => refuse("caFile", text)));
   if (certFile !== undefined && keyFile === undefined) refuse("certFile", "needs keyFile too");
   if (keyFile !== undefined && certFile === undefined) refuse("keyFile", "needs certFile too");
@@ -96,7 +97,7 @@ export function readTargetTls(
       () => readCertificates(ca, `the CA ${caFile}`),
       (text) => refuse("caFile", text),
     );
-  return { ca, cert: pair?.cert, key: pair?.key, serverName, verify, warnBeforeMs: parseDuration(warnBefore) };
+  return { ...others, ca: ca ?? store, cert: pair?.cert, key: pair?.key, warnBeforeMs: parseDuration(warnBefore) };
 }
 
 /** Windows programs put a byte order mark before the text, which OpenSSL does not read. */

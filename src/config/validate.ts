@@ -6,9 +6,10 @@
  */
 import { discardPlan } from "../checks/checks-plan.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
-import { SourceOpener } from "../checks/sources.js";
+import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import { requireToken } from "../core/bearer-token.js";
+import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import { formatAddress, parseListenAddress } from "../core/listen-address.js";
@@ -53,10 +54,16 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
 /**
  * Returns a configuration that `serve` would accept when nothing runs yet.
  * @param further violations that the configuration does not have by itself
+ * @param environment names the authorities of the system
  * @throws ConfigError
  */
-export function requireValid({ config, accept }: LoadedConfig, further: readonly Violation[] = []): DaemonConfig {
-  const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, new SourceOpener());
+export function requireValid(
+  { config, accept }: LoadedConfig,
+  further: readonly Violation[] = [],
+  environment: SourceOpenerOptions["environment"] = {},
+): DaemonConfig {
+  const opener = new SourceOpener({ clock: systemClock, random: Math.random, environment });
+  const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, opener);
   discardPlan(plan);
   accept([...violations, ...further]);
   return config;
