@@ -7,7 +7,7 @@
  */
 import type { DaemonConfig } from "./daemon-config.js";
 import { ConfigError, FaultList } from "./fault.js";
-import { createFiles } from "./files.js";
+import { createFiles, type Files } from "./files.js";
 import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
 import { Redactor } from "./redact.js";
 import { checkShape } from "./shape.js";
@@ -35,10 +35,23 @@ export function readConfigFile(file: string, environment: Environment): ConfigSo
  * @throws ConfigError for a text that is not YAML
  */
 export function readConfigText(file: string, text: string, environment: Environment): ConfigSource {
-  const files = createFiles();
+  return readConfigSource({ file, text, environment, files: createFiles() });
+}
+
+/** A text with what it is read with. */
+interface SourceText {
+  readonly file: string;
+  readonly text: string;
+  readonly environment: Environment;
+  /** Reads the files that the text names. */
+  readonly files: Files;
+}
+
+/** The same with files that are known already. */
+export function readConfigSource({ file, text, environment, files }: SourceText): ConfigSource {
   const yaml = readYaml(text, {
     variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined),
-    secret: (path, refuse) => files.secret(path, refuse),
+    secret: (path, refuse) => files.read(path, "secret", refuse),
   });
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
   if (isEmptyTable(yaml.value) && yaml.faults.length === 0)
@@ -50,6 +63,7 @@ export function readConfigText(file: string, text: string, environment: Environm
   const { isSubstituted, pieces } = yaml;
   return {
     name: file,
+    text,
     content: shaped.file,
     names: namesIn(yaml.value),
     faults,

@@ -271,7 +271,7 @@ export const CONFIG_SCHEMA = group(
           keyFile: text(describeSetting(TLS_KEYS.keyFile)),
           clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
         },
-        "The server's certificate. A change needs a restart.",
+        "The server's certificate. Adding or removing it needs a restart.",
       ),
     ),
     ...otherKeys,

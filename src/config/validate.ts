@@ -17,6 +17,7 @@ import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
 import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS, type Overridden } from "./config-input.js";
 import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
+import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
 
@@ -27,6 +28,10 @@ export interface LoadedConfig {
   readonly config: DaemonConfig;
   /** The number of checks in the file; `undefined` if it has no `checks`. */
   readonly fileChecks: number | undefined;
+  /** The text of the configuration's file; `undefined` without one. */
+  readonly text: string | undefined;
+  /** The files that it names. */
+  readonly files: readonly NamedFile[];
   /** The values of the file that flags replace, by their key. */
   readonly overridden: ReadonlyMap<string, Overridden>;
   /**
@@ -43,6 +48,8 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
   return {
     config,
     fileChecks: input.fileChecks,
+    text: source.text,
+    files: source.files.named,
     overridden: input.overridden,
     accept(violations) {
       for (const violation of violations) input.refuseViolation(violation);
@@ -137,7 +144,7 @@ function checkMethods(statusCodePaths: readonly string[], { refuse }: ConfigInpu
 function readToken({ content, files, refuse }: ConfigInput): string | undefined {
   const { tokenFile } = content;
   if (tokenFile === undefined) return undefined;
-  const text = files.secret(tokenFile, (fault) => refuse(["tokenFile"], fault))?.trim();
+  const text = files.read(tokenFile, "token", (fault) => refuse(["tokenFile"], fault))?.trim();
   try {
     return requireToken(text);
   } catch {
