@@ -1,11 +1,11 @@
 /** A check that runs: what was declared, and its runner. */
 import { isAuthorized } from "../core/bearer-token.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import { RenewableProber } from "../probers/renewable-prober.js";
 import type { ConfiguredCheck, OpenedCheck } from "./checks-plan.js";
 import type { CheckDeclaration } from "./declarations.js";
 import type { Progress } from "./evaluate.js";
 import type { FailureDecision } from "./isolation.js";
-import { RenewableProber } from "../probers/renewable-prober.js";
 import { CheckRunner } from "./runner.js";
 import type { LastProbe, RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";

@@ -53,7 +53,10 @@ const MAX_ITEMS = 500;
 export function* partsOf({ config, ...loaded }: ValidConfig): Iterable<ConfigPart> {
   const { checks, services } = config;
   const { fileChecks, overridden, text, files } = loaded;
-  yield { kind: "first", first: { fileChecks, overridden, text, files, config: { ...config, checks: [], services: [] } } };
+  yield {
+    kind: "first",
+    first: { fileChecks, overridden, text, files, config: { ...config, checks: [], services: [] } },
+  };
   for (let at = 0; at < checks.length; at += MAX_ITEMS)
     yield { kind: "checks", checks: checks.slice(at, at + MAX_ITEMS) };
   let part: ServiceDeclaration[] = [];

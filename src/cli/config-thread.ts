@@ -15,7 +15,13 @@ import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_thread
 import { systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { runInTurns } from "../core/turns.js";
-import { type ConfigPart, joinParts, type RenewedConfig, type ThreadAnswer, type ThreadRequest } from "./config-parts.js";
+import {
+  type ConfigPart,
+  joinParts,
+  type RenewedConfig,
+  type ThreadAnswer,
+  type ThreadRequest,
+} from "./config-parts.js";
 
 /** How long the thread may take, in milliseconds. */
 const MAX_READ_MS = 30_000;

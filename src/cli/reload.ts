@@ -79,7 +79,8 @@ export class Reloader {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      for (let next = this.#take(); next !== undefined; next = this.#take()) await (next === "files" ? this.#renew() : this.#reload(next));
+      for (let next = this.#take(); next !== undefined; next = this.#take())
+        await (next === "files" ? this.#renew() : this.#reload(next));
     } finally {
       this.#isRunning = false;
     }
@@ -145,16 +146,18 @@ export class Reloader {
       if (renewed.length > 0) await daemon.reload({ ...next.config, keepsStates: true });
       this.#loaded = next;
       if (renewed.length > 0) log.write("info", "file-reloaded", `reloaded ${renewed.join(", ")}`, { files: renewed });
-      this.#reportFailures(failed);
+      this.#reportFailures(failed, renewed);
     } catch (error) {
       if (signal.aborted) return;
       this.#files.watch(previous.files);
-      this.#reportFailures(previous.files.map(({ path, kind }) => ({ path, kind, message: messageOf(error) })).slice(0, 1));
+      // the reading itself has failed, so every file may be the cause: one stands for all
+      const [{ path, kind } = { path: "a file", kind: "secret" as const }] = previous.files;
+      this.#reportFailures([{ path, kind, message: messageOf(error) }], []);
     }
   }
 
   /** Counts each failure, and logs the first of a kind for each file. */
-  #reportFailures(failed: readonly FailedFile[]): void {
+  #reportFailures(failed: readonly FailedFile[], renewed: readonly string[]): void {
     const { instance, log } = this.#deps;
     for (const { path, kind, message } of failed) {
       publish("file-reload-failed", { instance, kind });
@@ -163,7 +166,8 @@ export class Reloader {
       const text = `${path} has changed and cannot be used: ${first}; keeping its previous content`;
       log.write("error", "file-reload-failed", text, { file: path, kind });
     }
-    this.#failures = new Map(failed.map(({ path, message }) => [path, message]));
+    const earlier = [...this.#failures].filter(([path]) => !renewed.includes(path));
+    this.#failures = new Map([...earlier, ...failed.map(({ path, message }) => [path, message] as const)]);
   }
 
   #logRefusal(errors: readonly string[]): void {

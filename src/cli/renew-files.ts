@@ -36,7 +36,7 @@ type Group = readonly NamedFile[];
 /** Reads the files again. */
 export async function renewFiles(accepted: AcceptedText, previous: readonly NamedFile[]): Promise<Renewed> {
   const renewal = new Renewal(accepted, previous);
-  await renewal.take(groupsOf(renewal.changed));
+  await renewal.take(groupsOf(renewal.changed).filter((group) => group.some((file) => renewal.isNew(file))));
   return renewal.result();
 }
 
@@ -52,8 +52,15 @@ class Renewal {
     this.#accepted = accepted;
     this.#fresh = new Map(previous.map(({ path }) => [path, readRegularFile(path)]));
     // a version that is not used is known too: it is not tried again
-    this.#contents = new Map(previous.map(({ path, content }) => [path, { ...content, identity: this.#at(path).identity }]));
+    this.#contents = new Map(
+      previous.map(({ path, content }) => [path, { ...content, identity: this.#at(path).identity }]),
+    );
     this.changed = previous.filter(({ path, content }) => textOf(this.#at(path)) !== textOf(content));
+  }
+
+  /** Whether the version on the disk has not been tried before. */
+  isNew({ path, content }: NamedFile): boolean {
+    return this.#at(path).identity !== content.identity;
   }
 
   /** Takes the groups whose new contents are valid. */

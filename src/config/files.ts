@@ -39,7 +39,7 @@ const MAX_CHARACTERS = 16_777_216;
 
 const SECRETS: ReadonlySet<FileKind> = new Set(["key", "token", "secret"]);
 
-const NO_CONTENTS: KnownContents = new Map();
+const NO_CONTENTS: ReadonlyMap<string, FileContent> = new Map();
 
 export function createFiles(known: KnownContents = NO_CONTENTS): Files {
   const warnings = new Set<string>();

@@ -95,7 +95,7 @@ export const TLS_KEYS = {
   },
   clientCaFile: {
     type: "text",
-    meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS). Adding or removing it needs a restart.",
+    meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
     flag: { name: "tls-client-ca", value: "FILE" },
   },
 } as const satisfies Readonly<Record<string, Setting>>;

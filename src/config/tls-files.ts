@@ -21,7 +21,9 @@ export function readServerTls(
   refuse: Refuse<"certFile" | "keyFile" | "clientCaFile">,
 ): ServerTls | undefined {
   const clientCa =
-    clientCaFile === undefined ? undefined : readPem(files.read(clientCaFile, "client_ca", (text) => refuse("clientCaFile", text)));
+    clientCaFile === undefined
+      ? undefined
+      : readPem(files.read(clientCaFile, "client_ca", (text) => refuse("clientCaFile", text)));
   if (clientCaFile !== undefined && clientCa !== undefined)
     requireClientCa(clientCa, clientCaFile, (text) => refuse("clientCaFile", text));
   const { cert, key, chain } = readPair(certFile, keyFile, files, refuse);
