@@ -49,6 +49,11 @@ export function splitOptions(options: CheckOptions): {
     headers,
     tls,
     minWorkers,
+    method,
+    body,
+    http2,
+    followRedirects,
+    auth,
     ...settings
   } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
@@ -63,6 +68,11 @@ export function splitOptions(options: CheckOptions): {
       headers,
       tls,
       minWorkers,
+      method,
+      body,
+      http2,
+      followRedirects,
+      auth,
     },
   };
 }
