@@ -122,7 +122,8 @@ function decode(bytes: Buffer): { readonly text: string } | { readonly fault: st
   const utf16 = bytes.length % 2 === 0 ? UTF_16_MARKS[bytes.toString("hex", 0, 2)] : undefined;
   if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
   const text = bytes.toString("utf8").replace(/^\ufeff/, "");
-  if (isUtf8(bytes)) return { text };
+  // DER begins with a SEQUENCE (0x30): the reader of certificates says what to do
+  if (isUtf8(bytes) || bytes[0] === 0x30) return { text };
   const before = text.slice(0, text.indexOf("\ufffd"));
   const place = `line ${before.split("\n").length}, column ${before.length - before.lastIndexOf("\n")}`;
   return { fault: `: it is not UTF-8 text (${place}); save it as UTF-8` };

@@ -88,7 +88,7 @@ async function startTarget(t: TestContext, isExpected: (request: IncomingMessage
 }
 
 describe("files that change without a signal", { concurrency: 4 }, () => {
-  test("the server's certificate and key are used for new connections, and open ones stay [B96]", async (t) => {
+  test("the server's certificate and key are used for new connections, and open ones stay", async (t) => {
     const path = folderOf(t);
     const [first, second] = [createSubject("first"), createSubject("second")];
     const [cert, key] = [path("tls.crt", leafOf(first)), path("tls.key", first.key)];
