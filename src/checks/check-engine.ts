@@ -15,8 +15,8 @@ import type { StatusWriter } from "../registry/ports.js";
 import { firstAssumption } from "./assumption.js";
 import {
   acceptPlan,
+  type ChangedCheck,
   type ChecksPlan,
-  type ConfiguredCheck,
   discardPlan,
   type IsolationPlan,
   type Planned,
@@ -261,11 +261,11 @@ export class CheckEngine {
   }
 
   /** Changes all but the schedule, which no status depends on. */
-  #change({ declaration, settings }: ConfiguredCheck): void {
+  #change({ declaration, settings, prober }: ChangedCheck): void {
     const check = this.#checks.get(declaration.name);
     if (check === undefined) return;
-    check.declaration = declaration;
-    check.settings = settings;
+    [check.declaration, check.settings] = [declaration, settings];
+    if (prober !== undefined) check.prober.renew(prober);
     this.#publisher.change(check);
   }
 

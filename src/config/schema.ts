@@ -9,6 +9,7 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { WARN_BEFORE_MS } from "../core/certificate-time.js";
 import { formatDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { TLS_VERSIONS } from "../core/tls-version.js";
 import { OAUTH_METHODS } from "../probers/options.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import {
@@ -30,6 +31,12 @@ import {
   URL_METADATA,
   url,
 } from "./schema-parts.js";
+
+const tlsVersion = (description: string) =>
+  v.pipe(
+    v.picklist(TLS_VERSIONS, ({ input }) => `must be 1.2 or 1.3, or for old targets 1.0 or 1.1; got ${shown(input)}`),
+    v.description(description),
+  );
 
 /** The schema of each type of setting. */
 const OF_TYPE = {
@@ -96,6 +103,7 @@ const EXPECT = group(
         "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
       ),
     ),
+    minVersion: v.optional(tlsVersion("Only tls: the oldest version of TLS that passes, such as 1.3.")),
     maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",
@@ -103,10 +111,15 @@ const EXPECT = group(
 
 const TARGET_TLS = group(
   {
-    caFile: v.optional(text("CA certificates (PEM) that are trusted instead of those of the system.")),
+    ca: v.optional(
+      oneOf(["system"], "system: trust the CA certificates of the operating system instead of Node's list."),
+    ),
+    caFile: v.optional(text("Certificates (PEM) that are trusted instead of Node's list: of a CA, or of the target.")),
     certFile: v.optional(text("The client certificate (PEM), for targets that ask for one.")),
     keyFile: v.optional(text("The key of the client certificate (PEM).")),
     serverName: v.optional(text("The name that the target's certificate must have. Default: the target's host.")),
+    minVersion: v.optional(tlsVersion("The oldest version of TLS: 1.0, 1.1, 1.2 or 1.3. Default 1.2.")),
+    maxVersion: v.optional(tlsVersion("The newest version of TLS. Default: the newest that Node supports.")),
     verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
     warnBefore: v.optional(
       duration(
@@ -265,7 +278,7 @@ export const CONFIG_SCHEMA = group(
           keyFile: text(describeSetting(TLS_KEYS.keyFile)),
           clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
         },
-        "The server's certificate. A change needs a restart.",
+        "The server's certificate. Adding or removing it needs a restart.",
       ),
     ),
     ...otherKeys,

@@ -16,6 +16,7 @@ import type { ReportStore } from "../checks/heartbeat-reports.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
 import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
+import { AccessToken } from "../core/bearer-token.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
@@ -66,7 +67,8 @@ export class Health {
   constructor(options: HealthOptions = {}) {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#registry = new Registry({ clock, instance });
-    const { listLimit, maxWatchers, token, environment, nameServers } = options;
+    const { listLimit, maxWatchers, environment, nameServers } = options;
+    const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
     const reader = this.#registry;
     this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
     const isSetByHand = (service: string) => this.#manual.has(service);

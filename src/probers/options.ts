@@ -6,10 +6,10 @@
 import type { Authorities, SystemAuthorities } from "../client/authorities.js";
 import type { Resolver } from "../client/resolver.js";
 import type { ReuseOptions } from "../client/reused-connection.js";
-import type { TlsVersion } from "../client/tls-options.js";
 import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
+import type { TlsVersion } from "../core/tls-version.js";
 
 /** Options of a prober. */
 export interface ProberOptions {

@@ -13,9 +13,10 @@ import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
 import { connectTo } from "../client/connection-attempts.js";
-import { isVersionAtLeast, tlsOptions } from "../client/tls-options.js";
+import { tlsOptions } from "../client/tls-options.js";
 import { traceTls } from "../client/trace.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
+import { isOlder, tlsProtocol } from "../core/tls-version.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
@@ -32,10 +33,10 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
   const address = { host: hostOf(target), port: Number(target.port), resolver };
   const secure = tlsOptions(address.host, tls);
   const minVersion = expect?.minVersion;
-  if (minVersion !== undefined) isVersionAtLeast(null, minVersion); // a mistake is reported when the check is declared
+  const expected = minVersion === undefined ? undefined : tlsProtocol("expect.minVersion", minVersion);
   const judge = (socket: TLSSocket): ProbeResult => {
     const version = socket.getProtocol();
-    if (minVersion === undefined || isVersionAtLeast(version, minVersion)) return PASS;
+    if (expected === undefined || !isOlder(version, expected)) return PASS;
     return fail("tls-version", `the target speaks ${version}, expected TLS ${minVersion} or later`);
   };
   return {

@@ -5,7 +5,7 @@
  *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
  *                         +-- a page: lists checks, services or metrics (see page-renderer)
  */
-import { isAuthorized } from "../../core/bearer-token.js";
+import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
 import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
@@ -48,7 +48,7 @@ export interface BridgeOptions {
   /** Services that a List as JSON answers. Default 10,000. */
   readonly listLimit?: number | undefined;
   /** Needed to read the names of all services. Default: none is needed. */
-  readonly token?: string | undefined;
+  readonly token?: string | AccessToken | undefined;
   /** Default: heartbeats are not found. */
   readonly onHeartbeat?: HeartbeatListener | undefined;
   /** Default: `/metrics` is not found; an application may have metrics of its own. */
