@@ -46,12 +46,17 @@ export function splitOptions(options: CheckOptions): {
     maxConnectionAge,
     headers,
     tls,
+    authority,
+    metadata,
     minWorkers,
     ...settings
   } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
     settings: { ...settings, maxLatency },
-    proberOptions: { expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls, minWorkers },
+    proberOptions: {
+      ...{ expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls },
+      ...{ authority, metadata, minWorkers },
+    },
   };
 }

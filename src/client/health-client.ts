@@ -9,7 +9,8 @@
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
 import { BrokenCall } from "./broken-call.js";
-import { type CallStatus, encodeCallHead, hasStatus, startCall } from "./grpc-call.js";
+import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
+import { encodeCallHead, metadataFieldsOf, serverNamesOf } from "./grpc-head.js";
 import { Http2Connection } from "./http2-connection.js";
 import type { Resolver } from "./resolver.js";
 import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
@@ -24,6 +25,10 @@ export interface HealthClientOptions extends ReuseOptions {
   readonly tls: TlsClientOptions | undefined;
   readonly resolver: Resolver;
   readonly readBuffer: Buffer;
+  /** The `:authority` of calls, see `grpc-head`. */
+  readonly authority?: string | undefined;
+  /** Metadata of calls. The value of a key that ends with `-bin` is base64. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A status that a target reports; `unreadable` for a message that is none. */
@@ -44,12 +49,19 @@ export class HealthClient {
   readonly #connection: ReusedConnection<Http2Connection>;
   readonly #heads: Readonly<Record<"Check" | "Watch", Buffer>>;
 
-  /** @throws HealthError TLS_FAILED for a certificate or key that cannot be read */
-  constructor({ host, port, resolver, readBuffer, tls, ...reuse }: HealthClientOptions) {
+  /**
+   * @throws HealthError TLS_FAILED for a certificate or key that cannot be read, INVALID_OPTION for an authority or
+   * metadata that cannot be sent
+   */
+  constructor({ host, port, resolver, readBuffer, tls, authority: given, ...options }: HealthClientOptions) {
+    const { metadata: givenMetadata, ...reuse } = options;
     const scheme = tls === undefined ? "http" : "https";
-    const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-    const headOf = (method: string) => encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}` });
-    const secure = tls === undefined ? undefined : tlsOptions(host, tls, ["h2"]);
+    const names = { address: { host, port }, authority: given, serverName: tls?.serverName };
+    const { authority, tlsName } = serverNamesOf(names);
+    const metadata = metadataFieldsOf(givenMetadata);
+    const headOf = (method: string) =>
+      encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}`, metadata });
+    const secure = tls === undefined ? undefined : tlsOptions(tlsName, tls, ["h2"]);
     const open = (timeoutMs: number) =>
       new Http2Connection(new TargetSocket({ host, port, resolver, readBuffer, tls: secure }, timeoutMs), reuse.clock);
     this.#heads = { Check: headOf("Check"), Watch: headOf("Watch") };

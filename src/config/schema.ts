@@ -120,6 +120,12 @@ const BODY_PATTERN = group(
   "What the body must be.",
 );
 
+const EXIT_CODE = v.pipe(
+  v.number(({ input }) => `must be an exit code or a list of exit codes, such as 1 or [1, 3]; got ${shown(input)}`),
+  v.description("Only exec: the exit code, or the list of exit codes, that is a warning. Default none."),
+);
+const EXIT_CODES = v.array(EXIT_CODE);
+
 const EXPECT = group(
   {
     status: v.optional(
@@ -141,6 +147,7 @@ const EXPECT = group(
         "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
       ),
     ),
+    warn: v.optional(choice(v.union([EXIT_CODE, EXIT_CODES]), (is) => (Array.isArray(is) ? EXIT_CODES : EXIT_CODE))),
     maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",
@@ -191,6 +198,8 @@ const CHECK = group(
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
     headers: v.optional(table(text("value"), "Headers of the request.")),
     tls: v.optional(TARGET_TLS),
+    authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
+    metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
   },
   "A check.",
 );

@@ -15,7 +15,7 @@ import { hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection, unless `reuse` is false: then it has no Watch either. */
 export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
-  const { tls } = options;
+  const { tls, authority, metadata } = options;
   const service = serviceOf(target);
   const client = new HealthClient({
     host: hostOf(target),
@@ -23,6 +23,8 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
     resolver: deps.resolver,
     readBuffer: deps.readBuffer,
+    authority,
+    metadata,
     ...reuseOptionsOf(options, deps),
   });
   let watch: ReusedWatch | undefined;

@@ -16,8 +16,13 @@ const SECRET_NAME = /auth|cookie|token|key|secret|pass|session/i;
 const MASK = "***";
 
 /** The same prober without the credentials of its target in its results and errors. */
-export function maskSecrets(prober: Prober, url: string, { headers = {} }: ProberOptions): Prober {
-  const forms = formsOf([...secretsOfUrl(url), ...secretsOfHeaders(headers)]);
+export function maskSecrets(prober: Prober, url: string, { headers = {}, metadata = {} }: ProberOptions): Prober {
+  return maskTexts(prober, [...secretsOfUrl(url), ...secretsOfHeaders(headers), ...secretsOfMetadata(metadata)]);
+}
+
+/** The same prober without these texts in its results and errors. */
+export function maskTexts(prober: Prober, secrets: readonly string[]): Prober {
+  const forms = formsOf(secrets);
   if (forms.length === 0) return prober;
   return {
     async probe(context) {
@@ -49,6 +54,43 @@ function secretsOfHeaders(headers: Readonly<Record<string, string>>): readonly s
   return Object.entries(headers).flatMap(([name, value]) =>
     SECRET_NAME.test(name) ? [value, ...value.split(/[\s;=,]+/).filter((word) => word.length >= 8)] : [],
   );
+}
+
+/** A value of `-bin` metadata is base64: the target may echo its bytes too. */
+function secretsOfMetadata(metadata: Readonly<Record<string, string>>): readonly string[] {
+  const bytes = Object.entries(metadata).flatMap(([name, value]) =>
+    /-bin$/i.test(name) ? [[name, Buffer.from(value, "base64").toString("utf8")] as const] : [],
+  );
+  return [...secretsOfHeaders(metadata), ...secretsOfHeaders(Object.fromEntries(bytes))];
+}
+
+/**
+ * Secrets that a program can print: values of variables with the name of a secret, passwords in URLs, and arguments
+ * such as `--password=TEXT` and `--token TEXT`.
+ */
+export function secretsOfProgram(
+  command: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const named = command.flatMap((word, index): readonly (readonly [string, string])[] => {
+    const [, name = word, value = command[index + 1] ?? ""] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
+    return name.startsWith("-") || word !== name ? [[name, value]] : [];
+  });
+  const variables = Object.entries(environment).map(([name, value = ""]) => [name, value] as const);
+  return [
+    ...[...named, ...variables].flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : [])),
+    ...[...command, ...variables.map(([, value]) => value)].flatMap(passwordOfUrl),
+  ];
+}
+
+/** The password in a text that has a URL, as it is and decoded. The text may be no valid URL. */
+function passwordOfUrl(text: string): readonly string[] {
+  const password = /:\/\/[^\s/?#@:]*:(\S+)@/.exec(text)?.[1];
+  if (password === undefined) return [];
+  const decoded = password.replace(/(?:%[0-9a-f]{2})+/gi, (codes) =>
+    Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),
+  );
+  return [password, decoded];
 }
 
 /** The forms in which a text may hold the secrets, the longest first. */

@@ -23,11 +23,15 @@ export interface ProberOptions {
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;
+  /** Only gRPC: the `:authority` of calls, `host` or `host:port`. Default: `tls.serverName`, else the target's. */
+  readonly authority?: string | undefined;
+  /** Only gRPC: metadata of the call. The value of a key that ends with `-bin` is base64. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Only flower+http: the minimum number of online workers for the check to pass. Default 1. */
   readonly minWorkers?: number | undefined;
 }
 
-/** What an HTTP answer must be. */
+/** What an answer must be. */
 export interface Expectation {
   /** Statuses: `200`, `"200-299"`. Default 200-299. */
   readonly status?: readonly (number | string)[] | undefined;
@@ -37,6 +41,8 @@ export interface Expectation {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Values in a JSON body by their path: `status`, `checks.db.ok`, `items[0].name`. */
   readonly json?: Readonly<Record<string, string | number | boolean | null>> | undefined;
+  /** Only programs: the exit codes, from 1 to 255, that are a warning. Default none: every code but 0 fails. */
+  readonly warn?: number | readonly number[] | undefined;
 }
 
 /** TLS options of a target. PEM texts, not files. */

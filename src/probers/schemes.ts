@@ -51,7 +51,7 @@ const FLOWER = {
 } as const;
 const GRPC = {
   open: openGrpc,
-  options: ["reuse", "maxConnectionAge", "tls"],
+  options: ["reuse", "maxConnectionAge", "tls", "authority", "metadata"],
   needsPort: true,
   takesCredentials: false,
   takes: "path",
