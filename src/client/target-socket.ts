@@ -42,6 +42,8 @@ export function connectOptions({ host, port, resolver, timeoutMs }: Destination)
 export interface SocketListener {
   /** `bytes` may be overwritten after the call. */
   onBytes(bytes: Buffer): void;
+  /** The TLS handshake has succeeded. */
+  onSecure?(): void;
   /** The connection has ended: by the target when there is no error. Called once, last. */
   onEnd(error: Error | undefined): void;
 }
@@ -89,6 +91,7 @@ export class TargetSocket implements ReusableConnection {
     socket.on("data", onBytes);
     socket.once("secureConnect", () => {
       this.#certificateEndsAt = certificateEnd(socket);
+      this.#listener?.onSecure?.();
     });
   }
 

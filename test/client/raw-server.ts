@@ -121,9 +121,9 @@ export interface Told {
 }
 
 /** Probes a server once, or more often, with one prober. At the end nothing is connected. Gives the last verdict. */
-export async function probeServer(script: Script, { times = 1, timeoutMs = 10_000 } = {}): Promise<Told> {
+export async function probeServer(script: Script, { times = 1, timeoutMs = 10_000, path = "" } = {}): Promise<Told> {
   const { target, connections } = await rawServer(script);
-  const prober = openTarget(`grpc://127.0.0.1:${target.port}/`);
+  const prober = openTarget(`grpc://127.0.0.1:${target.port}/${path}`);
   try {
     let told = { verdict: "", detail: "" };
     for (let round = 0; round < times; round += 1) {
