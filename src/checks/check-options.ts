@@ -44,6 +44,8 @@ export function splitOptions(options: CheckOptions): {
     expect: { maxLatency, ...expect } = {},
     reuse,
     maxConnectionAge,
+    user,
+    password,
     headers,
     tls,
     authority,
@@ -55,8 +57,16 @@ export function splitOptions(options: CheckOptions): {
   return {
     settings: { ...settings, maxLatency },
     proberOptions: {
-      ...{ expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls },
-      ...{ authority, metadata, minWorkers },
+      expect: isExpecting ? expect : undefined,
+      reuse,
+      maxConnectionAge,
+      user,
+      password,
+      headers,
+      tls,
+      authority,
+      metadata,
+      minWorkers,
     },
   };
 }

@@ -49,15 +49,21 @@ export function serverNamesOf({ address, authority, serverName }: ServerNaming):
     const given = readAuthority(authority);
     return { authority: given.text, tlsName: serverName ?? given.host };
   }
-  if (serverName !== undefined) return { authority: inBrackets(serverName), tlsName: serverName };
+  if (serverName !== undefined) return { authority: authorityOfName(serverName), tlsName: serverName };
   if (address === undefined) return { authority: "localhost", tlsName: "localhost" };
-  // neither the root dot of DNS nor the zone of this machine is part of a name that a server knows (RFC 6874, section 4)
-  const host = address.host.replace(/%.*$|\.$/, "");
-  return { authority: `${inBrackets(host)}:${address.port}`, tlsName: address.host };
+  return { authority: `${withoutLocalParts(address.host)}:${address.port}`, tlsName: address.host };
 }
 
-function inBrackets(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
+/** Neither the root dot of DNS nor the zone of this machine is part of a name that a server knows (RFC 6874, section 4). */
+function withoutLocalParts(host: string): string {
+  const name = host.replace(/%.*$|\.$/, "");
+  return name.includes(":") ? `[${name}]` : name;
+}
+
+function authorityOfName(serverName: unknown): string {
+  const text = typeof serverName === "string" ? toAscii(withoutLocalParts(serverName)) : "";
+  if (AUTHORITY.test(text)) return text;
+  throw new HealthError("INVALID_OPTION", "tls.serverName: must be the name of a host, such as orders.example");
 }
 
 function readAuthority(given: unknown): { readonly text: string; readonly host: string } {
@@ -70,11 +76,12 @@ function readAuthority(given: unknown): { readonly text: string; readonly host: 
   throw new HealthError("INVALID_OPTION", "authority: must be HOST or HOST:PORT, such as orders.example:443");
 }
 
-/** Converts the name of a host in Unicode, as URLs do. */
+/** Converts the name of a host in Unicode, as URLs do. They drop line breaks, which are left in place here. */
 function toAscii(authority: string): string {
-  const [, name = "", rest = ""] = /^([^:]*)(.*)$/s.exec(authority) ?? [];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL to DEL is ASCII
-  return /^[\u0000-\u007f]*$/.test(name) ? authority : `${domainToASCII(name)}${rest}`;
+  const [, name = "", port = ""] = /^([^:]*)(.*)$/s.exec(authority) ?? [];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters and blanks are what is searched for
+  const isConverted = /[^\u0000-\u007f]/.test(name) && !/[\u0000-\u0020\u007f]/.test(name);
+  return isConverted ? `${domainToASCII(name)}${port}` : authority;
 }
 
 /** Metadata that a call has, as header fields. */
@@ -114,10 +121,10 @@ export function metadataFieldsOf(given: Readonly<Record<string, string>> = {}): 
     throw invalidMetadata("must be a table of names and values");
   const fields = new Map<string, string>();
   let bytes = 0;
-  for (const [given_, value] of Object.entries(given)) {
-    const name = given_.toLowerCase();
+  for (const [key, value] of Object.entries(given)) {
+    const name = key.toLowerCase();
     const fault = nameFault(name) ?? valueFault(name, value);
-    if (fault !== undefined) throw invalidMetadata(`${shownName(given_)} ${fault}`);
+    if (fault !== undefined) throw invalidMetadata(`${shownName(key)} ${fault}`);
     if (fields.has(name)) throw invalidMetadata(`${shownName(name)} must not be there twice`);
     fields.set(name, name.endsWith("-bin") ? value.replace(/=+$/, "") : value);
     bytes += name.length + value.length + FIELD_OVERHEAD;

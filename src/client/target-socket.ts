@@ -1,5 +1,5 @@
 /**
- * One TCP or TLS connection to a target, which reports what comes to one listener at a time.
+ * One connection to a target, over TCP, TLS or a Unix socket, which reports what comes to one listener at a time.
  *
  *     connect --> listener attached: bytes, end --> listener
  *                 no listener: bytes or an end close the connection; nothing was asked, so nothing can be trusted
@@ -48,8 +48,13 @@ export interface SocketListener {
   onEnd(error: Error | undefined): void;
 }
 
+/** Where a target listens: at an address, or at a Unix socket of this machine. */
+export type TargetAddress = Omit<Destination, "timeoutMs"> | { readonly path: string };
+
 /** Where a socket is opened to, and how: one object for all connections to a target. */
-export interface TargetSocketOptions extends Omit<Destination, "timeoutMs"> {
+export type TargetSocketOptions = TargetAddress & TargetSocketSettings;
+
+interface TargetSocketSettings {
   /** TLS, where the target speaks it. */
   readonly tls: ConnectionOptions | undefined;
   /** Plain connections read into it, see `createReadBuffer`. */
@@ -75,11 +80,12 @@ export class TargetSocket implements ReusableConnection {
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
   constructor(options: TargetSocketOptions, timeoutMs: number) {
-    const { host, port, resolver, tls, readBuffer, closesByReset = false } = options;
-    this.#closesByReset = closesByReset;
-    const tcp = connectOptions({ host, port, resolver, timeoutMs });
+    const { tls, readBuffer, closesByReset = false } = options;
+    const isUnix = "path" in options;
+    this.#closesByReset = closesByReset && !isUnix; // only TCP has a reset
+    const to = isUnix ? { path: options.path } : connectOptions({ ...options, timeoutMs });
     const onBytes = (bytes: Buffer) => this.#onBytes(bytes);
-    this.#socket = tls === undefined ? connectPlain(tcp, readBuffer, onBytes) : connectTls({ ...tcp, ...tls });
+    this.#socket = tls === undefined ? connectPlain(to, readBuffer, onBytes) : connectTls({ ...to, ...tls });
     const onEnd = () => this.#onEnd(undefined);
     // the listener stays after the end: an error without one would end the process
     this.#socket
@@ -153,10 +159,14 @@ export class TargetSocket implements ReusableConnection {
   }
 }
 
-function connectPlain(options: ConnectOptions, buffer: Buffer, onBytes: (bytes: Buffer) => void): Socket {
+function connectPlain(
+  to: ConnectOptions | { readonly path: string },
+  buffer: Buffer,
+  onBytes: (bytes: Buffer) => void,
+): Socket {
   const callback = (length: number) => {
     onBytes(buffer.subarray(0, length));
     return true;
   };
-  return connectTcp({ ...options, onread: { buffer, callback } });
+  return connectTcp({ ...to, onread: { buffer, callback } });
 }

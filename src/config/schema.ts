@@ -196,6 +196,10 @@ const CHECK = group(
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
+    user: v.optional(text("The user name of the target, as it is: not percent-encoded.")),
+    password: v.optional(
+      text("The password of the target, as it is: not percent-encoded. Take it from ${NAME} or ${file:PATH}."),
+    ),
     headers: v.optional(table(text("value"), "Headers of the request.")),
     tls: v.optional(TARGET_TLS),
     authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),

@@ -10,9 +10,9 @@ import { BrokenCall } from "../client/broken-call.js";
 import { connectOptions } from "../client/target-socket.js";
 import { certificateEnd, tlsOptions } from "../client/tls-options.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { fail, PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { hostOf, socketPathOf } from "./target.js";
 
 /** A prober of a TCP port. */
 export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
@@ -26,9 +26,7 @@ export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
 
 /** A prober of a unix socket. */
 export function openUnix(target: URL): Prober {
-  const path = decodeURIComponent(target.pathname);
-  if (target.host !== "" || path.length < 2)
-    throw invalidTarget(target.href, "a path is missing; expected unix:///run/service.sock");
+  const path = socketPathOf(target, "unix:///run/service.sock");
   return connecting({ connect: () => connectSocket({ path }), readyEvent: "connect", resultOf: () => PASS });
 }
 
@@ -58,7 +56,6 @@ function connecting<Connected extends Socket>({ connect, readyEvent, resultOf }:
         await untilReady(socket, readyEvent, context.signal);
         return resultOf(socket);
       } catch (error) {
-        if (isQueueFull(error)) return fail("refused", "the target's queue of connections is full");
         return resultOfError(error);
       } finally {
         socket.destroy();
@@ -66,12 +63,6 @@ function connecting<Connected extends Socket>({ connect, readyEvent, resultOf }:
     },
     close() {},
   };
-}
-
-/** Of a unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */
-function isQueueFull(error: unknown): boolean {
-  const { code, port } = Object(error);
-  return code === "EAGAIN" && port === undefined;
 }
 
 /** Later errors of the socket are ignored: without a listener, they would end the process. */

@@ -10,7 +10,7 @@ import { isIP } from "node:net";
 import type { ProberDeps } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
 import { localFault } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { decodePart, hostOf, invalidTarget } from "./target.js";
 
 const TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"] as const;
 
@@ -20,7 +20,9 @@ const NO_RECORD: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
 /** A prober of a name. */
 export function openDns(target: URL, { resolver }: ProberDeps): Prober {
   const { href, searchParams } = target;
-  const name = decodeURIComponent(target.pathname.replace(/^\//, ""));
+  // what follows may be a part of a password, and is not shown
+  if (href.includes("@")) throw invalidTarget(href, "a name has no @; expected dns:example.com");
+  const name = decodePart(target, target.pathname.replace(/^\//, ""), "name");
   const type = (searchParams.get("type") ?? "A").toUpperCase();
   const known = TYPES.find((each) => each === type);
   if (name === "") throw invalidTarget(href, "a name is missing; expected dns:example.com or dns://server/example.com");

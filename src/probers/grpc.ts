@@ -1,5 +1,6 @@
 /**
- * `grpc://host:port/service` and `grpcs://`: passes when the target's own health service reports SERVING.
+ * `grpc://host:port/service`, `grpcs://` and `grpc+unix://`: passes when the target's own health service reports SERVING.
+ * Of `grpc+unix://%2Frun%2Fx.sock/service`, the host is the path of a Unix socket, percent-encoded.
  *
  * Each probe is a Check, because an open Watch says nothing about a target that hangs: its last SERVING would stay for
  * ever. Beside it a Watch is kept open where the target has one. A change on it is a reason to probe at once, so that it
@@ -7,21 +8,20 @@
  */
 import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
 import { ReusedWatch } from "../client/reused-watch.js";
+import type { TargetAddress } from "../client/target-socket.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { type ReasonCode, resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { decodePart, hostOf, invalidTarget, socketPathOf } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection, unless `reuse` is false: then it has no Watch either. */
 export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const { tls, authority, metadata } = options;
   const service = serviceOf(target);
   const client = new HealthClient({
-    host: hostOf(target),
-    port: Number(target.port),
+    ...addressOf(target, deps),
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
-    resolver: deps.resolver,
     readBuffer: deps.readBuffer,
     authority,
     metadata,
@@ -46,14 +46,14 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
   };
 }
 
+function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
+  if (target.protocol === "grpc+unix:") return { path: socketPathOf(target, "grpc+unix://%2Frun%2Fx.sock/service") };
+  return { host: hostOf(target), port: Number(target.port), resolver };
+}
+
 /** The service that the path names, decoded once; `""` for the server as a whole. */
 function serviceOf(target: URL): string {
-  let service: string;
-  try {
-    service = decodeURIComponent(target.pathname.slice(1));
-  } catch (cause) {
-    throw invalidTarget(target.href, "the path is the service's name, and has an invalid percent-encoding", { cause });
-  }
+  const service = decodePart(target, target.pathname.slice(1), "path, which is the name of the service,");
   if (Buffer.byteLength(service) <= MAX_SERVICE_NAME_BYTES) return service;
   throw invalidTarget(target.href, `a service name must have at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
 }

@@ -1,5 +1,6 @@
 /**
- * `http://` and `https://`: passes when the answer is as `expect` says, by default a status from 200 to 299.
+ * `http://`, `https://` and `http+unix://`: passes when the answer is as `expect` says, by default a status from 200 to
+ * 299. Of `http+unix://%2Frun%2Fx.sock/path`, the host is the path of a Unix socket, percent-encoded.
  *
  * A redirect is a failure and is not followed: a target could point healthbridge at any address (Consul's
  * CVE-2022-29153). The first 64 KiB of a body are read; if there is more, they decide, and the connection is closed.
@@ -10,14 +11,14 @@
 import { exchange } from "../client/exchange.js";
 import { type HttpResponse, ResponseReader } from "../client/http-response.js";
 import { ReusedConnection } from "../client/reused-connection.js";
-import { TargetSocket } from "../client/target-socket.js";
+import { type TargetAddress, TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
 import { compileExpectation } from "./expectation.js";
 import { requestOf } from "./http-request.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
-import { hostOf } from "./target.js";
+import { hostOf, socketPathOf } from "./target.js";
 
 /** A GET of a path, and what its answer means. */
 export interface HttpProbe {
@@ -31,7 +32,7 @@ const DEFAULT_MAX_BODY_BYTES = 65_536;
 
 /** A prober of a web address. It keeps one connection, unless `reuse` is false. */
 export function openHttp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
-  const probe = { path: `${target.pathname}${target.search}`, judge: compileExpectation(options.expect) };
+  const probe = { path: `${target.pathname || "/"}${target.search}`, judge: compileExpectation(options.expect) };
   return openHttpProbe(target, probe, deps, options);
 }
 
@@ -43,16 +44,8 @@ export function openHttpProbe(
   options: ProberOptions,
 ): Prober {
   const secure = target.protocol.endsWith("https:");
-  const host = hostOf(target);
-  const tls = secure ? tlsOptions(host, options.tls, ["http/1.1"]) : undefined;
-  const address = {
-    host,
-    port: Number(target.port) || (secure ? 443 : 80),
-    resolver: deps.resolver,
-    readBuffer: deps.readBuffer,
-    tls,
-    closesByReset: true,
-  };
+  const tls = secure ? tlsOptions(hostOf(target), options.tls, ["http/1.1"]) : undefined;
+  const address = { ...addressOf(target, deps), readBuffer: deps.readBuffer, tls, closesByReset: true };
   const request = requestOf(target, path, options);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket(address, timeoutMs),
@@ -74,4 +67,10 @@ export function openHttpProbe(
     cancel: () => connection.cancel(),
     close: () => connection.close(),
   };
+}
+
+function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
+  if (target.protocol === "http+unix:") return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path") };
+  const port = Number(target.port) || (target.protocol.endsWith("https:") ? 443 : 80);
+  return { host: hostOf(target), port, resolver };
 }

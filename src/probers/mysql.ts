@@ -11,7 +11,7 @@ import { connectOptions } from "../client/target-socket.js";
 import { MAX_ANSWER_BYTES, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
-import { credentialsOf, hostOf } from "./target.js";
+import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 
 const REFUSALS: ReadonlySet<string> = new Set([
   "ER_ACCESS_DENIED_ERROR",
@@ -33,10 +33,10 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
   requirePackage("mysql2", "mysql");
   const host = hostOf(target);
   const port = Number(target.port) || 3306;
-  const database = decodeURIComponent(target.pathname.slice(1));
+  const database = pathNameOf(target, "database");
   const { tls } = options;
   const settings = {
-    ...credentialsOf(target),
+    ...credentialsOf(target, options),
     ...(database === "" ? {} : { database }),
     ...(tls === undefined
       ? {}

@@ -20,6 +20,10 @@ export interface ProberOptions {
    * most 1h. Default 5m.
    */
   readonly maxConnectionAge?: DurationLike | undefined;
+  /** The user name of the target, as it is: not percent-encoded. The target's URL must not have one then. */
+  readonly user?: string | undefined;
+  /** The password of the target, as it is: not percent-encoded. The target's URL must not have one then. */
+  readonly password?: string | undefined;
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;

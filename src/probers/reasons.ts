@@ -111,6 +111,7 @@ const RESOLVER_FAULTS: ReadonlySet<string> = new Set(["EAI_AGAIN", "EAI_FAIL"]);
  */
 export function resultOfError(error: unknown): ProbeResult {
   if (error instanceof BrokenCall) return fail(reasonOfBreak(error), error.message);
+  if (isQueueFull(error)) return fail("refused", "the target's queue of connections is full");
   const significant = mostSignificant(error);
   const code = codeOf(significant);
   if (RESOLVER_FAULTS.has(code)) throw new ProberError("dns", messageOf(significant), { cause: error });
@@ -118,6 +119,12 @@ export function resultOfError(error: unknown): ProbeResult {
   if (local !== undefined) throw local;
   if (code === "") throw error;
   return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(significant)}`);
+}
+
+/** Of a Unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */
+function isQueueFull(error: unknown): boolean {
+  const { code, syscall, port } = Object(error);
+  return code === "EAGAIN" && syscall === "connect" && port === undefined;
 }
 
 function reasonOfBreak({ kind }: BrokenCall): ReasonCode {

@@ -37,21 +37,21 @@ interface Scheme {
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "maxConnectionAge", "headers", "tls"],
+  options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers", "tls"],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
 } as const;
 const FLOWER = {
   open: openFlower,
-  options: ["reuse", "maxConnectionAge", "headers", "tls", "minWorkers"],
+  options: ["reuse", "maxConnectionAge", "user", "password", "headers", "tls", "minWorkers"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
 } as const;
 const GRPC = {
   open: openGrpc,
-  options: ["reuse", "maxConnectionAge", "tls", "authority", "metadata"],
+  options: ["reuse", "maxConnectionAge", "authority", "metadata"],
   needsPort: true,
   takesCredentials: false,
   takes: "path",
@@ -59,7 +59,7 @@ const GRPC = {
 
 /** Servers with a default port and a login. */
 const SERVER = {
-  options: ["reuse", "maxConnectionAge", "tls"],
+  options: ["reuse", "maxConnectionAge", "user", "password", "tls"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
@@ -99,6 +99,12 @@ export const SCHEMES = {
     takes: "path",
     example: "unix:///run/service.sock",
   },
+  "http+unix": {
+    ...HTTP,
+    options: ["expect", "reuse", "maxConnectionAge", "headers"],
+    needsHost: false,
+    example: "http+unix://%2Frun%2Fservice.sock/path",
+  },
   redis: { ...SERVER, open: openRedis, example: "redis://host:6379" },
   rediss: { ...SERVER, open: openRedis, example: "rediss://host:6379" },
   postgres: { ...SERVER, open: openPostgres, example: "postgres://user@host:5432/database" },
@@ -116,7 +122,13 @@ export const SCHEMES = {
     example: "dns:example.com",
   },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
-  grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
+  grpcs: { ...GRPC, options: [...GRPC.options, "tls"], example: "grpcs://host:port/package.Service" },
+  "grpc+unix": {
+    ...GRPC,
+    needsPort: false,
+    needsHost: false,
+    example: "grpc+unix://%2Frun%2Fservice.sock/package.Service",
+  },
   "flower+http": { ...FLOWER, example: "flower+http://host:5555" },
   "flower+https": { ...FLOWER, example: "flower+https://host/prefix" },
 } as const satisfies Readonly<Record<string, Scheme>>;
@@ -179,6 +191,9 @@ function schemeOf(text: string, name: string): Scheme {
   const known: Readonly<Record<string, Scheme>> = SCHEMES;
   const scheme = Object.hasOwn(known, name) ? known[name] : undefined;
   if (scheme !== undefined) return scheme;
+  // without slashes, NAME:PASSWORD@HOST looks like a scheme
+  if (text.includes("@") && !/^\s*[a-z][a-z0-9+.-]*:[/\\]/i.test(text))
+    throw invalidTarget(text, "expected a URL such as http://host:port/path");
   const nearest = nearestTo(name, Object.keys(known));
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
   throw invalidTarget(text, `unknown scheme ${JSON.stringify(name)}; known: ${Object.keys(known).join(", ")}${hint}`);

@@ -33,6 +33,8 @@ function pong(socket: Socket): void {
 const APART = {
   dns: "./dns.test.ts",
   unix: "./unix.test.ts",
+  "http+unix": "./unix.test.ts",
+  "grpc+unix": "./grpc-options.test.ts",
   postgres: "./servers.test.ts",
   postgresql: "./servers.test.ts",
   mysql: "./servers.test.ts",
@@ -43,7 +45,7 @@ const APART = {
 for (const [scheme, file] of Object.entries(APART))
   test(`${scheme}: is tested in ${file}`, () => {
     const text = readFileSync(fileURLToPath(new URL(file, import.meta.url)), "utf8");
-    assert.match(text, new RegExp(`\\b${scheme}\\b`));
+    assert.match(text, new RegExp(`\\b${scheme.replace("+", "\\+")}\\b`));
   });
 
 const ROWS = {
