@@ -22,6 +22,15 @@ test("every reason is documented, with its meaning", () => {
   assert.deepEqual(tableOf(CHECKS, "reasons"), expected);
 });
 
+test("every channel is documented", () => {
+  const source = readFileSync(new URL("../src/core/channels.ts", import.meta.url), "utf8");
+  const names = [...source.matchAll(/channel\("([^"]+)"\)/g)].map(([, name]) => `\`${name}\``);
+  assert.deepEqual(
+    tableOf(read("channels.md"), "channels").map(([name]) => name),
+    names,
+  );
+});
+
 test("every configuration in checks.md and configuration.md is valid", () => {
   const environment = { REDIS_PASSWORD: "x" };
   const texts = [CHECKS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);

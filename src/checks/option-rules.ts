@@ -101,18 +101,11 @@ function surplusOptions({ source, options }: CheckDeclaration): readonly OptionV
       return surplus.map((option) => ({ path: [option], text: "a function has no such option" }));
     }
     case "target":
-      return [
-        ...faultOf(
-          options.forgetAfter !== undefined && !source.url.startsWith("flower+"),
-          ["forgetAfter"],
-          "only a target of flower+http or flower+https has this option",
-        ),
-        ...faultOf(
-          options.expect?.warn !== undefined,
-          ["expect", "warn"],
-          "only a program (exec) has this expectation",
-        ),
-      ];
+      return faultOf(
+        options.forgetAfter !== undefined && !source.url.startsWith("flower+"),
+        ["forgetAfter"],
+        "only a target of flower+http or flower+https has this option",
+      );
     case "prober":
       return [];
     default:

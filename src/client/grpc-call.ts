@@ -123,7 +123,7 @@ function statusOf(trailers: Fields): CallStatus | undefined {
   return { code, text: decodeMessage(trailers.get("grpc-message") ?? "") };
 }
 
-/** A grpc-message is percent-encoded UTF-8. An invalid encoding is kept as it is, as PROTOCOL-HTTP2.md demands. */
+/** A grpc-message is percent-encoded UTF-8. An invalid encoding is kept as it is (doc/PROTOCOL-HTTP2.md, "Responses"). */
 function decodeMessage(text: string): string {
   const decoded = text.replace(/(?:%[0-9a-f]{2})+/gi, (codes) =>
     Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),

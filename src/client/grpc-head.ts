@@ -87,7 +87,7 @@ function toAscii(authority: string): string {
 /** Metadata that a call has, as header fields. */
 export type MetadataFields = readonly (readonly [name: string, value: string])[];
 
-/** Servers may refuse longer heads (PROTOCOL-HTTP2.md, "Requests"). Each field counts 32 more (RFC 9113, 6.5.2). */
+/** Servers may refuse longer heads (grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests"). Each field counts 32 more (RFC 9113, 6.5.2). */
 const MAX_METADATA_BYTES = 8_192;
 
 const FIELD_OVERHEAD = 32;

@@ -5,11 +5,11 @@
  *                 no listener: bytes or an end close the connection; nothing was asked, so nothing can be trusted
  */
 import { connect as connectTcp, type LookupFunction, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
 import type { Resolver } from "./resolver.js";
 import type { ReusableConnection } from "./reused-connection.js";
-import { certificateEnd } from "./tls-options.js";
+import type { SecureOptions } from "./tls-options.js";
 
 /** Where a target is, and how long connecting may take. */
 export interface Destination {
@@ -56,7 +56,7 @@ export type TargetSocketOptions = TargetAddress & TargetSocketSettings;
 
 interface TargetSocketSettings {
   /** TLS, where the target speaks it. */
-  readonly tls: ConnectionOptions | undefined;
+  readonly tls: SecureOptions | undefined;
   /** Plain connections read into it, see `createReadBuffer`. */
   readonly readBuffer: Buffer;
   /** Close with a TCP reset, where no protocol data can be lost: it leaves nothing in TIME_WAIT. Default false. */
@@ -96,7 +96,7 @@ export class TargetSocket implements ReusableConnection {
     if (!(socket instanceof TLSSocket)) return;
     socket.on("data", onBytes);
     socket.once("secureConnect", () => {
-      this.#certificateEndsAt = certificateEnd(socket);
+      this.#certificateEndsAt = tls?.certificateEndsAt(socket);
       this.#listener?.onSecure?.();
     });
   }

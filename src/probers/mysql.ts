@@ -40,7 +40,12 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
     ...(database === "" ? {} : { database }),
     ...(tls === undefined
       ? {}
-      : { ssl: { ...given({ ca: tls.ca, cert: tls.cert, key: tls.key }), rejectUnauthorized: tls.verify ?? true } }),
+      : {
+          ssl: {
+            ...given({ ca: typeof tls.ca === "object" ? tls.ca.pem : tls.ca, cert: tls.cert, key: tls.key }),
+            rejectUnauthorized: tls.verify ?? true,
+          },
+        }),
   };
   const connect = async ({ signal, timeoutMs }: ProbeContext) => {
     const { default: mysql } = await import("mysql2");
