@@ -1,6 +1,7 @@
 /** The gRPC client before servers that use HTTP/2 in every legal way, and in many illegal ones (RFC 9113). */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { BrokenCall, Unanswered } from "../../src/client/broken-call.js";
 import { Http2Connection } from "../../src/client/http2-connection.js";
 import type { Fields } from "../../src/client/http2-stream.js";
 import { TargetSocket } from "../../src/client/target-socket.js";
@@ -160,6 +161,22 @@ test("an answer that comes before the request could be sent is taken, and the re
   await eventually(() => sent().some(({ type, stream }) => type === TYPE.RST_STREAM && stream === 3), "RST_STREAM");
   assert.ok(!sent().some(({ type, stream }) => type === TYPE.DATA && stream === 3));
   await stop();
+});
+
+test("a request that the target allows no stream for fails as unprocessed, and is not queued", async () => {
+  const { connection, request, stop } = await connectTo({
+    greeting: [settings([3, 1])],
+    onRequest: (server, stream) => {
+      if (stream === 1) server.write(serving(stream));
+    },
+  });
+  const first = request(Buffer.from("12345"));
+  assert.equal(connection.isOpen, false, "not for another request");
+  const second = await request(Buffer.from("12345"));
+  assert.ok(second instanceof Unanswered && second.reason instanceof BrokenCall);
+  assert.equal(second.reason.kind, "unprocessed");
+  await stop();
+  await first;
 });
 
 test("a connection on which the target allows no further request is not used again: the probe takes a new one", async () => {
