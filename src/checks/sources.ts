@@ -98,6 +98,7 @@ export class SourceOpener {
       allowLinkLocal,
       servers: nameServers,
       maxLookups: this.#shares.lookups,
+      maxAttempts: this.#shares.attempts,
     });
     const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer: createReadBuffer() };
     this.#targets.set(allowLinkLocal, deps);

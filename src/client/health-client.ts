@@ -9,11 +9,12 @@
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
 import { BrokenCall } from "./broken-call.js";
+import type { TargetAddress } from "./connection-attempts.js";
 import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
 import { encodeCallHead, metadataFieldsOf, serverNamesOf } from "./grpc-head.js";
 import { Http2Connection } from "./http2-connection.js";
 import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
-import { type TargetAddress, TargetSocket } from "./target-socket.js";
+import { TargetSocket } from "./target-socket.js";
 import { type TlsClientOptions, tlsOptions } from "./tls-options.js";
 
 /** Where a health service is, how it is called, and how long a connection to it is kept. */

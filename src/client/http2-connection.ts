@@ -97,6 +97,14 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     return this.#socket.certificateEndsAt;
   }
 
+  get connectError(): Error | undefined {
+    return this.#socket.connectError;
+  }
+
+  hasMoved(): boolean {
+    return this.#socket.hasMoved();
+  }
+
   /** Requests that the target allows at once. */
   get maxConcurrentStreams(): number {
     return this.#streams.maxConcurrent;

@@ -1,111 +1,193 @@
 /**
  * Resolves the names of all targets.
  *
- *     name --> cache (TTL, 30 s at most) --> hosts file --> name servers, over the search domains --> the system, one at a time
- *                  ^                                              | none answers
- *                  '-- the last good answer, for 5 minutes <------'
- *
- * `dns.lookup` of Node runs in a pool of four threads: one slow name server blocks every look-up of the process
- * (nodejs/node#62599). So name servers are asked over sockets. The system may have other sources. It is asked only for
- * names that the name servers do not have, one at a time.
+ *     name --> cache (TTL, 30 s at most) --> look-up, one for all that ask for the name
+ *                  ^                            | no name server answers
+ *                  '-- the last good answer, for 5 minutes
  *
  * A dead name server says nothing about a target: its error (`EAI_AGAIN`) differs from that of a name that does not exist
  * (`ENOTFOUND`).
  *
- * `lookup` is passed to `net.connect`. So healthbridge never connects to an address that is refused here, whatever the
- * name resolved to before (DNS rebinding).
+ * healthbridge connects only to addresses that come from here. So it never connects to an address that is refused here,
+ * whatever the name resolved to before (DNS rebinding).
  */
-import { promises as dns, type LookupAddress } from "node:dns";
-import type { LookupFunction } from "node:net";
+import type { LookupAddress } from "node:dns";
 import { type Clock, systemClock } from "../core/clock.js";
 import { isForbiddenAddress } from "./forbidden-addresses.js";
-import { readHosts, readResolverFile } from "./name-files.js";
+import { type Answer, FAMILIES, NameLookup } from "./name-lookup.js";
+
+/** Receives the addresses of a name, or an error. Never called before `resolve` returns. */
+export interface AddressListener {
+  /** All addresses that are known, at least one. It is called again when there are more, unless `isComplete`. */
+  onAddresses(addresses: readonly LookupAddress[], isComplete: boolean): void;
+  /** Called once, last: `ENOTFOUND`, `EAI_AGAIN`, `ERR_FORBIDDEN_ADDRESS`, or an error of this machine. */
+  onError(error: Error): void;
+}
 
 /** Finds the addresses of a name. */
 export interface Resolver {
-  /** For the option `lookup` of `net.connect` and `tls.connect`. */
-  readonly lookup: LookupFunction;
+  /** Finds the addresses of a name. Returns a function that ends the wait. It does not keep the process alive. */
+  resolve(name: string, listener: AddressListener): () => void;
+  /**
+   * Whether an address is no longer one of a name. It answers at once, by the last answer of the name servers, and has
+   * an answer renewed whose time to live is over. False for a name without any address: that may be a fault of DNS.
+   */
+  hasMoved(name: string, address: string): boolean;
   /** Whether an address may be probed. */
   permits(address: string): boolean;
+  /** Takes a descriptor for one more connection attempt, beside the first one of a probe. False when none is free. */
+  takeAttempt(): boolean;
+  releaseAttempt(): void;
 }
 
 export interface ResolverOptions {
   readonly clock: Clock;
   /** Allow link-local addresses and the metadata services of clouds. Default false. */
   readonly allowLinkLocal?: boolean | undefined;
-  /** Name servers to ask instead of the system's. */
+  /** Name servers to ask instead of the system's: `ADDRESS` or `ADDRESS:PORT`. */
   readonly servers?: readonly string[] | undefined;
   /** Names that are looked up at the same time: each needs sockets. Default 256. */
   readonly maxLookups?: number | undefined;
+  /** Further connection attempts at the same time, for targets with several addresses. Default 256. */
+  readonly maxAttempts?: number | undefined;
+  /** Where the settings of the system are. Default `/etc/resolv.conf`. */
+  readonly resolverFile?: string | undefined;
 }
 
 const MAX_TTL_MS = 30_000;
 const UNKNOWN_TTL_MS = 1_000;
 const LAST_GOOD_TTL_MS = 300_000;
-const SERVER_TIMEOUT_MS = 2_000;
-const SERVER_TRIES = 2;
+/** The addresses of a kept connection's name are looked up again at most so often. */
+const MIN_REFRESH_MS = 1_000;
 const DEFAULT_MAX_LOOKUPS = 256;
+const DEFAULT_MAX_ATTEMPTS = 256;
 
 /** Addresses of a name that are used: a hostile name server could name thousands, for each probe to try in turn. */
 const MAX_ADDRESSES = 16;
 
+/** Names in the cache. Those of a configuration are fewer, but configurations change. */
+const MAX_ENTRIES = 20_000;
+
 /** A name in the cache. */
 interface CacheEntry {
-  addresses: readonly LookupAddress[];
-  freshUntil: number;
+  readonly addresses: readonly LookupAddress[];
+  readonly freshUntil: number;
   /** Used until then while no name server answers. */
-  goodUntil: number;
+  readonly goodUntil: number;
+  /** Not looked up again before, for a kept connection. */
+  readonly refreshAt: number;
 }
 
-type Answer = { readonly addresses: readonly LookupAddress[]; readonly ttlMs: number } | "unknown" | "dead";
+/** A look-up that runs. */
+interface Lookup {
+  readonly listeners: Set<AddressListener>;
+  /** What is known before the end. */
+  partial: readonly LookupAddress[];
+}
 
 /** A resolver with its own cache. It holds no socket and no timer between two look-ups. */
 export class NameResolver implements Resolver {
   readonly #options: ResolverOptions;
+  readonly #names: NameLookup;
   readonly #entries = new Map<string, CacheEntry>();
-  readonly #running = new Map<string, Promise<readonly LookupAddress[]>>();
-  #system: Promise<unknown> = Promise.resolve();
+  readonly #running = new Map<string, Lookup>();
   #lookups = 0;
+  #attempts = 0;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
+    this.#names = new NameLookup(options);
   }
 
-  readonly lookup: LookupFunction = (name, { all, family }, callback) => {
-    this.#resolve(name).then(
-      (addresses) => {
-        const wanted = family === 4 || family === 6 ? addresses.filter((each) => each.family === family) : addresses;
-        const allowed = wanted.filter(({ address }) => this.permits(address));
-        const [first] = allowed;
-        if (first === undefined) callback(noAddress(name, wanted.length > 0), "");
-        else if (all === true) callback(null, [...allowed]);
-        else callback(null, first.address, first.family);
-      },
-      (error) => callback(error, ""),
-    );
-  };
+  resolve(name: string, listener: AddressListener): () => void {
+    const key = name.toLowerCase();
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && entry.freshUntil > this.#options.clock.now()) {
+      let isWanted = true;
+      queueMicrotask(() => isWanted && this.#report(key, entry.addresses, true, [listener]));
+      return () => {
+        isWanted = false;
+      };
+    }
+    const lookup = this.#running.get(key) ?? this.#start(key);
+    lookup.listeners.add(listener);
+    if (lookup.partial.length > 0)
+      queueMicrotask(() => {
+        if (lookup.listeners.has(listener)) this.#report(key, lookup.partial, false, [listener]);
+      });
+    return () => void lookup.listeners.delete(listener);
+  }
+
+  hasMoved(name: string, address: string): boolean {
+    const key = name.toLowerCase();
+    const entry = this.#entries.get(key);
+    const isDue = entry === undefined || entry.refreshAt <= this.#options.clock.now();
+    if (isDue && !this.#running.has(key)) this.#start(key);
+    if (entry === undefined || entry.addresses.length === 0) return false;
+    return !entry.addresses.some((each) => each.address === address);
+  }
 
   permits(address: string): boolean {
     return this.#options.allowLinkLocal === true || !isForbiddenAddress(address);
   }
 
-  /** Every address of a name: from the cache, or from a look-up, which is shared while it runs. */
-  #resolve(name: string): Promise<readonly LookupAddress[]> {
-    const key = name.toLowerCase();
-    const entry = this.#entries.get(key);
-    if (entry !== undefined && entry.freshUntil > this.#options.clock.now()) return Promise.resolve(entry.addresses);
-    const running = this.#running.get(key) ?? this.#lookUp(key).finally(() => this.#running.delete(key));
-    this.#running.set(key, running);
-    return running;
+  takeAttempt(): boolean {
+    if (this.#attempts >= (this.#options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS)) return false;
+    this.#attempts += 1;
+    return true;
   }
 
-  async #lookUp(name: string): Promise<readonly LookupAddress[]> {
+  releaseAttempt(): void {
+    this.#attempts -= 1;
+  }
+
+  /** Reports addresses that may be probed, or that there is none. */
+  #report(
+    name: string,
+    addresses: readonly LookupAddress[],
+    isComplete: boolean,
+    listeners: Iterable<AddressListener>,
+  ): void {
+    const permitted = addresses.filter(({ address }) => this.permits(address));
+    const used = FAMILIES.flatMap((family) =>
+      permitted.filter((each) => each.family === family).slice(0, MAX_ADDRESSES),
+    );
+    for (const listener of [...listeners]) {
+      if (used.length > 0) listener.onAddresses(used, isComplete);
+      else if (isComplete) listener.onError(noAddress(name, addresses.length > 0));
+    }
+  }
+
+  /** Starts a look-up, which all that ask for the name share. */
+  #start(name: string): Lookup {
+    const lookup: Lookup = { listeners: new Set(), partial: [] };
+    this.#running.set(name, lookup);
+    this.#lookUp(name, lookup).then(
+      (addresses) => {
+        this.#running.delete(name);
+        this.#report(name, addresses, true, lookup.listeners);
+      },
+      (error) => {
+        this.#running.delete(name);
+        for (const listener of [...lookup.listeners]) listener.onError(error);
+      },
+    );
+    return lookup;
+  }
+
+  async #lookUp(name: string, lookup: Lookup): Promise<readonly LookupAddress[]> {
     const { maxLookups = DEFAULT_MAX_LOOKUPS } = this.#options;
     while (this.#lookups >= maxLookups) await new Promise<void>((resolve) => this.#waiting.add(resolve));
     this.#lookups += 1;
     try {
-      return this.#keep(name, await this.#answerOf(name));
+      const entry = this.#entries.get(name);
+      const isGood = entry !== undefined && entry.goodUntil > this.#options.clock.now();
+      const answer = await this.#names.find(name, isGood ? entry.addresses : [], (addresses) => {
+        lookup.partial = addresses;
+        this.#report(name, addresses, false, lookup.listeners);
+      });
+      return this.#keep(name, answer);
     } finally {
       this.#lookups -= 1;
       const [next] = this.#waiting;
@@ -118,15 +200,11 @@ export class NameResolver implements Resolver {
     const now = this.#options.clock.now();
     if (answer === "dead") return this.#lastGood(name, now);
     if (answer === "unknown") {
-      this.#entries.set(name, { addresses: [], freshUntil: now + UNKNOWN_TTL_MS, goodUntil: now });
+      this.#store(name, { addresses: [], freshUntil: now + UNKNOWN_TTL_MS, goodUntil: now });
       return [];
     }
     const { addresses, ttlMs } = answer;
-    this.#entries.set(name, {
-      addresses,
-      freshUntil: now + Math.min(ttlMs, MAX_TTL_MS),
-      goodUntil: now + LAST_GOOD_TTL_MS,
-    });
+    this.#store(name, { addresses, freshUntil: now + Math.min(ttlMs, MAX_TTL_MS), goodUntil: now + LAST_GOOD_TTL_MS });
     return addresses;
   }
 
@@ -134,86 +212,22 @@ export class NameResolver implements Resolver {
   #lastGood(name: string, now: number): readonly LookupAddress[] {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.goodUntil <= now) throw failure("EAI_AGAIN", `no name server answers for ${name}`);
-    entry.freshUntil = now + UNKNOWN_TTL_MS;
+    this.#store(name, { ...entry, freshUntil: now + UNKNOWN_TTL_MS });
     return entry.addresses;
   }
 
-  async #answerOf(name: string): Promise<Answer> {
-    const local = localAddresses(name);
-    if (local.length > 0) return { addresses: local, ttlMs: MAX_TTL_MS };
-    const { search, ndots } = readResolverFile();
-    const servers = new dns.Resolver({ timeout: SERVER_TIMEOUT_MS, tries: SERVER_TRIES });
-    if (this.#options.servers !== undefined) servers.setServers(this.#options.servers);
-    for (const candidate of candidatesOf(name, search, ndots)) {
-      const answer = await askServers(servers, candidate);
-      if (answer !== "unknown") return answer;
-    }
-    return this.#options.servers === undefined ? this.#askSystem(name) : "unknown";
-  }
-
-  /** Other sources of the system, such as mDNS. A look-up occupies one of Node's four threads, so there is one at a time. */
-  #askSystem(name: string): Promise<Answer> {
-    const answer = this.#system.then(async (): Promise<Answer> => {
-      try {
-        return { addresses: await dns.lookup(name, { all: true }), ttlMs: MAX_TTL_MS };
-      } catch {
-        return "unknown"; // as the name servers have said
-      }
-    });
-    this.#system = answer;
-    return answer;
+  #store(name: string, entry: Omit<CacheEntry, "refreshAt">): void {
+    this.#entries.delete(name); // so that the entries are ordered by age
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined && this.#entries.size >= MAX_ENTRIES) this.#entries.delete(oldest);
+    const refreshAt = Math.max(entry.freshUntil, this.#options.clock.now() + MIN_REFRESH_MS);
+    this.#entries.set(name, { ...entry, refreshAt });
   }
 }
 
 /** A resolver that asks as this machine is configured. */
 export function resolverFor(allowLinkLocal: boolean): Resolver {
   return new NameResolver({ clock: systemClock, allowLinkLocal });
-}
-
-/** The names to try, in the order of `resolv.conf(5)`. */
-function candidatesOf(name: string, search: readonly string[], ndots: number): readonly string[] {
-  if (name.endsWith(".")) return [name.slice(0, -1)];
-  const within = search.map((domain) => `${name}.${domain}`);
-  return name.split(".").length - 1 >= ndots ? [name, ...within] : [...within, name];
-}
-
-/** Addresses that need no name server: those of the hosts file, and of `localhost` (RFC 6761, section 6.3). */
-function localAddresses(name: string): readonly LookupAddress[] {
-  const bare = name.replace(/\.$/, "");
-  const addresses = readHosts().get(bare);
-  if (addresses !== undefined) return addresses;
-  if (bare !== "localhost" && !bare.endsWith(".localhost")) return [];
-  return [
-    { address: "127.0.0.1", family: 4 },
-    { address: "::1", family: 6 },
-  ];
-}
-
-async function askServers(servers: dns.Resolver, name: string): Promise<Answer> {
-  const [ipv4, ipv6] = await Promise.all([
-    askOne(() => servers.resolve4(name, { ttl: true }), 4),
-    askOne(() => servers.resolve6(name, { ttl: true }), 6),
-  ]);
-  const good = [ipv4, ipv6].filter((answer) => typeof answer === "object");
-  if (good.length > 0)
-    return {
-      addresses: good.flatMap(({ addresses }) => addresses),
-      ttlMs: Math.min(...good.map(({ ttlMs }) => ttlMs)),
-    };
-  return ipv4 === "dead" || ipv6 === "dead" ? "dead" : "unknown";
-}
-
-async function askOne(ask: () => Promise<readonly { address: string; ttl: number }[]>, family: 4 | 6): Promise<Answer> {
-  try {
-    const records = await ask();
-    if (records.length === 0) return "unknown";
-    const ttlMs = Math.min(...records.map(({ ttl }) => ttl * 1000));
-    const addresses = records.slice(0, MAX_ADDRESSES).map(({ address }) => ({ address, family }));
-    return { addresses, ttlMs };
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    return code === "ENOTFOUND" || code === "ENODATA" || code === "EBADNAME" ? "unknown" : "dead";
-  }
 }
 
 function failure(code: string, message: string): NodeJS.ErrnoException {

@@ -1,14 +1,16 @@
 /**
  * The connection of a check: kept between calls, and replaced when it is no longer good.
  *
- *     call --> kept, open and young? --yes--> ask on it -- no answer, the connection was lost --+
- *                     |                        |                                                |
- *                     no: open one --> ask     '--> answer: kept for the next call              |
- *                           ^                                                                   |
- *                           '------------------ once more, within the same deadline ------------+
+ *     call --> kept and good? --yes--> ask on it -- no answer, the connection was lost --+
+ *                     |                   |                                              |
+ *                     no: open one        '--> answer: kept for the next call            |
+ *                           ^                                                            |
+ *                           '------------------ once more, within the same deadline -----+
  *
- * A kept connection can be lost at the moment when it is used. That is not a failure of the target. The connection is
- * replaced after `maxConnectionAge`, so that a new certificate, address or backend of the target is noticed.
+ * A kept connection can be lost at the moment when it is used. That is not a failure of the target.
+ *
+ * A connection is good until `maxConnectionAge`, so that a new certificate, address or backend of the target is noticed. It
+ * ends earlier when its certificate ends, or when the target's name no longer has its address.
  */
 import type { Clock, Random } from "../core/clock.js";
 import { BrokenCall, Unanswered } from "./broken-call.js";
@@ -19,6 +21,10 @@ export interface ReusableConnection {
   readonly isOpen: boolean;
   /** When the certificate that the target showed ends, in wall time; `undefined` without TLS. */
   readonly certificateEndsAt: number | undefined;
+  /** Why it is not connected when the deadline is over; `undefined` where the target has not answered in time. */
+  readonly connectError: Error | undefined;
+  /** Whether the target's name no longer has the address of the connection. It answers at once. */
+  hasMoved(): boolean;
   /** Keeps the process alive from here on, as a new connection does. */
   ref(): void;
   /** Does not keep the process alive from here on. */
@@ -50,6 +56,8 @@ export class ReusedConnection<Connection extends ReusableConnection> {
   #connection: Connection | undefined;
   #certificateEndsAt: number | undefined;
   #replaceAt = 0;
+  /** In wall time. */
+  #openedAt = 0;
   #isCalling = false;
   #isCancelled = false;
 
@@ -94,9 +102,13 @@ export class ReusedConnection<Connection extends ReusableConnection> {
     }
   }
 
-  /** Ends the call that runs, if there is one: it rejects with BrokenCall `cancelled`. Its connection is closed. */
+  /**
+   * Ends the call that runs, if there is one, and closes its connection. The call rejects with the reason why there is no
+   * connection yet, or with BrokenCall `cancelled`.
+   */
   cancel(): void {
-    if (this.#isCalling) this.#end(new BrokenCall("cancelled", "the deadline is over"));
+    if (!this.#isCalling) return;
+    this.#end(this.#connection?.connectError ?? new BrokenCall("cancelled", "the deadline is over"));
   }
 
   /** Ends the connection, and the call that runs on it. */
@@ -104,16 +116,22 @@ export class ReusedConnection<Connection extends ReusableConnection> {
     this.#end();
   }
 
-  #end(error?: BrokenCall): void {
+  #end(error?: Error): void {
     this.#isCancelled = true;
     this.#connection?.close(error);
     // a closed socket that is referenced until the next call is copied by the garbage collector
     this.#connection = undefined;
   }
 
+  /** The connection, if it is still good for a call. */
   #kept(): Connection | undefined {
-    const isYoung = this.#options.clock.now() < this.#replaceAt;
-    return isYoung ? this.current : undefined;
+    const { clock } = this.#options;
+    const connection = this.current;
+    if (connection === undefined || clock.now() >= this.#replaceAt || connection.hasMoved()) return undefined;
+    const { certificateEndsAt = Number.POSITIVE_INFINITY } = connection;
+    // a certificate that had ended before is not verified: a new connection would show the same one
+    const hasEnded = certificateEndsAt > this.#openedAt && certificateEndsAt <= clock.wallTime();
+    return hasEnded ? undefined : connection;
   }
 
   #connect(timeoutMs: number): Connection {
@@ -121,6 +139,7 @@ export class ReusedConnection<Connection extends ReusableConnection> {
     // an HTTP/2 connection that the target is leaving may still be there, with a Watch on it
     this.#connection?.close();
     this.#connection = this.#open(timeoutMs);
+    this.#openedAt = clock.wallTime();
     this.#replaceAt = clock.now() + maxAgeMs * (1 - AGE_JITTER * random());
     return this.#connection;
   }

@@ -4,39 +4,12 @@
  *     connect --> listener attached: bytes, end --> listener
  *                 no listener: bytes or an end close the connection; nothing was asked, so nothing can be trusted
  */
-import { connect as connectTcp, type LookupFunction, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
-import type { Resolver } from "./resolver.js";
+import { type Connected, ConnectionAttempts, type TargetAddress } from "./connection-attempts.js";
 import type { ReusableConnection } from "./reused-connection.js";
 import type { SecureOptions } from "./tls-options.js";
-
-/** Where a target is, and how long connecting may take. */
-export interface Destination {
-  readonly host: string;
-  readonly port: number;
-  readonly resolver: Resolver;
-  readonly timeoutMs: number;
-}
-
-/** Options for `net.connect`. */
-export interface ConnectOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly lookup: LookupFunction;
-  readonly autoSelectFamily: true;
-  readonly autoSelectFamilyAttemptTimeout: number;
-  readonly noDelay: true;
-}
-
-/**
- * Options for `net.connect`, and for `tls.connect` beside its own. Of several addresses, each gets half of the time:
- * Node's default of 250 ms takes a target that is far away for one that is down (nodejs/node#54359).
- */
-export function connectOptions({ host, port, resolver, timeoutMs }: Destination): ConnectOptions {
-  const autoSelectFamilyAttemptTimeout = Math.ceil(timeoutMs / 2);
-  return { host, port, lookup: resolver.lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout, noDelay: true };
-}
 
 /** Receives what comes on a connection. */
 export interface SocketListener {
@@ -47,9 +20,6 @@ export interface SocketListener {
   /** The connection has ended: by the target when there is no error. Called once, last. */
   onEnd(error: Error | undefined): void;
 }
-
-/** Where a target listens: at an address, or at a Unix socket of this machine. */
-export type TargetAddress = Omit<Destination, "timeoutMs"> | { readonly path: string };
 
 /** Where a socket is opened to, and how: one object for all connections to a target. */
 export type TargetSocketOptions = TargetAddress & TargetSocketSettings;
@@ -72,33 +42,33 @@ export function createReadBuffer(): Buffer {
 }
 
 export class TargetSocket implements ReusableConnection {
-  readonly #socket: Socket;
+  readonly #tls: SecureOptions | undefined;
   readonly #closesByReset: boolean;
+  readonly #attempts: ConnectionAttempts;
+  #connected: Connected | undefined;
+  #socket: Socket | undefined;
+  /** Written before there is a connection. */
+  #unsent: (string | Uint8Array)[] = [];
   #listener: SocketListener | undefined;
   #isOpen = true;
+  #isRef = true;
   #certificateEndsAt: number | undefined;
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
   constructor(options: TargetSocketOptions, timeoutMs: number) {
     const { tls, readBuffer, closesByReset = false } = options;
-    const isUnix = "path" in options;
-    this.#closesByReset = closesByReset && !isUnix; // only TCP has a reset
-    const to = isUnix ? { path: options.path } : connectOptions({ ...options, timeoutMs });
-    const onBytes = (bytes: Buffer) => this.#onBytes(bytes);
-    this.#socket = tls === undefined ? connectPlain(to, readBuffer, onBytes) : connectTls({ ...to, ...tls });
-    const onEnd = () => this.#onEnd(undefined);
-    // the listener stays after the end: an error without one would end the process
-    this.#socket
-      .on("end", onEnd)
-      .on("close", onEnd)
-      .on("error", (error) => this.#onEnd(error));
-    const socket = this.#socket;
-    if (!(socket instanceof TLSSocket)) return;
-    socket.on("data", onBytes);
-    socket.once("secureConnect", () => {
-      this.#certificateEndsAt = tls?.certificateEndsAt(socket);
-      this.#listener?.onSecure?.();
-    });
+    this.#tls = tls;
+    this.#closesByReset = closesByReset && tls === undefined && !("path" in options); // only TCP has a reset
+    const callback = (length: number) => {
+      this.#onBytes(readBuffer.subarray(0, length));
+      return true;
+    };
+    const listener = {
+      onConnect: (connected: Connected) => this.#onConnect(connected),
+      onError: (error: Error) => this.#onEnd(error),
+    };
+    const onRead = tls === undefined ? { buffer: readBuffer, callback } : undefined;
+    this.#attempts = new ConnectionAttempts(options, timeoutMs, listener, onRead);
   }
 
   get isOpen(): boolean {
@@ -114,16 +84,29 @@ export class TargetSocket implements ReusableConnection {
     return this.#socket instanceof TLSSocket ? (this.#socket.alpnProtocol ?? undefined) : undefined;
   }
 
+  /** Why there is no connection at the deadline; `undefined` when the target has not answered in time. */
+  get connectError(): Error | undefined {
+    return this.#attempts.error;
+  }
+
+  /** Whether the target's name no longer has the address of this connection. */
+  hasMoved(): boolean {
+    return this.#connected?.hasMoved() === true;
+  }
+
   ref(): void {
-    this.#socket.ref();
+    this.#isRef = true;
+    this.#socket?.ref();
   }
 
   unref(): void {
-    if (this.#isOpen) this.#socket.unref();
+    this.#isRef = false;
+    if (this.#isOpen) this.#socket?.unref();
   }
 
   write(bytes: string | Uint8Array): void {
-    this.#socket.write(bytes);
+    if (this.#socket === undefined) this.#unsent.push(bytes);
+    else this.#socket.write(bytes);
   }
 
   /** Hands what comes to `listener` from now on; without one, anything that comes closes the connection. */
@@ -135,13 +118,38 @@ export class TargetSocket implements ReusableConnection {
   close(error?: Error): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    // Node would finish a connection that is being made before it resets it
-    if (this.#closesByReset && !(this.#socket instanceof TLSSocket) && !this.#socket.connecting)
-      this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    this.#attempts.close();
+    if (this.#closesByReset) this.#socket?.resetAndDestroy();
+    else this.#socket?.destroy();
     // the stack trace of an error costs more than the rest, so it is made only for a listener
     this.#listener?.onEnd(error ?? new BrokenCall("cancelled", "the connection is closed"));
     this.#listener = undefined;
+  }
+
+  #onConnect(connected: Connected): void {
+    this.#connected = connected;
+    const socket = this.#tls === undefined ? connected.socket : this.#secure(connected.socket, this.#tls);
+    this.#socket = socket;
+    const onEnd = () => this.#onEnd(undefined);
+    // the listener stays after the end: an error without one would end the process
+    socket
+      .on("end", onEnd)
+      .on("close", onEnd)
+      .on("error", (error) => this.#onEnd(error));
+    if (!this.#isRef) socket.unref();
+    for (const bytes of this.#unsent) socket.write(bytes);
+    this.#unsent = [];
+  }
+
+  #secure(tcp: Socket, tls: SecureOptions): TLSSocket {
+    const socket = connectTls({ ...tls, socket: tcp });
+    tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
+    socket.on("data", (bytes) => this.#onBytes(bytes));
+    socket.once("secureConnect", () => {
+      this.#certificateEndsAt = tls.certificateEndsAt(socket);
+      this.#listener?.onSecure?.();
+    });
+    return socket;
   }
 
   #onBytes(bytes: Buffer): void {
@@ -153,20 +161,8 @@ export class TargetSocket implements ReusableConnection {
   #onEnd(error: Error | undefined): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#socket.destroy();
+    this.#socket?.destroy();
     this.#listener?.onEnd(error);
     this.#listener = undefined;
   }
-}
-
-function connectPlain(
-  to: ConnectOptions | { readonly path: string },
-  buffer: Buffer,
-  onBytes: (bytes: Buffer) => void,
-): Socket {
-  const callback = (length: number) => {
-    onBytes(buffer.subarray(0, length));
-    return true;
-  };
-  return connectTcp({ ...to, onread: { buffer, callback } });
 }

@@ -1,7 +1,8 @@
 /**
  * The shares of the file descriptors of this process: how many each part may use.
  *
- *     limit on open files = this process: Node, files, the log | clients | probes: connections, programs | name lookups
+ *     limit on open files = this process: Node, files, the log | clients | probes: connections, programs | name lookups,
+ *                                                                                                       further attempts
  *
  * The shares are disjoint, so probes never take the descriptors with which clients are answered, and clients never those
  * with which targets are checked.
@@ -16,6 +17,8 @@ export interface DescriptorShares {
   readonly probes: number;
   /** Name lookups that run at the same time. */
   readonly lookups: number;
+  /** Attempts to connect to further addresses of targets, beside the one of the probe. */
+  readonly attempts: number;
 }
 
 /** Node has 20 of them open, and the listeners, the watched files and the log a few more. */
@@ -27,7 +30,10 @@ const MAX_CONNECTIONS = 16_384;
 /** As many lookups as probes run at the same time. */
 const MAX_LOOKUPS = 256;
 
-/** A lookup needs a UDP socket, and a TCP socket for an answer that is too long for UDP. */
+/** Connection attempts to targets with several addresses, beside the first one of each probe. */
+const MAX_ATTEMPTS = 256;
+
+/** A lookup needs a socket for each family of addresses. */
 const DESCRIPTORS_PER_LOOKUP = 2;
 
 /** A lower limit is taken as this one: with less, nothing would work. */
@@ -40,7 +46,8 @@ export function descriptorShares(limits: string = readLimits()): DescriptorShare
   const connections = Math.min(MAX_CONNECTIONS, Math.floor((shared * 2) / 3));
   const others = shared - connections;
   const lookups = Math.min(MAX_LOOKUPS, Math.max(1, Math.floor(others / 8)));
-  return { connections, probes: others - lookups * DESCRIPTORS_PER_LOOKUP, lookups };
+  const attempts = Math.min(MAX_ATTEMPTS, Math.floor(others / 8));
+  return { connections, probes: others - lookups * DESCRIPTORS_PER_LOOKUP - attempts, lookups, attempts };
 }
 
 function readLimits(): string {

@@ -1,90 +1,113 @@
 /**
- * `dns:NAME` and `dns://SERVER[:53]/NAME`, each with `?type=MX`: passes when the name has a record of the type.
+ * `dns:NAME` and `dns://SERVER[:53]/NAME`, each with `?type=MX`: passes when the name has a record of the type, and every
+ * value that `expect.answers` lists is among its records.
  *
- * The form is that of RFC 4501. Without a server, the system's name servers are asked; when none of them answers, that is
- * a prober error and no failure of the name. With a server, the server is checked too.
+ * The name is absolute: the search domains of this machine are not appended. The form is that of RFC 4501. Without a
+ * server, the system's name servers are asked; when none of them answers, that is a prober error and no failure of the
+ * name. With a server, the server is checked too.
  */
-import { promises as dns, type RecordWithTtl } from "node:dns";
-import { closeSync, openSync } from "node:fs";
 import { isIP } from "node:net";
-import type { ProberDeps } from "./options.js";
-import { fail, PASS, type ProbeResult, type Prober, ProberError } from "./prober.js";
-import { localFault } from "./reasons.js";
+import { domainToASCII } from "node:url";
+import { type DnsRecord, encodeQuery, RECORD_TYPES, type RecordType } from "../client/dns-message.js";
+import { DnsError, type NameServer, type QueryOptions, queryServers, ServerHistory } from "../client/dns-query.js";
+import { readResolverFile } from "../client/name-files.js";
+import { systemServers } from "../client/name-lookup.js";
+import type { Resolver } from "../client/resolver.js";
+import { keepAlive } from "../core/background.js";
+import { compileAnswers } from "./dns-answers.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
+import { fail, type ProbeContext, type ProbeResult, type Prober, ProberError } from "./prober.js";
+import { localFault, resultOfError } from "./reasons.js";
 import { decodePart, hostOf, invalidTarget } from "./target.js";
 
-const TYPES = ["A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TXT"] as const;
-
-/** Codes of answers without such a record. */
-const NO_RECORD: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
+const DNS_PORT = 53;
 
 /** A prober of a name. */
-export function openDns(target: URL, { resolver }: ProberDeps): Prober {
-  const { href, searchParams } = target;
+export function openDns(target: URL, { resolver }: ProberDeps, { expect }: ProberOptions): Prober {
+  const question = { name: nameOf(target), type: typeOf(target) };
+  if (encodeQuery(0, question) === undefined)
+    throw invalidTarget(target.href, "a part of the name is empty, or the name is too long");
+  const judge = compileAnswers(question.type, expect);
+  const server = hostOf(target);
+  const history = new ServerHistory();
+  let probes = 0;
+  const serversOf = async (context: ProbeContext): Promise<QueryOptions> => {
+    if (server === "") return systemServers(readResolverFile(), undefined, probes++);
+    const servers = await addressesOf(server, Number(target.port) || DNS_PORT, resolver, context.signal);
+    return { servers, timeoutMs: context.timeoutMs, attempts: 2, useTcp: false };
+  };
+  const ask = async (context: ProbeContext): Promise<ProbeResult> => {
+    try {
+      const options = await serversOf(context);
+      const { records } = await queryServers(question, options, history, context.signal);
+      if (records.length > 0) return judge(records.map(({ text }: DnsRecord) => text));
+      return fail("dns", `${question.name} has no record of type ${question.type}`);
+    } catch (error) {
+      return resultOfFailure(error, server !== "");
+    }
+  };
+  return { probe: (context) => keepAlive(ask(context)), close() {} };
+}
+
+/** The name to ask for, in ASCII. */
+function nameOf(target: URL): string {
   // what follows may be a part of a password, and is not shown
-  if (href.includes("@")) throw invalidTarget(href, "a name has no @; expected dns:example.com");
+  if (target.href.includes("@")) throw invalidTarget(target.href, "a name has no @; expected dns:example.com");
   const name = decodePart(target, target.pathname.replace(/^\//, ""), "name");
+  if (name === "")
+    throw invalidTarget(target.href, "a name is missing; expected dns:example.com or dns://server/example.com");
+  const isAscii = /^[\x21-\x7e]+$/.test(name);
+  const ascii = isAscii ? name : domainToASCII(name);
+  if (ascii === "") throw invalidTarget(target.href, "the name is not a valid domain name");
+  return ascii.replace(/\.$/, "");
+}
+
+function typeOf({ href, searchParams }: URL): RecordType {
   const type = (searchParams.get("type") ?? "A").toUpperCase();
-  const known = TYPES.find((each) => each === type);
-  if (name === "") throw invalidTarget(href, "a name is missing; expected dns:example.com or dns://server/example.com");
-  if (known === undefined) throw invalidTarget(href, `unknown record type ${type}; known: ${TYPES.join(", ")}`);
   const stray = [...searchParams.keys()].find((key) => key !== "type");
   if (stray !== undefined)
     throw invalidTarget(href, `unknown parameter ${JSON.stringify(stray)}; the only one is type`);
-  const server = hostOf(target);
-  return {
-    async probe({ signal, timeoutMs }) {
-      const nameServers = new dns.Resolver({ timeout: Math.max(1, Math.floor(timeoutMs / 2)), tries: 2 });
-      const cancel = () => nameServers.cancel();
-      signal.addEventListener("abort", cancel, { once: true });
-      try {
-        if (server !== "") nameServers.setServers(await addressesOf(server, target.port, resolver));
-        const records: readonly (RecordWithTtl | object | string)[] = [await nameServers.resolve(name, known)].flat();
-        return records.length > 0 ? PASS : fail("dns", `${name} has no record of type ${known}`);
-      } catch (error) {
-        requireDescriptor();
-        return judge(error, server !== "");
-      } finally {
-        signal.removeEventListener("abort", cancel);
-      }
-    },
-    close() {},
-  };
+  if (isRecordType(type)) return type;
+  throw invalidTarget(href, `unknown record type ${type}; known: ${Object.keys(RECORD_TYPES).sort().join(", ")}`);
 }
 
-function judge(error: unknown, isServerNamed: boolean): ProbeResult {
-  const { code = "", message = "" } = Object(error);
-  if (error instanceof ProberError) throw error;
-  if (NO_RECORD.has(code)) return fail("dns", String(message));
-  if (!isServerNamed && code !== "ECANCELLED") throw new ProberError("dns", String(message), { cause: error });
-  if (code === "ECONNREFUSED") return fail("refused", String(message));
-  if (code === "ETIMEOUT" || code === "ECANCELLED") return fail("timeout", String(message));
-  return fail("answer", String(message));
+function isRecordType(type: string): type is RecordType {
+  return Object.hasOwn(RECORD_TYPES, type);
 }
 
-/**
- * The DNS library reports a socket that cannot be opened as a refusal of the name server.
- * @throws ProberError where no file descriptor is free
- */
-function requireDescriptor(): void {
-  try {
-    closeSync(openSync("/dev/null", "r"));
-  } catch (error) {
-    const local = localFault(error);
-    if (local !== undefined) throw local;
+/** @param isServerNamed the server is part of the target: its fault is the target's */
+function resultOfFailure(error: unknown, isServerNamed: boolean): ProbeResult {
+  if (!(error instanceof DnsError)) {
+    const result = resultOfError(error);
+    if (isServerNamed) return result;
+    throw new ProberError("dns", result.detail ?? "no name server answers", { cause: error });
   }
+  if (!isServerNamed) throw new ProberError("dns", error.message, { cause: error });
+  const isSilent = error.code === "ETIMEOUT" || error.code === "ECANCELLED";
+  return fail(isSilent ? "timeout" : "answer", error.message);
 }
 
-/** The addresses of a server, in the form of `setServers`. */
-async function addressesOf(server: string, port: string, resolver: ProberDeps["resolver"]): Promise<string[]> {
-  const found = isIP(server) === 0 ? await lookUp(server, resolver) : [server];
-  return found.map((address) => (isIP(address) === 6 ? `[${address}]:${port || 53}` : `${address}:${port || 53}`));
-}
-
-function lookUp(server: string, { lookup }: ProberDeps["resolver"]): Promise<string[]> {
+/** The addresses of the server that the target names. */
+function addressesOf(host: string, port: number, resolver: Resolver, signal: AbortSignal): Promise<NameServer[]> {
+  if (isIP(host) > 0) return Promise.resolve([{ address: host, port }]);
   return new Promise((resolve, reject) => {
-    lookup(server, { all: true }, (error, found) => {
-      if (error !== null) reject(new ProberError("dns", error.message, { cause: error }));
-      else resolve(Array.isArray(found) ? found.map(({ address }) => address) : [found]);
+    const refuse = (message: string, cause?: Error) =>
+      reject(localFault(cause) ?? new ProberError("dns", message, { cause }));
+    const onAbort = () => {
+      stop();
+      refuse(`no name server has answered for ${host} within the deadline`);
+    };
+    const settle =
+      <Value>(action: (value: Value) => void) =>
+      (value: Value) => {
+        signal.removeEventListener("abort", onAbort);
+        action(value);
+      };
+    const stop = resolver.resolve(host, {
+      onAddresses: settle((addresses) => resolve(addresses.map(({ address }) => ({ address, port })))),
+      onError: settle((error: Error) => refuse(error.message, error)),
     });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
   });
 }

@@ -6,9 +6,10 @@
  * ever. Beside it a Watch is kept open where the target has one. A change on it is a reason to probe at once, so that it
  * is seen in milliseconds; the Check decides.
  */
+
+import type { TargetAddress } from "../client/connection-attempts.js";
 import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
 import { ReusedWatch } from "../client/reused-watch.js";
-import type { TargetAddress } from "../client/target-socket.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";

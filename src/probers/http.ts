@@ -8,10 +8,11 @@
  * Node's own client builds streams, an agent and a parser for each request. The request of a probe is always the same
  * bytes, and its answer is read once; straight on the socket that costs a quarter of the CPU (bench/README.md).
  */
+import type { TargetAddress } from "../client/connection-attempts.js";
 import { exchange } from "../client/exchange.js";
 import { type HttpResponse, ResponseReader } from "../client/http-response.js";
 import { ReusedConnection } from "../client/reused-connection.js";
-import { type TargetAddress, TargetSocket } from "../client/target-socket.js";
+import { TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
 import { compileExpectation } from "./expectation.js";
 import { requestOf } from "./http-request.js";

@@ -12,36 +12,46 @@
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import { BrokenCall, Unanswered } from "../client/broken-call.js";
-import type { InputLimit } from "../client/input-limit.js";
+import { type Connected, ConnectionAttempts, type TargetAddress } from "../client/connection-attempts.js";
+import { InputLimit } from "../client/input-limit.js";
 import { type ReusableConnection, ReusedConnection, type ReuseOptions } from "../client/reused-connection.js";
 import { HealthError } from "../core/health-error.js";
 import { PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
 /** More bytes are not taken from a target in one probe, the login included. */
-export const MAX_ANSWER_BYTES = 65_536;
+const MAX_ANSWER_BYTES = 65_536;
 
 /** A client that is connected. */
 export interface LibraryClient {
-  /** The socket under it. */
-  readonly socket: Socket;
-  /** Counts what it receives. */
-  readonly limit: InputLimit;
   /** Asks the server something that costs it nothing. */
   ping(): Promise<unknown>;
 }
 
-/** How a client connects, and what its errors mean. */
+/** A socket that is connected, and the limit that counts what it receives. */
+export interface LimitedSocket {
+  readonly socket: Socket;
+  readonly limit: InputLimit;
+}
+
+/**
+ * Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then.
+ * `signal` is aborted at the same time.
+ */
+export type Login = (connection: LimitedSocket, context: ProbeContext) => Promise<LibraryClient>;
+
+/** A client library. */
 export interface Library {
-  /** Connects. `signal` must end the socket in every phase, also after the connection was made. */
-  readonly connect: (context: ProbeContext) => Promise<LibraryClient>;
+  readonly address: TargetAddress;
+  /** Loads the library, before there is a connection: a socket that no code listens to would lose its end. */
+  readonly load: () => Promise<Login>;
   /** The meaning of an error that the server sent; `undefined` for errors of the connection. */
   readonly judge: (error: unknown) => ProbeResult | undefined;
 }
 
 /** A prober on a client library. */
-export function openLibraryProber({ connect, judge }: Library, reuse: ReuseOptions): Prober {
-  const connection = new ReusedConnection((timeoutMs) => new LibraryConnection(connect, timeoutMs), reuse);
+export function openLibraryProber(library: Library, reuse: ReuseOptions): Prober {
+  const connection = new ReusedConnection((timeoutMs) => new LibraryConnection(library, timeoutMs), reuse);
   return {
     async probe({ timeoutMs }) {
       try {
@@ -49,7 +59,7 @@ export function openLibraryProber({ connect, judge }: Library, reuse: ReuseOptio
         return PASS;
       } catch (error) {
         if (error instanceof BrokenCall) return resultOfError(error);
-        return judge(error) ?? resultOfError(error);
+        return library.judge(error) ?? resultOfError(error);
       }
     },
     cancel: () => connection.cancel(),
@@ -60,17 +70,18 @@ export function openLibraryProber({ connect, judge }: Library, reuse: ReuseOptio
 class LibraryConnection implements ReusableConnection {
   readonly certificateEndsAt = undefined;
   readonly #abort = new AbortController();
+  #attempts: ConnectionAttempts | undefined;
   readonly #client: Promise<LibraryClient>;
-  #socket: Socket | undefined;
-  #limit: InputLimit | undefined;
+  #connected: Connected | undefined;
+  readonly #limit = new InputLimit(MAX_ANSWER_BYTES);
   #isOpen = true;
   #isPinging = false;
   #rejectPing: (error: Error) => void = () => {};
 
-  constructor(connect: Library["connect"], timeoutMs: number) {
-    this.#client = connect({ signal: this.#abort.signal, timeoutMs });
+  constructor({ address, load }: Library, timeoutMs: number) {
+    this.#client = load().then((login) => this.#connect(address, timeoutMs, login));
     this.#client.then(
-      (client) => this.#watch(client),
+      () => this.#watch(),
       () => {}, // `ping` rejects with the error
     );
   }
@@ -79,18 +90,26 @@ class LibraryConnection implements ReusableConnection {
     return this.#isOpen;
   }
 
+  get connectError(): Error | undefined {
+    return this.#attempts?.error;
+  }
+
+  hasMoved(): boolean {
+    return this.#connected?.hasMoved() === true;
+  }
+
   ref(): void {
-    this.#socket?.ref();
+    this.#connected?.socket.ref();
   }
 
   unref(): void {
-    this.#socket?.unref();
+    this.#connected?.socket.unref();
   }
 
   /** Rejects with Unanswered for every error: only a new connection shows whether the server has failed. */
   ping(): Promise<void> {
     this.#isPinging = true;
-    this.#limit?.reset();
+    this.#limit.reset();
     return new Promise((resolve, reject) => {
       this.#rejectPing = (error) => reject(new Unanswered(error));
       const onAnswer = () => {
@@ -109,17 +128,31 @@ class LibraryConnection implements ReusableConnection {
     this.#isOpen = false;
     this.#rejectPing(error);
     this.#abort.abort(error);
+    this.#attempts?.close();
+    this.#connected?.socket.destroy(error);
   }
 
-  #watch({ socket, limit }: LibraryClient): void {
-    this.#socket = socket;
-    this.#limit = limit;
+  #connect(address: TargetAddress, timeoutMs: number, login: Login): Promise<LibraryClient> {
+    return new Promise((resolve, reject) => {
+      if (!this.#isOpen) return; // closed meanwhile
+      const onConnect = (connected: Connected) => {
+        this.#connected = connected;
+        const { socket } = connected;
+        this.#limit.add(socket);
+        login({ socket, limit: this.#limit }, { signal: this.#abort.signal, timeoutMs }).then(resolve, reject);
+      };
+      this.#attempts = new ConnectionAttempts(address, timeoutMs, { onConnect, onError: reject });
+    });
+  }
+
+  #watch(): void {
+    const socket = this.#connected?.socket;
     // a ping that runs gets the library's own error
-    socket.once("close", () => {
+    socket?.once("close", () => {
       this.#isOpen = false;
     });
     // a notice of the server, or nonsense that the library would wait behind: a new connection is safe in both cases
-    socket.on("data", () => {
+    socket?.on("data", () => {
       if (!this.#isPinging) this.close();
     });
   }

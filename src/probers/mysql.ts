@@ -5,12 +5,11 @@
  * The client is the package `mysql2`, an optional peer.
  */
 import { once } from "node:events";
-import { connect as connectSocket, type Socket } from "node:net";
-import { InputLimit } from "../client/input-limit.js";
-import { connectOptions } from "../client/target-socket.js";
-import { MAX_ANSWER_BYTES, openLibraryProber, requirePackage } from "./library-prober.js";
+import type { Socket } from "node:net";
+import type { InputLimit } from "../client/input-limit.js";
+import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { fail, type ProbeResult, type Prober } from "./prober.js";
 import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -47,23 +46,24 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
           },
         }),
   };
-  const connect = async ({ signal, timeoutMs }: ProbeContext) => {
+  const load = async () => {
     const { default: mysql } = await import("mysql2");
-    signal.throwIfAborted();
-    const socket = connectSocket({ ...connectOptions({ host, port, resolver: deps.resolver, timeoutMs }), signal });
-    const limit = new InputLimit(MAX_ANSWER_BYTES);
-    limit.add(socket);
-    const connection = mysql.createConnection({ ...settings, host, port, stream: socket });
-    connection.on("error", () => {}); // the connection ended between two probes; the next one will notice
-    // packets out of order: the library would write a line to stderr for each of them, and go on
-    connection.on("warn", (error: Error) => {
-      throw error;
-    });
-    limitTls(connection as unknown as MysqlConnection, limit);
-    await once(connection, "connect");
-    return { socket, limit, ping: () => connection.promise().ping() };
+    return async ({ socket, limit }: LimitedSocket) => {
+      const connection = mysql.createConnection({ ...settings, host, port, stream: socket });
+      connection.on("error", () => {}); // the connection ended between two probes; the next one will notice
+      // packets out of order: the library would write a line to stderr for each of them, and go on
+      connection.on("warn", (error: Error) => {
+        throw error;
+      });
+      limitTls(connection as unknown as MysqlConnection, limit);
+      await once(connection, "connect");
+      return { ping: () => connection.promise().ping() };
+    };
   };
-  return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
+  return openLibraryProber(
+    { address: { host, port, resolver: deps.resolver }, load, judge },
+    reuseOptionsOf(options, deps),
+  );
 }
 
 /** The part of the connection that its types leave out. `startTLS` puts a TLS socket on top of `stream`, and into it. */

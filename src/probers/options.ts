@@ -45,6 +45,8 @@ export interface Expectation {
   readonly body?: string | { readonly matches: string } | undefined;
   /** Headers of the answer, with the value that each must have. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Only dns: values that must be among the answers: `10.0.0.1`, `10 mail.example.com`. See `dns-answers`. */
+  readonly answers?: readonly string[] | undefined;
   /** Values in a JSON body by their path: `status`, `checks.db.ok`, `items[0].name`. */
   readonly json?: Readonly<Record<string, string | number | boolean | null>> | undefined;
   /** Only programs: the exit codes, from 1 to 255, that are a warning. Default none: every code but 0 fails. */

@@ -4,13 +4,11 @@
  * The client is the package `pg`, an optional peer.
  */
 import type { EventEmitter } from "node:events";
-import { Socket } from "node:net";
-import { InputLimit } from "../client/input-limit.js";
-import { connectOptions } from "../client/target-socket.js";
+import type { Socket } from "node:net";
 import { tlsOptions } from "../client/tls-options.js";
-import { MAX_ANSWER_BYTES, openLibraryProber, requirePackage } from "./library-prober.js";
+import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { fail, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { fail, type ProbeResult, type Prober } from "./prober.js";
 import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 
 /** The part of the client that its types leave out. `sslconnect` comes when `stream` is the TLS socket, before it is read. */
@@ -34,24 +32,23 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
     ...(options.tls === undefined ? {} : { ssl: tlsOptions(host, options.tls) }),
     application_name: "healthbridge",
   };
-  const connect = async ({ signal, timeoutMs }: ProbeContext) => {
+  const load = async () => {
     const { default: pg } = await import("pg");
-    signal.throwIfAborted();
-    const socket = new Socket({ signal });
-    // the library calls `connect` with a host and a port; the address comes from our resolver instead
-    const connectSocket = socket.connect.bind(socket);
-    const tcp = connectOptions({ host, port, resolver: deps.resolver, timeoutMs });
-    Object.assign(socket, { connect: () => connectSocket(tcp) });
-    const limit = new InputLimit(MAX_ANSWER_BYTES);
-    limit.add(socket);
-    const client = new pg.Client({ ...settings, host, port, stream: () => socket });
-    client.on("error", () => {}); // the connection ended between two probes; the next one will notice
-    const { connection } = client as unknown as PgClient;
-    connection.once("sslconnect", () => limit.add(connection.stream));
-    await client.connect();
-    return { socket, limit, ping: () => client.query("select 1") };
+    return async ({ socket, limit }: LimitedSocket) => {
+      // the library connects its socket, and waits for the event
+      Object.assign(socket, { connect: () => process.nextTick(() => socket.emit("connect")) });
+      const client = new pg.Client({ ...settings, host, port, stream: () => socket });
+      client.on("error", () => {}); // the connection ended between two probes; the next one will notice
+      const { connection } = client as unknown as PgClient;
+      connection.once("sslconnect", () => limit.add(connection.stream));
+      await client.connect();
+      return { ping: () => client.query("select 1") };
+    };
   };
-  return openLibraryProber({ connect, judge }, reuseOptionsOf(options, deps));
+  return openLibraryProber(
+    { address: { host, port, resolver: deps.resolver }, load, judge },
+    reuseOptionsOf(options, deps),
+  );
 }
 
 function judge(error: unknown): ProbeResult | undefined {

@@ -116,7 +116,7 @@ export const SCHEMES = {
   },
   "http+unix": {
     ...HTTP,
-    options: ["expect", "reuse", "maxConnectionAge", "headers"],
+    options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
     needsHost: false,
     example: "http+unix://%2Frun%2Fservice.sock/path",
   },
@@ -129,7 +129,7 @@ export const SCHEMES = {
   amqps: { ...withTls(SERVER), open: openAmqp, example: "amqps://user@host:5671/vhost" },
   dns: {
     open: openDns,
-    options: [],
+    options: ["expect"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,

@@ -9,13 +9,14 @@
  * refuses it afterwards. So the probe waits for a sign that the target has accepted: it sends a session ticket, or nothing for
  * twice the time of the handshake, and at least 100 ms. Each probe makes a connection and ends it.
  */
+import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
-import { connectOptions } from "../client/target-socket.js";
+import { connectTo } from "../client/connection-attempts.js";
 import { isVersionAtLeast, tlsOptions } from "../client/tls-options.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { fail, PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf } from "./target.js";
 
@@ -38,19 +39,22 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
   };
   return {
     async probe(context) {
-      const { timeoutMs } = context;
-      const socket = connect({ ...connectOptions({ ...address, timeoutMs }), ...secure });
+      const deadline = clock.now() + context.timeoutMs;
+      let tcp: Socket | undefined;
       let endsAt: number | undefined;
-      socket.once("secureConnect", () => {
-        endsAt = secure.certificateEndsAt(socket);
-      });
       try {
-        await untilAccepted(socket, context, clock);
+        ({ socket: tcp } = await connectTo(address, context.timeoutMs, context.signal));
+        const socket = connect({ ...secure, socket: tcp });
+        tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
+        socket.once("secureConnect", () => {
+          endsAt = secure.certificateEndsAt(socket);
+        });
+        await untilAccepted(socket, context.signal, { clock, deadline });
         return withCertificate(judge(socket), endsAt, clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
         return withCertificate(resultOfError(error), endsAt, clock.wallTime());
       } finally {
-        socket.destroy();
+        tcp?.destroy();
       }
     },
     close() {},
@@ -58,9 +62,12 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
 }
 
 /** Later errors of the socket are ignored: without a listener, they would end the process. */
-function untilAccepted(socket: TLSSocket, { signal, timeoutMs }: ProbeContext, clock: Clock): Promise<void> {
-  const deadline = clock.now() + timeoutMs;
-  let connectedAt = clock.now();
+function untilAccepted(
+  socket: TLSSocket,
+  signal: AbortSignal,
+  { clock, deadline }: { readonly clock: Clock; readonly deadline: number },
+): Promise<void> {
+  const connectedAt = clock.now();
   let cancelQuiet: CancelTimer = () => {};
   return new Promise<void>((resolve, reject) => {
     const wait = (ms: number) => {
@@ -69,9 +76,6 @@ function untilAccepted(socket: TLSSocket, { signal, timeoutMs }: ProbeContext, c
     };
     const onAbort = () => reject(new BrokenCall("cancelled", "the deadline is over"));
     let phase = "before its TLS handshake was complete";
-    socket.once("connect", () => {
-      connectedAt = clock.now();
-    });
     socket.once("secureConnect", () => {
       if (socket.getProtocol() !== "TLSv1.3") return resolve();
       phase = "right after the TLS handshake";

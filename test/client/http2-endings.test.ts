@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as raw from "./raw-server.js";
 
-const { answering, data, goAway, head, probeServer, serving, settings } = raw;
+const { data, goAway, head, probeServer, serving, settings } = raw;
 
 describe("how a target ends a call", () => {
   test("GOAWAY that leaves the call out is asked again; one that takes it in waits for the answer", async () => {

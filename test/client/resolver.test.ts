@@ -9,11 +9,11 @@ import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
-const addressesOf = (resolver: NameResolver, name: string, family?: 4 | 6): Promise<string[]> =>
+const addressesOf = (resolver: NameResolver, name: string): Promise<string[]> =>
   new Promise((resolve, reject) =>
-    resolver.lookup(name, { all: true, ...(family === undefined ? {} : { family }) }, (error, found) => {
-      if (error !== null) reject(error);
-      else resolve(Array.isArray(found) ? found.map(({ address }) => address) : [found]);
+    resolver.resolve(name, {
+      onAddresses: (addresses, isComplete) => isComplete && resolve(addresses.map(({ address }) => address)),
+      onError: reject,
     }),
   );
 
@@ -32,7 +32,7 @@ test("addresses of both families are resolved, and kept for their TTL", async (t
   const resolver = new NameResolver({ clock, servers: [server.address] });
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1", "fd00::1"] });
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1", "fd00::1"]);
-  assert.deepEqual(await addressesOf(resolver, "DB.test", 6), ["fd00::1"]);
+  assert.deepEqual(await addressesOf(resolver, "DB.test"), ["10.0.0.1", "fd00::1"]);
   assert.equal(server.questions, 2, "one for each family");
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.2"] });
   await clock.advance(4_999);
@@ -102,17 +102,7 @@ test("a name that resolves to a link-local address is forbidden unless that is a
 test("localhost needs no name server", async () => {
   const resolver = new NameResolver({ clock: new VirtualClock(), servers: ["127.0.0.1:1"] });
   assert.ok((await addressesOf(resolver, "localhost")).includes("127.0.0.1"));
-  assert.deepEqual(await addressesOf(resolver, "a.localhost", 4), ["127.0.0.1"]);
-});
-
-test("a caller that wants one address gets one", async (t) => {
-  const server = await NameServer.start(t);
-  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
-  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
-  const found = await new Promise((resolve) =>
-    resolver.lookup("db.test", {}, (error, address, family) => resolve([error, address, family])),
-  );
-  assert.deepEqual(found, [null, "10.0.0.1", 4]);
+  assert.deepEqual(await addressesOf(resolver, "a.localhost"), ["127.0.0.1", "::1"]);
 });
 
 /** A forbidden IPv4 address, and each form of IPv6 address that contains it. */
@@ -250,10 +240,14 @@ test("the system's files are read as their manuals say; a missing file is ignore
   assert.deepEqual([hosts.get("db")?.[0]?.address, hosts.get("db.internal")?.[0]?.address], ["10.0.0.1", "10.0.0.1"]);
   const text =
     "; comment\nnameserver 10.0.0.10\nsearch a.svc.cluster.local. svc.cluster.local\noptions timeout:1 ndots:5\n";
-  assert.deepEqual(readResolverFile(file("resolv", text)), {
+  const defaults = { search: [], ndots: 1, timeoutMs: 5_000, attempts: 2, rotate: false, useTcp: false };
+  assert.deepEqual(readResolverFile(file("resolv", text), "me"), {
+    ...defaults,
+    servers: ["10.0.0.10"],
     search: ["a.svc.cluster.local", "svc.cluster.local"],
     ndots: 5,
+    timeoutMs: 1_000,
   });
-  assert.deepEqual(readResolverFile(join(folder, "none")), { search: [], ndots: 1 });
+  assert.deepEqual(readResolverFile(join(folder, "none"), "me"), { ...defaults, servers: ["127.0.0.1"] });
   assert.equal(readHosts(join(folder, "none")).size, 0);
 });

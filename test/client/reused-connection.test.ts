@@ -10,10 +10,16 @@ class Connection implements ReusableConnection {
   isRef = true;
   closedWith: Error | undefined;
   readonly certificateEndsAt: number | undefined;
+  connectError: Error | undefined;
+  isMoved = false;
   onClose: (error: Error) => void = () => {};
 
   constructor(number: number) {
     this.certificateEndsAt = number * 1_000;
+  }
+
+  hasMoved(): boolean {
+    return this.isMoved;
   }
 
   ref(): void {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { Socket } from "node:net";
+import { createServer } from "node:net";
 import { test } from "node:test";
-import { InputLimit } from "../../src/client/input-limit.js";
+import { resolverFor } from "../../src/client/resolver.js";
 import { Health } from "../../src/daemon/health.js";
 import { openFunction } from "../../src/probers/function.js";
 import { type LibraryClient, openLibraryProber } from "../../src/probers/library-prober.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { probe, verdict } from "./probing.js";
+import { Target } from "./targets.js";
 
 const throwing = (trap: "ok" | "status" | "message") =>
   Object.defineProperty({ ok: trap === "message" ? false : undefined }, trap, {
@@ -155,16 +156,17 @@ test("of a function that never settles two calls are open at most, however long 
 });
 
 for (const [label, library] of [
-  ["connects for ever", { connect: () => new Promise<LibraryClient>(() => {}) }],
-  [
-    "never answers a ping",
-    { connect: async () => ({ socket: new Socket(), limit: new InputLimit(1), ping: () => new Promise(() => {}) }) },
-  ],
+  ["connects for ever", { load: async () => () => new Promise<LibraryClient>(() => {}) }],
+  ["never answers a ping", { load: async () => async () => ({ ping: () => new Promise(() => {}) }) }],
 ] as const)
   test(`a client library that ${label} and ignores its signal ends with \`cancel\``, async () => {
+    const target = await Target.start(createServer((socket) => void socket.on("error", () => {}).resume()));
+    const address = { host: "127.0.0.1", port: target.port, resolver: resolverFor(false) };
     const judge = () => undefined;
     const reuse = { reuse: true, maxAgeMs: 300_000, clock: new VirtualClock(), random: () => 0.5 };
-    const prober = openLibraryProber({ ...library, judge }, reuse);
+    const prober = openLibraryProber({ ...library, address, judge }, reuse);
     for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober, 10), "fail timeout");
     prober.close();
+    await target.disconnected();
+    await target.stop();
   });

@@ -1,17 +1,15 @@
 /** Kept connections, for every scheme that keeps one: how long, and what happens when one is lost. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import { createServer as createTls } from "node:tls";
 import { splitOptions } from "../../src/checks/check-options.js";
-import { InputLimit } from "../../src/client/input-limit.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
 import { HealthError } from "../../src/core/health-error.js";
-import { openLibraryProber } from "../../src/probers/library-prober.js";
+import { type LimitedSocket, openLibraryProber } from "../../src/probers/library-prober.js";
 import { type ProberOptions, reuseOptionsOf } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
 import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
@@ -201,21 +199,20 @@ test("maxConnectionAge: 1h and 1ms are accepted; schemes that keep no connection
 
 test("a library that never answers on a lost connection is not asked on it: the loss was seen between two probes", async () => {
   const target = await Target.start(createServer((socket) => void socket.on("error", () => {})));
-  const library = {
-    connect: async ({ signal }: { readonly signal: AbortSignal }) => {
-      const socket = connect({ port: target.port, host: "127.0.0.1", signal });
-      await once(socket, "connect");
-      socket.on("error", () => {});
-      const limit = new InputLimit(65_536);
-      return { socket, limit, ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()) };
-    },
-    judge: () => undefined,
-  };
   const deps = {
     clock: new VirtualClock(),
     random: () => 0.5,
     resolver: new NameResolver({ clock: systemClock }),
     readBuffer: createReadBuffer(),
+  };
+  const library = {
+    address: { host: "127.0.0.1", port: target.port, resolver: deps.resolver },
+    load:
+      async () =>
+      async ({ socket }: LimitedSocket) => ({
+        ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()),
+      }),
+    judge: () => undefined,
   };
   const prober = openLibraryProber(library, reuseOptionsOf({}, deps));
   assert.equal(await verdict(prober), "pass");

@@ -1,0 +1,236 @@
+/**
+ * Connects to a target that may have several addresses (RFC 8305, "Happy Eyeballs", section 5).
+ *
+ *     name --> addresses --> first -------- no answer -------------------------------> closed
+ *                            second (250 ms later) --- refused                           |
+ *                            third  (at once)      --- connected --> this one is used ---'
+ *
+ * Every attempt goes on until one of them connects: Node drops an attempt after 250 ms, and takes a target that is far
+ * away for one that is down (nodejs/node#54359).
+ *
+ * Attempts beside the first one need descriptors, of which the resolver of all targets has a limited number. When none is
+ * free, the oldest attempt ends for the next one.
+ */
+import type { LookupAddress } from "node:dns";
+import { connect, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
+import { type CancelTimer, systemClock } from "../core/clock.js";
+import { BrokenCall } from "./broken-call.js";
+import type { Resolver } from "./resolver.js";
+
+/** Where a target listens: at an address, or at a Unix socket of this machine. */
+export type TargetAddress =
+  | { readonly host: string; readonly port: number; readonly resolver: Resolver }
+  | { readonly path: string };
+
+/** A connection, and the address that it goes to. */
+export interface Connected {
+  readonly socket: Socket;
+  /** Whether the target's name no longer has this address. It answers at once. */
+  readonly hasMoved: () => boolean;
+}
+
+/** Receives the result of the attempts. Nothing is called before the constructor returns, nor after `close`. */
+export interface AttemptsListener {
+  /** Called in the `connect` event of the socket. No other listener is left on it. */
+  onConnect(connected: Connected): void;
+  /** No address, or no attempt that succeeded. */
+  onError(error: Error): void;
+}
+
+/** How the socket of an attempt reads, where it does not use streams. */
+export type OnRead = NonNullable<TcpNetConnectOpts["onread"]>;
+
+/** Section 5: the Connection Attempt Delay, and its minimum. */
+const ATTEMPT_DELAY_MS = 250;
+const MIN_ATTEMPT_DELAY_MS = 10;
+
+export class ConnectionAttempts {
+  readonly #to: TargetAddress;
+  readonly #timeoutMs: number;
+  readonly #onRead: OnRead | undefined;
+  readonly #listener: AttemptsListener;
+  readonly #known = new Set<string>();
+  #queue: readonly LookupAddress[] = [];
+  readonly #pending = new Set<Socket>();
+  readonly #errors: Error[] = [];
+  /** Attempts that the resolver has lent. */
+  #lent = 0;
+  #isResolved = false;
+  #isOver = false;
+  #cancelTimer: CancelTimer = () => {};
+  #stopResolving: () => void = () => {};
+
+  /** @param timeoutMs until the caller closes: every address is tried before */
+  constructor(to: TargetAddress, timeoutMs: number, listener: AttemptsListener, onRead?: OnRead) {
+    this.#to = to;
+    this.#timeoutMs = timeoutMs;
+    this.#listener = listener;
+    this.#onRead = onRead;
+    if ("path" in to) {
+      this.#isResolved = true;
+      this.#connect(connect({ path: to.path, ...this.#reading() }), "");
+    } else if (isIP(to.host) > 0) this.#onAddresses([{ address: to.host, family: isIP(to.host) }], true);
+    else this.#resolve(to);
+  }
+
+  /**
+   * Why there is no connection yet, when the deadline is over: DNS has used it up, or each attempt has failed. `undefined`
+   * while an attempt waits for the target.
+   */
+  get error(): Error | undefined {
+    if (this.#isOver || this.#pending.size > 0) return undefined;
+    if (this.#errors.length > 0) return this.#combinedError();
+    if (this.#known.size > 0 || "path" in this.#to) return undefined;
+    const message = `no name server has answered for ${this.#to.host} within the deadline`;
+    return Object.assign(new Error(message), { code: "EAI_AGAIN" });
+  }
+
+  /** Ends all attempts. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelTimer();
+    this.#stopResolving();
+    for (const socket of this.#pending) socket.destroy();
+    this.#pending.clear();
+    this.#giveBack();
+  }
+
+  #resolve({ host, resolver }: Exclude<TargetAddress, { path: string }>): void {
+    const stop = resolver.resolve(host, {
+      onAddresses: (addresses, isComplete) => this.#onAddresses(addresses, isComplete),
+      onError: (error) => this.#onResolveError(error),
+    });
+    const keepsAlive = setTimeout(() => {}, this.#timeoutMs); // the resolver does not
+    this.#stopResolving = () => {
+      clearTimeout(keepsAlive);
+      stop();
+    };
+  }
+
+  #onAddresses(addresses: readonly LookupAddress[], isComplete: boolean): void {
+    if (this.#isOver) return;
+    this.#isResolved = isComplete;
+    if (isComplete) this.#stopResolving();
+    const isFirst = this.#known.size === 0;
+    const added = addresses.filter(({ address }) => !this.#known.has(address));
+    for (const { address } of added) this.#known.add(address);
+    this.#queue = alternate([...this.#queue, ...added]);
+    if (isFirst || this.#pending.size === 0) this.#next();
+  }
+
+  /** The last call of a look-up. Addresses that came before are still tried. */
+  #onResolveError(error: Error): void {
+    this.#isResolved = true;
+    this.#stopResolving();
+    if (this.#known.size === 0) this.#errors.push(error);
+    this.#failIfOver();
+  }
+
+  /** Tries the next address, and the one after it a little later. */
+  #next(): void {
+    this.#cancelTimer();
+    const [next, ...rest] = this.#queue;
+    if (next === undefined || "path" in this.#to) {
+      this.#failIfOver();
+      return;
+    }
+    this.#queue = rest;
+    this.#makeRoom(this.#to.resolver);
+    const { address } = next;
+    this.#connect(connect({ host: address, port: this.#to.port, noDelay: true, ...this.#reading() }), address);
+    if (rest.length === 0) return;
+    const delayMs = Math.max(MIN_ATTEMPT_DELAY_MS, this.#timeoutMs / (this.#known.size + 1));
+    this.#cancelTimer = systemClock.setTimer(Math.min(ATTEMPT_DELAY_MS, delayMs), () => this.#next());
+  }
+
+  #reading(): { onread?: OnRead } {
+    return this.#onRead === undefined ? {} : { onread: this.#onRead };
+  }
+
+  #connect(socket: Socket, address: string): void {
+    this.#pending.add(socket);
+    const onError = (error: Error) => {
+      if (!this.#pending.delete(socket)) return;
+      this.#errors.push(error);
+      this.#giveBack();
+      this.#next();
+    };
+    socket.on("error", onError);
+    socket.once("connect", () => {
+      if (!this.#pending.delete(socket)) return;
+      this.close();
+      socket.removeListener("error", onError);
+      this.#listener.onConnect({ socket, hasMoved: () => this.#hasMoved(address) });
+    });
+  }
+
+  #hasMoved(address: string): boolean {
+    return !("path" in this.#to) && address !== this.#to.host && this.#to.resolver.hasMoved(this.#to.host, address);
+  }
+
+  #failIfOver(): void {
+    if (this.#isOver || this.#pending.size > 0 || this.#queue.length > 0 || !this.#isResolved) return;
+    // without an error, every attempt has ended for another one: the target has not answered yet, and the deadline decides
+    if (this.#errors.length === 0) return;
+    const error = this.#combinedError();
+    this.close();
+    this.#listener.onError(error);
+  }
+
+  #combinedError(): Error {
+    const [first, second] = this.#errors;
+    if (first !== undefined && second === undefined) return first;
+    return new AggregateError(this.#errors, `no connection to any address: ${first?.message}`);
+  }
+
+  /** The first attempt has the place of its probe. */
+  #makeRoom(resolver: Resolver): void {
+    if (this.#pending.size <= this.#lent) return;
+    if (resolver.takeAttempt()) {
+      this.#lent += 1;
+      return;
+    }
+    const [oldest] = this.#pending;
+    if (oldest === undefined) return;
+    this.#pending.delete(oldest);
+    oldest.destroy();
+  }
+
+  #giveBack(): void {
+    const needed = Math.max(0, this.#pending.size - 1);
+    for (; this.#lent > needed && !("path" in this.#to); this.#lent -= 1) this.#to.resolver.releaseAttempt();
+  }
+}
+
+/** Connects, for callers that need the socket itself. Rejects when no connection can be made, and when `signal` is aborted. */
+export function connectTo(to: TargetAddress, timeoutMs: number, signal: AbortSignal): Promise<Connected> {
+  return new Promise((resolve, reject) => {
+    const attempts = new ConnectionAttempts(to, timeoutMs, {
+      onConnect: (connected) => {
+        signal.removeEventListener("abort", cancel);
+        resolve(connected);
+      },
+      onError: (error) => {
+        signal.removeEventListener("abort", cancel);
+        reject(error);
+      },
+    });
+    const cancel = () => {
+      reject(attempts.error ?? new BrokenCall("cancelled", "the deadline is over"));
+      attempts.close();
+    };
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+  });
+}
+
+/** The addresses of both families in turn, beginning with the family of the first one (RFC 8305, section 4). */
+function alternate(addresses: readonly LookupAddress[]): readonly LookupAddress[] {
+  const first = addresses.filter(({ family }) => family === addresses[0]?.family);
+  const others = addresses.filter(({ family }) => family !== addresses[0]?.family);
+  const longer = Math.max(first.length, others.length);
+  return Array.from({ length: longer }, (_, index) => [first[index], others[index]])
+    .flat()
+    .filter((address) => address !== undefined);
+}

@@ -1,0 +1,337 @@
+/**
+ * Asks name servers one question, so that a server that is dead or slow costs little of a probe's deadline.
+ *
+ *     0 ms    first server  --- answer --> done
+ *     300 ms  second server     (at once when the first one fails)       every server that was asked may still answer
+ *     600 ms  first server, once more ...
+ *
+ * A server that has missed two queries in a row is asked last for 30 s. An answer without a record counts only when the
+ * servers that stand before in the configuration have answered too, have failed, or had 500 ms: they may know names that
+ * others do not know.
+ */
+import { randomInt } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { connect } from "node:net";
+import { type CancelTimer, systemClock } from "../core/clock.js";
+import { type DnsResponse, decodeResponse, encodeQuery, NAME_ERROR, NO_ERROR, type Question } from "./dns-message.js";
+
+/** A name server. */
+export interface NameServer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Whom to ask, and how long. */
+export interface QueryOptions {
+  /** In the order of the configuration. At least one. */
+  readonly servers: readonly NameServer[];
+  /** How long the answer of a server is awaited. */
+  readonly timeoutMs: number;
+  /** How often each server is asked. */
+  readonly attempts: number;
+  /** Ask over TCP only. */
+  readonly useTcp: boolean;
+}
+
+/** Why a question has no answer. */
+export type DnsErrorCode = "EBADNAME" | "ESERVFAIL" | "ETIMEOUT" | "EBADRESP" | "ECANCELLED";
+
+/** A question that no server has answered. Errors of a socket are those of Node. */
+export class DnsError extends Error {
+  override readonly name = "DnsError";
+  readonly code: DnsErrorCode;
+
+  constructor(code: DnsErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The next server is asked when there was no answer for so long. */
+const NEXT_SERVER_MS = 300;
+
+/** A server that stands before in the configuration may contradict an answer without a record for so long. */
+const CONTRADICTION_MS = 500;
+
+/** A server that has missed so many queries in a row is asked last. */
+const MAX_MISSED = 2;
+const LAST_FOR_MS = 30_000;
+
+/** Which servers have not answered lately. */
+export class ServerHistory {
+  readonly #missed = new Map<string, { count: number; at: number }>();
+
+  /** The servers that answer before those that do not. */
+  order(servers: readonly NameServer[]): readonly NameServer[] {
+    const isLast = (server: NameServer) => {
+      const { count = 0, at = 0 } = this.#missed.get(server.address) ?? {};
+      return count >= MAX_MISSED && systemClock.now() - at < LAST_FOR_MS;
+    };
+    return [...servers.filter((server) => !isLast(server)), ...servers.filter(isLast)];
+  }
+
+  answered({ address }: NameServer): void {
+    this.#missed.delete(address);
+  }
+
+  missed({ address }: NameServer): void {
+    const count = (this.#missed.get(address)?.count ?? 0) + 1;
+    this.#missed.set(address, { count, at: systemClock.now() });
+  }
+}
+
+/**
+ * Asks a question. It does not keep the process alive.
+ * @returns an answer with the code NO_ERROR or NAME_ERROR
+ * @throws DnsError or an error of a socket, when no server answers
+ */
+export function queryServers(
+  question: Question,
+  options: QueryOptions,
+  history: ServerHistory = new ServerHistory(),
+  signal?: AbortSignal,
+): Promise<DnsResponse> {
+  return new Promise((resolve, reject) => {
+    const query = new Query(question, options, history, { resolve, reject });
+    if (signal === undefined) return;
+    const cancel = () => query.fail(new DnsError("ECANCELLED", "the deadline is over"));
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+    query.onEnd = () => signal.removeEventListener("abort", cancel);
+  });
+}
+
+interface Settle {
+  readonly resolve: (response: DnsResponse) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class Query {
+  /** Called once, last. */
+  onEnd: () => void = () => {};
+  readonly #question: Question;
+  readonly #options: QueryOptions;
+  readonly #history: ServerHistory;
+  readonly #settle: Settle;
+  /** The servers to ask, each as often as it may be asked. */
+  readonly #queue: NameServer[];
+  readonly #attempts: Attempt[] = [];
+  readonly #errors: Error[] = [];
+  #negative: { readonly response: DnsResponse; readonly rank: number } | undefined;
+  #cancelTimer: CancelTimer = () => {};
+  #isOver = false;
+
+  constructor(question: Question, options: QueryOptions, history: ServerHistory, settle: Settle) {
+    this.#question = question;
+    this.#options = options;
+    this.#history = history;
+    this.#settle = settle;
+    const order = history.order(options.servers);
+    this.#queue = Array.from({ length: options.attempts }, () => order).flat();
+    this.#next();
+  }
+
+  /** Ends the query without an answer. */
+  fail(error: Error): void {
+    if (this.#end()) this.#settle.reject(error);
+  }
+
+  /** Asks the next server, if there is one. */
+  #next(): void {
+    this.#cancelTimer();
+    const server = this.#queue.shift();
+    if (server !== undefined) this.#ask(server);
+    else if (this.#attempts.every(({ isOver }) => isOver)) this.#giveUp();
+    if (!this.#isOver && server !== undefined && this.#queue.length > 0)
+      this.#cancelTimer = systemClock.setTimer(NEXT_SERVER_MS, () => this.#next());
+  }
+
+  #ask(server: NameServer): void {
+    const attempt = new Attempt(server, this.#question, this.#options, {
+      resolve: (response) => this.#onAnswer(server, response),
+      reject: (error) => this.#onError(server, error),
+    });
+    this.#attempts.push(attempt);
+    attempt.start();
+  }
+
+  #onAnswer(server: NameServer, response: DnsResponse): void {
+    this.#history.answered(server);
+    if (response.code !== NO_ERROR && response.code !== NAME_ERROR)
+      this.#onFailure(
+        new DnsError("ESERVFAIL", `the name server ${server.address} answered with code ${response.code}`),
+      );
+    else if (response.isReferral)
+      this.#onFailure(new DnsError("ESERVFAIL", `the name server ${server.address} does not resolve names`));
+    else if (response.records.length > 0) this.#succeed(response);
+    else this.#onNegative(server, response);
+  }
+
+  #onError(server: NameServer, error: Error): void {
+    if (error instanceof DnsError && error.code === "ETIMEOUT") this.#history.missed(server);
+    this.#onFailure(error);
+  }
+
+  #onFailure(error: Error): void {
+    this.#errors.push(error);
+    if (this.#negative !== undefined) this.#decideNegative();
+    else this.#next();
+  }
+
+  /** Every server that stands before this one in the configuration is asked, before its answer counts. */
+  #onNegative(server: NameServer, response: DnsResponse): void {
+    const rank = this.#options.servers.indexOf(server);
+    if (this.#negative !== undefined && this.#negative.rank <= rank) return;
+    this.#negative = { response, rank };
+    this.#cancelTimer();
+    for (const earlier of this.#options.servers.slice(0, rank))
+      if (!this.#attempts.some((attempt) => attempt.server === earlier)) this.#ask(earlier);
+    this.#decideNegative();
+  }
+
+  #decideNegative(): void {
+    this.#cancelTimer();
+    const { response, rank } = this.#negative ?? {};
+    if (response === undefined || this.#isOver) return;
+    const earlier = this.#options.servers.slice(0, rank);
+    const waits = this.#attempts
+      .filter(({ isOver, server }) => !isOver && earlier.includes(server))
+      .map(({ startedAt }) => startedAt + CONTRADICTION_MS - systemClock.now());
+    const waitMs = Math.max(0, ...waits);
+    if (waitMs === 0) this.#succeed(response);
+    else this.#cancelTimer = systemClock.setTimer(waitMs, () => this.#decideNegative());
+  }
+
+  #succeed(response: DnsResponse): void {
+    // the servers that another one has overtaken
+    const silent = new Set(this.#attempts.filter(({ isOver }) => !isOver).map(({ server }) => server));
+    if (!this.#end()) return;
+    for (const server of silent) this.#history.missed(server);
+    this.#settle.resolve(response);
+  }
+
+  /** An answer of a server, also a bad one, says more than silence. */
+  #giveUp(): void {
+    const [first] = this.#errors;
+    const spoken = this.#errors.find((error) => error instanceof DnsError && error.code !== "ETIMEOUT");
+    this.fail(spoken ?? first ?? new DnsError("ETIMEOUT", "no name server answers"));
+  }
+
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#cancelTimer();
+    for (const attempt of this.#attempts) attempt.close();
+    this.onEnd();
+    return true;
+  }
+}
+
+/** One server is asked once: over UDP, and over TCP when the answer is too long for that. */
+class Attempt {
+  readonly server: NameServer;
+  readonly startedAt = systemClock.now();
+  isOver = false;
+  readonly #question: Question;
+  readonly #options: QueryOptions;
+  readonly #settle: Settle;
+  readonly #query: Buffer | undefined;
+  #cancelTimer: CancelTimer = () => {};
+  #closeSocket: () => void = () => {};
+
+  constructor(server: NameServer, question: Question, options: QueryOptions, settle: Settle) {
+    this.server = server;
+    this.#question = question;
+    this.#options = options;
+    this.#settle = settle;
+    this.#query = encodeQuery(randomInt(0x10000), question);
+  }
+
+  start(): void {
+    const query = this.#query;
+    if (query === undefined) {
+      process.nextTick(() => this.#fail(new DnsError("EBADNAME", `${this.#question.name} is not a valid name`)));
+      return;
+    }
+    this.#cancelTimer = systemClock.setTimer(this.#options.timeoutMs, () =>
+      this.#fail(new DnsError("ETIMEOUT", `the name server ${this.server.address} does not answer`)),
+    );
+    if (this.#options.useTcp) this.#askTcp(query);
+    else this.#askUdp(query);
+  }
+
+  close(): void {
+    this.isOver = true;
+    this.#cancelTimer();
+    this.#closeSocket();
+  }
+
+  /** The socket is connected: it receives only what comes from the server, and the error of a closed port. */
+  #askUdp(query: Buffer): void {
+    const { address, port } = this.server;
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    let isClosed = false;
+    this.#closeSocket = () => {
+      if (!isClosed) socket.close();
+      isClosed = true;
+    };
+    socket
+      .on("error", (error) => this.#fail(error))
+      .on("message", (message) => this.#onMessage(message, query, () => this.#askTcp(query)))
+      .once("connect", () => {
+        if (!isClosed) socket.send(query, (error) => error !== null && this.#fail(error));
+      })
+      .unref()
+      .connect(port, address);
+  }
+
+  /** Each message has its length before it (RFC 1035, section 4.2.2). */
+  #askTcp(query: Buffer): void {
+    this.#closeSocket();
+    const socket = connect({ host: this.server.address, port: this.server.port });
+    this.#closeSocket = () => socket.destroy();
+    let received: Buffer = Buffer.alloc(0);
+    socket
+      .on("error", (error) => this.#fail(error))
+      .on("end", () =>
+        this.#fail(new DnsError("EBADRESP", `the name server ${this.server.address} closed the connection`)),
+      )
+      .on("data", (chunk) => {
+        received = Buffer.concat([received, chunk]);
+        const end = received.length < 2 ? Number.POSITIVE_INFINITY : 2 + received.readUInt16BE(0);
+        if (received.length >= end)
+          this.#onMessage(received.subarray(2, end), query, () => this.#fail(this.#unreadable()));
+      })
+      .unref();
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(query.length);
+    socket.write(Buffer.concat([length, query]));
+  }
+
+  #onMessage(message: Buffer, query: Buffer, onTruncated: () => void): void {
+    if (this.isOver) return;
+    let response: DnsResponse | undefined;
+    try {
+      response = decodeResponse(message, query, this.#question);
+    } catch {
+      this.#fail(this.#unreadable());
+      return;
+    }
+    if (response === undefined) return; // it answers another question
+    if (response.isTruncated) onTruncated();
+    else {
+      this.close();
+      this.#settle.resolve(response);
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.isOver) return;
+    this.close();
+    this.#settle.reject(error);
+  }
+
+  #unreadable(): DnsError {
+    return new DnsError("EBADRESP", `the answer of the name server ${this.server.address} is not valid`);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Looks the addresses of one name up.
+ *
+ *     hosts file --> name servers, over the search domains --> the system
+ *
+ *     A     --- answer -------+-- 50 ms --> reported          A and AAAA are two questions (RFC 8305, section 3)
+ *     AAAA  ------------------+----------------- answer --> both are reported
+ *
+ * `dns.lookup` of Node runs in a pool of four threads: one slow name server blocks every look-up of the process
+ * (nodejs/node#62599). So name servers are asked over sockets. The system may have other sources. It is asked only for
+ * names that the name servers do not have, one at a time.
+ */
+import { promises as dns, type LookupAddress } from "node:dns";
+import { systemClock } from "../core/clock.js";
+import type { RecordType } from "./dns-message.js";
+import { DnsError, type NameServer, type QueryOptions, queryServers, ServerHistory } from "./dns-query.js";
+import { type ResolverFile, readHosts, readResolverFile } from "./name-files.js";
+
+export const FAMILIES = [4, 6] as const;
+type Family = (typeof FAMILIES)[number];
+
+const TYPE_OF_FAMILY: Readonly<Record<Family, RecordType>> = { 4: "A", 6: "AAAA" };
+
+/** The Resolution Delay of RFC 8305, section 3. */
+const RESOLUTION_DELAY_MS = 50;
+
+/** Addresses; `unknown` when the name has none, `dead` when no name server answers. */
+export type Answer = { readonly addresses: readonly LookupAddress[]; readonly ttlMs: number } | "unknown" | "dead";
+
+/** The same for one question: `failing` when a server answered that it cannot answer. */
+type ServerAnswer = Answer | "failing";
+
+/** Gets the addresses of one family, while those of the other are not known yet. */
+export type OnPartial = (addresses: readonly LookupAddress[]) => void;
+
+/** The time to live of what does not come from a name server. */
+const LOCAL_TTL_MS = 30_000;
+
+const DNS_PORT = 53;
+
+export interface NameLookupOptions {
+  /** Name servers to ask instead of the system's: `ADDRESS` or `ADDRESS:PORT`. */
+  readonly servers?: readonly string[] | undefined;
+  /** Where the settings of the system are. Default `/etc/resolv.conf`. */
+  readonly resolverFile?: string | undefined;
+}
+
+export class NameLookup {
+  readonly #servers: readonly NameServer[] | undefined;
+  readonly #resolverFile: string | undefined;
+  readonly #history = new ServerHistory();
+  #system: Promise<unknown> = Promise.resolve();
+  #lookups = 0;
+
+  constructor({ servers, resolverFile }: NameLookupOptions) {
+    this.#servers = servers?.map(parseNameServer);
+    this.#resolverFile = resolverFile;
+  }
+
+  /**
+   * The addresses of a name. Those of `lastGood` stay good in a family that no name server answers for.
+   * @throws an error of this machine: no descriptor is free
+   */
+  async find(name: string, lastGood: readonly LookupAddress[], onPartial: OnPartial): Promise<Answer> {
+    const local = localAddresses(name);
+    if (local.length > 0) return { addresses: local, ttlMs: LOCAL_TTL_MS };
+    const file = readResolverFile(this.#resolverFile);
+    const options = systemServers(file, this.#servers, this.#lookups++);
+    let isServerFailing = false;
+    for (const candidate of candidatesOf(name, file)) {
+      const answer = merge(await this.#askServers(candidate, options, onPartial), lastGood);
+      if (answer === "failing")
+        isServerFailing = true; // glibc goes on to the next domain
+      else if (answer !== "unknown") return answer;
+    }
+    if (isServerFailing) return "dead";
+    return this.#servers === undefined ? this.#askSystem(name) : "unknown";
+  }
+
+  /** Asks for both families. */
+  async #askServers(name: string, options: QueryOptions, onPartial: OnPartial): Promise<readonly ServerAnswer[]> {
+    let isOver = false;
+    const early: LookupAddress[] = [];
+    const ask = async (family: Family) => {
+      const answer = await this.#askFamily(name, family, options);
+      if (typeof answer !== "object") return answer;
+      early.push(...answer.addresses);
+      systemClock.setTimer(RESOLUTION_DELAY_MS, () => {
+        if (!isOver) onPartial([...early]);
+      });
+      return answer;
+    };
+    const answers = await Promise.all(FAMILIES.map(ask));
+    isOver = true;
+    return answers;
+  }
+
+  async #askFamily(name: string, family: Family, options: QueryOptions): Promise<ServerAnswer> {
+    try {
+      const { records } = await queryServers({ name, type: TYPE_OF_FAMILY[family] }, options, this.#history);
+      if (records.length === 0) return "unknown";
+      return {
+        addresses: records.map(({ text }) => ({ address: text, family })),
+        ttlMs: Math.min(...records.map(({ ttlMs }) => ttlMs)),
+      };
+    } catch (error) {
+      if (!(error instanceof DnsError)) return requireServerFault(error);
+      if (error.code === "EBADNAME") return "unknown";
+      return error.code === "ESERVFAIL" ? "failing" : "dead";
+    }
+  }
+
+  /** Other sources of the system, such as mDNS. A look-up occupies one of Node's four threads, so there is one at a time. */
+  #askSystem(name: string): Promise<Answer> {
+    const answer = this.#system.then(async (): Promise<Answer> => {
+      try {
+        return { addresses: await dns.lookup(name, { all: true }), ttlMs: LOCAL_TTL_MS };
+      } catch {
+        return "unknown"; // as the name servers have said
+      }
+    });
+    this.#system = answer;
+    return answer;
+  }
+}
+
+/** The servers of the system, or those given, in the order in which this look-up asks them. */
+export function systemServers(
+  { servers, timeoutMs, attempts, rotate, useTcp }: ResolverFile,
+  given: readonly NameServer[] | undefined,
+  lookups: number,
+): QueryOptions {
+  const all = given ?? servers.map((address) => ({ address, port: DNS_PORT }));
+  const first = rotate ? lookups % all.length : 0;
+  return { servers: [...all.slice(first), ...all.slice(0, first)], timeoutMs, attempts, useTcp };
+}
+
+/** The answer of both families. */
+function merge(answers: readonly ServerAnswer[], lastGood: readonly LookupAddress[]): ServerAnswer {
+  const good = answers.filter((answer) => typeof answer === "object");
+  if (good.length === 0) return (["dead", "failing"] as const).find((each) => answers.includes(each)) ?? "unknown";
+  const addresses = answers.flatMap((answer, index) => {
+    if (typeof answer === "object") return answer.addresses;
+    return answer === "unknown" ? [] : lastGood.filter(({ family }) => family === FAMILIES[index]);
+  });
+  return { addresses, ttlMs: Math.min(...good.map(({ ttlMs }) => ttlMs)) };
+}
+
+/** A server as `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */
+function parseNameServer(text: string): NameServer {
+  const [, bracketed, plain = text, port = DNS_PORT] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
+  return { address: bracketed ?? plain, port: Number(port) };
+}
+
+/** No descriptor is free: that is no fault of a name server. @throws the error */
+function requireServerFault(error: unknown): "dead" {
+  if (error instanceof Error && "code" in error && LOCAL_FAULTS.has(error.code)) throw error;
+  return "dead";
+}
+
+const LOCAL_FAULTS: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
+/** The names to try, in the order of `resolv.conf(5)`. */
+function candidatesOf(name: string, { search, ndots }: ResolverFile): readonly string[] {
+  if (name.endsWith(".")) return [name.slice(0, -1)];
+  const within = search.map((domain) => `${name}.${domain}`);
+  return name.split(".").length - 1 >= ndots ? [name, ...within] : [...within, name];
+}
+
+/** Addresses that need no name server: those of the hosts file, and of `localhost` (RFC 6761, section 6.3). */
+function localAddresses(name: string): readonly LookupAddress[] {
+  const bare = name.replace(/\.$/, "");
+  const addresses = readHosts().get(bare);
+  if (addresses !== undefined) return addresses;
+  if (bare !== "localhost" && !bare.endsWith(".localhost")) return [];
+  return [
+    { address: "127.0.0.1", family: 4 },
+    { address: "::1", family: 6 },
+  ];
+}
