@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { parseConfig } from "../src/config/load.js";
 import { REASONS } from "../src/probers/reasons.js";
+import { parseConfig } from "./config/reading.js";
 import { PROOFS } from "./proof/proofs.js";
 import { appliedOf, configKeys } from "./support/config-table.js";
 import { tableOf } from "./support/readme.js";

@@ -51,6 +51,11 @@ export function splitOptions(options: CheckOptions): {
     authority,
     metadata,
     minWorkers,
+    method,
+    body,
+    http2,
+    followRedirects,
+    auth,
     ...settings
   } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
@@ -67,6 +72,11 @@ export function splitOptions(options: CheckOptions): {
       authority,
       metadata,
       minWorkers,
+      method,
+      body,
+      http2,
+      followRedirects,
+      auth,
     },
   };
 }

@@ -4,6 +4,7 @@
 import { SystemAuthorities } from "../client/authorities.js";
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
+import type { Trace } from "../client/trace.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
@@ -27,6 +28,8 @@ export interface SourceOpenerOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Name servers to ask instead of the system's. */
   readonly nameServers?: readonly string[] | undefined;
+  /** Receives each step of the probes. */
+  readonly trace?: Trace | undefined;
 }
 
 /** A source that is open. */
@@ -92,13 +95,14 @@ export class SourceOpener {
   #depsFor(allowLinkLocal: boolean): ProberDeps {
     const known = this.#targets.get(allowLinkLocal);
     if (known !== undefined) return known;
-    const { clock, random, nameServers } = this.#options;
+    const { clock, random, nameServers, trace } = this.#options;
     const resolver = new NameResolver({
       clock,
       allowLinkLocal,
       servers: nameServers,
       maxLookups: this.#shares.lookups,
       maxAttempts: this.#shares.attempts,
+      trace,
     });
     const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer: createReadBuffer() };
     this.#targets.set(allowLinkLocal, deps);

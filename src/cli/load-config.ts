@@ -3,23 +3,35 @@
  */
 import { existsSync } from "node:fs";
 import { noSource } from "../config/config-input.js";
-import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import { DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE } from "../config/daemon-config.js";
+import type { ReadOptions } from "../config/load.js";
 import { type LoadedConfig, validateConfig } from "../config/validate.js";
-import type { FlagValues } from "./flags.js";
+import { type FlagValues, UsageError } from "./flags.js";
 import { configFlags } from "./serve-flags.js";
 
-/** The file that is named, or the usual one if it exists. */
+/**
+ * The file that is named, or the usual one if it exists.
+ * @throws UsageError where both usual ones exist
+ */
 export function fileOf(values: FlagValues): string | undefined {
-  return values.get("config")?.[0] ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
+  const [named] = values.get("config") ?? [];
+  if (named !== undefined) return named;
+  const [first, second] = [DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE].filter((file) => existsSync(file));
+  if (second === undefined) return first;
+  throw new UsageError(`${first} and ${second} both exist; remove one of them, or name one: -c ${first}`);
 }
 
 /**
  * Reads the configuration. The parser of YAML is loaded only for a file.
  * @throws UsageError for a flag, ConfigError for a file that cannot be read; other faults are thrown by `accept`
  */
-export async function loadConfig(file: string | undefined, values: FlagValues): Promise<LoadedConfig> {
+export async function loadConfig(
+  file: string | undefined,
+  values: FlagValues,
+  options?: ReadOptions,
+): Promise<LoadedConfig> {
   const flags = configFlags(values);
   if (file === undefined) return validateConfig(noSource(), flags);
   const { readConfigFile } = await import("../config/load.js");
-  return validateConfig(readConfigFile(file, process.env), flags);
+  return validateConfig(readConfigFile(file, process.env, options), flags);
 }

@@ -3,7 +3,7 @@
  */
 import { formatDefault, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import type { ConfigFlags } from "../config/config-input.js";
-import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import { DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE } from "../config/daemon-config.js";
 import { TLS_KEYS, TOP_KEYS } from "../config/keys.js";
 import type { CheckEntry, ConfigFile } from "../config/schema.js";
 import { isDuration } from "../core/duration.js";
@@ -27,7 +27,7 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     name: "config",
     short: "c",
     value: "FILE",
-    fallback: `${DEFAULT_CONFIG_FILE} if it exists`,
+    fallback: `${DEFAULT_CONFIG_FILE} or ${OTHER_CONFIG_FILE} if it exists`,
     help: "A YAML file, which is read again when it changes and on SIGHUP. Flags are added to it.",
   },
   flagOf(listen),

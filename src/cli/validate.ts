@@ -3,11 +3,18 @@
  */
 import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
 import { requireValid } from "../config/validate.js";
-import { describeFlags, type Flag, readFlags } from "./flags.js";
+import { describeFlags, type Flag, type FlagValues, readFlags } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import { CONFIG_FLAGS } from "./serve-flags.js";
 
-const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, { name: "help", short: "h", help: "Show this help." }];
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is what a file contains
+const NO_ENV: Flag = {
+  name: "no-env",
+  help: "Without the secrets at hand: a ${NAME} or ${file:PATH} without a value counts as any valid value.",
+};
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is what a file contains
+
+const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, NO_ENV, { name: "help", short: "h", help: "Show this help." }];
 
 /** Resolves with 0 for a valid configuration. For an invalid one it throws a ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -16,12 +23,19 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText());
     return 0;
   }
-  const file = fileOf(values) ?? (values.size === 0 ? DEFAULT_CONFIG_FILE : undefined);
-  const { checks, services, warnings } = requireValid(await loadConfig(file, values));
+  const file = fileOf(values) ?? (isAlone(values) ? DEFAULT_CONFIG_FILE : undefined);
+  const withoutEnvironment = values.has(NO_ENV.name);
+  const { checks, services, warnings } = requireValid(await loadConfig(file, values, { withoutEnvironment }));
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
-  process.stdout.write(`${file ?? "the configuration"} is valid: ${counts}\n`);
+  const verdict = withoutEnvironment ? "is valid, whatever its environment" : "is valid";
+  process.stdout.write(`${file ?? "the configuration"} ${verdict}: ${counts}\n`);
   return 0;
+}
+
+/** Whether no flag gives a part of the configuration. */
+function isAlone(values: FlagValues): boolean {
+  return [...values.keys()].every((name) => name === NO_ENV.name);
 }
 
 function counted(count: number, noun: string): string {
@@ -40,6 +54,7 @@ Exit codes: 0 if the configuration is valid, 2 if not. Each error is one line: F
 Examples:
   healthbridge validate
   healthbridge validate deploy/healthbridge.yaml
+  healthbridge validate --no-env deploy/healthbridge.yaml
   healthbridge validate -c healthbridge.yaml --check flower=http://localhost:5555/healthcheck
 `;
 }

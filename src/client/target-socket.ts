@@ -7,9 +7,10 @@
 import type { Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
-import { type Connected, ConnectionAttempts, type TargetAddress } from "./connection-attempts.js";
+import { type Connected, ConnectionAttempts, type TargetAddress, traceOf } from "./connection-attempts.js";
 import type { ReusableConnection } from "./reused-connection.js";
 import type { SecureOptions } from "./tls-options.js";
+import { type Trace, traceTls } from "./trace.js";
 
 /** Receives what comes on a connection. */
 export interface SocketListener {
@@ -53,11 +54,14 @@ export class TargetSocket implements ReusableConnection {
   #isOpen = true;
   #isRef = true;
   #certificateEndsAt: number | undefined;
+  readonly #trace: Trace | undefined;
+  #hasReceived = false;
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
   constructor(options: TargetSocketOptions, timeoutMs: number) {
     const { tls, readBuffer, closesByReset = false } = options;
     this.#tls = tls;
+    this.#trace = traceOf(options);
     this.#closesByReset = closesByReset && tls === undefined && !("path" in options); // only TCP has a reset
     const callback = (length: number) => {
       this.#onBytes(readBuffer.subarray(0, length));
@@ -143,6 +147,7 @@ export class TargetSocket implements ReusableConnection {
 
   #secure(tcp: Socket, tls: SecureOptions): TLSSocket {
     const socket = connectTls({ ...tls, socket: tcp });
+    if (this.#trace !== undefined) traceTls(socket, this.#trace);
     tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
     socket.on("data", (bytes) => this.#onBytes(bytes));
     socket.once("secureConnect", () => {
@@ -154,6 +159,8 @@ export class TargetSocket implements ReusableConnection {
 
   #onBytes(bytes: Buffer): void {
     if (!this.#isOpen) return;
+    if (this.#trace !== undefined && !this.#hasReceived) this.#trace({ kind: "received" });
+    this.#hasReceived = true;
     if (this.#listener === undefined) this.close();
     else this.#listener.onBytes(bytes);
   }

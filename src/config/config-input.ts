@@ -21,6 +21,8 @@ export interface ConfigSource {
   readonly faults: FaultList;
   readonly files: Files;
   readonly has: (path: Path) => boolean;
+  /** Whether a placeholder stands for the value: what is wrong with it says nothing. */
+  readonly isUnknown: (path: Path) => boolean;
   readonly locate: (path: Path) => Position;
   /** Removes the secrets from faults. */
   readonly redact: (faults: readonly Fault[]) => readonly Fault[];
@@ -52,6 +54,7 @@ export function noSource(): ConfigSource {
     faults: new FaultList(),
     files: createFiles(),
     has: () => false,
+    isUnknown: () => false,
     locate: () => start,
     redact: (faults) => faults,
   };
@@ -109,8 +112,12 @@ export class ConfigInput {
 
   /** Adds a fault of a value. */
   readonly refuse = (path: Path, text: string): void => {
-    this.#source.faults.add({ place: this.#flagOf(path) ?? this.#source.locate(path), path, text });
+    this.#addFault(path, text, this.#source.isUnknown(path));
   };
+
+  #addFault(path: Path, text: string, isUnknown: boolean): void {
+    this.#source.faults.add({ place: this.#flagOf(path) ?? this.#source.locate(path), path, text, isUnknown });
+  }
 
   /** Adds a rule that a declaration breaks. */
   refuseViolation(violation: Violation): void {
@@ -119,7 +126,7 @@ export class ConfigInput {
       (path) => this.#nameOption(path),
       (path) => this.#nameDeclaration(path),
     );
-    this.refuse(this.#toFilePath(violation.path), text);
+    this.#addFault(this.#toFilePath(violation.path), text, this.#isOfUnknown(violation));
   }
 
   /** Whether a check comes from a flag. */
@@ -130,7 +137,18 @@ export class ConfigInput {
   /** @throws ConfigError with every fault, if there is one */
   throwFaults(): void {
     const { name, faults, redact } = this.#source;
-    if (faults.faults.length > 0) throw new ConfigError(name, redact(faults.faults));
+    const known = faults.faults.filter(({ isUnknown }) => isUnknown !== true);
+    if (known.length > 0) throw new ConfigError(name, redact(known));
+  }
+
+  /** Whether a violation is about a value, a limit or a target that a placeholder stands for. */
+  #isOfUnknown({ path, limit }: Violation): boolean {
+    const [key, check, option] = path;
+    const isAboutName = (key === "checks" || key === "services") && path.length === 2;
+    const ofTarget = key === "checks" && option === "forgetAfter" ? [[key, check ?? "", "target"]] : [];
+    return [...(isAboutName ? [] : [path]), ...(limit === undefined ? [] : [limit.path]), ...ofTarget].some((each) =>
+      this.#source.isUnknown(this.#toFilePath(each)),
+    );
   }
 
   /** The checks of flags, without those whose name is in use. */

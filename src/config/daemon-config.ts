@@ -41,6 +41,9 @@ export interface DaemonConfig extends ChecksConfig {
 /** The usual name of the file, in the working directory. */
 export const DEFAULT_CONFIG_FILE = "healthbridge.yaml";
 
+/** Another usual name. There must not be a file of each. */
+export const OTHER_CONFIG_FILE = "healthbridge.yml";
+
 /** Without a file and without flags: `serve` publishes its own health. */
 export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   listen: TOP_KEYS.listen.default,

@@ -20,6 +20,8 @@ export interface Fault {
   /** Empty for the file as a whole. */
   readonly path: Path;
   readonly text: string;
+  /** Whether it comes from a placeholder: the file is read without its environment. */
+  readonly isUnknown?: boolean;
 }
 
 /** A configuration that is rejected. The message has a line for each fault. */

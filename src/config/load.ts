@@ -5,17 +5,25 @@
  *               |                                   |                       |
  *               '-----------------------------------'-----------------------'--> ConfigError with every fault
  */
-import type { DaemonConfig } from "./daemon-config.js";
+import type { Path } from "../checks/violation.js";
 import { ConfigError, FaultList } from "./fault.js";
 import { createFiles } from "./files.js";
+import { KnownPaths } from "./known-paths.js";
 import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
 import { Redactor } from "./redact.js";
 import { checkShape } from "./shape.js";
-import { type ConfigSource, requireValid, validateConfig } from "./validate.js";
+import type { Sources } from "./substitution.js";
+import type { ConfigSource } from "./validate.js";
 import { readYaml } from "./yaml-text.js";
 
 /** The environment, for `${NAME}`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How a file is read. */
+export interface ReadOptions {
+  /** A placeholder stands for each `${...}` without a value. The configuration must not be used then. */
+  readonly withoutEnvironment?: boolean;
+}
 
 const START = { line: 1, column: 1 } as const;
 
@@ -26,49 +34,54 @@ const EMPTY = "this file is empty; for a server without checks write checks: {}"
  * Reads a file.
  * @throws ConfigError for a file that cannot be read, or is not YAML
  */
-export function readConfigFile(file: string, environment: Environment): ConfigSource {
-  return readConfigText(file, readText(file), environment);
+export function readConfigFile(file: string, environment: Environment, options?: ReadOptions): ConfigSource {
+  return readConfigText(file, readText(file), environment, options);
 }
 
 /**
  * Reads the text of a file; `file` is its name for the errors.
  * @throws ConfigError for a text that is not YAML
  */
-export function readConfigText(file: string, text: string, environment: Environment): ConfigSource {
+export function readConfigText(
+  file: string,
+  text: string,
+  environment: Environment,
+  options: ReadOptions = {},
+): ConfigSource {
   const files = createFiles();
-  const yaml = readYaml(text, {
+  const paths = new KnownPaths();
+  const sources: Sources = {
     variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined),
     secret: (path, refuse) => files.secret(path, refuse),
-  });
+    usesPlaceholders: options.withoutEnvironment,
+  };
+  const yaml = readYaml(text, sources, paths);
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
   if (isEmptyTable(yaml.value) && yaml.faults.length === 0)
     throw new ConfigError(file, [{ place: START, path: [], text: EMPTY }]);
-  const shaped = checkShape(yaml);
+  const shaped = checkShape(yaml, paths);
+  const { find, nearest, locate, pieces } = yaml;
   const faults = new FaultList();
-  for (const fault of [...yaml.faults, ...shaped.faults]) faults.add(fault);
-  const { has, locate } = yaml;
-  const { isSubstituted, pieces } = yaml;
+  const isUnknown = (path: Path) => nearest(path).isUnknown;
+  for (const fault of yaml.faults) faults.add(fault);
+  for (const fault of shaped.faults) faults.add({ ...fault, isUnknown: isUnknown(fault.path) });
   return {
     name: file,
     content: shaped.file,
     names: namesIn(yaml.value),
     faults,
     files,
-    has,
+    has: (path) => find(path) !== undefined,
+    isUnknown,
     locate,
     redact(found) {
       const redactor = new Redactor(pieces);
-      return found.map((fault) => ({ ...fault, text: redactor.redact(fault.text, isSubstituted(fault.path)) }));
+      return found.map((fault) => ({
+        ...fault,
+        text: redactor.redact(fault.text, nearest(fault.path).isSubstituted),
+      }));
     },
   };
-}
-
-/**
- * Reads the text of a file and validates it; `file` is its name for the errors.
- * @throws ConfigError
- */
-export function parseConfig(file: string, text: string, environment: Environment): DaemonConfig {
-  return requireValid(validateConfig(readConfigText(file, text, environment)));
 }
 
 /** The names of the checks and services of a file, also of those that have a fault. */

@@ -13,6 +13,10 @@ export class Place {
   readonly value: number;
   /** Whether the value contained `${...}`. */
   isSubstituted = false;
+  /** Whether the value is a placeholder: the file is read without its environment. */
+  isUnknown = false;
+  /** A number, a boolean or null as it is written: `1.10`. */
+  written: string | undefined;
   /** Created for the first value inside: most values have none. */
   #inside: Map<string | number, Place> | undefined;
 

@@ -7,7 +7,11 @@
  *
  * A configuration also comes through a pipe: `-c -`, `-c /dev/stdin`, `-c <(command)`. A pipe is read to its end, or until
  * `MAX_PIPE_MS` have passed.
+ *
+ * A file is UTF-8 or, if it begins with a byte order mark that says so, UTF-16. Text in another encoding, such as
+ * Windows-1252, would have other letters: it is refused at its first byte that is not UTF-8.
  */
+import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 
 /** The size of the longest file that is read. */
@@ -55,7 +59,8 @@ function readOpened(path: string, maxPipeMs: number): FileContent {
     const bytes = isPipe ? readPipe(file, maxPipeMs) : readAll((buffer) => readSync(file, buffer));
     if (bytes === undefined) return { fault: `: its writer was not done within ${maxPipeMs / 1000} s` };
     if (bytes.length > MAX_FILE_BYTES) return { fault: tooLong(`more than ${MAX_FILE_BYTES}`) };
-    return { text: bytes.toString("utf8"), isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0 };
+    const decoded = decode(bytes);
+    return "fault" in decoded ? decoded : { ...decoded, isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0 };
   } finally {
     closeSync(file);
   }
@@ -91,6 +96,20 @@ function readPipe(file: number, maxPipeMs: number): Buffer | undefined {
     return undefined;
   });
 }
+
+/** Editors on Windows write byte order marks, which are no part of the text. */
+function decode(bytes: Buffer): { readonly text: string } | { readonly fault: string } {
+  const utf16 = bytes.length % 2 === 0 ? UTF_16_MARKS[bytes.toString("hex", 0, 2)] : undefined;
+  if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
+  const text = bytes.toString("utf8").replace(/^\ufeff/, "");
+  if (isUtf8(bytes)) return { text };
+  const before = text.slice(0, text.indexOf("\ufffd"));
+  const place = `line ${before.split("\n").length}, column ${before.length - before.lastIndexOf("\n")}`;
+  return { fault: `: it is not UTF-8 text (${place}); save it as UTF-8` };
+}
+
+/** Bytes of a mark in hexadecimal. */
+const UTF_16_MARKS: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "utf-16be" };
 
 function otherType(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;

@@ -4,8 +4,10 @@
  *     piece        in an error as                          because
  *     hunter2      hunter2                                 the whole value is shown
  *     two\nlines   two\\nlines                             values are shown as JSON
+ *     a b          a%20b                                  targets are shown as URLs
  *     24 and more  the first 24, up to a quote             long values are cut
- *     1 to 3       these letters, in a value with ${...}   in other texts they can be part of a word
+ *     1 to 3       these letters in quotes, or a number,   in other texts they can be part of a word
+ *                  in the error of a value with ${...}
  *
  * A text is read once, however many pieces there are: at each position, only pieces that start with the same letters are
  * compared, and of all pieces with one length only one lookup is made.
@@ -17,34 +19,46 @@ const MAX_UNCUT_CHARACTERS = 24;
 
 export class Redactor {
   readonly #long = new PieceSet();
-  readonly #all = new PieceSet();
+  readonly #short = new PieceSet();
 
   constructor(pieces: Iterable<string>) {
     for (const piece of pieces) {
-      for (const form of new Set([piece, JSON.stringify(piece).slice(1, -1)])) {
-        this.#all.add(form);
+      for (const form of new Set([piece, JSON.stringify(piece).slice(1, -1), ...urlFormsOf(piece)])) {
         if (piece.length >= MIN_SECRET_CHARACTERS) this.#long.add(form);
+        else this.#short.add(form);
       }
     }
   }
 
   /** @param isSubstituted whether the text is about a value that contained `${...}` */
   redact(text: string, isSubstituted: boolean): string {
-    const pieces = isSubstituted ? this.#all : this.#long;
-    let redacted = "";
-    let copied = 0;
-    for (let at = 0; at < text.length; ) {
-      const end = pieces.endOfMatch(text, at);
-      if (end === undefined) {
-        at += 1;
-        continue;
-      }
-      redacted += `${text.slice(copied, at)}***`;
-      at = end;
-      copied = end;
-    }
-    return redacted + text.slice(copied);
+    const redacted = replaceAll(text, this.#long);
+    // values are shown as JSON, durations and numbers as they are
+    return isSubstituted
+      ? redacted.replace(/"(?:[^"\\]|\\.)*"|\b\d\w*\b/g, (value) => replaceAll(value, this.#short))
+      : redacted;
   }
+}
+
+/** How the path of a URL shows a text, in schemes of the web and in others. */
+function urlFormsOf(piece: string): readonly string[] {
+  return ["http://h/", "x://h/"].map((start) => new URL(`${start}${piece}`).href.slice(start.length));
+}
+
+function replaceAll(text: string, pieces: PieceSet): string {
+  let replaced = "";
+  let copied = 0;
+  for (let at = 0; at < text.length; ) {
+    const end = pieces.endOfMatch(text, at);
+    if (end === undefined) {
+      at += 1;
+      continue;
+    }
+    replaced += `${text.slice(copied, at)}***`;
+    at = end;
+    copied = end;
+  }
+  return replaced + text.slice(copied);
 }
 
 class PieceSet {

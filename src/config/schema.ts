@@ -7,63 +7,29 @@
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import { WARN_BEFORE_MS } from "../core/certificate-time.js";
-import { formatDuration, isDuration } from "../core/duration.js";
+import { formatDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { OAUTH_METHODS } from "../probers/options.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
-
-const duration = (description: string) =>
-  v.pipe(
-    v.string(({ input }) => notADuration(input)),
-    v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, ({ input }) => notADuration(input)),
-    v.check(isDuration, ({ input }) => notADuration(input)),
-    v.description(description),
-  );
-
-function notADuration(input: unknown): string {
-  if (typeof input === "number" && input >= 0) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
-  return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
-}
-
-const text = (description: string) =>
-  v.pipe(
-    v.string(({ input }) => `must be text, not ${kindOf(input)}`),
-    v.nonEmpty("must not be empty"),
-    v.description(description),
-  );
-
-const texts = (description: string) =>
-  v.pipe(
-    v.array(text("one"), ({ input }) => `must be a list of texts, not ${kindOf(input)}`),
-    v.description(description),
-  );
-
-const switchValue = (description: string) =>
-  v.pipe(
-    v.boolean(({ input }) => `must be true or false; got ${shown(input)}`),
-    v.description(description),
-  );
-
-const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
-  v.pipe(
-    v.picklist(words, ({ input }) => `must be one of ${words.join(", ")}; got ${shown(input)}`),
-    v.description(description),
-  );
-
-const notACount = ({ input }: { readonly input: unknown }) => `must be a whole number from 1 on; got ${shown(input)}`;
-
-const count = (description: string) =>
-  v.pipe(
-    v.number(notACount),
-    v.integer(notACount),
-    v.minValue(1, notACount),
-    v.maxValue(Number.MAX_SAFE_INTEGER, notACount),
-    v.description(description),
-  );
-
-const notAShare = ({ input }: { readonly input: unknown }) => `must be a share from 0 to 1; got ${shown(input)}`;
-
-const share = (description: string) =>
-  v.pipe(v.number(notAShare), v.minValue(0, notAShare), v.maxValue(1, notAShare), v.description(description));
+import {
+  choice,
+  command,
+  count,
+  duration,
+  group,
+  isTable,
+  kindOf,
+  listOf,
+  oneOf,
+  share,
+  shown,
+  switchValue,
+  table,
+  text,
+  texts,
+  URL_METADATA,
+  url,
+} from "./schema-parts.js";
 
 /** The schema of each type of setting. */
 const OF_TYPE = {
@@ -86,33 +52,6 @@ function keysOf<Rows extends Readonly<Record<string, Setting>>>(rows: Rows) {
   };
 }
 
-/** One of several kinds of value. `pick` decides by a value which kind was meant: the errors are those of that kind. */
-const choice = <Union extends v.GenericSchema>(union: Union, pick: (input: unknown) => v.GenericSchema) =>
-  // what is picked is a member of the union; without a value (for the JSON Schema) it is the union itself
-  v.lazy((input) => (input === undefined ? union : pick(input)) as Union);
-
-/** To JavaScript a list is an object with numbers as keys. Here it is a mistake. */
-const noList = <Schema extends v.GenericSchema>(schema: Schema) => {
-  const refusal = v.never(({ input }) => `must be a table, not ${kindOf(input)}`);
-  return choice(schema, (input) => (Array.isArray(input) ? refusal : schema));
-};
-
-const table = <Value extends v.GenericSchema>(value: Value, description: string) =>
-  noList(
-    v.pipe(
-      v.record(v.string(), value, ({ input }) => `must be a table of names, not ${kindOf(input)}`),
-      v.description(description),
-    ),
-  );
-
-const group = <Entries extends v.ObjectEntries>(entries: Entries, description: string) =>
-  noList(
-    v.pipe(
-      v.strictObject(entries, ({ input }) => `must be a table, not ${kindOf(input)}`),
-      v.description(description),
-    ),
-  );
-
 const BODY_TEXT = text("Text that the body must contain.");
 
 const BODY_PATTERN = group(
@@ -123,13 +62,24 @@ const BODY_PATTERN = group(
 const EXIT_CODE = count("Only exec: the exit code, or the list of exit codes, that is a warning. Default none.");
 const EXIT_CODES = v.array(EXIT_CODE);
 
+const HEADER_VALUE = v.nullable(text("The value that one of the header's values must have; null: no such header."));
+
+const HEADER_PATTERN = group(
+  { matches: text("An RE2 regular expression that the header must match.") },
+  "What the header must be.",
+);
+
+const HEADER = choice(v.union([HEADER_VALUE, HEADER_PATTERN]), (input) =>
+  isTable(input) ? HEADER_PATTERN : HEADER_VALUE,
+);
+
 const EXPECT = group(
   {
     status: v.optional(
       v.pipe(
-        v.array(
+        listOf(
           v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299"),
-          ({ input }) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
+          (input) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
         ),
         v.description("HTTP statuses and ranges. Default 200-299."),
       ),
@@ -137,7 +87,12 @@ const EXPECT = group(
     body: v.optional(
       choice(v.union([BODY_TEXT, BODY_PATTERN]), (input) => (isTable(input) ? BODY_PATTERN : BODY_TEXT)),
     ),
-    headers: v.optional(table(text("value"), "Headers of the response, with the value that each must have.")),
+    headers: v.optional(
+      table(
+        HEADER,
+        "Headers of the response, with what each must be: a value, { matches: PATTERN }, or null if it must not be there.",
+      ),
+    ),
     json: v.optional(
       table(
         v.union([v.string(), v.number(), v.boolean(), v.null()], "must be text, a number, true, false or null"),
@@ -166,6 +121,28 @@ const TARGET_TLS = group(
   "How to use TLS with the target.",
 );
 
+const AUTH = group(
+  {
+    clientId: text("The client's id."),
+    clientSecret: text("The client's secret. Take it from ${NAME} or ${file:PATH}."),
+    tokenUrl: url("The token endpoint of the authorization server, as a URL."),
+    scopes: v.optional(texts("The scopes of the token.")),
+    audience: v.optional(text("The audience of the token, for servers that ask for one.")),
+    method: v.optional(
+      oneOf(
+        OAUTH_METHODS,
+        `How the id and the secret are sent: ${OAUTH_METHODS.join(" or ")}. Default ${OAUTH_METHODS[0]}.`,
+      ),
+    ),
+  },
+  "Only http: OAuth2 client credentials; requests carry the token that they give.",
+);
+
+const HTTP_2 = v.union(
+  [v.boolean(), v.literal("prior-knowledge")],
+  ({ input }) => `must be true, false or prior-knowledge; got ${shown(input)}`,
+);
+
 const HEARTBEAT = group(
   {
     ttl: duration("The time within which a report must come."),
@@ -181,8 +158,8 @@ const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
 
 const CHECK = group(
   {
-    target: v.optional(text("What is probed, as a URL.")),
-    exec: v.optional(texts("A program with its arguments, in place of a target. It needs allowExec.")),
+    target: v.optional(url("What is probed, as a URL.")),
+    exec: v.optional(command("A program with its arguments, in place of a target. It needs allowExec.")),
     heartbeat: v.optional(HEARTBEAT),
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),
@@ -198,6 +175,23 @@ const CHECK = group(
       text("The password of the target, as it is: not percent-encoded. Take it from ${NAME} or ${file:PATH}."),
     ),
     headers: v.optional(table(text("value"), "Headers of the request.")),
+    method: v.optional(text("Only http: the method of the request. Default GET, or POST with a body.")),
+    body: v.optional(
+      text("Only http: the body of the request. Its content-type is text/plain, unless headers has another one."),
+    ),
+    http2: v.optional(
+      v.pipe(
+        HTTP_2,
+        v.description("Only http: HTTP/2 by ALPN (true, for https) or prior-knowledge (without TLS). Default false."),
+      ),
+    ),
+    followRedirects: v.optional(
+      oneOf(
+        ["same-origin"],
+        "Only http: same-origin follows up to 5 redirects to the target's own scheme, host and port. Default: none.",
+      ),
+    ),
+    auth: v.optional(AUTH),
     tls: v.optional(TARGET_TLS),
     authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
     metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
@@ -209,17 +203,17 @@ const URL_ALONE = v.pipe(
   v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
   v.nonEmpty("must not be empty"),
   v.description("A URL is a whole check."),
+  v.metadata(URL_METADATA),
 );
 
 const CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
 
 const members = (which: string) => texts(`${which}: names of checks and services.`);
 
+const FORMS = "a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }";
+
 const SERVICE_FORMS = {
-  list: v.array(
-    text("A name."),
-    ({ input }) => `must be a list, { all: [...] }, { any: [...] } or { quorum: N, of: [...] }; got ${shown(input)}`,
-  ),
+  list: listOf(text("A name."), (input) => `must be ${FORMS}; got ${shown(input)}`),
   all: group({ all: members("Members that must all be healthy") }, "All of them."),
   any: group({ any: members("Members of which one must be healthy") }, "At least one of them."),
   quorum: group(
@@ -232,9 +226,23 @@ const { list, all, any, quorum } = SERVICE_FORMS;
 
 const SERVICE = choice(v.union([list, all, any, quorum]), (input) => {
   if (!isTable(input) || Object.keys(input).length === 0) return list;
-  if (Object.hasOwn(input, "any")) return any;
-  return Object.hasOwn(input, "quorum") || Object.hasOwn(input, "of") ? quorum : all;
+  const forms = ["all", "any", Object.hasOwn(input, "quorum") ? "quorum" : "of"].filter((key) =>
+    Object.hasOwn(input, key),
+  );
+  if (forms.length > 1) return v.never(`has ${bothOf(forms)}; a service is ${FORMS}`);
+  const [form] = forms;
+  if (form === undefined) return NO_FORM;
+  return form === "all" ? all : form === "any" ? any : quorum;
 });
+
+/** Every key of it is unknown. */
+const NO_FORM = group({}, "None of the forms.");
+
+/** Words as a list in a sentence: `both all and any`, `all, any and of`. */
+export function bothOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return `${words.length === 2 ? "both " : ""}${words.slice(0, -1).join(", ")} and ${last}`;
+}
 
 const { listen, ...otherKeys } = keysOf(TOP_KEYS);
 
@@ -252,7 +260,7 @@ export const CONFIG_SCHEMA = group(
     ),
     isolation: v.optional(
       group(
-        { ...keysOf(ISOLATION_KEYS), selfCheck: text(describeSetting(ISOLATION_KEYS.selfCheck)) },
+        { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },
         "When most checks fail at the same time and the self-check fails too, the last statuses are held for a while.",
       ),
     ),
@@ -279,21 +287,3 @@ export type CheckEntry = v.InferOutput<typeof CHECK>;
 
 /** A service of it. */
 export type ServiceEntry = v.InferOutput<typeof SERVICE>;
-
-function isTable(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value as an error shows it: short, and on one line. */
-export function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
-  return json.length > 80 ? `${json.slice(0, 77)}...` : json;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object"
-    ? "a table"
-    : `${typeof value === "boolean" ? "" : "the "}${typeof value} ${shown(value)}`.trim();
-}

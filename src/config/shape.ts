@@ -5,6 +5,7 @@ import * as v from "valibot";
 import type { Path } from "../checks/violation.js";
 import { nearestTo } from "../core/nearest.js";
 import type { Fault } from "./fault.js";
+import type { KnownPaths } from "./known-paths.js";
 import { CONFIG_SCHEMA, type ConfigFile } from "./schema.js";
 import type { YamlText } from "./yaml-text.js";
 
@@ -15,12 +16,14 @@ export interface Shaped {
   readonly faults: readonly Fault[];
 }
 
-/** Checks the shape. A value that came from `${...}` is text; where a number or a switch is expected it becomes one. */
-export function checkShape(yaml: YamlText): Shaped {
-  const keys = new KnownKeys();
+/**
+ * Checks the shape. A value that came from `${...}` is text; where a number or a switch is expected it becomes one. A number
+ * is the text that was written, where a text is expected: `1.10` as the name of a member.
+ */
+export function checkShape(yaml: YamlText, keys: KnownPaths): Shaped {
   let value = yaml.value;
   let leaves = issuesIn(value, keys);
-  const typed = typeSubstituted(value, leaves, yaml);
+  const typed = retyped(value, leaves, yaml);
   if (typed !== undefined) [value, leaves] = [typed, issuesIn(typed, keys)];
   const faults = leaves.map((leaf) => faultOf(leaf, yaml, keys));
   // each round removes something, and an empty file is valid: the loop ends
@@ -32,7 +35,7 @@ export function checkShape(yaml: YamlText): Shaped {
   return { file: v.parse(CONFIG_SCHEMA, value), faults };
 }
 
-function issuesIn(value: unknown, keys: KnownKeys): readonly Leaf[] {
+function issuesIn(value: unknown, keys: KnownPaths): readonly Leaf[] {
   const parsed = v.safeParse(CONFIG_SCHEMA, value);
   if (parsed.success) return [];
   return parsed.issues.flatMap((issue) => {
@@ -42,9 +45,9 @@ function issuesIn(value: unknown, keys: KnownKeys): readonly Leaf[] {
 }
 
 /** The schema finds one unknown key of a table. All are faults, and all are removed in one round. */
-function unknownKeys(issue: v.BaseIssue<unknown>, path: Path, keys: KnownKeys): readonly Leaf[] {
+function unknownKeys(issue: v.BaseIssue<unknown>, path: Path, keys: KnownPaths): readonly Leaf[] {
   const table = path.slice(0, -1);
-  const known = new Set(keys.at(table));
+  const known = new Set(keys.keysAt(table));
   const own = Object.keys(Object(issue.path?.at(-1)?.input));
   return own.filter((key) => key === path.at(-1) || !known.has(key)).map((key) => ({ issue, path: [...table, key] }));
 }
@@ -80,7 +83,7 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
   return (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
 }
 
-function faultOf({ issue, path }: Leaf, yaml: YamlText, keys: KnownKeys): Fault {
+function faultOf({ issue, path }: Leaf, yaml: YamlText, keys: KnownPaths): Fault {
   const isUnknown = isUnknownKey(issue);
   const text = isUnknown ? unknownKey(path, keys) : messageOf(issue);
   return { place: yaml.locate(path, isUnknown ? "key" : "value"), path, text };
@@ -94,72 +97,40 @@ function messageOf(issue: v.BaseIssue<unknown>): string {
   return issue.type === "strict_object" && issue.received === "undefined" ? "is missing" : issue.message;
 }
 
-function unknownKey(path: Path, keys: KnownKeys): string {
-  const known = keys.at(path.slice(0, -1));
+function unknownKey(path: Path, keys: KnownPaths): string {
+  const known = keys.keysAt(path.slice(0, -1));
   const nearest = nearestTo(String(path.at(-1)), known);
   const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean ${nearest}?`;
   return `unknown key; ${hint}`;
 }
 
-/** The keys that tables may have. All checks have the same ones: they are collected once. */
-class KnownKeys {
-  readonly #known = new Map<string, readonly string[]>();
-
-  /** The keys of the table at a path. */
-  at(path: Path): readonly string[] {
-    const kind = path.map((step, index) => (index === 1 ? "*" : step)).join(".");
-    const known = this.#known.get(kind) ?? keysAt(path);
-    this.#known.set(kind, known);
-    return known;
-  }
-}
-
-function keysAt(path: Path): readonly string[] {
-  const schemas = path.reduce<readonly v.GenericSchema[]>(
-    (outer, step) => outer.flatMap((schema) => inside(schema, step)),
-    [CONFIG_SCHEMA],
-  );
-  return [...new Set(schemas.flatMap(branchesOf).flatMap((schema) => Object.keys(entriesOf(schema))))];
-}
-
-function inside(schema: v.GenericSchema, step: string | number): readonly v.GenericSchema[] {
-  return branchesOf(schema).flatMap((branch) => {
-    const entry = entriesOf(branch)[step];
-    if (entry !== undefined) return [entry];
-    // valibot's generic type does not have the fields of each kind of schema
-    const { value, item } = branch as { value?: v.GenericSchema; item?: v.GenericSchema };
-    return [value, item].filter((inner) => inner !== undefined);
+/** A copy of the value in which values have the type that the schema requires, where the text of the file allows it. */
+function retyped(value: unknown, leaves: readonly Leaf[], yaml: YamlText): unknown {
+  const changes = leaves.flatMap(({ issue, path }): readonly Change[] => {
+    const place = yaml.find(path);
+    if (issue.type === "string" && place?.written !== undefined && isWritten(valueAt(value, path), path))
+      return [{ path, to: place.written }];
+    if (!["number", "boolean"].includes(issue.type) || place?.isSubstituted !== true) return [];
+    return [{ path, to: typeOf(valueAt(value, path)) }];
   });
-}
-
-function branchesOf(schema: v.GenericSchema): readonly v.GenericSchema[] {
-  // valibot's generic type does not have the fields of each kind of schema
-  const { wrapped, options, getter } = schema as {
-    wrapped?: v.GenericSchema;
-    options?: readonly v.GenericSchema[];
-    getter?: (input: unknown) => v.GenericSchema;
-  };
-  const inner = wrapped ?? getter?.(undefined);
-  if (inner !== undefined) return branchesOf(inner);
-  return options === undefined ? [schema] : options.flatMap(branchesOf);
-}
-
-function entriesOf(schema: v.GenericSchema): Readonly<Record<string, v.GenericSchema>> {
-  return (schema as { entries?: Record<string, v.GenericSchema> }).entries ?? {};
-}
-
-/** A copy of the value in which texts from `${...}` are numbers and booleans where the schema requires them. */
-function typeSubstituted(value: unknown, leaves: readonly Leaf[], yaml: YamlText): unknown {
-  const isWanted = ({ issue, path }: Leaf) => ["number", "boolean"].includes(issue.type) && yaml.isSubstituted(path);
-  const wanted = leaves.filter(isWanted);
-  if (wanted.length === 0) return undefined;
+  if (changes.length === 0) return undefined;
   const copy: unknown = structuredClone(value);
-  for (const { path } of wanted) retype(Object(valueAt(copy, path.slice(0, -1))), path.at(-1) ?? "");
+  for (const { path, to } of changes) Object(valueAt(copy, path.slice(0, -1)))[path.at(-1) ?? ""] = to;
   return copy;
 }
 
-function retype(parent: Record<string | number, unknown>, key: string | number): void {
-  const text = parent[key];
-  if (text === "true" || text === "false") parent[key] = text === "true";
-  else if (typeof text === "string" && /^-?\d+(?:\.\d+)?$/.test(text)) parent[key] = Number(text);
+interface Change {
+  readonly path: Path;
+  readonly to: unknown;
+}
+
+/** A key without a value is null, but an item of a list is a name: `null`. */
+function isWritten(value: unknown, path: Path): boolean {
+  return value !== null || typeof path.at(-1) === "number";
+}
+
+/** The number or the boolean that a text means; the text itself if it means none. */
+function typeOf(text: unknown): unknown {
+  if (text === "true" || text === "false") return text === "true";
+  return typeof text === "string" && /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
 }

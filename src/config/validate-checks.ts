@@ -11,7 +11,7 @@ import { nearestTo } from "../core/nearest.js";
 import { OVERALL } from "../core/service-name.js";
 import type { TargetTls } from "../probers/options.js";
 import type { ConfigInput } from "./config-input.js";
-import type { CheckEntry, ServiceEntry } from "./schema.js";
+import { bothOf, type CheckEntry, type ServiceEntry } from "./schema.js";
 import { readTargetTls } from "./tls-files.js";
 
 /**
@@ -57,6 +57,8 @@ function createTlsReader({ files, refuse }: ConfigInput) {
   };
 }
 
+const SOURCES = "one of target, exec and heartbeat";
+
 /** An entry whose files have been read. */
 type ReadEntry = Omit<CheckEntry, "tls"> & { readonly tls: TargetTls | undefined };
 
@@ -64,8 +66,11 @@ function readCheck(name: string, entry: ReadEntry, input: ConfigInput): CheckDec
   const { refuse, content } = input;
   const path = ["checks", name];
   const { target, exec, heartbeat, ...options } = entry;
-  const sources = [target, exec, heartbeat].filter((source) => source !== undefined);
-  if (sources.length !== 1) refuse(path, "must have exactly one of target, exec and heartbeat");
+  const sources = Object.entries({ target, exec, heartbeat }).flatMap(([key, value]) =>
+    value === undefined ? [] : [key],
+  );
+  if (sources.length === 0) refuse(path, `must have ${SOURCES}`);
+  if (sources.length > 1) refuse(path, `has ${bothOf(sources)}; a check has ${SOURCES}`);
   if (exec !== undefined && content.allowExec !== true)
     refuse([...path, "exec"], "programs need allowExec: true at the top of the file");
   const defaults = heartbeat === undefined && !input.isFromFlag(name) ? content.defaults : {};

@@ -4,16 +4,21 @@
  * JSON is YAML, so a JSON file is read too. The time and the memory for a text are linear in its length. So what YAML can do
  * is limited:
  *
- *     aliases    they expand to at most MAX_VALUES values: a "billion laughs" file of a few lines would fill the memory
+ *     aliases    they expand to at most MAX_VALUES values, those that `<<` merges among them: a "billion laughs" file of a
+ *                few lines would fill the memory
  *     nesting    at most MAX_DEPTH levels
  *     keys       are text of at most MAX_KEY_CHARACTERS, and unique
  *     ${...}     all together insert at most MAX_SUBSTITUTED characters
+ *
+ * A name is the text as it is written: `1.10`, `True`. A table takes the keys that it does not have from those that `<<`
+ * names. Keys that begin with `x-` are not read where a table has a fixed set of keys; they are there for anchors.
  */
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import type { Path } from "../checks/violation.js";
 import type { Fault, Position } from "./fault.js";
 import { Place } from "./places.js";
 import { type Sources, substitute } from "./substitution.js";
+import { LONG_KEY, MAX_DEPTH, MAX_KEY_CHARACTERS, syntaxFault, TOO_DEEP, tagFault } from "./yaml-errors.js";
 
 /** The content of a text. */
 export interface YamlText {
@@ -22,39 +27,42 @@ export interface YamlText {
   readonly faults: readonly Fault[];
   /** The position of a value, or of the nearest value around it; of the key before it, if `part` is `key`. */
   readonly locate: (path: Path, part?: "key" | "value") => Position;
-  /** Whether the text has a value there. */
-  readonly has: (path: Path) => boolean;
-  /** Whether the value there contained `${...}`. */
-  readonly isSubstituted: (path: Path) => boolean;
+  /** The place of a value; `undefined` if the text has none there. */
+  readonly find: (path: Path) => Place | undefined;
+  /** The same, or the place of the nearest value around it. */
+  readonly nearest: (path: Path) => Place;
   /** Every text that `${...}` was replaced with; each may be a secret. */
   readonly pieces: ReadonlySet<string>;
 }
 
-const MAX_VALUES = 100_000;
-const MAX_DEPTH = 100;
-const MAX_KEY_CHARACTERS = 1_000;
-const MAX_SUBSTITUTED = 4_194_304;
-
-const TOO_DEEP = `values are nested too deeply; the limit is ${MAX_DEPTH} levels`;
-
-/** The parser reports its own stack overflow as an error of the text. */
-function isTooDeep(message: string): boolean {
-  return message.includes("call stack");
+/** What the meaning of a path tells about the value there. */
+export interface PathRules {
+  /** Whether the value is a URL: `${...}` in its user info is percent-encoded. */
+  readonly isUrl: (path: Path) => boolean;
+  /** Whether the table has a fixed set of keys: other keys that begin with `x-` are not read. */
+  readonly hasFixedKeys: (path: Path) => boolean;
 }
+
+const MAX_VALUES = 100_000;
+const MAX_SUBSTITUTED = 4_194_304;
 
 /** Names that have a meaning of their own in JavaScript's objects. */
 const IMPOSSIBLE_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
+const MERGE_KEY = "<<";
+
+const NO_TABLE = "<< takes keys from tables: write <<: *NAME or <<: [*NAME, *OTHER]";
+
 /** Reads a text. Never throws. */
-export function readYaml(text: string, sources: Sources): YamlText {
-  const reader = new Reader(text, sources);
+export function readYaml(text: string, sources: Sources, rules: PathRules): YamlText {
+  const reader = new Reader(text, sources, rules);
   const value = reader.read();
   return {
     value,
     faults: reader.faults,
     locate: (path, part = "value") => reader.positionAt(reader.places.nearest(path)[part]),
-    has: (path) => reader.places.find(path) !== undefined,
-    isSubstituted: (path) => reader.places.find(path)?.isSubstituted === true,
+    find: (path) => reader.places.find(path),
+    nearest: (path) => reader.places.nearest(path),
     pieces: reader.pieces,
   };
 }
@@ -66,6 +74,18 @@ interface At {
   readonly aliases: readonly Node[];
 }
 
+/** A key of a table with its value. */
+interface Pair {
+  readonly key: unknown;
+  readonly value: unknown;
+}
+
+/** A table whose keys another one takes. */
+interface MergedTable {
+  readonly table: YAMLMap;
+  readonly aliases: readonly Node[];
+}
+
 class Reader {
   readonly faults: Fault[] = [];
   readonly pieces = new Set<string>();
@@ -73,6 +93,7 @@ class Reader {
   readonly #lines = new LineCounter();
   readonly #text: string;
   readonly #sources: Sources;
+  readonly #rules: PathRules;
   #values = 0;
   #substituted = 0;
   /** The newest value of each anchor. */
@@ -80,9 +101,10 @@ class Reader {
   /** What an alias stands for. Inside an anchored value that is read again, its anchor may have another value by now. */
   readonly #targets = new Map<Alias, Node>();
 
-  constructor(text: string, sources: Sources) {
+  constructor(text: string, sources: Sources, rules: PathRules) {
     this.#text = text;
     this.#sources = sources;
+    this.#rules = rules;
   }
 
   read(): unknown {
@@ -102,10 +124,24 @@ class Reader {
   }
 
   #read(): unknown {
-    // `uniqueKeys` compares each key with all keys before it; here, a table finds the second of two equal keys
-    const options = { lineCounter: this.#lines, prettyErrors: false, version: "1.2", uniqueKeys: false } as const;
-    const { errors, contents } = parseDocument(this.#text, options);
-    for (const { pos, message } of errors) this.#addFault(pos[0], [], isTooDeep(message) ? TOO_DEEP : message);
+    // a carriage return alone ends a line too (YAML 1.2, section 5.4)
+    const text = this.#text.replace(/\r(?!\n)/g, "\n");
+    const { errors, contents } = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      // also for a text that begins with %YAML 1.1, where `yes` would be true
+      schema: "core",
+      resolveKnownTags: false,
+      // the parser would compare each key with all keys before it; here, a table finds the second of two equal keys
+      uniqueKeys: false,
+    });
+    const lines = new Set<number>();
+    for (const { pos, code, message } of errors) {
+      // the first error of a line is the cause of the others
+      const { line } = this.positionAt(pos[0]);
+      if (!lines.has(line)) this.#addFault(pos[0], [], syntaxFault(code, message));
+      lines.add(line);
+    }
     if (errors.length > 0) return undefined;
     const isEmpty = contents === null || (isScalar(contents) && contents.value === null);
     const value = isEmpty ? {} : this.#convert(contents, { path: [], place: this.places, aliases: [] });
@@ -114,15 +150,14 @@ class Reader {
 
   #convert(node: unknown, at: At): unknown {
     const { path, place, aliases } = at;
-    this.#values += 1;
-    if (this.#values > MAX_VALUES || path.length > MAX_DEPTH) {
-      const isFirst = this.#values === MAX_VALUES + 1;
-      if (isFirst) this.#addFault(place.value, path, `too many values; the limit is ${MAX_VALUES}`);
-      else if (this.#values <= MAX_VALUES) this.#addFault(place.value, path, TOO_DEEP);
+    if (!this.#count(place.value, path)) return undefined;
+    if (path.length > MAX_DEPTH) {
+      this.#addFault(place.value, path, TOO_DEEP);
       return undefined;
     }
     if (isAlias(node)) return this.#convertAlias(node, at);
     if (aliases.length === 0) this.#rememberAnchor(node);
+    if (isMap(node) || isSeq(node) || isScalar(node)) this.#checkTag(node.tag, at);
     if (isMap(node)) return this.#convertMap(node.items, at);
     if (isSeq(node)) {
       return node.items.map((item, index) => {
@@ -131,7 +166,21 @@ class Reader {
         return this.#convert(item, { path: [...path, index], place: inner, aliases });
       });
     }
-    return isScalar(node) ? this.#substitute(node.value, at) : null;
+    if (!isScalar(node)) return null;
+    if (typeof node.value !== "string" && node.source !== undefined && node.source !== "") place.written = node.source;
+    return this.#substitute(node.value, at);
+  }
+
+  /** Counts a value. Returns whether it may be read. */
+  #count(offset: number, path: Path): boolean {
+    this.#values += 1;
+    if (this.#values === MAX_VALUES + 1) this.#addFault(offset, path, `too many values; the limit is ${MAX_VALUES}`);
+    return this.#values <= MAX_VALUES;
+  }
+
+  #checkTag(tag: string | undefined, { path, place }: At): void {
+    const fault = tagFault(tag);
+    if (fault !== undefined) this.#addFault(place.value, path, fault);
   }
 
   #rememberAnchor(node: unknown): void {
@@ -139,45 +188,130 @@ class Reader {
       this.#anchors.set(node.anchor, node);
   }
 
+  /** Remembers the anchors in a value that is not read. */
+  #rememberAnchors(node: unknown, depth = 0): void {
+    if (depth > MAX_DEPTH) return;
+    this.#rememberAnchor(node);
+    if (isSeq(node)) for (const item of node.items) this.#rememberAnchors(item, depth + 1);
+    if (!isMap(node)) return;
+    for (const { key, value } of node.items) {
+      this.#rememberAnchor(key);
+      // an alias stands for the anchor before it
+      this.#rememberAnchors(value, depth + 1);
+    }
+  }
+
   #convertAlias(alias: Alias, at: At): unknown {
+    const node = this.#resolve(alias, at);
+    return node && this.#convert(node, { ...at, aliases: [...at.aliases, node] });
+  }
+
+  #resolve(alias: Alias, at: At): Node | undefined {
     const node = this.#targets.get(alias) ?? this.#anchors.get(alias.source);
     if (node !== undefined && !at.aliases.includes(node)) {
       this.#targets.set(alias, node);
-      return this.#convert(node, { ...at, aliases: [...at.aliases, node] });
+      return node;
     }
-    this.#addFault(at.place.value, at.path, `alias not found: *${alias.source}`);
+    this.#addFault(offsetOf(alias) ?? at.place.value, at.path, `alias not found: *${alias.source}`);
     return undefined;
   }
 
-  #convertMap(items: readonly { key: unknown; value: unknown }[], { path, place, aliases }: At): unknown {
+  #convertMap(items: readonly Pair[], at: At): unknown {
+    const { path, place, aliases } = at;
     const table: Record<string, unknown> = {};
+    const merged: MergedTable[] = [];
     for (const { key, value } of items) {
-      const offset = offsetOf(key) ?? place.value;
-      const name = nameOf(key);
-      if (typeof name !== "string") {
-        this.#addFault(offset, path, name.fault);
+      if (isMergeKey(key) && place.find([MERGE_KEY]) === undefined) {
+        const offset = offsetOf(key) ?? place.value;
+        const mergePlace = place.add(MERGE_KEY, new Place(offset, offsetOf(value) ?? offset));
+        merged.push(...this.#tablesOf(value, { path: [...path, MERGE_KEY], place: mergePlace, aliases }));
         continue;
       }
+      const name = this.#readKey(key, at);
+      if (name === undefined) continue;
       if (aliases.length === 0) this.#rememberAnchor(key);
-      const inner = [...path, name];
       const first = place.find([name]);
       if (first !== undefined) {
         const { line, column } = this.positionAt(first.key);
-        this.#addFault(offset, inner, `keys must be unique; the first one is at ${line}:${column}`);
-        continue;
-      }
-      const innerPlace = place.add(name, new Place(offset, offsetOf(value) ?? offset));
-      if (IMPOSSIBLE_KEYS.has(name)) this.#addFault(offset, inner, "this name cannot be used as a key");
-      else table[name] = this.#convert(value, { path: inner, place: innerPlace, aliases });
+        const text = `keys must be unique; the first one is at ${line}:${column}`;
+        this.#addFault(offsetOf(key) ?? place.value, [...path, name], text);
+      } else if (name.startsWith("x-") && this.#rules.hasFixedKeys(path)) {
+        if (aliases.length === 0) this.#rememberAnchors(value);
+      } else this.#setKey(table, name, { key, value }, at);
     }
+    for (const source of merged) this.#merge(table, source, at);
     return table;
+  }
+
+  /** Adds the keys of a table that are not there yet, and then those that it merges itself. */
+  #merge(table: Record<string, unknown>, source: MergedTable, at: At): void {
+    const { path, place } = at;
+    const inside = { ...at, aliases: source.aliases };
+    const further: MergedTable[] = [];
+    for (const pair of source.table.items) {
+      if (this.#values > MAX_VALUES) return;
+      const { key, value } = pair;
+      if (isMergeKey(key)) further.push(...this.#tablesOf(value, { ...inside, path: [...path, MERGE_KEY] }));
+      else {
+        const name = this.#readKey(key, inside);
+        const isNew = name !== undefined && place.find([name]) === undefined;
+        const isRead = isNew && !(name.startsWith("x-") && this.#rules.hasFixedKeys(path));
+        if (isRead) this.#setKey(table, name, pair, inside);
+        else this.#count(place.value, path);
+      }
+    }
+    for (const next of further) this.#merge(table, next, at);
+  }
+
+  /** The tables that a merge key names: one, or a list. */
+  #tablesOf(node: unknown, at: At): readonly MergedTable[] {
+    const { path, place, aliases } = at;
+    if (!this.#count(place.value, path)) return [];
+    if (isAlias(node)) {
+      const target = this.#resolve(node, at);
+      return target === undefined ? [] : this.#tablesOf(target, { ...at, aliases: [...aliases, target] });
+    }
+    if (isMap(node)) {
+      if (aliases.length === 0) this.#rememberAnchors(node);
+      return [{ table: node, aliases }];
+    }
+    if (isSeq(node) && path.at(-1) === MERGE_KEY)
+      return node.items.flatMap((item, index) => this.#tablesOf(item, { ...at, path: [...path, index] }));
+    this.#addFault(offsetOf(node) ?? place.value, path, NO_TABLE);
+    return [];
+  }
+
+  #setKey(table: Record<string, unknown>, name: string, { key, value }: Pair, { path, place, aliases }: At): void {
+    const offset = offsetOf(key) ?? place.value;
+    const inner = {
+      path: [...path, name],
+      place: place.add(name, new Place(offset, offsetOf(value) ?? offset)),
+      aliases,
+    };
+    if (IMPOSSIBLE_KEYS.has(name)) this.#addFault(offset, inner.path, "this name cannot be used as a key");
+    else table[name] = this.#convert(value, inner);
+  }
+
+  /** The text of a key, as it is written: `1.10` is not `1.1`, and `1` is `"1"`. */
+  #readKey(key: unknown, { path, place }: At): string | undefined {
+    const offset = offsetOf(key) ?? place.value;
+    const name = !isScalar(key) ? undefined : typeof key.value === "string" ? key.value : key.source;
+    const fault =
+      tagFault(isScalar(key) ? key.tag : undefined) ??
+      (name === undefined || (name === "" && isScalar(key) && key.value === null) ? "a key must be text" : undefined) ??
+      (name !== undefined && name.length > MAX_KEY_CHARACTERS ? `${LONG_KEY}; this one has ${name.length}` : undefined);
+    if (fault === undefined) return name;
+    this.#addFault(offset, path, fault);
+    return undefined;
   }
 
   #substitute(value: unknown, { path, place }: At): unknown {
     if (typeof value !== "string" || !value.includes("$")) return value;
     place.isSubstituted = true;
-    const substituted = substitute(value, this.#sources, MAX_SUBSTITUTED - this.#substituted);
+    const rules = { maxCharacters: MAX_SUBSTITUTED - this.#substituted, isUrl: this.#rules.isUrl(path) };
+    const substituted = substitute(value, this.#sources, rules);
     if ("text" in substituted) {
+      place.isUnknown = substituted.isUnknown;
       for (const piece of substituted.pieces) {
         this.pieces.add(piece);
         this.#substituted += piece.length;
@@ -193,15 +327,9 @@ class Reader {
   }
 }
 
-/** The text of a key, or what is wrong with it. */
-function nameOf(key: unknown): string | { readonly fault: string } {
-  if (!isScalar(key) || !["string", "number", "boolean"].includes(typeof key.value))
-    return { fault: "a key must be text" };
-  // as written: `1.10` is not `1.1`, and `1` is `"1"`
-  const name = typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
-  return name.length <= MAX_KEY_CHARACTERS
-    ? name
-    : { fault: `a key must have at most ${MAX_KEY_CHARACTERS} characters; this one has ${name.length}` };
+/** In quotes it is a name. */
+function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.source === MERGE_KEY && key.type === "PLAIN";
 }
 
 function offsetOf(node: unknown): number | undefined {

@@ -1,16 +1,18 @@
 /**
- * Durations in text: `500ms`, `5s`, `1m`, `1h`, and sums such as `1m30s`.
+ * Durations in text: `500ms`, `5s`, `1m`, `1h`, `1d`, `1w`, and sums such as `1m30s`.
  *
  * Text needs a unit, because a bare number could be seconds or milliseconds. The library also takes numbers, in
  * milliseconds.
  */
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
-const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
-const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+const PART = /(\d+(?:\.\d+)?)(ms|[smhdw])/g;
+
+/** The form of a duration: numbers, each with its unit. */
+export const DURATION_FORM = /^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$/;
 
 /** One year: longer than any useful setting, and exact as a number of milliseconds. */
-const MAX_MS = 365 * 24 * UNIT_MS.h;
+const MAX_MS = 365 * UNIT_MS.d;
 
 /** A duration: text with units, or a number of milliseconds. */
 export type DurationLike = string | number;
@@ -47,7 +49,7 @@ export function durationAsGiven(duration: unknown): string {
 }
 
 function parseText(text: string): number {
-  if (!WHOLE.test(text)) return Number.NaN;
+  if (!DURATION_FORM.test(text)) return Number.NaN;
   let ms = 0;
   for (const [, count, unit] of text.matchAll(PART)) ms += Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
   return ms;

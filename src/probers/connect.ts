@@ -15,8 +15,8 @@ export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
 }
 
 /** A prober of a unix socket. */
-export function openUnix(target: URL): Prober {
-  return connecting({ path: socketPathOf(target, "unix:///run/service.sock") });
+export function openUnix(target: URL, { resolver }: ProberDeps): Prober {
+  return connecting({ path: socketPathOf(target, "unix:///run/service.sock"), trace: resolver.trace });
 }
 
 function connecting(address: TargetAddress): Prober {

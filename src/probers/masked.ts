@@ -3,9 +3,9 @@
  *
  *     detail, error text --> *** in place of a credential: as it is, percent-encoded, as base64, or cut
  */
-import type { ProberOptions } from "./options.js";
+import type { OAuthClient, ProberOptions } from "./options.js";
 import type { Prober } from "./prober.js";
-import { type Credentials, credentialsOf } from "./target.js";
+import { type Credentials, credentialsOf, formEncoded, withoutUserInfo } from "./target.js";
 
 /** Parts of words are masked from this length on: shorter ones would mask harmless text. */
 const MIN_SECRET_CHARACTERS = 4;
@@ -39,6 +39,23 @@ export function maskTexts(prober: Prober, secrets: readonly string[]): Prober {
   };
 }
 
+/** A function that masks the credentials of a target in a text. */
+export function maskerOf(url: string, options: ProberOptions): (text: string) => string {
+  return createMask(secretsOf(url, options));
+}
+
+/** A URL without its user info, and without the values of the parameters that are credentials. */
+export function maskedUrl(url: string): string {
+  const [before = "", ...query] = withoutUserInfo(URL.canParse(url) ? new URL(url).href : url).split("?");
+  if (query.length === 0) return before;
+  const parameters = query.join("?").split("&");
+  const shown = parameters.map((each) => {
+    const [name, value] = splitAt(each, "=");
+    return value !== "" && SECRET_NAME.test(name) ? `${name}=${MASK}` : each;
+  });
+  return `${before}?${shown.join("&")}`;
+}
+
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
   const target = new URL(url);
   const isHttp = /^(?:flower\+)?https?(?:\+unix)?:$/.test(target.protocol);
@@ -48,6 +65,7 @@ function secretsOf(url: string, options: ProberOptions): readonly string[] {
     // a short value of a header or parameter is rather a switch: ?auth=1
     ...named.filter(({ length }) => length >= MIN_SECRET_CHARACTERS),
     ...secretsOfLogin(credentialsOf(target, options), isHttp),
+    ...secretsOfAuth(options.auth),
   ];
 }
 
@@ -117,10 +135,18 @@ function passwordOfUrl(text: string): readonly string[] {
   return [password, decoded];
 }
 
+function secretsOfAuth(auth: OAuthClient | undefined): readonly string[] {
+  if (auth === undefined) return [];
+  const { clientId, clientSecret } = auth;
+  const encoded = formEncoded(clientSecret);
+  return [clientSecret, encoded, base64Of(`${formEncoded(clientId)}:${encoded}`)];
+}
+
 /** Masks the secrets in a text. */
 type Mask = (text: string) => string;
 
-function createMask(secrets: readonly string[]): Mask {
+/** For secrets that are known only while the check runs, such as a token. */
+export function createMask(secrets: readonly string[]): Mask {
   const forms = formsOf(secrets);
   const short = secrets.filter(({ length }) => length > 0 && length < MIN_SECRET_CHARACTERS);
   const words = short.length === 0 ? undefined : wholeWords(short);

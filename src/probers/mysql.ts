@@ -6,7 +6,7 @@
  */
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import type { InputLimit } from "../client/input-limit.js";
+import { traceTls } from "../client/trace.js";
 import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeResult, type Prober } from "./prober.js";
@@ -55,7 +55,10 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
       connection.on("warn", (error: Error) => {
         throw error;
       });
-      limitTls(connection as unknown as MysqlConnection, limit);
+      onTls(connection as unknown as MysqlConnection, (stream) => {
+        limit.add(stream);
+        if (deps.resolver.trace !== undefined) traceTls(stream, deps.resolver.trace);
+      });
       await once(connection, "connect");
       return { ping: () => connection.promise().ping() };
     };
@@ -72,12 +75,12 @@ interface MysqlConnection {
   startTLS(onSecure: (error?: Error) => void): void;
 }
 
-/** Counts the bytes of the TLS socket too: it reads the socket below without its `push`. */
-function limitTls(connection: MysqlConnection, limit: InputLimit): void {
+/** Calls `listener` with the TLS socket, before its handshake. It reads the socket below without its `push`. */
+function onTls(connection: MysqlConnection, listener: (stream: Socket) => void): void {
   const startTls = connection.startTLS.bind(connection);
   connection.startTLS = (onSecure) => {
     startTls(onSecure);
-    limit.add(connection.stream);
+    listener(connection.stream);
   };
 }
 

@@ -6,6 +6,7 @@
 import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { tlsOptions } from "../client/tls-options.js";
+import { traceTls } from "../client/trace.js";
 import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeResult, type Prober } from "./prober.js";
@@ -40,7 +41,10 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
       const client = new pg.Client({ ...settings, host, port, stream: () => socket });
       client.on("error", () => {}); // the connection ended between two probes; the next one will notice
       const { connection } = client as unknown as PgClient;
-      connection.once("sslconnect", () => limit.add(connection.stream));
+      connection.once("sslconnect", () => {
+        limit.add(connection.stream);
+        if (deps.resolver.trace !== undefined) traceTls(connection.stream, deps.resolver.trace);
+      });
       await client.connect();
       return { ping: () => client.query("select 1") };
     };

@@ -45,6 +45,7 @@ export const REASONS = {
   "few-workers": "fewer Celery workers are online than minWorkers",
   offline: "the Celery worker is offline",
   prober: "healthbridge could not probe the target",
+  "auth-server": "healthbridge got no token for the target from the authorization server",
   descriptors: "healthbridge has no free file descriptor for a probe",
   "prober-isolated": "the network of healthbridge seems to be down, so the last status is held",
   stale: "no result for so long that the last one no longer counts",

@@ -43,7 +43,19 @@ interface Scheme {
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
+  options: [
+    "expect",
+    "reuse",
+    "maxConnectionAge",
+    "user",
+    "password",
+    "headers",
+    "method",
+    "body",
+    "http2",
+    "followRedirects",
+    "auth",
+  ],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
@@ -116,7 +128,6 @@ export const SCHEMES = {
   },
   "http+unix": {
     ...HTTP,
-    options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
     needsHost: false,
     example: "http+unix://%2Frun%2Fservice.sock/path",
   },

@@ -50,6 +50,11 @@ export interface Credentials {
   readonly password?: string;
 }
 
+/** Encodes an id or a secret for Basic authentication at an authorization server (RFC 6749, section 2.3.1). */
+export function formEncoded(text: string): string {
+  return new URLSearchParams([["", text]]).toString().slice(1);
+}
+
 const CREDENTIALS = [
   { option: "user", part: "username", noun: "user name" },
   { option: "password", part: "password", noun: "password" },
@@ -115,7 +120,7 @@ export function invalidTarget(text: string, expected: string, options?: ErrorOpt
  * it would be read as a port, a path or a query. So everything up to the last `@` counts, and so does a port that is no
  * number.
  */
-function withoutUserInfo(text: string): string {
+export function withoutUserInfo(text: string): string {
   return text
     .replace(/^(\s*[a-z][a-z0-9+.-]*:[/\\]{2})?.*@/is, "$1***@")
     .replace(/^([^@]*?:[/\\]{2}[^@:/?#[\]\\]*:)(?!\d*(?:[/?#\\]|$))[\s\S]*$/, "$1***");

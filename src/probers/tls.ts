@@ -14,6 +14,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
 import { connectTo } from "../client/connection-attempts.js";
 import { isVersionAtLeast, tlsOptions } from "../client/tls-options.js";
+import { traceTls } from "../client/trace.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
@@ -45,6 +46,7 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
       try {
         ({ socket: tcp } = await connectTo(address, context.timeoutMs, context.signal));
         const socket = connect({ ...secure, socket: tcp });
+        if (resolver.trace !== undefined) traceTls(socket, resolver.trace);
         tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
         socket.once("secureConnect", () => {
           endsAt = secure.certificateEndsAt(socket);

@@ -8,10 +8,11 @@ import type { CheckDeclaration, CheckSource, ChecksConfig } from "../../src/chec
 import { claimCheck, Names } from "../../src/checks/name-rules.js";
 import { NOTHING_RUNNING, planConfiguration, type RunningChecks } from "../../src/checks/plan.js";
 import { SourceOpener } from "../../src/checks/sources.js";
-import { parseConfig, readConfigText } from "../../src/config/load.js";
+import { readConfigText } from "../../src/config/load.js";
 import { validateConfig } from "../../src/config/validate.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { Registry } from "../../src/registry/registry.js";
+import { parseConfig } from "../config/reading.js";
 import { completeSettings } from "../support/complete-settings.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { ScriptedProber } from "./scripted-prober.js";

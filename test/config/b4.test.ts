@@ -22,12 +22,12 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
   [81, "yes for a switch", setting("critical: yes"), /critical: must be true or false; got "yes"$/],
   [81, "a list for a check", check("[]"), /checks\.a: must be a URL or a table; got \[\]$/],
   [81, "nothing for a check", check(""), /checks\.a: must be a URL or a table; got null$/],
-  [81, "a text for a list", setting("services: s"), /services: must be a list of texts, not the string "s"$/],
+  [81, "a table for a list", setting("services: {}"), /services: must be a list of texts, not a table$/],
   [
     81,
-    "a number for a list of statuses",
-    setting("expect: { status: 200 }"),
-    /expect\.status: must be a list of statuses and ranges, such as \[204, 200-299\], not the number 200$/,
+    "a table for a list of statuses",
+    setting("expect: { status: {} }"),
+    /expect\.status: must be a list of statuses and ranges, such as \[204, 200-299\], not a table$/,
   ],
   [
     81,

@@ -2,9 +2,15 @@
 
 import type { DaemonConfig } from "../../src/config/daemon-config.js";
 import { ConfigError } from "../../src/config/fault.js";
-import { parseConfig } from "../../src/config/load.js";
+import { readConfigText } from "../../src/config/load.js";
+import { requireValid, validateConfig } from "../../src/config/validate.js";
 
 type Environment = Readonly<Record<string, string>>;
+
+/** Reads the text of a file and validates it; `file` is its name for the errors. */
+export function parseConfig(file: string, text: string, environment: Environment): DaemonConfig {
+  return requireValid(validateConfig(readConfigText(file, text, environment)));
+}
 
 /** The configuration that a text means. */
 export function read(text: string, environment: Environment = {}): DaemonConfig {

@@ -6,9 +6,9 @@ import { type TestContext, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { DaemonConfig } from "../../src/config/daemon-config.js";
-import { parseConfig } from "../../src/config/load.js";
 import type { Transition } from "../../src/core/channels.js";
 import { Health } from "../../src/daemon/health.js";
+import { parseConfig } from "../config/reading.js";
 import { eventually } from "../support/eventually.js";
 
 /** A target that counts who asks what, when, and on which connection. */

@@ -4,9 +4,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parseConfig } from "../../src/config/load.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { Health } from "../../src/daemon/health.js";
+import { parseConfig } from "../config/reading.js";
 import { eventually } from "../support/eventually.js";
 
 const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));

@@ -92,6 +92,8 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.metadata": [grpc("metadata: { x-a: b }"), grpc("metadata: { x-a: c }")],
   "checks.NAME.reuse": [target(""), target("reuse: false")],
   "checks.NAME.maxConnectionAge": [target(""), target("maxConnectionAge: 1m")],
+  "checks.NAME.user": [target(""), target("user: a")],
+  "checks.NAME.password": [target("password: a"), target("password: b")],
   "checks.NAME.headers": [target(""), target("headers: { x: y }")],
   "checks.NAME.tls": [target(""), target("tls: { verify: false }")],
   "checks.NAME.tls.caFile": [target(""), target(`tls: { caFile: ${pem("ca.crt")} }`)],

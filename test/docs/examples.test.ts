@@ -16,9 +16,9 @@ import { promisify } from "node:util";
 import { splitOptions } from "../../src/checks/check-options.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import type { DaemonConfig } from "../../src/config/daemon-config.js";
-import { parseConfig } from "../../src/config/load.js";
 import { systemClock } from "../../src/core/clock.js";
 import { Health } from "../../src/index.js";
+import { parseConfig } from "../config/reading.js";
 import { FAKE_SERVERS, type FakeServer } from "../probers/fake-servers.js";
 import { verdict } from "../probers/probing.js";
 import { httpTarget, rawTarget, Target } from "../probers/targets.js";
@@ -42,6 +42,7 @@ const ENVIRONMENT = {
   AMQP_PASSWORD: "x",
   FLOWER_PASSWORD: "x",
   BACKUP_TOKEN: "x",
+  CLIENT_SECRET: "x",
 };
 
 const replaceAll = (text: string, words: Readonly<Record<string, string>>) =>

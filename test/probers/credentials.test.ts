@@ -14,8 +14,8 @@ const WITH_LOGIN = Object.entries(SCHEMES)
   .filter(([, { takesCredentials }]) => takesCredentials)
   .map(([scheme]) => scheme);
 
-/** What stands in the place of the host. */
-const hostOf = (scheme: string): string => (scheme === "http+unix" ? "%2Fhost" : "host");
+/** A host that a scheme accepts: for `http+unix`, the path of a socket. */
+const hostFor = (scheme: string) => (scheme === "http+unix" ? "%2Frun%2Fx.sock" : "host");
 
 function errorOf(action: () => unknown): HealthError {
   try {
@@ -95,7 +95,7 @@ describe("credentials that are given twice, or are no text, are refused without 
     test(label, () => {
       for (const scheme of WITH_LOGIN) {
         const { code, message } = errorOf(() =>
-          openTarget(`${scheme}://${userInfo}${hostOf(scheme)}/`, undefined, options),
+          openTarget(`${scheme}://${userInfo}${hostFor(scheme)}/`, undefined, options),
         );
         assert.equal(code, "INVALID_OPTION", scheme);
         assert.match(message, expected);
@@ -125,13 +125,13 @@ describe("an invalid percent-encoding is refused with its place when the check i
   const rows: readonly (readonly [target: string, expected: RegExp])[] = [
     ...WITH_LOGIN.flatMap((scheme): readonly (readonly [string, RegExp])[] => [
       [
-        `${scheme}://u:100%@${hostOf(scheme)}/`,
+        `${scheme}://u:100%@${hostFor(scheme)}/`,
         /the password has an invalid percent-encoding; a percent sign is written %25/,
       ],
-      [`${scheme}://u:%ff@${hostOf(scheme)}/`, /the password has an invalid percent-encoding/],
-      [`${scheme}://u:a%zzb@${hostOf(scheme)}/`, /the password has an invalid percent-encoding/],
-      [`${scheme}://100%:p@${hostOf(scheme)}/`, /the user name has an invalid percent-encoding/],
-      [`${scheme}://u:p%00@${hostOf(scheme)}/`, /the password must not contain a NUL character/],
+      [`${scheme}://u:%ff@${hostFor(scheme)}/`, /the password has an invalid percent-encoding/],
+      [`${scheme}://u:a%zzb@${hostFor(scheme)}/`, /the password has an invalid percent-encoding/],
+      [`${scheme}://100%:p@${hostFor(scheme)}/`, /the user name has an invalid percent-encoding/],
+      [`${scheme}://u:p%00@${hostFor(scheme)}/`, /the password must not contain a NUL character/],
     ]),
     ["postgres://u:p@host/100%", /the database has an invalid percent-encoding/],
     ["postgresql://u:p@host/%zz", /the database has an invalid percent-encoding/],

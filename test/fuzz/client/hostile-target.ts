@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { gzipSync } from "node:zlib";
 import { FAKE_SERVERS, type FakeServer } from "../../probers/fake-servers.js";
 import { NameServer } from "../../support/name-server.js";
 import { SeededRandom } from "../../support/seeded-random.js";
@@ -22,12 +23,20 @@ interface Scheme {
   readonly user?: string;
 }
 
+const GZIPPED = gzipSync("OK");
+
+/** An encoded body that the check needs, so that it is decoded. */
+const ENCODED_HTTP: FakeServer = (socket) => {
+  const head = `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nx-state: up\r\n folded\r\ncontent-length: ${GZIPPED.length}\r\n\r\n`;
+  socket.on("data", () => void socket.write(Buffer.concat([Buffer.from(head), GZIPPED])));
+};
+
 const NO_ANSWER: FakeServer = (socket) => void socket.resume();
 
 /** The schemes over TCP. */
 export const SCHEMES = {
-  http: { server: FAKE_SERVERS.http, isTls: false },
-  https: { server: FAKE_SERVERS.http, isTls: true },
+  http: { server: ENCODED_HTTP, isTls: false },
+  https: { server: ENCODED_HTTP, isTls: true },
   tcp: { server: NO_ANSWER, isTls: false },
   tls: { server: NO_ANSWER, isTls: true },
   redis: { server: FAKE_SERVERS.redis, isTls: false },

@@ -45,7 +45,8 @@ channel("healthbridge:fault").subscribe((message) => {
 function add(name: string, target: string, isTls: boolean): void {
   const tls = isTls ? { tls: { verify: false } } : {};
   const times = { interval: TIMEOUT_MS + 50, timeout: TIMEOUT_MS, edgeInterval: 50, unhealthyInterval: 50, jitter: 0 };
-  health.check(name, target, { ...times, ...tls, staleAfter: "10m" });
+  const http = /^https?:/.test(target) ? { expect: { body: "OK" }, followRedirects: "same-origin" as const } : {};
+  health.check(name, target, { ...times, ...tls, ...http, staleAfter: "10m" });
 }
 
 process.on("message", (order: Order) => {
