@@ -12,7 +12,7 @@ import { BudgetedProber } from "../probers/budgeted-prober.js";
 import { type ExecDeps, MAX_PROGRAMS, openExec, PROGRAM_DESCRIPTORS, ProgramGroups } from "../probers/exec.js";
 import { openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat } from "../probers/heartbeat.js";
-import { maskSecrets } from "../probers/masked.js";
+import { maskSecrets, maskTexts, secretsOfProgram } from "../probers/masked.js";
 import type { ProberDeps, ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { ResourceBudget } from "../probers/resource-budget.js";
@@ -75,7 +75,7 @@ export class SourceOpener {
           this.#descriptors,
         );
       case "exec":
-        return this.#openExec(source.command);
+        return this.#openExec(source.command, proberOptions);
       case "function":
         return openFunction(source.call);
       case "prober":
@@ -86,8 +86,9 @@ export class SourceOpener {
   }
 
   /** A program waits for its turn first: descriptors that wait with it would be of no use to others. */
-  #openExec(command: readonly string[]): Prober {
-    const prober = new BudgetedProber(openExec(command, this.#exec), this.#descriptors, PROGRAM_DESCRIPTORS);
+  #openExec(command: readonly string[], { expect }: ProberOptions): Prober {
+    const program = maskTexts(openExec(command, this.#exec, expect), secretsOfProgram(command, this.#exec.environment));
+    const prober = new BudgetedProber(program, this.#descriptors, PROGRAM_DESCRIPTORS);
     return new BudgetedProber(prober, this.#programs);
   }
 

@@ -16,6 +16,8 @@ import { type Trace, traceTls } from "./trace.js";
 export interface SocketListener {
   /** `bytes` may be overwritten after the call. */
   onBytes(bytes: Buffer): void;
+  /** The TLS handshake has succeeded. */
+  onSecure?(): void;
   /** The connection has ended: by the target when there is no error. Called once, last. */
   onEnd(error: Error | undefined): void;
 }
@@ -150,6 +152,7 @@ export class TargetSocket implements ReusableConnection {
     socket.on("data", (bytes) => this.#onBytes(bytes));
     socket.once("secureConnect", () => {
       this.#certificateEndsAt = tls.certificateEndsAt(socket);
+      this.#listener?.onSecure?.();
     });
     return socket;
   }

@@ -66,6 +66,9 @@ const BODY_PATTERN = group(
   "What the body must be.",
 );
 
+const EXIT_CODE = count("Only exec: the exit code, or the list of exit codes, that is a warning. Default none.");
+const EXIT_CODES = v.array(EXIT_CODE);
+
 const HEADER_VALUE = v.nullable(text("The value that one of the header's values must have; null: no such header."));
 
 const HEADER_PATTERN = group(
@@ -104,6 +107,7 @@ const EXPECT = group(
       ),
     ),
     minVersion: v.optional(tlsVersion("Only tls: the oldest version of TLS that passes, such as 1.3.")),
+    warn: v.optional(choice(v.union([EXIT_CODE, EXIT_CODES]), (is) => (Array.isArray(is) ? EXIT_CODES : EXIT_CODE))),
     maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",
@@ -202,6 +206,8 @@ const CHECK = group(
     ),
     auth: v.optional(AUTH),
     tls: v.optional(TARGET_TLS),
+    authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
+    metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
   },
   "A check.",
 );

@@ -17,7 +17,11 @@ const MASK = "***";
 
 /** The same prober without the credentials of its target in its results and errors. */
 export function maskSecrets(prober: Prober, url: string, options: ProberOptions): Prober {
-  const secrets = secretsOf(url, options);
+  return maskTexts(prober, secretsOf(url, options));
+}
+
+/** The same prober without these texts in its results and errors. */
+export function maskTexts(prober: Prober, secrets: readonly string[]): Prober {
   if (secrets.length === 0) return prober;
   const mask = createMask(secrets);
   return {
@@ -55,7 +59,8 @@ export function maskedUrl(url: string): string {
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
   const target = new URL(url);
   const isHttp = /^(?:flower\+)?https?(?:\+unix)?:$/.test(target.protocol);
-  const named = [...secretsOfQuery(target), ...secretsOfHeaders(options.headers ?? {})];
+  const { headers = {}, metadata = {} } = options;
+  const named = [...secretsOfQuery(target), ...secretsOfHeaders(headers), ...secretsOfMetadata(metadata)];
   return [
     // a short value of a header or parameter is rather a switch: ?auth=1
     ...named.filter(({ length }) => length >= MIN_SECRET_CHARACTERS),
@@ -89,6 +94,45 @@ function secretsOfHeaders(headers: Readonly<Record<string, string>>): readonly s
   return Object.entries(headers).flatMap(([name, value]) =>
     SECRET_NAME.test(name) ? [value, ...value.split(/[\s;=,]+/).filter((word) => word.length >= 8)] : [],
   );
+}
+
+/** A value of `-bin` metadata is base64: the target may echo its bytes too. */
+function secretsOfMetadata(metadata: Readonly<Record<string, string>>): readonly string[] {
+  const bytes = Object.entries(metadata).flatMap(([name, value]) =>
+    /-bin$/i.test(name) ? [[name, Buffer.from(value, "base64").toString("utf8")] as const] : [],
+  );
+  return [...secretsOfHeaders(metadata), ...secretsOfHeaders(Object.fromEntries(bytes))];
+}
+
+/**
+ * Secrets that a program can print: values of variables with the name of a secret, passwords in URLs, and arguments
+ * such as `--password=TEXT` and `--token TEXT`.
+ */
+export function secretsOfProgram(
+  command: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const named = command.flatMap((word, index): readonly (readonly [string, string])[] => {
+    const [name, value] = word.includes("=") ? splitAt(word, "=") : [word, command[index + 1] ?? ""];
+    return name.startsWith("-") || word.includes("=") ? [[name, value]] : [];
+  });
+  const variables = Object.entries(environment).map(([name, value = ""]) => [name, value] as const);
+  return [
+    ...[...named, ...variables].flatMap(([name, value]) =>
+      SECRET_NAME.test(name) && value.length >= MIN_SECRET_CHARACTERS ? [value] : [],
+    ),
+    ...[...command, ...variables.map(([, value]) => value)].flatMap(passwordOfUrl),
+  ];
+}
+
+/** The password in a text that has a URL, as it is and decoded. The text may be no valid URL. */
+function passwordOfUrl(text: string): readonly string[] {
+  const password = /:\/\/[^\s/?#@:]*:(\S+)@/.exec(text)?.[1];
+  if (password === undefined) return [];
+  const decoded = password.replace(/(?:%[0-9a-f]{2})+/gi, (codes) =>
+    Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),
+  );
+  return [password, decoded];
 }
 
 function secretsOfAuth(auth: OAuthClient | undefined): readonly string[] {

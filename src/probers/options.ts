@@ -29,6 +29,10 @@ export interface ProberOptions {
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;
+  /** Only gRPC: the `:authority` of calls, `host` or `host:port`. Default: `tls.serverName`, else the target's. */
+  readonly authority?: string | undefined;
+  /** Only gRPC: metadata of the call. The value of a key that ends with `-bin` is base64. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Only http: the method of the request. Default GET, or POST with a `body`. */
   readonly method?: string | undefined;
   /** Only http: the body of the request. Its `content-type` is `text/plain; charset=utf-8`, unless `headers` has one. */
@@ -66,7 +70,7 @@ export interface OAuthClient {
 export const OAUTH_METHODS = ["client_secret_basic", "client_secret_post"] as const;
 export type OAuthMethod = (typeof OAUTH_METHODS)[number];
 
-/** What an HTTP answer must be. */
+/** What an answer must be. */
 export interface Expectation {
   /** Statuses: `200`, `"200-299"`. Default 200-299. */
   readonly status?: readonly (number | string)[] | undefined;
@@ -78,6 +82,8 @@ export interface Expectation {
   readonly answers?: readonly string[] | undefined;
   /** Values in a JSON body by their path: `status`, `checks.db.ok`, `items[0].name`. */
   readonly json?: Readonly<Record<string, string | number | boolean | null>> | undefined;
+  /** Only programs: the exit codes, from 1 to 255, that are a warning. Default none: every code but 0 fails. */
+  readonly warn?: number | readonly number[] | undefined;
   /** Only tls: the oldest version of TLS that passes, such as 1.3. */
   readonly minVersion?: TlsVersion | undefined;
 }

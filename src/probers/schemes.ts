@@ -69,7 +69,7 @@ const FLOWER = {
 } as const;
 const GRPC = {
   open: openGrpc,
-  options: ["reuse", "maxConnectionAge"],
+  options: ["reuse", "maxConnectionAge", "authority", "metadata"],
   needsPort: true,
   takesCredentials: false,
   takes: "path",
@@ -149,6 +149,12 @@ export const SCHEMES = {
   },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
   grpcs: { ...withTls(GRPC), example: "grpcs://host:port/package.Service" },
+  "grpc+unix": {
+    ...GRPC,
+    needsPort: false,
+    needsHost: false,
+    example: "grpc+unix://%2Frun%2Fservice.sock/package.Service",
+  },
   "flower+http": { ...FLOWER, example: "flower+http://host:5555" },
   "flower+https": { ...withTls(FLOWER), example: "flower+https://host/prefix" },
 } as const satisfies Readonly<Record<string, Scheme>>;

@@ -38,6 +38,8 @@ const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
 const services = (entry: string) => `checks: { a: "tcp://h:1", b: "tcp://h:2" }\nservices: { s: ${entry} }`;
 const heartbeat = (ttl: string, token: string) => `checks: { h: { heartbeat: { ttl: ${ttl}, token: ${token} } } }`;
 const exec = (program: string) => `allowExec: true\nchecks: { x: { exec: [${program}] } }`;
+const program = (more: string) => `allowExec: true\nchecks: { x: { exec: [/bin/true], ${more} } }`;
+const grpc = (more: string) => `checks: { g: { target: "grpc://h:1", ${more} } }`;
 const isolation = (entry: string) => `checks: { a: "tcp://h:1" }\nisolation: { ${entry} }`;
 const SETTINGS: readonly (readonly [setting: string, value: string])[] = [
   ["interval", "7s"],
@@ -83,6 +85,9 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.expect.json": [target("expect: { json: { x: a } }"), target("expect: { json: { x: b } }")],
   "checks.NAME.expect.maxLatency": [target(""), target("expect: { maxLatency: 1s }")],
   "checks.NAME.expect.minVersion": [tlsTarget("expect: { minVersion: 1.2 }"), tlsTarget("expect: { minVersion: 1.3 }")],
+  "checks.NAME.expect.warn": [program("expect: { warn: 1 }"), program("expect: { warn: [1, 2] }")],
+  "checks.NAME.authority": [grpc(""), grpc("authority: orders.example")],
+  "checks.NAME.metadata": [grpc("metadata: { x-a: b }"), grpc("metadata: { x-a: c }")],
   "checks.NAME.reuse": [target(""), target("reuse: false")],
   "checks.NAME.maxConnectionAge": [target(""), target("maxConnectionAge: 1m")],
   "checks.NAME.user": [target(""), target("user: a")],

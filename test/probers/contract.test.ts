@@ -34,6 +34,7 @@ const APART = {
   dns: "./dns.test.ts",
   unix: "./unix.test.ts",
   "http+unix": "./unix.test.ts",
+  "grpc+unix": "./grpc-options.test.ts",
   postgres: "./servers.test.ts",
   postgresql: "./servers.test.ts",
   mysql: "./servers.test.ts",
