@@ -2,6 +2,7 @@
  * Opens the source of a check: a target, a program, a function or a heartbeat becomes a prober. Nothing is connected.
  */
 import { SystemAuthorities } from "../client/authorities.js";
+import { Goodbyes } from "../client/goodbyes.js";
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import type { Trace } from "../client/trace.js";
@@ -45,12 +46,14 @@ export class SourceOpener {
   readonly #authorities: SystemAuthorities;
   readonly #shares = descriptorShares();
   readonly #descriptors = new ResourceBudget(this.#shares.probes);
+  readonly goodbyes: Goodbyes;
   readonly #programs = new ResourceBudget(MAX_PROGRAMS);
   /** By whether link-local addresses are allowed: the cache of a resolver outlives the targets that use it. */
   readonly #targets = new Map<boolean, ProberDeps>();
 
   constructor(options: SourceOpenerOptions = { clock: systemClock, random: Math.random }) {
     this.#options = options;
+    this.goodbyes = new Goodbyes(options.clock);
     this.#authorities = new SystemAuthorities(options.environment);
     this.#exec = { clock: options.clock, groups: new ProgramGroups(), environment: options.environment ?? {} };
   }
@@ -104,7 +107,9 @@ export class SourceOpener {
       maxAttempts: this.#shares.attempts,
       trace,
     });
-    const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer: createReadBuffer() };
+    const readBuffer = createReadBuffer();
+    const { goodbyes } = this;
+    const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer, goodbyes };
     this.#targets.set(allowLinkLocal, deps);
     return deps;
   }

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
 import { type Connected, ConnectionAttempts, type TargetAddress, traceOf } from "./connection-attempts.js";
+import type { Goodbye, Goodbyes } from "./goodbyes.js";
 import type { ReusableConnection } from "./reused-connection.js";
 import type { SecureOptions } from "./tls-options.js";
 import { type Trace, traceTls } from "./trace.js";
@@ -32,6 +33,8 @@ interface TargetSocketSettings {
   readonly readBuffer: Buffer;
   /** Close with a TCP reset, where no protocol data can be lost: it leaves nothing in TIME_WAIT. Default false. */
   readonly closesByReset?: boolean;
+  /** Sends the goodbye of a socket that has one. */
+  readonly goodbyes?: Goodbyes;
 }
 
 /**
@@ -45,6 +48,8 @@ export function createReadBuffer(): Buffer {
 export class TargetSocket implements ReusableConnection {
   readonly #tls: SecureOptions | undefined;
   readonly #closesByReset: boolean;
+  readonly #goodbyes: Goodbyes | undefined;
+  #onGoodbyeBytes: ((bytes: Buffer) => void) | undefined;
   readonly #attempts: ConnectionAttempts;
   #connected: Connected | undefined;
   #socket: Socket | undefined;
@@ -54,12 +59,15 @@ export class TargetSocket implements ReusableConnection {
   #isOpen = true;
   #isRef = true;
   #certificateEndsAt: number | undefined;
+  /** How the session that the owner has begun is ended. Default: by the end of the connection alone. */
+  goodbye: Goodbye | undefined;
   readonly #trace: Trace | undefined;
   #hasReceived = false;
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
   constructor(options: TargetSocketOptions, timeoutMs: number) {
     const { tls, readBuffer, closesByReset = false } = options;
+    this.#goodbyes = options.goodbyes;
     this.#tls = tls;
     this.#trace = traceOf(options);
     this.#closesByReset = closesByReset && tls === undefined && !("path" in options); // only TCP has a reset
@@ -118,16 +126,29 @@ export class TargetSocket implements ReusableConnection {
     this.#listener = listener;
   }
 
-  /** Ends the connection at once. The listener gets the error. */
+  /** Ends the connection: at once, or after its goodbye. The listener gets the error at once. */
   close(error?: Error): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#attempts.close();
-    if (this.#closesByReset) this.#socket?.resetAndDestroy();
-    else this.#socket?.destroy();
+    this.#endSocket();
     // the stack trace of an error costs more than the rest, so it is made only for a listener
     this.#listener?.onEnd(error ?? new BrokenCall("cancelled", "the connection is closed"));
     this.#listener = undefined;
+  }
+
+  #closeAtOnce(): void {
+    this.goodbye = undefined;
+    this.close();
+  }
+
+  #endSocket(): void {
+    const socket = this.#socket;
+    if (socket?.writable === true && this.goodbye !== undefined)
+      this.#onGoodbyeBytes = this.#goodbyes?.say(socket, this.goodbye);
+    if (this.#onGoodbyeBytes !== undefined) return;
+    if (this.#closesByReset) socket?.resetAndDestroy();
+    else socket?.destroy();
   }
 
   #onConnect(connected: Connected): void {
@@ -158,10 +179,13 @@ export class TargetSocket implements ReusableConnection {
   }
 
   #onBytes(bytes: Buffer): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen) {
+      this.#onGoodbyeBytes?.(bytes);
+      return;
+    }
     if (this.#trace !== undefined && !this.#hasReceived) this.#trace({ kind: "received" });
     this.#hasReceived = true;
-    if (this.#listener === undefined) this.close();
+    if (this.#listener === undefined) this.#closeAtOnce();
     else this.#listener.onBytes(bytes);
   }
 

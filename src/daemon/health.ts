@@ -264,14 +264,18 @@ export class Health {
    * Afterwards, statuses can still be read, and a server of the application reports NOT_SERVING.
    */
   shutdown(times: ShutdownTimes = {}): Promise<void> {
+    let checksEnded: Promise<void> | undefined;
     const announce = () => {
       this.drain();
-      this.#checks.stop();
+      checksEnded = this.#checks.stop();
     };
     const hooks = {
       announce,
       endWatches: () => this.#service.endWatches(),
-      onEnd: () => this.#metrics?.close(),
+      onEnd: () => {
+        this.#metrics?.close();
+        return checksEnded;
+      },
       isServedElsewhere: this.#servedElsewhere,
     };
     return this.#servers.shutdown(hooks, times);

@@ -4,6 +4,7 @@
  * A scheme takes the options that its row in `schemes` names; others are refused when the check is declared.
  */
 import type { Authorities, SystemAuthorities } from "../client/authorities.js";
+import type { Goodbyes } from "../client/goodbyes.js";
 import type { Resolver } from "../client/resolver.js";
 import type { ReuseOptions } from "../client/reused-connection.js";
 import type { Clock, Random } from "../core/clock.js";
@@ -125,6 +126,8 @@ export interface ProberDeps {
   readonly authorities?: SystemAuthorities;
   /** Connections to targets read into it, see `client/target-socket`. */
   readonly readBuffer: Buffer;
+  /** Ends the sessions of servers that have a login. */
+  readonly goodbyes: Goodbyes;
 }
 
 const DEFAULT_MAX_AGE_MS = 300_000;

@@ -2,6 +2,7 @@
  * The schemes: which prober probes which URL. A new one is a file, a row here, and a row in the docs.
  */
 import { SystemAuthorities } from "../client/authorities.js";
+import { Goodbyes } from "../client/goodbyes.js";
 import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { systemClock } from "../core/clock.js";
@@ -90,7 +91,9 @@ function withTls<Rest extends Pick<Scheme, "options">>(scheme: Rest, tls: "alway
 
 /** The clock, the randomness and a resolver of this machine. */
 export function systemDeps(): ProberDeps {
-  return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer: createReadBuffer() };
+  const goodbyes = new Goodbyes(systemClock);
+  const readBuffer = createReadBuffer();
+  return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer, goodbyes };
 }
 
 const HTTP_EXPECTS = ["status", "body", "headers", "json"] as const;

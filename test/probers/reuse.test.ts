@@ -6,13 +6,12 @@ import { describe, test } from "node:test";
 import { createServer as createTls } from "node:tls";
 import { splitOptions } from "../../src/checks/check-options.js";
 import { NameResolver } from "../../src/client/resolver.js";
-import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { type LimitedSocket, openLibraryProber } from "../../src/probers/library-prober.js";
-import { type ProberOptions, reuseOptionsOf } from "../../src/probers/options.js";
+import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
-import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
+import { openTarget, SCHEMES, systemDeps } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { FAKE_SERVERS, type FakeServer } from "./fake-servers.js";
@@ -45,11 +44,7 @@ class Bench {
   private constructor(target: Target, url: string, options: ProberOptions) {
     this.target = target;
     const resolver = new NameResolver({ clock: systemClock });
-    this.prober = openTarget(
-      url,
-      { clock: this.clock, random: () => 0.5, resolver, readBuffer: createReadBuffer() },
-      options,
-    );
+    this.prober = openTarget(url, { ...systemDeps(), clock: this.clock, random: () => 0.5, resolver }, options);
   }
 
   static async open(scheme: string, options: ProberOptions = {}): Promise<Bench> {
@@ -199,12 +194,7 @@ test("maxConnectionAge: 1h and 1ms are accepted; schemes that keep no connection
 
 test("a library that never answers on a lost connection is not asked on it: the loss was seen between two probes", async () => {
   const target = await Target.start(createServer((socket) => void socket.on("error", () => {})));
-  const deps = {
-    clock: new VirtualClock(),
-    random: () => 0.5,
-    resolver: new NameResolver({ clock: systemClock }),
-    readBuffer: createReadBuffer(),
-  };
+  const deps = { ...systemDeps(), clock: new VirtualClock(), random: () => 0.5 };
   const library = {
     address: { host: "127.0.0.1", port: target.port, resolver: deps.resolver },
     load:
@@ -213,8 +203,9 @@ test("a library that never answers on a lost connection is not asked on it: the 
         ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()),
       }),
     judge: () => undefined,
+    goodbye: { request: Buffer.alloc(0) },
   };
-  const prober = openLibraryProber(library, reuseOptionsOf({}, deps));
+  const prober = openLibraryProber(library, deps, {});
   assert.equal(await verdict(prober), "pass");
   for (const socket of target.connections) socket.destroy();
   await eventually(() => liveSockets() === 0, "both ends are gone");
