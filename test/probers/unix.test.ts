@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";
-import { openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { verdict } from "./probing.js";
 
 /** Listens on a socket with a blank in its path. */
