@@ -141,7 +141,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   }
 
   /** HTTP/2 over TLS begins with ALPN (RFC 9113, section 3.2). A target without it may wait for HTTP/1 for ever. */
-  onSecure(): void {
+  onReady(): void {
     if (this.#socket.alpnProtocol === false)
       this.#fail(new ConnectionError("PROTOCOL_ERROR", "it does not offer HTTP/2 over TLS (ALPN h2)"));
   }

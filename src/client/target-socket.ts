@@ -17,8 +17,8 @@ import { type Trace, traceTls } from "./trace.js";
 export interface SocketListener {
   /** `bytes` may be overwritten after the call. */
   onBytes(bytes: Buffer): void;
-  /** The TLS handshake has succeeded. */
-  onSecure?(): void;
+  /** The connection is made, with its TLS handshake; after `startTls`, that handshake is done. */
+  onReady?(): void;
   /** The connection has ended: by the target when there is no error. Called once, last. */
   onEnd(error: Error | undefined): void;
 }
@@ -96,6 +96,11 @@ export class TargetSocket implements ReusableConnection {
     return this.#socket instanceof TLSSocket ? (this.#socket.alpnProtocol ?? undefined) : undefined;
   }
 
+  /** The version of TLS, such as `TLSv1.3`; `undefined` without TLS, and before it is ready. */
+  get tlsVersion(): string | undefined {
+    return this.#socket instanceof TLSSocket ? (this.#socket.getProtocol() ?? undefined) : undefined;
+  }
+
   /** Why there is no connection at the deadline; `undefined` when the target has not answered in time. */
   get connectError(): Error | undefined {
     return this.#attempts.error;
@@ -114,6 +119,14 @@ export class TargetSocket implements ReusableConnection {
   unref(): void {
     this.#isRef = false;
     if (this.#isOpen) this.#socket?.unref();
+  }
+
+  /** Starts TLS on a connection in clear text. What was read before is clear text, what is read from now on is not. */
+  startTls(tls: SecureOptions): void {
+    const plain = this.#socket;
+    if (plain === undefined) return;
+    plain.removeAllListeners("end").removeAllListeners("close"); // the TLS socket ends when it ends
+    this.#use(this.#secure(plain, tls));
   }
 
   write(bytes: string | Uint8Array): void {
@@ -153,7 +166,14 @@ export class TargetSocket implements ReusableConnection {
 
   #onConnect(connected: Connected): void {
     this.#connected = connected;
-    const socket = this.#tls === undefined ? connected.socket : this.#secure(connected.socket, this.#tls);
+    const { socket } = connected;
+    this.#use(this.#tls === undefined ? socket : this.#secure(socket, this.#tls));
+    for (const bytes of this.#unsent) this.#socket?.write(bytes);
+    this.#unsent = [];
+    if (this.#tls === undefined) this.#listener?.onReady?.();
+  }
+
+  #use(socket: Socket): void {
     this.#socket = socket;
     const onEnd = () => this.#onEnd(undefined);
     // the listener stays after the end: an error without one would end the process
@@ -162,8 +182,6 @@ export class TargetSocket implements ReusableConnection {
       .on("close", onEnd)
       .on("error", (error) => this.#onEnd(error));
     if (!this.#isRef) socket.unref();
-    for (const bytes of this.#unsent) socket.write(bytes);
-    this.#unsent = [];
   }
 
   #secure(tcp: Socket, tls: SecureOptions): TLSSocket {
@@ -173,7 +191,7 @@ export class TargetSocket implements ReusableConnection {
     socket.on("data", (bytes) => this.#onBytes(bytes));
     socket.once("secureConnect", () => {
       this.#certificateEndsAt = tls.certificateEndsAt(socket);
-      this.#listener?.onSecure?.();
+      this.#listener?.onReady?.();
     });
     return socket;
   }

@@ -11,6 +11,7 @@ import { formatDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { TLS_VERSIONS } from "../core/tls-version.js";
 import { OAUTH_METHODS } from "../probers/options.js";
+import { DIALOGUE } from "./dialogue-schema.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import {
   choice,
@@ -181,6 +182,7 @@ const CHECK = group(
       count("Only flower+http: the minimum number of online workers for the check to pass. Default 1."),
     ),
     expect: v.optional(EXPECT),
+    dialogue: v.optional(DIALOGUE),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
     user: v.optional(text("The user name of the target, as it is: not percent-encoded.")),

@@ -3,7 +3,7 @@
  *
  *     detail, error text --> *** in place of a credential: as it is, percent-encoded, as base64, or cut
  */
-import type { OAuthClient, ProberOptions } from "./options.js";
+import type { DialogueStep, OAuthClient, ProberOptions } from "./options.js";
 import type { Prober } from "./prober.js";
 import { type Credentials, credentialsOf, formEncoded, withoutUserInfo } from "./target.js";
 
@@ -58,9 +58,14 @@ export function maskedUrl(url: string): string {
 
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
   const target = new URL(url);
-  const isHttp = /^(?:flower\+)?https?(?:\+unix)?:$/.test(target.protocol);
-  const { headers = {}, metadata = {} } = options;
-  const named = [...secretsOfQuery(target), ...secretsOfHeaders(headers), ...secretsOfMetadata(metadata)];
+  const isHttp = /^(?:(?:flower\+)?https?(?:\+unix)?|wss?):$/.test(target.protocol);
+  const { headers = {}, metadata = {}, dialogue = [] } = options;
+  const named = [
+    ...secretsOfQuery(target),
+    ...secretsOfHeaders(headers),
+    ...secretsOfMetadata(metadata),
+    ...secretsOfDialogue(dialogue),
+  ];
   return [
     // a short value of a header or parameter is rather a switch: ?auth=1
     ...named.filter(({ length }) => length >= MIN_SECRET_CHARACTERS),
@@ -133,6 +138,17 @@ function passwordOfUrl(text: string): readonly string[] {
     Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),
   );
   return [password, decoded];
+}
+
+/**
+ * Every word that is sent may be a credential, but for the first one of a line if it is short: `AUTH`, `EHLO`. So a target
+ * that repeats what it got does not get it into a log.
+ */
+function secretsOfDialogue(steps: readonly DialogueStep[]): readonly string[] {
+  const texts = steps.flatMap(({ send }) => (typeof send === "string" ? [send] : []));
+  return texts
+    .flatMap((text) => text.split(/[\r\n]+/))
+    .flatMap((line) => line.split(/\s+/).filter((word, index) => index > 0 || word.length >= 8));
 }
 
 function secretsOfAuth(auth: OAuthClient | undefined): readonly string[] {

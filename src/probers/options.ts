@@ -11,6 +11,7 @@ import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
 import type { TlsVersion } from "../core/tls-version.js";
+import type { StartTlsProtocol } from "./starttls.js";
 
 /** Options of a prober. */
 export interface ProberOptions {
@@ -34,6 +35,8 @@ export interface ProberOptions {
   readonly authority?: string | undefined;
   /** Only gRPC: metadata of the call. The value of a key that ends with `-bin` is base64. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** What is sent to the target, and what must come back. */
+  readonly dialogue?: readonly DialogueStep[] | undefined;
   /** Only http: the method of the request. Default GET, or POST with a `body`. */
   readonly method?: string | undefined;
   /** Only http: the body of the request. Its `content-type` is `text/plain; charset=utf-8`, unless `headers` has one. */
@@ -88,6 +91,24 @@ export interface Expectation {
   /** Only tls: the oldest version of TLS that passes, such as 1.3. */
   readonly minVersion?: TlsVersion | undefined;
 }
+
+/**
+ * One step of a dialogue: sends, then reads until the answer is there; or starts TLS, as the first step of `tcp`.
+ *
+ * What was read up to the end of a match is gone for the next step. What follows stays.
+ */
+export interface DialogueStep {
+  readonly send?: DialogueBytes | undefined;
+  readonly expect?: DialogueExpectation | undefined;
+  /** The protocol in which the server is asked for TLS. */
+  readonly startTls?: StartTlsProtocol | undefined;
+}
+
+/** A text, sent as UTF-8, or bytes in hexadecimal. Nothing is added: a line needs its own `\r\n`. */
+export type DialogueBytes = string | { readonly hex: string };
+
+/** What the answer must contain, or the RE2 pattern that a part of it must match. */
+export type DialogueExpectation = DialogueBytes | { readonly matches: string };
 
 /**
  * What a header must be: a value (`text/plain` accepts `text/plain; charset=utf-8`), an RE2 pattern that it must match, or

@@ -9,6 +9,7 @@ import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openAmqp } from "./amqp.js";
 import { openTcp, openUnix } from "./connect.js";
+import { startsTls } from "./dialogue.js";
 import { openDns } from "./dns.js";
 import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
@@ -20,6 +21,8 @@ import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
 import { hostOf, invalidTarget, parseTarget } from "./target.js";
 import { openTls } from "./tls.js";
+import { openUdp } from "./udp.js";
+import { openWebSocket } from "./websocket.js";
 
 /** What a scheme demands of its URLs, and the prober of them. */
 interface Scheme {
@@ -76,6 +79,14 @@ const GRPC = {
   takes: "path",
 } as const;
 
+const WEBSOCKET = {
+  open: openWebSocket,
+  options: ["dialogue", "user", "password", "headers"],
+  needsPort: false,
+  takesCredentials: true,
+  takes: "query",
+} as const;
+
 /** Servers with a default port and a login. */
 const SERVER = {
   options: ["reuse", "maxConnectionAge", "user", "password"],
@@ -104,7 +115,8 @@ export const SCHEMES = {
   https: { ...withTls(HTTP), example: "https://host/path" },
   tcp: {
     open: openTcp,
-    options: [],
+    options: ["dialogue", "tls"],
+    tls: "by option",
     needsPort: true,
     takesCredentials: false,
     takes: "host",
@@ -112,7 +124,7 @@ export const SCHEMES = {
   },
   tls: {
     open: openTls,
-    options: ["tls", "expect"],
+    options: ["dialogue", "tls", "expect"],
     expects: ["minVersion"],
     tls: "always",
     needsPort: true,
@@ -120,9 +132,17 @@ export const SCHEMES = {
     takes: "host",
     example: "tls://host:port",
   },
+  udp: {
+    open: openUdp,
+    options: ["dialogue"],
+    needsPort: true,
+    takesCredentials: false,
+    takes: "host",
+    example: "udp://host:port",
+  },
   unix: {
     open: openUnix,
-    options: [],
+    options: ["dialogue"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,
@@ -141,6 +161,8 @@ export const SCHEMES = {
   mysql: { ...withTls(SERVER, "by option"), open: openMysql, example: "mysql://user@host:3306/database" },
   amqp: { ...SERVER, open: openAmqp, example: "amqp://user@host:5672/vhost" },
   amqps: { ...withTls(SERVER), open: openAmqp, example: "amqps://user@host:5671/vhost" },
+  ws: { ...WEBSOCKET, example: "ws://host:port/path" },
+  wss: { ...withTls(WEBSOCKET), example: "wss://host/path" },
   dns: {
     open: openDns,
     options: ["expect"],
@@ -194,7 +216,8 @@ function withAuthorities(
   options: ProberOptions,
 ): ProberOptions {
   const { tls } = options;
-  if (scheme.tls === undefined || (scheme.tls === "by option" && tls === undefined)) return options;
+  const isByOption = tls !== undefined || startsTls(options.dialogue);
+  if (scheme.tls === undefined || (scheme.tls === "by option" && !isByOption)) return options;
   const ca = authorities.of(tls?.ca);
   return ca === tls?.ca ? options : { ...options, tls: { ...tls, ca } };
 }

@@ -33,6 +33,7 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
 const tlsTarget = (more: string) => `checks: { a: { target: "tls://h:1", ${more} } }`;
+const tcp = (step: string) => `checks: { a: { target: "tcp://h:1", dialogue: [{ ${step} }] } }`;
 const flower = (more: string) => `checks: { f: { target: "flower+http://h/", ${more} } }`;
 const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
 const services = (entry: string) => `checks: { a: "tcp://h:1", b: "tcp://h:2" }\nservices: { s: ${entry} }`;
@@ -88,6 +89,13 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.expect.warn": [program("expect: { warn: 1 }"), program("expect: { warn: [1, 2] }")],
   "checks.NAME.authority": [grpc(""), grpc("authority: orders.example")],
   "checks.NAME.metadata": [grpc("metadata: { x-a: b }"), grpc("metadata: { x-a: c }")],
+  "checks.NAME.dialogue": [tcp("expect: a").replace(/, dialogue.*?\]/, ""), tcp("expect: a")],
+  "checks.NAME.dialogue[].send": [tcp("send: a"), tcp("send: b")],
+  "checks.NAME.dialogue[].send.hex": [tcp('send: { hex: "00" }'), tcp('send: { hex: "01" }')],
+  "checks.NAME.dialogue[].expect": [tcp("expect: a"), tcp("expect: b")],
+  "checks.NAME.dialogue[].expect.hex": [tcp('expect: { hex: "00" }'), tcp('expect: { hex: "01" }')],
+  "checks.NAME.dialogue[].expect.matches": [tcp("expect: { matches: a }"), tcp("expect: { matches: b }")],
+  "checks.NAME.dialogue[].startTls": [tcp("startTls: smtp"), tcp("startTls: imap")],
   "checks.NAME.reuse": [target(""), target("reuse: false")],
   "checks.NAME.maxConnectionAge": [target(""), target("maxConnectionAge: 1m")],
   "checks.NAME.user": [target(""), target("user: a")],

@@ -8,6 +8,7 @@ interface Node {
   readonly description?: string;
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
+  readonly items?: Node;
   readonly anyOf?: readonly Node[];
 }
 
@@ -50,6 +51,7 @@ export function configKeys(): readonly (readonly [path: string, meaning: string]
         if (!rows.some(([known]) => known === full)) rows.push([full, meaning.replace(RESTART_SENTENCE, "")]);
         walk(value, full);
       }
+      if (branch.items !== undefined) walk(branch.items, `${path}[]`);
       if (typeof branch.additionalProperties === "object") walk(branch.additionalProperties, `${path}.NAME`);
     }
   };
