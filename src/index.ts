@@ -7,7 +7,7 @@ export type { ReportStore, StoredReport } from "./checks/heartbeat-reports.js";
 export type { Policy } from "./checks/policy.js";
 export type { ServiceDeclaration } from "./checks/service-graph.js";
 export type { CheckSettings } from "./checks/settings.js";
-export type { Transition } from "./core/channels.js";
+export type { ChannelMessages, Transition } from "./core/channels.js";
 export type { Clock, Random } from "./core/clock.js";
 export type { DurationLike } from "./core/duration.js";
 export { HEALTH_ERROR_CODES, HealthError, type HealthErrorCode, HealthTypeError } from "./core/health-error.js";

@@ -1,17 +1,15 @@
-/** What docs/ says equals the code: tables of keys, reasons and schemes, and every configuration in it is a good one. */
+/** What docs/ says equals the code: tables of keys and reasons, and every configuration. The pages of targets: test/docs. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseConfig } from "../src/config/load.js";
 import { REASONS } from "../src/probers/reasons.js";
-import { SCHEMES } from "../src/probers/schemes.js";
 import { PROOFS } from "./proof/proofs.js";
 import { appliedOf, configKeys } from "./support/config-table.js";
 import { tableOf } from "./support/readme.js";
 
 const read = (name: string) => readFileSync(new URL(`../docs/${name}`, import.meta.url), "utf8");
 const CHECKS = read("checks.md");
-const TARGETS = read("targets.md");
 const CONFIGURATION = read("configuration.md");
 
 test("every key of the configuration is documented, with its meaning and when a change applies", () => {
@@ -24,17 +22,19 @@ test("every reason is documented, with its meaning", () => {
   assert.deepEqual(tableOf(CHECKS, "reasons"), expected);
 });
 
-test("every scheme is documented", () => {
-  const known = [...TARGETS.matchAll(/^\| (`[^|]+`) +\| /gm)].flatMap(([, cell = ""]) =>
-    [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+test("every channel is documented", () => {
+  const source = readFileSync(new URL("../src/core/channels.ts", import.meta.url), "utf8");
+  const names = [...source.matchAll(/channel\("([^"]+)"\)/g)].map(([, name]) => `\`${name}\``);
+  assert.deepEqual(
+    tableOf(read("channels.md"), "channels").map(([name]) => name),
+    names,
   );
-  for (const scheme of Object.keys(SCHEMES)) assert.ok(known.includes(scheme), scheme);
 });
 
-test("every configuration in the docs is valid", () => {
-  const environment = { REDIS_PASSWORD: "x", BACKUP_TOKEN: "x" };
-  const texts = [CHECKS, TARGETS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);
-  assert.ok(texts.length >= 4);
+test("every configuration in checks.md and configuration.md is valid", () => {
+  const environment = { REDIS_PASSWORD: "x" };
+  const texts = [CHECKS, CONFIGURATION].flatMap((text) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]);
+  assert.ok(texts.length >= 3);
   for (const [, text = ""] of texts) assert.ok(parseConfig("docs", text, environment).checks.length > 0, text);
 });
 

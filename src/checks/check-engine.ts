@@ -287,13 +287,13 @@ export class CheckEngine {
     this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
   }
 
-  #onProgress(check: RunningCheck, { state, reason, failures }: Progress, last: LastProbe | undefined): void {
+  #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
+    const { state, reason, detail, failures } = progress;
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
     if (failures === 0) this.#isolation.forget(name);
     else this.#selfCheck.probeSoon();
-    const held = this.#isolation.isHeld(name);
-    this.#publisher.report(check, { state, held, reason: held ? "prober-isolated" : reason }, last);
+    this.#publisher.report(check, { state, held: this.#isolation.isHeld(name), reason, detail }, last);
     if (last !== undefined) this.#publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
   }

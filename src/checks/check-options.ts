@@ -44,6 +44,8 @@ export function splitOptions(options: CheckOptions): {
     expect: { maxLatency, ...expect } = {},
     reuse,
     maxConnectionAge,
+    user,
+    password,
     headers,
     tls,
     minWorkers,
@@ -52,6 +54,15 @@ export function splitOptions(options: CheckOptions): {
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
     settings: { ...settings, maxLatency },
-    proberOptions: { expect: isExpecting ? expect : undefined, reuse, maxConnectionAge, headers, tls, minWorkers },
+    proberOptions: {
+      expect: isExpecting ? expect : undefined,
+      reuse,
+      maxConnectionAge,
+      user,
+      password,
+      headers,
+      tls,
+      minWorkers,
+    },
   };
 }

@@ -27,6 +27,8 @@ export interface Progress {
   /** Passes in a row while the state is failing. */
   readonly successes: number;
   readonly reason: string | undefined;
+  /** The full text of the result that the reason is of. */
+  readonly detail: string | undefined;
   /** Monotonic times at which the state has changed to or from failing, within the last minute. */
   readonly changes: readonly number[];
   /** Set by too many changes, until the check passes again. */
@@ -41,6 +43,7 @@ export const PENDING: Progress = {
   failures: 0,
   successes: 0,
   reason: "pending",
+  detail: undefined,
   changes: [],
   flapping: false,
   failedAt: Number.NEGATIVE_INFINITY,
@@ -77,19 +80,21 @@ function afterPass(progress: Progress, result: ProbeResult, settings: CompleteSe
   const state = result.outcome === "warn" ? "warning" : "passing";
   // most results change nothing: returning the same object saves an allocation
   if (progress.state === state && progress.failures === 0 && progress.reason === result.reason) return progress;
-  const passing: Progress = { ...progress, state, failures: 0, successes: 0, reason: result.reason };
+  const { reason, detail } = result;
+  const passing: Progress = { ...progress, state, failures: 0, successes: 0, reason, detail };
   if (progress.state !== "failing") return passing;
   const successes = progress.successes + 1;
   if (successes < settings.healthyThreshold) return { ...progress, successes };
   if (!progress.flapping) return { ...passing, changes: withChange(progress, nowMs) };
   const stableMs = Math.max(2 * settings.intervalMs, FLAPPING_WINDOW_MS);
-  if (nowMs - progress.failedAt < stableMs) return { ...progress, successes, reason: "flapping" };
+  if (nowMs - progress.failedAt < stableMs) return { ...progress, successes, reason: "flapping", detail: undefined };
   return { ...passing, changes: [], flapping: false };
 }
 
 function afterFailure(progress: Progress, result: ProbeResult, settings: CompleteSettings, nowMs: number): Progress {
   const failed: Progress = { ...progress, successes: 0, failedAt: nowMs };
-  const failing: Progress = { ...failed, state: "failing", failures: 0, reason: result.reason };
+  const { reason, detail } = result;
+  const failing: Progress = { ...failed, state: "failing", failures: 0, reason, detail };
   if (progress.state === "pending" || progress.state === "failing") return failing;
   const failures = progress.failures + 1;
   if (failures < settings.unhealthyThreshold) return { ...failed, failures };

@@ -29,12 +29,19 @@ export interface Rollup {
   readonly status: ServingStatus;
   readonly degraded: boolean;
   readonly reason: string | undefined;
+  /** The check that the reason is of. */
+  readonly cause: string | undefined;
   readonly critical: boolean;
   readonly counted: boolean;
 }
 
 /** The part of a check that a policy reads. A service that is a member of another one is read in the same way. */
-export type Member = Pick<CheckReport, "state" | "critical" | "counted" | "reason">;
+export type Member = Pick<CheckReport, "state" | "critical" | "counted" | "reason"> & {
+  /** Of a service: the check that its reason is of. */
+  readonly cause?: string | undefined;
+  /** Of a check. */
+  readonly name?: string;
+};
 
 /** The status of a service with these members. One pass without copies: a server may have thousands of checks. */
 export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
@@ -59,38 +66,42 @@ export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
     else bad ??= member;
   }
   const weight = { critical: critical > 0, counted: counting > 0 };
-  if (critical === 0 && decided === 0)
-    return { status: "UNKNOWN", degraded: false, reason: pending?.reason, ...weight };
+  if (critical === 0 && decided === 0) return { status: "UNKNOWN", degraded: false, ...becauseOf(pending), ...weight };
   if (good >= neededOf(policy, critical))
-    return { status: "SERVING", degraded: flawed !== undefined, reason: (flawed ?? assumed)?.reason, ...weight };
-  if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, reason: undecided.reason, ...weight };
-  return { status: "NOT_SERVING", degraded: false, reason: bad?.reason, ...weight };
+    return { status: "SERVING", degraded: flawed !== undefined, ...becauseOf(flawed ?? assumed), ...weight };
+  if (undecided !== undefined) return { status: "UNKNOWN", degraded: false, ...becauseOf(undecided), ...weight };
+  return { status: "NOT_SERVING", degraded: false, ...becauseOf(bad), ...weight };
+}
+
+function becauseOf(member: Member | undefined): Pick<Rollup, "reason" | "cause"> {
+  return { reason: member?.reason, cause: member?.cause ?? member?.name };
 }
 
 /** The status of a check's own service: always the state of the check, critical or not. */
-export function ownStatus({ state, critical, counted, reason }: Member): Rollup {
+export function ownStatus({ name, state, critical, counted, reason }: Member): Rollup {
+  const weight = { reason, cause: name, critical, counted };
   switch (state) {
     case "passing":
     case "warning":
-      return { status: "SERVING", degraded: state === "warning", reason, critical, counted };
+      return { status: "SERVING", degraded: state === "warning", ...weight };
     case "failing":
-      return { status: "NOT_SERVING", degraded: false, reason, critical, counted };
+      return { status: "NOT_SERVING", degraded: false, ...weight };
     case "pending":
-      return { status: "UNKNOWN", degraded: false, reason, critical, counted };
+      return { status: "UNKNOWN", degraded: false, ...weight };
     default:
       return state satisfies never;
   }
 }
 
 /** How a service counts as a member of another. */
-export function memberOf({ status, degraded, reason, critical, counted }: Rollup): Member {
+export function memberOf({ status, degraded, reason, cause, critical, counted }: Rollup): Member {
   switch (status) {
     case "SERVING":
-      return { state: degraded ? "warning" : "passing", reason, critical, counted };
+      return { state: degraded ? "warning" : "passing", reason, cause, critical, counted };
     case "NOT_SERVING":
-      return { state: "failing", reason, critical, counted };
+      return { state: "failing", reason, cause, critical, counted };
     case "UNKNOWN":
-      return { state: "pending", reason, critical, counted };
+      return { state: "pending", reason, cause, critical, counted };
     default:
       return status satisfies never;
   }

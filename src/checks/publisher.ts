@@ -12,7 +12,7 @@ import { OVERALL } from "../core/service-name.js";
 import type { Steps } from "../core/turns.js";
 import type { CheckReport, ReportedService, StatusWriter } from "../registry/ports.js";
 import type { ConfiguredCheck } from "./checks-plan.js";
-import { PENDING } from "./evaluate.js";
+import { PENDING, type Progress } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
 import type { LastProbe } from "./runner-deps.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
@@ -20,6 +20,12 @@ import type { CompleteSettings } from "./settings.js";
 
 /** The part of a report that probes change. */
 export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt" | "reported">;
+
+/** The verdict about a check, with the full text of its cause. */
+type ReportedVerdict = Pick<Finding, "state" | "held" | "reason"> & Pick<Progress, "detail">;
+
+/** What a held check shows, whatever has failed. */
+const ISOLATED = { reason: "prober-isolated", detail: undefined } as const;
 
 const NO_RESULT: Omit<Finding, "state" | "reason"> = {
   held: false,
@@ -32,6 +38,8 @@ export class CheckPublisher {
   readonly #writer: StatusWriter;
   readonly #clock: Clock;
   readonly #reports = new Map<string, CheckReport>();
+  /** The full texts behind the reasons of checks. They are kept apart from the reports, which clients see. */
+  readonly #details = new Map<string, string>();
   readonly #graph = new ServiceGraph(this.#reports);
   /** Checks that count for the startup view. */
   readonly #startupChecks = new Set<string>();
@@ -116,6 +124,7 @@ export class CheckPublisher {
     if (report === undefined) return;
     this.#unplace(report);
     this.#reports.delete(name);
+    this.#details.delete(name);
     this.#awaitResult(false, name);
     this.#changedChecks.delete(name);
     this.#removedChecks.set(name, report);
@@ -156,9 +165,13 @@ export class CheckPublisher {
   }
 
   /** Writes the progress of a check, and the statuses that follow from it. `last` is a result that counts. */
-  report(check: ConfiguredCheck, verdict: Pick<Finding, "state" | "held" | "reason">, last?: LastProbe): void {
-    const before = this.#reports.get(check.declaration.name);
-    const { state, held, reason } = verdict;
+  report(check: ConfiguredCheck, verdict: ReportedVerdict, last?: LastProbe): void {
+    const { name } = check.declaration;
+    const before = this.#reports.get(name);
+    const { state, held } = verdict;
+    const { reason, detail } = held ? ISOLATED : verdict;
+    if (detail === undefined) this.#details.delete(name);
+    else this.#details.set(name, detail);
     const { latencyMs, at: lastResultAt } = last ?? { latencyMs: before?.latencyMs, at: before?.lastResultAt };
     const finding = { state, held, reason, latencyMs, lastResultAt, reported: before?.reported };
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();
@@ -212,13 +225,14 @@ export class CheckPublisher {
 
   #writeReport(report: CheckReport | undefined): void {
     if (report === undefined) return;
-    this.#writer.report(this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) });
+    const shown = this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) };
+    this.#writer.report(shown, this.#details.get(report.name));
   }
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
     if (rolled === undefined) this.#unmade.add(service);
-    else this.#writer.set(service, rolled.status, rolled);
+    else this.#writer.set(service, rolled.status, { ...rolled, detail: this.#details.get(rolled.cause ?? "") });
   }
 
   /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */

@@ -15,6 +15,7 @@
  */
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
+import { messageOf } from "../core/health-error.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import type { Assumption } from "./assumption.js";
@@ -47,8 +48,8 @@ export class CheckRunner {
   #stopped = false;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
-  /** The reason of the last prober error since the last result. */
-  #proberError: string | undefined;
+  /** The last prober error since the last result. */
+  #proberError: { readonly reason: string; readonly detail: string } | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -126,7 +127,8 @@ export class CheckRunner {
   }
 
   #onStale(reason: "stale" | "pending"): void {
-    this.#options.listener.onProgress(this.#verdict.reset(this.#proberError ?? reason), undefined);
+    const progress = this.#verdict.reset(this.#proberError?.reason ?? reason, this.#proberError?.detail);
+    this.#options.listener.onProgress(progress, undefined);
   }
 
   #onTimer(): void {
@@ -244,8 +246,9 @@ export class CheckRunner {
 
   #onProberError(error: unknown): void {
     const { name, deps } = this.#options;
-    this.#proberError = error instanceof ProberError ? error.reason : "prober";
-    publish("prober-failed", { instance: deps.instance, check: name, reason: this.#proberError, error });
+    const reason = error instanceof ProberError ? error.reason : "prober";
+    this.#proberError = { reason, detail: messageOf(error) };
+    publish("prober-failed", { instance: deps.instance, check: name, reason, error });
     this.#scheduleNext(this.#lastProbeAt);
   }
 

@@ -168,8 +168,7 @@ export class ServiceGraph {
   #rollupWhole(): Rollup | undefined {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
     const awaited = this.#reports.get(this.#awaited ?? "");
-    if (this.isEmpty && awaited !== undefined && isAwaited(awaited))
-      return { status: "UNKNOWN", degraded: false, reason: awaited.reason, critical: true, counted: true };
+    if (this.isEmpty && awaited !== undefined && isAwaited(awaited)) return ownStatus(awaited);
     const rolled = rollup(this.#whole(), ALL);
     this.#awaited = rolled.status === "UNKNOWN" ? this.#findAwaited() : undefined;
     return rolled;

@@ -1,6 +1,7 @@
 /**
  * Opens the source of a check: a target, a program, a function or a heartbeat becomes a prober. Nothing is connected.
  */
+import { SystemAuthorities } from "../client/authorities.js";
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
@@ -22,7 +23,7 @@ import type { CheckSource } from "./declarations.js";
 export interface SourceOpenerOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** The environment, from which programs get a few variables. Default none. */
+  /** The environment, from which programs get a few variables, and SSL_CERT_FILE and SSL_CERT_DIR. Default none. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Name servers to ask instead of the system's. */
   readonly nameServers?: readonly string[] | undefined;
@@ -38,6 +39,7 @@ export interface OpenedSource {
 export class SourceOpener {
   readonly #options: SourceOpenerOptions;
   readonly #exec: ExecDeps;
+  readonly #authorities: SystemAuthorities;
   readonly #shares = descriptorShares();
   readonly #descriptors = new ResourceBudget(this.#shares.probes);
   readonly #programs = new ResourceBudget(MAX_PROGRAMS);
@@ -46,6 +48,7 @@ export class SourceOpener {
 
   constructor(options: SourceOpenerOptions = { clock: systemClock, random: Math.random }) {
     this.#options = options;
+    this.#authorities = new SystemAuthorities(options.environment);
     this.#exec = { clock: options.clock, groups: new ProgramGroups(), environment: options.environment ?? {} };
   }
 
@@ -96,7 +99,7 @@ export class SourceOpener {
       maxLookups: this.#shares.lookups,
       maxAttempts: this.#shares.attempts,
     });
-    const deps = { clock, random, resolver, readBuffer: createReadBuffer() };
+    const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer: createReadBuffer() };
     this.#targets.set(allowLinkLocal, deps);
     return deps;
   }

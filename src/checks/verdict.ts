@@ -15,8 +15,8 @@ export class Verdict {
   readonly #options: RunnerOptions;
   #progress: Progress = PENDING;
   #failingSince = 0;
-  /** The reason of the failures while the check is held. */
-  #heldReason: string | undefined;
+  /** The cause of the failures while the check is held. */
+  #held: Pick<Progress, "reason" | "detail"> = PENDING;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -40,15 +40,16 @@ export class Verdict {
     return this.#progress;
   }
 
-  /** The progress of a held check that fails now, with the reason of its failures. */
+  /** The progress of a held check that fails now, with the cause of its failures. */
   endHold(): Progress {
-    this.#progress = { ...this.#progress, state: "failing", failures: 0, successes: 0, reason: this.#heldReason };
+    const { reason, detail } = this.#held;
+    this.#progress = { ...this.#progress, state: "failing", failures: 0, successes: 0, reason, detail };
     return this.#progress;
   }
 
   /** The progress without a result that counts. */
-  reset(reason: string): Progress {
-    this.#progress = { ...PENDING, reason };
+  reset(reason: string, detail: string | undefined): Progress {
+    this.#progress = { ...PENDING, reason, detail };
     return this.#progress;
   }
 
@@ -68,7 +69,7 @@ export class Verdict {
       case "fail":
         return after;
       case "hold":
-        this.#heldReason = after.reason;
+        this.#held = after;
         return { ...before, failures: unhealthyThreshold, failedAt: now };
       case "count-anew":
         return { ...before, failures: 1, failedAt: now };

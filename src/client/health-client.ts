@@ -47,7 +47,9 @@ export class HealthClient {
   /** @throws HealthError TLS_FAILED for a certificate or key that cannot be read */
   constructor({ host, port, resolver, readBuffer, tls, ...reuse }: HealthClientOptions) {
     const scheme = tls === undefined ? "http" : "https";
-    const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    // without the dot that makes a name absolute in DNS, and without the zone of an address
+    const name = host.replace(/%.*$|\.$/, "");
+    const authority = `${name.includes(":") ? `[${name}]` : name}:${port}`;
     const headOf = (method: string) => encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}` });
     const secure = tls === undefined ? undefined : tlsOptions(host, tls, ["h2"]);
     const open = (timeoutMs: number) =>

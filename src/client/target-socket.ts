@@ -5,11 +5,11 @@
  *                 no listener: bytes or an end close the connection; nothing was asked, so nothing can be trusted
  */
 import type { Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
 import { type Connected, ConnectionAttempts, type TargetAddress } from "./connection-attempts.js";
 import type { ReusableConnection } from "./reused-connection.js";
-import { certificateEnd } from "./tls-options.js";
+import type { SecureOptions } from "./tls-options.js";
 
 /** Receives what comes on a connection. */
 export interface SocketListener {
@@ -24,7 +24,7 @@ export type TargetSocketOptions = TargetAddress & TargetSocketSettings;
 
 interface TargetSocketSettings {
   /** TLS, where the target speaks it. */
-  readonly tls: ConnectionOptions | undefined;
+  readonly tls: SecureOptions | undefined;
   /** Plain connections read into it, see `createReadBuffer`. */
   readonly readBuffer: Buffer;
   /** Close with a TCP reset, where no protocol data can be lost: it leaves nothing in TIME_WAIT. Default false. */
@@ -40,7 +40,7 @@ export function createReadBuffer(): Buffer {
 }
 
 export class TargetSocket implements ReusableConnection {
-  readonly #tls: ConnectionOptions | undefined;
+  readonly #tls: SecureOptions | undefined;
   readonly #closesByReset: boolean;
   readonly #attempts: ConnectionAttempts;
   #connected: Connected | undefined;
@@ -139,12 +139,12 @@ export class TargetSocket implements ReusableConnection {
     this.#unsent = [];
   }
 
-  #secure(tcp: Socket, tls: ConnectionOptions): TLSSocket {
+  #secure(tcp: Socket, tls: SecureOptions): TLSSocket {
     const socket = connectTls({ ...tls, socket: tcp });
     tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
     socket.on("data", (bytes) => this.#onBytes(bytes));
     socket.once("secureConnect", () => {
-      this.#certificateEndsAt = certificateEnd(socket);
+      this.#certificateEndsAt = tls.certificateEndsAt(socket);
     });
     return socket;
   }

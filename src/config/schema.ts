@@ -141,6 +141,15 @@ const EXPECT = group(
         "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
       ),
     ),
+    answers: v.optional(
+      v.pipe(
+        v.array(
+          text("value"),
+          ({ input }) => `must be a list of values, such as [10.0.0.1] or ["10 mail.example.com"], not ${kindOf(input)}`,
+        ),
+        v.description("Values that must be among the answers of a dns target."),
+      ),
+    ),
     maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",
@@ -189,6 +198,10 @@ const CHECK = group(
     expect: v.optional(EXPECT),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
+    user: v.optional(text("The user name of the target, as it is: not percent-encoded.")),
+    password: v.optional(
+      text("The password of the target, as it is: not percent-encoded. Take it from ${NAME} or ${file:PATH}."),
+    ),
     headers: v.optional(table(text("value"), "Headers of the request.")),
     tls: v.optional(TARGET_TLS),
   },

@@ -20,6 +20,11 @@ export interface Transition {
   readonly degraded: boolean;
   /** A short code such as `timeout` or `draining`; `undefined` when the writer gave none. */
   readonly reason: string | undefined;
+  /**
+   * The full text of the cause, at most 300 characters: of the result that changed the check, or what the writer gave. It
+   * may hold text of a target, without its credentials. It is for logs and listeners, and never shown to clients.
+   */
+  readonly detail: string | undefined;
 }
 
 /** The message of each channel, without the `instance` that every message has. */
@@ -87,6 +92,7 @@ export interface ChannelMessages {
 /** A message with the instance that it comes from. */
 export type Published<Name extends keyof ChannelMessages> = ChannelMessages[Name] & { readonly instance: string };
 
+/** A channel is named `healthbridge:` and the key of its message. docs/channels.md lists them. */
 const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   transition: channel("healthbridge:transition"),
   "write-held": channel("healthbridge:write-held"),

@@ -64,11 +64,12 @@ export function readPrivateKey(pem: Pem, name = PAIR_NAMES.key): KeyObject {
 }
 
 /**
- * Validates each certificate of a bundle of authorities.
+ * Reads each certificate of a bundle of authorities. OpenSSL ignores what follows an invalid one, and a certificate that does not
+ * begin on a line of its own: pass on what was read here.
  * @throws HealthError TLS_FAILED
  */
-export function requireAuthorities(pem: Pem, what = "client CA"): void {
-  readCertificates(pem, `the TLS ${what}`);
+export function readAuthorities(pem: Pem, what = "CA"): readonly X509Certificate[] {
+  return readCertificates(pem, `the TLS ${what}`);
 }
 
 /** Why a text has no certificate, or no private key. */

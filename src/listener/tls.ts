@@ -3,7 +3,7 @@
  */
 import type { TlsOptions } from "node:tls";
 import { chainEndsAt } from "../core/certificate-time.js";
-import { readCertificates, requireAuthorities, requireTlsPair } from "../core/tls-pair.js";
+import { readAuthorities, readCertificates, requireTlsPair } from "../core/tls-pair.js";
 
 /** Certificate and key of a server, as PEM. */
 export interface TlsIdentity {
@@ -24,7 +24,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export function tlsServerOptions(identity: TlsIdentity): TlsOptions {
   const { cert, key, clientCa } = identity;
   requireTlsPair(cert, key);
-  if (clientCa !== undefined) requireAuthorities(clientCa);
+  if (clientCa !== undefined) readAuthorities(clientCa, "client CA");
   return {
     cert,
     key,

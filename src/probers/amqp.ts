@@ -26,7 +26,7 @@ import {
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
-import { credentialsOf, hostOf, invalidTarget } from "./target.js";
+import { credentialsOf, hostOf, invalidTarget, pathNameOf } from "./target.js";
 
 /** More bytes are not read for one probe. */
 const MAX_ANSWER_BYTES = 65_536;
@@ -48,7 +48,7 @@ export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions):
     readBuffer: deps.readBuffer,
     tls: secure ? tlsOptions(host, options.tls) : undefined,
   };
-  const login = loginOf(target);
+  const login = loginOf(target, options);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket(address, timeoutMs),
     reuseOptionsOf(options, deps),
@@ -77,13 +77,11 @@ interface Login {
 }
 
 /** @throws HealthError INVALID_TARGET */
-function loginOf(target: URL): Login {
-  const vhost = target.pathname.length > 1 ? decodeURIComponent(target.pathname.slice(1)) : "/";
+function loginOf(target: URL, options: ProberOptions): Login {
+  const vhost = pathNameOf(target, "virtual host") || "/";
   if (Buffer.byteLength(vhost) > MAX_VHOST_BYTES)
     throw invalidTarget(target.href, `a virtual host must have at most ${MAX_VHOST_BYTES} bytes of UTF-8`);
-  const { user = "guest", password = "guest" } = credentialsOf(target);
-  if (`${user}${password}`.includes("\0"))
-    throw invalidTarget(target.href, "the user name and the password must not contain a NUL character");
+  const { user = "guest", password = "guest" } = credentialsOf(target, options);
   const properties = {
     product: "healthbridge",
     connection_name: "healthbridge",

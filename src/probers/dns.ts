@@ -18,7 +18,7 @@ import { compileAnswers } from "./dns-answers.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, type ProbeContext, type ProbeResult, type Prober, ProberError } from "./prober.js";
 import { localFault, resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { decodePart, hostOf, invalidTarget } from "./target.js";
 
 const DNS_PORT = 53;
 
@@ -27,7 +27,7 @@ export function openDns(target: URL, { resolver }: ProberDeps, { expect }: Probe
   const question = { name: nameOf(target), type: typeOf(target) };
   if (encodeQuery(0, question) === undefined)
     throw invalidTarget(target.href, "a part of the name is empty, or the name is too long");
-  const judge = compileAnswers(question.type, expect);
+  const judge = compileAnswers(question.type, expect?.answers);
   const server = hostOf(target);
   const history = new ServerHistory();
   let probes = 0;
@@ -51,12 +51,9 @@ export function openDns(target: URL, { resolver }: ProberDeps, { expect }: Probe
 
 /** The name to ask for, in ASCII. */
 function nameOf(target: URL): string {
-  let name: string;
-  try {
-    name = decodeURIComponent(target.pathname.replace(/^\//, ""));
-  } catch (cause) {
-    throw invalidTarget(target.href, "the name has an invalid percent-encoding", { cause });
-  }
+  // what follows may be a part of a password, and is not shown
+  if (target.href.includes("@")) throw invalidTarget(target.href, "a name has no @; expected dns:example.com");
+  const name = decodePart(target, target.pathname.replace(/^\//, ""), "name");
   if (name === "")
     throw invalidTarget(target.href, "a name is missing; expected dns:example.com or dns://server/example.com");
   const isAscii = /^[\x21-\x7e]+$/.test(name);

@@ -11,7 +11,7 @@ import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { type ReasonCode, resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { decodePart, hostOf, invalidTarget } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection, unless `reuse` is false: then it has no Watch either. */
 export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
@@ -46,12 +46,7 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
 
 /** The service that the path names, decoded once; `""` for the server as a whole. */
 function serviceOf(target: URL): string {
-  let service: string;
-  try {
-    service = decodeURIComponent(target.pathname.slice(1));
-  } catch (cause) {
-    throw invalidTarget(target.href, "the path is the service's name, and has an invalid percent-encoding", { cause });
-  }
+  const service = decodePart(target, target.pathname.slice(1), "path, which is the name of the service,");
   if (Buffer.byteLength(service) <= MAX_SERVICE_NAME_BYTES) return service;
   throw invalidTarget(target.href, `a service name must have at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
 }

@@ -16,7 +16,7 @@ import { type Connected, ConnectionAttempts, type TargetAddress } from "../clien
 import { InputLimit } from "../client/input-limit.js";
 import { type ReusableConnection, ReusedConnection, type ReuseOptions } from "../client/reused-connection.js";
 import { HealthError } from "../core/health-error.js";
-import { PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { PASS, type ProbeResult, type Prober } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
 /** More bytes are not taken from a target in one probe, the login included. */
@@ -34,11 +34,8 @@ export interface LimitedSocket {
   readonly limit: InputLimit;
 }
 
-/**
- * Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then.
- * `signal` is aborted at the same time.
- */
-export type Login = (connection: LimitedSocket, context: ProbeContext) => Promise<LibraryClient>;
+/** Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then. */
+export type Login = (connection: LimitedSocket) => Promise<LibraryClient>;
 
 /** A client library. */
 export interface Library {
@@ -69,7 +66,6 @@ export function openLibraryProber(library: Library, reuse: ReuseOptions): Prober
 
 class LibraryConnection implements ReusableConnection {
   readonly certificateEndsAt = undefined;
-  readonly #abort = new AbortController();
   #attempts: ConnectionAttempts | undefined;
   readonly #client: Promise<LibraryClient>;
   #connected: Connected | undefined;
@@ -127,7 +123,6 @@ class LibraryConnection implements ReusableConnection {
   close(error: Error = new BrokenCall("cancelled", "the connection is closed")): void {
     this.#isOpen = false;
     this.#rejectPing(error);
-    this.#abort.abort(error);
     this.#attempts?.close();
     this.#connected?.socket.destroy(error);
   }
@@ -139,7 +134,8 @@ class LibraryConnection implements ReusableConnection {
         this.#connected = connected;
         const { socket } = connected;
         this.#limit.add(socket);
-        login({ socket, limit: this.#limit }, { signal: this.#abort.signal, timeoutMs }).then(resolve, reject);
+        socket.on("error", () => {}); // the library reports it
+        login({ socket, limit: this.#limit }).then(resolve, reject);
       };
       this.#attempts = new ConnectionAttempts(address, timeoutMs, { onConnect, onError: reject });
     });

@@ -10,7 +10,7 @@ import type { InputLimit } from "../client/input-limit.js";
 import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeResult, type Prober } from "./prober.js";
-import { credentialsOf, hostOf } from "./target.js";
+import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 
 const REFUSALS: ReadonlySet<string> = new Set([
   "ER_ACCESS_DENIED_ERROR",
@@ -32,14 +32,19 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
   requirePackage("mysql2", "mysql");
   const host = hostOf(target);
   const port = Number(target.port) || 3306;
-  const database = decodeURIComponent(target.pathname.slice(1));
+  const database = pathNameOf(target, "database");
   const { tls } = options;
   const settings = {
-    ...credentialsOf(target),
+    ...credentialsOf(target, options),
     ...(database === "" ? {} : { database }),
     ...(tls === undefined
       ? {}
-      : { ssl: { ...given({ ca: tls.ca, cert: tls.cert, key: tls.key }), rejectUnauthorized: tls.verify ?? true } }),
+      : {
+          ssl: {
+            ...given({ ca: typeof tls.ca === "object" ? tls.ca.pem : tls.ca, cert: tls.cert, key: tls.key }),
+            rejectUnauthorized: tls.verify ?? true,
+          },
+        }),
   };
   const load = async () => {
     const { default: mysql } = await import("mysql2");

@@ -3,8 +3,10 @@
  *
  * A scheme takes the options that its row in `schemes` names; others are refused when the check is declared.
  */
+import type { Authorities, SystemAuthorities } from "../client/authorities.js";
 import type { Resolver } from "../client/resolver.js";
 import type { ReuseOptions } from "../client/reused-connection.js";
+import type { TlsVersion } from "../client/tls-options.js";
 import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
@@ -20,6 +22,10 @@ export interface ProberOptions {
    * most 1h. Default 5m.
    */
   readonly maxConnectionAge?: DurationLike | undefined;
+  /** The user name of the target, as it is: not percent-encoded. The target's URL must not have one then. */
+  readonly user?: string | undefined;
+  /** The password of the target, as it is: not percent-encoded. The target's URL must not have one then. */
+  readonly password?: string | undefined;
   /** Headers of the request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TargetTls | undefined;
@@ -39,12 +45,17 @@ export interface Expectation {
   readonly answers?: readonly string[] | undefined;
   /** Values in a JSON body by their path: `status`, `checks.db.ok`, `items[0].name`. */
   readonly json?: Readonly<Record<string, string | number | boolean | null>> | undefined;
+  /** Only tls: the oldest version of TLS that passes, such as 1.3. */
+  readonly minVersion?: TlsVersion | undefined;
 }
 
 /** TLS options of a target. PEM texts, not files. */
 export interface TargetTls {
-  /** Authorities that are trusted instead of the system's. */
-  readonly ca?: string | undefined;
+  /**
+   * Certificates that are trusted instead of Node's list: authorities, or the target's own certificate. `system`: those of the
+   * operating system, or of SSL_CERT_FILE and SSL_CERT_DIR.
+   */
+  readonly ca?: string | Authorities | undefined;
   /** The client certificate, for targets that ask for one. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
@@ -52,6 +63,10 @@ export interface TargetTls {
   readonly serverName?: string | undefined;
   /** Verify the target's certificate. Default true. */
   readonly verify?: boolean | undefined;
+  /** The oldest version of TLS: 1.0, 1.1, 1.2 or 1.3. Default 1.2. */
+  readonly minVersion?: TlsVersion | undefined;
+  /** The newest version of TLS. Default: the newest that Node supports. */
+  readonly maxVersion?: TlsVersion | undefined;
   /** A certificate that expires within so many milliseconds is a `warn`. Default 14 days. */
   readonly warnBeforeMs?: number | undefined;
 }
@@ -61,6 +76,8 @@ export interface ProberDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly resolver: Resolver;
+  /** What `tls.ca: system` means. Default: read without an environment. */
+  readonly authorities?: SystemAuthorities;
   /** Connections to targets read into it, see `client/target-socket`. */
   readonly readBuffer: Buffer;
 }

@@ -9,7 +9,7 @@ import { tlsOptions } from "../client/tls-options.js";
 import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, type ProbeResult, type Prober } from "./prober.js";
-import { credentialsOf, hostOf } from "./target.js";
+import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 
 /** The part of the client that its types leave out. `sslconnect` comes when `stream` is the TLS socket, before it is read. */
 interface PgClient {
@@ -25,9 +25,9 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
   requirePackage("pg", "postgres");
   const host = hostOf(target);
   const port = Number(target.port) || 5432;
-  const database = decodeURIComponent(target.pathname.slice(1));
+  const database = pathNameOf(target, "database");
   const settings = {
-    ...credentialsOf(target),
+    ...credentialsOf(target, options),
     ...(database === "" ? {} : { database }),
     ...(options.tls === undefined ? {} : { ssl: tlsOptions(host, options.tls) }),
     application_name: "healthbridge",

@@ -18,6 +18,7 @@ export const REASONS = {
   "tls-expired": "the target's certificate has expired, or is not valid yet",
   "tls-name": "the target's certificate is for another name",
   "tls-untrusted": "the target's certificate is signed by an authority that is not trusted",
+  "tls-version": "the target's version of TLS is older than expected",
   "tls-ending": "the target's certificate expires soon",
   protocol: "the target does not speak the protocol",
   status: "the HTTP status is not one that was expected",
@@ -25,7 +26,7 @@ export const REASONS = {
   body: "the body of the answer is not what was expected",
   json: "a value in the answer's JSON is not what was expected",
   slow: "the target passed, but took longer than expected",
-  auth: "the target refused the credentials",
+  auth: "the target refused the credentials or the client certificate",
   answer: "the target's answer is not what was expected",
   redirect: "the target answered with a redirect, which is not followed",
   "not-serving": "the target reports NOT_SERVING",
@@ -149,7 +150,12 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
+/** Alerts about certificates (RFC 8446, section 6.2): a server sends them about the certificate of its client alone. */
+const CERTIFICATE_REFUSED =
+  /ALERT_(?:CERTIFICATE_REQUIRED|UNKNOWN_CA|ACCESS_DENIED|(?:BAD|UNSUPPORTED|NO)_CERTIFICATE|CERTIFICATE_(?:REVOKED|EXPIRED|UNKNOWN))$/;
+
 function reasonOfFamily(code: string): ReasonCode {
+  if (CERTIFICATE_REFUSED.test(code)) return "auth";
   if (code.startsWith("UNABLE_TO_")) return "tls-untrusted";
   if (/^(?:ERR_TLS|ERR_SSL|CERT|ERR_OSSL)/.test(code)) return "tls";
   return "protocol";

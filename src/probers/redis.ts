@@ -12,7 +12,7 @@ import { tlsOptions } from "../client/tls-options.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
-import { hostOf, invalidTarget } from "./target.js";
+import { credentialsOf, hostOf, invalidTarget } from "./target.js";
 
 /** Errors of Redis about credentials and permissions. */
 const REFUSALS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/;
@@ -36,7 +36,7 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
     readBuffer: deps.readBuffer,
     tls,
   };
-  const login = loginOf(target);
+  const login = loginOf(target, options);
   const connection = new ReusedConnection(
     (timeoutMs) => new TargetSocket(address, timeoutMs),
     reuseOptionsOf(options, deps),
@@ -61,11 +61,14 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
 }
 
 /** The commands before the first PING of a connection: the credentials and the database. */
-function loginOf({ username, password, pathname, href }: URL): readonly string[] {
-  const database = pathname.slice(1);
-  if (!/^\d{0,5}$/.test(database)) throw invalidTarget(href, "the path must be the number of a database, such as /0");
-  const user = username === "" ? [] : [decodeURIComponent(username)];
-  const auth = password === "" ? [] : [command("AUTH", ...user, decodeURIComponent(password))];
+function loginOf(target: URL, options: ProberOptions): readonly string[] {
+  const database = target.pathname.slice(1);
+  if (!/^\d{0,5}$/.test(database))
+    throw invalidTarget(target.href, "the path must be the number of a database, such as /0");
+  const { user, password } = credentialsOf(target, options);
+  // a user without a password is one with `nopass`: Redis then accepts any password
+  const login = [...(user === undefined ? [] : [user]), password ?? ""];
+  const auth = user === undefined && password === undefined ? [] : [command("AUTH", ...login)];
   return [...auth, ...(database === "" ? [] : [command("SELECT", database)])];
 }
 

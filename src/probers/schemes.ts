@@ -1,28 +1,34 @@
 /**
  * The schemes: which prober probes which URL. A new one is a file, a row here, and a row in the docs.
  */
+import { SystemAuthorities } from "../client/authorities.js";
 import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openAmqp } from "./amqp.js";
-import { openTcp, openTls, openUnix } from "./connect.js";
+import { openTcp, openUnix } from "./connect.js";
 import { openDns } from "./dns.js";
 import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
 import { openMysql } from "./mysql.js";
-import type { ProberDeps, ProberOptions } from "./options.js";
+import type { Expectation, ProberDeps, ProberOptions } from "./options.js";
 import { openPostgres } from "./postgres.js";
 import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
 import { hostOf, invalidTarget, parseTarget } from "./target.js";
+import { openTls } from "./tls.js";
 
 /** What a scheme demands of its URLs, and the prober of them. */
 interface Scheme {
   readonly open: (target: URL, deps: ProberDeps, options: ProberOptions) => Prober;
   /** The options that it takes. */
   readonly options: readonly (keyof ProberOptions)[];
+  /** What `expect` may say. Default: what an HTTP answer must be. */
+  readonly expects?: readonly (keyof Expectation)[];
+  /** Whether TLS is used always, or only with the option `tls`. Default: never. */
+  readonly tls?: "always" | "by option";
   /** An example of a target, for error messages. */
   readonly example: string;
   /** A URL must have a port, because the scheme has no default. */
@@ -37,21 +43,21 @@ interface Scheme {
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "maxConnectionAge", "headers", "tls"],
+  options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
 } as const;
 const FLOWER = {
   open: openFlower,
-  options: ["reuse", "maxConnectionAge", "headers", "tls", "minWorkers"],
+  options: ["reuse", "maxConnectionAge", "user", "password", "headers", "minWorkers"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
 } as const;
 const GRPC = {
   open: openGrpc,
-  options: ["reuse", "maxConnectionAge", "tls"],
+  options: ["reuse", "maxConnectionAge"],
   needsPort: true,
   takesCredentials: false,
   takes: "path",
@@ -59,21 +65,28 @@ const GRPC = {
 
 /** Servers with a default port and a login. */
 const SERVER = {
-  options: ["reuse", "maxConnectionAge", "tls"],
+  options: ["reuse", "maxConnectionAge", "user", "password"],
   needsPort: false,
   takesCredentials: true,
   takes: "path",
 } as const;
+
+/** The same with TLS: without it, the option `tls` would have no effect. */
+function withTls<Rest extends Pick<Scheme, "options">>(scheme: Rest, tls: "always" | "by option" = "always") {
+  return { ...scheme, tls, options: [...scheme.options, "tls"] } as const;
+}
 
 /** The clock, the randomness and a resolver of this machine. */
 export function systemDeps(): ProberDeps {
   return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer: createReadBuffer() };
 }
 
+const HTTP_EXPECTS = ["status", "body", "headers", "json"] as const;
+
 /** Every scheme that a target may have. */
 export const SCHEMES = {
   http: { ...HTTP, example: "http://host:port/path" },
-  https: { ...HTTP, example: "https://host/path" },
+  https: { ...withTls(HTTP), example: "https://host/path" },
   tcp: {
     open: openTcp,
     options: [],
@@ -84,7 +97,9 @@ export const SCHEMES = {
   },
   tls: {
     open: openTls,
-    options: ["tls"],
+    options: ["tls", "expect"],
+    expects: ["minVersion"],
+    tls: "always",
     needsPort: true,
     takesCredentials: false,
     takes: "host",
@@ -106,15 +121,16 @@ export const SCHEMES = {
     example: "http+unix://%2Frun%2Fservice.sock/path",
   },
   redis: { ...SERVER, open: openRedis, example: "redis://host:6379" },
-  rediss: { ...SERVER, open: openRedis, example: "rediss://host:6379" },
-  postgres: { ...SERVER, open: openPostgres, example: "postgres://user@host:5432/database" },
-  postgresql: { ...SERVER, open: openPostgres, example: "postgresql://user@host:5432/database" },
-  mysql: { ...SERVER, open: openMysql, example: "mysql://user@host:3306/database" },
+  rediss: { ...withTls(SERVER), open: openRedis, example: "rediss://host:6379" },
+  postgres: { ...withTls(SERVER, "by option"), open: openPostgres, example: "postgres://user@host:5432/database" },
+  postgresql: { ...withTls(SERVER, "by option"), open: openPostgres, example: "postgresql://user@host:5432/database" },
+  mysql: { ...withTls(SERVER, "by option"), open: openMysql, example: "mysql://user@host:3306/database" },
   amqp: { ...SERVER, open: openAmqp, example: "amqp://user@host:5672/vhost" },
-  amqps: { ...SERVER, open: openAmqp, example: "amqps://user@host:5671/vhost" },
+  amqps: { ...withTls(SERVER), open: openAmqp, example: "amqps://user@host:5671/vhost" },
   dns: {
     open: openDns,
     options: ["expect"],
+    expects: ["answers"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,
@@ -122,9 +138,9 @@ export const SCHEMES = {
     example: "dns:example.com",
   },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
-  grpcs: { ...GRPC, example: "grpcs://host:port/package.Service" },
+  grpcs: { ...withTls(GRPC), example: "grpcs://host:port/package.Service" },
   "flower+http": { ...FLOWER, example: "flower+http://host:5555" },
-  "flower+https": { ...FLOWER, example: "flower+https://host/prefix" },
+  "flower+https": { ...withTls(FLOWER), example: "flower+https://host/prefix" },
 } as const satisfies Readonly<Record<string, Scheme>>;
 
 /**
@@ -143,22 +159,25 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
   refuseSurplus(text, target, scheme);
-  if (!deps.resolver.permits(canonicalHost(target)))
+  if (!deps.resolver.permits(hostOf(target)))
     throw invalidTarget(
       text,
       "link-local addresses are not probed, nor are the metadata services of clouds; allowLinkLocal: true allows them",
     );
   requireOptions(text, scheme, options);
-  return scheme.open(target, deps, options);
+  return scheme.open(target, deps, withAuthorities(scheme, deps, options));
 }
 
-/**
- * The host with an IPv4 address in its usual form. URLs of http allow others, such as `0xa9fea9fe` and `0251.0376.1.1`, and
- * are parsed to the usual one. For other schemes the URL parser keeps the text, which the system would read in the same way.
- */
-function canonicalHost(target: URL): string {
-  const like = `http://${target.hostname}/`;
-  return hostOf(URL.canParse(like) ? new URL(like) : target);
+/** Puts certificates in the place of `ca: system`, and of no `ca` where the environment names some. */
+function withAuthorities(
+  scheme: Scheme,
+  { authorities = new SystemAuthorities() }: ProberDeps,
+  options: ProberOptions,
+): ProberOptions {
+  const { tls } = options;
+  if (scheme.tls === undefined || (scheme.tls === "by option" && tls === undefined)) return options;
+  const ca = authorities.of(tls?.ca);
+  return ca === tls?.ca ? options : { ...options, tls: { ...tls, ca } };
 }
 
 /** Refuses parts of a URL that the scheme would ignore: they are a mistake. */
@@ -174,6 +193,7 @@ function refuseSurplus(text: string, target: URL, { takes, example }: Scheme): v
 }
 
 function requireOptions(text: string, scheme: Scheme, options: ProberOptions): void {
+  requireExpectation(text, scheme, options.expect);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const surplus = given.find(([name]) => !scheme.options.some((known) => known === name));
   if (surplus === undefined) return;
@@ -181,10 +201,19 @@ function requireOptions(text: string, scheme: Scheme, options: ProberOptions): v
   throw invalidTarget(text, `this scheme has no option ${surplus[0]}; it takes ${known}`);
 }
 
+function requireExpectation(text: string, { expects = HTTP_EXPECTS, options }: Scheme, expect: Expectation = {}): void {
+  const surplus = Object.keys(expect).find((name) => !expects.some((known) => known === name));
+  if (surplus === undefined || !options.includes("expect")) return;
+  throw invalidTarget(text, `expect of this scheme has no ${surplus}; it takes ${expects.join(", ")}`);
+}
+
 function schemeOf(text: string, name: string): Scheme {
   const known: Readonly<Record<string, Scheme>> = SCHEMES;
   const scheme = Object.hasOwn(known, name) ? known[name] : undefined;
   if (scheme !== undefined) return scheme;
+  // without slashes, NAME:PASSWORD@HOST looks like a scheme
+  if (text.includes("@") && !/^\s*[a-z][a-z0-9+.-]*:[/\\]/i.test(text))
+    throw invalidTarget(text, "expected a URL such as http://host:port/path");
   const nearest = nearestTo(name, Object.keys(known));
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
   throw invalidTarget(text, `unknown scheme ${JSON.stringify(name)}; known: ${Object.keys(known).join(", ")}${hint}`);

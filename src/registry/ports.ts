@@ -22,6 +22,8 @@ export interface ServiceStatus {
 export interface StatusDetails {
   readonly degraded?: boolean | undefined;
   readonly reason?: string | undefined;
+  /** The full text of the cause: for logs and listeners of transitions, never for clients. Cut after 300 characters. */
+  readonly detail?: string | undefined;
 }
 
 /** The verdict of one check. */
@@ -103,8 +105,8 @@ export interface StatusWriter {
   clear(service: string): boolean;
   /** Sets the startup view: SERVING when every check that counts for it has had its first result, else UNKNOWN. */
   setStarted(started: boolean): void;
-  /** Stores the report of a check, in place of the one before. */
-  report(check: CheckReport): void;
+  /** Stores the report of a check, in place of the one before. `detail` goes into the transition only. */
+  report(check: CheckReport, detail?: string): void;
   /** Removes the report of a check. */
   forget(checkName: string): void;
   /** Runs several writes. Listeners are called after the last one, so that they see the result and nothing in between. */

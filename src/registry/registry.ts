@@ -28,7 +28,11 @@ interface StatusWrite {
   readonly status: ServingStatus;
   readonly degraded: boolean;
   readonly reason: string | undefined;
+  readonly detail?: string | undefined;
 }
+
+/** Longer details are cut: the text may come from a hostile target. */
+const MAX_DETAIL_CHARACTERS = 300;
 
 const SERVING: StatusWrite = { status: "SERVING", degraded: false, reason: undefined };
 const DRAINING: StatusWrite = { status: "NOT_SERVING", degraded: false, reason: "draining" };
@@ -120,6 +124,7 @@ export class Registry implements StatusReader, StatusWriter {
       status,
       degraded: status === "SERVING" && details.degraded === true,
       reason: details.reason,
+      detail: details.detail,
     };
     if (this.#held === undefined) {
       this.#publish(service, write);
@@ -142,7 +147,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#replace(this.#views, "startup", started ? SERVING : { ...SERVING, status: "UNKNOWN", reason: "starting" });
   }
 
-  report(check: CheckReport): void {
+  report(check: CheckReport, detail?: string): void {
     const known = this.#checks.get(check.name);
     this.#checks.set(check.name, check);
     if (known === undefined || !hasSameStatus(known, check)) this.#countStatusChange();
@@ -157,6 +162,7 @@ export class Registry implements StatusReader, StatusWriter {
       to: check.state,
       degraded,
       reason: check.reason,
+      detail,
     });
   }
 
@@ -175,7 +181,7 @@ export class Registry implements StatusReader, StatusWriter {
   /** Publishes NOT_SERVING for all services and holds back later writes. `liveness` and `startup` do not change. */
   drain(): void {
     if (this.#held !== undefined) return;
-    const held = new Map(this.#published);
+    const held = new Map<string, StatusWrite>(this.#published);
     this.#held = held;
     this.#countStatusChange();
     this.#emitter.batch(() => {
@@ -211,7 +217,7 @@ export class Registry implements StatusReader, StatusWriter {
     const same = before?.status === write.status && before.degraded === write.degraded;
     if (!same || before.reason !== write.reason || !table.has(name)) this.#countStatusChange();
     table.set(name, same ? { ...before, reason: write.reason } : this.#stamp(write));
-    this.#notifyChange(name, before);
+    this.#notifyChange(name, before, write.detail);
   }
 
   #remove(service: string): boolean {
@@ -223,14 +229,14 @@ export class Registry implements StatusReader, StatusWriter {
     return true;
   }
 
-  #notifyChange(name: string, before: ServiceStatus | undefined): void {
+  #notifyChange(name: string, before: ServiceStatus | undefined, detail?: string): void {
     const after = this.#current(name);
     const from = before?.status ?? "SERVICE_UNKNOWN";
     const to = after?.status ?? "SERVICE_UNKNOWN";
     const degraded = after?.degraded ?? false;
     if (from === to && degraded === (before?.degraded ?? false)) return;
     if (from !== to) this.#watchers.notify(name, to);
-    this.#emit({ subject: "service", name, from, to, degraded, reason: after?.reason });
+    this.#emit({ subject: "service", name, from, to, degraded, reason: after?.reason, detail });
   }
 
   #countStatusChange(): void {
@@ -240,11 +246,13 @@ export class Registry implements StatusReader, StatusWriter {
 
   #emit(change: Omit<Transition, "sequence" | "at">): void {
     this.#sequence += 1;
-    this.#emitter.emit({ ...change, sequence: this.#sequence, at: this.#clock.wallTime() });
+    const detail = change.detail?.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed();
+    this.#emitter.emit({ ...change, detail, sequence: this.#sequence, at: this.#clock.wallTime() });
   }
 
-  #stamp(write: StatusWrite): ServiceStatus {
-    return { ...write, since: this.#clock.wallTime() };
+  /** The part of a write that clients may see: not its detail. */
+  #stamp({ status, degraded, reason }: StatusWrite): ServiceStatus {
+    return { status, degraded, reason, since: this.#clock.wallTime() };
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * Log lines for a terminal: time, level and message. Of the other fields of the JSON line, only an error is shown.
+ * Log lines for a terminal: time, level and message. Of the other fields of the JSON line, an error and the detail of a
+ * failure are shown.
  *
- *     12:04:31 warn  service "celery.flower": SERVING -> NOT_SERVING (timeout)
+ *     12:04:31 warn  service "celery.flower": SERVING -> NOT_SERVING (timeout): no answer within 2000 ms
  */
 import { styleText } from "node:util";
 import { printable } from "../core/printable.js";
@@ -16,6 +17,7 @@ interface Line {
   readonly time: string;
   readonly msg?: string;
   readonly err?: { readonly message?: string };
+  readonly detail?: string;
 }
 
 /** Formats one JSON line of the log. */
@@ -23,6 +25,7 @@ export function terminalLine(json: string, colour: boolean): string {
   const line = JSON.parse(json) as Line; // the log wrote the line
   const paint = (how: Style, text: string) => (colour ? styleText(how, text, { validateStream: false }) : text);
   const time = new Date(line.time).toTimeString().slice(0, 8);
-  const error = line.err?.message === undefined ? "" : `: ${printable(line.err.message)}`;
-  return `${paint("gray", time)} ${paint(STYLES[line.level] ?? "white", line.level.padEnd(5))} ${printable(line.msg ?? "")}${error}\n`;
+  const detail = line.err?.message ?? line.detail;
+  const suffix = detail === undefined ? "" : `: ${printable(detail)}`;
+  return `${paint("gray", time)} ${paint(STYLES[line.level] ?? "white", line.level.padEnd(5))} ${printable(line.msg ?? "")}${suffix}\n`;
 }

@@ -122,7 +122,7 @@ test("with the policy all, a pending critical member makes the service UNKNOWN",
 
 test("as a member of another service, a service counts by its status", () => {
   const member = (status: ServingStatus, degraded = false) =>
-    memberOf({ status, degraded, reason: "r", critical: true, counted: true }).state;
+    memberOf({ status, degraded, reason: "r", cause: "a", critical: true, counted: true }).state;
   assert.deepEqual(
     [member("SERVING"), member("SERVING", true), member("NOT_SERVING"), member("UNKNOWN")],
     ["passing", "warning", "failing", "pending"],

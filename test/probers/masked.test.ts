@@ -122,6 +122,40 @@ test("of two credentials that begin alike, nothing of the longer one is left", a
   assert.equal(detail, "refused: ***");
 });
 
+describe("options are credentials too", () => {
+  for (const [label, options, echoed, expected] of [
+    ["a password", { password: "s3cret/word" }, "for s3cret/word now", "for *** now"],
+    ["a password, percent-encoded in small letters", { password: "s3cret/word" }, "for s3cret%2fword", "for ***"],
+    ["a password, as a form has it", { password: "s3 cret&word" }, "p=s3+cret%26word", "p=***"],
+    ["a user and a password, as Basic", { user: "u", password: "pw1" }, base64("u:pw1"), "***"],
+    ["a user alone, which is a token", { user: "tok-12345" }, "tok-12345 is unknown", "*** is unknown"],
+    [
+      "a value that was cut",
+      { password: "s3cret-word" },
+      'x is "s3cret-w...", expected 1',
+      'x is "***...", expected 1',
+    ],
+    ["a short password, as a word", { password: "no" }, "not known: 'no', u:no@h", "not known: '***', u:***@h"],
+    ["a password of one character", { password: "x" }, "x is not x1", "*** is not x1"],
+  ] as const)
+    test(label, async () => {
+      const prober = proberOf(async () => fail("status", echoed));
+      assert.equal((await maskSecrets(prober, "http://db.example/", options).probe(CONTEXT)).detail, expected);
+    });
+
+  test("a short value of a parameter or header is a switch", async () => {
+    const prober = proberOf(async () => fail("status", "1 of 2, passing is true"));
+    const url = "http://db.example/?auth=1&passing=true";
+    assert.equal((await maskSecrets(prober, url, {}).probe(CONTEXT)).detail, "1 of 2, passing is true");
+  });
+
+  test("a parameter is masked as it is written", async () => {
+    const prober = proberOf(async () => fail("status", "/health?key=a+b%2dcd is refused"));
+    const { detail } = await maskSecrets(prober, "http://db.example/health?key=a+b%2dcd", {}).probe(CONTEXT);
+    assert.equal(detail, "/health?key=*** is refused");
+  });
+});
+
 test("other text stays as it is", async () => {
   assert.equal(await maskedDetail("status 500: text/plain, admin"), "status 500: text/plain, admin");
 });

@@ -117,3 +117,18 @@ test("half an answer and then the end of the connection is a failure", async () 
 test("a path that is not a database number is refused", () => {
   assert.throws(() => openTarget("redis://h/users"), /number of a database/);
 });
+
+for (const [label, userInfo, options, words] of [
+  ["a password alone", "", { password: "p#s/s" }, ["AUTH", "p#s/s"]],
+  ["a user and a password", "", { user: "me", password: "100%" }, ["AUTH", "me", "100%"]],
+  ["the password of a user in the URL", "me@", { password: "a%41b" }, ["AUTH", "me", "a%41b"]],
+  ["a user without a password", "", { user: "me" }, ["AUTH", "me", ""]],
+] as const)
+  test(`${label}, given as an option, is sent as it is`, async () => {
+    const { target, told } = await redis(() => "+OK\r\n+PONG\r\n");
+    const prober = openTarget(`redis://${userInfo}127.0.0.1:${target.port}`, undefined, options);
+    assert.equal(await verdict(prober), "pass");
+    const sent = words.map((word) => `$${word.length}\r\n${word}\r\n`).join("");
+    assert.equal(told[0], `*${words.length}\r\n${sent}*1\r\n$4\r\nPING\r\n`);
+    await end(prober, target);
+  });

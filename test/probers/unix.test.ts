@@ -78,14 +78,14 @@ const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["unix:///", /must be absolute/],
   ["unix://host/path", /must be the path/],
   ["unix:///run/a%", /invalid percent-encoding/],
-  ["unix:///%00abstract", /must be absolute/],
+  ["unix:///%00abstract", /NUL character/],
   [`unix:///${"x".repeat(107)}`, /at most 107 bytes/],
   ["http+unix:///run/x.sock", /percent-encoded in the place of the host; expected http\+unix:\/\/%2Frun/],
   ["http+unix:/run/x.sock", /percent-encoded in the place of the host/],
   ["http+unix://run/x.sock", /must be absolute/],
   ["http+unix://%2Frun%2Fx.sock:80/", /has no port/],
   ["http+unix://%2Frun%2Fx%/", /invalid percent-encoding/],
-  ["http+unix://%2Frun%2Fx%00/", /must be absolute/],
+  ["http+unix://%2Frun%2Fx%00/", /NUL character/],
   [`http+unix://%2F${"x".repeat(107)}/`, /at most 107 bytes/],
 ];
 

@@ -133,7 +133,8 @@ test("the transitions of a change that throws half-way are still emitted, in ord
   const emitter = new TransitionEmitter("test");
   const sequences: number[] = [];
   emitter.add(({ sequence }) => sequences.push(sequence));
-  const transition = { at: 0, subject: "service", name: "a", from: "", to: "", degraded: false, reason: "" } as const;
+  const of = { subject: "service", name: "a", from: "", to: "" } as const;
+  const transition = { ...of, at: 0, degraded: false, reason: "", detail: undefined };
   const change = () => {
     emitter.emit({ ...transition, sequence: 1 });
     throw new Error("broken change");
@@ -142,6 +143,20 @@ test("the transitions of a change that throws half-way are still emitted, in ord
   assert.deepEqual(sequences, [1]);
   emitter.emit({ ...transition, sequence: 2 });
   assert.deepEqual(sequences, [1, 2]);
+});
+
+test("the detail of a write is in the transition, cut and well-formed, and in nothing that readers see", () => {
+  const { registry, transitions } = registryOf();
+  registry.set("a", "NOT_SERVING", { reason: "auth", detail: "the server refuses me" });
+  registry.set("b", "NOT_SERVING", { detail: "\ud83d\ude00".repeat(200) });
+  registry.set("a", "SERVING");
+  assert.deepEqual(
+    transitions.map(({ detail }) => detail),
+    ["the server refuses me", "\ud83d\ude00".repeat(150), undefined],
+  );
+  assert.ok(!JSON.stringify([...registry.services(), registry.read("a")]).includes("refuses"));
+  registry.set("c", "NOT_SERVING", { detail: "the server refuses me" });
+  assert.ok(!JSON.stringify([...registry.services(), registry.read("c")]).includes("refuses"));
 });
 
 test("transitions are numbered from 1 without a gap, with time, from, to and reason", async () => {

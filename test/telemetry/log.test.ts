@@ -25,6 +25,7 @@ const TRANSITION: Transition = {
   to: "NOT_SERVING",
   degraded: false,
   reason: "timeout",
+  detail: "no answer within 2000 ms",
 };
 
 const boom = new Error("boom");

@@ -26,6 +26,11 @@ describe("a log line at a terminal", () => {
       { level: "error", msg: "fault", err: {} },
       "03:04:05 error fault\n",
     ],
+    [
+      "has the detail of a failure, escaped",
+      { level: "warn", msg: 'check "db": passing -> failing (auth)', detail: "WRONGPASS\n\u001b[2J" },
+      '03:04:05 warn  check "db": passing -> failing (auth): WRONGPASS\\u000a\\u001b[2J\n',
+    ],
     ["may have no words", { level: "info" }, "03:04:05 info  \n"],
   ];
   for (const [label, fields, text] of rows) test(label, () => assert.equal(terminalLine(line(fields), false), text));

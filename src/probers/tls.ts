@@ -1,0 +1,90 @@
+/**
+ * `tls://host:port`: passes when the TLS handshake succeeds and the certificate is valid: its path, its name, its time.
+ *
+ *     TLS 1.2   connect --> handshake, with the target's verdict on our certificate --> pass
+ *     TLS 1.3   connect --> handshake --> session ticket, data, or quiet --> pass
+ *                               '-------> alert or close: the target has refused our certificate
+ *
+ * In TLS 1.3 the client finishes the handshake first (RFC 8446, section 2). A target that asks for a client certificate
+ * refuses it afterwards. So the probe waits for a sign that the target has accepted: it sends a session ticket, or nothing for
+ * twice the time of the handshake, and at least 100 ms. Each probe makes a connection and ends it.
+ */
+import { connect, type TLSSocket } from "node:tls";
+import { BrokenCall } from "../client/broken-call.js";
+import { connectTo } from "../client/connection-attempts.js";
+import { isVersionAtLeast, tlsOptions } from "../client/tls-options.js";
+import type { CancelTimer, Clock } from "../core/clock.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
+import { fail, PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { resultOfError } from "./reasons.js";
+import { hostOf } from "./target.js";
+
+/** The least time without an alert after a handshake of TLS 1.3, for targets that send no session ticket. */
+const MIN_QUIET_MS = 100;
+
+/** The same after a ticket: some servers, Node among them, send tickets before they refuse the certificate. */
+const AFTER_TICKET_MS = 20;
+
+/** A prober of a TLS port. A certificate that expires soon is a `warn`; the first of its path to expire counts. */
+export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, expect }: ProberOptions): Prober {
+  const address = { host: hostOf(target), port: Number(target.port), resolver };
+  const secure = tlsOptions(address.host, tls);
+  const minVersion = expect?.minVersion;
+  if (minVersion !== undefined) isVersionAtLeast(null, minVersion); // a mistake is reported when the check is declared
+  const judge = (socket: TLSSocket): ProbeResult => {
+    const version = socket.getProtocol();
+    if (minVersion === undefined || isVersionAtLeast(version, minVersion)) return PASS;
+    return fail("tls-version", `the target speaks ${version}, expected TLS ${minVersion} or later`);
+  };
+  return {
+    async probe(context) {
+      let socket: TLSSocket | undefined;
+      let endsAt: number | undefined;
+      try {
+        const connected = await connectTo(address, context.timeoutMs, context.signal);
+        const secured = connect({ ...secure, socket: connected.socket });
+        socket = secured;
+        connected.socket.on("error", (error) => secured.destroy(error)); // without a listener it would end the process
+        secured.once("secureConnect", () => {
+          endsAt = secure.certificateEndsAt(secured);
+        });
+        await untilAccepted(secured, context, clock);
+        return withCertificate(judge(secured), endsAt, clock.wallTime(), tls?.warnBeforeMs);
+      } catch (error) {
+        return withCertificate(resultOfError(error), endsAt, clock.wallTime());
+      } finally {
+        socket?.destroy();
+      }
+    },
+    close() {},
+  };
+}
+
+/** Later errors of the socket are ignored: without a listener, they would end the process. */
+function untilAccepted(socket: TLSSocket, { signal, timeoutMs }: ProbeContext, clock: Clock): Promise<void> {
+  const deadline = clock.now() + timeoutMs;
+  const connectedAt = clock.now();
+  let cancelQuiet: CancelTimer = () => {};
+  return new Promise<void>((resolve, reject) => {
+    const wait = (ms: number) => {
+      cancelQuiet();
+      cancelQuiet = clock.setTimer(Math.min(ms, Math.max(0, deadline - clock.now()) / 2), resolve);
+    };
+    const onAbort = () => reject(new BrokenCall("cancelled", "the deadline is over"));
+    let phase = "before its TLS handshake was complete";
+    socket.once("secureConnect", () => {
+      if (socket.getProtocol() !== "TLSv1.3") return resolve();
+      phase = "right after the TLS handshake";
+      wait(Math.max(MIN_QUIET_MS, 2 * (clock.now() - connectedAt)));
+      socket.on("session", () => wait(AFTER_TICKET_MS));
+      socket.once("data", () => resolve());
+    });
+    socket.on("error", reject);
+    socket.once("close", () => {
+      signal.removeEventListener("abort", onAbort);
+      reject(new BrokenCall("closed", `the target ended the connection ${phase}`));
+    });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  }).finally(() => cancelQuiet());
+}
