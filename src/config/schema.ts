@@ -145,7 +145,8 @@ const EXPECT = group(
       v.pipe(
         v.array(
           text("value"),
-          ({ input }) => `must be a list of values, such as [10.0.0.1] or ["10 mail.example.com"], not ${kindOf(input)}`,
+          ({ input }) =>
+            `must be a list of values, such as [10.0.0.1] or ["10 mail.example.com"], not ${kindOf(input)}`,
         ),
         v.description("Values that must be among the answers of a dns target."),
       ),

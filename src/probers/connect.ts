@@ -1,5 +1,5 @@
 /**
- * `tcp://host:port` and `unix:///path`: passes when a connection can be made.
+ * `tcp://host:port` and `unix:///path`: pass when a connection can be made.
  *
  * Each probe makes a connection and ends it.
  */
@@ -24,7 +24,8 @@ function connecting(address: TargetAddress): Prober {
     async probe({ timeoutMs, signal }) {
       try {
         const { socket } = await connectTo(address, timeoutMs, signal);
-        socket.on("error", () => {}).destroy();
+        socket.on("error", () => {}); // a reset after the connection was made
+        socket.destroy();
         return PASS;
       } catch (error) {
         return resultOfError(error);

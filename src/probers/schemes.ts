@@ -116,7 +116,7 @@ export const SCHEMES = {
   },
   "http+unix": {
     ...HTTP,
-    options: ["expect", "reuse", "maxConnectionAge", "headers"],
+    options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
     needsHost: false,
     example: "http+unix://%2Frun%2Fservice.sock/path",
   },

@@ -9,13 +9,14 @@
  * refuses it afterwards. So the probe waits for a sign that the target has accepted: it sends a session ticket, or nothing for
  * twice the time of the handshake, and at least 100 ms. Each probe makes a connection and ends it.
  */
+import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
 import { connectTo } from "../client/connection-attempts.js";
 import { isVersionAtLeast, tlsOptions } from "../client/tls-options.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { fail, PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf } from "./target.js";
 
@@ -38,22 +39,22 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
   };
   return {
     async probe(context) {
-      let socket: TLSSocket | undefined;
+      const deadline = clock.now() + context.timeoutMs;
+      let tcp: Socket | undefined;
       let endsAt: number | undefined;
       try {
-        const connected = await connectTo(address, context.timeoutMs, context.signal);
-        const secured = connect({ ...secure, socket: connected.socket });
-        socket = secured;
-        connected.socket.on("error", (error) => secured.destroy(error)); // without a listener it would end the process
-        secured.once("secureConnect", () => {
-          endsAt = secure.certificateEndsAt(secured);
+        ({ socket: tcp } = await connectTo(address, context.timeoutMs, context.signal));
+        const socket = connect({ ...secure, socket: tcp });
+        tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
+        socket.once("secureConnect", () => {
+          endsAt = secure.certificateEndsAt(socket);
         });
-        await untilAccepted(secured, context, clock);
-        return withCertificate(judge(secured), endsAt, clock.wallTime(), tls?.warnBeforeMs);
+        await untilAccepted(socket, context.signal, { clock, deadline });
+        return withCertificate(judge(socket), endsAt, clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
         return withCertificate(resultOfError(error), endsAt, clock.wallTime());
       } finally {
-        socket?.destroy();
+        tcp?.destroy();
       }
     },
     close() {},
@@ -61,8 +62,11 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
 }
 
 /** Later errors of the socket are ignored: without a listener, they would end the process. */
-function untilAccepted(socket: TLSSocket, { signal, timeoutMs }: ProbeContext, clock: Clock): Promise<void> {
-  const deadline = clock.now() + timeoutMs;
+function untilAccepted(
+  socket: TLSSocket,
+  signal: AbortSignal,
+  { clock, deadline }: { readonly clock: Clock; readonly deadline: number },
+): Promise<void> {
   const connectedAt = clock.now();
   let cancelQuiet: CancelTimer = () => {};
   return new Promise<void>((resolve, reject) => {

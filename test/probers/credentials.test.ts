@@ -14,6 +14,9 @@ const WITH_LOGIN = Object.entries(SCHEMES)
   .filter(([, { takesCredentials }]) => takesCredentials)
   .map(([scheme]) => scheme);
 
+/** What stands in the place of the host. */
+const hostOf = (scheme: string): string => (scheme === "http+unix" ? "%2Fhost" : "host");
+
 function errorOf(action: () => unknown): HealthError {
   try {
     action();
@@ -91,7 +94,9 @@ describe("credentials that are given twice, or are no text, are refused without 
   for (const [label, userInfo, options, expected] of rows)
     test(label, () => {
       for (const scheme of WITH_LOGIN) {
-        const { code, message } = errorOf(() => openTarget(`${scheme}://${userInfo}host/`, undefined, options));
+        const { code, message } = errorOf(() =>
+          openTarget(`${scheme}://${userInfo}${hostOf(scheme)}/`, undefined, options),
+        );
         assert.equal(code, "INVALID_OPTION", scheme);
         assert.match(message, expected);
         assert.doesNotMatch(message, /hunter2|123456/);
@@ -119,11 +124,14 @@ describe("credentials that are given twice, or are no text, are refused without 
 describe("an invalid percent-encoding is refused with its place when the check is declared", () => {
   const rows: readonly (readonly [target: string, expected: RegExp])[] = [
     ...WITH_LOGIN.flatMap((scheme): readonly (readonly [string, RegExp])[] => [
-      [`${scheme}://u:100%@host/`, /the password has an invalid percent-encoding; a percent sign is written %25/],
-      [`${scheme}://u:%ff@host/`, /the password has an invalid percent-encoding/],
-      [`${scheme}://u:a%zzb@host/`, /the password has an invalid percent-encoding/],
-      [`${scheme}://100%:p@host/`, /the user name has an invalid percent-encoding/],
-      [`${scheme}://u:p%00@host/`, /the password must not contain a NUL character/],
+      [
+        `${scheme}://u:100%@${hostOf(scheme)}/`,
+        /the password has an invalid percent-encoding; a percent sign is written %25/,
+      ],
+      [`${scheme}://u:%ff@${hostOf(scheme)}/`, /the password has an invalid percent-encoding/],
+      [`${scheme}://u:a%zzb@${hostOf(scheme)}/`, /the password has an invalid percent-encoding/],
+      [`${scheme}://100%:p@${hostOf(scheme)}/`, /the user name has an invalid percent-encoding/],
+      [`${scheme}://u:p%00@${hostOf(scheme)}/`, /the password must not contain a NUL character/],
     ]),
     ["postgres://u:p@host/100%", /the database has an invalid percent-encoding/],
     ["postgresql://u:p@host/%zz", /the database has an invalid percent-encoding/],
@@ -134,7 +142,7 @@ describe("an invalid percent-encoding is refused with its place when the check i
     ["grpc://host:1/100%", /the path, which is the name of the service, has an invalid percent-encoding/],
     ["dns:100%", /the name has an invalid percent-encoding/],
     ["dns://server/%zz", /the name has an invalid percent-encoding/],
-    ["unix:///run/100%", /the path has an invalid percent-encoding/],
+    ["unix:///run/100%", /the path of the socket has an invalid percent-encoding/],
   ];
   for (const [target, expected] of rows)
     test(target, () => {

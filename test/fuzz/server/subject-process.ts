@@ -83,7 +83,7 @@ export class Subject {
   }
 
   /** Rejects when connections or watchers are left that no client has. */
-  async idle(withinMs = 30_000): Promise<Condition> {
+  async idle(withinMs: number): Promise<Condition> {
     let last = await this.condition();
     const isIdle = async () => {
       last = await this.condition();
