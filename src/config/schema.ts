@@ -109,6 +109,15 @@ const EXPECT = group(
     ),
     minVersion: v.optional(tlsVersion("Only tls: the oldest version of TLS that passes, such as 1.3.")),
     warn: v.optional(choice(v.union([EXIT_CODE, EXIT_CODES]), (is) => (Array.isArray(is) ? EXIT_CODES : EXIT_CODE))),
+    answers: v.optional(
+      v.pipe(
+        listOf(
+          text("value"),
+          (input) => `must be a list of values, such as [10.0.0.1] or ["10 mail.example.com"], not ${kindOf(input)}`,
+        ),
+        v.description("Values that must be among the answers of a dns target."),
+      ),
+    ),
     maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
   },
   "What the answer must be.",

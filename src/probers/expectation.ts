@@ -24,7 +24,6 @@ type JudgePart = (response: HttpContent) => ProbeResult | undefined;
  * @throws HealthError INVALID_OPTION for a status, a pattern or a path that is not valid
  */
 export function compileExpectation(expect: Expectation = {}): HttpJudgement {
-  if (expect.answers !== undefined) throw invalid("answers", "is for dns targets only");
   const parts: JudgePart[] = [judgeStatus(expect.status ?? ["200-299"])];
   for (const [name, value] of Object.entries(expect.headers ?? {})) parts.push(judgeHeader(name, value));
   if (expect.body !== undefined) parts.push(judgeBody(expect.body));

@@ -2,7 +2,7 @@
 import type { HttpClientRequest } from "../client/http-client.js";
 import { HealthError } from "../core/health-error.js";
 import type { ProberOptions } from "./options.js";
-import { type Credentials, credentialsOf } from "./target.js";
+import { authorityOf, type Credentials, credentialsOf } from "./target.js";
 
 /** A token: a valid name of a header or of a method (RFC 9110, section 5.6.2). */
 export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -27,7 +27,7 @@ export function requestOf(target: URL, path: string, options: ProberOptions): Ht
   const { method, body } = methodOf(options);
   const fields = new Map([
     // of a Unix socket, the target's host is its path: clients of Docker send `localhost` too
-    ["host", target.protocol === "http+unix:" ? "localhost" : target.host],
+    ["host", target.protocol === "http+unix:" ? "localhost" : authorityOf(target)],
     ["accept", "*/*"],
     ["accept-encoding", "identity"],
     ["user-agent", "healthbridge"],

@@ -20,7 +20,7 @@ import { type ReusableConnection, ReusedConnection } from "../client/reused-conn
 import type { SecureOptions } from "../client/tls-options.js";
 import { HealthError } from "../core/health-error.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { PASS, type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
 /** More bytes are not taken from a target in one probe, the login included. */
@@ -40,11 +40,8 @@ export interface LimitedSocket {
   readonly limit: InputLimit;
 }
 
-/**
- * Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then.
- * `signal` is aborted at the same time.
- */
-export type Login = (connection: LimitedSocket, context: ProbeContext) => Promise<LibraryClient>;
+/** Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then. */
+export type Login = (connection: LimitedSocket) => Promise<LibraryClient>;
 
 /** A client library. */
 export interface Library {
@@ -83,7 +80,6 @@ export function openLibraryProber(library: Library, deps: ProberDeps, options: P
 class LibraryConnection implements ReusableConnection {
   readonly #library: Library;
   readonly #goodbyes: Goodbyes;
-  readonly #abort = new AbortController();
   #attempts: ConnectionAttempts | undefined;
   readonly #client: Promise<LibraryClient>;
   #connected: Connected | undefined;
@@ -151,7 +147,6 @@ class LibraryConnection implements ReusableConnection {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#rejectPing(error);
-    this.#abort.abort(error);
     this.#attempts?.close();
     if (this.#socket?.writable === true && this.#socket.readable)
       this.#goodbyes.say(this.#socket, this.#library.goodbye);
@@ -165,7 +160,8 @@ class LibraryConnection implements ReusableConnection {
         this.#connected = connected;
         const { socket } = connected;
         this.#limit.add(socket);
-        login({ socket, limit: this.#limit }, { signal: this.#abort.signal, timeoutMs }).then(resolve, reject);
+        socket.on("error", () => {}); // the library reports it
+        login({ socket, limit: this.#limit }).then(resolve, reject);
       };
       this.#attempts = new ConnectionAttempts(address, timeoutMs, { onConnect, onError: reject });
     });

@@ -5,7 +5,7 @@
  */
 import type { DialogueStep, OAuthClient, ProberOptions } from "./options.js";
 import type { Prober } from "./prober.js";
-import { type Credentials, credentialsOf, formEncoded, withoutUserInfo } from "./target.js";
+import { type Credentials, credentialsOf, formEncoded, parseTarget, withoutUserInfo } from "./target.js";
 
 /** Parts of words are masked from this length on: shorter ones would mask harmless text. */
 const MIN_SECRET_CHARACTERS = 4;
@@ -57,7 +57,7 @@ export function maskedUrl(url: string): string {
 }
 
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
-  const target = new URL(url);
+  const target = parseTarget(url);
   const isHttp = /^(?:(?:flower\+)?https?(?:\+unix)?|wss?):$/.test(target.protocol);
   const { headers = {}, metadata = {}, dialogue = [] } = options;
   const named = [

@@ -166,6 +166,7 @@ export const SCHEMES = {
   dns: {
     open: openDns,
     options: ["expect"],
+    expects: ["answers"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,
@@ -200,7 +201,7 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
   refuseSurplus(text, target, scheme);
-  if (!deps.resolver.permits(canonicalHost(target)))
+  if (!deps.resolver.permits(hostOf(target)))
     throw invalidTarget(
       text,
       "link-local addresses are not probed, nor are the metadata services of clouds; allowLinkLocal: true allows them",
@@ -220,15 +221,6 @@ function withAuthorities(
   if (scheme.tls === undefined || (scheme.tls === "by option" && !isByOption)) return options;
   const ca = authorities.of(tls?.ca);
   return ca === tls?.ca ? options : { ...options, tls: { ...tls, ca } };
-}
-
-/**
- * The host with an IPv4 address in its usual form. URLs of http allow others, such as `0xa9fea9fe` and `0251.0376.1.1`, and
- * are parsed to the usual one. For other schemes the URL parser keeps the text, which the system would read in the same way.
- */
-function canonicalHost(target: URL): string {
-  const like = `http://${target.hostname}/`;
-  return hostOf(URL.canParse(like) ? new URL(like) : target);
 }
 
 /** Refuses parts of a URL that the scheme would ignore: they are a mistake. */

@@ -8,19 +8,46 @@
 import { HealthError } from "../core/health-error.js";
 import type { ProberOptions } from "./options.js";
 
+/** A zone of a link-local address: `[fe80::1%eth0]`, or `[fe80::1%25eth0]` as RFC 6874 has it. */
+const ZONE = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?\[[0-9a-f:.]+)%(?:25)?([\w.~-]+)(?=\])/i;
+
+/** The zones of targets: a URL has no place for one. */
+const zones = new WeakMap<URL, string>();
+
 /**
- * Reads a target.
+ * Reads a target. Its host is in ASCII (RFC 5891) and an IPv4 address in its usual form, for every scheme: the URL parser
+ * does that for http and https only.
  * @throws HealthError INVALID_TARGET
  */
 export function parseTarget(text: string): URL {
-  const target = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = text.replace(ZONE, "$1");
+  const target = URL.canParse(plain) ? new URL(plain) : undefined;
   if (target === undefined) throw invalidTarget(text, "expected a URL such as http://host:port/path");
+  const [, , zone] = ZONE.exec(text) ?? [];
+  if (zone !== undefined) zones.set(target, zone);
+  const isName = target.hostname !== "" && !target.hostname.startsWith("[") && !target.protocol.endsWith("unix:");
+  if (isName) target.hostname = asciiHost(target, text);
   return target;
 }
 
-/** The host to connect to: an IPv6 address without its brackets. */
+function asciiHost(target: URL, text: string): string {
+  const host = decodePart(target, target.hostname, "host");
+  const like = `http://${host}/`;
+  // a decoded character must not end the host
+  if (!/[/\\?#@:\s]/.test(host) && URL.canParse(like)) return new URL(like).hostname;
+  if (host === target.hostname) return host;
+  throw invalidTarget(text, `${JSON.stringify(host)} is not a valid name of a host`);
+}
+
+/** The host to connect to: an IPv6 address without its brackets, and with its zone. A dot at the end of a name is kept. */
 export function hostOf(target: URL): string {
-  return target.hostname.replace(/^\[(.*)\]$/, "$1");
+  const zone = zones.get(target);
+  return `${target.hostname.replace(/^\[(.*)\]$/, "$1")}${zone === undefined ? "" : `%${zone}`}`;
+}
+
+/** Host and port as a request names them: without the dot that makes a name absolute in DNS, and without a zone. */
+export function authorityOf({ hostname, port }: URL): string {
+  return `${hostname.replace(/\.$/, "")}${port === "" ? "" : `:${port}`}`;
 }
 
 /** A longer path does not fit into the address of a Unix socket (unix(7)). */
