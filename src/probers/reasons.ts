@@ -26,7 +26,7 @@ export const REASONS = {
   body: "the body of the answer is not what was expected",
   json: "a value in the answer's JSON is not what was expected",
   slow: "the target passed, but took longer than expected",
-  auth: "the target refused the credentials",
+  auth: "the target refused the credentials or the client certificate",
   answer: "the target's answer is not what was expected",
   redirect: "the target answered with a redirect, which is not followed",
   "not-serving": "the target reports NOT_SERVING",

@@ -32,6 +32,15 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
 };
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
+const name = (answer: string) => `checks: { n: { target: "dns:h", expect: { answers: [${answer}] } } }`;
+/** With an OAuth2 client, of which `more` replaces a part. */
+const auth = (more: string) => {
+  const parts = ["clientId: i", "clientSecret: s", 'tokenUrl: "https://h/t"'];
+  const key = more.split(":")[0];
+  return target(
+    `auth: { ${[...parts.filter((part) => !part.startsWith(`${key}:`)), more].filter(Boolean).join(", ")} }`,
+  );
+};
 const tlsTarget = (more: string) => `checks: { a: { target: "tls://h:1", ${more} } }`;
 const tcp = (step: string) => `checks: { a: { target: "tcp://h:1", dialogue: [{ ${step} }] } }`;
 const flower = (more: string) => `checks: { f: { target: "flower+http://h/", ${more} } }`;
@@ -96,6 +105,22 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.dialogue[].expect.hex": [tcp('expect: { hex: "00" }'), tcp('expect: { hex: "01" }')],
   "checks.NAME.dialogue[].expect.matches": [tcp("expect: { matches: a }"), tcp("expect: { matches: b }")],
   "checks.NAME.dialogue[].startTls": [tcp("startTls: smtp"), tcp("startTls: imap")],
+  "checks.NAME.expect.headers.NAME.matches": [
+    target("expect: { headers: { x: { matches: a } } }"),
+    target("expect: { headers: { x: { matches: b } } }"),
+  ],
+  "checks.NAME.expect.answers": [name("192.0.2.1"), name("192.0.2.2")],
+  "checks.NAME.method": [target(""), target("method: HEAD")],
+  "checks.NAME.body": [target("body: a"), target("body: b")],
+  "checks.NAME.http2": [target(""), target("http2: true")],
+  "checks.NAME.followRedirects": [target(""), target("followRedirects: same-origin")],
+  "checks.NAME.auth": [target(""), auth("")],
+  "checks.NAME.auth.clientId": [auth("clientId: a"), auth("clientId: b")],
+  "checks.NAME.auth.clientSecret": [auth("clientSecret: a"), auth("clientSecret: b")],
+  "checks.NAME.auth.tokenUrl": [auth('tokenUrl: "https://h/a"'), auth('tokenUrl: "https://h/b"')],
+  "checks.NAME.auth.scopes": [auth("scopes: [a]"), auth("scopes: [b]")],
+  "checks.NAME.auth.audience": [auth("audience: a"), auth("audience: b")],
+  "checks.NAME.auth.method": [auth(""), auth("method: client_secret_post")],
   "checks.NAME.reuse": [target(""), target("reuse: false")],
   "checks.NAME.maxConnectionAge": [target(""), target("maxConnectionAge: 1m")],
   "checks.NAME.user": [target(""), target("user: a")],
