@@ -11,8 +11,10 @@ import type { ProberOptions } from "./options.js";
 /** A zone of a link-local address: `[fe80::1%eth0]`, or `[fe80::1%25eth0]` as RFC 6874 has it. */
 const ZONE = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?\[[0-9a-f:.]+)%(?:25)?([\w.~-]+)(?=\])/i;
 
-/** The zones of targets: a URL has no place for one. */
-const zones = new WeakMap<URL, string>();
+/** A URL with the zone of its address, for which URLs have no place. */
+class TargetUrl extends URL {
+  zone: string | undefined;
+}
 
 /**
  * Reads a target. Its host is in ASCII (RFC 5891) and an IPv4 address in its usual form, for every scheme: the URL parser
@@ -21,10 +23,9 @@ const zones = new WeakMap<URL, string>();
  */
 export function parseTarget(text: string): URL {
   const plain = text.replace(ZONE, "$1");
-  const target = URL.canParse(plain) ? new URL(plain) : undefined;
+  const target = URL.canParse(plain) ? new TargetUrl(plain) : undefined;
   if (target === undefined) throw invalidTarget(text, "expected a URL such as http://host:port/path");
-  const [, , zone] = ZONE.exec(text) ?? [];
-  if (zone !== undefined) zones.set(target, zone);
+  target.zone = ZONE.exec(text)?.[2];
   const isName = target.hostname !== "" && !target.hostname.startsWith("[") && !target.protocol.endsWith("unix:");
   if (isName) target.hostname = asciiHost(target, text);
   return target;
@@ -41,7 +42,7 @@ function asciiHost(target: URL, text: string): string {
 
 /** The host to connect to: an IPv6 address without its brackets, and with its zone. A dot at the end of a name is kept. */
 export function hostOf(target: URL): string {
-  const zone = zones.get(target);
+  const zone = target instanceof TargetUrl ? target.zone : undefined;
   return `${target.hostname.replace(/^\[(.*)\]$/, "$1")}${zone === undefined ? "" : `%${zone}`}`;
 }
 
