@@ -55,7 +55,8 @@ export function openLibraryProber(library: Library, reuse: ReuseOptions): Prober
         await connection.call(timeoutMs, (client) => client.ping());
         return PASS;
       } catch (error) {
-        if (error instanceof BrokenCall) return resultOfError(error);
+        // no connection: the errors of several addresses have no code together
+        if (error instanceof BrokenCall || error instanceof AggregateError) return resultOfError(error);
         return library.judge(error) ?? resultOfError(error);
       }
     },
