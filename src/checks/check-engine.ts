@@ -15,8 +15,8 @@ import type { StatusWriter } from "../registry/ports.js";
 import { firstAssumption } from "./assumption.js";
 import {
   acceptPlan,
+  type ChangedCheck,
   type ChecksPlan,
-  type ConfiguredCheck,
   discardPlan,
   type IsolationPlan,
   type Planned,
@@ -182,8 +182,8 @@ export class CheckEngine {
     for (const check of this.#checks.values()) keepReports(check, this.#reports, this.#deps.clock);
   }
 
-  /** Stops every check. What they have published stays. */
-  stop(): void {
+  /** Stops every check at once. What they have published stays. Resolves when their connections are closed: within 500 ms. */
+  stop(): Promise<void> {
     this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
@@ -192,6 +192,7 @@ export class CheckEngine {
     this.#deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
+    return this.#opener.goodbyes.ended();
   }
 
   #apply(planned: Planned, accept?: (violations: readonly Violation[]) => void): void {
@@ -261,11 +262,11 @@ export class CheckEngine {
   }
 
   /** Changes all but the schedule, which no status depends on. */
-  #change({ declaration, settings }: ConfiguredCheck): void {
+  #change({ declaration, settings, prober }: ChangedCheck): void {
     const check = this.#checks.get(declaration.name);
     if (check === undefined) return;
-    check.declaration = declaration;
-    check.settings = settings;
+    [check.declaration, check.settings] = [declaration, settings];
+    if (prober !== undefined) check.prober.renew(prober);
     this.#publisher.change(check);
   }
 
@@ -287,8 +288,7 @@ export class CheckEngine {
     this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
   }
 
-  #onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void {
-    const { state, reason, detail, failures } = progress;
+  #onProgress(check: RunningCheck, { state, reason, detail, failures }: Progress, last: LastProbe | undefined): void {
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
     if (failures === 0) this.#isolation.forget(name);

@@ -48,7 +48,15 @@ export function splitOptions(options: CheckOptions): {
     password,
     headers,
     tls,
+    authority,
+    metadata,
     minWorkers,
+    dialogue,
+    method,
+    body,
+    http2,
+    followRedirects,
+    auth,
     ...settings
   } = options;
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
@@ -62,7 +70,15 @@ export function splitOptions(options: CheckOptions): {
       password,
       headers,
       tls,
+      authority,
+      metadata,
       minWorkers,
+      dialogue,
+      method,
+      body,
+      http2,
+      followRedirects,
+      auth,
     },
   };
 }

@@ -17,6 +17,12 @@ export interface ConfiguredCheck {
 /** A check with its open prober. */
 export interface OpenedCheck extends ConfiguredCheck, OpenedSource {}
 
+/** A check that keeps its state. */
+export interface ChangedCheck extends ConfiguredCheck {
+  /** The prober that it uses from now on. Default: the one that it has. */
+  readonly prober?: Prober;
+}
+
 /** The isolation rule, with the settings of its self-check. */
 export interface IsolationRule {
   readonly declaration: IsolationDeclaration;
@@ -37,7 +43,7 @@ export interface ChecksPlan {
   readonly isWhole: boolean;
   readonly removed: readonly string[];
   readonly started: readonly OpenedCheck[];
-  readonly changed: readonly ConfiguredCheck[];
+  readonly changed: readonly ChangedCheck[];
   /** The services to declare in place of all others, as they were given and members first; `undefined`: no change. */
   readonly services:
     | { readonly given: readonly ServiceDeclaration[]; readonly order: readonly ServiceDeclaration[] }
@@ -70,7 +76,7 @@ export function acceptPlan(
 }
 
 /** Closes the probers that a plan has opened. */
-export function discardPlan({ started, isolation }: ChecksPlan): void {
-  for (const { prober } of started) prober.close();
+export function discardPlan({ started, changed, isolation }: ChecksPlan): void {
+  for (const { prober } of [...started, ...changed]) prober?.close();
   if (isolation.kind === "start") isolation.prober.close();
 }

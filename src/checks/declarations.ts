@@ -42,6 +42,11 @@ export interface ChecksConfig {
   readonly isolation: IsolationDeclaration | undefined;
   /** Whether targets at link-local addresses may be probed. */
   readonly allowLinkLocal: boolean;
+  /**
+   * Only the contents of files have changed, such as a certificate or a password: a check whose prober changes keeps its state
+   * and its schedule. Default false.
+   */
+  readonly keepsStates?: boolean | undefined;
 }
 
 /** Whether two sources give the same results. */

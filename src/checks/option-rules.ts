@@ -5,7 +5,7 @@
  * timeout, and a program no headers.
  */
 import { type DurationLike, parseDuration } from "../core/duration.js";
-import { commandFaults } from "../probers/exec.js";
+import { commandFaults, warnFaults } from "../probers/exec.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
 import { readSettings, violationOf } from "./read-settings.js";
@@ -75,6 +75,8 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
   "initialState",
 ]);
 
+const ONLY_WARN = "a program has no such expectation; it takes warn and maxLatency";
+
 /** Options that would have no effect. The options of a target depend on its scheme: see `probers/schemes`. */
 function surplusOptions({ source, options }: CheckDeclaration): readonly OptionViolation[] {
   switch (source.kind) {
@@ -83,12 +85,20 @@ function surplusOptions({ source, options }: CheckDeclaration): readonly OptionV
       const known = [...HEARTBEAT_OPTIONS].join(", ");
       return surplus.map((option) => ({ path: [option], text: `a heartbeat has no such option; it takes ${known}` }));
     }
-    case "exec":
+    case "exec": {
+      const { settings, proberOptions } = splitOptions(options);
+      const { expect: { warn, ...otherExpect } = {}, ...others } = proberOptions;
+      const surplus = namesOf({ ...others, forgetAfter: settings.forgetAfter });
+      return [
+        ...surplus.map((option) => ({ path: [option], text: "a program has no such option" })),
+        ...namesOf(otherExpect).map((name) => ({ path: ["expect", name], text: ONLY_WARN })),
+        ...(warn === undefined ? [] : warnFaults(warn)).map((text) => ({ path: ["expect", "warn"], text })),
+      ];
+    }
     case "function": {
-      const kind = source.kind === "exec" ? "program" : "function";
       const { settings, proberOptions } = splitOptions(options);
       const surplus = namesOf({ ...proberOptions, forgetAfter: settings.forgetAfter });
-      return surplus.map((option) => ({ path: [option], text: `a ${kind} has no such option` }));
+      return surplus.map((option) => ({ path: [option], text: "a function has no such option" }));
     }
     case "target":
       return faultOf(

@@ -8,6 +8,7 @@
  *     added                  its name is new
  *     changed                its schedule, thresholds or services are others; state and connection stay
  *     replaced               its prober is another one: another target, other TLS
+ *     renewed                the same, when only the contents of files have changed; state and schedule stay
  *     removed                it is not declared any more
  *
  * Planning changes nothing that runs. It opens the probers of new checks, which connects to nothing but may throw.
@@ -19,6 +20,7 @@ import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
 import { splitOptions } from "./check-options.js";
 import {
+  type ChangedCheck,
   type ChecksPlan,
   type ConfiguredCheck,
   discardPlan,
@@ -73,8 +75,8 @@ export function planConfiguration(running: RunningChecks, config: ChecksConfig, 
 
 /** The same in steps. When they are ended before the last, what was opened is closed. */
 export function* planInSteps(running: RunningChecks, config: ChecksConfig, opener: SourceOpener): Steps<Planned> {
-  const { checks, services, isolation, allowLinkLocal } = config;
-  const planner = new Planner(running, opener, allowLinkLocal);
+  const { checks, services, isolation, allowLinkLocal, keepsStates } = config;
+  const planner = new Planner(running, opener, { allowLinkLocal, keepsStates });
   let planned: Planned | undefined;
   try {
     const names = new Names(running, ["hand"], () => checks);
@@ -146,14 +148,20 @@ class Planner {
   readonly #violations: Violation[] = [];
   readonly #removed: string[] = [];
   readonly #started: OpenedCheck[] = [];
-  readonly #changed: ConfiguredCheck[] = [];
+  readonly #changed: ChangedCheck[] = [];
+  readonly #keepsStates: boolean;
   #services: ChecksPlan["services"];
   #isolation: IsolationPlan = { kind: "keep" };
 
-  constructor(running: RunningChecks, opener: SourceOpener, allowLinkLocal = running.allowLinkLocal) {
+  constructor(
+    running: RunningChecks,
+    opener: SourceOpener,
+    { allowLinkLocal, keepsStates = false }: Pick<ChecksConfig, "allowLinkLocal" | "keepsStates"> = running,
+  ) {
     this.#running = running;
     this.#opener = opener;
     this.#allowLinkLocal = allowLinkLocal;
+    this.#keepsStates = keepsStates;
   }
 
   refuse(violations: readonly Violation[]): void {
@@ -181,6 +189,10 @@ class Planner {
     if (violations.length > 0 && source.kind !== "target") return;
     const opened = this.#open(source, splitOptions(options).proberOptions, ["checks", name]);
     if (opened === undefined) return;
+    if (old !== undefined && this.#keepsStates) {
+      this.#changed.push({ declaration, settings, prober: opened.prober });
+      return;
+    }
     if (old !== undefined) this.remove(name);
     this.#started.push({ declaration, settings, ...opened });
   }

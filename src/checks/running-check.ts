@@ -1,6 +1,7 @@
 /** A check that runs: what was declared, and its runner. */
 import { isAuthorized } from "../core/bearer-token.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import { RenewableProber } from "../probers/renewable-prober.js";
 import type { ConfiguredCheck, OpenedCheck } from "./checks-plan.js";
 import type { CheckDeclaration } from "./declarations.js";
 import type { Progress } from "./evaluate.js";
@@ -14,6 +15,7 @@ export interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
   readonly runner: CheckRunner;
+  readonly prober: RenewableProber;
   readonly heartbeat: Heartbeat | undefined;
 }
 
@@ -30,8 +32,13 @@ export function createCheck(opened: OpenedCheck, deps: RunnerDeps, listener: Che
     onProgress: (progress: Progress, last: LastProbe | undefined) => listener.onProgress(check, progress, last),
     onThreshold: () => listener.onThreshold(check),
   };
-  const runner = new CheckRunner({ name: declaration.name, prober, settings, deps, listener: runnerListener });
-  const check: RunningCheck = { declaration, settings, runner, heartbeat };
+  const renewable = new RenewableProber(prober);
+  const options = { name: declaration.name, prober: renewable, settings, deps, listener: runnerListener };
+  const check: RunningCheck = {
+    ...{ declaration, settings, heartbeat },
+    prober: renewable,
+    runner: new CheckRunner(options),
+  };
   return check;
 }
 

@@ -2,8 +2,10 @@
  * Opens the source of a check: a target, a program, a function or a heartbeat becomes a prober. Nothing is connected.
  */
 import { SystemAuthorities } from "../client/authorities.js";
+import { Goodbyes } from "../client/goodbyes.js";
 import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
+import type { Trace } from "../client/trace.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
@@ -11,7 +13,7 @@ import { BudgetedProber } from "../probers/budgeted-prober.js";
 import { type ExecDeps, MAX_PROGRAMS, openExec, PROGRAM_DESCRIPTORS, ProgramGroups } from "../probers/exec.js";
 import { openFunction } from "../probers/function.js";
 import { type Heartbeat, openHeartbeat } from "../probers/heartbeat.js";
-import { maskSecrets } from "../probers/masked.js";
+import { maskSecrets, maskTexts, secretsOfProgram } from "../probers/masked.js";
 import type { ProberDeps, ProberOptions } from "../probers/options.js";
 import type { Prober } from "../probers/prober.js";
 import { ResourceBudget } from "../probers/resource-budget.js";
@@ -27,6 +29,8 @@ export interface SourceOpenerOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Name servers to ask instead of the system's. */
   readonly nameServers?: readonly string[] | undefined;
+  /** Receives each step of the probes. */
+  readonly trace?: Trace | undefined;
 }
 
 /** A source that is open. */
@@ -42,12 +46,14 @@ export class SourceOpener {
   readonly #authorities: SystemAuthorities;
   readonly #shares = descriptorShares();
   readonly #descriptors = new ResourceBudget(this.#shares.probes);
+  readonly goodbyes: Goodbyes;
   readonly #programs = new ResourceBudget(MAX_PROGRAMS);
   /** By whether link-local addresses are allowed: the cache of a resolver outlives the targets that use it. */
   readonly #targets = new Map<boolean, ProberDeps>();
 
   constructor(options: SourceOpenerOptions = { clock: systemClock, random: Math.random }) {
     this.#options = options;
+    this.goodbyes = new Goodbyes(options.clock);
     this.#authorities = new SystemAuthorities(options.environment);
     this.#exec = { clock: options.clock, groups: new ProgramGroups(), environment: options.environment ?? {} };
   }
@@ -72,7 +78,7 @@ export class SourceOpener {
           this.#descriptors,
         );
       case "exec":
-        return this.#openExec(source.command);
+        return this.#openExec(source.command, proberOptions);
       case "function":
         return openFunction(source.call);
       case "prober":
@@ -83,23 +89,27 @@ export class SourceOpener {
   }
 
   /** A program waits for its turn first: descriptors that wait with it would be of no use to others. */
-  #openExec(command: readonly string[]): Prober {
-    const prober = new BudgetedProber(openExec(command, this.#exec), this.#descriptors, PROGRAM_DESCRIPTORS);
+  #openExec(command: readonly string[], { expect }: ProberOptions): Prober {
+    const program = maskTexts(openExec(command, this.#exec, expect), secretsOfProgram(command, this.#exec.environment));
+    const prober = new BudgetedProber(program, this.#descriptors, PROGRAM_DESCRIPTORS);
     return new BudgetedProber(prober, this.#programs);
   }
 
   #depsFor(allowLinkLocal: boolean): ProberDeps {
     const known = this.#targets.get(allowLinkLocal);
     if (known !== undefined) return known;
-    const { clock, random, nameServers } = this.#options;
+    const { clock, random, nameServers, trace } = this.#options;
     const resolver = new NameResolver({
       clock,
       allowLinkLocal,
       servers: nameServers,
       maxLookups: this.#shares.lookups,
       maxAttempts: this.#shares.attempts,
+      trace,
     });
-    const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer: createReadBuffer() };
+    const readBuffer = createReadBuffer();
+    const { goodbyes } = this;
+    const deps = { clock, random, resolver, authorities: this.#authorities, readBuffer, goodbyes };
     this.#targets.set(allowLinkLocal, deps);
     return deps;
   }

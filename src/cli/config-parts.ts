@@ -7,25 +7,38 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
+import type { NamedFile } from "../config/files.js";
 import type { LoadedConfig } from "../config/validate.js";
 import type { Steps } from "../core/turns.js";
 import type { FlagValues } from "./flags.js";
+import type { FailedFile } from "./renew-files.js";
 
 /** A valid configuration, and what is known about its source. */
 export type ValidConfig = Omit<LoadedConfig, "accept">;
 
+/** A valid configuration after its files were read again. */
+export interface RenewedConfig extends ValidConfig {
+  readonly failed: readonly FailedFile[];
+  readonly renewed: readonly string[];
+}
+
 /** What the thread is to read. */
 export interface ThreadRequest {
-  readonly file: string;
+  /** `undefined`: the configuration consists of flags. */
+  readonly file: string | undefined;
   readonly values: FlagValues;
   /** The number of checks in the file that is in use. */
   readonly fileChecks: number | undefined;
+  /** Reads only the files again that an accepted text names. Default: reads all. */
+  readonly accepted?: { readonly text: string | undefined; readonly files: readonly NamedFile[] };
   /** Takes the parts of a valid configuration. */
   readonly port: MessagePort;
 }
 
 /** Whether the configuration is valid. Then all of its parts have been sent before. */
-export type ThreadAnswer = { readonly kind: "valid" } | { readonly kind: "invalid"; readonly message: string };
+export type ThreadAnswer =
+  | { readonly kind: "valid"; readonly failed: readonly FailedFile[]; readonly renewed: readonly string[] }
+  | { readonly kind: "invalid"; readonly message: string };
 
 /** A part of a configuration. The first has no checks and no services. */
 export type ConfigPart =
@@ -39,8 +52,11 @@ const MAX_ITEMS = 500;
 /** The parts of a configuration. */
 export function* partsOf({ config, ...loaded }: ValidConfig): Iterable<ConfigPart> {
   const { checks, services } = config;
-  const { fileChecks, overridden } = loaded;
-  yield { kind: "first", first: { fileChecks, overridden, config: { ...config, checks: [], services: [] } } };
+  const { fileChecks, overridden, text, files } = loaded;
+  yield {
+    kind: "first",
+    first: { fileChecks, overridden, text, files, config: { ...config, checks: [], services: [] } },
+  };
   for (let at = 0; at < checks.length; at += MAX_ITEMS)
     yield { kind: "checks", checks: checks.slice(at, at + MAX_ITEMS) };
   let part: ServiceDeclaration[] = [];

@@ -15,7 +15,13 @@ import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_thread
 import { systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { runInTurns } from "../core/turns.js";
-import { type ConfigPart, joinParts, type ThreadAnswer, type ThreadRequest, type ValidConfig } from "./config-parts.js";
+import {
+  type ConfigPart,
+  joinParts,
+  type RenewedConfig,
+  type ThreadAnswer,
+  type ThreadRequest,
+} from "./config-parts.js";
 
 /** How long the thread may take, in milliseconds. */
 const MAX_READ_MS = 30_000;
@@ -42,8 +48,8 @@ export async function loadInThread(
   request: Omit<ThreadRequest, "port">,
   signal: AbortSignal,
   { maxReadMs = MAX_READ_MS, maxHeapMb = MAX_HEAP_MB, entry = ENTRY }: ThreadOptions = {},
-): Promise<ValidConfig> {
-  const { file } = request;
+): Promise<RenewedConfig> {
+  const { file = "the configuration" } = request;
   signal.throwIfAborted();
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(entry, {
@@ -63,7 +69,8 @@ export async function loadInThread(
     if (answer.kind === "invalid") throw new HealthError("INVALID_CONFIG", answer.message);
     // only `config-worker` writes to the port
     const next = () => receiveMessageOnPort(port1)?.message as ConfigPart | undefined;
-    return await runInTurns(joinParts(next), signal);
+    const { failed, renewed } = answer;
+    return { ...(await runInTurns(joinParts(next), signal)), failed, renewed };
   } finally {
     cancelTimer();
     signal.removeEventListener("abort", onAbort);

@@ -8,19 +8,26 @@ import { type LoadedConfig, requireValid } from "../config/validate.js";
 import { HealthError } from "../core/health-error.js";
 import { type ConfigPart, partsOf, type ThreadAnswer, type ThreadRequest } from "./config-parts.js";
 import { loadConfig } from "./load-config.js";
+import { type Renewed, renewFiles } from "./renew-files.js";
 
 async function answer(): Promise<ThreadAnswer> {
   // only `config-thread` starts this file
-  const { file, values, fileChecks, port } = workerData as ThreadRequest;
+  const request = workerData as ThreadRequest;
   try {
-    const loaded = await loadConfig(file, values);
-    requireValid(loaded, lostChecks(fileChecks, loaded));
-    for (const part of partsOf(loaded)) port.postMessage(part satisfies ConfigPart);
-    return { kind: "valid" };
+    const { loaded, failed, renewed } = await read(request);
+    for (const part of partsOf(loaded)) request.port.postMessage(part satisfies ConfigPart);
+    return { kind: "valid", failed, renewed };
   } catch (error) {
     if (!(error instanceof HealthError)) throw error;
     return { kind: "invalid", message: error.message };
   }
+}
+
+async function read({ file, values, fileChecks, accepted }: ThreadRequest): Promise<Renewed> {
+  if (accepted !== undefined) return renewFiles({ file, values, text: accepted.text }, accepted.files);
+  const loaded = await loadConfig(file, values);
+  requireValid(loaded, lostChecks(fileChecks, loaded), process.env);
+  return { loaded, failed: [], renewed: [] };
 }
 
 /** All checks are removed only by a file that says so. */

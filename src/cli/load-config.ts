@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { noSource } from "../config/config-input.js";
 import { DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE } from "../config/daemon-config.js";
+import { createFiles, type KnownContents } from "../config/files.js";
 import type { ReadOptions } from "../config/load.js";
 import { type LoadedConfig, validateConfig } from "../config/validate.js";
 import { type FlagValues, UsageError } from "./flags.js";
@@ -34,4 +35,23 @@ export async function loadConfig(
   if (file === undefined) return validateConfig(noSource(), flags);
   const { readConfigFile } = await import("../config/load.js");
   return validateConfig(readConfigFile(file, process.env, options), flags);
+}
+
+/** A configuration that was accepted before: its text is not read again, and neither are the files that are known. */
+export interface AcceptedText {
+  readonly file: string | undefined;
+  readonly text: string | undefined;
+  readonly values: FlagValues;
+}
+
+/**
+ * Reads an accepted text with other contents of the files that it names.
+ * @throws as `loadConfig`
+ */
+export async function loadAccepted({ file, text, values }: AcceptedText, known: KnownContents): Promise<LoadedConfig> {
+  const flags = configFlags(values);
+  const files = createFiles(known);
+  if (text === undefined) return validateConfig(noSource(files), flags);
+  const { readConfigSource } = await import("../config/load.js");
+  return validateConfig(readConfigSource({ file: file ?? "", text, environment: process.env, files }), flags);
 }

@@ -2,8 +2,8 @@
 /**
  * The command line: finds the command, and turns its errors into lines and an exit code.
  *
- * Exit codes: 0 success; 1 an unexpected error; 2 an error in a flag, the configuration or an address; 128 + n ended at once
- * by signal n.
+ * Exit codes: 0 success; 1 an unexpected error; 2 an error in a flag, the configuration or an address; 3 and 4 see `test`;
+ * 128 + n ended at once by signal n.
  */
 import { HealthError, messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "check a configuration with the rules of serve, and start nothing",
     load: () => import("./validate.js"),
   },
+  test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
 };
 

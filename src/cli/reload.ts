@@ -1,8 +1,9 @@
 /**
- * Reloads a running daemon: at SIGHUP, and when its file has another content.
+ * Reloads a running daemon: at SIGHUP, when its file has another content, and when a file that it names has.
  *
  *     SIGHUP ----------> request --> one reload at a time --> settled? --> load --> accepted? --> daemon.reload
- *     file changed ----> request                                                      '--no--> every error is logged
+ *     file changed ----> request                                             |        '--no--> every error is logged
+ *     certificate, key, token changed --> request --> the accepted text with the new contents (`renew-files`)
  *
  * An invalid configuration changes nothing. Neither does one that would remove all checks only because their key is
  * missing: a file that is cut off must not turn a failing server into one that is SERVING. A file is read in a thread of its
@@ -10,11 +11,14 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { FileWatch } from "../config/file-watch.js";
+import { NamedFilesWatch } from "../config/named-files-watch.js";
 import { publish } from "../core/channels.js";
+import type { Clock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import type { Daemon } from "../daemon/daemon.js";
 import type { Log } from "../telemetry/log.js";
-import type { ValidConfig } from "./config-parts.js";
+import type { RenewedConfig, ValidConfig } from "./config-parts.js";
+import type { FailedFile } from "./renew-files.js";
 
 /** The file of a configuration. */
 export interface WatchedFile {
@@ -27,6 +31,9 @@ export interface ReloaderDeps {
   readonly file: WatchedFile | undefined;
   /** Reads the file, which is to replace another one. Rejects for an invalid file, and when the signal is aborted. */
   readonly reload: (previous: ValidConfig, signal: AbortSignal) => Promise<ValidConfig>;
+  /** Reads the files again that the configuration in use names. */
+  readonly renew: (previous: ValidConfig, signal: AbortSignal) => Promise<RenewedConfig>;
+  readonly clock: Clock;
   readonly instance: string;
   readonly log: Log;
 }
@@ -34,14 +41,20 @@ export interface ReloaderDeps {
 /** Maximum number of errors of one file that are logged. `healthbridge validate` prints all. */
 const MAX_LOGGED_ERRORS = 100;
 
-type Request = "changed" | "forced";
+type Request = "changed" | "forced" | "files";
+
+/** Requests that wait are answered in this order. */
+const ORDER: readonly Request[] = ["forced", "changed", "files"];
 
 export class Reloader {
   readonly #deps: ReloaderDeps;
   readonly #daemon: Promise<Daemon>;
   /** The configuration in use. */
   #loaded: ValidConfig;
-  #requested: Request | undefined;
+  readonly #requested = new Set<Request>();
+  readonly #files: NamedFilesWatch;
+  /** What was logged of a file that could not be used, by path. */
+  #failures: ReadonlyMap<string, string> = new Map();
   #isRunning = false;
   readonly #stopped = new AbortController();
 
@@ -49,18 +62,25 @@ export class Reloader {
     this.#deps = deps;
     this.#daemon = daemon;
     this.#loaded = loaded;
+    this.#files = new NamedFilesWatch(deps.clock, () => void this.request("files").catch(() => {}));
+  }
+
+  /** Watches the files that the configuration names. */
+  watchFiles(): void {
+    this.#files.watch(this.#loaded.files);
   }
 
   /**
-   * Reloads as soon as the file is settled. `changed`: only if its content is another one. Requests that come meanwhile
-   * are answered by one more reload. Rejects if the daemon does not start.
+   * Reloads as soon as the file is settled. `changed`: only if its content is another one; `files`: only the files that the
+   * configuration names. Requests that come meanwhile are answered by one more reload. Rejects if the daemon does not start.
    */
   async request(request: Request): Promise<void> {
-    if (this.#requested !== "forced") this.#requested = request;
+    this.#requested.add(request);
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      for (let next = this.#take(); next !== undefined; next = this.#take()) await this.#reload(next);
+      for (let next = this.#take(); next !== undefined; next = this.#take())
+        await (next === "files" ? this.#renew() : this.#reload(next));
     } finally {
       this.#isRunning = false;
     }
@@ -68,12 +88,15 @@ export class Reloader {
 
   /** Ends a running reload, which then changes nothing, and begins no other. */
   stop(): void {
+    this.#files.close();
     this.#stopped.abort(new Error("the daemon ends"));
   }
 
   #take(): Request | undefined {
-    const request = this.#stopped.signal.aborted ? undefined : this.#requested;
-    this.#requested = undefined;
+    if (this.#stopped.signal.aborted) return undefined;
+    const request = ORDER.find((each) => this.#requested.has(each));
+    if (request === "forced") this.#requested.clear();
+    else if (request !== undefined) this.#requested.delete(request);
     return request;
   }
 
@@ -83,6 +106,7 @@ export class Reloader {
     const daemon = await this.#daemon;
     try {
       if (file === undefined) {
+        await this.#renew();
         log.write("info", "reloaded", "nothing to reload: the configuration does not come from a file");
       } else {
         const onSlow = (text: string) =>
@@ -104,7 +128,46 @@ export class Reloader {
     await daemon.reload(next.config);
     logOverridden(this.#deps.log, this.#loaded, next, file);
     this.#loaded = next;
+    this.#failures = new Map();
+    this.watchFiles();
     this.#deps.log.write("info", "reloaded", `reloaded ${file}`);
+  }
+
+  /** Takes the new contents of files. One that cannot be used keeps its previous content. */
+  async #renew(): Promise<void> {
+    const { renew, log } = this.#deps;
+    const { signal } = this.#stopped;
+    const daemon = await this.#daemon;
+    const previous = this.#loaded;
+    try {
+      const { failed, renewed, ...next } = await renew(previous, signal);
+      if (signal.aborted) return;
+      this.#files.watch(next.files);
+      if (renewed.length > 0) await daemon.reload({ ...next.config, keepsStates: true });
+      this.#loaded = next;
+      if (renewed.length > 0) log.write("info", "file-reloaded", `reloaded ${renewed.join(", ")}`, { files: renewed });
+      this.#reportFailures(failed, renewed);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#files.watch(previous.files);
+      // the reading itself has failed, so every file may be the cause: one stands for all
+      const [{ path, kind } = { path: "a file", kind: "secret" as const }] = previous.files;
+      this.#reportFailures([{ path, kind, message: messageOf(error) }], []);
+    }
+  }
+
+  /** Counts each failure, and logs the first of a kind for each file. */
+  #reportFailures(failed: readonly FailedFile[], renewed: readonly string[]): void {
+    const { instance, log } = this.#deps;
+    for (const { path, kind, message } of failed) {
+      publish("file-reload-failed", { instance, kind });
+      if (this.#failures.get(path) === message) continue;
+      const [first = ""] = message.split("\n");
+      const text = `${path} has changed and cannot be used: ${first}; keeping its previous content`;
+      log.write("error", "file-reload-failed", text, { file: path, kind });
+    }
+    const earlier = [...this.#failures].filter(([path]) => !renewed.includes(path));
+    this.#failures = new Map([...earlier, ...failed.map(({ path, message }) => [path, message] as const)]);
   }
 
   #logRefusal(errors: readonly string[]): void {

@@ -56,7 +56,8 @@ export async function run(args: readonly string[]): Promise<number> {
       warnOfOldNode(log);
       return daemon;
     };
-    const exitCode = await untilSignal(start, { file, reload: reloadOf(file, values), loaded, instance, log });
+    const readers = { reload: reloadOf(file, values), renew: renewOf(name, values), clock: systemClock };
+    const exitCode = await untilSignal(start, { file, ...readers, loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     // a reader that has stopped must not keep the process alive
@@ -102,6 +103,13 @@ function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDe
   return async ({ fileChecks }, signal) => {
     const { loadInThread } = await import("./config-thread.js");
     return loadInThread({ file: file?.name ?? "", values, fileChecks }, signal);
+  };
+}
+
+function renewOf(file: string | undefined, values: FlagValues): ReloaderDeps["renew"] {
+  return async ({ fileChecks, text, files }, signal) => {
+    const { loadInThread } = await import("./config-thread.js");
+    return loadInThread({ file, values, fileChecks, accepted: { text, files } }, signal);
   };
 }
 
@@ -158,6 +166,10 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
     });
     starting.catch(fail);
     const reloader = new Reloader(run, starting, loaded);
+    starting.then(
+      () => reloader.watchFiles(),
+      () => {}, // `fail` reports it
+    );
     file?.watch.start(() => void reloader.request("changed").catch(fail));
   });
 }

@@ -25,7 +25,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const file = fileOf(values) ?? (isAlone(values) ? DEFAULT_CONFIG_FILE : undefined);
   const withoutEnvironment = values.has(NO_ENV.name);
-  const { checks, services, warnings } = requireValid(await loadConfig(file, values, { withoutEnvironment }));
+  const loaded = await loadConfig(file, values, { withoutEnvironment });
+  const { checks, services, warnings } = requireValid(loaded, [], process.env);
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
   const verdict = withoutEnvironment ? "is valid, whatever its environment" : "is valid";

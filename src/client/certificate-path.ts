@@ -36,6 +36,7 @@ export function createEndReader(trusted: ReadTrusted | undefined, defaults: Read
     if (last?.key === key) return last.endsAt;
     // without a verified path, only the place of the first certificate is certain
     const endsAt = socket.authorized ? endOfPath(socket, linked, trusted, defaults) : endOf(leaf);
+    if (Number.isNaN(endsAt)) return undefined; // a date that is not one: it was not verified
     last = { key, endsAt };
     return endsAt;
   };

@@ -16,11 +16,12 @@ import { connect, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import { type CancelTimer, systemClock } from "../core/clock.js";
 import { BrokenCall } from "./broken-call.js";
 import type { Resolver } from "./resolver.js";
+import type { Trace } from "./trace.js";
 
 /** Where a target listens: at an address, or at a Unix socket of this machine. */
 export type TargetAddress =
   | { readonly host: string; readonly port: number; readonly resolver: Resolver }
-  | { readonly path: string };
+  | { readonly path: string; readonly trace?: Trace | undefined };
 
 /** A connection, and the address that it goes to. */
 export interface Connected {
@@ -49,6 +50,7 @@ export class ConnectionAttempts {
   readonly #timeoutMs: number;
   readonly #onRead: OnRead | undefined;
   readonly #listener: AttemptsListener;
+  readonly #trace: Trace | undefined;
   readonly #known = new Set<string>();
   #queue: readonly LookupAddress[] = [];
   readonly #pending = new Set<Socket>();
@@ -66,6 +68,7 @@ export class ConnectionAttempts {
     this.#timeoutMs = timeoutMs;
     this.#listener = listener;
     this.#onRead = onRead;
+    this.#trace = traceOf(to);
     if ("path" in to) {
       this.#isResolved = true;
       this.#connect(connect({ path: to.path, ...this.#reading() }), "");
@@ -97,9 +100,16 @@ export class ConnectionAttempts {
   }
 
   #resolve({ host, resolver }: Exclude<TargetAddress, { path: string }>): void {
+    this.#trace?.({ kind: "resolving", name: host });
     const stop = resolver.resolve(host, {
-      onAddresses: (addresses, isComplete) => this.#onAddresses(addresses, isComplete),
-      onError: (error) => this.#onResolveError(error),
+      onAddresses: (addresses, isComplete) => {
+        this.#trace?.({ kind: "resolved", name: host, addresses: addresses.map(({ address }) => address) });
+        this.#onAddresses(addresses, isComplete);
+      },
+      onError: (error) => {
+        this.#trace?.({ kind: "unresolved", name: host, error });
+        this.#onResolveError(error);
+      },
     });
     const keepsAlive = setTimeout(() => {}, this.#timeoutMs); // the resolver does not
     this.#stopResolving = () => {
@@ -150,15 +160,18 @@ export class ConnectionAttempts {
 
   #connect(socket: Socket, address: string): void {
     this.#pending.add(socket);
+    this.#trace?.({ kind: "connecting", address: shownAddress(this.#to, address) });
     const onError = (error: Error) => {
       if (!this.#pending.delete(socket)) return;
       this.#errors.push(error);
+      this.#trace?.({ kind: "unconnected", address: shownAddress(this.#to, address), error });
       this.#giveBack();
       this.#next();
     };
     socket.on("error", onError);
     socket.once("connect", () => {
       if (!this.#pending.delete(socket)) return;
+      this.#trace?.({ kind: "connected", address: shownAddress(this.#to, address) });
       this.close();
       socket.removeListener("error", onError);
       this.#listener.onConnect({ socket, hasMoved: () => this.#hasMoved(address) });
@@ -201,6 +214,16 @@ export class ConnectionAttempts {
     const needed = Math.max(0, this.#pending.size - 1);
     for (; this.#lent > needed && !("path" in this.#to); this.#lent -= 1) this.#to.resolver.releaseAttempt();
   }
+}
+
+/** What receives the steps of connections to a target. */
+export function traceOf(to: TargetAddress): Trace | undefined {
+  return "path" in to ? to.trace : to.resolver.trace;
+}
+
+function shownAddress(to: TargetAddress, address: string): string {
+  if ("path" in to) return to.path;
+  return isIP(address) === 6 ? `[${address}]:${to.port}` : `${address}:${to.port}`;
 }
 
 /** Connects, for callers that need the socket itself. Rejects when no connection can be made, and when `signal` is aborted. */

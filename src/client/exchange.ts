@@ -63,6 +63,7 @@ class AnswerListener<Answer> implements SocketListener {
       this.#resolve(answer);
     } catch (error) {
       this.#socket.listen(undefined);
+      this.#socket.goodbye = undefined; // the target does not speak the protocol
       this.#socket.close();
       this.#reject(error);
     }

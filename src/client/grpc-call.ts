@@ -5,8 +5,9 @@
  *
  * Source: grpc/grpc doc/PROTOCOL-HTTP2.md.
  */
+import { printable } from "../core/printable.js";
 import { GRPC_CODES, type GrpcCode, grpcCodeOf } from "../wire/grpc-code.js";
-import { encodeHeaders } from "../wire/http2/hpack-encoder.js";
+import { isGrpcContentType } from "../wire/grpc-headers.js";
 import { BrokenCall } from "./broken-call.js";
 import type { Http2Connection } from "./http2-connection.js";
 import type { Fields, ResponseListener } from "./http2-stream.js";
@@ -28,7 +29,7 @@ export interface CallListener {
 
 /** What a call asks. */
 export interface CallRequest {
-  /** From `encodeCallHead`. */
+  /** From `encodeCallHead` in `grpc-head`. */
   readonly head: Buffer;
   readonly message: Buffer;
 }
@@ -39,19 +40,6 @@ const MAX_MESSAGE_BYTES = 4096;
 const PREFIX_BYTES = 5;
 
 const NO_BYTES = Buffer.alloc(0);
-
-/** The header block of a call: it depends on no table, so it is made once for all calls of a method. */
-export function encodeCallHead(url: { readonly scheme: "http" | "https"; authority: string; path: string }): Buffer {
-  return encodeHeaders([
-    [":method", "POST"],
-    [":scheme", url.scheme],
-    [":path", url.path],
-    [":authority", url.authority],
-    ["content-type", "application/grpc"],
-    ["te", "trailers"],
-    ["user-agent", "healthbridge"],
-  ]);
-}
 
 /** Starts a call. Closing the connection cancels it. */
 export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): void {
@@ -85,20 +73,37 @@ class GrpcResponse implements ResponseListener {
   onEnd(end: Fields | Error): void {
     if (this.#refusal !== undefined) this.#listener.onEnd(this.#refusal);
     else if (end instanceof Error) this.#listener.onEnd(end);
-    else this.#listener.onEnd(statusOf(end) ?? new BrokenCall("protocol", "the answer ended without a grpc-status"));
+    else this.#listener.onEnd(this.#statusOf(end));
+  }
+
+  #statusOf(trailers: Fields): CallStatus | BrokenCall {
+    const status = statusOf(trailers);
+    if (status === undefined) return new BrokenCall("protocol", "the answer ended without a grpc-status");
+    if (status.code === "OK" && this.#messages.isWithinMessage)
+      return new BrokenCall("protocol", "the answer ended within a message");
+    return status;
   }
 }
 
-/** An answer that is not gRPC, as the status that gRPC has for it. */
+/**
+ * An answer that is not gRPC, as the status that gRPC has for it. A grpc-status beside another HTTP status than 200 counts,
+ * but never as OK.
+ */
 function refusalOf(head: Fields): CallStatus | undefined {
+  const type = head.get("content-type");
   const status = Number(head.get(":status"));
-  if (status !== 200) return { code: HTTP_CODES[status] ?? "UNKNOWN", text: `HTTP status ${status}` };
-  const type = head.get("content-type") ?? "";
-  if (!type.startsWith("application/grpc")) return { code: "UNKNOWN", text: "the answer is not gRPC" };
-  return undefined;
+  if (status === 200) {
+    if (isGrpcContentType(type)) return undefined;
+    const shown =
+      type === undefined ? "has no content-type" : `has the content-type ${printable(JSON.stringify(type))}`;
+    return { code: "UNKNOWN", text: `the answer is not gRPC: it ${shown}` };
+  }
+  const given = isGrpcContentType(type) ? statusOf(head) : undefined;
+  if (given !== undefined && given.code !== "OK") return given;
+  return { code: HTTP_CODES[status] ?? "UNKNOWN", text: `HTTP status ${status}` };
 }
 
-/** Source: grpc/grpc doc/http-grpc-status-mapping.md. */
+/** For an answer without a grpc-status. Source: grpc/grpc doc/http-grpc-status-mapping.md. */
 const HTTP_CODES: Readonly<Record<number, GrpcCode>> = {
   400: "INTERNAL",
   401: "UNAUTHENTICATED",
@@ -115,7 +120,15 @@ function statusOf(trailers: Fields): CallStatus | undefined {
   const number = trailers.get("grpc-status");
   if (number === undefined) return undefined;
   const code = /^\d{1,2}$/.test(number) ? grpcCodeOf(Number(number)) : "UNKNOWN";
-  return { code, text: trailers.get("grpc-message") ?? "" };
+  return { code, text: decodeMessage(trailers.get("grpc-message") ?? "") };
+}
+
+/** A grpc-message is percent-encoded UTF-8. An invalid encoding is kept as it is (doc/PROTOCOL-HTTP2.md, "Responses"). */
+function decodeMessage(text: string): string {
+  const decoded = text.replace(/(?:%[0-9a-f]{2})+/gi, (codes) =>
+    Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),
+  );
+  return printable(decoded);
 }
 
 function withPrefix(message: Buffer): Buffer {
@@ -127,6 +140,11 @@ function withPrefix(message: Buffer): Buffer {
 /** Cuts the body of an answer into messages ("Length-Prefixed-Message"). At most one message is stored. */
 class MessagePrefixReader {
   #bytes: Buffer = NO_BYTES;
+
+  /** Whether a message has begun, and its end has not come. */
+  get isWithinMessage(): boolean {
+    return this.#bytes.length > 0;
+  }
 
   *read(chunk: Buffer): Generator<Buffer> {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);

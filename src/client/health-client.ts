@@ -9,21 +9,25 @@
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
 import { BrokenCall } from "./broken-call.js";
-import { type CallStatus, encodeCallHead, hasStatus, startCall } from "./grpc-call.js";
+import type { TargetAddress } from "./connection-attempts.js";
+import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
+import { encodeCallHead, metadataFieldsOf, serverNamesOf } from "./grpc-head.js";
 import { Http2Connection } from "./http2-connection.js";
-import type { Resolver } from "./resolver.js";
 import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
 import { TargetSocket } from "./target-socket.js";
 import { type TlsClientOptions, tlsOptions } from "./tls-options.js";
 
-/** Where a health service is, and how long a connection to it is kept. */
-export interface HealthClientOptions extends ReuseOptions {
-  readonly host: string;
-  readonly port: number;
+/** Where a health service is, how it is called, and how long a connection to it is kept. */
+export type HealthClientOptions = TargetAddress & HealthClientSettings;
+
+interface HealthClientSettings extends ReuseOptions {
   /** TLS, where the target speaks it. */
   readonly tls: TlsClientOptions | undefined;
-  readonly resolver: Resolver;
   readonly readBuffer: Buffer;
+  /** The `:authority` of calls, see `grpc-head`. */
+  readonly authority?: string | undefined;
+  /** Metadata of calls. The value of a key that ends with `-bin` is base64. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A status that a target reports; `unreadable` for a message that is none. */
@@ -44,16 +48,22 @@ export class HealthClient {
   readonly #connection: ReusedConnection<Http2Connection>;
   readonly #heads: Readonly<Record<"Check" | "Watch", Buffer>>;
 
-  /** @throws HealthError TLS_FAILED for a certificate or key that cannot be read */
-  constructor({ host, port, resolver, readBuffer, tls, ...reuse }: HealthClientOptions) {
+  /**
+   * @throws HealthError TLS_FAILED for a certificate or key that cannot be read, INVALID_OPTION for an authority or
+   * metadata that cannot be sent
+   */
+  constructor(options: HealthClientOptions) {
+    const { tls } = options;
+    const address = "path" in options ? undefined : options;
+    const { authority, tlsName } = serverNamesOf({ ...options, address, serverName: tls?.serverName });
     const scheme = tls === undefined ? "http" : "https";
-    const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-    const headOf = (method: string) => encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}` });
-    const secure = tls === undefined ? undefined : tlsOptions(host, tls, ["h2"]);
-    const open = (timeoutMs: number) =>
-      new Http2Connection(new TargetSocket({ host, port, resolver, readBuffer, tls: secure }, timeoutMs), reuse.clock);
+    const metadata = metadataFieldsOf(options.metadata);
+    const headOf = (method: string) =>
+      encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}`, metadata });
+    const to = { ...options, tls: tls === undefined ? undefined : tlsOptions(tlsName, tls, ["h2"]) };
+    const open = (timeoutMs: number) => new Http2Connection(new TargetSocket(to, timeoutMs), options.clock);
     this.#heads = { Check: headOf("Check"), Watch: headOf("Watch") };
-    this.#connection = new ReusedConnection(open, reuse);
+    this.#connection = new ReusedConnection(open, options);
   }
 
   /** When the certificate of the last connection ends, in wall time; `undefined` without TLS. */

@@ -6,9 +6,9 @@
 import { BrokenCall } from "./broken-call.js";
 
 /** The longest line: a size with its extension, or a line of the trailer section. */
-const MAX_LINE_BYTES = 1_024;
+const MAX_LINE_BYTES = 16_384;
 
-const MAX_TRAILERS = 32;
+const MAX_TRAILERS = 256;
 
 /**
  * Octets of size lines beside the data. A chunk of one octet has five of them; with an extension, a target could send
@@ -60,9 +60,11 @@ export class ChunkedBody {
 
   /** Takes a complete line. Returns true for the last line of the body. */
   #takeLine(): boolean {
-    if (!this.#line.endsWith("\r\n"))
-      throw broken("a chunk size line or a trailer line of the answer does not end with CRLF");
-    const line = this.#line.slice(0, -2);
+    const endsWithCr = this.#line.endsWith("\r\n");
+    // LF alone ends a field (RFC 9112, section 2.2), but not a size
+    if (!endsWithCr && this.#expecting !== "trailer")
+      throw broken("a chunk size line of the answer does not end with CRLF");
+    const line = this.#line.slice(0, endsWithCr ? -2 : -1);
     this.#line = "";
     switch (this.#expecting) {
       case "size":
@@ -82,7 +84,7 @@ export class ChunkedBody {
   }
 
   #takeSize(line: string): void {
-    const [, size] = /^([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/.exec(line) ?? [];
+    const [, size] = /^0*([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/.exec(line) ?? [];
     if (size === undefined) throw broken("the size of a chunk of the answer is not a number");
     this.#missing = Number.parseInt(size, 16);
     this.#expecting = this.#missing === 0 ? "trailer" : "data";

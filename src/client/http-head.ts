@@ -1,8 +1,12 @@
 /**
- * The head of an HTTP/1.1 response, read strictly: an ambiguous head is refused.
+ * The head of an HTTP/1.1 response. What RFC 9112 lets a recipient repair is repaired; a head that two parsers could read
+ * in two ways is refused.
  *
- * Source: RFC 9112, sections 4 (status line), 5 (field syntax) and 6.3 (the length of a body). The text comes from the
- * target, so every pattern here takes time in proportion to its length.
+ *     LF alone ends a line (section 2.2)           several blanks in the status line (section 4)
+ *     a folded line is unfolded (section 5.2)      a blank before a colon is removed (section 5.1)
+ *     a transfer-encoding overrides a content-length, and the connection is not kept (section 6.3)
+ *
+ * The text comes from the target, so every pattern here takes time in proportion to its length.
  */
 import { BrokenCall } from "./broken-call.js";
 
@@ -11,61 +15,102 @@ export type BodyLength = number | "chunked" | "until-close";
 
 export interface HttpHead {
   readonly status: number;
-  /** Values by name in lower case. Values of a repeated field are joined by commas. */
+  /** Values by name in lower case. Values of a repeated field are joined by commas (RFC 9110, section 5.3). */
   readonly headers: ReadonlyMap<string, string>;
   readonly bodyLength: BodyLength;
   /** Whether the connection may be used again. */
   readonly keepAlive: boolean;
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/;
+const STATUS_LINE = /^HTTP\/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t\r]|$)/;
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+/** NUL, and CR without LF. Other control characters are kept (RFC 9110, section 5.5). */
+const BAD_TEXT = /\0|\r(?!\n)/;
+const FOLD = /\r?\n[ \t]+/g;
 
-const MAX_FIELDS = 100;
+const MAX_FIELDS = 256;
 
 /**
  * Reads a head: everything before its empty line.
  * @throws BrokenCall `protocol`
  */
 export function readHead(text: string): HttpHead {
-  const [statusLine = "", ...lines] = text.split("\r\n");
+  if (BAD_TEXT.test(text)) throw broken("the head of the answer has NUL, or CR without LF");
+  const [statusLine = "", ...lines] = text.replace(FOLD, " ").split("\n");
   const [, minor, code] = STATUS_LINE.exec(statusLine) ?? [];
   if (code === undefined) throw broken("the answer does not start with a status line of HTTP/1");
   if (lines.length > MAX_FIELDS) throw broken(`the answer has more than ${MAX_FIELDS} header fields`);
-  if (CONTROL.test(text)) throw broken("the head of the answer has control characters");
   const headers = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(":");
-    const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+    const name = line.slice(0, Math.max(colon, 0)).trimEnd().toLowerCase();
     if (!FIELD_NAME.test(name)) throw broken("a header line of the answer is malformed");
     const value = line.slice(colon + 1).trim();
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   const status = Number(code);
-  const connection = headers.get("connection")?.toLowerCase() ?? "";
+  const transferCodings = transferCodingsOf(headers);
   return {
     status,
     headers,
-    bodyLength: bodyLengthOf(status, headers),
-    keepAlive: minor === "1" ? !connection.includes("close") : connection.includes("keep-alive"),
+    bodyLength: bodyLengthOf(status, headers, transferCodings),
+    keepAlive: isKept(headers, minor === "0") && !isDoubtful(headers, transferCodings, minor === "0"),
   };
 }
 
-function bodyLengthOf(status: number, headers: ReadonlyMap<string, string>): BodyLength {
+function isKept(headers: ReadonlyMap<string, string>, isHttp10: boolean): boolean {
+  const connection = headers.get("connection");
+  if (connection === undefined) return !isHttp10;
+  return !CLOSE.test(connection) && (!isHttp10 || KEEP_ALIVE.test(connection));
+}
+
+const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
+const KEEP_ALIVE = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i;
+
+/** After two lengths, or a transfer-encoding of HTTP/1.0, the connection is closed (section 6.1). */
+function isDoubtful(
+  headers: ReadonlyMap<string, string>,
+  transferCodings: readonly string[],
+  isHttp10: boolean,
+): boolean {
+  return transferCodings.length > 0 && (isHttp10 || headers.has("content-length"));
+}
+
+/** The transfer codings of a body in their order. `identity` was one in the past, and means none. */
+export function transferCodingsOf(headers: ReadonlyMap<string, string>): readonly string[] {
+  const value = headers.get("transfer-encoding");
+  return value === undefined ? NONE : membersOf(value).filter((coding) => coding !== "identity");
+}
+
+const NONE: readonly string[] = [];
+
+/** The members of a list (RFC 9110, section 5.6.1) in lower case. */
+export function membersOf(list: string): readonly string[] {
+  const members = list.toLowerCase().split(",");
+  return members.map((member) => member.trim()).filter((member) => member !== "");
+}
+
+const LENGTH = /^\d{1,15}$/;
+
+function bodyLengthOf(
+  status: number,
+  headers: ReadonlyMap<string, string>,
+  transferCodings: readonly string[],
+): BodyLength {
   if (status < 200 || status === 204 || status === 304) return 0;
-  const coding = headers.get("transfer-encoding");
-  const length = headers.get("content-length");
-  if (coding !== undefined) {
-    if (length !== undefined) throw broken("the answer has both a transfer-encoding and a content-length");
-    if (coding.toLowerCase() !== "chunked") throw broken("the answer's transfer-encoding is not chunked");
+  if (transferCodings.length > 0) {
+    const chunkedAt = transferCodings.indexOf("chunked");
+    if (chunkedAt === -1) return "until-close";
+    if (chunkedAt < transferCodings.length - 1)
+      throw broken("the answer's transfer-encoding does not end with chunked");
     return "chunked";
   }
+  const length = headers.get("content-length");
   if (length === undefined) return "until-close";
-  const [first = "", ...others] = length.split(",").map((each) => each.trim());
-  if (!/^\d{1,15}$/.test(first)) throw broken("the answer's content-length is not a number");
+  if (LENGTH.test(length)) return Number(length);
+  const [first = "", ...others] = membersOf(length);
+  if (!LENGTH.test(first)) throw broken("the answer's content-length is not a number");
   if (others.some((other) => other !== first)) throw broken("the answer has two content-lengths");
   return Number(first);
 }

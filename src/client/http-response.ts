@@ -1,7 +1,7 @@
 /**
  * Reads an HTTP/1.1 response from its bytes as they come.
  *
- *     bytes --> head (16 KiB at most) --> body (kept up to a limit) --> response
+ *     bytes --> head (64 KiB at most) --> body (kept up to a limit) --> response
  *                 ^      | 1xx: another head follows
  *                 '------'
  *
@@ -16,7 +16,7 @@ import { type HttpHead, readHead } from "./http-head.js";
 export interface HttpResponse {
   readonly status: number;
   readonly headers: HttpHead["headers"];
-  /** The body, or the first part of it. */
+  /** The body as it came, or the first part of it: `http-content` decodes it. */
   readonly body: Buffer;
   /** Whether there was more of the body. */
   readonly isCut: boolean;
@@ -24,14 +24,17 @@ export interface HttpResponse {
   readonly isReusable: boolean;
 }
 
-const MAX_HEAD_BYTES = 16_384;
+const MAX_HEAD_BYTES = 65_536;
 
 /** Limit of heads before the final one (100 Continue, 103 Early Hints). */
 const MAX_INTERIM_HEADS = 8;
 
-const END_OF_HEAD = "\r\n\r\n";
+/** The end of a line and an empty line. Either may be LF alone (RFC 9112, section 2.2). */
+const EMPTY_LINE = "\n\r\n";
+const EMPTY_LINE_OF_LF = "\n\n";
+/** CR LF CR LF. */
+const END_BYTES = 4;
 const START = "HTTP/1.";
-const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 const NO_BYTES = Buffer.alloc(0);
@@ -39,15 +42,19 @@ const NO_BYTES = Buffer.alloc(0);
 /** Reads one response. */
 export class ResponseReader implements AnswerReader<HttpResponse> {
   readonly #maxBodyBytes: number;
-  #pending: Buffer = NO_BYTES;
+  readonly #hasNoBody: boolean;
+  /** The beginning of a head that came in parts. */
+  #pending: BoundedBytes | undefined;
   #interimHeads = 0;
   #head: HttpHead | undefined;
   #chunks: ChunkedBody | undefined;
   readonly #body: BoundedBytes;
   #bodyBytes = 0;
 
-  constructor(maxBodyBytes: number) {
+  /** @param isToHead whether the request is a HEAD: its response has no body, whatever its fields say */
+  constructor(maxBodyBytes: number, isToHead = false) {
     this.#maxBodyBytes = maxBodyBytes;
+    this.#hasNoBody = isToHead;
     this.#body = new BoundedBytes(maxBodyBytes);
   }
 
@@ -58,22 +65,27 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
    */
   push(bytes: Buffer): HttpResponse | undefined {
     if (this.#head !== undefined) return this.#pushBody(this.#head, bytes);
-    const text = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
-    const end = text.indexOf(END_OF_HEAD);
-    if (end > MAX_HEAD_BYTES || (end === -1 && text.length > MAX_HEAD_BYTES + END_OF_HEAD.length))
+    const known = this.#pending?.bytes.length ?? 0;
+    this.#pending?.add(bytes);
+    const text = this.#pending?.bytes ?? bytes;
+    const end = endOfHead(text, Math.max(0, known - EMPTY_LINE.length));
+    if (end === undefined ? text.length >= MAX_HEAD_BYTES + END_BYTES : end.at > MAX_HEAD_BYTES)
       throw new BrokenCall("protocol", `the head of the answer is longer than ${MAX_HEAD_BYTES} bytes`);
-    if (end === -1) {
+    if (end === undefined) {
       requireStart(text);
-      this.#pending = text === bytes ? Buffer.from(bytes) : text;
+      if (this.#pending === undefined) {
+        this.#pending = new BoundedBytes(MAX_HEAD_BYTES + END_BYTES);
+        this.#pending.add(bytes);
+      }
       return undefined;
     }
-    this.#pending = NO_BYTES;
-    const head = readHead(text.toString("latin1", 0, end));
-    const rest = text.subarray(end + END_OF_HEAD.length);
+    const rest = bytes.subarray(end.next - known);
+    const head = readHead(text.toString("latin1", 0, end.at));
+    this.#pending = undefined;
     if (head.status < 200) return this.#skip(head, rest);
-    this.#head = head;
-    if (head.bodyLength === "chunked") this.#chunks = new ChunkedBody();
-    return this.#pushBody(head, rest);
+    this.#head = this.#hasNoBody ? { ...head, bodyLength: 0 } : head;
+    if (this.#head.bodyLength === "chunked") this.#chunks = new ChunkedBody();
+    return this.#pushBody(this.#head, rest);
   }
 
   /**
@@ -119,11 +131,23 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
   }
 }
 
+/**
+ * Where the head ends, and where the body begins; `undefined` before the end. The search begins at `from`: a target may
+ * send the head byte by byte.
+ */
+function endOfHead(text: Buffer, from: number): { readonly at: number; readonly next: number } | undefined {
+  const end = text.indexOf(EMPTY_LINE, from);
+  const endOfLf = (end === -1 ? text : text.subarray(0, end + 1)).indexOf(EMPTY_LINE_OF_LF, from);
+  const at = endOfLf === -1 ? end : endOfLf;
+  if (at === -1) return undefined;
+  const next = at + (endOfLf === -1 ? EMPTY_LINE : EMPTY_LINE_OF_LF).length;
+  return { at: text[at - 1] === CARRIAGE_RETURN ? at - 1 : at, next };
+}
+
 /** Fails at the first bytes that cannot be HTTP/1, and not only at the deadline. */
 function requireStart(text: Buffer): void {
   const start = text.toString("latin1", 0, START.length);
-  const end = text.indexOf(LINE_FEED);
-  if (!START.startsWith(start) || (end !== -1 && text[end - 1] !== CARRIAGE_RETURN))
+  if (!START.startsWith(start))
     throw new BrokenCall("protocol", "the answer does not start with a status line of HTTP/1");
 }
 
@@ -131,7 +155,7 @@ function requireStart(text: Buffer): void {
  * Bytes that come in parts, kept up to a limit. They are copied into one buffer that grows: a list of the parts would
  * let a target that sends byte by byte fill the memory with what is around each byte.
  */
-class BoundedBytes {
+export class BoundedBytes {
   readonly #maxBytes: number;
   #buffer: Buffer = NO_BYTES;
   #length = 0;
@@ -142,6 +166,10 @@ class BoundedBytes {
 
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  get isFull(): boolean {
+    return this.#length === this.#maxBytes;
   }
 
   /** Adds a copy of `part`, up to the limit. */

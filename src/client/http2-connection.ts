@@ -12,6 +12,7 @@
 import type { Clock } from "../core/clock.js";
 import { TokenBucket, type TokenRate } from "../core/token-bucket.js";
 import { FrameReader, PREFACE } from "../wire/http2/frame-reader.js";
+import { requireValidFrame } from "../wire/http2/frame-rules.js";
 import {
   ACK,
   CONTINUATION,
@@ -25,7 +26,6 @@ import {
   HEADERS,
   MAX_31_BITS,
   PING,
-  PRIORITY,
   PUSH_PROMISE,
   RST_STREAM,
   SETTINGS,
@@ -54,6 +54,9 @@ const GREETING: Uint8Array = Buffer.concat([
 /** How an answer of HTTP/1 begins. */
 const HTTP_1 = "HTTP/1.";
 
+/** How TLS answers what is not TLS: an alert of version 3.x (RFC 8446, section 5.1). No frame can begin so. */
+const TLS_ALERT = "\x15\x03";
+
 /**
  * What a target may send: floods of PING, SETTINGS, empty DATA and other frames cost the target nothing, but they cost
  * healthbridge CPU time (docs/known-faults.md 3). A well-behaved target sends five frames for each call, and a keepalive
@@ -75,6 +78,8 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   readonly #frames: TokenBucket;
   #outgoing: Uint8Array[] = [GREETING];
   #hasSettings = false;
+  /** The first bytes of the target, until its SETTINGS have come. */
+  #opening = "";
   #isGoingAway = false;
 
   /** Takes a socket that is connected or connecting. Requests may be made at once. */
@@ -85,7 +90,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   }
 
   get isOpen(): boolean {
-    return this.#socket.isOpen && !this.#isGoingAway;
+    return this.#socket.isOpen && !this.#isGoingAway && this.#streams.canOpen;
   }
 
   get certificateEndsAt(): number | undefined {
@@ -113,7 +118,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#socket.unref();
   }
 
-  /** Sends a request, or has it wait for a free stream. The connection must be open. */
+  /** Sends a request. The connection must be open. */
   request({ head, body }: Http2Request, listener: ResponseListener): void {
     this.#streams.request(new Http2Stream(head, body, listener));
     this.#flush();
@@ -135,18 +140,24 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#flush();
   }
 
-  /** A target of another protocol fails with a reason that names it. */
+  /** HTTP/2 over TLS begins with ALPN (RFC 9113, section 3.2). A target without it may wait for HTTP/1 for ever. */
+  onReady(): void {
+    if (this.#socket.alpnProtocol === false)
+      this.#fail(new ConnectionError("PROTOCOL_ERROR", "it does not offer HTTP/2 over TLS (ALPN h2)"));
+  }
+
+  /** A target of another protocol fails with a text that names it. */
   #requireHttp2(bytes: Buffer): void {
-    // HTTP/2 over TLS begins with ALPN (RFC 9113, section 3.2)
-    const isRefused = this.#socket.alpnProtocol === false;
-    if (isRefused) throw new ConnectionError("PROTOCOL_ERROR", "it does not offer HTTP/2 over TLS (ALPN h2)");
-    if (bytes.toString("latin1", 0, HTTP_1.length) === HTTP_1)
-      throw new ConnectionError("PROTOCOL_ERROR", "it answers in HTTP/1");
+    if (this.#opening.length < HTTP_1.length) this.#opening += bytes.toString("latin1", 0, HTTP_1.length);
+    if (this.#opening.startsWith(HTTP_1)) throw new ConnectionError("PROTOCOL_ERROR", "it answers in HTTP/1");
+    if (this.#opening.startsWith(TLS_ALERT))
+      throw new ConnectionError("PROTOCOL_ERROR", "it speaks TLS, for which the scheme is grpcs");
   }
 
   onEnd(error: Error | undefined): void {
     this.#reader.stop();
-    this.#streams.failAll(error ?? new BrokenCall("closed", "the connection ended before the answer did"), true);
+    const text = this.#hasSettings ? "the answer did" : "it answered in HTTP/2";
+    this.#streams.failAll(error ?? new BrokenCall("closed", `the connection ended before ${text}`), true);
   }
 
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
@@ -154,9 +165,8 @@ export class Http2Connection implements ReusableConnection, SocketListener {
       throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
     if (!this.#hasSettings && (type !== SETTINGS || (flags & ACK) !== 0))
       throw new ConnectionError("PROTOCOL_ERROR", "another frame before SETTINGS");
-    const { expectsContinuationOf } = this.#streams;
-    if (expectsContinuationOf !== undefined && (type !== CONTINUATION || streamId !== expectsContinuationOf))
-      throw new ConnectionError("PROTOCOL_ERROR", "a frame within a header block");
+    this.#streams.requireInOrder(type, streamId);
+    requireValidFrame(type, flags, streamId, payload.length);
     switch (type) {
       case DATA:
         this.#streams.onData(flags, streamId, payload);
@@ -175,32 +185,23 @@ export class Http2Connection implements ReusableConnection, SocketListener {
         break;
       case PUSH_PROMISE:
         throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE, which is not enabled");
-      case PRIORITY:
-        if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY with a wrong length");
-        if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY without a stream");
-        break;
       case SETTINGS:
+        if ((flags & ACK) === 0) this.#onSettings(payload);
+        break;
       case PING:
+        if ((flags & ACK) === 0) this.#outgoing.push(frameOf(PING, ACK, 0, payload));
+        break;
       case GOAWAY:
-        this.#onControl(type, flags, streamId, payload);
+        this.#onGoAway(payload.readUInt32BE(0) & MAX_31_BITS, payload.readUInt32BE(4));
     }
   }
 
-  /** Frames of the connection as a whole. Types that are not known are ignored (section 5.5). */
-  #onControl(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a connection frame on a stream");
-    const isAck = type !== GOAWAY && (flags & ACK) !== 0;
-    if (!hasValidLength(type, isAck, payload.length))
-      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame with a wrong length");
-    if (type === GOAWAY) this.#onGoAway(payload.readUInt32BE(0) & MAX_31_BITS, payload.readUInt32BE(4));
-    else if (isAck) return;
-    else if (type === PING) this.#outgoing.push(frameOf(PING, ACK, 0, payload));
-    else {
-      this.#hasSettings = true;
-      // before anything that the new settings allow (section 6.5.3)
-      this.#outgoing.push(SETTINGS_ACK);
-      this.#streams.onSettings(payload);
-    }
+  /** Section 6.5. */
+  #onSettings(payload: Buffer): void {
+    this.#hasSettings = true;
+    // before anything that the new settings allow (section 6.5.3)
+    this.#outgoing.push(SETTINGS_ACK);
+    this.#streams.onSettings(payload);
   }
 
   /** Section 6.8. An error code fails only the requests that the target may have processed. */
@@ -242,10 +243,4 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#socket.close();
     this.#streams.failAll(error, false);
   }
-}
-
-function hasValidLength(type: number, isAck: boolean, length: number): boolean {
-  if (type === PING) return length === 8;
-  if (type === GOAWAY) return length >= 8;
-  return isAck ? length === 0 : length % 6 === 0;
 }

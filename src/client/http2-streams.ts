@@ -2,8 +2,9 @@
  * The streams of an HTTP/2 connection as a client: requests that wait or are open, what a frame may do to them
  * (RFC 9113, section 5.1), and the windows of flow control (section 5.2).
  *
- *     request --> waits for a free stream --> HEADERS, DATA as far as the windows allow --> open --> ended
+ *     request --> HEADERS, DATA as far as the windows allow --> open --> ended
  *
+ * A request does not wait for a free stream: the target may have none for ever. The caller takes a new connection then.
  * Ended streams are forgotten, except the newest of those that healthbridge reset: the target may have sent frames on
  * them before it received the reset.
  */
@@ -22,15 +23,12 @@ import {
   resetFrame,
   windowUpdateFrame,
 } from "../wire/http2/frames.js";
-import { HeaderBlock, readHeadersPayload, withoutPadding } from "../wire/http2/header-block.js";
+import { HeaderBlocks, readHeadersPayload, withoutPadding } from "../wire/http2/header-block.js";
 import { HpackDecoder } from "../wire/http2/hpack-decoder.js";
 import { EMPTY_TABLE } from "../wire/http2/hpack-encoder.js";
 import { defaultPeerSettings, readSettings } from "../wire/http2/settings.js";
 import { BrokenCall, Unanswered } from "./broken-call.js";
 import { brokenBy, type Http2Stream, StreamError } from "./http2-stream.js";
-
-/** Requests that wait for a free stream; a check has two at most. */
-const MAX_WAITING = 64;
 
 /** Streams reset here that late frames are still accepted for. */
 const MAX_RESET = 32;
@@ -40,10 +38,11 @@ export class Http2Streams {
   readonly #peer = defaultPeerSettings();
   readonly #decoder = new HpackDecoder();
   readonly #open = new Map<number, Http2Stream>();
-  readonly #waiting = new Set<Http2Stream>();
   readonly #reset = new Set<number>();
+  readonly #blocks = new HeaderBlocks((streamId, endStream, block) => this.#onBlock(streamId, endStream, block));
   #nextId = 1;
-  #block: HeaderBlock | undefined;
+  /** Octets of the largest request so far. */
+  #largestBody = 0;
   #sendWindow = DEFAULT_WINDOW;
   /** Octets of DATA since the last WINDOW_UPDATE of the connection. */
   #unacknowledged = 0;
@@ -53,9 +52,18 @@ export class Http2Streams {
     this.#send = send;
   }
 
-  /** Whether no request is open or waits. */
+  /** Whether no request is open. */
   get isEmpty(): boolean {
-    return this.#open.size === 0 && this.#waiting.size === 0;
+    return this.#open.size === 0;
+  }
+
+  /**
+   * Whether another request, like those before, can be sent now. Otherwise it would wait for the target, which may never
+   * allow it.
+   */
+  get canOpen(): boolean {
+    const window = Math.min(this.#sendWindow, this.#peer.initialWindow);
+    return this.#open.size < this.#peer.maxConcurrentStreams && window >= this.#largestBody;
   }
 
   /** Streams that the target allows at once. */
@@ -63,41 +71,45 @@ export class Http2Streams {
     return this.#peer.maxConcurrentStreams;
   }
 
-  /** The stream whose header block is not complete: only its CONTINUATION may come now (section 6.10). */
-  get expectsContinuationOf(): number | undefined {
-    return this.#block?.streamId;
-  }
-
-  /** Sends a request, now or when a stream is free. */
+  /** Sends a request. It fails as unprocessed when the target allows no further stream. */
   request(stream: Http2Stream): void {
-    if (this.#waiting.size >= MAX_WAITING) {
-      stream.fail(new Unanswered(new BrokenCall("unprocessed", "too many calls wait for a free stream")));
+    if (this.#open.size >= this.#peer.maxConcurrentStreams) {
+      stream.fail(new Unanswered(new BrokenCall("unprocessed", "the target allows no further call at the same time")));
       return;
     }
-    this.#waiting.add(stream);
-    this.#openWaiting();
+    stream.id = this.#nextId;
+    stream.sendWindow = this.#peer.initialWindow;
+    this.#nextId += 2;
+    this.#largestBody = Math.max(this.#largestBody, stream.unsent.length);
+    this.#open.set(stream.id, stream);
+    const block = this.#peer.owesTableSize ? Buffer.concat([EMPTY_TABLE, stream.head]) : stream.head;
+    this.#peer.owesTableSize = false;
+    this.#send(frameOf(HEADERS, stream.unsent.length === 0 ? END_HEADERS | END_STREAM : END_HEADERS, stream.id, block));
+    this.#pump(stream);
+  }
+
+  /** Checks, for each frame, that a header block is not interrupted (section 6.10). */
+  requireInOrder(type: number, streamId: number): void {
+    this.#blocks.requireInOrder(type, streamId);
   }
 
   /** Fails every call. When the connection is lost, a call without any answer fails with Unanswered. */
   failAll(error: Error, isLost: boolean): void {
-    const streams = [...this.#open.values(), ...this.#waiting];
-    this.#waiting.clear();
+    const streams = [...this.#open.values()];
     this.#open.clear();
     for (const stream of streams) stream.fail(isLost && !stream.hasBegun ? new Unanswered(error) : error);
   }
 
-  /** GOAWAY with `code`: the streams above `lastId` and all that wait were not processed (section 6.8). */
+  /** GOAWAY with `code`: the streams above `lastId` were not processed (section 6.8). */
   failAbove(lastId: number, code: number): void {
     const text = `the target is going away and did not take the call (GOAWAY ${errorName(code)})`;
     const error = new BrokenCall("unprocessed", text);
     const refused = [...this.#open.values()].filter(({ id }) => id > lastId);
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
     for (const { id } of refused) {
       this.#open.delete(id);
       this.#noteReset(id);
     }
-    for (const stream of [...refused, ...waiting]) stream.fail(new Unanswered(error));
+    for (const stream of refused) stream.fail(new Unanswered(error));
   }
 
   /** Section 6.5. */
@@ -109,26 +121,18 @@ export class Http2Streams {
     for (const stream of this.#open.values())
       if (!stream.widen(shift)) throw new ConnectionError("FLOW_CONTROL_ERROR", "a window above 2^31-1");
     this.#pumpAll();
-    this.#openWaiting();
   }
 
   /** Section 6.2. */
   onHeaders(flags: number, streamId: number, payload: Buffer): void {
     this.#requireKnown(streamId, "HEADERS");
     const { fragment } = readHeadersPayload(flags, payload);
-    const block = new HeaderBlock(streamId, (flags & END_STREAM) !== 0, fragment);
-    if ((flags & END_HEADERS) === 0) this.#block = block;
-    else this.#onBlock(block);
+    this.#blocks.begin(flags, streamId, fragment);
   }
 
   /** Section 6.10. */
   onContinuation(flags: number, payload: Buffer): void {
-    const block = this.#block;
-    if (block === undefined) throw new ConnectionError("PROTOCOL_ERROR", "CONTINUATION without HEADERS");
-    block.add(payload);
-    if ((flags & END_HEADERS) === 0) return;
-    this.#block = undefined;
-    this.#onBlock(block);
+    this.#blocks.continue(flags, payload);
   }
 
   /** Section 6.1. */
@@ -146,7 +150,6 @@ export class Http2Streams {
 
   /** Section 6.4. */
   onReset(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "RST_STREAM with a wrong length");
     this.#requireNotIdle(streamId, "RST_STREAM");
     const stream = this.#open.get(streamId);
     if (stream === undefined) return;
@@ -159,17 +162,16 @@ export class Http2Streams {
 
   /** Section 6.9. */
   onWindowUpdate(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "WINDOW_UPDATE with a wrong length");
     const increment = payload.readUInt32BE(0) & MAX_31_BITS;
     if (streamId === 0) this.#widen(increment);
     else this.#widenStream(streamId, increment);
   }
 
-  #onBlock(block: HeaderBlock): void {
+  #onBlock(streamId: number, endStream: boolean, block: Buffer): void {
     // decoded for a stream that was reset too: the header tables of both sides must stay equal
-    const list = this.#decoder.decode(block.whole());
-    const stream = this.#open.get(block.streamId);
-    if (stream !== undefined) this.#receive(stream, () => stream.receiveHeaders(list, block.endStream));
+    const list = this.#decoder.decode(block);
+    const stream = this.#open.get(streamId);
+    if (stream !== undefined) this.#receive(stream, () => stream.receiveHeaders(list, endStream));
   }
 
   /** Lets a stream take something, and ends it where that is the end, or breaks a rule. */
@@ -185,23 +187,6 @@ export class Http2Streams {
     if (!stream.hasEnded) return;
     if (stream.unsent.length > 0) this.#resetStream(stream, "CANCEL"); // the target needs no more of the request
     this.#forget(stream);
-  }
-
-  #openWaiting(): void {
-    for (const stream of this.#waiting) {
-      if (this.#open.size >= this.#peer.maxConcurrentStreams) return;
-      this.#waiting.delete(stream);
-      stream.id = this.#nextId;
-      stream.sendWindow = this.#peer.initialWindow;
-      this.#nextId += 2;
-      this.#open.set(stream.id, stream);
-      const block = this.#peer.owesTableSize ? Buffer.concat([EMPTY_TABLE, stream.head]) : stream.head;
-      this.#peer.owesTableSize = false;
-      this.#send(
-        frameOf(HEADERS, stream.unsent.length === 0 ? END_HEADERS | END_STREAM : END_HEADERS, stream.id, block),
-      );
-      this.#pump(stream);
-    }
   }
 
   /** Sends as much of a request's body as the windows allow (section 6.9.1). */
@@ -263,7 +248,6 @@ export class Http2Streams {
 
   #forget(stream: Http2Stream): void {
     this.#open.delete(stream.id);
-    this.#openWaiting();
   }
 
   /** A server opens no streams, so one that no request has opened is idle. */

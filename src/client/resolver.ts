@@ -15,6 +15,7 @@ import type { LookupAddress } from "node:dns";
 import { type Clock, systemClock } from "../core/clock.js";
 import { isForbiddenAddress } from "./forbidden-addresses.js";
 import { type Answer, FAMILIES, NameLookup } from "./name-lookup.js";
+import type { Trace } from "./trace.js";
 
 /** Receives the addresses of a name, or an error. Never called before `resolve` returns. */
 export interface AddressListener {
@@ -38,6 +39,8 @@ export interface Resolver {
   /** Takes a descriptor for one more connection attempt, beside the first one of a probe. False when none is free. */
   takeAttempt(): boolean;
   releaseAttempt(): void;
+  /** Receives each step of the connections that are made with it: only for `healthbridge test`. */
+  readonly trace?: Trace | undefined;
 }
 
 export interface ResolverOptions {
@@ -52,6 +55,7 @@ export interface ResolverOptions {
   readonly maxAttempts?: number | undefined;
   /** Where the settings of the system are. Default `/etc/resolv.conf`. */
   readonly resolverFile?: string | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 const MAX_TTL_MS = 30_000;
@@ -87,6 +91,7 @@ interface Lookup {
 
 /** A resolver with its own cache. It holds no socket and no timer between two look-ups. */
 export class NameResolver implements Resolver {
+  readonly trace: Trace | undefined;
   readonly #options: ResolverOptions;
   readonly #names: NameLookup;
   readonly #entries = new Map<string, CacheEntry>();
@@ -97,6 +102,7 @@ export class NameResolver implements Resolver {
 
   constructor(options: ResolverOptions) {
     this.#options = options;
+    this.trace = options.trace;
     this.#names = new NameLookup(options);
   }
 

@@ -29,7 +29,10 @@ export interface ReusableConnection {
   ref(): void;
   /** Does not keep the process alive from here on. */
   unref(): void;
-  /** Ends it at once. A call that runs on it fails with `error`, or with BrokenCall `cancelled`. */
+  /**
+   * Ends it, by the close of its protocol where it has one. A call that runs on it fails at once, with `error` or with
+   * BrokenCall `cancelled`.
+   */
   close(error?: Error): void;
 }
 

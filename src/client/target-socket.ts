@@ -7,14 +7,18 @@
 import type { Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
-import { type Connected, ConnectionAttempts, type TargetAddress } from "./connection-attempts.js";
+import { type Connected, ConnectionAttempts, type TargetAddress, traceOf } from "./connection-attempts.js";
+import type { Goodbye, Goodbyes } from "./goodbyes.js";
 import type { ReusableConnection } from "./reused-connection.js";
 import type { SecureOptions } from "./tls-options.js";
+import { type Trace, traceTls } from "./trace.js";
 
 /** Receives what comes on a connection. */
 export interface SocketListener {
   /** `bytes` may be overwritten after the call. */
   onBytes(bytes: Buffer): void;
+  /** The connection is made, with its TLS handshake; after `startTls`, that handshake is done. */
+  onReady?(): void;
   /** The connection has ended: by the target when there is no error. Called once, last. */
   onEnd(error: Error | undefined): void;
 }
@@ -29,6 +33,8 @@ interface TargetSocketSettings {
   readonly readBuffer: Buffer;
   /** Close with a TCP reset, where no protocol data can be lost: it leaves nothing in TIME_WAIT. Default false. */
   readonly closesByReset?: boolean;
+  /** Sends the goodbye of a socket that has one. */
+  readonly goodbyes?: Goodbyes;
 }
 
 /**
@@ -42,6 +48,8 @@ export function createReadBuffer(): Buffer {
 export class TargetSocket implements ReusableConnection {
   readonly #tls: SecureOptions | undefined;
   readonly #closesByReset: boolean;
+  readonly #goodbyes: Goodbyes | undefined;
+  #onGoodbyeBytes: ((bytes: Buffer) => void) | undefined;
   readonly #attempts: ConnectionAttempts;
   #connected: Connected | undefined;
   #socket: Socket | undefined;
@@ -51,11 +59,17 @@ export class TargetSocket implements ReusableConnection {
   #isOpen = true;
   #isRef = true;
   #certificateEndsAt: number | undefined;
+  /** How the session that the owner has begun is ended. Default: by the end of the connection alone. */
+  goodbye: Goodbye | undefined;
+  readonly #trace: Trace | undefined;
+  #hasReceived = false;
 
   /** Starts to connect. What is written meanwhile is sent as soon as the connection is there. */
   constructor(options: TargetSocketOptions, timeoutMs: number) {
     const { tls, readBuffer, closesByReset = false } = options;
+    this.#goodbyes = options.goodbyes;
     this.#tls = tls;
+    this.#trace = traceOf(options);
     this.#closesByReset = closesByReset && tls === undefined && !("path" in options); // only TCP has a reset
     const callback = (length: number) => {
       this.#onBytes(readBuffer.subarray(0, length));
@@ -82,6 +96,11 @@ export class TargetSocket implements ReusableConnection {
     return this.#socket instanceof TLSSocket ? (this.#socket.alpnProtocol ?? undefined) : undefined;
   }
 
+  /** The version of TLS, such as `TLSv1.3`; `undefined` without TLS, and before it is ready. */
+  get tlsVersion(): string | undefined {
+    return this.#socket instanceof TLSSocket ? (this.#socket.getProtocol() ?? undefined) : undefined;
+  }
+
   /** Why there is no connection at the deadline; `undefined` when the target has not answered in time. */
   get connectError(): Error | undefined {
     return this.#attempts.error;
@@ -102,6 +121,14 @@ export class TargetSocket implements ReusableConnection {
     if (this.#isOpen) this.#socket?.unref();
   }
 
+  /** Starts TLS on a connection in clear text. What was read before is clear text, what is read from now on is not. */
+  startTls(tls: SecureOptions): void {
+    const plain = this.#socket;
+    if (plain === undefined) return;
+    plain.removeAllListeners("end").removeAllListeners("close"); // the TLS socket ends when it ends
+    this.#use(this.#secure(plain, tls));
+  }
+
   write(bytes: string | Uint8Array): void {
     if (this.#socket === undefined) this.#unsent.push(bytes);
     else this.#socket.write(bytes);
@@ -112,21 +139,41 @@ export class TargetSocket implements ReusableConnection {
     this.#listener = listener;
   }
 
-  /** Ends the connection at once. The listener gets the error. */
+  /** Ends the connection: at once, or after its goodbye. The listener gets the error at once. */
   close(error?: Error): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#attempts.close();
-    if (this.#closesByReset) this.#socket?.resetAndDestroy();
-    else this.#socket?.destroy();
+    this.#endSocket();
     // the stack trace of an error costs more than the rest, so it is made only for a listener
     this.#listener?.onEnd(error ?? new BrokenCall("cancelled", "the connection is closed"));
     this.#listener = undefined;
   }
 
+  #closeAtOnce(): void {
+    this.goodbye = undefined;
+    this.close();
+  }
+
+  #endSocket(): void {
+    const socket = this.#socket;
+    if (socket?.writable === true && this.goodbye !== undefined)
+      this.#onGoodbyeBytes = this.#goodbyes?.say(socket, this.goodbye);
+    if (this.#onGoodbyeBytes !== undefined) return;
+    if (this.#closesByReset) socket?.resetAndDestroy();
+    else socket?.destroy();
+  }
+
   #onConnect(connected: Connected): void {
     this.#connected = connected;
-    const socket = this.#tls === undefined ? connected.socket : this.#secure(connected.socket, this.#tls);
+    const { socket } = connected;
+    this.#use(this.#tls === undefined ? socket : this.#secure(socket, this.#tls));
+    for (const bytes of this.#unsent) this.#socket?.write(bytes);
+    this.#unsent = [];
+    if (this.#tls === undefined) this.#listener?.onReady?.();
+  }
+
+  #use(socket: Socket): void {
     this.#socket = socket;
     const onEnd = () => this.#onEnd(undefined);
     // the listener stays after the end: an error without one would end the process
@@ -135,23 +182,28 @@ export class TargetSocket implements ReusableConnection {
       .on("close", onEnd)
       .on("error", (error) => this.#onEnd(error));
     if (!this.#isRef) socket.unref();
-    for (const bytes of this.#unsent) socket.write(bytes);
-    this.#unsent = [];
   }
 
   #secure(tcp: Socket, tls: SecureOptions): TLSSocket {
     const socket = connectTls({ ...tls, socket: tcp });
+    if (this.#trace !== undefined) traceTls(socket, this.#trace);
     tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
     socket.on("data", (bytes) => this.#onBytes(bytes));
     socket.once("secureConnect", () => {
       this.#certificateEndsAt = tls.certificateEndsAt(socket);
+      this.#listener?.onReady?.();
     });
     return socket;
   }
 
   #onBytes(bytes: Buffer): void {
-    if (!this.#isOpen) return;
-    if (this.#listener === undefined) this.close();
+    if (!this.#isOpen) {
+      this.#onGoodbyeBytes?.(bytes);
+      return;
+    }
+    if (this.#trace !== undefined && !this.#hasReceived) this.#trace({ kind: "received" });
+    this.#hasReceived = true;
+    if (this.#listener === undefined) this.#closeAtOnce();
     else this.#listener.onBytes(bytes);
   }
 

@@ -3,16 +3,11 @@
  * own, verifies the same name with the same authorities.
  */
 import { isIP } from "node:net";
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  createSecureContext,
-  DEFAULT_CIPHERS,
-  type SecureVersion,
-} from "node:tls";
+import { type ConnectionOptions, checkServerIdentity, createSecureContext, DEFAULT_CIPHERS } from "node:tls";
 import { domainToASCII } from "node:url";
 import { HealthError } from "../core/health-error.js";
 import { readAuthorities, requireTlsPair } from "../core/tls-pair.js";
+import { isOlder, type TlsVersion, tlsProtocol } from "../core/tls-version.js";
 import { Authorities, nodeCertificates } from "./authorities.js";
 import { createEndReader, type ReadEnd } from "./certificate-path.js";
 
@@ -27,15 +22,10 @@ export interface TlsClientOptions {
   readonly maxVersion?: TlsVersion | undefined;
 }
 
-/** A version of TLS: `1.2`, `1.3`, and for old targets `1.0` and `1.1`; as text or as a number. */
-export type TlsVersion = string | number;
-
 /** Options for `tls.connect`. */
 export interface SecureOptions extends ConnectionOptions {
   readonly certificateEndsAt: ReadEnd;
 }
-
-const VERSIONS: readonly SecureVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
 
 const DEFAULT_MIN_VERSION = "1.2";
 
@@ -63,11 +53,6 @@ export function tlsOptions(
   };
 }
 
-/** Whether a version, as `TLSSocket.getProtocol` names it, is at least `minVersion`. */
-export function isVersionAtLeast(protocol: string | null, minVersion: TlsVersion): boolean {
-  return VERSIONS.map(String).indexOf(protocol ?? "") >= rankOf("minVersion", minVersion);
-}
-
 /** The name that a certificate has: in ASCII, without the dot at the end of an absolute name and without the zone of an address. */
 function nameOf(host: string): string {
   const text = host.replace(/\.$/, "").replace(/^\[(.*)\]$/, "$1");
@@ -92,25 +77,16 @@ function trustedOf({ ca }: TlsClientOptions) {
 }
 
 function versionsOf({ minVersion, maxVersion }: TlsClientOptions) {
-  const least = rankOf("minVersion", minVersion ?? DEFAULT_MIN_VERSION);
-  const most = maxVersion === undefined ? undefined : rankOf("maxVersion", maxVersion);
-  if (most !== undefined && most < least) {
-    const given = minVersion === undefined ? `which is ${DEFAULT_MIN_VERSION} by default` : `got ${minVersion}`;
+  const min = tlsProtocol("tls.minVersion", minVersion ?? DEFAULT_MIN_VERSION);
+  const max = maxVersion === undefined ? undefined : tlsProtocol("tls.maxVersion", maxVersion);
+  if (max !== undefined && isOlder(max, min)) {
+    const given = minVersion === undefined ? `which is ${DEFAULT_MIN_VERSION} by default` : `which is ${minVersion}`;
     throw new HealthError("INVALID_OPTION", `tls.maxVersion ${maxVersion} must not be below tls.minVersion, ${given}`);
   }
   return {
-    ...(minVersion === undefined ? {} : { minVersion: VERSIONS[least] }),
-    ...(most === undefined ? {} : { maxVersion: VERSIONS[most] }),
+    ...(minVersion === undefined ? {} : { minVersion: min }),
+    ...(max === undefined ? {} : { maxVersion: max }),
     // OpenSSL 3 allows the signatures of TLS 1.0 and 1.1 on security level 0 alone
-    ...(least < VERSIONS.indexOf("TLSv1.2") ? { ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` } : {}),
+    ...(isOlder(min, "TLSv1.2") ? { ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` } : {}),
   };
-}
-
-/** @throws HealthError INVALID_OPTION */
-function rankOf(option: string, version: TlsVersion): number {
-  const text = String(version) === "1" ? "1.0" : String(version); // YAML reads 1.0 as the number 1
-  const rank = ["1.0", "1.1", "1.2", "1.3"].indexOf(text);
-  if (rank === -1)
-    throw new HealthError("INVALID_OPTION", `${option} must be 1.0, 1.1, 1.2 or 1.3; got ${JSON.stringify(version)}`);
-  return rank;
 }

@@ -15,6 +15,8 @@ import type { CheckEntry, ConfigFile } from "./schema.js";
 export interface ConfigSource {
   /** The name of the file. */
   readonly name: string;
+  /** Its text; `undefined` without a file. */
+  readonly text: string | undefined;
   readonly content: ConfigFile;
   /** The names of its checks and services, also of those that have a fault. */
   readonly names: ReadonlySet<string>;
@@ -45,14 +47,15 @@ export interface Overridden {
 }
 
 /** A source without a file. */
-export function noSource(): ConfigSource {
+export function noSource(files: Files = createFiles()): ConfigSource {
   const start = { line: 1, column: 1 };
   return {
     name: "",
+    text: undefined,
     content: {},
     names: new Set(),
     faults: new FaultList(),
-    files: createFiles(),
+    files,
     has: () => false,
     isUnknown: () => false,
     locate: () => start,

@@ -17,7 +17,7 @@ import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
-import { readRegularFile } from "./read-file.js";
+import { identityOf, readRegularFile } from "./read-file.js";
 
 /** A file is read when it has been unchanged for this time. */
 const SETTLE_MS = 500;
@@ -170,9 +170,8 @@ function stateOf(file: string): FileState | undefined {
   try {
     const stats = statSync(file, { bigint: true });
     if (!stats.isFile()) return undefined;
-    const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs } = stats;
-    const identity = [dev, ino, size, mtimeNs, ctimeNs].join(":");
-    return { identity, size, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) };
+    const { size, mtimeMs, ctimeMs } = stats;
+    return { identity: identityOf(stats), size, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) };
   } catch {
     return undefined;
   }

@@ -59,7 +59,6 @@ export const TOP_KEYS = {
     meaning:
       "A file with a token. Without the token, clients see no names: List and /metrics are refused, and other answers are one word. Clients send it as Bearer, or as the password of Basic.",
     flag: { name: "token-file", value: "FILE" },
-    restart: true,
   },
   stateDir: {
     type: "text",
@@ -88,19 +87,16 @@ export const TLS_KEYS = {
     type: "text",
     meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR.",
     flag: { name: "tls-cert", value: "FILE" },
-    restart: true,
   },
   keyFile: {
     type: "text",
     meaning: "The key of the certificate (PEM).",
     flag: { name: "tls-key", value: "FILE" },
-    restart: true,
   },
   clientCaFile: {
     type: "text",
     meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
     flag: { name: "tls-client-ca", value: "FILE" },
-    restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
@@ -125,7 +121,7 @@ export function describeSetting(setting: Setting): string {
 }
 
 /** A key of which a reload cannot apply a change. */
-export type RestartKey = KeyWithRestart<typeof TOP_KEYS> | `tls.${KeyWithRestart<typeof TLS_KEYS>}`;
+export type RestartKey = KeyWithRestart<typeof TOP_KEYS>;
 
 type KeyWithRestart<Rows> = {
   [Key in keyof Rows]: Rows[Key] extends { readonly restart: true } ? Key : never;

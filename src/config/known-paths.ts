@@ -3,7 +3,8 @@
  */
 import type * as v from "valibot";
 import type { Path } from "../checks/violation.js";
-import { CONFIG_SCHEMA, isUrlSchema } from "./schema.js";
+import { CONFIG_SCHEMA } from "./schema.js";
+import { isUrlSchema } from "./schema-parts.js";
 import type { PathRules } from "./yaml-text.js";
 
 /** All checks have the same keys: what is known about a path is collected once. */

@@ -7,7 +7,7 @@
  */
 import type { Path } from "../checks/violation.js";
 import { ConfigError, FaultList } from "./fault.js";
-import { createFiles } from "./files.js";
+import { createFiles, type Files } from "./files.js";
 import { KnownPaths } from "./known-paths.js";
 import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
 import { Redactor } from "./redact.js";
@@ -48,12 +48,25 @@ export function readConfigText(
   environment: Environment,
   options: ReadOptions = {},
 ): ConfigSource {
-  const files = createFiles();
+  return readConfigSource({ file, text, environment, files: createFiles(), ...options });
+}
+
+/** A text with what it is read with. */
+interface SourceText extends ReadOptions {
+  readonly file: string;
+  readonly text: string;
+  readonly environment: Environment;
+  /** Reads the files that the text names. */
+  readonly files: Files;
+}
+
+/** The same with files that are known already. */
+export function readConfigSource({ file, text, environment, files, withoutEnvironment }: SourceText): ConfigSource {
   const paths = new KnownPaths();
   const sources: Sources = {
     variable: (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined),
-    secret: (path, refuse) => files.secret(path, refuse),
-    usesPlaceholders: options.withoutEnvironment,
+    secret: (path, refuse) => files.read(path, "secret", refuse),
+    usesPlaceholders: withoutEnvironment,
   };
   const yaml = readYaml(text, sources, paths);
   if (yaml.value === undefined) throw new ConfigError(file, yaml.faults);
@@ -67,6 +80,7 @@ export function readConfigText(
   for (const fault of shaped.faults) faults.add({ ...fault, isUnknown: isUnknown(fault.path) });
   return {
     name: file,
+    text,
     content: shaped.file,
     names: namesIn(yaml.value),
     faults,

@@ -12,7 +12,7 @@
  * Windows-1252, would have other letters: it is refused at its first byte that is not UTF-8.
  */
 import { isUtf8 } from "node:buffer";
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 
 /** The size of the longest file that is read. */
 export const MAX_FILE_BYTES = 1_048_576;
@@ -24,10 +24,25 @@ export const MAX_PIPE_MS = 30_000;
 const PIPE_POLL_MS = 5;
 
 /** The mode bit of a file that every user may read. */
-const READABLE_BY_ALL = 0o004;
+const READABLE_BY_ALL = 0o004n;
 
 /** What was read, or the reason why nothing was. It follows the words `cannot read the file NAME`. */
-export type FileContent = { readonly text: string; readonly isReadableByAll: boolean } | { readonly fault: string };
+export type FileContent =
+  | {
+      readonly text: string;
+      readonly isReadableByAll: boolean;
+      /** Of the version that was read: see `identityOf`. */
+      readonly identity: string;
+    }
+  | { readonly fault: string; readonly identity: string };
+
+/** The identity of a file that is not there, or that cannot be looked at. */
+export const ABSENT = "absent";
+
+/** What distinguishes two versions of a file without reading it. No program can set the time of the last change (`ctime`). */
+export function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(":");
+}
 
 /** Whether a path names an open descriptor of this process, such as a pipe from another program. */
 export function isDescriptor(path: string): boolean {
@@ -36,10 +51,14 @@ export function isDescriptor(path: string): boolean {
 
 /** Reads a regular file. */
 export function readRegularFile(path: string): FileContent {
-  return attempt(() => {
-    const type = otherType(statSync(path));
-    return type === undefined ? readOpened(path, 0) : { fault: notRegular(type) };
+  let identity = ABSENT;
+  const content = attempt(() => {
+    const stats = statSync(path, { bigint: true });
+    identity = identityOf(stats);
+    const type = otherType(stats);
+    return type === undefined ? readOpened(path, 0) : refused(notRegular(type));
   });
+  return "text" in content ? content : { ...content, identity };
 }
 
 /** Reads a file or pipe that is open in this process already. Blocks until its writer is done. */
@@ -51,16 +70,17 @@ export function readDescriptor(path: string, maxPipeMs = MAX_PIPE_MS): FileConte
 function readOpened(path: string, maxPipeMs: number): FileContent {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const stats = fstatSync(file);
+    const stats = fstatSync(file, { bigint: true });
     const isPipe = stats.isFIFO() && maxPipeMs > 0;
     const type = otherType(stats);
-    if (type !== undefined && !isPipe) return { fault: notRegular(type) };
-    if (stats.size > MAX_FILE_BYTES) return { fault: tooLong(`${stats.size}`) };
+    if (type !== undefined && !isPipe) return refused(notRegular(type));
+    if (stats.size > MAX_FILE_BYTES) return refused(tooLong(`${stats.size}`));
     const bytes = isPipe ? readPipe(file, maxPipeMs) : readAll((buffer) => readSync(file, buffer));
-    if (bytes === undefined) return { fault: `: its writer was not done within ${maxPipeMs / 1000} s` };
-    if (bytes.length > MAX_FILE_BYTES) return { fault: tooLong(`more than ${MAX_FILE_BYTES}`) };
+    if (bytes === undefined) return refused(`: its writer was not done within ${maxPipeMs / 1000} s`);
+    if (bytes.length > MAX_FILE_BYTES) return refused(tooLong(`more than ${MAX_FILE_BYTES}`));
     const decoded = decode(bytes);
-    return "fault" in decoded ? decoded : { ...decoded, isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0 };
+    if ("fault" in decoded) return refused(decoded.fault);
+    return { ...decoded, isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0n, identity: identityOf(stats) };
   } finally {
     closeSync(file);
   }
@@ -102,7 +122,8 @@ function decode(bytes: Buffer): { readonly text: string } | { readonly fault: st
   const utf16 = bytes.length % 2 === 0 ? UTF_16_MARKS[bytes.toString("hex", 0, 2)] : undefined;
   if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
   const text = bytes.toString("utf8").replace(/^\ufeff/, "");
-  if (isUtf8(bytes)) return { text };
+  // DER begins with a SEQUENCE (0x30): the reader of certificates says what to do
+  if (isUtf8(bytes) || bytes[0] === 0x30) return { text };
   const before = text.slice(0, text.indexOf("\ufffd"));
   const place = `line ${before.split("\n").length}, column ${before.length - before.lastIndexOf("\n")}`;
   return { fault: `: it is not UTF-8 text (${place}); save it as UTF-8` };
@@ -111,7 +132,7 @@ function decode(bytes: Buffer): { readonly text: string } | { readonly fault: st
 /** Bytes of a mark in hexadecimal. */
 const UTF_16_MARKS: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "utf-16be" };
 
-function otherType(stats: Stats): string | undefined {
+function otherType(stats: BigIntStats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a named pipe (FIFO)";
@@ -126,11 +147,15 @@ function tooLong(size: string): string {
   return `: it has ${size} bytes; the limit is ${MAX_FILE_BYTES}`;
 }
 
+function refused(fault: string): FileContent {
+  return { fault, identity: ABSENT };
+}
+
 function attempt(read: () => FileContent): FileContent {
   try {
     return read();
   } catch (error) {
-    return { fault: ` (${codeOf(error)})` };
+    return refused(` (${codeOf(error)})`);
   }
 }
 

@@ -6,92 +6,28 @@
  */
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
-import { WARN_BEFORE_MS } from "../core/certificate-time.js";
-import { DURATION_FORM, formatDuration, isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { DIALOGUE } from "./dialogue-schema.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
-
-const duration = (description: string) =>
-  v.pipe(
-    v.string(({ input }) => notADuration(input)),
-    v.regex(DURATION_FORM, ({ input }) => notADuration(input)),
-    v.check(isDuration, ({ input }) => notADuration(input)),
-    v.description(description),
-  );
-
-function notADuration(input: unknown): string {
-  // a number is the text that was written by now
-  if (/^\d+(?:\.\d+)?$/.test(String(input))) return `${input} has no unit (try ${input}s, 500ms, 1m)`;
-  return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
-}
-
-const text = (description: string) =>
-  v.pipe(
-    v.string(({ input }) => `must be text, not ${kindOf(input)}`),
-    v.nonEmpty("must not be empty"),
-    v.description(description),
-  );
-
-/** A text that is a URL: see `isUrlSchema`. */
-const url = (description: string) => v.pipe(text(description), v.metadata(URL_METADATA));
-
-const URL_METADATA = { isUrl: true } as const;
-
-/** Whether a value is a URL, so that what `${...}` inserts into its user info is percent-encoded. */
-export function isUrlSchema(schema: v.GenericSchema): boolean {
-  return Object.hasOwn(v.getMetadata(schema), "isUrl");
-}
-
-/** A program with its arguments: one text would be split by a shell, and there is none. */
-const command = (description: string) =>
-  v.pipe(
-    v.array(text("one"), ({ input }) => `must be a list of texts, not ${kindOf(input)}`),
-    v.description(description),
-  );
-
-/** A list. One item can stand for a list of one. */
-const listOf = <Item extends v.GenericSchema>(item: Item, refusal: (input: unknown) => string) => {
-  const items = v.array(item, ({ input }) => refusal(input));
-  const one = v.pipe(
-    item,
-    v.transform((input: v.InferOutput<Item>): v.InferOutput<Item>[] => [input]),
-  );
-  return choice(v.union([items, one]), (input) => (isScalar(input) ? one : items));
-};
-
-const texts = (description: string) =>
-  v.pipe(
-    listOf(text("one"), (input) => `must be a list of texts, not ${kindOf(input)}`),
-    v.description(description),
-  );
-
-const switchValue = (description: string) =>
-  v.pipe(
-    v.boolean(({ input }) => `must be true or false; got ${shown(input)}`),
-    v.description(description),
-  );
-
-const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
-  v.pipe(
-    v.picklist(words, ({ input }) => `must be one of ${words.join(", ")}; got ${shown(input)}`),
-    v.description(description),
-  );
-
-const notACount = ({ input }: { readonly input: unknown }) => `must be a whole number from 1 on; got ${shown(input)}`;
-
-const count = (description: string) =>
-  v.pipe(
-    v.number(notACount),
-    v.integer(notACount),
-    v.minValue(1, notACount),
-    v.maxValue(Number.MAX_SAFE_INTEGER, notACount),
-    v.description(description),
-  );
-
-const notAShare = ({ input }: { readonly input: unknown }) => `must be a share from 0 to 1; got ${shown(input)}`;
-
-const share = (description: string) =>
-  v.pipe(v.number(notAShare), v.minValue(0, notAShare), v.maxValue(1, notAShare), v.description(description));
+import {
+  choice,
+  command,
+  count,
+  duration,
+  group,
+  isTable,
+  listOf,
+  oneOf,
+  share,
+  shown,
+  switchValue,
+  table,
+  text,
+  texts,
+  URL_METADATA,
+  url,
+} from "./schema-parts.js";
+import { AUTH, EXPECT, HTTP_2, TARGET_TLS } from "./target-schema.js";
 
 /** The schema of each type of setting. */
 const OF_TYPE = {
@@ -113,82 +49,6 @@ function keysOf<Rows extends Readonly<Record<string, Setting>>>(rows: Rows) {
     readonly [Key in keyof Rows]: v.OptionalSchema<ReturnType<(typeof OF_TYPE)[Rows[Key]["type"]]>, undefined>;
   };
 }
-
-/** One of several kinds of value. `pick` decides by a value which kind was meant: the errors are those of that kind. */
-const choice = <Union extends v.GenericSchema>(union: Union, pick: (input: unknown) => v.GenericSchema) =>
-  // what is picked is a member of the union; without a value (for the JSON Schema) it is the union itself
-  v.lazy((input) => (input === undefined ? union : pick(input)) as Union);
-
-/** To JavaScript a list is an object with numbers as keys. Here it is a mistake. */
-const noList = <Schema extends v.GenericSchema>(schema: Schema) => {
-  const refusal = v.never(({ input }) => `must be a table, not ${kindOf(input)}`);
-  return choice(schema, (input) => (Array.isArray(input) ? refusal : schema));
-};
-
-const table = <Value extends v.GenericSchema>(value: Value, description: string) =>
-  noList(
-    v.pipe(
-      v.record(v.string(), value, ({ input }) => `must be a table of names, not ${kindOf(input)}`),
-      v.description(description),
-    ),
-  );
-
-const group = <Entries extends v.ObjectEntries>(entries: Entries, description: string) =>
-  noList(
-    v.pipe(
-      v.strictObject(entries, ({ input }) => `must be a table, not ${kindOf(input)}`),
-      v.description(description),
-    ),
-  );
-
-const BODY_TEXT = text("Text that the body must contain.");
-
-const BODY_PATTERN = group(
-  { matches: text("An RE2 regular expression that the body must match.") },
-  "What the body must be.",
-);
-
-const EXPECT = group(
-  {
-    status: v.optional(
-      v.pipe(
-        listOf(
-          v.union([v.number(), v.string()], "must be a status or a range: 204, 200-299"),
-          (input) => `must be a list of statuses and ranges, such as [204, 200-299], not ${kindOf(input)}`,
-        ),
-        v.description("HTTP statuses and ranges. Default 200-299."),
-      ),
-    ),
-    body: v.optional(
-      choice(v.union([BODY_TEXT, BODY_PATTERN]), (input) => (isTable(input) ? BODY_PATTERN : BODY_TEXT)),
-    ),
-    headers: v.optional(table(text("value"), "Headers of the response, with the value that each must have.")),
-    json: v.optional(
-      table(
-        v.union([v.string(), v.number(), v.boolean(), v.null()], "must be text, a number, true, false or null"),
-        "Values in a JSON body by their path: status, checks.db.ok, items[0].name.",
-      ),
-    ),
-    maxLatency: v.optional(duration(describeSetting(CHECK_SETTINGS.maxLatency))),
-  },
-  "What the answer must be.",
-);
-
-const TARGET_TLS = group(
-  {
-    caFile: v.optional(text("CA certificates (PEM) that are trusted instead of those of the system.")),
-    certFile: v.optional(text("The client certificate (PEM), for targets that ask for one.")),
-    keyFile: v.optional(text("The key of the client certificate (PEM).")),
-    serverName: v.optional(text("The name that the target's certificate must have. Default: the target's host.")),
-    verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
-    warnBefore: v.optional(
-      duration(
-        `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(WARN_BEFORE_MS)}.`,
-      ),
-    ),
-  },
-  "How to use TLS with the target.",
-);
 
 const HEARTBEAT = group(
   {
@@ -215,6 +75,7 @@ const CHECK = group(
       count("Only flower+http: the minimum number of online workers for the check to pass. Default 1."),
     ),
     expect: v.optional(EXPECT),
+    dialogue: v.optional(DIALOGUE),
     reuse: v.optional(switchValue("Whether the connection is kept for the next probe. Default true.")),
     maxConnectionAge: v.optional(duration("A kept connection is replaced after this time. At most 1h. Default 5m.")),
     user: v.optional(text("The user name of the target, as it is: not percent-encoded.")),
@@ -222,7 +83,26 @@ const CHECK = group(
       text("The password of the target, as it is: not percent-encoded. Take it from ${NAME} or ${file:PATH}."),
     ),
     headers: v.optional(table(text("value"), "Headers of the request.")),
+    method: v.optional(text("Only http: the method of the request. Default GET, or POST with a body.")),
+    body: v.optional(
+      text("Only http: the body of the request. Its content-type is text/plain, unless headers has another one."),
+    ),
+    http2: v.optional(
+      v.pipe(
+        HTTP_2,
+        v.description("Only http: HTTP/2 by ALPN (true, for https) or prior-knowledge (without TLS). Default false."),
+      ),
+    ),
+    followRedirects: v.optional(
+      oneOf(
+        ["same-origin"],
+        "Only http: same-origin follows up to 5 redirects to the target's own scheme, host and port. Default: none.",
+      ),
+    ),
+    auth: v.optional(AUTH),
     tls: v.optional(TARGET_TLS),
+    authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
+    metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
   },
   "A check.",
 );
@@ -299,7 +179,7 @@ export const CONFIG_SCHEMA = group(
           keyFile: text(describeSetting(TLS_KEYS.keyFile)),
           clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
         },
-        "The server's certificate. A change needs a restart.",
+        "The server's certificate. Adding or removing it needs a restart.",
       ),
     ),
     ...otherKeys,
@@ -315,25 +195,3 @@ export type CheckEntry = v.InferOutput<typeof CHECK>;
 
 /** A service of it. */
 export type ServiceEntry = v.InferOutput<typeof SERVICE>;
-
-function isScalar(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-}
-
-function isTable(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value as an error shows it: short, and on one line. */
-export function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
-  return json.length > 80 ? `${json.slice(0, 77)}...` : json;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object"
-    ? "a table"
-    : `${typeof value === "boolean" ? "" : "the "}${typeof value} ${shown(value)}`.trim();
-}

@@ -21,7 +21,9 @@ export function readServerTls(
   refuse: Refuse<"certFile" | "keyFile" | "clientCaFile">,
 ): ServerTls | undefined {
   const clientCa =
-    clientCaFile === undefined ? undefined : readPem(files.text(clientCaFile, (text) => refuse("clientCaFile", text)));
+    clientCaFile === undefined
+      ? undefined
+      : readPem(files.read(clientCaFile, "client_ca", (text) => refuse("clientCaFile", text)));
   if (clientCaFile !== undefined && clientCa !== undefined)
     requireClientCa(clientCa, clientCaFile, (text) => refuse("clientCaFile", text));
   const { cert, key, chain } = readPair(certFile, keyFile, files, refuse);
@@ -46,8 +48,9 @@ function readPair(
   refuse: Refuse<"certFile" | "keyFile">,
 ): { readonly cert: string | undefined; readonly key: string | undefined; readonly chain: readonly X509Certificate[] } {
   const names = { cert: `the certificate ${certFile}`, key: `the key ${keyFile}` };
-  const cert = readPem(files.text(certFile, (text) => refuse("certFile", text)));
-  const key = readPem(files.secret(keyFile, (text) => refuse("keyFile", text)));
+  const cert = readPem(files.read(certFile, "certificate", (text) => refuse("certFile", text)));
+  const key = readPem(files.read(keyFile, "key", (text) => refuse("keyFile", text)));
+  files.pair(certFile, keyFile);
   const chain =
     cert === undefined
       ? undefined
@@ -81,10 +84,11 @@ function requireClientCa(clientCa: string, file: string, refuse: (text: string) 
 export function readTargetTls(
   tls: NonNullable<CheckEntry["tls"]>,
   files: Files,
-  refuse: Refuse<"caFile" | "certFile" | "keyFile">,
+  refuse: Refuse<"ca" | "caFile" | "certFile" | "keyFile">,
 ): TargetTls {
-  const { caFile, certFile, keyFile, serverName, verify, warnBefore } = tls;
-  const ca = caFile === undefined ? undefined : readPem(files.text(caFile, (text) => refuse("caFile", text)));
+  const { ca: store, caFile, certFile, keyFile, warnBefore, ...others } = tls;
+  if (store !== undefined && caFile !== undefined) refuse("ca", "must not be beside caFile: one of them is trusted");
+  const ca = caFile === undefined ? undefined : readPem(files.read(caFile, "ca", (text) => refuse("caFile", text)));
   if (certFile !== undefined && keyFile === undefined) refuse("certFile", "needs keyFile too");
   if (keyFile !== undefined && certFile === undefined) refuse("keyFile", "needs certFile too");
   const pair =
@@ -96,7 +100,7 @@ export function readTargetTls(
       () => readCertificates(ca, `the CA ${caFile}`),
       (text) => refuse("caFile", text),
     );
-  return { ca, cert: pair?.cert, key: pair?.key, serverName, verify, warnBeforeMs: parseDuration(warnBefore) };
+  return { ...others, ca: ca ?? store, cert: pair?.cert, key: pair?.key, warnBeforeMs: parseDuration(warnBefore) };
 }
 
 /** Windows programs put a byte order mark before the text, which OpenSSL does not read. */

@@ -6,9 +6,10 @@
  */
 import { discardPlan } from "../checks/checks-plan.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
-import { SourceOpener } from "../checks/sources.js";
+import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import { requireToken } from "../core/bearer-token.js";
+import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import { formatAddress, parseListenAddress } from "../core/listen-address.js";
@@ -16,6 +17,7 @@ import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
 import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS, type Overridden } from "./config-input.js";
 import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
+import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
 
@@ -26,6 +28,10 @@ export interface LoadedConfig {
   readonly config: DaemonConfig;
   /** The number of checks in the file; `undefined` if it has no `checks`. */
   readonly fileChecks: number | undefined;
+  /** The text of the configuration's file; `undefined` without one. */
+  readonly text: string | undefined;
+  /** The files that it names. */
+  readonly files: readonly NamedFile[];
   /** The values of the file that flags replace, by their key. */
   readonly overridden: ReadonlyMap<string, Overridden>;
   /**
@@ -42,6 +48,8 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
   return {
     config,
     fileChecks: input.fileChecks,
+    text: source.text,
+    files: source.files.named,
     overridden: input.overridden,
     accept(violations) {
       for (const violation of violations) input.refuseViolation(violation);
@@ -53,10 +61,16 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
 /**
  * Returns a configuration that `serve` would accept when nothing runs yet.
  * @param further violations that the configuration does not have by itself
+ * @param environment names the authorities of the system
  * @throws ConfigError
  */
-export function requireValid({ config, accept }: LoadedConfig, further: readonly Violation[] = []): DaemonConfig {
-  const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, new SourceOpener());
+export function requireValid(
+  { config, accept }: LoadedConfig,
+  further: readonly Violation[] = [],
+  environment: SourceOpenerOptions["environment"] = {},
+): DaemonConfig {
+  const opener = new SourceOpener({ clock: systemClock, random: Math.random, environment });
+  const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, opener);
   discardPlan(plan);
   accept([...violations, ...further]);
   return config;
@@ -130,7 +144,7 @@ function checkMethods(statusCodePaths: readonly string[], { refuse }: ConfigInpu
 function readToken({ content, files, refuse }: ConfigInput): string | undefined {
   const { tokenFile } = content;
   if (tokenFile === undefined) return undefined;
-  const text = files.secret(tokenFile, (fault) => refuse(["tokenFile"], fault))?.trim();
+  const text = files.read(tokenFile, "token", (fault) => refuse(["tokenFile"], fault))?.trim();
   try {
     return requireToken(text);
   } catch {

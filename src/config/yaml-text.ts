@@ -18,7 +18,9 @@ import type { Path } from "../checks/violation.js";
 import type { Fault, Position } from "./fault.js";
 import { Place } from "./places.js";
 import { type Sources, substitute } from "./substitution.js";
-import { LONG_KEY, MAX_DEPTH, MAX_KEY_CHARACTERS, syntaxFault, TOO_DEEP, tagFault } from "./yaml-errors.js";
+import { Anchors } from "./yaml-anchors.js";
+import { MAX_DEPTH, syntaxFault, TOO_DEEP, tagFault } from "./yaml-errors.js";
+import { IMPOSSIBLE_KEYS, isMergeKey, MERGE_KEY, readKey } from "./yaml-keys.js";
 
 /** The content of a text. */
 export interface YamlText {
@@ -45,11 +47,6 @@ export interface PathRules {
 
 const MAX_VALUES = 100_000;
 const MAX_SUBSTITUTED = 4_194_304;
-
-/** Names that have a meaning of their own in JavaScript's objects. */
-const IMPOSSIBLE_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
-
-const MERGE_KEY = "<<";
 
 const NO_TABLE = "<< takes keys from tables: write <<: *NAME or <<: [*NAME, *OTHER]";
 
@@ -96,10 +93,7 @@ class Reader {
   readonly #rules: PathRules;
   #values = 0;
   #substituted = 0;
-  /** The newest value of each anchor. */
-  readonly #anchors = new Map<string, Node>();
-  /** What an alias stands for. Inside an anchored value that is read again, its anchor may have another value by now. */
-  readonly #targets = new Map<Alias, Node>();
+  readonly #anchors = new Anchors();
 
   constructor(text: string, sources: Sources, rules: PathRules) {
     this.#text = text;
@@ -156,7 +150,7 @@ class Reader {
       return undefined;
     }
     if (isAlias(node)) return this.#convertAlias(node, at);
-    if (aliases.length === 0) this.#rememberAnchor(node);
+    if (aliases.length === 0) this.#anchors.add(node);
     if (isMap(node) || isSeq(node) || isScalar(node)) this.#checkTag(node.tag, at);
     if (isMap(node)) return this.#convertMap(node.items, at);
     if (isSeq(node)) {
@@ -183,37 +177,16 @@ class Reader {
     if (fault !== undefined) this.#addFault(place.value, path, fault);
   }
 
-  #rememberAnchor(node: unknown): void {
-    if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined)
-      this.#anchors.set(node.anchor, node);
-  }
-
-  /** Remembers the anchors in a value that is not read. */
-  #rememberAnchors(node: unknown, depth = 0): void {
-    if (depth > MAX_DEPTH) return;
-    this.#rememberAnchor(node);
-    if (isSeq(node)) for (const item of node.items) this.#rememberAnchors(item, depth + 1);
-    if (!isMap(node)) return;
-    for (const { key, value } of node.items) {
-      this.#rememberAnchor(key);
-      // an alias stands for the anchor before it
-      this.#rememberAnchors(value, depth + 1);
-    }
-  }
-
   #convertAlias(alias: Alias, at: At): unknown {
     const node = this.#resolve(alias, at);
     return node && this.#convert(node, { ...at, aliases: [...at.aliases, node] });
   }
 
   #resolve(alias: Alias, at: At): Node | undefined {
-    const node = this.#targets.get(alias) ?? this.#anchors.get(alias.source);
-    if (node !== undefined && !at.aliases.includes(node)) {
-      this.#targets.set(alias, node);
-      return node;
-    }
-    this.#addFault(offsetOf(alias) ?? at.place.value, at.path, `alias not found: *${alias.source}`);
-    return undefined;
+    const node = this.#anchors.resolve(alias, at.aliases);
+    if (node === undefined)
+      this.#addFault(offsetOf(alias) ?? at.place.value, at.path, `alias not found: *${alias.source}`);
+    return node;
   }
 
   #convertMap(items: readonly Pair[], at: At): unknown {
@@ -229,14 +202,14 @@ class Reader {
       }
       const name = this.#readKey(key, at);
       if (name === undefined) continue;
-      if (aliases.length === 0) this.#rememberAnchor(key);
+      if (aliases.length === 0) this.#anchors.add(key);
       const first = place.find([name]);
       if (first !== undefined) {
         const { line, column } = this.positionAt(first.key);
         const text = `keys must be unique; the first one is at ${line}:${column}`;
         this.#addFault(offsetOf(key) ?? place.value, [...path, name], text);
       } else if (name.startsWith("x-") && this.#rules.hasFixedKeys(path)) {
-        if (aliases.length === 0) this.#rememberAnchors(value);
+        if (aliases.length === 0) this.#anchors.addAll(value);
       } else this.#setKey(table, name, { key, value }, at);
     }
     for (const source of merged) this.#merge(table, source, at);
@@ -272,7 +245,7 @@ class Reader {
       return target === undefined ? [] : this.#tablesOf(target, { ...at, aliases: [...aliases, target] });
     }
     if (isMap(node)) {
-      if (aliases.length === 0) this.#rememberAnchors(node);
+      if (aliases.length === 0) this.#anchors.addAll(node);
       return [{ table: node, aliases }];
     }
     if (isSeq(node) && path.at(-1) === MERGE_KEY)
@@ -292,16 +265,10 @@ class Reader {
     else table[name] = this.#convert(value, inner);
   }
 
-  /** The text of a key, as it is written: `1.10` is not `1.1`, and `1` is `"1"`. */
   #readKey(key: unknown, { path, place }: At): string | undefined {
-    const offset = offsetOf(key) ?? place.value;
-    const name = !isScalar(key) ? undefined : typeof key.value === "string" ? key.value : key.source;
-    const fault =
-      tagFault(isScalar(key) ? key.tag : undefined) ??
-      (name === undefined || (name === "" && isScalar(key) && key.value === null) ? "a key must be text" : undefined) ??
-      (name !== undefined && name.length > MAX_KEY_CHARACTERS ? `${LONG_KEY}; this one has ${name.length}` : undefined);
-    if (fault === undefined) return name;
-    this.#addFault(offset, path, fault);
+    const read = readKey(key);
+    if ("name" in read) return read.name;
+    this.#addFault(offsetOf(key) ?? place.value, path, read.fault);
     return undefined;
   }
 
@@ -325,11 +292,6 @@ class Reader {
   #addFault(offset: number, path: Path, text: string): void {
     this.faults.push({ place: this.positionAt(offset), path, text });
   }
-}
-
-/** In quotes it is a name. */
-function isMergeKey(key: unknown): boolean {
-  return isScalar(key) && key.source === MERGE_KEY && key.type === "PLAIN";
 }
 
 function offsetOf(node: unknown): number | undefined {

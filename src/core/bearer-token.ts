@@ -8,10 +8,22 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HealthError } from "./health-error.js";
 
+/** A token that can be replaced: all that guard something with it have the same object. */
+export class AccessToken {
+  /** `undefined`: nothing is guarded. */
+  value: string | undefined;
+
+  /** @throws HealthError INVALID_OPTION, as `requireToken` */
+  constructor(value: string | undefined) {
+    this.value = requireToken(value);
+  }
+}
+
 /** Whether an `authorization` header holds the token. True without a token. */
-export function isAuthorized(authorization: string | undefined, token: string | undefined): boolean {
-  if (token === undefined) return true;
-  return timingSafeEqual(digestOf(givenToken(authorization ?? "")), digestOf(token));
+export function isAuthorized(authorization: string | undefined, token: string | AccessToken | undefined): boolean {
+  const expected = token instanceof AccessToken ? token.value : token;
+  if (expected === undefined) return true;
+  return timingSafeEqual(digestOf(givenToken(authorization ?? "")), digestOf(expected));
 }
 
 function givenToken(authorization: string): string {

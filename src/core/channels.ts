@@ -81,6 +81,8 @@ export interface ChannelMessages {
   "journal-failed": { readonly failures: number; readonly error: unknown };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
   reload: { readonly error: unknown };
+  /** A file that the configuration names has changed and cannot be used: its previous content stays in use. */
+  "file-reload-failed": { readonly kind: string };
   /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
   /** Log lines were dropped: the reader of the log is too slow or gone. */
@@ -111,6 +113,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "journal-damaged": channel("healthbridge:journal-damaged"),
   "journal-failed": channel("healthbridge:journal-failed"),
   reload: channel("healthbridge:reload"),
+  "file-reload-failed": channel("healthbridge:file-reload-failed"),
   "connection-ended": channel("healthbridge:connection-ended"),
   "log-dropped": channel("healthbridge:log-dropped"),
   fault: channel("healthbridge:fault"),

@@ -5,12 +5,14 @@ import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
+import { AccessToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
 import { Health } from "./health.js";
+import type { HealthServer } from "./server.js";
 import { type OpenState, openState } from "./state.js";
 
 /** A running daemon. */
@@ -41,15 +43,13 @@ export interface DaemonDeps {
 }
 
 /** The values of which a reload cannot apply a change. */
-const RESTART_VALUES: Readonly<Record<RestartKey, (config: DaemonConfig) => unknown>> = {
+const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (config: DaemonConfig) => unknown>> = {
   listen: ({ listen }) => listen,
-  "tls.certFile": ({ tls }) => tls?.cert,
-  "tls.keyFile": ({ tls }) => tls?.key,
-  "tls.clientCaFile": ({ tls }) => tls?.clientCa,
+  tls: ({ tls }) => tls !== undefined,
+  "tls.clientCaFile": ({ tls }) => tls?.clientCa !== undefined,
   engine: ({ engine }) => engine,
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
-  tokenFile: ({ token }) => token,
   stateDir: ({ stateDir }) => stateDir,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
@@ -61,18 +61,20 @@ const RESTART_VALUES: Readonly<Record<RestartKey, (config: DaemonConfig) => unkn
  */
 export async function startDaemon(loaded: LoadedConfig, { instance, log, environment }: DaemonDeps): Promise<Daemon> {
   const { config } = loaded;
-  const { token, listLimit, maxWatchers } = config;
+  const { listLimit, maxWatchers } = config;
+  const token = new AccessToken(config.token);
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   let state: OpenState | undefined;
+  let server: HealthServer;
   try {
     logWarnings(log, config);
     // taken up before anything is served
     if (config.stateDir !== undefined) state = await openState(config.stateDir, health, instance);
     const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
-    const server = await health.listen(config.listen, options);
+    server = await health.listen(config.listen, options);
     logServing(log, config, server.addresses.map(formatAddress));
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
@@ -80,11 +82,18 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
     await state?.close();
     throw error;
   }
-  const unwatch = config.tls && watchCertificate(config.tls, systemClock, (text) => warn(log, text));
+  const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
+  let unwatch = watch(config);
   return {
     async reload(next) {
       await health.reconfigure(next);
       drainDelayMs = next.drainDelayMs;
+      token.value = next.token;
+      if (config.tls !== undefined && next.tls !== undefined) {
+        server.replaceTls(next.tls);
+        unwatch?.();
+        unwatch = watch(next);
+      }
       logWarnings(log, next);
       logRestart(log, config, next);
     },

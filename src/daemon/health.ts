@@ -16,6 +16,7 @@ import type { ReportStore } from "../checks/heartbeat-reports.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
 import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
+import { AccessToken } from "../core/bearer-token.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
@@ -66,7 +67,8 @@ export class Health {
   constructor(options: HealthOptions = {}) {
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#registry = new Registry({ clock, instance });
-    const { listLimit, maxWatchers, token, environment, nameServers } = options;
+    const { listLimit, maxWatchers, environment, nameServers } = options;
+    const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
     const reader = this.#registry;
     this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
     const isSetByHand = (service: string) => this.#manual.has(service);
@@ -262,14 +264,18 @@ export class Health {
    * Afterwards, statuses can still be read, and a server of the application reports NOT_SERVING.
    */
   shutdown(times: ShutdownTimes = {}): Promise<void> {
+    let checksEnded: Promise<void> | undefined;
     const announce = () => {
       this.drain();
-      this.#checks.stop();
+      checksEnded = this.#checks.stop();
     };
     const hooks = {
       announce,
       endWatches: () => this.#service.endWatches(),
-      onEnd: () => this.#metrics?.close(),
+      onEnd: () => {
+        this.#metrics?.close();
+        return checksEnded;
+      },
       isServedElsewhere: this.#servedElsewhere,
     };
     return this.#servers.shutdown(hooks, times);

@@ -12,8 +12,8 @@ import { type HealthServer, type ListenOptions, OpenServer, type ServerDeps } fr
 
 /** The part of a shutdown that is not about the servers. */
 export interface ShutdownHooks extends Pick<ShutdownSteps, "announce" | "endWatches"> {
-  /** Called at the very end, also when a step has thrown. */
-  onEnd(): void;
+  /** Called at the very end, also when a step has thrown. The shutdown waits for it. */
+  onEnd(): Promise<void> | undefined;
   /** Whether a server of the application serves this health too: it needs the drain delay. */
   readonly isServedElsewhere: boolean;
 }
@@ -101,7 +101,7 @@ export class OpenServers {
     try {
       await runShutdown(steps, this.#deps.clock, isServed ? times : { ...times, drainDelayMs: 0 });
     } finally {
-      hooks.onEnd();
+      await hooks.onEnd();
     }
   }
 }

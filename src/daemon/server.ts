@@ -53,6 +53,12 @@ export interface HealthServer {
   /** The addresses; where port 0 was given, with the port that the system chose. */
   readonly addresses: readonly BoundAddress[];
   readonly connectionCount: number;
+  /**
+   * Uses another certificate, key or client CA for new connections; open ones stay. Whether clients must show a certificate does
+   * not change, and nothing changes on a server without TLS.
+   * @throws HealthError TLS_FAILED; the previous certificate stays in use then
+   */
+  replaceTls(identity: TlsIdentity): void;
   /** Closes the addresses and ends all connections, without a drain. Calling it again returns the same promise. */
   close(): Promise<void>;
 }
@@ -106,6 +112,10 @@ export class OpenServer implements HealthServer {
   /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
   get certificateEndsAt(): number | undefined {
     return this.#listener.certificateEndsAt;
+  }
+
+  replaceTls(identity: TlsIdentity): void {
+    this.#listener.replaceTls(identity);
   }
 
   /** Accepts no more connections. */

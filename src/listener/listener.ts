@@ -27,8 +27,7 @@ export interface ListenerOptions extends ConnectionGateOptions {
 /** An open set of addresses. */
 export class Listener {
   readonly addresses: readonly BoundAddress[];
-  /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
-  readonly certificateEndsAt: number | undefined;
+  #tls: { readonly server: TlsServer; readonly identity: TlsIdentity } | undefined;
   readonly #servers: readonly Server[];
   readonly #gate: ConnectionGate;
 
@@ -36,12 +35,31 @@ export class Listener {
     addresses: readonly BoundAddress[],
     servers: readonly Server[],
     gate: ConnectionGate,
-    tls?: TlsIdentity | undefined,
+    tls?: { readonly server: TlsServer; readonly identity: TlsIdentity } | undefined,
   ) {
     this.addresses = addresses;
-    this.certificateEndsAt = tls && identityEndsAt(tls);
+    this.#tls = tls;
     this.#servers = servers;
     this.#gate = gate;
+  }
+
+  /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
+  get certificateEndsAt(): number | undefined {
+    return this.#tls && identityEndsAt(this.#tls.identity);
+  }
+
+  /**
+   * Uses another certificate for new connections. Open connections stay. Whether clients must show a certificate does not change.
+   * @throws HealthError TLS_FAILED; the previous certificate stays in use then
+   */
+  replaceTls(identity: TlsIdentity): void {
+    if (this.#tls === undefined) return;
+    const { server, identity: previous } = this.#tls;
+    // without a CA of its own, a server that demands certificates would trust those of every public CA
+    const clientCa = previous.clientCa && (identity.clientCa ?? previous.clientCa);
+    const next = { ...identity, clientCa };
+    server.setSecureContext(tlsServerOptions(next));
+    this.#tls = { server, identity: next };
   }
 
   get connectionCount(): number {
@@ -81,7 +99,8 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   const servers = bindings.map(({ server }) => server);
   const results = await Promise.allSettled(bindings.map(({ bound }) => bound));
   try {
-    const listener = new Listener(valuesOf(results), servers, gate, options.tls);
+    const secure = tls && options.tls && { server: tls, identity: options.tls };
+    const listener = new Listener(valuesOf(results), servers, gate, secure);
     for (const server of servers) publishErrors(server, options.instance);
     gate.open();
     return listener;

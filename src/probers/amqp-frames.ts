@@ -20,8 +20,8 @@ const METHOD = 1;
 const HEARTBEAT = 8;
 const FRAME_END = 0xce;
 const HEAD_BYTES = 7;
-/** The methods of a login are far below this. Until both sides have agreed on more, the limit is 4,096 (section 4.2.3). */
-const MAX_FRAME_BYTES = 8_192;
+/** The methods of a login are far below this. Until both sides have agreed on it, the limit is 4,096 (section 4.2.3). */
+export const MAX_FRAME_BYTES = 8_192;
 
 const NO_BYTES = Buffer.alloc(0);
 

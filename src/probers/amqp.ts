@@ -10,11 +10,13 @@
  */
 import { BrokenCall } from "../client/broken-call.js";
 import { type AnswerReader, exchange } from "../client/exchange.js";
+import type { Goodbye } from "../client/goodbyes.js";
 import { ReusedConnection } from "../client/reused-connection.js";
 import { TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
 import {
   longText,
+  MAX_FRAME_BYTES,
   type Method,
   MethodReader,
   methodFrame,
@@ -35,13 +37,21 @@ const MAX_VHOST_BYTES = 255;
 
 const OPEN_CHANNEL = methodFrame(1, [20, 10], shortText(""));
 /** Reply code 200, no text, no method that failed. */
-const CLOSE_CHANNEL = methodFrame(1, [20, 40], Buffer.from([0, 200, 0, 0, 0, 0, 0]));
+const SUCCESS = Buffer.from([0, 200, 0, 0, 0, 0, 0]);
+const CLOSE_CHANNEL = methodFrame(1, [20, 40], SUCCESS);
+const CONNECTION_CLOSE_OK = methodFrame(0, [10, 51]);
+
+/** RabbitMQ logs a warning for a client that closes the connection before it has read CloseOk (section 1.4.2.9). */
+const CLOSE: Goodbye = { request: methodFrame(0, [10, 50], SUCCESS), answer: CONNECTION_CLOSE_OK };
+/** The broker has sent Close: it waits for CloseOk. */
+const ACCEPT_CLOSE: Goodbye = { request: CONNECTION_CLOSE_OK };
 
 /** A prober of an AMQP 0-9-1 broker. It keeps one connection, unless `reuse` is false. */
 export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const secure = target.protocol === "amqps:";
   const host = hostOf(target);
   const address = {
+    goodbyes: deps.goodbyes,
     host,
     port: Number(target.port) || (secure ? 5671 : 5672),
     resolver: deps.resolver,
@@ -71,13 +81,13 @@ export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions):
 }
 
 /** What is sent to log in. */
-interface Login {
+interface AmqpLogin {
   readonly startOk: Buffer;
   readonly open: Buffer;
 }
 
 /** @throws HealthError INVALID_TARGET */
-function loginOf(target: URL, options: ProberOptions): Login {
+function loginOf(target: URL, options: ProberOptions): AmqpLogin {
   const vhost = pathNameOf(target, "virtual host") || "/";
   if (Buffer.byteLength(vhost) > MAX_VHOST_BYTES)
     throw invalidTarget(target.href, `a virtual host must have at most ${MAX_VHOST_BYTES} bytes of UTF-8`);
@@ -98,13 +108,13 @@ function loginOf(target: URL, options: ProberOptions): Login {
 /** Answers the broker's methods until it has opened and closed a channel, or refuses. */
 class Conversation implements AnswerReader<ProbeResult> {
   readonly #socket: TargetSocket;
-  readonly #login: Login | undefined;
+  readonly #login: AmqpLogin | undefined;
   readonly #reader = new MethodReader(MAX_ANSWER_BYTES);
   /** The methods that are still to come, in this order. */
   readonly #expected: string[];
 
   /** @param login what a new connection sends first */
-  constructor(socket: TargetSocket, login: Login | undefined) {
+  constructor(socket: TargetSocket, login: AmqpLogin | undefined) {
     this.#socket = socket;
     this.#login = login;
     this.#expected = [...(login === undefined ? [] : ["10.10", "10.30", "10.41"]), "20.11", "20.41"];
@@ -119,29 +129,46 @@ class Conversation implements AnswerReader<ProbeResult> {
   }
 
   end(): ProbeResult {
+    // a broker may close the connection in place of a refusal (section 4.10.2)
+    if (this.#expected[0] === "10.41")
+      return fail("answer", "the broker closed the connection instead of opening the virtual host");
     throw new BrokenCall("closed", "the connection ended within the answer");
   }
 
   /** Sends what follows a method, or returns the result. */
   #onMethod(method: Method): ProbeResult | undefined {
     const { name, args } = method;
-    if (name === "10.50" || name === "20.40") return judge(refusalOf(method)); // Connection.Close, Channel.Close
+    if (name === "10.50") this.#socket.goodbye = ACCEPT_CLOSE; // Connection.Close
+    if (name === "10.50" || name === "20.40") return judge(refusalOf(method));
     if (name !== this.#expected.shift())
       throw new BrokenCall("protocol", `the broker sent method ${name}, which was not asked for`);
     if (this.#login !== undefined && name === "10.10") this.#socket.write(this.#login.startOk);
     else if (this.#login !== undefined && name === "10.30") {
       if (args.length < 8) throw new BrokenCall("protocol", "the broker's Tune is too short");
-      // its limits of channels and frames are taken, and no heartbeats
-      this.#socket.write(methodFrame(0, [10, 31], args.subarray(0, 6), Buffer.alloc(2)));
+      this.#socket.write(tuneOk(args));
       this.#socket.write(this.#login.open);
-    } else if (name === "10.41") this.#socket.write(OPEN_CHANNEL);
-    else if (name === "20.11") this.#socket.write(CLOSE_CHANNEL);
+    } else if (name === "10.41") {
+      this.#socket.goodbye = CLOSE;
+      this.#socket.write(OPEN_CHANNEL);
+    } else if (name === "20.11") this.#socket.write(CLOSE_CHANNEL);
     else return PASS;
     return undefined;
   }
 }
 
-/** Reply codes: AMQP 0-9-1, section 1.2. 403 is ACCESS_REFUSED. */
+/** TuneOk: the channels of the broker, frames of at most our size (0 is no limit), and no heartbeats. */
+function tuneOk(tune: Buffer): Buffer {
+  const limits = Buffer.alloc(6);
+  limits.writeUInt32BE(Math.min(tune.readUInt32BE(2) || MAX_FRAME_BYTES, MAX_FRAME_BYTES));
+  return methodFrame(0, [10, 31], tune.subarray(0, 2), limits);
+}
+
+/** CONNECTION_FORCED, RESOURCE_ERROR and INTERNAL_ERROR. */
+const UNAVAILABLE_CODES: readonly number[] = [320, 506, 541];
+
+/** Reply codes: AMQP 0-9-1, section 1.2. RabbitMQ has one code for a virtual host that is unknown, forbidden or full. */
 function judge({ code, text }: ReturnType<typeof refusalOf>): ProbeResult {
-  return fail(code === 403 ? "auth" : "answer", `${code} ${text}`);
+  const isFull = UNAVAILABLE_CODES.includes(code) || /connection limit/.test(text);
+  const isForbidden = code === 403 || (code === 530 && /refused for user/.test(text));
+  return fail(isFull ? "unavailable" : isForbidden ? "auth" : "answer", `${code} ${text}`);
 }

@@ -1,36 +1,43 @@
 /**
- * `tcp://host:port` and `unix:///path`: pass when a connection can be made.
+ * `tcp://host:port` and `unix:///path`: pass when a connection can be made and the dialogue succeeds, if there is one.
  *
- * Each probe makes a connection and ends it.
+ * Each probe makes a connection and ends it. `dialogue` covers protocols with a banner or a line of text in clear, such as
+ * SSH, SMTP, memcached, NATS or ZooKeeper, without a client for each.
  */
-import { connectTo, type TargetAddress } from "../client/connection-attempts.js";
-import type { ProberDeps } from "./options.js";
-import { PASS, type Prober } from "./prober.js";
-import { resultOfError } from "./reasons.js";
+import { tlsOptions } from "../client/tls-options.js";
+import { HealthError } from "../core/health-error.js";
+import { openConversation } from "./conversation.js";
+import { compileDialogue, refuseStartTls, startsTls, type Turn } from "./dialogue.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
+import type { Prober } from "./prober.js";
 import { hostOf, socketPathOf } from "./target.js";
 
 /** A prober of a TCP port. */
-export function openTcp(target: URL, { resolver }: ProberDeps): Prober {
-  return connecting({ host: hostOf(target), port: Number(target.port), resolver });
+export function openTcp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
+  const host = hostOf(target);
+  const { resolver, readBuffer, clock } = deps;
+  const turns = turnsOf(options);
+  const isSecured = startsTls(options.dialogue);
+  if (options.tls !== undefined && !isSecured) {
+    const text = "tcp:// has no option tls without a step { startTls: ... }; for TLS from the first byte on use tls://";
+    throw new HealthError("INVALID_OPTION", text);
+  }
+  return openConversation({
+    address: { host, port: Number(target.port), resolver, readBuffer, tls: undefined },
+    turns,
+    clock,
+    ...(isSecured ? { startTls: tlsOptions(host, options.tls), warnBeforeMs: options.tls?.warnBeforeMs } : {}),
+  });
 }
 
 /** A prober of a unix socket. */
-export function openUnix(target: URL): Prober {
-  return connecting({ path: socketPathOf(target, "unix:///run/service.sock") });
+export function openUnix(target: URL, { resolver, readBuffer, clock }: ProberDeps, options: ProberOptions): Prober {
+  const path = socketPathOf(target, "unix:///run/service.sock");
+  const turns = turnsOf(options);
+  refuseStartTls(options.dialogue, "unix");
+  return openConversation({ address: { path, trace: resolver.trace, readBuffer, tls: undefined }, turns, clock });
 }
 
-function connecting(address: TargetAddress): Prober {
-  return {
-    async probe({ timeoutMs, signal }) {
-      try {
-        const { socket } = await connectTo(address, timeoutMs, signal);
-        socket.on("error", () => {}); // a reset after the connection was made
-        socket.destroy();
-        return PASS;
-      } catch (error) {
-        return resultOfError(error);
-      }
-    },
-    close() {},
-  };
+function turnsOf({ dialogue }: ProberOptions): readonly Turn[] {
+  return dialogue === undefined ? [] : compileDialogue(dialogue);
 }

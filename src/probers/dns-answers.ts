@@ -21,12 +21,9 @@ type JudgeAnswers = (answers: readonly string[]) => ProbeResult;
 
 /**
  * Compiles what is expected.
- * @throws HealthError INVALID_OPTION for another expectation than `answers`, and for a value that no record can have
+ * @throws HealthError INVALID_OPTION for a value that no record of the type can have
  */
-export function compileAnswers(type: RecordType, expect: Expectation = {}): JudgeAnswers {
-  const stray = Object.entries(expect).find(([name, value]) => name !== "answers" && value !== undefined);
-  if (stray !== undefined) throw invalid(`expect.${stray[0]} is not for dns targets; they take expect.answers`);
-  const { answers } = expect;
+export function compileAnswers(type: RecordType, answers: Expectation["answers"]): JudgeAnswers {
   if (answers === undefined) return () => PASS;
   if (!Array.isArray(answers) || answers.length === 0) throw invalid("expect.answers must be a list of values");
   const expected = answers.map((answer) => ({ answer, normal: normalForm(type, requireForm(type, answer)) }));

@@ -27,7 +27,7 @@ export function openDns(target: URL, { resolver }: ProberDeps, { expect }: Probe
   const question = { name: nameOf(target), type: typeOf(target) };
   if (encodeQuery(0, question) === undefined)
     throw invalidTarget(target.href, "a part of the name is empty, or the name is too long");
-  const judge = compileAnswers(question.type, expect);
+  const judge = compileAnswers(question.type, expect?.answers);
   const server = hostOf(target);
   const history = new ServerHistory();
   let probes = 0;

@@ -1,5 +1,6 @@
 /**
- * A program: passes when it ends with exit code 0.
+ * A program: passes when it ends with exit code 0. `expect.warn` names the codes that are a warning, such as 1 for
+ * plug-ins of Nagios and Consul; any other code fails. The last line of the output is the detail.
  *
  *     spawn in a process group of its own --exit--> result; what is left of the group is killed
  *                                    '----abort--> TERM to the group --0.5 s--> KILL to the group
@@ -9,10 +10,13 @@
  * healthbridge exits, at once by a second signal or after a fatal error too, the groups that still run are killed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
 import type { Clock } from "../core/clock.js";
 import { HealthError, messageOf } from "../core/health-error.js";
+import { printable } from "../core/printable.js";
 import { onProcessExit } from "../lifecycle/signals.js";
-import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import type { Expectation } from "./options.js";
+import { fail, PASS, type ProbeResult, type Prober, warn } from "./prober.js";
 import { localFault } from "./reasons.js";
 
 /** What a prober of a program works with. */
@@ -23,8 +27,11 @@ export interface ExecDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Output beyond this is read and dropped. */
+/** So much of the end of stdout, and of stderr, is stored. */
 const MAX_OUTPUT_BYTES = 4_096;
+
+/** From the exit to the result at most. A process that has left the group may keep the pipes open. */
+const DRAIN_MS = 200;
 
 /** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS = 500;
@@ -44,6 +51,11 @@ const NOT_FOUND: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "E
 /** Linux takes no longer argument (MAX_ARG_STRLEN, execve(2)). The limit here is for all arguments together. */
 const MAX_COMMAND_BYTES = 131_072;
 
+const MAX_EXIT_CODE = 255;
+
+/** A shell whose command was ended by signal N has exit code 128 + N. */
+const SHELL_SIGNAL = 128;
+
 /** What is wrong with a command; nothing for a list of a program and its arguments. Callers may have no types. */
 export function commandFaults(command: readonly unknown[]): readonly string[] {
   // an array with holes has items that `every` leaves out
@@ -59,13 +71,26 @@ export function commandFaults(command: readonly unknown[]): readonly string[] {
   ];
 }
 
+/** What is wrong with `expect.warn`; nothing for one exit code, or a list of them. Callers may have no types. */
+export function warnFaults(given: unknown): readonly string[] {
+  const codes: readonly unknown[] = Array.isArray(given) ? Array.from(given) : [given];
+  if (codes.includes(0)) return ["must not have exit code 0, which is a pass"];
+  const isValid = (code: unknown) => Number.isInteger(code) && Number(code) >= 1 && Number(code) <= MAX_EXIT_CODE;
+  if (codes.length > 0 && codes.length <= MAX_EXIT_CODE && codes.every(isValid)) return [];
+  return [`must be an exit code from 1 to ${MAX_EXIT_CODE}, or a list of such codes, such as 1 or [1, 3]`];
+}
+
 /**
  * A prober that runs a program with its arguments.
- * @throws HealthError INVALID_OPTION for what is not such a list
+ * @throws HealthError INVALID_OPTION for what is not such a list, and for an `expect.warn` that is not exit codes
  */
-export function openExec(command: readonly string[], deps: ExecDeps): Prober {
-  const [fault] = commandFaults(command);
-  if (fault !== undefined) throw new HealthError("INVALID_OPTION", `exec ${fault}`);
+export function openExec(command: readonly string[], deps: ExecDeps, expect: Expectation = {}): Prober {
+  const [fault] = [
+    ...commandFaults(command).map((text) => `exec ${text}`),
+    ...(expect.warn === undefined ? [] : warnFaults(expect.warn)).map((text) => `expect.warn ${text}`),
+  ];
+  if (fault !== undefined) throw new HealthError("INVALID_OPTION", fault);
+  const warnCodes = new Set([expect.warn ?? []].flat());
   const [program = "", ...args] = command;
   const passedOn = PASSED_ON.flatMap((name) => {
     const value = deps.environment[name];
@@ -76,7 +101,7 @@ export function openExec(command: readonly string[], deps: ExecDeps): Prober {
     async probe({ signal }) {
       try {
         const child = spawn(program, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-        return await new RunningProgram(child, deps).result(signal);
+        return await new RunningProgram(child, deps, warnCodes).result(signal);
       } catch (error) {
         return resultOfSpawnError(error); // `spawn` throws some errors, and emits others
       }
@@ -117,58 +142,104 @@ function killGroup(group: number, signal: NodeJS.Signals): void {
 class RunningProgram {
   readonly #child: ChildProcess;
   readonly #deps: ExecDeps;
-  #output = "";
+  readonly #warnCodes: ReadonlySet<number>;
+  readonly #stdout = new OutputEnd();
+  readonly #stderr = new OutputEnd();
 
-  constructor(child: ChildProcess, deps: ExecDeps) {
+  constructor(child: ChildProcess, deps: ExecDeps, warnCodes: ReadonlySet<number>) {
     this.#child = child;
     this.#deps = deps;
+    this.#warnCodes = warnCodes;
     if (child.pid !== undefined) deps.groups.add(child.pid);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding("utf8");
-      stream?.on("data", (text: string) => {
-        // the rest is read too, or the program would block on a full pipe
-        this.#output = (this.#output + text).slice(0, MAX_OUTPUT_BYTES);
-      });
-      stream?.on("error", () => {}); // the pipe ends with its program; `exit` has the result
-    }
+    // all output is read: the program would block on a full pipe
+    child.stdout?.on("data", (bytes: Buffer) => this.#stdout.add(bytes));
+    child.stderr?.on("data", (bytes: Buffer) => this.#stderr.add(bytes));
+    // a pipe ends with its program; `exit` has the result
+    for (const stream of [child.stdout, child.stderr]) stream?.on("error", () => {});
   }
 
   result(signal: AbortSignal): Promise<ProbeResult> {
     return new Promise((resolve, reject) => {
-      let cancelKill = () => {};
+      let cancelTimer = () => {};
       const onAbort = () => {
         this.#kill("SIGTERM");
-        cancelKill = this.#deps.clock.setTimer(KILL_AFTER_MS, () => this.#kill("SIGKILL"));
+        cancelTimer = this.#deps.clock.setTimer(KILL_AFTER_MS, () => this.#kill("SIGKILL"));
       };
-      const finish = (settle: () => void) => {
+      const stop = () => {
         signal.removeEventListener("abort", onAbort);
-        cancelKill();
+        cancelTimer();
         if (this.#child.pid !== undefined) this.#deps.groups.remove(this.#child.pid);
-        this.#child.stdout?.destroy();
-        this.#child.stderr?.destroy();
-        settle();
       };
-      this.#child.once("error", (error) => finish(() => reject(error)));
+      this.#child.once("error", (error) => {
+        stop();
+        reject(error);
+      });
       this.#child.once("exit", (code, killedBy) => {
         this.#kill("SIGKILL"); // processes that it has left
-        finish(() => resolve(this.#judge(code, killedBy)));
+        stop();
+        const finish = () => {
+          cancelTimer();
+          this.#child.stdout?.destroy();
+          this.#child.stderr?.destroy();
+          resolve(this.#resultOf(code, killedBy));
+        };
+        // the end of the output may still be in the pipes
+        cancelTimer = this.#deps.clock.setTimer(DRAIN_MS, finish);
+        this.#child.once("close", finish);
       });
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
-  #judge(code: number | null, killedBy: NodeJS.Signals | null): ProbeResult {
+  #resultOf(code: number | null, killedBy: NodeJS.Signals | null): ProbeResult {
     if (code === 0) return PASS;
-    const output = this.#output === "" ? "no output" : `output ${JSON.stringify(this.#output)}`;
-    return killedBy === null
-      ? fail("exit", `exit code ${code}; ${output}`)
-      : fail("signal", `ended by ${killedBy}; ${output}`);
+    const output = this.#describeOutput();
+    if (killedBy !== null) return fail("signal", `ended by ${killedBy}${output}`);
+    const detail = `exit code ${code}${meaningOf(code ?? 0)}${output}`;
+    return this.#warnCodes.has(code ?? 0) ? warn("exit", detail) : fail("exit", detail);
+  }
+
+  #describeOutput(): string {
+    const [out, err] = [this.#stdout.lastLine(), this.#stderr.lastLine()];
+    if (out === "" && err === "") return ", without output";
+    return out === "" || err === "" ? `: ${out}${err}` : `: ${out}; stderr: ${err}`;
   }
 
   #kill(signal: NodeJS.Signals): void {
     if (this.#child.pid !== undefined) killGroup(this.#child.pid, signal);
   }
+}
+
+/** The end of an output, of any number of bytes. */
+class OutputEnd {
+  #bytes: Buffer = Buffer.alloc(0);
+  #isCut = false;
+
+  add(chunk: Buffer): void {
+    const bytes = chunk.length < MAX_OUTPUT_BYTES ? Buffer.concat([this.#bytes, chunk]) : chunk;
+    this.#isCut ||= this.#bytes.length + chunk.length > MAX_OUTPUT_BYTES;
+    // a copy: a view would keep the whole chunk
+    this.#bytes = Buffer.from(bytes.subarray(-MAX_OUTPUT_BYTES));
+  }
+
+  /** The last line that is not blank, safe to print; `""` without one. A carriage return ends a line too. */
+  lastLine(): string {
+    // a character of several bytes may be cut at the start
+    const start = this.#isCut ? this.#bytes.findIndex((byte) => (byte & 0xc0) !== 0x80) : 0;
+    const lines = this.#bytes.toString("utf8", Math.max(start, 0)).split(/[\r\n]/);
+    const last = lines.findLastIndex((line) => line.trim() !== "");
+    const text = lines[last]?.trim() ?? "";
+    return printable(this.#isCut && last === 0 ? `...${text}` : text);
+  }
+}
+
+/** The meaning of an exit code that a shell gives. */
+function meaningOf(code: number): string {
+  if (code === 126) return " (of a shell: the command cannot be executed)";
+  if (code === 127) return " (of a shell: the command was not found)";
+  const name = Object.entries(constants.signals).find(([, number]) => number === code - SHELL_SIGNAL)?.[0];
+  return name === undefined ? "" : ` (of a shell: the command was ended by ${name})`;
 }
 
 /** @throws ProberError where this machine has no room for another process */

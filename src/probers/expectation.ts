@@ -1,44 +1,41 @@
 /**
  * What an HTTP answer must be. It is compiled when the check is declared, so that mistakes are reported then.
- *
- * Patterns are RE2's: they take time in proportion to the text. With JavaScript's own, a target could send a text that
- * blocks the event loop for an hour.
  */
-import { createRequire } from "node:module";
-import type { HttpResponse } from "../client/http-response.js";
-import { HealthError, messageOf } from "../core/health-error.js";
-import { FIELD_NAME } from "./http-request.js";
-import type { Expectation } from "./options.js";
+import { type HttpContent, textOf } from "../client/http-content.js";
+import { HealthError } from "../core/health-error.js";
+import { TOKEN } from "./http-request.js";
+import type { Expectation, HeaderExpectation } from "./options.js";
+import { compilePattern } from "./pattern.js";
 import { fail, PASS, type ProbeResult } from "./prober.js";
 
-/** Evaluates an answer: a pass, or the first expectation that it does not fulfil. */
-export type JudgeResponse = (response: HttpResponse) => ProbeResult;
+/** What decides about an answer. */
+export interface HttpJudgement {
+  /** Evaluates an answer: a pass, or the first expectation that it does not fulfil. */
+  readonly judge: (response: HttpContent) => ProbeResult;
+  /** Whether the body decides too: then its content coding has to be decoded. */
+  readonly needsBody: boolean;
+}
 
 /** Evaluates one expectation; `undefined` when the answer fulfils it. */
-type JudgePart = (response: HttpResponse) => ProbeResult | undefined;
-
-/** A pattern of at most so many steps takes less than half a second for 64 KiB. */
-const MAX_PATTERN_STEPS = 300;
-
-const load = createRequire(import.meta.url);
+type JudgePart = (response: HttpContent) => ProbeResult | undefined;
 
 /**
  * Compiles what is expected.
  * @throws HealthError INVALID_OPTION for a status, a pattern or a path that is not valid
  */
-export function compileExpectation(expect: Expectation = {}): JudgeResponse {
-  if (expect.answers !== undefined) throw invalid("answers", "is for dns targets only");
+export function compileExpectation(expect: Expectation = {}): HttpJudgement {
   const parts: JudgePart[] = [judgeStatus(expect.status ?? ["200-299"])];
   for (const [name, value] of Object.entries(expect.headers ?? {})) parts.push(judgeHeader(name, value));
   if (expect.body !== undefined) parts.push(judgeBody(expect.body));
   if (expect.json !== undefined) parts.push(judgeJson(expect.json));
-  return (response) => {
+  const judge = (response: HttpContent) => {
     for (const judge of parts) {
       const failure = judge(response);
       if (failure !== undefined) return failure;
     }
     return PASS;
   };
+  return { judge, needsBody: expect.body !== undefined || expect.json !== undefined };
 }
 
 function judgeStatus(given: readonly (number | string)[]): JudgePart {
@@ -59,47 +56,94 @@ function readRange(given: number | string): readonly [first: number, last: numbe
   return [Number(first), Number(last)];
 }
 
-function judgeHeader(name: string, expected: string): JudgePart {
-  if (!FIELD_NAME.test(name)) throw invalid("headers", `${JSON.stringify(name)} is not a valid header name`);
+function judgeHeader(name: string, expected: HeaderExpectation): JudgePart {
+  if (!TOKEN.test(name)) throw invalid("headers", `${JSON.stringify(name)} is not a valid header name`);
   const key = name.toLowerCase();
+  const { matches, what } = compileHeader(key, expected);
   return ({ headers }) => {
     const got = headers.get(key);
-    if (got === expected.trim()) return undefined;
-    return fail("header", `header ${key} is ${JSON.stringify(got ?? null)}, expected ${JSON.stringify(expected)}`);
+    if (matches(got)) return undefined;
+    return fail("header", `header ${key} is ${JSON.stringify(got ?? null)}, expected ${what}`);
   };
+}
+
+interface HeaderRule {
+  readonly matches: (got: string | undefined) => boolean;
+  /** The rule in words. */
+  readonly what: string;
+}
+
+function compileHeader(name: string, expected: HeaderExpectation): HeaderRule {
+  if (expected === null) return { matches: (got) => got === undefined, what: "no such header" };
+  if (typeof expected !== "string") {
+    if (typeof Object(expected).matches !== "string")
+      throw invalid(`headers.${name}`, "must be text, { matches: PATTERN }, or null");
+    const matches = compileMatch(expected.matches, `headers.${name}.matches`);
+    return {
+      matches: (got) => got !== undefined && (matches(got) || splitList(got).some(matches)),
+      what: `the pattern ${expected.matches}`,
+    };
+  }
+  const isEqual = name === "content-type" ? compileMediaType(expected) : undefined;
+  const list = `,${splitList(expected).join(",")},`;
+  const matches = (got: string) =>
+    got === expected.trim() || isEqual?.(got) === true || `,${splitList(got).join(",")},`.includes(list);
+  return { matches: (got) => got !== undefined && matches(got), what: JSON.stringify(expected) };
+}
+
+/** The members of a list. Commas in quotation marks are no separators (RFC 9110, section 5.6.1). */
+function splitList(value: string): readonly string[] {
+  if (!value.includes(",")) return [value.trim()];
+  return (value.match(/(?:[^,"]|"(?:[^"\\]|\\.?)*(?:"|$))+/g) ?? []).map((member) => member.trim());
+}
+
+/** The type and the parameters that are expected must be there; others may be (RFC 9110, section 8.3.1). */
+function compileMediaType(expected: string): (got: string) => boolean {
+  const [type, ...parameters] = readMediaType(expected);
+  return (got) => {
+    const [gotType, ...gotParameters] = readMediaType(got);
+    return gotType === type && parameters.every((parameter) => gotParameters.includes(parameter));
+  };
+}
+
+/** `text/plain`, then each parameter as `name=value`. A charset is case-insensitive, as the names are. */
+function readMediaType(value: string): readonly string[] {
+  const [type = "", ...parameters] = value.split(";").map((part) => part.trim());
+  const named = parameters.map((parameter) => {
+    const [name = "", ...rest] = parameter.split("=");
+    const text = rest.join("=").replace(/^"(.*)"$/, "$1");
+    return name.toLowerCase() === "charset" ? `charset=${text.toLowerCase()}` : `${name.toLowerCase()}=${text}`;
+  });
+  return [type.toLowerCase(), ...named];
 }
 
 function judgeBody(expected: NonNullable<Expectation["body"]>): JudgePart {
   const isText = typeof expected === "string";
-  const matches = isText ? (body: string) => body.includes(expected) : compilePattern(expected.matches);
+  const matches = isText ? (body: string) => body.includes(expected) : compileMatch(expected.matches, "body.matches");
   const what = isText ? `text ${JSON.stringify(expected)}` : `pattern ${expected.matches}`;
-  return ({ body, isCut }) => {
-    if (matches(body.toString("utf8"))) return undefined;
+  return (response) => {
+    const { body, isCut, bodyFault } = response;
+    if (bodyFault !== undefined) return fail("body", bodyFault);
+    if (matches(textOf(response))) return undefined;
     return fail("body", `${what} not found in ${isCut ? `first ${body.length} bytes` : "the body"}`);
   };
 }
 
-function compilePattern(pattern: string): (text: string) => boolean {
-  // loaded only for a pattern, and synchronously: an invalid one is refused when the check is declared
-  const { RE2JS } = load("re2js") as typeof import("re2js");
-  let compiled: import("re2js").RE2JS;
-  try {
-    compiled = RE2JS.compile(pattern);
-  } catch (cause) {
-    throw invalid("body.matches", `is not a valid RE2 regular expression: ${messageOf(cause)}`, { cause });
-  }
-  if (compiled.programSize() > MAX_PATTERN_STEPS)
-    throw invalid("body.matches", `is too large: the compiled pattern has more than ${MAX_PATTERN_STEPS} steps`);
-  return (text) => compiled.matcher(text).find();
+/** Whether a text has a match. */
+function compileMatch(pattern: string, setting: string): (text: string) => boolean {
+  const matchEnd = compilePattern(pattern, `expect.${setting}`);
+  return (text) => matchEnd(text) !== undefined;
 }
 
 function judgeJson(expected: NonNullable<Expectation["json"]>): JudgePart {
   const paths = Object.entries(expected).map(([path, value]) => ({ path, value, find: compileJsonPath(path) }));
-  return ({ body, isCut }) => {
+  return (response) => {
+    const { body, isCut, bodyFault } = response;
+    if (bodyFault !== undefined) return fail("json", bodyFault);
     if (isCut) return fail("json", `the body is longer than ${body.length} bytes`);
     let root: unknown;
     try {
-      root = JSON.parse(body.toString("utf8"));
+      root = JSON.parse(textOf(response));
     } catch {
       return fail("json", "the body is not JSON");
     }

@@ -11,10 +11,10 @@
  * own, has an empty list. It keeps a worker that is gone for good as offline until it is restarted. `checks/discovery`
  * makes statuses of that.
  */
-import type { HttpResponse } from "../client/http-response.js";
+import { type HttpContent, textOf } from "../client/http-content.js";
 import { wholeNumber } from "../core/option.js";
 import { serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
-import { openHttpProbe } from "./http.js";
+import { HttpProber } from "./http.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { type Discovered, fail, PASS, type ProbeResult, type Prober } from "./prober.js";
 
@@ -28,18 +28,19 @@ const MAX_BODY_BYTES = 1_048_576;
 export function openFlower(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const path = `${target.pathname.replace(/\/$/, "")}/api/workers?status=true`;
   const minWorkers = wholeNumber("minWorkers", options.minWorkers, 1);
-  const judge = (response: HttpResponse) => resultOf(response, minWorkers);
-  return openHttpProbe(target, { path, judge, maxBodyBytes: MAX_BODY_BYTES }, deps, options);
+  const judge = (response: HttpContent) => resultOf(response, minWorkers);
+  return new HttpProber(target, { path, judge, needsBody: true, maxBodyBytes: MAX_BODY_BYTES }, deps, options);
 }
 
-function resultOf(response: HttpResponse, minWorkers: number): ProbeResult {
-  const { status, body, isCut } = response;
+function resultOf(response: HttpContent, minWorkers: number): ProbeResult {
+  const { status, bodyFault, isCut } = response;
   const refusal = refusalOf(response);
   if (refusal !== undefined) return { ...fail("auth", refusal), advice: refusal };
   if (status === 404) return { ...fail("status", `HTTP status 404: ${PREFIX_ADVICE}`), advice: PREFIX_ADVICE };
   if (status !== 200) return fail(status >= 300 && status <= 399 ? "redirect" : "status", `HTTP status ${status}`);
+  if (bodyFault !== undefined) return fail("answer", bodyFault);
   if (isCut) return fail("answer", `Flower's list of workers is longer than ${MAX_BODY_BYTES} bytes`);
-  const workers = readWorkers(body.toString("utf8"));
+  const workers = readWorkers(textOf(response));
   return workers === undefined
     ? fail("answer", "the answer is not that of Flower's API")
     : resultOfWorkers(workers, minWorkers);
@@ -48,7 +49,7 @@ function resultOf(response: HttpResponse, minWorkers: number): ProbeResult {
 const PREFIX_ADVICE = "the path of the target must be Flower's --url-prefix";
 
 /** Why Flower refuses the request, and what to change; `undefined` when it does not refuse it. */
-function refusalOf({ status, headers, body }: HttpResponse): string | undefined {
+function refusalOf({ status, headers, body }: HttpContent): string | undefined {
   if (status === 401 && body.includes("FLOWER_UNAUTHENTICATED_API"))
     return (
       "Flower requires authentication for its API: start it with --basic-auth=name:password and put both into the" +

@@ -1,28 +1,31 @@
 /**
- * `grpc://host:port/service` and `grpcs://`: passes when the target's own health service reports SERVING.
+ * `grpc://host:port/service`, `grpcs://` and `grpc+unix://`: passes when the target's own health service reports SERVING.
+ * Of `grpc+unix://%2Frun%2Fx.sock/service`, the host is the path of a Unix socket, percent-encoded.
  *
  * Each probe is a Check, because an open Watch says nothing about a target that hangs: its last SERVING would stay for
  * ever. Beside it a Watch is kept open where the target has one. A change on it is a reason to probe at once, so that it
  * is seen in milliseconds; the Check decides.
  */
+
+import type { TargetAddress } from "../client/connection-attempts.js";
 import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
 import { ReusedWatch } from "../client/reused-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { type ReasonCode, resultOfError } from "./reasons.js";
-import { decodePart, hostOf, invalidTarget } from "./target.js";
+import { decodePart, hostOf, invalidTarget, socketPathOf } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection, unless `reuse` is false: then it has no Watch either. */
 export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
-  const { tls } = options;
+  const { tls, authority, metadata } = options;
   const service = serviceOf(target);
   const client = new HealthClient({
-    host: hostOf(target),
-    port: Number(target.port),
+    ...addressOf(target, deps),
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
-    resolver: deps.resolver,
     readBuffer: deps.readBuffer,
+    authority,
+    metadata,
     ...reuseOptionsOf(options, deps),
   });
   let watch: ReusedWatch | undefined;
@@ -42,6 +45,11 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
     },
     close: () => client.close(),
   };
+}
+
+function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
+  if (target.protocol === "grpc+unix:") return { path: socketPathOf(target, "grpc+unix://%2Frun%2Fx.sock/service") };
+  return { host: hostOf(target), port: Number(target.port), resolver };
 }
 
 /** The service that the path names, decoded once; `""` for the server as a whole. */

@@ -1,10 +1,11 @@
-/** The request of an HTTP prober: the same bytes for each probe, made once. */
+/** The request of an HTTP prober: the same for each probe, made once. */
+import type { HttpClientRequest } from "../client/http-client.js";
 import { HealthError } from "../core/health-error.js";
 import type { ProberOptions } from "./options.js";
-import { type Credentials, credentialsOf } from "./target.js";
+import { authorityOf, type Credentials, credentialsOf } from "./target.js";
 
-/** A valid name of a header (RFC 9110, section 5.6.2). */
-export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** A token: a valid name of a header or of a method (RFC 9110, section 5.6.2). */
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Fields that frame a request: a wrong one could turn it into two requests. */
@@ -18,31 +19,68 @@ const FRAMING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The bytes of a GET of `path` at the host of `target`, with the user name and password of `target`.
- * @throws HealthError INVALID_TARGET for credentials with an invalid percent-encoding, INVALID_OPTION for a header
+ * The request of `path` at the host of `target`, with the user name and password of `target`.
+ * @throws HealthError INVALID_TARGET for credentials with an invalid percent-encoding, INVALID_OPTION for an option
  */
-export function requestOf(target: URL, path: string, options: ProberOptions): Buffer {
+export function requestOf(target: URL, path: string, options: ProberOptions): HttpClientRequest {
   const { headers = {}, reuse = true } = options;
+  const { method, body } = methodOf(options);
   const fields = new Map([
     // of a Unix socket, the target's host is its path: clients of Docker send `localhost` too
-    ["host", target.protocol === "http+unix:" ? "localhost" : target.host],
+    ["host", target.protocol === "http+unix:" ? "localhost" : authorityOf(target)],
     ["accept", "*/*"],
+    ["accept-encoding", "identity"],
     ["user-agent", "healthbridge"],
   ]);
   const basic = basicOf(credentialsOf(target, options));
   if (basic !== undefined) fields.set("authorization", basic);
-  if (!reuse) fields.set("connection", "close");
+  if (body !== undefined) fields.set("content-type", "text/plain; charset=utf-8");
   for (const [name, value] of Object.entries(headers)) {
     const key = name.toLowerCase();
     // the value may be a secret, so it is not shown
-    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value) || FRAMING.has(key))
+    if (!TOKEN.test(name) || !FIELD_VALUE.test(value) || FRAMING.has(key))
       throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} cannot be sent with this value`);
     if (key === "authorization" && basic !== undefined)
       throw new HealthError("INVALID_OPTION", "headers: authorization is given beside a user name or password");
     fields.set(key, value);
   }
-  const lines = [...fields].map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines}\r\n`, "latin1");
+  if (!reuse) fields.set("connection", "close");
+  const bytes = Buffer.from(body ?? "");
+  if (body !== undefined || NEEDS_LENGTH.has(method)) fields.set("content-length", String(bytes.length));
+  return { method, path, fields, body: bytes };
+}
+
+/** Methods that a server expects a body of (RFC 9110, section 8.6). */
+const NEEDS_LENGTH: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
+
+/** Methods are case-sensitive; these are accepted in lower case, as `fetch` does. */
+const USUAL_METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+  "TRACE",
+]);
+
+/** A body alone means POST, as curl has it. */
+function methodOf({ method: given, body }: ProberOptions): { readonly method: string; readonly body?: string } {
+  const text = given ?? (body === undefined ? "GET" : "POST");
+  if (typeof text !== "string" || !TOKEN.test(text))
+    throw new HealthError(
+      "INVALID_OPTION",
+      `method must be a method of HTTP, such as HEAD; got ${JSON.stringify(text)}`,
+    );
+  const upper = text.toUpperCase();
+  const method = USUAL_METHODS.has(upper) ? upper : text;
+  if (upper === "CONNECT") throw new HealthError("INVALID_OPTION", "method must not be CONNECT, which opens a tunnel");
+  if (body === undefined) return { method };
+  if (typeof body !== "string") throw new HealthError("INVALID_OPTION", "body must be text");
+  if (method === "HEAD" || method === "TRACE")
+    throw new HealthError("INVALID_OPTION", `body: a request with the method ${method} has no body`);
+  return { method, body };
 }
 
 /** Basic authentication (RFC 7617, section 2): the first colon ends the user name. */

@@ -2,29 +2,42 @@
  * `http://`, `https://` and `http+unix://`: passes when the answer is as `expect` says, by default a status from 200 to
  * 299. Of `http+unix://%2Frun%2Fx.sock/path`, the host is the path of a Unix socket, percent-encoded.
  *
- * A redirect is a failure and is not followed: a target could point healthbridge at any address (Consul's
- * CVE-2022-29153). The first 64 KiB of a body are read; if there is more, they decide, and the connection is closed.
+ *     token (`auth`) --> request --> answer -- redirect to the same server (`followRedirects`) --> request ...
+ *                          ^           | 401: a new token, once        '--> content coding --> expect
+ *                          '-----------'
+ *
+ * By default a redirect is a failure: a target could point healthbridge at any address (Consul's CVE-2022-29153). The
+ * first 64 KiB of a body are read; if there is more, they decide, and the connection is closed.
  *
  * Node's own client builds streams, an agent and a parser for each request. The request of a probe is always the same
  * bytes, and its answer is read once; straight on the socket that costs a quarter of the CPU (bench/README.md).
  */
 import type { TargetAddress } from "../client/connection-attempts.js";
-import { exchange } from "../client/exchange.js";
-import { type HttpResponse, ResponseReader } from "../client/http-response.js";
-import { ReusedConnection } from "../client/reused-connection.js";
-import { TargetSocket } from "../client/target-socket.js";
+import {
+  encodeHttp2,
+  Http1Client,
+  Http2Client,
+  type HttpClient,
+  type HttpClientRequest,
+  MAX_HTTP2_HEAD_BYTES,
+} from "../client/http-client.js";
+import { decodeContent } from "../client/http-content.js";
+import type { HttpResponse } from "../client/http-response.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { compileExpectation } from "./expectation.js";
+import { HealthError } from "../core/health-error.js";
+import { compileExpectation, type HttpJudgement } from "./expectation.js";
+import { MAX_REDIRECTS, readRedirect } from "./http-redirect.js";
 import { requestOf } from "./http-request.js";
+import { createMask } from "./masked.js";
+import { TokenSource } from "./oauth-token.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf, socketPathOf } from "./target.js";
 
-/** A GET of a path, and what its answer means. */
-export interface HttpProbe {
+/** The path that is asked for, and what the answer means. */
+export interface HttpProbe extends HttpJudgement {
   readonly path: string;
-  readonly judge: (response: HttpResponse) => ProbeResult;
   /** More bytes of a body are not read. Default 64 KiB. */
   readonly maxBodyBytes?: number;
 }
@@ -33,45 +46,143 @@ const DEFAULT_MAX_BODY_BYTES = 65_536;
 
 /** A prober of a web address. It keeps one connection, unless `reuse` is false. */
 export function openHttp(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
-  const probe = { path: `${target.pathname || "/"}${target.search}`, judge: compileExpectation(options.expect) };
-  return openHttpProbe(target, probe, deps, options);
+  const probe = { path: `${target.pathname || "/"}${target.search}`, ...compileExpectation(options.expect) };
+  return new HttpProber(target, probe, deps, options);
 }
 
 /** A prober of one path, over TLS where the scheme ends with `https`. */
-export function openHttpProbe(
+export class HttpProber implements Prober {
+  readonly #target: URL;
+  readonly #probe: HttpProbe;
+  readonly #deps: ProberDeps;
+  readonly #options: ProberOptions;
+  readonly #maxBodyBytes: number;
+  readonly #request: HttpClientRequest;
+  readonly #client: HttpClient;
+  readonly #tokens: TokenSource | undefined;
+
+  /** @throws HealthError INVALID_TARGET, INVALID_OPTION, TLS_FAILED */
+  constructor(target: URL, probe: HttpProbe, deps: ProberDeps, options: ProberOptions) {
+    this.#target = target;
+    this.#probe = probe;
+    this.#deps = deps;
+    this.#options = options;
+    this.#maxBodyBytes = probe.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
+    this.#request = requestOf(target, probe.path, options);
+    this.#client = openClient(target, this.#request, deps, options, this.#maxBodyBytes);
+    this.#tokens = openTokens(this.#request, deps, options);
+  }
+
+  async probe({ timeoutMs }: ProbeContext): Promise<ProbeResult> {
+    try {
+      const isPlain = this.#tokens === undefined && this.#options.followRedirects === undefined;
+      const response = await (isPlain ? this.#client.send(this.#request, timeoutMs) : this.#respond(timeoutMs));
+      if (!response.isReusable) this.#client.close();
+      const { judge, needsBody } = this.#probe;
+      const content = needsBody ? await decodeContent(response, this.#maxBodyBytes) : response;
+      return this.#withCertificate(this.#explain(judge(content), response));
+    } catch (error) {
+      return resultOfError(error);
+    }
+  }
+
+  cancel(): void {
+    this.#tokens?.cancel();
+    this.#client.cancel();
+  }
+
+  close(): void {
+    this.#tokens?.close();
+    this.#client.close();
+  }
+
+  /** Asks with a token, and once more with a new one when the target refuses it. */
+  async #respond(timeoutMs: number): Promise<HttpResponse> {
+    const tokens = this.#tokens;
+    const endsAt = this.#deps.clock.now() + timeoutMs;
+    if (tokens === undefined) return this.#follow(this.#request, endsAt);
+    const authorize = () => tokens.authorize(this.#request, this.#leftUntil(endsAt));
+    const response = await this.#follow(await authorize(), endsAt);
+    if (response.status !== 401) return response;
+    if (!response.isReusable) this.#client.close();
+    tokens.invalidate();
+    return this.#follow(await authorize(), endsAt);
+  }
+
+  /** Sends a request, and those that redirects ask for. */
+  async #follow(first: HttpClientRequest, endsAt: number): Promise<HttpResponse> {
+    const isFollowing = this.#options.followRedirects !== undefined;
+    let request = first;
+    for (let redirects = 0; ; redirects += 1) {
+      const response = await this.#client.send(request, this.#leftUntil(endsAt));
+      const next = isFollowing ? readRedirect(this.#target, request, response) : undefined;
+      if (typeof next !== "object" || redirects === MAX_REDIRECTS) return response;
+      if (!response.isReusable) this.#client.close();
+      request = next;
+    }
+  }
+
+  #leftUntil(endsAt: number): number {
+    return Math.max(1, endsAt - this.#deps.clock.now());
+  }
+
+  /** Says why a redirect was not followed, and removes the token from the text. */
+  #explain(result: ProbeResult, response: HttpResponse): ProbeResult {
+    if (result.detail === undefined) return result;
+    const { token } = this.#tokens ?? {};
+    const detail = token === undefined ? result.detail : createMask([token])(result.detail);
+    if (result.reason !== "redirect" || this.#options.followRedirects === undefined) return { ...result, detail };
+    const next = readRedirect(this.#target, this.#request, response);
+    const why = typeof next === "string" ? next : `there were ${MAX_REDIRECTS} before it`;
+    return { ...result, detail: `${detail}; the redirect was not followed: ${why}` };
+  }
+
+  #withCertificate(result: ProbeResult): ProbeResult {
+    const { certificateEndsAt } = this.#client;
+    if (certificateEndsAt === undefined) return result;
+    return withCertificate(result, certificateEndsAt, this.#deps.clock.wallTime(), this.#options.tls?.warnBeforeMs);
+  }
+}
+
+function openClient(
   target: URL,
-  { path, judge, maxBodyBytes = DEFAULT_MAX_BODY_BYTES }: HttpProbe,
+  request: HttpClientRequest,
   deps: ProberDeps,
   options: ProberOptions,
-): Prober {
-  const secure = target.protocol.endsWith("https:");
-  const tls = secure ? tlsOptions(hostOf(target), options.tls, ["http/1.1"]) : undefined;
-  const address = { ...addressOf(target, deps), readBuffer: deps.readBuffer, tls, closesByReset: true };
-  const request = requestOf(target, path, options);
-  const connection = new ReusedConnection(
-    (timeoutMs) => new TargetSocket(address, timeoutMs),
-    reuseOptionsOf(options, deps),
-  );
-  const ask = (socket: TargetSocket) => exchange(socket, request, new ResponseReader(maxBodyBytes));
-  return {
-    async probe({ timeoutMs }) {
-      try {
-        const response = await connection.call(timeoutMs, ask);
-        if (!response.isReusable) connection.close();
-        const result = judge(response);
-        if (!secure) return result;
-        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
-      } catch (error) {
-        return resultOfError(error);
-      }
-    },
-    cancel: () => connection.cancel(),
-    close: () => connection.close(),
-  };
+  maxBodyBytes: number,
+): HttpClient {
+  const { http2 = false, followRedirects } = options;
+  if (followRedirects !== undefined && followRedirects !== "same-origin")
+    throw invalid(`followRedirects must be same-origin; got ${JSON.stringify(followRedirects)}`);
+  const scheme = target.protocol.endsWith("https:") ? "https" : "http";
+  const isSecure = scheme === "https";
+  if (http2 !== false && http2 !== (isSecure ? true : "prior-knowledge"))
+    throw invalid(
+      `http2 must be ${isSecure ? "true for a target of https" : "prior-knowledge for a target without TLS"}`,
+    );
+  if (http2 !== false && encodeHttp2(request, scheme).head.length > MAX_HTTP2_HEAD_BYTES)
+    throw invalid(`headers must have at most ${MAX_HTTP2_HEAD_BYTES} bytes with http2`);
+  const tls = isSecure ? tlsOptions(hostOf(target), options.tls, [http2 === false ? "http/1.1" : "h2"]) : undefined;
+  const address = { ...addressOf(target, deps), readBuffer: deps.readBuffer, tls, closesByReset: http2 === false };
+  const client = { address, reuse: reuseOptionsOf(options, deps), maxBodyBytes };
+  return http2 === false ? new Http1Client(client) : new Http2Client(client);
+}
+
+function openTokens({ fields }: HttpClientRequest, deps: ProberDeps, options: ProberOptions): TokenSource | undefined {
+  const { auth } = options;
+  if (auth === undefined) return undefined;
+  if (fields.has("authorization"))
+    throw invalid("auth must not stand beside a user name in the target, or a header authorization");
+  return new TokenSource(auth, deps, options);
 }
 
 function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
-  if (target.protocol === "http+unix:") return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path") };
+  if (target.protocol === "http+unix:")
+    return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path"), trace: resolver.trace };
   const port = Number(target.port) || (target.protocol.endsWith("https:") ? 443 : 80);
   return { host: hostOf(target), port, resolver };
+}
+
+function invalid(text: string): HealthError {
+  return new HealthError("INVALID_OPTION", text);
 }

@@ -11,12 +11,16 @@
  */
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { BrokenCall, Unanswered } from "../client/broken-call.js";
 import { type Connected, ConnectionAttempts, type TargetAddress } from "../client/connection-attempts.js";
+import type { Goodbye, Goodbyes } from "../client/goodbyes.js";
 import { InputLimit } from "../client/input-limit.js";
-import { type ReusableConnection, ReusedConnection, type ReuseOptions } from "../client/reused-connection.js";
+import { type ReusableConnection, ReusedConnection } from "../client/reused-connection.js";
+import type { SecureOptions } from "../client/tls-options.js";
 import { HealthError } from "../core/health-error.js";
-import { PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
+import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
+import { PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
 /** More bytes are not taken from a target in one probe, the login included. */
@@ -24,6 +28,8 @@ const MAX_ANSWER_BYTES = 65_536;
 
 /** A client that is connected. */
 export interface LibraryClient {
+  /** The socket of TLS, if the client has put one on top of the socket that it was given. */
+  readonly secureSocket?: Socket | undefined;
   /** Asks the server something that costs it nothing. */
   ping(): Promise<unknown>;
 }
@@ -34,11 +40,8 @@ export interface LimitedSocket {
   readonly limit: InputLimit;
 }
 
-/**
- * Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then.
- * `signal` is aborted at the same time.
- */
-export type Login = (connection: LimitedSocket, context: ProbeContext) => Promise<LibraryClient>;
+/** Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then. */
+export type Login = (connection: LimitedSocket) => Promise<LibraryClient>;
 
 /** A client library. */
 export interface Library {
@@ -47,16 +50,23 @@ export interface Library {
   readonly load: () => Promise<Login>;
   /** The meaning of an error that the server sent; `undefined` for errors of the connection. */
   readonly judge: (error: unknown) => ProbeResult | undefined;
+  /** Ends a session of a client that is connected. */
+  readonly goodbye: Goodbye;
+  /** TLS, where the target has it. */
+  readonly secure?: SecureOptions | undefined;
 }
 
 /** A prober on a client library. */
-export function openLibraryProber(library: Library, reuse: ReuseOptions): Prober {
-  const connection = new ReusedConnection((timeoutMs) => new LibraryConnection(library, timeoutMs), reuse);
+export function openLibraryProber(library: Library, deps: ProberDeps, options: ProberOptions): Prober {
+  const connection = new ReusedConnection(
+    (timeoutMs) => new LibraryConnection(library, deps.goodbyes, timeoutMs),
+    reuseOptionsOf(options, deps),
+  );
   return {
     async probe({ timeoutMs }) {
       try {
         await connection.call(timeoutMs, (client) => client.ping());
-        return PASS;
+        return withCertificate(PASS, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
       } catch (error) {
         if (error instanceof BrokenCall) return resultOfError(error);
         return library.judge(error) ?? resultOfError(error);
@@ -68,26 +78,35 @@ export function openLibraryProber(library: Library, reuse: ReuseOptions): Prober
 }
 
 class LibraryConnection implements ReusableConnection {
-  readonly certificateEndsAt = undefined;
-  readonly #abort = new AbortController();
+  readonly #library: Library;
+  readonly #goodbyes: Goodbyes;
   #attempts: ConnectionAttempts | undefined;
   readonly #client: Promise<LibraryClient>;
   #connected: Connected | undefined;
+  /** The socket of a session. */
+  #socket: Socket | undefined;
+  #certificateEndsAt: number | undefined;
   readonly #limit = new InputLimit(MAX_ANSWER_BYTES);
   #isOpen = true;
   #isPinging = false;
   #rejectPing: (error: Error) => void = () => {};
 
-  constructor({ address, load }: Library, timeoutMs: number) {
-    this.#client = load().then((login) => this.#connect(address, timeoutMs, login));
+  constructor(library: Library, goodbyes: Goodbyes, timeoutMs: number) {
+    this.#library = library;
+    this.#goodbyes = goodbyes;
+    this.#client = library.load().then((login) => this.#connect(library.address, timeoutMs, login));
     this.#client.then(
-      () => this.#watch(),
+      (client) => this.#watch(client),
       () => {}, // `ping` rejects with the error
     );
   }
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  get certificateEndsAt(): number | undefined {
+    return this.#certificateEndsAt;
   }
 
   get connectError(): Error | undefined {
@@ -99,11 +118,11 @@ class LibraryConnection implements ReusableConnection {
   }
 
   ref(): void {
-    this.#connected?.socket.ref();
+    this.#socket?.ref();
   }
 
   unref(): void {
-    this.#connected?.socket.unref();
+    this.#socket?.unref();
   }
 
   /** Rejects with Unanswered for every error: only a new connection shows whether the server has failed. */
@@ -125,11 +144,13 @@ class LibraryConnection implements ReusableConnection {
   }
 
   close(error: Error = new BrokenCall("cancelled", "the connection is closed")): void {
+    if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#rejectPing(error);
-    this.#abort.abort(error);
     this.#attempts?.close();
-    this.#connected?.socket.destroy(error);
+    if (this.#socket?.writable === true && this.#socket.readable)
+      this.#goodbyes.say(this.#socket, this.#library.goodbye);
+    else this.#connected?.socket.destroy(error);
   }
 
   #connect(address: TargetAddress, timeoutMs: number, login: Login): Promise<LibraryClient> {
@@ -139,14 +160,17 @@ class LibraryConnection implements ReusableConnection {
         this.#connected = connected;
         const { socket } = connected;
         this.#limit.add(socket);
-        login({ socket, limit: this.#limit }, { signal: this.#abort.signal, timeoutMs }).then(resolve, reject);
+        socket.on("error", () => {}); // the library reports it
+        login({ socket, limit: this.#limit }).then(resolve, reject);
       };
       this.#attempts = new ConnectionAttempts(address, timeoutMs, { onConnect, onError: reject });
     });
   }
 
-  #watch(): void {
-    const socket = this.#connected?.socket;
+  #watch({ secureSocket = this.#connected?.socket }: LibraryClient): void {
+    const socket = secureSocket;
+    this.#socket = socket;
+    if (socket instanceof TLSSocket) this.#certificateEndsAt = this.#library.secure?.certificateEndsAt(socket);
     // a ping that runs gets the library's own error
     socket?.once("close", () => {
       this.#isOpen = false;

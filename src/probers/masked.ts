@@ -3,9 +3,9 @@
  *
  *     detail, error text --> *** in place of a credential: as it is, percent-encoded, as base64, or cut
  */
-import type { ProberOptions } from "./options.js";
+import type { DialogueStep, OAuthClient, ProberOptions } from "./options.js";
 import type { Prober } from "./prober.js";
-import { type Credentials, credentialsOf } from "./target.js";
+import { type Credentials, credentialsOf, formEncoded, parseTarget, withoutUserInfo } from "./target.js";
 
 /** Parts of words are masked from this length on: shorter ones would mask harmless text. */
 const MIN_SECRET_CHARACTERS = 4;
@@ -17,7 +17,11 @@ const MASK = "***";
 
 /** The same prober without the credentials of its target in its results and errors. */
 export function maskSecrets(prober: Prober, url: string, options: ProberOptions): Prober {
-  const secrets = secretsOf(url, options);
+  return maskTexts(prober, secretsOf(url, options));
+}
+
+/** The same prober without these texts in its results and errors. */
+export function maskTexts(prober: Prober, secrets: readonly string[]): Prober {
   if (secrets.length === 0) return prober;
   const mask = createMask(secrets);
   return {
@@ -35,14 +39,38 @@ export function maskSecrets(prober: Prober, url: string, options: ProberOptions)
   };
 }
 
+/** A function that masks the credentials of a target in a text. */
+export function maskerOf(url: string, options: ProberOptions): (text: string) => string {
+  return createMask(secretsOf(url, options));
+}
+
+/** A URL without its user info, and without the values of the parameters that are credentials. */
+export function maskedUrl(url: string): string {
+  const [before = "", ...query] = withoutUserInfo(URL.canParse(url) ? new URL(url).href : url).split("?");
+  if (query.length === 0) return before;
+  const parameters = query.join("?").split("&");
+  const shown = parameters.map((each) => {
+    const [name, value] = splitAt(each, "=");
+    return value !== "" && SECRET_NAME.test(name) ? `${name}=${MASK}` : each;
+  });
+  return `${before}?${shown.join("&")}`;
+}
+
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
-  const target = new URL(url);
-  const isHttp = /^(?:flower\+)?https?(?:\+unix)?:$/.test(target.protocol);
-  const named = [...secretsOfQuery(target), ...secretsOfHeaders(options.headers ?? {})];
+  const target = parseTarget(url);
+  const isHttp = /^(?:(?:flower\+)?https?(?:\+unix)?|wss?):$/.test(target.protocol);
+  const { headers = {}, metadata = {}, dialogue = [] } = options;
+  const named = [
+    ...secretsOfQuery(target),
+    ...secretsOfHeaders(headers),
+    ...secretsOfMetadata(metadata),
+    ...secretsOfDialogue(dialogue),
+  ];
   return [
     // a short value of a header or parameter is rather a switch: ?auth=1
     ...named.filter(({ length }) => length >= MIN_SECRET_CHARACTERS),
     ...secretsOfLogin(credentialsOf(target, options), isHttp),
+    ...secretsOfAuth(options.auth),
   ];
 }
 
@@ -73,10 +101,68 @@ function secretsOfHeaders(headers: Readonly<Record<string, string>>): readonly s
   );
 }
 
+/** A value of `-bin` metadata is base64: the target may echo its bytes too. */
+function secretsOfMetadata(metadata: Readonly<Record<string, string>>): readonly string[] {
+  const bytes = Object.entries(metadata).flatMap(([name, value]) =>
+    /-bin$/i.test(name) ? [[name, Buffer.from(value, "base64").toString("utf8")] as const] : [],
+  );
+  return [...secretsOfHeaders(metadata), ...secretsOfHeaders(Object.fromEntries(bytes))];
+}
+
+/**
+ * Secrets that a program can print: values of variables with the name of a secret, passwords in URLs, and arguments
+ * such as `--password=TEXT` and `--token TEXT`.
+ */
+export function secretsOfProgram(
+  command: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const named = command.flatMap((word, index): readonly (readonly [string, string])[] => {
+    const [name, value] = word.includes("=") ? splitAt(word, "=") : [word, command[index + 1] ?? ""];
+    return name.startsWith("-") || word.includes("=") ? [[name, value]] : [];
+  });
+  const variables = Object.entries(environment).map(([name, value = ""]) => [name, value] as const);
+  return [
+    ...[...named, ...variables].flatMap(([name, value]) =>
+      SECRET_NAME.test(name) && value.length >= MIN_SECRET_CHARACTERS ? [value] : [],
+    ),
+    ...[...command, ...variables.map(([, value]) => value)].flatMap(passwordOfUrl),
+  ];
+}
+
+/** The password in a text that has a URL, as it is and decoded. The text may be no valid URL. */
+function passwordOfUrl(text: string): readonly string[] {
+  const password = /:\/\/[^\s/?#@:]*:(\S+)@/.exec(text)?.[1];
+  if (password === undefined) return [];
+  const decoded = password.replace(/(?:%[0-9a-f]{2})+/gi, (codes) =>
+    Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),
+  );
+  return [password, decoded];
+}
+
+/**
+ * Every word that is sent may be a credential, but for the first one of a line if it is short: `AUTH`, `EHLO`. So a target
+ * that repeats what it got does not get it into a log.
+ */
+function secretsOfDialogue(steps: readonly DialogueStep[]): readonly string[] {
+  const texts = steps.flatMap(({ send }) => (typeof send === "string" ? [send] : []));
+  return texts
+    .flatMap((text) => text.split(/[\r\n]+/))
+    .flatMap((line) => line.split(/\s+/).filter((word, index) => index > 0 || word.length >= 8));
+}
+
+function secretsOfAuth(auth: OAuthClient | undefined): readonly string[] {
+  if (auth === undefined) return [];
+  const { clientId, clientSecret } = auth;
+  const encoded = formEncoded(clientSecret);
+  return [clientSecret, encoded, base64Of(`${formEncoded(clientId)}:${encoded}`)];
+}
+
 /** Masks the secrets in a text. */
 type Mask = (text: string) => string;
 
-function createMask(secrets: readonly string[]): Mask {
+/** For secrets that are known only while the check runs, such as a token. */
+export function createMask(secrets: readonly string[]): Mask {
   const forms = formsOf(secrets);
   const short = secrets.filter(({ length }) => length > 0 && length < MIN_SECRET_CHARACTERS);
   const words = short.length === 0 ? undefined : wholeWords(short);

@@ -5,9 +5,11 @@
  */
 import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
+import type { Goodbye } from "../client/goodbyes.js";
 import { tlsOptions } from "../client/tls-options.js";
+import { traceTls } from "../client/trace.js";
 import { type LimitedSocket, openLibraryProber, requirePackage } from "./library-prober.js";
-import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, type ProbeResult, type Prober } from "./prober.js";
 import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 
@@ -16,8 +18,11 @@ interface PgClient {
   readonly connection: EventEmitter & { readonly stream: Socket };
 }
 
+/** The message Terminate. */
+const TERMINATE: Goodbye = { request: Buffer.from([0x58, 0, 0, 0, 4]) };
+
 /** Classes of SQLSTATE. Source: PostgreSQL's manual, appendix A. */
-const INVALID_AUTHORIZATION = /^28/;
+const INVALID_AUTHORIZATION = /^(?:28|42501)/; // 42501: the user may not connect to the database
 const INSUFFICIENT_RESOURCES_OR_SHUTTING_DOWN = /^(?:53|57P)/;
 
 /** A prober of a PostgreSQL server. */
@@ -26,10 +31,15 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
   const host = hostOf(target);
   const port = Number(target.port) || 5432;
   const database = pathNameOf(target, "database");
+  const secure = options.tls === undefined ? undefined : tlsOptions(host, options.tls);
   const settings = {
+    password: refuseToGuess, // the library would look for one in the environment and in a file
     ...credentialsOf(target, options),
     ...(database === "" ? {} : { database }),
-    ...(options.tls === undefined ? {} : { ssl: tlsOptions(host, options.tls) }),
+    ssl: secure ?? false,
+    // the library would send its host as the name for TLS; the socket is connected already
+    host: secure?.servername ?? host,
+    port,
     application_name: "healthbridge",
   };
   const load = async () => {
@@ -37,18 +47,24 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
     return async ({ socket, limit }: LimitedSocket) => {
       // the library connects its socket, and waits for the event
       Object.assign(socket, { connect: () => process.nextTick(() => socket.emit("connect")) });
-      const client = new pg.Client({ ...settings, host, port, stream: () => socket });
+      const client = new pg.Client({ ...settings, stream: () => socket });
       client.on("error", () => {}); // the connection ended between two probes; the next one will notice
       const { connection } = client as unknown as PgClient;
-      connection.once("sslconnect", () => limit.add(connection.stream));
+      connection.once("sslconnect", () => {
+        limit.add(connection.stream);
+        if (deps.resolver.trace !== undefined) traceTls(connection.stream, deps.resolver.trace);
+      });
       await client.connect();
-      return { ping: () => client.query("select 1") };
+      return { secureSocket: connection.stream, ping: () => client.query("select 1") };
     };
   };
-  return openLibraryProber(
-    { address: { host, port, resolver: deps.resolver }, load, judge },
-    reuseOptionsOf(options, deps),
-  );
+  const address = { host, port, resolver: deps.resolver };
+  return openLibraryProber({ address, load, judge, goodbye: TERMINATE, secure }, deps, options);
+}
+
+/** Called when the server asks for a password and the target has none. The code is PostgreSQL's for a wrong password. */
+function refuseToGuess(): never {
+  throw Object.assign(new Error("the server asks for a password, and the target has none"), { code: "28P01" });
 }
 
 function judge(error: unknown): ProbeResult | undefined {
@@ -62,6 +78,7 @@ function judge(error: unknown): ProbeResult | undefined {
 /** The library's own errors have no code: the connection ended, or the answer is not the protocol. */
 function ended(error: unknown): ProbeResult | undefined {
   if (!(error instanceof Error) || "code" in error) return undefined;
+  if (/does not support SSL/.test(error.message)) return fail("tls", error.message);
   if (/terminated|ended|closed|deadline/i.test(error.message)) return fail("closed", error.message);
   return fail("protocol", error.message);
 }

@@ -6,6 +6,7 @@
  */
 import { BrokenCall } from "../client/broken-call.js";
 import { type AnswerReader, exchange } from "../client/exchange.js";
+import type { Goodbye } from "../client/goodbyes.js";
 import { ReusedConnection } from "../client/reused-connection.js";
 import { TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
@@ -15,14 +16,20 @@ import { resultOfError } from "./reasons.js";
 import { credentialsOf, hostOf, invalidTarget } from "./target.js";
 
 /** Errors of Redis about credentials and permissions. */
-const REFUSALS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/;
+const REFUSALS = /^(?:NOAUTH|WRONGPASS|NOPERM|DENIED|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/;
 
 /** Errors of Redis that pass with time. */
-const UNAVAILABLE = /^(?:LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN)/;
+const UNAVAILABLE = /^(?:LOADING|MASTERDOWN|BUSY|MISCONF|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/;
 
 const MAX_ANSWER_BYTES = 65_536;
 
 const PING = command("PING");
+
+/**
+ * QUIT is deprecated since Redis 7.2, but it is the one end that Redis 7 does not log: over TLS, it logs even a proper end
+ * without QUIT as an error of reading (level verbose).
+ */
+const GOODBYE: Goodbye = { request: Buffer.from(command("QUIT")) };
 
 /** A prober of a Redis server. It keeps one connection, unless `reuse` is false. */
 export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
@@ -30,6 +37,7 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
   const host = hostOf(target);
   const tls = secure ? tlsOptions(host, options.tls) : undefined;
   const address = {
+    goodbyes: deps.goodbyes,
     host,
     port: Number(target.port) || 6379,
     resolver: deps.resolver,
@@ -43,7 +51,7 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
   );
   const ask = (socket: TargetSocket, isNew: boolean) => {
     const commands = [...(isNew ? login : []), PING];
-    return exchange(socket, commands.join(""), new ReplyReader(commands.length));
+    return exchange(socket, commands.join(""), new ReplyReader(socket, commands.length));
   };
   return {
     async probe({ timeoutMs }) {
@@ -74,13 +82,15 @@ function loginOf(target: URL, options: ProberOptions): readonly string[] {
 
 /** Reads the replies to some commands: the first error, or the reply to the last command. */
 class ReplyReader implements AnswerReader<string> {
+  readonly #socket: TargetSocket;
   #missing: number;
   #received = 0;
   /** The line that is not complete. */
   #line = "";
 
   /** @param count of the commands */
-  constructor(count: number) {
+  constructor(socket: TargetSocket, count: number) {
+    this.#socket = socket;
     this.#missing = count;
   }
 
@@ -95,6 +105,7 @@ class ReplyReader implements AnswerReader<string> {
       if (!/^[+-]/.test(this.#line || "+")) throw new BrokenCall("protocol", "the target does not speak RESP");
       if (index === lines.length - 1) break;
       const reply = this.#takeLine();
+      this.#socket.goodbye = GOODBYE;
       if (reply.startsWith("-") || this.#missing === 0) return reply;
     }
     return undefined;

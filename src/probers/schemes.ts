@@ -2,12 +2,14 @@
  * The schemes: which prober probes which URL. A new one is a file, a row here, and a row in the docs.
  */
 import { SystemAuthorities } from "../client/authorities.js";
+import { Goodbyes } from "../client/goodbyes.js";
 import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
 import { openAmqp } from "./amqp.js";
 import { openTcp, openUnix } from "./connect.js";
+import { startsTls } from "./dialogue.js";
 import { openDns } from "./dns.js";
 import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
@@ -19,6 +21,8 @@ import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
 import { hostOf, invalidTarget, parseTarget } from "./target.js";
 import { openTls } from "./tls.js";
+import { openUdp } from "./udp.js";
+import { openWebSocket } from "./websocket.js";
 
 /** What a scheme demands of its URLs, and the prober of them. */
 interface Scheme {
@@ -43,7 +47,19 @@ interface Scheme {
 
 const HTTP = {
   open: openHttp,
-  options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
+  options: [
+    "expect",
+    "reuse",
+    "maxConnectionAge",
+    "user",
+    "password",
+    "headers",
+    "method",
+    "body",
+    "http2",
+    "followRedirects",
+    "auth",
+  ],
   needsPort: false,
   takesCredentials: true,
   takes: "query",
@@ -57,10 +73,18 @@ const FLOWER = {
 } as const;
 const GRPC = {
   open: openGrpc,
-  options: ["reuse", "maxConnectionAge"],
+  options: ["reuse", "maxConnectionAge", "authority", "metadata"],
   needsPort: true,
   takesCredentials: false,
   takes: "path",
+} as const;
+
+const WEBSOCKET = {
+  open: openWebSocket,
+  options: ["dialogue", "user", "password", "headers"],
+  needsPort: false,
+  takesCredentials: true,
+  takes: "query",
 } as const;
 
 /** Servers with a default port and a login. */
@@ -78,7 +102,9 @@ function withTls<Rest extends Pick<Scheme, "options">>(scheme: Rest, tls: "alway
 
 /** The clock, the randomness and a resolver of this machine. */
 export function systemDeps(): ProberDeps {
-  return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer: createReadBuffer() };
+  const goodbyes = new Goodbyes(systemClock);
+  const readBuffer = createReadBuffer();
+  return { clock: systemClock, random: Math.random, resolver: resolverFor(false), readBuffer, goodbyes };
 }
 
 const HTTP_EXPECTS = ["status", "body", "headers", "json"] as const;
@@ -89,7 +115,8 @@ export const SCHEMES = {
   https: { ...withTls(HTTP), example: "https://host/path" },
   tcp: {
     open: openTcp,
-    options: [],
+    options: ["dialogue", "tls"],
+    tls: "by option",
     needsPort: true,
     takesCredentials: false,
     takes: "host",
@@ -97,7 +124,7 @@ export const SCHEMES = {
   },
   tls: {
     open: openTls,
-    options: ["tls", "expect"],
+    options: ["dialogue", "tls", "expect"],
     expects: ["minVersion"],
     tls: "always",
     needsPort: true,
@@ -105,9 +132,17 @@ export const SCHEMES = {
     takes: "host",
     example: "tls://host:port",
   },
+  udp: {
+    open: openUdp,
+    options: ["dialogue"],
+    needsPort: true,
+    takesCredentials: false,
+    takes: "host",
+    example: "udp://host:port",
+  },
   unix: {
     open: openUnix,
-    options: [],
+    options: ["dialogue"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,
@@ -116,7 +151,6 @@ export const SCHEMES = {
   },
   "http+unix": {
     ...HTTP,
-    options: ["expect", "reuse", "maxConnectionAge", "user", "password", "headers"],
     needsHost: false,
     example: "http+unix://%2Frun%2Fservice.sock/path",
   },
@@ -127,9 +161,12 @@ export const SCHEMES = {
   mysql: { ...withTls(SERVER, "by option"), open: openMysql, example: "mysql://user@host:3306/database" },
   amqp: { ...SERVER, open: openAmqp, example: "amqp://user@host:5672/vhost" },
   amqps: { ...withTls(SERVER), open: openAmqp, example: "amqps://user@host:5671/vhost" },
+  ws: { ...WEBSOCKET, example: "ws://host:port/path" },
+  wss: { ...withTls(WEBSOCKET), example: "wss://host/path" },
   dns: {
     open: openDns,
     options: ["expect"],
+    expects: ["answers"],
     needsPort: false,
     needsHost: false,
     takesCredentials: false,
@@ -138,6 +175,12 @@ export const SCHEMES = {
   },
   grpc: { ...GRPC, example: "grpc://host:port/package.Service" },
   grpcs: { ...withTls(GRPC), example: "grpcs://host:port/package.Service" },
+  "grpc+unix": {
+    ...GRPC,
+    needsPort: false,
+    needsHost: false,
+    example: "grpc+unix://%2Frun%2Fservice.sock/package.Service",
+  },
   "flower+http": { ...FLOWER, example: "flower+http://host:5555" },
   "flower+https": { ...withTls(FLOWER), example: "flower+https://host/prefix" },
 } as const satisfies Readonly<Record<string, Scheme>>;
@@ -158,7 +201,7 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
     throw invalidTarget(text, `this scheme takes no name and password; expected ${scheme.example}`);
   }
   refuseSurplus(text, target, scheme);
-  if (!deps.resolver.permits(canonicalHost(target)))
+  if (!deps.resolver.permits(hostOf(target)))
     throw invalidTarget(
       text,
       "link-local addresses are not probed, nor are the metadata services of clouds; allowLinkLocal: true allows them",
@@ -174,18 +217,10 @@ function withAuthorities(
   options: ProberOptions,
 ): ProberOptions {
   const { tls } = options;
-  if (scheme.tls === undefined || (scheme.tls === "by option" && tls === undefined)) return options;
+  const isByOption = tls !== undefined || startsTls(options.dialogue);
+  if (scheme.tls === undefined || (scheme.tls === "by option" && !isByOption)) return options;
   const ca = authorities.of(tls?.ca);
   return ca === tls?.ca ? options : { ...options, tls: { ...tls, ca } };
-}
-
-/**
- * The host with an IPv4 address in its usual form. URLs of http allow others, such as `0xa9fea9fe` and `0251.0376.1.1`, and
- * are parsed to the usual one. For other schemes the URL parser keeps the text, which the system would read in the same way.
- */
-function canonicalHost(target: URL): string {
-  const like = `http://${target.hostname}/`;
-  return hostOf(URL.canParse(like) ? new URL(like) : target);
 }
 
 /** Refuses parts of a URL that the scheme would ignore: they are a mistake. */

@@ -8,19 +8,47 @@
 import { HealthError } from "../core/health-error.js";
 import type { ProberOptions } from "./options.js";
 
+/** A zone of a link-local address: `[fe80::1%eth0]`, or `[fe80::1%25eth0]` as RFC 6874 has it. */
+const ZONE = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?\[[0-9a-f:.]+)%(?:25)?([\w.~-]+)(?=\])/i;
+
+/** A URL with the zone of its address, for which URLs have no place. */
+class TargetUrl extends URL {
+  zone: string | undefined;
+}
+
 /**
- * Reads a target.
+ * Reads a target. Its host is in ASCII (RFC 5891) and an IPv4 address in its usual form, for every scheme: the URL parser
+ * does that for http and https only.
  * @throws HealthError INVALID_TARGET
  */
 export function parseTarget(text: string): URL {
-  const target = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = text.replace(ZONE, "$1");
+  const target = URL.canParse(plain) ? new TargetUrl(plain) : undefined;
   if (target === undefined) throw invalidTarget(text, "expected a URL such as http://host:port/path");
+  target.zone = ZONE.exec(text)?.[2];
+  const isName = target.hostname !== "" && !target.hostname.startsWith("[") && !target.protocol.endsWith("unix:");
+  if (isName) target.hostname = asciiHost(target, text);
   return target;
 }
 
-/** The host to connect to: an IPv6 address without its brackets. */
+function asciiHost(target: URL, text: string): string {
+  const host = decodePart(target, target.hostname, "host");
+  const like = `http://${host}/`;
+  // a decoded character must not end the host
+  if (!/[/\\?#@:\s]/.test(host) && URL.canParse(like)) return new URL(like).hostname;
+  if (host === target.hostname) return host;
+  throw invalidTarget(text, `${JSON.stringify(host)} is not a valid name of a host`);
+}
+
+/** The host to connect to: an IPv6 address without its brackets, and with its zone. A dot at the end of a name is kept. */
 export function hostOf(target: URL): string {
-  return target.hostname.replace(/^\[(.*)\]$/, "$1");
+  const zone = target instanceof TargetUrl ? target.zone : undefined;
+  return `${target.hostname.replace(/^\[(.*)\]$/, "$1")}${zone === undefined ? "" : `%${zone}`}`;
+}
+
+/** Host and port as a request names them: without the dot that makes a name absolute in DNS, and without a zone. */
+export function authorityOf({ hostname, port }: URL): string {
+  return `${hostname.replace(/\.$/, "")}${port === "" ? "" : `:${port}`}`;
 }
 
 /** A longer path does not fit into the address of a Unix socket (unix(7)). */
@@ -48,6 +76,11 @@ export function socketPathOf(target: URL, example: string): string {
 export interface Credentials {
   readonly user?: string;
   readonly password?: string;
+}
+
+/** Encodes an id or a secret for Basic authentication at an authorization server (RFC 6749, section 2.3.1). */
+export function formEncoded(text: string): string {
+  return new URLSearchParams([["", text]]).toString().slice(1);
 }
 
 const CREDENTIALS = [
@@ -115,7 +148,7 @@ export function invalidTarget(text: string, expected: string, options?: ErrorOpt
  * it would be read as a port, a path or a query. So everything up to the last `@` counts, and so does a port that is no
  * number.
  */
-function withoutUserInfo(text: string): string {
+export function withoutUserInfo(text: string): string {
   return text
     .replace(/^(\s*[a-z][a-z0-9+.-]*:[/\\]{2})?.*@/is, "$1***@")
     .replace(/^([^@]*?:[/\\]{2}[^@:/?#[\]\\]*:)(?!\d*(?:[/?#\\]|$))[\s\S]*$/, "$1***");

@@ -13,8 +13,12 @@ import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { BrokenCall } from "../client/broken-call.js";
 import { connectTo } from "../client/connection-attempts.js";
-import { isVersionAtLeast, tlsOptions } from "../client/tls-options.js";
+import { tlsOptions } from "../client/tls-options.js";
+import { traceTls } from "../client/trace.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
+import { isOlder, tlsProtocol } from "../core/tls-version.js";
+import { openConversation } from "./conversation.js";
+import { compileDialogue, refuseStartTls } from "./dialogue.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
@@ -27,16 +31,26 @@ const MIN_QUIET_MS = 100;
 const AFTER_TICKET_MS = 20;
 
 /** A prober of a TLS port. A certificate that expires soon is a `warn`; the first of its path to expire counts. */
-export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, expect }: ProberOptions): Prober {
+export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }: ProberOptions): Prober {
+  const { clock, resolver, readBuffer } = deps;
   const address = { host: hostOf(target), port: Number(target.port), resolver };
   const secure = tlsOptions(address.host, tls);
   const minVersion = expect?.minVersion;
-  if (minVersion !== undefined) isVersionAtLeast(null, minVersion); // a mistake is reported when the check is declared
-  const judge = (socket: TLSSocket): ProbeResult => {
-    const version = socket.getProtocol();
-    if (minVersion === undefined || isVersionAtLeast(version, minVersion)) return PASS;
+  const expected = minVersion === undefined ? undefined : tlsProtocol("expect.minVersion", minVersion);
+  const judge = (version: string | null): ProbeResult => {
+    if (expected === undefined || !isOlder(version, expected)) return PASS;
     return fail("tls-version", `the target speaks ${version}, expected TLS ${minVersion} or later`);
   };
+  if (dialogue !== undefined) {
+    refuseStartTls(dialogue, "tls");
+    return openConversation({
+      address: { ...address, readBuffer, tls: secure },
+      turns: compileDialogue(dialogue),
+      clock,
+      warnBeforeMs: tls?.warnBeforeMs,
+      judge: ({ tlsVersion = null }) => judge(tlsVersion),
+    });
+  }
   return {
     async probe(context) {
       const deadline = clock.now() + context.timeoutMs;
@@ -45,12 +59,13 @@ export function openTls(target: URL, { clock, resolver }: ProberDeps, { tls, exp
       try {
         ({ socket: tcp } = await connectTo(address, context.timeoutMs, context.signal));
         const socket = connect({ ...secure, socket: tcp });
+        if (resolver.trace !== undefined) traceTls(socket, resolver.trace);
         tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
         socket.once("secureConnect", () => {
           endsAt = secure.certificateEndsAt(socket);
         });
         await untilAccepted(socket, context.signal, { clock, deadline });
-        return withCertificate(judge(socket), endsAt, clock.wallTime(), tls?.warnBeforeMs);
+        return withCertificate(judge(socket.getProtocol()), endsAt, clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
         return withCertificate(resultOfError(error), endsAt, clock.wallTime());
       } finally {

@@ -158,6 +158,12 @@ const OWN_METRICS = {
     labels: ["result"],
     help: "Reloads of the configuration, by result: success or failure.",
   },
+  fileReloadFailures: {
+    name: "healthbridge_file_reload_failures_total",
+    type: "counter",
+    labels: ["file_kind"],
+    help: "Changed files that could not be used, so that the previous content stays in use. Absent before the first.",
+  },
   logLinesDropped: {
     name: "healthbridge_log_lines_dropped_total",
     type: "counter",

@@ -136,6 +136,7 @@ export class Metrics {
       [METRICS.reloadSuccessful, single(lastReloadSuccessful ? 1 : 0)],
       [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
+      [METRICS.fileReloadFailures, snapshotOf(this.#tally.fileReloadFailures)],
       [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];

@@ -23,6 +23,7 @@ export class Tally {
   readonly httpRequests = new Counts();
   readonly results = new Counts();
   readonly proberErrors = new Counts();
+  readonly fileReloadFailures = new Counts();
   readonly resultsDropped = new Counts();
   readonly probed = new Map<string, Probed>();
   readonly startLag = new Durations();
@@ -59,6 +60,7 @@ export class Tally {
         this.logLinesDropped += lines;
       }),
       listen("reload", ({ error }) => this.#countReload(error)),
+      listen("file-reload-failed", ({ kind }) => this.fileReloadFailures.increment(kind)),
     ];
   }
 

@@ -34,7 +34,7 @@ describe("healthbridge", { concurrency: 2 }, () => {
     });
   }
 
-  for (const command of ["serve", "validate", "schema"]) {
+  for (const command of ["serve", "validate", "test", "schema"]) {
     test(`${command} --help shows how to use ${command}, on stdout`, async () => {
       const { code, stdout, stderr } = await run(command, "--help");
       assert.deepEqual([code, stderr], [0, ""]);
@@ -43,10 +43,10 @@ describe("healthbridge", { concurrency: 2 }, () => {
   }
 
   const refused: readonly (readonly [readonly string[], string])[] = [
-    [["bogus"], 'unknown command "bogus"; known: serve, validate, schema'],
-    [["constructor"], 'unknown command "constructor"; known: serve, validate, schema'],
-    [["__proto__"], 'unknown command "__proto__"; known: serve, validate, schema'],
-    [["\u001b[2J"], 'unknown command "\\u001b[2J"; known: serve, validate, schema'],
+    [["bogus"], 'unknown command "bogus"; known: serve, validate, test, schema'],
+    [["constructor"], 'unknown command "constructor"; known: serve, validate, test, schema'],
+    [["__proto__"], 'unknown command "__proto__"; known: serve, validate, test, schema'],
+    [["\u001b[2J"], 'unknown command "\\u001b[2J"; known: serve, validate, test, schema'],
     [["--listn", ":0"], "unknown flag --listn; did you mean --listen?"],
     [["serve", "--bogus"], "unknown flag --bogus"],
     [["serve", "serve"], 'unexpected argument "serve"'],

@@ -185,13 +185,13 @@ describe("a file that changes", { concurrency: 3 }, () => {
     await eventually(() => count(daemon, "restart-needed") === 1, "it says so");
     const { keys, msg } = daemon.log.find(({ event }) => event === "restart-needed") ?? {};
     assert.deepEqual([keys, msg], [["paths"], "`paths` changed; restart to apply"]);
-    writeFileSync(file, `checks: { a: "${url}" }\nlistLimit: 5\ntokenFile: ${file}.token\n`);
+    writeFileSync(file, `checks: { a: "${url}" }\nlistLimit: 5\nmaxWatchers: 7\ntokenFile: ${file}.token\n`);
     await eventually(() => count(daemon, "reload-refused") === 1, "the token is not there");
     writeFileSync(`${file}.token`, "secret");
     daemon.process.kill("SIGHUP");
     await eventually(() => count(daemon, "restart-needed") === 2, "it says so");
     const last = daemon.log.findLast(({ event }) => event === "restart-needed");
-    assert.equal(last?.msg, "`tokenFile`, `listLimit` changed; restart to apply");
+    assert.equal(last?.msg, "`listLimit`, `maxWatchers` changed; restart to apply");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
     await eventually(() => count(daemon, "reloaded") === 3, "the values of the start are back");
     assert.equal(count(daemon, "restart-needed"), 2);

@@ -1,32 +1,11 @@
-/** How a target ends a call or its connection, and which of these ends are the target's failure. */
+/** How a target ends a call or its connection, over more than one probe. Single answers are in `grpc-servers`. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { h2frame, TYPE, uint32 } from "../support/raw-http2.js";
 import * as raw from "./raw-server.js";
 
-const { answering, data, goAway, head, probeServer, serving, settings } = raw;
+const { data, goAway, head, probeServer, serving, settings } = raw;
 
 describe("how a target ends a call", () => {
-  const CODES = ["NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "CANCEL", "ENHANCE_YOUR_CALM", "error code 13"];
-  for (const name of CODES)
-    test(`RST_STREAM ${name} is one failure, \`reset\``, async () => {
-      const code = { NO_ERROR: 0, PROTOCOL_ERROR: 1, INTERNAL_ERROR: 2, CANCEL: 8, ENHANCE_YOUR_CALM: 11 }[name] ?? 13;
-      const script = answering((stream) => h2frame(TYPE.RST_STREAM, 0, stream, uint32(code)));
-      const { verdict, detail, connections } = await probeServer(script);
-      assert.deepEqual([verdict, connections.length], ["fail reset", 1]);
-      assert.ok(detail.includes(name), detail);
-    });
-
-  test("RST_STREAM REFUSED_STREAM is asked again once, on a new connection", async () => {
-    const refusal = (stream: number) => h2frame(TYPE.RST_STREAM, 0, stream, uint32(7));
-    const once = await probeServer({
-      onRequest: (connection, stream) => connection.write(connection.number === 1 ? refusal(stream) : serving(stream)),
-    });
-    assert.deepEqual([once.verdict, once.connections.length], ["pass", 2]);
-    const always = await probeServer(answering(refusal));
-    assert.deepEqual([always.verdict, always.connections.length], ["fail unavailable", 2]);
-  });
-
   test("GOAWAY that leaves the call out is asked again; one that takes it in waits for the answer", async () => {
     const leftOut = await probeServer({
       onRequest: (connection, stream) => connection.write(connection.number === 1 ? goAway(0, 0) : serving(stream)),
@@ -55,19 +34,6 @@ describe("how a target ends a call", () => {
     assert.deepEqual([verdict, connections.length], ["pass", 2]);
   });
 
-  for (const name of ["PROTOCOL_ERROR", "INTERNAL_ERROR", "ENHANCE_YOUR_CALM", "error code 99"])
-    test(`GOAWAY ${name} that leaves the call out is asked again once, on a new connection`, async () => {
-      const code = { PROTOCOL_ERROR: 1, INTERNAL_ERROR: 2, ENHANCE_YOUR_CALM: 11 }[name] ?? 99;
-      const once = await probeServer({
-        onRequest: (connection, stream) =>
-          connection.write(connection.number === 1 ? goAway(0, code) : serving(stream)),
-      });
-      assert.deepEqual([once.verdict, once.connections.length], ["pass", 2]);
-      const always = await probeServer(answering(() => goAway(0, code)));
-      assert.deepEqual([always.verdict, always.connections.length], ["fail unavailable", 2]);
-      assert.ok(always.detail.includes(`GOAWAY ${name}`), always.detail);
-    });
-
   test("GOAWAY with an error on a kept connection leaves out the second call, which is asked again", async () => {
     const { verdict, connections } = await probeServer(
       {
@@ -76,14 +42,6 @@ describe("how a target ends a call", () => {
       { times: 2 },
     );
     assert.deepEqual([verdict, connections.map(({ requests }) => requests)], ["pass", [[1, 3], [1]]]);
-  });
-
-  test("GOAWAY with an error that takes in the call is one failure, `reset`", async () => {
-    for (const last of [1, 99]) {
-      const { verdict, detail, connections } = await probeServer(answering(() => goAway(last, 2)));
-      assert.deepEqual([verdict, connections.length], ["fail reset", 1]);
-      assert.match(detail, /GOAWAY INTERNAL_ERROR/);
-    }
   });
 
   for (const [label, end, expected] of [

@@ -1,7 +1,6 @@
 /** Targets that send without end: each is cut off by a limit, and what they cost is bounded. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BrokenCall, Unanswered } from "../../src/client/broken-call.js";
 import { HealthClient } from "../../src/client/health-client.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { createReadBuffer } from "../../src/client/target-socket.js";
@@ -114,16 +113,17 @@ const clientOf = (port: number) =>
     ...{ reuse: true, maxAgeMs: 60_000, clock: systemClock, random: Math.random },
   });
 
-test("64 calls may wait for a free stream; more are told `unprocessed`", async () => {
-  const { target } = await rawServer({ greeting: [settings([3, 2])] });
+test("a call above MAX_CONCURRENT_STREAMS is not queued: a Watch is refused, and a Check takes a new connection", async () => {
+  const { target, connections } = await rawServer({ greeting: [settings([3, 2])] });
   const client = clientOf(target.port);
   try {
     await client.check("", 5_000);
     const ends: unknown[] = [];
-    for (let call = 0; call < 70; call += 1) client.watch("", { onStatus: () => {}, onEnd: (end) => ends.push(end) });
-    assert.equal(ends.length, 4, "two are open, 64 wait");
-    for (const end of ends)
-      assert.ok(end instanceof Unanswered && end.reason instanceof BrokenCall && end.reason.kind === "unprocessed");
+    const watch = () => client.watch("", { onStatus: () => {}, onEnd: (end) => ends.push(end) });
+    assert.deepEqual([watch(), watch(), watch(), watch()], [true, true, false, false]);
+    assert.deepEqual(await client.check("", 5_000), { status: "SERVING" });
+    assert.equal(connections.length, 2);
+    await eventually(() => ends.length === 2, "both Watches have ended with their connection");
   } finally {
     client.close();
     await target.disconnected();

@@ -1,7 +1,13 @@
 /** The gRPC client before servers that use HTTP/2 in every legal way, and in many illegal ones (RFC 9113). */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { eventually } from "../support/eventually.js";
+import { BrokenCall, Unanswered } from "../../src/client/broken-call.js";
+import { Http2Connection } from "../../src/client/http2-connection.js";
+import type { Fields } from "../../src/client/http2-stream.js";
+import { TargetSocket } from "../../src/client/target-socket.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
+import { probe } from "../probers/probing.js";
+import { eventually, pause } from "../support/eventually.js";
 import { FLAG, h2frame, headerBlock, TYPE, uint32 } from "../support/raw-http2.js";
 import * as raw from "./raw-server.js";
 
@@ -108,63 +114,115 @@ test("SETTINGS and PING are answered, and the client enables no push", async () 
   assert.equal(acknowledged?.length, 1);
 });
 
+/** A connection to a server, after its first answer: the settings of the server are known. */
+async function connectTo(script: raw.Script) {
+  const { target, connections } = await raw.rawServer(script);
+  const { clock, resolver, readBuffer } = systemDeps();
+  const address = { host: "127.0.0.1", port: target.port, resolver, readBuffer, tls: undefined };
+  const connection = new Http2Connection(new TargetSocket(address, 10_000), clock);
+  const request = (body: Buffer) =>
+    new Promise<Fields | Error>((onEnd) => {
+      connection.request({ head: raw.HEAD, body }, { onHead: () => {}, onData: () => {}, onEnd });
+    });
+  const stop = async () => {
+    connection.close();
+    await target.disconnected();
+    await target.stop();
+  };
+  await request(Buffer.from("12345"));
+  return { connection, request, stop, sent: () => connections[0]?.sent ?? [] };
+}
+
 test("a request waits for the window of its stream, and is sent in the parts that it allows", async () => {
-  // the first request is sent before the client knows the window
-  const script: raw.Script = {
+  const { request, stop, sent } = await connectTo({
     greeting: [settings([4, 0])],
     onFrame: (connection, { type, stream }) => {
       if (type === TYPE.HEADERS || type === TYPE.DATA) connection.write(windowUpdate(stream, 2));
     },
-  };
-  const { verdict, connections } = await probeServer(script, { times: 2 });
-  const parts = connections[0]?.sent.filter(({ type, stream }) => type === TYPE.DATA && stream === 3);
-  assert.deepEqual([verdict, parts?.map(({ payload }) => payload.length)], ["pass", [2, 2, 1]]);
-});
-
-test("a window that never opens ends at the deadline", async () => {
-  const script = { greeting: [settings([4, 0])] };
-  const first = await probeServer(script);
-  assert.equal(first.verdict, "pass", "the first request is sent before SETTINGS are known");
-  const second = await probeServer(script, { times: 2, timeoutMs: 300 });
-  assert.equal(second.verdict, "fail timeout");
-});
-
-test("MAX_CONCURRENT_STREAMS is respected: a request waits until a stream is allowed", async () => {
-  const events: string[] = [];
-  const { verdict } = await probeServer(
-    {
-      onFrame: (_, { type, stream }) => void (type === TYPE.HEADERS && events.push(`request ${stream}`)),
-      onRequest: (connection, stream) => {
-        // after the first answer no stream is allowed, for a moment
-        connection.write(serving(stream), ...(stream === 1 ? [settings([3, 0])] : []));
-        if (stream > 1) return;
-        setTimeout(() => {
-          events.push("allowed");
-          connection.write(settings([3, 1]));
-        }, 50);
-      },
-    },
-    { times: 2 },
+  });
+  assert.ok(!((await request(Buffer.from("12345"))) instanceof Error));
+  const parts = sent().filter(({ type, stream }) => type === TYPE.DATA && stream === 3);
+  assert.deepEqual(
+    parts.map(({ payload }) => payload.length),
+    [2, 2, 1],
   );
-  assert.equal(verdict, "pass");
-  assert.deepEqual(events, ["request 1", "allowed", "request 3"]);
+  await stop();
 });
 
 test("an answer that comes before the request could be sent is taken, and the rest of the request is not sent", async () => {
-  const status = headerBlock([
-    [":status", "200"],
-    ["content-type", "application/grpc"],
-    ["grpc-status", "5"],
-  ]);
-  const script: raw.Script = {
+  const { request, stop, sent } = await connectTo({
     greeting: [settings([4, 0])], // so the body of the second request waits
     onFrame: (connection, { type, stream }) => {
-      if (type === TYPE.HEADERS && stream === 3)
-        connection.write(head(stream, status, FLAG.END_HEADERS | FLAG.END_STREAM));
+      if (type === TYPE.HEADERS && stream === 3) connection.write(trailers(stream, raw.HEAD));
     },
-  };
-  const { verdict, connections } = await probeServer(script, { times: 2 });
-  assert.deepEqual([verdict, connections[0]?.reset], ["fail service-unknown", "CANCEL"]);
+  });
+  const end = await request(Buffer.from("12345"));
+  assert.equal(end instanceof Map && end.get(":status"), "200");
+  await eventually(() => sent().some(({ type, stream }) => type === TYPE.RST_STREAM && stream === 3), "RST_STREAM");
+  assert.ok(!sent().some(({ type, stream }) => type === TYPE.DATA && stream === 3));
+  await stop();
+});
+
+test("a request that the target allows no stream for fails as unprocessed, and is not queued", async () => {
+  const { connection, request, stop } = await connectTo({
+    greeting: [settings([3, 1])],
+    onRequest: (server, stream) => {
+      if (stream === 1) server.write(serving(stream));
+    },
+  });
+  const first = request(Buffer.from("12345"));
+  assert.equal(connection.isOpen, false, "not for another request");
+  const second = await request(Buffer.from("12345"));
+  assert.ok(second instanceof Unanswered && second.reason instanceof BrokenCall);
+  assert.equal(second.reason.kind, "unprocessed");
+  await stop();
+  await first;
+});
+
+test("a connection on which the target allows no further request is not used again: the probe takes a new one", async () => {
+  const late = [settings([3, 0]), settings([4, 0]), settings([4, 4])] as const;
+  for (const greeting of [undefined, ...late])
+    for (const after of late) {
+      const { verdict, connections } = await probeServer(
+        {
+          ...(greeting === undefined ? {} : { greeting: [greeting] }),
+          onRequest: (connection, stream) => connection.write(serving(stream), after),
+        },
+        { times: 4, timeoutMs: 2_000, path: "12345" },
+      );
+      assert.deepEqual([verdict, connections.map(({ requests }) => requests)], ["pass", [[1], [1], [1], [1]]]);
+    }
+});
+
+test("a target that lowers MAX_CONCURRENT_STREAMS to 1 while a Watch is open is still probed", async () => {
+  const { target, connections } = await raw.rawServer({
+    onRequest: (connection, stream) => {
+      const isWatch = connection.number === 1 && stream === 3;
+      connection.write(...(isWatch ? [settings([3, 1]), head(stream), data(stream)] : [serving(stream)]));
+    },
+  });
+  const prober = openTarget(`grpc://127.0.0.1:${target.port}/`);
+  prober.onChange?.(() => {});
+  try {
+    assert.equal((await probe(prober)).outcome, "pass");
+    await eventually(() => connections[0]?.requests.length === 2, "the Watch is open");
+    await pause(50);
+    for (let round = 0; round < 2; round += 1) assert.equal((await probe(prober, 5_000)).outcome, "pass");
+    assert.deepEqual(
+      connections.map(({ requests }) => requests.length),
+      [2, 2],
+    );
+  } finally {
+    prober.close();
+    await target.disconnected();
+    await target.stop();
+  }
+});
+
+test("a target that never gives the window of the connection back is probed on a new one when it is used up", async () => {
+  // each request has 203 octets: the window of 65,535 lasts for 322
+  const { verdict, connections } = await probeServer({}, { times: 330, path: "x".repeat(195) });
+  assert.deepEqual([verdict, connections.map(({ requests }) => requests.length)], ["pass", [322, 8]]);
 });
 
 test("of the streams that were reset only the newest are remembered", async () => {

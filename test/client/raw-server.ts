@@ -1,9 +1,13 @@
 /** A gRPC target that writes HTTP/2 frames by hand: as a good server does, or as a test asks. */
+import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { createServer as createTls } from "node:tls";
 import { openTarget } from "../../src/probers/schemes.js";
 import { probe } from "../probers/probing.js";
-import { rawTarget, type Target } from "../probers/targets.js";
+import { rawTarget, Target } from "../probers/targets.js";
 import { FLAG, h2frame, headerBlock, PREFACE, TYPE, uint32 } from "../support/raw-http2.js";
+
+const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
 
 /** A frame that the client has sent. */
 export interface SentFrame {
@@ -75,6 +79,10 @@ export class RawConnection {
 
 /** What a server does. */
 export interface Script {
+  /** The protocols that it offers over TLS, or none. Default: it speaks no TLS. */
+  readonly alpn?: readonly string[];
+  /** It does not acknowledge SETTINGS: it speaks another protocol, or nothing. */
+  readonly isDeaf?: boolean;
   /** What it says first. Default SETTINGS without a setting. */
   readonly greeting?: readonly Buffer[];
   /** A request has come whole. Default: it answers SERVING. */
@@ -94,7 +102,7 @@ export interface RawServer {
 export async function rawServer(script: Script): Promise<RawServer> {
   const { greeting = [settings()], onRequest = (connection, stream) => connection.write(serving(stream)) } = script;
   const connections: RawConnection[] = [];
-  const target = await rawTarget((socket) => {
+  const onSocket = (socket: Socket) => {
     const connection = new RawConnection(socket, connections.length + 1);
     connections.push(connection);
     socket.on("end", () => socket.destroy());
@@ -102,14 +110,27 @@ export async function rawServer(script: Script): Promise<RawServer> {
     script.onConnection?.(connection);
     socket.on("data", (chunk: Buffer) => {
       for (const frame of connection.read(chunk)) {
-        if (frame.type === TYPE.SETTINGS && frame.flags === 0) connection.write(h2frame(TYPE.SETTINGS, FLAG.ACK, 0));
+        if (frame.type === TYPE.SETTINGS && frame.flags === 0 && script.isDeaf !== true)
+          connection.write(h2frame(TYPE.SETTINGS, FLAG.ACK, 0));
         script.onFrame?.(connection, frame);
         const isBody = frame.type === TYPE.DATA && (frame.flags & FLAG.END_STREAM) !== 0;
         if (isBody) onRequest(connection, frame.stream);
       }
     });
-  });
+  };
+  const target = await (script.alpn === undefined ? rawTarget(onSocket) : secureTarget(script.alpn, onSocket));
   return { target, connections };
+}
+
+function secureTarget(alpn: readonly string[], onSocket: (socket: Socket) => void): Promise<Target> {
+  const identity = { cert: fixture("server.crt"), key: fixture("server.key") };
+  const protocols = alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] };
+  const server = createTls({ ...identity, ...protocols }, (socket) => {
+    socket.on("error", () => {});
+    onSocket(socket);
+  });
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  return Target.start(server);
 }
 
 /** What the prober says of a server, and what it has sent. */
@@ -121,9 +142,9 @@ export interface Told {
 }
 
 /** Probes a server once, or more often, with one prober. At the end nothing is connected. Gives the last verdict. */
-export async function probeServer(script: Script, { times = 1, timeoutMs = 10_000 } = {}): Promise<Told> {
+export async function probeServer(script: Script, { times = 1, timeoutMs = 10_000, path = "" } = {}): Promise<Told> {
   const { target, connections } = await rawServer(script);
-  const prober = openTarget(`grpc://127.0.0.1:${target.port}/`);
+  const prober = openTarget(`grpc://127.0.0.1:${target.port}/${path}`);
   try {
     let told = { verdict: "", detail: "" };
     for (let round = 0; round < times; round += 1) {

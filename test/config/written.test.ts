@@ -113,7 +113,7 @@ describe("keys that begin with x-", () => {
       'x-notes: { anything: [1, "${NOT_SET}", !odd x], checks: 5 }',
       "x-text: text",
       "checks:",
-      '  a: { target: "http://h/", x-owner: team, tls: { x-why: old }, expect: { x-a: "${NOT_SET}", status: 200 } }',
+      '  a: { target: "https://h/", x-owner: team, tls: { x-why: old }, expect: { x-a: "${NOT_SET}", status: 200 } }',
       "defaults: { x-b: 1 }",
       "services: { s: { x-c: 1, any: [a] } }",
     ];

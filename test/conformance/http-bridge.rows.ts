@@ -141,13 +141,13 @@ export const httpRows: Rows = (factory) => {
   });
 
   row(factory, "another method is 405, and its body ends the connection [A106]", async ({ server }) => {
-    for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]) {
+    for (const method of ["POST", "PUT", "DELETE", "PATCH", "TRACE"]) {
       const answer = parse(
         await send(server.port, `${method} /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello`),
       );
       assert.deepEqual(
         [answer.status, answer.headers.get("allow"), answer.headers.get("connection")],
-        [405, "GET, HEAD", "close"],
+        [405, "GET, HEAD, OPTIONS", "close"],
         method,
       );
     }
@@ -200,12 +200,44 @@ export const httpRows: Rows = (factory) => {
     }
   });
 
-  row(factory, "there are no CORS headers, and a preflight is 405 [A112]", async ({ server }) => {
-    const preflight =
-      "OPTIONS /healthcheck HTTP/1.1\r\nHost: a\r\nOrigin: http://evil\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n";
-    const { status, headers } = parse(await send(server.port, preflight));
-    assert.equal(status, 405);
-    assert.ok(![...headers.keys()].some((name) => name.startsWith("access-control")));
+  row(factory, "OPTIONS is answered like GET, also without CORS headers [A112]", async ({ server }) => {
+    server.set("down", "NOT_SERVING");
+    const preflight = "Origin: http://evil\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n";
+    for (const [target, expected] of [
+      ["/healthcheck", 200],
+      ["/healthcheck/down", 503],
+      ["/readyz", 200],
+      ["*", 200],
+    ] as const) {
+      const { status, headers } = parse(
+        await send(server.port, `OPTIONS ${target} HTTP/1.1\r\nHost: a\r\n${preflight}`),
+      );
+      assert.equal(status, expected, target);
+      assert.ok(![...headers.keys()].some((name) => name.startsWith("access-control")));
+    }
+    // HAProxy's bare `option httpchk` has this version and no Host
+    assert.match(await send(server.port, "OPTIONS /healthcheck/down HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 503 /);
+  });
+
+  row(factory, "a target in absolute form is served, and its Host is ignored [B63]", async ({ server }) => {
+    server.set("down", "NOT_SERVING");
+    for (const [target, expected] of [
+      ["http://flower/healthcheck", 200],
+      ["HTTP://flower:8080/healthcheck/down", 503],
+      ["https://[::1]:8080/readyz?verbose", 200],
+      ["http://flower", 404],
+      ["http://flower?x=/healthcheck", 404],
+      ["http://user@flower/healthcheck", 400],
+      ["http:///healthcheck", 400],
+      ["http://flower/healthcheck#x", 400],
+      ["http:/healthcheck", 400],
+      ["ftp://flower/healthcheck", 400],
+      ["flower:8080", 400],
+    ] as const) {
+      const text = await send(server.port, `GET ${target} HTTP/1.1\r\nHost: another\r\nConnection: close\r\n\r\n`);
+      assert.equal(parse(text).status, expected, target);
+    }
+    assert.match(await send(server.port, "GET http://flower/healthcheck HTTP/1.1\r\n\r\n"), /^HTTP\/1\.1 400 /);
   });
 
   row(factory, "a degraded service is 200 with Envoy's header", async ({ server }) => {
@@ -224,8 +256,8 @@ export const httpRows: Rows = (factory) => {
         "HTTP/0.9": "GET /healthcheck\r\n\r\n",
         "HTTP/2.0": "GET /healthcheck HTTP/2.0\r\nHost: a\r\n\r\n",
         "HTTP/1.2": "GET /healthcheck HTTP/1.2\r\nHost: a\r\n\r\n",
-        "absolute form": "GET http://evil/healthcheck HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        asterisk: "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "authority form": "GET evil:80 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        asterisk: "GET * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         fragment: "GET /healthcheck#x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "TE and CL":
           "POST /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",

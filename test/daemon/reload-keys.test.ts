@@ -22,25 +22,34 @@ const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tls
 /** For each key with a restart: a file in which it is another one. */
 const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly string[]]>> = {
   listen: [BASE.replace("127.0.0.1:0", "127.0.0.2:0"), ["listen"]],
-  tls: [BASE.replace(tlsOf(), ""), ["tls.certFile", "tls.keyFile"]],
-  "tls.certFile": [BASE.replace(tlsOf(), OTHER_TLS), ["tls.certFile", "tls.keyFile"]],
-  "tls.keyFile": [BASE.replace(tlsOf(), OTHER_TLS), ["tls.certFile", "tls.keyFile"]],
-  "tls.clientCaFile": [BASE.replace(tlsOf(), tlsOf(`, clientCaFile: ${pem("ca.crt")}`)), ["tls.clientCaFile"]],
+  tls: [BASE.replace(tlsOf(), ""), ["tls"]],
   engine: [`${BASE}engine: grpc-js`, ["engine"]],
   paths: [`${BASE}paths: [/x]`, ["paths"]],
   statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
-  tokenFile: [BASE, []],
   stateDir: [`${BASE}stateDir: /tmp/healthbridge-state`, ["stateDir"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
   maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
 };
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
+const name = (answer: string) => `checks: { n: { target: "dns:h", expect: { answers: [${answer}] } } }`;
+/** With an OAuth2 client, of which `more` replaces a part. */
+const auth = (more: string) => {
+  const parts = ["clientId: i", "clientSecret: s", 'tokenUrl: "https://h/t"'];
+  const key = more.split(":")[0];
+  return target(
+    `auth: { ${[...parts.filter((part) => !part.startsWith(`${key}:`)), more].filter(Boolean).join(", ")} }`,
+  );
+};
+const tlsTarget = (more: string) => `checks: { a: { target: "tls://h:1", ${more} } }`;
+const tcp = (step: string) => `checks: { a: { target: "tcp://h:1", dialogue: [{ ${step} }] } }`;
 const flower = (more: string) => `checks: { f: { target: "flower+http://h/", ${more} } }`;
 const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
 const services = (entry: string) => `checks: { a: "tcp://h:1", b: "tcp://h:2" }\nservices: { s: ${entry} }`;
 const heartbeat = (ttl: string, token: string) => `checks: { h: { heartbeat: { ttl: ${ttl}, token: ${token} } } }`;
 const exec = (program: string) => `allowExec: true\nchecks: { x: { exec: [${program}] } }`;
+const program = (more: string) => `allowExec: true\nchecks: { x: { exec: [/bin/true], ${more} } }`;
+const grpc = (more: string) => `checks: { g: { target: "grpc://h:1", ${more} } }`;
 const isolation = (entry: string) => `checks: { a: "tcp://h:1" }\nisolation: { ${entry} }`;
 const SETTINGS: readonly (readonly [setting: string, value: string])[] = [
   ["interval", "7s"],
@@ -85,6 +94,33 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.expect.headers": [target("expect: { headers: { x: a } }"), target("expect: { headers: { x: b } }")],
   "checks.NAME.expect.json": [target("expect: { json: { x: a } }"), target("expect: { json: { x: b } }")],
   "checks.NAME.expect.maxLatency": [target(""), target("expect: { maxLatency: 1s }")],
+  "checks.NAME.expect.minVersion": [tlsTarget("expect: { minVersion: 1.2 }"), tlsTarget("expect: { minVersion: 1.3 }")],
+  "checks.NAME.expect.warn": [program("expect: { warn: 1 }"), program("expect: { warn: [1, 2] }")],
+  "checks.NAME.authority": [grpc(""), grpc("authority: orders.example")],
+  "checks.NAME.metadata": [grpc("metadata: { x-a: b }"), grpc("metadata: { x-a: c }")],
+  "checks.NAME.dialogue": [tcp("expect: a").replace(/, dialogue.*?\]/, ""), tcp("expect: a")],
+  "checks.NAME.dialogue[].send": [tcp("send: a"), tcp("send: b")],
+  "checks.NAME.dialogue[].send.hex": [tcp('send: { hex: "00" }'), tcp('send: { hex: "01" }')],
+  "checks.NAME.dialogue[].expect": [tcp("expect: a"), tcp("expect: b")],
+  "checks.NAME.dialogue[].expect.hex": [tcp('expect: { hex: "00" }'), tcp('expect: { hex: "01" }')],
+  "checks.NAME.dialogue[].expect.matches": [tcp("expect: { matches: a }"), tcp("expect: { matches: b }")],
+  "checks.NAME.dialogue[].startTls": [tcp("startTls: smtp"), tcp("startTls: imap")],
+  "checks.NAME.expect.headers.NAME.matches": [
+    target("expect: { headers: { x: { matches: a } } }"),
+    target("expect: { headers: { x: { matches: b } } }"),
+  ],
+  "checks.NAME.expect.answers": [name("192.0.2.1"), name("192.0.2.2")],
+  "checks.NAME.method": [target(""), target("method: HEAD")],
+  "checks.NAME.body": [target("body: a"), target("body: b")],
+  "checks.NAME.http2": [target(""), target("http2: true")],
+  "checks.NAME.followRedirects": [target(""), target("followRedirects: same-origin")],
+  "checks.NAME.auth": [target(""), auth("")],
+  "checks.NAME.auth.clientId": [auth("clientId: a"), auth("clientId: b")],
+  "checks.NAME.auth.clientSecret": [auth("clientSecret: a"), auth("clientSecret: b")],
+  "checks.NAME.auth.tokenUrl": [auth('tokenUrl: "https://h/a"'), auth('tokenUrl: "https://h/b"')],
+  "checks.NAME.auth.scopes": [auth("scopes: [a]"), auth("scopes: [b]")],
+  "checks.NAME.auth.audience": [auth("audience: a"), auth("audience: b")],
+  "checks.NAME.auth.method": [auth(""), auth("method: client_secret_post")],
   "checks.NAME.reuse": [target(""), target("reuse: false")],
   "checks.NAME.maxConnectionAge": [target(""), target("maxConnectionAge: 1m")],
   "checks.NAME.user": [target(""), target("user: a")],
@@ -96,6 +132,9 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.tls.keyFile": [target(""), target(`tls: { ${PAIR} }`)],
   "checks.NAME.tls.serverName": [target(""), target("tls: { serverName: x }")],
   "checks.NAME.tls.verify": [target(""), target("tls: { verify: false }")],
+  "checks.NAME.tls.ca": [target(""), target("tls: { ca: system }")],
+  "checks.NAME.tls.minVersion": [target(""), target("tls: { minVersion: 1.3 }")],
+  "checks.NAME.tls.maxVersion": [target(""), target('tls: { maxVersion: "1.2" }')],
   "checks.NAME.tls.warnBefore": [target(""), target("tls: { warnBefore: 1h }")],
   services: [services("[a]"), services("[b]")],
   "services.NAME.all": [services("{ all: [a] }"), services("{ all: [b] }")],
@@ -109,8 +148,8 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   allowLinkLocal: [target(""), `${target("")}\nallowLinkLocal: true`],
 };
 
-/** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, and below. */
-const OTHERS = ["drainDelay", "allowExec"];
+/** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, and below. */
+const OTHERS = ["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"];
 
 /** Whether the plan of a reload does anything. */
 function changesChecks(beforeText: string, afterText: string): boolean {
@@ -151,6 +190,13 @@ describe("a key that is changed by a reload", () => {
     return logged.filter(({ event }) => event === "restart-needed").flatMap(({ keys }) => keys);
   };
 
+  test("tls.certFile and tls.keyFile are applied at once; a client CA that is added needs a restart", async () => {
+    assert.deepEqual(await restartKeys(BASE.replace(tlsOf(), OTHER_TLS)), []);
+    const withCa = BASE.replace(tlsOf(), tlsOf(`, clientCaFile: ${pem("ca.crt")}`));
+    assert.deepEqual(await restartKeys(withCa), ["tls.clientCaFile"]);
+    assert.deepEqual(await restartKeys(BASE), [], "the value of the start is back");
+  });
+
   test("is in one of the tables of this test", () => {
     const tested = [...Object.keys(RESTARTS), ...Object.keys(AT_ONCE), ...OTHERS].sort();
     const paths = configKeys().map(([path]) => path);
@@ -162,7 +208,6 @@ describe("a key that is changed by a reload", () => {
   });
 
   for (const [key, [text, keys]] of Object.entries(RESTARTS)) {
-    if (key === "tokenFile") continue; // needs a file of its own: see cli/reload.test.ts
     test(`${key} is named in the log, to restart`, async () => {
       assert.deepEqual(faultsOf(text), []);
       assert.deepEqual(await restartKeys(text), keys);

@@ -22,6 +22,7 @@ import { parseConfig } from "../config/reading.js";
 import { FAKE_SERVERS, type FakeServer } from "../probers/fake-servers.js";
 import { verdict } from "../probers/probing.js";
 import { httpTarget, rawTarget, Target } from "../probers/targets.js";
+import { webSocketServer } from "../probers/websocket-server.js";
 import { NameServer } from "../support/name-server.js";
 import { portOf } from "../support/port-of.js";
 import { blocksOf, PAGES } from "./pages.js";
@@ -42,6 +43,7 @@ const ENVIRONMENT = {
   AMQP_PASSWORD: "x",
   FLOWER_PASSWORD: "x",
   BACKUP_TOKEN: "x",
+  CLIENT_SECRET: "x",
 };
 
 const replaceAll = (text: string, words: Readonly<Record<string, string>>) =>
@@ -85,7 +87,19 @@ const TARGETS: Readonly<Record<string, Start>> = {
     httpTarget((_, response) => void response.end(JSON.stringify({ status: "ok", checks: { db: { ok: true } } }))),
   ),
   grpc: fake("orders:50051", FAKE_SERVERS.grpc),
-  tcp: at("mail.internal:25", () => rawTarget(() => {})),
+  tcp: at("mail.internal:25", () =>
+    rawTarget((socket) => {
+      const answers = ["250-mail\r\n250 SIZE\r\n", "221 bye\r\n"];
+      socket.on("data", () => socket.write(answers.shift() ?? ""));
+      socket.write("220-mail\r\n220 mail ESMTP\r\n");
+    }),
+  ),
+  udp: async (t) => {
+    const server = await NameServer.start(t);
+    server.records.set("shop.internal", { ttl: 60, addresses: ["10.1.2.3"] });
+    return { "10.0.0.53:53": server.address };
+  },
+  ws: at("chat:8080", () => Target.start(createServer(webSocketServer()))),
   tls: at("www.shop.internal:443", () =>
     Target.start(createTls({ cert: readFixture("server.crt"), key: readFixture("server.key") })),
   ),

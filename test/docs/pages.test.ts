@@ -13,7 +13,7 @@ const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta
 /** Options that a page has beside those of its schemes' probers. */
 const FURTHER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   flower: ["forgetAfter"],
-  exec: ["exec"],
+  exec: ["exec", "expect"],
   function: [],
   heartbeat: ["heartbeat"],
 };

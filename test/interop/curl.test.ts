@@ -48,6 +48,23 @@ describeEngines("curl", (engine) => {
     assert.equal(await curl(`http://127.0.0.1:${plain}/healthcheck/down`), "NOT_SERVING 503 1.1");
   });
 
+  test("a target in absolute form, as curl sends it to a proxy", async () => {
+    const proxy = ["--proxy", `http://127.0.0.1:${plain}`];
+    assert.equal(await curl(...proxy, "http://flower/healthcheck"), "OK 200 1.1");
+    assert.equal(await curl(...proxy, "http://flower:8080/healthcheck/down?x"), "NOT_SERVING 503 1.1");
+    assert.equal(await curl(...proxy, "http://[::1]/readyz/down"), "NOT_FOUND 404 1.1");
+    assert.equal(await curl(...proxy, "http://flower/orders"), "NOT_FOUND 404 1.1");
+  });
+
+  test("OPTIONS of a health path and of the server as a whole", async () => {
+    for (const version of ["--http1.1", "--http2-prior-knowledge"]) {
+      const options = [version, "--request", "OPTIONS"];
+      const number = version === "--http1.1" ? "1.1" : "2";
+      assert.equal(await curl(...options, `http://127.0.0.1:${plain}/healthcheck/down`), `NOT_SERVING 503 ${number}`);
+      assert.equal(await curl(...options, "--request-target", "*", `http://127.0.0.1:${plain}/`), `OK 200 ${number}`);
+    }
+  });
+
   test("HTTP/2 with prior knowledge", async () => {
     assert.equal(await curl("--http2-prior-knowledge", `http://127.0.0.1:${plain}/healthcheck`), "OK 200 2");
     assert.equal(

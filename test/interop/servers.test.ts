@@ -1,139 +1,31 @@
 /** Redis, PostgreSQL, MariaDB and RabbitMQ for real: each is stopped, killed and started again under a check. */
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { Health } from "../../src/daemon/health.js";
+import type { ProberOptions } from "../../src/probers/options.js";
 import { openTarget } from "../../src/probers/schemes.js";
-import { eventually } from "../support/eventually.js";
-import { debian, debianUser } from "./install.js";
-import { accepting, freePort, Running, run } from "./peers.js";
-
-/** A server that is installed and has its data. */
-interface Prepared {
-  readonly start: () => Running;
-  readonly url: (password: string) => string;
-  readonly password: string;
-  /** Whatever else has to run beside it. */
-  readonly beside?: Running;
-}
+import { probe, verdict } from "../probers/probing.js";
+import { DaemonProcess } from "../support/daemon-process.js";
+import { eventually, pause } from "../support/eventually.js";
+import type { Running } from "./peers.js";
+import {
+  CA,
+  CLIENT,
+  type Login,
+  OTHER_CA,
+  PASSWORD,
+  PATIENCE_MS,
+  type Prepared,
+  prepareMariadb,
+  preparePostgres,
+  prepareRabbitmq,
+  prepareRedis,
+} from "./real-servers.js";
 
 const QUICK = { interval: 500, timeout: 400, unhealthyThreshold: 2, healthyThreshold: 1, edgeInterval: 200 };
-
-/** What the slowest server may take to start on a slow day. */
-const PATIENCE_MS = 180_000;
-
-const PASSWORD = "s3cret-Word";
-
-async function prepareRedis(folder: string): Promise<Prepared> {
-  const port = await freePort();
-  const program = debian("redis-server");
-  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--requirepass", PASSWORD];
-  return {
-    start: () => new Running(program, args),
-    url: (password) => `redis://:${password}@127.0.0.1:${port}/1`,
-    password: PASSWORD,
-  };
-}
-
-async function preparePostgres(folder: string): Promise<Prepared> {
-  const port = await freePort();
-  // runuser would stand between us and the server, and nobody would bury a server that was killed
-  const [setpriv, initdb, server] = [
-    debian("setpriv", "util-linux"),
-    debian("initdb", "postgresql", "/usr/lib/postgresql/*/bin"),
-    debian("postgres", "postgresql", "/usr/lib/postgresql/*/bin"),
-  ];
-  giveTo(folder, debianUser("postgres"));
-  const data = join(folder, "data");
-  const as = (program: string, ...args: string[]) => [
-    "--reuid=postgres",
-    "--regid=postgres",
-    "--clear-groups",
-    "--",
-    program,
-    ...args,
-  ];
-  const made = await run(setpriv, as(initdb, "-D", data, "-U", "me", "--auth=trust", "--no-sync"));
-  assert.equal(made.code, 0, made.stderr);
-  const settings = ["-p", `${port}`, "-k", folder, "-h", "127.0.0.1", "-c", "fsync=off"];
-  // a password is set by one who is trusted, and asked for afterwards
-  const trusting = new Running(setpriv, as(server, "-D", data, ...settings));
-  await accepting(port);
-  const { default: pg } = await import("pg");
-  const client = new pg.Client({ host: "127.0.0.1", port, user: "me", database: "postgres" });
-  await client.connect();
-  await client.query(`alter user me password '${PASSWORD}'`);
-  await client.end();
-  await trusting.stop();
-  const rules = join(folder, "rules.conf");
-  writeFileSync(rules, "host all all 127.0.0.1/32 scram-sha-256\n");
-  chmodSync(rules, 0o644);
-  return {
-    start: () => new Running(setpriv, as(server, "-D", data, ...settings, "-c", `hba_file=${rules}`)),
-    url: (password) => `postgres://me:${password}@127.0.0.1:${port}/postgres`,
-    password: PASSWORD,
-  };
-}
-
-async function prepareMariadb(folder: string): Promise<Prepared> {
-  const port = await freePort();
-  const server = debian("mariadbd", "mariadb-server");
-  giveTo(folder, debianUser("mysql"));
-  const data = join(folder, "data");
-  const install = debian("mariadb-install-db", "mariadb-server");
-  const made = await run(install, ["--no-defaults", `--datadir=${data}`, "--user=mysql", "--skip-test-db"]);
-  assert.equal(made.code, 0, made.stdout + made.stderr);
-  const init = join(folder, "init.sql");
-  writeFileSync(init, `create or replace user 'me'@'%' identified by '${PASSWORD}';\n`);
-  chmodSync(init, 0o644);
-  const args = [
-    "--no-defaults",
-    "--user=mysql",
-    `--datadir=${data}`,
-    `--port=${port}`,
-    "--bind-address=127.0.0.1",
-    `--socket=${join(folder, "s")}`,
-    `--pid-file=${join(folder, "pid")}`,
-    `--init-file=${init}`,
-  ];
-  return {
-    start: () => new Running(server, args),
-    url: (password) => `mysql://me:${password}@127.0.0.1:${port}`,
-    password: PASSWORD,
-  };
-}
-
-async function prepareRabbitmq(folder: string): Promise<Prepared> {
-  const [port, distribution, mapper] = [await freePort(), await freePort(), await freePort()];
-  const server = debian("rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin");
-  const env = {
-    HOME: folder,
-    ERL_EPMD_PORT: `${mapper}`,
-    ERL_EPMD_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODENAME: "healthbridge@localhost",
-    RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODE_PORT: `${port}`,
-    RABBITMQ_DIST_PORT: `${distribution}`,
-    RABBITMQ_MNESIA_BASE: join(folder, "data"),
-    RABBITMQ_LOG_BASE: join(folder, "log"),
-    RABBITMQ_PID_FILE: join(folder, "pid"),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "plugins"),
-    RABBITMQ_CONFIG_FILE: join(folder, "none"),
-  };
-  return {
-    beside: new Running(debian("epmd", "erlang-base"), ["-port", `${mapper}`, "-address", "127.0.0.1"]),
-    start: () => new Running(server, [], { env }),
-    url: (password) => `amqp://guest:${password}@127.0.0.1:${port}/`,
-    password: "guest",
-  };
-}
-
-function giveTo(folder: string, { uid, gid }: { uid: number; gid: number }): void {
-  chownSync(folder, uid, gid);
-  chmodSync(folder, 0o755);
-}
 
 /** Signals a program and all that it has started: PostgreSQL gives each of its processes a group of its own. */
 function signalFamily({ process: { pid } }: Running, name: NodeJS.Signals): void {
@@ -149,14 +41,118 @@ function signalFamily({ process: { pid } }: Running, name: NodeJS.Signals): void
   if (pid !== undefined) signal(pid);
 }
 
-const SERVERS: Readonly<Record<string, (folder: string) => Promise<Prepared>>> = {
-  Redis: prepareRedis,
-  PostgreSQL: preparePostgres,
-  MariaDB: prepareMariadb,
-  RabbitMQ: prepareRabbitmq,
+const TLS = { ca: CA };
+const CERTIFIED = { ...TLS, ...CLIENT };
+
+/** A fault: the login, the options of TLS, and the verdict. */
+type Fault = readonly [label: string, login: Login, tls: ProberOptions["tls"], verdict: string];
+
+/** TLS options that every server is tried with. `login` is one that needs TLS. */
+const tlsFaults = (login: Login): readonly Fault[] => [
+  ["the right authority and client certificate", login, CERTIFIED, "pass"],
+  ["another authority", login, { ...CERTIFIED, ca: OTHER_CA }, "fail tls-untrusted"],
+  ["a name that the certificate does not have", login, { ...CERTIFIED, serverName: "other.test" }, "fail tls-name"],
+  ["a name that the certificate has", login, { ...CERTIFIED, serverName: "localhost" }, "pass"],
+  ["no verification", login, { ...CLIENT, ca: OTHER_CA, serverName: "other.test", verify: false }, "pass"],
+  [
+    "a certificate that ends within warnBefore",
+    login,
+    { ...CERTIFIED, warnBeforeMs: 8_640_000_000 },
+    "warn tls-ending",
+  ],
+  ["no common version of TLS", login, { ...CERTIFIED, maxVersion: "1.1", minVersion: "1.0" }, "fail tls"],
+  ["one version of TLS", login, { ...CERTIFIED, minVersion: "1.3" }, "pass"],
+];
+
+interface Row {
+  readonly prepare: (folder: string) => Promise<Prepared>;
+  readonly password: string;
+  readonly faults: readonly Fault[];
+}
+
+const SERVERS: Readonly<Record<string, Row>> = {
+  Redis: {
+    prepare: prepareRedis,
+    password: PASSWORD,
+    faults: [
+      ["no password", { password: "" }, undefined, "fail auth"],
+      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
+      ["an unknown database", { path: "/99" }, undefined, "fail answer"],
+      ["a user who may not send PING", { user: "idle", password: "idle-Word" }, undefined, "fail auth"],
+      ["no client certificate", { tls: true }, TLS, "fail auth"],
+      ...tlsFaults({ tls: true }),
+    ],
+  },
+  PostgreSQL: {
+    prepare: preparePostgres,
+    password: PASSWORD,
+    faults: [
+      ["no password", { password: "" }, undefined, "fail auth"],
+      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
+      ["an unknown database", { path: "/nowhere" }, undefined, "fail answer"],
+      ["too many connections", { user: "limited" }, undefined, "fail unavailable"],
+      ["no TLS where the server demands it", { user: "secure" }, undefined, "fail auth"],
+      ["no client certificate", { user: "certified" }, TLS, "fail auth"],
+      ...tlsFaults({ user: "certified" }),
+    ],
+  },
+  MariaDB: {
+    prepare: prepareMariadb,
+    password: PASSWORD,
+    faults: [
+      ["no password", { password: "" }, undefined, "fail auth"],
+      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
+      ["an unknown database", { path: "/nowhere" }, undefined, "fail auth"],
+      ["an unknown database of a user who sees all", { user: "admin", path: "/nowhere" }, undefined, "fail answer"],
+      ["a locked account", { user: "locked" }, undefined, "fail auth"],
+      ["the last connection of a user in this hour", { user: "limited" }, undefined, "pass"],
+      ["too many connections of a user", { user: "limited" }, undefined, "fail unavailable"],
+      ["no TLS where the user demands it", { user: "secure" }, undefined, "fail auth"],
+      ["no client certificate", { user: "certified" }, TLS, "fail auth"],
+      ...tlsFaults({ user: "certified" }),
+    ],
+  },
+  RabbitMQ: {
+    prepare: prepareRabbitmq,
+    password: "guest",
+    faults: [
+      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
+      ["an unknown virtual host", { path: "/nowhere" }, undefined, "fail answer"],
+      ["no client certificate", { tls: true }, TLS, "fail auth"],
+      ...tlsFaults({ tls: true }),
+    ],
+  },
 };
 
-for (const [name, prepare] of Object.entries(SERVERS)) {
+/** What is spoken to the port of each server, and to its port of TLS, and the reason. */
+const MIXED_UP: Readonly<Record<string, readonly (readonly [url: string, reason: string])[]>> = {
+  Redis: [
+    ["http://127.0.0.1:PORT/", "closed"],
+    ["rediss://127.0.0.1:PORT", "timeout"],
+    ["postgres://me:pw@127.0.0.1:PORT", "timeout"],
+    ["redis://127.0.0.1:TLS", "(?:protocol|reset)"],
+  ],
+  PostgreSQL: [
+    ["http://127.0.0.1:PORT/", "closed"],
+    ["redis://127.0.0.1:PORT", "closed"],
+    ["https://127.0.0.1:PORT/", "closed"],
+  ],
+  MariaDB: [
+    ["http://127.0.0.1:PORT/", "protocol"],
+    ["redis://127.0.0.1:PORT", "protocol"],
+    ["rediss://127.0.0.1:PORT", "tls"],
+    ["grpc://127.0.0.1:PORT", "protocol"],
+  ],
+  RabbitMQ: [
+    ["http://127.0.0.1:PORT/", "protocol"],
+    ["redis://127.0.0.1:PORT", "protocol"],
+    ["amqps://127.0.0.1:PORT", "tls"],
+    ["amqp://127.0.0.1:TLS", "protocol"],
+    ["postgres://me:pw@127.0.0.1:PORT", "closed"],
+  ],
+};
+
+for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
   describe(name, () => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-"));
     const programs: Running[] = [];
@@ -166,24 +162,27 @@ for (const [name, prepare] of Object.entries(SERVERS)) {
       await Promise.all(programs.map((program) => program.stop()));
       rmSync(folder, { recursive: true, force: true });
     });
+    let prepared: Prepared;
+    let server: Running;
     const becomes = (status: string) =>
       eventually(() => health.status("server") === status, `${name} is ${status}`, PATIENCE_MS);
 
     test("passes, fails while it hangs or is dead, recovers, and fails with auth for a wrong password", async () => {
-      const { start, url, password, beside } = await prepare(folder);
+      prepared = await prepare(folder);
+      const { start, url, beside } = prepared;
       if (beside !== undefined) programs.push(beside);
       const begin = () => {
         const running = start();
         programs.push(running);
         return running;
       };
-      let server = begin();
+      server = begin();
       const reasons = new Set<string | undefined>();
       health.onTransition(({ subject, reason }) => subject === "check" && reasons.add(reason));
-      health.check("server", url(password), QUICK);
+      health.check("server", url(), QUICK);
       await becomes("SERVING");
 
-      const stranger = openTarget(url("wrong"));
+      const stranger = openTarget(url({ password: "wrong" }));
       const {
         outcome,
         reason,
@@ -205,13 +204,88 @@ for (const [name, prepare] of Object.entries(SERVERS)) {
       await server.stop();
       await becomes("NOT_SERVING");
       await eventually(async () => {
-        const gone = openTarget(url(password));
+        const gone = openTarget(url());
         const found = await gone.probe({ signal: AbortSignal.timeout(5_000), timeoutMs: 5_000 });
         gone.close();
         return found.reason === "refused";
       }, "its port is refused");
       server = begin();
       await becomes("SERVING");
+      health.removeCheck("server");
     });
+
+    for (const [label, login, tls] of [
+      ["", {}, undefined],
+      [
+        " over TLS",
+        { tls: true, ...(name === "MariaDB" || name === "PostgreSQL" ? { user: "certified" } : {}) },
+        CERTIFIED,
+      ],
+    ] as const)
+      test(`the server logs no lost client${label}: without reuse, at a new connection, at the end of a check and of the process`, async () => {
+        const from = server.output.length;
+        const url = prepared.url(login);
+        const options = { ...(tls && { tls }) };
+        const once = openTarget(url, undefined, { ...options, reuse: false });
+        for (let round = 0; round < 5; round += 1) assert.equal(await verdict(once), "pass");
+        once.close();
+        const aging = openTarget(url, undefined, { ...options, maxConnectionAge: 1 });
+        for (let round = 0; round < 5; round += 1) assert.equal(await verdict(aging), "pass");
+        aging.close();
+        const library = new Health();
+        for (const check of ["removed", "shut down"])
+          library.check(check, url, { ...options, ...QUICK, timeout: 5_000, interval: 6_000 });
+        await eventually(
+          () => library.status("removed") === "SERVING" && library.status("shut down") === "SERVING",
+          "both are up",
+        );
+        library.removeCheck("removed");
+        const startedAt = performance.now();
+        await library.shutdown({ drainDelayMs: 0 });
+        assert.ok(performance.now() - startedAt < 1_000, "the shutdown is not delayed");
+        if (tls === undefined) {
+          const daemon = await DaemonProcess.serve(
+            "--drain-delay",
+            "0s",
+            "--listen",
+            "127.0.0.1:0",
+            "--check",
+            `server=${url}`,
+          );
+          await eventually(() => daemon.log.some(({ name, to }) => name === "server" && to === "SERVING"), "it is up");
+          daemon.process.kill("SIGTERM");
+          await daemon.ended();
+        }
+        await pause(300);
+        assert.deepEqual(
+          server.output
+            .slice(from)
+            .split("\n")
+            .filter((line) => prepared.complaints.test(line)),
+          [],
+        );
+      });
+
+    for (const [label, login, tls, expected] of faults)
+      test(`${label}: ${expected}`, async () => {
+        const prober = openTarget(prepared.url(login), undefined, { reuse: false, ...(tls && { tls }) });
+        const { outcome, reason, detail = "", certificateEndsAt } = await probe(prober);
+        prober.close();
+        assert.equal(reason === undefined ? outcome : `${outcome} ${reason}`, expected, detail);
+        assert.ok(outcome === "pass" || detail.length > 10, "the detail says more");
+        assert.ok(!detail.includes(password), "no password in the detail");
+        if (tls !== undefined && outcome !== "fail") {
+          const days = ((certificateEndsAt ?? 0) - Date.now()) / 86_400_000;
+          assert.ok(days > 89 && days < 90, `the days that are left: ${days}`);
+        }
+      });
+
+    for (const [url, expected] of MIXED_UP[name] ?? [])
+      test(`another protocol, ${url}: ${expected}`, async () => {
+        const target = url.replace("PORT", `${prepared.port}`).replace("TLS", `${prepared.tlsPort}`);
+        const prober = openTarget(target, undefined, { reuse: false });
+        assert.match(await verdict(prober, expected === "timeout" ? 500 : undefined), new RegExp(`^fail ${expected}$`));
+        prober.close();
+      });
   });
 }

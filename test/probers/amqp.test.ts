@@ -57,7 +57,7 @@ test("a broker that lets us in and opens a channel passes; the login has the nam
     "\x01authentication_failure_close".slice(1),
   ])
     assert.ok(written.includes(part), part);
-  assert.ok(written.includes("\0\x07\0\x02\0\0\0\0"), "the limits of the broker, and no heartbeats");
+  assert.ok(written.includes("\0\x07\0\0\x20\0\0\0"), "frames of at most 8,192 bytes, and no heartbeats");
 });
 
 test("the methods of a broker may come in parts of any size", async () => {
@@ -75,7 +75,7 @@ test("the methods of a broker may come in parts of any size", async () => {
 const REFUSALS: readonly (readonly [label: string, answers: readonly Buffer[], verdict: string])[] = [
   ["a refused login", [START, close([10, 50], 403, "ACCESS_REFUSED")], "fail auth"],
   ["an unknown virtual host", [START, TUNE, close([10, 50], 530, "NOT_ALLOWED")], "fail answer"],
-  ["a broker that shuts down", [START, TUNE, close([10, 50], 320, "CONNECTION_FORCED")], "fail answer"],
+  ["a broker that shuts down", [START, TUNE, close([10, 50], 320, "CONNECTION_FORCED")], "fail unavailable"],
   ["a refused channel", [START, TUNE, Buffer.concat([OPEN_OK, close([20, 40], 504, "CHANNEL_ERROR")])], "fail answer"],
   ["a close without a code", [START, methodFrame(0, [10, 50])], "fail protocol"],
   ["another version", [Buffer.from("AMQP\0\0\x08\0")], "fail protocol"],

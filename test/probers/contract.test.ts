@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createSecureServer } from "node:http2";
 import { createServer as createHttps } from "node:https";
-import type { Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { createServer as createTls } from "node:tls";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ import { openTarget, type SCHEMES } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { probe, start, verdict } from "./probing.js";
 import { answer, grpcTarget, httpTarget, rawTarget, SERVING, silentTarget, Target } from "./targets.js";
+import { webSocketServer } from "./websocket-server.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
 const identity = () => ({ cert: fixture("server.crt"), key: fixture("server.key") });
@@ -33,7 +34,9 @@ function pong(socket: Socket): void {
 const APART = {
   dns: "./dns.test.ts",
   unix: "./unix.test.ts",
+  udp: "./udp.test.ts",
   "http+unix": "./unix.test.ts",
+  "grpc+unix": "./grpc-options.test.ts",
   postgres: "./servers.test.ts",
   postgresql: "./servers.test.ts",
   mysql: "./servers.test.ts",
@@ -72,6 +75,12 @@ const ROWS = {
   redis: { working: () => rawTarget(pong), verdict: "pass", silence: "fail timeout" },
   rediss: {
     working: () => Target.start(createTls(identity(), pong)),
+    verdict: "fail tls-untrusted",
+    silence: "fail timeout",
+  },
+  ws: { working: () => Target.start(createServer(webSocketServer())), verdict: "pass", silence: "fail timeout" },
+  wss: {
+    working: () => Target.start(createTls(identity(), webSocketServer())),
     verdict: "fail tls-untrusted",
     silence: "fail timeout",
   },

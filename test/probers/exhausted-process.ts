@@ -7,7 +7,7 @@ import "mysql2/promise";
 import "pg";
 import { systemClock } from "../../src/core/clock.js";
 import { openExec, ProgramGroups } from "../../src/probers/exec.js";
-import { openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 
 const targets = process.argv.slice(2);
 const exec = openExec(["/bin/true"], {
@@ -15,7 +15,11 @@ const exec = openExec(["/bin/true"], {
   groups: new ProgramGroups(),
   environment: { PATH: "/bin" },
 });
-const probers = [...targets.map((target) => openTarget(target)), exec];
+const UDP = { dialogue: [{ send: "x", expect: "x" }] };
+const probers = [
+  ...targets.map((target) => openTarget(target, systemDeps(), target.startsWith("udp") ? UDP : {})),
+  exec,
+];
 const taken: number[] = [];
 try {
   for (;;) taken.push(openSync("/dev/null", "r"));

@@ -12,7 +12,7 @@ const TARGETS = [
   ...[`http://${AT}/`, `https://${AT}/`, `flower+http://${AT}`, `tcp://${AT}`, `tls://${AT}`, "unix:///nowhere/at/all"],
   ...[`grpc://${AT}`, `grpcs://${AT}`, `redis://${AT}`, `rediss://${AT}`, `postgres://${AT}`, `mysql://${AT}`],
   ...[`amqp://${AT}`, `amqps://${AT}`, "tcp://localhost:1", "http://name.invalid/", "dns://127.0.0.1/name.invalid"],
-  "dns://localhost/name.invalid",
+  ...["dns://localhost/name.invalid", `ws://${AT}`, `wss://${AT}`, `udp://${AT}`],
 ];
 
 test("every scheme and exec", { timeout: 60_000 }, async () => {

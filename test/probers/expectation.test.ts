@@ -20,7 +20,7 @@ const answer = (status: number, body = "", { headers = {}, isCut = false }: Rest
 
 /** `pass`, or the reason and the detail. */
 function judged(expect: Expectation | undefined, given: HttpResponse): string {
-  const { reason, detail } = compileExpectation(expect)(given);
+  const { reason, detail } = compileExpectation(expect).judge(given);
   return reason === undefined ? "pass" : `${reason}: ${detail}`;
 }
 
@@ -49,6 +49,40 @@ describe("headers", () => {
     [{ "x-state": "up" }, {}, 'header: header x-state is null, expected "up"'],
     [{ "x-state": "" }, {}, 'header: header x-state is null, expected ""'],
     [{ a: "1", b: "2" }, { a: "1", b: "3" }, 'header: header b is "3", expected "2"'],
+    // absence
+    [{ "x-debug": null }, {}, "pass"],
+    [{ "x-debug": null }, { "x-debug": "" }, 'header: header x-debug is "", expected no such header'],
+    // lists, and repeated fields, which are joined by commas
+    [{ "x-state": "up" }, { "x-state": "down, up" }, "pass"],
+    [{ "x-state": "up" }, { "x-state": "down,up" }, "pass"],
+    [
+      { "x-state": "up" },
+      { "x-state": "downup, up-down" },
+      'header: header x-state is "downup, up-down", expected "up"',
+    ],
+    [{ "cache-control": "no-store" }, { "cache-control": "max-age=0, no-store" }, "pass"],
+    [{ "cache-control": "a, b" }, { "cache-control": "x,a,b" }, "pass"],
+    [{ "set-cookie": "b=2; Expires=Wed, 21 Oct 2026" }, { "set-cookie": "a=1, b=2; Expires=Wed, 21 Oct 2026" }, "pass"],
+    [{ etag: '"a"' }, { etag: '"b, a"' }, 'header: header etag is "\\"b, a\\"", expected "\\"a\\""'],
+    // media types
+    [{ "content-type": "text/plain" }, { "content-type": "text/plain; charset=utf-8" }, "pass"],
+    [{ "content-type": "text/plain" }, { "content-type": "Text/Plain;charset=utf-8" }, "pass"],
+    [{ "content-type": "text/plain;charset=utf-8" }, { "content-type": 'text/plain; charset="UTF-8"; a=b' }, "pass"],
+    [
+      { "content-type": "text/plain; charset=utf-8" },
+      { "content-type": "text/plain" },
+      'header: header content-type is "text/plain", expected "text/plain; charset=utf-8"',
+    ],
+    [
+      { "content-type": "text/plain" },
+      { "content-type": "text/plain2; charset=utf-8" },
+      'header: header content-type is "text/plain2; charset=utf-8", expected "text/plain"',
+    ],
+    // patterns
+    [{ server: { matches: "^nginx/1\\.(2|3)" } }, { server: "nginx/1.25" }, "pass"],
+    [{ via: { matches: "^proxy-b$" } }, { via: "proxy-a, proxy-b" }, "pass"],
+    [{ server: { matches: "x" } }, { server: "nginy" }, 'header: header server is "nginy", expected the pattern x'],
+    [{ server: { matches: "" } }, {}, "header: header server is null, expected the pattern "],
   ] as const)
     test(`${JSON.stringify(headers)}, expected ${JSON.stringify(expect)}`, () =>
       assert.equal(judged({ headers: expect }, answer(200, "", { headers })), expected));
@@ -145,6 +179,11 @@ describe("an invalid expectation is refused when the check is declared", () => {
       "a pattern that RE2 has not",
       { body: { matches: "(?=a)" } },
       /expect\.body\.matches is not a valid RE2 regular expression/,
+    ],
+    [
+      "a pattern of a header that is none",
+      { headers: { via: { matches: "(" } } },
+      /expect\.headers\.via\.matches is not a valid RE2 regular expression/,
     ],
     ["a pattern that is too large", { body: { matches: "(\\w{10} ){40}" } }, /expect\.body\.matches is too large/],
     ["an empty path", { json: { "": 1 } }, /expect\.json "" is not a path/],

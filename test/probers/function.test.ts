@@ -5,6 +5,7 @@ import { resolverFor } from "../../src/client/resolver.js";
 import { Health } from "../../src/daemon/health.js";
 import { openFunction } from "../../src/probers/function.js";
 import { type LibraryClient, openLibraryProber } from "../../src/probers/library-prober.js";
+import { systemDeps } from "../../src/probers/schemes.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { probe, verdict } from "./probing.js";
 import { Target } from "./targets.js";
@@ -162,9 +163,8 @@ for (const [label, library] of [
   test(`a client library that ${label} and ignores its signal ends with \`cancel\``, async () => {
     const target = await Target.start(createServer((socket) => void socket.on("error", () => {}).resume()));
     const address = { host: "127.0.0.1", port: target.port, resolver: resolverFor(false) };
-    const judge = () => undefined;
-    const reuse = { reuse: true, maxAgeMs: 300_000, clock: new VirtualClock(), random: () => 0.5 };
-    const prober = openLibraryProber({ ...library, address, judge }, reuse);
+    const rest = { address, judge: () => undefined, goodbye: { request: Buffer.alloc(0) } };
+    const prober = openLibraryProber({ ...library, ...rest }, systemDeps(), {});
     for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober, 10), "fail timeout");
     prober.close();
     await target.disconnected();

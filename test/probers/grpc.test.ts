@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { NameResolver } from "../../src/client/resolver.js";
-import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
-import { openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
 import { NameServer } from "../support/name-server.js";
 import { checking, withTarget } from "./grpc-fixture.js";
@@ -208,12 +207,7 @@ test("a name that resolves to a link-local address is not probed over gRPC [B91]
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   const resolver = new NameResolver({ clock: systemClock, servers: [server.address] });
-  const prober = openTarget("grpc://evil.test:50051", {
-    clock: systemClock,
-    random: Math.random,
-    resolver,
-    readBuffer: createReadBuffer(),
-  });
+  const prober = openTarget("grpc://evil.test:50051", { ...systemDeps(), resolver });
   assert.equal(await verdict(prober), "fail forbidden");
   prober.close();
 });

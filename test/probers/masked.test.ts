@@ -188,3 +188,15 @@ test("what a prober can do beside a probe stays", () => {
     undefined,
   );
 });
+
+test("what a dialogue sends is masked where the target repeats it, but for the first word of a line", async () => {
+  const prober = maskSecrets(
+    proberOf(async () =>
+      fail("timeout", 'step 1: expected text "OK", got "-ERR unknown: AUTH p#ss/w0rd bearer-token"'),
+    ),
+    "tcp://db.example:1",
+    { dialogue: [{ send: "AUTH p#ss/w0rd\r\nbearer-token\r\n" }, { send: { hex: "00" } }] },
+  );
+  const { detail } = await prober.probe(CONTEXT);
+  assert.equal(detail, 'step 1: expected text "OK", got "-ERR unknown: AUTH *** ***"');
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HealthError } from "../../src/core/health-error.js";
-import { openTarget, SCHEMES } from "../../src/probers/schemes.js";
+import { openTarget, SCHEMES, systemDeps } from "../../src/probers/schemes.js";
 
 const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["", /expected a URL/],
@@ -55,9 +55,10 @@ for (const target of [
 }
 
 test("every scheme accepts its own example, and connects to nothing by that", () => {
-  for (const { example } of Object.values(SCHEMES)) {
+  for (const [scheme, { example }] of Object.entries(SCHEMES)) {
     const before = process.getActiveResourcesInfo().length;
-    openTarget(example.replace("port", "1")).close();
+    const options = scheme === "udp" ? { dialogue: [{ send: "x", expect: "y" }] } : {};
+    openTarget(example.replace("port", "1"), systemDeps(), options).close();
     assert.equal(process.getActiveResourcesInfo().length, before, example);
   }
 });

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveMutation } from "./mutation.js";
+import { proveRotation } from "./rotation.js";
 import { proveSoak } from "./soak.js";
 
 /** A proof. */
@@ -45,6 +46,12 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "under load, faults and abuse: no stale SERVING, exact counts, no growth",
     takes: "3 min, or --minutes N; also --seed, --json",
     run: proveSoak,
+  },
+  rotation: {
+    proves:
+      "renewed certificates and moved names are seen in time, expired certificates fail, and no probe fails before",
+    takes: "5 min, or --minutes N; also --json",
+    run: proveRotation,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",

@@ -8,6 +8,7 @@ interface Node {
   readonly description?: string;
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
+  readonly items?: Node;
   readonly anyOf?: readonly Node[];
 }
 
@@ -46,10 +47,11 @@ export function configKeys(): readonly (readonly [path: string, meaning: string]
     for (const branch of branches(node)) {
       for (const [key, value] of Object.entries(branch.properties ?? {})) {
         const full = path === "" ? key : `${path}.${key}`;
-        const meaning = resolve(value).description ?? branches(value)[0]?.description ?? "";
+        const meaning = value.description ?? resolve(value).description ?? branches(value)[0]?.description ?? "";
         if (!rows.some(([known]) => known === full)) rows.push([full, meaning.replace(RESTART_SENTENCE, "")]);
         walk(value, full);
       }
+      if (branch.items !== undefined) walk(branch.items, `${path}[]`);
       if (typeof branch.additionalProperties === "object") walk(branch.additionalProperties, `${path}.NAME`);
     }
   };

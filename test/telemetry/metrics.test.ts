@@ -67,6 +67,7 @@ function happenAll(registry: Registry): void {
   publish("call", { instance: "mine", method: "Check", code: "OK" });
   publish("http-request", { instance: "mine", route: "healthcheck", status: 200 });
   publish("reload", { instance: "mine", error: undefined });
+  publish("file-reload-failed", { instance: "mine", kind: "ca" });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);

@@ -3,7 +3,7 @@
  *
  * An engine reads frames and writes answers. The content of the answers is decided here, so that all engines give the same.
  */
-import { isAuthorized, requireToken } from "../../core/bearer-token.js";
+import { AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { type ChannelMessages, publish } from "../../core/channels.js";
 import { DEFAULT_LIST_LIMIT, wholeNumber } from "../../core/option.js";
 import type { StatusReader } from "../../registry/ports.js";
@@ -27,14 +27,14 @@ export interface HealthServiceOptions {
   /** Watch streams that may be open at once. More are refused with RESOURCE_EXHAUSTED. Default 50,000. */
   readonly maxWatchers?: number | undefined;
   /** The token that List needs, as `authorization: Bearer TOKEN`. Default: none. */
-  readonly token?: string | undefined;
+  readonly token?: string | AccessToken | undefined;
 }
 
 export class HealthService {
   readonly #reader: StatusReader;
   readonly #listLimit: number;
   readonly #maxWatchers: number;
-  readonly #token: string | undefined;
+  readonly #token: AccessToken;
   readonly #fanOut: FanOut;
   readonly #streams = new Set<WatchStream>();
   #ended = false;
@@ -47,7 +47,7 @@ export class HealthService {
     this.#fanOut = new FanOut(reader.instance);
     this.#listLimit = wholeNumber("listLimit", options.listLimit, DEFAULT_LIST_LIMIT);
     this.#maxWatchers = wholeNumber("maxWatchers", options.maxWatchers, DEFAULT_MAX_WATCHERS);
-    this.#token = requireToken(options.token);
+    this.#token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
   }
 
   /** Answers the request message of a Check. */

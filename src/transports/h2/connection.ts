@@ -12,6 +12,7 @@ import type { Socket } from "node:net";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../../core/clock.js";
 import type { FairTurns, Share } from "../../core/fair-turns.js";
+import { requireValidFrame } from "../../wire/http2/frame-rules.js";
 import {
   ACK,
   ConnectionError,
@@ -161,20 +162,15 @@ export class Connection {
   #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     if (!this.#hasSettings && (type !== SETTINGS || (flags & ACK) !== 0))
       throw new ConnectionError("PROTOCOL_ERROR", "the first frame is not SETTINGS");
+    requireValidFrame(type, flags, streamId, payload.length);
     if (this.#streams.onFrame(type, flags, streamId, payload)) return;
     this.#budget.spendFrame();
-    this.#onControlFrame(type, flags, streamId, payload);
+    this.#onControlFrame(type, flags, payload);
   }
 
   /** Frames of the connection. Frames of unknown types are ignored (section 5.5). */
-  #onControlFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (type !== SETTINGS && type !== PING && type !== GOAWAY) return;
-    if (streamId !== 0) throw new ConnectionError("PROTOCOL_ERROR", "a connection frame on a stream");
-    const { length } = payload;
-    const isAck = type !== GOAWAY && (flags & ACK) !== 0;
-    const isRight = type === PING ? length === 8 : type === GOAWAY ? length >= 8 : length % 6 === 0;
-    if (!isRight || (type === SETTINGS && isAck && length > 0))
-      throw new ConnectionError("FRAME_SIZE_ERROR", "a frame with a wrong length");
+  #onControlFrame(type: number, flags: number, payload: Buffer): void {
+    const isAck = (flags & ACK) !== 0;
     if (type === GOAWAY) this.#finishStreams();
     else if (type === SETTINGS && !isAck) this.#onSettings(payload);
     else if (type === PING && !isAck) this.#writer.frame(PING, ACK, 0, payload);

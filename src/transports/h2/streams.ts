@@ -15,7 +15,6 @@ import {
   ConnectionError,
   DATA,
   DEFAULT_WINDOW,
-  END_HEADERS,
   END_STREAM,
   type ErrorCode,
   HEADERS,
@@ -27,7 +26,7 @@ import {
   WINDOW_UPDATE,
   windowUpdateFrame,
 } from "../../wire/http2/frames.js";
-import { HeaderBlock, readHeadersPayload, withoutPadding } from "../../wire/http2/header-block.js";
+import { HeaderBlocks, readHeadersPayload, withoutPadding } from "../../wire/http2/header-block.js";
 import type { Budget } from "./budget.js";
 import type { Connection } from "./connection.js";
 import { OpenStreams } from "./open-streams.js";
@@ -49,8 +48,7 @@ export class Streams {
   readonly #heads = new HeadReader();
   readonly #open = new OpenStreams();
   readonly #history = new StreamHistory();
-  /** The header block whose end has not come. */
-  #block: HeaderBlock | undefined;
+  readonly #blocks = new HeaderBlocks((streamId, endStream, block) => this.#onBlock(streamId, endStream, block));
   #unacknowledged = 0;
   /** Requests that are not complete and must be. */
   #arriving = 0;
@@ -111,13 +109,12 @@ export class Streams {
 
   /** Handles a frame of a stream, or of the connection's window. Returns false for all others. @throws ConnectionError */
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): boolean {
-    if (this.#block !== undefined && (type !== CONTINUATION || streamId !== this.#block.streamId))
-      throw new ConnectionError("PROTOCOL_ERROR", "a frame within a header block");
+    this.#blocks.requireInOrder(type, streamId);
     if (type === DATA) this.#onData(flags, streamId, payload);
     else if (type === HEADERS) this.#onHeaders(flags, streamId, payload);
-    else if (type === CONTINUATION) this.#onContinuation(flags, payload);
+    else if (type === CONTINUATION) this.#blocks.continue(flags, payload);
     else if (type === PRIORITY) this.#onPriority(streamId, payload);
-    else if (type === RST_STREAM) this.#onReset(streamId, payload);
+    else if (type === RST_STREAM) this.#onReset(streamId);
     else if (type === WINDOW_UPDATE) this.#onWindowUpdate(streamId, payload);
     else if (type === PUSH_PROMISE) throw new ConnectionError("PROTOCOL_ERROR", "PUSH_PROMISE from a client");
     else return false;
@@ -165,20 +162,8 @@ export class Streams {
   #onHeaders(flags: number, streamId: number, payload: Buffer): void {
     if (streamId % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "HEADERS with an even stream identifier");
     const { fragment, dependency } = readHeadersPayload(flags, payload);
-    const endStream = (flags & END_STREAM) !== 0;
     if (dependency === streamId) throw new ConnectionError("PROTOCOL_ERROR", "a stream that depends on itself");
-    if ((flags & END_HEADERS) === 0) this.#block = new HeaderBlock(streamId, endStream, fragment);
-    else this.#onBlock(streamId, endStream, fragment);
-  }
-
-  /** Section 6.10. */
-  #onContinuation(flags: number, payload: Buffer): void {
-    const block = this.#block;
-    if (block === undefined) throw new ConnectionError("PROTOCOL_ERROR", "CONTINUATION without HEADERS");
-    block.add(payload);
-    if ((flags & END_HEADERS) === 0) return;
-    this.#block = undefined;
-    this.#onBlock(block.streamId, block.endStream, block.whole());
+    this.#blocks.begin(flags, streamId, fragment);
   }
 
   /** Section 6.1. */
@@ -200,8 +185,7 @@ export class Streams {
   }
 
   /** Section 6.4. */
-  #onReset(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "RST_STREAM with a wrong length");
+  #onReset(streamId: number): void {
     this.#history.requireNotIdle(streamId, "RST_STREAM");
     const stream = this.#open.get(streamId);
     const isCut = stream?.arriving === true && !stream.isOpenEnded;
@@ -211,7 +195,6 @@ export class Streams {
 
   /** Section 6.9. */
   #onWindowUpdate(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError("FRAME_SIZE_ERROR", "WINDOW_UPDATE with a wrong length");
     this.#budget.spendFrame();
     const increment = payload.readUInt32BE(0) & MAX_31_BITS;
     if (streamId === 0) this.flow.widen(increment);
@@ -221,8 +204,6 @@ export class Streams {
   /** Section 6.3: priorities are checked and ignored. */
   #onPriority(streamId: number, payload: Buffer): void {
     this.#budget.spendFrame();
-    if (streamId === 0) throw new ConnectionError("PROTOCOL_ERROR", "PRIORITY on stream 0");
-    if (payload.length !== 5) throw new ConnectionError("FRAME_SIZE_ERROR", "PRIORITY with a wrong length");
     if ((payload.readUInt32BE(0) & MAX_31_BITS) === streamId)
       throw new ConnectionError("PROTOCOL_ERROR", "a stream that depends on itself");
   }

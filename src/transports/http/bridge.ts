@@ -5,10 +5,11 @@
  *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
  *                         +-- a page: lists checks, services or metrics (see page-renderer)
  */
-import { isAuthorized } from "../../core/bearer-token.js";
+import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
 import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
+import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticated } from "./answers.js";
@@ -47,7 +48,7 @@ export interface BridgeOptions {
   /** Services that a List as JSON answers. Default 10,000. */
   readonly listLimit?: number | undefined;
   /** Needed to read the names of all services. Default: none is needed. */
-  readonly token?: string | undefined;
+  readonly token?: string | AccessToken | undefined;
   /** Default: heartbeats are not found. */
   readonly onHeartbeat?: HeartbeatListener | undefined;
   /** Default: `/metrics` is not found; an application may have metrics of its own. */
@@ -56,6 +57,9 @@ export interface BridgeOptions {
 
 /** The media type of Prometheus' text format. */
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Methods that ask for a status. */
+const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 export class HttpBridge implements HttpResponder {
   readonly tooManyBodyBytes = MAX_CALL_BODY_BYTES + 1;
@@ -76,10 +80,10 @@ export class HttpBridge implements HttpResponder {
     return this.#options.reader.draining;
   }
 
-  /** Whether a request is for one of the bridge's routes. */
+  /** Whether a request is for one of the bridge's routes. The server as a whole is the application's, if it has one. */
   hasRoute(target: string): boolean {
     const { kind } = this.#routeOf(target);
-    return kind !== "none" && kind !== "bad-request" && kind !== "target-too-long";
+    return kind !== "none" && kind !== "bad-request" && kind !== "target-too-long" && kind !== "server";
   }
 
   wantsBody(method: string, target: string): boolean {
@@ -120,21 +124,23 @@ export class HttpBridge implements HttpResponder {
         return answerCall({ reader, snapshots: this.#snapshots, listLimit, token }, route.method, request);
       case "heartbeat":
         return this.#answerHeartbeat(route, request);
-      case "metrics":
+      case "server":
+        if (request.method !== "OPTIONS") return textAnswer(400, "BAD_REQUEST");
+        return answerService(reader, OVERALL);
       case "view":
       case "healthcheck":
+        // HAProxy's `option httpchk` sends OPTIONS
+        if (!STATUS_METHODS.includes(request.method)) return methodNotAllowed(STATUS_METHODS.join(", "));
+        return this.#answerStatus(route, request);
+      case "metrics":
         if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
-        return this.#answerGet(route, request);
+        return this.#answerMetrics(request);
       default:
         return route satisfies never;
     }
   }
 
-  #answerGet(
-    route: Extract<Route, { kind: "metrics" | "view" | "healthcheck" }>,
-    request: HttpRequest,
-  ): HttpAnswer | Page {
-    if (route.kind === "metrics") return this.#answerMetrics(request);
+  #answerStatus(route: Extract<Route, { kind: "view" | "healthcheck" }>, request: HttpRequest): HttpAnswer | Page {
     const { reader, token } = this.#options;
     const json = negotiateJson(request.accept);
     const form = { json, detailed: isAuthorized(request.authorization, token) };

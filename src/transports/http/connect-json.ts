@@ -7,7 +7,7 @@
  * Source: connectrpc.com/docs/protocol, "Unary (Request-Response) RPCs" and "Error codes". Unlike proto3's JSON, a zero
  * is written out: `{}` would be a poor way to say UNKNOWN.
  */
-import { isAuthorized } from "../../core/bearer-token.js";
+import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { printable } from "../../core/printable.js";
 import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
@@ -30,7 +30,7 @@ export interface CallSources {
   /** Declared services that a List answers, beside the server as a whole; more are refused. */
   readonly listLimit: number;
   /** Needed for a List. */
-  readonly token: string | undefined;
+  readonly token: string | AccessToken | undefined;
 }
 
 export function answerCall(sources: CallSources, method: "Check" | "List", request: HttpRequest): HttpAnswer | Page {

@@ -6,7 +6,7 @@ import { background } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
-import { readBody, requestOf } from "./node-request.js";
+import { bodyOf, requestOf } from "./node-request.js";
 import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 
 /** Answers the requests for a route of the bridge, and calls `next` for all others. */
@@ -34,7 +34,7 @@ export function createMiddleware(bridge: HttpBridge): Middleware {
     const answer = (body: Buffer | undefined) =>
       bridge.answer(requestOf(request, body), (answer) => send(response, answer));
     if (bridge.wantsBody(request.method ?? "", request.url ?? ""))
-      background(readBody(request).then(answer), bridge.instance, "a call as JSON");
+      background(bodyOf(request).then(answer), bridge.instance, "a call as JSON");
     else answer(undefined);
   };
   return (request, response, next) => {

@@ -20,6 +20,36 @@ export function requestOf(request: IncomingMessage, body: Buffer | undefined): H
 }
 
 /**
+ * The body of a request to an application. A body parser may have read it before: it leaves `request.body`, as bytes, as
+ * text, or as the value that the JSON stands for. Some leave an empty object also where they read nothing.
+ */
+export function bodyOf(request: IncomingMessage & { readonly body?: unknown }): Promise<Buffer> {
+  const isUnread = !request.readableDidRead && !request.readableEnded && !request.destroyed;
+  return isUnread ? readBody(request) : Promise.resolve(parsedBody(request.body));
+}
+
+/** The bytes of a body that was parsed, as far as a call needs them: `service` is its only field. */
+function parsedBody(body: unknown): Buffer {
+  if (body instanceof Uint8Array) return Buffer.from(body.subarray(0, MAX_CALL_BODY_BYTES + 1));
+  if (typeof body === "string") return Buffer.from(body.slice(0, MAX_CALL_BODY_BYTES + 1));
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return Buffer.alloc(0);
+  const service = fieldOf(body, "service");
+  if (service === undefined) return Buffer.from("{}");
+  // another value is as wrong as null
+  const text = typeof service === "string" ? service.slice(0, MAX_CALL_BODY_BYTES + 1) : null;
+  return Buffer.from(JSON.stringify({ service: text }));
+}
+
+/** A field of an application's object; null where its getter throws. */
+function fieldOf(body: object, name: string): unknown {
+  try {
+    return Reflect.get(body, name);
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Reads a body. Of one that is too long, it reads the beginning: more than is allowed. Never rejects: when the client has
  * gone, it resolves with what came. The rest stays unread and the stream alive: leaving an iterator would destroy the
  * stream, and the answer with it.

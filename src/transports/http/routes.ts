@@ -6,6 +6,7 @@
  *     /grpc.health.v1.Health/Check, .../List                        a call, as JSON
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
+ *     *                                                             OPTIONS of the server as a whole
  *
  * An ambiguous target is refused: a name is never guessed.
  */
@@ -35,6 +36,7 @@ export type Route =
   | { readonly kind: "call"; readonly method: "Check" | "List" }
   | { readonly kind: "heartbeat"; readonly check: string; readonly report: "pass" | "fail" }
   | { readonly kind: "metrics" }
+  | { readonly kind: "server" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
   | { readonly kind: "none" };
@@ -43,14 +45,20 @@ const MAX_TARGET_BYTES = 2048;
 
 const BAD_REQUEST: Route = { kind: "bad-request" };
 
-const NO_PARAMETERS: Query = { services: [], exclude: [], statuses: [], verbose: false };
+/** A target in absolute form: the authority, then the path and the query. User info is refused (RFC 9110, section 4.2.4). */
+const ABSOLUTE_FORM = /^https?:\/\/(?:[^/?#@[\]:\\]+|\[[0-9a-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
+
+const NO_PARAMETERS: QueryParameters = { services: [], exclude: [], statuses: [], verbose: false };
 
 /** Finds the route of a request target such as `/healthcheck?service=a`. `paths` mean `/healthcheck` as well. */
 export function findRoute(target: string, paths: readonly string[] = []): Route {
   if (target.length > MAX_TARGET_BYTES) return { kind: "target-too-long" };
-  // neither `*`, nor the absolute form of a request to a proxy, nor a fragment
-  if (!target.startsWith("/") || /[#\\]/.test(target)) return BAD_REQUEST;
-  const [rawPath = "", ...rest] = target.split("?");
+  // the server as a whole (RFC 9110, section 9.3.7)
+  if (target === "*") return { kind: "server" };
+  const origin = toOriginForm(target);
+  // no fragment, and no backslash, which some parsers take for a slash
+  if (!origin.startsWith("/") || /[#\\]/.test(origin)) return BAD_REQUEST;
+  const [rawPath = "", ...rest] = origin.split("?");
   const query = readQuery(rest.join("?"));
   const path = decode(rawPath);
   if (query === undefined || path === undefined || isAmbiguous(rawPath)) return BAD_REQUEST;
@@ -67,32 +75,44 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   return view === undefined ? { kind: "none" } : routeOfView(view, name, query);
 }
 
-function routeOfService(name: string | undefined, query: Query): Route {
+/**
+ * The path and query of a target. Proxies send the absolute form, and a server must accept it. Its authority replaces
+ * `Host`, which is not used here either (RFC 9112, section 3.2.2).
+ */
+function toOriginForm(target: string): string {
+  if (target.startsWith("/")) return target;
+  const [authority] = ABSOLUTE_FORM.exec(target) ?? [];
+  if (authority === undefined) return "";
+  const rest = target.slice(authority.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function routeOfService(name: string | undefined, query: QueryParameters): Route {
   const names = new Set([...(name === undefined ? [] : [name]), ...query.services]);
   const [service = ""] = names;
   return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
 }
 
-function routeOfHeartbeat(check: string, { statuses }: Query): Route {
+function routeOfHeartbeat(check: string, { statuses }: QueryParameters): Route {
   const [report = "pass"] = statuses;
   const isReport = report === "pass" || report === "fail";
   return statuses.length > 1 || !isReport || !isName(check) ? BAD_REQUEST : { kind: "heartbeat", check, report };
 }
 
-function routeOfView(path: ViewPath, check: string | undefined, query: Query): Route {
+function routeOfView(path: ViewPath, check: string | undefined, query: QueryParameters): Route {
   if (check !== undefined && !isName(check)) return BAD_REQUEST;
   return { kind: "view", path, check, verbose: query.verbose, exclude: query.exclude };
 }
 
 /** The known parameters; all others are ignored. */
-interface Query {
+interface QueryParameters {
   readonly services: readonly string[];
   readonly exclude: readonly string[];
   readonly statuses: readonly string[];
   readonly verbose: boolean;
 }
 
-function readQuery(text: string): Query | undefined {
+function readQuery(text: string): QueryParameters | undefined {
   if (text === "") return NO_PARAMETERS;
   const services: string[] = [];
   const exclude: string[] = [];

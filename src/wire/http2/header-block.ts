@@ -4,7 +4,7 @@
  * No other frame may come on the connection between the first and the last. A block that never ends would block the
  * connection, so its size and the number of its frames are limited.
  */
-import { ConnectionError, PADDED, PRIORITY_FLAG } from "./frames.js";
+import { CONTINUATION, ConnectionError, END_HEADERS, END_STREAM, PADDED, PRIORITY_FLAG } from "./frames.js";
 
 /** Twice the longest header list: a block must be decoded before the length of its list is known. */
 const MAX_BLOCK_BYTES = 32 * 1024;
@@ -19,30 +19,52 @@ export interface HeadersPayload {
   readonly dependency: number | undefined;
 }
 
-/** A block that is not complete. */
-export class HeaderBlock {
-  readonly streamId: number;
-  readonly endStream: boolean;
-  readonly #fragments: Buffer[];
-  #bytes: number;
+/** Takes a block that is complete. */
+export type BlockListener = (streamId: number, endStream: boolean, block: Buffer) => void;
 
-  constructor(streamId: number, endStream: boolean, fragment: Buffer) {
-    this.streamId = streamId;
-    this.endStream = endStream;
+/** The header blocks of a connection. One at a time may be incomplete. */
+export class HeaderBlocks {
+  readonly #onBlock: BlockListener;
+  #fragments: Buffer[] = [];
+  #streamId = 0;
+  #endStream = false;
+  #bytes = 0;
+
+  constructor(onBlock: BlockListener) {
+    this.#onBlock = onBlock;
+  }
+
+  /** Checks, for each frame, that a block is not interrupted. @throws ConnectionError */
+  requireInOrder(type: number, streamId: number): void {
+    if (this.#fragments.length === 0) {
+      if (type === CONTINUATION) throw new ConnectionError("PROTOCOL_ERROR", "CONTINUATION without HEADERS");
+    } else if (type !== CONTINUATION || streamId !== this.#streamId)
+      throw new ConnectionError("PROTOCOL_ERROR", "a frame within a header block");
+  }
+
+  /** Takes the fragment of a HEADERS frame. */
+  begin(flags: number, streamId: number, fragment: Buffer): void {
+    const endStream = (flags & END_STREAM) !== 0;
+    if ((flags & END_HEADERS) !== 0) {
+      this.#onBlock(streamId, endStream, fragment);
+      return;
+    }
     this.#fragments = [fragment];
+    this.#streamId = streamId;
+    this.#endStream = endStream;
     this.#bytes = fragment.length;
   }
 
-  /** Adds the payload of a CONTINUATION. @throws ConnectionError above the limits */
-  add(fragment: Buffer): void {
+  /** Takes a CONTINUATION frame. @throws ConnectionError above the limits */
+  continue(flags: number, fragment: Buffer): void {
     this.#fragments.push(fragment);
     this.#bytes += fragment.length;
     if (this.#bytes > MAX_BLOCK_BYTES || this.#fragments.length > MAX_CONTINUATIONS)
       throw new ConnectionError("ENHANCE_YOUR_CALM", "a header block that is too long");
-  }
-
-  whole(): Buffer {
-    return Buffer.concat(this.#fragments);
+    if ((flags & END_HEADERS) === 0) return;
+    const block = Buffer.concat(this.#fragments);
+    this.#fragments = [];
+    this.#onBlock(this.#streamId, this.#endStream, block);
   }
 }
 

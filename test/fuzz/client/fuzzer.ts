@@ -121,7 +121,7 @@ export class ClientFuzzer {
     this.#results.set(name, outcomes);
     this.coverage.hostilities[behaviour.hostility] = (this.coverage.hostilities[behaviour.hostility] ?? 0) + 1;
     try {
-      this.#send({ do: "add", name, target: target.url, isTls: target.isTls });
+      this.#send({ do: "add", name, target: target.url, isTls: target.isTls, dialogue: target.dialogue });
       const what = `${PROBES} results of ${target.url}, which does ${JSON.stringify(behaviour)}; came: ${outcomes}`;
       await this.#until(() => outcomes.length >= PROBES, what);
       return outcomes;
@@ -146,7 +146,7 @@ export class ClientFuzzer {
       this.#condition = report;
     } else {
       const outcome = report.kind === "probe" ? report.outcome : "ignored";
-      const scheme = report.check.split(" ")[0] ?? "";
+      const scheme = report.check.replace(/ \d+$/, "");
       const key = `${scheme} ${outcome}`;
       this.coverage.probes[key] = (this.coverage.probes[key] ?? 0) + 1;
       this.#results.get(report.check)?.push(outcome);

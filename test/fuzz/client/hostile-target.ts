@@ -9,7 +9,11 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { gzipSync } from "node:zlib";
+import type { DialogueStep } from "../../../src/probers/options.js";
 import { FAKE_SERVERS, type FakeServer } from "../../probers/fake-servers.js";
+import { SCRIPTS, startTlsServer } from "../../probers/starttls-servers.js";
+import { webSocketServer } from "../../probers/websocket-server.js";
 import { NameServer } from "../../support/name-server.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { mutate } from "../mutation.js";
@@ -20,16 +24,44 @@ interface Scheme {
   readonly server: FakeServer;
   readonly isTls: boolean;
   readonly user?: string;
+  readonly dialogue?: readonly DialogueStep[];
 }
+
+/** Answers the dialogue of the fuzzer. */
+const DIALOGUE: FakeServer = (socket) => {
+  socket.write("220 ready\r\n");
+  socket.on("data", () => socket.write("250 OK\r\n"));
+};
+
+/** A good server that starts TLS. What comes before the handshake can be broken, and its records. */
+const START_TLS: FakeServer = (socket) => startTlsServer(SCRIPTS.smtp)(socket);
+
+const GZIPPED = gzipSync("OK");
+
+/** An encoded body that the check needs, so that it is decoded. */
+const ENCODED_HTTP: FakeServer = (socket) => {
+  const head = `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nx-state: up\r\n folded\r\ncontent-length: ${GZIPPED.length}\r\n\r\n`;
+  socket.on("data", () => void socket.write(Buffer.concat([Buffer.from(head), GZIPPED])));
+};
 
 const NO_ANSWER: FakeServer = (socket) => void socket.resume();
 
+const ASK: readonly DialogueStep[] = [
+  { expect: { matches: "^220 [a-z]+\\r\\n" } },
+  { send: "HELO x\r\n", expect: "250 " },
+];
+
 /** The schemes over TCP. */
 export const SCHEMES = {
-  http: { server: FAKE_SERVERS.http, isTls: false },
-  https: { server: FAKE_SERVERS.http, isTls: true },
+  http: { server: ENCODED_HTTP, isTls: false },
+  https: { server: ENCODED_HTTP, isTls: true },
   tcp: { server: NO_ANSWER, isTls: false },
   tls: { server: NO_ANSWER, isTls: true },
+  "tcp dialogue": { server: DIALOGUE, isTls: false, dialogue: ASK },
+  "tls dialogue": { server: DIALOGUE, isTls: true, dialogue: ASK },
+  "tcp startTls": { server: START_TLS, isTls: false, dialogue: [{ startTls: "smtp" }] },
+  ws: { server: (socket) => webSocketServer()(socket), isTls: false, dialogue: [{ send: "a", expect: "a" }] },
+  wss: { server: (socket) => webSocketServer()(socket), isTls: true, dialogue: [{ send: "a", expect: "a" }] },
   redis: { server: FAKE_SERVERS.redis, isTls: false },
   rediss: { server: FAKE_SERVERS.redis, isTls: true },
   postgres: { server: FAKE_SERVERS.postgres, isTls: false, user: "a@" },
@@ -42,10 +74,11 @@ export const SCHEMES = {
   "flower+https": { server: FAKE_SERVERS["flower+http"], isTls: true },
 } as const satisfies Readonly<Record<string, Scheme>>;
 
-export type SchemeName = keyof typeof SCHEMES | "dns";
+export type SchemeName = keyof typeof SCHEMES | "dns" | "udp";
 
 export const SCHEME_NAMES: readonly [SchemeName, ...SchemeName[]] = [
   "dns",
+  "udp",
   ...(Object.keys(SCHEMES) as (keyof typeof SCHEMES)[]), // the names of the table
 ];
 
@@ -63,6 +96,7 @@ export interface Behaviour {
 export interface RunningTarget {
   readonly url: string;
   readonly isTls: boolean;
+  readonly dialogue?: readonly DialogueStep[] | undefined;
   stop(): Promise<void>;
 }
 
@@ -75,7 +109,7 @@ const IDENTITY = {
 
 /** Starts a target. */
 export async function startTarget(name: SchemeName, behaviour: Behaviour): Promise<RunningTarget> {
-  if (name === "dns") return startNameServer(behaviour);
+  if (name === "dns" || name === "udp") return startNameServer(name, behaviour);
   const { server, isTls, ...scheme } = SCHEMES[name];
   const sockets = new Set<Socket>();
   const fake = await open(
@@ -96,8 +130,9 @@ export async function startTarget(name: SchemeName, behaviour: Behaviour): Promi
   }
   const port = portOf(servers.at(-1) ?? fake);
   return {
-    url: `${name}://${"user" in scheme ? scheme.user : ""}127.0.0.1:${port}`,
-    isTls,
+    url: `${name.split(" ")[0]}://${"user" in scheme ? scheme.user : ""}127.0.0.1:${port}`,
+    isTls: isTls || name === "tcp startTls",
+    dialogue: "dialogue" in scheme ? scheme.dialogue : undefined,
     async stop() {
       for (const socket of sockets) socket.destroy();
       for (const each of servers) each.close();
@@ -142,8 +177,16 @@ function relay(
   upstream.once("close", () => socket.end());
 }
 
+/** The address of `db.test`. */
+const QUERY: readonly DialogueStep[] = [
+  {
+    send: { hex: "abcd 0100 0001 0000 0000 0000 026462 0474657374 00 0001 0001" },
+    expect: { hex: "0004 7f000001" },
+  },
+];
+
 /** A name server behind a relay that breaks its datagrams. */
-async function startNameServer({ hostility, seed }: Behaviour): Promise<RunningTarget> {
+async function startNameServer(name: "dns" | "udp", { hostility, seed }: Behaviour): Promise<RunningTarget> {
   const nameServer = await NameServer.open();
   nameServer.records.set("db.test", { ttl: 5, addresses: ["127.0.0.1"] });
   const random = new SeededRandom(seed);
@@ -163,7 +206,8 @@ async function startNameServer({ hostility, seed }: Behaviour): Promise<RunningT
     upstream.send(query, Number(nameServer.address.split(":")[1]), "127.0.0.1");
   });
   return {
-    url: `dns://127.0.0.1:${relaySocket.address().port}/db.test`,
+    url: `${name}://127.0.0.1:${relaySocket.address().port}${name === "dns" ? "/db.test" : ""}`,
+    ...(name === "dns" ? {} : { dialogue: QUERY }),
     isTls: false,
     async stop() {
       isOpen = false;

@@ -5,10 +5,17 @@
  */
 import { channel } from "node:diagnostics_channel";
 import { Health } from "../../../src/index.js";
+import type { DialogueStep } from "../../../src/probers/options.js";
 
 /** What the parent sends. */
 export type Order =
-  | { readonly do: "add"; readonly name: string; readonly target: string; readonly isTls: boolean }
+  | {
+      readonly do: "add";
+      readonly name: string;
+      readonly target: string;
+      readonly isTls: boolean;
+      readonly dialogue: readonly DialogueStep[] | undefined;
+    }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "condition" };
 
@@ -42,20 +49,21 @@ channel("healthbridge:fault").subscribe((message) => {
   faults.push(`${where}: ${error instanceof Error ? error.stack : String(error)}`);
 });
 
-function add(name: string, target: string, isTls: boolean): void {
+function add({ name, target, isTls, dialogue }: Extract<Order, { do: "add" }>): void {
   const tls = isTls ? { tls: { verify: false } } : {};
   const times = { interval: TIMEOUT_MS + 50, timeout: TIMEOUT_MS, edgeInterval: 50, unhealthyInterval: 50, jitter: 0 };
-  health.check(name, target, { ...times, ...tls, staleAfter: "10m" });
+  const http = /^https?:/.test(target) ? { expect: { body: "OK" }, followRedirects: "same-origin" as const } : {};
+  health.check(name, target, { ...times, ...tls, ...http, dialogue, staleAfter: "10m" });
 }
 
 process.on("message", (order: Order) => {
   switch (order.do) {
     case "add":
-      return add(order.name, order.target, order.isTls);
+      return add(order);
     case "remove":
       return void health.removeCheck(order.name);
     case "condition": {
-      const sockets = process.getActiveResourcesInfo().filter((kind) => /^(TCP|TLS)/.test(kind)).length;
+      const sockets = process.getActiveResourcesInfo().filter((kind) => /^(TCP|TLS|UDP)/.test(kind)).length;
       return send({ kind: "condition", faults, rssBytes: process.memoryUsage.rss(), sockets });
     }
     default:

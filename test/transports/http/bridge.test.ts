@@ -142,7 +142,7 @@ describe("an invalid request", () => {
     const { ask } = bridgeOf();
     for (const target of ["/healthcheck", "/livez"]) {
       const { status, headers } = ask(target, { method: "POST" });
-      assert.deepEqual([status, headers.allow], [405, "GET, HEAD"]);
+      assert.deepEqual([status, headers.allow], [405, "GET, HEAD, OPTIONS"]);
     }
     const { status, headers } = ask("/grpc.health.v1.Health/Check");
     assert.deepEqual([status, headers.allow], [405, "POST"]);

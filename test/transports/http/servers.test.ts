@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import { connect, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
@@ -33,7 +33,22 @@ describe("the middleware", () => {
     assert.deepEqual(await ask("/healthcheck"), [200, "OK"]);
     assert.deepEqual(await ask("/health"), [200, "OK"]);
     assert.deepEqual(await ask("/healthcheck", { method: "POST" }), [405, "METHOD_NOT_ALLOWED"]);
+    assert.deepEqual(await ask("/healthcheck", { method: "OPTIONS" }), [200, "OK"]);
     assert.deepEqual(await ask("/grpc.health.v1.Health/Check", JSON_POST), [200, '{"status":"SERVING"}']);
+  });
+
+  test("answers a target in absolute form, and leaves the server as a whole to the application", async () => {
+    for (const [target, expected] of [
+      ["GET http://flower/healthcheck", "OK"],
+      ["GET http://flower/orders", "application: GET http://flower/orders"],
+      ["OPTIONS *", "application: OPTIONS *"],
+    ] as const) {
+      const socket = connect(portOf(server), "127.0.0.1");
+      socket.write(`${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      let text = "";
+      for await (const bytes of socket) text += bytes;
+      assert.ok(text.includes(expected), `${target}: ${text}`);
+    }
   });
 
   test("leaves everything else to the application, also /metrics without metrics", async () => {
@@ -41,6 +56,91 @@ describe("the middleware", () => {
     assert.deepEqual(await ask("/orders"), [200, "application: GET /orders"]);
     assert.deepEqual(await ask("/orders/%zz"), [200, "application: GET /orders/%zz"]);
     assert.deepEqual(await ask("/orders", { method: "POST" }), [200, "application: POST /orders"]);
+  });
+});
+
+/** A body parser as those of Express: it reads the stream, and leaves what it read in `request.body`. */
+type Parser = (request: IncomingMessage & { body?: unknown }, next: () => void) => void;
+
+const reading =
+  (parse: (bytes: Buffer) => unknown): Parser =>
+  (request, next) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      request.body = parse(Buffer.concat(chunks));
+      next();
+    });
+  };
+
+const PARSERS: Readonly<Record<string, Parser>> = {
+  "express.json()": reading((bytes) => JSON.parse(bytes.toString() || "{}")),
+  "express.raw()": reading((bytes) => bytes),
+  "express.text()": reading((bytes) => bytes.toString()),
+  "a parser that leaves an empty object and does not read": (request, next) => {
+    request.body = {};
+    next();
+  },
+  "no parser": (_, next) => next(),
+};
+
+describe("Check as JSON behind a body parser", () => {
+  const registry = new Registry({ clock: systemClock, instance: "parsers" });
+  registry.set("down", "NOT_SERVING");
+  const middleware = createMiddleware(bridgeAt(systemClock, { registry }).bridge);
+  const post = async (parser: Parser, body: string) => {
+    const server = createHttpServer((request, response) =>
+      parser(request, () => middleware(request, response, () => response.end("application"))),
+    );
+    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+    try {
+      const init = { ...JSON_POST, body };
+      const url = `http://127.0.0.1:${portOf(server)}/grpc.health.v1.Health/Check`;
+      const answer = await inTime(fetch(url, init), "an answer");
+      return [answer.status, await answer.text()];
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => void server.close(resolve));
+    }
+  };
+
+  for (const [label, parser] of Object.entries(PARSERS))
+    test(label, async () => {
+      assert.deepEqual(await post(parser, '{"service":"down"}'), [200, '{"status":"NOT_SERVING"}']);
+      assert.deepEqual(await post(parser, "{}"), [200, '{"status":"SERVING"}']);
+      assert.deepEqual(await post(parser, '{"service":"unknown"}'), [
+        404,
+        '{"code":"not_found","message":"unknown service"}',
+      ]);
+      for (const malformed of ['{"service":5}', "[]", '{"service":{"a":1}}'])
+        assert.equal((await post(parser, malformed))[0], 400, malformed);
+      assert.equal((await post(parser, `{"service":"${"x".repeat(20_000)}"}`))[0], 429);
+    });
+
+  test("a parser that read the body and left nothing, or a value that throws, gives 400", async () => {
+    assert.equal(
+      (
+        await post(
+          reading(() => undefined),
+          '{"service":"down"}',
+        )
+      )[0],
+      400,
+    );
+    const throwing = {
+      get service() {
+        throw new Error("no");
+      },
+    };
+    assert.equal(
+      (
+        await post(
+          reading(() => throwing),
+          '{"service":"down"}',
+        )
+      )[0],
+      400,
+    );
   });
 });
 

@@ -1,0 +1,201 @@
+/**
+ * `udp://host:port` with a dialogue: passes when the target answers each step as expected.
+ *
+ *     names --> addresses, one after the other: send --> a datagram that matches --> next step --> ... --> pass
+ *                            | refused: the next address at once       | no match: ignored, the answer may still come
+ *                            '- silent: the next one after its share of the time
+ *
+ * UDP has no connection, so only an answer proves something. The socket is connected nevertheless: the system then drops
+ * datagrams of other addresses, and reports an ICMP "port unreachable" as ECONNREFUSED (udp(7)).
+ */
+import { createSocket, type Socket } from "node:dgram";
+import type { LookupAddress } from "node:dns";
+import { isIP } from "node:net";
+import type { Resolver } from "../client/resolver.js";
+import type { Clock } from "../core/clock.js";
+import { HealthError } from "../core/health-error.js";
+import { MAX_ANSWER_BYTES, missingAnswer } from "./conversation.js";
+import { compileDialogue, refuseStartTls, type Turn } from "./dialogue.js";
+import type { ProberDeps, ProberOptions } from "./options.js";
+import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { resultOfError } from "./reasons.js";
+import { hostOf } from "./target.js";
+
+/** So many bytes are counted for a shorter datagram: a target may send empty ones without end. */
+const MIN_COUNTED_BYTES = 64;
+
+/** A prober of a UDP port. @throws HealthError INVALID_OPTION for a dialogue that proves nothing */
+export function openUdp(target: URL, { resolver, clock }: ProberDeps, options: ProberOptions): Prober {
+  const turns = datagramsOf(options);
+  const host = hostOf(target);
+  const port = Number(target.port);
+  let exchange: DatagramExchange | undefined;
+  const cancel = () => exchange?.cancel();
+  return {
+    async probe({ timeoutMs }) {
+      const own = new DatagramExchange(turns, clock);
+      exchange = own;
+      try {
+        return await own.run({ host, port, resolver }, timeoutMs);
+      } catch (error) {
+        return resultOfError(error);
+      }
+    },
+    cancel,
+    close: cancel,
+  };
+}
+
+function datagramsOf({ dialogue }: ProberOptions): readonly Turn[] {
+  const example = 'dialogue: [{ send: { hex: "1b" }, expect: { hex: "1c" } }]';
+  const invalid = (text: string) => new HealthError("INVALID_OPTION", `${text}; a target of udp:// needs ${example}`);
+  if (dialogue === undefined) throw invalid("dialogue is missing, and without an answer UDP proves nothing");
+  const turns = compileDialogue(dialogue);
+  refuseStartTls(dialogue, "udp");
+  if (turns[0]?.send === undefined) throw invalid("dialogue[0].send is missing: the target must get a datagram first");
+  if (turns.every(({ find }) => find === undefined))
+    throw invalid("dialogue has no expect, and without an answer UDP proves nothing");
+  return turns;
+}
+
+interface UdpAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly resolver: Resolver;
+}
+
+/** One probe: the dialogue with one address after the other, until one of them answers. */
+class DatagramExchange {
+  readonly #turns: readonly Turn[];
+  readonly #clock: Clock;
+  #attempt: DatagramAttempt | undefined;
+  #isCancelled = false;
+  #endWait: () => void = () => {};
+
+  constructor(turns: readonly Turn[], clock: Clock) {
+    this.#turns = turns;
+    this.#clock = clock;
+  }
+
+  /** Rejects with the error of the socket or the resolver. */
+  async run({ host, port, resolver }: UdpAddress, timeoutMs: number): Promise<ProbeResult> {
+    const endsAt = this.#clock.now() + timeoutMs;
+    const keepsAlive = setTimeout(() => {}, timeoutMs); // the resolver does not
+    const addresses = await this.#resolve(host, resolver).finally(() => clearTimeout(keepsAlive));
+    let last: ProbeResult | undefined;
+    for (const [index, address] of addresses.entries()) {
+      const left = addresses.length - index;
+      const attempt = new DatagramAttempt(this.#turns, { ...address, port });
+      this.#attempt = attempt;
+      if (this.#isCancelled) attempt.end();
+      const share = Math.max(0, endsAt - this.#clock.now()) / left;
+      const stopTimer = left === 1 ? undefined : this.#clock.setTimer(share, () => attempt.end());
+      try {
+        const result = await attempt.result;
+        if (result.outcome === "pass" || this.#isCancelled) return result;
+        last = moreTelling(last, result);
+      } catch (error) {
+        if (left === 1 && last === undefined) throw error;
+        last = moreTelling(last, resultOfError(error));
+      } finally {
+        stopTimer?.();
+        attempt.end();
+      }
+    }
+    return last ?? fail("dns", "the name has no address");
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#attempt?.end();
+    this.#endWait();
+  }
+
+  /** The first addresses that are known: those of one family, where the other one is not answered soon. */
+  #resolve(host: string, resolver: Resolver): Promise<readonly LookupAddress[]> {
+    const family = isIP(host);
+    if (family !== 0) return Promise.resolve([{ address: host, family }]);
+    return new Promise((resolve, reject) => {
+      const stop = resolver.resolve(host, { onAddresses: (found) => resolve(found), onError: reject });
+      this.#endWait = () => {
+        stop();
+        const message = `no name server has answered for ${host} within the deadline`;
+        reject(Object.assign(new Error(message), { code: "EAI_AGAIN" }));
+      };
+    });
+  }
+}
+
+/** Of the failures of several addresses, an answer tells more than silence, and silence more than a missing route. */
+function moreTelling(last: ProbeResult | undefined, result: ProbeResult): ProbeResult {
+  const order: readonly ProbeResult["reason"][] = ["unreachable", "timeout", "refused", "answer"];
+  const rank = ({ reason }: ProbeResult) => order.indexOf(reason);
+  return last !== undefined && rank(last) >= rank(result) ? last : result;
+}
+
+/** The dialogue with one address, on a socket of its own. */
+class DatagramAttempt {
+  readonly result: Promise<ProbeResult>;
+  readonly #turns: readonly Turn[];
+  readonly #socket: Socket;
+  #resolve: (result: ProbeResult) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  #index = 0;
+  #receivedBytes = 0;
+  #last: Buffer | undefined;
+  #isOpen = true;
+
+  constructor(turns: readonly Turn[], { address, family, port }: LookupAddress & { readonly port: number }) {
+    this.#turns = turns;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#socket = createSocket(family === 6 ? "udp6" : "udp4");
+    // the listener stays after the end: an error without one would end the process
+    this.#socket.on("error", (error) => this.#close(() => this.#reject(error)));
+    this.#socket.on("message", (datagram) => this.#onDatagram(datagram));
+    this.#socket.connect(port, address, () => this.#send());
+  }
+
+  /** Ends it: without an answer, that is a timeout; a datagram that does not match is a wrong answer. */
+  end(): void {
+    const turn = this.#turns[this.#index];
+    if (turn !== undefined) this.#fail(turn, this.#last === undefined ? "timeout" : "answer");
+  }
+
+  /** Sends what is next, up to the first step that waits for an answer. */
+  #send(): void {
+    for (let turn = this.#turns[this.#index]; turn !== undefined; turn = this.#turns[this.#index]) {
+      if (!this.#isOpen) return;
+      if (turn.send !== undefined) this.#socket.send(turn.send, (error) => error && this.#socket.emit("error", error));
+      if (turn.find !== undefined) return;
+      this.#index += 1;
+    }
+    this.#close(() => this.#resolve(PASS));
+  }
+
+  #onDatagram(datagram: Buffer): void {
+    const turn = this.#turns[this.#index];
+    if (turn === undefined || !this.#isOpen) return;
+    this.#receivedBytes += Math.max(MIN_COUNTED_BYTES, datagram.length);
+    this.#last = datagram;
+    if (typeof turn.find?.(datagram) === "number") {
+      this.#last = undefined;
+      this.#index += 1;
+      this.#send();
+    } else if (this.#receivedBytes >= MAX_ANSWER_BYTES) this.#fail(turn, "answer");
+  }
+
+  #fail(turn: Turn, reason: "answer" | "timeout"): void {
+    const detail = missingAnswer(turn, this.#last ?? Buffer.alloc(0));
+    this.#close(() => this.#resolve(fail(reason, detail)));
+  }
+
+  #close(settle: () => void): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    settle();
+    this.#socket.close();
+  }
+}
