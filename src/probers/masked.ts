@@ -178,6 +178,8 @@ export function createMask(secrets: readonly string[]): Mask {
 function formsOf(secrets: readonly string[]): readonly string[] {
   const forms = secrets.flatMap((secret) => [
     ...[secret, JSON.stringify(secret).slice(1, -1)],
+    // some protocols are read byte by byte
+    Buffer.from(secret).toString("latin1"),
     ...percentForms(secret.toWellFormed()),
     ...(secret.length < MIN_SECRET_CHARACTERS ? [] : base64FormsOf(secret)),
   ]);
