@@ -64,20 +64,24 @@ export class ServerHistory {
   /** The servers that answer before those that do not. */
   order(servers: readonly NameServer[]): readonly NameServer[] {
     const isLast = (server: NameServer) => {
-      const { count = 0, at = 0 } = this.#missed.get(server.address) ?? {};
+      const { count = 0, at = 0 } = this.#missed.get(keyOf(server)) ?? {};
       return count >= MAX_MISSED && systemClock.now() - at < LAST_FOR_MS;
     };
     return [...servers.filter((server) => !isLast(server)), ...servers.filter(isLast)];
   }
 
-  answered({ address }: NameServer): void {
-    this.#missed.delete(address);
+  answered(server: NameServer): void {
+    this.#missed.delete(keyOf(server));
   }
 
-  missed({ address }: NameServer): void {
-    const count = (this.#missed.get(address)?.count ?? 0) + 1;
-    this.#missed.set(address, { count, at: systemClock.now() });
+  missed(server: NameServer): void {
+    const count = (this.#missed.get(keyOf(server))?.count ?? 0) + 1;
+    this.#missed.set(keyOf(server), { count, at: systemClock.now() });
   }
+}
+
+function keyOf({ address, port }: NameServer): string {
+  return `${address} ${port}`;
 }
 
 /**

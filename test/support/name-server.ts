@@ -1,9 +1,9 @@
 /**
- * A DNS server: answers A and AAAA over UDP, fails, or does not answer. Source: RFC 1035, section 4.
+ * A DNS server: answers A and AAAA over UDP and TCP, late, cut short or not at all, or fails. Source: RFC 1035, section 4.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { isIPv4 } from "node:net";
+import { createServer, isIPv4, type Server } from "node:net";
 import type { TestContext } from "node:test";
 
 /** The records of a name. */
@@ -23,16 +23,42 @@ export class NameServer {
   failing = false;
   /** Answer no query. */
   silent = false;
+  /** Answer no query for an address of this family. */
+  silentFamily: 4 | 6 | undefined;
+  /** Answer after so long. */
+  delayMs = 0;
+  /** Answer over UDP that the answer is too long for it. */
+  truncating = false;
+  /** Send an answer with another id first. */
+  forging = false;
   questions = 0;
   readonly #socket: Socket;
+  readonly #tcp: Server;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("message", (message, { port, address }) => {
       this.questions += 1;
-      if (!this.silent) socket.send(this.#answer(message), port, address);
+      const family = questionOf(message).type === TYPE_AAAA ? 6 : 4;
+      if (this.silent || this.silentFamily === family) return;
+      const answer = this.truncating ? cutShort(message) : this.#answer(message);
+      if (this.forging) socket.send(forged(answer), port, address);
+      setTimeout(() => this.#isOpen && socket.send(answer, port, address), this.delayMs);
+    });
+    this.#tcp = createServer((connection) => {
+      connection
+        .on("error", () => {})
+        .on("data", (bytes) => {
+          const answer = this.#answer(bytes.subarray(2));
+          const length = Buffer.alloc(2);
+          length.writeUInt16BE(answer.length);
+          connection.write(length);
+          setTimeout(() => connection.write(answer), 5); // in two parts
+        });
     });
   }
+
+  #isOpen = true;
 
   /** Starts a server on a free port of loopback. It ends with the test. */
   static async start(t: TestContext): Promise<NameServer> {
@@ -43,10 +69,20 @@ export class NameServer {
 
   /** The same; the caller closes it. */
   static async open(): Promise<NameServer> {
-    const socket = createSocket("udp4");
-    socket.bind(0, "127.0.0.1");
-    await once(socket, "listening");
-    return new NameServer(socket);
+    for (let attempts = 1; ; attempts += 1) {
+      const socket = createSocket("udp4");
+      socket.bind(0, "127.0.0.1");
+      await once(socket, "listening");
+      const server = new NameServer(socket);
+      try {
+        server.#tcp.listen(socket.address().port, "127.0.0.1").unref();
+        await once(server.#tcp, "listening");
+        return server;
+      } catch (error) {
+        server.close();
+        if (attempts === 10) throw error; // a port that is free for UDP is used for TCP
+      }
+    }
   }
 
   /** `ADDRESS:PORT`, for a resolver. */
@@ -55,6 +91,8 @@ export class NameServer {
   }
 
   close(): void {
+    this.#isOpen = false;
+    this.#tcp.close();
     this.#socket.close();
   }
 
@@ -73,6 +111,21 @@ export class NameServer {
     const bodies = answers.map((address) => recordOf(address, type, known?.ttl ?? 0));
     return Buffer.concat([header, query.subarray(12, end), ...bodies]);
   }
+}
+
+/** An answer without records, with the flag TC. */
+function cutShort(query: Buffer): Buffer {
+  const answer = Buffer.from(query);
+  answer.writeUInt16BE(0x8380, 2);
+  return answer;
+}
+
+/** The same answer to another query, with another address at its end. */
+function forged(answer: Buffer): Buffer {
+  const copy = Buffer.from(answer);
+  copy.writeUInt16BE(copy.readUInt16BE(0) ^ 1, 0);
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 0xff, copy.length - 1);
+  return copy;
 }
 
 function questionOf(query: Buffer): { name: string; type: number; end: number } {
