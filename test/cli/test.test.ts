@@ -186,21 +186,22 @@ describe("healthbridge test of one target", { concurrency: 2 }, () => {
       assert.notEqual(report.times.connectMs, null);
     });
 
-  test("a Unix socket is shown as an attempt too", async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), "healthbridge-test-"));
-    const path = join(folder, "a.sock");
-    const server = createServer((socket) => socket.destroy());
-    await new Promise<void>((resolve) => server.listen(path, resolve));
-    t.after(() => {
-      server.close();
-      rmSync(folder, { recursive: true });
+  for (const scheme of ["unix", "http+unix", "grpc+unix"])
+    test(`${scheme}: a Unix socket is shown as an attempt too`, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), "healthbridge-test-"));
+      const path = join(folder, "a.sock");
+      const server = createServer((socket) => socket.destroy());
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      t.after(() => {
+        server.close();
+        rmSync(folder, { recursive: true });
+      });
+      const report = await reporting(scheme === "unix" ? `unix://${path}` : `${scheme}://${encodeURIComponent(path)}`);
+      assert.deepEqual(
+        [report.verdict, report.attempts[0]?.address, report.attempts[0]?.outcome],
+        [scheme === "unix" ? "pass" : "fail", path, "connected"],
+      );
     });
-    const report = await reporting(`unix://${path}`);
-    assert.deepEqual(
-      [report.verdict, report.attempts[0]?.address, report.attempts[0]?.outcome],
-      ["pass", path, "connected"],
-    );
-  });
 
   test("every scheme has words for when it passes", () => {
     assert.deepEqual([...DESCRIBED_SCHEMES].sort(), Object.keys(SCHEMES).sort());
