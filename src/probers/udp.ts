@@ -155,7 +155,9 @@ class DatagramAttempt {
     // the listener stays after the end: an error without one would end the process
     this.#socket.on("error", (error) => this.#close(() => this.#reject(error)));
     this.#socket.on("message", (datagram) => this.#onDatagram(datagram));
-    this.#socket.connect(port, address, () => this.#send());
+    // not as a callback: Node would give it the error, and `error` would not be emitted
+    this.#socket.once("connect", () => this.#send());
+    this.#socket.connect(port, address);
   }
 
   /** Ends it: without an answer, that is a timeout; a datagram that does not match is a wrong answer. */

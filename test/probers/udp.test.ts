@@ -143,6 +143,22 @@ test("every address of a name is tried: refused at once, silent after its share 
   assert.equal((await probe(prober, 2_000)).outcome, "pass");
 });
 
+describe("an address that this machine cannot send to ends the probe, and not the process", () => {
+  const ROWS: Readonly<Record<string, string>> = {
+    "255.255.255.255": "ProberError: connect EACCES", // the option for broadcasts is missing
+    "[fe80::1%25nope]": "fail", // no such zone
+    "[ff02::1%25nope]": "fail",
+    "0.0.0.1": "fail",
+  };
+  for (const [host, expected] of Object.entries(ROWS))
+    test(host, async () => {
+      const resolver = new NameResolver({ clock: systemClock, allowLinkLocal: true });
+      const prober = openTarget(`udp://${host}:9`, { ...systemDeps(), resolver }, { dialogue: PING });
+      const result = await probe(prober, 500).then(({ outcome }) => outcome, String);
+      assert.ok(result.startsWith(expected), result);
+    });
+});
+
 test("forbidden addresses are not probed: as an address in any form, and as the address of a name", async (t) => {
   for (const host of ["169.254.169.254", "0xa9fea9fe", "[fe80::1]", "[::ffff:169.254.169.254]"])
     assert.throws(() => openTarget(`udp://${host}:53`, systemDeps(), { dialogue: PING }), /link-local/, host);
