@@ -21,16 +21,26 @@ export class NameServer {
   readonly records = new Map<string, Records>();
   /** Answer every query with SERVFAIL. */
   failing = false;
+  /** Answer that no name exists to queries of this type. */
+  wrongFor: "A" | undefined;
   /** Answer no query. */
   silent = false;
   questions = 0;
+  /** Milliseconds before the answer for A, or for AAAA; "never" for none. */
+  delays: { readonly A?: number | "never"; readonly AAAA?: number | "never" } = {};
   readonly #socket: Socket;
+  #isOpen = true;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("message", (message, { port, address }) => {
       this.questions += 1;
-      if (!this.silent) socket.send(this.#answer(message), port, address);
+      if (this.silent) return;
+      const { type } = questionOf(message);
+      const delay = this.delays[type === TYPE_A ? "A" : "AAAA"] ?? 0;
+      const answer = () => this.#isOpen && socket.send(this.#answer(message), port, address);
+      if (delay === 0) answer();
+      else if (delay !== "never") setTimeout(answer, delay);
     });
   }
 
@@ -55,12 +65,14 @@ export class NameServer {
   }
 
   close(): void {
+    this.#isOpen = false;
     this.#socket.close();
   }
 
   #answer(query: Buffer): Buffer {
     const { name, type, end } = questionOf(query);
-    const known = this.records.get(name.toLowerCase());
+    const isWrong = this.wrongFor === "A" && type === TYPE_A;
+    const known = isWrong ? undefined : this.records.get(name.toLowerCase());
     const found = (known?.addresses ?? []).filter((address) => isIPv4(address) === (type === TYPE_A));
     const wanted = type === TYPE_A || type === TYPE_AAAA ? found : [];
     const code = this.failing ? SERVER_FAILURE : known === undefined ? NAME_ERROR : 0;
