@@ -68,7 +68,8 @@ export function openLibraryProber(library: Library, deps: ProberDeps, options: P
         await connection.call(timeoutMs, (client) => client.ping());
         return withCertificate(PASS, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
       } catch (error) {
-        if (error instanceof BrokenCall) return resultOfError(error);
+        // no connection: the errors of several addresses have no code together
+        if (error instanceof BrokenCall || error instanceof AggregateError) return resultOfError(error);
         return library.judge(error) ?? resultOfError(error);
       }
     },

@@ -259,7 +259,7 @@ test("a name that does not exist by the answer for A costs no deadline where AAA
   const resolverFile = join(folder, "resolv.conf");
   writeFileSync(resolverFile, "search a.test b.test c.test\noptions ndots:5 timeout:1 attempts:1\n");
   server.records.set("db.example", { ttl: 5, addresses: ["10.0.0.1"] });
-  server.delays = { AAAA: "never" };
+  server.silentFamily = 6;
   const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address], resolverFile });
   const startedAt = performance.now();
   const addresses = await new Promise<readonly string[]>((resolve, reject) =>
@@ -275,7 +275,7 @@ test("a name that does not exist by the answer for A costs no deadline where AAA
 test("an address of IPv6 counts where the answer for A wrongly says that the name does not exist (RFC 4074, section 4.2)", async (t) => {
   const server = await NameServer.start(t);
   server.records.set("six.test", { ttl: 5, addresses: ["fd00::1"] });
-  server.wrongFor = "A";
+  server.denyingA = true;
   const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
   assert.deepEqual(await addressesOf(resolver, "six.test"), ["fd00::1"]);
 });

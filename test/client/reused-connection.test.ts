@@ -170,6 +170,46 @@ test("with reuse: false the connection is closed after its call, and its certifi
   }
 });
 
+test("a kept connection whose name has moved is replaced", async () => {
+  const { reused, opened } = bench();
+  await reused.call(1, answer);
+  await reused.call(1, answer);
+  assert.equal(opened.length, 1);
+  Object.assign(opened[0] ?? {}, { isMoved: true });
+  await reused.call(1, answer);
+  assert.deepEqual([opened.length, opened[0]?.isOpen], [2, false]);
+});
+
+test("a kept connection is replaced when its certificate ends; one that had ended before it was opened is kept", async () => {
+  const clock = new VirtualClock();
+  const endsAt = clock.wallTime() + 500;
+  const opened: Connection[] = [];
+  const open = () => {
+    const connection = Object.assign(new Connection(1), { certificateEndsAt: endsAt });
+    opened.push(connection);
+    return connection;
+  };
+  const reused = new ReusedConnection(open, { reuse: true, maxAgeMs: 10_000, clock, random: () => 0 });
+  await reused.call(1, answer);
+  await clock.advance(499);
+  await reused.call(1, answer);
+  assert.equal(opened.length, 1, "valid");
+  await clock.advance(1);
+  await reused.call(1, answer);
+  assert.equal(opened.length, 2, "ended");
+  await reused.call(1, answer);
+  assert.equal(opened.length, 2, "not verified");
+});
+
+test("a call that is cancelled while there is no connection rejects with the reason", async () => {
+  const { reused, opened } = bench();
+  const call = reused.call(1, hanging);
+  const reason = Object.assign(new Error("no name server has answered"), { code: "EAI_AGAIN" });
+  Object.assign(opened[0] ?? {}, { connectError: reason });
+  reused.cancel();
+  await assert.rejects(call, reason);
+});
+
 /** Every file of ours that a file loads, and every module of Node and of others. */
 function loadedBy(file: URL, seen = new Set<string>()): ReadonlySet<string> {
   if (seen.has(file.href)) return seen;

@@ -115,6 +115,19 @@ describe("a lost network", () => {
     await prober.stop();
   });
 
+  test("the third of three addresses is used in time when the first two are black holes", async () => {
+    const { port } = new URL(await serve());
+    // no host on this link has the first two
+    const names = { "three.test": { ttl: 5, addresses: ["10.213.78.77", "10.213.78.78", OURS] } };
+    const settings = { ...quick, interval: 5_000, timeout: 2_000, unhealthyThreshold: 1 };
+    const checks = { web: [`http://three.test:${port}/`, settings], port: [`tcp://three.test:${port}`, settings] };
+    const prober = new NamespaceProber(ip, { names, checks });
+    await prober.becomes("web", "SERVING");
+    await prober.becomes("port", "SERVING");
+    assert.ok(!prober.lines.some(({ to }) => to === "NOT_SERVING"), "no probe failed");
+    await prober.stop();
+  });
+
   test("without our own network, statuses are held and marked, then NOT_SERVING; with it, all recover [C11]", async () => {
     const url = await serve();
     const checks = Object.fromEntries(

@@ -33,3 +33,28 @@ test("an invalid name, type or parameter is refused when the check is declared",
   ] as const)
     assert.throws(() => openTarget(target), expected, target);
 });
+
+test("expect.answers: every listed value must be among the answers, in any order", async (t) => {
+  const server = await NameServer.start(t);
+  server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1", "10.0.0.2", "2001:db8::1"] });
+  const verdictOf = (type: string, answers: readonly string[]) =>
+    verdict(openTarget(`dns://${server.address}/db.test?type=${type}`, undefined, { expect: { answers } }));
+  assert.equal(await verdictOf("A", ["10.0.0.2"]), "pass");
+  assert.equal(await verdictOf("A", ["10.0.0.2", "10.0.0.1"]), "pass");
+  assert.equal(await verdictOf("A", ["10.0.0.2", "10.0.0.3"]), "fail answer");
+  assert.equal(await verdictOf("AAAA", ["2001:DB8:0::1"]), "pass");
+  for (const [type, answer] of [
+    ["A", "2001:db8::1"],
+    ["AAAA", "10.0.0.1"],
+    ["MX", "mail.example.com"],
+    ["SRV", "5060 sip.example.com"],
+    ["CAA", "letsencrypt.org"],
+  ] as const)
+    assert.throws(
+      () => openTarget(`dns:a.test?type=${type}`, undefined, { expect: { answers: [answer] } }),
+      /is not a value of a record of type/,
+    );
+  assert.throws(() => openTarget("dns:a.test", undefined, { expect: { answers: [] } }), /must be a list of values/);
+  assert.throws(() => openTarget("dns:a.test", undefined, { expect: { status: [200] } }), /has no status/);
+  assert.throws(() => openTarget("http://a.test", undefined, { expect: { answers: ["a"] } }), /has no answers/);
+});

@@ -1,9 +1,9 @@
 /**
- * A DNS server: answers A and AAAA over UDP, fails, or does not answer. Source: RFC 1035, section 4.
+ * A DNS server: answers A and AAAA over UDP and TCP, late, cut short or not at all, or fails. Source: RFC 1035, section 4.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { isIPv4 } from "node:net";
+import { createServer, isIPv4, type Server } from "node:net";
 import type { TestContext } from "node:test";
 
 /** The records of a name. */
@@ -21,28 +21,51 @@ export class NameServer {
   readonly records = new Map<string, Records>();
   /** Answer every query with SERVFAIL. */
   failing = false;
-  /** Answer that no name exists to queries of this type. */
-  wrongFor: "A" | undefined;
   /** Answer no query. */
   silent = false;
+  /** Answer no query for an address of this family. */
+  silentFamily: 4 | 6 | undefined;
+  /** Answer after so long. */
+  delayMs = 0;
+  /** Answer a query for A after so much longer. */
+  delayOfA = 0;
+  /** Answer a query for A that the name does not exist. */
+  denyingA = false;
+  /** Answer over UDP that the answer is too long for it. */
+  truncating = false;
+  /** Send an answer with another id first. */
+  forging = false;
   questions = 0;
-  /** Milliseconds before the answer for A, or for AAAA; "never" for none. */
-  delays: { readonly A?: number | "never"; readonly AAAA?: number | "never" } = {};
   readonly #socket: Socket;
-  #isOpen = true;
+  readonly #tcp: Server;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("message", (message, { port, address }) => {
       this.questions += 1;
-      if (this.silent) return;
-      const { type } = questionOf(message);
-      const delay = this.delays[type === TYPE_A ? "A" : "AAAA"] ?? 0;
-      const answer = () => this.#isOpen && socket.send(this.#answer(message), port, address);
-      if (delay === 0) answer();
-      else if (delay !== "never") setTimeout(answer, delay);
+      const family = questionOf(message).type === TYPE_AAAA ? 6 : 4;
+      if (this.silent || this.silentFamily === family) return;
+      const answer = this.truncating ? cutShort(message) : this.#answer(message);
+      if (this.forging) socket.send(forged(answer), port, address);
+      setTimeout(
+        () => this.#isOpen && socket.send(answer, port, address),
+        this.delayMs + (family === 4 ? this.delayOfA : 0),
+      );
+    });
+    this.#tcp = createServer((connection) => {
+      connection
+        .on("error", () => {})
+        .on("data", (bytes) => {
+          const answer = this.#answer(bytes.subarray(2));
+          const length = Buffer.alloc(2);
+          length.writeUInt16BE(answer.length);
+          connection.write(length);
+          setTimeout(() => connection.write(answer), 5); // in two parts
+        });
     });
   }
+
+  #isOpen = true;
 
   /** Starts a server on a free port of loopback. It ends with the test. */
   static async start(t: TestContext): Promise<NameServer> {
@@ -53,10 +76,20 @@ export class NameServer {
 
   /** The same; the caller closes it. */
   static async open(): Promise<NameServer> {
-    const socket = createSocket("udp4");
-    socket.bind(0, "127.0.0.1");
-    await once(socket, "listening");
-    return new NameServer(socket);
+    for (let attempts = 1; ; attempts += 1) {
+      const socket = createSocket("udp4");
+      socket.bind(0, "127.0.0.1");
+      await once(socket, "listening");
+      const server = new NameServer(socket);
+      try {
+        server.#tcp.listen(socket.address().port, "127.0.0.1").unref();
+        await once(server.#tcp, "listening");
+        return server;
+      } catch (error) {
+        server.close();
+        if (attempts === 10) throw error; // a port that is free for UDP is used for TCP
+      }
+    }
   }
 
   /** `ADDRESS:PORT`, for a resolver. */
@@ -66,13 +99,13 @@ export class NameServer {
 
   close(): void {
     this.#isOpen = false;
+    this.#tcp.close();
     this.#socket.close();
   }
 
   #answer(query: Buffer): Buffer {
     const { name, type, end } = questionOf(query);
-    const isWrong = this.wrongFor === "A" && type === TYPE_A;
-    const known = isWrong ? undefined : this.records.get(name.toLowerCase());
+    const known = this.denyingA && type === TYPE_A ? undefined : this.records.get(name.toLowerCase());
     const found = (known?.addresses ?? []).filter((address) => isIPv4(address) === (type === TYPE_A));
     const wanted = type === TYPE_A || type === TYPE_AAAA ? found : [];
     const code = this.failing ? SERVER_FAILURE : known === undefined ? NAME_ERROR : 0;
@@ -85,6 +118,21 @@ export class NameServer {
     const bodies = answers.map((address) => recordOf(address, type, known?.ttl ?? 0));
     return Buffer.concat([header, query.subarray(12, end), ...bodies]);
   }
+}
+
+/** An answer without records, with the flag TC. */
+function cutShort(query: Buffer): Buffer {
+  const answer = Buffer.from(query);
+  answer.writeUInt16BE(0x8380, 2);
+  return answer;
+}
+
+/** The same answer to another query, with another address at its end. */
+function forged(answer: Buffer): Buffer {
+  const copy = Buffer.from(answer);
+  copy.writeUInt16BE(copy.readUInt16BE(0) ^ 1, 0);
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 0xff, copy.length - 1);
+  return copy;
 }
 
 function questionOf(query: Buffer): { name: string; type: number; end: number } {
