@@ -193,3 +193,31 @@ test("a dialogue that proves nothing is refused when the check is declared", () 
       (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && expected.test(error.message),
     );
 });
+
+test("an IPv4 address that becomes known after an IPv6 address without an answer is tried", async (t) => {
+  const server = await udpServer(echo);
+  t.after(() => server.close());
+  const names = await NameServer.start(t);
+  names.records.set("a.test", { ttl: 5, addresses: ["::1", "127.0.0.1"] });
+  names.delayOfA = 300;
+  const resolver = new NameResolver({ clock: systemClock, servers: [names.address] });
+  const deps = { ...systemDeps(), resolver };
+  const prober = openTarget(`udp://a.test:${server.address().port}`, deps, { dialogue: PING });
+  t.after(() => prober.close());
+  const { outcome, detail } = await probe(prober, 2_000);
+  assert.equal(outcome, "pass", detail);
+});
+
+test("an answer that needs most of the timeout passes while one family is not resolved", async (t) => {
+  const late: OnDatagram = (datagram, { port, address }, socket) =>
+    void setTimeout(() => socket.send(datagram, port, address), 1_200);
+  const server = await udpServer(late);
+  t.after(() => server.close());
+  const names = await NameServer.start(t);
+  names.records.set("a.test", { ttl: 5, addresses: ["127.0.0.1"] });
+  names.silentFamily = 6;
+  const resolver = new NameResolver({ clock: systemClock, servers: [names.address] });
+  const prober = openTarget(`udp://a.test:${server.address().port}`, { ...systemDeps(), resolver }, { dialogue: PING });
+  t.after(() => prober.close());
+  assert.equal((await probe(prober, 2_000)).outcome, "pass");
+});
