@@ -13,7 +13,7 @@
  */
 import type { LookupAddress } from "node:dns";
 import { connect, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
-import { type CancelTimer, systemClock } from "../core/clock.js";
+import type { CancelTimer } from "../core/clock.js";
 import { BrokenCall } from "./broken-call.js";
 import type { Resolver } from "./resolver.js";
 import type { Trace } from "./trace.js";
@@ -151,7 +151,7 @@ export class ConnectionAttempts {
     this.#connect(connect({ host: address, port: this.#to.port, noDelay: true, ...this.#reading() }), address);
     if (rest.length === 0) return;
     const delayMs = Math.max(MIN_ATTEMPT_DELAY_MS, this.#timeoutMs / (this.#known.size + 1));
-    this.#cancelTimer = systemClock.setTimer(Math.min(ATTEMPT_DELAY_MS, delayMs), () => this.#next());
+    this.#cancelTimer = this.#to.resolver.clock.setTimer(Math.min(ATTEMPT_DELAY_MS, delayMs), () => this.#next());
   }
 
   #reading(): { onread?: OnRead } {
