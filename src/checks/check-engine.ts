@@ -13,6 +13,7 @@ import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
 import { firstAssumption } from "./assumption.js";
+import { ChangeQueue } from "./change-queue.js";
 import {
   acceptPlan,
   type ChangedCheck,
@@ -47,7 +48,6 @@ import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
 import { FirstProbes } from "./spread.js";
 import type { Violation } from "./violation.js";
 
-/** What the engine needs. */
 export interface CheckEngineOptions extends SourceOpenerOptions {
   readonly writer: StatusWriter;
   /** Whether the application has set the status of a service by hand. Default: of none. */
@@ -65,10 +65,7 @@ export class CheckEngine {
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
-  /** Changes in turns that are not complete. */
-  #changes = 0;
-  /** The end of the last change in turns. */
-  #changed: Promise<void> = Promise.resolve();
+  readonly #queue = new ChangeQueue();
   readonly #stopped = new AbortController();
   #reports: ReportStore | undefined;
   readonly #listener: CheckListener = {
@@ -114,26 +111,19 @@ export class CheckEngine {
 
   /**
    * The same in turns of the event loop, after the change before: what waits is served in between, and reads the statuses
-   * of before the change. The names of the configuration are taken from the start. Until it is complete, every other change
-   * of the checks throws CHANGE_RUNNING.
+   * of before the change. The names of the configuration are taken from the start.
    * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
    */
   configureInTurns(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     const { signal } = this.#stopped;
-    const { clock } = this.#deps;
-    this.#changes += 1;
-    const change = this.#changed.then(async () => {
+    const inTurns = <Result>(steps: Steps<Result>) => runInTurns(steps, this.#deps.clock, signal);
+    const change = async () => {
       signal.throwIfAborted();
       this.#publisher.reserve(ownersIn(config));
-      const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), clock, signal);
-      await runInTurns(this.#commit(acceptPlan(planned, accept)), clock, signal);
-    });
-    const applied = change.finally(() => {
-      this.#changes -= 1;
-      this.#publisher.reserve(new Map());
-    });
-    this.#changed = applied.catch(() => {});
-    return applied;
+      const planned = await inTurns(planInSteps(this.#running, config, this.#opener));
+      await inTurns(this.#commit(acceptPlan(planned, accept)));
+    };
+    return this.#queue.run(() => change().finally(() => this.#publisher.reserve(new Map())));
   }
 
   /**
@@ -169,13 +159,12 @@ export class CheckEngine {
     this.#apply(() => planIsolation(this.#running, isolation, this.#opener));
   }
 
-  /** Who makes the service of a name, as text; `undefined` if its name is free. */
+  /** The writer of a name, as text; `undefined` if the name is free. */
   ownerOf(name: string): string | undefined {
     const owner = this.#running.ownerOf(name);
     return owner === undefined ? undefined : describeOwner(owner);
   }
 
-  /** The heartbeat that runs under a name. */
   heartbeat(name: string): Heartbeat | undefined {
     return this.#checks.get(name)?.heartbeat;
   }
@@ -204,13 +193,9 @@ export class CheckEngine {
     return this.#opener.goodbyes.ended();
   }
 
-  /** @throws HealthError CHANGE_RUNNING: a change in turns has been planned with the checks of before */
+  /** @throws HealthError CHANGE_RUNNING, and what `accept` throws */
   #apply(planned: () => Planned, accept?: (violations: readonly Violation[]) => void): void {
-    if (this.#changes > 0)
-      throw new HealthError(
-        "CHANGE_RUNNING",
-        "the checks cannot be changed before reconfigure() is complete; await it",
-      );
+    this.#queue.requireIdle();
     const plan = acceptPlan(planned(), accept);
     // no listener is called in between
     this.#writer.batch(() => runAtOnce(this.#commit(plan)));

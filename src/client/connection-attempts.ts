@@ -13,7 +13,7 @@
  */
 import type { LookupAddress } from "node:dns";
 import { connect, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
-import { type CancelTimer, systemClock } from "../core/clock.js";
+import type { CancelTimer } from "../core/clock.js";
 import { BrokenCall } from "./broken-call.js";
 import type { Resolver } from "./resolver.js";
 import type { Trace } from "./trace.js";
@@ -151,7 +151,7 @@ export class ConnectionAttempts {
     this.#queue = rest;
     this.#makeRoom(this.#to.resolver);
     const { address } = next;
-    this.#startedAt = systemClock.now();
+    this.#startedAt = this.#to.resolver.clock.now();
     this.#connect(connect({ host: address, port: this.#to.port, noDelay: true, ...this.#reading() }), address);
     this.#scheduleNext();
   }
@@ -159,10 +159,11 @@ export class ConnectionAttempts {
   /** Also for addresses that become known while an attempt waits. */
   #scheduleNext(): void {
     this.#cancelTimer();
-    if (this.#queue.length === 0) return;
+    if (this.#queue.length === 0 || "path" in this.#to) return;
+    const { clock } = this.#to.resolver;
     const delayMs = Math.max(MIN_ATTEMPT_DELAY_MS, this.#timeoutMs / (this.#known.size + 1));
-    const waitMs = this.#startedAt + Math.min(ATTEMPT_DELAY_MS, delayMs) - systemClock.now();
-    this.#cancelTimer = systemClock.setTimer(Math.max(0, waitMs), () => this.#next());
+    const waitMs = this.#startedAt + Math.min(ATTEMPT_DELAY_MS, delayMs) - clock.now();
+    this.#cancelTimer = clock.setTimer(Math.max(0, waitMs), () => this.#next());
   }
 
   #reading(): { onread?: OnRead } {

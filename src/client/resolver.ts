@@ -39,6 +39,8 @@ export interface Resolver {
   /** Takes a descriptor for one more connection attempt, beside the first one of a probe. False when none is free. */
   takeAttempt(): boolean;
   releaseAttempt(): void;
+  /** Times the attempts of connections that are made with it. */
+  readonly clock: Clock;
   /** Receives each step of the connections that are made with it: only for `healthbridge test`. */
   readonly trace?: Trace | undefined;
 }
@@ -91,6 +93,7 @@ interface Lookup {
 
 /** A resolver with its own cache. It holds no socket and no timer between two look-ups. */
 export class NameResolver implements Resolver {
+  readonly clock: Clock;
   readonly trace: Trace | undefined;
   readonly #options: ResolverOptions;
   readonly #names: NameLookup;
@@ -102,6 +105,7 @@ export class NameResolver implements Resolver {
 
   constructor(options: ResolverOptions) {
     this.#options = options;
+    this.clock = options.clock;
     this.trace = options.trace;
     this.#names = new NameLookup(options);
   }

@@ -5,6 +5,7 @@
  *     hunter2      hunter2                                 the whole value is shown
  *     two\nlines   two\\nlines                             values are shown as JSON
  *     a b          a%20b                                  targets are shown as URLs
+ *     ab@cdef      cdef                                    what stands before an @ is shown as user info
  *     24 and more  the first 24, up to a quote             long values are cut
  *     1 to 3       these letters in quotes, or a number,   in other texts they can be part of a word
  *                  in the error of a value with ${...}
@@ -22,10 +23,10 @@ export class Redactor {
   readonly #short = new PieceSet();
 
   constructor(pieces: Iterable<string>) {
-    for (const piece of pieces) {
+    for (const piece of [...pieces].flatMap((each) => [each, afterLastAt(each)])) {
       for (const form of new Set([piece, JSON.stringify(piece).slice(1, -1), ...urlFormsOf(piece)])) {
         if (piece.length >= MIN_SECRET_CHARACTERS) this.#long.add(form);
-        else this.#short.add(form);
+        else if (form !== "") this.#short.add(form);
       }
     }
   }
@@ -38,6 +39,10 @@ export class Redactor {
       ? redacted.replace(/"(?:[^"\\]|\\.)*"|\b\d\w*\b/g, (value) => replaceAll(value, this.#short))
       : redacted;
   }
+}
+
+function afterLastAt(piece: string): string {
+  return piece.slice(piece.lastIndexOf("@") + 1);
 }
 
 /** How the path of a URL shows a text, in schemes of the web and in others. */

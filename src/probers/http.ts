@@ -12,6 +12,7 @@
  * Node's own client builds streams, an agent and a parser for each request. The request of a probe is always the same
  * bytes, and its answer is read once; straight on the socket that costs a quarter of the CPU (bench/README.md).
  */
+import { BrokenCall } from "../client/broken-call.js";
 import type { TargetAddress } from "../client/connection-attempts.js";
 import {
   encodeHttp2,
@@ -127,7 +128,10 @@ export class HttpProber implements Prober {
   }
 
   #leftUntil(endsAt: number): number {
-    return Math.max(1, endsAt - this.#deps.clock.now());
+    const leftMs = endsAt - this.#deps.clock.now();
+    // `cancel` came between two requests: there was none to end
+    if (leftMs <= 0) throw new BrokenCall("cancelled", "the deadline is over");
+    return leftMs;
   }
 
   /** Says why a redirect was not followed, and removes the token from the text. */
