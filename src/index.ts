@@ -18,6 +18,14 @@ export type { HealthServer, ListenOptions } from "./daemon/server.js";
 export type { ShutdownTimes } from "./lifecycle/shutdown.js";
 export type { CheckFunction } from "./probers/function.js";
 export type { Report } from "./probers/heartbeat.js";
-export type { Expectation, TargetTls } from "./probers/options.js";
+export type {
+  DialogueBytes,
+  DialogueExpectation,
+  DialogueStep,
+  Expectation,
+  HeaderExpectation,
+  OAuthClient,
+  TargetTls,
+} from "./probers/options.js";
 export type { StatusDetails } from "./registry/ports.js";
 export { HEALTH_SERVICE } from "./wire/health-messages.js";

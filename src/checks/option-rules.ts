@@ -5,11 +5,12 @@
  * timeout, and a program no headers.
  */
 import { type DurationLike, parseDuration } from "../core/duration.js";
+import { nearestTo } from "../core/nearest.js";
 import { commandFaults, warnFaults } from "../probers/exec.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
 import { readSettings, violationOf } from "./read-settings.js";
-import type { CheckSettings, CompleteSettings } from "./settings.js";
+import { CHECK_SETTINGS, type CheckSettings, type CompleteSettings } from "./settings.js";
 import type { Path, Violation } from "./violation.js";
 
 /** The settings of a check with every default, and what is wrong with its options. */
@@ -23,7 +24,7 @@ export function checkOptions(declaration: CheckDeclaration): {
   const ofSettings = faults.map((fault) =>
     violationOf(fault, fault.setting === "maxLatency" ? [...path, "expect"] : path),
   );
-  const others = [...sourceFaults(source), ...surplusOptions(declaration)].map(
+  const others = [...sourceFaults(source), ...surplusOptions(declaration), ...unknownOptions(declaration)].map(
     (fault): Violation => ({ code: "INVALID_OPTION", path: [...path, ...fault.path], text: fault.text }),
   );
   return { settings, violations: [...ofSettings, ...others] };
@@ -74,6 +75,18 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
   "startup",
   "initialState",
 ]);
+
+/** Options that no check has. A configuration has been searched for them already, a program in JavaScript has not. */
+function unknownOptions({ source, options }: CheckDeclaration): readonly OptionViolation[] {
+  if (source.kind === "heartbeat") return [];
+  const { settings, proberOptions } = splitOptions(options);
+  const known = [...Object.keys(CHECK_SETTINGS), ...Object.keys(proberOptions)].filter((name) => name !== "maxLatency");
+  const unknown = namesOf(settings).filter((name) => !Object.hasOwn(CHECK_SETTINGS, name));
+  return unknown.map((option) => {
+    const nearest = nearestTo(option, known);
+    return { path: [option], text: `unknown option${nearest === undefined ? "" : `; did you mean ${nearest}?`}` };
+  });
+}
 
 const ONLY_WARN = "a program has no such expectation; it takes warn and maxLatency";
 

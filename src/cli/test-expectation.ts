@@ -4,6 +4,7 @@
  */
 import type { CheckDeclaration, CheckSource } from "../checks/declarations.js";
 import { maskedUrl } from "../probers/masked.js";
+import type { DialogueStep } from "../probers/options.js";
 
 /** When a target passes without `expect`, by its scheme. */
 const PASSES_IF: Readonly<Record<string, string>> = {
@@ -56,13 +57,29 @@ export function shownSource(source: CheckSource): string {
 
 /** What must be true for the check to pass, one text for each part. */
 export function expectationsOf({ source, options }: CheckDeclaration): readonly string[] {
-  const { expect = {}, minWorkers } = options;
+  const { expect = {}, minWorkers, dialogue } = options;
   const given = leavesOf(expect, "");
   const workers = minWorkers === undefined ? [] : [`minWorkers: ${minWorkers}`];
-  const named = [...given, ...workers].filter((text) => text !== "");
-  // a latency alone does not replace what the scheme expects
-  const isDefault = Object.keys(expect).every((key) => key === "maxLatency");
-  return isDefault ? [...defaultOf(source), ...named] : named;
+  const steps = (dialogue ?? []).map(stepText);
+  const named = [...given, ...workers, ...steps].filter((text) => text !== "");
+  const isReplaced =
+    Object.keys(expect).some((key) => REPLACING.has(key)) || (source.kind === "target" && isUdp(source));
+  return isReplaced ? named : [...defaultOf(source), ...named];
+}
+
+/** Parts of `expect` that replace what the scheme expects. Others add to it. */
+const REPLACING: ReadonlySet<string> = new Set(["status", "answers"]);
+
+function isUdp({ url }: { readonly url: string }): boolean {
+  return url.toLowerCase().startsWith("udp:");
+}
+
+/** What a step of a dialogue expects. What it sends may be a secret, and is not shown. */
+function stepText({ startTls, expect }: DialogueStep, index: number): string {
+  if (startTls !== undefined) return `dialogue[${index}]: TLS after the ${startTls} command`;
+  if (expect === undefined) return "";
+  const wanted = typeof expect === "string" ? JSON.stringify(expect) : leavesOf(expect, "").join(", ");
+  return `dialogue[${index}]: ${wanted}`;
 }
 
 function defaultOf(source: CheckSource): readonly string[] {

@@ -5,8 +5,9 @@
  *     URL    a target, with the defaults of a check
  *     none   every check of the configuration, one line each
  */
+import { setMaxListeners } from "node:events";
 import type { CheckDeclaration } from "../checks/declarations.js";
-import { type DaemonConfig, DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import { type DaemonConfig, DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE } from "../config/daemon-config.js";
 import { requireValid } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
 import { parseDuration } from "../core/duration.js";
@@ -24,7 +25,7 @@ const FLAGS: readonly Flag[] = [
     name: "config",
     short: "c",
     value: "FILE",
-    fallback: `${DEFAULT_CONFIG_FILE} if it exists`,
+    fallback: `${DEFAULT_CONFIG_FILE} or ${OTHER_CONFIG_FILE} if it exists`,
     help: "The configuration that has the check. For a URL, only its allowLinkLocal counts.",
   },
   { name: "timeout", value: "TIME", fallback: "that of the check, or 2s", help: "The deadline of the probe." },
@@ -91,7 +92,7 @@ async function select(values: FlagValues): Promise<Selection> {
   }
   if (file === undefined)
     throw new UsageError(
-      `there is no ${DEFAULT_CONFIG_FILE} here; give -c FILE, or a URL such as http://host:port/path`,
+      `there is no ${DEFAULT_CONFIG_FILE} (or ${OTHER_CONFIG_FILE}) here; give -c FILE, or a URL such as http://host:port/path`,
     );
   const config = await configOf(file, values);
   const { allowLinkLocal, checks } = config;
@@ -173,6 +174,7 @@ async function* inOrder(
 /** Runs `work`. A signal aborts it, and its exit code is that of the signal. */
 async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const abort = new AbortController();
+  setMaxListeners(0, abort.signal); // each probe that runs listens
   let received: TerminationSignal | undefined;
   let rejectFatal = (_error: unknown) => {};
   const fatal = new Promise<never>((_, reject) => {

@@ -68,7 +68,10 @@ export const switchValue = (description: string) =>
 
 export const oneOf = <const Word extends string>(words: readonly Word[], description: string) =>
   v.pipe(
-    v.picklist(words, ({ input }) => `must be one of ${words.join(", ")}; got ${shown(input)}`),
+    v.picklist(
+      words,
+      ({ input }) => `must be ${words.length === 1 ? "" : "one of "}${words.join(", ")}; got ${shown(input)}`,
+    ),
     v.description(description),
   );
 

@@ -24,7 +24,7 @@ type JudgePart = (response: HttpContent) => ProbeResult | undefined;
  * @throws HealthError INVALID_OPTION for a status, a pattern or a path that is not valid
  */
 export function compileExpectation(expect: Expectation = {}): HttpJudgement {
-  const parts: JudgePart[] = [judgeStatus(expect.status ?? ["200-299"])];
+  const parts: JudgePart[] = [judgeStatus([expect.status ?? "200-299"].flat())];
   for (const [name, value] of Object.entries(expect.headers ?? {})) parts.push(judgeHeader(name, value));
   if (expect.body !== undefined) parts.push(judgeBody(expect.body));
   if (expect.json !== undefined) parts.push(judgeJson(expect.json));

@@ -76,8 +76,8 @@ export type OAuthMethod = (typeof OAUTH_METHODS)[number];
 
 /** What an answer must be. */
 export interface Expectation {
-  /** Statuses: `200`, `"200-299"`. Default 200-299. */
-  readonly status?: readonly (number | string)[] | undefined;
+  /** One status or range, or a list of them: `200`, `"200-299"`. Default 200-299. */
+  readonly status?: number | string | readonly (number | string)[] | undefined;
   /** Text that the body must contain, or a pattern that it must match. Only the first 64 KiB are searched. */
   readonly body?: string | { readonly matches: string } | undefined;
   /** Headers of the answer, with what each must be. Of a repeated header and of a list, one value is enough. */

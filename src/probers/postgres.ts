@@ -62,9 +62,9 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
   return openLibraryProber({ address, load, judge, goodbye: TERMINATE, secure }, deps, options);
 }
 
-/** Called when the server asks for a password and the target has none. The code is PostgreSQL's for a wrong password. */
+/** Called when the server asks for a password and the check has none. The code is PostgreSQL's for a wrong password. */
 function refuseToGuess(): never {
-  throw Object.assign(new Error("the server asks for a password, and the target has none"), { code: "28P01" });
+  throw Object.assign(new Error("the server asks for a password, and the check has none"), { code: "28P01" });
 }
 
 function judge(error: unknown): ProbeResult | undefined {

@@ -120,7 +120,12 @@ export function resultOfError(error: unknown): ProbeResult {
   const local = localFault(significant);
   if (local !== undefined) throw local;
   if (code === "") throw error;
-  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${messageOf(significant)}`);
+  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${plainText(messageOf(significant))}`);
+}
+
+/** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. */
+function plainText(message: string): string {
+  return /\b[0-9A-F]{8,}:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1] ?? message;
 }
 
 /** Of a Unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */

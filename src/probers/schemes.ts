@@ -15,11 +15,12 @@ import { openFlower } from "./flower.js";
 import { openGrpc } from "./grpc.js";
 import { openHttp } from "./http.js";
 import { openMysql } from "./mysql.js";
+import { optionHint, requireTlsOptions } from "./option-hints.js";
 import type { Expectation, ProberDeps, ProberOptions } from "./options.js";
 import { openPostgres } from "./postgres.js";
 import type { Prober } from "./prober.js";
 import { openRedis } from "./redis.js";
-import { hostOf, invalidTarget, parseTarget } from "./target.js";
+import { hostOf, invalidTarget, loginHint, parseTarget } from "./target.js";
 import { openTls } from "./tls.js";
 import { openUdp } from "./udp.js";
 import { openWebSocket } from "./websocket.js";
@@ -231,17 +232,19 @@ function refuseSurplus(text: string, target: URL, { takes, example }: Scheme): v
   if (surplus !== undefined)
     throw invalidTarget(
       text,
-      `this scheme does not allow the part from ${JSON.stringify(surplus[0])} on; expected ${example}`,
+      `this scheme does not allow the part from ${JSON.stringify(surplus[0])} on; expected ${example}${loginHint(text)}`,
     );
 }
 
 function requireOptions(text: string, scheme: Scheme, options: ProberOptions): void {
   requireExpectation(text, scheme, options.expect);
+  requireTlsOptions(options);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const surplus = given.find(([name]) => !scheme.options.some((known) => known === name));
   if (surplus === undefined) return;
   const known = scheme.options.length === 0 ? "none" : scheme.options.join(", ");
-  throw invalidTarget(text, `this scheme has no option ${surplus[0]}; it takes ${known}`);
+  const hint = optionHint(text, surplus[0], scheme.options);
+  throw invalidTarget(text, `this scheme has no option ${surplus[0]}; it takes ${known}${hint}`);
 }
 
 function requireExpectation(text: string, { expects = HTTP_EXPECTS, options }: Scheme, expect: Expectation = {}): void {

@@ -24,11 +24,17 @@ class TargetUrl extends URL {
 export function parseTarget(text: string): URL {
   const plain = text.replace(ZONE, "$1");
   const target = URL.canParse(plain) ? new TargetUrl(plain) : undefined;
-  if (target === undefined) throw invalidTarget(text, "expected a URL such as http://host:port/path");
+  if (target === undefined) throw invalidTarget(text, `expected a URL such as http://host:port/path${loginHint(text)}`);
   target.zone = ZONE.exec(text)?.[2];
   const isName = target.hostname !== "" && !target.hostname.startsWith("[") && !target.protocol.endsWith("unix:");
   if (isName) target.hostname = asciiHost(target, text);
   return target;
+}
+
+/** A reserved character in a password is the usual reason why a URL with a login cannot be parsed. */
+export function loginHint(text: string): string {
+  if (!text.includes("@")) return "";
+  return "; in its password write # as %23, / as %2F, ? as %3F, @ as %40 and % as %25, or use the option password";
 }
 
 function asciiHost(target: URL, text: string): string {

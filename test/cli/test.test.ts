@@ -166,6 +166,26 @@ describe("healthbridge test of one target", { concurrency: 2 }, () => {
     assert.deepEqual([report.reason, report.detail], ["status", "HTTP status 200, expected 204, 300-302"]);
   });
 
+  test("what is expected has the default parts too, and the steps of a dialogue", async (t) => {
+    const checks = {
+      body: { target: `http://127.0.0.1:${http.port}/`, expect: { body: "x" } },
+      talk: { target: `tcp://127.0.0.1:${http.port}`, dialogue: [{ send: "secret-text\r\n", expect: "HTTP/1.1" }] },
+      plug: { exec: ["true"], expect: { warn: 1 } },
+    };
+    const config = file(t, { allowExec: true, checks });
+    const expected = async (name: string) => (await reporting(name, "-c", config)).expected;
+    assert.deepEqual(await expected("body"), ["HTTP status 200-299", "body: x"]);
+    assert.deepEqual(await expected("talk"), ["a connection can be opened", 'dialogue[0]: "HTTP/1.1"']);
+    assert.deepEqual(await expected("plug"), ["exit code 0", "warn: 1"]);
+  });
+
+  test("many checks write nothing to stderr", async (t) => {
+    const checks = Object.fromEntries(
+      Array.from({ length: 14 }, (_, at) => [`c${at}`, `http://127.0.0.1:${http.port}/`]),
+    );
+    assert.equal((await testing("-c", file(t, { checks }))).stderr, "");
+  });
+
   test("a warning is exit code 0, and the verdict has the word", async (t) => {
     const slow = await httpTarget((_, response) => void setTimeout(() => response.end("OK"), 60));
     t.after(() => slow.stop());

@@ -13,7 +13,7 @@ for (const [options, expected] of [
   ["expect: { headers: { via: [a] } }", /checks\.a\.expect\.headers\.via: must be text, not a list/],
   ["http2: yes please", /checks\.a\.http2: must be true, false or prior-knowledge; got "yes please"/],
   ["http2: true", /http2 must be prior-knowledge for a target without TLS/],
-  ["followRedirects: true", /checks\.a\.followRedirects: must be one of same-origin; got true/],
+  ["followRedirects: true", /checks\.a\.followRedirects: must be same-origin; got true/],
   ["auth: { clientId: a, tokenUrl: http://b/ }", /checks\.a\.auth.*clientSecret.*is missing/],
   ["auth: { clientId: a, clientSecret: s3cret, tokenUrl: b }", /auth\.tokenUrl must be a URL/],
   [

@@ -90,3 +90,17 @@ test("a target's text is cut, so that it cannot fill the log", () => {
   const { detail } = fail("grpc", "😀".repeat(100_000));
   assert.ok(detail !== undefined && detail.length <= 300 && detail.isWellFormed());
 });
+
+test("the detail of an error of OpenSSL is its reason, without addresses, functions and source lines", () => {
+  const errors = {
+    "wrong version number":
+      "write EPROTO 80EC2F26137F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl/record/ssl3_record.c:350:\n",
+    "ssl/tls alert handshake failure":
+      "00A1B2C3D47F0000:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:../deps/rec_layer_s3.c:1590:SSL alert number 40\n",
+    "packet length too long":
+      "80EC2F26137F0000:error:0A0000C6:SSL routines::packet length too long:ssl/record/methods/tls_common.c:655:\n",
+    "no error of OpenSSL: at all": "no error of OpenSSL: at all",
+  };
+  for (const [detail, message] of Object.entries(errors))
+    assert.equal(resultOfError(systemError("EPROTO", message)).detail, `EPROTO ${detail}`);
+});
