@@ -48,7 +48,8 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
 }
 
 function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
-  if (target.protocol === "grpc+unix:") return { path: socketPathOf(target, "grpc+unix://%2Frun%2Fx.sock/service") };
+  if (target.protocol === "grpc+unix:")
+    return { path: socketPathOf(target, "grpc+unix://%2Frun%2Fx.sock/service"), trace: resolver.trace };
   return { host: hostOf(target), port: Number(target.port), resolver };
 }
 

@@ -83,6 +83,7 @@ class DatagramExchange {
     const keepsAlive = setTimeout(() => {}, timeoutMs); // the resolver does not
     const addresses = await this.#resolve(host, resolver).finally(() => clearTimeout(keepsAlive));
     let last: ProbeResult | undefined;
+    let fault: unknown;
     for (const [index, address] of addresses.entries()) {
       const left = addresses.length - index;
       const attempt = new DatagramAttempt(this.#turns, { ...address, port });
@@ -95,13 +96,18 @@ class DatagramExchange {
         if (result.outcome === "pass" || this.#isCancelled) return result;
         last = moreTelling(last, result);
       } catch (error) {
-        if (left === 1 && last === undefined) throw error;
-        last = moreTelling(last, resultOfError(error));
+        // a fault of this machine, such as no IPv6, must not hide what the other addresses answer
+        try {
+          last = moreTelling(last, resultOfError(error));
+        } catch (localFault) {
+          fault = localFault;
+        }
       } finally {
         stopTimer?.();
         attempt.end();
       }
     }
+    if (last === undefined && fault !== undefined) throw fault;
     return last ?? fail("dns", "the name has no address");
   }
 
@@ -155,7 +161,11 @@ class DatagramAttempt {
     // the listener stays after the end: an error without one would end the process
     this.#socket.on("error", (error) => this.#close(() => this.#reject(error)));
     this.#socket.on("message", (datagram) => this.#onDatagram(datagram));
-    this.#socket.connect(port, address, () => this.#send());
+    // Node passes an error of connect(2), such as ENETUNREACH, to the callback, and emits none
+    this.#socket.connect(port, address, (error?: Error) => {
+      if (error === undefined) this.#send();
+      else this.#close(() => this.#reject(error));
+    });
   }
 
   /** Ends it: without an answer, that is a timeout; a datagram that does not match is a wrong answer. */

@@ -77,7 +77,7 @@ for (const coding of ["zstd", "compress", "gzip, gzip", "gzip, br", "constructor
   });
 
 test("without a coding, and without a body, nothing is decoded", async () => {
-  for (const coding of ["", "identity", "identity, identity"])
+  for (const coding of ["", "identity", "identity, identity", "none", "None"])
     assert.equal((await decoded(Buffer.from("plain"), coding)).body.toString(), "plain");
   assert.equal((await decoded(Buffer.alloc(0), "gzip")).bodyFault, undefined);
 });
