@@ -19,7 +19,13 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** The JSON Schema. Rules that it cannot express are left out: that a duration is at most a year, for example. */
 export function jsonSchema(): object {
-  return { title: "healthbridge.yaml", ...toJsonSchema(CONFIG_SCHEMA, { errorMode: "ignore" }) };
+  const schema = toJsonSchema(CONFIG_SCHEMA, {
+    errorMode: "ignore",
+    // keys that begin with x- are ignored in a table with a fixed set of keys
+    overrideSchema: ({ valibotSchema, jsonSchema }) =>
+      valibotSchema.type === "strict_object" ? { ...jsonSchema, patternProperties: { "^x-": {} } } : undefined,
+  });
+  return { title: "healthbridge.yaml", ...schema };
 }
 
 function helpText(): string {

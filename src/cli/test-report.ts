@@ -119,7 +119,7 @@ export function reportOf(tested: Tested, steps: readonly TimedStep[], end: Probe
     verdict: end.verdict,
     reason: end.reason ?? null,
     meaning: meaningOf(end.reason),
-    detail: masked(end.detail),
+    detail: masked(end.detail ?? answerOf(steps)),
     advice: masked(end.advice),
     expected: tested.expected.map(mask),
     lookups: lookupsOf(steps),
@@ -179,6 +179,12 @@ function attemptsOf(steps: readonly TimedStep[]): readonly AttemptReport[] {
       },
     ];
   });
+}
+
+/** What the target has answered, where the result does not say it. */
+function answerOf(steps: readonly TimedStep[]): string | undefined {
+  const answered = lastOf(steps, "answered")?.step;
+  return answered?.kind === "answered" ? answered.text : undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -256,6 +262,7 @@ export function phaseOf(steps: readonly TimedStep[]): string | undefined {
     case "verified":
       return "after the TLS handshake";
     case "received":
+    case "answered":
       return "after the first bytes of the answer";
     default:
       return step satisfies never;

@@ -198,7 +198,7 @@ async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Prom
 }
 
 function helpText(): string {
-  return `Makes one probe now, and shows every step of it: addresses, TLS, times, what came back and the verdict.
+  return `Makes one probe now, and shows every step: addresses, TLS, times, what came back and the verdict.
 NAME is a check of the configuration. Without NAME and URL, every check is tested, one line each.
 Secrets are shown as ***. Nothing is served, and no state changes.
 
@@ -206,9 +206,9 @@ Usage: healthbridge test [NAME|URL] [FLAGS]
 
 ${describeFlags(FLAGS)}
 
-Exit codes: 0 if the target passes, also with a warning; 2 for an error in a flag, the configuration or
-the URL; 3 if the target fails; 4 if healthbridge could not probe, which says nothing about the target.
-Of several checks, 3 is before 4.
+Exit codes: 0 if the target passes, also with a warning; 2 for an error in a flag, the configuration
+or the URL; 3 if the target fails; 4 if healthbridge could not probe, which says nothing about the
+target. Of several checks, 3 is before 4.
 
 Examples:
   healthbridge test https://www.example.com/health

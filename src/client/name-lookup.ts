@@ -12,8 +12,9 @@
  */
 import { promises as dns, type LookupAddress } from "node:dns";
 import { systemClock } from "../core/clock.js";
+import { DnsError, type NameServer, type QueryOptions } from "./dns-attempt.js";
 import type { RecordType } from "./dns-message.js";
-import { DnsError, type NameServer, type QueryOptions, queryServers, ServerHistory } from "./dns-query.js";
+import { queryServers, ServerHistory } from "./dns-query.js";
 import { type ResolverFile, readHosts, readResolverFile } from "./name-files.js";
 
 export const FAMILIES = [4, 6] as const;

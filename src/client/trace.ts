@@ -23,7 +23,9 @@ export type TraceStep =
   | { readonly kind: "secured"; readonly tls: TlsSession }
   /** The certificate has been verified; `error` is why it is not trusted. */
   | { readonly kind: "verified"; readonly error: string | undefined }
-  | { readonly kind: "received" };
+  | { readonly kind: "received" }
+  /** What the target has answered, in a few words and without its own text. */
+  | { readonly kind: "answered"; readonly text: string };
 
 /** What a handshake has agreed on, and the certificates that the target has shown. */
 export interface TlsSession {

@@ -1,5 +1,6 @@
 /** Options that are numbers: validation and defaults. Errors name the option. */
 import { HealthError } from "./health-error.js";
+import { nearestTo } from "./nearest.js";
 
 /** Maximum delay of a Node timer, in milliseconds. Node fires timers with a longer delay at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -38,4 +39,16 @@ export function wholeNumber(
  */
 export function milliseconds(option: string, value: number | undefined, fallbackMs: number): number {
   return wholeNumber(option, value, fallbackMs, MAX_TIMER_MS);
+}
+
+/**
+ * Refuses an option that does not exist: callers may have no types.
+ * @throws HealthError INVALID_OPTION with the nearest known option
+ */
+export function requireKnownOptions(owner: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((option) => !known.includes(option));
+  if (unknown === undefined) return;
+  const nearest = nearestTo(unknown, known);
+  const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean ${nearest}?`;
+  throw new HealthError("INVALID_OPTION", `${JSON.stringify(unknown)} is not an option of ${owner}; ${hint}`);
 }

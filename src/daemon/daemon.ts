@@ -13,7 +13,7 @@ import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
 import { Health } from "./health.js";
 import type { HealthServer } from "./server.js";
-import { type OpenState, openState } from "./state.js";
+import { type OpenState, openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
 export interface Daemon {
@@ -71,7 +71,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   try {
     logWarnings(log, config);
     // taken up before anything is served
-    if (config.stateDir !== undefined) state = await openState(config.stateDir, health, instance);
+    if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
     const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     server = await health.listen(config.listen, options);
@@ -146,4 +146,8 @@ function commandToTry(config: DaemonConfig, addresses: readonly string[]): strin
     return `curl ${insecure}--unix-socket ${address.slice(5)} ${scheme}://localhost/healthcheck`;
   const reachable = address.replace(/^(?:\[::\]|0\.0\.0\.0):/, "localhost:");
   return `curl ${insecure}${scheme}://${reachable}/healthcheck`;
+}
+
+function stateFolder(folder: string, { overridden }: LoadedConfig): StateFolder {
+  return { folder, option: overridden.get("stateDir")?.flag ?? "stateDir" };
 }

@@ -20,6 +20,8 @@ import { AccessToken } from "../core/bearer-token.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
+import { HealthError } from "../core/health-error.js";
+import { requireKnownOptions } from "../core/option.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
@@ -52,6 +54,12 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly nameServers?: readonly string[] | undefined;
 }
 
+/** Every option, for callers without types. */
+const OPTIONS = [
+  ...["instance", "metrics", "clock", "random", "environment", "nameServers"],
+  ...["listLimit", "maxWatchers", "token"],
+] as const;
+
 /** The statuses of this process and of its checks, published over gRPC and HTTP. */
 export class Health {
   readonly #registry: Registry;
@@ -65,6 +73,7 @@ export class Health {
   #servedElsewhere = false;
 
   constructor(options: HealthOptions = {}) {
+    requireKnownOptions("Health", options, OPTIONS);
     const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
     this.#registry = new Registry({ clock, instance });
     const { listLimit, maxWatchers, environment, nameServers } = options;
@@ -196,6 +205,8 @@ export class Health {
    *   has changed then
    */
   declareServices(declarations: readonly ServiceDeclaration[]): void {
+    if (!Array.isArray(declarations))
+      throw new HealthError("INVALID_OPTION", "declareServices: expected a list of { name, policy, members }");
     this.#checks.declareServices(declarations);
   }
 

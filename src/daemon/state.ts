@@ -5,6 +5,7 @@
  */
 import type { ReportStore, StoredReport } from "../checks/heartbeat-reports.js";
 import { systemClock } from "../core/clock.js";
+import { HealthError } from "../core/health-error.js";
 import type { Health } from "./health.js";
 
 /** The folder while this process uses it. */
@@ -13,15 +14,25 @@ export interface OpenState {
   close(): Promise<void>;
 }
 
+/** Where the state is. */
+export interface StateFolder {
+  readonly folder: string;
+  /** What gave the folder: the key `stateDir` or the flag `--state-dir`. Errors name it. */
+  readonly option: string;
+}
+
 const HEARTBEAT = "heartbeat";
 
 /**
  * Opens the folder, and restores what is in it.
  * Rejects with HealthError STATE_FAILED when it cannot be used.
  */
-export async function openState(folder: string, health: Health, instance: string): Promise<OpenState> {
+export async function openState({ folder, option }: StateFolder, health: Health, instance: string): Promise<OpenState> {
   const { Journal } = await import("../telemetry/journal.js");
-  const journal = await Journal.open(folder, { clock: systemClock, instance });
+  const journal = await Journal.open(folder, { clock: systemClock, instance }).catch((error: unknown) => {
+    if (!(error instanceof HealthError)) throw error;
+    throw new HealthError(error.code, error.message.replace(/^stateDir/, option), { cause: error.cause });
+  });
   const store: ReportStore = {
     read: (check) => readReport(journal.get(HEARTBEAT, check)),
     write: (check, report) => journal.put(HEARTBEAT, check, report),

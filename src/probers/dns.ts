@@ -8,8 +8,9 @@
  */
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
+import { DnsError, type NameServer, type QueryOptions } from "../client/dns-attempt.js";
 import { type DnsRecord, encodeQuery, RECORD_TYPES, type RecordType } from "../client/dns-message.js";
-import { DnsError, type NameServer, type QueryOptions, queryServers, ServerHistory } from "../client/dns-query.js";
+import { queryServers, ServerHistory } from "../client/dns-query.js";
 import { readResolverFile } from "../client/name-files.js";
 import { systemServers } from "../client/name-lookup.js";
 import type { Resolver } from "../client/resolver.js";

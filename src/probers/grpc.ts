@@ -32,7 +32,9 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
   return {
     async probe({ timeoutMs }) {
       try {
-        const result = resultOfAnswer(await client.check(service, timeoutMs));
+        const answer = await client.check(service, timeoutMs);
+        deps.resolver.trace?.({ kind: "answered", text: "status" in answer ? answer.status : `gRPC ${answer.code}` });
+        const result = resultOfAnswer(answer);
         if (result.outcome !== "fail") watch?.ensureOpen();
         return withCertificate(result, client.certificateEndsAt, deps.clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {

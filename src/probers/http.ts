@@ -78,6 +78,10 @@ export class HttpProber implements Prober {
       const isPlain = this.#tokens === undefined && this.#options.followRedirects === undefined;
       const response = await (isPlain ? this.#client.send(this.#request, timeoutMs) : this.#respond(timeoutMs));
       if (!response.isReusable) this.#client.close();
+      this.#deps.resolver.trace?.({
+        kind: "answered",
+        text: `HTTP status ${response.status}, ${response.body.length} bytes of body`,
+      });
       const { judge, needsBody } = this.#probe;
       const content = needsBody ? await decodeContent(response, this.#maxBodyBytes) : response;
       return this.#withCertificate(this.#explain(judge(content), response));

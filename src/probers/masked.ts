@@ -59,12 +59,13 @@ export function maskedUrl(url: string): string {
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
   const target = parseTarget(url);
   const isHttp = /^(?:(?:flower\+)?https?(?:\+unix)?|wss?):$/.test(target.protocol);
-  const { headers = {}, metadata = {}, dialogue = [] } = options;
+  const { headers = {}, metadata = {}, dialogue = [], body = "" } = options;
   const named = [
     ...secretsOfQuery(target),
     ...secretsOfHeaders(headers),
     ...secretsOfMetadata(metadata),
     ...secretsOfDialogue(dialogue),
+    ...secretsOfBody(body),
   ];
   return [
     // a short value of a header or parameter is rather a switch: ?auth=1
@@ -149,6 +150,18 @@ function secretsOfDialogue(steps: readonly DialogueStep[]): readonly string[] {
   return texts
     .flatMap((text) => text.split(/[\r\n]+/))
     .flatMap((line) => line.split(/\s+/).filter((word, index) => index > 0 || word.length >= 8));
+}
+
+/** A body with the name of a secret as a whole, and the values of such names in a form or in JSON. */
+function secretsOfBody(body: string): readonly string[] {
+  if (!SECRET_NAME.test(body)) return [];
+  const form = body.split("&").map((parameter) => splitAt(parameter, "="));
+  const json = [...body.matchAll(/"([^"\\]+)"\s*:\s*"((?:[^"\\]|\\.)*)"/g)].map(([, name = "", value = ""]) => [
+    name,
+    value,
+  ]);
+  const named = [...form, ...new URLSearchParams(body), ...json];
+  return [body, ...named.flatMap(([name = "", value = ""]) => (SECRET_NAME.test(name) ? [value] : []))];
 }
 
 function secretsOfAuth(auth: OAuthClient | undefined): readonly string[] {

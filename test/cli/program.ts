@@ -13,8 +13,13 @@ export interface Ended {
 }
 
 /** Runs the program to its end. */
-export async function run(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+export function run(...args: string[]): Promise<Ended> {
+  return runIn(process.cwd(), ...args);
+}
+
+/** The same in a working directory. */
+export async function runIn(cwd: string, ...args: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (text) => {
     stdout += text;

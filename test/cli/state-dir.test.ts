@@ -62,7 +62,7 @@ test("a second daemon on the same folder is refused with exit code 2, and the fi
   const { code, stderr } = await run("serve", "--listen", "127.0.0.1:0", "--state-dir", stateDir);
   assert.deepEqual(
     [code, stderr],
-    [2, `healthbridge: stateDir ${stateDir}: another healthbridge uses this folder; give each its own\n`],
+    [2, `healthbridge: --state-dir ${stateDir}: another healthbridge uses this folder; give each its own\n`],
   );
   assert.equal(await report(first, "a", "pass"), 200);
   await first.kill();
@@ -108,4 +108,14 @@ test("a damaged journal is told, what can be read counts, and the daemon serves"
   const damagedLines = lines.filter((line) => line.includes('"b"')).length;
   assert.deepEqual([told.length, told[0]?.level, told[0]?.damagedLines], [1, "warn", damagedLines]);
   await second.kill();
+});
+
+test("an error of the folder names the flag that gave it", async () => {
+  const file = join(directory, "no-folder");
+  writeFileSync(file, "");
+  const args = ["serve", "--listen", "127.0.0.1:0", "--state-dir", file];
+  for (const more of [[], ["-c", config]]) {
+    const { code, stderr } = await run(...args, ...more);
+    assert.deepEqual([code, stderr], [2, `healthbridge: --state-dir ${file}: not a folder\n`]);
+  }
 });

@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
+import { TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { DESCRIBED_SCHEMES } from "../../src/cli/test-expectation.js";
 import type { TestReport } from "../../src/cli/test-report.js";
@@ -18,6 +19,7 @@ import { FAKE_SERVERS } from "../probers/fake-servers.js";
 import { httpTarget, rawTarget, silentTarget, Target } from "../probers/targets.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { tableOf } from "../support/readme.js";
+import { VALUES } from "../support/reserved-values.js";
 import { type Ended, run } from "./program.js";
 
 const fixture = (file: string) => fileURLToPath(new URL(`../fixtures/tls/${file}`, import.meta.url));
@@ -77,6 +79,7 @@ describe("healthbridge test of one target", { concurrency: 2 }, () => {
       new RegExp(`^127\\.0\\.0\\.1:${http.port}: connected after \\d+\\.\\d ms$`),
     );
     assert.match(rows.times?.join() ?? "", /^connect [\d.]+ ms, first byte [\d.]+ ms, total [\d.]+ ms \(timeout 2s\)$/);
+    assert.deepEqual(rows.found, ["HTTP status 200, 2 bytes of body"]);
     assert.deepEqual(rows.verdict, ["pass"]);
     assert.equal(rows.more, undefined);
     await http.disconnected();
@@ -186,6 +189,43 @@ describe("healthbridge test of one target", { concurrency: 2 }, () => {
       assert.notEqual(report.times.connectMs, null);
     });
 
+  test("postgres: the TLS session that begins within the protocol is shown", async (t) => {
+    const server = await rawTarget((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        socket.write("S"); // the answer to SSLRequest
+        const secure = new TLSSocket(socket, { isServer: true, ...identity() });
+        secure.on("error", () => {});
+        FAKE_SERVERS.postgres(secure, () => true);
+      });
+    });
+    t.after(() => server.stop());
+    const target = `postgres://localhost:${server.port}/shop`;
+    const config = file(t, {
+      checks: { good: { target, tls: { caFile: fixture("ca.crt") } }, bad: { target, tls: {} } },
+    });
+    const good = await reporting("good", "-c", config);
+    assert.deepEqual([good.verdict, good.tls?.version, good.tls?.trusted], ["pass", "TLSv1.3", true]);
+    const bad = await reporting("bad", "-c", config);
+    assert.deepEqual([bad.verdict, bad.reason, bad.tls?.trusted], ["fail", "tls-untrusted", false]);
+  });
+
+  for (const scheme of ["http+unix", "grpc+unix"] as const)
+    test(`${scheme}: the socket is shown as an attempt, with the first byte`, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), "healthbridge-test-"));
+      const path = join(folder, "a.sock");
+      const fake = scheme === "http+unix" ? FAKE_SERVERS.http : FAKE_SERVERS.grpc;
+      const server = createServer((socket) => fake(socket, () => true));
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      t.after(() => {
+        server.close();
+        rmSync(folder, { recursive: true });
+      });
+      const report = await reporting(`${scheme}://${encodeURIComponent(path)}/`);
+      assert.deepEqual([report.verdict, report.attempts[0]?.address], ["pass", path], JSON.stringify(report));
+      assert.notEqual(report.times.firstByteMs, null);
+    });
+
   test("a Unix socket is shown as an attempt too", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-test-"));
     const path = join(folder, "a.sock");
@@ -264,6 +304,31 @@ describe("healthbridge test of one target", { concurrency: 2 }, () => {
   });
 });
 
+test("no password of a target is shown, whatever its characters are", async (t) => {
+  const checks = Object.fromEntries(
+    VALUES.map((value, index) => {
+      const password = `s3cret${value}x-${index}`;
+      return [`c${index}`, { target: "http://127.0.0.1:1/", user: "bob", password }];
+    }),
+  );
+  // a dollar sign is written twice in a configuration
+  const config = file(t, JSON.stringify({ checks }).replaceAll("$", "$$$$"));
+  for (const args of [
+    ["-c", config],
+    ["-c", config, "--json"],
+    ["c1", "-c", config],
+  ]) {
+    const { code, stdout, stderr } = await testing(...args);
+    assert.equal(code, 3, stderr);
+    assert.ok(!`${stdout}${stderr}`.includes("s3cret"), stdout);
+  }
+  const urls = VALUES.map((value) => `http://bob:s3cret${value}-x@127.0.0.1:1/`);
+  for (const url of urls.filter((_, index) => index % 6 === 0)) {
+    const { stdout, stderr } = await testing(url);
+    assert.ok(!`${stdout}${stderr}`.includes("s3cret"), `${url}: ${stdout}${stderr}`);
+  }
+});
+
 describe("healthbridge test with a configuration", { concurrency: 2 }, () => {
   test("without a name, every check is one line, in the order of the file; exit code 3 if one fails", async (t) => {
     const http = await httpTarget((_, response) => void setTimeout(() => response.end("OK"), 100));
@@ -278,7 +343,7 @@ describe("healthbridge test with a configuration", { concurrency: 2 }, () => {
     const { code, stdout } = await testing("-c", config);
     assert.equal(code, 3);
     const lines = stdout.trimEnd().split("\n");
-    assert.match(lines[0] ?? "", /^pass +slowest +[\d.]+ ms$/);
+    assert.match(lines[0] ?? "", /^pass +slowest +[\d.]+ ms +HTTP status 200, 2 bytes of body$/);
     assert.match(lines[1] ?? "", /^fail +down +[\d.]+ ms +refused: /);
     assert.match(lines[2] ?? "", /^not-probed +job +0\.0 ms +a heartbeat is not probed: it waits for reports/);
     const json = (await testing("-c", config, "--json")).stdout.trimEnd().split("\n");
@@ -314,6 +379,16 @@ describe("healthbridge test with a configuration", { concurrency: 2 }, () => {
     const refused = await testing("ok", "-c", file(t, { checks }));
     assert.deepEqual([refused.code, refused.stdout], [2, ""]);
     assert.match(refused.stderr, /programs need allowExec: true/);
+  });
+
+  test("--help fits into 100 columns, and names the exit codes", async () => {
+    const { code, stdout } = await testing("--help");
+    assert.equal(code, 0);
+    assert.deepEqual(
+      stdout.split("\n").filter((line) => line.length > 100),
+      [],
+    );
+    assert.match(stdout.replace(/\s+/g, " "), /Exit codes: 0 .*; 2 .*; 3 .*; 4 /);
   });
 
   test("a link-local target is refused, and tried with the file's allowLinkLocal", async (t) => {

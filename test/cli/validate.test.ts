@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { run } from "./program.js";
+import { run, runIn } from "./program.js";
 
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-validate-"));
 const file = (name: string, text: string) => {
@@ -73,6 +73,34 @@ describe("validate", { concurrency: 2 }, () => {
     );
     const { code, stderr } = await run("validate");
     assert.deepEqual([code, stderr], [2, "healthbridge.yaml: cannot read this file (ENOENT)\n"]);
+  });
+
+  test("without its environment, a file is judged but for its values", async () => {
+    const text = `checks: { a: { target: "redis://u:\${NOT_SET_PW}@h:\${NOT_SET_PORT}", interval: "\${NOT_SET}" } }`;
+    const path = file("no-env.yaml", text);
+    assert.match((await run("validate", path)).stderr, /the environment variable NOT_SET_PW is not set/);
+    assert.deepEqual(await run("validate", "--no-env", path), {
+      code: 0,
+      stdout: `${path} is valid, whatever its environment: 1 check, 0 services\n`,
+      stderr: "",
+    });
+    const wrong = file("no-env-wrong.yaml", text.replace("redis", "rediz"));
+    const { code, stderr } = await run("validate", wrong, "--no-env");
+    assert.deepEqual([code, /unknown scheme "rediz"; .*did you mean redis/.test(stderr)], [2, true], stderr);
+    assert.match((await run("serve", "--no-env", "-c", path)).stderr, /unknown flag --no-env/);
+  });
+
+  test("healthbridge.yml is found too, and not beside healthbridge.yaml", async () => {
+    const folder = mkdtempSync(join(directory, "yml-"));
+    writeFileSync(join(folder, "healthbridge.yml"), "checks: { a: tcp://h:1 }");
+    assert.equal((await runIn(folder, "validate")).stdout, "healthbridge.yml is valid: 1 check, 0 services\n");
+    writeFileSync(join(folder, "healthbridge.yaml"), "checks: {}");
+    const both = "healthbridge: healthbridge.yaml and healthbridge.yml both exist";
+    for (const command of ["validate", "serve"]) {
+      const { code, stderr } = await runIn(folder, command);
+      assert.deepEqual([code, stderr], [2, `${both}; remove one of them, or name one: -c healthbridge.yaml\n`]);
+    }
+    assert.equal((await runIn(folder, "validate", "healthbridge.yml")).code, 0);
   });
 
   test("takes one file", async () => {

@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { NameResolver } from "../../src/client/resolver.js";
-import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
 import { ProberError } from "../../src/probers/prober.js";
-import { openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { FAKE_SERVERS } from "../probers/fake-servers.js";
 import { probe, verdict } from "../probers/probing.js";
 import { Target } from "../probers/targets.js";
@@ -17,7 +16,7 @@ const SCHEMES = ["tcp", "http", "redis", "grpc", "amqp", "postgres", "mysql", "f
 async function site(t: TestContext) {
   const names = await NameServer.start(t);
   const resolver = new NameResolver({ clock: systemClock, servers: [names.address], maxAttempts: 1 });
-  return { names, deps: { clock: systemClock, random: Math.random, resolver, readBuffer: createReadBuffer() } };
+  return { names, deps: { ...systemDeps(), resolver } };
 }
 
 async function serve(t: TestContext, scheme: (typeof SCHEMES)[number], host = "127.0.0.1") {

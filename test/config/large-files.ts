@@ -37,6 +37,9 @@ export const VALID: Readonly<Record<string, Kind>> = {
   JSON: (n) => `{"checks":{${rows(n, (i) => `"c${i}":{"target":"tcp://h:1","interval":"5s"}`, ",")}}}`,
   "a file named again and again": (n) =>
     checks(n, (i) => `  c${i}: { target: "http://h/", headers: { x: "\${file:/proc/sys/kernel/ostype}" } }\n`),
+  "checks that merge a table": (n) =>
+    `x-d: &d { interval: 10s, timeout: 1s }\n${checks(n, (i) => `  c${i}: { <<: *d, target: "tcp://h:1" }\n`)}`,
+  "keys that are ignored": (n) => `${rows(n, (i) => `x-${i}: { a: [1, &a${i} b], c: "\${NOPE}" }\n`)}checks: {}\n`,
   "a long duration": (n) => `drainDelay: ${"1s".repeat(n / 2)}\n`,
   comments: (n) => `${"# c\n".repeat(n / 4)}checks: {}\n`,
   "blank lines": (n) => `${"\n".repeat(n)}checks: {}\n`,
@@ -75,6 +78,11 @@ export const INVALID: Readonly<Record<string, Kind>> = {
     `services:\n  s: &all ${list(3_000, (i) => `c${i}`)}\n${rows(n, (i) => `  s${i}: *all\n`)}`,
   "aliases of aliases": (n) =>
     `x0: &a0 [x]\n${rows(n, (i) => `x${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(", ")}]\n`)}`,
+  "merges of merges": (n) =>
+    `x-0: &a0 { k: tcp://h:1 }\n${rows(n, (i) => `x-${i + 1}: &a${i + 1} { <<: [${Array(10).fill(`*a${i}`).join(", ")}] }\n`)}checks: { <<: *a40 }\n`,
+  "a long table merged into each check": (n) =>
+    `x-d: &d { ${rows(2_000, (i) => `k${i}: 1`, ", ")} }\n${checks(n, (i) => `  c${i}: { <<: *d }\n`)}`,
+  "merge keys of nothing": (n) => checks(n, (i) => `  c${i}: { <<: }\n`),
   "deep lists": (n) => `paths: ${"[".repeat(n / 2)}${"]".repeat(n / 2)}`,
   "deep tables": (n) => `checks: ${"{a: ".repeat(n / 5)}${"}".repeat(n / 5)}`,
   "open lists": (n) => `paths: ${"[".repeat(n)}`,

@@ -278,3 +278,24 @@ describe("a configuration that is accepted", () => {
     for (const each of read) assert.deepEqual(each, [undefined, "UNKNOWN", "UNKNOWN", 4]);
   });
 });
+
+test("an option of Health that does not exist is refused with the nearest one", () => {
+  for (const [options, expected] of [
+    [{ foo: 1 }, /"foo" is not an option of Health; known: instance, metrics, /],
+    [{ metric: true }, /"metric" is not an option of Health; did you mean metrics\?/],
+    [{ maxWatcher: 1, listLimit: 5 }, /did you mean maxWatchers\?/],
+  ] as const)
+    assert.throws(
+      () => new Health(options as object),
+      (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && expected.test(error.message),
+    );
+});
+
+test("services that are no list are refused", () => {
+  for (const services of [{}, "a", null, new Set()])
+    assert.throws(
+      // callers may have no types
+      () => new Health().declareServices(services as never),
+      (error) => error instanceof HealthError && /^declareServices: expected a list of/.test(error.message),
+    );
+});

@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { NameResolver } from "../../src/client/resolver.js";
-import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
-import { openTarget } from "../../src/probers/schemes.js";
+import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { authorityOf, hostOf, parseTarget } from "../../src/probers/target.js";
 import { NameServer } from "../support/name-server.js";
 import { FAKE_SERVERS } from "./fake-servers.js";
@@ -38,7 +37,7 @@ test("a zone is kept for the connection, in both forms, and left out of the auth
       assert.equal(authorityOf(target), "[fe80::1]:8443");
       assert.throws(() => openTarget(`${scheme}://${host}:8443`), /link-local/, scheme);
       const resolver = new NameResolver({ clock: systemClock, allowLinkLocal: true });
-      const deps = { clock: systemClock, random: Math.random, resolver, readBuffer: createReadBuffer() };
+      const deps = { ...systemDeps(), resolver };
       openTarget(`${scheme}://${host}:8443`, deps).close();
     }
 });
@@ -47,7 +46,7 @@ test("a dot at the end is asked of DNS as an absolute name, and left out of Host
   const names = await NameServer.start(t);
   names.records.set("db.test", { ttl: 5, addresses: ["127.0.0.1"] });
   const resolver = new NameResolver({ clock: systemClock, servers: [names.address] });
-  const deps = { clock: systemClock, random: Math.random, resolver, readBuffer: createReadBuffer() };
+  const deps = { ...systemDeps(), resolver };
   for (const scheme of ["http", "grpc"] as const) {
     let received = "";
     const target = await Target.start(

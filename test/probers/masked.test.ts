@@ -135,6 +135,14 @@ describe("options are credentials too", () => {
       'x is "s3cret-w...", expected 1',
       'x is "***...", expected 1',
     ],
+    [
+      "a body with a password",
+      { body: "user=me&password=s3cret%2Fword" },
+      "got s3cret/word, s3cret%2Fword",
+      "got ***, ***",
+    ],
+    ["a body in JSON", { body: '{"user": "me", "token": "s3cret-word"}' }, "me: s3cret-word", "me: ***"],
+    ["a body without a secret stays", { body: "ping" }, "ping? pong", "ping? pong"],
     ["a short password, as a word", { password: "no" }, "not known: 'no', u:no@h", "not known: '***', u:***@h"],
     ["a password of one character", { password: "x" }, "x is not x1", "*** is not x1"],
   ] as const)

@@ -15,9 +15,11 @@ export interface EchoTargets {
 
 export async function startEchoTargets(): Promise<EchoTargets> {
   const [http, redis, amqp, postgres, closed] = await Promise.all([
-    httpTarget((request, response) => {
+    httpTarget(async (request, response) => {
       const { method, url, headers } = request;
-      const echo = JSON.stringify({ echo: headers.authorization ?? "", more: { method, url, headers } });
+      let body = "";
+      for await (const bytes of request) body += bytes;
+      const echo = JSON.stringify({ echo: headers.authorization ?? "", more: { method, url, headers, body } });
       response.writeHead(503, { "x-echo": `${headers.authorization ?? ""} ${url}` }).end(echo);
     }),
     rawTarget((socket) => answering(socket, (bytes) => `-WRONGPASS for ${printed(bytes)}\r\n`)),

@@ -87,6 +87,45 @@ export const SECRET_PLACES: readonly SecretPlace[] = [
     takes: isHeaderValue,
   },
   {
+    label: "a body",
+    entry: ({ http }) => ({
+      target: `http://${address(http)}`,
+      body: "password=${S}",
+      expect: { status: 503, json: { "more.body": "x" } },
+    }),
+  },
+  {
+    label: "the client secret of OAuth2, at a token endpoint that refuses it",
+    entry: ({ http }) => ({
+      target: `http://${address(http)}`,
+      auth: { clientId: "me", clientSecret: "${S}", tokenUrl: `http://${address(http)}/token` },
+    }),
+  },
+  {
+    label: "the client secret of OAuth2, in the body",
+    entry: ({ http }) => ({
+      target: `http://${address(http)}`,
+      auth: {
+        clientId: "me",
+        clientSecret: "${S}",
+        tokenUrl: `http://${address(http)}/`,
+        method: "client_secret_post",
+      },
+    }),
+  },
+  {
+    label: "the metadata of a gRPC call",
+    entry: ({ closed }) => ({ target: `grpc://${address(closed)}`, metadata: { authorization: "Bearer ${S}" } }),
+    takes: isHeaderValue,
+  },
+  {
+    label: "a dialogue",
+    entry: ({ redis }) => ({
+      target: `tcp://${address(redis)}`,
+      dialogue: [{ send: "AUTH ${S}\r\n", expect: "+OK" }],
+    }),
+  },
+  {
     label: "the token of a heartbeat",
     entry: () => ({ heartbeat: { ttl: "1s", token: "${S}" } }),
     takes: isWord,

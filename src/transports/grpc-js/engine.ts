@@ -7,9 +7,14 @@
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../../core/clock.js";
-import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, milliseconds } from "../../core/option.js";
+import {
+  DEFAULT_FIRST_BYTES_TIMEOUT_MS,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+  MAX_TIMER_MS,
+  milliseconds,
+} from "../../core/option.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
-import type { ConnectionSettings } from "../grpc/connection-settings.js";
+import { type ConnectionSettings, completeConnectionSettings } from "../grpc/connection-settings.js";
 import type { GrpcEngine } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import { MAX_STREAM_MS, type ReflectionService } from "../grpc/reflection.js";
@@ -17,6 +22,7 @@ import { createGate } from "./gate.js";
 import { addHealthService, addReflectionService, addStatusCodeMethod } from "./handlers.js";
 import { gateStreams, limitHttp2, type SessionHandler, type StreamHandler } from "./internals.js";
 import { HTTP2_LIMITS, serverOptions } from "./settings.js";
+import { closeWhenSilent } from "./silence.js";
 
 export interface GrpcJsEngineOptions extends ConnectionSettings {
   readonly clock: Clock;
@@ -43,6 +49,9 @@ const HEALTH_METHODS: readonly string[] = ["Check", "List", "Watch"].map((method
 export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
   const { service, reflection } = options;
   const statusCodePaths = service === undefined ? [] : (options.statusCodePaths ?? []);
+  const { keepaliveTimeMs, keepaliveTimeoutMs } = completeConnectionSettings(options);
+  // a client that lives answers a PING in this time
+  const silenceMs = Math.min(keepaliveTimeMs + keepaliveTimeoutMs, MAX_TIMER_MS);
   const server = new Server(serverOptions(options));
   if (service !== undefined) addHealthService(server, service);
   if (reflection !== undefined) addReflectionService(server, reflection);
@@ -73,7 +82,10 @@ export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
   gateStreams(server, (grpcJs) => createGate(grpcJs, rules), limitSilence);
 
   return {
-    accept: (socket) => injector.injectConnection(socket),
+    accept(socket) {
+      injector.injectConnection(socket);
+      closeWhenSilent(socket, silenceMs, options.clock);
+    },
     drain: () => {
       reflection?.endStreams();
       // despite its name this sends GOAWAY and lets calls finish; the listener owns the sockets, and closes the rest
