@@ -11,9 +11,10 @@
 import { encodeHeaders } from "../wire/http2/hpack-encoder.js";
 import { BrokenCall } from "./broken-call.js";
 import { exchange } from "./exchange.js";
+import { contentLengthOf } from "./http-head.js";
 import { BoundedBytes, type HttpResponse, ResponseReader } from "./http-response.js";
 import { Http2Connection, type Http2Request } from "./http2-connection.js";
-import type { Fields, ResponseListener } from "./http2-stream.js";
+import { brokenBy, type Fields, type ResponseListener } from "./http2-stream.js";
 import { type Ask, ReusedConnection, type ReuseOptions } from "./reused-connection.js";
 import { TargetSocket, type TargetSocketOptions } from "./target-socket.js";
 
@@ -194,18 +195,27 @@ class Http2Response implements ResponseListener {
       this.#pending.reject(end);
       return;
     }
-    const status = Number(this.#head.get(":status"));
-    const isCut = this.#isCut;
-    const isComplete = isCut || this.#pending.isToHead || status === 204 || status === 304 || this.#hasItsLength();
-    if (isComplete)
-      this.#pending.resolve({ status, headers: this.#head, body: this.#body.bytes, isCut, isReusable: true });
-    else
-      this.#pending.reject(new BrokenCall("protocol", "the body of the answer is not as long as its content-length"));
+    try {
+      this.#requireLength();
+      const status = Number(this.#head.get(":status"));
+      this.#pending.resolve({
+        status,
+        headers: this.#head,
+        body: this.#body.bytes,
+        isCut: this.#isCut,
+        isReusable: true,
+      });
+    } catch (error) {
+      this.#pending.reject(brokenBy(error));
+    }
   }
 
-  /** Section 8.1.1. */
-  #hasItsLength(): boolean {
-    const length = this.#head.get("content-length");
-    return length === undefined || Number(length) === this.#bodyBytes;
+  /** Section 8.1.1. @throws BrokenCall `protocol` */
+  #requireLength(): void {
+    const status = this.#head.get(":status");
+    if (this.#isCut || this.#pending.isToHead || status === "204" || status === "304") return;
+    const length = contentLengthOf(this.#head);
+    if (length !== undefined && length !== this.#bodyBytes)
+      throw new BrokenCall("protocol", "the body of the answer is not as long as its content-length");
   }
 }

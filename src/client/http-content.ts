@@ -40,10 +40,13 @@ export async function decodeContent(response: HttpResponse, maxBytes: number): P
   return { ...response, body: decoded.bytes.subarray(0, maxBytes), isCut };
 }
 
-/** The codings of a body in the order in which they were applied. `identity` means none. */
+/** Values that stand for no coding. Some servers send `none`, which curl accepts too. */
+const NO_CODINGS: readonly string[] = ["identity", "none"];
+
+/** The codings of a body in the order in which they were applied. */
 function codingsOf({ headers }: HttpResponse): readonly string[] {
   const coding = headers.get("content-encoding");
-  const content = coding === undefined ? [] : membersOf(coding).filter((each) => each !== "identity");
+  const content = coding === undefined ? [] : membersOf(coding).filter((each) => !NO_CODINGS.includes(each));
   return [...content, ...transferCodingsOf(headers).filter((each) => each !== "chunked")];
 }
 

@@ -15,7 +15,7 @@ export type BodyLength = number | "chunked" | "until-close";
 
 export interface HttpHead {
   readonly status: number;
-  /** Values by name in lower case. Values of a repeated field are joined by commas (RFC 9110, section 5.3). */
+  /** Values by name in lower case. Values of a repeated field are joined by commas (RFC 9110, section 5.3); see `separatorOf`. */
   readonly headers: ReadonlyMap<string, string>;
   readonly bodyLength: BodyLength;
   /** Whether the connection may be used again. */
@@ -46,8 +46,7 @@ export function readHead(text: string): HttpHead {
     const name = line.slice(0, Math.max(colon, 0)).trimEnd().toLowerCase();
     if (!FIELD_NAME.test(name)) throw broken("a header line of the answer is malformed");
     const value = line.slice(colon + 1).trim();
-    const before = headers.get(name);
-    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+    addField(headers, name, value);
   }
   const status = Number(code);
   const transferCodings = transferCodingsOf(headers);
@@ -57,6 +56,20 @@ export function readHead(text: string): HttpHead {
     bodyLength: bodyLengthOf(status, headers, transferCodings),
     keepAlive: isKept(headers, minor === "0") && !isDoubtful(headers, transferCodings, minor === "0"),
   };
+}
+
+/** Fields whose values may have commas, but are no lists: LF stands between repeated ones (RFC 9110, section 5.3). */
+const NO_LISTS: ReadonlySet<string> = new Set(["set-cookie", "location"]);
+
+/** What stands between the values of a repeated field. */
+export function separatorOf(name: string): string {
+  return NO_LISTS.has(name) ? "\n" : ", ";
+}
+
+/** Adds a field; its value is appended where the name is there already. */
+export function addField(fields: Map<string, string>, name: string, value: string): void {
+  const before = fields.get(name);
+  fields.set(name, before === undefined ? value : `${before}${separatorOf(name)}${value}`);
 }
 
 function isKept(headers: ReadonlyMap<string, string>, isHttp10: boolean): boolean {
@@ -106,8 +119,16 @@ function bodyLengthOf(
       throw broken("the answer's transfer-encoding does not end with chunked");
     return "chunked";
   }
+  return contentLengthOf(headers) ?? "until-close";
+}
+
+/**
+ * The content-length; `undefined` without one. Equal ones count as one (RFC 9110, section 8.6).
+ * @throws BrokenCall `protocol`
+ */
+export function contentLengthOf(headers: ReadonlyMap<string, string>): number | undefined {
   const length = headers.get("content-length");
-  if (length === undefined) return "until-close";
+  if (length === undefined) return undefined;
   if (LENGTH.test(length)) return Number(length);
   const [first = "", ...others] = membersOf(length);
   if (!LENGTH.test(first)) throw broken("the answer's content-length is not a number");

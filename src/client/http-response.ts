@@ -27,7 +27,7 @@ export interface HttpResponse {
 const MAX_HEAD_BYTES = 65_536;
 
 /** Limit of heads before the final one (100 Continue, 103 Early Hints). */
-const MAX_INTERIM_HEADS = 8;
+export const MAX_INTERIM_HEADS = 8;
 
 /** The end of a line and an empty line. Either may be LF alone (RFC 9112, section 2.2). */
 const EMPTY_LINE = "\n\r\n";
@@ -135,7 +135,7 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
  * Where the head ends, and where the body begins; `undefined` before the end. The search begins at `from`: a target may
  * send the head byte by byte.
  */
-function endOfHead(text: Buffer, from: number): { readonly at: number; readonly next: number } | undefined {
+export function endOfHead(text: Buffer, from: number): { readonly at: number; readonly next: number } | undefined {
   const end = text.indexOf(EMPTY_LINE, from);
   const endOfLf = (end === -1 ? text : text.subarray(0, end + 1)).indexOf(EMPTY_LINE_OF_LF, from);
   const at = endOfLf === -1 ? end : endOfLf;
@@ -145,7 +145,7 @@ function endOfHead(text: Buffer, from: number): { readonly at: number; readonly 
 }
 
 /** Fails at the first bytes that cannot be HTTP/1, and not only at the deadline. */
-function requireStart(text: Buffer): void {
+export function requireStart(text: Buffer): void {
   const start = text.toString("latin1", 0, START.length);
   if (!START.startsWith(start))
     throw new BrokenCall("protocol", "the answer does not start with a status line of HTTP/1");

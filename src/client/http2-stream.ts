@@ -9,8 +9,9 @@ import { isFieldName } from "../wire/http2/fields.js";
 import { type ErrorCode, MAX_31_BITS } from "../wire/http2/frames.js";
 import type { HeaderList } from "../wire/http2/hpack-decoder.js";
 import { BrokenCall } from "./broken-call.js";
+import { addField } from "./http-head.js";
 
-/** The fields of a head or of trailers: names in lower case; values of a repeated name are joined by commas. */
+/** The fields of a head or of trailers: names in lower case; values of a repeated name are joined (`addField`). */
 export type Fields = ReadonlyMap<string, string>;
 
 /** Receives a response. What `onHead` and `onData` throw ends the call. */
@@ -127,8 +128,7 @@ function readFields(list: readonly string[], kind: "head" | "trailers"): Fields 
     const isStatus = name === ":status" && kind === "head" && at === 0 && STATUS.test(value);
     if (!isStatus && (!isFieldName(name) || BAD_VALUE.test(value)))
       throw new StreamError("PROTOCOL_ERROR", `the ${kind} of the answer has a malformed field`);
-    const before = fields.get(name);
-    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+    addField(fields, name, value);
   }
   if (kind === "head" && !fields.has(":status")) throw new StreamError("PROTOCOL_ERROR", "the answer has no :status");
   return fields;

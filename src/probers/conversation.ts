@@ -114,13 +114,18 @@ class DialogueListener implements SocketListener {
 
   onEnd(error: Error | undefined): void {
     this.#cancelQuiet();
-    if (!this.#isReady) this.#reject(error ?? new BrokenCall("closed", "the connection ended before it was ready"));
+    const isCancelled = error instanceof BrokenCall && error.kind === "cancelled";
+    const { name, startsTls } = this.#turns[this.#index - 1] ?? {};
+    if (!this.#isReady && isCancelled && startsTls === true)
+      this.#resolve(fail("timeout", `${name}: no TLS handshake within the timeout`));
+    else if (!this.#isReady)
+      this.#reject(error ?? new BrokenCall("closed", "the connection ended before it was ready"));
     else if (this.#index === this.#turns.length)
       this.#reject(error ?? new BrokenCall("closed", "the target ended the connection right after the TLS handshake"));
     else if (error === undefined) {
       this.#advance(true);
       this.#failTurn("closed");
-    } else if (error instanceof BrokenCall && error.kind === "cancelled") this.#failTurn("timeout");
+    } else if (isCancelled) this.#failTurn("timeout");
     else this.#reject(error);
   }
 

@@ -2,6 +2,7 @@
  * What an HTTP answer must be. It is compiled when the check is declared, so that mistakes are reported then.
  */
 import { type HttpContent, textOf } from "../client/http-content.js";
+import { separatorOf } from "../client/http-head.js";
 import { HealthError } from "../core/health-error.js";
 import { TOKEN } from "./http-request.js";
 import type { Expectation, HeaderExpectation } from "./options.js";
@@ -80,15 +81,20 @@ function compileHeader(name: string, expected: HeaderExpectation): HeaderRule {
       throw invalid(`headers.${name}`, "must be text, { matches: PATTERN }, or null");
     const matches = compileMatch(expected.matches, `headers.${name}.matches`);
     return {
-      matches: (got) => got !== undefined && (matches(got) || splitList(got).some(matches)),
+      matches: (got) => got !== undefined && (matches(got) || splitValues(name, got).some(matches)),
       what: `the pattern ${expected.matches}`,
     };
   }
   const isEqual = name === "content-type" ? compileMediaType(expected) : undefined;
-  const list = `,${splitList(expected).join(",")},`;
-  const matches = (got: string) =>
-    got === expected.trim() || isEqual?.(got) === true || `,${splitList(got).join(",")},`.includes(list);
+  const listOf = (value: string) => `,${splitValues(name, value).join(",")},`;
+  const list = listOf(expected);
+  const matches = (got: string) => got === expected.trim() || isEqual?.(got) === true || listOf(got).includes(list);
   return { matches: (got) => got !== undefined && matches(got), what: JSON.stringify(expected) };
+}
+
+/** The values of a field that may be repeated. A date of Set-Cookie has a comma, which separates nothing. */
+function splitValues(name: string, value: string): readonly string[] {
+  return separatorOf(name) === "\n" ? value.split("\n") : splitList(value);
 }
 
 /** The members of a list. Commas in quotation marks are no separators (RFC 9110, section 5.6.1). */

@@ -5,6 +5,7 @@
  * to the address that the address rule has allowed, with the same credentials.
  */
 import type { HttpClientRequest } from "../client/http-client.js";
+import { separatorOf } from "../client/http-head.js";
 import type { HttpResponse } from "../client/http-response.js";
 
 /** Requests after the first one in one probe. */
@@ -25,11 +26,14 @@ export function readRedirect(
   if (!REDIRECTS.has(status)) return undefined;
   const location = headers.get("location");
   if (location === undefined) return "it has no location";
+  const locations = new Set(location.split(separatorOf("location")));
+  if (locations.size > 1) return "it has two locations";
   if (location.length > MAX_LOCATION_BYTES) return `its location has more than ${MAX_LOCATION_BYTES} bytes`;
   const scheme = target.protocol === "https:" ? "https:" : "http:";
   const base = `${scheme}//${request.fields.get("host")}${request.path}`;
   // header values are latin1; a URL in them may be UTF-8
-  const text = Buffer.from(location, "latin1").toString("utf8");
+  const [first = ""] = locations;
+  const text = Buffer.from(first, "latin1").toString("utf8");
   if (!URL.canParse(text, base)) return "its location is not a URL";
   const next = new URL(text, base);
   const isSame = next.protocol === scheme && (next.host === target.host || next.host === new URL(base).host);

@@ -141,6 +141,7 @@ export class HttpProber implements Prober {
     const detail = token === undefined ? result.detail : createMask([token])(result.detail);
     if (result.reason !== "redirect" || this.#options.followRedirects === undefined) return { ...result, detail };
     const next = readRedirect(this.#target, this.#request, response);
+    if (next === undefined) return { ...result, detail };
     const why = typeof next === "string" ? next : `there were ${MAX_REDIRECTS} before it`;
     return { ...result, detail: `${detail}; the redirect was not followed: ${why}` };
   }

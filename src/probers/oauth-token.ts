@@ -167,9 +167,16 @@ function readToken(response: HttpContent, now: number): Token {
   const { access_token: text, token_type: type = "bearer", expires_in: lifetime } = answer;
   if (typeof text !== "string" || !TOKEN.test(text)) throw authServer("the answer has no access_token");
   if (String(type).toLowerCase() !== "bearer") throw authServer("the token_type is not bearer");
-  const seconds = Math.min(Number(lifetime) > 0 ? Number(lifetime) : DEFAULT_LIFETIME_S, MAX_LIFETIME_S);
+  const seconds = Math.min(lifetimeOf(lifetime), MAX_LIFETIME_S);
   const lifetimeMs = seconds * 1_000;
   return { text, renewAt: now + lifetimeMs - Math.min(MARGIN_MS, lifetimeMs / 2) };
+}
+
+/** Seconds, as a number or, against section 5.1, as a text. Of 0 or less, the token is for one request. */
+function lifetimeOf(given: unknown): number {
+  const seconds =
+    typeof given === "number" || (typeof given === "string" && given.trim() !== "") ? Number(given) : Number.NaN;
+  return Number.isNaN(seconds) ? DEFAULT_LIFETIME_S : Math.max(0, seconds);
 }
 
 function readObject(response: HttpContent): Readonly<Record<string, unknown>> {

@@ -74,14 +74,17 @@ function line(
   return { find, expected };
 }
 
+const IMAP_BYE = /^\* BYE\b/i;
+
 function judgeImapGreeting(text: string): ProbeResult | undefined {
   if (/^\* OK\b/i.test(text)) return undefined;
-  if (/^\* BYE\b/i.test(text)) return fail("unavailable", shownLine(text));
+  if (IMAP_BYE.test(text)) return fail("unavailable", shownLine(text));
   return /^\* PREAUTH\b/i.test(text) ? fail("answer", shownLine(text)) : notTheProtocol(text);
 }
 
 function judgeImapAnswer(text: string): ProbeResult | undefined {
   if (/^hb OK\b/i.test(text)) return undefined;
+  if (IMAP_BYE.test(text)) return fail("unavailable", shownLine(text));
   return /^hb (?:NO|BAD)\b/i.test(text) ? fail("answer", shownLine(text)) : notTheProtocol(text);
 }
 
@@ -98,8 +101,16 @@ function findPostgresAnswer(bytes: Buffer): Found {
   if (first === undefined) return undefined;
   if (first === "S") return 1;
   if (first === "N") return fail("answer", "the server offers no TLS");
-  // an ErrorResponse: the server can't serve this connection
-  return first === "E" ? fail("unavailable", shownLine(bytes.toString("utf8", 5))) : notTheProtocol(first);
+  if (first !== "E") return notTheProtocol(first);
+  // an ErrorResponse: the server can't serve this connection. Its texts end with NUL
+  return bytes.length < 6 || bytes.at(-1) !== 0 ? undefined : fail("unavailable", shownLine(postgresMessage(bytes)));
+}
+
+/** The field M of an ErrorResponse; of the older one, which has no length and no fields, the text behind the `E`. */
+function postgresMessage(bytes: Buffer): string {
+  const text = bytes.toString("utf8", 1);
+  const [, message] = /\0M([^\0]*)\0/.exec(text) ?? [];
+  return message ?? text.replaceAll("\0", " ");
 }
 
 const CLIENT_SSL = 0x800;
@@ -212,7 +223,7 @@ export const START_TLS = {
   ],
   imap: [
     line("the greeting", judgeImapGreeting),
-    { send: Buffer.from("hb STARTTLS\r\n"), ...line("OK", judgeImapAnswer, /^\* /) },
+    { send: Buffer.from("hb STARTTLS\r\n"), ...line("OK", judgeImapAnswer, /^\* (?!BYE\b)/i) },
   ],
   pop3: [line("the greeting", judgePop3), { send: Buffer.from("STLS\r\n"), ...line("+OK", judgePop3) }],
   ftp: [reply("220"), { send: Buffer.from("AUTH TLS\r\n"), ...reply("234") }],

@@ -95,8 +95,10 @@ class DatagramExchange {
   /** Tries one address after the other. Those of the second family may become known while the first one is tried. */
   async #try(names: AddressQueue, port: number, endsAt: number): Promise<ProbeResult> {
     let last: ProbeResult | undefined;
+    let fault: unknown;
     for (;;) {
-      const address = await names.next(last !== undefined);
+      const address = await names.next(last !== undefined || fault !== undefined);
+      if (address === undefined && last === undefined && fault !== undefined) throw fault;
       if (address === undefined) return last ?? fail("dns", "the name has no address");
       const attempt = new DatagramAttempt(this.#turns, { ...address, port });
       this.#attempt = attempt;
@@ -113,7 +115,12 @@ class DatagramExchange {
         if (result.outcome === "pass" || this.#isCancelled) return result;
         last = moreTelling(last, result);
       } catch (error) {
-        last = moreTelling(last, resultOfError(error));
+        // a fault of this machine, such as no IPv6, must not hide what the other addresses answer
+        try {
+          last = moreTelling(last, resultOfError(error));
+        } catch (localFault) {
+          fault = localFault;
+        }
       } finally {
         names.onMore = () => {};
         stopTimer();

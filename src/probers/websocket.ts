@@ -10,6 +10,7 @@
  */
 import { BrokenCall } from "../client/broken-call.js";
 import { readHead } from "../client/http-head.js";
+import { endOfHead, MAX_INTERIM_HEADS, requireStart } from "../client/http-response.js";
 import { type SocketListener, TargetSocket, type TargetSocketOptions } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
 import {
@@ -92,6 +93,8 @@ class MessageExchange implements SocketListener {
   #reject: (error: unknown) => void = () => {};
   #onClosed: () => void = () => {};
   #head: Buffer | undefined = Buffer.alloc(0);
+  #interimHeads = 0;
+  #isConnected = false;
   #index = 0;
   #last: Buffer | undefined;
   #state: "open" | "closing" | "closed" = "open";
@@ -106,6 +109,10 @@ class MessageExchange implements SocketListener {
     });
     socket.listen(this);
     socket.write(options.handshake.request(this.#key));
+  }
+
+  onReady(): void {
+    this.#isConnected = true;
   }
 
   onBytes(bytes: Buffer): void {
@@ -125,7 +132,8 @@ class MessageExchange implements SocketListener {
     if (this.#head === undefined && turn !== undefined && (error === undefined || isCancelled)) {
       const reason = error === undefined ? "closed" : this.#last === undefined ? "timeout" : "answer";
       this.#resolve(fail(reason, missingAnswer(turn, this.#last ?? Buffer.alloc(0))));
-    } else this.#reject(error ?? new BrokenCall("closed", "the connection ended before the handshake"));
+    } else if (isCancelled && this.#isConnected) this.#resolve(fail("timeout", "no answer to the handshake"));
+    else this.#reject(error ?? new BrokenCall("closed", "the connection ended before the handshake"));
     this.#end();
   }
 
@@ -149,18 +157,31 @@ class MessageExchange implements SocketListener {
   /** Returns what follows the head of the answer; `undefined` while that is not complete, or where it is a failure. */
   #readHead(before: Buffer, bytes: Buffer): Buffer | undefined {
     const all = Buffer.concat([before, bytes]);
-    const end = all.indexOf("\r\n\r\n");
-    if (end > MAX_HEAD_BYTES || (end === -1 && all.length > MAX_HEAD_BYTES))
+    const end = endOfHead(all, 0);
+    if ((end?.at ?? all.length) > MAX_HEAD_BYTES)
       throw new BrokenCall("protocol", `the head of the answer is longer than ${MAX_HEAD_BYTES} bytes`);
-    if (!"HTTP/1.1 ".startsWith(all.toString("latin1", 0, 9)))
-      throw new BrokenCall("protocol", "the answer does not start with a status line of HTTP/1.1");
-    this.#head = all;
-    if (end === -1) return undefined;
+    if (end === undefined) {
+      requireStart(all);
+      this.#head = all;
+      return undefined;
+    }
+    const rest = all.subarray(end.next);
+    const head = readHead(all.toString("latin1", 0, end.at));
+    if (head.status < 200 && head.status !== 101) return this.#skipHead(rest);
     this.#head = undefined;
-    const failure = this.#options.handshake.judge(readHead(all.toString("latin1", 0, end)), this.#key);
+    const failure = this.#options.handshake.judge(head, this.#key);
     if (failure === undefined) this.#advance();
     else this.#fail(failure);
-    return failure === undefined ? all.subarray(end + 4) : undefined;
+    return failure === undefined ? rest : undefined;
+  }
+
+  /** Another head follows an interim one, such as 103 Early Hints (RFC 9110, section 15.2). */
+  #skipHead(rest: Buffer): Buffer | undefined {
+    this.#interimHeads += 1;
+    if (this.#interimHeads > MAX_INTERIM_HEADS)
+      throw new BrokenCall("protocol", `the target sends more than ${MAX_INTERIM_HEADS} interim (1xx) responses`);
+    this.#head = Buffer.alloc(0);
+    return rest.length === 0 ? undefined : this.#readHead(this.#head, rest);
   }
 
   #onMessage(message: WebSocketMessage): void {

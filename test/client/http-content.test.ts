@@ -77,8 +77,10 @@ for (const coding of ["zstd", "compress", "gzip, gzip", "gzip, br", "constructor
   });
 
 test("without a coding, and without a body, nothing is decoded", async () => {
-  for (const coding of ["", "identity", "identity, identity"])
-    assert.equal((await decoded(Buffer.from("plain"), coding)).body.toString(), "plain");
+  for (const coding of ["", "identity", "identity, identity", "none", "None"]) {
+    const { body, bodyFault } = await decoded(Buffer.from("plain"), coding);
+    assert.deepEqual([body.toString(), bodyFault], ["plain", undefined], coding);
+  }
   assert.equal((await decoded(Buffer.alloc(0), "gzip")).bodyFault, undefined);
 });
 

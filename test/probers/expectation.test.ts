@@ -62,7 +62,17 @@ describe("headers", () => {
     ],
     [{ "cache-control": "no-store" }, { "cache-control": "max-age=0, no-store" }, "pass"],
     [{ "cache-control": "a, b" }, { "cache-control": "x,a,b" }, "pass"],
-    [{ "set-cookie": "b=2; Expires=Wed, 21 Oct 2026" }, { "set-cookie": "a=1, b=2; Expires=Wed, 21 Oct 2026" }, "pass"],
+    [{ "set-cookie": "b=2; Expires=Wed, 21 Oct 2026" }, { "set-cookie": "a=1\nb=2; Expires=Wed, 21 Oct 2026" }, "pass"],
+    [
+      { "set-cookie": { matches: "^b=.*HttpOnly$" } },
+      { "set-cookie": "a=1; Expires=Wed, 21 Oct 2026\nb=2; Expires=Wed, 21 Oct 2026; HttpOnly" },
+      "pass",
+    ],
+    [
+      { "set-cookie": "21 Oct 2026" },
+      { "set-cookie": "a=1; Expires=Wed, 21 Oct 2026" },
+      'header: header set-cookie is "a=1; Expires=Wed, 21 Oct 2026", expected "21 Oct 2026"',
+    ],
     [{ etag: '"a"' }, { etag: '"b, a"' }, 'header: header etag is "\\"b, a\\"", expected "\\"a\\""'],
     // media types
     [{ "content-type": "text/plain" }, { "content-type": "text/plain; charset=utf-8" }, "pass"],

@@ -9,8 +9,9 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { HealthError } from "../../src/core/health-error.js";
 import type { ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
+import { FLAG, h2frame, headerBlock, TYPE } from "../support/raw-http2.js";
 import { probe, verdict } from "./probing.js";
-import { httpTarget, rawTarget, Target } from "./targets.js";
+import { frameTarget, httpTarget, rawTarget, Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
 const identity = () => ({ cert: fixture("server.crt"), key: fixture("server.key") });
@@ -253,6 +254,39 @@ describe("redirects to the same server", () => {
       await target.stop();
     });
 
+  test("of two locations none is followed; the same one twice is followed", async () => {
+    const answers = { "/two": "location: /b\r\nlocation: /c", "/same": "location: /b\r\nLocation: /b" };
+    const target = await rawTarget((socket) =>
+      socket.on("data", (bytes) => {
+        const [, path = ""] = bytes.toString().split(" ");
+        const location = Object.entries(answers).find(([from]) => from === path)?.[1];
+        socket.write(
+          location === undefined
+            ? "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+            : `HTTP/1.1 302 Found\r\n${location}\r\ncontent-length: 0\r\n\r\n`,
+        );
+      }),
+    );
+    assert.equal(await verdictOf(target, "/same", following), "pass");
+    const prober = openTarget(`http://127.0.0.1:${target.port}/two`, systemDeps(), following);
+    const { reason, detail } = await probe(prober);
+    prober.close();
+    assert.equal(
+      `${reason} | ${detail}`,
+      "redirect | HTTP status 302, expected 200-299; the redirect was not followed: it has two locations",
+    );
+    await target.stop();
+  });
+
+  for (const status of [300, 304, 305, 306])
+    test(`${status} is no redirect to follow, so the detail says nothing about that`, async () => {
+      const target = await httpTarget((_, response) => void response.writeHead(status, { location: "/b" }).end());
+      const prober = openTarget(`http://127.0.0.1:${target.port}/a`, systemDeps(), following);
+      assert.equal((await probe(prober)).detail, `HTTP status ${status}, expected 200-299`);
+      prober.close();
+      await target.stop();
+    });
+
   test("a redirect without a location is an answer; by default none is followed", async () => {
     const { target } = await redirecting(302, { "/a": "/b" });
     assert.equal(await verdictOf(target, "/a", {}), "fail redirect");
@@ -340,17 +374,24 @@ describe("HTTP/2", () => {
     await plain.stop();
   });
 
-  test("a body that is not as long as its content-length fails", async () => {
-    const target = await Target.start(
-      createHttp2().on("stream", (stream) => {
-        stream.on("error", () => {});
-        stream.respond({ ":status": 200, "content-length": 5 });
-        stream.end("OK");
-      }),
-    );
-    assert.equal(await verdictOf(target, "/", { http2: "prior-knowledge" }), "fail protocol");
-    await target.stop();
-  });
+  for (const [length, expected] of [
+    ["5", "fail protocol"],
+    ["+2", "fail protocol"],
+    ["0x2", "fail protocol"],
+    ["2, 5", "fail protocol"],
+    ["2, 2", "pass"],
+  ] as const)
+    test(`a body of two bytes with content-length ${length}: ${expected}`, async () => {
+      const head = headerBlock([
+        [":status", "200"],
+        ["content-length", length],
+      ]);
+      const target = await frameTarget((stream, write) =>
+        write(h2frame(TYPE.HEADERS, FLAG.END_HEADERS, stream, head), h2frame(TYPE.DATA, 1, stream, Buffer.from("OK"))),
+      );
+      assert.equal(await verdictOf(target, "/", { http2: "prior-knowledge" }), expected);
+      await target.stop();
+    });
 
   for (const [url, options, message] of [
     ["http://127.0.0.1:1/", { http2: true }, /prior-knowledge for a target without TLS/],

@@ -164,6 +164,21 @@ describe("the lifetime of a token", () => {
       );
     });
 
+  for (const expires_in of [0, -5, "0"])
+    test(`of ${JSON.stringify(expires_in)} seconds: for one request`, () =>
+      withSite(
+        async (site) => {
+          site.accepts = () => true;
+          const prober = site.prober();
+          for (const count of [1, 2, 3]) {
+            assert.equal(await verdict(prober), "pass");
+            assert.equal(site.tokenRequests.length, count);
+          }
+          prober.close();
+        },
+        granting({ access_token: "t", token_type: "bearer", expires_in }),
+      ));
+
   test("a 401 of the target fetches one new token, in the same probe", () =>
     withSite(async (site) => {
       const prober = site.prober();

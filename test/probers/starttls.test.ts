@@ -99,6 +99,12 @@ for (const protocol of START_TLS_PROTOCOLS)
       assert.match(verdictOf(await ask(protocol, ended)), /^fail (?:closed|reset|tls)$/);
     });
 
+    test("a server that agrees and is silent then fails with what is missing", async () => {
+      const silent = startTlsServer(script, (socket, goAhead) => void socket.resume().write(goAhead));
+      const { reason, detail } = await ask(protocol, silent, { timeoutMs: 300 });
+      assert.equal(`${reason} | ${detail}`, `timeout | startTls ${protocol}: no TLS handshake within the timeout`);
+    });
+
     test("a server that speaks another protocol, is silent or ends fails", async () => {
       const nonsense = await ask(protocol, (socket) => void socket.resume().write("\u0001nonsense\r\n"));
       assert.equal(verdictOf(nonsense), "fail protocol", nonsense.detail);
@@ -122,10 +128,17 @@ describe("a server that does not start TLS fails with its own words", () => {
     ["smtp", { greeting: "554 no\r\n", turns: [] }, 'answer | startTls smtp: "554 no"'],
     ["imap", replaced("imap", "hb BAD unknown command\r\n"), 'answer | startTls imap: "hb BAD unknown command"'],
     ["imap", { greeting: "* BYE overloaded\r\n", turns: [] }, 'unavailable | startTls imap: "* BYE overloaded"'],
+    ["imap", replaced("imap", "* x\r\n* BYE restart\r\n"), 'unavailable | startTls imap: "* BYE restart"'],
     ["imap", { greeting: "* PREAUTH hello\r\n", turns: [] }, 'answer | startTls imap: "* PREAUTH hello"'],
     ["pop3", replaced("pop3", "-ERR no TLS\r\n"), 'answer | startTls pop3: "-ERR no TLS"'],
     ["ftp", replaced("ftp", "500 what?\r\n"), 'answer | startTls ftp: "500 what?"'],
     ["postgres", replaced("postgres", "N"), "answer | startTls postgres: the server offers no TLS"],
+    [
+      "postgres",
+      replaced("postgres", "E\0\0\0\x2fSFATAL\0VFATAL\0C53300\0Mtoo many clients\0Fx.c\0\0"),
+      'unavailable | startTls postgres: "too many clients"',
+    ],
+    ["postgres", replaced("postgres", "Efork failed\n\0"), 'unavailable | startTls postgres: "fork failed"'],
     ["mysql", { greeting: mysqlGreeting(0xf7ff), turns: [] }, "answer | startTls mysql: the server offers no TLS"],
     [
       "mysql",

@@ -121,6 +121,20 @@ describe("failures", () => {
     assert.match(result, /^fail \| timeout/);
     other.close();
   });
+  test("an address that the system cannot send to is a result, and does not end the process", async (t) => {
+    const nameServer = await NameServer.start(t);
+    const resolver = new NameResolver({ clock: systemClock, servers: [nameServer.address] });
+    const server = await udpServer(echo);
+    t.after(() => server.close());
+    const { port } = server.address();
+    // connect(2) fails for a broadcast address with EACCES, which is a fault of this machine, and for one with a missing scope
+    nameServer.records.set("two.test", { ttl: 5, addresses: ["255.255.255.255", "127.0.0.1"] });
+    const open = (host: string) =>
+      openTarget(`udp://${host}:${port}`, { ...systemDeps(), resolver }, { dialogue: PING });
+    await assert.rejects(probe(open("255.255.255.255")), { name: "ProberError", reason: "prober" });
+    assert.equal((await probe(open("[ff02::1]"))).outcome, "fail");
+    assert.equal((await probe(open("two.test"))).outcome, "pass", "the next address is tried");
+  });
   test("a name that does not exist", async () => {
     const prober = openTarget("udp://does-not-exist.invalid:53", systemDeps(), { dialogue: PING });
     assert.equal((await probe(prober)).reason, "dns");

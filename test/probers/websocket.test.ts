@@ -7,7 +7,7 @@ import { createServer as createTls } from "node:tls";
 import type { DialogueStep, ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe } from "./probing.js";
-import { Target } from "./targets.js";
+import { rawTarget, Target } from "./targets.js";
 import {
   accepting,
   BINARY,
@@ -164,11 +164,36 @@ describe("a handshake that fails", () => {
       /^fail \| header/,
       { headers: { "Sec-WebSocket-Protocol": "mqtt" } },
     ],
+    ["503 of HTTP/1.0", () => "HTTP/1.0 503 Unavailable\r\n\r\n", /^fail \| status \| HTTP status 503, expected 101$/],
+    ["401 with LF alone", () => "HTTP/1.1 401 Unauthorized\n\n", /^fail \| status \| HTTP status 401/],
+    ["426", () => "HTTP/1.1 426 Upgrade Required\r\n\r\n", /^fail \| status \| HTTP status 426/],
+    [
+      "403 after 103",
+      () => "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n",
+      /^fail \| status \| HTTP status 403/,
+    ],
+    ["interim heads without end", () => "HTTP/1.1 100 Continue\r\n\r\n".repeat(9), /^fail \| protocol \| .*interim/],
     ["no HTTP", () => "SSH-2.0-x\r\n", /^fail \| protocol/],
     ["a head without end", () => `HTTP/1.1 101 x\r\n${"a: b\r\n".repeat(4_000)}`, /^fail \| protocol/],
   ];
   for (const [name, answer, expected, options] of ROWS)
     test(name, async () => assert.match(await resultOf({ answer }, options), expected));
+});
+
+test("interim heads before the 101 are skipped", async () => {
+  const early = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+  assert.equal(
+    await resultOf({ answer: (_, accept) => `HTTP/1.1 100 Continue\r\n\r\n${early}${accepting(accept)}` }),
+    "pass",
+  );
+});
+
+test("a target that does not answer the handshake fails with that", async () => {
+  const target = await rawTarget((socket) => void socket.resume());
+  const prober = openTarget(`ws://127.0.0.1:${target.port}/`);
+  const { reason, detail } = await probe(prober, 300);
+  assert.equal(`${reason} | ${detail}`, "timeout | no answer to the handshake");
+  await target.stop();
 });
 
 describe("frames that break the protocol", () => {
