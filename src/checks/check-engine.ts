@@ -65,6 +65,8 @@ export class CheckEngine {
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
+  /** Changes in turns that are not complete. */
+  #changes = 0;
   /** The end of the last change in turns. */
   #changed: Promise<void> = Promise.resolve();
   readonly #stopped = new AbortController();
@@ -107,24 +109,31 @@ export class CheckEngine {
    * @param accept gets what is wrong with the configuration. When it throws, nothing has changed.
    */
   configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
-    this.#apply(planConfiguration(this.#running, config, this.#opener), accept);
+    this.#apply(() => planConfiguration(this.#running, config, this.#opener), accept);
   }
 
   /**
    * The same in turns of the event loop, after the change before: what waits is served in between, and reads the statuses
-   * of before the change. The names of the configuration are taken from the start.
+   * of before the change. The names of the configuration are taken from the start. Until it is complete, every other change
+   * of the checks throws CHANGE_RUNNING.
    * @throws what `throwViolations` throws; HealthError ALREADY_STOPPED when `stop` is called meanwhile
    */
   configureInTurns(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     const { signal } = this.#stopped;
+    const { clock } = this.#deps;
+    this.#changes += 1;
     const change = this.#changed.then(async () => {
       signal.throwIfAborted();
       this.#publisher.reserve(ownersIn(config));
-      const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), signal);
-      await runInTurns(this.#commit(acceptPlan(planned, accept)), signal);
+      const planned = await runInTurns(planInSteps(this.#running, config, this.#opener), clock, signal);
+      await runInTurns(this.#commit(acceptPlan(planned, accept)), clock, signal);
     });
-    this.#changed = change.catch(() => {}).then(() => this.#publisher.reserve(new Map()));
-    return change;
+    const applied = change.finally(() => {
+      this.#changes -= 1;
+      this.#publisher.reserve(new Map());
+    });
+    this.#changed = applied.catch(() => {});
+    return applied;
   }
 
   /**
@@ -132,13 +141,13 @@ export class CheckEngine {
    * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION, INVALID_TARGET, DUPLICATE_NAME; nothing has changed then
    */
   add(check: CheckDeclaration): void {
-    this.#apply(planCheck(this.#running, check, this.#opener));
+    this.#apply(() => planCheck(this.#running, check, this.#opener));
   }
 
   /** Removes a check. Services that no check makes any more are cleared. Returns whether there was one. */
   remove(name: string): boolean {
     if (!this.#checks.has(name)) return false;
-    this.#apply(planRemoval(this.#running, name, this.#opener));
+    this.#apply(() => planRemoval(this.#running, name, this.#opener));
     return true;
   }
 
@@ -149,7 +158,7 @@ export class CheckEngine {
    *   has changed then
    */
   declareServices(services: readonly ServiceDeclaration[]): void {
-    this.#apply(planServices(this.#running, services, this.#opener));
+    this.#apply(() => planServices(this.#running, services, this.#opener));
   }
 
   /**
@@ -157,7 +166,7 @@ export class CheckEngine {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
   setIsolation(isolation: IsolationDeclaration | undefined): void {
-    this.#apply(planIsolation(this.#running, isolation, this.#opener));
+    this.#apply(() => planIsolation(this.#running, isolation, this.#opener));
   }
 
   /** Who makes the service of a name, as text; `undefined` if its name is free. */
@@ -195,8 +204,14 @@ export class CheckEngine {
     return this.#opener.goodbyes.ended();
   }
 
-  #apply(planned: Planned, accept?: (violations: readonly Violation[]) => void): void {
-    const plan = acceptPlan(planned, accept);
+  /** @throws HealthError CHANGE_RUNNING: a change in turns has been planned with the checks of before */
+  #apply(planned: () => Planned, accept?: (violations: readonly Violation[]) => void): void {
+    if (this.#changes > 0)
+      throw new HealthError(
+        "CHANGE_RUNNING",
+        "the checks cannot be changed before reconfigure() is complete; await it",
+      );
+    const plan = acceptPlan(planned(), accept);
     // no listener is called in between
     this.#writer.batch(() => runAtOnce(this.#commit(plan)));
   }

@@ -58,19 +58,21 @@ export async function loadInThread(
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
   });
   const tooSlow = `${file}: could not be read within ${maxReadMs / 1000} s`;
-  const cancelTimer = systemClock.setTimer(
-    maxReadMs,
-    () => void worker.emit("error", new HealthError("INVALID_CONFIG", tooSlow)),
-  );
-  const onAbort = () => void worker.emit("error", signal.reason);
+  let cancel: (reason: unknown) => void = () => {};
+  const cancelled = new Promise<never>((_, reject) => {
+    cancel = reject;
+  });
+  const cancelTimer = systemClock.setTimer(maxReadMs, () => cancel(new HealthError("INVALID_CONFIG", tooSlow)));
+  const onAbort = () => cancel(signal.reason);
   signal.addEventListener("abort", onAbort);
   try {
-    const answer = await answerOf(worker, `${file}: needs more than ${maxHeapMb} MB of memory to be read`);
+    const tooLarge = `${file}: needs more than ${maxHeapMb} MB of memory to be read`;
+    const answer = await Promise.race([answerOf(worker, tooLarge), cancelled]);
     if (answer.kind === "invalid") throw new HealthError("INVALID_CONFIG", answer.message);
     // only `config-worker` writes to the port
     const next = () => receiveMessageOnPort(port1)?.message as ConfigPart | undefined;
     const { failed, renewed } = answer;
-    return { ...(await runInTurns(joinParts(next), signal)), failed, renewed };
+    return { ...(await runInTurns(joinParts(next), systemClock, signal)), failed, renewed };
   } finally {
     cancelTimer();
     signal.removeEventListener("abort", onAbort);

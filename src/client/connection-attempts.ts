@@ -57,6 +57,8 @@ export class ConnectionAttempts {
   readonly #errors: Error[] = [];
   /** Attempts that the resolver has lent. */
   #lent = 0;
+  /** When the last attempt began. */
+  #startedAt = 0;
   #isResolved = false;
   #isOver = false;
   #cancelTimer: CancelTimer = () => {};
@@ -127,6 +129,7 @@ export class ConnectionAttempts {
     for (const { address } of added) this.#known.add(address);
     this.#queue = alternate([...this.#queue, ...added]);
     if (isFirst || this.#pending.size === 0) this.#next();
+    else this.#scheduleNext();
   }
 
   /** The last call of a look-up. Addresses that came before are still tried. */
@@ -148,10 +151,18 @@ export class ConnectionAttempts {
     this.#queue = rest;
     this.#makeRoom(this.#to.resolver);
     const { address } = next;
+    this.#startedAt = systemClock.now();
     this.#connect(connect({ host: address, port: this.#to.port, noDelay: true, ...this.#reading() }), address);
-    if (rest.length === 0) return;
+    this.#scheduleNext();
+  }
+
+  /** Also for addresses that become known while an attempt waits. */
+  #scheduleNext(): void {
+    this.#cancelTimer();
+    if (this.#queue.length === 0) return;
     const delayMs = Math.max(MIN_ATTEMPT_DELAY_MS, this.#timeoutMs / (this.#known.size + 1));
-    this.#cancelTimer = systemClock.setTimer(Math.min(ATTEMPT_DELAY_MS, delayMs), () => this.#next());
+    const waitMs = this.#startedAt + Math.min(ATTEMPT_DELAY_MS, delayMs) - systemClock.now();
+    this.#cancelTimer = systemClock.setTimer(Math.max(0, waitMs), () => this.#next());
   }
 
   #reading(): { onread?: OnRead } {

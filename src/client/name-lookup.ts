@@ -13,7 +13,7 @@
 import { promises as dns, type LookupAddress } from "node:dns";
 import { systemClock } from "../core/clock.js";
 import { DnsError, type NameServer, type QueryOptions } from "./dns-attempt.js";
-import type { RecordType } from "./dns-message.js";
+import { NAME_ERROR, type Question, type RecordType } from "./dns-message.js";
 import { queryServers, ServerHistory } from "./dns-query.js";
 import { type ResolverFile, readHosts, readResolverFile } from "./name-files.js";
 
@@ -24,6 +24,12 @@ const TYPE_OF_FAMILY: Readonly<Record<Family, RecordType>> = { 4: "A", 6: "AAAA"
 
 /** The Resolution Delay of RFC 8305, section 3. */
 const RESOLUTION_DELAY_MS = 50;
+
+/**
+ * A name that does not exist has no record of any type (RFC 8020). Some servers give this answer for A although the name has
+ * an AAAA record (RFC 4074, section 4.2), so the answer for AAAA is awaited for so long.
+ */
+const NAME_ERROR_DELAY_MS = 200;
 
 /** Addresses; `unknown` when the name has none, `dead` when no name server answers. */
 export type Answer = { readonly addresses: readonly LookupAddress[]; readonly ttlMs: number } | "unknown" | "dead";
@@ -81,9 +87,10 @@ export class NameLookup {
   /** Asks for both families. */
   async #askServers(name: string, options: QueryOptions, onPartial: OnPartial): Promise<readonly ServerAnswer[]> {
     let isOver = false;
+    const absence = new AbortController();
     const early: LookupAddress[] = [];
     const ask = async (family: Family) => {
-      const answer = await this.#askFamily(name, family, options);
+      const answer = await this.#askFamily({ name, type: TYPE_OF_FAMILY[family] }, options, absence);
       if (typeof answer !== "object") return answer;
       early.push(...answer.addresses);
       systemClock.setTimer(RESOLUTION_DELAY_MS, () => {
@@ -96,17 +103,20 @@ export class NameLookup {
     return answers;
   }
 
-  async #askFamily(name: string, family: Family, options: QueryOptions): Promise<ServerAnswer> {
+  async #askFamily(question: Question, options: QueryOptions, absence: AbortController): Promise<ServerAnswer> {
     try {
-      const { records } = await queryServers({ name, type: TYPE_OF_FAMILY[family] }, options, this.#history);
+      const { code, records } = await queryServers(question, options, this.#history, absence.signal);
+      if (code === NAME_ERROR && question.type === "A")
+        systemClock.setTimer(NAME_ERROR_DELAY_MS, () => absence.abort());
       if (records.length === 0) return "unknown";
+      const family = question.type === "A" ? 4 : 6;
       return {
         addresses: records.map(({ text }) => ({ address: text, family })),
         ttlMs: Math.min(...records.map(({ ttlMs }) => ttlMs)),
       };
     } catch (error) {
       if (!(error instanceof DnsError)) return requireServerFault(error);
-      if (error.code === "EBADNAME") return "unknown";
+      if (error.code === "EBADNAME" || error.code === "ECANCELLED") return "unknown";
       return error.code === "ESERVFAIL" ? "failing" : "dead";
     }
   }

@@ -78,9 +78,11 @@ export class ReusedWatch {
       return;
     }
     this.#state = "closed";
-    const isOurs = end instanceof BrokenCall && (end.kind === "cancelled" || end.kind === "protocol");
-    const isNews = this.#lastStatus !== undefined && !isOurs;
-    this.#failedAttempts = isNews ? 0 : this.#failedAttempts + 1;
+    const isFlood = end instanceof BrokenCall && end.kind === "protocol";
+    // a connection that grows old is replaced, and its Watch with it: that is no failure of the Watch
+    const hasWorked = this.#lastStatus !== undefined && !isFlood;
+    this.#failedAttempts = hasWorked ? 0 : this.#failedAttempts + 1;
+    const isNews = hasWorked && !(end instanceof BrokenCall && end.kind === "cancelled");
     this.#retryAt = this.#openedAt + retryDelayMs(this.#failedAttempts, this.#deps.random);
     // a target that shuts down, or is killed, ends its Watches first
     if (isNews) this.#deps.onChange();

@@ -16,6 +16,7 @@ export const HEALTH_ERROR_CODES = {
   DUPLICATE_NAME: "a name is declared twice, or has another writer; the message names it",
   ALREADY_ADDED: "the gRPC server already has a health service",
   ALREADY_STOPPED: "the call came after shutdown()",
+  CHANGE_RUNNING: "the checks were to be changed while reconfigure() was not complete; nothing has changed",
   LISTEN_FAILED: "an address could not be bound; no address is served",
   STATE_FAILED: "the folder for the state cannot be used, or another process uses it",
   TLS_FAILED: "a certificate or key could not be used",

@@ -5,6 +5,8 @@
  *     runInTurns  ### . ### . ### . ### .    at most TURN_MS, then what waits is served (.), and so on: for a reload
  */
 
+import type { Clock } from "./clock.js";
+
 /** Yields between two steps, and returns the result. It is ended by `return()` when it is not continued. */
 export type Steps<Result> = Generator<void, Result>;
 
@@ -23,15 +25,15 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
  * Runs the steps in turns of the event loop. Rejects with the reason of the signal when it is aborted between two turns;
  * the generator is ended then.
  */
-export async function runInTurns<Result>(steps: Steps<Result>, signal?: AbortSignal): Promise<Result> {
+export async function runInTurns<Result>(steps: Steps<Result>, clock: Clock, signal: AbortSignal): Promise<Result> {
   for (;;) {
-    const endsAt = performance.now() + TURN_MS;
+    const endsAt = clock.now() + TURN_MS;
     do {
       const step = steps.next();
       if (step.done === true) return step.value;
-    } while (performance.now() < endsAt);
+    } while (clock.now() < endsAt);
     await new Promise((resolve) => setImmediate(resolve));
-    if (signal?.aborted === true) {
+    if (signal.aborted) {
       // the result that `return` asks for is not used
       steps.return(undefined as Result);
       throw signal.reason;

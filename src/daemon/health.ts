@@ -233,8 +233,8 @@ export class Health {
 
   /**
    * The same in turns of the event loop: a configuration of 10,000 checks does not delay an answer. Calls are applied one
-   * after the other. The names of the configuration are taken meanwhile; make no other change of the checks until the
-   * returned promise is settled.
+   * after the other. The names of the configuration are taken meanwhile. Until the returned promise is settled, every other
+   * change of the checks throws HealthError CHANGE_RUNNING.
    * @throws HealthError with everything that is wrong; nothing has changed then
    */
   async reconfigure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {

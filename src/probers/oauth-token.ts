@@ -10,6 +10,7 @@
  * counts a failure of the target.
  */
 import { rootCertificates } from "node:tls";
+import type { Authorities } from "../client/authorities.js";
 import { Http1Client, type HttpClientRequest } from "../client/http-client.js";
 import { decodeContent, type HttpContent, textOf } from "../client/http-content.js";
 import { tlsOptions } from "../client/tls-options.js";
@@ -50,15 +51,12 @@ export class TokenSource {
   constructor(auth: OAuthClient, deps: ProberDeps, options: ProberOptions) {
     const url = readTokenUrl(auth, deps);
     const secure = url.protocol === "https:";
-    const { ca } = options.tls ?? {};
-    // the target's authorities are trusted beside the system's: its authorization server may have either
-    const trusted = ca === undefined ? {} : { ca: [ca, ...rootCertificates].join("\n") };
     const address = {
       host: hostOf(url),
       port: Number(url.port) || (secure ? 443 : 80),
       resolver: deps.resolver,
       readBuffer: deps.readBuffer,
-      tls: secure ? tlsOptions(hostOf(url), trusted, ["http/1.1"]) : undefined,
+      tls: secure ? tlsOptions(hostOf(url), { ca: trustedAuthorities(deps, options) }, ["http/1.1"]) : undefined,
       closesByReset: true,
     };
     const reuse = { ...reuseOptionsOf({}, deps), reuse: false };
@@ -111,6 +109,18 @@ export class TokenSource {
       stopTimer();
     }
   }
+}
+
+/** The target's authorities are trusted beside the usual ones: its authorization server may have either. */
+function trustedAuthorities({ authorities }: ProberDeps, { tls }: ProberOptions): string | Authorities | undefined {
+  const usual = authorities?.of(undefined);
+  const ca = authorities === undefined ? tls?.ca : authorities.of(tls?.ca);
+  if (ca === undefined || ca === usual) return usual;
+  return [ca, ...(usual === undefined ? rootCertificates : [usual])].map(pemOf).join("\n");
+}
+
+function pemOf(authorities: string | Authorities): string {
+  return typeof authorities === "string" ? authorities : authorities.pem;
 }
 
 function readTokenUrl(auth: OAuthClient, { resolver }: ProberDeps): URL {

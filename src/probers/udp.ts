@@ -78,31 +78,48 @@ class DatagramExchange {
   }
 
   /** Rejects with the error of the socket or the resolver. */
-  async run({ host, port, resolver }: UdpAddress, timeoutMs: number): Promise<ProbeResult> {
+  async run(address: UdpAddress, timeoutMs: number): Promise<ProbeResult> {
     const endsAt = this.#clock.now() + timeoutMs;
     const keepsAlive = setTimeout(() => {}, timeoutMs); // the resolver does not
-    const addresses = await this.#resolve(host, resolver).finally(() => clearTimeout(keepsAlive));
+    const names = new AddressQueue(address);
+    this.#endWait = () => names.cancel();
+    if (this.#isCancelled) names.cancel();
+    try {
+      return await this.#try(names, address.port, endsAt);
+    } finally {
+      names.close();
+      clearTimeout(keepsAlive);
+    }
+  }
+
+  /** Tries one address after the other. Those of the second family may become known while the first one is tried. */
+  async #try(names: AddressQueue, port: number, endsAt: number): Promise<ProbeResult> {
     let last: ProbeResult | undefined;
-    for (const [index, address] of addresses.entries()) {
-      const left = addresses.length - index;
+    for (;;) {
+      const address = await names.next(last !== undefined);
+      if (address === undefined) return last ?? fail("dns", "the name has no address");
       const attempt = new DatagramAttempt(this.#turns, { ...address, port });
       this.#attempt = attempt;
       if (this.#isCancelled) attempt.end();
-      const share = Math.max(0, endsAt - this.#clock.now()) / left;
-      const stopTimer = left === 1 ? undefined : this.#clock.setTimer(share, () => attempt.end());
+      let stopTimer = () => {};
+      names.onMore = () => {
+        stopTimer();
+        const share = Math.max(0, endsAt - this.#clock.now()) / (names.left + 1);
+        if (names.left > 0) stopTimer = this.#clock.setTimer(share, () => attempt.end());
+      };
+      names.onMore();
       try {
         const result = await attempt.result;
         if (result.outcome === "pass" || this.#isCancelled) return result;
         last = moreTelling(last, result);
       } catch (error) {
-        if (left === 1 && last === undefined) throw error;
         last = moreTelling(last, resultOfError(error));
       } finally {
-        stopTimer?.();
+        names.onMore = () => {};
+        stopTimer();
         attempt.end();
       }
     }
-    return last ?? fail("dns", "the name has no address");
   }
 
   cancel(): void {
@@ -110,19 +127,71 @@ class DatagramExchange {
     this.#attempt?.end();
     this.#endWait();
   }
+}
 
-  /** The first addresses that are known: those of one family, where the other one is not answered soon. */
-  #resolve(host: string, resolver: Resolver): Promise<readonly LookupAddress[]> {
+/** The addresses of a target, in the order in which they become known. */
+class AddressQueue {
+  readonly #host: string;
+  readonly #known = new Set<string>();
+  readonly #queue: LookupAddress[] = [];
+  readonly #stop: () => void = () => {};
+  #isComplete = false;
+  #error: Error | undefined;
+  #wake: () => void = () => {};
+  /** Called when more addresses become known. */
+  onMore: () => void = () => {};
+
+  constructor({ host, resolver }: UdpAddress) {
+    this.#host = host;
     const family = isIP(host);
-    if (family !== 0) return Promise.resolve([{ address: host, family }]);
-    return new Promise((resolve, reject) => {
-      const stop = resolver.resolve(host, { onAddresses: (found) => resolve(found), onError: reject });
-      this.#endWait = () => {
-        stop();
-        const message = `no name server has answered for ${host} within the deadline`;
-        reject(Object.assign(new Error(message), { code: "EAI_AGAIN" }));
-      };
-    });
+    if (family !== 0) this.#add([{ address: host, family }], true);
+    else
+      this.#stop = resolver.resolve(host, {
+        onAddresses: (found, isComplete) => this.#add(found, isComplete),
+        onError: (error) => this.#end(error),
+      });
+  }
+
+  /** Addresses that are known and still to be tried. */
+  get left(): number {
+    return this.#queue.length;
+  }
+
+  /** The next address; `undefined` after the last. Rejects with the error of the resolver, unless another one was tried. */
+  async next(hasTried: boolean): Promise<LookupAddress | undefined> {
+    while (this.#queue.length === 0 && !this.#isComplete)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    const address = this.#queue.shift();
+    if (address === undefined && this.#error !== undefined && !hasTried) throw this.#error;
+    return address;
+  }
+
+  /** The deadline is over. */
+  cancel(): void {
+    if (this.#isComplete) return;
+    const message = `no name server has answered for ${this.#host} within the deadline`;
+    this.#end(Object.assign(new Error(message), { code: "EAI_AGAIN" }));
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  #add(found: readonly LookupAddress[], isComplete: boolean): void {
+    const added = found.filter(({ address }) => !this.#known.has(address));
+    for (const { address } of added) this.#known.add(address);
+    this.#queue.push(...added);
+    this.#isComplete = isComplete;
+    this.#wake();
+    this.onMore();
+  }
+
+  #end(error: Error): void {
+    this.#error = error;
+    this.#isComplete = true;
+    this.#wake();
   }
 }
 
@@ -155,7 +224,9 @@ class DatagramAttempt {
     // the listener stays after the end: an error without one would end the process
     this.#socket.on("error", (error) => this.#close(() => this.#reject(error)));
     this.#socket.on("message", (datagram) => this.#onDatagram(datagram));
-    this.#socket.connect(port, address, () => this.#send());
+    // not as a callback: Node would give it the error, and `error` would not be emitted
+    this.#socket.once("connect", () => this.#send());
+    this.#socket.connect(port, address);
   }
 
   /** Ends it: without an answer, that is a timeout; a datagram that does not match is a wrong answer. */

@@ -251,3 +251,31 @@ test("the system's files are read as their manuals say; a missing file is ignore
   assert.deepEqual(readResolverFile(join(folder, "none"), "me"), { ...defaults, servers: ["127.0.0.1"] });
   assert.equal(readHosts(join(folder, "none")).size, 0);
 });
+
+test("a name that does not exist by the answer for A costs no deadline where AAAA is not answered (RFC 8020)", async (t) => {
+  const server = await NameServer.start(t);
+  const folder = mkdtempSync(join(tmpdir(), "healthbridge-names-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const resolverFile = join(folder, "resolv.conf");
+  writeFileSync(resolverFile, "search a.test b.test c.test\noptions ndots:5 timeout:1 attempts:1\n");
+  server.records.set("db.example", { ttl: 5, addresses: ["10.0.0.1"] });
+  server.silentFamily = 6;
+  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address], resolverFile });
+  const startedAt = performance.now();
+  const addresses = await new Promise<readonly string[]>((resolve, reject) =>
+    resolver.resolve("db.example", {
+      onAddresses: (found) => resolve(found.map(({ address }) => address)),
+      onError: reject,
+    }),
+  );
+  assert.deepEqual(addresses, ["10.0.0.1"]);
+  assert.ok(performance.now() - startedAt < 1_000, `${performance.now() - startedAt} ms`);
+});
+
+test("an address of IPv6 counts where the answer for A wrongly says that the name does not exist (RFC 4074, section 4.2)", async (t) => {
+  const server = await NameServer.start(t);
+  server.records.set("six.test", { ttl: 5, addresses: ["fd00::1"] });
+  server.denyingA = true;
+  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
+  assert.deepEqual(await addressesOf(resolver, "six.test"), ["fd00::1"]);
+});

@@ -178,3 +178,15 @@ test("gRFC A17: each wait varies by a fifth", () => {
   );
   assert.ok(Math.abs(retryDelayMs(0, () => 0.999_999) - 1_200) < 1);
 });
+
+test("a Watch whose connection is replaced again and again is opened at once each time", async () => {
+  const bench = new Bench();
+  for (let round = 1; round <= 20; round += 1) {
+    bench.keep();
+    assert.equal(bench.opened.length, round);
+    bench.last.onStatus("SERVING");
+    await bench.clock.advance(10_000);
+    bench.last.onEnd(new BrokenCall("cancelled", "the connection is closed"));
+  }
+  assert.equal(bench.news, 0);
+});

@@ -4,9 +4,9 @@ import { type TestContext, test } from "node:test";
 import { CheckEngine } from "../../src/checks/check-engine.js";
 import type { CheckDeclaration, ChecksConfig } from "../../src/checks/declarations.js";
 import type { StoredReport } from "../../src/checks/heartbeat-reports.js";
+import { systemClock } from "../../src/core/clock.js";
 import { Health } from "../../src/daemon/health.js";
 import { Registry } from "../../src/registry/registry.js";
-import { VirtualClock } from "../support/virtual-clock.js";
 
 /** So many checks that applying them takes several turns, beside the named ones. */
 function configOf(names: readonly string[], more: Partial<ChecksConfig> = {}, count = 4_000): ChecksConfig {
@@ -117,6 +117,35 @@ test("configurations that come at the same time are applied one after the other"
   assert.equal(calls, before, "the removed check has ended");
 });
 
+test("until a configuration is applied, every other change of the checks is refused and changes nothing", async (t) => {
+  const health = healthOf(t);
+  await health.reconfigure(configOf(["a"], {}, 0));
+  const changes = {
+    check: () => health.check("late", () => true),
+    heartbeat: () => health.heartbeat("late", { ttl: "1m" }),
+    removeCheck: () => health.removeCheck("a"),
+    declareServices: () => health.declareServices([all("late", "a")]),
+    isolate: () => health.isolate({ selfCheck: () => true }),
+    configure: () => health.configure(NOTHING),
+  };
+  await duringEveryTurn(
+    Promise.all([health.reconfigure(configOf(["a"])), health.reconfigure(configOf(["a"]))]).then(() => {}),
+    () => {
+      for (const [name, change] of Object.entries(changes)) assert.throws(change, { code: "CHANGE_RUNNING" }, name);
+    },
+  );
+  assert.equal(health.status("late"), undefined);
+  assert.equal(health.removeCheck("a"), true);
+});
+
+test("the checks can be changed again after a configuration was refused", async (t) => {
+  const health = healthOf(t);
+  health.set("b", "SERVING");
+  const refused = health.reconfigure(configOf(["a", "b"]));
+  await assert.rejects(refused, { code: "DUPLICATE_NAME" });
+  health.check("a", () => true);
+});
+
 test("a configuration that waits for another one is not applied after the shutdown", async () => {
   const health = new Health();
   const both = [health.reconfigure(configOf(["a"])), health.reconfigure(configOf(["b"], {}, 0))];
@@ -130,7 +159,7 @@ test("a configuration that waits for another one is not applied after the shutdo
 });
 
 test("a report that comes while a configuration is applied counts and is stored; a stored one no longer counts", async () => {
-  const clock = new VirtualClock();
+  const clock = systemClock; // turns end by its time
   const registry = new Registry({ clock, instance: "reconfigure-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const reports = new Map<string, StoredReport>([["job", { report: "pass", at: clock.wallTime() - 1_000 }]]);

@@ -1,7 +1,11 @@
 /** HTTP targets with an OAuth2 token, against an authorization server that behaves as a test asks. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer as createHttps } from "node:https";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { SystemAuthorities } from "../../src/client/authorities.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { maskSecrets } from "../../src/probers/masked.js";
 import type { OAuthClient, ProberOptions } from "../../src/probers/options.js";
@@ -10,7 +14,7 @@ import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { inTime } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { probe, verdict } from "./probing.js";
-import { httpTarget, type Target } from "./targets.js";
+import { httpTarget, Target } from "./targets.js";
 
 interface TokenRequest {
   readonly headers: IncomingMessage["headers"];
@@ -79,6 +83,33 @@ async function withSite(body: (site: Site) => Promise<void>, onToken?: OnToken):
     await site.close();
   }
 }
+
+describe("an authorization server over TLS is trusted", () => {
+  const file = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+  const read = (name: string) => readFileSync(file(name), "utf8");
+  const identity = { cert: read("server.crt"), key: read("server.key") };
+  const named = new SystemAuthorities({ SSL_CERT_FILE: file("ca.crt") });
+  const ROWS = {
+    "by SSL_CERT_FILE, for a target without TLS": ["http", named, {}],
+    "by SSL_CERT_FILE, for a target with TLS": ["https", named, {}],
+    "by tls.ca: system": ["https", named, { tls: { ca: "system" } }],
+    "by the authorities of the target": ["https", new SystemAuthorities(), { tls: { ca: read("ca.crt") } }],
+  } as const;
+  for (const [title, [scheme, authorities, options]] of Object.entries(ROWS))
+    test(title, async () => {
+      const token = granting({ access_token: "t", expires_in: 60 });
+      const tokens = await Target.start(createHttps(identity, (request, response) => token(request, response)));
+      const target = await (scheme === "http"
+        ? httpTarget((_, response) => void response.end())
+        : Target.start(createHttps(identity, (_, response) => void response.end())));
+      const auth = { clientId: "id", clientSecret: "secret", tokenUrl: `https://127.0.0.1:${tokens.port}/token` };
+      const deps = { ...systemDeps(), authorities };
+      const prober = openTarget(`${scheme}://127.0.0.1:${target.port}/`, deps, { ...options, auth });
+      assert.equal(await verdict(prober), "pass");
+      prober.close();
+      for (const server of [tokens, target]) await server.stop();
+    });
+});
 
 test("the token is fetched once, with the credentials form-encoded as Basic, and kept", () =>
   withSite(async (site) => {

@@ -143,6 +143,22 @@ test("every address of a name is tried: refused at once, silent after its share 
   assert.equal((await probe(prober, 2_000)).outcome, "pass");
 });
 
+describe("an address that this machine cannot send to ends the probe, and not the process", () => {
+  const ROWS: Readonly<Record<string, string>> = {
+    "255.255.255.255": "ProberError: connect EACCES", // the option for broadcasts is missing
+    "[fe80::1%25nope]": "fail", // no such zone
+    "[ff02::1%25nope]": "fail",
+    "0.0.0.1": "fail",
+  };
+  for (const [host, expected] of Object.entries(ROWS))
+    test(host, async () => {
+      const resolver = new NameResolver({ clock: systemClock, allowLinkLocal: true });
+      const prober = openTarget(`udp://${host}:9`, { ...systemDeps(), resolver }, { dialogue: PING });
+      const result = await probe(prober, 500).then(({ outcome }) => outcome, String);
+      assert.ok(result.startsWith(expected), result);
+    });
+});
+
 test("forbidden addresses are not probed: as an address in any form, and as the address of a name", async (t) => {
   for (const host of ["169.254.169.254", "0xa9fea9fe", "[fe80::1]", "[::ffff:169.254.169.254]"])
     assert.throws(() => openTarget(`udp://${host}:53`, systemDeps(), { dialogue: PING }), /link-local/, host);
@@ -176,4 +192,32 @@ test("a dialogue that proves nothing is refused when the check is declared", () 
       () => openTarget("udp://h:53", systemDeps(), options),
       (error) => error instanceof HealthError && error.code === "INVALID_OPTION" && expected.test(error.message),
     );
+});
+
+test("an IPv4 address that becomes known after an IPv6 address without an answer is tried", async (t) => {
+  const server = await udpServer(echo);
+  t.after(() => server.close());
+  const names = await NameServer.start(t);
+  names.records.set("a.test", { ttl: 5, addresses: ["::1", "127.0.0.1"] });
+  names.delayOfA = 300;
+  const resolver = new NameResolver({ clock: systemClock, servers: [names.address] });
+  const deps = { ...systemDeps(), resolver };
+  const prober = openTarget(`udp://a.test:${server.address().port}`, deps, { dialogue: PING });
+  t.after(() => prober.close());
+  const { outcome, detail } = await probe(prober, 2_000);
+  assert.equal(outcome, "pass", detail);
+});
+
+test("an answer that needs most of the timeout passes while one family is not resolved", async (t) => {
+  const late: OnDatagram = (datagram, { port, address }, socket) =>
+    void setTimeout(() => socket.send(datagram, port, address), 1_200);
+  const server = await udpServer(late);
+  t.after(() => server.close());
+  const names = await NameServer.start(t);
+  names.records.set("a.test", { ttl: 5, addresses: ["127.0.0.1"] });
+  names.silentFamily = 6;
+  const resolver = new NameResolver({ clock: systemClock, servers: [names.address] });
+  const prober = openTarget(`udp://a.test:${server.address().port}`, { ...systemDeps(), resolver }, { dialogue: PING });
+  t.after(() => prober.close());
+  assert.equal((await probe(prober, 2_000)).outcome, "pass");
 });

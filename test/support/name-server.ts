@@ -27,6 +27,10 @@ export class NameServer {
   silentFamily: 4 | 6 | undefined;
   /** Answer after so long. */
   delayMs = 0;
+  /** Answer a query for A after so much longer. */
+  delayOfA = 0;
+  /** Answer a query for A that the name does not exist. */
+  denyingA = false;
   /** Answer over UDP that the answer is too long for it. */
   truncating = false;
   /** Send an answer with another id first. */
@@ -43,7 +47,10 @@ export class NameServer {
       if (this.silent || this.silentFamily === family) return;
       const answer = this.truncating ? cutShort(message) : this.#answer(message);
       if (this.forging) socket.send(forged(answer), port, address);
-      setTimeout(() => this.#isOpen && socket.send(answer, port, address), this.delayMs);
+      setTimeout(
+        () => this.#isOpen && socket.send(answer, port, address),
+        this.delayMs + (family === 4 ? this.delayOfA : 0),
+      );
     });
     this.#tcp = createServer((connection) => {
       connection
@@ -98,7 +105,7 @@ export class NameServer {
 
   #answer(query: Buffer): Buffer {
     const { name, type, end } = questionOf(query);
-    const known = this.records.get(name.toLowerCase());
+    const known = this.denyingA && type === TYPE_A ? undefined : this.records.get(name.toLowerCase());
     const found = (known?.addresses ?? []).filter((address) => isIPv4(address) === (type === TYPE_A));
     const wanted = type === TYPE_A || type === TYPE_AAAA ? found : [];
     const code = this.failing ? SERVER_FAILURE : known === undefined ? NAME_ERROR : 0;
