@@ -3,11 +3,13 @@ import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connectTo } from "../../src/client/connection-attempts.js";
 import type { AddressListener, Resolver } from "../../src/client/resolver.js";
+import { systemClock } from "../../src/core/clock.js";
 import { openBlackHole } from "../support/black-hole.js";
 
 /** A resolver that is told when to answer. */
 function resolverOf(onResolve: (listener: AddressListener) => void): Resolver {
   return {
+    clock: systemClock,
     resolve: (_name, listener) => {
       onResolve(listener);
       return () => {};

@@ -140,3 +140,12 @@ describe("no error shows a value, nor a part of it", () => {
       assert.ok(fault.includes(expected), fault);
     });
 });
+
+test("an error does not show the end of a value that has an @ outside of the user info", () => {
+  for (const template of ["http://127.0.0.1:1/x?q=${PW}", "tcp://h:${PW}", "http://127.0.0.1:1/${PW}"])
+    for (const value of ["abcd@tailofsecret#x", "a@b@tailofsecret#x", "a@#xy"]) {
+      const text = faultsOf(`checks: { a: { target: "${template}" } }`, { PW: value }).join("\n");
+      assert.notEqual(text, "", template);
+      assert.doesNotMatch(text, /tailofsecret|#xy?/, template);
+    }
+});
