@@ -3,6 +3,10 @@
  *
  *     running --deadline--> late, its signal is aborted --1 s, or the next due time--> abandoned --ends--> forgotten
  *                             '--ends--> forgotten                                     (one at a time)
+ *
+ * Probes of one check overlap with an abandoned one only: a function or a client library may never settle, and must not
+ * stop the check. At most one is abandoned. While it has not ended, a second probe that does not end keeps its place:
+ * every due time counts as one more timeout. So hanging probes do not accumulate.
  */
 import type { ProbeContext } from "../probers/prober.js";
 
@@ -23,8 +27,10 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly startedAt: number;
   readonly startLagMs: number;
   readonly timeoutMs: number;
-  /** The deadline has passed, and the timeout was counted. */
+  /** The deadline has passed. */
   late = false;
+  /** Its result has counted, or its timeout. */
+  isCounted = false;
   /** Monotonic time of the abort: later than the deadline when the event loop was blocked. */
   abortedAt = Number.POSITIVE_INFINITY;
   #ended = false;

@@ -6,12 +6,6 @@
  *                                  +-- deadline: abort -----+          '--> ignored, probed again
  *                                  |     `timeout`
  *                                  '-- 1 s later, or due again, and still not ended: abandoned, the check goes on
- *
- * Probes of one check overlap with an abandoned one only: a function or a client library may never settle, and must not
- * stop the check. At most one is abandoned. While it has not ended, a second probe that does not end keeps its place:
- * every due time counts as one more timeout. So hanging probes do not accumulate.
- *
- * A check has one timer: at its due time, at the deadline of its probe, or when the probe is abandoned.
  */
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
@@ -34,6 +28,7 @@ const MIN_GAP_MS = 250;
 export class CheckRunner {
   readonly #options: RunnerOptions;
   #settings: CompleteSettings;
+  /** For the due time, the deadline of a probe, or its abandonment. */
   readonly #timer: Timer;
   readonly #validity: Validity;
   readonly #verdict: Verdict;
@@ -43,12 +38,10 @@ export class CheckRunner {
   readonly #runs = new ProbeRuns();
   /** The check is in the queue for a slot. */
   #queued = false;
-  /** `probeSoon` was called, and no probe has started since. */
   #probeRequested = false;
   #stopped = false;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
-  /** The last prober error since the last result. */
   #proberError: { readonly reason: string; readonly detail: string } | undefined;
 
   constructor(options: RunnerOptions) {
@@ -182,18 +175,23 @@ export class CheckRunner {
 
   async #probe(prober: Prober, run: ProbeRun): Promise<void> {
     let finish: () => void;
+    let isOwnFault = false;
     try {
       const result = await prober.probe(run);
       finish = () => this.#count(run, result);
     } catch (error) {
       finish = () => this.#onProberError(error);
+      isOwnFault = error instanceof ProberError;
     }
     if (this.#runs.end(run) === "abandoned") return this.#onAbandonedEnd(run);
     try {
       if (this.#stopped) return;
-      // a result after the deadline is ignored: the timeout was counted, and only the next probe must be scheduled
-      if (run.late) this.#scheduleNext(this.#lastProbeAt);
-      else finish();
+      if (run.late && !isOwnFault) this.#countTimeout(run);
+      const isTaken = run.isCounted;
+      run.isCounted = true;
+      if (!isTaken) return finish();
+      // a result after the deadline is ignored: only the next probe must be scheduled
+      this.#scheduleNext(this.#lastProbeAt);
     } finally {
       if (!run.late) this.#releaseSlot();
     }
@@ -222,10 +220,20 @@ export class CheckRunner {
     probeLimit.release();
   }
 
+  /**
+   * Where healthbridge itself has used up the time (no name server answers), the aborted probe rejects in this turn of the
+   * event loop, with a prober error. Otherwise the target has not answered in time.
+   */
   #onDeadline(run: ProbeRun): void {
-    this.#count(run, fail("timeout", `no answer within ${this.#settings.timeoutMs} ms`));
     this.#abort(run);
+    setImmediate(() => this.#countTimeout(run));
     this.#armTimer();
+  }
+
+  #countTimeout(run: ProbeRun): void {
+    if (this.#stopped || run.isCounted) return;
+    run.isCounted = true;
+    this.#count(run, fail("timeout", `no answer within ${run.timeoutMs} ms`));
   }
 
   /** Counts a timeout at a due time, because the last probe was aborted but has not ended. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Published, subscribe } from "../../src/core/channels.js";
+import { ProberError } from "../../src/probers/prober.js";
 import { completeSettings } from "../support/complete-settings.js";
 import { settle } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
@@ -54,6 +55,32 @@ function abandonedProbes(): { readonly heard: string[]; readonly unsubscribe: ()
   };
   return { heard, unsubscribe };
 }
+
+test("a probe that healthbridge itself has held up until the deadline is a prober error, and no timeout of the target", async () => {
+  const bench = new Bench({ interval: "10s", timeout: "2s" });
+  bench.runner.start(0);
+  await bench.clock.advance(0);
+  bench.prober.last.answer(PASSED);
+  await bench.clock.advance(10_000);
+  for (const count of [2, 3, 4, 5]) {
+    assert.equal(bench.prober.looks.length, count);
+    const { signal, throw: reject } = bench.prober.last;
+    signal.addEventListener("abort", () => reject(new ProberError("dns", "no name server has answered")));
+    await bench.clock.advance(10_000);
+  }
+  assert.deepEqual(bench.states, ["passing", "pending"], "the last result is stale, and nothing has failed");
+  bench.runner.stop();
+});
+
+test("a prober error that comes a while after the deadline does not undo the timeout", async () => {
+  const bench = new Bench({ timeout: "2s" });
+  bench.runner.start(0);
+  await bench.clock.advance(2_100);
+  bench.prober.last.throw(new ProberError("dns", "too late"));
+  await bench.clock.advance(1);
+  assert.deepEqual([bench.states, bench.reason], [["failing"], "timeout"]);
+  bench.runner.stop();
+});
 
 test("a probe that never ends is given up after its timeout: the check goes on beside it, and passes", async () => {
   const { heard, unsubscribe } = abandonedProbes();
