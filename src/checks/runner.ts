@@ -221,12 +221,12 @@ export class CheckRunner {
   }
 
   /**
-   * Where healthbridge itself has used up the time (no name server answers), the aborted probe rejects in this turn of the
-   * event loop, with a prober error. Otherwise the target has not answered in time.
+   * Where healthbridge itself has used up the time (no name server answers), the aborted probe rejects with a prober error
+   * before the next turn of the event loop. Otherwise the target has not answered in time.
    */
   #onDeadline(run: ProbeRun): void {
     this.#abort(run);
-    setImmediate(() => this.#countTimeout(run));
+    this.#options.deps.clock.setTimer(0, () => this.#countTimeout(run));
     this.#armTimer();
   }
 

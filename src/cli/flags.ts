@@ -3,6 +3,7 @@
  */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearestTo } from "../core/nearest.js";
+import { withoutUserInfo } from "../probers/target.js";
 
 /** One flag of a command. */
 export interface Flag {
@@ -37,7 +38,7 @@ export function readFlags(flags: readonly Flag[], args: readonly string[], posit
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     const flagName = token.kind === "option" ? token.name : positional;
-    if (flagName === undefined) throw new UsageError(`unexpected argument ${JSON.stringify(token.value)}`);
+    if (flagName === undefined) throw new UsageError(`unexpected argument ${shownArgument(token.value ?? "")}`);
     const flag = flags.find(({ name }) => name === flagName);
     if (flag === undefined) {
       const shown = token.kind === "option" ? token.rawName : flagName;
@@ -102,4 +103,9 @@ function wrap(text: string, width: number): readonly string[] {
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines;
+}
+
+/** An argument as an error shows it: without a password, for it may be a URL in the wrong place. */
+export function shownArgument(argument: string): string {
+  return JSON.stringify(withoutUserInfo(argument));
 }

@@ -8,7 +8,7 @@
 import { HealthError, messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
 import { version } from "../core/version.js";
-import { UsageError } from "./flags.js";
+import { shownArgument, UsageError } from "./flags.js";
 
 /** A command. It resolves with the exit code of the process. */
 interface Command {
@@ -55,7 +55,9 @@ async function main(args: readonly string[]): Promise<number> {
 async function runCommand(name: string, args: readonly string[]): Promise<number> {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    throw new UsageError(`unknown command ${JSON.stringify(name)}; known: ${Object.keys(COMMANDS).join(", ")}`);
+    const hint = name.includes("://") ? "; to probe a URL, write healthbridge test URL" : "";
+    const known = Object.keys(COMMANDS).join(", ");
+    throw new UsageError(`unknown command ${shownArgument(name)}; known: ${known}${hint}`);
   }
   const { run } = await command.load();
   return run(args);

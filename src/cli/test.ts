@@ -14,7 +14,7 @@ import { parseDuration } from "../core/duration.js";
 import { nearestTo } from "../core/nearest.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { SCHEMES } from "../probers/schemes.js";
-import { describeFlags, type Flag, type FlagValues, readFlags, UsageError } from "./flags.js";
+import { describeFlags, type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import type { TestReport, TestVerdict } from "./test-report.js";
 import { testCheck } from "./test-run.js";
@@ -83,7 +83,7 @@ interface Selection {
 /** @throws UsageError, ConfigError */
 async function select(values: FlagValues): Promise<Selection> {
   const [word, surplus] = values.get(WORD.name) ?? [];
-  if (surplus !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(surplus)}`);
+  if (surplus !== undefined) throw new UsageError(`unexpected argument ${shownArgument(surplus)}`);
   const file = fileOf(values);
   if (word !== undefined && isUrl(word)) {
     const allowLinkLocal = values.has("config") && (await configOf(file, values)).allowLinkLocal;
@@ -117,7 +117,7 @@ async function configOf(file: string | undefined, values: FlagValues): Promise<D
 function checkNamed(name: string, { checks, services }: DaemonConfig, file: string): CheckDeclaration {
   const check = checks.find((each) => each.name === name);
   if (check !== undefined) return check;
-  const shown = JSON.stringify(name);
+  const shown = shownArgument(name);
   const service = services.find((each) => each.name === name);
   if (service !== undefined)
     throw new UsageError(`${shown} is a service, not a check; its members are ${service.members.join(", ")}`);

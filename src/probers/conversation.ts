@@ -6,12 +6,12 @@
  *                              '--> end, deadline or 64 KiB before that: failure, with what was read
  */
 import { BrokenCall } from "../client/broken-call.js";
-import { type SocketListener, TargetSocket, type TargetSocketOptions } from "../client/target-socket.js";
+import type { SocketListener, TargetSocket } from "../client/target-socket.js";
 import type { SecureOptions } from "../client/tls-options.js";
-import type { CancelTimer, Clock } from "../core/clock.js";
+import type { CancelTimer } from "../core/clock.js";
 import type { Turn } from "./dialogue.js";
-import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
-import { resultOfError } from "./reasons.js";
+import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { openSingleConnection, type SingleConnectionOptions } from "./single-connection.js";
 
 /** More bytes are not read for one probe. */
 export const MAX_ANSWER_BYTES = 65_536;
@@ -35,40 +35,21 @@ export function missingAnswer({ name, expected = "more" }: Turn, read: Buffer): 
 const MIN_QUIET_MS = 100;
 
 /** A connection, and what is said on it. */
-export interface ConversationOptions {
-  readonly address: TargetSocketOptions;
+export interface ConversationOptions extends SingleConnectionOptions {
   readonly turns: readonly Turn[];
-  readonly clock: Clock;
   /** TLS that a turn starts. */
   readonly startTls?: SecureOptions | undefined;
-  readonly warnBeforeMs?: number | undefined;
   /** Evaluates a connection on which all turns have passed. Default: it passes. */
   readonly judge?: (socket: TargetSocket) => ProbeResult;
 }
 
 /** A prober that connects and holds a dialogue. */
 export function openConversation(options: ConversationOptions): Prober {
-  const { address, clock, warnBeforeMs, judge } = options;
-  let socket: TargetSocket | undefined;
-  const cancel = () =>
-    socket?.close(socket.connectError ?? new BrokenCall("cancelled", "no connection within the timeout"));
-  return {
-    async probe({ timeoutMs }) {
-      const own = new TargetSocket(address, timeoutMs);
-      socket = own;
-      try {
-        const result = await new DialogueListener(own, options).result;
-        const judged = result.outcome === "pass" && judge !== undefined ? judge(own) : result;
-        return withCertificate(judged, own.certificateEndsAt, clock.wallTime(), warnBeforeMs);
-      } catch (error) {
-        return resultOfError(error);
-      } finally {
-        own.close();
-      }
-    },
-    cancel,
-    close: cancel,
-  };
+  const { judge } = options;
+  return openSingleConnection(options, async (socket) => {
+    const result = await new DialogueListener(socket, options).result;
+    return result.outcome === "pass" && judge !== undefined ? judge(socket) : result;
+  });
 }
 
 class DialogueListener implements SocketListener {

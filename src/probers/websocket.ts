@@ -11,7 +11,7 @@
 import { BrokenCall } from "../client/broken-call.js";
 import { readHead } from "../client/http-head.js";
 import { endOfHead, MAX_INTERIM_HEADS, requireStart } from "../client/http-response.js";
-import { type SocketListener, TargetSocket, type TargetSocketOptions } from "../client/target-socket.js";
+import type { SocketListener, TargetSocket } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
 import {
   closeOf,
@@ -27,8 +27,8 @@ import type { Clock, Random } from "../core/clock.js";
 import { MAX_ANSWER_BYTES, missingAnswer } from "./conversation.js";
 import { compileDialogue, refuseStartTls, type Turn } from "./dialogue.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
-import { resultOfError } from "./reasons.js";
+import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { openSingleConnection } from "./single-connection.js";
 import { hostOf } from "./target.js";
 import { Handshake } from "./websocket-handshake.js";
 
@@ -44,30 +44,15 @@ export function openWebSocket(target: URL, deps: ProberDeps, options: ProberOpti
   const host = hostOf(target);
   const tls = isSecure ? tlsOptions(host, options.tls, ["http/1.1"]) : undefined;
   const port = Number(target.port) || (isSecure ? 443 : 80);
-  const address: TargetSocketOptions = { host, port, resolver, readBuffer, tls };
+  const address = { host, port, resolver, readBuffer, tls };
   const handshake = new Handshake(target, options);
   const turns = messagesOf(options);
-  let socket: TargetSocket | undefined;
-  const cancel = () =>
-    socket?.close(socket.connectError ?? new BrokenCall("cancelled", "no connection within the timeout"));
-  return {
-    async probe({ timeoutMs }) {
-      const own = new TargetSocket(address, timeoutMs);
-      socket = own;
-      try {
-        const exchange = new MessageExchange(own, { handshake, turns, random });
-        const result = await exchange.result;
-        await exchange.closed(clock);
-        return withCertificate(result, own.certificateEndsAt, clock.wallTime(), options.tls?.warnBeforeMs);
-      } catch (error) {
-        return resultOfError(error);
-      } finally {
-        own.close();
-      }
-    },
-    cancel,
-    close: cancel,
-  };
+  return openSingleConnection({ address, clock, warnBeforeMs: options.tls?.warnBeforeMs }, async (socket) => {
+    const exchange = new MessageExchange(socket, { handshake, turns, random });
+    const result = await exchange.result;
+    await exchange.closed(clock);
+    return result;
+  });
 }
 
 function messagesOf({ dialogue }: ProberOptions): readonly Turn[] {

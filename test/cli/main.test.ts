@@ -50,6 +50,12 @@ describe("healthbridge", { concurrency: 2 }, () => {
     [["--listn", ":0"], "unknown flag --listn; did you mean --listen?"],
     [["serve", "--bogus"], "unknown flag --bogus"],
     [["serve", "serve"], 'unexpected argument "serve"'],
+    [
+      ["redis://u:s3cret@h"],
+      'unknown command "redis://***@h"; known: serve, validate, test, schema; to probe a URL, write healthbridge test URL',
+    ],
+    [["serve", "redis://u:s3cret@h"], 'unexpected argument "redis://***@h"'],
+    [["test", "tcp://h:1", "u:s3cret@h"], 'unexpected argument "***@h"'],
   ];
   for (const [args, message] of refused) {
     test(`${JSON.stringify(args.join(" "))} ends with code 2 and one line on stderr`, async () => {

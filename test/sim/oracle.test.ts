@@ -54,7 +54,12 @@ const WRONG: readonly (readonly [label: string, expected: RegExp, history: () =>
   [
     "a deadline that is not reported",
     /is not reported at its deadline/,
-    () => serving().after(9_990).starts().after(2_000).aborts(),
+    () => serving().after(9_990).starts().after(2_000).aborts().after(10).endsLate(),
+  ],
+  [
+    "a deadline that is reported too late",
+    /is not reported at its deadline/,
+    () => serving().after(9_990).starts().after(2_000).aborts().after(10).reports("fail"),
   ],
   [
     "a further timeout of a probe that does not end, too early",

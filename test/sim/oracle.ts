@@ -80,6 +80,8 @@ export class Oracle implements Observer {
   #abandoned: number | undefined;
   #outcome: Outcome = "silence";
   #isReported = true;
+  /** When the report of an aborted probe must have come: the moment of the abort. */
+  #reportDueAt = Number.POSITIVE_INFINITY;
   #uncounted = false;
   /** The last result was ignored: the target is probed again soon. */
   #ignored = false;
@@ -136,13 +138,20 @@ export class Oracle implements Observer {
     if (now < this.#deadline - ROUNDING_MS)
       this.#fault(`a probe is aborted ${ms(this.#deadline - now)} before its deadline`);
     if (now > latest + ROUNDING_MS) this.#fault(`a probe is aborted ${ms(now - latest)} after its deadline`);
-    if (!this.#isReported) this.#fault("a probe is not reported at its deadline");
+    if (!this.#isReported) this.#reportDueAt = now;
     this.#aborted = true;
+  }
+
+  #checkDeadline(): void {
+    if (this.#world.now() <= this.#reportDueAt + ROUNDING_MS) return;
+    this.#fault("a probe is not reported at its deadline");
+    this.#reportDueAt = Number.POSITIVE_INFINITY;
   }
 
   /** The check goes on without a probe that was aborted and does not end. */
   onAbandoned(): void {
     const now = this.#world.now();
+    this.#checkDeadline();
     this.#log.add("the probe is abandoned");
     if (!this.#running || !this.#aborted) this.#fault("a probe is abandoned that was not aborted");
     if (this.#abandoned !== undefined) this.#fault("a second probe is abandoned");
@@ -160,6 +169,7 @@ export class Oracle implements Observer {
       this.#abandoned = undefined;
       return;
     }
+    this.#checkDeadline();
     if (this.#aborted && outcome !== "silence") this.#fault("a probe was aborted, though its answer had arrived");
     if (this.#isReported && !this.#uncounted) this.#excuseLateStop();
     this.#running = false;
@@ -169,6 +179,8 @@ export class Oracle implements Observer {
 
   onReported(reported: Reported): void {
     this.#log.add(`reported: ${reported}`);
+    this.#checkDeadline();
+    this.#reportDueAt = Number.POSITIVE_INFINITY;
     if (this.#isReported && this.#aborted && this.#running) this.#onFurtherTimeout(reported);
     else this.#onResult(reported);
   }
@@ -181,6 +193,7 @@ export class Oracle implements Observer {
   }
 
   onRead(status: Status): void {
+    this.#checkDeadline();
     if (status !== this.#published) this.#fault(`${status} is read, but ${this.#published} was published`);
     this.#checkDelay();
     this.#checkStatus();

@@ -1,0 +1,40 @@
+/**
+ * The frame of a prober that makes a connection for each probe: the deadline ends it, the certificate is read, and it is
+ * closed afterwards.
+ */
+import { BrokenCall } from "../client/broken-call.js";
+import { TargetSocket, type TargetSocketOptions } from "../client/target-socket.js";
+import type { Clock } from "../core/clock.js";
+import { type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { resultOfError } from "./reasons.js";
+
+export interface SingleConnectionOptions {
+  readonly address: TargetSocketOptions;
+  readonly clock: Clock;
+  readonly warnBeforeMs?: number | undefined;
+}
+
+/** @param ask what is said on a connection, and decides; it may begin before the connection is made */
+export function openSingleConnection(
+  { address, clock, warnBeforeMs }: SingleConnectionOptions,
+  ask: (socket: TargetSocket) => Promise<ProbeResult>,
+): Prober {
+  let socket: TargetSocket | undefined;
+  const cancel = () =>
+    socket?.close(socket.connectError ?? new BrokenCall("cancelled", "no connection within the timeout"));
+  return {
+    async probe({ timeoutMs }) {
+      const own = new TargetSocket(address, timeoutMs);
+      socket = own;
+      try {
+        return withCertificate(await ask(own), own.certificateEndsAt, clock.wallTime(), warnBeforeMs);
+      } catch (error) {
+        return resultOfError(error);
+      } finally {
+        own.close();
+      }
+    },
+    cancel,
+    close: cancel,
+  };
+}
