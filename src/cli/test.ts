@@ -72,7 +72,7 @@ export async function run(args: readonly string[]): Promise<number> {
   });
 }
 
-/** What is tested. */
+/** The checks that one call of `healthbridge test` probes. */
 interface Selection {
   readonly checks: readonly CheckDeclaration[];
   readonly allowLinkLocal: boolean;

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { type CancelTimer, systemClock } from "../core/clock.js";
 import { type DnsResponse, decodeResponse, encodeQuery, type Question } from "./dns-message.js";
 
-/** A name server. */
+/** Where a name server listens; 53 is the usual port. */
 export interface NameServer {
   readonly address: string;
   readonly port: number;

@@ -43,7 +43,7 @@ export interface LimitedSocket {
 /** Logs in on a socket that has just been connected. The prober ends the socket, in every phase: the client fails then. */
 export type Login = (connection: LimitedSocket) => Promise<LibraryClient>;
 
-/** A client library. */
+/** What a prober needs of a client library such as `pg`. */
 export interface Library {
   readonly address: TargetAddress;
   /** Loads the library, before there is a connection: a socket that no code listens to would lose its end. */
