@@ -46,7 +46,8 @@ export function descriptorShares(limits: string = readLimits()): DescriptorShare
   const connections = Math.min(MAX_CONNECTIONS, Math.floor((shared * 2) / 3));
   const others = shared - connections;
   const lookups = Math.min(MAX_LOOKUPS, Math.max(1, Math.floor(others / 8)));
-  const attempts = Math.min(MAX_ATTEMPTS, Math.floor(others / 8));
+  // with none, an attempt ends for the next one: with few descriptors, places of probes are worth more
+  const attempts = Math.min(MAX_ATTEMPTS, Math.floor(others / 16));
   return { connections, probes: others - lookups * DESCRIPTORS_PER_LOOKUP - attempts, lookups, attempts };
 }
 

@@ -148,7 +148,7 @@ const MIXED_UP: Readonly<Record<string, readonly (readonly [url: string, reason:
     ["redis://127.0.0.1:PORT", "protocol"],
     ["amqps://127.0.0.1:PORT", "tls"],
     ["amqp://127.0.0.1:TLS", "protocol"],
-    ["postgres://me:pw@127.0.0.1:PORT", "closed"],
+    ["postgres://me:pw@127.0.0.1:PORT", "(closed|reset)"],
   ],
 };
 
