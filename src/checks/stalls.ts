@@ -74,6 +74,7 @@ export class Stalls {
   probeEnded(): void {
     this.#openProbes -= 1;
     if (this.#openProbes > 0) return;
+    this.#measure(); // before the tick gets longer: a stall that the end of this probe was waiting for would be hidden
     if (this.#running) this.#tickEvery(IDLE_TICK_MS);
     else this.#timer.cancel();
   }

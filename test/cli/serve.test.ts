@@ -1,7 +1,9 @@
 /** `healthbridge serve` as a process: what it says, how it ends, and what it survives. Needs the build. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { request as httpRequest } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -126,7 +128,12 @@ describe("serve", { concurrency: 3 }, () => {
     ["debug", 4],
   ] as const)
     test(`logs a drain as one line with the number of services, at ${level} with ${perService} more`, async (t) => {
-      const checks = ["a", "b", "c"].flatMap((name) => ["--check", `${name}=tcp://127.0.0.1:9`]);
+      const target = createServer().listen(0, "127.0.0.1");
+      t.after(() => target.close());
+      await once(target, "listening");
+      const { port } = target.address() as AddressInfo;
+      // a target that is down could fail before the drain, and then there would be nothing to say of its service
+      const checks = ["a", "b", "c"].flatMap((name) => ["--check", `${name}=tcp://127.0.0.1:${port}`]);
       const daemon = await serve(t, ...NO_DELAY, ...checks, "--interval", "1h", "--jitter", "0", "--log-level", level);
       daemon.process.kill("SIGTERM");
       await daemon.ended();
