@@ -9,6 +9,7 @@ import { HealthError, messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
 import { version } from "../core/version.js";
 import { shownArgument, UsageError } from "./flags.js";
+import { withVariable } from "./variables.js";
 
 /** A command. It resolves with the exit code of the process. */
 interface Command {
@@ -75,6 +76,7 @@ function fail(error: unknown): void {
   const lines = text
     .split("\n")
     .map(printable)
+    .map((line) => withVariable(line, process.argv, process.env))
     .map((line) => (isPlace(error, line) ? line : `healthbridge: ${line}`));
   process.stderr.write(
     isMistake ? `${lines.join("\n")}\n` : `healthbridge: ${text.split("\n").map(printable).join("\n")}\n`,

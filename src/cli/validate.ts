@@ -3,9 +3,10 @@
  */
 import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
 import { requireValid } from "../config/validate.js";
-import { describeFlags, type Flag, type FlagValues, readFlags } from "./flags.js";
+import { describeFlags, type Flag, type FlagValues } from "./flags.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import { CONFIG_FLAGS } from "./serve-flags.js";
+import { readFlagsAndVariables } from "./variables.js";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is what a file contains
 const NO_ENV: Flag = {
@@ -18,7 +19,7 @@ const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, NO_ENV, { name: "help", short: 
 
 /** Resolves with 0 for a valid configuration. For an invalid one it throws a ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
-  const values = readFlags(FLAGS, args, "config");
+  const values = readFlagsAndVariables(FLAGS, args, { environment: process.env, positional: "config" });
   if (values.has("help")) {
     process.stdout.write(helpText());
     return 0;

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { TransitionLines } from "../../src/telemetry/transition-lines.js";
 
-type Change = readonly [subject: "service" | "check", name: string, from: string, to: string, reason?: string];
+type Change = readonly [
+  subject: "service" | "check",
+  name: string,
+  from: string,
+  to: string,
+  reason?: string | undefined,
+];
 
 const declared = (name: string): Change => ["service", name, "SERVICE_UNKNOWN", "UNKNOWN", "pending"];
 const result = (name: string, state: string): readonly Change[] => [
