@@ -45,21 +45,20 @@ export const CONFIG_FLAGS: readonly Flag[] = [
 /** Every flag of the command. */
 export const SERVE_FLAGS: readonly Flag[] = [
   ...CONFIG_FLAGS,
-  { name: "log-level", value: "LEVEL", fallback: "info", help: `One of ${LOG_LEVELS.join(", ")}.` },
-  {
-    name: "log-format",
-    value: "FORMAT",
-    fallback: "text at a terminal, json elsewhere",
-    help: `One of ${LOG_FORMATS.join(", ")}.`,
-  },
-  { name: "help", short: "h", help: "Show this help." },
+  wordFlag({ name: "log-level", value: "LEVEL", fallback: "info" }, LOG_LEVELS),
+  wordFlag({ name: "log-format", value: "FORMAT", fallback: "text at a terminal, json elsewhere" }, LOG_FORMATS),
 ];
+
+function wordFlag(flag: Omit<Flag, "help">, values: readonly string[]): Flag {
+  return { ...flag, values, help: `One of ${values.join(", ")}.` };
+}
 
 function flagOf(setting: FlagSetting): Flag {
   const { type, meaning, flag } = setting;
   const repeats = type === "texts";
   const fallback = defaultOf(setting);
-  const row = { ...flag, repeats, help: repeats ? `${meaning} Repeatable.` : meaning };
+  const values = type === "engine" ? { values: ENGINE_NAMES } : {};
+  const row = { ...flag, ...values, repeats, help: repeats ? `${meaning} Repeatable.` : meaning };
   return fallback === undefined || fallback === "none" ? row : { ...row, fallback };
 }
 

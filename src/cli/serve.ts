@@ -15,11 +15,27 @@ import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "..
 import { createLog, type Log } from "../telemetry/log.js";
 import { LogOutput, openSink } from "../telemetry/log-output.js";
 import { type LogFormat, textLine } from "../telemetry/log-text.js";
-import { describeFlags, type FlagValues } from "./flags.js";
+import type { FlagValues } from "./flags.js";
+import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
 import { logFormatOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 import { misspeltVariables, readFlagsAndVariables } from "./variables.js";
+
+export const HELP: CommandHelp = {
+  about: "Serves health over gRPC (grpc.health.v1) and HTTP (/healthcheck), both on every address.",
+  usage: "[serve] [FLAGS]",
+  flags: SERVE_FLAGS,
+  notes: `Each flag with a value can be a variable: HEALTHBRIDGE_LOG_LEVEL=debug is --log-level debug.
+A flag wins over its variable. Values of a repeatable flag are separated by spaces.`,
+  exitCodes: [[0, "ended in order by SIGTERM or SIGINT; a second signal n exits at once with 128 + n"]],
+  examples: [
+    "healthbridge serve",
+    "healthbridge serve -c healthbridge.yaml",
+    "healthbridge serve --check flower=http://localhost:5555/healthcheck",
+    "healthbridge serve --listen :50051 --check orders=grpc://localhost:9000/acme.Orders --interval 5s",
+  ],
+};
 
 /** The times of the shutdown after a fatal error. */
 const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 300 } as const;
@@ -39,10 +55,6 @@ interface Run extends ReloaderDeps {
 /** Runs until a signal ends it. Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlagsAndVariables(SERVE_FLAGS, args, { environment: process.env });
-  if (values.has("help")) {
-    process.stdout.write(helpText());
-    return 0;
-  }
   const [level, format] = [logLevelOf(values), logFormatOf(values)];
   const name = fileOf(values);
   const load = () => loadConfig(name, values);
@@ -214,19 +226,4 @@ function drainingText(signal: TerminationSignal, count: number | undefined): str
 
 function isInteractive(signal: TerminationSignal): boolean {
   return signal === "SIGINT" && process.stdin.isTTY;
-}
-
-function helpText(): string {
-  return `Serves health over gRPC (grpc.health.v1) and HTTP (/healthcheck), both on every address.
-
-Usage: healthbridge [serve] [FLAGS]
-
-${describeFlags(SERVE_FLAGS)}
-
-Examples:
-  healthbridge serve
-  healthbridge serve -c healthbridge.yaml
-  healthbridge serve --check flower=http://localhost:5555/healthcheck
-  healthbridge serve --listen :50051 --check orders=grpc://localhost:9000/acme.Orders --interval 5s
-`;
 }

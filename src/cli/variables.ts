@@ -5,12 +5,11 @@
  * Kubernetes sets `HEALTHBRIDGE_PORT`, `HEALTHBRIDGE_SERVICE_HOST` and others of that form in each container of a namespace
  * that has a service named `healthbridge`. No flag may have such a name.
  */
+import type { Environment } from "../config/load.js";
 import { nearestTo } from "../core/nearest.js";
 import { type Flag, type FlagValues, readFlags } from "./flags.js";
 
 const PREFIX = "HEALTHBRIDGE_";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The variable of a flag. */
 export function variableOf(flag: string): string {
@@ -54,12 +53,16 @@ export function withVariable(line: string, args: readonly string[], environment:
 
 /** Variables that are probably misspelt, as texts for a warning. */
 export function misspeltVariables(flags: readonly Flag[], environment: Environment): readonly string[] {
-  const known = flags.filter(({ value }) => value !== undefined).map(({ name }) => variableOf(name));
+  const known = flags.flatMap(({ name, value }) => (value === undefined ? [] : [nameIn(variableOf(name))]));
   return Object.keys(environment).flatMap((variable) => {
-    if (!variable.startsWith(PREFIX) || known.includes(variable)) return [];
-    const nearest = nearestTo(variable, known);
-    return nearest === undefined
-      ? []
-      : [`the variable ${variable} is not known, and is ignored; did you mean ${nearest}?`];
+    const name = nameIn(variable);
+    const nearest = known.includes(name) ? undefined : nearestTo(name, known);
+    if (nearest === undefined) return [];
+    return [`the variable ${variable} is not known, and is ignored; did you mean ${PREFIX}${nearest}?`];
   });
+}
+
+/** What follows the prefix; empty for a variable of others. */
+function nameIn(variable: string): string {
+  return variable.startsWith(PREFIX) ? variable.slice(PREFIX.length) : "";
 }
