@@ -204,7 +204,7 @@ function sendOverTls(socket: Socket, scheme: string, flood: Flood): void {
     if (scheme === "postgres+tls") socket.write("S");
     // a client of MySQL does not wait before it starts TLS: its first bytes may come in the same read
     const start = bytes.subarray(MYSQL_TLS_REQUEST_BYTES);
-    if (scheme === "mysql+tls" && start.length > 0) socket.unshift(start);
+    if (scheme === "mysql+tls" && start.length > 0) socket.pause().unshift(start);
     secure();
   });
 }
