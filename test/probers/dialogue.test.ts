@@ -149,6 +149,16 @@ describe("a failure names the step, what it expected and what came", () => {
   test("reset", async () => {
     assert.match(await resultOf((socket) => void socket.resetAndDestroy(), expectReady), /^fail \| reset/);
   });
+  test("reset after a refusal: the words of the server", async () => {
+    const refuse = (socket: Socket) => {
+      socket.write("hello ERROR too many");
+      socket.once("data", () => socket.resetAndDestroy());
+    };
+    assert.equal(
+      await resultOf(refuse, expectReady),
+      'fail | reset | step 2: expected text "ready", got " ERROR too many"',
+    );
+  });
   test("no connection at all", async () => {
     const target = await silentTarget();
     await target.stop();
