@@ -100,6 +100,15 @@ export function npmReflection(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
+export function npmServers(): NodeJS.Require {
+  const packages = ["oidc-provider@9.13.3", "ws@8.23.0"];
+  const folder = once(`npm-servers-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+  return createRequire(join(folder, "package.json"));
+}
+
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */
 export function h2spec(): string {
   const source = here("h2spec");
