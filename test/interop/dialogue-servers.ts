@@ -67,10 +67,10 @@ async function startDropbear({ folder, port }: Place): Promise<Running> {
   return new Running(debian("dropbear", "dropbear-bin"), args);
 }
 
-export const startMemcached: Start = ({ port, more = [] }) =>
+export const startMemcached = ({ port, more = [] }: Place): Running =>
   new Running(debian("memcached"), ["-u", "nobody", "-l", "127.0.0.1", "-p", `${port}`, "-U", `${port}`, ...more]);
 
-export const startNats: Start = ({ folder, port, more = [] }) => {
+export const startNats = ({ folder, port, more = [] }: Place): Running => {
   const config = write(join(folder, "nats.conf"), [`listen: "127.0.0.1:${port}"`, ...more, ""]);
   return new Running(debian("nats-server"), ["-c", config]);
 };
