@@ -1,6 +1,6 @@
 /** What docs/ says equals the code: tables of keys and reasons, and every configuration. The pages of targets: test/docs. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { REASONS } from "../src/probers/reasons.js";
 import { parseConfig } from "./config/reading.js";
@@ -29,6 +29,19 @@ test("every channel is documented", () => {
     tableOf(read("channels.md"), "channels").map(([name]) => name),
     names,
   );
+});
+
+test("every event of the log is documented", () => {
+  const folders = ["cli", "daemon", "telemetry"].map((room) => new URL(`../src/${room}/`, import.meta.url));
+  const source = folders
+    .flatMap((folder) => readdirSync(folder).map((file) => readFileSync(new URL(file, folder), "utf8")))
+    .join("\n");
+  const written = [/\.write\("(?:info|warn|error)", "([a-z-]+)"/g, /\bevent: "([a-z-]+)"/g, /\bevent = "([a-z-]+)"/g];
+  const events = new Set(
+    written.flatMap((pattern) => [...source.matchAll(pattern)].map(([, event]) => `\`${event}\``)),
+  );
+  const rows = tableOf(read("logging.md"), "events").map(([event = ""]) => event);
+  assert.deepEqual([...rows].sort(), [...events].sort());
 });
 
 test("every configuration in checks.md and configuration.md is valid", () => {
