@@ -120,7 +120,9 @@ export function resultOfError(error: unknown): ProbeResult {
   const local = localFault(significant);
   if (local !== undefined) throw local;
   if (code === "") throw error;
-  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), `${code} ${plainText(messageOf(significant))}`);
+  const message = plainText(messageOf(significant));
+  // errors of the operating system have their code in the message
+  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), message.includes(code) ? message : `${code} ${message}`);
 }
 
 /** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. */

@@ -91,6 +91,16 @@ test("a target's text is cut, so that it cannot fill the log", () => {
   assert.ok(detail !== undefined && detail.length <= 300 && detail.isWellFormed());
 });
 
+test("the detail of an error has its code once", () => {
+  const rows = [
+    ["ECONNREFUSED", "connect ECONNREFUSED 127.0.0.1:9", "connect ECONNREFUSED 127.0.0.1:9"],
+    ["ENOTFOUND", "getaddrinfo ENOTFOUND a.test", "getaddrinfo ENOTFOUND a.test"],
+    ["CERT_HAS_EXPIRED", "certificate has expired", "CERT_HAS_EXPIRED certificate has expired"],
+    ["ECONNRESET", "socket hang up", "ECONNRESET socket hang up"],
+  ] as const;
+  for (const [code, message, detail] of rows) assert.equal(resultOfError(systemError(code, message)).detail, detail);
+});
+
 test("the detail of an error of OpenSSL is its reason, without addresses, functions and source lines", () => {
   const errors = {
     "wrong version number":
