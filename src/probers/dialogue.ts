@@ -3,6 +3,7 @@
  *
  *     { send: "PING\r\n", expect: "+PONG" }     send, then read until the answer contains the text
  *     { expect: { matches: "^220 .*ESMTP" } }   an RE2 pattern; { hex: "0d0a" } is bytes
+ *     { send: { hex: "1b" }, expect: { matches: "^\\x1c" } }   after bytes, a pattern is about bytes too
  *     { startTls: smtp }                        the protocol's own way to TLS, see `starttls`
  *
  * `blackbox_exporter` calls this `query_response`.
@@ -44,9 +45,13 @@ const STEP_KEYS = ["send", "expect", "startTls"] as const;
 export function compileDialogue(steps: readonly DialogueStep[]): readonly Turn[] {
   if (!Array.isArray(steps) || steps.length === 0 || steps.length > MAX_STEPS)
     throw invalid([], `must be a list of 1 to ${MAX_STEPS} steps, such as { send: "PING\\r\\n", expect: "PONG" }`);
-  const turns = steps.flatMap((step, index) => compileStep(step, index));
-  const sent = turns.reduce((sum, { send }) => sum + (send?.length ?? 0), 0);
-  if (sent > MAX_SENT_BYTES) throw invalid([], `sends ${sent} bytes; the limit is ${MAX_SENT_BYTES}`);
+  let sent: DialogueBytes | undefined;
+  const turns = steps.flatMap((step, index) => {
+    sent = step?.send ?? sent;
+    return compileStep(step, index, typeof sent === "object");
+  });
+  const sentBytes = turns.reduce((sum, { send }) => sum + (send?.length ?? 0), 0);
+  if (sentBytes > MAX_SENT_BYTES) throw invalid([], `sends ${sentBytes} bytes; the limit is ${MAX_SENT_BYTES}`);
   return turns;
 }
 
@@ -62,31 +67,38 @@ export function refuseStartTls(steps: readonly DialogueStep[] | undefined, schem
     throw invalid([], `must not have startTls with ${scheme}://; only targets of tcp:// start TLS later`);
 }
 
-function compileStep(step: DialogueStep, index: number): readonly Turn[] {
+/** @param isBinary the last thing that was sent is bytes, so the answer is not read as a text */
+function compileStep(step: DialogueStep, index: number, isBinary: boolean): readonly Turn[] {
   const keys = Object.entries(Object(step)).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   const unknown = keys.find((key) => !STEP_KEYS.some((known) => known === key));
   if (unknown !== undefined) throw invalid([index], `has no ${unknown}; a step has ${STEP_KEYS.join(", ")}`);
-  if (keys.length === 0) throw invalid([index], `must have send, expect or startTls`);
+  if (keys.length === 0) throw invalid([index], "must have send, expect or startTls");
   const { send, expect, startTls } = step;
   const name = `step ${index + 1}`;
   if (startTls === undefined) {
-    const expectation = expect === undefined ? {} : compileExpectedBytes(expect, [index, "expect"]);
+    const expectation = expect === undefined ? {} : compileExpectation(expect, [index, "expect"], isBinary);
     if (send === undefined) return [{ name, ...expectation }];
-    return [{ name, send: bytesOf(send, [index, "send"]), isBinary: typeof send !== "string", ...expectation }];
+    return [{ name, send: bytesOf(send, [index, "send"]), isBinary, ...expectation }];
   }
   if (keys.length > 1) throw invalid([index], "must have nothing beside startTls");
-  if (index > 0) throw invalid([index, "startTls"], `must be the first step: it reads the server's greeting itself`);
+  if (index > 0) throw invalid([index, "startTls"], "must be the first step: it reads the server's greeting itself");
   if (!Object.hasOwn(START_TLS, startTls))
     throw invalid([index, "startTls"], `must be one of ${START_TLS_PROTOCOLS.join(", ")}`);
   const turns = START_TLS[startTls].map((turn) => ({ ...turn, name: `startTls ${startTls}` }));
   return turns.map((turn, place) => (place === turns.length - 1 ? { ...turn, startsTls: true } : turn));
 }
 
-function compileExpectedBytes(expect: DialogueExpectation, path: Path): Pick<Turn, "find" | "expected" | "isPattern"> {
+function compileExpectation(
+  expect: DialogueExpectation,
+  path: Path,
+  isBinary: boolean,
+): Pick<Turn, "find" | "expected" | "isPattern"> {
   if (typeof expect === "object" && expect !== null && "matches" in expect) {
     if (Object.keys(expect).length > 1) throw notBytes(path);
-    const find = compilePattern(expect.matches, ["dialogue", ...path, "matches"]);
-    if (find("") !== undefined) throw invalid([...path, "matches"], "must not match an empty answer");
+    const findText = compilePattern(expect.matches, ["dialogue", ...path, "matches"]);
+    if (findText("") !== undefined) throw invalid([...path, "matches"], "must not match an empty answer");
+    // read as UTF-8, two bytes of a binary answer can be one character
+    const find = isBinary ? (bytes: Buffer) => findText(bytes.toString("latin1")) : findText;
     return { find, expected: `pattern ${expect.matches}`, isPattern: true };
   }
   const wanted = bytesOf(expect, path);
