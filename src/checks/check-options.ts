@@ -2,8 +2,9 @@
  * The options of a check in the library: its target, its schedule, its rules and its expectation.
  */
 import type { DurationLike } from "../core/duration.js";
+import type { Path } from "../core/option-error.js";
 import type { CheckFunction } from "../probers/function.js";
-import type { Expectation, ProberOptions } from "../probers/options.js";
+import { type Expectation, PROBER_OPTIONS, type ProberOptions } from "../probers/options.js";
 import type { CheckSettings } from "./settings.js";
 
 /** What is checked: a URL, a function of the application, or a program with its arguments. */
@@ -40,45 +41,31 @@ export function splitOptions(options: CheckOptions): {
   readonly settings: CheckSettings;
   readonly proberOptions: ProberOptions;
 } {
-  const {
-    expect: { maxLatency, ...expect } = {},
-    reuse,
-    maxConnectionAge,
-    user,
-    password,
-    headers,
-    tls,
-    authority,
-    metadata,
-    minWorkers,
-    dialogue,
-    method,
-    body,
-    http2,
-    followRedirects,
-    auth,
-    ...settings
-  } = options;
+  const { expect: { maxLatency, ...expect } = {}, ...others } = options;
+  const entries = Object.entries(others);
+  const isOfProber = ([name]: readonly [string, unknown]) => Object.hasOwn(PROBER_OPTIONS, name);
   const isExpecting = Object.values(expect).some((value) => value !== undefined);
   return {
-    settings: { ...settings, maxLatency },
+    settings: { ...Object.fromEntries(entries.filter((entry) => !isOfProber(entry))), maxLatency },
     proberOptions: {
-      expect: isExpecting ? expect : undefined,
-      reuse,
-      maxConnectionAge,
-      user,
-      password,
-      headers,
-      tls,
-      authority,
-      metadata,
-      minWorkers,
-      dialogue,
-      method,
-      body,
-      http2,
-      followRedirects,
-      auth,
+      ...Object.fromEntries(entries.filter(([name, value]) => value !== undefined && isOfProber([name, value]))),
+      ...(isExpecting ? { expect } : {}),
     },
   };
+}
+
+/** The options without the one at a path; `undefined` when it is not there. Of a list, the whole list is left out. */
+export function withoutOption(options: ProberOptions, [key, inner]: Path): ProberOptions | undefined {
+  const value: unknown = Object.entries(options).find(([name]) => name === key)?.[1];
+  if (value === undefined) return undefined;
+  const isInside =
+    typeof inner === "string" && typeof value === "object" && value !== null && Object.hasOwn(value, inner);
+  return {
+    ...omit(options, String(key)),
+    ...(isInside ? { [String(key)]: omit(value, inner) } : {}),
+  };
+}
+
+function omit(table: object, name: string): object {
+  return Object.fromEntries(Object.entries(table).filter(([key]) => key !== name));
 }

@@ -4,10 +4,12 @@
  * Each name is one service with one writer: that of a check, one that the settings of checks name, a declared one, or
  * one that the application sets by hand. A declared service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
+
+import type { Path } from "../core/option-error.js";
 import { OVERALL, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import type { CheckDeclaration, ChecksConfig } from "./declarations.js";
 import { orderServices, type ServiceDeclaration } from "./service-graph.js";
-import type { Path, Violation } from "./violation.js";
+import type { Violation } from "./violation.js";
 
 /** The isolation rule's own check is logged and measured under this name. It is not a service. */
 export const SELF_CHECK = "self-check";

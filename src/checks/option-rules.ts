@@ -6,12 +6,14 @@
  */
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { nearestTo } from "../core/nearest.js";
+import type { Path } from "../core/option-error.js";
 import { commandFaults, warnFaults } from "../probers/exec.js";
+import { PROBER_OPTIONS } from "../probers/options.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
 import { readSettings, violationOf } from "./read-settings.js";
 import { CHECK_SETTINGS, type CheckSettings, type CompleteSettings } from "./settings.js";
-import type { Path, Violation } from "./violation.js";
+import type { Violation } from "./violation.js";
 
 /** The settings of a check with every default, and what is wrong with its options. */
 export function checkOptions(declaration: CheckDeclaration): {
@@ -79,8 +81,10 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
 /** Options that no check has. A configuration has been searched for them already, a program in JavaScript has not. */
 function unknownOptions({ source, options }: CheckDeclaration): readonly OptionViolation[] {
   if (source.kind === "heartbeat") return [];
-  const { settings, proberOptions } = splitOptions(options);
-  const known = [...Object.keys(CHECK_SETTINGS), ...Object.keys(proberOptions)].filter((name) => name !== "maxLatency");
+  const { settings } = splitOptions(options);
+  const known = [...Object.keys(CHECK_SETTINGS), ...Object.keys(PROBER_OPTIONS)].filter(
+    (name) => name !== "maxLatency",
+  );
   const unknown = namesOf(settings).filter((name) => !Object.hasOwn(CHECK_SETTINGS, name));
   return unknown.map((option) => {
     const nearest = nearestTo(option, known);

@@ -16,9 +16,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
+import { OptionError, type Path } from "../core/option-error.js";
 import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
-import { splitOptions } from "./check-options.js";
+import { splitOptions, withoutOption } from "./check-options.js";
 import {
   type ChangedCheck,
   type ChecksPlan,
@@ -44,7 +45,7 @@ import { readSettings, violationOf } from "./read-settings.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import type { CompleteSettings } from "./settings.js";
 import type { OpenedSource, SourceOpener } from "./sources.js";
-import type { Path, Violation } from "./violation.js";
+import type { Violation } from "./violation.js";
 
 /** The running checks and services: the part that a plan needs. */
 export interface RunningChecks {
@@ -242,18 +243,28 @@ class Planner {
     return settings;
   }
 
+  /** Each invalid option gets a violation: it is left out, and the source is opened again. */
   #open(source: CheckSource, options: ProberOptions, path: Path): OpenedSource | undefined {
-    try {
-      return this.#opener.open(source, options, this.#allowLinkLocal);
-    } catch (error) {
-      const { code, message } =
-        error instanceof HealthError
-          ? error
-          : { code: "INVALID_TARGET" as const, message: `cannot be read: ${messageOf(error)}` };
-      const key = path[0] === "isolation" ? "selfCheck" : source.kind;
-      this.refuse([{ code, path: code === "INVALID_TARGET" ? [...path, key] : path, text: message }]);
-      return undefined;
+    for (let rest: ProberOptions | undefined = options; rest !== undefined; ) {
+      try {
+        const opened = this.#opener.open(source, rest, this.#allowLinkLocal);
+        if (rest === options) return opened;
+        opened.prober.close();
+        return undefined;
+      } catch (error) {
+        const option = error instanceof OptionError ? error.option : [];
+        const fewer: ProberOptions | undefined = withoutOption(rest, option);
+        // an option that is missing only because it was left out is no further fault
+        if (rest === options || option.length === 0 || fewer !== undefined)
+          this.#refuseOnce(violationOfError(error, source, path));
+        rest = fewer;
+      }
     }
+    return undefined;
+  }
+
+  #refuseOnce(violation: Violation): void {
+    if (!this.#violations.some(({ path }) => isDeepStrictEqual(path, violation.path))) this.refuse([violation]);
   }
 
   #readMaxHold(given: DurationLike): number {
@@ -267,4 +278,13 @@ class Planner {
   #hasSameSource(one: CheckSource, other: CheckSource): boolean {
     return isSameSource(one, other) && (one.kind !== "target" || this.#allowLinkLocal === this.#running.allowLinkLocal);
   }
+}
+
+function violationOfError(error: unknown, source: CheckSource, path: Path): Violation {
+  if (error instanceof OptionError) return { code: error.code, path: [...path, ...error.option], text: error.text };
+  const key = path[0] === "isolation" ? "selfCheck" : source.kind;
+  if (!(error instanceof HealthError))
+    return { code: "INVALID_TARGET", path: [...path, key], text: `cannot be read: ${messageOf(error)}` };
+  const { code, message } = error;
+  return { code, path: code === "INVALID_TARGET" ? [...path, key] : path, text: message };
 }

@@ -2,6 +2,7 @@
  * Reads the settings of a check: fills in the defaults of the table in `settings`, and collects the faults.
  */
 import { durationAsGiven, parseDuration } from "../core/duration.js";
+import type { Path } from "../core/option-error.js";
 import {
   CHECK_SETTINGS,
   type CheckSettings,
@@ -12,7 +13,7 @@ import {
   MIN_STALE_AFTER_MS,
   SCHEDULE_SETTINGS,
 } from "./settings.js";
-import type { Path, Violation } from "./violation.js";
+import type { Violation } from "./violation.js";
 
 /** What is wrong with one setting. */
 export interface SettingFault {

@@ -4,9 +4,7 @@
  * The library throws violations as one `HealthError`. The configuration shows each at its line and column.
  */
 import { HealthError, type HealthErrorCode } from "../core/health-error.js";
-
-/** The keys and list indexes that lead to a value: `checks`, `db`, `interval`. */
-export type Path = readonly (string | number)[];
+import { formatPath, type Path } from "../core/option-error.js";
 
 /** One broken rule. */
 export interface Violation {
@@ -18,17 +16,6 @@ export interface Violation {
   readonly limit?: { readonly path: Path; readonly value: string } | undefined;
   /** The other declaration, where two of them are in conflict. */
   readonly other?: Path | undefined;
-}
-
-/** A path as text: `checks.orders-a.expect.status[0]`. */
-export function formatPath(path: Path): string {
-  return path
-    .map((step) => {
-      if (typeof step === "number") return `[${step}]`;
-      return /^[\w/-]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
-    })
-    .join("")
-    .replace(/^\./, "");
 }
 
 /** @throws HealthError with the text of every violation, and the code of the first; nothing is thrown for none */

@@ -14,7 +14,7 @@
  * Source: grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests"; RFC 9113, section 8.3.1.
  */
 import { domainToASCII } from "node:url";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import { encodeHeaders } from "../wire/http2/hpack-encoder.js";
 
 /** What names the server of a call. */
@@ -63,7 +63,7 @@ function withoutLocalParts(host: string): string {
 function authorityOfName(serverName: unknown): string {
   const text = typeof serverName === "string" ? toAscii(withoutLocalParts(serverName)) : "";
   if (AUTHORITY.test(text)) return text;
-  throw new HealthError("INVALID_OPTION", "tls.serverName: must be the name of a host, such as orders.example");
+  throw new OptionError(["tls", "serverName"], "must be the name of a host, such as orders.example");
 }
 
 function readAuthority(given: unknown): { readonly text: string; readonly host: string } {
@@ -73,7 +73,7 @@ function readAuthority(given: unknown): { readonly text: string; readonly host: 
   const isPort = Number(port) >= 1 && Number(port) <= 65_535;
   if (host !== undefined && isPort && text.length <= MAX_AUTHORITY_BYTES) return { text, host };
   // the value may hold credentials, so it is not shown
-  throw new HealthError("INVALID_OPTION", "authority: must be HOST or HOST:PORT, such as orders.example:443");
+  throw new OptionError(["authority"], "must be HOST or HOST:PORT, such as orders.example:443");
 }
 
 /** Converts the name of a host in Unicode, as URLs do. They drop line breaks, which are left in place here. */
@@ -118,19 +118,20 @@ const FRAMING: ReadonlySet<string> = new Set([
  */
 export function metadataFieldsOf(given: Readonly<Record<string, string>> = {}): MetadataFields {
   if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw invalidMetadata("must be a table of names and values");
+    throw new OptionError(["metadata"], "must be a table of names and values");
   const fields = new Map<string, string>();
   let bytes = 0;
   for (const [key, value] of Object.entries(given)) {
     const name = key.toLowerCase();
     const fault = nameFault(name) ?? valueFault(name, value);
-    if (fault !== undefined) throw invalidMetadata(`${shownName(key)} ${fault}`);
-    if (fields.has(name)) throw invalidMetadata(`${shownName(name)} must not be there twice`);
+    if (fault !== undefined) throw new OptionError(["metadata", shownName(key)], fault);
+    if (fields.has(name)) throw new OptionError(["metadata", shownName(key)], "must not be there twice");
     fields.set(name, name.endsWith("-bin") ? value.replace(/=+$/, "") : value);
     bytes += name.length + value.length + FIELD_OVERHEAD;
   }
   if (bytes > MAX_METADATA_BYTES)
-    throw invalidMetadata(
+    throw new OptionError(
+      ["metadata"],
       `must have at most ${MAX_METADATA_BYTES} bytes, with ${FIELD_OVERHEAD} for each; got ${bytes}`,
     );
   return [...fields];
@@ -154,11 +155,7 @@ function valueFault(name: string, value: unknown): string | undefined {
 
 /** A long name may be a value in the wrong place. */
 function shownName(name: string): string {
-  return JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}...` : name);
-}
-
-function invalidMetadata(text: string): HealthError {
-  return new HealthError("INVALID_OPTION", `metadata: ${text}`);
+  return name.length > 40 ? `${name.slice(0, 40)}...` : name;
 }
 
 /** What the head of a call is made of. */

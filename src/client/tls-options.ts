@@ -5,7 +5,7 @@
 import { isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, createSecureContext, DEFAULT_CIPHERS } from "node:tls";
 import { domainToASCII } from "node:url";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import { readAuthorities, requireTlsPair } from "../core/tls-pair.js";
 import { isOlder, type TlsVersion, tlsProtocol } from "../core/tls-version.js";
 import { Authorities, nodeCertificates } from "./authorities.js";
@@ -77,11 +77,11 @@ function trustedOf({ ca }: TlsClientOptions) {
 }
 
 function versionsOf({ minVersion, maxVersion }: TlsClientOptions) {
-  const min = tlsProtocol("tls.minVersion", minVersion ?? DEFAULT_MIN_VERSION);
-  const max = maxVersion === undefined ? undefined : tlsProtocol("tls.maxVersion", maxVersion);
+  const min = tlsProtocol(["tls", "minVersion"], minVersion ?? DEFAULT_MIN_VERSION);
+  const max = maxVersion === undefined ? undefined : tlsProtocol(["tls", "maxVersion"], maxVersion);
   if (max !== undefined && isOlder(max, min)) {
     const given = minVersion === undefined ? `which is ${DEFAULT_MIN_VERSION} by default` : `which is ${minVersion}`;
-    throw new HealthError("INVALID_OPTION", `tls.maxVersion ${maxVersion} must not be below tls.minVersion, ${given}`);
+    throw new OptionError(["tls", "maxVersion"], `${maxVersion} must not be below tls.minVersion, ${given}`);
   }
   return {
     ...(minVersion === undefined ? {} : { minVersion: min }),

@@ -5,7 +5,8 @@
  *     flags  --check b=URL, --listen, --path   --+--> content: checks a and b, the flag's listen, both paths
  *                                                '--> a fault of checks.b is shown with --check b, one of checks.a at its line
  */
-import { describeViolation, formatPath, type Path, type Violation } from "../checks/violation.js";
+import { describeViolation, type Violation } from "../checks/violation.js";
+import { formatPath, type Path } from "../core/option-error.js";
 import { OVERALL } from "../core/service-name.js";
 import { ConfigError, type Fault, FaultList, type Position } from "./fault.js";
 import { createFiles, type Files } from "./files.js";
@@ -129,7 +130,8 @@ export class ConfigInput {
       (path) => this.#nameOption(path),
       (path) => this.#nameDeclaration(path),
     );
-    this.#addFault(this.#toFilePath(violation.path), text, this.#isOfUnknown(violation));
+    const path = this.#toFilePath(violation.path);
+    this.#addFault(path, `${this.#missingPart(violation, path)}${text}`, this.#isOfUnknown(violation));
   }
 
   /** Whether a check comes from a flag. */
@@ -195,6 +197,13 @@ export class ConfigInput {
     return flags.get(`${key}.${step}`) ?? flags.get(String(key));
   }
 
+  /** The part of an option's name that its place does not show: the option is missing in the file. */
+  #missingPart({ code, path }: Violation, inFile: Path): string {
+    const isOption = code === "INVALID_OPTION" && path[0] === "checks" && inFile[0] === "checks";
+    const missing = isOption ? path.slice(inFile.length) : [];
+    return missing.length === 0 ? "" : `${formatPath(missing)} `;
+  }
+
   /** The path of a value in the file, from its path in the declarations. */
   #toFilePath(path: Path): Path {
     const [key, name = "", ...rest] = path;
@@ -203,7 +212,7 @@ export class ConfigInput {
     const [setting] = rest;
     if (setting !== undefined && !this.#source.has(path)) {
       const inDefaults = ["defaults", setting];
-      return this.#source.has(inDefaults) ? inDefaults : this.#nearest(path);
+      return this.#source.has(inDefaults) ? inDefaults : this.#nearest(toFileName(path));
     }
     return path;
   }
@@ -222,4 +231,13 @@ export class ConfigInput {
     if (path.length <= 2 || this.#source.has(path) || this.#flagOf(path) !== undefined) return path;
     return this.#nearest(path.slice(0, -1));
   }
+}
+
+/** TLS options that are the names of files in the file, and texts in the declarations. */
+const FILE_NAMES: Readonly<Record<string, string>> = { ca: "caFile", cert: "certFile", key: "keyFile" };
+
+function toFileName(path: Path): Path {
+  const [key, check, option, name, ...rest] = path;
+  const inFile = option === "tls" && name !== undefined ? FILE_NAMES[name] : undefined;
+  return inFile === undefined ? path : [key ?? "", check ?? "", "tls", inFile, ...rest];
 }

@@ -4,8 +4,9 @@
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
  *     --timeout: 20s must be below --interval (default 10s)
  */
-import { formatPath, type Path } from "../checks/violation.js";
+
 import { HealthError } from "../core/health-error.js";
+import { formatPath, type Path } from "../core/option-error.js";
 
 /** A place in a file; lines and columns count from 1. */
 export interface Position {

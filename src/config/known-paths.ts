@@ -2,7 +2,7 @@
  * What the schema says about the value at a path: which keys a table may have, and whether the value is a URL.
  */
 import type * as v from "valibot";
-import type { Path } from "../checks/violation.js";
+import type { Path } from "../core/option-error.js";
 import { CONFIG_SCHEMA } from "./schema.js";
 import { isUrlSchema } from "./schema-parts.js";
 import type { PathRules } from "./yaml-text.js";

@@ -5,7 +5,7 @@
  *               |                                   |                       |
  *               '-----------------------------------'-----------------------'--> ConfigError with every fault
  */
-import type { Path } from "../checks/violation.js";
+import type { Path } from "../core/option-error.js";
 import { ConfigError, FaultList } from "./fault.js";
 import { createFiles, type Files } from "./files.js";
 import { KnownPaths } from "./known-paths.js";

@@ -4,7 +4,7 @@
  * A map from paths to places would need the sum of all path lengths. A short text with deep or long keys can make that sum
  * thousands of times longer than the text itself.
  */
-import type { Path } from "../checks/violation.js";
+import type { Path } from "../core/option-error.js";
 
 /** The place of a value, as offsets in the text. */
 export class Place {

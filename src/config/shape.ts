@@ -2,8 +2,8 @@
  * Checks the shape of a configuration: turns the issues that the schema finds into faults with a place and a suggestion.
  */
 import * as v from "valibot";
-import type { Path } from "../checks/violation.js";
 import { nearestTo } from "../core/nearest.js";
+import type { Path } from "../core/option-error.js";
 import type { Fault } from "./fault.js";
 import type { KnownPaths } from "./known-paths.js";
 import { CONFIG_SCHEMA, type ConfigFile } from "./schema.js";

@@ -3,7 +3,6 @@
  */
 import type { X509Certificate } from "node:crypto";
 import { timeWarnings } from "../core/certificate-time.js";
-import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import { readCertificates, readPrivateKey, requireTlsPair } from "../core/tls-pair.js";
 import type { TargetTls } from "../probers/options.js";
@@ -86,7 +85,7 @@ export function readTargetTls(
   files: Files,
   refuse: Refuse<"ca" | "caFile" | "certFile" | "keyFile">,
 ): TargetTls {
-  const { ca: store, caFile, certFile, keyFile, warnBefore, ...others } = tls;
+  const { ca: store, caFile, certFile, keyFile, ...others } = tls;
   if (store !== undefined && caFile !== undefined) refuse("ca", "must not be beside caFile: one of them is trusted");
   const ca = caFile === undefined ? undefined : readPem(files.read(caFile, "ca", (text) => refuse("caFile", text)));
   if (certFile !== undefined && keyFile === undefined) refuse("certFile", "needs keyFile too");
@@ -100,7 +99,7 @@ export function readTargetTls(
       () => readCertificates(ca, `the CA ${caFile}`),
       (text) => refuse("caFile", text),
     );
-  return { ...others, ca: ca ?? store, cert: pair?.cert, key: pair?.key, warnBeforeMs: parseDuration(warnBefore) };
+  return { ...others, ca: ca ?? store, cert: pair?.cert, key: pair?.key };
 }
 
 /** Windows programs put a byte order mark before the text, which OpenSSL does not read. */

@@ -6,8 +6,8 @@
 import type { CheckDeclaration, CheckSource } from "../checks/declarations.js";
 import type { Policy } from "../checks/policy.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
-import type { Path } from "../checks/violation.js";
 import { nearestTo } from "../core/nearest.js";
+import type { Path } from "../core/option-error.js";
 import { OVERALL } from "../core/service-name.js";
 import type { TargetTls } from "../probers/options.js";
 import type { ConfigInput } from "./config-input.js";

@@ -14,7 +14,7 @@
  * names. Keys that begin with `x-` are not read where a table has a fixed set of keys; they are there for anchors.
  */
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
-import type { Path } from "../checks/violation.js";
+import type { Path } from "../core/option-error.js";
 import type { Fault, Position } from "./fault.js";
 import { Place } from "./places.js";
 import { type Sources, substitute } from "./substitution.js";

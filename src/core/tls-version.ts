@@ -2,7 +2,7 @@
  * Versions of TLS as a configuration writes them: `1.2` and `1.3`, and for old targets `1.0` and `1.1`, as text or as a number.
  */
 import type { SecureVersion } from "node:tls";
-import { HealthError } from "./health-error.js";
+import { OptionError, type Path } from "./option-error.js";
 
 /** YAML reads 1.0 as the number 1. */
 export const TLS_VERSIONS = ["1.0", "1.1", "1.2", "1.3", 1, 1.1, 1.2, 1.3] as const;
@@ -17,12 +17,11 @@ const PROTOCOLS: readonly SecureVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLS
  * A version in Node's words.
  * @throws HealthError INVALID_OPTION, naming the option
  */
-export function tlsProtocol(option: string, version: TlsVersion): SecureVersion {
+export function tlsProtocol(option: Path, version: TlsVersion): SecureVersion {
   const known: readonly unknown[] = TLS_VERSIONS;
   const protocol = PROTOCOLS[known.indexOf(version) % PROTOCOLS.length];
   if (protocol !== undefined) return protocol;
-  const text = `${option} must be 1.2 or 1.3, or for old targets 1.0 or 1.1; got ${JSON.stringify(version)}`;
-  throw new HealthError("INVALID_OPTION", text);
+  throw new OptionError(option, `must be 1.2 or 1.3, or for old targets 1.0 or 1.1; got ${JSON.stringify(version)}`);
 }
 
 /** Whether a protocol, as Node names it, is older than another one. */

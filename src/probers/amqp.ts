@@ -70,7 +70,7 @@ export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions):
       try {
         const result = await connection.call(timeoutMs, ask);
         if (result.outcome === "fail") connection.close(); // the broker has closed it, or will
-        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
+        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBefore);
       } catch (error) {
         return resultOfError(error);
       }

@@ -5,7 +5,7 @@
  * SSH, SMTP, memcached, NATS or ZooKeeper, without a client for each.
  */
 import { tlsOptions } from "../client/tls-options.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import { openConversation } from "./conversation.js";
 import { compileDialogue, refuseStartTls, startsTls, type Turn } from "./dialogue.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
@@ -19,14 +19,14 @@ export function openTcp(target: URL, deps: ProberDeps, options: ProberOptions): 
   const turns = turnsOf(options);
   const isSecured = startsTls(options.dialogue);
   if (options.tls !== undefined && !isSecured) {
-    const text = "tcp:// has no option tls without a step { startTls: ... }; for TLS from the first byte on use tls://";
-    throw new HealthError("INVALID_OPTION", text);
+    const text = "has no effect without a step { startTls: ... }; for TLS from the first byte on use tls://";
+    throw new OptionError(["tls"], text);
   }
   return openConversation({
     address: { host, port: Number(target.port), resolver, readBuffer, tls: undefined },
     turns,
     clock,
-    ...(isSecured ? { startTls: tlsOptions(host, options.tls), warnBeforeMs: options.tls?.warnBeforeMs } : {}),
+    ...(isSecured ? { startTls: tlsOptions(host, options.tls), warnBefore: options.tls?.warnBefore } : {}),
   });
 }
 

@@ -12,7 +12,7 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 import type { RecordType } from "../client/dns-message.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import type { Expectation } from "./options.js";
 import { fail, PASS, type ProbeResult } from "./prober.js";
 
@@ -25,7 +25,7 @@ type JudgeAnswers = (answers: readonly string[]) => ProbeResult;
  */
 export function compileAnswers(type: RecordType, answers: Expectation["answers"]): JudgeAnswers {
   if (answers === undefined) return () => PASS;
-  if (!Array.isArray(answers) || answers.length === 0) throw invalid("expect.answers must be a list of values");
+  if (!Array.isArray(answers) || answers.length === 0) throw invalid("must be a list of values");
   const expected = answers.map((answer) => ({ answer, normal: normalForm(type, requireForm(type, answer)) }));
   return (found) => {
     const forms = new Set(found.map((each) => normalForm(type, each)));
@@ -58,9 +58,7 @@ const FORMS: Readonly<Record<RecordType, { readonly test: (text: string) => bool
 function requireForm(type: RecordType, answer: unknown): string {
   const { test, example } = FORMS[type];
   if (typeof answer === "string" && test(answer.trim())) return answer;
-  throw invalid(
-    `expect.answers: ${JSON.stringify(answer)} is not a value of a record of type ${type}, such as ${example}`,
-  );
+  throw invalid(`must be values of records of type ${type}, such as ${example}; got ${JSON.stringify(answer)}`);
 }
 
 /** Two texts of the same record have the same form. */
@@ -72,6 +70,6 @@ function normalForm(type: RecordType, text: string): string {
   return plain.toLowerCase().replace(/(?<=\S)\.(?=\s|$)/g, "");
 }
 
-function invalid(text: string): HealthError {
-  return new HealthError("INVALID_OPTION", text);
+function invalid(text: string): OptionError {
+  return new OptionError(["expect", "answers"], text);
 }

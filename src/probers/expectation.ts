@@ -3,7 +3,7 @@
  */
 import { type HttpContent, textOf } from "../client/http-content.js";
 import { separatorOf } from "../client/http-head.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError, type Path } from "../core/option-error.js";
 import { TOKEN } from "./http-request.js";
 import type { Expectation, HeaderExpectation } from "./options.js";
 import { compilePattern } from "./pattern.js";
@@ -40,7 +40,7 @@ export function compileExpectation(expect: Expectation = {}): HttpJudgement {
 }
 
 function judgeStatus(given: readonly (number | string)[]): JudgePart {
-  if (given.length === 0) throw invalid("status", "must name at least one status");
+  if (given.length === 0) throw invalid(["status"], "must name at least one status");
   const ranges = given.map(readRange);
   const text = given.join(", ");
   return ({ status }) => {
@@ -53,12 +53,12 @@ function judgeStatus(given: readonly (number | string)[]): JudgePart {
 function readRange(given: number | string): readonly [first: number, last: number] {
   const [, first, last = first] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(String(given)) ?? [];
   if (first === undefined || Number(first) > Number(last))
-    throw invalid("status", `must be statuses and ranges such as 204 or "200-299"; got ${JSON.stringify(given)}`);
+    throw invalid(["status"], `must be statuses and ranges such as 204 or "200-299"; got ${JSON.stringify(given)}`);
   return [Number(first), Number(last)];
 }
 
 function judgeHeader(name: string, expected: HeaderExpectation): JudgePart {
-  if (!TOKEN.test(name)) throw invalid("headers", `${JSON.stringify(name)} is not a valid header name`);
+  if (!TOKEN.test(name)) throw invalid(["headers", name], "is not a valid name of a header");
   const key = name.toLowerCase();
   const { matches, what } = compileHeader(key, expected);
   return ({ headers }) => {
@@ -78,8 +78,8 @@ function compileHeader(name: string, expected: HeaderExpectation): HeaderRule {
   if (expected === null) return { matches: (got) => got === undefined, what: "no such header" };
   if (typeof expected !== "string") {
     if (typeof Object(expected).matches !== "string")
-      throw invalid(`headers.${name}`, "must be text, { matches: PATTERN }, or null");
-    const matches = compileMatch(expected.matches, `headers.${name}.matches`);
+      throw invalid(["headers", name], "must be text, { matches: PATTERN }, or null");
+    const matches = compileMatch(expected.matches, ["headers", name, "matches"]);
     return {
       matches: (got) => got !== undefined && (matches(got) || splitValues(name, got).some(matches)),
       what: `the pattern ${expected.matches}`,
@@ -125,7 +125,9 @@ function readMediaType(value: string): readonly string[] {
 
 function judgeBody(expected: NonNullable<Expectation["body"]>): JudgePart {
   const isText = typeof expected === "string";
-  const matches = isText ? (body: string) => body.includes(expected) : compileMatch(expected.matches, "body.matches");
+  const matches = isText
+    ? (body: string) => body.includes(expected)
+    : compileMatch(expected.matches, ["body", "matches"]);
   const what = isText ? `text ${JSON.stringify(expected)}` : `pattern ${expected.matches}`;
   return (response) => {
     const { body, isCut, bodyFault } = response;
@@ -136,8 +138,8 @@ function judgeBody(expected: NonNullable<Expectation["body"]>): JudgePart {
 }
 
 /** Whether a text has a match. */
-function compileMatch(pattern: string, setting: string): (text: string) => boolean {
-  const matchEnd = compilePattern(pattern, `expect.${setting}`);
+function compileMatch(pattern: string, path: Path): (text: string) => boolean {
+  const matchEnd = compilePattern(pattern, ["expect", ...path]);
   return (text) => matchEnd(text) !== undefined;
 }
 
@@ -178,10 +180,7 @@ function compileJsonPath(path: string): (root: unknown) => unknown {
     const [whole, name, index, quoted] = pattern.exec(path.slice(at)) ?? [];
     const step = name ?? index ?? quoted;
     if (whole === undefined || step === undefined)
-      throw invalid(
-        "json",
-        `${JSON.stringify(path)} is not a path; expected one such as checks.db.ok or items[0].name`,
-      );
+      throw invalid(["json", path], "is not a path; expected one such as checks.db.ok or items[0].name");
     steps.push(step);
     at += whole.length;
   } while (at < path.length);
@@ -193,6 +192,6 @@ function inside(value: unknown, step: string): unknown {
   return Object(value)[step];
 }
 
-function invalid(setting: string, text: string, options?: ErrorOptions): HealthError {
-  return new HealthError("INVALID_OPTION", `expect.${setting} ${text}`, options);
+function invalid(path: Path, text: string): OptionError {
+  return new OptionError(["expect", ...path], text);
 }

@@ -36,7 +36,7 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
         deps.resolver.trace?.({ kind: "answered", text: "status" in answer ? answer.status : `gRPC ${answer.code}` });
         const result = resultOfAnswer(answer);
         if (result.outcome !== "fail") watch?.ensureOpen();
-        return withCertificate(result, client.certificateEndsAt, deps.clock.wallTime(), tls?.warnBeforeMs);
+        return withCertificate(result, client.certificateEndsAt, deps.clock.wallTime(), tls?.warnBefore);
       } catch (error) {
         return resultOfError(error);
       }

@@ -1,6 +1,6 @@
 /** The request of an HTTP prober: the same for each probe, made once. */
 import type { HttpClientRequest } from "../client/http-client.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import type { ProberOptions } from "./options.js";
 import { authorityOf, type Credentials, credentialsOf } from "./target.js";
 
@@ -38,16 +38,24 @@ export function requestOf(target: URL, path: string, options: ProberOptions): Ht
   for (const [name, value] of Object.entries(headers)) {
     const key = name.toLowerCase();
     // the value may be a secret, so it is not shown
-    if (!TOKEN.test(name) || !FIELD_VALUE.test(value) || FRAMING.has(key))
-      throw new HealthError("INVALID_OPTION", `headers: ${JSON.stringify(name)} cannot be sent with this value`);
-    if (key === "authorization" && basic !== undefined)
-      throw new HealthError("INVALID_OPTION", "headers: authorization is given beside a user name or password");
+    const fault = fieldFault(key, value) ?? (key === "authorization" && basic !== undefined ? BESIDE_LOGIN : undefined);
+    if (fault !== undefined) throw new OptionError(["headers", name], fault);
     fields.set(key, value);
   }
   if (!reuse) fields.set("connection", "close");
   const bytes = Buffer.from(body ?? "");
   if (body !== undefined || NEEDS_LENGTH.has(method)) fields.set("content-length", String(bytes.length));
   return { method, path, fields, body: bytes };
+}
+
+const BESIDE_LOGIN = "must not stand beside a user name or password, which are sent as authorization";
+
+/** Why a header cannot be sent. The value may be a secret, so it is not shown. */
+function fieldFault(name: string, value: unknown): string | undefined {
+  if (!TOKEN.test(name)) return "is not a valid name of a header";
+  if (FRAMING.has(name)) return "is set by healthbridge";
+  if (typeof value !== "string") return "must be text";
+  return FIELD_VALUE.test(value) ? undefined : "must have no line breaks, no control characters, and only Latin-1";
 }
 
 /** Methods that a server expects a body of (RFC 9110, section 8.6). */
@@ -69,23 +77,21 @@ const USUAL_METHODS: ReadonlySet<string> = new Set([
 function methodOf({ method: given, body }: ProberOptions): { readonly method: string; readonly body?: string } {
   const text = given ?? (body === undefined ? "GET" : "POST");
   if (typeof text !== "string" || !TOKEN.test(text))
-    throw new HealthError(
-      "INVALID_OPTION",
-      `method must be a method of HTTP, such as HEAD; got ${JSON.stringify(text)}`,
-    );
+    throw new OptionError(["method"], `must be a method of HTTP, such as HEAD; got ${JSON.stringify(text)}`);
   const upper = text.toUpperCase();
   const method = USUAL_METHODS.has(upper) ? upper : text;
-  if (upper === "CONNECT") throw new HealthError("INVALID_OPTION", "method must not be CONNECT, which opens a tunnel");
+  if (upper === "CONNECT") throw new OptionError(["method"], "must not be CONNECT, which opens a tunnel");
   if (body === undefined) return { method };
-  if (typeof body !== "string") throw new HealthError("INVALID_OPTION", "body must be text");
+  if (typeof body !== "string") throw new OptionError(["body"], "must be text");
   if (method === "HEAD" || method === "TRACE")
-    throw new HealthError("INVALID_OPTION", `body: a request with the method ${method} has no body`);
+    throw new OptionError(["body"], `cannot be sent with the method ${method}`);
   return { method, body };
 }
 
 /** Basic authentication (RFC 7617, section 2): the first colon ends the user name. */
 function basicOf({ user, password }: Credentials): string | undefined {
   if (user === undefined && password === undefined) return undefined;
-  if (user?.includes(":")) throw new HealthError("INVALID_OPTION", "a user name with a colon cannot be sent as Basic");
+  if (user?.includes(":"))
+    throw new OptionError(["user"], "must not have a colon: Basic authentication cannot carry it");
   return `Basic ${Buffer.from(`${user ?? ""}:${password ?? ""}`).toString("base64")}`;
 }

@@ -25,7 +25,7 @@ import {
 import { decodeContent } from "../client/http-content.js";
 import type { HttpResponse } from "../client/http-response.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import { compileExpectation, type HttpJudgement } from "./expectation.js";
 import { MAX_REDIRECTS, readRedirect } from "./http-redirect.js";
 import { requestOf } from "./http-request.js";
@@ -149,7 +149,7 @@ export class HttpProber implements Prober {
   #withCertificate(result: ProbeResult): ProbeResult {
     const { certificateEndsAt } = this.#client;
     if (certificateEndsAt === undefined) return result;
-    return withCertificate(result, certificateEndsAt, this.#deps.clock.wallTime(), this.#options.tls?.warnBeforeMs);
+    return withCertificate(result, certificateEndsAt, this.#deps.clock.wallTime(), this.#options.tls?.warnBefore);
   }
 }
 
@@ -162,15 +162,16 @@ function openClient(
 ): HttpClient {
   const { http2 = false, followRedirects } = options;
   if (followRedirects !== undefined && followRedirects !== "same-origin")
-    throw invalid(`followRedirects must be same-origin; got ${JSON.stringify(followRedirects)}`);
+    throw new OptionError(["followRedirects"], `must be same-origin; got ${JSON.stringify(followRedirects)}`);
   const scheme = target.protocol.endsWith("https:") ? "https" : "http";
   const isSecure = scheme === "https";
   if (http2 !== false && http2 !== (isSecure ? true : "prior-knowledge"))
-    throw invalid(
-      `http2 must be ${isSecure ? "true for a target of https" : "prior-knowledge for a target without TLS"}`,
+    throw new OptionError(
+      ["http2"],
+      `must be ${isSecure ? "true for a target of https" : "prior-knowledge for a target without TLS"}`,
     );
   if (http2 !== false && encodeHttp2(request, scheme).head.length > MAX_HTTP2_HEAD_BYTES)
-    throw invalid(`headers must have at most ${MAX_HTTP2_HEAD_BYTES} bytes with http2`);
+    throw new OptionError(["headers"], `must have at most ${MAX_HTTP2_HEAD_BYTES} bytes with http2`);
   const tls = isSecure ? tlsOptions(hostOf(target), options.tls, [http2 === false ? "http/1.1" : "h2"]) : undefined;
   const address = { ...addressOf(target, deps), readBuffer: deps.readBuffer, tls, closesByReset: http2 === false };
   const client = { address, reuse: reuseOptionsOf(options, deps), maxBodyBytes };
@@ -181,7 +182,7 @@ function openTokens({ fields }: HttpClientRequest, deps: ProberDeps, options: Pr
   const { auth } = options;
   if (auth === undefined) return undefined;
   if (fields.has("authorization"))
-    throw invalid("auth must not stand beside a user name in the target, or a header authorization");
+    throw new OptionError(["auth"], "must not stand beside a user name in the target, or a header authorization");
   return new TokenSource(auth, deps, options);
 }
 
@@ -190,8 +191,4 @@ function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
     return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path"), trace: resolver.trace };
   const port = Number(target.port) || (target.protocol.endsWith("https:") ? 443 : 80);
   return { host: hostOf(target), port, resolver };
-}
-
-function invalid(text: string): HealthError {
-  return new HealthError("INVALID_OPTION", text);
 }

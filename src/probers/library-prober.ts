@@ -66,7 +66,7 @@ export function openLibraryProber(library: Library, deps: ProberDeps, options: P
     async probe({ timeoutMs }) {
       try {
         await connection.call(timeoutMs, (client) => client.ping());
-        return withCertificate(PASS, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
+        return withCertificate(PASS, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBefore);
       } catch (error) {
         // no connection: the errors of several addresses have no code together
         if (error instanceof BrokenCall || error instanceof AggregateError) return resultOfError(error);

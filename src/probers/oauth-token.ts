@@ -14,7 +14,7 @@ import type { Authorities } from "../client/authorities.js";
 import { Http1Client, type HttpClientRequest } from "../client/http-client.js";
 import { decodeContent, type HttpContent, textOf } from "../client/http-content.js";
 import { tlsOptions } from "../client/tls-options.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import { requestOf } from "./http-request.js";
 import { OAUTH_METHODS, type OAuthClient, type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { ProberError } from "./prober.js";
@@ -128,15 +128,13 @@ function readTokenUrl(auth: OAuthClient, { resolver }: ProberDeps): URL {
   const url = URL.canParse(tokenUrl) ? new URL(tokenUrl) : undefined;
   // RFC 6749, section 3.2: the credentials are those of the client, and there is no fragment
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username + url.password + url.hash !== "")
-    throw invalid("auth.tokenUrl must be a URL of http or https without user info and fragment");
+    throw invalid("tokenUrl", "must be a URL of http or https without user info and fragment");
   if (!resolver.permits(hostOf(url)))
-    throw invalid(
-      "auth.tokenUrl must not be a link-local address or a metadata service; allowLinkLocal: true allows it",
-    );
+    throw invalid("tokenUrl", "must not be a link-local address or a metadata service; allowLinkLocal: true allows it");
   // the values are secrets, so they are not shown
-  if (![clientId, clientSecret].every((text) => typeof text === "string" && text !== ""))
-    throw invalid("auth.clientId and auth.clientSecret must be text that is not empty");
-  if (!OAUTH_METHODS.includes(method)) throw invalid(`auth.method must be one of ${OAUTH_METHODS.join(", ")}`);
+  for (const [name, value] of Object.entries({ clientId, clientSecret }))
+    if (typeof value !== "string" || value === "") throw invalid(name, "must be text that is not empty");
+  if (!OAUTH_METHODS.includes(method)) throw invalid("method", `must be one of ${OAUTH_METHODS.join(", ")}`);
   return url;
 }
 
@@ -197,6 +195,6 @@ function authServer(text: string): ProberError {
   return new ProberError("auth-server", `no token from auth.tokenUrl: ${text}`);
 }
 
-function invalid(text: string): HealthError {
-  return new HealthError("INVALID_OPTION", text);
+function invalid(name: string, text: string): OptionError {
+  return new OptionError(["auth", name], text);
 }

@@ -4,7 +4,8 @@
  * The configuration has files (`tls.caFile`) where the library has texts (`tls.ca`). A TypeScript program cannot confuse
  * them; a JavaScript program can, and a CA that is ignored would be found late.
  */
-import { HealthError } from "../core/health-error.js";
+import { parseDuration } from "../core/duration.js";
+import { OptionError } from "../core/option-error.js";
 import type { ProberOptions, TargetTls } from "./options.js";
 
 /** Schemes without TLS, and the same with it. */
@@ -38,25 +39,31 @@ const TLS_OPTIONS = [
   "verify",
   "minVersion",
   "maxVersion",
-  "warnBeforeMs",
+  "warnBefore",
 ] as const satisfies readonly (keyof TargetTls)[];
 
-/** What the options of the configuration are called in the library. */
+/** What options of the configuration, and of earlier versions, are called in the library. */
 const IN_LIBRARY: Readonly<Record<string, string>> = {
   caFile: "ca, the certificates as PEM text",
   certFile: "cert, the certificate as PEM text",
   keyFile: "key, the key as PEM text",
-  warnBefore: "warnBeforeMs, in milliseconds",
+  warnBeforeMs: "warnBefore, a duration such as 7d",
 };
 
 /**
- * Refuses TLS options that would be ignored.
- * @throws HealthError INVALID_OPTION
+ * Refuses TLS options that would be ignored, and values that TLS itself does not check.
+ * @throws OptionError
  */
 export function requireTlsOptions({ tls = {} }: ProberOptions): void {
+  if (typeof tls !== "object" || tls === null) throw new OptionError(["tls"], "must be a table of options");
+  const { verify = true, warnBefore = 0 } = tls;
   const surplus = Object.keys(tls).find((name) => !TLS_OPTIONS.some((known) => known === name));
+  if (typeof verify !== "boolean")
+    throw new OptionError(["tls", "verify"], `must be true or false; got ${JSON.stringify(verify)}`);
+  if (!(typeof warnBefore === "number" ? warnBefore >= 0 : parseDuration(warnBefore) !== undefined))
+    throw new OptionError(["tls", "warnBefore"], `must be a duration, such as 7d; got ${JSON.stringify(warnBefore)}`);
   if (surplus === undefined) return;
   const hint = IN_LIBRARY[surplus];
   const expected = hint === undefined ? `it takes ${TLS_OPTIONS.join(", ")}` : `in the library it is ${hint}`;
-  throw new HealthError("INVALID_OPTION", `tls has no option ${surplus}; ${expected}`);
+  throw new OptionError(["tls", surplus], `is not an option of tls; ${expected}`);
 }

@@ -9,7 +9,7 @@ import type { Resolver } from "../client/resolver.js";
 import type { ReuseOptions } from "../client/reused-connection.js";
 import type { Clock, Random } from "../core/clock.js";
 import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import type { TlsVersion } from "../core/tls-version.js";
 import type { StartTlsProtocol } from "./starttls.js";
 
@@ -56,6 +56,26 @@ export interface ProberOptions {
   /** Only flower+http: the minimum number of online workers for the check to pass. Default 1. */
   readonly minWorkers?: number | undefined;
 }
+
+/** The names of all options: a new one is missing here when the compiler says so. */
+export const PROBER_OPTIONS: Readonly<Record<keyof ProberOptions, true>> = {
+  expect: true,
+  reuse: true,
+  maxConnectionAge: true,
+  user: true,
+  password: true,
+  headers: true,
+  tls: true,
+  authority: true,
+  metadata: true,
+  dialogue: true,
+  method: true,
+  body: true,
+  http2: true,
+  followRedirects: true,
+  auth: true,
+  minWorkers: true,
+};
 
 /** OAuth2 client credentials (RFC 6749, section 4.4). */
 export interface OAuthClient {
@@ -134,8 +154,8 @@ export interface TargetTls {
   readonly minVersion?: TlsVersion | undefined;
   /** The newest version of TLS. Default: the newest that Node supports. */
   readonly maxVersion?: TlsVersion | undefined;
-  /** A certificate that expires within so many milliseconds is a `warn`. Default 14 days. */
-  readonly warnBeforeMs?: number | undefined;
+  /** A certificate that expires within this time is a `warn`; 0 turns that off. Default 14 days. */
+  readonly warnBefore?: DurationLike | undefined;
 }
 
 /** What a prober works with. */
@@ -156,13 +176,17 @@ const MAX_MAX_AGE_MS = 3_600_000;
 
 /**
  * How long a prober keeps its connection.
- * @throws HealthError INVALID_OPTION for a `maxConnectionAge` that is no duration above 0 and up to 1h
+ * @throws OptionError for a `maxConnectionAge` that is no duration above 0 and up to 1h, or that has no effect
  */
 export function reuseOptionsOf(options: ProberOptions, { clock, random }: ProberDeps): ReuseOptions {
   const { reuse = true, maxConnectionAge = DEFAULT_MAX_AGE_MS } = options;
+  if (typeof reuse !== "boolean")
+    throw new OptionError(["reuse"], `must be true or false; got ${JSON.stringify(reuse)}`);
+  if (!reuse && options.maxConnectionAge !== undefined)
+    throw new OptionError(["maxConnectionAge"], "has no effect with reuse: false, which keeps no connection");
   const maxAgeMs = parseDuration(maxConnectionAge) ?? 0;
   if (maxAgeMs > 0 && maxAgeMs <= MAX_MAX_AGE_MS) return { reuse, maxAgeMs, clock, random };
   const most = formatDuration(MAX_MAX_AGE_MS);
-  const text = `maxConnectionAge must be a duration above 0 and at most ${most}, such as 5m; got ${durationAsGiven(maxConnectionAge)}`;
-  throw new HealthError("INVALID_OPTION", text);
+  const text = `must be a duration above 0 and at most ${most}, such as 5m; got ${durationAsGiven(maxConnectionAge)}`;
+  throw new OptionError(["maxConnectionAge"], text);
 }

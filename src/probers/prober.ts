@@ -6,6 +6,7 @@
  * but a connection.
  */
 import { WARN_BEFORE_MS } from "../core/certificate-time.js";
+import { type DurationLike, parseDuration } from "../core/duration.js";
 import type { ReasonCode } from "./reasons.js";
 
 /** The result of one probe. */
@@ -92,16 +93,17 @@ const DAY_MS = 86_400_000;
 
 /**
  * Adds the end of the target's certificate to a result. A plain pass becomes a `warn` when the certificate expires within
- * `warnBeforeMs`, but never with 0.
+ * `warnBefore`, but never with 0.
  */
 export function withCertificate(
   result: ProbeResult,
   endsAt: number | undefined,
   wallTime: number,
-  warnBeforeMs: number = WARN_BEFORE_MS,
+  warnBefore: DurationLike = WARN_BEFORE_MS,
 ): ProbeResult {
   if (endsAt === undefined) return result;
   const certificate = { certificateEndsAt: endsAt };
+  const warnBeforeMs = typeof warnBefore === "number" ? warnBefore : (parseDuration(warnBefore) ?? WARN_BEFORE_MS);
   const isNear = warnBeforeMs > 0 && endsAt - wallTime < warnBeforeMs;
   if (result.outcome !== PASS.outcome || !isNear) return { ...result, ...certificate };
   const days = Math.max(0, Math.floor((endsAt - wallTime) / DAY_MS));

@@ -58,7 +58,7 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
       try {
         const result = judge(await connection.call(timeoutMs, ask));
         if (result.outcome === "fail") connection.close(); // the next probe logs in again
-        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBeforeMs);
+        return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBefore);
       } catch (error) {
         return resultOfError(error);
       }

@@ -7,6 +7,7 @@ import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { systemClock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
+import { OptionError } from "../core/option-error.js";
 import { openAmqp } from "./amqp.js";
 import { openTcp, openUnix } from "./connect.js";
 import { startsTls } from "./dialogue.js";
@@ -193,6 +194,7 @@ export const SCHEMES = {
 export function openTarget(text: string, deps: ProberDeps = systemDeps(), options: ProberOptions = {}): Prober {
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
+  requireOptions(text, scheme, options);
   if (scheme.needsHost !== false && target.hostname === "")
     throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
   if (scheme.needsPort && target.port === "")
@@ -207,7 +209,6 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
       text,
       "link-local addresses are not probed, nor are the metadata services of clouds; allowLinkLocal: true allows them",
     );
-  requireOptions(text, scheme, options);
   return scheme.open(target, deps, withAuthorities(scheme, deps, options));
 }
 
@@ -237,20 +238,19 @@ function refuseSurplus(text: string, target: URL, { takes, example }: Scheme): v
 }
 
 function requireOptions(text: string, scheme: Scheme, options: ProberOptions): void {
-  requireExpectation(text, scheme, options.expect);
+  requireExpectation(scheme, options.expect);
   requireTlsOptions(options);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const surplus = given.find(([name]) => !scheme.options.some((known) => known === name));
+  const [surplus] = given.find(([name]) => !scheme.options.some((known) => known === name)) ?? [];
   if (surplus === undefined) return;
-  const known = scheme.options.length === 0 ? "none" : scheme.options.join(", ");
-  const hint = optionHint(text, surplus[0], scheme.options);
-  throw invalidTarget(text, `this scheme has no option ${surplus[0]}; it takes ${known}${hint}`);
+  const hint = optionHint(text, surplus, scheme.options);
+  throw new OptionError([surplus], `is not an option of this scheme; it takes ${scheme.options.join(", ")}${hint}`);
 }
 
-function requireExpectation(text: string, { expects = HTTP_EXPECTS, options }: Scheme, expect: Expectation = {}): void {
+function requireExpectation({ expects = HTTP_EXPECTS, options }: Scheme, expect: Expectation = {}): void {
   const surplus = Object.keys(expect).find((name) => !expects.some((known) => known === name));
   if (surplus === undefined || !options.includes("expect")) return;
-  throw invalidTarget(text, `expect of this scheme has no ${surplus}; it takes ${expects.join(", ")}`);
+  throw new OptionError(["expect", surplus], `is not an expectation of this scheme; it takes ${expects.join(", ")}`);
 }
 
 function schemeOf(text: string, name: string): Scheme {

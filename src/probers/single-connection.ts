@@ -5,18 +5,19 @@
 import { BrokenCall } from "../client/broken-call.js";
 import { TargetSocket, type TargetSocketOptions } from "../client/target-socket.js";
 import type { Clock } from "../core/clock.js";
+import type { DurationLike } from "../core/duration.js";
 import { type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
 export interface SingleConnectionOptions {
   readonly address: TargetSocketOptions;
   readonly clock: Clock;
-  readonly warnBeforeMs?: number | undefined;
+  readonly warnBefore?: DurationLike | undefined;
 }
 
 /** @param ask what is said on a connection, and decides; it may begin before the connection is made */
 export function openSingleConnection(
-  { address, clock, warnBeforeMs }: SingleConnectionOptions,
+  { address, clock, warnBefore }: SingleConnectionOptions,
   ask: (socket: TargetSocket) => Promise<ProbeResult>,
 ): Prober {
   let socket: TargetSocket | undefined;
@@ -27,7 +28,7 @@ export function openSingleConnection(
       const own = new TargetSocket(address, timeoutMs);
       socket = own;
       try {
-        return withCertificate(await ask(own), own.certificateEndsAt, clock.wallTime(), warnBeforeMs);
+        return withCertificate(await ask(own), own.certificateEndsAt, clock.wallTime(), warnBefore);
       } catch (error) {
         return resultOfError(error);
       } finally {

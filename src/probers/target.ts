@@ -6,6 +6,7 @@
  *                never part of an error, also when the URL cannot be parsed
  */
 import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import type { ProberOptions } from "./options.js";
 
 /** A zone of a link-local address: `[fe80::1%eth0]`, or `[fe80::1%25eth0]` as RFC 6874 has it. */
@@ -106,10 +107,10 @@ export function credentialsOf(target: URL, options: Pick<ProberOptions, "user" |
     const inUrl = decodePart(target, target[part], noun);
     // the values are secrets, so they are not shown
     if (given !== undefined && (typeof given !== "string" || given === ""))
-      throw new HealthError("INVALID_OPTION", `${option} must be text that is not empty`);
+      throw new OptionError([option], "must be text that is not empty");
     if (given !== undefined && inUrl !== "")
-      throw new HealthError("INVALID_OPTION", `${option}: the target's URL has a ${noun} too; remove one of them`);
-    if (given?.includes("\0")) throw new HealthError("INVALID_OPTION", `${option} must not contain a NUL character`);
+      throw new OptionError([option], `must not stand beside a target with a ${noun} in its URL; remove one of them`);
+    if (given?.includes("\0")) throw new OptionError([option], "must not contain a NUL character");
     const value = given ?? inUrl;
     if (value !== "") credentials[option] = value;
   }

@@ -36,7 +36,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
   const address = { host: hostOf(target), port: Number(target.port), resolver };
   const secure = tlsOptions(address.host, tls);
   const minVersion = expect?.minVersion;
-  const expected = minVersion === undefined ? undefined : tlsProtocol("expect.minVersion", minVersion);
+  const expected = minVersion === undefined ? undefined : tlsProtocol(["expect", "minVersion"], minVersion);
   const judge = (version: string | null): ProbeResult => {
     if (expected === undefined || !isOlder(version, expected)) return PASS;
     return fail("tls-version", `the target speaks ${version}, expected TLS ${minVersion} or later`);
@@ -47,7 +47,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
       address: { ...address, readBuffer, tls: secure },
       turns: compileDialogue(dialogue),
       clock,
-      warnBeforeMs: tls?.warnBeforeMs,
+      warnBefore: tls?.warnBefore,
       judge: ({ tlsVersion = null }) => judge(tlsVersion),
     });
   }
@@ -65,7 +65,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
           endsAt = secure.certificateEndsAt(socket);
         });
         await untilAccepted(socket, context.signal, { clock, deadline });
-        return withCertificate(judge(socket.getProtocol()), endsAt, clock.wallTime(), tls?.warnBeforeMs);
+        return withCertificate(judge(socket.getProtocol()), endsAt, clock.wallTime(), tls?.warnBefore);
       } catch (error) {
         return withCertificate(resultOfError(error), endsAt, clock.wallTime());
       } finally {

@@ -13,7 +13,7 @@ import type { LookupAddress } from "node:dns";
 import { isIP } from "node:net";
 import type { Resolver } from "../client/resolver.js";
 import type { Clock } from "../core/clock.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError, type Path } from "../core/option-error.js";
 import { MAX_ANSWER_BYTES, missingAnswer } from "./conversation.js";
 import { compileDialogue, refuseStartTls, type Turn } from "./dialogue.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
@@ -48,13 +48,14 @@ export function openUdp(target: URL, { resolver, clock }: ProberDeps, options: P
 
 function datagramsOf({ dialogue }: ProberOptions): readonly Turn[] {
   const example = 'dialogue: [{ send: { hex: "1b" }, expect: { hex: "1c" } }]';
-  const invalid = (text: string) => new HealthError("INVALID_OPTION", `${text}; a target of udp:// needs ${example}`);
-  if (dialogue === undefined) throw invalid("dialogue is missing, and without an answer UDP proves nothing");
+  const invalid = (path: Path, text: string) =>
+    new OptionError(["dialogue", ...path], `${text}; a target of udp:// needs ${example}`);
+  if (dialogue === undefined) throw invalid([], "is missing, and without an answer UDP proves nothing");
   const turns = compileDialogue(dialogue);
   refuseStartTls(dialogue, "udp");
-  if (turns[0]?.send === undefined) throw invalid("dialogue[0].send is missing: the target must get a datagram first");
+  if (turns[0]?.send === undefined) throw invalid([0, "send"], "is missing: the target must get a datagram first");
   if (turns.every(({ find }) => find === undefined))
-    throw invalid("dialogue has no expect, and without an answer UDP proves nothing");
+    throw invalid([], "has no expect, and without an answer UDP proves nothing");
   return turns;
 }
 

@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { type HttpHead, membersOf } from "../client/http-head.js";
-import { HealthError } from "../core/health-error.js";
+import { OptionError } from "../core/option-error.js";
 import { requestOf } from "./http-request.js";
 import type { ProberOptions } from "./options.js";
 import { fail, type ProbeResult } from "./prober.js";
@@ -23,7 +23,7 @@ export class Handshake {
   constructor(target: URL, options: ProberOptions) {
     const { headers = {} } = options;
     const own = Object.keys(headers).find((name) => OWN_FIELDS.test(name));
-    if (own !== undefined) throw new HealthError("INVALID_OPTION", `headers: ${own} is set by healthbridge`);
+    if (own !== undefined) throw new OptionError(["headers", own], "is set by healthbridge");
     const [, offered = ""] = Object.entries(headers).find(([name]) => /^sec-websocket-protocol$/i.test(name)) ?? [];
     const path = `${target.pathname}${target.search}`;
     const { fields } = requestOf(target, path, options);

@@ -47,7 +47,7 @@ export function openWebSocket(target: URL, deps: ProberDeps, options: ProberOpti
   const address = { host, port, resolver, readBuffer, tls };
   const handshake = new Handshake(target, options);
   const turns = messagesOf(options);
-  return openSingleConnection({ address, clock, warnBeforeMs: options.tls?.warnBeforeMs }, async (socket) => {
+  return openSingleConnection({ address, clock, warnBefore: options.tls?.warnBefore }, async (socket) => {
     const exchange = new MessageExchange(socket, { handshake, turns, random });
     const result = await exchange.result;
     await exchange.closed(clock);

@@ -12,15 +12,15 @@ for (const [options, expected] of [
   ],
   ["expect: { headers: { via: [a] } }", /checks\.a\.expect\.headers\.via: must be text, not a list/],
   ["http2: yes please", /checks\.a\.http2: must be true, false or prior-knowledge; got "yes please"/],
-  ["http2: true", /http2 must be prior-knowledge for a target without TLS/],
+  ["http2: true", /checks\.a\.http2: must be prior-knowledge for a target without TLS/],
   ["followRedirects: true", /checks\.a\.followRedirects: must be same-origin; got true/],
   ["auth: { clientId: a, tokenUrl: http://b/ }", /checks\.a\.auth.*clientSecret.*is missing/],
-  ["auth: { clientId: a, clientSecret: s3cret, tokenUrl: b }", /auth\.tokenUrl must be a URL/],
+  ["auth: { clientId: a, clientSecret: s3cret, tokenUrl: b }", /checks\.a\.auth\.tokenUrl: must be a URL/],
   [
     "auth: { clientId: a, clientSecret: s3cret, tokenUrl: http://b/, scopes: { x: y } }",
     /checks\.a\.auth\.scopes: must be a list/,
   ],
-  ["method: HEAD, body: x", /body: a request with the method HEAD has no body/],
+  ["method: HEAD, body: x", /checks\.a\.body: cannot be sent with the method HEAD/],
 ] as const)
   test(`${options} is refused`, () =>
     assert.throws(

@@ -60,7 +60,7 @@ describe("everything else is judged as usual", () => {
     [target("tcp://${HOST}:1/path"), /does not allow the part from "\/" on/],
     [target("redis://${HOST}/db${N}"), /the number of a database/],
     [target("http://169.254.169.254/?x=${X}"), /link-local/],
-    [target("tcp://${HOST}:1", ", headers: { a: b }"), /no option headers/],
+    [target("tcp://${HOST}:1", ", headers: { a: b }"), /checks\.a\.headers: is not an option/],
     [target("${URL}", ", interval: 5"), /5 has no unit/],
     [target("${URL}", ", intervall: 5s"), /did you mean interval/],
     [target("http://h/", ', interval: "${I}", timeout: 0s'), /timeout: must be a duration above zero/],

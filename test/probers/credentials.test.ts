@@ -76,16 +76,26 @@ describe("every scheme with a login takes user and password, and the others refu
       const open = () => openTarget(target, undefined, { user: "me", password: "s3cret-word" }).close();
       if (takesCredentials) return open();
       const { code, message } = errorOf(open);
-      assert.equal(code, "INVALID_TARGET");
-      assert.match(message, /this scheme has no option user/);
+      assert.equal(code, "INVALID_OPTION");
+      assert.match(message, /^user is not an option of this scheme/);
       assert.doesNotMatch(message, /s3cret/);
     });
 });
 
 describe("credentials that are given twice, or are no text, are refused without their value", () => {
   const rows: readonly (readonly [label: string, userInfo: string, options: object, expected: RegExp])[] = [
-    ["a password twice", "u:hunter2@", { password: "hunter2" }, /^password: the target's URL has a password too/],
-    ["a user twice", "hunter2@", { user: "hunter2" }, /^user: the target's URL has a user name too/],
+    [
+      "a password twice",
+      "u:hunter2@",
+      { password: "hunter2" },
+      /^password must not stand beside a target with a password in its URL; remove one of them$/,
+    ],
+    [
+      "a user twice",
+      "hunter2@",
+      { user: "hunter2" },
+      /^user must not stand beside a target with a user name in its URL; remove one of them$/,
+    ],
     ["an empty password", "", { password: "" }, /^password must be text that is not empty$/],
     ["a number", "", { password: 123456 }, /^password must be text that is not empty$/],
     ["an object", "", { user: { name: "hunter2" } }, /^user must be text that is not empty$/],
@@ -106,7 +116,10 @@ describe("credentials that are given twice, or are no text, are refused without 
   test("beside an authorization header", () => {
     const options: ProberOptions = { password: "hunter2", headers: { Authorization: "Bearer x" } };
     for (const target of ["http://host/", "flower+http://host"])
-      assert.match(errorOf(() => openTarget(target, undefined, options)).message, /authorization is given beside a/);
+      assert.match(
+        errorOf(() => openTarget(target, undefined, options)).message,
+        /^headers\.Authorization must not stand beside a user name or password/,
+      );
   });
 
   test("a user name with a colon over HTTP", () => {
@@ -116,7 +129,7 @@ describe("credentials that are given twice, or are no text, are refused without 
     ] as const)
       assert.match(
         errorOf(() => openTarget(target, undefined, options)).message,
-        /^a user name with a colon cannot be sent as Basic$/,
+        /^user must not have a colon: Basic authentication cannot carry it$/,
       );
   });
 });

@@ -235,11 +235,15 @@ test("a dialogue that cannot be meant is refused when the check is declared", ()
 test("options without an effect are refused: tls without startTls, startTls elsewhere, reuse", () => {
   const startTls = { dialogue: [{ startTls: "smtp" }] } as const;
   for (const [target, options, expected] of [
-    ["tcp://h:1", { tls: { verify: false } }, /has no option tls without .* from the first byte on use tls:\/\//],
+    [
+      "tcp://h:1",
+      { tls: { verify: false } },
+      /^HealthError: tls has no effect without .* from the first byte on use tls:\/\//,
+    ],
     ["tls://h:1", startTls, /must not have startTls with/],
     ["unix:///run/x.sock", startTls, /must not have startTls with/],
-    ["tcp://h:1", { reuse: true }, /no option reuse/],
-    ["http://h/", { dialogue: [{ send: "x" }] }, /no option dialogue/],
+    ["tcp://h:1", { reuse: true }, /reuse is not an option/],
+    ["http://h/", { dialogue: [{ send: "x" }] }, /dialogue is not an option/],
   ] as const)
     assert.throws(() => openTarget(target, systemDeps(), options), expected, target);
 });

@@ -196,7 +196,7 @@ describe("an invalid expectation is refused when the check is declared", () => {
       /expect\.headers\.via\.matches is not a valid RE2 regular expression/,
     ],
     ["a pattern that is too large", { body: { matches: "(\\w{10} ){40}" } }, /expect\.body\.matches is too large/],
-    ["an empty path", { json: { "": 1 } }, /expect\.json "" is not a path/],
+    ["an empty path", { json: { "": 1 } }, /expect\.json\[""\] is not a path/],
     ["a path that ends with a dot", { json: { "a.": 1 } }, /is not a path/],
     ["a path with two dots", { json: { "a..b": 1 } }, /is not a path/],
     ["an index that is none", { json: { "a[x]": 1 } }, /is not a path/],
@@ -205,7 +205,7 @@ describe("an invalid expectation is refused when the check is declared", () => {
     [
       "a name of a header that is none",
       { headers: { "a b": "c" } },
-      /expect\.headers "a b" is not a valid header name/,
+      /expect\.headers\["a b"\] is not a valid name of a header/,
     ],
   ];
   for (const [label, expect, message] of rows)

@@ -109,7 +109,7 @@ describe("an authority that is not a host, or a host and a port, is refused and 
     test(JSON.stringify(authority).slice(0, 30), () => {
       // callers may have no types
       const options = { authority } as ProberOptions;
-      assertRefused(options, /authority: must be HOST or HOST:PORT, such as orders\.example:443$/);
+      assertRefused(options, /authority:? must be HOST or HOST:PORT, such as orders\.example:443$/);
     });
 
   test("a serverName that could not be an authority", () => {
@@ -171,8 +171,8 @@ describe("metadata that cannot be sent is refused, and no value is shown", () =>
       (value) => [{ "x-bin": value }, /must have a value in base64/] as const,
     ),
     ...[1, null, true, [SECRET], {}].map((value) => [{ "x-a": value }, /must have a text as its value/] as const),
-    ...["text", [], 1, null].map((value) => [value, /metadata: must be a table of names and values$/] as const),
-    [{ "x-a": "1", "X-A": "2" }, /"x-a" must not be there twice/],
+    ...["text", [], 1, null].map((value) => [value, /metadata:? must be a table of names and values$/] as const),
+    [{ "x-a": "1", "X-A": "2" }, /metadata\.X-A:? must not be there twice/],
     [{ "x-a": SECRET.repeat(600) }, /must have at most 8192 bytes.*got 84\d\d$/],
     [
       Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`x-${index}`, "y"])),
@@ -224,7 +224,7 @@ test("a scheme that would ignore an option refuses it", () => {
   for (const [target, options, name] of rows)
     assert.throws(
       () => openTarget(target, systemDeps(), options),
-      (error) => error instanceof HealthError && error.message.includes(`no option ${name}`),
+      (error) => error instanceof HealthError && error.message.includes(`${name} is not an option`),
       `${target} ${name}`,
     );
 });

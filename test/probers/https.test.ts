@@ -75,12 +75,12 @@ test("a target that asks for a certificate gets the configured one, and fails wi
 
 test("a certificate that expires within warnBefore is a warning with the days left; warnBefore 0 never warns", async () => {
   const days = Math.floor((ENDS_AT - Date.now()) / DAY_MS);
-  await withTarget({ ca: CA, warnBeforeMs: (days + 2) * DAY_MS }, async (prober) => {
+  await withTarget({ ca: CA, warnBefore: (days + 2) * DAY_MS }, async (prober) => {
     const { outcome, reason, detail, certificateEndsAt } = await probe(prober);
     assert.deepEqual([outcome, reason, certificateEndsAt], ["warn", "tls-ending", ENDS_AT]);
     assert.match(detail ?? "", /^the certificate ends in \d+ days$/);
   });
-  await withTarget({ ca: CA, warnBeforeMs: 0 }, async (prober) => assert.equal(await verdict(prober), "pass"));
+  await withTarget({ ca: CA, warnBefore: 0 }, async (prober) => assert.equal(await verdict(prober), "pass"));
 });
 
 test("an expired certificate with verify: false is a warning too, but not with warnBefore 0", () => {

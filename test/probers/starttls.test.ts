@@ -68,7 +68,7 @@ for (const protocol of START_TLS_PROTOCOLS)
       assert.equal(await verdict({ ca, serverName: "other.test" }), "fail tls-name");
       assert.equal(await verdict({ ca, serverName: "localhost" }), "pass");
       assert.equal(await verdict({ verify: false }), "pass");
-      assert.equal(await verdict({ ca, warnBeforeMs: 200 * 365 * 86_400_000 }), "warn tls-ending");
+      assert.equal(await verdict({ ca, warnBefore: 200 * 365 * 86_400_000 }), "warn tls-ending");
     });
 
     test("text that is injected before the handshake is refused, and is no answer inside TLS", async () => {

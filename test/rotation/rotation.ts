@@ -138,7 +138,7 @@ export async function rotation(options: RotationOptions): Promise<RotationReport
     subscribe("prober-failed", ({ check, error }) => problems.push(`${check} could not probe: ${String(error)}`)),
   ];
   let isExpiring = false;
-  const tls = { ca: targets.ca, warnBeforeMs: 0 };
+  const tls = { ca: targets.ca, warnBefore: 0 };
   const settings = {
     interval: INTERVAL_MS,
     timeout: 1_900,
