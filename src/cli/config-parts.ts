@@ -7,7 +7,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
-import type { NamedFile } from "../config/files.js";
+import type { KnownContents, NamedFile } from "../config/files.js";
 import type { LoadedConfig } from "../config/validate.js";
 import type { Steps } from "../core/turns.js";
 import type { FlagValues } from "./flags.js";
@@ -22,6 +22,13 @@ export interface RenewedConfig extends ValidConfig {
   readonly renewed: readonly string[];
 }
 
+/** An accepted text, with the files that it names. */
+export interface AcceptedFiles {
+  readonly text: string | undefined;
+  readonly files: readonly NamedFile[];
+  readonly changed: KnownContents;
+}
+
 /** What the thread is to read. */
 export interface ThreadRequest {
   /** `undefined`: the configuration consists of flags. */
@@ -29,8 +36,8 @@ export interface ThreadRequest {
   readonly values: FlagValues;
   /** The number of checks in the file that is in use. */
   readonly fileChecks: number | undefined;
-  /** Reads only the files again that an accepted text names. Default: reads all. */
-  readonly accepted?: { readonly text: string | undefined; readonly files: readonly NamedFile[] };
+  /** Validates an accepted text with other contents of the files that it names. Default: reads all. */
+  readonly accepted?: AcceptedFiles;
   /** Takes the parts of a valid configuration. */
   readonly port: MessagePort;
 }

@@ -24,7 +24,8 @@ async function answer(): Promise<ThreadAnswer> {
 }
 
 async function read({ file, values, fileChecks, accepted }: ThreadRequest): Promise<Renewed> {
-  if (accepted !== undefined) return renewFiles({ file, values, text: accepted.text }, accepted.files);
+  if (accepted !== undefined)
+    return renewFiles({ file, values, text: accepted.text }, accepted.files, accepted.changed);
   const loaded = await loadConfig(file, values);
   requireValid(loaded, lostChecks(fileChecks, loaded), process.env);
   return { loaded, failed: [], renewed: [] };
@@ -39,7 +40,7 @@ function lostChecks(count: number | undefined, next: LoadedConfig): readonly Vio
 }
 
 answer().then(
-  (found) => parentPort?.postMessage(found),
+  (result) => parentPort?.postMessage(result),
   (error: unknown) => {
     throw error;
   },

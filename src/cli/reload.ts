@@ -10,7 +10,9 @@
  * own (`config-thread`).
  */
 import { isDeepStrictEqual } from "node:util";
+import type { FileThreads } from "../config/file-operation.js";
 import type { FileWatch } from "../config/file-watch.js";
+import { type KnownContents, type NamedFile, textOf } from "../config/files.js";
 import { NamedFilesWatch } from "../config/named-files-watch.js";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
@@ -31,9 +33,10 @@ export interface ReloaderDeps {
   readonly file: WatchedFile | undefined;
   /** Reads the file, which is to replace another one. Rejects for an invalid file, and when the signal is aborted. */
   readonly reload: (previous: ValidConfig, signal: AbortSignal) => Promise<ValidConfig>;
-  /** Reads the files again that the configuration in use names. */
-  readonly renew: (previous: ValidConfig, signal: AbortSignal) => Promise<RenewedConfig>;
+  /** Validates the configuration in use with other contents of the files that it names. */
+  readonly renew: (previous: ValidConfig, changed: KnownContents, signal: AbortSignal) => Promise<RenewedConfig>;
   readonly clock: Clock;
+  readonly threads: FileThreads;
   readonly instance: string;
   readonly log: Log;
 }
@@ -62,7 +65,7 @@ export class Reloader {
     this.#deps = deps;
     this.#daemon = daemon;
     this.#loaded = loaded;
-    this.#files = new NamedFilesWatch(deps.clock, () => void this.request("files").catch(() => {}));
+    this.#files = new NamedFilesWatch(deps.clock, deps.threads, () => void this.request("files").catch(() => {}));
   }
 
   /** Watches the files that the configuration names. */
@@ -106,6 +109,7 @@ export class Reloader {
     const daemon = await this.#daemon;
     try {
       if (file === undefined) {
+        await this.#files.readAll();
         await this.#renew();
         log.write("info", "reloaded", "nothing to reload: the configuration does not come from a file");
       } else {
@@ -139,25 +143,27 @@ export class Reloader {
     const { signal } = this.#stopped;
     const daemon = await this.#daemon;
     const previous = this.#loaded;
+    const { changed } = this.#files;
     try {
-      const { failed, renewed, ...next } = await renew(previous, signal);
+      const { failed, renewed, ...next } = await renew(previous, changed, signal);
       if (signal.aborted) return;
       this.#files.watch(next.files);
       if (renewed.length > 0) await daemon.reload({ ...next.config, keepsStates: true });
       this.#loaded = next;
       if (renewed.length > 0) log.write("info", "file-reloaded", `reloaded ${renewed.join(", ")}`, { files: renewed });
-      this.#reportFailures(failed, renewed);
+      this.#reportFailures(failed, new Set(pathsInUse(next.files, changed)));
     } catch (error) {
       if (signal.aborted) return;
-      this.#files.watch(previous.files);
-      // the reading itself has failed, so every file may be the cause: one stands for all
-      const [{ path, kind } = { path: "a file", kind: "secret" as const }] = previous.files;
-      this.#reportFailures([{ path, kind, message: messageOf(error) }], []);
+      // the validation itself has failed, so every file may be the cause: one stands for all
+      const [[path, kind] = ["a file", "secret"] as const] = previous.files
+        .filter(({ path }) => changed.has(path))
+        .map(({ path, kind }) => [path, kind] as const);
+      this.#reportFailures([{ path, kind, message: messageOf(error) }], new Set());
     }
   }
 
-  /** Counts each failure, and logs the first of a kind for each file. */
-  #reportFailures(failed: readonly FailedFile[], renewed: readonly string[]): void {
+  /** Counts each failure, and logs the first of a kind for each file. @param inUse files without a failure */
+  #reportFailures(failed: readonly FailedFile[], inUse: ReadonlySet<string>): void {
     const { instance, log } = this.#deps;
     for (const { path, kind, message } of failed) {
       publish("file-reload-failed", { instance, kind });
@@ -166,7 +172,7 @@ export class Reloader {
       const text = `${path} has changed and cannot be used: ${first}; keeping its previous content`;
       log.write("error", "file-reload-failed", text, { file: path, kind });
     }
-    const earlier = [...this.#failures].filter(([path]) => !renewed.includes(path));
+    const earlier = [...this.#failures].filter(([path]) => !inUse.has(path));
     this.#failures = new Map([...earlier, ...failed.map(({ path, message }) => [path, message] as const)]);
   }
 
@@ -185,4 +191,10 @@ function logOverridden(log: Log, running: ValidConfig, next: ValidConfig, file: 
     if (isDeepStrictEqual(value, running.overridden.get(key)?.value)) continue;
     log.write("warn", "overridden", `\`${key}\` changed in ${file} without effect: ${flag} replaces it`, { key, flag });
   }
+}
+
+/** The files whose newest content is the one in use. */
+function pathsInUse(files: readonly NamedFile[], changed: KnownContents): readonly string[] {
+  const isInUse = ({ path, content }: NamedFile) => textOf(changed.get(path) ?? content) === textOf(content);
+  return files.filter(isInUse).map(({ path }) => path);
 }

@@ -1,16 +1,16 @@
 /**
- * Reads the files of a configuration again, of which some have changed.
+ * Validates a configuration with other contents of the files that it names.
  *
- *     changed files --> groups (a certificate with its key) --> all new? valid: done
- *                                                              | invalid
- *                                                              '--> each half alone ... --> a group alone that is invalid
- *                                                                                           keeps its previous content
+ *     changed files --> groups (certificates with their keys) --> all new? valid: done
+ *                                                                  | invalid
+ *                                                                  '--> each half alone ... --> a group alone that is invalid
+ *                                                                                               keeps its previous content
  *
  * One torn file must not keep another one from being renewed. The text of the configuration is the accepted one: the file may
- * be invalid at this moment, or gone.
+ * be invalid at this moment, or gone. The files were read before: see `named-files-watch`.
  */
-import type { FileKind, KnownContents, NamedFile } from "../config/files.js";
-import { type FileContent, readRegularFile } from "../config/read-file.js";
+import { type FileKind, type KnownContents, type NamedFile, textOf } from "../config/files.js";
+import type { FileContent } from "../config/read-file.js";
 import { type LoadedConfig, requireValid } from "../config/validate.js";
 import { HealthError } from "../core/health-error.js";
 import { type AcceptedText, loadAccepted } from "./load-config.js";
@@ -33,34 +33,39 @@ export interface Renewed {
 /** Files that change together. */
 type Group = readonly NamedFile[];
 
-/** Reads the files again. */
-export async function renewFiles(accepted: AcceptedText, previous: readonly NamedFile[]): Promise<Renewed> {
-  const renewal = new Renewal(accepted, previous);
-  await renewal.take(groupsOf(renewal.changed).filter((group) => group.some((file) => renewal.isNew(file))));
+/** @param changed contents that differ from those in use, by path */
+export async function renewFiles(
+  accepted: AcceptedText,
+  previous: readonly NamedFile[],
+  changed: KnownContents,
+): Promise<Renewed> {
+  const renewal = new Renewal(accepted, previous, changed);
+  const groups = groupsOf(previous).map((group) => group.filter((file) => renewal.changed.has(file)));
+  await renewal.take(groups.filter((group) => group.some((file) => renewal.isNew(file))));
   return renewal.result();
 }
 
 class Renewal {
-  readonly changed: readonly NamedFile[];
+  readonly changed: ReadonlySet<NamedFile>;
   readonly #accepted: AcceptedText;
   readonly #fresh: KnownContents;
   #contents: KnownContents;
   readonly #failed: FailedFile[] = [];
   readonly #renewed: string[] = [];
 
-  constructor(accepted: AcceptedText, previous: readonly NamedFile[]) {
+  constructor(accepted: AcceptedText, previous: readonly NamedFile[], fresh: KnownContents) {
     this.#accepted = accepted;
-    this.#fresh = new Map(previous.map(({ path }) => [path, readRegularFile(path)]));
+    this.#fresh = fresh;
     // a version that is not used is known too: it is not tried again
     this.#contents = new Map(
-      previous.map(({ path, content }) => [path, { ...content, identity: this.#at(path).identity }]),
+      previous.map(({ path, content }) => [path, { ...content, identity: this.#at(path, content).identity }]),
     );
-    this.changed = previous.filter(({ path, content }) => textOf(this.#at(path)) !== textOf(content));
+    this.changed = new Set(previous.filter(({ path, content }) => textOf(this.#at(path, content)) !== textOf(content)));
   }
 
-  /** Whether the version on the disk has not been tried before. */
+  /** Whether the version has not been tried before. */
   isNew({ path, content }: NamedFile): boolean {
-    return this.#at(path).identity !== content.identity;
+    return this.#at(path, content).identity !== content.identity;
   }
 
   /** Takes the groups whose new contents are valid. */
@@ -68,7 +73,7 @@ class Renewal {
     if (groups.length === 0) return;
     const files = groups.flat();
     const next = new Map(this.#contents);
-    for (const { path } of files) next.set(path, this.#at(path));
+    for (const { path, content } of files) next.set(path, this.#at(path, content));
     const message = await this.#faultOf(next);
     if (message === undefined) {
       this.#contents = next;
@@ -88,8 +93,8 @@ class Renewal {
     return { loaded, failed: this.#failed, renewed: this.#renewed };
   }
 
-  #at(path: string): FileContent {
-    return this.#fresh.get(path) ?? readRegularFile(path);
+  #at(path: string, previous: FileContent): FileContent {
+    return this.#fresh.get(path) ?? previous;
   }
 
   /** Why the contents are not valid; `undefined` if they are. */
@@ -104,12 +109,19 @@ class Renewal {
   }
 }
 
+/** Certificates that share a key are in one group, and so are keys that share a certificate. */
 function groupsOf(files: readonly NamedFile[]): readonly Group[] {
-  const partners = new Set(files.flatMap(({ partner }) => partner ?? []));
-  const alone = files.filter(({ path, partner }) => partner !== undefined || !partners.has(path));
-  return alone.map((file) => [file, ...files.filter(({ path }) => path === file.partner && path !== file.path)]);
-}
-
-function textOf(content: FileContent): string | undefined {
-  return "text" in content ? content.text : undefined;
+  const groups = new Map<string, { readonly paths: string[]; readonly files: NamedFile[] }>();
+  for (const file of files) {
+    const group = { paths: [file.path, ...file.partners], files: [file] };
+    const related = new Set(group.paths.flatMap((path) => groups.get(path) ?? []));
+    const [merged = group] = related;
+    for (const each of [...related, group].filter((other) => other !== merged)) {
+      merged.paths.push(...each.paths);
+      merged.files.push(...each.files);
+      for (const path of each.paths) groups.set(path, merged);
+    }
+    for (const path of group.paths) groups.set(path, merged);
+  }
+  return [...new Set(groups.values())].map((group) => group.files);
 }

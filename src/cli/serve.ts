@@ -3,6 +3,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { ConfigError } from "../config/fault.js";
+import { FileThreads } from "../config/file-operation.js";
 import { isDescriptor } from "../config/read-file.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
@@ -58,8 +59,9 @@ export async function run(args: readonly string[]): Promise<number> {
   const [level, format] = [logLevelOf(values), logFormatOf(values)];
   const name = fileOf(values);
   const load = () => loadConfig(name, values);
+  const threads = new FileThreads();
   // a pipe can be read once: it is not watched
-  const file = name === undefined || isDescriptor(name) ? undefined : await watchedFile(name);
+  const file = name === undefined || isDescriptor(name) ? undefined : await watchedFile(name, threads);
   try {
     const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
@@ -71,12 +73,12 @@ export async function run(args: readonly string[]): Promise<number> {
       for (const text of misspeltVariables(SERVE_FLAGS, process.env)) log.write("warn", "config-warning", text);
       return daemon;
     };
-    const readers = { reload: reloadOf(file, values), renew: renewOf(name, values), clock: systemClock };
+    const readers = { reload: reloadOf(file, values), renew: renewOf(name, values), clock: systemClock, threads };
     const exitCode = await untilSignal(start, { file, ...readers, loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     // a reader that has stopped must not keep the process alive
-    if (!(await output.flush())) process.exit(exitCode);
+    if (!(await output.flush()) || threads.areOccupied) exit(exitCode, threads);
     return exitCode;
   } finally {
     file?.watch.close();
@@ -122,9 +124,9 @@ function openLogOutput(
   return { write: (line) => output.write(textLine(line, { isTerminal, hasColours })), flush: () => output.flush() };
 }
 
-async function watchedFile(name: string): Promise<WatchedFile> {
+async function watchedFile(name: string, threads: FileThreads): Promise<WatchedFile> {
   const { FileWatch } = await import("../config/file-watch.js");
-  return { name, watch: new FileWatch(name, systemClock) };
+  return { name, watch: new FileWatch(name, systemClock, threads) };
 }
 
 function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDeps["reload"] {
@@ -135,9 +137,9 @@ function reloadOf(file: WatchedFile | undefined, values: FlagValues): ReloaderDe
 }
 
 function renewOf(file: string | undefined, values: FlagValues): ReloaderDeps["renew"] {
-  return async ({ fileChecks, text, files }, signal) => {
+  return async ({ fileChecks, text, files }, changed, signal) => {
     const { loadInThread } = await import("./config-thread.js");
-    return loadInThread({ file, values, fileChecks, accepted: { text, files } }, signal);
+    return loadInThread({ file, values, fileChecks, accepted: { text, files, changed } }, signal);
   };
 }
 
@@ -155,7 +157,7 @@ function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedCon
  */
 function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
-    const { file, log, loaded } = run;
+    const { file, log, loaded, threads } = run;
     let fatalErrors = 0;
     let daemon: Daemon | undefined;
     const stop = (times: ShutdownTimes) => {
@@ -169,11 +171,11 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
         log.write("info", "draining", drainingText(signal, services), { services });
         stop(timesAfter(signal));
       },
-      onInsist: (signal) => process.exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal]),
+      onInsist: (signal) => exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal], threads),
       onReload: () => void reloader.request("forced").catch(fail),
       onFatal(error) {
         fatalErrors += 1;
-        if (fatalErrors === 1) exitAfterFatal();
+        if (fatalErrors === 1) exitAfterFatal(threads);
         if (fatalErrors <= MAX_FATAL_LINES)
           log.write("error", "fatal", "unexpected error; shutting down", { err: error });
         if (fatalErrors === 1) stop(FATAL_TIMES);
@@ -207,10 +209,16 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
  * set at once, because Node ends a process in which nothing is left to do, with code 0, or with 13 if a module still
  * awaits something.
  */
-function exitAfterFatal(): void {
+function exitAfterFatal(threads: FileThreads): void {
   process.exitCode = 1;
   // not a timer of the clock: those do not keep the process alive
-  setTimeout(() => process.exit(1), FATAL_LIMIT_MS);
+  setTimeout(() => exit(1, threads), FATAL_LIMIT_MS);
+}
+
+/** Ends the process. Node would wait for its threads, and one that reads from a mount without an answer never ends. */
+function exit(code: number, threads: FileThreads): void {
+  if (threads.areOccupied) process.kill(process.pid, "SIGKILL");
+  else process.exit(code);
 }
 
 /** Ctrl-C at a terminal does not wait for load balancers. */

@@ -14,7 +14,6 @@
 import type { LookupAddress } from "node:dns";
 import { connect, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { CancelTimer } from "../core/clock.js";
-import { BrokenCall } from "./broken-call.js";
 import type { Resolver } from "./resolver.js";
 import type { Trace } from "./trace.js";
 
@@ -236,28 +235,6 @@ export function traceOf(to: TargetAddress): Trace | undefined {
 function shownAddress(to: TargetAddress, address: string): string {
   if ("path" in to) return to.path;
   return isIP(address) === 6 ? `[${address}]:${to.port}` : `${address}:${to.port}`;
-}
-
-/** Connects, for callers that need the socket itself. Rejects when no connection can be made, and when `signal` is aborted. */
-export function connectTo(to: TargetAddress, timeoutMs: number, signal: AbortSignal): Promise<Connected> {
-  return new Promise((resolve, reject) => {
-    const attempts = new ConnectionAttempts(to, timeoutMs, {
-      onConnect: (connected) => {
-        signal.removeEventListener("abort", cancel);
-        resolve(connected);
-      },
-      onError: (error) => {
-        signal.removeEventListener("abort", cancel);
-        reject(error);
-      },
-    });
-    const cancel = () => {
-      reject(attempts.error ?? new BrokenCall("cancelled", "the deadline is over"));
-      attempts.close();
-    };
-    if (signal.aborted) cancel();
-    else signal.addEventListener("abort", cancel, { once: true });
-  });
 }
 
 /** The addresses of both families in turn, beginning with the family of the first one (RFC 8305, section 4). */

@@ -56,7 +56,7 @@ export function serverNamesOf({ address, authority, serverName }: ServerNaming):
 
 /** Neither the root dot of DNS nor the zone of this machine is part of a name that a server knows (RFC 6874, section 4). */
 function withoutLocalParts(host: string): string {
-  const name = host.replace(/%.*$|\.$/, "");
+  const name = host.replace(/^\[(.*)\]$/, "$1").replace(/%.*$|\.$/, "");
   return name.includes(":") ? `[${name}]` : name;
 }
 

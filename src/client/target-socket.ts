@@ -17,8 +17,12 @@ import { type Trace, traceTls } from "./trace.js";
 export interface SocketListener {
   /** `bytes` may be overwritten after the call. */
   onBytes(bytes: Buffer): void;
+  /** The connection is made; its TLS handshake begins, where there is one. */
+  onConnect?(): void;
   /** The connection is made, with its TLS handshake; after `startTls`, that handshake is done. */
   onReady?(): void;
+  /** The target has sent a session ticket of TLS 1.3. */
+  onTicket?(): void;
   /** The connection has ended: by the target when there is no error. Called once, last. */
   onEnd(error: Error | undefined): void;
 }
@@ -167,6 +171,7 @@ export class TargetSocket implements ReusableConnection {
   #onConnect(connected: Connected): void {
     this.#connected = connected;
     const { socket } = connected;
+    this.#listener?.onConnect?.();
     this.#use(this.#tls === undefined ? socket : this.#secure(socket, this.#tls));
     for (const bytes of this.#unsent) this.#socket?.write(bytes);
     this.#unsent = [];
@@ -192,6 +197,8 @@ export class TargetSocket implements ReusableConnection {
     socket.once("secureConnect", () => {
       this.#certificateEndsAt = tls.certificateEndsAt(socket);
       this.#listener?.onReady?.();
+      // in TLS 1.2, tickets are a part of the handshake
+      if (socket.getProtocol() === "TLSv1.3") socket.on("session", () => this.#listener?.onTicket?.());
     });
     return socket;
   }

@@ -34,7 +34,8 @@ const DEFAULT_MIN_VERSION = "1.2";
  * not sent as a server name (RFC 6066, section 3); the certificate must have it nevertheless.
  *
  * An intermediate or a target's own certificate as `ca` is trusted too, as curl does it (X509_V_FLAG_PARTIAL_CHAIN).
- * @throws HealthError TLS_FAILED for a PEM text that cannot be read, INVALID_OPTION for a version
+ * @throws HealthError TLS_FAILED for a PEM text that cannot be read, INVALID_OPTION for a version or a
+ *   server name
  */
 export function tlsOptions(
   host: string,
@@ -42,7 +43,7 @@ export function tlsOptions(
   protocols: readonly string[] = [],
 ): SecureOptions {
   const { serverName, verify = true } = options;
-  const name = nameOf(serverName ?? host);
+  const name = serverName === undefined ? nameOf(host) : requireName(serverName);
   return {
     ...(isIP(name) === 0 ? { servername: name } : {}),
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
@@ -58,6 +59,16 @@ function nameOf(host: string): string {
   const text = host.replace(/\.$/, "").replace(/^\[(.*)\]$/, "$1");
   const address = text.replace(/%.*$/, "");
   return isIP(address) === 0 ? domainToASCII(text) || text : address;
+}
+
+const HOST_NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]{0,252}$/u;
+
+/** With another text, every handshake would fail. */
+function requireName(serverName: unknown): string {
+  const name = typeof serverName === "string" ? nameOf(serverName) : "";
+  // `domainToASCII` would drop what follows the name in a URL
+  if (isIP(name) > 0 || HOST_NAME.test(String(serverName))) return name;
+  throw new OptionError(["tls", "serverName"], "must be the name of a host, such as orders.example");
 }
 
 function contextOf(options: TlsClientOptions): NonNullable<ConnectionOptions["secureContext"]> {

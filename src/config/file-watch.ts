@@ -10,14 +10,17 @@
  *
  * The folder is watched instead of the file, because editors and Kubernetes replace the file (a ConfigMap swaps a symlink
  * beside it). An event of the kernel is only a reason to look at the state. Network file systems send no events, so the
- * state is also read every ten seconds.
+ * state is also read every ten seconds. On a mount that does not answer, the file is one that has not changed.
  */
 import { createHash } from "node:crypto";
-import { type FSWatcher, statSync, watch } from "node:fs";
+import { type BigIntStats, type FSWatcher, statSync, watch } from "node:fs";
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
-import { identityOf, readRegularFile } from "./read-file.js";
+import { HealthError } from "../core/health-error.js";
+import { FileOperation, type FileThreads } from "./file-operation.js";
+import { ABSENT, type FileContent, identityOf, readRegularFile } from "./read-file.js";
 
 /** A file is read when it has been unchanged for this time. */
 const SETTLE_MS = 500;
@@ -27,6 +30,12 @@ const SLOW_MS = 10_000;
 const SLOW = formatDuration(SLOW_MS);
 
 const POLL_MS = 10_000;
+
+/** The same, while the file system does not answer. */
+const SLOW_POLL_MS = 1_000;
+
+/** The file and its folder are on one device. */
+const DEVICE = "configuration";
 
 /** What distinguishes two versions of a file without reading it. */
 interface FileState {
@@ -46,31 +55,43 @@ export class FileWatch {
   #seenAt = Number.NEGATIVE_INFINITY;
   /** Of the content that was read last. */
   #digest: string | undefined;
+  /** A change could not be examined, because the file could not be read. */
+  #isPending = false;
+  readonly #stats: FileOperation<BigIntStats | typeof ABSENT>;
+  readonly #contents: FileOperation<FileContent>;
   #onChange: () => void = () => {};
   #cancelPoll: CancelTimer = () => {};
   #watcher: FSWatcher | undefined;
   #folder: string | undefined;
+  #isClosed = false;
 
-  constructor(file: string, clock: Clock) {
+  constructor(file: string, clock: Clock, threads: FileThreads) {
     this.#file = file;
     this.#clock = clock;
-    this.#state = stateOf(file);
+    this.#stats = new FileOperation((path) => stat(path, { bigint: true }).catch(() => ABSENT), threads, clock);
+    this.#contents = new FileOperation(readRegularFile, threads, clock);
+    // at the start, there is nothing that it could block
+    this.#state = stateOf(firstStats(file));
   }
 
   /**
    * Calls `read` when the file has been unchanged for 500 ms, and again if it changed meanwhile. Rejects with what `read`
-   * throws. A file that has not existed, or is not a regular one, is read at once.
+   * throws, and when the file system does not answer. A file that has not existed, or is not a regular one, is read at once.
    * @param onSlow called once, with words that follow the name of the file, when the file has been changing for 10 s; it
    *   may throw an error to give up
    */
   async read<Value>(read: () => Promise<Value>, onSlow: (message: string) => void): Promise<Value> {
     for (;;) {
-      await this.#settle(onSlow);
+      const isSettled = await this.#settle(onSlow);
+      // `read` may block its thread: it is not called for a file that does not answer
+      if (!isSettled || (await this.#readContent()) === undefined) throw this.#noAnswer();
       const identity = this.#state?.identity;
       const outcome = await outcomeOf(read());
-      const digest = this.#readDigest();
-      if (this.#observe()?.identity !== identity) continue;
-      this.#digest = digest;
+      const content = await this.#readContent();
+      if (!(await this.#observe())) throw this.#noAnswer();
+      if (this.#state?.identity !== identity) continue;
+      this.#digest = digestOf(content);
+      this.#isPending = content !== undefined && "code" in content;
       if ("error" in outcome) throw outcome.error;
       return outcome.value;
     }
@@ -78,31 +99,38 @@ export class FileWatch {
 
   /** Whether the content, once it is settled, is not that which was read last. A missing file is about to be replaced. */
   async isChanged(onSlow: (message: string) => void): Promise<boolean> {
-    await this.#settle(onSlow);
-    return this.#state !== undefined && this.#readDigest() !== this.#digest;
+    const isSettled = await this.#settle(onSlow);
+    if (isSettled && this.#state === undefined) return false;
+    const content = isSettled ? await this.#readContent() : undefined;
+    this.#isPending = content === undefined;
+    return content !== undefined && digestOf(content) !== this.#digest;
   }
 
   /** Calls `onChange` after each change of the file's state. */
   start(onChange: () => void): void {
     this.#onChange = onChange;
-    this.#poll();
+    void this.#poll();
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#onChange = () => {};
     this.#cancelPoll();
     this.#watcher?.close();
   }
 
-  async #settle(onSlow: (message: string) => void): Promise<void> {
+  /** False when the file system does not answer. */
+  async #settle(onSlow: (message: string) => void): Promise<boolean> {
     const startedAt = this.#clock.now();
     let isReported = false;
     for (;;) {
-      const state = this.#observe();
+      if (!(await this.#observe())) return false;
+      const state = this.#state;
       const waitMs = SETTLE_MS - this.#ageMs(state);
-      if (waitMs <= 0) return;
+      if (waitMs <= 0) return true;
       await new Promise<void>((resolve) => void this.#clock.setTimer(waitMs, resolve));
-      if (this.#observe()?.identity === state?.identity) return;
+      if (!(await this.#observe())) return false;
+      if (this.#state?.identity === state?.identity) return true;
       if (isReported || this.#clock.now() - startedAt < SLOW_MS) continue;
       isReported = true;
       onSlow(`has been changing for ${SLOW}; it is read when it has been unchanged for ${SETTLE_MS} ms`);
@@ -115,33 +143,53 @@ export class FileWatch {
     return state === undefined ? seenMs : Math.max(0, Math.min(this.#clock.wallTime() - state.changedAt, seenMs));
   }
 
-  #observe(): FileState | undefined {
-    const state = stateOf(this.#file);
+  /** Reads the state. False when the file system does not answer. */
+  async #observe(): Promise<boolean> {
+    const stats = await this.#stats.on(this.#file, DEVICE);
+    if (stats === undefined) return false;
+    const state = stateOf(stats === ABSENT ? undefined : stats);
     if (state?.identity !== this.#state?.identity) this.#seenAt = this.#clock.now();
     this.#state = state;
-    return state;
+    return true;
   }
 
-  #poll(): void {
-    this.#cancelPoll = this.#clock.setTimer(POLL_MS, () => this.#poll());
-    this.#watchFolder();
-    this.#onEvent();
+  async #poll(): Promise<void> {
+    this.#schedulePoll(POLL_MS);
+    await this.#watchFolder();
+    await this.#onEvent();
   }
 
-  #onEvent(): void {
+  #schedulePoll(delayMs: number): void {
+    this.#cancelPoll();
+    if (!this.#isClosed) this.#cancelPoll = this.#clock.setTimer(delayMs, () => void this.#poll());
+  }
+
+  async #onEvent(): Promise<void> {
     const before = this.#state?.identity;
-    if (this.#observe()?.identity !== before) this.#onChange();
+    if (!(await this.#observe())) this.#schedulePoll(SLOW_POLL_MS);
+    else if (this.#state?.identity !== before || (await this.#isReadable())) this.#onChange();
+  }
+
+  /** Whether a file can be read again that could not be read. */
+  async #isReadable(): Promise<boolean> {
+    if (!this.#isPending) return false;
+    const content = await this.#readContent();
+    if (content === undefined || "code" in content) return false;
+    this.#isPending = false;
+    return true;
   }
 
   /** Watches the folder; again when another folder has taken its place. */
-  #watchFolder(): void {
+  async #watchFolder(): Promise<void> {
     const folder = dirname(this.#file);
-    const identity = inodeOf(folder);
+    const stats = await this.#stats.on(folder, DEVICE);
+    if (stats === undefined || this.#isClosed) return;
+    const identity = stats === ABSENT ? undefined : `${stats.dev}:${stats.ino}`;
     if (identity === this.#folder) return;
     this.#folder = identity;
     this.#watcher?.close();
     try {
-      const watcher = watch(folder, { persistent: false }, () => this.#onEvent());
+      const watcher = watch(folder, { persistent: false }, () => void this.#onEvent());
       watcher.on("error", () => watcher.close()); // the folder is gone, or the kernel has no watches left: polling continues
       this.#watcher = watcher;
     } catch {
@@ -149,12 +197,21 @@ export class FileWatch {
     }
   }
 
-  #readDigest(): string | undefined {
-    const identity = this.#state?.identity;
-    if (identity === undefined) return undefined;
-    const content = readRegularFile(this.#file);
-    return "text" in content ? createHash("sha256").update(content.text).digest("hex") : identity;
+  /** `undefined` when the file system does not answer. */
+  #readContent(): Promise<FileContent | undefined> {
+    return this.#contents.on(this.#file, DEVICE);
   }
+
+  /** The file is examined later. */
+  #noAnswer(): HealthError {
+    this.#isPending = true;
+    return new HealthError("INVALID_CONFIG", `${this.#file}: cannot read this file: its file system does not answer`);
+  }
+}
+
+function digestOf(content: FileContent | undefined): string | undefined {
+  if (content === undefined) return undefined;
+  return "text" in content ? createHash("sha256").update(content.text).digest("hex") : content.identity;
 }
 
 type Outcome<Value> = { readonly value: Value } | { readonly error: unknown };
@@ -166,22 +223,17 @@ function outcomeOf<Value>(work: Promise<Value>): Promise<Outcome<Value>> {
   );
 }
 
-function stateOf(file: string): FileState | undefined {
+function firstStats(file: string): BigIntStats | undefined {
   try {
-    const stats = statSync(file, { bigint: true });
-    if (!stats.isFile()) return undefined;
-    const { size, mtimeMs, ctimeMs } = stats;
-    return { identity: identityOf(stats), size, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) };
+    return statSync(file, { bigint: true });
   } catch {
-    return undefined;
+    return undefined; // the reading reports it
   }
 }
 
-function inodeOf(folder: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(folder, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
+/** `undefined` for anything but a regular file. */
+function stateOf(stats: BigIntStats | undefined): FileState | undefined {
+  if (stats?.isFile() !== true) return undefined;
+  const { size, mtimeMs, ctimeMs } = stats;
+  return { identity: identityOf(stats), size, changedAt: Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) };
 }

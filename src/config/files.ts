@@ -4,7 +4,7 @@
  * What was read is kept: when one file has changed and cannot be used, the previous content stays in use. A warning is given for
  * a secret that every user of the machine can read.
  */
-import { ABSENT, type FileContent, readRegularFile } from "./read-file.js";
+import { ABSENT, type FileContent, readRegularFileSync } from "./read-file.js";
 
 /** What a file is for. A label of `healthbridge_file_reload_failures_total`. */
 export type FileKind = "certificate" | "key" | "ca" | "client_ca" | "token" | "secret";
@@ -14,8 +14,8 @@ export interface NamedFile {
   readonly path: string;
   readonly kind: FileKind;
   readonly content: FileContent;
-  /** The file that it makes a pair with: a certificate and its key change together. */
-  readonly partner: string | undefined;
+  /** The keys of a certificate: they change together. */
+  readonly partners: readonly string[];
 }
 
 /** Calls `refuse` with the reason, and returns `undefined`, for a file that cannot be read. */
@@ -43,14 +43,14 @@ const NO_CONTENTS: ReadonlyMap<string, FileContent> = new Map();
 
 export function createFiles(known: KnownContents = NO_CONTENTS): Files {
   const warnings = new Set<string>();
-  const files = new Map<string, { kind: FileKind; content: FileContent; partner: string | undefined }>();
+  const files = new Map<string, { kind: FileKind; content: FileContent; partners: string[] }>();
   let total = 0;
   const contentOf = (path: string, kind: FileKind): FileContent => {
     const file = files.get(path);
     if (file !== undefined) return file.content;
-    const content = known.get(path) ?? (total > MAX_CHARACTERS ? TOO_MANY : readRegularFile(path));
+    const content = known.get(path) ?? (total > MAX_CHARACTERS ? TOO_MANY : readRegularFileSync(path));
     if ("text" in content) total += content.text.length;
-    files.set(path, { kind, content, partner: undefined });
+    files.set(path, { kind, content, partners: [] });
     return content;
   };
   return {
@@ -72,7 +72,7 @@ export function createFiles(known: KnownContents = NO_CONTENTS): Files {
     },
     pair(certFile, keyFile) {
       const file = files.get(certFile);
-      if (file !== undefined) file.partner = keyFile;
+      if (file !== undefined && keyFile !== certFile) file.partners.push(keyFile);
     },
   };
 }
@@ -81,3 +81,8 @@ const TOO_MANY: Readonly<FileContent> = {
   fault: `: the files that the configuration names have more than ${MAX_CHARACTERS} characters together`,
   identity: ABSENT,
 };
+
+/** `undefined` for a file that cannot be used. */
+export function textOf(content: FileContent): string | undefined {
+  return "text" in content ? content.text : undefined;
+}

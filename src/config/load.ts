@@ -9,7 +9,7 @@ import type { Path } from "../core/option-error.js";
 import { ConfigError, FaultList } from "./fault.js";
 import { createFiles, type Files } from "./files.js";
 import { KnownPaths } from "./known-paths.js";
-import { isDescriptor, readDescriptor, readRegularFile } from "./read-file.js";
+import { isDescriptor, readDescriptor, readRegularFileSync } from "./read-file.js";
 import { Redactor } from "./redact.js";
 import { checkShape } from "./shape.js";
 import type { Sources } from "./substitution.js";
@@ -109,7 +109,7 @@ function isEmptyTable(value: unknown): boolean {
 }
 
 function readText(file: string): string {
-  const content = isDescriptor(file) ? readDescriptor(file) : readRegularFile(file);
+  const content = isDescriptor(file) ? readDescriptor(file) : readRegularFileSync(file);
   if ("text" in content) return content.text;
   throw new ConfigError(file, [{ place: undefined, path: [], text: `cannot read this file${content.fault}` }]);
 }

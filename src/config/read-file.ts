@@ -13,12 +13,14 @@
  */
 import { isUtf8 } from "node:buffer";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { type Clock, systemClock } from "../core/clock.js";
 
 /** The size of the longest file that is read. */
 export const MAX_FILE_BYTES = 1_048_576;
 
 /** The time in which the writer of a pipe must be done. */
-export const MAX_PIPE_MS = 30_000;
+const MAX_PIPE_MS = 30_000;
 
 /** Time between two reads of a pipe that is empty. */
 const PIPE_POLL_MS = 5;
@@ -34,7 +36,13 @@ export type FileContent =
       /** Of the version that was read: see `identityOf`. */
       readonly identity: string;
     }
-  | { readonly fault: string; readonly identity: string };
+  | {
+      readonly fault: string;
+      /** Of the version that cannot be used; with the error, where reading has failed and may succeed later. */
+      readonly identity: string;
+      /** The error of the system, such as EIO. Missing where the file itself cannot be used. */
+      readonly code?: string;
+    };
 
 /** The identity of a file that is not there, or that cannot be looked at. */
 export const ABSENT = "absent";
@@ -44,53 +52,107 @@ export function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): s
   return [dev, ino, size, mtimeNs, ctimeNs].join(":");
 }
 
+/** The identity of the version that was read, without the error of the reading. */
+export function versionOf({ identity }: FileContent): string {
+  return identity.replace(/ .*$/, "");
+}
+
 /** Whether a path names an open descriptor of this process, such as a pipe from another program. */
 export function isDescriptor(path: string): boolean {
   return /^(?:-|\/dev\/stdin|\/dev\/fd\/\d+|\/proc\/self\/fd\/\d+)$/.test(path);
 }
 
-/** Reads a regular file. */
-export function readRegularFile(path: string): FileContent {
-  let identity = ABSENT;
-  const content = attempt(() => {
+/** Reads a regular file. It does not block this thread, and never rejects. */
+export async function readRegularFile(path: string): Promise<FileContent> {
+  let version = ABSENT;
+  try {
+    const before = await stat(path, { bigint: true });
+    version = identityOf(before);
+    const type = otherType(before);
+    if (type !== undefined) return refused(notRegular(type), version);
+    const file = await open(path, OPEN_FLAGS);
+    try {
+      const stats = await file.stat({ bigint: true });
+      version = identityOf(stats);
+      const fault = faultOf(stats);
+      if (fault !== undefined) return refused(fault, version);
+      return contentOf(await readAllOf(async (buffer) => (await file.read(buffer)).bytesRead), stats);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    return unreadable(error, version);
+  }
+}
+
+/** The same, and blocks this thread meanwhile. */
+export function readRegularFileSync(path: string): FileContent {
+  let version = ABSENT;
+  try {
     const stats = statSync(path, { bigint: true });
-    identity = identityOf(stats);
+    version = identityOf(stats);
     const type = otherType(stats);
-    return type === undefined ? readOpened(path, 0) : refused(notRegular(type));
-  });
-  return "text" in content ? content : { ...content, identity };
+    return type === undefined ? readOpened(path, undefined) : refused(notRegular(type), version);
+  } catch (error) {
+    return unreadable(error, version);
+  }
 }
 
 /** Reads a file or pipe that is open in this process already. Blocks until its writer is done. */
-export function readDescriptor(path: string, maxPipeMs = MAX_PIPE_MS): FileContent {
-  return attempt(() => readOpened(path === "-" ? "/dev/stdin" : path, maxPipeMs));
+export function readDescriptor(path: string, clock: Clock = systemClock): FileContent {
+  try {
+    return readOpened(path === "-" ? "/dev/stdin" : path, clock);
+  } catch (error) {
+    return unreadable(error, ABSENT);
+  }
 }
 
-/** @param maxPipeMs 0: a pipe is refused */
-function readOpened(path: string, maxPipeMs: number): FileContent {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** @param clock limits the time of a pipe; `undefined`: a pipe is refused */
+function readOpened(path: string, clock: Clock | undefined): FileContent {
+  const file = openSync(path, OPEN_FLAGS);
   try {
     const stats = fstatSync(file, { bigint: true });
-    const isPipe = stats.isFIFO() && maxPipeMs > 0;
-    const type = otherType(stats);
-    if (type !== undefined && !isPipe) return refused(notRegular(type));
-    if (stats.size > MAX_FILE_BYTES) return refused(tooLong(`${stats.size}`));
-    const bytes = isPipe ? readPipe(file, maxPipeMs) : readAll((buffer) => readSync(file, buffer));
-    if (bytes === undefined) return refused(`: its writer was not done within ${maxPipeMs / 1000} s`);
-    if (bytes.length > MAX_FILE_BYTES) return refused(tooLong(`more than ${MAX_FILE_BYTES}`));
-    const decoded = decode(bytes);
-    if ("fault" in decoded) return refused(decoded.fault);
-    return { ...decoded, isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0n, identity: identityOf(stats) };
+    if (stats.isFIFO() && clock !== undefined) {
+      const bytes = readPipe(file, clock);
+      return bytes === undefined ? refused(SLOW_PIPE, identityOf(stats)) : contentOf(bytes, stats);
+    }
+    const fault = faultOf(stats);
+    if (fault !== undefined) return refused(fault, identityOf(stats));
+    return contentOf(readAll((buffer) => readSync(file, buffer)) ?? Buffer.alloc(0), stats);
   } finally {
     closeSync(file);
   }
 }
 
-/** Reads to the end, or one byte more than the limit: files of `/proc` have no size. `read` returns 0 at the end. */
+const SLOW_PIPE = `: its writer was not done within ${MAX_PIPE_MS / 1000} s`;
+
+/** Why an open file is not read. */
+function faultOf(stats: BigIntStats): string | undefined {
+  const type = otherType(stats);
+  if (type !== undefined) return notRegular(type);
+  return stats.size > MAX_FILE_BYTES ? tooLong(`${stats.size}`) : undefined;
+}
+
+function contentOf(bytes: Buffer, stats: BigIntStats): FileContent {
+  const identity = identityOf(stats);
+  if (bytes.length > MAX_FILE_BYTES) return refused(tooLong(`more than ${MAX_FILE_BYTES}`), identity);
+  const decoded = decode(bytes);
+  if ("fault" in decoded) return refused(decoded.fault, identity);
+  return { ...decoded, isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0n, identity };
+}
+
+/** The next buffer to read into; `undefined` after one byte more than the limit: files of `/proc` have no size. */
+function bufferAfter(total: number): Buffer | undefined {
+  return total > MAX_FILE_BYTES ? undefined : Buffer.alloc(Math.min(65_536, MAX_FILE_BYTES + 1 - total));
+}
+
+/** Reads to the end, or one byte more than the limit. `read` returns 0 at the end. */
 function readAll(read: (buffer: Buffer) => number | undefined): Buffer | undefined {
   const chunks: Buffer[] = [];
-  for (let total = 0; total <= MAX_FILE_BYTES; ) {
-    const chunk = Buffer.alloc(Math.min(65_536, MAX_FILE_BYTES + 1 - total));
+  let total = 0;
+  for (let chunk = bufferAfter(0); chunk !== undefined; chunk = bufferAfter(total)) {
     const count = read(chunk);
     if (count === undefined) return undefined;
     if (count === 0) break;
@@ -100,12 +162,25 @@ function readAll(read: (buffer: Buffer) => number | undefined): Buffer | undefin
   return Buffer.concat(chunks);
 }
 
+/** The same, for a reading that does not block. */
+async function readAllOf(read: (buffer: Buffer) => Promise<number>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (let chunk = bufferAfter(0); chunk !== undefined; chunk = bufferAfter(total)) {
+    const count = await read(chunk);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    total += count;
+  }
+  return Buffer.concat(chunks);
+}
+
 /** `undefined` when the writer was not done in time. */
-function readPipe(file: number, maxPipeMs: number): Buffer | undefined {
-  const endsAt = performance.now() + maxPipeMs;
+function readPipe(file: number, clock: Clock): Buffer | undefined {
+  const endsAt = clock.now() + MAX_PIPE_MS;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   return readAll((buffer) => {
-    while (performance.now() < endsAt) {
+    while (clock.now() < endsAt) {
       try {
         return readSync(file, buffer);
       } catch (error) {
@@ -147,16 +222,13 @@ function tooLong(size: string): string {
   return `: it has ${size} bytes; the limit is ${MAX_FILE_BYTES}`;
 }
 
-function refused(fault: string): FileContent {
-  return { fault, identity: ABSENT };
+function refused(fault: string, identity: string): FileContent {
+  return { fault, identity };
 }
 
-function attempt(read: () => FileContent): FileContent {
-  try {
-    return read();
-  } catch (error) {
-    return refused(` (${codeOf(error)})`);
-  }
+function unreadable(error: unknown, version: string): FileContent {
+  const code = codeOf(error);
+  return { fault: ` (${code})`, identity: `${version} ${code}`, code };
 }
 
 function codeOf(error: unknown): string {

@@ -29,10 +29,14 @@ export function missingAnswer({ name, expected = "more" }: Turn, read: Buffer): 
 }
 
 /**
- * In TLS 1.3, a target refuses a client certificate, or its absence, after the handshake (RFC 8446, section 2). Without any
- * byte from it, the connection must last so long.
+ * In TLS 1.3, the client finishes the handshake first, and a target refuses a client certificate, or its absence, afterwards
+ * (RFC 8446, section 2). The refusal needs a round trip. Without any byte from the target, the connection must last for so long,
+ * and for twice the time of the handshake, but for half of the time that is left at most.
  */
 const MIN_QUIET_MS = 100;
+
+/** The same after a session ticket: some servers, Node among them, send tickets before they refuse the certificate. */
+const AFTER_TICKET_MS = 20;
 
 /** A connection, and what is said on it. */
 export interface ConversationOptions extends SingleConnectionOptions {
@@ -46,8 +50,9 @@ export interface ConversationOptions extends SingleConnectionOptions {
 /** A prober that connects and holds a dialogue. */
 export function openConversation(options: ConversationOptions): Prober {
   const { judge } = options;
-  return openSingleConnection(options, async (socket) => {
-    const result = await new DialogueListener(socket, options).result;
+  return openSingleConnection(options, async (socket, timeoutMs) => {
+    const endsAt = options.clock.now() + timeoutMs;
+    const result = await new DialogueListener(socket, options, endsAt).result;
     return result.outcome === "pass" && judge !== undefined ? judge(socket) : result;
   });
 }
@@ -58,21 +63,26 @@ class DialogueListener implements SocketListener {
   readonly #socket: TargetSocket;
   readonly #options: ConversationOptions;
   readonly #turns: readonly Turn[];
+  readonly #endsAt: number;
   readonly #unused = new UnusedBytes();
   #resolve: (result: ProbeResult) => void = () => {};
   #reject: (error: Error) => void = () => {};
   #cancelQuiet: CancelTimer = () => {};
+  /** When the TLS handshake began. */
+  #startedAt = 0;
+  #quietMs = MIN_QUIET_MS;
   #index = 0;
   #isReady = false;
   #hasSent = false;
   /** Something was read since the connection, or its TLS, was ready. */
   #hasRead = false;
 
-  /** Begins when the connection is there. */
-  constructor(socket: TargetSocket, options: ConversationOptions) {
+  /** Begins when the connection is there. @param endsAt the deadline, on the clock */
+  constructor(socket: TargetSocket, options: ConversationOptions, endsAt: number) {
     this.#socket = socket;
     this.#options = options;
     this.#turns = options.turns;
+    this.#endsAt = endsAt;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -80,10 +90,20 @@ class DialogueListener implements SocketListener {
     socket.listen(this);
   }
 
+  onConnect(): void {
+    this.#startedAt = this.#options.clock.now();
+  }
+
   onReady(): void {
     this.#isReady = true;
     this.#hasRead = false;
+    this.#quietMs = Math.max(MIN_QUIET_MS, 2 * (this.#options.clock.now() - this.#startedAt));
     this.#advance(false);
+  }
+
+  onTicket(): void {
+    this.#quietMs = AFTER_TICKET_MS;
+    if (this.#isReady && this.#index === this.#turns.length) this.#pass();
   }
 
   onBytes(bytes: Buffer): void {
@@ -102,7 +122,7 @@ class DialogueListener implements SocketListener {
     else if (!this.#isReady && error === undefined && startsTls === true)
       this.#resolve(fail("closed", `${name}: the target ended the connection before its TLS handshake was complete`));
     else if (!this.#isReady)
-      this.#reject(error ?? new BrokenCall("closed", "the connection ended before it was ready"));
+      this.#reject(error ?? new BrokenCall("closed", "the target ended the connection before it was ready"));
     else if (this.#index === this.#turns.length)
       this.#reject(error ?? new BrokenCall("closed", "the target ended the connection right after the TLS handshake"));
     else if (error === undefined) {
@@ -123,8 +143,18 @@ class DialogueListener implements SocketListener {
       this.#secure(turn);
       return;
     }
+    this.#pass();
+  }
+
+  /** All turns have passed: now, or when the target has not refused the client certificate. */
+  #pass(): void {
+    const { clock } = this.#options;
+    this.#cancelQuiet();
     if (this.#socket.tlsVersion !== "TLSv1.3" || this.#hasRead) this.#resolve(PASS);
-    else this.#cancelQuiet = this.#options.clock.setTimer(MIN_QUIET_MS, () => this.#resolve(PASS));
+    else
+      this.#cancelQuiet = clock.setTimer(Math.min(this.#quietMs, (this.#endsAt - clock.now()) / 2), () =>
+        this.#resolve(PASS),
+      );
   }
 
   /** Whether a turn is over. Only the first result counts, so what comes after a failure does not matter. */
@@ -141,7 +171,8 @@ class DialogueListener implements SocketListener {
   /** Whatever came after the go-ahead came in clear text, from anyone on the way (CVE-2011-0411). */
   #secure({ name }: Turn): void {
     this.#isReady = false;
-    const { startTls } = this.#options;
+    const { startTls, clock } = this.#options;
+    this.#startedAt = clock.now();
     if (startTls !== undefined && this.#unused.bytes.length === 0) this.#socket.startTls(startTls);
     else this.#resolve(fail("protocol", `${name}: the target sent more in clear text before the TLS handshake`));
   }

@@ -78,6 +78,13 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   SELF_SIGNED_CERT_IN_CHAIN: "tls-untrusted",
   CERT_UNTRUSTED: "tls-untrusted",
   CERT_REVOKED: "tls-untrusted",
+  CERT_REJECTED: "tls-untrusted",
+  CERT_SIGNATURE_FAILURE: "tls-untrusted",
+  CERT_CHAIN_TOO_LONG: "tls-untrusted",
+  INVALID_CA: "tls-untrusted",
+  INVALID_PURPOSE: "tls-untrusted",
+  PATH_LENGTH_EXCEEDED: "tls-untrusted",
+  UNSPECIFIED: "tls-untrusted", // Node has no names for the other results of verification, such as violated name constraints
   ABORT_ERR: "timeout",
 };
 

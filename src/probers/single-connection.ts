@@ -18,7 +18,7 @@ export interface SingleConnectionOptions {
 /** @param ask what is said on a connection, and decides; it may begin before the connection is made */
 export function openSingleConnection(
   { address, clock, warnBefore }: SingleConnectionOptions,
-  ask: (socket: TargetSocket) => Promise<ProbeResult>,
+  ask: (socket: TargetSocket, timeoutMs: number) => Promise<ProbeResult>,
 ): Prober {
   let socket: TargetSocket | undefined;
   const cancel = () =>
@@ -28,9 +28,9 @@ export function openSingleConnection(
       const own = new TargetSocket(address, timeoutMs);
       socket = own;
       try {
-        return withCertificate(await ask(own), own.certificateEndsAt, clock.wallTime(), warnBefore);
+        return withCertificate(await ask(own, timeoutMs), own.certificateEndsAt, clock.wallTime(), warnBefore);
       } catch (error) {
-        return resultOfError(error);
+        return withCertificate(resultOfError(error), own.certificateEndsAt, clock.wallTime());
       } finally {
         own.close();
       }

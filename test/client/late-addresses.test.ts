@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
-import { connectTo } from "../../src/client/connection-attempts.js";
+import { type Connected, ConnectionAttempts } from "../../src/client/connection-attempts.js";
 import type { AddressListener, Resolver } from "../../src/client/resolver.js";
 import { systemClock } from "../../src/core/clock.js";
 import { openBlackHole } from "../support/black-hole.js";
@@ -41,7 +41,9 @@ test("an address that becomes known later is tried while the first one does not 
     later(300, () => listener.onAddresses([HOLE, GOOD], true));
   });
   const startedAt = performance.now();
-  const { socket } = await connectTo({ host: "a.test", port, resolver }, 2_000, AbortSignal.timeout(2_000));
+  const { socket } = await new Promise<Connected>((onConnect, onError) => {
+    new ConnectionAttempts({ host: "a.test", port, resolver }, 2_000, { onConnect, onError });
+  });
   socket.destroy();
   assert.ok(performance.now() - startedAt < 1_000);
 });

@@ -1,5 +1,6 @@
 /** When a configuration file is read. The files are real, the clock is virtual: its time and that of a file are compared. */
 import assert from "node:assert/strict";
+import { createHook } from "node:async_hooks";
 import {
   appendFileSync,
   mkdirSync,
@@ -15,9 +16,28 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { FileThreads } from "../../src/config/file-operation.js";
 import { FileWatch } from "../../src/config/file-watch.js";
 import { eventually } from "../support/eventually.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+
+/** Operations on files that run. */
+const operations = new Set<number>();
+createHook({
+  init(id, type) {
+    if (/^FSREQ|^FILEHANDLECLOSE/.test(type)) operations.add(id);
+  },
+  after: (id) => void operations.delete(id),
+}).enable();
+
+/** Operations on files take no virtual time. */
+class FileClock extends VirtualClock {
+  protected override async settle(): Promise<void> {
+    do await settle();
+    while (operations.size > 0);
+    await settle();
+  }
+}
 
 interface Watched {
   readonly file: string;
@@ -36,8 +56,8 @@ function watched(t: TestContext, text: string | undefined): Watched {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "healthbridge.yaml");
   if (text !== undefined) writeFileSync(file, text);
-  const clock = new VirtualClock();
-  const watch = new FileWatch(file, clock);
+  const clock = new FileClock();
+  const watch = new FileWatch(file, clock, new FileThreads());
   t.after(() => watch.close());
   const [reports, contents]: [string[], string[]] = [[], []];
   const onSlow = (report: string) => void reports.push(report);
@@ -96,7 +116,7 @@ test("a copy that keeps an old time of modification is as young as the copy", as
   const read = async () => {
     isRead = true;
   };
-  const reading = new FileWatch(it.file, it.clock).read(read, () => {});
+  const reading = new FileWatch(it.file, it.clock, new FileThreads()).read(read, () => {});
   await it.clock.advance(399);
   assert.equal(isRead, false);
   await it.clock.advance(2);
@@ -148,7 +168,7 @@ test("a file that has never existed is read at once, and fails", async (t) => {
 test("a directory is read at once, and fails", async (t) => {
   const it = watched(t, undefined);
   mkdirSync(it.file);
-  const watch = new FileWatch(it.file, it.clock);
+  const watch = new FileWatch(it.file, it.clock, new FileThreads());
   const read = async () => void readFileSync(it.file);
   await assert.rejects(
     watch.read(read, () => {}),
@@ -228,12 +248,13 @@ test("a change is seen within ten seconds also when the kernel sends no event", 
   const link = `${file}.d/link.yaml`;
   mkdirSync(`${file}.d`);
   symlinkSync("../healthbridge.yaml", link);
-  const watch = new FileWatch(link, clock);
+  const watch = new FileWatch(link, clock, new FileThreads());
   t.after(() => watch.close());
   let changes = 0;
   watch.start(() => {
     changes += 1;
   });
+  await clock.advance(0);
   writeFileSync(file, "b"); // in another folder than the link
   await clock.advance(9_999);
   assert.equal(changes, 0);
@@ -246,7 +267,7 @@ test("the folder is watched again when another one has taken its place", async (
   const folder = `${file}.d`;
   mkdirSync(folder);
   writeFileSync(`${folder}/f.yaml`, "a");
-  const watch = new FileWatch(`${folder}/f.yaml`, clock);
+  const watch = new FileWatch(`${folder}/f.yaml`, clock, new FileThreads());
   t.after(() => watch.close());
   let changes = 0;
   watch.start(() => {

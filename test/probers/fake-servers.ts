@@ -93,8 +93,8 @@ const mysql: FakeServer = (socket, answer) => {
   socket.write(packet(0, greeting.subarray(0, at)));
   let isLoggedIn = false;
   const lengthOf = (bytes: Buffer) => (bytes.length < 4 ? undefined : 4 + bytes.readUIntLE(0, 3));
-  parts(socket, lengthOf, () => {
-    if (!isLoggedIn) socket.write(packet(2, ok));
+  parts(socket, lengthOf, (login) => {
+    if (!isLoggedIn) socket.write(packet((login[3] ?? 0) + 1, ok));
     else if (answer()) socket.write(packet(1, ok));
     isLoggedIn = true;
   });

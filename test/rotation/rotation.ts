@@ -8,8 +8,9 @@
  * No probe may fail. A check must show a certificate of the last `maxConnectionAge`, and a check of the name must be
  * connected to its new address. At the end the certificates expire, and every check must fail in time.
  */
+import { X509Certificate } from "node:crypto";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { subscribe } from "../../src/core/channels.js";
+import { type Published, subscribe } from "../../src/core/channels.js";
 import { Health } from "../../src/daemon/health.js";
 import { FAKE_SERVERS } from "../probers/fake-servers.js";
 import { certify, createSubject } from "../support/certificates.js";
@@ -79,8 +80,11 @@ class Targets {
     return urls;
   }
 
-  renew(endsInDays: number): void {
-    for (const server of this.#servers) server.setSecureContext(this.#pair(endsInDays));
+  /** Returns when the new certificate ends, in wall time. */
+  renew(endsInDays: number): number {
+    const pair = this.#pair(endsInDays);
+    for (const server of this.#servers) server.setSecureContext(pair);
+    return Date.parse(new X509Certificate(pair.cert).validTo);
   }
 
   connectionsAt(address: string): number {
@@ -98,12 +102,42 @@ class Targets {
   }
 }
 
-/** The days that each check shows, from the metrics page. */
-async function daysLeft(url: string): Promise<readonly number[]> {
+const DAYS_LEFT = /^healthbridge_check_certificate_days_left\{check="(.*)"\} (.*)$/gm;
+
+/** Whether each of `count` checks shows days that are right, on the metrics page. */
+async function allShow(url: string, count: number, isRight: (days: number) => boolean): Promise<boolean> {
   const text = await (await fetch(url)).text();
-  return [...text.matchAll(/^healthbridge_check_certificate_days_left\{.*\} (.*)$/gm)].map(([, value]) =>
-    Number(value),
-  );
+  const days = new Map([...text.matchAll(DAYS_LEFT)].map(([, check = "", value]) => [check, Number(value)]));
+  return days.size === count && [...days.values()].every(isRight);
+}
+
+/** The last result of each check. */
+class Results {
+  probes = 0;
+  readonly problems: string[] = [];
+  /** When the certificates end, in wall time. */
+  endsAt = Number.POSITIVE_INFINITY;
+  readonly #probes = new Map<string, number>();
+  readonly #failing = new Set<string>();
+
+  get failing(): number {
+    return this.#failing.size;
+  }
+
+  add({ check, outcome, reason, detail }: Published<"probe">): void {
+    this.probes += 1;
+    this.#probes.set(check, (this.#probes.get(check) ?? 0) + 1);
+    if (outcome !== "fail") this.#failing.delete(check);
+    else if (Date.now() >= this.endsAt && reason === "tls-expired") this.#failing.add(check);
+    else this.problems.push(`${check} failed: ${reason} ${detail}`);
+  }
+
+  /** Every check must have had so many probes. */
+  requireProbes(checks: number, each: number): void {
+    const few = [...this.#probes].filter(([, probes]) => probes < each).map(([check]) => check);
+    if (this.#probes.size !== checks) this.problems.push(`${this.#probes.size} of ${checks} checks had a probe`);
+    if (few.length > 0) this.problems.push(`less than ${each} probes: ${few.join(", ")}`);
+  }
 }
 
 /** Waits until a condition holds. Returns the milliseconds; `undefined` after `limitMs`. */
@@ -124,20 +158,12 @@ export async function rotation(options: RotationOptions): Promise<RotationReport
   names.records.set("moving.test", { ttl: 1, addresses: [ADDRESSES[0] ?? ""] });
   const urls = await targets.start(100);
   const health = new Health({ metrics: true, nameServers: [names.address] });
-  const problems: string[] = [];
-  const failing = new Set<string>();
-  let probes = 0;
+  const results = new Results();
+  const { problems } = results;
   const stops = [
-    subscribe("probe", ({ check, outcome, reason, detail }) => {
-      probes += 1;
-      if (outcome === "fail") failing.add(check);
-      if (outcome === "fail" && !isExpiring) problems.push(`${check} failed: ${reason} ${detail}`);
-      if (outcome === "fail" && isExpiring && reason !== "tls-expired")
-        problems.push(`${check} failed: ${reason} ${detail}`);
-    }),
+    subscribe("probe", (probe) => results.add(probe)),
     subscribe("prober-failed", ({ check, error }) => problems.push(`${check} could not probe: ${String(error)}`)),
   ];
-  let isExpiring = false;
   const tls = { ca: targets.ca, warnBefore: 0 };
   const settings = {
     interval: INTERVAL_MS,
@@ -150,11 +176,12 @@ export async function rotation(options: RotationOptions): Promise<RotationReport
     const url = (urls[index % urls.length] ?? "").replace("HOST", index % 2 === 0 ? "127.0.0.1" : "moving.test");
     health.check(`c${index}`, url, settings);
   }
+  const moving = Math.floor(count / 2);
   const server = await health.listen(["127.0.0.1:0"]);
   const metrics = `http://127.0.0.1:${portOf(server)}/metrics`;
   const report = { renewals: 0, moves: 0, longestRenewalMs: 0, longestMoveMs: 0, expiryMs: Number.NaN };
   try {
-    if ((await timeUntil(async () => (await daysLeft(metrics)).length === count, 20_000)) === undefined)
+    if ((await timeUntil(() => allShow(metrics, count, (days) => days > 99 && days < 101), 20_000)) === undefined)
       problems.push("not every check shows a certificate");
     for (let round = 1; round <= Math.round(durationMs / renewMs); round += 1) {
       const roundEnd = performance.now() + renewMs;
@@ -162,9 +189,12 @@ export async function rotation(options: RotationOptions): Promise<RotationReport
       targets.renew(endsInDays);
       const [oldAddress = "", newAddress = ""] = round % 2 === 1 ? ADDRESSES : [...ADDRESSES].reverse();
       names.records.set("moving.test", { ttl: 1, addresses: [newAddress] });
-      const hasLeft = timeUntil(() => targets.connectionsAt(oldAddress) === 0, maxConnectionAgeMs);
+      const hasLeft = timeUntil(
+        () => targets.connectionsAt(oldAddress) === 0 && targets.connectionsAt(newAddress) >= moving,
+        maxConnectionAgeMs,
+      );
       const isSeen = timeUntil(
-        async () => (await daysLeft(metrics)).every((days) => days > endsInDays - 1),
+        () => allShow(metrics, count, (days) => Math.abs(days - endsInDays) < 1),
         maxConnectionAgeMs + SLACK_MS,
       );
       const [moveMs, renewalMs] = await Promise.all([hasLeft, isSeen]);
@@ -177,6 +207,7 @@ export async function rotation(options: RotationOptions): Promise<RotationReport
       report.longestRenewalMs = Math.max(report.longestRenewalMs, renewalMs ?? 0);
       await pause(Math.max(0, roundEnd - performance.now()));
     }
+    results.requireProbes(count, durationMs / INTERVAL_MS / 2);
     report.expiryMs = await expire();
   } finally {
     for (const stop of stops) stop();
@@ -184,21 +215,21 @@ export async function rotation(options: RotationOptions): Promise<RotationReport
     targets.stop();
     names.close();
   }
-  return { probes, connections: targets.connections, ...report, problems };
+  return { probes: results.probes, connections: targets.connections, ...report, problems };
 
   /** The last certificates end after every check has a connection with them. */
   async function expire(): Promise<number> {
     const lifeMs = maxConnectionAgeMs + SLACK_MS + 2_000;
-    const endsAt = Math.floor((Date.now() + lifeMs) / 1_000) * 1_000;
-    targets.renew((endsAt - Date.now()) / DAY_MS);
-    const isSeen = async () => (await daysLeft(metrics)).every((days) => days < 1);
-    if ((await timeUntil(isSeen, lifeMs - 1_000)) === undefined)
+    results.endsAt = targets.renew(lifeMs / DAY_MS);
+    const isSeen = () => allShow(metrics, count, (days) => days < 1);
+    if ((await timeUntil(isSeen, results.endsAt - Date.now() - 500)) === undefined)
       problems.push("a check does not show the last certificate");
-    await pause(Math.max(0, endsAt - 500 - Date.now()));
-    isExpiring = true;
-    failing.clear();
-    const failedMs = await timeUntil(() => failing.size === count, maxConnectionAgeMs + SLACK_MS);
-    if (failedMs === undefined) problems.push(`${count - failing.size} checks pass with an expired certificate`);
-    return Math.max(0, Date.now() - endsAt);
+    await pause(Math.max(0, results.endsAt - Date.now()));
+    const failedMs = await timeUntil(() => results.failing === count, maxConnectionAgeMs + SLACK_MS);
+    const expiryMs = Date.now() - results.endsAt;
+    if (failedMs === undefined) problems.push(`${count - results.failing} checks pass with an expired certificate`);
+    await pause(2 * INTERVAL_MS);
+    if (results.failing !== count) problems.push(`${count - results.failing} checks pass again`);
+    return expiryMs;
   }
 }

@@ -3,6 +3,7 @@
  * command line does not sign a certificate that ended long ago. Keys are EC P-256.
  */
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { isIP } from "node:net";
 
 const DAY_MS = 86_400_000;
 
@@ -24,8 +25,10 @@ export interface CertificateOptions {
   readonly endsInDays?: number;
   /** An authority. Default true without `hosts`. */
   readonly isAuthority?: boolean;
-  /** DNS names and IPv4 addresses of a server. */
+  /** DNS names and addresses of a server. */
   readonly hosts?: readonly string[];
+  /** Domains that the certificates below an authority may have (RFC 5280, section 4.2.1.10). */
+  readonly permitted?: readonly string[];
 }
 
 export function createSubject(name: string): Subject {
@@ -40,6 +43,7 @@ export function certify(subject: Subject, options: CertificateOptions = {}): str
     startsInDays = -1,
     endsInDays = 90,
     hosts = [],
+    permitted = [],
     isAuthority = hosts.length === 0,
   } = options;
   const signedPart = sequence(
@@ -50,7 +54,7 @@ export function certify(subject: Subject, options: CertificateOptions = {}): str
     sequence(timeIn(startsInDays), timeIn(endsInDays)),
     nameOf(subject.name),
     subject.publicKey.export({ type: "spki", format: "der" }),
-    tagged(0xa3, sequence(...extensions(subject, issuer, { hosts, isAuthority }))),
+    tagged(0xa3, sequence(...extensions(subject, issuer, { hosts, permitted, isAuthority }))),
   );
   const signature = sign("sha256", signedPart, issuer.privateKey);
   const certificate = sequence(signedPart, ECDSA_SHA256, tagged(0x03, Buffer.concat([Buffer.from([0]), signature])));
@@ -60,19 +64,33 @@ export function certify(subject: Subject, options: CertificateOptions = {}): str
 
 interface Extended {
   readonly hosts: readonly string[];
+  readonly permitted: readonly string[];
   readonly isAuthority: boolean;
 }
 
-function extensions(subject: Subject, issuer: Subject, { hosts, isAuthority }: Extended): readonly Buffer[] {
+function extensions(subject: Subject, issuer: Subject, { hosts, permitted, isAuthority }: Extended): readonly Buffer[] {
   const alternatives = hosts.map((host) =>
-    /^[\d.]+$/.test(host) ? tagged(0x87, Buffer.from(host.split(".").map(Number))) : tagged(0x82, Buffer.from(host)),
+    isIP(host) > 0 ? tagged(0x87, addressBytes(host)) : tagged(0x82, Buffer.from(host)),
   );
   return [
     extension([0x13], sequence(...(isAuthority ? [tagged(0x01, Buffer.from([0xff]))] : []))), // basicConstraints
     extension([0x0e], tagged(0x04, keyId(subject))),
     extension([0x23], sequence(tagged(0x80, keyId(issuer)))),
+    ...(permitted.length === 0 ? [] : [extension([0x1e], sequence(tagged(0xa0, permittedTrees(permitted))))]),
     ...(alternatives.length === 0 ? [] : [extension([0x11], sequence(...alternatives))]),
   ];
+}
+
+function permittedTrees(domains: readonly string[]): Buffer {
+  return Buffer.concat(domains.map((domain) => sequence(tagged(0x82, Buffer.from(domain)))));
+}
+
+/** An IPv6 address is written as a URL has it: the groups of zeros are restored. */
+function addressBytes(host: string): Buffer {
+  if (!host.includes(":")) return Buffer.from(host.split(".").map(Number));
+  const [left = [], right = []] = host.split("::").map((side) => side.split(":").filter(Boolean));
+  const groups = [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
+  return Buffer.from(groups.map((group) => group.padStart(4, "0")).join(""), "hex");
 }
 
 /** An extension of the arc 2.5.29. */

@@ -42,12 +42,12 @@ export class VirtualClock implements Clock {
   /** Lets `ms` pass. Timers that are set meanwhile fire too, when they are due. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    await settle();
+    await this.settle();
     for (let timer = this.#earliest(end); timer !== undefined; timer = this.#earliest(end)) {
       this.#timers.delete(timer);
       this.#now = Math.max(this.#now, timer.at);
       timer.action();
-      await settle();
+      await this.settle();
     }
     this.#now = end;
   }
@@ -55,6 +55,11 @@ export class VirtualClock implements Clock {
   /** Blocks the event loop for `ms`. Timers that become due meanwhile fire at the next `advance`. */
   stall(ms: number): void {
     this.#now += ms;
+  }
+
+  /** Waits for what runs without a timer. */
+  protected settle(): Promise<void> {
+    return settle();
   }
 
   /** The next timer that is due until `end`; of two with the same time, the one that was set first. */
