@@ -43,7 +43,7 @@ async function ask(
 const verdictOf = ({ outcome, reason }: ProbeResult) => (reason === undefined ? outcome : `${outcome} ${reason}`);
 
 for (const protocol of START_TLS_PROTOCOLS)
-  describe(`startTls: ${protocol}`, () => {
+  describe(`startTls: ${protocol}`, { concurrency: true }, () => {
     const script = SCRIPTS[protocol];
 
     test("a good server passes, and its certificate is seen", async () => {
@@ -57,7 +57,7 @@ for (const protocol of START_TLS_PROTOCOLS)
       assert.equal(verdictOf(await ask(protocol, startTlsServer(script), { inside })), "pass");
       const wrong = await ask(protocol, startTlsServer(script), {
         inside: [{ send: "x", expect: "y" }],
-        timeoutMs: 500,
+        timeoutMs: 1_500,
       });
       assert.equal(`${verdictOf(wrong)}: ${wrong.detail}`, 'fail timeout: step 2: expected text "y", got "echo x"');
     });
@@ -82,7 +82,7 @@ for (const protocol of START_TLS_PROTOCOLS)
           ? injecting(script)
           : startTlsServer(script, (socket, goAhead) => injecting({ greeting: goAhead, turns: [] })(socket));
       const inside = [{ expect: "echo hello" }];
-      const { reason, detail } = await ask(protocol, server, { inside, timeoutMs: 2_000 });
+      const { reason, detail } = await ask(protocol, server, { inside });
       assert.equal(reason, "protocol", detail);
       assert.match(detail ?? "", /more in clear text before the TLS handshake/);
     });
@@ -101,14 +101,14 @@ for (const protocol of START_TLS_PROTOCOLS)
 
     test("a server that agrees and is silent then fails with what is missing", async () => {
       const silent = startTlsServer(script, (socket, goAhead) => void socket.resume().write(goAhead));
-      const { reason, detail } = await ask(protocol, silent, { timeoutMs: 300 });
+      const { reason, detail } = await ask(protocol, silent, { timeoutMs: 1_500 });
       assert.equal(`${reason} | ${detail}`, `timeout | startTls ${protocol}: no TLS handshake within the timeout`);
     });
 
     test("a server that speaks another protocol, is silent or ends fails", async () => {
       const nonsense = await ask(protocol, (socket) => void socket.resume().write("\u0001nonsense\r\n"));
       assert.equal(verdictOf(nonsense), "fail protocol", nonsense.detail);
-      const silent = await ask(protocol, (socket) => void socket.resume(), { timeoutMs: 300 });
+      const silent = await ask(protocol, (socket) => void socket.resume(), { timeoutMs: 1_500 });
       assert.equal(verdictOf(silent), "fail timeout");
       assert.match(silent.detail ?? "", new RegExp(`^startTls ${protocol}: expected `));
       assert.match(verdictOf(await ask(protocol, (socket) => void socket.resume().end())), /^fail (?:closed|reset)$/);

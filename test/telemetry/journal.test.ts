@@ -28,7 +28,8 @@ import { HealthError } from "../../src/core/health-error.js";
 import { lockFolder } from "../../src/telemetry/folder-lock.js";
 import { Journal } from "../../src/telemetry/journal.js";
 import { decodeJournal, encodeRecord } from "../../src/telemetry/journal-lines.js";
-import { eventually, inTime } from "../support/eventually.js";
+import { eventually, inTime, pause } from "../support/eventually.js";
+import { VirtualClock } from "../support/virtual-clock.js";
 
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-journal-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -320,35 +321,49 @@ test("a write that fails is tried again with the whole file: a full disk loses n
 
 test("the first change is written at once, and the next ones at most once a second", async () => {
   const folder = newFolder();
-  const journal = await open(folder);
-  const written = async (key: string) => {
-    journal.put("heartbeat", key, 1);
-    await eventually(() => tailOf(folder).includes(`"${key}"`), `${key} is written`);
-    return performance.now();
-  };
-  const openedAt = performance.now();
-  const firstAt = await written("first");
-  const secondAt = await written("second");
+  const clock = new VirtualClock();
+  const journal = await Journal.open(folder, { ...deps, clock });
+  const isWritten = (key: string) => tailOf(folder).includes(`"${key}"`);
+  journal.put("heartbeat", "first", 1);
+  await clock.advance(0);
+  await eventually(() => isWritten("first"), "the first change is written without a wait");
+  journal.put("heartbeat", "second", 1);
+  await eventually(() => clock.pendingTimers === 1, "the first write has ended");
+  await clock.advance(999);
+  await pause(50);
+  assert.equal(isWritten("second"), false);
+  await clock.advance(1);
+  await eventually(() => isWritten("second"), "the second change is written after a second");
   await journal.close();
-  assert.ok(firstAt - openedAt < 900, `${firstAt - openedAt} ms`);
-  assert.ok(secondAt - firstAt > 800, `${secondAt - firstAt} ms`);
 });
 
 test("a disk that does not answer delays the end by a second at most", async (t) => {
   const folder = newFolder();
-  const journal = await open(folder);
+  const clock = new VirtualClock();
+  const journal = await Journal.open(folder, { ...deps, clock });
   // so long that the next change writes the file anew
   journal.put("heartbeat", "large", "x".repeat(1_100_000));
+  await clock.advance(0);
   await eventually(() => statSync(fileOf(folder)).size > 1_100_000, "it is written");
   // a writer that opens a named pipe waits for its reader
   const pipe = join(folder, "journal.new");
   execFileSync("mkfifo", [pipe]);
-  t.after(() => closeSync(openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)));
+  const releaseWriter = () => closeSync(openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK));
+  t.after(() =>
+    eventually(() => {
+      releaseWriter();
+      return !existsSync(join(folder, "lock"));
+    }, "the folder is free"),
+  );
   journal.put("heartbeat", "a", 1);
-  const startedAt = performance.now();
-  await inTime(journal.close(), "the end", 5_000);
-  const tookMs = performance.now() - startedAt;
-  assert.ok(tookMs > 900 && tookMs < 2_000, `${tookMs} ms`);
+  let isClosed = false;
+  const closing = journal.close().then(() => {
+    isClosed = true;
+  });
+  await clock.advance(999);
+  assert.equal(isClosed, false);
+  await clock.advance(1);
+  await inTime(closing, "the end");
 });
 
 test("100,000 keys are stored; further ones are not, and stored ones still change", async () => {
