@@ -49,7 +49,7 @@ const open = (folder: string) => Journal.open(folder, deps);
 const fileOf = (folder: string) => join(folder, "journal");
 const record = (key: string, value: unknown, type = "heartbeat") => ({ type, key, value });
 
-function heard<Name extends "journal-damaged" | "journal-failed">(name: Name) {
+function heard<Name extends "journal-damaged" | "journal-failed" | "journal-full">(name: Name) {
   const messages: Published<Name>[] = [];
   return { messages, unsubscribe: subscribe(name, (message) => messages.push(message)) };
 }
@@ -366,14 +366,27 @@ test("a disk that does not answer delays the end by a second at most", async (t)
   await inTime(closing, "the end");
 });
 
-test("100,000 keys are stored; further ones are not, and stored ones still change", async () => {
+test("100,000 keys are stored; further ones are not, which is reported once, and stored ones still change", async (t) => {
   const folder = newFolder();
-  const journal = await open(folder);
-  for (let key = 0; key < 100_001; key += 1) journal.put("heartbeat", String(key), 1);
+  const clock = new VirtualClock();
+  const journal = await Journal.open(folder, { ...deps, clock });
+  const { messages, unsubscribe } = heard("journal-full");
+  t.after(unsubscribe);
+  const put = (from: number, to: number, value: unknown) => {
+    for (let key = from; key < to; key += 1) journal.put("heartbeat", String(key), value);
+  };
+  put(0, 100_000, 1);
+  assert.deepEqual(messages, []);
+  put(100_000, 100_003, 1);
   journal.put("heartbeat", "0", 2);
   const values = ["0", "99999", "100000"].map((key) => journal.get("heartbeat", key));
-  await journal.close();
   assert.deepEqual(values, [2, 1, undefined]);
+  assert.deepEqual(messages, [{ instance: "journal-test", file: fileOf(folder), maxNames: 100_000 }]);
+  put(1, 10, undefined);
+  await journal.commit("heartbeat", "0", undefined);
+  put(100_000, 100_020, 1);
+  assert.equal(messages.length, 2, "it was full again");
+  await journal.close();
 });
 
 test("a folder without the right to write is refused", async (t) => {
