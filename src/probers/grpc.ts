@@ -81,7 +81,6 @@ function resultOfAnswer(answer: CheckAnswer): ProbeResult {
     return fail(REASON_OF_CODE[answer.code] ?? "grpc", `${answer.code}: ${answer.text}`);
   }
   if (answer.status === "SERVING") return PASS;
-  if (answer.status === "unreadable")
-    return fail("protocol", "the answer has no HealthCheckResponse that can be read");
+  if (answer.status === "unreadable") return fail("protocol", "the answer has no HealthCheckResponse that can be read");
   return fail(REASON_OF_STATUS[answer.status], `the target answered ${answer.status}`);
 }
