@@ -49,7 +49,7 @@ const open = (folder: string) => Journal.open(folder, deps);
 const fileOf = (folder: string) => join(folder, "journal");
 const record = (key: string, value: unknown, type = "heartbeat") => ({ type, key, value });
 
-function heard<Name extends "journal-damaged" | "journal-failed" | "journal-full">(name: Name) {
+function published<Name extends "journal-damaged" | "journal-failed" | "journal-full">(name: Name) {
   const messages: Published<Name>[] = [];
   return { messages, unsubscribe: subscribe(name, (message) => messages.push(message)) };
 }
@@ -102,7 +102,7 @@ test("a folder that does not exist is created for its owner alone, and so is the
   assert.deepEqual([statSync(folder).mode & 0o777, statSync(fileOf(folder)).mode & 0o777], [0o700, 0o600]);
 });
 
-test("a journal that is cut at any byte has every record that was whole, and tells the torn tail once", async () => {
+test("a journal that is cut at any byte has every record that was whole, and the torn tail is reported once", async () => {
   const lines = ["a", "b", "ü"].map((key, index) => encodeRecord(record(key, { index })));
   const bytes = Buffer.from(lines.join(""));
   const ends = lines.map((_, index) => Buffer.byteLength(lines.slice(0, index + 1).join("")));
@@ -114,12 +114,12 @@ test("a journal that is cut at any byte has every record that was whole, and tel
   }
   const folder = newFolder();
   mkdirSync(folder);
-  const { messages, unsubscribe } = heard("journal-damaged");
+  const { messages, unsubscribe } = published("journal-damaged");
   for (const cut of [1, 7, 20]) {
     writeFileSync(fileOf(folder), bytes);
     truncateSync(fileOf(folder), bytes.length - cut);
     assert.deepEqual(await valuesIn(folder, ["a", "b", "ü"]), [{ index: 0 }, { index: 1 }, undefined]);
-    assert.equal(messages.length, 1, "told");
+    assert.equal(messages.length, 1, "reported");
     assert.deepEqual(await valuesIn(folder, ["b"]), [{ index: 1 }]);
     assert.equal(messages.splice(0).length, 1, "once: the file was written anew");
   }
@@ -279,13 +279,13 @@ for (const [label, prepare, message] of [
     else assert.ok(!existsSync(lock), "the folder is free");
   });
 
-test("while the folder is gone nothing is lost in memory, and it is told; `put` goes on", async () => {
+test("while the folder is gone, `put` works, nothing is lost in memory, and the failure is reported", async () => {
   const folder = newFolder();
   const journal = await Journal.open(folder, { ...deps, clock: fastClock(10) });
-  const { messages, unsubscribe } = heard("journal-failed");
+  const { messages, unsubscribe } = published("journal-failed");
   renameSync(folder, `${folder}.gone`);
   journal.put("heartbeat", "a", 1);
-  await eventually(() => messages.length >= 4, "the failure is told");
+  await eventually(() => messages.length >= 4, "the failure is reported");
   assert.match(String(messages[0]?.error), /was removed or taken over/);
   assert.deepEqual(messages.map(({ failures }) => failures).slice(0, 4), [1, 2, 4, 8]);
   assert.equal(journal.get("heartbeat", "a"), 1);
@@ -300,7 +300,7 @@ test("a write that fails is tried again with the whole file: a full disk loses n
   if (!existsSync("/dev/full")) return assert.fail("this test needs Linux");
   const folder = newFolder();
   const journal = await Journal.open(folder, { ...deps, clock: fastClock(10) });
-  const { messages, unsubscribe } = heard("journal-failed");
+  const { messages, unsubscribe } = published("journal-failed");
   t.after(unsubscribe);
   journal.put("heartbeat", "before", 1);
   await eventually(() => readFileSync(fileOf(folder), "utf8").includes("before"), "it is written");
@@ -310,7 +310,7 @@ test("a write that fails is tried again with the whole file: a full disk loses n
     journal.put("heartbeat", "large", `${"x".repeat(60_000)}${round}`);
     await eventually(() => messages.length > 0 || tailOf(folder).endsWith(`x${round}"}\n`), "it is written or fails");
   }
-  await eventually(() => messages.length > 0, "the failure is told");
+  await eventually(() => messages.length > 0, "the failure is reported");
   assert.match(String(messages[0]?.error), /ENOSPC/);
   journal.put("heartbeat", "during", 2);
   rmSync(join(folder, "journal.new"));
@@ -370,7 +370,7 @@ test("100,000 keys are stored; further ones are not, which is reported once, and
   const folder = newFolder();
   const clock = new VirtualClock();
   const journal = await Journal.open(folder, { ...deps, clock });
-  const { messages, unsubscribe } = heard("journal-full");
+  const { messages, unsubscribe } = published("journal-full");
   t.after(unsubscribe);
   const put = (from: number, to: number, value: unknown) => {
     for (let key = from; key < to; key += 1) journal.put("heartbeat", String(key), value);

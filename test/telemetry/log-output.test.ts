@@ -57,7 +57,7 @@ describe("a reader that stops", () => {
     assert.equal(seen.dropped, 10_000 - 1_024);
   });
 
-  test("is told how many were dropped when it goes on, once", async () => {
+  test("gets one line with the number of dropped lines when it goes on", async () => {
     const reader = new Reader();
     const { output, seen } = outputTo(reader);
     reader.stop();
