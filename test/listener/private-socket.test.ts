@@ -47,7 +47,7 @@ const look = (path) => {
     seen.modes[kind + " " + (stats.mode & 0o777).toString(8)] = true;
     if (stats.isSocket()) {
       seen.attempts += 1;
-      connect({ path }).on("connect", () => { seen.connected += 1; }).on("error", () => {}).unref();
+      connect({ path }).on("connect", function () { seen.connected += 1; this.destroy(); }).on("error", () => {}).unref();
     } else for (const name of [...readdirSync(path), "s"]) look(path + "/" + name);
   } catch {}
 };
