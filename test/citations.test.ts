@@ -10,7 +10,7 @@ import { test } from "node:test";
 const ROOT = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
 
-/** What is made by a tool, or is somebody else's. */
+/** Files that a tool makes, or that others wrote. */
 const NOT_OURS = /(?:^|\/)(?:node_modules|dist|results|\.cache|fixtures)\//;
 const IS_TEXT = /\.(?:ts|js|json|md|yml|yaml|proto|go|java|cc|py|rs)$/;
 

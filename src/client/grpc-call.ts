@@ -17,6 +17,8 @@ export interface CallStatus {
   readonly code: GrpcCode;
   /** Text of the target: for logs only. */
   readonly text: string;
+  /** False for an answer of HTTP status 200 that is not gRPC. Its code is UNKNOWN. */
+  readonly isGrpc?: false;
 }
 
 /** Receives what comes of a call. */
@@ -96,7 +98,7 @@ function refusalOf(head: Fields): CallStatus | undefined {
     if (isGrpcContentType(type)) return undefined;
     const shown =
       type === undefined ? "has no content-type" : `has the content-type ${printable(JSON.stringify(type))}`;
-    return { code: "UNKNOWN", text: `the answer is not gRPC: it ${shown}` };
+    return { code: "UNKNOWN", text: `the answer is not gRPC: it ${shown}`, isGrpc: false };
   }
   const given = isGrpcContentType(type) ? statusOf(head) : undefined;
   if (given !== undefined && given.code !== "OK") return given;

@@ -79,6 +79,8 @@ export interface ChannelMessages {
   };
   /** Writing the journal has failed `failures` times in a row. Without an `error`, it has succeeded again. */
   "journal-failed": { readonly failures: number; readonly error: unknown };
+  /** The journal has `maxNames` names: a new one is not stored. Published for the first of them since there was room. */
+  "journal-full": { readonly file: string; readonly maxNames: number };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
   reload: { readonly error: unknown };
   /** A file that the configuration names has changed and cannot be used: its previous content stays in use. */
@@ -112,6 +114,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "http-request": channel("healthbridge:http-request"),
   "journal-damaged": channel("healthbridge:journal-damaged"),
   "journal-failed": channel("healthbridge:journal-failed"),
+  "journal-full": channel("healthbridge:journal-full"),
   reload: channel("healthbridge:reload"),
   "file-reload-failed": channel("healthbridge:file-reload-failed"),
   "connection-ended": channel("healthbridge:connection-ended"),

@@ -6,6 +6,9 @@
  *
  * The shares are disjoint, so probes never take the descriptors with which clients are answered, and clients never those
  * with which targets are checked.
+ *
+ * They are the shares of a process with one `Health` and one listener, as `serve` is. An application with several sets
+ * `maxConnections` of each listener.
  */
 import { readFileSync } from "node:fs";
 

@@ -9,8 +9,6 @@ export class BudgetedProber implements Prober {
   readonly #prober: Prober;
   readonly #budget: ResourceBudget;
   readonly #claim: Claim;
-  /** Two of them while an abandoned one has not ended. */
-  #runningProbes = 0;
 
   /** @param cost places that a probe takes */
   constructor(prober: Prober, budget: ResourceBudget, cost = 1) {
@@ -26,7 +24,6 @@ export class BudgetedProber implements Prober {
   }
 
   probe(context: ProbeContext): Promise<ProbeResult> {
-    this.#runningProbes += 1;
     // not an async function: for each probe, that would cost a promise and two turns of the microtask queue more
     return this.#prober.probe(context).then(this.#onResult, this.#onError);
   }
@@ -45,18 +42,13 @@ export class BudgetedProber implements Prober {
   }
 
   readonly #onResult = (result: ProbeResult): ProbeResult => {
-    this.#onEnd();
+    this.#budget.end(this.#claim);
     return result;
   };
 
   readonly #onError = (error: unknown): never => {
     if (error instanceof ProberError && error.reason === "descriptors") this.#budget.shrink();
-    this.#onEnd();
+    this.#budget.end(this.#claim);
     throw error;
   };
-
-  #onEnd(): void {
-    this.#runningProbes -= 1;
-    if (this.#runningProbes === 0) this.#budget.idle(this.#claim);
-  }
 }

@@ -62,11 +62,10 @@ function serviceOf(target: URL): string {
   throw invalidTarget(target.href, `a service name must have at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`);
 }
 
-const REASON_OF_STATUS: Readonly<Record<Exclude<ReportedStatus, "SERVING">, ReasonCode>> = {
+const REASON_OF_STATUS: Readonly<Record<Exclude<ReportedStatus, "SERVING" | "unreadable">, ReasonCode>> = {
   NOT_SERVING: "not-serving",
   UNKNOWN: "unknown",
   SERVICE_UNKNOWN: "service-unknown",
-  unreadable: "protocol",
 };
 
 const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
@@ -77,7 +76,11 @@ const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
 };
 
 function resultOfAnswer(answer: CheckAnswer): ProbeResult {
-  if ("code" in answer) return fail(REASON_OF_CODE[answer.code] ?? "grpc", `${answer.code}: ${answer.text}`);
+  if ("code" in answer) {
+    if (answer.isGrpc === false) return fail("protocol", answer.text);
+    return fail(REASON_OF_CODE[answer.code] ?? "grpc", `${answer.code}: ${answer.text}`);
+  }
   if (answer.status === "SERVING") return PASS;
+  if (answer.status === "unreadable") return fail("protocol", "the answer has no HealthCheckResponse that can be read");
   return fail(REASON_OF_STATUS[answer.status], `the target answered ${answer.status}`);
 }

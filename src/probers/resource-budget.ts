@@ -1,10 +1,13 @@
 /**
  * A limit on what all probes of a `Health` take from this machine: file descriptors, or running programs.
  *
- *     reserve --> room? --yes--> start --> probe --> idle: the connection may be kept, and its place with it
+ *     reserve --> room? --yes--> start --> probe --> end: the connection may be kept, and its place with it
  *                  | no                                 |
  *                  +--> an idle prober? --yes--> it is closed, the least recently used one first
  *                  '--> wait, first come first served
+ *
+ * A check whose last probe was abandoned and still runs does not wait: the abandoned probe may never end. Its next probe
+ * takes further places, so others wait.
  *
  * A probe gets its place before its deadline begins to run. So a check whose probe waits here starts late, which is
  * measured, and keeps its state until `staleAfter`: no target is reported down because healthbridge has no descriptor left.
@@ -21,8 +24,8 @@ export interface Claim {
 export class ResourceBudget {
   readonly #max: number;
   #used = 0;
-  /** Claims with a running probe. */
-  readonly #busy = new Set<Claim>();
+  /** Claims with running probes, and their number: two while an abandoned one has not ended. */
+  readonly #busy = new Map<Claim, number>();
   /** Claims between two probes, the least recently used one first. */
   readonly #idle = new Set<Claim>();
   readonly #waiting = new Map<Claim, () => void>();
@@ -34,24 +37,32 @@ export class ResourceBudget {
 
   /** Calls `start` when the claim has its place: at once if there is room. */
   reserve(claim: Claim, start: () => void): void {
-    // a probe of the claim may still run: it was abandoned
-    const hasPlace = this.#idle.delete(claim) || this.#busy.has(claim);
-    if (hasPlace || (this.#waiting.size === 0 && this.#makeRoom(claim))) this.#begin(claim, start, hasPlace);
+    if (this.#idle.delete(claim)) this.#begin(claim, start, 0);
+    else if ((this.#waiting.size === 0 && this.#makeRoom(claim)) || this.#busy.has(claim)) this.#begin(claim, start);
     else this.#waiting.set(claim, start);
   }
 
-  /** No probe of the claim runs any more. It keeps its place as long as no other claim needs it. */
-  idle(claim: Claim): void {
-    if (!this.#busy.delete(claim)) return;
-    this.#idle.add(claim);
+  /** A probe of the claim has ended. After the last one, its place is kept as long as no other claim needs it. */
+  end(claim: Claim): void {
+    const running = this.#busy.get(claim);
+    if (running === undefined) return;
+    if (running > 1) {
+      this.#busy.set(claim, running - 1);
+      this.#used -= this.#costOf(claim);
+    } else {
+      this.#busy.delete(claim);
+      this.#idle.add(claim);
+    }
     this.#startWaiting();
   }
 
   /** Gives up the place, or the wait for one. */
   release(claim: Claim): void {
     this.#waiting.delete(claim);
-    if (!this.#busy.delete(claim) && !this.#idle.delete(claim)) return;
-    this.#used -= this.#costOf(claim);
+    const places = this.#idle.delete(claim) ? 1 : this.#busy.get(claim);
+    if (places === undefined) return;
+    this.#busy.delete(claim);
+    this.#used -= places * this.#costOf(claim);
     this.#startWaiting();
   }
 
@@ -64,13 +75,13 @@ export class ResourceBudget {
     for (const [claim, start] of this.#waiting) {
       if (!this.#makeRoom(claim)) return;
       this.#waiting.delete(claim);
-      this.#begin(claim, start, false);
+      this.#begin(claim, start);
     }
   }
 
-  #begin(claim: Claim, start: () => void, hasPlace: boolean): void {
-    if (!hasPlace) this.#used += this.#costOf(claim);
-    this.#busy.add(claim);
+  #begin(claim: Claim, start: () => void, cost = this.#costOf(claim)): void {
+    this.#used += cost;
+    this.#busy.set(claim, (this.#busy.get(claim) ?? 0) + 1);
     start();
   }
 

@@ -63,6 +63,8 @@ export class Journal {
   #flushing: Promise<unknown> | undefined;
   #cancelFlush: CancelTimer | undefined;
   #isClosed = false;
+  /** Whether a key was refused since there was room. */
+  #isFull = false;
 
   private constructor(folder: string, lock: FolderLock, deps: JournalDeps) {
     this.#folder = folder;
@@ -111,8 +113,11 @@ export class Journal {
   /** Stores a value in place of the last one; `undefined` removes the key. Never waits and never throws. */
   put(type: string, key: string, value: unknown): void {
     const id = idOf(type, key);
-    const isNew = !this.#values.has(id);
-    if (this.#isClosed || (isNew && (value === undefined || this.#values.size >= MAX_KEYS))) return;
+    if (this.#isClosed) return;
+    if (!this.#values.has(id)) {
+      if (value === undefined) return;
+      if (this.#values.size >= MAX_KEYS) return void this.#refuseKey();
+    }
     this.#values.set(id, { type, key, value });
     this.#changed.add(id);
     this.#schedule();
@@ -138,6 +143,12 @@ export class Journal {
     if (error === undefined) return;
     this.#values.set(id, before ?? { type, key, value: undefined });
     throw error;
+  }
+
+  /** Reports a key that is not stored: the first one since there was room. */
+  #refuseKey(): void {
+    if (!this.#isFull) publish("journal-full", { instance: this.#deps.instance, file: this.#path, maxNames: MAX_KEYS });
+    this.#isFull = true;
   }
 
   /** Writes what has changed, and releases the folder. Takes at most a second. */
@@ -207,6 +218,7 @@ export class Journal {
       await this.#write(ids);
       if (this.#failures > 0) publish("journal-failed", { instance, failures: this.#failures, error: undefined });
       this.#failures = 0;
+      this.#isFull &&= this.#values.size >= MAX_KEYS;
       return undefined;
     } catch (error) {
       for (const id of ids) this.#changed.add(id);

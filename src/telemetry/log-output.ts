@@ -95,12 +95,20 @@ export function openSink(stream: Writable & { readonly fd?: number }): Sink {
   };
 }
 
+/** A line that waits for a file. */
+interface WaitingLine {
+  readonly text: string;
+  readonly onWritten: (failed: boolean) => void;
+}
+
 /** Node writes to files synchronously, and writes no more after an error: a full disk may have room again. */
 class FileSink implements Sink {
   waiting = 0;
   readonly #fd: number;
-  readonly #queue: { readonly text: string; readonly onWritten: (failed: boolean) => void }[] = [];
+  readonly #queue: WaitingLine[] = [];
   #isWriting = false;
+  /** Whether the file ends within a line, of which the disk took only a part. */
+  #isTorn = false;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -118,21 +126,34 @@ class FileSink implements Sink {
     this.#isWriting = lines.length > 0;
     if (!this.#isWriting) return;
     const text = lines.map((line) => line.text).join("");
-    const onWritten = (failed: boolean) => {
-      for (const line of lines) line.onWritten(failed);
-    };
-    this.#writeAll(Buffer.from(text), { text, onWritten });
+    // a new line begins after a torn one: otherwise it would be lost too
+    const end = this.#isTorn ? "\n" : "";
+    this.#writeAll(Buffer.from(end + text), (unwritten) => {
+      if (unwritten.length < end.length + Buffer.byteLength(text)) this.#isTorn = false;
+      this.#onWritten(lines, unwritten.length);
+    });
   }
 
-  #writeAll(bytes: Buffer, line: { readonly text: string; readonly onWritten: (failed: boolean) => void }): void {
+  /** Calls `onEnd` with the bytes that the file did not take: none without an error. */
+  #writeAll(bytes: Buffer, onEnd: (unwritten: Buffer) => void): void {
     write(this.#fd, bytes, (error, written) => {
-      if (error === null && written < bytes.length) {
-        this.#writeAll(bytes.subarray(written), line);
-        return;
-      }
-      this.waiting -= line.text.length;
-      line.onWritten(error !== null);
-      this.#writeNext();
+      const rest = bytes.subarray(written);
+      if (error === null && rest.length > 0) this.#writeAll(rest, onEnd);
+      else onEnd(rest);
     });
+  }
+
+  /** The last lines, of `unwrittenBytes` bytes, have failed. */
+  #onWritten(lines: readonly WaitingLine[], unwrittenBytes: number): void {
+    let bytesLeft = lines.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+    for (const { text, onWritten } of lines) {
+      const length = Buffer.byteLength(text);
+      this.waiting -= text.length;
+      bytesLeft -= length;
+      const isWhole = bytesLeft >= unwrittenBytes;
+      this.#isTorn ||= !isWhole && bytesLeft + length > unwrittenBytes;
+      onWritten(!isWhole);
+    }
+    this.#writeNext();
   }
 }

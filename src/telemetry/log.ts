@@ -89,6 +89,7 @@ const LOGGED_EVENTS = [
   "connection-ended",
   "journal-damaged",
   "journal-failed",
+  "journal-full",
   "fault",
 ] as const;
 
@@ -139,6 +140,11 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
   "journal-damaged": logJournalDamage,
   "journal-failed": logJournalFailure,
+  "journal-full": (logger, { file, maxNames }) =>
+    logger.warn(
+      { event: "journal-full", file, maxNames },
+      `${file} has ${maxNames} names; the state of further ones is not stored, and is lost at a restart`,
+    ),
   fault: (logger, { where, error }) => logger.error({ event: "fault", where, err: error }, `fault in ${where}`),
 };
 

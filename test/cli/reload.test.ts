@@ -25,6 +25,38 @@ async function serve(t: TestContext, file: string): Promise<DaemonProcess> {
 }
 
 const count = (daemon: DaemonProcess, event: string) => daemon.log.filter((line) => line.event === event).length;
+
+/** Waits for the lines of an event, which may arrive later than an answer; there are no more of them. */
+async function assertCount(daemon: DaemonProcess, event: string, expected: number): Promise<void> {
+  await eventually(() => count(daemon, event) >= expected, `${expected} x ${event}`);
+  assert.equal(count(daemon, event), expected);
+}
+
+/** A file that is unchanged for 500 ms is read. A machine that stops the writer for longer is no test of that. */
+const MAX_WRITER_PAUSE_MS = 400;
+
+/** Writes a file in pieces, with pauses. Returns whether no pause was so long that the file may have been read. */
+async function writeInPieces(file: string, pieces: readonly string[], pauseMs: number): Promise<boolean> {
+  let [longestMs, lastAt] = [0, performance.now()];
+  for (const [index, piece] of pieces.entries()) {
+    if (index === 0) writeFileSync(file, piece);
+    else appendFileSync(file, piece);
+    longestMs = Math.max(longestMs, performance.now() - lastAt);
+    lastAt = performance.now();
+    if (index < pieces.length - 1) await pause(pauseMs);
+  }
+  return longestMs < MAX_WRITER_PAUSE_MS;
+}
+
+/** Repeats an attempt that returns false, because the machine has stopped this process in the middle of it. */
+async function undisturbed(attempt: (count: number) => Promise<boolean>): Promise<void> {
+  let count = 1;
+  while (!(await attempt(count))) {
+    count += 1;
+    assert.ok(count <= 10, "this machine stops the test at each attempt");
+  }
+}
+
 const ask = async (daemon: DaemonProcess, service: string) =>
   (await fetch(`http://127.0.0.1:${daemon.port}/healthcheck/${service}`)).text();
 const becomes = (daemon: DaemonProcess, service: string, text: string) =>
@@ -50,43 +82,48 @@ describe("a file that changes", { concurrency: 3 }, () => {
   test("is applied when it is written or replaced, without a dropped connection", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `checks: { a: "${url}" }\n`);
-    const daemon = await serve(t, file);
+    const daemon = await DaemonProcess.serve("-c", file, "--log-level", "debug", ...LISTEN);
+    t.after(() => daemon.kill());
     await becomes(daemon, "a", "OK");
-    writeFileSync(file, `checks: { a: "${url}", b: "${url}/b" }\n`);
+    // a first probe that times out, because this process does not run, would be a change
+    const patient = "defaults: { timeout: 9s }\n";
+    writeFileSync(file, `${patient}checks: { a: "${url}", b: "${url}/b" }\n`);
     await becomes(daemon, "b", "OK");
-    writeFileSync(`${file}.new`, `checks: { b: "${url}/b", c: "${url}/c" }\n`);
+    writeFileSync(`${file}.new`, `${patient}checks: { b: "${url}/b", c: "${url}/c" }\n`);
     renameSync(`${file}.new`, file);
     await becomes(daemon, "c", "OK");
     assert.equal(await ask(daemon, "a"), "SERVICE_UNKNOWN");
-    const told = daemon.log.filter(({ event, name, to }) => event === "transition" && name === "b" && to !== "SERVING");
+    await assertCount(daemon, "reloaded", 2);
+    const states = daemon.log.flatMap(({ event, name, to }) => (event === "transition" && name === "b" ? [to] : []));
     assert.ok(
-      told.every(({ to }) => to === "UNKNOWN" || to === "passing"),
-      "b was never anything but good",
+      states.length > 0 && states.every((state) => ["UNKNOWN", "passing", "SERVING"].includes(`${state}`)),
+      `${states}`,
     );
-    assert.equal(count(daemon, "reloaded"), 2);
   });
 
-  test("is read at the start and by a reload when it is complete, though every line of it would do", async (t) => {
-    const file = join(folderOf(t), "healthbridge.yaml");
-    const names = Array.from({ length: 25 }, (_, index) => `c${index}`);
-    const write = async () => {
-      writeFileSync(file, "checks:\n");
-      for (const name of names) {
-        appendFileSync(file, `  ${name}: "${url}"\n`);
-        await pause(80);
-      }
-    };
-    const writing = write();
-    const daemon = await serve(t, file);
-    const serving = daemon.log.find(({ event }) => event === "serving");
-    assert.deepEqual(serving?.services, names);
-    await writing;
-    writeFileSync(file, `checks: { a: "${url}" }\n`);
-    await becomes(daemon, "a", "OK");
-    await write();
-    await becomes(daemon, "c24", "OK");
-    assert.equal(count(daemon, "reloaded"), 2);
-  });
+  const names = Array.from({ length: 25 }, (_, index) => `c${index}`);
+  const pieces = () => ["drainDelay: 0s\n", "checks:\n", ...names.map((name) => `  ${name}: "${url}"\n`)];
+
+  test("is read at the start when it is complete, though its first lines would do", (t) =>
+    undisturbed(async () => {
+      const file = join(folderOf(t), "healthbridge.yaml");
+      const writing = writeInPieces(file, pieces(), 80);
+      const daemon = await serve(t, file);
+      if (!(await writing)) return false;
+      assert.deepEqual(daemon.log.find(({ event }) => event === "serving")?.services, names);
+      return true;
+    }));
+
+  test("is read by a reload when it is complete, though every line of it would do", (t) =>
+    undisturbed(async () => {
+      const file = join(folderOf(t), "healthbridge.yaml");
+      writeFileSync(file, `checks: { a: "${url}" }\n`);
+      const daemon = await serve(t, file);
+      if (!(await writeInPieces(file, pieces(), 80))) return false;
+      await becomes(daemon, "c24", "OK");
+      await assertCount(daemon, "reloaded", 1);
+      return true;
+    }));
 
   test("is applied when the symlink to its folder is replaced, as Kubernetes does with a ConfigMap", async (t) => {
     const folder = folderOf(t);
@@ -261,10 +298,10 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
       assert.equal((await run("validate", "-c", file)).code, 2, "validate refuses it too");
       writeFileSync(file, `checks: { a: "${bad}", fresh: "${bad}" }`);
       await becomes(daemon, "fresh", "NOT_SERVING");
-      assert.equal(count(daemon, "reloaded"), 1);
+      await assertCount(daemon, "reloaded", 1);
     });
 
-  test("a file that is empty for 400 ms changes no status; one that stays empty is refused", async (t) => {
+  test("a file that is empty for less than half a second changes no status; one that stays empty is refused", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     const text = `checks: { a: "${bad}" }`;
     writeFileSync(file, text);
@@ -275,11 +312,19 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
       const end = performance.now() + ms;
       while (performance.now() < end) answers.push(await ask(daemon, ""));
     };
-    writeFileSync(file, "");
-    await watchFor(400);
-    writeFileSync(file, text);
-    await watchFor(1_000);
-    assert.equal(count(daemon, "reload-refused") + count(daemon, "reloaded"), 0, "the content is the same again");
+    const reloads = () => count(daemon, "reload-refused") + count(daemon, "reloaded");
+    await undisturbed(async () => {
+      const before = reloads();
+      const emptiedAt = performance.now();
+      writeFileSync(file, "");
+      await watchFor(350);
+      writeFileSync(file, text);
+      const emptyMs = performance.now() - emptiedAt;
+      await watchFor(1_000);
+      if (emptyMs > 480) return false;
+      assert.equal(reloads(), before, "the content is the same again");
+      return true;
+    });
     for (const empty of ["", "# all gone\n", "---\n", "{}"]) {
       const before = count(daemon, "reload-refused");
       writeFileSync(file, empty);
@@ -323,16 +368,16 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
     daemon.process.kill("SIGHUP");
     await eventually(() => count(daemon, "reload-refused") > 0, "it is refused");
     assert.equal(await ask(daemon, "a"), "NOT_SERVING");
-    const refusals = count(daemon, "reload-refused");
-    writeFileSync(file, "checks:\n");
-    daemon.process.kill("SIGHUP");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    appendFileSync(file, `  a: "${bad}"\n`);
-    daemon.process.kill("SIGHUP");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    appendFileSync(file, `  b: "${bad}"\n`);
-    await becomes(daemon, "b", "NOT_SERVING");
-    assert.equal(count(daemon, "reload-refused"), refusals);
+    await undisturbed(async (attempt) => {
+      const refusals = count(daemon, "reload-refused");
+      const pieces = ["checks:\n", `  a: "${bad}"\n`, `  b${attempt}: "${bad}"\n`];
+      const hup = setInterval(() => daemon.process.kill("SIGHUP"), 100);
+      const isUndisturbed = await writeInPieces(file, pieces, 200).finally(() => clearInterval(hup));
+      await becomes(daemon, `b${attempt}`, "NOT_SERVING");
+      if (!isUndisturbed) return false;
+      assert.equal(count(daemon, "reload-refused"), refusals);
+      return true;
+    });
   });
 
   test("a service with the name of a --check: both places are named, and a corrected file is accepted", async (t) => {
@@ -351,25 +396,11 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
     writeFileSync(file, `checks: { a: "${bad}", b: "${bad}" }\nservices: { other: [a, mine] }`);
     await becomes(daemon, "b", "NOT_SERVING");
     await becomes(daemon, "other", "NOT_SERVING");
-    assert.equal(count(daemon, "reloaded"), 1);
+    await assertCount(daemon, "reloaded", 1);
   });
 });
 
 describe("the file", () => {
-  test("is read when it is complete, also at start", async (t) => {
-    const file = join(folderOf(t), "healthbridge.yaml");
-    writeFileSync(file, "drainDelay: 0s\n");
-    const daemon = new DaemonProcess(["serve", "-c", file, "--listen", "127.0.0.1:0"]);
-    t.after(() => daemon.kill());
-    for (let piece = 0; piece < 8; piece += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      appendFileSync(file, piece === 0 ? "checks:\n" : `  c${piece}: tcp://127.0.0.1:9\n`);
-    }
-    await eventually(() => count(daemon, "serving") === 1, "the daemon serves");
-    const { services } = daemon.log.find(({ event }) => event === "serving") ?? {};
-    assert.deepEqual(services, ["c1", "c2", "c3", "c4", "c5", "c6", "c7"]);
-  });
-
   test("that is empty ends the start with code 2, also beside a --check", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, "# later\n");

@@ -1,75 +1,81 @@
 /** `serve` whose log is not read, or whose streams are closed: it serves on, and ends in time. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventually, pause } from "../support/eventually.js";
+import { eventually } from "../support/eventually.js";
 import { notOutlive } from "../support/not-outlive.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 const GOOD = "drainDelay: 0s\nchecks: {}\n";
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => void server.once("listening", resolve));
-  const { port } = Object(server.address());
-  await new Promise((resolve) => void server.close(resolve));
-  return port;
+
+/** At SIGUSR2 the daemon writes more than its standard output takes. */
+const FLOOD = `process.on("SIGUSR2", () => process.stdout.write("x".repeat(1e6) + "\\n"))`;
+
+/** The body of an answer over a unix socket; undefined while the socket is not there. */
+function ask(socketPath: string, path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    get({ socketPath, path, agent: false }, (answer) => {
+      let text = "";
+      answer.on("data", (bytes) => {
+        text += bytes;
+      });
+      answer.on("end", () => resolve(text));
+    }).on("error", () => resolve(undefined));
+  });
 }
 
-/** A daemon whose standard output is a pipe that is not read. */
+/** A daemon whose standard output is a pipe that is full and is not read. */
 async function unread(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "healthbridge.yaml");
   writeFileSync(file, GOOD);
-  const port = await freePort();
-  const daemon = spawn(process.execPath, [MAIN, "-c", file, "--listen", `127.0.0.1:${port}`], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const path = join(folder, "health.sock");
+  const args = ["--import", `data:text/javascript,${FLOOD}`, MAIN, "-c", file, "--listen", `unix:${path}`];
+  const daemon = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   notOutlive(daemon, () => daemon.kill("SIGKILL"));
   daemon.stdout.pause();
-  const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`).then((answer) => answer.text());
-  await eventually(
-    () =>
-      ask("/livez").then(
-        () => true,
-        () => false,
-      ),
-    "it serves",
-  );
-  const reload = async () => {
-    daemon.kill("SIGHUP");
-    await pause(500);
-  };
-  return { daemon, reload, ask };
+  await eventually(async () => (await ask(path, "/livez")) === "OK", "it serves");
+  daemon.kill("SIGUSR2");
+  return { daemon, ask: (target: string) => ask(path, target) };
 }
 
-function exitOf(daemon: {
-  once(event: "exit", listener: (code: number | null) => void): unknown;
-}): Promise<number | null> {
+function exitOf(daemon: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => void daemon.once("exit", resolve));
 }
 
+/** Asserts that a daemon answers, and ends in order at SIGTERM. */
+async function endsWell(daemon: ChildProcess, ask: (path: string) => Promise<string | undefined>): Promise<void> {
+  assert.equal(await ask("/livez"), "OK");
+  const exit = exitOf(daemon);
+  daemon.kill("SIGTERM");
+  assert.equal(await exit, 0);
+}
+
 test("a log that is not read does not delay the end", async (t) => {
-  const { daemon, reload } = await unread(t);
-  await reload();
+  const { daemon } = await unread(t);
   const exit = exitOf(daemon);
   daemon.kill("SIGTERM");
   assert.equal(await exit, 0);
 });
 
-for (const name of ["stdout", "stderr"] as const)
-  test(`a closed ${name} does not end the service`, async (t) => {
-    const { daemon, reload, ask } = await unread(t);
-    daemon[name].destroy();
-    await reload();
-    if (name === "stdout") assert.match(await ask("/metrics"), /^healthbridge_log_lines_dropped_total [1-9]/m);
-    assert.equal(await ask("/livez"), "OK");
-    const exit = exitOf(daemon);
-    daemon.kill("SIGTERM");
-    assert.equal(await exit, 0);
-  });
+test("a closed stdout does not end the service; its lines are dropped and counted", async (t) => {
+  const { daemon, ask } = await unread(t);
+  daemon.stdout.destroy();
+  daemon.kill("SIGHUP"); // a reload is logged
+  const dropped = /^healthbridge_log_lines_dropped_total [1-9]/m;
+  await eventually(async () => dropped.test((await ask("/metrics")) ?? ""), "a dropped line is counted");
+  await endsWell(daemon, ask);
+});
+
+test("a closed stderr does not end the service", async (t) => {
+  const { daemon, ask } = await unread(t);
+  daemon.stderr.destroy();
+  daemon.kill("SIGHUP");
+  await endsWell(daemon, ask);
+});

@@ -75,7 +75,12 @@ const broken = (script: raw.Script, detail?: RegExp): ServerRow => ({
   answer: "protocol",
   ...(detail && { detail }),
 });
-const unreadable = (script: raw.Script): ServerRow => ({ script, verdict: "fail protocol", answer: "unreadable" });
+const unreadable = (script: raw.Script): ServerRow => ({
+  script,
+  verdict: "fail protocol",
+  answer: "unreadable",
+  detail: /^the answer has no HealthCheckResponse that can be read$/,
+});
 const failing = (script: raw.Script, reason: string, answer: string, detail?: RegExp): ServerRow => ({
   script,
   verdict: `fail ${reason}`,
@@ -247,13 +252,31 @@ const HTTP: Rows = {
     "unavailable",
     "UNAVAILABLE",
   ),
-  "200 and a page": failing(typed("text/html"), "grpc", "UNKNOWN", /not gRPC: it has the content-type "text\/html"$/),
-  "200 without a content-type": failing(typed(), "grpc", "UNKNOWN", /not gRPC: it has no content-type$/),
+  "200 and a page": failing(
+    typed("text/html"),
+    "protocol",
+    "UNKNOWN",
+    /^the answer is not gRPC: it has the content-type "text\/html"$/,
+  ),
+  "200 without a content-type": failing(
+    typed(),
+    "protocol",
+    "UNKNOWN",
+    /^the answer is not gRPC: it has no content-type$/,
+  ),
   ...rowsOf(
     ["application/grpc-web", "application/grpc-web+proto", "application/grpcx", "application/json", ""],
-    (type) => [`content-type ${JSON.stringify(type)}`, failing(typed(type), "grpc", "UNKNOWN", /not gRPC/)],
+    (type) => [
+      `content-type ${JSON.stringify(type)}`,
+      failing(typed(type), "protocol", "UNKNOWN", /^the answer is not gRPC/),
+    ],
   ),
-  "two content-types": failing(typed("application/grpc", "application/grpc"), "grpc", "UNKNOWN", /not gRPC/),
+  "two content-types": failing(
+    typed("application/grpc", "application/grpc"),
+    "protocol",
+    "UNKNOWN",
+    /^the answer is not gRPC/,
+  ),
   ...rowsOf(
     ["application/grpc+proto", "application/grpc;charset=utf-8", "Application/GRPC", "application/grpc+json"],
     (type) => [`SERVING with the content-type ${type}`, pass(typed(type))],

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { decodeContent, textOf } from "../../src/client/http-content.js";
 import type { HttpResponse } from "../../src/client/http-response.js";
+import { startCpuTime } from "../support/stopwatch.js";
 
 const MOST = 65_536;
 
@@ -44,10 +45,10 @@ describe("one content coding is decoded", () => {
     test(`${coding}: of a bomb, the first 64 KiB are decoded`, async () => {
       const bomb = encode(Buffer.alloc(50_000_000));
       const before = process.memoryUsage.rss();
-      const startedAt = performance.now();
+      const cpuMs = startCpuTime();
       const { body, isCut } = await decoded(bomb.subarray(0, MOST), coding, bomb.length > MOST);
       assert.deepEqual([body.length, isCut], [MOST, true]);
-      assert.ok(performance.now() - startedAt < 1_000);
+      assert.ok(cpuMs() < 1_000);
       assert.ok(process.memoryUsage.rss() - before < 40_000_000);
     });
 

@@ -5,6 +5,7 @@ import { type Connected, ConnectionAttempts } from "../../src/client/connection-
 import type { AddressListener, Resolver } from "../../src/client/resolver.js";
 import { systemClock } from "../../src/core/clock.js";
 import { openBlackHole } from "../support/black-hole.js";
+import { startStopwatch } from "../support/stopwatch.js";
 
 /** A resolver that is told when to answer. */
 function resolverOf(onResolve: (listener: AddressListener) => void): Resolver {
@@ -40,10 +41,10 @@ test("an address that becomes known later is tried while the first one does not 
     later(10, () => listener.onAddresses([HOLE], false));
     later(300, () => listener.onAddresses([HOLE, GOOD], true));
   });
-  const startedAt = performance.now();
+  const stop = startStopwatch();
   const { socket } = await new Promise<Connected>((onConnect, onError) => {
-    new ConnectionAttempts({ host: "a.test", port, resolver }, 2_000, { onConnect, onError });
+    new ConnectionAttempts({ host: "a.test", port, resolver }, 10_000, { onConnect, onError });
   });
   socket.destroy();
-  assert.ok(performance.now() - startedAt < 1_000);
+  assert.ok(stop() < 1_000);
 });

@@ -7,6 +7,7 @@ import { readHosts, readResolverFile } from "../../src/client/name-files.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
+import { startStopwatch } from "../support/stopwatch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const addressesOf = (resolver: NameResolver, name: string): Promise<string[]> =>
@@ -261,7 +262,7 @@ test("a name that does not exist by the answer for A costs no deadline where AAA
   server.records.set("db.example", { ttl: 5, addresses: ["10.0.0.1"] });
   server.silentFamily = 6;
   const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address], resolverFile });
-  const startedAt = performance.now();
+  const stop = startStopwatch();
   const addresses = await new Promise<readonly string[]>((resolve, reject) =>
     resolver.resolve("db.example", {
       onAddresses: (found) => resolve(found.map(({ address }) => address)),
@@ -269,7 +270,7 @@ test("a name that does not exist by the answer for A costs no deadline where AAA
     }),
   );
   assert.deepEqual(addresses, ["10.0.0.1"]);
-  assert.ok(performance.now() - startedAt < 1_000, `${performance.now() - startedAt} ms`);
+  assert.ok(stop() < 1_000);
 });
 
 test("an address of IPv6 counts where the answer for A wrongly says that the name does not exist (RFC 4074, section 4.2)", async (t) => {

@@ -1,4 +1,4 @@
-/** Section B1: bad input over gRPC. A broken request is never answered SERVING, and harms nobody else. */
+/** Section B1: bad input over gRPC. A broken request is never answered SERVING, and affects no other client. */
 import assert from "node:assert/strict";
 import { deflateSync, gzipSync } from "node:zlib";
 import { inTime } from "../support/eventually.js";

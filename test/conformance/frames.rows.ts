@@ -1,5 +1,5 @@
 /**
- * Section B2: a client that breaks HTTP/2 is told how, and goes; nothing of it stays, and nobody else has heard of it.
+ * Section B2: a client that breaks HTTP/2 gets the error code and loses its connection; nothing of it stays, and no other client is affected.
  */
 import assert from "node:assert/strict";
 import { eventually } from "../support/eventually.js";
@@ -109,7 +109,7 @@ async function breaks(server: ServerUnderTest, kind: BadFrames, opening: Opening
   raw.close();
 }
 
-/** A connection that somebody will break, opened as far as that is honest. */
+/** A connection that a test will break, opened in the right way. */
 export async function opened(server: ServerUnderTest, opening: Opening, onTlsPort = false): Promise<RawPeer> {
   const port = onTlsPort ? Number(server.addresses[1]?.split(":").at(-1)) : server.port;
   const raw = new RawPeer(port);

@@ -11,33 +11,33 @@ import { collectFaults } from "../support/faults.js";
 import { settle } from "../support/virtual-clock.js";
 
 test("a message reaches every subscriber, with its instance, until it unsubscribes", () => {
-  const heard: string[] = [];
+  const received: string[] = [];
   const [one, two] = ["one", "two"].map((name) =>
-    subscribe("fault", ({ instance, where }) => heard.push(`${name} ${instance} ${where}`)),
+    subscribe("fault", ({ instance, where }) => received.push(`${name} ${instance} ${where}`)),
   );
   publish("fault", { instance: "a", where: "here", error: undefined });
   one?.();
   publish("fault", { instance: "b", where: "there", error: undefined });
   two?.();
   publish("fault", { instance: "c", where: "nowhere", error: undefined });
-  assert.deepEqual(heard, ["one a here", "two a here", "two b there"]);
+  assert.deepEqual(received, ["one a here", "two a here", "two b there"]);
 });
 
 test("a subscriber that throws stops neither the publisher nor another subscriber, and is published as a fault", (t) => {
   const faults = collectFaults(t, "throwing");
-  const heard: string[] = [];
+  const received: string[] = [];
   const error = new Error("broken subscriber");
   const unsubscribe = [
-    subscribe("stall", () => heard.push("first")),
+    subscribe("stall", () => received.push("first")),
     subscribe("stall", () => {
       throw error;
     }),
-    subscribe("stall", () => heard.push("last")),
+    subscribe("stall", () => received.push("last")),
   ];
   publish("stall", { instance: "throwing", stallMs: 1 });
   publish("stall", { instance: "throwing", stallMs: 2 });
   for (const leave of unsubscribe) leave();
-  assert.deepEqual(heard, ["first", "last", "first", "last"]);
+  assert.deepEqual(received, ["first", "last", "first", "last"]);
   const fault = { instance: "throwing", where: "subscriber of stall", error };
   assert.deepEqual(faults, [fault, fault]);
 });

@@ -1,4 +1,4 @@
-/** Connections share the turns of the event loop: light ones first, and no one for long. */
+/** Connections share the turns of the event loop: light ones first, and none for long. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { subscribe } from "../../src/core/channels.js";

@@ -56,14 +56,14 @@ describe("shared bytes", () => {
     assert.equal(readAll(large, 7).length, 100);
   });
 
-  test("every reader of evicted bytes is told, and its close does nothing more", () => {
+  test("the eviction calls every reader, and its close does nothing more", () => {
     const pool = new SharedBytesPool(10);
-    let told = 0;
+    let evictions = 0;
     const bytes = pool.share([Buffer.alloc(8)]);
-    const readers = [1, 2, 3].map(() => bytes.open(() => (told += 1)));
+    const readers = [1, 2, 3].map(() => bytes.open(() => (evictions += 1)));
     pool.share([Buffer.alloc(8)]).open(assert.fail);
     for (const reader of readers) reader.close();
-    assert.equal(told, 3);
+    assert.equal(evictions, 3);
     assert.equal(pool.heldBytes, 8);
   });
 });

@@ -47,17 +47,17 @@ test("a timer can be moved earlier or later, cancelled, and set again", async ()
 test("an action gets its due time and may set timers; one in the past runs at once", async () => {
   const clock = new VirtualClock();
   const timers = new TimerQueue(clock);
-  const told: number[] = [];
+  const dueTimes: number[] = [];
   const again = timers.create((dueAt) => {
-    told.push(dueAt);
-    if (told.length === 1) again.at(clock.now() - 5);
-    if (told.length === 2) again.at(25);
+    dueTimes.push(dueAt);
+    if (dueTimes.length === 1) again.at(clock.now() - 5);
+    if (dueTimes.length === 2) again.at(25);
   });
   again.at(10);
   await clock.advance(20);
-  assert.deepEqual(told, [10, 5]);
+  assert.deepEqual(dueTimes, [10, 5]);
   await clock.advance(5);
-  assert.deepEqual(told, [10, 5, 25]);
+  assert.deepEqual(dueTimes, [10, 5, 25]);
 });
 
 test("overdue actions can be run before the timer, once, and not from within an action", () => {

@@ -87,10 +87,10 @@ describe("the library", () => {
 
   test("two instances in one process are independent", () => {
     const [one, two] = [new Health({ instance: "one" }), new Health({ instance: "two" })];
-    const heard: Transition[] = [];
-    two.onTransition((transition) => heard.push(transition));
+    const received: Transition[] = [];
+    two.onTransition((transition) => received.push(transition));
     one.set("a", "SERVING");
-    assert.deepEqual([two.status("a"), heard.length, one.status("a")], [undefined, 0, "SERVING"]);
+    assert.deepEqual([two.status("a"), received.length, one.status("a")], [undefined, 0, "SERVING"]);
   });
 
   test("a function check decides the services that it names", async () => {

@@ -197,7 +197,7 @@ describe("a configuration that is accepted", () => {
     }
   });
 
-  test("makes a service of a removed check's name, and the reverse, and nothing is told of what is between", async (t) => {
+  test("makes a service of a removed check's name, and the reverse, and no state in between is published", async (t) => {
     const { url } = await targetOf(t);
     const health = healthOf(t, `checks: { a: "${url}", x: "${url}" }\nservices: { y: [a] }`);
     await eventually(() => health.status("x") === "SERVING" && health.status("y") === "SERVING", "first results");
@@ -267,7 +267,7 @@ describe("a configuration that is accepted", () => {
     assert.deepEqual([health.status("startup"), seen], ["UNKNOWN", []]);
   });
 
-  test("is told when it is whole: a listener of the first transition reads the last status already", async (t) => {
+  test("is published when it is complete: a listener of the first transition reads the last status already", async (t) => {
     const health = healthOf(t, 'checks: { a: "tcp://127.0.0.1:9", b: "tcp://127.0.0.1:9" }');
     const read: unknown[] = [];
     health.onTransition(() =>

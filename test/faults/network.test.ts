@@ -22,7 +22,7 @@ interface Line {
   readonly at: number;
 }
 
-/** A prober in the namespace, told what to check in its arguments. */
+/** A prober in the namespace. Its arguments name its checks. */
 class NamespaceProber {
   readonly lines: Line[] = [];
   readonly #process;
@@ -105,7 +105,7 @@ describe("a lost network", () => {
   });
 
   test("a name whose IPv6 address is a black hole passes by its IPv4 address, within its timeout [C10]", async () => {
-    // nobody on this link has the name's IPv6 address
+    // no host on this link has the name's IPv6 address
     network("-n", SPACE, "addr", "add", "fd00:aa::1/64", "dev", PEER, "nodad");
     const { port } = new URL(await serve());
     const names = { "dual.test": { ttl: 5, addresses: ["fd00:aa::2", OURS] } };

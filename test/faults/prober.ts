@@ -1,11 +1,11 @@
-/** A prober as a process of its own, for a namespace: checks what its argument says, and tells in lines of JSON. */
+/** A prober as a process of its own, for a namespace: runs the checks of its argument, and prints each event as a line of JSON. */
 
 import type { CheckOptions, IsolationOptions } from "../../src/checks/check-options.js";
 import { subscribe } from "../../src/core/channels.js";
 import { Health, type HealthOptions } from "../../src/daemon/health.js";
 import { NameServer } from "../support/name-server.js";
 
-/** What it is told. */
+/** Its argument. */
 interface Spec {
   readonly checks: Readonly<Record<string, readonly [url: string, options: CheckOptions]>>;
   readonly isolation?: IsolationOptions;
@@ -13,16 +13,16 @@ interface Spec {
   readonly names?: Readonly<Record<string, { readonly ttl: number; readonly addresses: readonly string[] }>>;
 }
 
-const tell = (line: object) => process.stdout.write(`${JSON.stringify({ ...line, at: performance.now() })}\n`);
+const print = (line: object) => process.stdout.write(`${JSON.stringify({ ...line, at: performance.now() })}\n`);
 
 const spec: Spec = JSON.parse(process.argv[2] ?? "{}");
 const options: HealthOptions = spec.names === undefined ? {} : { nameServers: [await nameServerOf(spec.names)] };
 const health = new Health(options);
-health.onTransition(({ subject, name, to, reason }) => tell({ kind: subject, name, to, reason }));
-subscribe("isolation", ({ held }) => tell({ kind: "isolation", held }));
+health.onTransition(({ subject, name, to, reason }) => print({ kind: subject, name, to, reason }));
+subscribe("isolation", ({ held }) => print({ kind: "isolation", held }));
 for (const [name, [url, settings]] of Object.entries(spec.checks)) health.check(name, url, settings);
 if (spec.isolation !== undefined) health.isolate(spec.isolation);
-setTimeout(() => process.exit(1), 180_000); // nobody waits longer
+setTimeout(() => process.exit(1), 180_000); // longer than any test
 
 async function nameServerOf(names: NonNullable<Spec["names"]>): Promise<string> {
   const server = await NameServer.open();

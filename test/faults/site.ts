@@ -60,10 +60,10 @@ export class Site {
   }
 
   /** Messages of this site on a channel. */
-  hear<Name extends keyof ChannelMessages>(t: TestContext, name: Name): Published<Name>[] {
-    const heard: Published<Name>[] = [];
-    t.after(subscribe(name, (message) => void (message.instance === this.instance && heard.push(message))));
-    return heard;
+  record<Name extends keyof ChannelMessages>(t: TestContext, name: Name): Published<Name>[] {
+    const recorded: Published<Name>[] = [];
+    t.after(subscribe(name, (message) => void (message.instance === this.instance && recorded.push(message))));
+    return recorded;
   }
 
   /** Waits until a service has a status. */

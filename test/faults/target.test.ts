@@ -11,7 +11,7 @@ test("a target that dies is NOT_SERVING after its threshold, watchers get the ch
   const site = await Site.start(t);
   site.health.check("c", site.url, QUICK);
   await site.becomes("c", "SERVING");
-  const probes = site.hear(t, "probe");
+  const probes = site.record(t, "probe");
   const server = await site.health.listen(["127.0.0.1:0"]);
   const peer = new GrpcPeer(`http://127.0.0.1:${portOf(server)}`);
   t.after(() => peer.close());
@@ -31,7 +31,7 @@ test("a target that hangs is NOT_SERVING by timeouts, with at most one open sock
   const site = await Site.start(t);
   site.health.check("c", site.url, QUICK);
   await site.becomes("c", "SERVING");
-  const probes = site.hear(t, "probe");
+  const probes = site.record(t, "probe");
   site.proxy.faults = { silent: true };
   site.proxy.cut();
   await eventually(() => site.proxy.open === 0, "what was open is gone");
@@ -46,7 +46,7 @@ test("a target that hangs is NOT_SERVING by timeouts, with at most one open sock
 test("a target that answers a byte at a time fails at the timeout, not later [C5]", async (t) => {
   const site = await Site.start(t);
   site.proxy.faults = { sliceBytes: 1, latencyMs: 1_000 };
-  const probes = site.hear(t, "probe");
+  const probes = site.record(t, "probe");
   site.health.check("c", site.url, { ...QUICK, interval: 1_000, timeout: 300 });
   await site.becomes("c", "NOT_SERVING");
   assert.equal(probes[0]?.reason, "timeout");
@@ -61,7 +61,7 @@ test("a target that changes with every probe changes nothing with the default th
   site.health.check("none", `${site.url}none`, { ...flapping, unhealthyThreshold: 1, healthyThreshold: 1 });
   await site.becomes("usual", "SERVING");
   let last = 0;
-  const probes = site.hear(t, "probe");
+  const probes = site.record(t, "probe");
   await eventually(() => {
     if (probes.length >= last + 2) {
       site.status = site.status === 200 ? 500 : 200;
@@ -80,7 +80,7 @@ test("with 5 % of the probes lost and 200 ms of delay, nothing is NOT_SERVING [C
   const names = Array.from({ length: 60 }, (_, index) => `c${index}`);
   for (const name of names) site.health.check(name, site.url, options);
   await eventually(() => names.every((name) => site.health.status(name) === "SERVING"), "all are up");
-  const probes = site.hear(t, "probe");
+  const probes = site.record(t, "probe");
   site.transitions.length = 0;
   await eventually(() => probes.length > 600, "six hundred probes", 60_000);
   assert.ok(
@@ -98,7 +98,7 @@ test("with all threads of the pool blocked, probes of addresses and all answers 
   const server = await site.health.listen(["127.0.0.1:0"]);
   site.health.check("c", site.url, QUICK);
   await site.becomes("c", "SERVING");
-  const probes = site.hear(t, "probe");
+  const probes = site.record(t, "probe");
   let blocked = 8;
   for (let index = 0; index < 8; index += 1)
     pbkdf2("x", "y", 2_000_000, 64, "sha512", () => {
@@ -118,9 +118,9 @@ test("with the event loop blocked for 3 s no status changes, answers come at onc
   for (let index = 0; index < 8; index += 1)
     site.health.check(`c${index}`, site.url, { ...QUICK, interval: 200, timeout: 150, unhealthyThreshold: 1 });
   await site.becomes("", "SERVING");
-  const stalls = site.hear(t, "stall");
-  const dropped = site.hear(t, "result-dropped");
-  const probes = site.hear(t, "probe");
+  const stalls = site.record(t, "stall");
+  const dropped = site.record(t, "result-dropped");
+  const probes = site.record(t, "probe");
   site.transitions.length = 0;
   const seen = site.asked;
   await eventually(() => site.asked > seen, "probes are in flight");
@@ -128,7 +128,7 @@ test("with the event loop blocked for 3 s no status changes, answers come at onc
   while (performance.now() < until); // nothing runs
   assert.equal((await fetch(`http://127.0.0.1:${portOf(server)}/healthcheck`)).status, 200);
   await eventually(() => probes.length >= 16, "probes go on");
-  assert.ok(stalls.length >= 1, "the stall is told");
+  assert.ok(stalls.length >= 1, "the stall is reported");
   assert.ok(dropped.length >= 1, "results were thrown away");
   assert.deepEqual(site.transitions, []);
 });

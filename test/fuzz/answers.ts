@@ -15,7 +15,7 @@ export interface Answer {
 
 const LAST_PING = Buffer.from("the last");
 
-/** Says a conversation to a server, its bytes cut at random, and hears what there is to hear. */
+/** Sends a conversation to a server, its bytes cut at random, and collects the answers. */
 export async function answersOf(port: number, { requests, bytes }: Conversation, random: SeededRandom) {
   const peer = new RawPeer(port);
   try {

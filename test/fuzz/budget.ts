@@ -7,7 +7,7 @@ const SECONDS = Number(env.FUZZ_SECONDS ?? 120);
 /** The first seed; each round takes the next. */
 const FIRST_SEED = Number(env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-/** Runs rounds with seeds of their own for a share of the time, one at least. A failing one is told with the way to it. */
+/** Runs rounds with seeds of their own for a share of the time, one at least. A failing one is reported with its seed. */
 export async function fuzz(share: number, round: (seed: number) => Promise<void>): Promise<void> {
   const until = performance.now() + SECONDS * 1_000 * share;
   let seed = FIRST_SEED;

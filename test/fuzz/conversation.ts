@@ -3,7 +3,7 @@
  *
  *     HEADERS | HEADERS, CONTINUATION, ...     with padding, with a priority
  *     DATA | DATA, DATA, ...                   with padding, the last with END_STREAM
- *     between the frames of different streams: PING, WINDOW_UPDATE, SETTINGS, PRIORITY, frames that nobody knows
+ *     between the frames of different streams: PING, WINDOW_UPDATE, SETTINGS, PRIORITY, frames of unknown types
  */
 import { encodeHeaders } from "../../src/wire/http2/hpack-encoder.js";
 import { FLAG, h2frame, PREFACE, TYPE } from "../support/raw-http2.js";

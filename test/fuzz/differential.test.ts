@@ -44,7 +44,7 @@ async function compare(seed: number): Promise<void> {
     [native, grpcJs].map((port) => answersOf(port, conversation, new SeededRandom(seed))),
   );
   assert.ok(ours !== undefined && theirs !== undefined);
-  assert.deepEqual([ours.goAway, theirs.goAway], [false, false], "nobody is sent away");
+  assert.deepEqual([ours.goAway, theirs.goAway], [false, false], "no client gets GOAWAY");
   for (const [streamId, request] of conversation.requests) {
     const our: Answer | undefined = ours.answers.get(streamId);
     const their: Answer | undefined = theirs.answers.get(streamId);

@@ -125,7 +125,7 @@ test("broken frames end their connection only", async () => {
   honest.close();
 });
 
-/** A group may be in any message; nobody has sent one for twenty years, and this reader doesn't go into them. */
+/** A group may be in any message; no sender has used one for twenty years, and this reader does not read them. */
 const UNDECIDED = Symbol("undecided");
 
 /** The service that bytes ask for, read by the letter of protobuf's encoding; `undefined` when they are no message. */

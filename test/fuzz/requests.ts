@@ -1,4 +1,4 @@
-/** Requests of chance that are valid HTTP/2: most ask what a prober asks, the others what nobody should. */
+/** Random requests that are valid HTTP/2: most are those of a prober, the others are unusual. */
 import { deflateSync, gzipSync } from "node:zlib";
 import { frame, request } from "../support/grpc-peer.js";
 import type { SeededRandom } from "../support/seeded-random.js";

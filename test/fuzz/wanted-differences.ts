@@ -60,7 +60,7 @@ const WANTED: readonly Wanted[] = [
     text: "no request message",
   },
   { row: "B12", why: "grpc-js has other words", of: /gzip of garbage/, code: 13, text: "failed to decompress" },
-  { row: "B9", why: "grpc-js tells its limit", of: /5,000 bytes/, code: 8, text: "message too large" },
+  { row: "B9", why: "grpc-js names its limit", of: /5,000 bytes/, code: 8, text: "message too large" },
 ];
 
 /** An answer of our own engine, as it is compared. */

@@ -1,4 +1,4 @@
-/** Whoever asks us must not be able to tell our engines apart: what holds for a peer is tested with each. */
+/** Clients must get the same answers from both engines: what holds for a peer is tested with each. */
 import { describe } from "node:test";
 import { ENGINE_NAMES, type EngineName } from "../../src/core/engine-name.js";
 

@@ -13,7 +13,7 @@ import { describeEngines } from "./engines.js";
 import { envoy } from "./install.js";
 import { accepting, freePort, Running } from "./peers.js";
 
-/** The snippet with HTTP/2 asked for: Envoy checks over HTTP/1 unless it is told otherwise. */
+/** The snippet with HTTP/2 asked for: Envoy checks over HTTP/1 by default. */
 function overHttp2(checks: string): string {
   const changed = checks.replace(
     /http_health_check: \{ (.*) \}/,
@@ -58,8 +58,8 @@ describeEngines("Envoy", (engine) => {
     const clusters: { name: string; host_statuses?: { health_status: Flags }[] }[] = Object(body).cluster_statuses;
     return clusters.find((each) => each.name === name)?.host_statuses?.[0]?.health_status ?? {};
   };
-  const becomes = (name: string, what: string, judge: (flags: Flags) => boolean) =>
-    eventually(async () => judge(await flags(name)), `${name}: ${what}`, 40_000);
+  const becomes = (name: string, what: string, holds: (flags: Flags) => boolean) =>
+    eventually(async () => holds(await flags(name)), `${name}: ${what}`, 40_000);
   const healthy = (found: Flags) => found.eds_health_status === "HEALTHY" && Object.keys(found).length === 1;
 
   before(async () => {

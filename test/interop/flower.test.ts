@@ -160,8 +160,8 @@ describe("Flower", () => {
   ] as const)
     test(`${reason} is NOT_SERVING, and the log says what to do`, async () => {
       await becomes(NOT_SERVING, PROMISED_MS + SLACK_MS, check);
-      const told = daemon?.log.find((line) => line.event === "probe" && line.check === check && line.reason === "auth");
-      assert.match(String(told?.detail), advice);
+      const line = daemon?.log.find((line) => line.event === "probe" && line.check === check && line.reason === "auth");
+      assert.match(String(line?.detail), advice);
       const warned = daemon?.log.filter(({ event, check: name }) => event === "check-advice" && name === check) ?? [];
       assert.deepEqual([warned[0]?.level, warned[0]?.reason], ["warn", "auth"]);
       assert.ok(warned.length <= 4, `at a change only: that Flower was stopped twice; warned ${warned.length} times`);

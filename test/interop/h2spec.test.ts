@@ -3,7 +3,7 @@
  * and over TLS, on each of Node's lines.
  *
  * Its path is `/healthcheck`, so that it meets our transport. One case wants a body of more octets than OK has: that one's
- * path is a service that nobody knows, whose answer is longer.
+ * path is an unknown service, whose answer is longer.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -68,7 +68,7 @@ describe("h2spec", () => {
   after(() => rmSync(folder, { recursive: true }));
 
   /** Runs cases, and reads what became of each. */
-  async function judge(port: number, path: string, ...args: readonly string[]): Promise<readonly Case[]> {
+  async function run(port: number, path: string, ...args: readonly string[]): Promise<readonly Case[]> {
     const report = join(folder, `${port}.xml`);
     // the seconds that a case may take (-o) are for a slow day: none of them is passed by waiting
     const options = ["-h", "127.0.0.1", "-p", `${port}`, "-P", path, "-S", "-o", "4", "-j", report];
@@ -91,8 +91,8 @@ describe("h2spec", () => {
         const daemon = new Running(nodes.get(version) ?? "", [MAIN, "serve", ...flags]);
         try {
           const port = await portOf(daemon);
-          const cases = await judge(port, "/healthcheck", ...clientFlags);
-          const more = await judge(port, LONG_BODY.path, ...clientFlags, LONG_BODY.section);
+          const cases = await run(port, "/healthcheck", ...clientFlags);
+          const more = await run(port, LONG_BODY.path, ...clientFlags, LONG_BODY.section);
           assert.equal(cases.length, CASES);
           const bad = [...cases.filter(({ title }) => !title.includes(LONG_BODY.title)), ...more].filter(
             ({ result }) => result !== "passed",

@@ -151,7 +151,7 @@ export function envoy(): string {
   return execFileSync(join(pythonBin(), "python"), ["-c", find], { encoding: "utf8" }).trim();
 }
 
-/** A program of a Debian package; `folders` tells where it is, if not where programs usually are. */
+/** A program of a Debian package; `folders`: where it is, if not in a usual place. */
 export function debian(program: string, packageName: string = program, ...folders: readonly string[]): string {
   const usual = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
   const find = () =>

@@ -85,7 +85,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Resolves when somebody accepts connections on a port. */
+/** Resolves when a port accepts connections. */
 export async function accepting(port: number, withinMs = 60_000): Promise<void> {
   const attempt = () =>
     new Promise<boolean>((resolve) => {

@@ -20,7 +20,7 @@ const RULE_TESTS = "healthbridge.rules.test.yml";
 const rules = readFileSync(join(DEPLOY, RULES), "utf8");
 const alertNames = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name ?? "");
 
-/** One question of the rules' tests, as much of it as is looked at here. */
+/** One question of the rules' tests, as much of it as is used here. */
 interface Question {
   readonly alertname: string;
   readonly exp_alerts: readonly unknown[];

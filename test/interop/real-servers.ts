@@ -1,5 +1,5 @@
 /**
- * Redis, PostgreSQL, MariaDB and RabbitMQ for real: each with a login, with TLS, and with a log that tells how a client left.
+ * Redis, PostgreSQL, MariaDB and RabbitMQ for real: each with a login, with TLS, and with a log that shows how a client left.
  */
 import assert from "node:assert/strict";
 import { chmodSync, chownSync, writeFileSync } from "node:fs";

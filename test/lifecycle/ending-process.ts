@@ -81,9 +81,10 @@ const PROGRAMS: Readonly<Record<string, () => Promise<void>>> = {
     health.check("rejected", () => Promise.reject(), { interval: 50, timeout: 40 });
     health.check("late", () => new Promise((_, reject) => setTimeout(reject, 80)), { interval: 50, timeout: 40 });
     health.check("null", () => Promise.reject(null), { interval: 50, timeout: 40 });
+    const statuses = () => ["thrown", "rejected", "late", "null"].map((name) => health.status(name));
+    while (statuses().includes("UNKNOWN")) await new Promise((resolve) => setTimeout(resolve, 5));
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const statuses = ["thrown", "rejected", "late", "null"].map((name) => health.status(name));
-    print(statuses.join());
+    print(statuses().join());
     await health.shutdown({ drainDelayMs: 0 });
   },
   "a health that is left alone": async () => {

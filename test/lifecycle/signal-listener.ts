@@ -1,12 +1,12 @@
 /** Prints each event of the process to stdout. The signals test runs it as a child process. */
 import { listenToProcess } from "../../src/lifecycle/signals.js";
 
-const tell = (line: string) => process.stdout.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 const unsubscribe = listenToProcess({
-  onTerminate: (signal) => tell(`terminate ${signal}`),
-  onInsist: (signal) => tell(`insist ${signal}`),
-  onReload: () => tell("reload"),
-  onFatal: (error) => tell(`fatal ${error instanceof Error ? error.message : String(error)}`),
+  onTerminate: (signal) => print(`terminate ${signal}`),
+  onInsist: (signal) => print(`insist ${signal}`),
+  onReload: () => print("reload"),
+  onFatal: (error) => print(`fatal ${error instanceof Error ? error.message : String(error)}`),
 });
 const commands: Readonly<Record<string, () => void>> = {
   throw: () => {
@@ -16,8 +16,8 @@ const commands: Readonly<Record<string, () => void>> = {
   "reject-text": () => void Promise.reject("a text"),
   leave: () => {
     unsubscribe();
-    tell("left");
+    print("left");
   },
 };
 process.stdin.on("data", (bytes) => commands[bytes.toString().trim()]?.());
-tell("ready");
+print("ready");

@@ -10,13 +10,13 @@ import { eventually } from "../support/eventually.js";
 const LISTENER = fileURLToPath(new URL("signal-listener.ts", import.meta.url));
 
 class Listening {
-  readonly heard: string[] = [];
+  readonly lines: string[] = [];
   readonly #process: ChildProcess;
 
   constructor(t: TestContext) {
     this.#process = spawn(process.execPath, ["--import", "tsx", LISTENER], { stdio: ["pipe", "pipe", "inherit"] });
     if (this.#process.stdout)
-      createInterface({ input: this.#process.stdout }).on("line", (line) => this.heard.push(line));
+      createInterface({ input: this.#process.stdout }).on("line", (line) => this.lines.push(line));
     t.after(async () => {
       this.#process.kill("SIGKILL");
       await this.ended();
@@ -25,28 +25,28 @@ class Listening {
 
   static async start(t: TestContext): Promise<Listening> {
     const child = new Listening(t);
-    await child.hears("ready");
-    child.heard.length = 0;
+    await child.expect("ready");
+    child.lines.length = 0;
     return child;
   }
 
   /** Sends a signal, and waits for its line. */
   async signal(signal: NodeJS.Signals, line: string): Promise<void> {
     this.#process.kill(signal);
-    await this.hears(line);
+    await this.expect(line);
   }
 
   async command(command: string, line: string): Promise<void> {
     this.#process.stdin?.write(`${command}\n`);
-    await this.hears(line);
+    await this.expect(line);
   }
 
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
 
-  hears(line: string): Promise<void> {
-    return eventually(() => this.heard.includes(line), `the line ${line} (heard ${this.heard})`);
+  expect(line: string): Promise<void> {
+    return eventually(() => this.lines.includes(line), `the line ${line} (lines ${this.lines})`);
   }
 
   async ended(): Promise<string> {
@@ -69,7 +69,7 @@ describe("the process", { concurrency: 3 }, () => {
       await child.signal(signal, `terminate ${signal}`);
       await child.signal("SIGTERM", "insist SIGTERM");
       await child.signal("SIGINT", "insist SIGINT");
-      assert.deepEqual(child.heard, [`terminate ${signal}`, "insist SIGTERM", "insist SIGINT"]);
+      assert.deepEqual(child.lines, [`terminate ${signal}`, "insist SIGTERM", "insist SIGINT"]);
     });
   }
 
@@ -78,7 +78,7 @@ describe("the process", { concurrency: 3 }, () => {
     await child.command("throw", "fatal thrown");
     await child.command("reject", "fatal rejected");
     await child.command("reject-text", "fatal a text");
-    assert.equal(child.heard.length, 3);
+    assert.equal(child.lines.length, 3);
   });
 
   test("an error is not a signal: the first signal after it still asks for a shutdown", async (t) => {
@@ -92,7 +92,7 @@ describe("the process", { concurrency: 3 }, () => {
     await child.command("leave", "left");
     child.kill("SIGTERM");
     assert.equal(await child.ended(), "SIGTERM");
-    assert.deepEqual(child.heard, ["left"]);
+    assert.deepEqual(child.lines, ["left"]);
   });
 
   test("unsubscribing leaves no listener", () => {

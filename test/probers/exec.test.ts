@@ -227,7 +227,7 @@ test("a program that forks, ignores SIGTERM and hangs is killed with all its chi
   await eventually(() => find(mark).length === 0, "none of them is left");
 });
 
-test("a program that ends is judged at once, even if its children keep its output open; they are killed [C34]", async () => {
+test("the exit of a program decides at once, even if its children keep its output open; they are killed [C34]", async () => {
   const mark = `healthbridge-c34-${process.pid}`;
   const verdict = await run(sh(`for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sleep 1000; :' ${mark} & done; exit 0`));
   assert.equal(verdict.verdict, "pass");

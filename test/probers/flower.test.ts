@@ -87,7 +87,7 @@ test("minWorkers that is no count is refused, and so are both options on other t
   assert.throws(() => health.check("a", "flower+http://h:1", { forgetAfter: 0 }), /forgetAfter/);
 });
 
-test("a refusal of Flower's API is advice that tells what to set", async () => {
+test("a refusal of Flower's API is advice that says what to set", async () => {
   const closed = await lookAt(answering(401, CLOSED));
   assert.match(closed.advice ?? "", /--basic-auth=.*FLOWER_UNAUTHENTICATED_API=true/);
   assert.equal((await lookAt(answering(500, "secret"))).advice, undefined);

@@ -9,6 +9,7 @@ import { MAX_GOODBYE_MS } from "../../src/client/goodbyes.js";
 import { Health } from "../../src/daemon/health.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
+import { startStopwatch } from "../support/stopwatch.js";
 import { FAKE_SERVERS } from "./fake-servers.js";
 import { start, verdict } from "./probing.js";
 import { Target } from "./targets.js";
@@ -108,9 +109,10 @@ for (const scheme of ["redis", "postgres", "mysql", "amqp"] as const)
       health.check("server", url);
       await eventually(() => health.status("server") === "SERVING", "it is up");
       const startedAt = performance.now();
+      const stop = startStopwatch();
       await health.shutdown();
-      const tookMs = performance.now() - startedAt;
-      assert.ok(tookMs >= MAX_GOODBYE_MS - 10 && tookMs < MAX_GOODBYE_MS + 1_000, `${tookMs}`);
+      assert.ok(performance.now() - startedAt >= MAX_GOODBYE_MS - 10);
+      assert.ok(stop() < MAX_GOODBYE_MS + 1_000);
       await target.stop();
     });
 
@@ -122,9 +124,9 @@ for (const scheme of ["redis", "postgres", "mysql", "amqp"] as const)
       const abort = new AbortController();
       const probing = start(prober, abort.signal, 60_000);
       abort.abort();
-      const startedAt = performance.now();
+      const stop = startStopwatch();
       assert.equal((await probing).reason, "timeout");
-      assert.ok(performance.now() - startedAt < 300);
+      assert.ok(stop() < 300);
       await eventually(() => ends.length === 1, "the connection has ended");
       await target.disconnected();
       await target.stop();

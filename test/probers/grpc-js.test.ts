@@ -34,7 +34,7 @@ test("the official health service is read correctly: each status, a change by it
     health.setStatus("acme.Orders", changes % 2 === 0 ? "NOT_SERVING" : "SERVING");
     health.setStatus("acme.Orders", "SERVING");
     return changes > 0;
-  }, "a change is told");
+  }, "a change is reported");
   assert.equal(await verdict(orders), "pass");
   await orders.close();
   await unknown.close();
@@ -58,7 +58,7 @@ test("a server that is shut down and started again fails only while it is away [
   second.server.forceShutdown();
 });
 
-test("a server without the health service is unimplemented; one without Watch is judged by Check [A117]", async () => {
+test("a server without the health service is unimplemented; one without Watch is probed by Check [A117]", async () => {
   const empty = new Server();
   const port = await listening(empty);
   const prober = openTarget(`grpc://127.0.0.1:${port}`);

@@ -40,7 +40,7 @@ test("a change on the Watch asks for an early probe; the known status does not",
     await probe(prober);
     assert.equal(changes, 0);
     watched.watches[0]?.write(NOT_SERVING);
-    await eventually(() => changes === 1, "the change is told");
+    await eventually(() => changes === 1, "the change is reported");
   });
 });
 
@@ -53,7 +53,7 @@ test("one Watch is kept, not one for each probe", () => {
   });
 });
 
-test("a target without Watch (UNIMPLEMENTED) is not asked for it again, and is judged by Check", () => {
+test("a target without Watch (UNIMPLEMENTED) is not asked for it again, and is probed by Check", () => {
   const watched = new Watched((stream) => refuse(stream, 12));
   let changes = 0;
   return withTarget(watched.starting, async (prober) => {
@@ -76,7 +76,7 @@ test("a Watch that sends a status and is ended by the target asks for one early 
     await eventually(() => watched.opened === 1, "a watch is open");
     await probe(prober);
     for (const stream of watched.watches) stream.close(2);
-    await eventually(() => changes === 1, "the end is told");
+    await eventually(() => changes === 1, "the end is reported");
   });
 });
 
@@ -93,7 +93,7 @@ test("a target that refuses each Watch is not probed more often", () => {
   });
 });
 
-test("a target that floods its Watch is ignored there, and judged by Check", () => {
+test("a target that floods its Watch is ignored there, and probed by Check", () => {
   const flood = Buffer.concat(Array.from({ length: 2_000 }, (_, index) => (index % 2 === 0 ? SERVING : NOT_SERVING)));
   const watched = new Watched((stream) => begin(stream, flood));
   let changes = 0;

@@ -186,7 +186,7 @@ test("data after an answer does not affect the prober", () =>
     },
   ));
 
-test("the reason tells a port without a listener from a name that does not exist", async () => {
+test("a port without a listener and a name that does not exist have different reasons", async () => {
   const target = await answering(200);
   await target.stop();
   const refused = openTarget(`http://127.0.0.1:${target.port}/`);

@@ -1,5 +1,5 @@
 /**
- * Errors about options and targets tell what would be right.
+ * Errors about options and targets say what would be right.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -52,7 +52,7 @@ describe("an option that a target does not take", () => {
 
 describe("a password that the URL cannot have", () => {
   for (const target of ["redis://:p#ss@h", "amqp://u:p/w@h", "postgres://u:p?w@h/db", "rediss://u:#x@h"]) {
-    test(`${target}: the error tells how it is written, and does not show it`, () => {
+    test(`${target}: the error says how it is written, and does not show it`, () => {
       const message = errorOf(target, {});
       assert.match(message, /%23/);
       assert.match(message, /the option password$/);

@@ -5,18 +5,18 @@ import { openTarget } from "../../src/probers/schemes.js";
 import { probe, verdict } from "./probing.js";
 import { rawTarget, type Target } from "./targets.js";
 
-/** A server that answers each chunk of commands as `answer` says; it notes what it was told. */
+/** A server that answers each chunk of commands as `answer` says; it records what it received. */
 async function redis(answer: (said: string, socket: Socket) => string | undefined) {
-  const told: string[] = [];
+  const received: string[] = [];
   const target = await rawTarget((socket) => {
     socket.on("end", () => socket.end());
     socket.on("data", (bytes) => {
-      told.push(bytes.toString());
+      received.push(bytes.toString());
       const text = answer(bytes.toString(), socket);
       if (text !== undefined) socket.write(text);
     });
   });
-  return { target, told };
+  return { target, received };
 }
 
 async function end(prober: { close(): void }, target: Target): Promise<void> {
@@ -26,13 +26,15 @@ async function end(prober: { close(): void }, target: Target): Promise<void> {
 }
 
 test("PONG passes; login and database are sent once, on a connection that is kept", async () => {
-  const { target, told } = await redis((said) => `${"+OK\r\n".repeat((said.match(/\*/g)?.length ?? 0) - 1)}+PONG\r\n`);
+  const { target, received } = await redis(
+    (said) => `${"+OK\r\n".repeat((said.match(/\*/g)?.length ?? 0) - 1)}+PONG\r\n`,
+  );
   const prober = openTarget(`redis://me:p%20w@127.0.0.1:${target.port}/3`);
   for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober), "pass");
   const auth = "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$3\r\np w\r\n";
   const select = "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n";
   const ping = "*1\r\n$4\r\nPING\r\n";
-  assert.deepEqual([told, target.accepted], [[auth + select + ping, ping, ping], 1]);
+  assert.deepEqual([received, target.accepted], [[auth + select + ping, ping, ping], 1]);
   await end(prober, target);
 });
 
@@ -125,10 +127,10 @@ for (const [label, userInfo, options, words] of [
   ["a user without a password", "", { user: "me" }, ["AUTH", "me", ""]],
 ] as const)
   test(`${label}, given as an option, is sent as it is`, async () => {
-    const { target, told } = await redis(() => "+OK\r\n+PONG\r\n");
+    const { target, received } = await redis(() => "+OK\r\n+PONG\r\n");
     const prober = openTarget(`redis://${userInfo}127.0.0.1:${target.port}`, undefined, options);
     assert.equal(await verdict(prober), "pass");
     const sent = words.map((word) => `$${word.length}\r\n${word}\r\n`).join("");
-    assert.equal(told[0], `*${words.length}\r\n${sent}*1\r\n$4\r\nPING\r\n`);
+    assert.equal(received[0], `*${words.length}\r\n${sent}*1\r\n$4\r\nPING\r\n`);
     await end(prober, target);
   });

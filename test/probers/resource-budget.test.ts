@@ -33,7 +33,7 @@ test("a probe starts at once while there is room; the others wait, and start in 
   for (const claim of [a, b, c, d]) if (claim !== undefined) fixture.reserve(claim);
   assert.equal(fixture.events, "start a, start b");
   if (a === undefined || b === undefined) return;
-  fixture.budget.idle(b);
+  fixture.budget.end(b);
   assert.equal(fixture.events, "close b, start c");
   fixture.budget.release(a);
   assert.equal(fixture.events, "start d");
@@ -44,9 +44,9 @@ test("what is idle keeps its place until another needs it, the least recently us
   const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map((name) => fixture.claim(name));
   assert.ok(a && b && c && d && e);
   for (const claim of [a, b, c]) fixture.reserve(claim);
-  for (const claim of [a, b, c]) fixture.budget.idle(claim);
+  for (const claim of [a, b, c]) fixture.budget.end(claim);
   fixture.reserve(a);
-  fixture.budget.idle(a);
+  fixture.budget.end(a);
   assert.equal(fixture.events, "start a, start b, start c, start a");
   fixture.reserve(d);
   fixture.reserve(e);
@@ -82,7 +82,7 @@ test("a claim that is released while it waits never starts, and releasing twice 
   fixture.budget.release(b);
   fixture.budget.release(a);
   fixture.budget.release(a);
-  fixture.budget.idle(a);
+  fixture.budget.end(a);
   assert.equal(fixture.events, "start a, start c");
 });
 
@@ -103,23 +103,30 @@ test("a prober error about descriptors closes half of the kept connections", asy
   assert.deepEqual(closed, [0, 1, 2, 3]);
 });
 
-test("a probe beside an abandoned one of the same check takes no second place, and the place is freed when both have ended", async () => {
-  const budget = new ResourceBudget(1);
+test("a probe beside an abandoned one of the same check does not wait, and others wait until their places are free", async () => {
+  const budget = new ResourceBudget(2);
   const ends: (() => void)[] = [];
   const probe = () => new Promise<typeof PASS>((resolve) => void ends.push(() => resolve(PASS)));
   const context = { signal: new AbortController().signal, timeoutMs: 100 };
   const prober = new BudgetedProber({ probe, close() {} }, budget);
   const other = new BudgetedProber({ probe, close() {} }, budget);
+  const large = new BudgetedProber({ probe, close() {} }, budget, 2);
   const running: Promise<unknown>[] = [];
   for (let round = 0; round < 2; round += 1) prober.reserve(() => void running.push(prober.probe(context)));
-  let isStarted = false;
+  let [isStarted, isLargeStarted] = [false, false];
   other.reserve(() => {
     isStarted = true;
   });
+  assert.deepEqual([running.length, isStarted], [2, false], "both places are taken");
   ends[0]?.();
   await running[0];
-  assert.deepEqual([running.length, isStarted], [2, false]);
+  assert.equal(isStarted, true, "one place is free");
+  large.reserve(() => {
+    isLargeStarted = true;
+  });
+  other.close();
+  assert.equal(isLargeStarted, false);
   ends[1]?.();
   await running[1];
-  assert.equal(isStarted, true);
+  assert.equal(isLargeStarted, true, "all places are free");
 });

@@ -42,83 +42,85 @@ async function ask(
 
 const verdictOf = ({ outcome, reason }: ProbeResult) => (reason === undefined ? outcome : `${outcome} ${reason}`);
 
-for (const protocol of START_TLS_PROTOCOLS)
-  describe(`startTls: ${protocol}`, () => {
-    const script = SCRIPTS[protocol];
+describe("startTls", { concurrency: 3 }, () => {
+  for (const protocol of START_TLS_PROTOCOLS)
+    describe(`startTls: ${protocol}`, { concurrency: true }, () => {
+      const script = SCRIPTS[protocol];
 
-    test("a good server passes, and its certificate is seen", async () => {
-      const result = await ask(protocol, startTlsServer(script));
-      assert.equal(verdictOf(result), "pass", result.detail);
-      assert.ok((result.certificateEndsAt ?? 0) > Date.now());
-    });
-
-    test("the dialogue goes on inside TLS", async () => {
-      const inside = [{ send: "hello\r\n", expect: { matches: "^echo hello\\r\\n$" } }];
-      assert.equal(verdictOf(await ask(protocol, startTlsServer(script), { inside })), "pass");
-      const wrong = await ask(protocol, startTlsServer(script), {
-        inside: [{ send: "x", expect: "y" }],
-        timeoutMs: 500,
+      test("a good server passes, and its certificate is seen", async () => {
+        const result = await ask(protocol, startTlsServer(script));
+        assert.equal(verdictOf(result), "pass", result.detail);
+        assert.ok((result.certificateEndsAt ?? 0) > Date.now());
       });
-      assert.equal(`${verdictOf(wrong)}: ${wrong.detail}`, 'fail timeout: step 2: expected text "y", got "echo x"');
-    });
 
-    test("the tls options hold: an untrusted authority, another name, verify, an end that is near", async () => {
-      const verdict = async (tls: TargetTls) => verdictOf(await ask(protocol, startTlsServer(script), { tls }));
-      assert.equal(await verdict({}), "fail tls-untrusted");
-      assert.equal(await verdict({ ca, serverName: "other.test" }), "fail tls-name");
-      assert.equal(await verdict({ ca, serverName: "localhost" }), "pass");
-      assert.equal(await verdict({ verify: false }), "pass");
-      assert.equal(await verdict({ ca, warnBefore: 200 * 365 * 86_400_000 }), "warn tls-ending");
-    });
-
-    test("text that is injected before the handshake is refused, and is no answer inside TLS", async () => {
-      // mysql has no go-ahead: its greeting is the last thing in clear text
-      const injecting =
-        ({ greeting = "" }: Script) =>
-        (socket: Socket) =>
-          void socket.resume().write(Buffer.concat([Buffer.from(greeting), Buffer.from("echo hello\r\n")]));
-      const server =
-        protocol === "mysql"
-          ? injecting(script)
-          : startTlsServer(script, (socket, goAhead) => injecting({ greeting: goAhead, turns: [] })(socket));
-      const inside = [{ expect: "echo hello" }];
-      const { reason, detail } = await ask(protocol, server, { inside, timeoutMs: 2_000 });
-      assert.equal(reason, "protocol", detail);
-      assert.match(detail ?? "", /more in clear text before the TLS handshake/);
-    });
-
-    test("a server that agrees and then goes on in clear text, or ends, fails", async () => {
-      const plain = startTlsServer(script, (socket, goAhead) => {
-        socket.write(goAhead);
-        // a client of mysql begins the handshake without a go-ahead
-        if (protocol === "mysql") socket.resume().write("220 still in clear text\r\n");
-        else socket.once("data", () => socket.write("220 still in clear text\r\n"));
+      test("the dialogue goes on inside TLS", async () => {
+        const inside = [{ send: "hello\r\n", expect: { matches: "^echo hello\\r\\n$" } }];
+        assert.equal(verdictOf(await ask(protocol, startTlsServer(script), { inside })), "pass");
+        const wrong = await ask(protocol, startTlsServer(script), {
+          inside: [{ send: "x", expect: "y" }],
+          timeoutMs: 1_000,
+        });
+        assert.equal(`${verdictOf(wrong)}: ${wrong.detail}`, 'fail timeout: step 2: expected text "y", got "echo x"');
       });
-      assert.match(verdictOf(await ask(protocol, plain)), /^fail tls$/);
-      const ended = startTlsServer(script, (socket, goAhead) => void socket.resume().end(goAhead));
-      const cut = await ask(protocol, ended);
-      assert.equal(verdictOf(cut), "fail closed");
-      assert.equal(
-        cut.detail,
-        `startTls ${protocol}: the target ended the connection before its TLS handshake was complete`,
-      );
-    });
 
-    test("a server that agrees and is silent then fails with what is missing", async () => {
-      const silent = startTlsServer(script, (socket, goAhead) => void socket.resume().write(goAhead));
-      const { reason, detail } = await ask(protocol, silent, { timeoutMs: 300 });
-      assert.equal(`${reason} | ${detail}`, `timeout | startTls ${protocol}: no TLS handshake within the timeout`);
-    });
+      test("the tls options hold: an untrusted authority, another name, verify, an end that is near", async () => {
+        const verdict = async (tls: TargetTls) => verdictOf(await ask(protocol, startTlsServer(script), { tls }));
+        assert.equal(await verdict({}), "fail tls-untrusted");
+        assert.equal(await verdict({ ca, serverName: "other.test" }), "fail tls-name");
+        assert.equal(await verdict({ ca, serverName: "localhost" }), "pass");
+        assert.equal(await verdict({ verify: false }), "pass");
+        assert.equal(await verdict({ ca, warnBefore: 200 * 365 * 86_400_000 }), "warn tls-ending");
+      });
 
-    test("a server that speaks another protocol, is silent or ends fails", async () => {
-      const nonsense = await ask(protocol, (socket) => void socket.resume().write("\u0001nonsense\r\n"));
-      assert.equal(verdictOf(nonsense), "fail protocol", nonsense.detail);
-      const silent = await ask(protocol, (socket) => void socket.resume(), { timeoutMs: 300 });
-      assert.equal(verdictOf(silent), "fail timeout");
-      assert.match(silent.detail ?? "", new RegExp(`^startTls ${protocol}: expected `));
-      assert.match(verdictOf(await ask(protocol, (socket) => void socket.resume().end())), /^fail (?:closed|reset)$/);
+      test("text that is injected before the handshake is refused, and is no answer inside TLS", async () => {
+        // mysql has no go-ahead: its greeting is the last thing in clear text
+        const injecting =
+          ({ greeting = "" }: Script) =>
+          (socket: Socket) =>
+            void socket.resume().write(Buffer.concat([Buffer.from(greeting), Buffer.from("echo hello\r\n")]));
+        const server =
+          protocol === "mysql"
+            ? injecting(script)
+            : startTlsServer(script, (socket, goAhead) => injecting({ greeting: goAhead, turns: [] })(socket));
+        const inside = [{ expect: "echo hello" }];
+        const { reason, detail } = await ask(protocol, server, { inside });
+        assert.equal(reason, "protocol", detail);
+        assert.match(detail ?? "", /more in clear text before the TLS handshake/);
+      });
+
+      test("a server that agrees and then goes on in clear text, or ends, fails", async () => {
+        const plain = startTlsServer(script, (socket, goAhead) => {
+          socket.write(goAhead);
+          // a client of mysql begins the handshake without a go-ahead
+          if (protocol === "mysql") socket.resume().write("220 still in clear text\r\n");
+          else socket.once("data", () => socket.write("220 still in clear text\r\n"));
+        });
+        assert.match(verdictOf(await ask(protocol, plain)), /^fail tls$/);
+        const ended = startTlsServer(script, (socket, goAhead) => void socket.resume().end(goAhead));
+        const cut = await ask(protocol, ended);
+        assert.equal(verdictOf(cut), "fail closed");
+        assert.equal(
+          cut.detail,
+          `startTls ${protocol}: the target ended the connection before its TLS handshake was complete`,
+        );
+      });
+
+      test("a server that agrees and is silent then fails with what is missing", async () => {
+        const silent = startTlsServer(script, (socket, goAhead) => void socket.resume().write(goAhead));
+        const { reason, detail } = await ask(protocol, silent, { timeoutMs: 1_000 });
+        assert.equal(`${reason} | ${detail}`, `timeout | startTls ${protocol}: no TLS handshake within the timeout`);
+      });
+
+      test("a server that speaks another protocol, is silent or ends fails", async () => {
+        const nonsense = await ask(protocol, (socket) => void socket.resume().write("\u0001nonsense\r\n"));
+        assert.equal(verdictOf(nonsense), "fail protocol", nonsense.detail);
+        const silent = await ask(protocol, (socket) => void socket.resume(), { timeoutMs: 1_000 });
+        assert.equal(verdictOf(silent), "fail timeout");
+        assert.match(silent.detail ?? "", new RegExp(`^startTls ${protocol}: expected `));
+        assert.match(verdictOf(await ask(protocol, (socket) => void socket.resume().end())), /^fail (?:closed|reset)$/);
+      });
     });
-  });
+});
 
 describe("a server that does not start TLS fails with its own words", () => {
   const replaced = (protocol: StartTlsProtocol, answer: string | Buffer): Script => {

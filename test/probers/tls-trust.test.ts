@@ -49,7 +49,7 @@ test("a trusted certificate with the right name passes, one with another name fa
     [byAddress, byName, overGrpc].map((result) => result?.outcome),
     ["pass", "pass", "pass"],
   );
-  assert.ok((byAddress?.certificateEndsAt ?? 0) > Date.now(), "the end of the certificate is told");
+  assert.ok((byAddress?.certificateEndsAt ?? 0) > Date.now(), "the end of the certificate is in the result");
   assert.deepEqual([misnamed?.outcome, misnamed?.reason], ["fail", "tls-name"]);
   assert.match(misnamed?.detail ?? "", /ERR_TLS_CERT_ALTNAME_INVALID/);
   for (const target of [https, other, grpcs]) await target.stop();

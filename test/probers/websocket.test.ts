@@ -191,7 +191,7 @@ test("interim heads before the 101 are skipped", async () => {
 test("a target that does not answer the handshake fails with that", async () => {
   const target = await rawTarget((socket) => void socket.resume());
   const prober = openTarget(`ws://127.0.0.1:${target.port}/`);
-  const { reason, detail } = await probe(prober, 300);
+  const { reason, detail } = await probe(prober, 1_000);
   assert.equal(`${reason} | ${detail}`, "timeout | no answer to the handshake");
   await target.stop();
 });

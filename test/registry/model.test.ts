@@ -50,7 +50,7 @@ class Model {
 
 /** A client, which reads what is sent unless it is stopped. */
 class Watcher {
-  readonly heard: WatchStatus[] = [];
+  readonly received: WatchStatus[] = [];
   readonly name: string;
   readonly stream: WatchStream;
   stalled = false;
@@ -60,7 +60,7 @@ class Watcher {
     this.name = name;
     this.stream = new WatchStream(registry, name, fanOut, {
       send: (message, onSent) => {
-        this.heard.push(NUMBERS[message[1] ?? 0] ?? "UNKNOWN");
+        this.received.push(NUMBERS[message[1] ?? 0] ?? "UNKNOWN");
         this.#onSent = onSent;
       },
       end: () => {},
@@ -161,11 +161,11 @@ test(`after ${RUNS} random runs, every watcher has the true status [C45]`, () =>
       fc.modelRun(() => ({ model, real }), commands);
       for (const watcher of real.watchers) watcher.stalled = false;
       turn(real);
-      for (const { name: watched, heard } of real.watchers) {
-        assert.equal(heard.at(-1), model.read(watched), `${watched} heard ${heard}`);
+      for (const { name: watched, received } of real.watchers) {
+        assert.equal(received.at(-1), model.read(watched), `${watched} received ${received}`);
         assert.ok(
-          heard.every((status, at) => at === 0 || status !== heard[at - 1]),
-          `equal neighbours: ${heard}`,
+          received.every((status, at) => at === 0 || status !== received[at - 1]),
+          `the same status twice: ${received}`,
         );
       }
       assert.equal(registry.watcherCount, real.watchers.length);

@@ -215,23 +215,23 @@ test("a status that a listener sets during a resume is the final one", () => {
 
 test("all listeners get transitions in the same order", () => {
   const { registry } = registryOf();
-  const heard: number[] = [];
+  const sequences: number[] = [];
   registry.onTransition(({ sequence }) => {
     if (sequence < 4) registry.set("a", sequence % 2 === 0 ? "SERVING" : "NOT_SERVING");
   });
-  registry.onTransition(({ sequence }) => heard.push(sequence));
+  registry.onTransition(({ sequence }) => sequences.push(sequence));
   registry.set("a", "SERVING");
-  assert.deepEqual(heard, [1, 2, 3, 4]);
+  assert.deepEqual(sequences, [1, 2, 3, 4]);
 });
 
 test("a listener that unsubscribed gets nothing more", () => {
   const { registry } = registryOf();
-  const heard: number[] = [];
-  const unsubscribe = registry.onTransition(({ sequence }) => heard.push(sequence));
+  const sequences: number[] = [];
+  const unsubscribe = registry.onTransition(({ sequence }) => sequences.push(sequence));
   registry.set("a", "SERVING");
   unsubscribe();
   registry.set("a", "NOT_SERVING");
-  assert.deepEqual(heard, [1]);
+  assert.deepEqual(sequences, [1]);
 });
 
 test("a write while draining is reported on its channel", () => {

@@ -1,4 +1,4 @@
-/** Targets whose health is known: each does what it is told, and remembers since when. */
+/** Targets whose health is known: a test sets what each does, and each records since when. */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 

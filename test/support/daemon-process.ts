@@ -49,9 +49,9 @@ export class DaemonProcess {
     return Number(this.addresses[0]?.split(":").at(-1));
   }
 
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended and its output, unless the test stopped reading it, is read to the end. */
   async ended(withinMs = 30_000): Promise<{ readonly code: number | null; readonly signal: string | null }> {
-    await eventually(() => this.exit !== undefined, "the daemon ends", withinMs);
+    await eventually(() => this.exit !== undefined && this.#isRead(), "the daemon ends", withinMs);
     return this.exit ?? { code: null, signal: null };
   }
 
@@ -59,5 +59,10 @@ export class DaemonProcess {
   async kill(): Promise<void> {
     if (this.exit === undefined) this.process.kill("SIGKILL");
     await this.ended();
+  }
+
+  #isRead(): boolean {
+    const { stdout, stderr } = this.process;
+    return [stdout, stderr].every((stream) => stream === null || stream.destroyed || stream.isPaused());
   }
 }

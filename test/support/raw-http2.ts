@@ -119,8 +119,8 @@ export class RawPeer {
 
   /** The error code of the first GOAWAY with an error; `undefined` without one. */
   goAway(): Http2Error | undefined {
-    const told = this.frames().filter(({ type }) => type === TYPE.GOAWAY);
-    const errors = told.map(({ payload }) => errorIn(payload, 4));
+    const goAways = this.frames().filter(({ type }) => type === TYPE.GOAWAY);
+    const errors = goAways.map(({ payload }) => errorIn(payload, 4));
     return errors.find((error) => error !== "NO_ERROR") ?? errors[0];
   }
 

@@ -13,7 +13,7 @@ export type Version = (typeof VERSIONS)[number];
 /** A request, by the names of the proto file. */
 export type Asking = Readonly<Record<string, unknown>>;
 
-/** An answer, by the names of the proto file; `message_response` tells which of the fields is set. */
+/** An answer, by the names of the proto file; `message_response` names the field that is set. */
 export interface Answer {
   readonly valid_host: string;
   readonly original_request: Asking;

@@ -1,6 +1,6 @@
-/** A log whose reader stops, goes away, or has no room loses lines, says so, and stops nothing. */
+/** A log whose reader stops, goes away, or has no room loses lines and counts them; the process goes on. */
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
+import { execFileSync, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { LogOutput, openSink } from "../../src/telemetry/log-output.js";
 import { eventually } from "../support/eventually.js";
 
-/** A reader that takes lines when it is told to. */
+/** A stream whose reader a test stops. */
 class Reader extends Writable {
   taken = 0;
   #isStopped = false;
@@ -44,6 +44,7 @@ function outputTo(stream: Writable & { readonly fd?: number }) {
   return { output, seen };
 }
 
+const PROCESS = fileURLToPath(new URL("logging-process.ts", import.meta.url));
 const LINE = `${"x".repeat(1_023)}\n`;
 
 describe("a reader that stops", () => {
@@ -56,7 +57,7 @@ describe("a reader that stops", () => {
     assert.equal(seen.dropped, 10_000 - 1_024);
   });
 
-  test("is told how many were dropped when it goes on, once", async () => {
+  test("gets one line with the number of dropped lines when it goes on", async () => {
     const reader = new Reader();
     const { output, seen } = outputTo(reader);
     reader.stop();
@@ -119,10 +120,34 @@ describe("a file", () => {
   });
 });
 
+test("a file whose disk is full within a line loses that line, and the next one begins a line of its own", async (t) => {
+  const path = join(tmpdir(), `healthbridge-log-torn-${process.pid}`);
+  t.after(() => rmSync(path));
+  // a process at its limit of file size gets a signal first, which this one ignores; then the write fails
+  const command = ["-c", `trap '' XFSZ; exec "$0" "$@"`, process.execPath, "--import", "tsx", PROCESS];
+  const child = spawn("/bin/sh", command, { stdio: ["ignore", openSync(path, "w"), "inherit", "ipc"] });
+  t.after(() => void child.kill("SIGKILL"));
+  await once(child, "message");
+  const limit = (bytes: string) => execFileSync("prlimit", ["--pid", `${child.pid}`, `--fsize=${bytes}:unlimited`]);
+  const write = async (lines: number): Promise<number> => {
+    child.send(lines);
+    const [{ dropped }] = await once(child, "message");
+    return dropped;
+  };
+  limit("2500");
+  assert.equal(await write(3), 1);
+  limit("unlimited");
+  assert.equal(await write(2), 1);
+  const lengths = readFileSync(path, "utf8")
+    .split("\n")
+    .map((line) => line.length);
+  assert.deepEqual(lengths, [999, 999, 500, 999, 999, 0]);
+});
+
 describe("a real pipe", () => {
   /** A process whose standard output is a pipe that is not read. */
   async function writer(t: TestContext) {
-    const child = fork(fileURLToPath(new URL("logging-process.ts", import.meta.url)), {
+    const child = fork(PROCESS, {
       execArgv: ["--import", "tsx"],
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     });

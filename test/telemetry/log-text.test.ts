@@ -18,15 +18,11 @@ describe("a log line at a terminal", () => {
       "03:04:05 debug db: fail\n",
     ],
     [
-      "tells an error's message",
+      "has the message of an error",
       { level: "error", msg: "fault", err: { message: "boom", stack: "s" } },
       "03:04:05 error fault: boom\n",
     ],
-    [
-      "tells nothing of an error without a message",
-      { level: "error", msg: "fault", err: {} },
-      "03:04:05 error fault\n",
-    ],
+    ["has no text for an error without a message", { level: "error", msg: "fault", err: {} }, "03:04:05 error fault\n"],
     [
       "has the detail of a failure, escaped",
       { level: "warn", msg: 'check "db": passing -> failing (auth)', detail: "WRONGPASS\n\u001b[2J" },

@@ -118,7 +118,7 @@ const EVENTS: readonly {
     },
   ],
   [
-    "a prober that could not look",
+    "a prober that could not probe",
     "prober-failed",
     { check: "db", reason: "prober", error: boom },
     "warn",
@@ -322,7 +322,7 @@ describe("events that clients and targets can cause", () => {
     assert.equal(count("transition"), 100);
   });
 
-  test("that were left out are told when the log is closed", (t) => {
+  test("that were suppressed are counted when the log is closed", (t) => {
     const { log, lines } = logging(t);
     for (let index = 0; index < 12; index += 1)
       publish("fault", { where: "a connection", error: boom, instance: "mine" });

@@ -20,6 +20,7 @@ process.on("message", (message: number | "end") => {
     return;
   }
   for (let index = 0; index < message; index += 1) output.write(`${"x".repeat(999)}\n`);
-  setTimeout(() => process.send?.({ ...counts, waiting: process.stdout.writableLength }), 100);
+  // after 250 ms, what a reader has not taken still waits
+  void output.flush().then(() => process.send?.({ ...counts, waiting: process.stdout.writableLength }));
 });
 process.send?.("ready");

@@ -1,4 +1,4 @@
-/** What Prometheus is told: names, labels, values, and that nothing makes series without end. */
+/** The metrics: names, labels, values, and a bounded number of series. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, type TestContext, test } from "node:test";

@@ -81,7 +81,7 @@ export class ClientFuzzer {
     this.#firstRssBytes = (await this.#ask()).rssBytes;
   }
 
-  /** One round. Rejects when the process has ended, a probe is late, a fault was told or memory grows. */
+  /** One round. Rejects when the process has ended, a probe is late, a fault was published or memory grows. */
   async round(seed: number): Promise<void> {
     const random = new SeededRandom(seed);
     const drawn = Array.from({ length: AT_ONCE }, () => {

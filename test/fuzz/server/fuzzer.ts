@@ -34,7 +34,7 @@ export interface FuzzOptions extends SubjectOptions {
    * left. An abort is counted, and the process is started again.
    */
   readonly hasOldNghttp2: boolean;
-  /** Only the end of the process counts: for the control, whose build tells faults too. Default false. */
+  /** Only the end of the process counts: for the control, whose build publishes faults too. Default false. */
   readonly onlyCrashes?: boolean;
 }
 
@@ -80,7 +80,7 @@ export class ServerFuzzer {
     this.#firstRssBytes = (await this.#idle()).rssBytes;
   }
 
-  /** One round. Rejects when the process has ended, does not serve, keeps something or has told a fault. */
+  /** One round. Rejects when the process has ended, does not serve, keeps something or has published a fault. */
   async round(seed: number): Promise<void> {
     try {
       await this.#round(seed);

@@ -1,6 +1,6 @@
 /**
- * Broken conversations in every area against both engines: the process lives, serves honest clients after each batch, tells
- * no fault and keeps nothing. `npm run proof -- fuzz --minutes 60` runs the same for longer.
+ * Broken conversations in every area against both engines: the process lives, serves honest clients after each batch,
+ * publishes no fault and keeps nothing. `npm run proof -- fuzz --minutes 60` runs the same for longer.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

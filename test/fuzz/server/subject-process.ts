@@ -76,8 +76,8 @@ export class Subject {
 
   /** Rejects when the process has ended, or does not answer for some seconds. */
   async condition(): Promise<Condition> {
-    const answer = this.#message("the process tells its condition");
-    // a message to a process that is ending fails; its exit tells why
+    const answer = this.#message("the process reports its condition");
+    // a message to a process that is ending fails; its exit says why
     if (this.#child.connected) this.#child.send("condition", () => {});
     return (await answer) as Condition; // written by subject.ts
   }

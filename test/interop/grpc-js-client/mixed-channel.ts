@@ -50,18 +50,18 @@ async function mixed(): Promise<void> {
 /** Watches while another method is called, until the change that the test makes is seen. */
 async function watch(): Promise<void> {
   const stream = client.makeServerStreamRequest(`${HEALTH}/Watch`, asIs, asIs, request("changing"), within(60));
-  let told = false;
+  let isReported = false;
   try {
     for await (const answer of stream) {
       if (answer.toString("hex") === SERVING) return;
-      if (told) continue;
+      if (isReported) continue;
       await reflect();
       console.log("watching");
-      told = true;
+      isReported = true;
     }
     throw new Error("the Watch ended");
   } finally {
-    // to stop reading is not to cancel; the error that tells of our own cancellation has no reader any more
+    // to stop reading is not to cancel; the error of our own cancellation has no listener any more
     stream.on("error", () => {}).cancel();
   }
 }

@@ -154,10 +154,10 @@ describe("an engine", () => {
     await other.check("");
     const watch = peer.watch("a");
     await watch.saw(3);
-    const told = new Set<GrpcPeer>();
-    for (const client of [peer, other]) client.session.on("goaway", () => told.add(client));
+    const warned = new Set<GrpcPeer>();
+    for (const client of [peer, other]) client.session.on("goaway", () => warned.add(client));
     engine.drain();
-    await eventually(() => told.size === 2, "both are told");
+    await eventually(() => warned.size === 2, "both get GOAWAY");
     await eventually(() => other.session.destroyed, "who has no call is gone");
     registry.set("a", "SERVING");
     await watch.saw(3, 1);

@@ -52,11 +52,11 @@ async function added(t: TestContext, options: HealthServiceOptions = {}) {
   const watch = (service: string) => {
     const path = "/grpc.health.v1.Health/Watch";
     const call = client.makeServerStreamRequest(path, asIs, asIs, request(service));
-    const heard: (number | string)[] = [];
-    call.on("data", (message: Buffer) => heard.push(statusIn(message)));
+    const received: (number | string)[] = [];
+    call.on("data", (message: Buffer) => received.push(statusIn(message)));
     call.on("error", () => {});
-    call.on("status", ({ code, details }) => heard.push(`${code} ${details}`));
-    return { call, heard };
+    call.on("status", ({ code, details }) => received.push(`${code} ${details}`));
+    return { call, received };
   };
   return { registry, health, server, ask, watch };
 }
@@ -110,24 +110,24 @@ describe("the health service on an application's server", () => {
 
   test("keeps a Watch open and sends each change, until the client cancels", async (t) => {
     const { registry, watch } = await added(t);
-    const { call, heard } = watch("a");
-    await eventually(() => heard.length === 1, "the first status");
+    const { call, received } = watch("a");
+    await eventually(() => received.length === 1, "the first status");
     registry.set("a", "SERVING");
-    await eventually(() => heard.length === 2, "the change");
-    assert.deepEqual(heard, [3, 1]);
+    await eventually(() => received.length === 2, "the change");
+    assert.deepEqual(received, [3, 1]);
     call.cancel();
     await eventually(() => registry.watcherCount === 0 && registry.watchedNameCount === 0, "nothing is left");
   });
 
   test("ends a Watch with UNAVAILABLE after the newest status, and leaves nothing [A54, A74]", async (t) => {
     const { registry, health, server, watch } = await added(t);
-    const { heard } = watch("a");
-    await eventually(() => heard.length === 1, "the first status");
+    const { received } = watch("a");
+    await eventually(() => received.length === 1, "the first status");
     registry.set("a", "SERVING");
     registry.drain();
     health.endWatches();
-    await eventually(() => heard.length === 3, "the end");
-    assert.deepEqual(heard, [3, 2, "14 server is shutting down"]);
+    await eventually(() => received.length === 3, "the end");
+    assert.deepEqual(received, [3, 2, "14 server is shutting down"]);
     assert.equal(registry.watcherCount, 0);
     await promisify(server.tryShutdown.bind(server))();
   });
@@ -135,10 +135,10 @@ describe("the health service on an application's server", () => {
   test("refuses a Watch above the limit [A49]", async (t) => {
     const { registry, watch } = await added(t, { maxWatchers: 1 });
     const first = watch("a");
-    await eventually(() => first.heard.length === 1, "the first status");
+    await eventually(() => first.received.length === 1, "the first status");
     const second = watch("a");
-    await eventually(() => second.heard.length === 1, "the refusal");
-    assert.deepEqual(second.heard, ["8 too many watchers"]);
+    await eventually(() => second.received.length === 1, "the refusal");
+    assert.deepEqual(second.received, ["8 too many watchers"]);
     assert.equal(registry.watcherCount, 1);
   });
 

@@ -1,5 +1,5 @@
 /**
- * A process that serves with the engine that it is told, and tells which packages it has loaded: before a reflection call,
+ * A process that serves with the engine of its argument, and prints which packages it has loaded: before a reflection call,
  * and after.
  */
 import { createRequire } from "node:module";

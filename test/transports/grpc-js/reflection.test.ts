@@ -31,7 +31,7 @@ import { VirtualClock } from "../../support/virtual-clock.js";
 const PROGRAM = fileURLToPath(new URL("loaded-modules.ts", import.meta.url));
 const LIST = frame(writeRequest({ list_services: "" }));
 
-/** A stream of grpc-js' client, with what it has heard. */
+/** A stream of grpc-js' client, with what it has received. */
 class Conversation {
   readonly answers: Answer[] = [];
   status: StatusObject | undefined;
@@ -59,7 +59,7 @@ class Conversation {
     this.#stream.cancel();
   }
 
-  async heard(count: number): Promise<readonly Answer[]> {
+  async received(count: number): Promise<readonly Answer[]> {
     await eventually(() => this.answers.length >= count || this.status !== undefined, `${count} answers`);
     return this.answers;
   }
@@ -128,7 +128,7 @@ for (const engine of ENGINE_NAMES) {
         const conversation = (await serving(t)).open(version);
         for (let count = 1; count <= 5; count += 1) {
           conversation.write({ list_services: "" });
-          assert.equal((await conversation.heard(count)).length, count);
+          assert.equal((await conversation.received(count)).length, count);
         }
         await pause(50);
         assert.equal(conversation.status, undefined);
@@ -160,7 +160,7 @@ for (const engine of ENGINE_NAMES) {
       const [fits, exceeds] = [open(), open()];
       fits.write(ofSize(4_096));
       exceeds.write(ofSize(4_097));
-      assert.equal((await fits.heard(1))[0]?.message_response, "list_services_response");
+      assert.equal((await fits.received(1))[0]?.message_response, "list_services_response");
       assert.equal((await exceeds.ended())[0], 8);
       fits.halfClose();
     });
@@ -168,7 +168,7 @@ for (const engine of ENGINE_NAMES) {
     test("the health service that is switched off is not listed", async (t) => {
       const conversation = (await serving(t, { grpcHealth: false })).open();
       conversation.write({ list_services: "" }, { file_containing_symbol: "grpc.health.v1.Health" });
-      const [services, file] = await conversation.heard(2);
+      const [services, file] = await conversation.received(2);
       assert.deepEqual(
         services?.list_services_response?.service.map(({ name }) => name),
         ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"],
@@ -180,7 +180,7 @@ for (const engine of ENGINE_NAMES) {
     test("methods for balancers are not listed: they have no file", async (t) => {
       const conversation = (await serving(t, { statusCodePaths: ["/AWS.ALB/healthcheck"] })).open();
       conversation.write({ list_services: "" }, { file_containing_symbol: "AWS.ALB" });
-      const [services, file] = await conversation.heard(2);
+      const [services, file] = await conversation.received(2);
       assert.equal(services?.list_services_response?.service.length, 3);
       assert.deepEqual(file && errorIn(file), [5, "symbol not found"]);
       conversation.halfClose();
@@ -197,13 +197,13 @@ for (const engine of ENGINE_NAMES) {
       const { open } = await serving(t);
       const streams = Array.from({ length: 100 }, () => open());
       for (const stream of streams) stream.write({ list_services: "" });
-      for (const stream of streams) await stream.heard(1);
+      for (const stream of streams) await stream.received(1);
       assert.deepEqual(await open().ended(), [8, "too many reflection streams"]);
       streams[0]?.cancel();
       await eventually(async () => {
         const stream = open();
         stream.write({ list_services: "" });
-        const answers = await stream.heard(1);
+        const answers = await stream.received(1);
         stream.cancel();
         return answers.length === 1;
       }, "a stream is taken again");
@@ -214,7 +214,7 @@ for (const engine of ENGINE_NAMES) {
       const { health, open } = await serving(t);
       const stream = open();
       stream.write({ list_services: "" });
-      await stream.heard(1);
+      await stream.received(1);
       await health.shutdown({ drainDelayMs: 0 });
       assert.deepEqual(await stream.ended(), [14, "server is shutting down"]);
     });

@@ -5,17 +5,17 @@ import { statusIn } from "../../support/grpc-peer.js";
 
 export class FakeCall implements StreamCall {
   /** What was sent, in order: the numbers of statuses, then the code and text of the end. */
-  readonly heard: (number | string)[] = [];
+  readonly received: (number | string)[] = [];
   #sent: (() => void) | undefined;
 
   send(message: Buffer, onSent: () => void): void {
-    if (this.#sent !== undefined) this.heard.push("sent before there was room");
-    this.heard.push(statusIn(message));
+    if (this.#sent !== undefined) this.received.push("sent before there was room");
+    this.received.push(statusIn(message));
     this.#sent = onSent;
   }
 
   end(code: GrpcCode, text: string): void {
-    this.heard.push(`${code}: ${text}`);
+    this.received.push(`${code}: ${text}`);
   }
 
   /** Whether the last message has not left yet. */

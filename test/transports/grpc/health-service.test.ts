@@ -14,7 +14,7 @@ function service(options?: HealthServiceOptions) {
   const watch = (name: string | Buffer) => {
     const call = FakeCall.reading();
     const close = health.watch(typeof name === "string" ? request(name) : name, call);
-    return { call, heard: call.heard, close };
+    return { call, received: call.received, close };
   };
   return { registry, health, watch };
 }
@@ -52,11 +52,11 @@ describe("the health service", () => {
 
   test("a Watch gets its status and each change", async () => {
     const { registry, watch } = service();
-    const { heard } = watch("a");
+    const { received } = watch("a");
     await settle();
     registry.set("a", "SERVING");
     await settle();
-    assert.deepEqual(heard, [3, 1]);
+    assert.deepEqual(received, [3, 1]);
   });
 
   const faults: readonly (readonly [string, Buffer, string])[] = [
@@ -67,8 +67,8 @@ describe("the health service", () => {
   for (const [label, bytes, text] of faults) {
     test(`a Watch with a request that is ${label} is INVALID_ARGUMENT, and is not counted [A50]`, () => {
       const { registry, watch } = service();
-      const { heard, close } = watch(bytes);
-      assert.deepEqual(heard, [`INVALID_ARGUMENT: ${text}`]);
+      const { received, close } = watch(bytes);
+      assert.deepEqual(received, [`INVALID_ARGUMENT: ${text}`]);
       close();
       assert.equal(registry.watcherCount, 0);
     });
@@ -78,7 +78,7 @@ describe("the health service", () => {
     const { registry, watch } = service({ maxWatchers: 2 });
     const [first, second] = [watch("a"), watch("b")];
     const third = watch("c");
-    assert.deepEqual(third.heard, ["RESOURCE_EXHAUSTED: too many watchers"]);
+    assert.deepEqual(third.received, ["RESOURCE_EXHAUSTED: too many watchers"]);
     third.close();
     assert.equal(registry.watcherCount, 2);
     first.close();
@@ -86,7 +86,7 @@ describe("the health service", () => {
     assert.equal(registry.watcherCount, 1);
     const fourth = watch("d");
     await settle();
-    assert.deepEqual([second.heard, fourth.heard], [[3], [3]]);
+    assert.deepEqual([second.received, fourth.received], [[3], [3]]);
     assert.equal(registry.watcherCount, 2);
   });
 
@@ -97,7 +97,7 @@ describe("the health service", () => {
     registry.drain();
     health.endWatches();
     assert.deepEqual(
-      watches.map(({ heard }) => heard),
+      watches.map(({ received }) => received),
       [
         [3, ENDED],
         [3, ENDED],
@@ -118,14 +118,14 @@ describe("the health service", () => {
       },
     });
     health.endWatches();
-    assert.deepEqual([calls[0]?.heard.at(-1), calls[2]?.heard.at(-1)], [ENDED, ENDED]);
+    assert.deepEqual([calls[0]?.received.at(-1), calls[2]?.received.at(-1)], [ENDED, ENDED]);
   });
 
   test("after its end a Watch is UNAVAILABLE, a Check is still answered [A54]", () => {
     const { health, watch } = service();
     health.endWatches();
     health.endWatches();
-    assert.deepEqual(watch("a").heard, [ENDED]);
+    assert.deepEqual(watch("a").received, [ENDED]);
     assert.ok("message" in health.check(request("")));
   });
 

@@ -23,12 +23,12 @@ function open(service = "a") {
 describe("a Watch stream", () => {
   test("sends the current status first, in a later turn [A25, A26]", () => {
     const { turns, call } = open("");
-    assert.deepEqual(call.heard, []);
+    assert.deepEqual(call.received, []);
     turns.all();
-    assert.deepEqual(call.heard, [1]);
+    assert.deepEqual(call.received, [1]);
     const unknown = open("nobody");
     unknown.turns.all();
-    assert.deepEqual(unknown.call.heard, [3]);
+    assert.deepEqual(unknown.call.received, [3]);
   });
 
   test("sends each change in order to a client that reads [A27, A35]", () => {
@@ -40,7 +40,7 @@ describe("a Watch stream", () => {
     }
     registry.clear("a");
     readAll();
-    assert.deepEqual(call.heard, [3, 2, 1, 0, 3]);
+    assert.deepEqual(call.received, [3, 2, 1, 0, 3]);
   });
 
   test("sends nothing without a change [A28]", () => {
@@ -51,7 +51,7 @@ describe("a Watch stream", () => {
     registry.set("other", "SERVING");
     assert.equal(turns.waiting, 0);
     readAll();
-    assert.deepEqual(call.heard, [1]);
+    assert.deepEqual(call.received, [1]);
   });
 
   test("sends nothing when a change was undone before it was sent [A29]", () => {
@@ -61,7 +61,7 @@ describe("a Watch stream", () => {
     registry.set("a", "NOT_SERVING");
     registry.set("a", "SERVING");
     readAll();
-    assert.deepEqual(call.heard, [1]);
+    assert.deepEqual(call.received, [1]);
   });
 
   test("sends the newest status first when changes came before its turn", () => {
@@ -69,7 +69,7 @@ describe("a Watch stream", () => {
     registry.set("a", "NOT_SERVING");
     registry.set("a", "SERVING");
     readAll();
-    assert.deepEqual(call.heard, [1]);
+    assert.deepEqual(call.received, [1]);
   });
 
   test("sends a client that did not read the message on its way and the newest [A43]", () => {
@@ -81,9 +81,9 @@ describe("a Watch stream", () => {
     }
     registry.set("a", "SERVING");
     turns.all();
-    assert.deepEqual(call.heard, [3]);
+    assert.deepEqual(call.received, [3]);
     readAll();
-    assert.deepEqual(call.heard, [3, 1]);
+    assert.deepEqual(call.received, [3, 1]);
   });
 
   test("sends nothing more to a client that did not read when the status is the same again [A44]", () => {
@@ -94,7 +94,7 @@ describe("a Watch stream", () => {
     registry.clear("a");
     turns.all();
     readAll();
-    assert.deepEqual(call.heard, [3]);
+    assert.deepEqual(call.received, [3]);
   });
 
   test("sends changes again after a pause of the client", () => {
@@ -104,7 +104,7 @@ describe("a Watch stream", () => {
     readAll();
     registry.set("a", "NOT_SERVING");
     readAll();
-    assert.deepEqual(call.heard, [3, 1, 2]);
+    assert.deepEqual(call.received, [3, 1, 2]);
   });
 });
 
@@ -114,20 +114,20 @@ describe("a Watch stream that the server ends", () => {
     readAll();
     registry.set("a", "NOT_SERVING");
     stream.end("UNAVAILABLE", "server is shutting down");
-    assert.deepEqual(call.heard, [3, 2, "UNAVAILABLE: server is shutting down"]);
+    assert.deepEqual(call.received, [3, 2, "UNAVAILABLE: server is shutting down"]);
   });
 
   test("sends the first status even if its turn had not come", () => {
     const { call, stream } = open();
     stream.end("UNAVAILABLE", "x");
-    assert.deepEqual(call.heard, [3, "UNAVAILABLE: x"]);
+    assert.deepEqual(call.received, [3, "UNAVAILABLE: x"]);
   });
 
   test("sends no status twice", () => {
     const { call, stream, readAll } = open();
     readAll();
     stream.end("UNAVAILABLE", "x");
-    assert.deepEqual(call.heard, [3, "UNAVAILABLE: x"]);
+    assert.deepEqual(call.received, [3, "UNAVAILABLE: x"]);
   });
 
   test("does not wait for a client that does not read", () => {
@@ -136,7 +136,7 @@ describe("a Watch stream that the server ends", () => {
     registry.set("a", "NOT_SERVING");
     turns.all();
     stream.end("UNAVAILABLE", "x");
-    const [first, ...rest] = call.heard;
+    const [first, ...rest] = call.received;
     assert.equal(first, 3);
     assert.deepEqual(rest.slice(-2), [2, "UNAVAILABLE: x"]);
   });
@@ -150,7 +150,7 @@ describe("a Watch stream that the server ends", () => {
     registry.set("a", "SERVING");
     assert.equal(turns.waiting, 0);
     readAll();
-    assert.deepEqual(call.heard, [3, "UNAVAILABLE: x"]);
+    assert.deepEqual(call.received, [3, "UNAVAILABLE: x"]);
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
   });
 });
@@ -173,14 +173,14 @@ describe("a Watch stream whose client has gone", () => {
     call.makeRoom();
     turns.all();
     stream.end("UNAVAILABLE", "x");
-    assert.deepEqual(call.heard, [3]);
+    assert.deepEqual(call.received, [3]);
   });
 
   test("is not written to when the client went before the first turn", () => {
     const { turns, call, stream } = open();
     stream.close();
     turns.all();
-    assert.deepEqual(call.heard, []);
+    assert.deepEqual(call.received, []);
   });
 });
 
@@ -197,7 +197,7 @@ describe("a Watch stream whose engine throws", () => {
     call.send = fail;
     registry.set("a", "NOT_SERVING");
     turns.all();
-    assert.deepEqual(call.heard, [3, "INTERNAL: internal error"]);
+    assert.deepEqual(call.received, [3, "INTERNAL: internal error"]);
     assert.deepEqual(faults, [{ instance: "test", where: "watch stream", error }]);
     assert.deepEqual([registry.watcherCount, registry.watchedNameCount], [0, 0]);
   });
@@ -210,7 +210,7 @@ describe("a Watch stream whose engine throws", () => {
     turns.all();
     call.send = fail;
     call.makeRoom();
-    assert.deepEqual([call.heard, faults.length], [[3, "INTERNAL: internal error"], 1]);
+    assert.deepEqual([call.received, faults.length], [[3, "INTERNAL: internal error"], 1]);
   });
 
   test("does not throw either when its end throws as well", (t) => {
@@ -228,6 +228,6 @@ describe("a Watch stream whose engine throws", () => {
     call.end = fail;
     stream.end("UNAVAILABLE", "x");
     stream.end("UNAVAILABLE", "x");
-    assert.deepEqual([call.heard, registry.watcherCount, faults.length], [[3], 0, 1]);
+    assert.deepEqual([call.received, registry.watcherCount, faults.length], [[3], 0, 1]);
   });
 });

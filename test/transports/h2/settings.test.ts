@@ -30,13 +30,13 @@ describe("SETTINGS of a client", () => {
   test("with the preface are acknowledged before anything is asked", async (t) => {
     const peer = await greeted(t);
     peer.write(PREFACE, h2frame(TYPE.SETTINGS, 0, 0));
-    await eventually(() => acknowledgements(peer) === 1, "acknowledged", 2_000);
+    await eventually(() => acknowledgements(peer) === 1, "acknowledged");
   });
 
   test("are acknowledged one by one", async (t) => {
     const peer = await greeted(t);
     peer.write(PREFACE, ...Array(20).fill(h2frame(TYPE.SETTINGS, 0, 0)));
-    await eventually(() => acknowledgements(peer) === 20, "all are acknowledged", 2_000);
+    await eventually(() => acknowledgements(peer) === 20, "all are acknowledged");
   });
 
   test("are acknowledged while an answer waits for a window", async (t) => {
@@ -44,7 +44,7 @@ describe("SETTINGS of a client", () => {
     peer.write(PREFACE, WINDOW_OF_5, ...CHECK);
     await eventually(() => peer.data(1).length === 5, "the window is used");
     peer.write(h2frame(TYPE.SETTINGS, 0, 0));
-    await eventually(() => acknowledgements(peer) === 2, "acknowledged", 2_000);
+    await eventually(() => acknowledgements(peer) === 2, "acknowledged");
     assert.equal(peer.data(1).length, 5);
   });
 

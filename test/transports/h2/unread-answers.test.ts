@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { systemClock } from "../../../src/core/clock.js";
+import { type Clock, systemClock } from "../../../src/core/clock.js";
 import { FairTurns } from "../../../src/core/fair-turns.js";
 import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { Health, type ListenOptions } from "../../../src/index.js";
@@ -14,11 +14,12 @@ import { eventually, pause } from "../../support/eventually.js";
 import { frame, GrpcPeer, HEALTH, request } from "../../support/grpc-peer.js";
 import { portOf } from "../../support/port-of.js";
 import { callHeaders, FLAG, h2frame, headerBlock, RawPeer, TYPE, uint32 } from "../../support/raw-http2.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
 
 const INITIAL_WINDOW = Buffer.from([0, 4]);
 
-async function serve(t: TestContext, options: ListenOptions = {}) {
-  const health = new Health({ listLimit: 100_000 });
+async function serve(t: TestContext, options: ListenOptions = {}, clock: Clock = systemClock) {
+  const health = new Health({ listLimit: 100_000, clock });
   const server = await health.listen(["127.0.0.1:0"], { engine: "native", ...options });
   t.after(() => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 }));
   return { health, server, port: portOf(server) };
@@ -87,16 +88,22 @@ describe("an answer that the client does not take", () => {
   });
 
   test("may make progress as slowly as it likes, a little within each deadline", async (t) => {
-    const { health, port } = await serve(t, { answerTimeoutMs: 400 });
+    const clock = new VirtualClock();
+    const { health, server, port } = await serve(t, { answerTimeoutMs: 400 }, clock);
     fill(health, 2_000);
     const peer = await peerWithWindow(t, port, 0);
     peer.write(call(1, "List"));
-    for (let step = 0; step < 20; step += 1) {
-      await pause(60);
+    await eventually(() => peer.frames().some(({ stream }) => stream === 1), "the answer begins");
+    for (let step = 1; step <= 19; step += 1) {
+      await clock.advance(399);
       peer.write(widen(1, 110));
+      await eventually(() => peer.data(1).length === step * 110, `part ${step}`);
     }
-    await eventually(() => peer.data(1).length > 2_000, "the whole list");
+    peer.write(widen(1, 110));
+    await eventually(() => peer.data(1).length > 2_000 + 90, "the whole list");
     assert.equal(peer.reset(1), undefined);
+    peer.close();
+    await eventually(() => server.connectionCount === 0, "the client has gone"); // its clock ends no shutdown
   });
 });
 

@@ -1,4 +1,4 @@
-/** An HTTP/1 server on a port of its own, and clients that read when they are told to. */
+/** An HTTP/1 server on a port of its own, and clients whose reading a test controls. */
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";

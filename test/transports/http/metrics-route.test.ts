@@ -1,4 +1,4 @@
-/** One request answered: the page of metrics on every carrier, and what is told of each answer. */
+/** One request answered: the page of metrics on every carrier, and what is published about each answer. */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
@@ -59,13 +59,13 @@ describe("the metrics page", () => {
 
   test("is 500 with one word when rendering fails, and the log has the reason", async () => {
     const faults: unknown[] = [];
-    const leave = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
+    const unsubscribe = subscribe("fault", ({ instance, where, error }) => faults.push([instance, where, error]));
     const error = new Error("secret");
     const lines = (): Iterable<string> => {
       throw error;
     };
     const { status, body } = await ask("/metrics", {}, { metrics: { lines } });
-    leave();
+    unsubscribe();
     assert.deepEqual([status, body], [500, "INTERNAL_SERVER_ERROR"]);
     assert.deepEqual(faults, [["test", "metrics", error]]);
   });
@@ -89,12 +89,12 @@ describe("every answer", () => {
   ];
   for (const [method, target, status, route] of rows) {
     test(`is reported once, by its route: ${method} ${target.slice(0, 30)} is ${route}`, async () => {
-      const told: unknown[] = [];
-      const leave = subscribe("http-request", (message) => told.push(message));
+      const published: unknown[] = [];
+      const unsubscribe = subscribe("http-request", (message) => published.push(message));
       const answer = await ask(target, { method });
-      leave();
+      unsubscribe();
       assert.equal(answer.status, status);
-      assert.deepEqual(told, [{ instance: "test", route, status }]);
+      assert.deepEqual(published, [{ instance: "test", route, status }]);
     });
   }
 });

@@ -184,11 +184,11 @@ describe("the HTTP/1 server", () => {
   });
 
   test("a request that is refused unread is reported as a bad request", async () => {
-    const told: unknown[] = [];
-    const leave = subscribe("http-request", (message) => told.push(message));
+    const published: unknown[] = [];
+    const unsubscribe = subscribe("http-request", (message) => published.push(message));
     await send("GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
-    leave();
-    assert.deepEqual(told, [{ instance: "http1", route: "bad-request", status: 400 }]);
+    unsubscribe();
+    assert.deepEqual(published, [{ instance: "http1", route: "bad-request", status: 400 }]);
   });
 
   test("while draining, answers close their connection, and idle connections are closed", async () => {

@@ -112,7 +112,7 @@ describe("without the token", () => {
 describe("with the token", () => {
   const { answer } = guarded();
   for (const authorization of RIGHT)
-    test(`as ${authorization} everything is told`, async () => {
+    test(`as ${authorization} every detail is shown`, async () => {
       const details = async (path: string, accept: string, hidden: RegExp) =>
         assert.match((await answer(path, { authorization, accept })).body, hidden, path);
       for (const view of ["readyz", "healthz", "startupz"]) {
