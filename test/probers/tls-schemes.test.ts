@@ -258,7 +258,7 @@ for (const [label, row] of Object.entries(ROWS))
         assert.throws(
           () =>
             openTarget(`${row.scheme}://${row.login ?? ""}h:1`, systemDeps(), { ...row.options, tls: { serverName } }),
-          /tls\.serverName: must be the name of a host/,
+          /tls\.serverName must be the name of a host/,
           JSON.stringify(serverName),
         );
     });
