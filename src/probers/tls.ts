@@ -37,7 +37,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
   const secure = tlsOptions(address.host, tls);
   const minVersion = expect?.minVersion;
   const expected = minVersion === undefined ? undefined : tlsProtocol("expect.minVersion", minVersion);
-  const judge = (version: string | null): ProbeResult => {
+  const evaluate = (version: string | null): ProbeResult => {
     if (expected === undefined || !isOlder(version, expected)) return PASS;
     return fail("tls-version", `the target speaks ${version}, expected TLS ${minVersion} or later`);
   };
@@ -48,7 +48,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
       turns: compileDialogue(dialogue),
       clock,
       warnBeforeMs: tls?.warnBeforeMs,
-      judge: ({ tlsVersion = null }) => judge(tlsVersion),
+      evaluate: ({ tlsVersion = null }) => evaluate(tlsVersion),
     });
   }
   return {
@@ -65,7 +65,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
           endsAt = secure.certificateEndsAt(socket);
         });
         await untilAccepted(socket, context.signal, { clock, deadline });
-        return withCertificate(judge(socket.getProtocol()), endsAt, clock.wallTime(), tls?.warnBeforeMs);
+        return withCertificate(evaluate(socket.getProtocol()), endsAt, clock.wallTime(), tls?.warnBeforeMs);
       } catch (error) {
         return withCertificate(resultOfError(error), endsAt, clock.wallTime());
       } finally {
