@@ -95,7 +95,7 @@ export class SharedBytes {
     return reader;
   }
 
-  /** Closes every reader, and tells its owner. */
+  /** Closes every reader, and calls its owner. */
   evict(): void {
     for (const [reader, onEvicted] of [...this.#readers]) {
       reader.close();

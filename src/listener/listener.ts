@@ -155,5 +155,5 @@ async function abortable<Value>(work: Promise<Value>, signal: AbortSignal | unde
   }
 }
 
-/** The kernel probes a silent TCP connection after this time, and closes it when the peer is gone. */
+/** The kernel probes a silent TCP connection after this time, and closes it when the peer does not answer. */
 const TCP_KEEPALIVE_MS = 30_000;

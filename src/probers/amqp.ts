@@ -139,7 +139,7 @@ class Conversation implements AnswerReader<ProbeResult> {
   #onMethod(method: Method): ProbeResult | undefined {
     const { name, args } = method;
     if (name === "10.50") this.#socket.goodbye = ACCEPT_CLOSE; // Connection.Close
-    if (name === "10.50" || name === "20.40") return judge(refusalOf(method));
+    if (name === "10.50" || name === "20.40") return evaluate(refusalOf(method));
     if (name !== this.#expected.shift())
       throw new BrokenCall("protocol", `the broker sent method ${name}, which was not asked for`);
     if (this.#login !== undefined && name === "10.10") this.#socket.write(this.#login.startOk);
@@ -167,7 +167,7 @@ function tuneOk(tune: Buffer): Buffer {
 const UNAVAILABLE_CODES: readonly number[] = [320, 506, 541];
 
 /** Reply codes: AMQP 0-9-1, section 1.2. RabbitMQ has one code for a virtual host that is unknown, forbidden or full. */
-function judge({ code, text }: ReturnType<typeof refusalOf>): ProbeResult {
+function evaluate({ code, text }: ReturnType<typeof refusalOf>): ProbeResult {
   const isFull = UNAVAILABLE_CODES.includes(code) || /connection limit/.test(text);
   const isForbidden = code === 403 || (code === 530 && /refused for user/.test(text));
   return fail(isFull ? "unavailable" : isForbidden ? "auth" : "answer", `${code} ${text}`);

@@ -44,16 +44,16 @@ export interface ConversationOptions extends SingleConnectionOptions {
   /** TLS that a turn starts. */
   readonly startTls?: SecureOptions | undefined;
   /** Evaluates a connection on which all turns have passed. Default: it passes. */
-  readonly judge?: (socket: TargetSocket) => ProbeResult;
+  readonly evaluate?: (socket: TargetSocket) => ProbeResult;
 }
 
 /** A prober that connects and holds a dialogue. */
 export function openConversation(options: ConversationOptions): Prober {
-  const { judge } = options;
+  const { evaluate } = options;
   return openSingleConnection(options, async (socket, timeoutMs) => {
     const endsAt = options.clock.now() + timeoutMs;
     const result = await new DialogueListener(socket, options, endsAt).result;
-    return result.outcome === "pass" && judge !== undefined ? judge(socket) : result;
+    return result.outcome === "pass" && evaluate !== undefined ? evaluate(socket) : result;
   });
 }
 

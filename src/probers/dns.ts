@@ -28,7 +28,7 @@ export function openDns(target: URL, { resolver }: ProberDeps, { expect }: Probe
   const question = { name: nameOf(target), type: typeOf(target) };
   if (encodeQuery(0, question) === undefined)
     throw invalidTarget(target.href, "a part of the name is empty, or the name is too long");
-  const judge = compileAnswers(question.type, expect?.answers);
+  const evaluate = compileAnswers(question.type, expect?.answers);
   const server = hostOf(target);
   const history = new ServerHistory();
   let probes = 0;
@@ -41,7 +41,7 @@ export function openDns(target: URL, { resolver }: ProberDeps, { expect }: Probe
     try {
       const options = await serversOf(context);
       const { records } = await queryServers(question, options, history, context.signal);
-      if (records.length > 0) return judge(records.map(({ text }: DnsRecord) => text));
+      if (records.length > 0) return evaluate(records.map(({ text }: DnsRecord) => text));
       return fail("dns", `${question.name} has no record of type ${question.type}`);
     } catch (error) {
       return resultOfFailure(error, server !== "");

@@ -12,7 +12,7 @@ import { fail, PASS, type ProbeResult } from "./prober.js";
 /** What decides about an answer. */
 export interface HttpJudgement {
   /** Evaluates an answer: a pass, or the first expectation that it does not fulfil. */
-  readonly judge: (response: HttpContent) => ProbeResult;
+  readonly evaluate: (response: HttpContent) => ProbeResult;
   /** Whether the body decides too: then its content coding has to be decoded. */
   readonly needsBody: boolean;
 }
@@ -29,14 +29,14 @@ export function compileExpectation(expect: Expectation = {}): HttpJudgement {
   for (const [name, value] of Object.entries(expect.headers ?? {})) parts.push(judgeHeader(name, value));
   if (expect.body !== undefined) parts.push(judgeBody(expect.body));
   if (expect.json !== undefined) parts.push(judgeJson(expect.json));
-  const judge = (response: HttpContent) => {
-    for (const judge of parts) {
-      const failure = judge(response);
+  const evaluate = (response: HttpContent) => {
+    for (const evaluate of parts) {
+      const failure = evaluate(response);
       if (failure !== undefined) return failure;
     }
     return PASS;
   };
-  return { judge, needsBody: expect.body !== undefined || expect.json !== undefined };
+  return { evaluate, needsBody: expect.body !== undefined || expect.json !== undefined };
 }
 
 function judgeStatus(given: readonly (number | string)[]): JudgePart {

@@ -28,8 +28,8 @@ const MAX_BODY_BYTES = 1_048_576;
 export function openFlower(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const path = `${target.pathname.replace(/\/$/, "")}/api/workers?status=true`;
   const minWorkers = wholeNumber("minWorkers", options.minWorkers, 1);
-  const judge = (response: HttpContent) => resultOf(response, minWorkers);
-  return new HttpProber(target, { path, judge, needsBody: true, maxBodyBytes: MAX_BODY_BYTES }, deps, options);
+  const evaluate = (response: HttpContent) => resultOf(response, minWorkers);
+  return new HttpProber(target, { path, evaluate, needsBody: true, maxBodyBytes: MAX_BODY_BYTES }, deps, options);
 }
 
 function resultOf(response: HttpContent, minWorkers: number): ProbeResult {

@@ -83,9 +83,9 @@ export class HttpProber implements Prober {
         kind: "answered",
         text: `HTTP status ${response.status}, ${response.body.length} bytes of body`,
       });
-      const { judge, needsBody } = this.#probe;
+      const { evaluate, needsBody } = this.#probe;
       const content = needsBody ? await decodeContent(response, this.#maxBodyBytes) : response;
-      return this.#withCertificate(this.#explain(judge(content), response));
+      return this.#withCertificate(this.#explain(evaluate(content), response));
     } catch (error) {
       return resultOfError(error);
     }

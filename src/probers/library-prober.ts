@@ -49,7 +49,7 @@ export interface Library {
   /** Loads the library, before there is a connection: a socket that no code listens to would lose its end. */
   readonly load: () => Promise<Login>;
   /** The meaning of an error that the server sent; `undefined` for errors of the connection. */
-  readonly judge: (error: unknown) => ProbeResult | undefined;
+  readonly evaluate: (error: unknown) => ProbeResult | undefined;
   /** Ends a session of a client that is connected. */
   readonly goodbye: Goodbye;
   /** TLS, where the target has it. */
@@ -70,7 +70,7 @@ export function openLibraryProber(library: Library, deps: ProberDeps, options: P
       } catch (error) {
         // no connection: the errors of several addresses have no code together
         if (error instanceof BrokenCall || error instanceof AggregateError) return resultOfError(error);
-        return library.judge(error) ?? resultOfError(error);
+        return library.evaluate(error) ?? resultOfError(error);
       }
     },
     cancel: () => connection.cancel(),

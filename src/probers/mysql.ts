@@ -76,7 +76,7 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
     };
   };
   const address = { host, port, resolver: deps.resolver };
-  return openLibraryProber({ address, load, judge, goodbye: QUIT, secure }, deps, options);
+  return openLibraryProber({ address, load, evaluate, goodbye: QUIT, secure }, deps, options);
 }
 
 /** The part of the connection that its types leave out. */
@@ -102,7 +102,7 @@ function startTls(connection: MysqlConnection, options: ConnectionOptions, limit
   return secure;
 }
 
-function judge(error: unknown): ProbeResult | undefined {
+function evaluate(error: unknown): ProbeResult | undefined {
   const { code, errno, message } = Object(error);
   if (REFUSALS.has(code) || errno === MARIADB_ACCOUNT_LOCKED) return fail("auth", String(message));
   if (UNAVAILABLE.has(code)) return fail("unavailable", String(message));

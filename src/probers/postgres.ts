@@ -59,7 +59,7 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
     };
   };
   const address = { host, port, resolver: deps.resolver };
-  return openLibraryProber({ address, load, judge, goodbye: TERMINATE, secure }, deps, options);
+  return openLibraryProber({ address, load, evaluate, goodbye: TERMINATE, secure }, deps, options);
 }
 
 /** Called when the server asks for a password and the check has none. The code is PostgreSQL's for a wrong password. */
@@ -67,7 +67,7 @@ function refuseToGuess(): never {
   throw Object.assign(new Error("the server asks for a password, and the check has none"), { code: "28P01" });
 }
 
-function judge(error: unknown): ProbeResult | undefined {
+function evaluate(error: unknown): ProbeResult | undefined {
   const { code, message } = Object(error);
   if (typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || /^E[A-Z]/.test(code)) return ended(error);
   if (INVALID_AUTHORIZATION.test(code)) return fail("auth", `${code} ${message}`);

@@ -56,7 +56,7 @@ export function openRedis(target: URL, deps: ProberDeps, options: ProberOptions)
   return {
     async probe({ timeoutMs }) {
       try {
-        const result = judge(await connection.call(timeoutMs, ask));
+        const result = evaluate(await connection.call(timeoutMs, ask));
         if (result.outcome === "fail") connection.close(); // the next probe logs in again
         return withCertificate(result, connection.certificateEndsAt, deps.clock.wallTime(), options.tls?.warnBefore);
       } catch (error) {
@@ -124,7 +124,7 @@ class ReplyReader implements AnswerReader<string> {
   }
 }
 
-function judge(reply: string): ProbeResult {
+function evaluate(reply: string): ProbeResult {
   if (reply === "+PONG") return PASS;
   const text = reply.slice(1);
   if (REFUSALS.test(text)) return fail("auth", text);

@@ -57,7 +57,7 @@ function endOfReply(text: string): number | undefined {
 /** Waits for a line, and evaluates it. `skip`: lines before it that are not meant. */
 function line(
   expected: string,
-  judge: (text: string) => ProbeResult | undefined,
+  evaluate: (text: string) => ProbeResult | undefined,
   skip?: RegExp,
 ): Pick<Turn, "find" | "expected"> {
   const find = (bytes: Buffer): Found => {
@@ -67,7 +67,7 @@ function line(
       if (end === -1) return undefined;
       const text = bytes.toString("utf8", start, end);
       start = end + CRLF.length;
-      if (skip?.test(text) !== true) return judge(text) ?? start;
+      if (skip?.test(text) !== true) return evaluate(text) ?? start;
     }
     return notTheProtocol("");
   };

@@ -27,7 +27,7 @@ export function openTls(target: URL, deps: ProberDeps, { tls, expect, dialogue }
     turns: dialogue === undefined ? [] : compileDialogue(dialogue),
     clock,
     warnBefore: tls?.warnBefore,
-    judge: ({ tlsVersion = null }) => {
+    evaluate: ({ tlsVersion = null }) => {
       if (expected === undefined || !isOlder(tlsVersion, expected)) return PASS;
       return fail("tls-version", `the target speaks ${tlsVersion}, expected TLS ${minVersion} or later`);
     },

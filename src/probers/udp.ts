@@ -203,7 +203,7 @@ class AddressQueue {
   }
 }
 
-/** Of the failures of several addresses, an answer tells more than silence, and silence more than a missing route. */
+/** Of the failures of several addresses, an answer says more than silence, and silence more than a missing route. */
 function moreTelling(last: ProbeResult | undefined, result: ProbeResult): ProbeResult {
   const order: readonly ProbeResult["reason"][] = ["unreachable", "timeout", "refused", "answer"];
   const rank = ({ reason }: ProbeResult) => order.indexOf(reason);

@@ -43,7 +43,7 @@ export class Handshake {
   }
 
   /** Evaluates the answer; `undefined` when the connection is a WebSocket now. */
-  judge({ status, headers }: HttpHead, key: string): ProbeResult | undefined {
+  evaluate({ status, headers }: HttpHead, key: string): ProbeResult | undefined {
     if (status !== 101)
       return fail(status >= 300 && status <= 399 ? "redirect" : "status", `HTTP status ${status}, expected 101`);
     const has = (name: string, token: string) =>

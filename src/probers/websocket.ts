@@ -154,7 +154,7 @@ class MessageExchange implements SocketListener {
     const head = readHead(all.toString("latin1", 0, end.at));
     if (head.status < 200 && head.status !== 101) return this.#skipHead(rest);
     this.#head = undefined;
-    const failure = this.#options.handshake.judge(head, this.#key);
+    const failure = this.#options.handshake.evaluate(head, this.#key);
     if (failure === undefined) this.#advance();
     else this.#fail(failure);
     return failure === undefined ? rest : undefined;

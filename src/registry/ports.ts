@@ -63,7 +63,7 @@ export interface CheckReport {
   readonly reported?: readonly ReportedService[] | undefined;
 }
 
-/** The reading side. Every answer is an O(1) look-up or an iteration: a reader never starts a probe. */
+/** The reading side. Every answer is an O(1) lookup or an iteration: a reader never starts a probe. */
 export interface StatusReader {
   /** Identifies this registry in the messages on the channels. */
   readonly instance: string;

@@ -5,7 +5,7 @@
  *                | no
  *                '--> dropped and counted --> when the reader takes lines again: one line with the number
  *
- * When the reader stops, the pipe closes or the disk is full, lines are lost. The memory stays bounded, and the process goes on.
+ * When the reader stops, the pipe closes or the disk is full, lines are lost. The memory stays bounded, and the process continues.
  */
 import { fstatSync, write } from "node:fs";
 import type { Writable } from "node:stream";

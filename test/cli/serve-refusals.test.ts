@@ -43,7 +43,8 @@ describe("serve refuses", { concurrency: 3 }, () => {
 
   test("a port that is in use, and names it [B98]", async () => {
     const line = await refusal(...LISTEN, "--listen", `127.0.0.1:${port}`);
-    assert.equal(line, `cannot listen on 127.0.0.1:${port}: the address is already in use (EADDRINUSE)`);
+    const cause = `cannot listen on 127.0.0.1:${port}: the address is already in use (EADDRINUSE)`;
+    assert.equal(line, `${cause}; choose other addresses with --listen or the key \`listen\``);
   });
 
   test("a port that is in use, and logs no drain of services that were never served", async () => {

@@ -26,6 +26,9 @@ export class Site {
   asked = 0;
   /** What the target answers. */
   status = 200;
+  /** Whether each path has 500 and 200 in turn instead. */
+  alternates = false;
+  readonly #failedLast = new Set<string>();
 
   private constructor(health: Health, proxy: FaultProxy, instance: string) {
     this.health = health;
@@ -36,9 +39,9 @@ export class Site {
 
   /** Ends with the test. */
   static async start(t: TestContext, options: HealthOptions = {}): Promise<Site> {
-    const target = createServer((_, response) => {
+    const target = createServer((request, response) => {
       site.asked += 1;
-      response.statusCode = site.status;
+      response.statusCode = site.alternates ? site.#alternate(request.url ?? "") : site.status;
       response.end("OK");
     });
     await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
@@ -64,6 +67,12 @@ export class Site {
     const recorded: Published<Name>[] = [];
     t.after(subscribe(name, (message) => void (message.instance === this.instance && recorded.push(message))));
     return recorded;
+  }
+
+  #alternate(path: string): number {
+    if (this.#failedLast.delete(path)) return 200;
+    this.#failedLast.add(path);
+    return 500;
   }
 
   /** Waits until a service has a status. */

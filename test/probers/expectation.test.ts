@@ -20,7 +20,7 @@ const answer = (status: number, body = "", { headers = {}, isCut = false }: Rest
 
 /** `pass`, or the reason and the detail. */
 function resultOf(expect: Expectation | undefined, given: HttpResponse): string {
-  const { reason, detail } = compileExpectation(expect).judge(given);
+  const { reason, detail } = compileExpectation(expect).evaluate(given);
   return reason === undefined ? "pass" : `${reason}: ${detail}`;
 }
 

@@ -163,7 +163,7 @@ for (const [label, library] of [
   test(`a client library that ${label} and ignores its signal ends with \`cancel\``, async () => {
     const target = await Target.start(createServer((socket) => void socket.on("error", () => {}).resume()));
     const address = { host: "127.0.0.1", port: target.port, resolver: resolverFor(false) };
-    const rest = { address, judge: () => undefined, goodbye: { request: Buffer.alloc(0) } };
+    const rest = { address, evaluate: () => undefined, goodbye: { request: Buffer.alloc(0) } };
     const prober = openLibraryProber({ ...library, ...rest }, systemDeps(), {});
     for (let round = 0; round < 3; round += 1) assert.equal(await verdict(prober, 10), "fail timeout");
     prober.close();

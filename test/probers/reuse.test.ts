@@ -202,7 +202,7 @@ test("a library that never answers on a lost connection is not asked on it: the 
       async ({ socket }: LimitedSocket) => ({
         ping: () => (socket.destroyed ? new Promise(() => {}) : Promise.resolve()),
       }),
-    judge: () => undefined,
+    evaluate: () => undefined,
     goodbye: { request: Buffer.alloc(0) },
   };
   const prober = openLibraryProber(library, deps, {});

@@ -124,5 +124,5 @@ function isClosed(stream: ServerHttp2Stream): boolean {
   return stream.closed || stream.destroyed;
 }
 
-// The client has gone or has broken its own stream: `close` follows.
+// The client has closed the connection or reset its stream: `close` follows.
 function ignoreBrokenStream(): void {}

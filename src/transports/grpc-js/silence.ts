@@ -6,7 +6,7 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../core/clock.js";
 
-/** The part of the time after which a socket is looked at: a timer for each byte would cost more than the connection. */
+/** The part of the time after which a socket is checked: a timer for each byte would cost more than the connection. */
 const STEPS = 4;
 
 /** Destroys the socket once no byte has come for `silenceMs`: at the latest a quarter of that time later. */

@@ -129,7 +129,7 @@ export class ReflectionStream {
     this.#call.end(code, text);
   }
 
-  /** The call is gone, whatever ended it. */
+  /** The call has ended, for any reason. */
   close(): void {
     if (!this.#ended) this.#finish("CANCELLED");
     this.#options.onClose();

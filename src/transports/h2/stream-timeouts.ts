@@ -55,7 +55,7 @@ export class StreamTimeouts {
     this.#cancel = nextAt === Number.POSITIVE_INFINITY ? undefined : clock.setTimer(nextAt - now, check);
   }
 
-  /** Ends a request that is late. Returns when it is due, or when to look again at one whose answer is being made. */
+  /** Ends a request that is late. Returns when it is due, or when to check again one whose answer is being made. */
   #checkRequest(stream: Stream, now: number): number {
     const { requestTimeoutMs } = this.#times;
     stream.requestDueAt ??= now + requestTimeoutMs;

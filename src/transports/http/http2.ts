@@ -21,7 +21,7 @@ export function createHttp2Responder(
     bridge.answer(request, (answer) => send(stream, answer, { ...deps, method }));
   };
   return (stream, headers) => {
-    // the client is gone or has broken its own stream; `close` follows
+    // the client has closed the connection or reset its stream; `close` follows
     stream.on("error", () => {});
     background(respond(stream, headers), bridge.instance, "an answer over HTTP/2");
   };

@@ -61,7 +61,7 @@ export class PacedInput {
     else this.share.measure(() => void socket.read());
   }
 
-  /** Stops reading. Goes on in a later turn, when `mayRead` allows it and `proceed` was called. */
+  /** Stops reading. Continues in a later turn, when `mayRead` allows it and `proceed` was called. */
   hold(): void {
     this.#isHeld = true;
     this.#socket.pause();

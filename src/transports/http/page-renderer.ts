@@ -34,7 +34,7 @@ export interface Envelope {
 export interface Page {
   /** For the log. It holds no words of a client. */
   readonly name: string;
-  /** Tells the pieces apart: pages with the same key share a rendering. */
+  /** Identifies the pieces: pages with the same key share a rendering. */
   readonly key: string;
   /** The pieces that are different for one request, by their positions. Default none. */
   readonly replacements?: (snapshot: Snapshot) => ReadonlyMap<number, string>;

@@ -71,7 +71,7 @@ export const UNREAD_ANSWER = "unread-answer";
 /** An output that the client has not read from for so long is ended, in milliseconds. */
 const MAX_UNREAD_MS = 30_000;
 
-/** Milliseconds between two looks at all outputs: an end comes so much later at most. */
+/** Milliseconds between two checks of all outputs: an end comes so much later at most. */
 const CHECK_INTERVAL_MS = 5_000;
 
 export class UnreadAnswers {

@@ -33,7 +33,7 @@ export function answerView(snapshots: Snapshots, route: ViewRoute, { json, detai
   if (detailed && json !== undefined) return jsonPage(snapshots, route, json);
   if (detailed && route.verbose) return linesPage(snapshots, route);
   const snapshot = takeSnapshot(snapshots, route, route.exclude.length > 0);
-  const { passed, status, headers } = judge(route, snapshot);
+  const { passed, status, headers } = evaluate(route, snapshot);
   const warnings = warningsOf(route, snapshot, detailed);
   if (json !== undefined)
     return jsonAnswer(status, { status: passed ? "pass" : "fail", ...warningFields(warnings) }, json, headers);
@@ -77,7 +77,7 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
     snapshot: () => takeSnapshot(snapshots, route, true),
     pieces: ({ checks }) => jsonOfChecks(checks.all),
     envelope: (snapshot) => {
-      const { passed, status, headers } = judge(route, snapshot);
+      const { passed, status, headers } = evaluate(route, snapshot);
       const fields = {
         ...fieldsOf(route.path, passed, snapshot.status?.degraded),
         ...warningFields(warningsOf(route, snapshot, true)),
@@ -100,7 +100,7 @@ function linesPage(snapshots: Snapshots, route: ViewRoute): Page {
       for (const check of checks.all) yield `${lineOf(check, criterion)}\n${linesOfReported(check)}`;
     },
     envelope: (snapshot) => {
-      const { passed, status, headers } = judge(route, snapshot);
+      const { passed, status, headers } = evaluate(route, snapshot);
       return { status, headers: textHeaders(headers), before: "", after: lastLinesOf(route, snapshot, passed) };
     },
   };
@@ -126,7 +126,7 @@ function takeSnapshot(snapshots: Snapshots, { path }: ViewRoute, withChecks: boo
   return withChecks ? snapshots.withChecks(service) : snapshots.of(service);
 }
 
-function judge(
+function evaluate(
   { path, exclude }: ViewRoute,
   snapshot: Snapshot,
 ): { readonly passed: boolean; readonly status: number; readonly headers: Headers } {
@@ -185,7 +185,7 @@ function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): str
   return `${process}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
 }
 
-/** Constant texts: no answer echoes a name that a client sent, and without details none tells which names exist. */
+/** Constant texts: no answer echoes a name that a client sent, and without details none shows which names exist. */
 function warningsOf({ exclude }: ViewRoute, { checks }: Snapshot, detailed: boolean): readonly string[] {
   if (exclude.length === 0) return [];
   if (!detailed) return ["names to exclude that match no check are ignored"];
