@@ -27,6 +27,8 @@ export interface Prepared {
   readonly url: (login?: Login) => string;
   readonly port: number;
   readonly tlsPort: number;
+  /** Gives it another certificate, for its next start. `endsInDays` below 0: one that has expired. */
+  readonly certify: (endsInDays: number) => void;
   /** The lines of its log about clients that left without a goodbye. */
   readonly complaints: RegExp;
   /** A program that has to run beside it. */
@@ -58,14 +60,17 @@ function writeCertificates(folder: string, owner?: { uid: number; gid: number })
     if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
     return path;
   };
-  const certificate = certify(server, { issuer: authority, hosts: ["localhost", "127.0.0.1"] });
-  return { ca: write("ca.pem", CA), cert: write("server.pem", certificate), key: write("server.key", server.key) };
+  const renew = (endsInDays: number) => {
+    const times = { startsInDays: Math.min(-1, endsInDays - 90), endsInDays };
+    return write("server.pem", certify(server, { issuer: authority, hosts: ["localhost", "127.0.0.1"], ...times }));
+  };
+  return { ca: write("ca.pem", CA), cert: renew(90), key: write("server.key", server.key), renew };
 }
 
 export async function prepareRedis(folder: string): Promise<Prepared> {
   const [port, tlsPort] = [await freePort(), await freePort()];
   const program = debian("redis-server");
-  const { ca, cert, key } = writeCertificates(folder);
+  const { ca, cert, key, renew } = writeCertificates(folder);
   const tls = ["--tls-port", `${tlsPort}`, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca];
   const users = ["--user", "idle", "on", ">idle-Word", "~*", "&*", "+@all", "-ping"];
   const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--requirepass", PASSWORD];
@@ -75,6 +80,7 @@ export async function prepareRedis(folder: string): Promise<Prepared> {
       `${isTls ? "rediss" : "redis"}://${userInfo(user, password)}127.0.0.1:${isTls ? tlsPort : port}${path}`,
     port,
     tlsPort,
+    certify: renew,
     complaints: /Error (?:reading|writing)|Reading from client|Writing to client|reset by peer/i,
   };
 }
@@ -89,7 +95,7 @@ export async function preparePostgres(folder: string): Promise<Prepared> {
   ];
   const owner = debianUser("postgres");
   giveTo(folder, owner);
-  const { ca, cert, key } = writeCertificates(folder, owner);
+  const { ca, cert, key, renew } = writeCertificates(folder, owner);
   const data = join(folder, "data");
   const as = (name: string, ...args: string[]) => [
     ...["--reuid=postgres", "--regid=postgres", "--clear-groups", "--", name],
@@ -133,6 +139,7 @@ export async function preparePostgres(folder: string): Promise<Prepared> {
       `postgres://${userInfo(user, password)}127.0.0.1:${port}${path}`,
     port,
     tlsPort: port,
+    certify: renew,
     complaints: /unexpected EOF|could not (?:receive|send) data|connection to client lost/,
   };
 }
@@ -156,7 +163,7 @@ export async function prepareMariadb(folder: string): Promise<Prepared> {
   const program = debian("mariadbd", "mariadb-server");
   const owner = debianUser("mysql");
   giveTo(folder, owner);
-  const { ca, cert, key } = writeCertificates(folder, owner);
+  const { ca, cert, key, renew } = writeCertificates(folder, owner);
   const data = join(folder, "data");
   const install = debian("mariadb-install-db", "mariadb-server");
   const made = await run(install, ["--no-defaults", `--datadir=${data}`, "--user=mysql", "--skip-test-db"]);
@@ -184,6 +191,7 @@ export async function prepareMariadb(folder: string): Promise<Prepared> {
       `mysql://${userInfo(user, password)}127.0.0.1:${port}${path}`,
     port,
     tlsPort: port,
+    certify: renew,
     complaints: /Aborted connection/,
   };
 }
@@ -196,7 +204,7 @@ export async function prepareRabbitmq(folder: string): Promise<Prepared> {
     await freePort(),
   ];
   const program = debian("rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin");
-  const { ca, cert, key } = writeCertificates(folder);
+  const { ca, cert, key, renew } = writeCertificates(folder);
   const config = join(folder, "rabbitmq.conf");
   const lines = [
     `listeners.tcp.default = 127.0.0.1:${port}`,
@@ -208,6 +216,7 @@ export async function prepareRabbitmq(folder: string): Promise<Prepared> {
     "ssl_options.versions.2 = tlsv1.2",
     "ssl_options.verify = verify_peer",
     "ssl_options.fail_if_no_peer_cert = true",
+    `load_definitions = ${writeDefinitions(folder)}`,
     "log.console = true",
     "log.console.level = info\n",
   ];
@@ -228,12 +237,28 @@ export async function prepareRabbitmq(folder: string): Promise<Prepared> {
   return {
     beside: new Running(debian("epmd", "erlang-base"), ["-port", `${mapper}`, "-address", "127.0.0.1"]),
     start: () => new Running(program, [], { env }),
-    url: ({ user = "guest", password = "guest", path = "/", tls = false } = {}) =>
+    url: ({ user = "guest", password = PASSWORD, path = "/", tls = false } = {}) =>
       `${tls ? "amqps" : "amqp"}://${userInfo(user, password)}127.0.0.1:${tls ? tlsPort : port}${path}`,
     port,
     tlsPort,
+    certify: renew,
     complaints: /unexpectedly closed|handshake_timeout|handshake_error|connection_closed_abruptly/,
   };
+}
+
+/** Virtual hosts and users of RabbitMQ. There is no user `guest` without them. */
+function writeDefinitions(folder: string): string {
+  const path = join(folder, "definitions.json");
+  const users = ["guest", "limited"].map((name) => ({ name, password: PASSWORD, tags: "" }));
+  const permission = (user: string, vhost: string) => ({ user, vhost, configure: ".*", write: ".*", read: ".*" });
+  const definitions = {
+    users: users.map((user) => (user.name === "limited" ? { ...user, limits: { "max-connections": 0 } } : user)),
+    vhosts: ["/", "full", "private"].map((name) => ({ name })),
+    permissions: [permission("guest", "/"), permission("guest", "full"), permission("limited", "/")],
+    parameters: [{ vhost: "full", component: "vhost-limits", name: "limits", value: { "max-connections": 0 } }],
+  };
+  writeFileSync(path, JSON.stringify(definitions));
+  return path;
 }
 
 function userInfo(user: string, password: string): string {

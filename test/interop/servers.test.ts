@@ -6,148 +6,39 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { MAX_GOODBYE_MS } from "../../src/client/goodbyes.js";
 import { Health } from "../../src/daemon/health.js";
-import type { ProberOptions } from "../../src/probers/options.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { probe, verdict } from "../probers/probing.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually, pause } from "../support/eventually.js";
 import { startStopwatch } from "../support/stopwatch.js";
 import type { Running } from "./peers.js";
-import {
-  CA,
-  CLIENT,
-  type Login,
-  OTHER_CA,
-  PASSWORD,
-  PATIENCE_MS,
-  type Prepared,
-  prepareMariadb,
-  preparePostgres,
-  prepareRabbitmq,
-  prepareRedis,
-} from "./real-servers.js";
+import { PATIENCE_MS, type Prepared } from "./real-servers.js";
+import { CERTIFIED, MIXED_UP, SERVERS, START_TLS, START_TLS_FAULTS } from "./server-faults.js";
 
 const QUICK = { interval: 500, timeout: 400, unhealthyThreshold: 2, healthyThreshold: 1, edgeInterval: 200 };
 
 /** Signals a program and all that it has started: PostgreSQL gives each of its processes a group of its own. */
-function signalFamily({ process: { pid } }: Running, name: NodeJS.Signals): void {
-  const signal = (member: number): void => {
+function signalFamily({ process: { pid } }: Running, name: NodeJS.Signals): readonly number[] {
+  const signal = (member: number): readonly number[] => {
     try {
       process.kill(member, name);
       const children = readFileSync(`/proc/${member}/task/${member}/children`, "utf8").split(" ");
-      for (const child of children) if (child.trim() !== "") signal(Number(child));
+      return [member, ...children.filter((child) => child.trim() !== "").flatMap((child) => signal(Number(child)))];
     } catch {
-      // it has ended meanwhile, as those that serve one connection do
+      return []; // it has ended meanwhile, as those that serve one connection do
     }
   };
-  if (pid !== undefined) signal(pid);
+  return pid === undefined ? [] : signal(pid);
 }
 
-const TLS = { ca: CA };
-const CERTIFIED = { ...TLS, ...CLIENT };
-
-/** A fault: the login, the options of TLS, and the verdict. */
-type Fault = readonly [label: string, login: Login, tls: ProberOptions["tls"], verdict: string];
-
-/** TLS options that every server is tried with. `login` is one that needs TLS. */
-const tlsFaults = (login: Login): readonly Fault[] => [
-  ["the right authority and client certificate", login, CERTIFIED, "pass"],
-  ["another authority", login, { ...CERTIFIED, ca: OTHER_CA }, "fail tls-untrusted"],
-  ["a name that the certificate does not have", login, { ...CERTIFIED, serverName: "other.test" }, "fail tls-name"],
-  ["a name that the certificate has", login, { ...CERTIFIED, serverName: "localhost" }, "pass"],
-  ["no verification", login, { ...CLIENT, ca: OTHER_CA, serverName: "other.test", verify: false }, "pass"],
-  ["a certificate that ends within warnBefore", login, { ...CERTIFIED, warnBefore: 8_640_000_000 }, "warn tls-ending"],
-  ["no common version of TLS", login, { ...CERTIFIED, maxVersion: "1.1", minVersion: "1.0" }, "fail tls"],
-  ["one version of TLS", login, { ...CERTIFIED, minVersion: "1.3" }, "pass"],
-];
-
-interface Row {
-  readonly prepare: (folder: string) => Promise<Prepared>;
-  readonly password: string;
-  readonly faults: readonly Fault[];
+/** Whether a process runs no more. A zombie does not run. */
+function isGone(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return true;
+  }
 }
-
-const SERVERS: Readonly<Record<string, Row>> = {
-  Redis: {
-    prepare: prepareRedis,
-    password: PASSWORD,
-    faults: [
-      ["no password", { password: "" }, undefined, "fail auth"],
-      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
-      ["an unknown database", { path: "/99" }, undefined, "fail answer"],
-      ["a user who may not send PING", { user: "idle", password: "idle-Word" }, undefined, "fail auth"],
-      ["no client certificate", { tls: true }, TLS, "fail auth"],
-      ...tlsFaults({ tls: true }),
-    ],
-  },
-  PostgreSQL: {
-    prepare: preparePostgres,
-    password: PASSWORD,
-    faults: [
-      ["no password", { password: "" }, undefined, "fail auth"],
-      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
-      ["an unknown database", { path: "/nowhere" }, undefined, "fail answer"],
-      ["too many connections", { user: "limited" }, undefined, "fail unavailable"],
-      ["no TLS where the server demands it", { user: "secure" }, undefined, "fail auth"],
-      ["no client certificate", { user: "certified" }, TLS, "fail auth"],
-      ...tlsFaults({ user: "certified" }),
-    ],
-  },
-  MariaDB: {
-    prepare: prepareMariadb,
-    password: PASSWORD,
-    faults: [
-      ["no password", { password: "" }, undefined, "fail auth"],
-      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
-      ["an unknown database", { path: "/nowhere" }, undefined, "fail auth"],
-      ["an unknown database of a user who sees all", { user: "admin", path: "/nowhere" }, undefined, "fail answer"],
-      ["a locked account", { user: "locked" }, undefined, "fail auth"],
-      ["the last connection of a user in this hour", { user: "limited" }, undefined, "pass"],
-      ["too many connections of a user", { user: "limited" }, undefined, "fail unavailable"],
-      ["no TLS where the user demands it", { user: "secure" }, undefined, "fail auth"],
-      ["no client certificate", { user: "certified" }, TLS, "fail auth"],
-      ...tlsFaults({ user: "certified" }),
-    ],
-  },
-  RabbitMQ: {
-    prepare: prepareRabbitmq,
-    password: "guest",
-    faults: [
-      ["an unknown user", { user: "nobody" }, undefined, "fail auth"],
-      ["an unknown virtual host", { path: "/nowhere" }, undefined, "fail answer"],
-      ["no client certificate", { tls: true }, TLS, "fail auth"],
-      ...tlsFaults({ tls: true }),
-    ],
-  },
-};
-
-/** What is spoken to the port of each server, and to its port of TLS, and the reason. */
-const MIXED_UP: Readonly<Record<string, readonly (readonly [url: string, reason: string])[]>> = {
-  Redis: [
-    ["http://127.0.0.1:PORT/", "closed"],
-    ["rediss://127.0.0.1:PORT", "timeout"],
-    ["postgres://me:pw@127.0.0.1:PORT", "timeout"],
-    ["redis://127.0.0.1:TLS", "(?:protocol|reset)"],
-  ],
-  PostgreSQL: [
-    ["http://127.0.0.1:PORT/", "closed"],
-    ["redis://127.0.0.1:PORT", "closed"],
-    ["https://127.0.0.1:PORT/", "closed"],
-  ],
-  MariaDB: [
-    ["http://127.0.0.1:PORT/", "protocol"],
-    ["redis://127.0.0.1:PORT", "protocol"],
-    ["rediss://127.0.0.1:PORT", "tls"],
-    ["grpc://127.0.0.1:PORT", "protocol"],
-  ],
-  RabbitMQ: [
-    ["http://127.0.0.1:PORT/", "protocol"],
-    ["redis://127.0.0.1:PORT", "protocol"],
-    ["amqps://127.0.0.1:PORT", "tls"],
-    ["amqp://127.0.0.1:TLS", "protocol"],
-    ["postgres://me:pw@127.0.0.1:PORT", "(closed|reset)"],
-  ],
-};
 
 for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
   describe(name, () => {
@@ -161,6 +52,7 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
     });
     let prepared: Prepared;
     let server: Running;
+    const secureLogin = { tls: true, ...(name === "MariaDB" || name === "PostgreSQL" ? { user: "certified" } : {}) };
     const becomes = (status: string) =>
       eventually(() => health.status("server") === status, `${name} is ${status}`, PATIENCE_MS);
 
@@ -173,6 +65,7 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
         programs.push(running);
         return running;
       };
+      prepared.certify(-2);
       server = begin();
       const reasons = new Set<string | undefined>();
       health.onTransition(({ subject, reason }) => subject === "check" && reasons.add(reason));
@@ -192,14 +85,22 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
       assert.deepEqual([outcome, reason], ["fail", "auth"], detail);
       assert.ok(!detail.includes("wrong"), detail);
 
+      const expired = openTarget(url(secureLogin), undefined, { reuse: false, tls: CERTIFIED });
+      assert.equal(await verdict(expired), "fail tls-expired");
+      expired.close();
+
       signalFamily(server, "SIGSTOP");
       await becomes("NOT_SERVING");
       assert.ok(reasons.has("timeout"), [...reasons].join());
       signalFamily(server, "SIGCONT");
       await becomes("SERVING");
 
+      const family = signalFamily(server, "SIGCONT");
       await server.stop();
       await becomes("NOT_SERVING");
+      // PostgreSQL does not start while a process of its last run is there
+      await eventually(() => family.every(isGone), "all its processes have ended", PATIENCE_MS);
+      prepared.certify(90);
       await eventually(async () => {
         const gone = openTarget(url());
         const found = await gone.probe({ signal: AbortSignal.timeout(5_000), timeoutMs: 5_000 });
@@ -213,11 +114,7 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
 
     for (const [label, login, tls] of [
       ["", {}, undefined],
-      [
-        " over TLS",
-        { tls: true, ...(name === "MariaDB" || name === "PostgreSQL" ? { user: "certified" } : {}) },
-        CERTIFIED,
-      ],
+      [" over TLS", secureLogin, CERTIFIED],
     ] as const)
       test(`the server logs no lost client${label}: without reuse, at a new connection, at the end of a check and of the process`, async () => {
         const from = server.output.length;
@@ -277,6 +174,14 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
           const days = ((certificateEndsAt ?? 0) - Date.now()) / 86_400_000;
           assert.ok(days > 89 && days < 90, `the days that are left: ${days}`);
         }
+      });
+
+    for (const [label, tls, expected] of START_TLS[name] === undefined ? [] : START_TLS_FAULTS)
+      test(`startTls, ${label}: ${expected}`, async () => {
+        const dialogue = START_TLS[name] ?? assert.fail();
+        const prober = openTarget(`tcp://127.0.0.1:${prepared.port}`, undefined, { dialogue, tls });
+        assert.equal(await verdict(prober), expected);
+        prober.close();
       });
 
     for (const [url, expected] of MIXED_UP[name] ?? [])
