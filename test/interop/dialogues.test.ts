@@ -156,7 +156,7 @@ const TLS_ROWS: readonly (readonly [label: string, tls: NonNullable<ProberOption
   ["a name that the certificate does not have", { ca: CA, serverName: "other.test" }, "fail tls-name"],
   ["a name that the certificate has", { ca: CA, serverName: "localhost" }, "pass"],
   ["no verification", { ca: OTHER_CA, serverName: "other.test", verify: false }, "pass"],
-  ["a certificate that ends within warnBefore", { ca: CA, warnBeforeMs: 8_640_000_000 }, "warn tls-ending"],
+  ["a certificate that ends within warnBefore", { ca: CA, warnBefore: 8_640_000_000 }, "warn tls-ending"],
 ];
 
 for (const [name, { protocol, inside, noCommonVersion = "tls" }] of ON_REQUEST)

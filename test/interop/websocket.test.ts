@@ -172,7 +172,7 @@ const ROWS: readonly Row[] = [
   ["NATS", "ws", "/", subprotocols("mqtt"), "fail header", /mqtt/],
   ["NATS, TCP", "ws", "/", {}, "fail protocol", /status line/],
   ["NATS, TLS", "wss", "/", { ...nats, tls: { ca: CA } }, "pass"],
-  ["NATS, TLS", "wss", "/", { ...nats, tls: { ca: CA, warnBeforeMs: 8_640_000_000 } }, "warn tls-ending"],
+  ["NATS, TLS", "wss", "/", { ...nats, tls: { ca: CA, warnBefore: 8_640_000_000 } }, "warn tls-ending"],
   ["NATS, TLS", "wss", "/", { tls: { ca: OTHER_CA } }, "fail tls-untrusted"],
   ["NATS, TLS", "wss", "/", {}, "fail tls-untrusted"],
   ["NATS, TLS", "wss", "/", { tls: { ca: CA, serverName: "other.test" } }, "fail tls-name"],
