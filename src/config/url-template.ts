@@ -18,8 +18,8 @@ export const REFERENCE = /\$(?:\$|\{([^{}]*)\}|)/g;
 
 /** The references in a text as errors name them, without their defaults. A dollar sign alone is one too. */
 export function referencesIn(template: string): readonly string[] {
-  const references = template.match(REFERENCE) ?? [];
-  return [...new Set(references.map((reference) => reference.replace(/:-[\s\S]*\}$/, "}")))];
+  const references = [...template.matchAll(REFERENCE)].map(([reference]) => reference.replace(/:-[\s\S]*\}$/, "}"));
+  return [...new Set(references)];
 }
 
 /** The user info of a URL, without its `@`; `undefined` if the template has none. */
