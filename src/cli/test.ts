@@ -8,6 +8,7 @@
 import { setMaxListeners } from "node:events";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import { type DaemonConfig, DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE } from "../config/daemon-config.js";
+import { ConfigError, type Fault } from "../config/fault.js";
 import { requireValid } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
 import { parseDuration } from "../core/duration.js";
@@ -111,7 +112,7 @@ async function select(values: FlagValues): Promise<Selection> {
     throw new UsageError(
       `there is no ${DEFAULT_CONFIG_FILE} (or ${OTHER_CONFIG_FILE}) here; give -c FILE, or a URL such as http://host:port/path`,
     );
-  const config = await configOf(file, values);
+  const config = await configOf(file, values, word);
   const { allowLinkLocal, checks } = config;
   if (word !== undefined) return { checks: [checkNamed(word, config, file)], allowLinkLocal, isSingle: true };
   if (checks.length === 0) throw new UsageError(`${file} has no checks`);
@@ -124,10 +125,22 @@ function isUrl(word: string): boolean {
   return word.includes("://") || Object.hasOwn(SCHEMES, scheme);
 }
 
-/** The configuration, of which only the file counts. */
-async function configOf(file: string | undefined, values: FlagValues): Promise<DaemonConfig> {
+/** The configuration, of which only the file counts. For one check, errors of other checks and of services are a warning. */
+async function configOf(file: string | undefined, values: FlagValues, name?: string): Promise<DaemonConfig> {
   const config = values.get("config");
-  return requireValid(await loadConfig(file, new Map(config === undefined ? [] : [["config", config]])));
+  const loaded = await loadConfig(file, new Map(config === undefined ? [] : [["config", config]]));
+  try {
+    return requireValid(loaded, [], process.env);
+  } catch (error) {
+    if (name === undefined || !(error instanceof ConfigError)) throw error;
+    const { faults } = error;
+    const isElsewhere = ({ path: [key, of] }: Fault) =>
+      (key === "checks" && of !== undefined && of !== name) || key === "services" || key === "overall";
+    if (!faults.every(isElsewhere)) throw error;
+    const count = `${faults.length} ${faults.length === 1 ? "error" : "errors"}`;
+    process.stderr.write(`warning: ${file} has ${count} outside of this check; healthbridge validate shows them\n`);
+    return loaded.config;
+  }
 }
 
 /** @throws UsageError with the nearest name */

@@ -2,6 +2,7 @@
  * `healthbridge validate`: reads a configuration as `serve` would, and starts nothing.
  */
 import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
+import { ConfigError } from "../config/fault.js";
 import { requireValid } from "../config/validate.js";
 import type { Flag, FlagValues } from "./flags.js";
 import type { CommandHelp } from "./help.js";
@@ -41,12 +42,23 @@ export async function run(args: readonly string[]): Promise<number> {
   const file = fileOf(values) ?? (isAlone(values) ? DEFAULT_CONFIG_FILE : undefined);
   const withoutEnvironment = values.has(NO_ENV.name);
   const loaded = await loadConfig(file, values, { withoutEnvironment });
-  const { checks, services, warnings } = requireValid(loaded, [], process.env);
+  const { checks, services, warnings } = attempt(() => requireValid(loaded, [], process.env), file);
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
   const verdict = withoutEnvironment ? "is valid, whatever its environment" : "is valid";
   process.stdout.write(`${file ?? "the configuration"} ${verdict}: ${counts}\n`);
   return 0;
+}
+
+/** Says in the error how a file is read without the values that are missing. */
+function attempt<Value>(action: () => Value, file = ""): Value {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof ConfigError) || !error.faults.some(({ isMissing }) => isMissing === true)) throw error;
+    const text = "values are missing here; to check the file without them, try: healthbridge validate --no-env";
+    throw new ConfigError(file, [...error.faults, { place: `--${NO_ENV.name}`, path: [], text }], { cause: error });
+  }
 }
 
 /** Whether no flag gives a part of the configuration. */

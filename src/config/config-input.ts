@@ -26,6 +26,8 @@ export interface ConfigSource {
   readonly has: (path: Path) => boolean;
   /** Whether a placeholder stands for the value: what is wrong with it says nothing. */
   readonly isUnknown: (path: Path) => boolean;
+  /** The `${...}` in the text of a value. */
+  readonly referencesIn: (path: Path) => readonly string[];
   readonly locate: (path: Path) => Position;
   /** Removes the secrets from faults. */
   readonly redact: (faults: readonly Fault[]) => readonly Fault[];
@@ -59,6 +61,7 @@ export function noSource(files: Files = createFiles()): ConfigSource {
     files,
     has: () => false,
     isUnknown: () => false,
+    referencesIn: () => [],
     locate: () => start,
     redact: (faults) => faults,
   };
@@ -131,7 +134,8 @@ export class ConfigInput {
       (path) => this.#nameDeclaration(path),
     );
     const path = this.#toFilePath(violation.path);
-    this.#addFault(path, `${this.#missingPart(violation, path)}${text}`, this.#isOfUnknown(violation));
+    const whole = `${this.#missingPart(violation, path)}${text}${this.#valueHint(violation, path)}`;
+    this.#addFault(path, whole, this.#isOfUnknown(violation));
   }
 
   /** Whether a check comes from a flag. */
@@ -195,6 +199,13 @@ export class ConfigInput {
     if (!Object.hasOwn(content, key)) return undefined;
     if (isAdded(key) && Number(step) < (this.#source.content[key]?.length ?? 0)) return undefined;
     return flags.get(`${key}.${step}`) ?? flags.get(String(key));
+  }
+
+  /** Values of a URL may be the reason why it is invalid, and are not shown. */
+  #valueHint({ code }: Violation, inFile: Path): string {
+    const names = code === "INVALID_TARGET" ? this.#source.referencesIn(inFile).filter((each) => each !== "$$") : [];
+    if (names.length === 0) return "";
+    return `; ${names.join(" and ")}: only in the user info is a value percent-encoded; elsewhere it is taken as it is (encode # as %23, ? as %3F, / as %2F, % as %25)`;
   }
 
   /** The part of an option's name that its place does not show: the option is missing in the file. */

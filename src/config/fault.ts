@@ -23,6 +23,8 @@ export interface Fault {
   readonly text: string;
   /** Whether it comes from a placeholder: the file is read without its environment. */
   readonly isUnknown?: boolean;
+  /** Whether it is only that a variable or a file has no value here. */
+  readonly isMissing?: boolean;
 }
 
 /** A configuration that is rejected. The message has a line for each fault. */

@@ -87,6 +87,7 @@ export function readConfigSource({ file, text, environment, files, withoutEnviro
     files,
     has: (path) => find(path) !== undefined,
     isUnknown,
+    referencesIn: (path) => nearest(path).references,
     locate,
     redact(found) {
       const redactor = new Redactor(pieces);

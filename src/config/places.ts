@@ -11,8 +11,8 @@ export class Place {
   /** Of the key before the value; of the value itself where there is none. */
   readonly key: number;
   readonly value: number;
-  /** Whether the value contained `${...}`. */
-  isSubstituted = false;
+  /** The `${...}` that the value contained, without their defaults. */
+  references: readonly string[] = [];
   /** Whether the value is a placeholder: the file is read without its environment. */
   isUnknown = false;
   /** A number, a boolean or null as it is written: `1.10`. */
@@ -23,6 +23,11 @@ export class Place {
   constructor(key: number, value: number) {
     this.key = key;
     this.value = value;
+  }
+
+  /** Whether the value contained `${...}`. */
+  get isSubstituted(): boolean {
+    return this.references.length > 0;
   }
 
   add(step: string | number, place: Place): Place {

@@ -33,7 +33,11 @@ export type Substituted =
       /** Whether a placeholder stands for a value, so that nothing can be said about this one. */
       readonly isUnknown: boolean;
     }
-  | { readonly faults: readonly string[] };
+  | {
+      readonly faults: readonly string[];
+      /** Whether a placeholder would be right for each of them: a variable or a file has no value. */
+      readonly isMissing: boolean;
+    };
 
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 
@@ -43,6 +47,8 @@ export interface SubstitutionRules {
   readonly maxCharacters: number;
   readonly isUrl: boolean;
 }
+
+const TOO_LONG = "the values of ${...} in this file are too long together";
 
 /** Substitutes every `${...}` of a value. */
 export function substitute(
@@ -55,10 +61,12 @@ export function substitute(
   const userInfo = isUrl ? userInfoOf(template) : undefined;
   let inserted = 0;
   let hasPlaceholder = false;
+  let isMissing = true;
   const text = template.replace(REFERENCE, (whole, inside: string | undefined, at: number) => {
     if (whole === "$$") return "$";
     if (inside === undefined) {
       faults.push("a dollar sign starts ${NAME}; write $$ for a dollar sign");
+      isMissing = false;
       return "";
     }
     const looked = lookUp(inside, sources);
@@ -66,7 +74,10 @@ export function substitute(
       hasPlaceholder = true;
       return placeholderFor(template, at, whole.length);
     }
-    if ("fault" in looked) faults.push(looked.fault);
+    if ("fault" in looked) {
+      faults.push(looked.fault);
+      isMissing &&= looked.isMissing;
+    }
     const value = "fault" in looked ? "" : looked.value;
     if (value === "") return "";
     const isInUserInfo = userInfo !== undefined && at >= userInfo.start && at < userInfo.end;
@@ -77,8 +88,8 @@ export function substitute(
     if (piece !== value) pieces.push(piece);
     return piece;
   });
-  if (inserted > maxCharacters) faults.push("the values of ${...} in this file are too long together");
-  if (faults.length > 0) return { faults };
+  if (inserted > maxCharacters) return { faults: [...faults, TOO_LONG], isMissing: false };
+  if (faults.length > 0) return { faults, isMissing };
   return { text, pieces, isUnknown: hasPlaceholder && isUnknown(template, isUrl) };
 }
 

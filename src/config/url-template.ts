@@ -16,6 +16,12 @@
 
 export const REFERENCE = /\$(?:\$|\{([^{}]*)\}|)/g;
 
+/** The references in a text as errors name them, without their defaults. A dollar sign alone is one too. */
+export function referencesIn(template: string): readonly string[] {
+  const references = [...template.matchAll(REFERENCE)].map(([reference]) => reference.replace(/:-[\s\S]*\}$/, "}"));
+  return [...new Set(references)];
+}
+
 /** The user info of a URL, without its `@`; `undefined` if the template has none. */
 export function userInfoOf(template: string): { readonly start: number; readonly end: number } | undefined {
   const [, before = "", userInfo] = /^(\s*[a-z][a-z0-9+.-]*:\/\/)([^/?#\\]*)@/i.exec(withoutReferences(template)) ?? [];

@@ -1,5 +1,5 @@
 /** The keys of a YAML table: a name is the text as it is written, `1.10` or `True`. */
-import { isScalar } from "yaml";
+import { isAlias, isMap, isScalar, isSeq } from "yaml";
 import { LONG_KEY, MAX_KEY_CHARACTERS, tagFault } from "./yaml-errors.js";
 
 /** Names that have a meaning of their own in JavaScript's objects. */
@@ -21,4 +21,10 @@ export function readKey(key: unknown): { readonly name: string } | { readonly fa
   const isMissing = name === undefined || (name === "" && isScalar(key) && key.value === null);
   if (isMissing) return { fault: "a key must be text" };
   return name.length > MAX_KEY_CHARACTERS ? { fault: `${LONG_KEY}; this one has ${name.length}` } : { name };
+}
+
+/** Where a node begins in the text. */
+export function offsetOf(node: unknown): number | undefined {
+  const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : undefined;
+  return range?.[0];
 }

@@ -18,9 +18,10 @@ import type { Path } from "../core/option-error.js";
 import type { Fault, Position } from "./fault.js";
 import { Place } from "./places.js";
 import { type Sources, substitute } from "./substitution.js";
+import { referencesIn } from "./url-template.js";
 import { Anchors } from "./yaml-anchors.js";
 import { MAX_DEPTH, syntaxFault, TOO_DEEP, tagFault } from "./yaml-errors.js";
-import { IMPOSSIBLE_KEYS, isMergeKey, MERGE_KEY, readKey } from "./yaml-keys.js";
+import { IMPOSSIBLE_KEYS, isMergeKey, MERGE_KEY, offsetOf, readKey } from "./yaml-keys.js";
 
 /** The content of a text. */
 export interface YamlText {
@@ -209,6 +210,7 @@ class Reader {
         const text = `keys must be unique; the first one is at ${line}:${column}`;
         this.#addFault(offsetOf(key) ?? place.value, [...path, name], text);
       } else if (name.startsWith("x-") && this.#rules.hasFixedKeys(path)) {
+        place.add(name, new Place(offsetOf(key) ?? place.value, offsetOf(value) ?? place.value));
         if (aliases.length === 0) this.#anchors.addAll(value);
       } else this.#setKey(table, name, { key, value }, at);
     }
@@ -265,8 +267,9 @@ class Reader {
     else table[name] = this.#convert(value, inner);
   }
 
-  #readKey(key: unknown, { path, place }: At): string | undefined {
-    const read = readKey(key);
+  #readKey(key: unknown, at: At): string | undefined {
+    const { path, place } = at;
+    const read = readKey(isAlias(key) ? this.#resolve(key, at) : key);
     if ("name" in read) return read.name;
     this.#addFault(offsetOf(key) ?? place.value, path, read.fault);
     return undefined;
@@ -274,7 +277,7 @@ class Reader {
 
   #substitute(value: unknown, { path, place }: At): unknown {
     if (typeof value !== "string" || !value.includes("$")) return value;
-    place.isSubstituted = true;
+    place.references = referencesIn(value);
     const rules = { maxCharacters: MAX_SUBSTITUTED - this.#substituted, isUrl: this.#rules.isUrl(path) };
     const substituted = substitute(value, this.#sources, rules);
     if ("text" in substituted) {
@@ -285,16 +288,12 @@ class Reader {
       }
       return substituted.text;
     }
-    for (const text of substituted.faults) this.#addFault(place.value, path, text);
+    const { faults, isMissing } = substituted;
+    for (const text of faults) this.faults.push({ place: this.positionAt(place.value), path, text, isMissing });
     return value;
   }
 
   #addFault(offset: number, path: Path, text: string): void {
     this.faults.push({ place: this.positionAt(offset), path, text });
   }
-}
-
-function offsetOf(node: unknown): number | undefined {
-  const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : undefined;
-  return range?.[0];
 }

@@ -7,6 +7,7 @@
 import type { HttpClientRequest } from "../client/http-client.js";
 import { separatorOf } from "../client/http-head.js";
 import type { HttpResponse } from "../client/http-response.js";
+import { maskedUrl } from "./masked.js";
 
 /** Requests after the first one in one probe. */
 export const MAX_REDIRECTS = 5;
@@ -23,7 +24,7 @@ export function readRedirect(
   request: HttpClientRequest,
   { status, headers }: HttpResponse,
 ): HttpClientRequest | string | undefined {
-  if (!REDIRECTS.has(status)) return undefined;
+  if (!isRedirection({ status })) return undefined;
   const location = headers.get("location");
   if (location === undefined) return "it has no location";
   const locations = new Set(location.split(separatorOf("location")));
@@ -39,6 +40,23 @@ export function readRedirect(
   const isSame = next.protocol === scheme && (next.host === target.host || next.host === new URL(base).host);
   if (!isSame) return "its location is on another server";
   return { ...request, ...redirectedMethod(status, request), path: `${next.pathname}${next.search}` };
+}
+
+/** Whether an answer asks for another request. */
+export function isRedirection({ status }: Pick<HttpResponse, "status">): boolean {
+  return REDIRECTS.has(status);
+}
+
+/** Longer locations are shown without their end. */
+const MAX_SHOWN_CHARACTERS = 200;
+
+/** Where a redirect leads, for an error, without what could be a credential; `""` without a location. */
+export function describeLocation({ headers }: Pick<HttpResponse, "headers">): string {
+  const location = headers.get("location");
+  if (location === undefined) return "";
+  const text = maskedUrl(location.replace(/#.*$/s, ""));
+  const isLong = text.length > MAX_SHOWN_CHARACTERS;
+  return `; its location is ${JSON.stringify(isLong ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text)}`;
 }
 
 /** 303 asks for a GET; after 301 and 302, a POST becomes one, as browsers have always done. */

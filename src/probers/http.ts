@@ -27,7 +27,7 @@ import type { HttpResponse } from "../client/http-response.js";
 import { tlsOptions } from "../client/tls-options.js";
 import { OptionError } from "../core/option-error.js";
 import { compileExpectation, type HttpJudgement } from "./expectation.js";
-import { MAX_REDIRECTS, readRedirect } from "./http-redirect.js";
+import { describeLocation, isRedirection, MAX_REDIRECTS, readRedirect } from "./http-redirect.js";
 import { requestOf } from "./http-request.js";
 import { createMask } from "./masked.js";
 import { TokenSource } from "./oauth-token.js";
@@ -134,12 +134,14 @@ export class HttpProber implements Prober {
     return leftMs;
   }
 
-  /** Says why a redirect was not followed, and removes the token from the text. */
+  /** Says where a redirect leads and why it was not followed, and removes the token from the text. */
   #explain(result: ProbeResult, response: HttpResponse): ProbeResult {
     if (result.detail === undefined) return result;
     const { token } = this.#tokens ?? {};
-    const detail = token === undefined ? result.detail : createMask([token])(result.detail);
-    if (result.reason !== "redirect" || this.#options.followRedirects === undefined) return { ...result, detail };
+    const isRedirect = result.reason === "redirect" && isRedirection(response);
+    const text = `${result.detail}${isRedirect ? describeLocation(response) : ""}`;
+    const detail = token === undefined ? text : createMask([token])(text);
+    if (!isRedirect || this.#options.followRedirects === undefined) return { ...result, detail };
     const next = readRedirect(this.#target, this.#request, response);
     if (next === undefined) return { ...result, detail };
     const why = typeof next === "string" ? next : `there were ${MAX_REDIRECTS} before it`;

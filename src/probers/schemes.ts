@@ -195,6 +195,9 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
   const target = parseTarget(text);
   const scheme = schemeOf(text, target.protocol.slice(0, -1));
   requireOptions(text, scheme, options);
+  // the parser takes http:name for http://name
+  if (scheme.needsHost !== false && !/^\s*[^:]*:\/\/(?!\/)/.test(text))
+    throw invalidTarget(text, `after the scheme there must be two slashes and a host; expected ${scheme.example}`);
   if (scheme.needsHost !== false && target.hostname === "")
     throw invalidTarget(text, `a host is missing; expected ${scheme.example}`);
   if (scheme.needsPort && target.port === "")
@@ -260,6 +263,8 @@ function schemeOf(text: string, name: string): Scheme {
   // without slashes, NAME:PASSWORD@HOST looks like a scheme
   if (text.includes("@") && !/^\s*[a-z][a-z0-9+.-]*:[/\\]/i.test(text))
     throw invalidTarget(text, "expected a URL such as http://host:port/path");
+  if (/^[^/?#]+:\d+(?:[/?#]|$)/.test(text.trim()))
+    throw invalidTarget(text, "a scheme is missing; expected a URL such as tcp://host:port or http://host:port/path");
   const nearest = nearestTo(name, Object.keys(known));
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}://?`;
   throw invalidTarget(text, `unknown scheme ${JSON.stringify(name)}; known: ${Object.keys(known).join(", ")}${hint}`);

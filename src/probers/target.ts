@@ -24,12 +24,38 @@ class TargetUrl extends URL {
  */
 export function parseTarget(text: string): URL {
   const plain = text.replace(ZONE, "$1");
+  // the parser drops line breaks, and takes a backslash for a slash
+  if (hasControlCharacters(plain.trim()))
+    throw invalidTarget(text, "a URL must have no line breaks and control characters");
+  if (/^[^?#]*\\/.test(plain)) throw invalidTarget(text, "a URL must have / and no backslash; in a password write %5C");
   const target = URL.canParse(plain) ? new TargetUrl(plain) : undefined;
-  if (target === undefined) throw invalidTarget(text, `expected a URL such as http://host:port/path${loginHint(text)}`);
+  if (target === undefined) throw invalidTarget(text, syntaxFault(text));
   target.zone = ZONE.exec(text)?.[2];
   const isName = target.hostname !== "" && !target.hostname.startsWith("[") && !target.protocol.endsWith("unix:");
   if (isName) target.hostname = asciiHost(target, text);
   return target;
+}
+
+function hasControlCharacters(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is searched for
+  return /[\u0000-\u001f\u007f]/.test(text);
+}
+
+const MAX_PORT = 65_535;
+
+/** Why a URL cannot be parsed. Nothing of the URL is shown: with a login, a part of its password may be anywhere. */
+function syntaxFault(text: string): string {
+  const usual = "expected a URL such as http://host:port/path";
+  if (text.includes("@")) return `${usual}${loginHint(text)}`;
+  const authority = /^\s*[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(text)?.[1]?.trim();
+  if (authority === undefined) return usual;
+  const [, host = "", port] = /^(\[[^\]]*\]|[^:]*)(?::([^:]*))?$/.exec(authority) ?? [];
+  if (authority === "" || (host === "" && port !== undefined)) return `a host is missing; ${usual}`;
+  if (authority.startsWith("[") !== host.startsWith("[") || (host === "" && /^[\da-f:.%]+$/i.test(authority)))
+    return "an IPv6 address must be in brackets: http://[::1]:8080/path";
+  if (host === "" || (port !== undefined && !/^\d*$/.test(port))) return `a port is a number; ${usual}`;
+  if (Number(port ?? 0) > MAX_PORT) return `a port is a number from 1 to ${MAX_PORT}`;
+  return `its host is not a valid name or address; ${usual}`;
 }
 
 /** A reserved character in a password is the usual reason why a URL with a login cannot be parsed. */
@@ -145,9 +171,20 @@ export function pathNameOf(target: URL, noun: string): string {
   return decodePart(target, target.pathname.slice(1), noun);
 }
 
+/** A longer target is shown without its end. */
+const MAX_SHOWN_CHARACTERS = 300;
+
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
+}
+
 /** An error about a target. Its user info is not shown. */
 export function invalidTarget(text: string, expected: string, options?: ErrorOptions): HealthError {
-  return new HealthError("INVALID_TARGET", `target ${JSON.stringify(withoutUserInfo(text))}: ${expected}`, options);
+  return new HealthError(
+    "INVALID_TARGET",
+    `target ${JSON.stringify(shortened(withoutUserInfo(text)))}: ${expected}`,
+    options,
+  );
 }
 
 /**

@@ -61,6 +61,10 @@ for (const { name, text, schemes } of PAGES) {
     const top = rows.map(([option]) => option).filter((option) => !option.includes("."));
     assert.deepEqual([...top].sort(), [...new Set([...ofSchemes, ...(FURTHER_OPTIONS[name] ?? [])])].sort());
     assert.equal(new Set(rows.map(([option]) => option)).size, rows.length, "no option twice");
+    if (top.includes("tls")) {
+      const ofTls = (options: Iterable<string>) => [...options].filter((option) => option.startsWith("tls.")).sort();
+      assert.deepEqual(ofTls(rows.map(([option]) => option)), ofTls(KEYS.keys()), "every option of tls");
+    }
     for (const [option, fallback] of rows) {
       assert.ok(KEYS.has(option), `${option} is a key of a check`);
       const expected = KEYS.get(option);

@@ -273,7 +273,7 @@ describe("redirects to the same server", () => {
     prober.close();
     assert.equal(
       `${reason} | ${detail}`,
-      "redirect | HTTP status 302, expected 200-299; the redirect was not followed: it has two locations",
+      'redirect | HTTP status 302, expected 200-299; its location is "/b\\n/c"; the redirect was not followed: it has two locations',
     );
     await target.stop();
   });

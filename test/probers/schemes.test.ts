@@ -5,7 +5,8 @@ import { openTarget, SCHEMES, systemDeps } from "../../src/probers/schemes.js";
 
 const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["", /expected a URL/],
-  ["flower:5555", /unknown scheme "flower"; known: http, https, tcp, /],
+  ["flower:5555", /a scheme is missing; expected a URL such as tcp:\/\/host:port/],
+  ["flower://h", /unknown scheme "flower"; known: http, https, tcp, /],
   ["htp://host", /known: http, .*; did you mean http:\/\/\?/],
   ["grp://host:1", /did you mean grpc:\/\/\?/],
   ["constructor://host:1", /unknown scheme/],
@@ -14,7 +15,7 @@ const BAD: readonly (readonly [target: string, expected: RegExp])[] = [
   ["tcp://:80", /expected a URL|a host is missing/],
   ["grpc://host/acme.Orders", /a port is missing/],
   ["tcp://host:0", /port 0 is not a port of a server/],
-  ["http://host:65536", /expected a URL/],
+  ["http://host:65536", /a port is a number from 1 to 65535/],
   ["tcp://host:80/path", /does not allow the part from "\/" on; expected tcp:\/\/host:port/],
   ["tcp://host:80?x", /does not allow the part from "\?"/],
   ["grpc://host:80/s?x=1", /does not allow the part from "\?"/],
