@@ -39,6 +39,7 @@ const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[]
       "checks/policy",
       "checks/isolation",
       "checks/isolation-rule",
+      "checks/option-rules",
       "checks/concurrency-limit",
       "checks/freshness",
       "checks/stalls",
