@@ -23,7 +23,12 @@ for (const [label, source, options, expected] of [
   ["forgetAfter of a target", TARGET, { forgetAfter: "1m" }, ["checks.c.forgetAfter: only a target of flower+http or"]],
   ["forgetAfter of Flower", FLOWER, { forgetAfter: "1m" }, []],
   ["a misspelt option", TARGET, { intervall: "1m" }, ["checks.c.intervall: unknown option; did you mean interval?"]],
-  ["a misspelt maxLatency, which belongs into expect", TARGET, { maxLatencyy: 1 }, ["checks.c.maxLatencyy: unknown option"]],
+  [
+    "a misspelt maxLatency, which belongs into expect",
+    TARGET,
+    { maxLatencyy: 1 },
+    ["checks.c.maxLatencyy: unknown option"],
+  ],
   [
     "a maxLatency that is no duration",
     TARGET,
