@@ -1,8 +1,27 @@
 /**
- * Which tests judge which source file. A mutant is run against these alone, so that it takes a second and not a minute.
+ * Which tests judge which source file. A mutant is run against those of them that run its code, so that it takes a second
+ * and not a minute.
  *
  * The first pattern that is the beginning of a path decides.
  */
+
+/** What bundle.ts finds out. */
+export interface TestsOfMutants {
+  /** All files with tests, the fastest first. */
+  readonly files: readonly string[];
+  /** For the number of a mutant, the files and their tests that run its code. */
+  readonly byMutant: Readonly<Record<string, readonly (readonly [file: string, tests: readonly string[]])[]>>;
+}
+
+/** What coverage.ts finds out about a file. */
+export interface CoverageOfFile {
+  readonly ms: number;
+  /** For the number of a mutant, the tests that run its code. */
+  readonly tests: Readonly<Record<string, readonly string[]>>;
+}
+
+/** In place of the names of all tests of a file. */
+export const ALL_TESTS = "*";
 
 /** Areas with the source files that are mutated. */
 export const AREAS: Readonly<Record<string, readonly string[]>> = {
@@ -13,26 +32,33 @@ export const AREAS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[] = [
-  ["src/checks/evaluate", ["checks/evaluate", "checks/runner", "checks/check-engine"]],
-  ["src/checks/policy", ["checks/policy", "checks/service-graph"]],
-  ["src/checks/isolation", ["checks/isolation", "checks/isolation-rule"]],
-  ["src/checks/concurrency-limit", ["checks/concurrency-limit", "checks/runner"]],
-  ["src/checks/freshness", ["checks/freshness", "checks/runner"]],
-  ["src/checks/stalls", ["checks/stalls"]],
-  ["src/checks/discovery", ["checks/discovery"]],
-  ["src/checks/service-graph", ["checks/service-graph", "checks/check-engine"]],
-  ["src/checks/settings", ["checks/settings", "checks/check-engine", "config/load"]],
-  ["src/checks/option-rules", ["checks/settings", "daemon/refused", "config/load"]],
-  ["src/checks/name-rules", ["checks/check-engine", "checks/plan", "daemon/refused", "daemon/one-writer"]],
-  ["src/checks/plan", ["checks/check-engine", "checks/plan"]],
-  ["src/checks/runner", ["checks/runner", "checks/runner-wake", "checks/heartbeats-and-startup"]],
-  ["src/checks/spread", ["checks/check-engine", "checks/runner"]],
-  ["src/checks/assumption", ["checks/assumption", "checks/runner"]],
-  ["src/checks/read-settings", ["checks/settings", "daemon/refused", "config/load"]],
-  ["src/checks/self-check", ["checks/isolation", "checks/check-engine"]],
-  ["src/checks/sources", ["checks/check-engine", "daemon/refused", "checks/heartbeats-and-startup"]],
-  ["src/checks/violation", ["checks/check-engine", "daemon/refused", "config/load"]],
-  ["src/checks/", ["checks/check-engine", "checks/runner", "checks/heartbeats-and-startup", "daemon/one-writer"]],
+  [
+    "src/checks/",
+    [
+      "checks/evaluate",
+      "checks/policy",
+      "checks/isolation",
+      "checks/isolation-rule",
+      "checks/option-rules",
+      "checks/concurrency-limit",
+      "checks/freshness",
+      "checks/stalls",
+      "checks/discovery",
+      "checks/service-graph",
+      "checks/settings",
+      "checks/check-engine",
+      "checks/plan",
+      "checks/runner",
+      "checks/runner-wake",
+      "checks/heartbeats-and-startup",
+      "checks/held-up-by-dns",
+      "checks/assumption",
+      "config/load",
+      "daemon/refused",
+      "daemon/one-writer",
+      "probers/heartbeat",
+    ],
+  ],
   ["src/registry/", ["registry/registry", "registry/model"]],
   ["src/wire/http2/frame", ["wire/http2/frame-reader", "client/http2-frames"]],
   ["src/wire/http2/settings", ["client/http2-frames", "client/http2-answers", "transports/h2/request-head"]],
@@ -57,7 +83,7 @@ export function testsOf(source: string): readonly string[] {
   return row[1];
 }
 
-/** Every test that judges something. */
-export function allTests(): readonly string[] {
-  return [...new Set(TESTS.flatMap(([, tests]) => tests))];
+/** The file of a bundled test in the sandbox. */
+export function bundleOf(test: string): string {
+  return `${test.replaceAll("/", "-")}.mjs`;
 }
