@@ -23,6 +23,20 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     load: () => import("./validate.js"),
   },
   test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
+  status: { summary: "show the services and checks of a running daemon", load: () => import("./status.js") },
+  drain: {
+    summary: "make a running daemon report NOT_SERVING",
+    load: async () => (await import("./operate.js")).DRAIN,
+  },
+  resume: { summary: "end a drain", load: async () => (await import("./operate.js")).RESUME },
+  maintenance: {
+    summary: "silence the hooks of a running daemon for some time",
+    load: async () => (await import("./operate.js")).MAINTENANCE,
+  },
+  reload: {
+    summary: "make a running daemon read its configuration again",
+    load: async () => (await import("./operate.js")).RELOAD,
+  },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
   completion: { summary: "print the completions for bash, zsh or fish", load: () => import("./completion.js") },
   man: { summary: "print the man page", load: () => import("./man-page.js") },

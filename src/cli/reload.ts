@@ -17,6 +17,7 @@ import { NamedFilesWatch } from "../config/named-files-watch.js";
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
+import type { ReloadResult } from "../daemon/control-service.js";
 import type { Daemon } from "../daemon/daemon.js";
 import type { Log } from "../telemetry/log.js";
 import type { RenewedConfig, ValidConfig } from "./config-parts.js";
@@ -55,6 +56,8 @@ export class Reloader {
   /** The configuration in use. */
   #loaded: ValidConfig;
   readonly #requested = new Set<Request>();
+  /** Callers that wait for the result of the next forced reload. */
+  #waiting: ((result: ReloadResult) => void)[] = [];
   readonly #files: NamedFilesWatch;
   /** What was logged of a file that could not be used, by path. */
   #failures: ReadonlyMap<string, string> = new Map();
@@ -82,11 +85,28 @@ export class Reloader {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      for (let next = this.#take(); next !== undefined; next = this.#take())
-        await (next === "files" ? this.#renew() : this.#reload(next));
+      for (let next = this.#take(); next !== undefined; next = this.#take()) {
+        const waiting = next === "forced" ? this.#waiting.splice(0) : [];
+        const result = next === "files" ? await this.#renew() : await this.#reload(next);
+        for (const resolve of waiting) resolve(result ?? this.#ended());
+      }
     } finally {
       this.#isRunning = false;
+      if (this.#stopped.signal.aborted) for (const resolve of this.#waiting.splice(0)) resolve(this.#ended());
     }
+  }
+
+  /** Does what SIGHUP does, and resolves with the result. */
+  reload(): Promise<ReloadResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(resolve);
+      this.request("forced").catch(reject);
+    });
+  }
+
+  #ended(): ReloadResult {
+    const configFile = this.#deps.file?.name ?? "";
+    return { kind: "refused", configFile, faults: ["healthbridge is shutting down; nothing was reloaded"] };
   }
 
   /** Ends a running reload, which then changes nothing, and begins no other. */
@@ -103,7 +123,8 @@ export class Reloader {
     return request;
   }
 
-  async #reload(request: Request): Promise<void> {
+  /** The result; `undefined` when nothing was reloaded. */
+  async #reload(request: Request): Promise<ReloadResult | undefined> {
     const { file, reload, instance, log } = this.#deps;
     const { signal } = this.#stopped;
     const daemon = await this.#daemon;
@@ -115,16 +136,19 @@ export class Reloader {
       } else {
         const onSlow = (text: string) =>
           log.write("warn", "config-changing", `${file.name} ${text}; keeping the previous configuration`);
-        if (request === "changed" && !(await file.watch.isChanged(onSlow))) return;
+        if (request === "changed" && !(await file.watch.isChanged(onSlow))) return undefined;
         const loaded = await file.watch.read(() => reload(this.#loaded, signal), onSlow);
-        if (signal.aborted) return;
+        if (signal.aborted) return undefined;
         await this.#apply(daemon, loaded, file.name);
       }
       publish("reload", { instance, error: undefined });
+      return { kind: "applied", configFile: file?.name ?? "" };
     } catch (error) {
-      if (signal.aborted) return;
-      this.#logRefusal(messageOf(error).split("\n"));
+      if (signal.aborted) return undefined;
+      const faults = messageOf(error).split("\n");
+      this.#logRefusal(faults);
       publish("reload", { instance, error });
+      return { kind: "refused", configFile: file?.name ?? "", faults };
     }
   }
 
@@ -138,7 +162,7 @@ export class Reloader {
   }
 
   /** Takes the new contents of files. One that cannot be used keeps its previous content. */
-  async #renew(): Promise<void> {
+  async #renew(): Promise<undefined> {
     const { renew, log } = this.#deps;
     const { signal } = this.#stopped;
     const daemon = await this.#daemon;
@@ -146,20 +170,21 @@ export class Reloader {
     const { changed } = this.#files;
     try {
       const { failed, renewed, ...next } = await renew(previous, changed, signal);
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       this.#files.watch(next.files);
       if (renewed.length > 0) await daemon.reload({ ...next.config, keepsStates: true });
       this.#loaded = next;
       if (renewed.length > 0) log.write("info", "file-reloaded", `reloaded ${renewed.join(", ")}`, { files: renewed });
       this.#reportFailures(failed, new Set(pathsInUse(next.files, changed)));
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       // the validation itself has failed, so every file may be the cause: one stands for all
       const [[path, kind] = ["a file", "secret"] as const] = previous.files
         .filter(({ path }) => changed.has(path))
         .map(({ path, kind }) => [path, kind] as const);
       this.#reportFailures([{ path, kind, message: messageOf(error) }], new Set());
     }
+    return undefined;
   }
 
   /** Counts each failure, and logs the first of a kind for each file. @param inUse files without a failure */

@@ -67,8 +67,11 @@ export async function run(args: readonly string[]): Promise<number> {
     const instance = randomUUID();
     const output = openLogOutput(instance, format, () => log);
     const log = createLog(instance, level, output);
-    const start = async () => {
-      const daemon = await startDaemon(loaded, { instance, log, environment: process.env }).catch(rethrowWithHint);
+    const start = async (reload: Reloader["reload"]) => {
+      const source = { name: name ?? "", reload };
+      const daemon = await startDaemon(loaded, { instance, log, environment: process.env, file: source }).catch(
+        rethrowWithHint,
+      );
       warnOfOldNode(log);
       for (const text of misspeltVariables(SERVE_FLAGS, process.env)) log.write("warn", "config-warning", text);
       return daemon;
@@ -155,7 +158,7 @@ function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedCon
  * Starts the daemon, and shuts it down at the first signal; exits at once at the second. Signals are handled before anything
  * is served: one that comes during the start takes effect when the start is complete.
  */
-function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
+function untilSignal(start: (reload: Reloader["reload"]) => Promise<Daemon>, run: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const { file, log, loaded, threads } = run;
     let fatalErrors = 0;
@@ -190,7 +193,7 @@ function untilSignal(start: () => Promise<Daemon>, run: Run): Promise<number> {
       else log.write("error", "fatal", "the shutdown failed", { err: error });
       finish();
     };
-    const starting = start().then((started) => {
+    const starting = start(() => reloader.reload()).then((started) => {
       daemon = started;
       return started;
     });

@@ -34,9 +34,11 @@ export interface CallRequest {
   /** From `encodeCallHead` in `grpc-head`. */
   readonly head: Buffer;
   readonly message: Buffer;
+  /** The longest message of the answer. Default 4,096. */
+  readonly maxMessageBytes?: number | undefined;
 }
 
-/** The longest message that is read: a HealthCheckResponse has two bytes. */
+/** The longest message that is read by default: a HealthCheckResponse has two bytes. */
 const MAX_MESSAGE_BYTES = 4096;
 
 const PREFIX_BYTES = 5;
@@ -45,7 +47,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** Starts a call. Closing the connection cancels it. */
 export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): void {
-  connection.request({ head: call.head, body: withPrefix(call.message) }, new GrpcResponse(listener));
+  connection.request({ head: call.head, body: withPrefix(call.message) }, new GrpcResponse(listener, call));
 }
 
 /** Whether a call ended with a status, and not with an error of the connection. */
@@ -55,12 +57,13 @@ export function hasStatus(end: CallStatus | Error): end is CallStatus {
 
 class GrpcResponse implements ResponseListener {
   readonly #listener: CallListener;
-  readonly #messages = new MessagePrefixReader();
+  readonly #messages: MessagePrefixReader;
   /** The status that an answer has which is not gRPC. */
   #refusal: CallStatus | undefined;
 
-  constructor(listener: CallListener) {
+  constructor(listener: CallListener, { maxMessageBytes = MAX_MESSAGE_BYTES }: CallRequest) {
     this.#listener = listener;
+    this.#messages = new MessagePrefixReader(maxMessageBytes);
   }
 
   onHead(head: Fields): void {
@@ -141,7 +144,12 @@ function withPrefix(message: Buffer): Buffer {
 
 /** Cuts the body of an answer into messages ("Length-Prefixed-Message"). At most one message is stored. */
 class MessagePrefixReader {
+  readonly #maxBytes: number;
   #bytes: Buffer = NO_BYTES;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** Whether a message has begun, and its end has not come. */
   get isWithinMessage(): boolean {
@@ -154,8 +162,8 @@ class MessagePrefixReader {
       const length = this.#bytes.readUInt32BE(1);
       // compression is not offered, so a compressed message is as wrong as one that is too long
       if (this.#bytes[0] !== 0) throw new BrokenCall("protocol", "the answer is compressed, which was not offered");
-      if (length > MAX_MESSAGE_BYTES)
-        throw new BrokenCall("protocol", `the answer has ${length} bytes, more than ${MAX_MESSAGE_BYTES}`);
+      if (length > this.#maxBytes)
+        throw new BrokenCall("protocol", `the answer has ${length} bytes, more than ${this.#maxBytes}`);
       const end = PREFIX_BYTES + length;
       if (this.#bytes.length < end) break;
       yield this.#bytes.subarray(PREFIX_BYTES, end);

@@ -82,10 +82,13 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   #opening = "";
   #isGoingAway = false;
 
-  /** Takes a socket that is connected or connecting. Requests may be made at once. */
-  constructor(socket: TargetSocket, clock: Clock) {
+  /**
+   * Takes a socket that is connected or connecting. Requests may be made at once.
+   * @param frameRate what the target may send. Default: what health calls need
+   */
+  constructor(socket: TargetSocket, clock: Clock, frameRate: TokenRate = FRAME_RATE) {
     this.#socket = socket;
-    this.#frames = new TokenBucket(clock, FRAME_RATE);
+    this.#frames = new TokenBucket(clock, frameRate);
     socket.listen(this);
   }
 

@@ -32,6 +32,8 @@ export interface DaemonConfig extends ChecksConfig {
   readonly token: string | undefined;
   /** The folder for what survives a restart. */
   readonly stateDir: string | undefined;
+  /** The path of the control socket. */
+  readonly control: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
   /** What is allowed, but probably a mistake. */
@@ -58,6 +60,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   drainDelayMs: TOP_KEYS.drainDelay.default,
   token: undefined,
   stateDir: undefined,
+  control: undefined,
   listLimit: TOP_KEYS.listLimit.default,
   maxWatchers: TOP_KEYS.maxWatchers.default,
   warnings: [],

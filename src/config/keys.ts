@@ -67,6 +67,12 @@ export const TOP_KEYS = {
     flag: { name: "state-dir", value: "DIR" },
     restart: true,
   },
+  control: {
+    type: "text",
+    meaning:
+      "The path of the control socket, such as /run/healthbridge.sock, for healthbridge status, drain, resume, reload and maintenance. Only its owner can open it (mode 0600). Default: none.",
+    restart: true,
+  },
   listLimit: {
     type: "count",
     default: DEFAULT_LIST_LIMIT,

@@ -12,7 +12,7 @@ import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
-import { formatAddress, parseListenAddress } from "../core/listen-address.js";
+import { formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
 import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS, type Overridden } from "./config-input.js";
@@ -99,6 +99,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,
     token: readToken(input),
     stateDir: content.stateDir,
+    control: readControl(input),
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
     warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],
@@ -151,6 +152,16 @@ function readToken({ content, files, refuse }: ConfigInput): string | undefined 
     refuse(["tokenFile"], `${tokenFile} must contain one word without spaces`);
     return undefined;
   }
+}
+
+function readControl({ content, refuse }: ConfigInput): string | undefined {
+  const { control, listen } = content;
+  if (control === undefined) return undefined;
+  const fault = control.startsWith("unix:") ? "must be a path, without unix:" : privatePathFault(control);
+  const isServed = listen?.some((address) => address.replace(/^(?:plain:\/\/)?unix:/, "") === control) === true;
+  if (fault !== undefined) refuse(["control"], fault);
+  else if (isServed) refuse(["control"], "is an address of listen, where every client is served");
+  return control;
 }
 
 /** A List is one message, and clients take 4 MiB: so many names of the longest kind fit. */

@@ -18,6 +18,7 @@ export const HEALTH_ERROR_CODES = {
   ALREADY_STOPPED: "the call came after shutdown()",
   CHANGE_RUNNING: "the checks were to be changed while reconfigure() was not complete; nothing has changed",
   LISTEN_FAILED: "an address could not be bound; no address is served",
+  CONTROL_FAILED: "the control socket could not be opened",
   STATE_FAILED: "the folder for the state cannot be used, or another process uses it",
   TLS_FAILED: "a certificate or key could not be used",
   MISSING_PACKAGE: "a target needs an npm package that is not installed; the message names it",

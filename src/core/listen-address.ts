@@ -58,6 +58,20 @@ export function formatAddress(address: ListenAddress | BoundAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** A private socket is bound in a new folder beside its path: see `listener/private-socket`. */
+const NEW_FOLDER_BYTES = "/.hb-XXXXXX/s".length;
+
+/** Why a path cannot be that of a private unix socket, as text that follows the name of the option. */
+export function privatePathFault(path: string): string | undefined {
+  const { folder = "", name = "" } = /^(?<folder>.*\/)?(?<name>[^/]*)$/s.exec(path)?.groups ?? {};
+  if (name === "" || path.includes("\0")) return "must be the path of a socket, such as /run/healthbridge.sock";
+  const max = MAX_UNIX_PATH_BYTES - NEW_FOLDER_BYTES;
+  const isLong = Buffer.byteLength(folder) - 1 > max || Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES;
+  return isLong
+    ? `is too long: its folder has at most ${max} bytes, and the whole path ${MAX_UNIX_PATH_BYTES}`
+    : undefined;
+}
+
 function parseUnix(text: string, rest: string, plain: boolean): UnixAddress {
   const path = rest.slice("unix:".length).replace(/^\/\/(?=\/)/, "");
   if (path === "" || path.includes("\0")) throw invalidAddress(text, "expected unix:/PATH");

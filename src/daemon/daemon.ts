@@ -8,12 +8,18 @@ import type { LoadedConfig } from "../config/validate.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
+import { version } from "../core/version.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
+import type { Journal } from "../telemetry/journal.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
+import { type ControlServer, openControlServer } from "./control-server.js";
+import { type ControlDeps, controlMethods } from "./control-service.js";
+import type { DaemonFacts } from "./control-status.js";
 import { Health } from "./health.js";
+import { Operator } from "./operator.js";
 import type { HealthServer } from "./server.js";
-import { type OpenState, openState, type StateFolder } from "./state.js";
+import { openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
 export interface Daemon {
@@ -40,6 +46,8 @@ export interface DaemonDeps {
   readonly log: Log;
   /** The environment of this process. Checks that run programs hand on a few variables of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** For the control socket. Default: there is no file. */
+  readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
 
 /** The values of which a reload cannot apply a change. */
@@ -51,6 +59,7 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
   stateDir: ({ stateDir }) => stateDir,
+  control: ({ control }) => control,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
 };
@@ -59,26 +68,35 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
  * Starts everything that a configuration asks for.
  * @throws ConfigError, and HealthError for an address that cannot be used; nothing is served then
  */
-export async function startDaemon(loaded: LoadedConfig, { instance, log, environment }: DaemonDeps): Promise<Daemon> {
+export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promise<Daemon> {
+  const { instance, log, environment } = deps;
   const { config } = loaded;
   const { listLimit, maxWatchers } = config;
   const token = new AccessToken(config.token);
   const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
-  let state: OpenState | undefined;
+  const facts = new Facts(deps);
+  let state: Journal | undefined;
+  let operator: Operator;
+  let control: ControlServer | undefined;
   let server: HealthServer;
   try {
     logWarnings(log, config);
     // taken up before anything is served
     if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
+    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state });
+    operator.restore();
+    if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
     const { engine, tls, statusCodePaths, paths } = config;
     const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     server = await health.listen(config.listen, options);
-    logServing(log, config, server.addresses.map(formatAddress));
+    facts.addresses = server.addresses.map(formatAddress);
+    logServing(log, config, facts.addresses);
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
     await health.shutdown({ drainDelayMs: 0 });
+    await control?.close();
     await state?.close();
     throw error;
   }
@@ -87,6 +105,7 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
   return {
     async reload(next) {
       await health.reconfigure(next);
+      operator.dropUnknown();
       drainDelayMs = next.drainDelayMs;
       token.value = next.token;
       if (config.tls !== undefined && next.tls !== undefined) {
@@ -95,23 +114,30 @@ export async function startDaemon(loaded: LoadedConfig, { instance, log, environ
         unwatch = watch(next);
       }
       logWarnings(log, next);
-      logRestart(log, config, next);
+      facts.restartNeeded = restartNeeded(config, next);
+      logRestart(log, facts.restartNeeded);
     },
     get serviceCount() {
       return health.list().size;
     },
     stop(times) {
       unwatch?.();
-      return health.shutdown({ drainDelayMs, ...times }).finally(() => state?.close());
+      operator.stop();
+      facts.shuttingDown = true;
+      const end = () => Promise.all([control?.close(), state?.close()]);
+      return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };
 }
 
-/** Logs each changed key that keeps its value until the next start. */
-function logRestart(log: Log, running: DaemonConfig, next: DaemonConfig): void {
+/** The changed keys that keep their values until the next start. */
+function restartNeeded(running: DaemonConfig, next: DaemonConfig): readonly string[] {
   const changed = Object.entries(RESTART_VALUES).filter(([, read]) => !isDeepStrictEqual(read(running), read(next)));
-  if (changed.length === 0) return;
-  const keys = changed.map(([key]) => key);
+  return changed.map(([key]) => key);
+}
+
+function logRestart(log: Log, keys: readonly string[]): void {
+  if (keys.length === 0) return;
   const message = `${keys.map((key) => `\`${key}\``).join(", ")} changed; restart to apply`;
   log.write("warn", "restart-needed", message, { keys });
 }
@@ -146,6 +172,40 @@ function commandToTry(config: DaemonConfig, addresses: readonly string[]): strin
     return `curl ${insecure}--unix-socket ${address.slice(5)} ${scheme}://localhost/healthcheck`;
   const reachable = address.replace(/^(?:\[::\]|0\.0\.0\.0):/, "localhost:");
   return `curl ${insecure}${scheme}://${reachable}/healthcheck`;
+}
+
+/** What Status says of the daemon itself. */
+class Facts implements DaemonFacts {
+  readonly version = version();
+  readonly pid = process.pid;
+  readonly startedAtMs = Date.now();
+  readonly configFile: string;
+  addresses: readonly string[] = [];
+  shuttingDown = false;
+  restartNeeded: readonly string[] = [];
+
+  constructor({ file }: DaemonDeps) {
+    this.configFile = file?.name ?? "";
+  }
+}
+
+interface ControlParts extends DaemonDeps {
+  readonly operator: Operator;
+  readonly health: Health;
+  readonly facts: Facts;
+}
+
+/** @throws HealthError CONTROL_FAILED */
+async function openControl(path: string, parts: ControlParts): Promise<ControlServer> {
+  const { operator, health, facts, instance, log, file } = parts;
+  const noFile = async () => ({ kind: "applied", configFile: "" }) as const;
+  const reload = file?.reload ?? noFile;
+  const deps = { parts: health.parts, operator, clock: systemClock, facts: () => facts, instance, reload };
+  const methods = controlMethods(deps);
+  const server = await openControlServer({ path, methods, clock: systemClock, random: Math.random, instance });
+  const message = `control socket at ${path}; try: healthbridge status --control ${path}`;
+  log.write("info", "control", message, { path });
+  return server;
 }
 
 function stateFolder(folder: string, { overridden }: LoadedConfig): StateFolder {

@@ -62,11 +62,12 @@ const OPTIONS = [
 
 /** The statuses of this process and of its checks, published over gRPC and HTTP. */
 export class Health {
+  /** @internal For the control service of the daemon. */
+  readonly parts: { readonly registry: Registry; readonly checks: CheckEngine };
   readonly #registry: Registry;
   readonly #manual: ManualStatuses;
   readonly #service: HealthService;
   readonly #bridge: BridgeOptions;
-  readonly #checks: CheckEngine;
   readonly #servers: OpenServers;
   readonly #metrics: Metrics | undefined;
   /** Whether a server of the application serves this health. */
@@ -80,9 +81,9 @@ export class Health {
     const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
     const reader = this.#registry;
     this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
-    const isSetByHand = (service: string) => this.#manual.has(service);
+    const isSetByHand = (name: string) => this.#manual.has(name);
     const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers, isSetByHand });
-    this.#checks = checks;
+    this.parts = { registry: reader, checks };
     this.#manual = new ManualStatuses(reader, (service) => checks.ownerOf(service));
     const connectionCount = () => this.#servers.connectionCount;
     const certificateEndsAt = () => this.#servers.certificateEndsAt;
@@ -169,7 +170,7 @@ export class Health {
    */
   check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
     this.#servers.requireRunning("check()");
-    this.#checks.add({ name, source: sourceOf(target), options });
+    this.parts.checks.add({ name, source: sourceOf(target), options });
   }
 
   /**
@@ -180,8 +181,8 @@ export class Health {
    */
   heartbeat(name: string, { ttl, token, ...options }: HeartbeatOptions): (report?: Report) => void {
     this.#servers.requireRunning("heartbeat()");
-    this.#checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
-    const heartbeat = this.#checks.running(name)?.heartbeat;
+    this.parts.checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
+    const heartbeat = this.parts.checks.running(name)?.heartbeat;
     return (report) => heartbeat?.beat(report);
   }
 
@@ -190,12 +191,12 @@ export class Health {
    * report that is older than the `ttl` counts as missed. Call it once, before or after the heartbeats are declared.
    */
   keepReports(store: ReportStore): void {
-    this.#checks.keepReports(store);
+    this.parts.checks.keepReports(store);
   }
 
   /** Stops a check and clears its services. Returns whether there was one. */
   removeCheck(name: string): boolean {
-    return this.#checks.remove(name);
+    return this.parts.checks.remove(name);
   }
 
   /**
@@ -207,7 +208,7 @@ export class Health {
   declareServices(declarations: readonly ServiceDeclaration[]): void {
     if (!Array.isArray(declarations))
       throw new HealthError("INVALID_OPTION", "declareServices: expected a list of { name, policy, members }");
-    this.#checks.declareServices(declarations);
+    this.parts.checks.declareServices(declarations);
   }
 
   /**
@@ -217,7 +218,7 @@ export class Health {
    */
   isolate(options: IsolationOptions | undefined): void {
     this.#servers.requireRunning("isolate()");
-    this.#checks.setIsolation(options && { selfCheck: sourceOf(options.selfCheck), maxHold: options.maxHold });
+    this.parts.checks.setIsolation(options && { selfCheck: sourceOf(options.selfCheck), maxHold: options.maxHold });
   }
 
   /**
@@ -228,7 +229,7 @@ export class Health {
    */
   configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
     this.#servers.requireRunning("configure()");
-    this.#checks.configure(config, accept);
+    this.parts.checks.configure(config, accept);
   }
 
   /**
@@ -239,7 +240,7 @@ export class Health {
    */
   async reconfigure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     this.#servers.requireRunning("reconfigure()");
-    await this.#checks.configureInTurns(config, accept);
+    await this.parts.checks.configureInTurns(config, accept);
   }
 
   /**
@@ -278,7 +279,7 @@ export class Health {
     let checksEnded: Promise<void> | undefined;
     const announce = () => {
       this.drain();
-      checksEnded = this.#checks.stop();
+      checksEnded = this.parts.checks.stop();
     };
     const hooks = {
       announce,

@@ -2,17 +2,13 @@
  * What the daemon stores across a restart, in the folder `stateDir`.
  *
  *     heartbeat --report--> journal, type `heartbeat`, key: the name of the check --restart--> heartbeat
+ *     operator  --drain, maintenance--> journal, types `drain` and `maintenance`  --restart--> operator (`operator`)
  */
 import type { ReportStore, StoredReport } from "../checks/heartbeat-reports.js";
 import { systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
+import type { Journal } from "../telemetry/journal.js";
 import type { Health } from "./health.js";
-
-/** The folder while this process uses it. */
-export interface OpenState {
-  /** Writes what has changed, and releases the folder. Takes at most a second. */
-  close(): Promise<void>;
-}
 
 /** Where the state is. */
 export interface StateFolder {
@@ -24,10 +20,10 @@ export interface StateFolder {
 const HEARTBEAT = "heartbeat";
 
 /**
- * Opens the folder, and restores what is in it.
+ * Opens the folder, and restores the reports in it.
  * Rejects with HealthError STATE_FAILED when it cannot be used.
  */
-export async function openState({ folder, option }: StateFolder, health: Health, instance: string): Promise<OpenState> {
+export async function openState({ folder, option }: StateFolder, health: Health, instance: string): Promise<Journal> {
   const { Journal } = await import("../telemetry/journal.js");
   const journal = await Journal.open(folder, { clock: systemClock, instance }).catch((error: unknown) => {
     if (!(error instanceof HealthError)) throw error;

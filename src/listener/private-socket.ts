@@ -11,26 +11,16 @@
  */
 import { chmod, link, lstat, mkdtemp, rename, rm, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { HealthError } from "../core/health-error.js";
 
 /** The owner alone may connect: that needs the right to write. */
 const MODE = 0o600;
 
+/** `privatePathFault` counts its bytes. */
 const PREFIX = ".hb-";
 
-/** The path of the socket in the new folder has at most 107 bytes, of which this is what follows the parent. */
-const ADDED_BYTES = "/.hb-XXXXXX/s".length;
-
 const MAX_ATTEMPTS = 5;
-
-/** Why a path cannot be used, as text that follows the name of the option; `undefined` for one that can. */
-export function privatePathFault(path: string): string | undefined {
-  if (path === "" || path.includes("\0") || basename(path) === "") return "must be the path of a socket";
-  const max = 107 - ADDED_BYTES;
-  const isLong = Buffer.byteLength(dirname(path)) > max || Buffer.byteLength(path) > 107;
-  return isLong ? `is too long: its folder has at most ${max} bytes, and the whole path 107` : undefined;
-}
 
 /**
  * Starts listening at a path. A socket that a dead process has left there is replaced. Returns a function that removes the

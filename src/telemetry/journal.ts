@@ -124,24 +124,30 @@ export class Journal {
   }
 
   /**
-   * Does the same, and resolves when the value is on the disk. One call for a key at a time. Rejects with the error of the
-   * write; the value of before stays, in the file too. Only when the process ends before that is written again, the file
-   * may have either value.
+   * Does the same for several keys, and resolves when their values are on the disk. One call at a time. Rejects with the
+   * error of the write; the values of before stay, in the file too. Only when the process ends before they are written
+   * again, the file may have either value of a key.
    */
-  async commit(type: string, key: string, value: unknown): Promise<void> {
-    const id = idOf(type, key);
-    const before = this.#values.get(id);
-    if (before === undefined && value === undefined) return;
+  async commit(records: readonly JournalRecord[]): Promise<void> {
+    const ids = records.map(({ type, key }) => idOf(type, key));
+    const before = new Map(ids.map((id) => [id, this.#values.get(id)]));
+    const changes = records.filter(({ type, key, value }) => value !== undefined || before.get(idOf(type, key)));
+    if (changes.length === 0) return;
     if (this.#isClosed) throw new Error(`${this.#folder} is closed`);
-    if (before === undefined && this.#values.size >= MAX_KEYS) throw new Error(`it stores at most ${MAX_KEYS} names`);
-    this.#values.set(id, { type, key, value });
-    this.#changed.add(id);
+    const added = changes.filter(({ type, key }) => !this.#values.has(idOf(type, key)));
+    if (added.length > 0 && this.#values.size + added.length > MAX_KEYS)
+      throw new Error(`it stores at most ${MAX_KEYS} names`);
+    for (const record of changes) {
+      this.#values.set(idOf(record.type, record.key), record);
+      this.#changed.add(idOf(record.type, record.key));
+    }
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     await this.#flushing; // it began before the change: it does not write it
     const error = await this.#flush();
     if (error === undefined) return;
-    this.#values.set(id, before ?? { type, key, value: undefined });
+    for (const { type, key } of changes)
+      this.#values.set(idOf(type, key), before.get(idOf(type, key)) ?? { type, key, value: undefined });
     throw error;
   }
 

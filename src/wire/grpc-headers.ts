@@ -20,3 +20,12 @@ export function parseGrpcTimeout(header: string): number | undefined {
   const unitMs = UNIT_MS[match?.[2] ?? ""];
   return unitMs === undefined ? undefined : Number(match?.[1]) * unitMs;
 }
+
+/** A text as the value of `grpc-message`: percent-encoded UTF-8 but for printable ASCII ("Responses"). */
+export function encodeGrpcMessage(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[^\x20-\x24\x26-\x7e]+/g, (part) =>
+      [...Buffer.from(part)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+    );
+}

@@ -9,7 +9,7 @@ import {
 } from "../../src/checks/declarations.js";
 import { ownersIn } from "../../src/checks/name-rules.js";
 import { checkOptions } from "../../src/checks/option-rules.js";
-import { formatPath } from "../../src/checks/violation.js";
+import { formatPath } from "../../src/core/option-error.js";
 
 const TARGET: CheckSource = { kind: "target", url: "tcp://h:1" };
 const FLOWER: CheckSource = { kind: "target", url: "flower+http://h:1" };

@@ -27,6 +27,7 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   paths: [`${BASE}paths: [/x]`, ["paths"]],
   statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
   stateDir: [`${BASE}stateDir: /tmp/healthbridge-state`, ["stateDir"]],
+  control: [`${BASE}control: /tmp/healthbridge-control.sock`, ["control"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
   maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
 };

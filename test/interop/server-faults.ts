@@ -26,12 +26,7 @@ const tlsFaults = (login: Login): readonly Fault[] => [
   ["a name that the certificate does not have", login, { ...CERTIFIED, serverName: "other.test" }, "fail tls-name"],
   ["a name that the certificate has", login, { ...CERTIFIED, serverName: "localhost" }, "pass"],
   ["no verification", login, { ...CLIENT, ca: OTHER_CA, serverName: "other.test", verify: false }, "pass"],
-  [
-    "a certificate that ends within warnBefore",
-    login,
-    { ...CERTIFIED, warnBefore: 8_640_000_000 },
-    "warn tls-ending",
-  ],
+  ["a certificate that ends within warnBefore", login, { ...CERTIFIED, warnBefore: 8_640_000_000 }, "warn tls-ending"],
   ["no common version of TLS", login, { ...CERTIFIED, maxVersion: "1.1", minVersion: "1.0" }, "fail tls"],
   ["one version of TLS", login, { ...CERTIFIED, minVersion: "1.3" }, "pass"],
 ];

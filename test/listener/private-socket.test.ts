@@ -7,7 +7,8 @@ import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { bindPrivately, privatePathFault } from "../../src/listener/private-socket.js";
+import { privatePathFault } from "../../src/core/listen-address.js";
+import { bindPrivately } from "../../src/listener/private-socket.js";
 
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-private-"));
 chmodSync(directory, 0o755);

@@ -1,6 +1,7 @@
 /** The table of proofs. */
 import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
+import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveMutation } from "./mutation.js";
 import { proveRotation } from "./rotation.js";
@@ -52,6 +53,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
       "renewed certificates and moved names are seen in time, expired certificates fail, and no probe fails before",
     takes: "5 min, or --minutes N; also --json",
     run: proveRotation,
+  },
+  control: {
+    proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
+    takes: "5 min; also --seed, --json",
+    run: proveControl,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",

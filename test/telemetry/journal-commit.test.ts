@@ -17,6 +17,8 @@ const newFolder = () => {
 };
 const open = (folder: string) => Journal.open(folder, { clock: systemClock, instance: "commit-test" });
 
+const commit = (journal: Journal, key: string, value: unknown) => journal.commit([{ type: "drain", key, value }]);
+
 /** The values that a process would find which starts now: a copy is read, as after a crash. */
 function onDisk(folder: string): ReadonlyMap<string, unknown> {
   const { records } = decodeJournal(readFileSync(join(folder, "journal")));
@@ -43,11 +45,11 @@ test("a value is on the disk when commit resolves, though others were written le
   const journal = await open(folder);
   for (let round = 0; round < 20; round += 1) {
     journal.put("heartbeat", "h", round);
-    const values = ["a", "b"].map((key) => journal.commit("drain", key, { round }));
+    const values = ["a", "b"].map((key) => commit(journal, key, { round }));
     await Promise.all(values);
     for (const key of ["a", "b"]) assert.deepEqual(onDisk(folder).get(`drain ${key}`), { round });
   }
-  await journal.commit("drain", "a", undefined);
+  await commit(journal, "a", undefined);
   assert.equal(onDisk(folder).has("drain a"), false);
   assert.deepEqual(journal.entries("drain"), [["b", { round: 19 }]]);
   await journal.close();
@@ -57,9 +59,9 @@ test("a commit while another write runs is not satisfied by that write", async (
   const folder = newFolder();
   const journal = await open(folder);
   for (let round = 0; round < 50; round += 1) {
-    const first = journal.commit("drain", "first", round);
+    const first = commit(journal, "first", round);
     await new Promise((resolve) => setImmediate(resolve));
-    await journal.commit("drain", "second", round);
+    await commit(journal, "second", round);
     assert.equal(onDisk(folder).get("drain second"), round);
     await first;
   }
@@ -69,15 +71,15 @@ test("a commit while another write runs is not satisfied by that write", async (
 test("a commit that cannot be written rejects, and leaves the value of before in memory and in the file", async () => {
   const folder = newFolder();
   const journal = await open(folder);
-  await journal.commit("drain", "kept", 1);
-  await journal.commit("drain", "changed", 1);
+  await commit(journal, "kept", 1);
+  await commit(journal, "changed", 1);
   const free = fillDisk(folder);
-  await assert.rejects(journal.commit("drain", "changed", 2), /removed or taken over/);
-  await assert.rejects(journal.commit("drain", "new", 2));
-  await assert.rejects(journal.commit("drain", "kept", undefined));
+  await assert.rejects(commit(journal, "changed", 2), /removed or taken over/);
+  await assert.rejects(commit(journal, "new", 2));
+  await assert.rejects(commit(journal, "kept", undefined));
   assert.deepEqual(new Map(journal.entries("drain")), new Map([["kept", 1], ["changed", 1]])); // biome-ignore format: one line
   free();
-  await journal.commit("drain", "later", 3);
+  await commit(journal, "later", 3);
   await journal.close();
   assert.deepEqual(
     onDisk(folder),
@@ -89,9 +91,9 @@ test("a full disk is an error of the commit, with the code of the system", async
   const folder = newFolder();
   const journal = await open(folder);
   const free = fillDisk(folder);
-  await assert.rejects(journal.commit("drain", "a", 1));
+  await assert.rejects(commit(journal, "a", 1));
   renameSync(join(folder, "lock.away"), join(folder, "lock"));
-  await assert.rejects(journal.commit("drain", "a", 1), /ENOSPC/);
+  await assert.rejects(commit(journal, "a", 1), /ENOSPC/);
   renameSync(join(folder, "lock"), join(folder, "lock.away"));
   free();
   await journal.close();
@@ -101,12 +103,12 @@ test("a full disk is an error of the commit, with the code of the system", async
 test("a torn tail after a commit loses nothing that was committed", async () => {
   const folder = newFolder();
   const journal = await open(folder);
-  await journal.commit("drain", "a", 1);
+  await commit(journal, "a", 1);
   const copy = newFolder();
   mkdirSync(copy);
   copyFileSync(join(folder, "journal"), join(copy, "journal"));
   const whole = readFileSync(join(copy, "journal"));
-  await journal.commit("drain", "b", "x".repeat(100));
+  await commit(journal, "b", "x".repeat(100));
   const longer = readFileSync(join(folder, "journal"));
   for (let length = whole.length; length < longer.length; length += 7) {
     const { records } = decodeJournal(longer.subarray(0, length));
@@ -117,7 +119,25 @@ test("a torn tail after a commit loses nothing that was committed", async () => 
 
 test("nothing is committed after the end, and that a key is removed that was never there costs no write", async () => {
   const journal = await open(newFolder());
-  await journal.commit("drain", "never", undefined);
+  await commit(journal, "never", undefined);
   await journal.close();
-  await assert.rejects(journal.commit("drain", "a", 1), /is closed/);
+  await assert.rejects(commit(journal, "a", 1), /is closed/);
+});
+
+test("several keys are one write: all of them, or none", async () => {
+  const folder = newFolder();
+  const journal = await open(folder);
+  await commit(journal, "a", 1);
+  const both = [
+    { type: "drain", key: "a", value: undefined },
+    { type: "drain", key: "b", value: 2 },
+    { type: "drain", key: "never", value: undefined },
+  ];
+  const free = fillDisk(folder);
+  await assert.rejects(journal.commit(both));
+  assert.deepEqual(journal.entries("drain"), [["a", 1]]);
+  free();
+  await journal.commit(both);
+  assert.deepEqual(onDisk(folder), new Map([["drain b", 2]]));
+  await journal.close();
 });

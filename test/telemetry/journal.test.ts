@@ -383,7 +383,7 @@ test("100,000 keys are stored; further ones are not, which is reported once, and
   assert.deepEqual(values, [2, 1, undefined]);
   assert.deepEqual(messages, [{ instance: "journal-test", file: fileOf(folder), maxNames: 100_000 }]);
   put(1, 10, undefined);
-  await journal.commit("heartbeat", "0", undefined);
+  await journal.commit([{ type: "heartbeat", key: "0", value: undefined }]); // a full journal takes removals
   put(100_000, 100_020, 1);
   assert.equal(messages.length, 2, "it was full again");
   await journal.close();

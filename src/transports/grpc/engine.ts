@@ -20,6 +20,12 @@ export interface StreamCall {
   end(code: GrpcCode, text: string): void;
 }
 
+/**
+ * A method with one request message. It answers by `call`, at once or later; the returned function is called when the call
+ * is over, whatever has ended it.
+ */
+export type GrpcMethod = (request: Buffer, call: StreamCall) => () => void;
+
 /** The longest request message of any method, in bytes. The longest legal health request has 203. */
 export const MAX_REQUEST_BYTES = 4_096;
 

@@ -3,6 +3,7 @@
  *
  *     socket --> Connection --> Stream --+--> HealthCall      grpc.health.v1, methods that answer by their code
  *                                        +--> ReflectionCall  grpc.reflection.v1 and v1alpha
+ *                                        +--> MethodCall      methods of another service, by their paths
  *                                        +--> HttpCall        plain HTTP, by the bridge
  */
 import type { Socket } from "node:net";
@@ -14,13 +15,14 @@ import { isGrpcContentType } from "../../wire/grpc-headers.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
-import type { GrpcEngine } from "../grpc/engine.js";
+import type { GrpcEngine, GrpcMethod } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import type { ReflectionService } from "../grpc/reflection.js";
 import { Connection, type ConnectionDeps, type ConnectionTimes } from "./connection.js";
 import { ANSWERED, deadlineOf, HealthCall, type HealthMethod, refuseCall } from "./grpc-call.js";
 import { GrpcFrames } from "./grpc-frames.js";
 import { HttpCall } from "./http-call.js";
+import { MethodCall } from "./method-call.js";
 import { ReflectionCall } from "./reflection-call.js";
 import type { Call, Stream } from "./stream.js";
 import { Outbox } from "./writer.js";
@@ -37,6 +39,8 @@ export interface H2EngineOptions {
   readonly service: HealthService | undefined;
   /** Undefined: the methods of server reflection are UNIMPLEMENTED. */
   readonly reflection: ReflectionService | undefined;
+  /** Methods of another service, by their paths. Default none. */
+  readonly methods?: ReadonlyMap<string, GrpcMethod> | undefined;
   /** Methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. */
   readonly statusCodePaths: readonly string[];
   /** Answers plain HTTP. */
@@ -108,6 +112,8 @@ function methodsOf(options: H2EngineOptions, frames: GrpcFrames): ReadonlyMap<st
     for (const path of reflection.paths)
       methods.set(path, (stream, timeoutMs) => new ReflectionCall(stream, timeoutMs, deps));
   }
+  for (const [path, method] of options.methods ?? [])
+    methods.set(path, (stream, timeoutMs) => new MethodCall(stream, timeoutMs, method));
   for (const path of statusCodePaths) {
     if (methods.has(path))
       throw new HealthError("INVALID_OPTION", `statusCodePaths: "${path}" is already a method of this server`);

@@ -1,0 +1,133 @@
+/**
+ * `healthbridge status`: what a running daemon says of itself, its services and its checks, through the control socket.
+ */
+import { formatDuration } from "../core/duration.js";
+import { printable } from "../core/printable.js";
+import type { CheckDetails, ControlAnswer, DaemonStatus, ServiceState } from "../wire/control-messages.js";
+import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
+import { type Flag, readFlags } from "./flags.js";
+import type { CommandHelp } from "./help.js";
+
+const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
+
+export const HELP: CommandHelp = {
+  about: `Shows a running daemon: its version, what it serves, and each service and check with its cause and
+times. With SERVICE only this one, with the checks that count for it. Times are in UTC.`,
+  usage: "status [SERVICE] [FLAGS]",
+  flags: CONTROL_FLAGS,
+  exitCodes: [...CONTROL_EXIT_CODES, [0, "the daemon has answered, whatever the statuses are"]],
+  examples: [
+    "healthbridge status",
+    "healthbridge status acme.orders.v1.Orders",
+    "healthbridge status --json --control /run/healthbridge.sock",
+  ],
+};
+
+/** The whole answer. */
+interface Status {
+  readonly daemon: DaemonStatus | undefined;
+  readonly services: readonly ServiceState[];
+  readonly checks: readonly CheckDetails[];
+}
+
+export async function run(args: readonly string[]): Promise<number> {
+  const values = readFlags([...HELP.flags, SERVICE], args, SERVICE.name);
+  return askDaemon({
+    ...{ method: "Status", request: { service: values.get(SERVICE.name)?.[0] }, values },
+    print: (answers) => {
+      const status = statusOf(answers);
+      return { json: status, text: textOf(status, Date.now()) };
+    },
+  });
+}
+
+function statusOf(answers: readonly ControlAnswer<"Status">[]): Status {
+  return {
+    daemon: answers[0]?.daemon,
+    services: answers.flatMap(({ services }) => services),
+    checks: answers.flatMap(({ checks }) => checks),
+  };
+}
+
+function textOf({ daemon, services, checks }: Status, now: number): string {
+  const lines = [
+    ...(daemon === undefined ? [] : daemonLines(daemon)),
+    "",
+    ...table(["SERVICE", "STATUS", "SINCE", "REASON"], services.map(serviceRow)),
+    ...(checks.length === 0
+      ? []
+      : [
+          "",
+          ...table(
+            ["CHECK", "STATE", "SINCE", "LAST RESULT", "LATENCY", "NEXT PROBE", "REASON"],
+            checks.map((check) => checkRow(check, now)),
+          ),
+        ]),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function daemonLines(daemon: DaemonStatus): readonly string[] {
+  const { version, pid, uptimeMs, configFile, addresses, shuttingDown, drain, maintenance, restartNeeded } = daemon;
+  const uptime = formatDuration(Math.floor(uptimeMs / 1_000) * 1_000);
+  const file = configFile === "" ? "no file" : printable(configFile);
+  const note = daemon.survivesRestart ? "" : " (no stateDir: a restart ends drains and maintenance)";
+  return [
+    `healthbridge ${version}, process ${pid}, up ${uptime}, ${file}, on ${addresses.join(", ")}`,
+    ...(shuttingDown ? ["shutting down: all services report NOT_SERVING"] : []),
+    ...(drain === undefined
+      ? []
+      : [`all services drained since ${time(drain.sinceMs)}; healthbridge resume ends it${note}`]),
+    ...(maintenance === undefined
+      ? []
+      : [`all services in maintenance until ${time(maintenance.untilMs)}${reasonOf(maintenance)}`]),
+    ...(restartNeeded.length === 0 ? [] : [`restart to apply: ${restartNeeded.join(", ")}`]),
+  ];
+}
+
+function serviceRow({ name, status, degraded, sinceMs, reason, drain, maintenance }: ServiceState): readonly string[] {
+  const notes = [
+    reason,
+    ...(drain !== undefined && reason !== "drained" ? ["drained"] : []),
+    ...(maintenance === undefined ? [] : [`maintenance until ${time(maintenance.untilMs)}${reasonOf(maintenance)}`]),
+  ];
+  const shown = name === "" ? "(the whole)" : printable(name);
+  return [shown, degraded ? `${status} degraded` : status, time(sinceMs), notes.filter(Boolean).join("; ")];
+}
+
+function reasonOf({ reason }: { readonly reason: string }): string {
+  return reason === "" ? "" : `: ${printable(reason)}`;
+}
+
+function checkRow(check: CheckDetails, now: number): readonly string[] {
+  const { name, state, held, sinceMs, lastResultAtMs, latencyUs, nextProbeAtMs, reason, detail } = check;
+  const last = lastResultAtMs === undefined ? "none" : `${seconds(now - lastResultAtMs)} ago`;
+  const latency = latencyUs === undefined ? "" : `${(latencyUs / 1_000).toFixed(1)}ms`;
+  const next = nextProbeAtMs === undefined ? "running" : `in ${seconds(nextProbeAtMs - now)}`;
+  const cause = [reason, detail].filter(Boolean).join(": ");
+  return [printable(name), held ? `${state} held` : state, time(sinceMs), last, latency, next, printable(cause)];
+}
+
+/** The last time that a Date can have. */
+const MAX_TIME_MS = 8.64e15;
+
+/** `2026-11-27T05:00:00Z` */
+function time(ms: number): string {
+  if (ms > MAX_TIME_MS) return "?";
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+function seconds(ms: number): string {
+  return formatDuration(Math.max(0, Math.round(ms / 1_000)) * 1_000).replace(/^0ms$/, "0s");
+}
+
+/** Rows in columns. The last one is as long as it is. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

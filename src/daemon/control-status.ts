@@ -1,0 +1,90 @@
+/**
+ * The answer to Status: first the daemon itself, then its services and checks in parts.
+ *
+ * What is listed is that of one moment. It is encoded part by part, while the client reads: the answer of 10,000 checks has
+ * more than a megabyte.
+ */
+import type { Clock } from "../core/clock.js";
+import type { CheckReport, ServiceStatus } from "../registry/ports.js";
+import type { CheckDetails, ControlAnswer, DaemonStatus, ServiceState } from "../wire/control-messages.js";
+import type { Maintenance, Scope } from "./maintenance.js";
+import { ControlError, type Operator, type OperatorDeps } from "./operator.js";
+
+/** What the daemon says about itself. */
+export type DaemonFacts = Pick<
+  DaemonStatus,
+  "version" | "pid" | "startedAtMs" | "configFile" | "addresses" | "shuttingDown" | "restartNeeded"
+>;
+
+export interface StatusSource {
+  readonly parts: OperatorDeps["parts"];
+  readonly operator: Operator;
+  readonly clock: Clock;
+  readonly facts: () => DaemonFacts;
+}
+
+type StatusPart = Partial<ControlAnswer<"Status">>;
+
+/** Services or checks of one message. */
+const MAX_ITEMS = 100;
+
+/**
+ * The messages of an answer.
+ * @param only the one service that is asked for
+ * @throws ControlError NOT_FOUND
+ */
+export function statusParts(source: StatusSource, only: string | undefined): Iterable<StatusPart> {
+  const { registry } = source.parts;
+  const name = only === "readiness" ? "" : only;
+  const status = name === undefined ? undefined : registry.read(name);
+  if (name !== undefined && status === undefined)
+    throw new ControlError("NOT_FOUND", `there is no service ${JSON.stringify(name)}; healthbridge status lists all`);
+  const services = name === undefined || status === undefined ? [...registry.services()] : [[name, status] as const];
+  const counts = (check: CheckReport) => name === undefined || [check.name, ...check.services].includes(name);
+  const checks = [...registry.checks()].filter((check) => name === "" || counts(check));
+  return inParts(source, services, checks);
+}
+
+function* inParts(
+  source: StatusSource,
+  services: readonly (readonly [string, ServiceStatus])[],
+  checks: readonly CheckReport[],
+): Iterable<StatusPart> {
+  yield { daemon: daemonOf(source) };
+  for (let at = 0; at < services.length; at += MAX_ITEMS)
+    yield { services: services.slice(at, at + MAX_ITEMS).map((service) => serviceOf(source, service)) };
+  for (let at = 0; at < checks.length; at += MAX_ITEMS)
+    yield { checks: checks.slice(at, at + MAX_ITEMS).map((check) => checkOf(source, check)) };
+}
+
+function daemonOf({ operator, clock, facts }: StatusSource): DaemonStatus {
+  const known = facts();
+  return {
+    ...known,
+    uptimeMs: clock.wallTime() - known.startedAtMs,
+    survivesRestart: operator.survivesRestart,
+    ...saidOf(operator, "all"),
+  };
+}
+
+function serviceOf({ operator }: StatusSource, [name, found]: readonly [string, ServiceStatus]): ServiceState {
+  const { status, degraded, reason = "", since } = found;
+  return { name, status, degraded, reason, sinceMs: since, ...saidOf(operator, { service: name }) };
+}
+
+function saidOf(operator: Operator, scope: Scope): Pick<ServiceState, "drain" | "maintenance"> {
+  const sinceMs = operator.drainedSince(scope);
+  const maintenance: Maintenance | undefined = operator.maintenanceOf(scope);
+  return { drain: sinceMs === undefined ? undefined : { sinceMs }, maintenance };
+}
+
+function checkOf({ parts, clock }: StatusSource, check: CheckReport): CheckDetails {
+  const { name, state, reason = "", since, critical, held, lastResultAt, latencyMs, services } = check;
+  const nextProbeAt = parts.checks.running(name)?.runner.nextProbeAt ?? Number.POSITIVE_INFINITY;
+  return {
+    ...{ name, state, reason, sinceMs: since, critical, held, lastResultAtMs: lastResultAt, services },
+    detail: parts.checks.publisher.detailOf(name)?.slice(0, 300) ?? "",
+    latencyUs: latencyMs === undefined ? undefined : Math.round(latencyMs * 1_000),
+    nextProbeAtMs: Number.isFinite(nextProbeAt) ? clock.wallTime() + (nextProbeAt - clock.now()) : undefined,
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Maintenance: for how long the hooks of a service, or of all, are silent. It never changes a status.
+ *
+ *     set --> until (wall time) --> over: the wall clock has reached it, or the duration has passed, whichever is first
+ *
+ * The end is in wall time, so that it survives a restart. A wall clock that is set back does not make it longer than its
+ * duration, counted from the last start of the process.
+ */
+import type { CancelTimer, Clock } from "../core/clock.js";
+
+/** One service, or all of them. */
+export type Scope = { readonly service: string } | "all";
+
+/** Wall times in milliseconds since 1970. */
+export interface Maintenance {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly reason: string;
+}
+
+interface Entry extends Maintenance {
+  readonly scope: Scope;
+  /** Monotonic time at which the duration has passed. */
+  readonly endsAt: number;
+}
+
+/** The ends are looked for this often: a jump of the wall clock is noticed then. */
+const MAX_WAIT_MS = 10_000;
+
+export class MaintenanceTable {
+  readonly #clock: Clock;
+  readonly #onEnd: (scope: Scope) => void;
+  readonly #entries = new Map<string, Entry>();
+  #cancelTimer: CancelTimer = () => {};
+
+  /** @param onEnd is called when a maintenance is over by itself */
+  constructor(clock: Clock, onEnd: (scope: Scope) => void) {
+    this.#clock = clock;
+    this.#onEnd = onEnd;
+  }
+
+  /** The maintenance of a scope that is not over. */
+  of(scope: Scope): Maintenance | undefined {
+    const entry = this.#entries.get(keyOf(scope));
+    return entry === undefined || this.#isOver(entry) ? undefined : entry;
+  }
+
+  get scopes(): readonly Scope[] {
+    return [...this.#entries.values()].map(({ scope }) => scope);
+  }
+
+  /** Begins, or takes up after a restart. One that is over already ends at once. */
+  set(scope: Scope, maintenance: Maintenance): void {
+    const { sinceMs, untilMs } = maintenance;
+    const leftMs = Math.min(untilMs - this.#clock.wallTime(), untilMs - sinceMs);
+    this.#entries.set(keyOf(scope), { ...maintenance, scope, endsAt: this.#clock.now() + leftMs });
+    this.#endOver();
+  }
+
+  /** Ends a maintenance before its time. Returns whether there was one. */
+  delete(scope: Scope): boolean {
+    const was = this.of(scope) !== undefined;
+    this.#entries.delete(keyOf(scope));
+    return was;
+  }
+
+  close(): void {
+    this.#cancelTimer();
+    this.#entries.clear();
+  }
+
+  #isOver({ untilMs, endsAt }: Entry): boolean {
+    return this.#clock.wallTime() >= untilMs || this.#clock.now() >= endsAt;
+  }
+
+  #endOver(): void {
+    this.#cancelTimer();
+    const over = [...this.#entries.values()].filter((entry) => this.#isOver(entry));
+    for (const { scope } of over) this.#entries.delete(keyOf(scope));
+    const [now, wallTime] = [this.#clock.now(), this.#clock.wallTime()];
+    const waits = [...this.#entries.values()].map(({ endsAt, untilMs }) => Math.min(endsAt - now, untilMs - wallTime));
+    if (waits.length > 0)
+      this.#cancelTimer = this.#clock.setTimer(Math.min(MAX_WAIT_MS, ...waits), () => this.#endOver());
+    for (const { scope } of over) this.#onEnd(scope);
+  }
+}
+
+function keyOf(scope: Scope): string {
+  return scope === "all" ? "all" : `service ${scope.service}`;
+}

@@ -1,0 +1,87 @@
+/** The messages of `healthbridge.control.v1.Control` as tables. proto/healthbridge/control/v1/control.proto describes them. */
+import { choice, count, flag, type MessageOf, message, optional, repeated, text } from "./message-table.js";
+
+/** The full name of the service. */
+export const CONTROL_SERVICE = "healthbridge.control.v1.Control";
+
+const SINCE_MS = count(1);
+
+export const DRAIN_STATUS = { sinceMs: SINCE_MS } as const;
+
+export const MAINTENANCE_STATUS = { sinceMs: SINCE_MS, untilMs: count(2), reason: text(3) } as const;
+
+export const DAEMON_STATUS = {
+  version: text(1),
+  pid: count(2),
+  startedAtMs: count(3),
+  uptimeMs: count(4),
+  configFile: text(5),
+  addresses: repeated(text(6)),
+  shuttingDown: flag(7),
+  drain: message(8, DRAIN_STATUS),
+  maintenance: message(9, MAINTENANCE_STATUS),
+  restartNeeded: repeated(text(10)),
+  survivesRestart: flag(11),
+} as const;
+
+export const SERVICE_STATUS = {
+  name: text(1),
+  status: choice(2, ["UNKNOWN", "SERVING", "NOT_SERVING"]),
+  degraded: flag(3),
+  reason: text(4),
+  sinceMs: count(5),
+  drain: message(6, DRAIN_STATUS),
+  maintenance: message(7, MAINTENANCE_STATUS),
+} as const;
+
+export const CHECK_STATUS = {
+  name: text(1),
+  state: choice(2, ["pending", "passing", "warning", "failing"]),
+  reason: text(3),
+  detail: text(4),
+  sinceMs: count(5),
+  critical: flag(6),
+  held: flag(7),
+  lastResultAtMs: optional(count(8)),
+  latencyUs: optional(count(9)),
+  nextProbeAtMs: optional(count(10)),
+  services: repeated(text(11)),
+} as const;
+
+const SCOPE = { all: optional(flag(1)), service: optional(text(2)) } as const;
+
+/** The request and the answer of each method. */
+export const CONTROL_METHODS = {
+  Status: {
+    request: { service: optional(text(1)) },
+    answer: {
+      daemon: message(1, DAEMON_STATUS),
+      services: repeated(message(2, SERVICE_STATUS)),
+      checks: repeated(message(3, CHECK_STATUS)),
+    },
+  },
+  Drain: { request: SCOPE, answer: { changed: flag(1), survivesRestart: flag(2) } },
+  Resume: { request: SCOPE, answer: { all: flag(1), services: repeated(text(2)), allStillDrained: flag(3) } },
+  Reload: {
+    request: {},
+    answer: {
+      applied: flag(1),
+      faults: repeated(text(2)),
+      moreFaults: count(3),
+      restartNeeded: repeated(text(4)),
+      configFile: text(5),
+    },
+  },
+  Heartbeat: { request: { check: text(1), failed: flag(2) }, answer: {} },
+  SetMaintenance: {
+    request: { ...SCOPE, durationMs: count(3), reason: text(4) },
+    answer: { changed: flag(1), untilMs: count(2), survivesRestart: flag(3) },
+  },
+} as const;
+
+export type ControlMethod = keyof typeof CONTROL_METHODS;
+export type ControlRequest<Method extends ControlMethod> = MessageOf<(typeof CONTROL_METHODS)[Method]["request"]>;
+export type ControlAnswer<Method extends ControlMethod> = MessageOf<(typeof CONTROL_METHODS)[Method]["answer"]>;
+export type DaemonStatus = MessageOf<typeof DAEMON_STATUS>;
+export type ServiceState = MessageOf<typeof SERVICE_STATUS>;
+export type CheckDetails = MessageOf<typeof CHECK_STATUS>;
