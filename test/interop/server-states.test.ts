@@ -178,14 +178,16 @@ describe("PostgreSQL", () => {
     await becomes(prepared.url(), /^pass$/);
   });
 
-  test("a standby that takes no queries: unavailable", async () => {
+  test("a standby that takes no queries: unavailable", async (t) => {
     const signal = join(folder, "data", "standby.signal");
     writeFileSync(signal, "");
     chmodSync(signal, 0o666);
+    t.after(async () => {
+      await stopAll();
+      rmSync(signal);
+    });
     start("hot_standby=off", "restore_command=false");
     await becomes(prepared.url(), /^fail \| unavailable \| 57P03 .*not accepting/);
-    await stopAll();
-    rmSync(signal);
   });
 
   test("TLS that the server does not have: tls, and answer of startTls", async () => {
