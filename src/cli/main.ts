@@ -23,6 +23,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "check a configuration with the rules of serve, and start nothing",
     load: () => import("./validate.js"),
   },
+  conformance: {
+    summary: "try a gRPC health server against the sentences of its protocols",
+    load: () => import("./conformance.js"),
+  },
   test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
 };
@@ -31,7 +35,7 @@ const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
 
 function helpText(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`);
   return [
     "healthbridge: a health endpoint that answers gRPC and HTTP health checks on one port",
     "",
