@@ -24,6 +24,7 @@ const RANKS: Readonly<Record<string, number>> = {
   lifecycle: 1,
   telemetry: 1,
   client: 2,
+  conformance: 3,
   probers: 3,
   "transports/grpc": 4,
   "transports/grpc-js": 4,

@@ -23,6 +23,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     load: () => import("./validate.js"),
   },
   test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
+  conformance: {
+    summary: "try a gRPC health server against the sentences of its protocols",
+    load: () => import("./conformance.js"),
+  },
   status: { summary: "show the services and checks of a running daemon", load: () => import("./status.js") },
   drain: {
     summary: "make a running daemon report NOT_SERVING",

@@ -1,0 +1,55 @@
+/**
+ * A row of the conformance list: one sentence of a protocol, and how to find out whether a server obeys it.
+ *
+ *     row --> run(context) --> holds | breaks (sent, expected, received) | not tried (why)
+ *
+ * A row opens connections of its own, so rows are independent of each other.
+ */
+import type { RowContext } from "./context.js";
+
+/** Which protocol a row belongs to. */
+export type RowGroup = "health" | "grpc" | "http2";
+
+/** How strictly the source says it: MUST and SHOULD of RFC 2119. */
+export type Severity = "must" | "should";
+
+/** Where the sentence stands. */
+export interface Source {
+  readonly title: string;
+  readonly url: string;
+}
+
+/** What came of a row. */
+export type RowVerdict =
+  | { readonly kind: "holds" }
+  | { readonly kind: "breaks"; readonly sent: string; readonly expected: string; readonly received: string }
+  | { readonly kind: "not-tried"; readonly why: string };
+
+/** The part of a row that reports show. */
+export interface RowText {
+  /** Stable: reports and `--only` name it. */
+  readonly id: string;
+  /** The sentence, in our words. */
+  readonly rule: string;
+  readonly source: Source;
+  readonly severity: Severity;
+}
+
+export interface ConformanceRow extends RowText {
+  readonly group: RowGroup;
+  /** Needs a program that changes statuses (`--control`). */
+  readonly needsControl?: boolean;
+  /** Runs after all others. */
+  readonly isLast?: boolean;
+  readonly run: (context: RowContext) => Promise<RowVerdict>;
+}
+
+export const HOLDS: RowVerdict = { kind: "holds" };
+
+export function breaks(sent: string, expected: string, received: string): RowVerdict {
+  return { kind: "breaks", sent, expected, received };
+}
+
+export function notTried(why: string): RowVerdict {
+  return { kind: "not-tried", why };
+}
