@@ -24,6 +24,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     load: () => import("./validate.js"),
   },
   test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
+  probe: {
+    summary: "ask a health service once, as grpc_health_probe does",
+    load: () => import("./probe.js"),
+  },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
 };
 
