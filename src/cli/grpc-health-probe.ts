@@ -5,6 +5,9 @@
  */
 import { run } from "./probe.js";
 
+// a process that ends before the result must not look healthy: Node would end it with 0
+process.exitCode = 1;
+setTimeout(() => {}, 2 ** 31 - 1);
 run(process.argv.slice(2)).then((exitCode) => process.exit(exitCode), fail);
 
 /** A fault of this program. It must not look like an answer of the server. */

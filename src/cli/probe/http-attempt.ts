@@ -45,7 +45,7 @@ async function getOnce(url: URL, deps: AttemptDeps): Promise<ProbeOutcome> {
   const port = Number(url.port) || (isTls ? 443 : 80);
   const tlsHost = settings.serverName || host;
   const target: ProbeTarget = { address: { host, port, hostPort: url.host }, authority: url.host, tlsHost };
-  const tls = await credentialsOf(deps, target, ["http/1.1"]);
+  const tls = await credentialsOf(deps, tlsHost, ["http/1.1"]);
   if (tls !== undefined && "kind" in tls) return tls;
   verbose("establishing connection");
   const opened = await openSocket(target, tls, deps);

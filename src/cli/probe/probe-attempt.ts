@@ -11,7 +11,7 @@ import type { SecureOptions } from "../../client/tls-options.js";
 import { messageOf } from "../../core/health-error.js";
 import type { Cancellation } from "./cancellation.js";
 import { formatGoDuration, type GoDuration, goDurationOf, millisecondsOf } from "./go-format.js";
-import { ProbeCalls } from "./probe-calls.js";
+import { NOT_TAKEN, ProbeCalls } from "./probe-calls.js";
 import { probeClock } from "./probe-clock.js";
 import { connectHttp2 } from "./probe-connection.js";
 import type { ProbeOutcome } from "./probe-outcome.js";
@@ -42,7 +42,8 @@ export interface ReadyCalls {
 export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { readonly failure: ProbeOutcome }> {
   const { settings, cancellation, verbose } = deps;
   const target = targetOf(settings);
-  const tls = target instanceof TargetFault ? undefined : await credentialsOf(deps, target, ["h2"]);
+  // without credentials, grpc_health_probe does not look at the target
+  const tls = await credentialsOf(deps, target instanceof TargetFault ? "" : target.tlsHost, ["h2"]);
   if (tls !== undefined && "kind" in tls) return { failure: tls };
   verbose("establishing connection");
   const timeoutMs = limited(settings.connectTimeout, deps);
@@ -89,13 +90,13 @@ function targetOf({ addr, authority, serverName }: ProbeSettings): ProbeTarget |
 /** TLS options, or why there are none; `undefined` for a connection without TLS. */
 export async function credentialsOf(
   { settings, env }: AttemptDeps,
-  target: ProbeTarget,
+  tlsHost: string,
   protocols: readonly string[],
 ): Promise<SecureOptions | ProbeOutcome | undefined> {
   if (!settings.isTls) return undefined;
   const { CredentialsFault, tlsCredentials } = await import("./tls-credentials.js");
   try {
-    return tlsCredentials(settings, target.tlsHost, env, protocols);
+    return tlsCredentials(settings, tlsHost, env, protocols);
   } catch (error) {
     if (!(error instanceof CredentialsFault)) throw error;
     return { kind: "credentials", text: error.message, exitCode: 1 };
@@ -116,8 +117,6 @@ export async function attemptChecks(deps: AttemptDeps): Promise<ProbeReport> {
   });
   return reportOf(reports, deps.settings);
 }
-
-const NOT_TAKEN: ProbeOutcome = { kind: "failed", code: "UNAVAILABLE", text: "the server did not take the call" };
 
 type Attempted = Omit<ServiceReport, "outcome"> & { readonly outcome: ProbeOutcome | undefined };
 

@@ -30,8 +30,8 @@ export interface CallSettings {
   readonly timeoutMs: number;
 }
 
-/** A List of 50,000 services, and the limit of other gRPC clients. */
-const MAX_LIST_BYTES = 4_194_304;
+/** The limit of gRPC clients. A List of 50,000 services fits. */
+const MAX_MESSAGE_BYTES = 4_194_304;
 
 type Method = "Check" | "Watch" | "List";
 
@@ -61,8 +61,8 @@ export class ProbeCalls {
   }
 
   async list(): Promise<ListOutcome> {
-    const answer = await this.#call("List", Buffer.alloc(0), MAX_LIST_BYTES);
-    if (answer === undefined) return { failure: failed("UNAVAILABLE", "the server did not take the call") };
+    const answer = await this.#call("List", Buffer.alloc(0));
+    if (answer === undefined) return { failure: NOT_TAKEN };
     if ("kind" in answer) return { failure: answer };
     const statuses = readHealthListResponse(answer.message);
     return statuses === undefined ? { failure: UNREADABLE } : { statuses };
@@ -73,6 +73,7 @@ export class ProbeCalls {
     return new Promise((resolve) => {
       const request = this.#request("Watch", writeHealthCheckRequest(service));
       if ("kind" in request) return resolve(request);
+      if (!this.#connection.isOpen) return resolve(NOT_TAKEN);
       const end = this.#endInTime();
       startCall(this.#connection, request, {
         onMessage: (message) => {
@@ -91,12 +92,13 @@ export class ProbeCalls {
   }
 
   /** Makes a call with one answer: its message, or how the call ended instead. */
-  async #call(method: Method, message: Buffer, maxMessageBytes?: number) {
+  async #call(method: Method, message: Buffer) {
     const request = this.#request(method, message);
     if ("kind" in request) return request;
+    if (!this.#connection.isOpen) return undefined; // the server has left meanwhile (GOAWAY), or allows no call
     const end = this.#endInTime();
     try {
-      const answer = await callUnary(this.#connection, { ...request, maxMessageBytes });
+      const answer = await callUnary(this.#connection, request);
       if ("code" in answer) return failed(answer.code, answer.text);
       return answer.message === undefined
         ? failed("INTERNAL", "the answer has no message")
@@ -123,7 +125,7 @@ export class ProbeCalls {
     const head = encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}`, metadata, userAgent });
     if (head.length > MAX_FRAME_BYTES)
       return failed("INTERNAL", `the headers of the call have more than ${MAX_FRAME_BYTES} bytes`);
-    return { head, message, encoding };
+    return { head, message, encoding, maxMessageBytes: MAX_MESSAGE_BYTES };
   }
 
   /** Ends the connection when the time of a call is over, or by a signal. */
@@ -148,6 +150,13 @@ export class ProbeCalls {
     return state;
   }
 }
+
+/** The server did not take a call, twice. */
+export const NOT_TAKEN: ProbeOutcome = {
+  kind: "failed",
+  code: "UNAVAILABLE",
+  text: "the server did not take the call",
+};
 
 const UNREADABLE_TEXT = "the answer is not a HealthCheckResponse";
 const UNREADABLE: ProbeOutcome = { kind: "failed", code: "INTERNAL", text: UNREADABLE_TEXT };
