@@ -366,6 +366,9 @@ describe("grpc_health_probe and ours", { concurrency: 2 }, () => {
   }
 });
 
+/** grpc_health_probe answers one way or another. */
+const DEPENDS_ON_TIME = new Set(["GOAWAY(2^31-1) before the request, then SERVING", "an answer without SETTINGS"]);
+
 /** Answers that break a rule which grpc-go does not check, or that it reads otherwise. */
 const STRICTER: Readonly<Record<string, readonly [theirs: number, ours: number]>> = {
   "a status that is a text": [4, 3],
@@ -373,6 +376,7 @@ const STRICTER: Readonly<Record<string, readonly [theirs: number, ours: number]>
   "HTTP status 503 with grpc-status 0, and SERVING": [0, 3],
   "two content-types": [0, 3],
   "SERVING with the content-type Application/GRPC": [3, 0],
+  "unknown settings, and settings at their limits": [3, 0],
   "no :status": [0, 3],
   "a field of one connection": [0, 3],
   ":status in the trailers": [0, 3],
@@ -397,6 +401,7 @@ test("the exit code is the same for every row of the table of servers, but for t
     ];
     const [reference, ours] = await Promise.all([run(theirs, args), probeOnce(...args)]);
     await server.target.stop();
+    if (DEPENDS_ON_TIME.has(label)) continue;
     const expected = STRICTER[label] ?? [ours.code, ours.code];
     if (reference.code !== expected[0] || ours.code !== expected[1])
       differences.push(`${label}: theirs ${reference.code} ${reference.stderr}, ours ${ours.code} ${ours.stderr}`);

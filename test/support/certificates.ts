@@ -24,7 +24,7 @@ export interface CertificateOptions {
   readonly endsInDays?: number;
   /** An authority. Default true without `hosts`. */
   readonly isAuthority?: boolean;
-  /** DNS names and IPv4 addresses of a server. */
+  /** DNS names, IPv4 addresses and URIs of a server. */
   readonly hosts?: readonly string[];
 }
 
@@ -65,7 +65,11 @@ interface Extended {
 
 function extensions(subject: Subject, issuer: Subject, { hosts, isAuthority }: Extended): readonly Buffer[] {
   const alternatives = hosts.map((host) =>
-    /^[\d.]+$/.test(host) ? tagged(0x87, Buffer.from(host.split(".").map(Number))) : tagged(0x82, Buffer.from(host)),
+    host.includes("://")
+      ? tagged(0x86, Buffer.from(host))
+      : /^[\d.]+$/.test(host)
+        ? tagged(0x87, Buffer.from(host.split(".").map(Number)))
+        : tagged(0x82, Buffer.from(host)),
   );
   return [
     extension([0x13], sequence(...(isAuthority ? [tagged(0x01, Buffer.from([0xff]))] : []))), // basicConstraints

@@ -89,17 +89,23 @@ function targetOf({ addr, authority, serverName }: ProbeSettings): ProbeTarget |
 
 /** TLS options, or why there are none; `undefined` for a connection without TLS. */
 export async function credentialsOf(
-  { settings, env }: AttemptDeps,
+  deps: AttemptDeps,
   tlsHost: string,
   protocols: readonly string[],
 ): Promise<SecureOptions | ProbeOutcome | undefined> {
-  if (!settings.isTls) return undefined;
+  const { settings, env, cancellation, verbose } = deps;
+  if (!settings.isTls && !settings.isSpiffe) return undefined;
   const { CredentialsFault, tlsCredentials } = await import("./tls-credentials.js");
   try {
-    return tlsCredentials(settings, tlsHost, env, protocols);
+    if (settings.isTls) return tlsCredentials(settings, tlsHost, env, protocols);
+    const { spiffeCredentials } = await import("./spiffe-credentials.js");
+    const timeoutMs = limited(settings.rpcTimeout, deps);
+    const { tls, shownId } = await spiffeCredentials(env.SPIFFE_ENDPOINT_SOCKET, tlsHost, timeoutMs, cancellation);
+    verbose(`SPIFFE Verifiable Identity Document (SVID): ${shownId}`);
+    return tls;
   } catch (error) {
     if (!(error instanceof CredentialsFault)) throw error;
-    return { kind: "credentials", text: error.message, exitCode: 1 };
+    return { kind: "credentials", text: error.message, exitCode: settings.isTls ? 1 : 20 };
   }
 }
 

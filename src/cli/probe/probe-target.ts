@@ -133,7 +133,7 @@ function splitHostPort(endpoint: string): { readonly host: string; readonly port
   const fault = (text: string) => new TargetFault(`address ${endpoint}: ${text}`, false);
   if (!endpoint.includes(":") || endpoint.endsWith("]")) throw fault("missing port in address");
   const [, bracketed, plain = "", port = ""] = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/s.exec(endpoint) ?? [];
-  if (bracketed === undefined && plain === "" && !endpoint.startsWith(":")) throw fault("too many colons in address");
+  if (bracketed === undefined && /:.*:/s.test(endpoint)) throw fault("too many colons in address");
   if (!/^\d+$/.test(port)) throw new TargetFault(`lookup tcp/${port}: unknown port`, false);
   if (Number(port) > 65_535) throw new TargetFault(`address ${port}: invalid port`, false);
   return { host: bracketed ?? plain, port: Number(port) };
