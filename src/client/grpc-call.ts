@@ -48,10 +48,10 @@ export interface MessageEncoding {
 }
 
 /** The answer to a call with one message, or how the call ended instead. */
-export type UnaryAnswer = { readonly message: Buffer | undefined } | CallStatus;
+export type SingleAnswer = { readonly message: Buffer | undefined } | CallStatus;
 
 /** Makes a call that is answered with one message. Rejects when no status came. `message` is not there when none came. */
-export function callUnary(connection: Http2Connection, call: CallRequest): Promise<UnaryAnswer> {
+export function callUnary(connection: Http2Connection, call: CallRequest): Promise<SingleAnswer> {
   return new Promise((resolve, reject) => {
     let answer: Buffer | undefined;
     startCall(connection, call, {

@@ -11,7 +11,7 @@ import { type AttemptDeps, credentialsOf, limited } from "./probe-attempt.js";
 import { failureOf } from "./probe-calls.js";
 import { probeClock } from "./probe-clock.js";
 import { targetAddress, unconnected } from "./probe-connection.js";
-import type { ProbeOutcome } from "./probe-outcome.js";
+import type { ServiceOutcome } from "./probe-outcome.js";
 import { type ProbeReport, reportOf } from "./probe-report.js";
 import type { ProbeSettings } from "./probe-settings.js";
 import type { ProbeTarget } from "./probe-target.js";
@@ -38,7 +38,7 @@ function readUrl(text: string): URL | undefined {
   return url?.protocol === "http:" || url?.protocol === "https:" ? url : undefined;
 }
 
-async function getOnce(url: URL, deps: AttemptDeps): Promise<ProbeOutcome> {
+async function getOnce(url: URL, deps: AttemptDeps): Promise<ServiceOutcome> {
   const { settings, verbose } = deps;
   const isTls = url.protocol === "https:";
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -62,11 +62,11 @@ function openSocket(
   { address }: ProbeTarget,
   tls: SecureOptions | undefined,
   deps: AttemptDeps,
-): Promise<TargetSocket | ProbeOutcome> {
+): Promise<TargetSocket | ServiceOutcome> {
   const timeoutMs = limited(deps.settings.connectTimeout, deps);
   const socket = new TargetSocket({ ...targetAddress(address), tls, readBuffer: createReadBuffer() }, timeoutMs);
   return new Promise((resolve) => {
-    const end = (result: TargetSocket | ProbeOutcome) => {
+    const end = (result: TargetSocket | ServiceOutcome) => {
       cancelTimer();
       stop();
       resolve(result);
@@ -82,10 +82,10 @@ function openSocket(
   });
 }
 
-async function ask(socket: TargetSocket, request: Buffer, deps: AttemptDeps): Promise<ProbeOutcome> {
+async function ask(socket: TargetSocket, request: Buffer, deps: AttemptDeps): Promise<ServiceOutcome> {
   const timeoutMs = limited(deps.settings.rpcTimeout, deps);
-  let ended: ProbeOutcome | undefined;
-  const end = (outcome: ProbeOutcome) => {
+  let ended: ServiceOutcome | undefined;
+  const end = (outcome: ServiceOutcome) => {
     ended = outcome;
     socket.close();
   };

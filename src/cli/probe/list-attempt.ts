@@ -2,7 +2,7 @@
 import { printable } from "../../core/printable.js";
 import { statusName } from "../../wire/health-messages.js";
 import { type AttemptDeps, openCalls } from "./probe-attempt.js";
-import { EXIT, type ProbeOutcome, SERVING } from "./probe-outcome.js";
+import { EXIT, SERVING, type ServiceOutcome } from "./probe-outcome.js";
 import { type ProbeReport, reportOf } from "./probe-report.js";
 import type { ProbeSettings } from "./probe-settings.js";
 
@@ -18,7 +18,7 @@ export async function attemptList(deps: AttemptDeps): Promise<ProbeReport> {
   }
 }
 
-function failureReport(outcome: ProbeOutcome, settings: ProbeSettings): ProbeReport {
+function failureReport(outcome: ServiceOutcome, settings: ProbeSettings): ProbeReport {
   const report = reportOf([{ service: "", outcome }], settings);
   const isWithoutList = outcome.kind === "failed" && outcome.code === "UNIMPLEMENTED" && !settings.isJson;
   if (!isWithoutList) return report;

@@ -14,7 +14,7 @@ import { formatGoDuration, type GoDuration, goDurationOf, millisecondsOf } from 
 import { NOT_TAKEN, ProbeCalls } from "./probe-calls.js";
 import { probeClock } from "./probe-clock.js";
 import { connectHttp2 } from "./probe-connection.js";
-import type { ProbeOutcome } from "./probe-outcome.js";
+import type { ServiceOutcome } from "./probe-outcome.js";
 import { type ProbeReport, reportOf, type ServiceReport } from "./probe-report.js";
 import type { ProbeSettings } from "./probe-settings.js";
 import { type ProbeTarget, readProbeTarget, TargetFault } from "./probe-target.js";
@@ -39,7 +39,7 @@ export interface ReadyCalls {
 }
 
 /** Connects, up to the point where calls can be made. */
-export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { readonly failure: ProbeOutcome }> {
+export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { readonly failure: ServiceOutcome }> {
   const { settings, cancellation, verbose } = deps;
   const target = targetOf(settings);
   // without credentials, grpc_health_probe does not look at the target
@@ -92,7 +92,7 @@ export async function credentialsOf(
   deps: AttemptDeps,
   tlsHost: string,
   protocols: readonly string[],
-): Promise<SecureOptions | ProbeOutcome | undefined> {
+): Promise<SecureOptions | ServiceOutcome | undefined> {
   const { settings, env, cancellation, verbose } = deps;
   if (!settings.isTls && !settings.isSpiffe) return undefined;
   const { CredentialsFault, tlsCredentials } = await import("./tls-credentials.js");
@@ -124,7 +124,7 @@ export async function attemptChecks(deps: AttemptDeps): Promise<ProbeReport> {
   return reportOf(reports, deps.settings);
 }
 
-type Attempted = Omit<ServiceReport, "outcome"> & { readonly outcome: ProbeOutcome | undefined };
+type Attempted = Omit<ServiceReport, "outcome"> & { readonly outcome: ServiceOutcome | undefined };
 
 async function checkOnce(deps: AttemptDeps, services: readonly string[]): Promise<readonly Attempted[]> {
   const ready = await openCalls(deps);

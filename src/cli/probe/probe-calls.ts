@@ -18,7 +18,7 @@ import type { Cancellation } from "./cancellation.js";
 import { probeClock } from "./probe-clock.js";
 import { causeOf } from "./probe-connection.js";
 import { metadataFault, sentMetadata } from "./probe-metadata.js";
-import type { ProbeOutcome } from "./probe-outcome.js";
+import type { ServiceOutcome } from "./probe-outcome.js";
 
 /** What all calls of a probe have in common. */
 export interface CallSettings {
@@ -33,13 +33,13 @@ export interface CallSettings {
 /** The limit of gRPC clients. A List of 50,000 services fits. */
 const MAX_MESSAGE_BYTES = 4_194_304;
 
-type Method = "Check" | "Watch" | "List";
+type ProbedMethod = "Check" | "Watch" | "List";
 
 /** The statuses of a List, or how the call ended instead. */
-export type ListOutcome = { readonly statuses: ReadonlyMap<string, number> } | { readonly failure: ProbeOutcome };
+export type ListOutcome = { readonly statuses: ReadonlyMap<string, number> } | { readonly failure: ServiceOutcome };
 
 /** `undefined`: the server did not take the call, so it can be made again on a new connection. */
-export type CheckOutcome = ProbeOutcome | undefined;
+export type CheckOutcome = ServiceOutcome | undefined;
 
 export class ProbeCalls {
   readonly #connection: Http2Connection;
@@ -69,7 +69,7 @@ export class ProbeCalls {
   }
 
   /** Watches a service until the server ends the call, or a signal does. Resolves with how the server ended it. */
-  watch(service: string, onStatus: (number: number) => void): Promise<ProbeOutcome> {
+  watch(service: string, onStatus: (number: number) => void): Promise<ServiceOutcome> {
     return new Promise((resolve) => {
       const request = this.#request("Watch", writeHealthCheckRequest(service));
       if ("kind" in request) return resolve(request);
@@ -92,7 +92,7 @@ export class ProbeCalls {
   }
 
   /** Makes a call with one answer: its message, or how the call ended instead. */
-  async #call(method: Method, message: Buffer) {
+  async #call(method: ProbedMethod, message: Buffer) {
     const request = this.#request(method, message);
     if ("kind" in request) return request;
     if (!this.#connection.isOpen) return undefined; // the server has left meanwhile (GOAWAY), or allows no call
@@ -114,7 +114,7 @@ export class ProbeCalls {
   }
 
   /** The request of a call, or what is wrong with its metadata. */
-  #request(method: Method, message: Buffer): CallRequest | ProbeOutcome {
+  #request(method: ProbedMethod, message: Buffer): CallRequest | ServiceOutcome {
     const { scheme, authority, userAgent, headers, encoding, timeoutMs } = this.#settings;
     const fault = metadataFault(headers);
     if (fault !== undefined) return failed("INTERNAL", fault);
@@ -130,12 +130,12 @@ export class ProbeCalls {
 
   /** Ends the connection when the time of a call is over, or by a signal. */
   #endInTime() {
-    const state: { outcome: ProbeOutcome | undefined; cancelTimer: () => void; release: () => void } = {
+    const state: { outcome: ServiceOutcome | undefined; cancelTimer: () => void; release: () => void } = {
       outcome: undefined,
       cancelTimer: () => {},
       release: () => {},
     };
-    const end = (outcome: ProbeOutcome) => {
+    const end = (outcome: ServiceOutcome) => {
       state.outcome = outcome;
       this.#connection.close();
     };
@@ -152,21 +152,21 @@ export class ProbeCalls {
 }
 
 /** The server did not take a call, twice. */
-export const NOT_TAKEN: ProbeOutcome = {
+export const NOT_TAKEN = {
   kind: "failed",
   code: "UNAVAILABLE",
   text: "the server did not take the call",
-};
+} as const satisfies ServiceOutcome;
 
 const UNREADABLE_TEXT = "the answer is not a HealthCheckResponse";
-const UNREADABLE: ProbeOutcome = { kind: "failed", code: "INTERNAL", text: UNREADABLE_TEXT };
+const UNREADABLE = { kind: "failed", code: "INTERNAL", text: UNREADABLE_TEXT } as const satisfies ServiceOutcome;
 
-function failed(code: GrpcCode, text: string): ProbeOutcome {
+function failed(code: GrpcCode, text: string): ServiceOutcome {
   return { kind: "failed", code, text };
 }
 
 /** A call that ended without a status. */
-export function failureOf(error: unknown): ProbeOutcome {
+export function failureOf(error: unknown): ServiceOutcome {
   const reason = error instanceof Unanswered ? error.reason : error;
   const isProtocol = reason instanceof BrokenCall && reason.kind === "protocol";
   return failed(isProtocol ? "INTERNAL" : "UNAVAILABLE", causeOf(reason));

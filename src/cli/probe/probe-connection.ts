@@ -14,7 +14,7 @@ import { messageOf } from "../../core/health-error.js";
 import { REASONS, resultOfError } from "../../probers/reasons.js";
 import type { Cancellation } from "./cancellation.js";
 import { probeClock } from "./probe-clock.js";
-import type { ProbeOutcome } from "./probe-outcome.js";
+import type { ServiceOutcome } from "./probe-outcome.js";
 import type { ProbeAddress } from "./probe-target.js";
 
 /** Where to connect, and how. */
@@ -25,7 +25,7 @@ export interface ConnectionPlan {
 }
 
 /** A connection, or why there is none. */
-export type Connecting = { readonly connection: Http2Connection } | { readonly failure: ProbeOutcome };
+export type Connecting = { readonly connection: Http2Connection } | { readonly failure: ServiceOutcome };
 
 /** Opens a connection. It never rejects. */
 export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): Promise<Connecting> {
@@ -34,8 +34,8 @@ export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): 
   const socket = new TargetSocket(options, timeoutMs);
   const connection = new Http2Connection(socket, probeClock);
   return new Promise((resolve) => {
-    let failure: ProbeOutcome | undefined;
-    const end = (outcome: ProbeOutcome) => {
+    let failure: ServiceOutcome | undefined;
+    const end = (outcome: ServiceOutcome) => {
       failure = outcome;
       connection.close();
     };
@@ -51,10 +51,10 @@ export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): 
   });
 }
 
-const CANCELLED: ProbeOutcome = { kind: "refused", cause: "context canceled" };
+const CANCELLED = { kind: "refused", cause: "context canceled" } as const satisfies ServiceOutcome;
 
 /** Without an error, the server was silent until the deadline. */
-export function unconnected(error: Error | undefined, timeoutMs: number): ProbeOutcome {
+export function unconnected(error: Error | undefined, timeoutMs: number): ServiceOutcome {
   return { kind: "unconnected", cause: error && causeOf(error), timeoutMs };
 }
 

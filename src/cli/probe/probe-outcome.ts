@@ -7,7 +7,7 @@ import type { GrpcCode } from "../../wire/grpc-code.js";
 import { statusName } from "../../wire/health-messages.js";
 import { formatGoDuration, type GoDuration, goDurationOf, goQuote } from "./go-format.js";
 
-export type ProbeOutcome =
+export type ServiceOutcome =
   /** The service has answered with a status, by its number. */
   | { readonly kind: "status"; readonly number: number }
   /** An answer over HTTP. */
@@ -34,7 +34,7 @@ export const SERVING = 1;
 
 export const EXIT = { serving: 0, arguments: 1, connection: 2, rpc: 3, unhealthy: 4, spiffe: 20 } as const;
 
-export function exitCodeOf(outcome: ProbeOutcome): number {
+export function exitCodeOf(outcome: ServiceOutcome): number {
   switch (outcome.kind) {
     case "status":
       return outcome.number === SERVING ? EXIT.serving : EXIT.unhealthy;
@@ -55,13 +55,13 @@ export function exitCodeOf(outcome: ProbeOutcome): number {
 }
 
 /** The status that an answer reports; `undefined` without an answer. */
-export function shownStatus(outcome: ProbeOutcome): string | undefined {
+export function shownStatus(outcome: ServiceOutcome): string | undefined {
   if (outcome.kind === "status") return statusName(outcome.number);
   return outcome.kind === "http" ? outcome.status : undefined;
 }
 
 /** The line of an outcome, without the line break. */
-export function lineOf(outcome: ProbeOutcome, { addr, rpcTimeout }: ProbeNames): string {
+export function lineOf(outcome: ServiceOutcome, { addr, rpcTimeout }: ProbeNames): string {
   switch (outcome.kind) {
     case "status":
     case "http": {

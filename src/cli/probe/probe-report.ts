@@ -3,13 +3,13 @@
  * With several services, the name of the service stands before each line, and the worst exit code counts.
  */
 import { formatGoDuration, goDurationOf, goQuote } from "./go-format.js";
-import { exitCodeOf, lineOf, type ProbeOutcome, shownStatus } from "./probe-outcome.js";
+import { exitCodeOf, lineOf, type ServiceOutcome, shownStatus } from "./probe-outcome.js";
 import type { ProbeSettings } from "./probe-settings.js";
 
 /** One service, and how its probe ended. */
 export interface ServiceReport {
   readonly service: string;
-  readonly outcome: ProbeOutcome;
+  readonly outcome: ServiceOutcome;
   readonly connectMs?: number | undefined;
   readonly rpcMs?: number | undefined;
 }
@@ -24,7 +24,7 @@ export interface ProbeReport {
 }
 
 /** From the worst to the best: of a failed call nothing is known. */
-const SEVERITY = [20, 1, 2, 3, 4, 0];
+const SEVERITY: readonly number[] = [20, 1, 2, 3, 4, 0];
 
 /** The worst of several exit codes. */
 export function worstOf(exitCodes: readonly number[]): number {

@@ -122,7 +122,7 @@ export interface ProbeSettings {
   readonly wait: GoDuration | undefined;
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
+type ProbeVariables = Readonly<Record<string, string | undefined>>;
 
 /** Settings, or why there are none. With a `usage`, the usage text follows the error. */
 export type SettingsReading =
@@ -130,7 +130,7 @@ export type SettingsReading =
   | { readonly error: string; readonly showsUsage: boolean };
 
 /** Reads the arguments, and the environment for flags that are not given. */
-export function readProbeSettings(args: readonly string[], env: Variables): SettingsReading {
+export function readProbeSettings(args: readonly string[], env: ProbeVariables): SettingsReading {
   const reading = readGoFlags(PROBE_FLAGS, args);
   if ("error" in reading) return { error: reading.error, showsUsage: true };
   const values = new Map(reading.values);

@@ -83,6 +83,8 @@ function missingBlock(cert: string, key: string): string | undefined {
   const certBlocks = blockNames(cert);
   const keyBlocks = blockNames(key);
   if (certBlocks.length === 0) return "tls: failed to find any PEM data in certificate input";
+  if (certBlocks.length === 1 && /PRIVATE KEY$/.test(certBlocks[0] ?? ""))
+    return "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched";
   if (!certBlocks.includes("CERTIFICATE"))
     return `tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the following types: [${certBlocks.join(" ")}]`;
   if (keyBlocks.length === 0) return "tls: failed to find any PEM data in key input";
