@@ -41,6 +41,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "make a running daemon read its configuration again",
     load: async () => (await import("./operate.js")).RELOAD,
   },
+  probe: {
+    summary: "ask a health service once, as grpc_health_probe does",
+    load: () => import("./probe-command.js"),
+  },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
   completion: { summary: "print the completions for bash, zsh or fish", load: () => import("./completion.js") },
   man: { summary: "print the man page", load: () => import("./man-page.js") },

@@ -34,11 +34,41 @@ export interface CallRequest {
   /** From `encodeCallHead` in `grpc-head`. */
   readonly head: Buffer;
   readonly message: Buffer;
-  /** The longest message of the answer. Default 4,096. */
+  /** The longest message that is read. Default 4,096 bytes: a HealthCheckResponse has two. */
   readonly maxMessageBytes?: number | undefined;
+  /** Compresses messages; the head must name it as `grpc-encoding` and `grpc-accept-encoding`. Default: none. */
+  readonly encoding?: MessageEncoding | undefined;
 }
 
-/** The longest message that is read by default: a HealthCheckResponse has two bytes. */
+/** A compression of messages. */
+export interface MessageEncoding {
+  /** Its name in `grpc-encoding`. */
+  readonly name: string;
+  compress(message: Buffer): Buffer;
+  /** @throws Error for bytes that are not compressed so, or a message longer than `maxBytes` */
+  decompress(bytes: Buffer, maxBytes: number): Buffer;
+}
+
+/** The answer to a call with one message, or how the call ended instead. */
+export type SingleAnswer = { readonly message: Buffer | undefined } | CallStatus;
+
+/** Makes a call that is answered with one message. Rejects when no status came. `message` is not there when none came. */
+export function callUnary(connection: Http2Connection, call: CallRequest): Promise<SingleAnswer> {
+  return new Promise((resolve, reject) => {
+    let answer: Buffer | undefined;
+    startCall(connection, call, {
+      onMessage: (message) => {
+        if (answer !== undefined) throw new BrokenCall("protocol", "the answer has more than one message");
+        answer = message;
+      },
+      onEnd: (end) => {
+        if (!hasStatus(end)) reject(end);
+        else resolve(end.code === "OK" ? { message: answer } : end);
+      },
+    });
+  });
+}
+
 const MAX_MESSAGE_BYTES = 4096;
 
 const PREFIX_BYTES = 5;
@@ -47,7 +77,9 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** Starts a call. Closing the connection cancels it. */
 export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): void {
-  connection.request({ head: call.head, body: withPrefix(call.message) }, new GrpcResponse(listener, call));
+  const { head, message, encoding } = call;
+  const body = encoding === undefined ? withPrefix(message, 0) : withPrefix(encoding.compress(message), 1);
+  connection.request({ head, body }, new GrpcResponse(call, listener));
 }
 
 /** Whether a call ended with a status, and not with an error of the connection. */
@@ -61,13 +93,14 @@ class GrpcResponse implements ResponseListener {
   /** The status that an answer has which is not gRPC. */
   #refusal: CallStatus | undefined;
 
-  constructor(listener: CallListener, { maxMessageBytes = MAX_MESSAGE_BYTES }: CallRequest) {
+  constructor({ maxMessageBytes = MAX_MESSAGE_BYTES, encoding }: CallRequest, listener: CallListener) {
     this.#listener = listener;
-    this.#messages = new MessagePrefixReader(maxMessageBytes);
+    this.#messages = new MessagePrefixReader(maxMessageBytes, encoding);
   }
 
   onHead(head: Fields): void {
     this.#refusal = refusalOf(head);
+    this.#messages.givenEncoding = head.get("grpc-encoding");
     if (this.#refusal !== undefined) throw new BrokenCall("protocol", this.#refusal.text);
   }
 
@@ -136,19 +169,24 @@ function decodeMessage(text: string): string {
   return printable(decoded);
 }
 
-function withPrefix(message: Buffer): Buffer {
+function withPrefix(message: Buffer, compressedFlag: 0 | 1): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix[0] = compressedFlag;
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
 }
 
 /** Cuts the body of an answer into messages ("Length-Prefixed-Message"). At most one message is stored. */
 class MessagePrefixReader {
+  /** The `grpc-encoding` of the answer. */
+  givenEncoding: string | undefined;
   readonly #maxBytes: number;
+  readonly #encoding: MessageEncoding | undefined;
   #bytes: Buffer = NO_BYTES;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, encoding: MessageEncoding | undefined) {
     this.#maxBytes = maxBytes;
+    this.#encoding = encoding;
   }
 
   /** Whether a message has begun, and its end has not come. */
@@ -160,16 +198,31 @@ class MessagePrefixReader {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     while (this.#bytes.length >= PREFIX_BYTES) {
       const length = this.#bytes.readUInt32BE(1);
-      // compression is not offered, so a compressed message is as wrong as one that is too long
-      if (this.#bytes[0] !== 0) throw new BrokenCall("protocol", "the answer is compressed, which was not offered");
+      const flag = this.#bytes[0];
+      if (flag !== 0) this.#requireOffered(flag);
       if (length > this.#maxBytes)
         throw new BrokenCall("protocol", `the answer has ${length} bytes, more than ${this.#maxBytes}`);
       const end = PREFIX_BYTES + length;
       if (this.#bytes.length < end) break;
-      yield this.#bytes.subarray(PREFIX_BYTES, end);
+      const content = this.#bytes.subarray(PREFIX_BYTES, end);
+      yield flag === 0 ? content : this.#decompress(content);
       this.#bytes = this.#bytes.subarray(end);
     }
     // a copy: a view would keep all that was read
     this.#bytes = this.#bytes.length === 0 ? NO_BYTES : Buffer.from(this.#bytes);
+  }
+
+  /** A compressed message is as wrong as one that is too long, if its compression was not offered. */
+  #requireOffered(flag: number | undefined): void {
+    const isOffered = flag === 1 && this.#encoding !== undefined && this.givenEncoding === this.#encoding.name;
+    if (!isOffered) throw new BrokenCall("protocol", "the answer is compressed, which was not offered");
+  }
+
+  #decompress(content: Buffer): Buffer {
+    try {
+      return this.#encoding?.decompress(content, this.#maxBytes) ?? content;
+    } catch (cause) {
+      throw new BrokenCall("protocol", "a compressed message of the answer cannot be read", { cause });
+    }
   }
 }

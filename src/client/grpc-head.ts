@@ -164,19 +164,22 @@ export interface CallTarget {
   readonly authority: string;
   readonly path: string;
   readonly metadata: MetadataFields;
+  /** Default `healthbridge`. Metadata with this name replaces it. */
+  readonly userAgent?: string;
 }
 
 /** The header block of a call: it depends on no table, so it is made once for all calls of a method. */
-export function encodeCallHead({ scheme, authority, path, metadata }: CallTarget): Buffer {
-  const fields = new Map([
+export function encodeCallHead({ scheme, authority, path, metadata, userAgent = "healthbridge" }: CallTarget): Buffer {
+  const hasUserAgent = metadata.some(([name]) => name === "user-agent");
+  const fields: MetadataFields = [
     [":method", "POST"],
     [":scheme", scheme],
     [":path", path],
     [":authority", authority],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
-    ["user-agent", "healthbridge"],
+    ...(hasUserAgent ? [] : [["user-agent", userAgent] as const]),
     ...metadata,
-  ]);
+  ];
   return encodeHeaders(fields);
 }

@@ -8,9 +8,8 @@
  */
 import type { WatchStatus } from "../core/serving-status.js";
 import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
-import { BrokenCall } from "./broken-call.js";
 import type { TargetAddress } from "./connection-attempts.js";
-import { type CallStatus, hasStatus, startCall } from "./grpc-call.js";
+import { type CallStatus, callUnary, startCall } from "./grpc-call.js";
 import { encodeCallHead, metadataFieldsOf, serverNamesOf } from "./grpc-head.js";
 import { Http2Connection } from "./http2-connection.js";
 import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
@@ -100,20 +99,11 @@ export class HealthClient {
     this.#connection.close();
   }
 
-  #check(connection: Http2Connection, service: string): Promise<CheckAnswer> {
-    return new Promise((resolve, reject) => {
-      let answer: CheckAnswer | undefined;
-      startCall(connection, this.#request("Check", service), {
-        onMessage: (message) => {
-          if (answer !== undefined) throw new BrokenCall("protocol", "the answer has more than one message");
-          answer = { status: readHealthCheckResponse(message) ?? "unreadable" };
-        },
-        onEnd: (end) => {
-          if (!hasStatus(end)) reject(end);
-          else resolve(end.code === "OK" ? (answer ?? { status: "unreadable" }) : end);
-        },
-      });
-    });
+  async #check(connection: Http2Connection, service: string): Promise<CheckAnswer> {
+    const answer = await callUnary(connection, this.#request("Check", service));
+    if ("code" in answer) return answer;
+    const { message } = answer;
+    return { status: (message && readHealthCheckResponse(message)) ?? "unreadable" };
   }
 
   #request(method: "Check" | "Watch", service: string) {

@@ -51,6 +51,9 @@ const GREETING: Uint8Array = Buffer.concat([
   settingsFrame({ enablePush: false, maxHeaderListSize: MAX_HEADER_LIST_OCTETS }),
 ]);
 
+/** Called once: the SETTINGS of the target have come, or why they do not come. */
+export type OnGreeted = (error: Error | undefined) => void;
+
 /** How an answer of HTTP/1 begins. */
 const HTTP_1 = "HTTP/1.";
 
@@ -81,6 +84,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   /** The first bytes of the target, until its SETTINGS have come. */
   #opening = "";
   #isGoingAway = false;
+  #onGreeted: OnGreeted | undefined;
 
   /**
    * Takes a socket that is connected or connecting. Requests may be made at once.
@@ -121,6 +125,12 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#socket.unref();
   }
 
+  /** Begins HTTP/2 without a request, for a client that times the connection and its call apart. */
+  greet(onGreeted: OnGreeted): void {
+    this.#onGreeted = onGreeted;
+    this.#flush();
+  }
+
   /** Sends a request. The connection must be open. */
   request({ head, body }: Http2Request, listener: ResponseListener): void {
     this.#streams.request(new Http2Stream(head, body, listener));
@@ -154,13 +164,15 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     if (this.#opening.length < HTTP_1.length) this.#opening += bytes.toString("latin1", 0, HTTP_1.length);
     if (this.#opening.startsWith(HTTP_1)) throw new ConnectionError("PROTOCOL_ERROR", "it answers in HTTP/1");
     if (this.#opening.startsWith(TLS_ALERT))
-      throw new ConnectionError("PROTOCOL_ERROR", "it speaks TLS, for which the scheme is grpcs");
+      throw new ConnectionError("PROTOCOL_ERROR", "it speaks TLS: use grpcs:// (with probe: -tls)");
   }
 
   onEnd(error: Error | undefined): void {
     this.#reader.stop();
     const text = this.#hasSettings ? "the answer did" : "it answered in HTTP/2";
-    this.#streams.failAll(error ?? new BrokenCall("closed", `the connection ended before ${text}`), true);
+    const reason = error ?? new BrokenCall("closed", `the connection ended before ${text}`);
+    this.#reportGreeting(reason);
+    this.#streams.failAll(reason, true);
   }
 
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
@@ -205,6 +217,13 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     // before anything that the new settings allow (section 6.5.3)
     this.#outgoing.push(SETTINGS_ACK);
     this.#streams.onSettings(payload);
+    this.#reportGreeting(undefined);
+  }
+
+  #reportGreeting(error: Error | undefined): void {
+    const report = this.#onGreeted;
+    this.#onGreeted = undefined;
+    report?.(error);
   }
 
   /** Section 6.8. An error code fails only the requests that the target may have processed. */
@@ -244,6 +263,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#flush();
     this.#socket.listen(undefined);
     this.#socket.close();
+    this.#reportGreeting(error);
     this.#streams.failAll(error, false);
   }
 }

@@ -5,7 +5,7 @@
  *                 no listener: bytes or an end close the connection; nothing was asked, so nothing can be trusted
  */
 import type { Socket } from "node:net";
-import { connect as connectTls, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { BrokenCall } from "./broken-call.js";
 import { type Connected, ConnectionAttempts, type TargetAddress, traceOf } from "./connection-attempts.js";
 import type { Goodbye, Goodbyes } from "./goodbyes.js";
@@ -57,6 +57,7 @@ export class TargetSocket implements ReusableConnection {
   readonly #attempts: ConnectionAttempts;
   #connected: Connected | undefined;
   #socket: Socket | undefined;
+  #tlsSocket: TLSSocket | undefined;
   /** Written before there is a connection. */
   #unsent: (string | Uint8Array)[] = [];
   #listener: SocketListener | undefined;
@@ -97,12 +98,12 @@ export class TargetSocket implements ReusableConnection {
 
   /** The protocol that ALPN has chosen; `undefined` without TLS, and before it is ready. */
   get alpnProtocol(): string | false | undefined {
-    return this.#socket instanceof TLSSocket ? (this.#socket.alpnProtocol ?? undefined) : undefined;
+    return this.#tlsSocket?.alpnProtocol ?? undefined;
   }
 
   /** The version of TLS, such as `TLSv1.3`; `undefined` without TLS, and before it is ready. */
   get tlsVersion(): string | undefined {
-    return this.#socket instanceof TLSSocket ? (this.#socket.getProtocol() ?? undefined) : undefined;
+    return this.#tlsSocket?.getProtocol() ?? undefined;
   }
 
   /** Why there is no connection at the deadline; `undefined` when the target has not answered in time. */
@@ -190,7 +191,8 @@ export class TargetSocket implements ReusableConnection {
   }
 
   #secure(tcp: Socket, tls: SecureOptions): TLSSocket {
-    const socket = connectTls({ ...tls, socket: tcp });
+    const socket = tls.connectTls({ ...tls, socket: tcp });
+    this.#tlsSocket = socket;
     if (this.#trace !== undefined) traceTls(socket, this.#trace);
     tcp.on("error", (error) => socket.destroy(error)); // without a listener it would end the process
     socket.on("data", (bytes) => this.#onBytes(bytes));

@@ -3,7 +3,7 @@
  * own, verifies the same name with the same authorities.
  */
 import { isIP } from "node:net";
-import { type ConnectionOptions, checkServerIdentity, createSecureContext, DEFAULT_CIPHERS } from "node:tls";
+import { type ConnectionOptions, checkServerIdentity, connect, createSecureContext, DEFAULT_CIPHERS } from "node:tls";
 import { domainToASCII } from "node:url";
 import { OptionError } from "../core/option-error.js";
 import { readAuthorities, requireTlsPair } from "../core/tls-pair.js";
@@ -24,6 +24,8 @@ export interface TlsClientOptions {
 
 /** Options for `tls.connect`. */
 export interface SecureOptions extends ConnectionOptions {
+  /** `connect` of `node:tls`: connections without TLS do not load that module. */
+  readonly connectTls: typeof connect;
   readonly certificateEndsAt: ReadEnd;
 }
 
@@ -50,6 +52,7 @@ export function tlsOptions(
     secureContext: contextOf(options),
     ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
     rejectUnauthorized: verify,
+    connectTls: connect,
     certificateEndsAt: createEndReader(trustedOf(options), nodeCertificates),
   };
 }

@@ -5,7 +5,7 @@
  *                                             (one pair for each address)                TLS         first byte
  */
 import type { Socket } from "node:net";
-import { type DetailedPeerCertificate, TLSSocket } from "node:tls";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 
 /** Receives each step when it happens. */
 export type Trace = (step: TraceStep) => void;
@@ -54,7 +54,7 @@ export interface TracedCertificate {
  * `secure`, and closes the socket when it refuses it: the session is read before that.
  */
 export function traceTls(socket: Socket, trace: Trace): void {
-  if (!(socket instanceof TLSSocket)) return;
+  if (!isTls(socket)) return;
   let isSecured = false;
   socket.prependOnceListener("secure", () => {
     isSecured = true;
@@ -73,6 +73,11 @@ export function traceTls(socket: Socket, trace: Trace): void {
     const { authorized, authorizationError } = socket;
     onVerified(authorized ? undefined : String(authorizationError));
   });
+}
+
+/** By its method: this file does not load `node:tls`. */
+function isTls(socket: Socket): socket is TLSSocket {
+  return "getPeerCertificate" in socket;
 }
 
 function sessionOf(socket: TLSSocket): TlsSession {

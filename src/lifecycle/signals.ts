@@ -38,6 +38,14 @@ export function listenToProcess(listener: ProcessListener): () => void {
 }
 
 /**
+ * Calls `listener` for each termination signal, for a program that has nothing to reload. Returns an unsubscribe function.
+ */
+export function onTerminationSignal(listener: (signal: TerminationSignal) => void): () => void {
+  process.on("SIGINT", listener).on("SIGTERM", listener);
+  return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+}
+
+/**
  * Calls `listener` when the process exits: at its end, by `process.exit` and after an uncaught error, but not when a signal
  * kills it. Only synchronous work is done. Returns an unsubscribe function.
  */

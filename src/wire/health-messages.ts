@@ -11,6 +11,7 @@
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import type { WatchStatus } from "../core/serving-status.js";
 import {
+  type Field,
   LENGTH_DELIMITED,
   lengthDelimited,
   lengthDelimitedHead,
@@ -40,6 +41,9 @@ const SERVICE_FIELD = 1;
 const MAX_PLAIN_BYTES = 2 + 0x7f;
 
 const STATUS_FIELD = 1;
+
+/** `statuses` of a HealthListResponse. */
+const LIST_FIELD = 1;
 
 /** Reads a HealthCheckRequest. Never throws; a field given twice counts once, the last (proto3). */
 export function readHealthCheckRequest(bytes: Uint8Array): RequestReading {
@@ -88,13 +92,36 @@ export function healthCheckResponse(status: WatchStatus): Buffer {
 
 /** Reads a HealthCheckResponse: a status, or `undefined` for bytes that are none, or a number that the proto lacks. */
 export function readHealthCheckResponse(bytes: Uint8Array): WatchStatus | undefined {
+  const number = readStatusNumber(bytes);
+  return number === undefined ? undefined : STATUS_NUMBERS[number];
+}
+
+/** The number of a HealthCheckResponse's status, also one that the proto lacks; `undefined` for bytes that are no message. */
+export function readStatusNumber(bytes: Uint8Array): number | undefined {
   let number = 0;
   for (const field of readFields(bytes) ?? [{ number: STATUS_FIELD, wireType: -1, start: 0, end: 0 }]) {
     if (field.number !== STATUS_FIELD) continue;
     if (field.wireType !== VARINT) return undefined;
-    number = readVarint(bytes, field.start)?.value ?? -1;
+    const value = readVarint(bytes, field.start)?.value ?? -1;
+    number = value <= Number.MAX_SAFE_INTEGER ? value : readInt64(bytes, field);
   }
-  return STATUS_NUMBERS[number];
+  return number;
+}
+
+/** A varint of 64 bits with a sign: a negative number has ten bytes. */
+function readInt64(bytes: Uint8Array, { start, end }: Field): number {
+  const groups = [...bytes.subarray(start, end)].map((byte, index) => BigInt(byte & 0x7f) << BigInt(7 * index));
+  return Number(
+    BigInt.asIntN(
+      64,
+      groups.reduce((sum, group) => sum | group, 0n),
+    ),
+  );
+}
+
+/** The name of a status, or its number if the proto lacks it. */
+export function statusName(number: number): string {
+  return STATUS_NUMBERS[number] ?? String(number);
 }
 
 /** A HealthListResponse. O(services). */
@@ -107,6 +134,31 @@ export function writeHealthListResponse(statuses: Iterable<readonly [string, Wat
     parts.push(lengthDelimitedHead(1, key.length + name.length + value.length), key, name, value);
   }
   return Buffer.concat(parts);
+}
+
+/** Reads a HealthListResponse: the number of each service's status; `undefined` for bytes that are no such message. */
+export function readHealthListResponse(bytes: Uint8Array): ReadonlyMap<string, number> | undefined {
+  const statuses = new Map<string, number>();
+  for (const field of readFields(bytes) ?? [{ number: LIST_FIELD, wireType: -1, start: 0, end: 0 }]) {
+    if (field.number !== LIST_FIELD) continue;
+    const entry = field.wireType === LENGTH_DELIMITED ? readEntry(bytes.subarray(field.start, field.end)) : undefined;
+    if (entry === undefined) return undefined;
+    statuses.set(...entry);
+  }
+  return statuses;
+}
+
+/** An entry of a protobuf map: the key is field 1, the value field 2; either may be left out. */
+function readEntry(bytes: Uint8Array): readonly [string, number] | undefined {
+  let name: string | undefined = "";
+  let status: number | undefined = 0;
+  for (const field of readFields(bytes) ?? [{ number: 1, wireType: -1, start: 0, end: 0 }]) {
+    if (field.number !== 1 && field.number !== 2) continue;
+    if (field.wireType !== LENGTH_DELIMITED) return undefined;
+    if (field.number === 1) name = readString(bytes, field);
+    else status = readStatusNumber(bytes.subarray(field.start, field.end));
+  }
+  return name === undefined || status === undefined ? undefined : [name, status];
 }
 
 function responseOf(status: WatchStatus): Buffer {

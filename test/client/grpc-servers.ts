@@ -483,7 +483,10 @@ const OTHER_PROTOCOLS: Rows = {
     },
     /it answers in HTTP\/1$/,
   ),
-  "an alert of TLS": broken(spoken("\x15\x03\x03\x00\x02\x02\x46"), /it speaks TLS, for which the scheme is grpcs$/),
+  "an alert of TLS": broken(
+    spoken("\x15\x03\x03\x00\x02\x02\x46"),
+    /it speaks TLS: use grpcs:\/\/ \(with probe: -tls\)$/,
+  ),
   "a banner of SSH": broken(spoken("SSH-2.0-OpenSSH_9.6\r\n"), /a frame above 16,384 bytes/),
   "an error of redis": broken(spoken("-ERR unknown command 'PRI'\r\n"), /a frame above 16,384 bytes/),
   "TLS without ALPN, by a server that waits": {

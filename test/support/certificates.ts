@@ -25,7 +25,7 @@ export interface CertificateOptions {
   readonly endsInDays?: number;
   /** An authority. Default true without `hosts`. */
   readonly isAuthority?: boolean;
-  /** DNS names and addresses of a server. */
+  /** DNS names, addresses and URIs of a server. */
   readonly hosts?: readonly string[];
   /** Domains that the certificates below an authority may have (RFC 5280, section 4.2.1.10). */
   readonly permitted?: readonly string[];
@@ -70,7 +70,11 @@ interface Extended {
 
 function extensions(subject: Subject, issuer: Subject, { hosts, permitted, isAuthority }: Extended): readonly Buffer[] {
   const alternatives = hosts.map((host) =>
-    isIP(host) > 0 ? tagged(0x87, addressBytes(host)) : tagged(0x82, Buffer.from(host)),
+    host.includes("://")
+      ? tagged(0x86, Buffer.from(host))
+      : isIP(host) > 0
+        ? tagged(0x87, addressBytes(host))
+        : tagged(0x82, Buffer.from(host)),
   );
   return [
     extension([0x13], sequence(...(isAuthority ? [tagged(0x01, Buffer.from([0xff]))] : []))), // basicConstraints

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+/**
+ * The program `healthbridge`: loads the bundle that a command is in. `probe` has one of its own, because an exec probe
+ * starts a process each time, and that of all other commands takes several times as long to load.
+ */
+if (process.argv[2] === "probe") {
+  process.argv.splice(2, 1);
+  void import("./grpc-health-probe.js");
+} else void import("./main.js");

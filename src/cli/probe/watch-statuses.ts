@@ -1,0 +1,46 @@
+/**
+ * `-watch`: each change of the services, as a line on stdout, until a signal or the end of a call.
+ *
+ * By a signal, the exit code is that of the last statuses.
+ */
+
+import { statusName } from "../../wire/health-messages.js";
+import { goQuote } from "./go-format.js";
+import { type AttemptDeps, openCalls } from "./probe-attempt.js";
+import { probeClock } from "./probe-clock.js";
+import type { ProbeIo } from "./probe-io.js";
+import { EXIT, SERVING } from "./probe-outcome.js";
+import { reportOf } from "./probe-report.js";
+
+/** Resolves with the exit code. */
+export async function watchStatuses(deps: AttemptDeps, io: ProbeIo): Promise<number> {
+  const { settings, cancellation } = deps;
+  const { services } = settings;
+  const ready = await openCalls(deps);
+  const last = new Map<string, number>();
+  const outcome =
+    "failure" in ready
+      ? ready.failure
+      : await Promise.race(
+          services.map((service) =>
+            ready.calls.watch(service, (number) => {
+              last.set(service, number);
+              io.out(lineOfChange(service, number, deps));
+            }),
+          ),
+        );
+  if ("connection" in ready) ready.connection.close();
+  if (cancellation.isCancelled && last.size === services.length)
+    return [...last.values()].every((number) => number === SERVING) ? EXIT.serving : EXIT.unhealthy;
+  const report = reportOf([{ service: "", outcome }], settings);
+  for (const line of report.lines) io.out(line);
+  for (const line of report.errors) io.err(line);
+  return report.exitCode;
+}
+
+function lineOfChange(service: string, number: number, { settings }: AttemptDeps): string {
+  const time = new Date(probeClock.wallTime()).toISOString();
+  const status = statusName(number);
+  if (settings.isJson) return JSON.stringify({ time, addr: settings.addr, service, status });
+  return settings.services.length === 1 ? `${time} ${status}` : `${time} ${status} ${goQuote(service)}`;
+}
