@@ -10,7 +10,7 @@
  */
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
-import type { Heartbeat, Report } from "../probers/heartbeat.js";
+import type { Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
 import { firstAssumption } from "./assumption.js";
 import { ChangeQueue } from "./change-queue.js";
@@ -55,10 +55,11 @@ export interface CheckEngineOptions extends SourceOpenerOptions {
 }
 
 export class CheckEngine {
+  /** What the checks publish; it has the drained services too. */
+  readonly publisher: CheckPublisher;
   readonly #writer: StatusWriter;
   readonly #deps: RunnerDeps;
   readonly #opener: SourceOpener;
-  readonly #publisher: CheckPublisher;
   readonly #isolation: Isolation;
   readonly #selfCheck: SelfCheck;
   readonly #discovery: Discovery;
@@ -76,24 +77,23 @@ export class CheckEngine {
 
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random, isSetByHand = () => false } = options;
-    const { instance } = writer;
     this.#writer = writer;
-    this.#deps = createRunnerDeps(clock, random, instance);
+    this.#deps = createRunnerDeps(clock, random, writer.instance);
     this.#opener = new SourceOpener(options);
-    this.#publisher = new CheckPublisher(writer, clock);
+    this.publisher = new CheckPublisher(writer, clock);
     this.#isolation = new Isolation({
       clock,
       timers: this.#deps.timers,
-      instance,
+      instance: writer.instance,
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
     this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
     const makerOf = (name: string) =>
-      isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.#publisher.ownerOf(name);
+      isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.publisher.ownerOf(name);
     this.#discovery = new Discovery(writer, this.#deps, {
       isTaken: (service) => makerOf(service) !== undefined,
-      onChange: (check, reported) => this.#publisher.setReported(check, reported),
+      onChange: (check, reported) => this.publisher.setReported(check, reported),
     });
     this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
     const ownerOf = (name: string) => makerOf(name) ?? this.#discovery.ownerOf(name);
@@ -119,11 +119,11 @@ export class CheckEngine {
     const inTurns = <Result>(steps: Steps<Result>) => runInTurns(steps, this.#deps.clock, signal);
     const change = async () => {
       signal.throwIfAborted();
-      this.#publisher.reserve(ownersIn(config));
+      this.publisher.reserve(ownersIn(config));
       const planned = await inTurns(planInSteps(this.#running, config, this.#opener));
       await inTurns(this.#commit(acceptPlan(planned, accept)));
     };
-    return this.#queue.run(() => change().finally(() => this.#publisher.reserve(new Map())));
+    return this.#queue.run(() => change().finally(() => this.publisher.reserve(new Map())));
   }
 
   /**
@@ -165,8 +165,8 @@ export class CheckEngine {
     return owner === undefined ? undefined : describeOwner(owner);
   }
 
-  heartbeat(name: string): Heartbeat | undefined {
-    return this.#checks.get(name)?.heartbeat;
+  running(name: string): RunningCheck | undefined {
+    return this.#checks.get(name);
   }
 
   /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. `stopped`: no check takes any. */
@@ -213,7 +213,7 @@ export class CheckEngine {
     try {
       for (const opened of plan.started) {
         created.push(createCheck(opened, this.#deps, this.#listener));
-        yield this.#publisher.announce(opened);
+        yield this.publisher.announce(opened);
       }
       ended = this.#switch(plan, created);
       for (const check of created) {
@@ -223,8 +223,8 @@ export class CheckEngine {
       }
       const changed = plan.changed.map(({ declaration }) => this.#checks.get(declaration.name));
       for (const check of changed) yield check?.runner.change(check.settings);
-      for (const name of plan.removed) if (this.heartbeat(name) === undefined) yield this.#reports?.remove(name);
-      yield* this.#publisher.publishRest((name) => this.#running.ownerOf(name) !== undefined);
+      for (const name of plan.removed) if (!this.running(name)?.heartbeat) yield this.#reports?.remove(name);
+      yield* this.publisher.publishRest((name) => this.#running.ownerOf(name) !== undefined);
       this.#discovery.refresh();
       for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
         yield endRunner(runner, this.#writer.instance);
@@ -240,14 +240,14 @@ export class CheckEngine {
     const ended = new Map(removed.map((name) => [name, this.#take(name)]));
     for (const check of created) this.#add(check, ended.get(check.declaration.name));
     for (const check of changed) this.#change(check);
-    if (services !== undefined) this.#publisher.declare(services.order);
+    if (services !== undefined) this.publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
     this.#changeIsolation(isolation);
     if (this.#checks.size > 0) this.#deps.stalls.start();
     else this.#deps.stalls.stop();
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.change(name, this.#checks.get(name)?.settings);
-      this.#publisher.publish(isWhole);
+      this.publisher.publish(isWhole);
     });
     return [...ended.values()].filter((runner) => runner !== undefined);
   }
@@ -258,7 +258,7 @@ export class CheckEngine {
     check.runner.assume(assumption);
     this.#checks.set(check.declaration.name, check);
     storeReports(check, this.#reports, this.#deps.clock);
-    this.#publisher.add(check, assumption);
+    this.publisher.add(check, assumption);
   }
 
   /** Changes all but the schedule, which no status depends on. */
@@ -267,7 +267,7 @@ export class CheckEngine {
     if (check === undefined) return;
     [check.declaration, check.settings] = [declaration, settings];
     if (prober !== undefined) check.prober.renew(prober);
-    this.#publisher.change(check);
+    this.publisher.change(check);
   }
 
   /** Takes a check out of everything. Its runner is still to be stopped. */
@@ -277,7 +277,7 @@ export class CheckEngine {
     this.#checks.delete(name);
     this.#firstProbes.delete(check);
     this.#isolation.forget(name);
-    this.#publisher.remove(name);
+    this.publisher.remove(name);
     return check.runner;
   }
 
@@ -293,8 +293,8 @@ export class CheckEngine {
     if (this.#checks.get(name) !== check) return;
     if (failures === 0) this.#isolation.forget(name);
     else this.#selfCheck.probeSoon();
-    this.#publisher.report(check, { state, held: this.#isolation.isHeld(name), reason, detail }, last);
-    if (last !== undefined) this.#publisher.countFirstResult(name);
+    this.publisher.report(check, { state, held: this.#isolation.isHeld(name), reason, detail }, last);
+    if (last !== undefined) this.publisher.countFirstResult(name);
     if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
   }
 }

@@ -65,7 +65,31 @@ export class CheckPublisher {
 
   /** Who makes the service of a name, or is about to make it. */
   ownerOf(name: string): Owner | undefined {
-    return this.#makerOf(name) ?? this.#reserved.get(name);
+    return this.makerOf(name) ?? this.#reserved.get(name);
+  }
+
+  /** The services that are drained. */
+  get drained(): ReadonlySet<string> {
+    return this.#graph.drained;
+  }
+
+  /** The full text behind the reason of a check: for operators, never for clients. */
+  detailOf(check: string): string | undefined {
+    return this.#details.get(check);
+  }
+
+  /**
+   * Drains a service, or ends its drain. While it is drained it is NOT_SERVING whatever its members are, and counts as
+   * failing for the services that it is a member of. Without any check, `""` can be drained too.
+   */
+  setDrained(service: string, isDrained: boolean): void {
+    this.#graph.setDrained(service, isDrained);
+    this.#writer.batch(() => {
+      this.#writer.setDrained(this.#graph.drained);
+      this.#writeReport(this.#reports.get(service));
+      for (const affected of this.#graph.affectedByService(service)) this.#writeService(affected);
+      if (this.makerOf(OVERALL) === undefined && this.#unmade.delete(OVERALL)) this.#writer.clear(OVERALL);
+    });
   }
 
   /** The names of a configuration are taken from the start of its change, in place of those of the change before. */
@@ -73,7 +97,8 @@ export class CheckPublisher {
     this.#reserved = owners;
   }
 
-  #makerOf(name: string): Owner | undefined {
+  /** Who makes the service of a name now. */
+  makerOf(name: string): Owner | undefined {
     if (this.#graph.isDeclared(name)) return { kind: "service", of: name, path: ["services", name] };
     if (this.#reports.has(name)) return { kind: "check", of: name, path: ["checks", name] };
     const maker = this.#graph.makerOf(name);
@@ -85,11 +110,11 @@ export class CheckPublisher {
   /** Publishes the new names of a check as UNKNOWN, before it is added. What has a name already waits for that. */
   announce(check: ConfiguredCheck): void {
     const { name } = check.declaration;
-    if (check.settings.initialState !== "pending" || this.#makerOf(name) !== undefined) return;
+    if (check.settings.initialState !== "pending" || this.makerOf(name) !== undefined) return;
     const report = reportOf(check, { ...NO_RESULT, ...PENDING }, this.#clock.wallTime());
     this.#writer.report(report);
     for (const service of [name, ...report.services]) {
-      if (this.#makerOf(service) !== undefined) continue;
+      if (this.makerOf(service) !== undefined) continue;
       this.#announced.add(service);
       this.#writer.set(service, "UNKNOWN", { reason: report.reason });
       if (service !== name) this.#graph.addMaker(service, name);
@@ -226,7 +251,8 @@ export class CheckPublisher {
   #writeReport(report: CheckReport | undefined): void {
     if (report === undefined) return;
     const shown = this.#graph.isEmpty ? report : { ...report, services: this.#graph.namedServicesOf(report) };
-    this.#writer.report(shown, this.#details.get(report.name));
+    const isDrained = this.#graph.drained.has(report.name);
+    this.#writer.report(isDrained ? { ...shown, drained: true } : shown, this.#details.get(report.name));
   }
 
   #writeService(service: string): void {

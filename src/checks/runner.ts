@@ -36,7 +36,6 @@ export class CheckRunner {
   #lastProbeAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
   readonly #runs = new ProbeRuns();
-  /** The check is in the queue for a slot. */
   #queued = false;
   #probeRequested = false;
   #stopped = false;
@@ -83,6 +82,11 @@ export class CheckRunner {
   /** Whether the first probe has started. */
   get started(): boolean {
     return this.#lastProbeAt !== Number.NEGATIVE_INFINITY;
+  }
+
+  /** Monotonic time of the next probe; infinite while one runs. */
+  get nextProbeAt(): number {
+    return this.#dueAt;
   }
 
   /** Changes the schedule and the thresholds. The state stays, as long as `staleAfter` allows. */
@@ -215,9 +219,8 @@ export class CheckRunner {
   }
 
   #releaseSlot(): void {
-    const { probeLimit, stalls } = this.#options.deps;
-    stalls.probeEnded();
-    probeLimit.release();
+    this.#options.deps.stalls.probeEnded();
+    this.#options.deps.probeLimit.release();
   }
 
   /**
@@ -263,9 +266,8 @@ export class CheckRunner {
   /** Counts a result, unless the event loop was blocked during the probe. */
   #count(timing: ProbeTiming, given: ProbeResult): void {
     const { name, deps, listener } = this.#options;
-    const settings = this.#settings;
     const { clock, instance, stalls } = deps;
-    const now = clock.now();
+    const [settings, now] = [this.#settings, clock.now()];
     const stallMs = stalls.since(timing.since, Math.min(STALL_MS, settings.timeoutMs / 2));
     if (stallMs > 0) {
       publish("result-dropped", { instance, check: name, stallMs });
@@ -275,12 +277,11 @@ export class CheckRunner {
     }
     const latencyMs = now - timing.startedAt;
     const result = withLatency(given, latencyMs, settings);
+    const { startLagMs, ageMs = 0 } = timing;
     const { outcome, reason, detail, certificateEndsAt } = result;
-    const { startLagMs } = timing;
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
-    const ageMs = timing.ageMs ?? 0;
     this.#validity.count(now - ageMs);
     const progress = this.#verdict.count(result, settings, now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
@@ -289,10 +290,9 @@ export class CheckRunner {
   }
 
   #scheduleNext(from: number): void {
-    const { deps } = this.#options;
-    const settings = this.#settings;
-    const { progress } = this.#verdict;
-    const delayMs = this.#lastIgnored ? settings.edgeIntervalMs : nextDelayMs(progress, settings, deps.random);
+    const { edgeIntervalMs } = this.#settings;
+    const { random } = this.#options.deps;
+    const delayMs = this.#lastIgnored ? edgeIntervalMs : nextDelayMs(this.#verdict.progress, this.#settings, random);
     const isRequested = this.#probeRequested && this.#runs.current === undefined;
     this.#dueAt = from + (isRequested ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
     this.#armTimer();

@@ -43,6 +43,8 @@ export class ServiceGraph {
   /** For a service that settings of checks name, those checks. */
   readonly #makers = new Map<string, Set<string>>();
   readonly #evaluated = new Map<string, Rollup>();
+  /** Services that an operator has drained: NOT_SERVING, and failing members of others, whatever they are made of. */
+  readonly #drained = new Set<string>();
   /** For a check, the services that it counts for, until something is placed or declared. */
   readonly #affected = new Map<string, readonly string[]>();
   /** A check that was pending when the server as a whole was last evaluated. */
@@ -63,6 +65,15 @@ export class ServiceGraph {
   /** The declared services, members first. */
   names(): readonly string[] {
     return [...this.#declared.keys()];
+  }
+
+  get drained(): ReadonlySet<string> {
+    return this.#drained;
+  }
+
+  setDrained(service: string, isDrained: boolean): void {
+    if (isDrained) this.#drained.add(service);
+    else this.#drained.delete(service);
   }
 
   isDeclared(service: string): boolean {
@@ -117,12 +128,22 @@ export class ServiceGraph {
   affectedBy({ name, services }: Node): readonly string[] {
     const known = this.#affected.get(name);
     if (known !== undefined) return known;
-    const found = new Set([name, ...services]);
-    // a set that grows while it is walked is walked to its end
-    for (const service of found) for (const parent of this.#parents.get(service) ?? []) found.add(parent);
-    const affected = this.inOrder(found.add(OVERALL));
+    const affected = this.#withParents([name, ...services]);
     this.#affected.set(name, affected);
     return affected;
+  }
+
+  /** The same for any service. */
+  affectedByService(service: string): readonly string[] {
+    const check = this.#reports.get(service);
+    return check === undefined ? this.#withParents([service]) : this.affectedBy(check);
+  }
+
+  #withParents(services: readonly string[]): readonly string[] {
+    const found = new Set(services);
+    // a set that grows while it is walked is walked to its end
+    for (const service of found) for (const parent of this.#parents.get(service) ?? []) found.add(parent);
+    return this.inOrder(found.add(OVERALL));
   }
 
   /** The same without the check's own name and the server as a whole. */
@@ -141,7 +162,8 @@ export class ServiceGraph {
    * The status of a service that follows from its members now; `undefined` where it has none. Its members come first.
    */
   evaluate(service: string): Rollup | undefined {
-    const result = this.#rollup(service);
+    const rolled = this.#rollup(service);
+    const result = this.#drained.has(service) ? drainedRollup(service, rolled) : rolled;
     if (result === undefined) this.#evaluated.delete(service);
     else this.#evaluated.set(service, result);
     return result;
@@ -168,7 +190,8 @@ export class ServiceGraph {
   #rollupWhole(): Rollup | undefined {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
     const awaited = this.#reports.get(this.#awaited ?? "");
-    if (this.isEmpty && awaited !== undefined && isAwaited(awaited)) return ownStatus(awaited);
+    const hasDrained = this.#drained.size > 0;
+    if (this.isEmpty && !hasDrained && awaited !== undefined && isAwaited(awaited)) return ownStatus(awaited);
     const rolled = rollup(this.#whole(), ALL);
     this.#awaited = rolled.status === "UNKNOWN" ? this.#findAwaited() : undefined;
     return rolled;
@@ -185,15 +208,24 @@ export class ServiceGraph {
 
   #member(name: string): Member {
     const report = this.#reports.get(name);
-    if (report !== undefined) return report;
+    if (report !== undefined) return this.#drained.has(name) ? { ...report, ...DRAINED } : report;
     const evaluated = this.#evaluated.get(name) ?? this.evaluate(name);
     return evaluated === undefined ? MISSING : memberOf(evaluated);
   }
 
   #whole(): Iterable<Member> {
+    if (this.#drained.size > 0) return this.#membersOf(this.#partsAndDrained());
     if (this.#declared.size === 0) return this.#reports.values();
     this.#parts ??= this.#findParts();
     return this.#membersOf(this.#parts);
+  }
+
+  /** A drained service that settings of checks name counts by itself: the checks that make it may be healthy. */
+  #partsAndDrained(): Iterable<string> {
+    if (this.#declared.size > 0) this.#parts ??= this.#findParts();
+    const parts = this.#declared.size === 0 ? this.#reports.keys() : (this.#parts ?? []);
+    const isLoose = (service: string) => this.#makers.has(service) && !this.#parents.has(service);
+    return new Set([...parts, ...[...this.#drained].filter(isLoose)]);
   }
 
   /** Every declared service that is a member of no other, and the checks that no declared service includes. */
@@ -210,6 +242,16 @@ export class ServiceGraph {
     this.#parts = undefined;
     this.#affected.delete(name);
   }
+}
+
+/** How a drained check or service counts for others: as one that fails. */
+const DRAINED = { state: "failing", reason: "drained", counted: true } as const;
+
+/** Nothing is made of nothing, but for the server as a whole. */
+function drainedRollup(service: string, rolled: Rollup | undefined): Rollup | undefined {
+  if (rolled === undefined && service !== OVERALL) return undefined;
+  const { critical = true } = rolled ?? {};
+  return { status: "NOT_SERVING", degraded: false, reason: DRAINED.reason, cause: undefined, critical, counted: true };
 }
 
 function isAwaited({ state, critical, counted }: Member): boolean {

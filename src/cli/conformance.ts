@@ -13,7 +13,7 @@ import { junitXml } from "../conformance/junit.js";
 import { conformanceReport, rowReport } from "../conformance/report.js";
 import type { ConformanceRow } from "../conformance/row.js";
 import { type RowResult, runRows } from "../conformance/run.js";
-import { GROUPS, ROWS } from "../conformance/table.js";
+import { ROWS } from "../conformance/table.js";
 import { keepAlive } from "../core/background.js";
 import { messageOf } from "../core/health-error.js";
 import { nearestTo } from "../core/nearest.js";
@@ -21,7 +21,11 @@ import { printable } from "../core/printable.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { SERVER_FLAGS, testedServer } from "./conformance-server.js";
 import { listText, rowText, summaryText } from "./conformance-text.js";
-import { describeFlags, type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
+import { type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
+import type { CommandHelp } from "./help.js";
+
+const EXIT_BREACHES = 1;
+const EXIT_NOT_TRIED = 3;
 
 const FLAGS: readonly Flag[] = [
   { name: "service", value: "NAME", help: 'A service that the server has. Default: "", or else one of List.' },
@@ -36,19 +40,46 @@ const FLAGS: readonly Flag[] = [
   { name: "list-rows", help: "Print the rows and stop. No ADDR is needed." },
   { name: "json", help: "Print one JSON object." },
   { name: "junit", value: "FILE", help: "Write JUnit XML too, for the reports of CI." },
-  { name: "help", short: "h", help: "Show this help." },
 ];
+
+export const HELP: CommandHelp = {
+  about: `Tries a gRPC health server, of any language, against the sentences of its protocols: the health
+protocol, gRPC over HTTP/2, and HTTP/2. Shows what holds, and what breaks: what was sent, expected
+and received, and where the sentence stands.
+The run is harmless: some 500 calls, at most 16 connections at a time and 100 calls on one of them,
+and at most 20 seconds. Nothing of the server is changed, but with --control.`,
+  usage: "conformance ADDR [FLAGS]",
+  flags: FLAGS,
+  notes: `ADDR is HOST:PORT, :PORT or unix:/PATH.
+A row that is not tried does not count: the server does not offer what the row is about, or the row
+needs a flag, which the report names.
+
+A control program reads lines on its input, and answers each with a line. Its other lines are
+ignored.
+  set NAME STATUS   give the service NAME a status, SERVING or NOT_SERVING
+  clear NAME        remove the service NAME
+  ok                its answer: done
+  no TEXT           its answer: the server cannot do that, and the row is not tried`,
+  exitCodes: [
+    [0, "every row that was tried holds"],
+    [EXIT_BREACHES, "a row is broken, or an unexpected error"],
+    [2, "an error in a flag or the address"],
+    [EXIT_NOT_TRIED, "no row could be tried, which says nothing about conformance"],
+  ],
+  examples: [
+    "healthbridge conformance localhost:50051",
+    "healthbridge conformance localhost:50051 --service acme.Orders --junit conformance.xml",
+    "healthbridge conformance :50051 --control './server --port 50051 --statuses-from-stdin'",
+    "healthbridge conformance orders.example:443 --tls --except content-type-other --json",
+  ],
+};
 
 /** Stands for the words without a flag. */
 const WORD: Flag = { name: "address", value: "ADDR", repeats: true, help: "" };
 
-const EXIT_BREACHES = 1;
-const EXIT_NOT_TRIED = 3;
-
 /** Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlags([...FLAGS, WORD], args, WORD.name);
-  if (values.has("help")) return print(helpText());
   const rows = chosenRows(values);
   if (values.has("list-rows")) return print(listText(rows));
   const [address, surplus] = values.get(WORD.name) ?? [];
@@ -177,35 +208,4 @@ async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Prom
 function print(text: string): number {
   process.stdout.write(text);
   return 0;
-}
-
-function helpText(): string {
-  const groups = Object.values(GROUPS).join(", ");
-  return `Tries a gRPC health server against the sentences of its protocols (${groups}), and shows
-what holds, and what breaks: with what was sent, expected and received, and where the sentence stands.
-ADDR is HOST:PORT, :PORT or unix:/PATH. The server may be written in any language.
-
-The run is harmless: some 300 calls, at most 16 connections and 100 calls on one of them at a time,
-and at most 20 seconds. Nothing of the server is changed, but with --control.
-
-Usage: healthbridge conformance ADDR [FLAGS]
-
-${describeFlags(FLAGS)}
-
-A control program reads lines on its input, and answers each with a line. Its other lines are ignored.
-  set NAME STATUS    gives the service NAME a status: SERVING or NOT_SERVING
-  clear NAME         removes the service NAME
-  ok                 its answer: done
-  no TEXT            its answer: the server cannot do that, so the row is not tried
-
-Exit codes: 0 if every row that was tried holds; 1 if a row is broken; 2 for an error in a flag;
-3 if no row could be tried, which says nothing about conformance. A row that is not tried does not
-count: the server does not offer what it is about, or a flag is missing that the row names.
-
-Examples:
-  healthbridge conformance localhost:50051
-  healthbridge conformance localhost:50051 --service acme.Orders --junit conformance.xml
-  healthbridge conformance :50051 --control './server --port 50051 --statuses-from-stdin'
-  healthbridge conformance orders.example:443 --tls --except content-type-other --json
-`;
 }

@@ -14,6 +14,8 @@ export interface Flag {
   /** One letter, for a single dash. */
   readonly short?: string;
   readonly repeats?: boolean;
+  /** All values that it can have. */
+  readonly values?: readonly string[];
   /** The default. */
   readonly fallback?: string;
   readonly help: string;

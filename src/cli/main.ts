@@ -6,36 +6,22 @@
  * 128 + n ended at once by signal n.
  */
 import { HealthError, messageOf } from "../core/health-error.js";
+import { nearestTo } from "../core/nearest.js";
 import { printable } from "../core/printable.js";
 import { version } from "../core/version.js";
+import { allHelp, COMMANDS, type CommandModule } from "./commands.js";
 import { shownArgument, UsageError } from "./flags.js";
+import { helpText } from "./help.js";
+import { withVariable } from "./variables.js";
 
-/** A command. It resolves with the exit code of the process. */
-interface Command {
-  readonly summary: string;
-  /** Loaded only if it is used: `serve` must not load the others. */
-  readonly load: () => Promise<{ readonly run: (args: readonly string[]) => Promise<number> }>;
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: { summary: "serve health over gRPC and HTTP (the default command)", load: () => import("./serve.js") },
-  validate: {
-    summary: "check a configuration with the rules of serve, and start nothing",
-    load: () => import("./validate.js"),
-  },
-  conformance: {
-    summary: "try a gRPC health server against the sentences of its protocols",
-    load: () => import("./conformance.js"),
-  },
-  test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
-  schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
-};
+const VERSION_WORDS: readonly string[] = ["--version", "-v"];
 
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
 
-function helpText(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`);
+/** The commands. */
+function overview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
   return [
     "healthbridge: a health endpoint that answers gRPC and HTTP health checks on one port",
     "",
@@ -43,28 +29,39 @@ function helpText(): string {
     "",
     ...rows,
     "",
-    "healthbridge COMMAND --help shows the flags of a command; --version shows the version.",
+    "healthbridge COMMAND --help shows the flags of a command, with examples; --version shows the version.",
     "",
   ].join("\n");
 }
 
 async function main(args: readonly string[]): Promise<number> {
   const [first = "serve", ...rest] = args;
-  if (first === "--version") return print(`healthbridge ${version()}\n`);
-  if (first === "--help" || first === "-h" || first === "help") return print(helpText());
-  if (first.startsWith("-")) return runCommand("serve", args);
-  return runCommand(first, rest);
+  if (first === "version" || VERSION_WORDS.includes(first)) return print(versionLine());
+  if (first === "--help" || first === "-h") return print(overview());
+  if (first === "help") return rest[0] === undefined ? print(overview()) : print(helpText((await load(rest[0])).HELP));
+  return first.startsWith("-") ? runCommand("serve", args) : runCommand(first, rest);
 }
 
 async function runCommand(name: string, args: readonly string[]): Promise<number> {
+  const { HELP, run } = await load(name);
+  const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  if (flags.some((arg) => arg === "--help" || arg === "-h")) return print(helpText(HELP));
+  return flags.some((arg) => VERSION_WORDS.includes(arg)) ? print(versionLine()) : run(args, allHelp);
+}
+
+/** @throws UsageError for an unknown command */
+function load(name: string): Promise<CommandModule> {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined) {
-    const hint = name.includes("://") ? "; to probe a URL, write healthbridge test URL" : "";
-    const known = Object.keys(COMMANDS).join(", ");
-    throw new UsageError(`unknown command ${shownArgument(name)}; known: ${known}${hint}`);
-  }
-  const { run } = await command.load();
-  return run(args);
+  if (command !== undefined) return command.load();
+  const known = Object.keys(COMMANDS);
+  const nearest = nearestTo(name, known);
+  const meant = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean ${nearest}?`;
+  const hint = name.includes("://") ? "; to probe a URL, write healthbridge test URL" : "";
+  throw new UsageError(`unknown command ${shownArgument(name)}; ${meant}${hint}`);
+}
+
+function versionLine(): string {
+  return `healthbridge ${version()}\n`;
 }
 
 function print(text: string): number {
@@ -79,6 +76,7 @@ function fail(error: unknown): void {
   const lines = text
     .split("\n")
     .map(printable)
+    .map((line) => withVariable(line, process.argv, process.env))
     .map((line) => (isPlace(error, line) ? line : `healthbridge: ${line}`));
   process.stderr.write(
     isMistake ? `${lines.join("\n")}\n` : `healthbridge: ${text.split("\n").map(printable).join("\n")}\n`,

@@ -3,16 +3,19 @@
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { CONFIG_SCHEMA } from "../config/schema.js";
-import { describeFlags, type Flag, readFlags } from "./flags.js";
+import { readFlags } from "./flags.js";
+import type { CommandHelp } from "./help.js";
 
-const FLAGS: readonly Flag[] = [{ name: "help", short: "h", help: "Show this help." }];
+export const HELP: CommandHelp = {
+  about: "Prints the JSON Schema of healthbridge.yaml. Editors use it to complete and to check the file.",
+  usage: "schema",
+  flags: [],
+  examples: ["healthbridge schema > healthbridge.schema.json"],
+};
 
 /** Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
-  if (readFlags(FLAGS, args).has("help")) {
-    process.stdout.write(helpText());
-    return 0;
-  }
+  readFlags(HELP.flags, args);
   process.stdout.write(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`);
   return 0;
 }
@@ -26,16 +29,4 @@ export function jsonSchema(): object {
       valibotSchema.type === "strict_object" ? { ...jsonSchema, patternProperties: { "^x-": {} } } : undefined,
   });
   return { title: "healthbridge.yaml", ...schema };
-}
-
-function helpText(): string {
-  return `Prints the JSON Schema of healthbridge.yaml. Editors use it to complete and to check the file.
-
-Usage: healthbridge schema [FLAGS]
-
-${describeFlags(FLAGS)}
-
-Example:
-  healthbridge schema > healthbridge.schema.json
-`;
 }

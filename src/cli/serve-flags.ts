@@ -9,6 +9,7 @@ import type { CheckEntry, ConfigFile } from "../config/schema.js";
 import { isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
+import { LOG_FORMATS, type LogFormat } from "../telemetry/log-text.js";
 import { type Flag, type FlagValues, UsageError } from "./flags.js";
 
 const { listen, drainDelay, engine, statusCodePaths, paths, tokenFile, stateDir } = TOP_KEYS;
@@ -44,15 +45,20 @@ export const CONFIG_FLAGS: readonly Flag[] = [
 /** Every flag of the command. */
 export const SERVE_FLAGS: readonly Flag[] = [
   ...CONFIG_FLAGS,
-  { name: "log-level", value: "LEVEL", fallback: "info", help: `One of ${LOG_LEVELS.join(", ")}.` },
-  { name: "help", short: "h", help: "Show this help." },
+  wordFlag({ name: "log-level", value: "LEVEL", fallback: "info" }, LOG_LEVELS),
+  wordFlag({ name: "log-format", value: "FORMAT", fallback: "text at a terminal, json elsewhere" }, LOG_FORMATS),
 ];
+
+function wordFlag(flag: Omit<Flag, "help">, values: readonly string[]): Flag {
+  return { ...flag, values, help: `One of ${values.join(", ")}.` };
+}
 
 function flagOf(setting: FlagSetting): Flag {
   const { type, meaning, flag } = setting;
   const repeats = type === "texts";
   const fallback = defaultOf(setting);
-  const row = { ...flag, repeats, help: repeats ? `${meaning} Repeatable.` : meaning };
+  const values = type === "engine" ? { values: ENGINE_NAMES } : {};
+  const row = { ...flag, ...values, repeats, help: repeats ? `${meaning} Repeatable.` : meaning };
   return fallback === undefined || fallback === "none" ? row : { ...row, fallback };
 }
 
@@ -130,6 +136,15 @@ function settingsOf(values: FlagValues): CheckEntry {
 export function logLevelOf(values: FlagValues): LogLevel {
   const given = values.get("log-level")?.[0] ?? "info";
   return requireWord("log-level", given, LOG_LEVELS);
+}
+
+/**
+ * How the log is written; `undefined`: as the output asks for.
+ * @throws UsageError
+ */
+export function logFormatOf(values: FlagValues): LogFormat | undefined {
+  const [given] = values.get("log-format") ?? [];
+  return given === undefined ? undefined : requireWord("log-format", given, LOG_FORMATS);
 }
 
 function engineOf(values: FlagValues): ConfigFile["engine"] {

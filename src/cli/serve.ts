@@ -8,16 +8,34 @@ import type { LoadedConfig } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import { systemClock } from "../core/clock.js";
+import { HealthError } from "../core/health-error.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { LogOutput, openSink } from "../telemetry/log-output.js";
-import { terminalLine } from "../telemetry/terminal.js";
-import { describeFlags, type FlagValues, readFlags } from "./flags.js";
+import { type LogFormat, textLine } from "../telemetry/log-text.js";
+import type { FlagValues } from "./flags.js";
+import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import { Reloader, type ReloaderDeps, type WatchedFile } from "./reload.js";
-import { logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
+import { logFormatOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
+import { misspeltVariables, readFlagsAndVariables } from "./variables.js";
+
+export const HELP: CommandHelp = {
+  about: "Serves health over gRPC (grpc.health.v1) and HTTP (/healthcheck), both on every address.",
+  usage: "[serve] [FLAGS]",
+  flags: SERVE_FLAGS,
+  notes: `Each flag with a value can be a variable: HEALTHBRIDGE_LOG_LEVEL=debug is --log-level debug.
+A flag wins over its variable. Values of a repeatable flag are separated by spaces.`,
+  exitCodes: [[0, "ended in order by SIGTERM or SIGINT; a second signal n exits at once with 128 + n"]],
+  examples: [
+    "healthbridge serve",
+    "healthbridge serve -c healthbridge.yaml",
+    "healthbridge serve --check flower=http://localhost:5555/healthcheck",
+    "healthbridge serve --listen :50051 --check orders=grpc://localhost:9000/acme.Orders --interval 5s",
+  ],
+};
 
 /** The times of the shutdown after a fatal error. */
 const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 300 } as const;
@@ -36,12 +54,8 @@ interface Run extends ReloaderDeps {
 
 /** Runs until a signal ends it. Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
-  const values = readFlags(SERVE_FLAGS, args);
-  if (values.has("help")) {
-    process.stdout.write(helpText());
-    return 0;
-  }
-  const level = logLevelOf(values);
+  const values = readFlagsAndVariables(SERVE_FLAGS, args, { environment: process.env });
+  const [level, format] = [logLevelOf(values), logFormatOf(values)];
   const name = fileOf(values);
   const load = () => loadConfig(name, values);
   // a pipe can be read once: it is not watched
@@ -49,11 +63,12 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
-    const output = openLogOutput(instance, () => log);
+    const output = openLogOutput(instance, format, () => log);
     const log = createLog(instance, level, output);
     const start = async () => {
-      const daemon = await startDaemon(loaded, { instance, log, environment: process.env });
+      const daemon = await startDaemon(loaded, { instance, log, environment: process.env }).catch(rethrowWithHint);
       warnOfOldNode(log);
+      for (const text of misspeltVariables(SERVE_FLAGS, process.env)) log.write("warn", "config-warning", text);
       return daemon;
     };
     const readers = { reload: reloadOf(file, values), renew: renewOf(name, values), clock: systemClock };
@@ -68,6 +83,13 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Names what would be right, in words of the command line. */
+function rethrowWithHint(error: unknown): never {
+  if (!(error instanceof HealthError) || error.code !== "LISTEN_FAILED") throw error;
+  const message = `${error.message}; choose other addresses with --listen or the key \`listen\``;
+  throw new HealthError(error.code, message, { cause: error });
+}
+
 /** Warns once, at start, if this version of Node gets no more fixes: its HTTP/2 has faults that later versions do not have. */
 export function warnOfOldNode(log: Log, version: string = process.versions.node): void {
   const major = Number(version.split(".")[0]);
@@ -77,10 +99,15 @@ export function warnOfOldNode(log: Log, version: string = process.versions.node)
 }
 
 /**
- * Writes the log to stdout: as JSON, and at a terminal as text. `NO_COLOR` and a terminal without colours are respected.
+ * Writes the log to stdout. `NO_COLOR` and a terminal without colours are respected.
+ * @param format default: text at a terminal, JSON elsewhere
  * @param log the log that gets a line when dropped lines are over
  */
-function openLogOutput(instance: string, log: () => Log): { write(line: string): void; flush(): Promise<boolean> } {
+function openLogOutput(
+  instance: string,
+  format: LogFormat | undefined,
+  log: () => Log,
+): { write(line: string): void; flush(): Promise<boolean> } {
   const { stdout, stderr } = process;
   // what Node and libraries print is lost when stderr is closed, and must not end the service
   stderr.on("error", () => {});
@@ -89,9 +116,10 @@ function openLogOutput(instance: string, log: () => Log): { write(line: string):
     onFlowing: (lines) =>
       log().write("warn", "log-dropped", `${lines} log lines were dropped: their reader was too slow`, { lines }),
   });
-  if (!stdout.isTTY) return output;
-  const colour = stdout.hasColors() && (process.env.NO_COLOR ?? "") === "";
-  return { write: (line) => output.write(terminalLine(line, colour)), flush: () => output.flush() };
+  const isTerminal = stdout.isTTY === true;
+  if ((format ?? (isTerminal ? "text" : "json")) === "json") return output;
+  const hasColours = isTerminal && stdout.hasColors() && (process.env.NO_COLOR ?? "") === "";
+  return { write: (line) => output.write(textLine(line, { isTerminal, hasColours })), flush: () => output.flush() };
 }
 
 async function watchedFile(name: string): Promise<WatchedFile> {
@@ -198,19 +226,4 @@ function drainingText(signal: TerminationSignal, count: number | undefined): str
 
 function isInteractive(signal: TerminationSignal): boolean {
   return signal === "SIGINT" && process.stdin.isTTY;
-}
-
-function helpText(): string {
-  return `Serves health over gRPC (grpc.health.v1) and HTTP (/healthcheck), both on every address.
-
-Usage: healthbridge [serve] [FLAGS]
-
-${describeFlags(SERVE_FLAGS)}
-
-Examples:
-  healthbridge serve
-  healthbridge serve -c healthbridge.yaml
-  healthbridge serve --check flower=http://localhost:5555/healthcheck
-  healthbridge serve --listen :50051 --check orders=grpc://localhost:9000/acme.Orders --interval 5s
-`;
 }

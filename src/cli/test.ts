@@ -14,7 +14,8 @@ import { parseDuration } from "../core/duration.js";
 import { nearestTo } from "../core/nearest.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { SCHEMES } from "../probers/schemes.js";
-import { describeFlags, type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
+import { type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
+import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import type { TestReport, TestVerdict } from "./test-report.js";
 import { testCheck } from "./test-run.js";
@@ -30,8 +31,28 @@ const FLAGS: readonly Flag[] = [
   },
   { name: "timeout", value: "TIME", fallback: "that of the check, or 2s", help: "The deadline of the probe." },
   { name: "json", help: "Print one JSON object for each check, on one line." },
-  { name: "help", short: "h", help: "Show this help." },
 ];
+
+export const HELP: CommandHelp = {
+  about: `Makes one probe now, and shows every step: addresses, TLS, times, what came back and the verdict.
+NAME is a check of the configuration. Without NAME and URL, every check is tested, one line each.
+Secrets are shown as ***. Nothing is served, and no state changes.`,
+  usage: "test [NAME|URL] [FLAGS]",
+  flags: FLAGS,
+  notes: "Of several checks, exit code 3 is before 4.",
+  exitCodes: [
+    [0, "the target passes, also with a warning"],
+    [2, "an error in a flag, the configuration or the URL"],
+    [3, "the target fails"],
+    [4, "healthbridge could not probe, which says nothing about the target"],
+  ],
+  examples: [
+    "healthbridge test https://www.example.com/health",
+    "healthbridge test grpc://localhost:50051/acme.Orders --timeout 5s",
+    "healthbridge test shop -c healthbridge.yaml",
+    "healthbridge test --json | jq 'select(.verdict != \"pass\")'",
+  ],
+};
 
 /** Stands for the words without a flag. */
 const WORD: Flag = { name: "name or URL", value: "NAME|URL", repeats: true, help: "" };
@@ -52,10 +73,6 @@ const MAX_CONCURRENT = 16;
 /** Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlags([...FLAGS, WORD], args, WORD.name);
-  if (values.has("help")) {
-    process.stdout.write(helpText());
-    return 0;
-  }
   const timeoutMs = timeoutOf(values);
   const selection = await select(values);
   const print = printerOf(values, selection);
@@ -197,25 +214,4 @@ async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Prom
   } finally {
     stopListening();
   }
-}
-
-function helpText(): string {
-  return `Makes one probe now, and shows every step: addresses, TLS, times, what came back and the verdict.
-NAME is a check of the configuration. Without NAME and URL, every check is tested, one line each.
-Secrets are shown as ***. Nothing is served, and no state changes.
-
-Usage: healthbridge test [NAME|URL] [FLAGS]
-
-${describeFlags(FLAGS)}
-
-Exit codes: 0 if the target passes, also with a warning; 2 for an error in a flag, the configuration
-or the URL; 3 if the target fails; 4 if healthbridge could not probe, which says nothing about the
-target. Of several checks, 3 is before 4.
-
-Examples:
-  healthbridge test https://www.example.com/health
-  healthbridge test grpc://localhost:50051/acme.Orders --timeout 5s
-  healthbridge test shop -c healthbridge.yaml
-  healthbridge test --json | jq 'select(.verdict != "pass")'
-`;
 }

@@ -3,9 +3,11 @@
  */
 import { DEFAULT_CONFIG_FILE } from "../config/daemon-config.js";
 import { requireValid } from "../config/validate.js";
-import { describeFlags, type Flag, type FlagValues, readFlags } from "./flags.js";
+import type { Flag, FlagValues } from "./flags.js";
+import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
 import { CONFIG_FLAGS } from "./serve-flags.js";
+import { readFlagsAndVariables } from "./variables.js";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is what a file contains
 const NO_ENV: Flag = {
@@ -14,15 +16,28 @@ const NO_ENV: Flag = {
 };
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is what a file contains
 
-const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, NO_ENV, { name: "help", short: "h", help: "Show this help." }];
+const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, NO_ENV];
+
+export const HELP: CommandHelp = {
+  about: "Checks a configuration with the same rules, flags and variables as serve, and starts nothing.",
+  usage: "validate [FILE] [FLAGS]",
+  flags: FLAGS,
+  notes: "Each error is one line: FILE:LINE:COLUMN: KEY: what is wrong.",
+  exitCodes: [
+    [0, "the configuration is valid"],
+    [2, "the configuration is not valid"],
+  ],
+  examples: [
+    "healthbridge validate",
+    "healthbridge validate deploy/healthbridge.yaml",
+    "healthbridge validate --no-env deploy/healthbridge.yaml",
+    "healthbridge validate -c healthbridge.yaml --check flower=http://localhost:5555/healthcheck",
+  ],
+};
 
 /** Resolves with 0 for a valid configuration. For an invalid one it throws a ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
-  const values = readFlags(FLAGS, args, "config");
-  if (values.has("help")) {
-    process.stdout.write(helpText());
-    return 0;
-  }
+  const values = readFlagsAndVariables(FLAGS, args, { environment: process.env, positional: "config" });
   const file = fileOf(values) ?? (isAlone(values) ? DEFAULT_CONFIG_FILE : undefined);
   const withoutEnvironment = values.has(NO_ENV.name);
   const loaded = await loadConfig(file, values, { withoutEnvironment });
@@ -41,21 +56,4 @@ function isAlone(values: FlagValues): boolean {
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function helpText(): string {
-  return `Checks a configuration with the same rules and flags as serve, and starts nothing.
-
-Usage: healthbridge validate [FILE] [FLAGS]
-
-${describeFlags(FLAGS)}
-
-Exit codes: 0 if the configuration is valid, 2 if not. Each error is one line: FILE:LINE:COLUMN: KEY: what is wrong.
-
-Examples:
-  healthbridge validate
-  healthbridge validate deploy/healthbridge.yaml
-  healthbridge validate --no-env deploy/healthbridge.yaml
-  healthbridge validate -c healthbridge.yaml --check flower=http://localhost:5555/healthcheck
-`;
 }

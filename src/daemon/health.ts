@@ -181,7 +181,7 @@ export class Health {
   heartbeat(name: string, { ttl, token, ...options }: HeartbeatOptions): (report?: Report) => void {
     this.#servers.requireRunning("heartbeat()");
     this.#checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
-    const heartbeat = this.#checks.heartbeat(name);
+    const heartbeat = this.#checks.running(name)?.heartbeat;
     return (report) => heartbeat?.beat(report);
   }
 

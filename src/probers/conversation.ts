@@ -99,6 +99,8 @@ class DialogueListener implements SocketListener {
     const { name, startsTls } = this.#turns[this.#index - 1] ?? {};
     if (!this.#isReady && isCancelled && startsTls === true)
       this.#resolve(fail("timeout", `${name}: no TLS handshake within the timeout`));
+    else if (!this.#isReady && error === undefined && startsTls === true)
+      this.#resolve(fail("closed", `${name}: the target ended the connection before its TLS handshake was complete`));
     else if (!this.#isReady)
       this.#reject(error ?? new BrokenCall("closed", "the connection ended before it was ready"));
     else if (this.#index === this.#turns.length)
@@ -107,6 +109,7 @@ class DialogueListener implements SocketListener {
       this.#advance(true);
       this.#failTurn("closed");
     } else if (isCancelled) this.#failTurn("timeout");
+    else if (isReset(error) && this.#unused.bytes.length > 0) this.#failTurn("reset");
     else this.#reject(error);
   }
 
@@ -143,10 +146,15 @@ class DialogueListener implements SocketListener {
     else this.#resolve(fail("protocol", `${name}: the target sent more in clear text before the TLS handshake`));
   }
 
-  #failTurn(reason: "answer" | "closed" | "timeout", before = ""): void {
+  #failTurn(reason: "answer" | "closed" | "reset" | "timeout", before = ""): void {
     const turn = this.#turns[this.#index];
     if (turn !== undefined) this.#resolve(fail(reason, `${before}${missingAnswer(turn, this.#unused.bytes)}`));
   }
+}
+
+/** A server that refuses a client often sends why, and resets: it has not read what the client sent. */
+function isReset(error: Error): boolean {
+  return "code" in error && error.code === "ECONNRESET";
 }
 
 /** The bytes that were read, without those that a turn has used. In all, `MAX_ANSWER_BYTES` are kept. */

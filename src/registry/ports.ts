@@ -49,6 +49,8 @@ export interface CheckReport {
   readonly reason: string | undefined;
   /** The check would be failing, but its last state is held for a while: healthbridge itself seems to be isolated. */
   readonly held: boolean;
+  /** An operator has drained it: it counts as failing, whatever its state is. */
+  readonly drained?: true | undefined;
   /** Latency of the last probe, in milliseconds. */
   readonly latencyMs: number | undefined;
   /** Wall time of the last result of the present target. */
@@ -66,6 +68,8 @@ export interface StatusReader {
   /** Identifies this registry in the messages on the channels. */
   readonly instance: string;
   readonly draining: boolean;
+  /** The services that an operator has drained one by one. Each is NOT_SERVING. */
+  readonly drained: ReadonlySet<string>;
   /** Open watches. */
   readonly watcherCount: number;
   /** Grows with every change that a reader can see. While it is the same, every answer would be the same. */
@@ -107,6 +111,8 @@ export interface StatusWriter {
   setStarted(started: boolean): void;
   /** Stores the report of a check, in place of the one before. `detail` goes into the transition only. */
   report(check: CheckReport, detail?: string): void;
+  /** The services that are drained from now on. */
+  setDrained(services: ReadonlySet<string>): void;
   /** Removes the report of a check. */
   forget(checkName: string): void;
   /** Runs several writes. Listeners are called after the last one, so that they see the result and nothing in between. */

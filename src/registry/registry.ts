@@ -47,6 +47,7 @@ export class Registry implements StatusReader, StatusWriter {
   readonly #checks = new Map<string, CheckReport>();
   /** While draining: what `resume` publishes. It clears the names that are missing here. */
   #held: Map<string, StatusWrite> | undefined;
+  drained: ReadonlySet<string> = new Set();
   #sequence = 0;
   #version = 0;
   #statusVersion = 0;
@@ -170,6 +171,11 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#checks.delete(checkName)) this.#countStatusChange();
   }
 
+  setDrained(services: ReadonlySet<string>): void {
+    this.drained = services;
+    this.#countStatusChange();
+  }
+
   batch(writes: () => void): void {
     this.#emitter.batch(writes);
   }
@@ -265,6 +271,7 @@ function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
     one.counted === other.counted &&
     one.startup === other.startup &&
     one.held === other.held &&
+    one.drained === other.drained &&
     one.reported === other.reported &&
     (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
     hasSameItems(one.services, other.services)
@@ -287,10 +294,6 @@ function requireServiceName(service: unknown): void {
 
 function requireServingStatus(service: string, status: unknown): void {
   if (isServingStatus(status)) return;
-  const got = JSON.stringify(status) ?? typeof status;
-  const expected = SERVING_STATUSES.join(", ");
-  throw new HealthTypeError(
-    "INVALID_STATUS",
-    `status of service ${JSON.stringify(service)} must be one of ${expected}; got ${got}`,
-  );
+  const expected = `must be one of ${SERVING_STATUSES.join(", ")}; got ${JSON.stringify(status) ?? typeof status}`;
+  throw new HealthTypeError("INVALID_STATUS", `status of service ${JSON.stringify(service)} ${expected}`);
 }

@@ -5,19 +5,22 @@
  *               ^                                                                                          | 1 MiB, and
  *               '------------ open: read, write anew <--------------------- journal <--rename-- journal.new <' half is old
  *
- * A caller never waits for the disk. A crash loses at most the last second; a write that it has cut is a torn tail, which
- * is dropped at the next start. While the disk is full or fails, the changes wait in memory, one for each key, and are
- * written when it works again.
+ * A caller of `put` never waits for the disk. A crash loses at most the last second; a write that it has cut is a torn
+ * tail, which is dropped at the next start. While the disk is full or fails, the changes wait in memory, one for each
+ * key, and are written when it works again.
+ *
+ * A caller of `commit` waits until the value is on the disk. If it cannot be written, the value of before stays.
  *
  * Keys of types that this version does not know are kept.
  */
-import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
-import { HealthError, messageOf } from "../core/health-error.js";
+import { HealthError } from "../core/health-error.js";
 import { type FolderLock, lockFolder } from "./folder-lock.js";
 import { decodeJournal, encodeRecord, type JournalRecord, type JournalText } from "./journal-lines.js";
+import { ignorePassing, makeFolder, refusing, sizeOf, syncFolder } from "./state-folder.js";
 
 /** What a journal needs. */
 export interface JournalDeps {
@@ -42,9 +45,6 @@ const MAX_KEYS = 100_000;
 /** At its end, the process waits at most this long for the disk. */
 const MAX_CLOSE_MS = 1_000;
 
-/** Temporary errors. Any other error ends the start. */
-const PASSING_CODES: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
-
 export class Journal {
   readonly #path: string;
   readonly #folder: string;
@@ -59,7 +59,8 @@ export class Journal {
   #neededBytes = 0;
   #failures = 0;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
-  #flushing: Promise<void> | undefined;
+  /** Resolves with the error of a write that has failed. */
+  #flushing: Promise<unknown> | undefined;
   #cancelFlush: CancelTimer | undefined;
   #isClosed = false;
 
@@ -101,6 +102,12 @@ export class Journal {
     return this.#values.get(idOf(type, key))?.value;
   }
 
+  /** The keys of a type, with their values. */
+  entries(type: string): readonly (readonly [key: string, value: unknown])[] {
+    const records = [...this.#values.values()].filter((record) => record.type === type && record.value !== undefined);
+    return records.map(({ key, value }) => [key, value]);
+  }
+
   /** Stores a value in place of the last one; `undefined` removes the key. Never waits and never throws. */
   put(type: string, key: string, value: unknown): void {
     const id = idOf(type, key);
@@ -109,6 +116,28 @@ export class Journal {
     this.#values.set(id, { type, key, value });
     this.#changed.add(id);
     this.#schedule();
+  }
+
+  /**
+   * Does the same, and resolves when the value is on the disk. One call for a key at a time. Rejects with the error of the
+   * write; the value of before stays, in the file too. Only when the process ends before that is written again, the file
+   * may have either value.
+   */
+  async commit(type: string, key: string, value: unknown): Promise<void> {
+    const id = idOf(type, key);
+    const before = this.#values.get(id);
+    if (before === undefined && value === undefined) return;
+    if (this.#isClosed) throw new Error(`${this.#folder} is closed`);
+    if (before === undefined && this.#values.size >= MAX_KEYS) throw new Error(`it stores at most ${MAX_KEYS} names`);
+    this.#values.set(id, { type, key, value });
+    this.#changed.add(id);
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    await this.#flushing; // it began before the change: it does not write it
+    const error = await this.#flush();
+    if (error === undefined) return;
+    this.#values.set(id, before ?? { type, key, value: undefined });
+    throw error;
   }
 
   /** Writes what has changed, and releases the folder. Takes at most a second. */
@@ -160,7 +189,7 @@ export class Journal {
   }
 
   /** Never rejects. */
-  #flush(): Promise<void> {
+  #flush(): Promise<unknown> {
     this.#flushing ??= this.#writeChanges().finally(() => {
       this.#flushing = undefined;
       this.#lastFlushAt = this.#deps.clock.now();
@@ -169,7 +198,7 @@ export class Journal {
     return this.#flushing;
   }
 
-  async #writeChanges(): Promise<void> {
+  async #writeChanges(): Promise<unknown> {
     const ids = [...this.#changed];
     this.#changed.clear();
     const { instance } = this.#deps;
@@ -178,6 +207,7 @@ export class Journal {
       await this.#write(ids);
       if (this.#failures > 0) publish("journal-failed", { instance, failures: this.#failures, error: undefined });
       this.#failures = 0;
+      return undefined;
     } catch (error) {
       for (const id of ids) this.#changed.add(id);
       // what was written in part would make the next record unreadable too: the file is written anew
@@ -185,6 +215,7 @@ export class Journal {
       this.#handle = undefined;
       this.#failures += 1;
       if (isPowerOfTwo(this.#failures)) publish("journal-failed", { instance, failures: this.#failures, error });
+      return error;
     }
   }
 
@@ -227,57 +258,6 @@ function idOf(type: string, key: string): string {
 
 function textOf(records: Iterable<JournalRecord>): string {
   return [...records].map(encodeRecord).join("");
-}
-
-/** A new file survives a power cut only if its folder was synced too. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Runs a step of the start. An error that an operator must fix becomes a HealthError. */
-async function refusing<Value>(folder: string, step: () => Promise<Value>): Promise<Value> {
-  try {
-    return await step();
-  } catch (cause) {
-    if (cause instanceof HealthError) throw cause;
-    throw new HealthError("STATE_FAILED", `stateDir ${folder}: cannot be used (${messageOf(cause)})`, { cause });
-  }
-}
-
-/** Returns undefined for a temporary error: on a full disk, the start continues without a file. */
-function ignorePassing(error: unknown): undefined {
-  if (!PASSING_CODES.has(codeOf(error))) throw error;
-}
-
-/** Not with `recursive`: in /proc that never ends. */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    if (!(await stat(folder)).isDirectory()) throw new HealthError("STATE_FAILED", `stateDir ${folder}: not a folder`);
-  }
-}
-
-/** The size of a regular file; 0 when there is none. */
-async function sizeOf(path: string): Promise<number> {
-  try {
-    const stats = await stat(path);
-    if (!stats.isFile()) throw new HealthError("STATE_FAILED", `${path} must be a regular file`);
-    return stats.size;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return 0;
-    throw error;
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 function isPowerOfTwo(count: number): boolean {

@@ -13,6 +13,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
 import { EventLimit } from "./event-limit.js";
+import { TransitionLines } from "./transition-lines.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -61,7 +62,11 @@ export function createLog(
       if (message.instance === instance && limit?.admit() !== false) WRITERS[name](logger, message);
     });
   };
-  const subscriptions = LOGGED_EVENTS.map((name) => listen(name));
+  const lines = new TransitionLines((at, fields, message) => logger[at](fields, message));
+  const transitions = subscribe("transition", ({ instance: from, ...transition }) => {
+    if (from === instance) lines.add(transition);
+  });
+  const subscriptions = [transitions, ...LOGGED_EVENTS.map((name) => listen(name))];
   return {
     write: (at, event, message, fields = {}) => logger[at]({ event, ...fields }, message),
     close: () => {
@@ -71,9 +76,8 @@ export function createLog(
   };
 }
 
-/** The channels that have a line for each message. */
+/** The channels that have a line for each message, beside `transition`. */
 const LOGGED_EVENTS = [
-  "transition",
   "write-held",
   "listener-failed",
   "prober-failed",
@@ -103,7 +107,6 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
 };
 
 const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Published<Name>) => void } = {
-  transition: logTransition,
   "write-held": (logger, { service, status }) =>
     logger.info({ event: "write-held", service, status }, "draining: the change is held back until resume"),
   "listener-failed": (logger, { error }) =>
@@ -199,14 +202,4 @@ function logJournalFailure(logger: Logger, { failures, error }: Published<"journ
       { event, failures, err: error },
       `cannot write the state (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
     );
-}
-
-function logTransition(logger: Logger, { instance: _, ...transition }: Published<"transition">): void {
-  const { subject, name, from, to, degraded, reason } = transition;
-  const title = name === "" ? "overall" : JSON.stringify(name);
-  const suffix = `${degraded ? ", degraded" : ""}${reason === undefined ? "" : ` (${reason})`}`;
-  const isFailure = to === "NOT_SERVING" || to === "failing";
-  // a drain has a line of its own, and changes every service: 10,000 lines would say the same
-  const level = reason === "draining" ? "debug" : isFailure ? "warn" : "info";
-  logger[level]({ event: "transition", ...transition }, `${subject} ${title}: ${from} -> ${to}${suffix}`);
 }

@@ -64,7 +64,13 @@ const SERVER_METRICS = {
     name: "grpc_health_draining",
     type: "gauge",
     labels: [],
-    help: "1 while the server is draining: all services report NOT_SERVING before it shuts down.",
+    help: "1 while all services report NOT_SERVING: before the server shuts down, or drained by an operator.",
+  },
+  drained: {
+    name: "healthbridge_drained",
+    type: "gauge",
+    labels: SERVICE,
+    help: "1 for each service that an operator has drained by its name. Absent for the others.",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

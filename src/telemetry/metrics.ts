@@ -33,6 +33,7 @@ interface CheckReading {
 export interface StatusReadings {
   readonly instance: string;
   readonly draining: boolean;
+  readonly drained: ReadonlySet<string>;
   readonly watcherCount: number;
   read(service: string): ServiceReading | undefined;
   services(): Iterable<readonly [string, ServiceReading]>;
@@ -102,6 +103,7 @@ export class Metrics {
       [METRICS.watchers, single(reader.watcherCount)],
       [METRICS.connections, single(connectionCount())],
       [METRICS.draining, single(reader.draining ? 1 : 0)],
+      [METRICS.drained, map([...reader.drained], (service) => [service, 1])],
     ];
   }
 

@@ -2,17 +2,36 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { COMMANDS } from "../../src/cli/commands.js";
 import { SERVE_FLAGS } from "../../src/cli/serve-flags.js";
 import { version } from "../../src/core/version.js";
 import { run } from "./program.js";
 
+const KNOWN = Object.keys(COMMANDS).join(", ");
 const MANIFEST = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 describe("healthbridge", { concurrency: 2 }, () => {
   test("prints the version of the package", async () => {
     assert.equal(version(), MANIFEST.version);
-    assert.deepEqual(await run("--version"), { code: 0, stdout: `healthbridge ${MANIFEST.version}\n`, stderr: "" });
+    const expected = { code: 0, stdout: `healthbridge ${MANIFEST.version}\n`, stderr: "" };
+    for (const args of [["--version"], ["-v"], ["version"], ["serve", "-v"], ["test", "--version"], ["schema", "-v"]])
+      assert.deepEqual(await run(...args), expected, args.join(" "));
   });
+
+  test("help COMMAND is COMMAND --help", async () => {
+    assert.deepEqual(await run("help", "validate"), await run("validate", "--help"));
+  });
+
+  for (const [wrong, right] of [
+    ["serv", "serve"],
+    ["valdiate", "validate"],
+    ["tset", "test"],
+    ["shcema", "schema"],
+  ])
+    test(`${wrong} is answered with the nearest command`, async () => {
+      const { code, stderr } = await run(String(wrong));
+      assert.deepEqual([code, stderr], [2, `healthbridge: unknown command "${wrong}"; did you mean ${right}?\n`]);
+    });
 
   for (const word of ["--help", "-h", "help"]) {
     test(`${word} names every command, on stdout`, async () => {
@@ -34,25 +53,27 @@ describe("healthbridge", { concurrency: 2 }, () => {
     });
   }
 
-  for (const command of ["serve", "validate", "test", "schema"]) {
+  for (const command of Object.keys(COMMANDS)) {
     test(`${command} --help shows how to use ${command}, on stdout`, async () => {
       const { code, stdout, stderr } = await run(command, "--help");
       assert.deepEqual([code, stderr], [0, ""]);
       assert.match(stdout, new RegExp(`^Usage: healthbridge .*${command}`, "m"));
+      assert.match(stdout, /^Examples:\n {2}(healthbridge|source) /m);
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
     });
   }
 
   const refused: readonly (readonly [readonly string[], string])[] = [
-    [["bogus"], 'unknown command "bogus"; known: serve, validate, test, schema'],
-    [["constructor"], 'unknown command "constructor"; known: serve, validate, test, schema'],
-    [["__proto__"], 'unknown command "__proto__"; known: serve, validate, test, schema'],
-    [["\u001b[2J"], 'unknown command "\\u001b[2J"; known: serve, validate, test, schema'],
+    [["bogus"], `unknown command "bogus"; known: ${KNOWN}`],
+    [["constructor"], `unknown command "constructor"; known: ${KNOWN}`],
+    [["__proto__"], `unknown command "__proto__"; known: ${KNOWN}`],
+    [["\u001b[2J"], `unknown command "\\u001b[2J"; known: ${KNOWN}`],
     [["--listn", ":0"], "unknown flag --listn; did you mean --listen?"],
     [["serve", "--bogus"], "unknown flag --bogus"],
     [["serve", "serve"], 'unexpected argument "serve"'],
     [
       ["redis://u:s3cret@h"],
-      'unknown command "redis://***@h"; known: serve, validate, test, schema; to probe a URL, write healthbridge test URL',
+      `unknown command "redis://***@h"; known: ${KNOWN}; to probe a URL, write healthbridge test URL`,
     ],
     [["serve", "redis://u:s3cret@h"], 'unexpected argument "redis://***@h"'],
     [["test", "tcp://h:1", "u:s3cret@h"], 'unexpected argument "***@h"'],

@@ -5,8 +5,8 @@ import { printable } from "../../src/core/printable.js";
 import { Registry } from "../../src/registry/registry.js";
 import { writeMetric } from "../../src/telemetry/exposition.js";
 import { createLog } from "../../src/telemetry/log.js";
+import { textLine } from "../../src/telemetry/log-text.js";
 import { METRICS } from "../../src/telemetry/metric-table.js";
-import { terminalLine } from "../../src/telemetry/terminal.js";
 import { bridgeOf, check } from "../transports/http/bridge-fixture.js";
 
 /** C0, DEL, C1 (a terminal takes U+009B for ESC and a bracket), line separators, direction marks, isolates, the byte order mark. */
@@ -44,7 +44,7 @@ for (const unsafe of UNSAFE)
       const [line = ""] = lines;
       assert.equal(hasUnsafe(line), false);
       assert.equal(JSON.parse(line).name, name);
-      assert.equal(hasUnsafe(terminalLine(line, false)), false);
+      assert.equal(hasUnsafe(textLine(line, { isTerminal: true, hasColours: false })), false);
     });
 
     test("in verbose pages, JSON and the labels of metrics", async () => {

@@ -4,7 +4,7 @@ import { subscribe } from "node:diagnostics_channel";
 import { describe, type TestContext, test } from "node:test";
 import { type ChannelMessages, Health, type Transition } from "../../src/index.js";
 import { createLog } from "../../src/telemetry/log.js";
-import { terminalLine } from "../../src/telemetry/terminal.js";
+import { textLine } from "../../src/telemetry/log-text.js";
 import { GrpcPeer } from "../support/grpc-peer.js";
 import { portOf } from "../support/port-of.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
@@ -75,7 +75,10 @@ describe("the detail of a failure", () => {
     const { lines } = await failing(t);
     const line = lines.find((text) => text.includes('"subject":"check"') && text.includes("failing")) ?? "";
     assert.equal(JSON.parse(line).detail, `ok is false; ${SECRET_TEXT}`);
-    assert.match(terminalLine(line, false), /check "db": passing -> failing \(result\): ok is false; relation/);
+    assert.match(
+      textLine(line, { isTerminal: true, hasColours: false }),
+      /check "db": passing -> failing \(result\): ok is false; relation/,
+    );
   });
 
   test("is in nothing that a client can ask for", async (t) => {

@@ -200,11 +200,17 @@ function sendOverTls(socket: Socket, scheme: string, flood: Flood): void {
   socket.on("error", () => {});
   const secure = () => send(new TLSSocket(socket, { isServer: true, ...IDENTITY }), { ...flood, afterBytes: 1 });
   if (scheme === "mysql+tls") socket.write(MYSQL_TLS_GREETING);
-  socket.once("data", () => {
+  socket.once("data", (bytes) => {
     if (scheme === "postgres+tls") socket.write("S");
+    // a client of MySQL does not wait before it starts TLS: its first bytes may come in the same read
+    const start = bytes.subarray(MYSQL_TLS_REQUEST_BYTES);
+    if (scheme === "mysql+tls" && start.length > 0) socket.pause().unshift(start);
     secure();
   });
 }
+
+/** A packet with the client's capabilities, and no more (SSLRequest). */
+const MYSQL_TLS_REQUEST_BYTES = 36;
 
 /** Version 10, and the capabilities that the client needs for TLS (0x800) and a login. */
 const MYSQL_TLS_GREETING = Buffer.concat([

@@ -2,7 +2,7 @@
  * Installs the peers of the interop suite, each once: what was built stays in a folder of the user's cache, under its
  * version. Where something cannot be had the suite fails; nothing is skipped.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -100,6 +100,15 @@ export function npmReflection(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
+export function npmServers(): NodeJS.Require {
+  const packages = ["oidc-provider@9.13.3", "ws@8.23.0"];
+  const folder = once(`npm-servers-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+  return createRequire(join(folder, "package.json"));
+}
+
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */
 export function h2spec(): string {
   const source = here("h2spec");
@@ -149,13 +158,24 @@ export function debian(program: string, packageName: string = program, ...folder
     [...folders.flatMap(matching), ...usual].map((folder) => join(folder, program)).find((path) => existsSync(path));
   const found = find();
   if (found !== undefined) return found;
-  process.stderr.write(`installing ${packageName} ...\n`);
-  const lock = ["-o", "DPkg::Lock::Timeout=120"];
-  run("apt-get", [...lock, "update", "--quiet=2"]);
-  run("apt-get", [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", packageName]);
+  installDebian([packageName]);
   const installed = find();
   if (installed === undefined) throw new Error(`Debian's package ${packageName} has no program ${program}`);
   return installed;
+}
+
+/** Installs those of some Debian packages that are missing, in one step. */
+export function installDebian(packages: readonly string[]): void {
+  // it fails for a package that it does not know, and lists the others nevertheless
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are those of dpkg-query
+  const query = ["--show", "--showformat=${Package} ${db:Status-Status}\\n", ...packages];
+  const installed = spawnSync("dpkg-query", query, { encoding: "utf8" }).stdout.split("\n");
+  const missing = packages.filter((name) => !installed.includes(`${name} installed`));
+  if (missing.length === 0) return;
+  process.stderr.write(`installing ${missing.join(", ")} ...\n`);
+  const lock = ["-o", "DPkg::Lock::Timeout=120"];
+  run("apt-get", [...lock, "update", "--quiet=2"]);
+  run("apt-get", [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", ...missing]);
 }
 
 /** The folders that a path with a `*` in the place of one part means, the last first. */

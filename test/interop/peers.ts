@@ -1,5 +1,6 @@
 /** Programs that stand beside healthbridge in a test: run to their end, or kept running and ended by their pid. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect, createServer as createTcpServer } from "node:net";
 import { eventually } from "../support/eventually.js";
@@ -49,6 +50,14 @@ export class Running {
 
   signal(name: NodeJS.Signals): void {
     if (this.process.pid !== undefined && !this.ended) process.kill(-this.process.pid, name);
+  }
+
+  /** Stops it as SIGSTOP does, each of its threads: the signal alone returns before. */
+  async freeze(): Promise<void> {
+    this.signal("SIGSTOP");
+    const tasks = `/proc/${this.process.pid}/task`;
+    const isStopped = (task: string) => /^\d+ \(.*\) T /.test(readFileSync(`${tasks}/${task}/stat`, "utf8"));
+    await eventually(() => readdirSync(tasks).every(isStopped), "the program is frozen");
   }
 
   async stop(): Promise<void> {

@@ -105,6 +105,23 @@ test("what a step has matched is gone for the next one, what follows stays", asy
   assert.match(await resultOf(server, [{ expect: "two" }, { expect: "one" }], 300), /^fail \| timeout/);
 });
 
+test("after bytes, a pattern is about bytes; after a text, about characters of UTF-8", async () => {
+  const bytes = { hex: "01" };
+  const rows: readonly (readonly [answer: string, dialogue: readonly DialogueStep[], outcome: string])[] = [
+    ["ff fd 18", [{ send: bytes, expect: { matches: "^\\xff\\xfd\\x18" } }], "pass"],
+    ["c3 bc 21", [{ send: bytes }, { expect: { matches: "^..!" } }], "pass"],
+    ["c3 bc 21", [{ send: bytes, expect: { matches: "^.!" } }], "fail"],
+    ["c3 bc 21", [{ send: "hello", expect: { matches: "^.!" } }], "pass"],
+    ["c3 bc 21", [{ send: bytes }, { send: "hello" }, { expect: { matches: "^ü!" } }], "pass"],
+  ];
+  for (const [answer, dialogue, outcome] of rows) {
+    const server = (socket: Socket) =>
+      socket.once("data", () => socket.write(Buffer.from(answer.replaceAll(" ", ""), "hex")));
+    const result = await resultOf(server, dialogue, outcome === "fail" ? 200 : undefined);
+    assert.equal(result.slice(0, 4), outcome, JSON.stringify(dialogue));
+  }
+});
+
 describe("a failure names the step, what it expected and what came", () => {
   const expectReady = [{ expect: "hello" }, { send: "x\r\n", expect: "ready" }];
   test("timeout: nothing, or something else", async () => {
@@ -131,6 +148,16 @@ describe("a failure names the step, what it expected and what came", () => {
   });
   test("reset", async () => {
     assert.match(await resultOf((socket) => void socket.resetAndDestroy(), expectReady), /^fail \| reset/);
+  });
+  test("reset after a refusal: the words of the server", async () => {
+    const refuse = (socket: Socket) => {
+      socket.write("hello ERROR too many");
+      socket.once("data", () => socket.resetAndDestroy());
+    };
+    assert.equal(
+      await resultOf(refuse, expectReady),
+      'fail | reset | step 2: expected text "ready", got " ERROR too many"',
+    );
   });
   test("no connection at all", async () => {
     const target = await silentTarget();

@@ -93,6 +93,20 @@ describe("failures", () => {
     const expected = 'fail | timeout | step 1: expected text "ping", got nothing';
     assert.equal(await resultOf(() => {}, PING, 300), expected);
   });
+  for (const [code, outcome] of [
+    ["80", "pass"],
+    ["83", "fail"],
+    ["85", "fail"],
+  ] as const)
+    test(`the response code of DNS is one byte for a pattern after bytes: ${code} is a ${outcome}`, async () => {
+      // read as UTF-8, cd 85 would be one character
+      const answer = Buffer.from(`abcd85${code}0001000000000000`, "hex");
+      const dialogue = [{ send: { hex: "abcd" }, expect: { matches: "^(?s)...[\\x80\\x00]" } }];
+      assert.equal(
+        (await resultOf(reply(answer), dialogue, outcome === "fail" ? 200 : undefined)).slice(0, 4),
+        outcome,
+      );
+    });
   test("answer: other datagrams only", async () => {
     assert.equal(
       await resultOf(reply("first", "SERVFAIL"), PING, 300),

@@ -59,6 +59,7 @@ function happenAll(registry: Registry): void {
   registry.set("a.B", "SERVING");
   registry.report(report("passing"));
   registry.set("db", "SERVING");
+  registry.setDrained(new Set(["db"]));
   probe({ certificateEndsAt: Date.UTC(2027, 0, 1) });
   publish("prober-failed", { instance: "mine", check: "db", reason: "prober", error: new Error("EMFILE") });
   publish("result-dropped", { instance: "mine", check: "db", stallMs: 700 });

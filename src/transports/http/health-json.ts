@@ -94,8 +94,9 @@ function jsonOfCheck(check: CheckReport): object {
   const { latencyMs, lastResultAt, reason } = check;
   return {
     componentId: check.name,
-    status: STATUS_OF_STATE[check.state],
+    status: check.drained ? "fail" : STATUS_OF_STATE[check.state],
     state: check.state,
+    ...(check.drained ? { drained: true } : {}),
     critical: check.critical,
     ...(latencyMs === undefined ? {} : { observedValue: Math.round(latencyMs * 1000) / 1000, observedUnit: "ms" }),
     ...(lastResultAt === undefined ? {} : { time: new Date(lastResultAt).toISOString() }),

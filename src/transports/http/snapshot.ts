@@ -13,12 +13,12 @@ export type Criterion = "state" | "result";
 /** Whether a check meets a criterion. */
 export function passes(check: CheckReport, criterion: Criterion): boolean {
   if (criterion === "result") return check.lastResultAt !== undefined;
-  return check.state === "passing" || check.state === "warning";
+  return check.drained !== true && (check.state === "passing" || check.state === "warning");
 }
 
 /** Whether a view waits for a check to meet a criterion. */
 function isNeeded(check: CheckReport, criterion: Criterion): boolean {
-  return criterion === "result" ? check.startup : check.counted && check.critical;
+  return criterion === "result" ? check.startup : (check.counted || check.drained === true) && check.critical;
 }
 
 /** The checks that do not meet a criterion. */
@@ -113,6 +113,8 @@ function byService(checks: readonly CheckReport[]): ReadonlyMap<string, readonly
 /** The status of a service or view, with what is listed beside it. */
 export interface Snapshot {
   readonly draining: boolean;
+  /** Whether an operator has drained a check or a service. */
+  readonly hasDrained: boolean;
   /** `undefined` when the service is not declared. */
   readonly status: ServiceStatus | undefined;
   readonly checks: CheckList;
@@ -138,8 +140,14 @@ export class Snapshots {
 
   /** A service or view alone. */
   of(service: string): Snapshot {
-    const { draining } = this.#reader;
-    return { draining, status: this.#reader.read(service), checks: this.#noChecks, services: [] };
+    const { draining, drained } = this.#reader;
+    return {
+      draining,
+      hasDrained: drained.size > 0,
+      status: this.#reader.read(service),
+      checks: this.#noChecks,
+      services: [],
+    };
   }
 
   /** A service or view with every check. */

@@ -65,7 +65,7 @@ export function answerViewCheck(
       `${lineOf(check, criterion)}\n${linesOfReported(check)}${lastLineOf(path, passed)}`,
       headers,
     );
-  const isUnknown = criterion === "result" || check.state === "pending";
+  const isUnknown = criterion === "result" || (check.state === "pending" && check.drained !== true);
   return textAnswer(status, passed ? "OK" : isUnknown ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
@@ -130,8 +130,8 @@ function judge(
   { path, exclude }: ViewRoute,
   snapshot: Snapshot,
 ): { readonly passed: boolean; readonly status: number; readonly headers: Headers } {
-  const { draining, status, checks } = snapshot;
-  const mayExclude = exclude.length > 0 && !draining;
+  const { draining, hasDrained, status, checks } = snapshot;
+  const mayExclude = exclude.length > 0 && !draining && !hasDrained;
   const passed = status?.status === "SERVING" || (mayExclude && checks.passesWithout(exclude, criterionOf(path)));
   const headers = path === "livez" ? {} : statusHeaders(status, draining);
   return { passed, status: passed ? 200 : 503, headers };
@@ -151,7 +151,8 @@ function fieldsOf(path: ViewPath, passed: boolean, degraded = false): object {
 }
 
 function lineOf(check: CheckReport, criterion: Criterion): string {
-  const { state, reason } = check;
+  const { state, drained } = check;
+  const reason = drained && criterion === "state" ? "drained" : check.reason;
   const name = printable(check.name);
   if (!passes(check, criterion)) return `[-]${name} failed: ${reason ?? state}${noteOf(check, criterion)}`;
   if (state === "warning") return `[+]${name} ok (warning: ${reason ?? state})`;
@@ -169,18 +170,19 @@ function linesOfReported({ reported = [] }: CheckReport): string {
 }
 
 /** Why a check that fails does not make the view fail. */
-function noteOf({ critical, counted, startup }: CheckReport, criterion: Criterion): string {
+function noteOf({ critical, counted, drained, startup }: CheckReport, criterion: Criterion): string {
   if (criterion === "result") return startup ? "" : " (not counted)";
-  if (!counted) return " (not counted)";
+  if (!counted && drained !== true) return " (not counted)";
   return critical ? "" : " (not critical)";
 }
 
 function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {
-  const { draining } = snapshot;
+  const { draining, hasDrained } = snapshot;
   const process = route.path === "livez" ? "[+]process ok\n" : "";
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
+  const drain = hasDrained && !passed && criterionOf(route.path) === "state" ? "[-]drain failed: drained\n" : "";
   const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
-  return `${process}${shutdown}${warnings.join("")}${lastLineOf(route.path, passed)}`;
+  return `${process}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
 }
 
 /** Constant texts: no answer echoes a name that a client sent, and without details none tells which names exist. */

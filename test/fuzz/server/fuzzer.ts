@@ -22,8 +22,8 @@ const AT_ONCE = 20;
 const HONEST_TIMEOUT_MS = 10_000;
 const TLS_RECORDS = "TLS records";
 
-/** Node keeps some broken sessions of engine grpc-js until its keepalive closes them: 40 s after the last byte. */
-const IDLE_WITHIN_MS = { native: 30_000, "grpc-js": 50_000 } as const;
+/** Node keeps some broken sessions of engine grpc-js until they are closed for their silence: 50 s after the last byte. */
+const IDLE_WITHIN_MS = { native: 30_000, "grpc-js": 70_000 } as const;
 
 /** What broken clients may cost in memory, all in all. */
 const MAX_GROWTH_BYTES = 300 * 1024 * 1024;

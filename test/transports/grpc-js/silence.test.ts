@@ -47,6 +47,20 @@ test("a connection whose client sends a byte in each time stays open", async (t)
   }
 });
 
+test("a connection whose client falls silent is closed a quarter of the time late at most", async (t) => {
+  const { client, socket } = await connected(t);
+  socket.resume();
+  const clock = new VirtualClock();
+  closeWhenSilent(socket, SILENCE_MS, clock);
+  await clock.advance(1);
+  client.write("x");
+  await eventually(() => socket.bytesRead === 1, "the byte has come");
+  await clock.advance(SILENCE_MS - 1);
+  assert.equal(socket.destroyed, false);
+  await clock.advance(SILENCE_MS / 4);
+  assert.equal(socket.destroyed, true);
+});
+
 test("a connection that is closed leaves no timer", async (t) => {
   const { socket } = await connected(t);
   const clock = new VirtualClock();

@@ -1,10 +1,11 @@
 /** Log lines for a person at a terminal. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { terminalLine } from "../../src/telemetry/terminal.js";
+import { textLine } from "../../src/telemetry/log-text.js";
 
 const AT = new Date(2026, 0, 2, 3, 4, 5);
 const line = (fields: object) => JSON.stringify({ time: AT.toISOString(), ...fields });
+const PLAIN = { isTerminal: true, hasColours: false };
 const GRAY = "\u001b[90m03:04:05\u001b[39m";
 
 describe("a log line at a terminal", () => {
@@ -33,7 +34,7 @@ describe("a log line at a terminal", () => {
     ],
     ["may have no words", { level: "info" }, "03:04:05 info  \n"],
   ];
-  for (const [label, fields, text] of rows) test(label, () => assert.equal(terminalLine(line(fields), false), text));
+  for (const [label, fields, text] of rows) test(label, () => assert.equal(textLine(line(fields), PLAIN), text));
 
   const styles: readonly (readonly [string, string])[] = [
     ["debug", "\u001b[90mdebug\u001b[39m"],
@@ -44,7 +45,15 @@ describe("a log line at a terminal", () => {
   ];
   for (const [level, painted] of styles) {
     test(`${level} has its colour if colours are enabled`, () => {
-      assert.equal(terminalLine(line({ level, msg: "a" }), true), `${GRAY} ${painted} a\n`);
+      assert.equal(
+        textLine(line({ level, msg: "a" }), { isTerminal: true, hasColours: true }),
+        `${GRAY} ${painted} a\n`,
+      );
     });
   }
+
+  test("has date and time in UTC in a file or a pipe", () => {
+    const text = textLine(line({ level: "info", msg: "a" }), { isTerminal: false, hasColours: false });
+    assert.equal(text, `${AT.toISOString()} info  a\n`);
+  });
 });

@@ -1,0 +1,40 @@
+/**
+ * Every command of `healthbridge`.
+ */
+import type { CommandHelp, NamedHelp } from "./help.js";
+
+/** The module of a command. */
+export interface CommandModule {
+  readonly HELP: CommandHelp;
+  /** Resolves with the exit code of the process. @param allHelp the help of every command, for what is made from it */
+  readonly run: (args: readonly string[], allHelp: () => Promise<readonly NamedHelp[]>) => Promise<number>;
+}
+
+export interface Command {
+  readonly summary: string;
+  /** Loaded only if it is used: `serve` must not load the others. */
+  readonly load: () => Promise<CommandModule>;
+}
+
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: { summary: "serve health over gRPC and HTTP (the default command)", load: () => import("./serve.js") },
+  validate: {
+    summary: "check a configuration with the rules of serve, and start nothing",
+    load: () => import("./validate.js"),
+  },
+  test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
+  conformance: {
+    summary: "try a gRPC health server against the sentences of its protocols",
+    load: () => import("./conformance.js"),
+  },
+  schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
+  completion: { summary: "print the completions for bash, zsh or fish", load: () => import("./completion.js") },
+  man: { summary: "print the man page", load: () => import("./man-page.js") },
+};
+
+/** The help of every command, in the order of the table. */
+export function allHelp(): Promise<readonly NamedHelp[]> {
+  return Promise.all(
+    Object.entries(COMMANDS).map(async ([name, { summary, load }]) => ({ name, summary, help: (await load()).HELP })),
+  );
+}
