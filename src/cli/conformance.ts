@@ -13,7 +13,7 @@ import { junitXml } from "../conformance/junit.js";
 import { conformanceReport, rowReport } from "../conformance/report.js";
 import type { ConformanceRow } from "../conformance/row.js";
 import { type RowResult, runRows } from "../conformance/run.js";
-import { GROUPS, ROWS } from "../conformance/table.js";
+import { ROWS } from "../conformance/table.js";
 import { keepAlive } from "../core/background.js";
 import { messageOf } from "../core/health-error.js";
 import { nearestTo } from "../core/nearest.js";
@@ -23,6 +23,9 @@ import { SERVER_FLAGS, testedServer } from "./conformance-server.js";
 import { listText, rowText, summaryText } from "./conformance-text.js";
 import { type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
 import type { CommandHelp } from "./help.js";
+
+const EXIT_BREACHES = 1;
+const EXIT_NOT_TRIED = 3;
 
 const FLAGS: readonly Flag[] = [
   { name: "service", value: "NAME", help: 'A service that the server has. Default: "", or else one of List.' },
@@ -40,27 +43,28 @@ const FLAGS: readonly Flag[] = [
 ];
 
 export const HELP: CommandHelp = {
-  about: `Tries a gRPC health server against the sentences of its protocols (${Object.values(GROUPS).join(", ")}), and shows
-what holds, and what breaks: with what was sent, expected and received, and where the sentence stands.
-ADDR is HOST:PORT, :PORT or unix:/PATH. The server may be written in any language.
-
-The run is harmless: some 300 calls, at most 16 connections and 100 calls on one of them at a time,
+  about: `Tries a gRPC health server, of any language, against the sentences of its protocols: the health
+protocol, gRPC over HTTP/2, and HTTP/2. Shows what holds, and what breaks: what was sent, expected
+and received, and where the sentence stands.
+The run is harmless: some 500 calls, at most 16 connections at a time and 100 calls on one of them,
 and at most 20 seconds. Nothing of the server is changed, but with --control.`,
   usage: "conformance ADDR [FLAGS]",
   flags: FLAGS,
-  notes: `A control program reads lines on its input, and answers each with a line. Its other lines are ignored.
-  set NAME STATUS    gives the service NAME a status: SERVING or NOT_SERVING
-  clear NAME         removes the service NAME
-  ok                 its answer: done
-  no TEXT            its answer: the server cannot do that, so the row is not tried
+  notes: `ADDR is HOST:PORT, :PORT or unix:/PATH.
+A row that is not tried does not count: the server does not offer what the row is about, or the row
+needs a flag, which the report names.
 
-A row that is not tried does not count: the server does not offer what it is about, or a flag is
-missing that the row names.`,
+A control program reads lines on its input, and answers each with a line. Its other lines are
+ignored.
+  set NAME STATUS   give the service NAME a status, SERVING or NOT_SERVING
+  clear NAME        remove the service NAME
+  ok                its answer: done
+  no TEXT           its answer: the server cannot do that, and the row is not tried`,
   exitCodes: [
     [0, "every row that was tried holds"],
-    [1, "a row is broken"],
-    [2, "an error in a flag"],
-    [3, "no row could be tried, which says nothing about conformance"],
+    [EXIT_BREACHES, "a row is broken, or an unexpected error"],
+    [2, "an error in a flag or the address"],
+    [EXIT_NOT_TRIED, "no row could be tried, which says nothing about conformance"],
   ],
   examples: [
     "healthbridge conformance localhost:50051",
@@ -72,9 +76,6 @@ missing that the row names.`,
 
 /** Stands for the words without a flag. */
 const WORD: Flag = { name: "address", value: "ADDR", repeats: true, help: "" };
-
-const EXIT_BREACHES = 1;
-const EXIT_NOT_TRIED = 3;
 
 /** Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {

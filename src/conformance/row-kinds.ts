@@ -28,9 +28,9 @@ export const SERVED: AnswerRule = {
 export function failsWith(...codes: readonly GrpcCode[]): AnswerRule {
   return {
     expected: `grpc-status ${codes.join(" or ")}`,
-    accepts: ({ code, reset, messages }) => {
+    accepts: ({ code, reset }) => {
       const found = code ?? (reset === undefined ? undefined : (RESET_CODES[reset] ?? "INTERNAL"));
-      return found !== undefined && codes.includes(found) && messages.length === 0;
+      return found !== undefined && codes.includes(found);
     },
   };
 }
@@ -45,8 +45,8 @@ const RESET_CODES: Readonly<Record<string, GrpcCode>> = {
 
 /** The call is not served, however it is refused. */
 export const REFUSED: AnswerRule = {
-  expected: "an error status or RST_STREAM, and no status of a service",
-  accepts: (answer, context) => context.isRefused(answer) && answer.messages.length === 0,
+  expected: "an error status or RST_STREAM",
+  accepts: (answer, context) => context.isRefused(answer),
 };
 
 export interface CallRowOptions extends AnswerRule {

@@ -1,12 +1,13 @@
 /** The pages that the rows cite, each at the section that has the sentence. */
 import type { Source } from "./row.js";
 
-const GRPC = "https://github.com/grpc/grpc/blob/master/doc";
+/** A page of grpc/grpc, folder doc. */
+const grpcPage = (page: string, anchor = "") => `https://github.com/grpc/grpc/blob/master/doc/${page}.md${anchor}`;
 
 /** How servers and clients check health. */
 export const HEALTH_DOC: Source = {
   title: "gRPC Health Checking Protocol, Service Definition",
-  url: `${GRPC}/health-checking.md#service-definition`,
+  url: grpcPage("health-checking", "#service-definition"),
 };
 
 /** The comments on each method. */
@@ -18,19 +19,19 @@ export const HEALTH_PROTO: Source = {
 /** @param section its heading */
 export function grpcOverHttp2(section: string): Source {
   const anchor = section.toLowerCase().replaceAll(" ", "-");
-  return { title: `gRPC over HTTP2, ${section}`, url: `${GRPC}/PROTOCOL-HTTP2.md#${anchor}` };
+  return { title: `gRPC over HTTP2, ${section}`, url: grpcPage("PROTOCOL-HTTP2", `#${anchor}`) };
 }
 
-export const STATUS_CODES: Source = { title: "gRPC status codes", url: `${GRPC}/statuscodes.md` };
+export const STATUS_CODES: Source = { title: "gRPC status codes", url: grpcPage("statuscodes") };
 
 export const COMPRESSION: Source = {
   title: "gRPC Compression",
-  url: `${GRPC}/compression.md#compression-method-asymmetry-between-peers`,
+  url: grpcPage("compression", "#compression-method-asymmetry-between-peers"),
 };
 
 export const COMPRESSION_CASES: Source = {
   title: "gRPC Compression, Test cases",
-  url: `${GRPC}/compression.md#test-cases`,
+  url: grpcPage("compression", "#test-cases"),
 };
 
 /** HTTP/2. */

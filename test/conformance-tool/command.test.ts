@@ -1,0 +1,158 @@
+/** `healthbridge conformance` as a command: its output, files, exit codes, and the control program. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { ROWS } from "../../src/conformance/table.js";
+import { Health } from "../../src/index.js";
+import { run } from "../cli/program.js";
+import { silentTarget } from "../probers/targets.js";
+import { portOf } from "../support/port-of.js";
+import { BREAKERS } from "./breakers.js";
+import { BreakingProxy } from "./breaking-proxy.js";
+
+const PROGRAM = fileURLToPath(new URL("server-program.ts", import.meta.url));
+
+let health: Health;
+let proxy: BreakingProxy;
+let good: string;
+let broken: string;
+
+before(async () => {
+  health = new Health();
+  const server = await health.listen(["127.0.0.1:0"]);
+  good = `127.0.0.1:${portOf(server)}`;
+  proxy = await BreakingProxy.start(portOf(server), BREAKERS["check-unknown"] ?? {});
+  broken = `127.0.0.1:${proxy.port}`;
+});
+
+after(async () => {
+  await proxy.stop();
+  await health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 });
+});
+
+describe("healthbridge conformance", { concurrency: 2 }, () => {
+  test("a server that keeps every row: exit code 0, a line for each row, and the groups", async () => {
+    const { code, stdout, stderr } = await run("conformance", good);
+    assert.deepEqual([code, stderr], [0, ""]);
+    for (const title of ["The health protocol", "gRPC over HTTP/2", "HTTP/2"])
+      assert.equal(stdout.split("\n").filter((line) => line === title).length, 1, title);
+    for (const { id } of ROWS) assert.match(stdout, new RegExp(`^(holds|not tried) +${id}(:|$)`, "m"));
+    assert.match(stdout, /^\d+ hold, 0 break, \d+ not tried \(\d+\.\d s\)$/m);
+    assert.ok(!stdout.includes("\u001b"), "a pipe gets no colour");
+  });
+
+  test("a breach: exit code 1, with what was sent, expected and received, and the source", async () => {
+    const { code, stdout } = await run("conformance", broken, "--only", "check-unknown", "--only", "ping");
+    assert.equal(code, 1);
+    const name = "healthbridge.conformance.check-unknown";
+    assert.ok(stdout.includes(`breaks     check-unknown  must\n`), stdout);
+    assert.match(stdout, new RegExp(`^ +sent +Check of the unknown service ${name}$`, "m"));
+    assert.match(stdout, /^ +expected +grpc-status NOT_FOUND$/m);
+    assert.match(stdout, /^ +received +SERVING, grpc-status 0 OK$/m);
+    assert.match(stdout, /^ +source +grpc\/health\/v1\/health\.proto, https:\/\/github\.com\/grpc\/grpc-proto\/\S+$/m);
+    assert.match(stdout, /^1 hold, 1 break, 0 not tried /m);
+  });
+
+  test("--except leaves a known breach out", async () => {
+    const rows = ["--only", "check-unknown", "--only", "ping", "--except", "check-unknown"];
+    const { code, stdout } = await run("conformance", broken, ...rows);
+    assert.equal(code, 0, stdout);
+  });
+
+  test("--json prints one object that has every row", async () => {
+    const { code, stdout } = await run("conformance", broken, "--json");
+    assert.equal(code, 1);
+    const report = JSON.parse(stdout);
+    assert.deepEqual([report.address, report.service, report.summary.breaks], [broken, "", 1]);
+    assert.deepEqual(
+      report.rows.map(({ id }: { id: string }) => id),
+      ROWS.map(({ id }) => id),
+    );
+    const [breach] = report.rows.filter(({ verdict }: { verdict: string }) => verdict === "breaks");
+    assert.deepEqual([breach.id, breach.severity, breach.expected], ["check-unknown", "must", "grpc-status NOT_FOUND"]);
+  });
+
+  test("--junit writes a file with suites, cases, failures and skipped cases", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+    const file = join(folder, "report.xml");
+    try {
+      const rows = ["check-unknown", "set-check", "ping"].flatMap((id) => ["--only", id]);
+      assert.equal((await run("conformance", broken, ...rows, "--junit", file)).code, 1);
+      const xml = readFileSync(file, "utf8");
+      assert.match(xml, /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="conformance of /);
+      assert.match(xml, / tests="3" failures="1" errors="0" skipped="1" time="/);
+      assert.match(xml, /<testsuite name="The health protocol" tests="2" failures="1" errors="0" skipped="1" /);
+      assert.match(xml, /<testcase name="ping" classname="conformance\.http2" time="[\d.]+"\/>/);
+      assert.match(
+        xml,
+        /<failure message="Check of a service [^"]*" type="must">sent: [^<]*\nexpected: [^<]*\nreceived: /,
+      );
+      assert.match(xml, /<testcase name="set-check" [^>]*><skipped message="[^"]*--control\)"\/><\/testcase>/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("a control program may start the server; what it cannot do is not tried", async () => {
+    const port = await freePort();
+    const control = `exec '${process.execPath}' --import tsx '${PROGRAM}' ${port}`;
+    const rows = ["set-check", "set-watch", "clear-check"].flatMap((id) => ["--only", id]);
+    const { code, stdout } = await run("conformance", `127.0.0.1:${port}`, "--control", control, ...rows);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^holds +set-check$/m);
+    assert.match(stdout, /^holds +set-watch$/m);
+    assert.match(stdout, /^not tried +clear-check: the control program: services stay here$/m);
+    // it has ended with the run
+    assert.equal((await run("conformance", `127.0.0.1:${port}`)).code, 3);
+  });
+
+  test("a server that cannot be tried: exit code 3 and the reason", async () => {
+    const silent = await silentTarget();
+    try {
+      const told = await run("conformance", `127.0.0.1:${silent.port}`, "--timeout", "300ms");
+      assert.deepEqual([told.code, told.stdout], [3, ""]);
+      assert.match(
+        told.stderr,
+        /^healthbridge: 127\.0\.0\.1:\d+: no row could be tried: the server sends no SETTINGS\n$/,
+      );
+    } finally {
+      await silent.stop();
+    }
+    const refused = await run("conformance", `127.0.0.1:${await freePort()}`);
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /ECONNREFUSED/);
+    const failed = await run("conformance", `127.0.0.1:${await freePort()}`, "--control", "exit 7");
+    assert.equal(failed.code, 3);
+    assert.match(failed.stderr, /the control program: it ended with exit code 7$/m);
+  });
+
+  const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /the address of a server is missing/],
+    [["nowhere"], /"nowhere" is not an address: expected HOST:PORT, :PORT or unix:\/PATH/],
+    [["h:0"], /is not an address/],
+    [["a:1", "b:2"], /unexpected argument "b:2"/],
+    [["a:1", "--only", "check-unknwn"], /--only: there is no row "check-unknwn"; did you mean check-unknown\?/],
+    [["a:1", "--only", "ping", "--except", "ping"], /--only and --except leave no row/],
+    [["a:1", "--timeout", "5s"], /--timeout: "5s" is not a duration above 0 and at most 4s/],
+    [["a:1", "--tls-ca-cert", "x"], /--tls-ca-cert needs --tls/],
+    [["a:1", "--tls", "--tls-client-key", PROGRAM], /--tls-client-cert and --tls-client-key need each other/],
+    [["a:1", "--rpc-header", "s3cret"], /--rpc-header: expected NAME:VALUE$/],
+  ];
+  for (const [args, message] of mistakes)
+    test(`${JSON.stringify(args.slice(0, 4).join(" ").replace(PROGRAM, "FILE"))} is refused with exit code 2`, async () => {
+      const { code, stdout, stderr } = await run("conformance", ...args);
+      assert.deepEqual([code, stdout], [2, ""]);
+      assert.match(stderr.trimEnd(), message);
+      assert.doesNotMatch(stderr, /s3cret/);
+    });
+});
+
+async function freePort(): Promise<number> {
+  const target = await silentTarget();
+  const { port } = target;
+  await target.stop();
+  return port;
+}
