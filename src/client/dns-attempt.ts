@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
-import { type CancelTimer, systemClock } from "../core/clock.js";
+import type { CancelTimer, Clock } from "../core/clock.js";
 import { type DnsResponse, decodeResponse, encodeQuery, type Question } from "./dns-message.js";
 
 /** Where a name server listens; 53 is the usual port. */
@@ -11,7 +11,7 @@ export interface NameServer {
   readonly port: number;
 }
 
-/** Whom to ask, and how long. */
+/** Which servers are asked, and for how long. */
 export interface QueryOptions {
   /** In the order of the configuration. At least one. */
   readonly servers: readonly NameServer[];
@@ -21,6 +21,7 @@ export interface QueryOptions {
   readonly attempts: number;
   /** Ask over TCP only. */
   readonly useTcp: boolean;
+  readonly clock: Clock;
 }
 
 /** Why a question has no answer. */
@@ -45,7 +46,7 @@ export interface Settle {
 
 export class DnsAttempt {
   readonly server: NameServer;
-  readonly startedAt = systemClock.now();
+  readonly startedAt: number;
   isOver = false;
   readonly #question: Question;
   readonly #options: QueryOptions;
@@ -58,6 +59,7 @@ export class DnsAttempt {
     this.server = server;
     this.#question = question;
     this.#options = options;
+    this.startedAt = options.clock.now();
     this.#settle = settle;
     this.#query = encodeQuery(randomInt(0x10000), question);
   }
@@ -68,7 +70,7 @@ export class DnsAttempt {
       process.nextTick(() => this.#fail(new DnsError("EBADNAME", `${this.#question.name} is not a valid name`)));
       return;
     }
-    this.#cancelTimer = systemClock.setTimer(this.#options.timeoutMs, () =>
+    this.#cancelTimer = this.#options.clock.setTimer(this.#options.timeoutMs, () =>
       this.#fail(new DnsError("ETIMEOUT", `the name server ${this.server.address} does not answer`)),
     );
     if (this.#options.useTcp) this.#askTcp(query);

@@ -194,7 +194,7 @@ function escapeLabel(label: string): string {
 function textOf(type: RecordType, message: Buffer, { start, end }: RawRecord["data"]): string {
   const bytes = message.subarray(start, end);
   // names may point to earlier parts of the message
-  const nameAt = (offset: number) => readName(message, start + offset).text;
+  const nameAt = (offset: number) => shownName(readName(message, start + offset));
   switch (type) {
     case "A":
       if (bytes.length !== 4) throw new RangeError("an A record does not have 4 bytes");
@@ -208,7 +208,7 @@ function textOf(type: RecordType, message: Buffer, { start, end }: RawRecord["da
     case "MX":
       return `${bytes.readUInt16BE(0)} ${nameAt(2)}`;
     case "TXT":
-      return stringsOf(bytes).join("");
+      return Buffer.concat(stringsOf(bytes)).toString("utf8"); // a character may begin in one string and end in the next
     case "SRV":
       return `${[0, 2, 4].map((at) => bytes.readUInt16BE(at)).join(" ")} ${nameAt(6)}`;
     case "CAA":
@@ -222,19 +222,24 @@ function textOf(type: RecordType, message: Buffer, { start, end }: RawRecord["da
   }
 }
 
+/** The root is a dot: an MX or SRV record with it says that there is no such service (RFC 7505, RFC 2782). */
+function shownName({ text }: { readonly text: string }): string {
+  return text === "" ? "." : text;
+}
+
 function ipv6Text(bytes: Buffer): string {
   if (bytes.length !== 16) throw new RangeError("an AAAA record does not have 16 bytes");
   const groups = bytes.toString("hex").replace(/(.{4})(?!$)/g, "$1:");
   return new URL(`http://[${groups}]`).hostname.slice(1, -1); // the form of RFC 5952
 }
 
-/** Strings with a length each. Their bytes are UTF-8 or have no meaning as text. */
-function stringsOf(bytes: Buffer): readonly string[] {
-  const strings: string[] = [];
+/** Strings with a length each. */
+function stringsOf(bytes: Buffer): readonly Buffer[] {
+  const strings: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = at + 1 + bytes.readUInt8(at);
     if (end > bytes.length) throw new RangeError("a text is longer than its record");
-    strings.push(bytes.toString("utf8", at + 1, end));
+    strings.push(bytes.subarray(at + 1, end));
     at = end;
   }
   return strings;
@@ -251,7 +256,7 @@ function soaText(message: Buffer, start: number): string {
   const primary = readName(message, start);
   const mailbox = readName(message, primary.end);
   const numbers = [0, 4, 8, 12, 16].map((at) => message.readUInt32BE(mailbox.end + at));
-  return [primary.text, mailbox.text, ...numbers].join(" ");
+  return [shownName(primary), shownName(mailbox), ...numbers].join(" ");
 }
 
 /** RFC 3403, section 4.1. */
@@ -265,5 +270,5 @@ function naptrText(message: Buffer, start: number, end: number): string {
     at = next;
   }
   const [order, preference] = [message.readUInt16BE(start), message.readUInt16BE(start + 2)];
-  return [order, preference, ...strings, readName(message, at).text].join(" ");
+  return [order, preference, ...strings, shownName(readName(message, at))].join(" ");
 }

@@ -9,7 +9,7 @@
  * servers that stand before in the configuration have answered too, have failed, or had 500 ms: they may know names that
  * others do not know.
  */
-import { type CancelTimer, systemClock } from "../core/clock.js";
+import type { CancelTimer, Clock } from "../core/clock.js";
 import { DnsAttempt, DnsError, type NameServer, type QueryOptions, type Settle } from "./dns-attempt.js";
 import { type DnsResponse, NAME_ERROR, NO_ERROR, type Question } from "./dns-message.js";
 
@@ -25,13 +25,18 @@ const LAST_FOR_MS = 30_000;
 
 /** Which servers have not answered lately. */
 export class ServerHistory {
+  readonly #clock: Clock;
   readonly #missed = new Map<string, { count: number; at: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** The servers that answer before those that do not. */
   order(servers: readonly NameServer[]): readonly NameServer[] {
     const isLast = (server: NameServer) => {
       const { count = 0, at = 0 } = this.#missed.get(keyOf(server)) ?? {};
-      return count >= MAX_MISSED && systemClock.now() - at < LAST_FOR_MS;
+      return count >= MAX_MISSED && this.#clock.now() - at < LAST_FOR_MS;
     };
     return [...servers.filter((server) => !isLast(server)), ...servers.filter(isLast)];
   }
@@ -42,7 +47,7 @@ export class ServerHistory {
 
   missed(server: NameServer): void {
     const count = (this.#missed.get(keyOf(server))?.count ?? 0) + 1;
-    this.#missed.set(keyOf(server), { count, at: systemClock.now() });
+    this.#missed.set(keyOf(server), { count, at: this.#clock.now() });
   }
 }
 
@@ -58,7 +63,7 @@ function keyOf({ address, port }: NameServer): string {
 export function queryServers(
   question: Question,
   options: QueryOptions,
-  history: ServerHistory = new ServerHistory(),
+  history: ServerHistory,
   signal?: AbortSignal,
 ): Promise<DnsResponse> {
   return new Promise((resolve, reject) => {
@@ -108,7 +113,7 @@ class Query {
     if (server !== undefined) this.#ask(server);
     else if (this.#attempts.every(({ isOver }) => isOver)) this.#giveUp();
     if (!this.#isOver && server !== undefined && this.#queue.length > 0)
-      this.#cancelTimer = systemClock.setTimer(NEXT_SERVER_MS, () => this.#next());
+      this.#cancelTimer = this.#options.clock.setTimer(NEXT_SERVER_MS, () => this.#next());
   }
 
   #ask(server: NameServer): void {
@@ -161,10 +166,10 @@ class Query {
     const earlier = this.#options.servers.slice(0, rank);
     const waits = this.#attempts
       .filter(({ isOver, server }) => !isOver && earlier.includes(server))
-      .map(({ startedAt }) => startedAt + CONTRADICTION_MS - systemClock.now());
+      .map(({ startedAt }) => startedAt + CONTRADICTION_MS - this.#options.clock.now());
     const waitMs = Math.max(0, ...waits);
     if (waitMs === 0) this.#succeed(response);
-    else this.#cancelTimer = systemClock.setTimer(waitMs, () => this.#decideNegative());
+    else this.#cancelTimer = this.#options.clock.setTimer(waitMs, () => this.#decideNegative());
   }
 
   #succeed(response: DnsResponse): void {

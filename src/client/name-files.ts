@@ -1,10 +1,10 @@
 /**
  * The two files that say how this machine resolves names: `/etc/hosts` and `/etc/resolv.conf`.
  *
- * They are read for each name that is not in the cache: they are small, and in containers they change.
+ * They are looked at for each name that is not in the cache: in containers they change.
  */
 import type { LookupAddress } from "node:dns";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 
@@ -41,10 +41,42 @@ export function readHosts(file = "/etc/hosts"): ReadonlyMap<string, readonly Loo
     if (family === 0) continue;
     for (const name of names) {
       const key = name.toLowerCase();
-      hosts.set(key, [...(hosts.get(key) ?? []), { address, family }]);
+      const addresses = hosts.get(key);
+      if (addresses === undefined) hosts.set(key, [{ address, family }]);
+      else addresses.push({ address, family });
     }
   }
   return hosts;
+}
+
+/** The names of a hosts file. It is read again when it has changed. */
+export class HostsFile {
+  readonly #file: string;
+  #version = "";
+  #hosts: ReadonlyMap<string, readonly LookupAddress[]> = new Map();
+
+  constructor(file = "/etc/hosts") {
+    this.#file = file;
+  }
+
+  /** The addresses of a name in lower case. */
+  addressesOf(name: string): readonly LookupAddress[] | undefined {
+    const version = versionOf(this.#file);
+    if (version !== this.#version) {
+      this.#hosts = version === "" ? new Map() : readHosts(this.#file);
+      this.#version = version;
+    }
+    return this.#hosts.get(name);
+  }
+}
+
+function versionOf(file: string): string {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return [ino, size, mtimeNs, ctimeNs].join(":");
+  } catch {
+    return ""; // without the file there are no names
+  }
 }
 
 /** The settings of `/etc/resolv.conf`. The last `search` or `domain` line counts, and the last of each option. */

@@ -11,11 +11,11 @@
  * names that the name servers do not have, one at a time.
  */
 import { promises as dns, type LookupAddress } from "node:dns";
-import { systemClock } from "../core/clock.js";
+import type { CancelTimer, Clock } from "../core/clock.js";
 import { DnsError, type NameServer, type QueryOptions } from "./dns-attempt.js";
 import { NAME_ERROR, type Question, type RecordType } from "./dns-message.js";
 import { queryServers, ServerHistory } from "./dns-query.js";
-import { type ResolverFile, readHosts, readResolverFile } from "./name-files.js";
+import { HostsFile, type ResolverFile, readResolverFile } from "./name-files.js";
 
 export const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
@@ -43,9 +43,14 @@ export type OnPartial = (addresses: readonly LookupAddress[]) => void;
 /** The time to live of what does not come from a name server. */
 const LOCAL_TTL_MS = 30_000;
 
+/** How long the system is asked, and how many names wait for it. */
+const MAX_SYSTEM_MS = 1_500;
+const MAX_SYSTEM_LOOKUPS = 32;
+
 const DNS_PORT = 53;
 
 export interface NameLookupOptions {
+  readonly clock: Clock;
   /** Name servers to ask instead of the system's: `ADDRESS` or `ADDRESS:PORT`. */
   readonly servers?: readonly string[] | undefined;
   /** Where the settings of the system are. Default `/etc/resolv.conf`. */
@@ -55,11 +60,16 @@ export interface NameLookupOptions {
 export class NameLookup {
   readonly #servers: readonly NameServer[] | undefined;
   readonly #resolverFile: string | undefined;
-  readonly #history = new ServerHistory();
+  readonly #clock: Clock;
+  readonly #history: ServerHistory;
+  readonly #hosts = new HostsFile();
   #system: Promise<unknown> = Promise.resolve();
+  #systemLookups = 0;
   #lookups = 0;
 
-  constructor({ servers, resolverFile }: NameLookupOptions) {
+  constructor({ clock, servers, resolverFile }: NameLookupOptions) {
+    this.#clock = clock;
+    this.#history = new ServerHistory(clock);
     this.#servers = servers?.map(parseNameServer);
     this.#resolverFile = resolverFile;
   }
@@ -69,10 +79,10 @@ export class NameLookup {
    * @throws an error of this machine: no descriptor is free
    */
   async find(name: string, lastGood: readonly LookupAddress[], onPartial: OnPartial): Promise<Answer> {
-    const local = localAddresses(name);
+    const local = localAddresses(name, this.#hosts);
     if (local.length > 0) return { addresses: local, ttlMs: LOCAL_TTL_MS };
     const file = readResolverFile(this.#resolverFile);
-    const options = systemServers(file, this.#servers, this.#lookups++);
+    const options = { ...systemServers(file, this.#servers, this.#lookups++), clock: this.#clock };
     let isServerFailing = false;
     for (const candidate of candidatesOf(name, file)) {
       const answer = merge(await this.#askServers(candidate, options, onPartial), lastGood);
@@ -93,7 +103,7 @@ export class NameLookup {
       const answer = await this.#askFamily({ name, type: TYPE_OF_FAMILY[family] }, options, absence);
       if (typeof answer !== "object") return answer;
       early.push(...answer.addresses);
-      systemClock.setTimer(RESOLUTION_DELAY_MS, () => {
+      this.#clock.setTimer(RESOLUTION_DELAY_MS, () => {
         if (!isOver) onPartial([...early]);
       });
       return answer;
@@ -107,7 +117,7 @@ export class NameLookup {
     try {
       const { code, records } = await queryServers(question, options, this.#history, absence.signal);
       if (code === NAME_ERROR && question.type === "A")
-        systemClock.setTimer(NAME_ERROR_DELAY_MS, () => absence.abort());
+        this.#clock.setTimer(NAME_ERROR_DELAY_MS, () => absence.abort());
       if (records.length === 0) return "unknown";
       const family = question.type === "A" ? 4 : 6;
       return {
@@ -121,17 +131,28 @@ export class NameLookup {
     }
   }
 
-  /** Other sources of the system, such as mDNS. A look-up occupies one of Node's four threads, so there is one at a time. */
+  /**
+   * Other sources of the system, such as mDNS. A look-up occupies one of Node's four threads, so there is one at a time. One
+   * that takes long leaves it at what the name servers have said.
+   */
   #askSystem(name: string): Promise<Answer> {
+    if (this.#systemLookups >= MAX_SYSTEM_LOOKUPS) return Promise.resolve("unknown");
+    this.#systemLookups += 1;
     const answer = this.#system.then(async (): Promise<Answer> => {
       try {
         return { addresses: await dns.lookup(name, { all: true }), ttlMs: LOCAL_TTL_MS };
       } catch {
-        return "unknown"; // as the name servers have said
+        return "unknown";
+      } finally {
+        this.#systemLookups -= 1;
       }
     });
     this.#system = answer;
-    return answer;
+    let cancel: CancelTimer = () => {};
+    const late = new Promise<Answer>((resolve) => {
+      cancel = this.#clock.setTimer(MAX_SYSTEM_MS, () => resolve("unknown"));
+    });
+    return Promise.race([answer, late]).finally(() => cancel());
   }
 }
 
@@ -140,7 +161,7 @@ export function systemServers(
   { servers, timeoutMs, attempts, rotate, useTcp }: ResolverFile,
   given: readonly NameServer[] | undefined,
   lookups: number,
-): QueryOptions {
+): Omit<QueryOptions, "clock"> {
   const all = given ?? servers.map((address) => ({ address, port: DNS_PORT }));
   const first = rotate ? lookups % all.length : 0;
   return { servers: [...all.slice(first), ...all.slice(0, first)], timeoutMs, attempts, useTcp };
@@ -179,9 +200,9 @@ function candidatesOf(name: string, { search, ndots }: ResolverFile): readonly s
 }
 
 /** Addresses that need no name server: those of the hosts file, and of `localhost` (RFC 6761, section 6.3). */
-function localAddresses(name: string): readonly LookupAddress[] {
+function localAddresses(name: string, hosts: HostsFile): readonly LookupAddress[] {
   const bare = name.replace(/\.$/, "");
-  const addresses = readHosts().get(bare);
+  const addresses = hosts.addressesOf(bare);
   if (addresses !== undefined) return addresses;
   if (bare !== "localhost" && !bare.endsWith(".localhost")) return [];
   return [

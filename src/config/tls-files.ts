@@ -3,6 +3,7 @@
  */
 import type { X509Certificate } from "node:crypto";
 import { timeWarnings } from "../core/certificate-time.js";
+import { systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import { readCertificates, readPrivateKey, requireTlsPair } from "../core/tls-pair.js";
 import type { TargetTls } from "../probers/options.js";
@@ -29,7 +30,7 @@ export function readServerTls(
   if (cert === undefined || key === undefined) return undefined;
   return {
     tls: { cert, key, clientCa, certFile },
-    warnings: timeWarnings(chain, `the certificate ${certFile}`, Date.now()),
+    warnings: timeWarnings(chain, `the certificate ${certFile}`, systemClock.wallTime()),
   };
 }
 
@@ -75,7 +76,7 @@ function readPair(
 /** A bundle may have authorities that have expired, but not only such. */
 function requireClientCa(clientCa: string, file: string, refuse: (text: string) => void): void {
   const authorities = attempt(() => readCertificates(clientCa, `the client CA ${file}`), refuse);
-  if (authorities?.every(({ validTo }) => Date.parse(validTo) < Date.now()))
+  if (authorities?.every(({ validTo }) => Date.parse(validTo) < systemClock.wallTime()))
     refuse(`the certificate in ${file} has expired: no client could connect`);
 }
 

@@ -8,9 +8,10 @@
  *     TXT             the whole text, without quotation marks: the strings of a record are joined
  *     CAA             0 issue "ca.example.com"
  *
- * The case of names, and a dot at their end, have no meaning. Further records of the name are allowed.
+ * The root is a dot: `0 .` is an MX record that says that there is no mail (RFC 7505). Names may be in Unicode. The case of names, and a dot at their end, have no meaning. Further records of the name are allowed.
  */
 import { isIPv4, isIPv6 } from "node:net";
+import { domainToASCII } from "node:url";
 import type { RecordType } from "../client/dns-message.js";
 import { OptionError } from "../core/option-error.js";
 import type { Expectation } from "./options.js";
@@ -67,7 +68,17 @@ function normalForm(type: RecordType, text: string): string {
   if (type === "AAAA") return new URL(`http://[${text.trim()}]`).hostname;
   const plain = text.trim().replace(/\s+/g, " ");
   if (type === "CAA") return plain.replace(/^\d+ \w+/, (head) => head.toLowerCase());
-  return plain.toLowerCase().replace(/(?<=\S)\.(?=\s|$)/g, "");
+  return plain
+    .split(" ")
+    .map(toAscii)
+    .join(" ")
+    .toLowerCase()
+    .replace(/(?<=\S)\.(?=\s|$)/g, "");
+}
+
+/** A word that is a name in Unicode, as DNS has it. */
+function toAscii(word: string): string {
+  return /^[\x21-\x7e]*$/.test(word) ? word : domainToASCII(word) || word;
 }
 
 function invalid(text: string): OptionError {

@@ -8,8 +8,8 @@
  */
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
-import { DnsError, type NameServer, type QueryOptions } from "../client/dns-attempt.js";
-import { type DnsRecord, encodeQuery, RECORD_TYPES, type RecordType } from "../client/dns-message.js";
+import { DnsError, type NameServer } from "../client/dns-attempt.js";
+import { type DnsRecord, type DnsResponse, encodeQuery, RECORD_TYPES, type RecordType } from "../client/dns-message.js";
 import { queryServers, ServerHistory } from "../client/dns-query.js";
 import { readResolverFile } from "../client/name-files.js";
 import { systemServers } from "../client/name-lookup.js";
@@ -24,30 +24,40 @@ import { decodePart, hostOf, invalidTarget } from "./target.js";
 const DNS_PORT = 53;
 
 /** A prober of a name. */
-export function openDns(target: URL, { resolver }: ProberDeps, { expect }: ProberOptions): Prober {
+export function openDns(target: URL, { resolver, clock }: ProberDeps, { expect }: ProberOptions): Prober {
   const question = { name: nameOf(target), type: typeOf(target) };
   if (encodeQuery(0, question) === undefined)
     throw invalidTarget(target.href, "a part of the name is empty, or the name is too long");
-  const evaluate = compileAnswers(question.type, expect?.answers);
+  const evaluateAnswers = compileAnswers(question.type, expect?.answers);
   const server = hostOf(target);
-  const history = new ServerHistory();
+  const history = new ServerHistory(clock);
   let probes = 0;
-  const serversOf = async (context: ProbeContext): Promise<QueryOptions> => {
-    if (server === "") return systemServers(readResolverFile(), undefined, probes++);
-    const servers = await addressesOf(server, Number(target.port) || DNS_PORT, resolver, context.signal);
-    return { servers, timeoutMs: context.timeoutMs, attempts: 2, useTcp: false };
+  const askOne = (servers: readonly NameServer[], { timeoutMs, signal }: ProbeContext) =>
+    queryServers(question, { servers, timeoutMs, attempts: 2, useTcp: false, clock }, history, signal);
+  const ask = ({ signal, ...context }: ProbeContext): Promise<DnsResponse> => {
+    if (server === "") {
+      const options = { ...systemServers(readResolverFile(), undefined, probes++), clock };
+      return queryServers(question, options, history, signal);
+    }
+    const port = Number(target.port) || DNS_PORT;
+    const askAt = (addresses: readonly string[], end: AbortSignal) =>
+      askOne(
+        addresses.map((address) => ({ address, port })),
+        { ...context, signal: end },
+      );
+    if (isIP(server) > 0) return askAt([server], signal);
+    return new NamedServer(server, resolver, askAt).ask(signal);
   };
-  const ask = async (context: ProbeContext): Promise<ProbeResult> => {
+  const evaluate = async (context: ProbeContext): Promise<ProbeResult> => {
     try {
-      const options = await serversOf(context);
-      const { records } = await queryServers(question, options, history, context.signal);
-      if (records.length > 0) return evaluate(records.map(({ text }: DnsRecord) => text));
+      const { records } = await ask(context);
+      if (records.length > 0) return evaluateAnswers(records.map(({ text }: DnsRecord) => text));
       return fail("dns", `${question.name} has no record of type ${question.type}`);
     } catch (error) {
       return resultOfFailure(error, server !== "");
     }
   };
-  return { probe: (context) => keepAlive(ask(context)), close() {} };
+  return { probe: (context) => keepAlive(evaluate(context)), close() {} };
 }
 
 /** The name to ask for, in ASCII. */
@@ -88,27 +98,65 @@ function resultOfFailure(error: unknown, isServerNamed: boolean): ProbeResult {
   return fail(isSilent ? "timeout" : "answer", error.message);
 }
 
-/** The addresses of the server that the target names. */
-function addressesOf(host: string, port: number, resolver: Resolver, signal: AbortSignal): Promise<NameServer[]> {
-  if (isIP(host) > 0) return Promise.resolve([{ address: host, port }]);
-  return new Promise((resolve, reject) => {
-    const refuse = (message: string, cause?: Error) =>
-      reject(localFault(cause) ?? new ProberError("dns", message, { cause }));
-    const onAbort = () => {
-      stop();
-      refuse(`no name server has answered for ${host} within the deadline`);
-    };
-    const settle =
-      <Value>(action: (value: Value) => void) =>
-      (value: Value) => {
-        signal.removeEventListener("abort", onAbort);
-        action(value);
+/** Asks at addresses. */
+type AskAt = (addresses: readonly string[], signal: AbortSignal) => Promise<DnsResponse>;
+
+/**
+ * A name server that the target names.
+ *
+ *     addresses of its name --first ones--> query ---+
+ *                          '--further ones--> query -+--> first answer; the last error when none of them answers
+ */
+class NamedServer {
+  readonly #host: string;
+  readonly #resolver: Resolver;
+  readonly #askAt: AskAt;
+  readonly #asked = new Set<string>();
+  #running = 0;
+  #isComplete = false;
+  #lastError: Error | undefined;
+
+  constructor(host: string, resolver: Resolver, askAt: AskAt) {
+    this.#host = host;
+    this.#resolver = resolver;
+    this.#askAt = askAt;
+  }
+
+  ask(signal: AbortSignal): Promise<DnsResponse> {
+    const end = new AbortController();
+    let stop = () => {};
+    const answer = new Promise<DnsResponse>((resolve, reject) => {
+      const refuse = (message: string, cause?: Error) =>
+        reject(localFault(cause) ?? new ProberError("dns", message, { cause }));
+      const onFailure = (error: Error) => {
+        this.#running -= 1;
+        this.#lastError = error;
+        if (this.#running === 0 && this.#isComplete) reject(error);
       };
-    const stop = resolver.resolve(host, {
-      onAddresses: settle((addresses) => resolve(addresses.map(({ address }) => ({ address, port })))),
-      onError: settle((error: Error) => refuse(error.message, error)),
+      stop = this.#resolver.resolve(this.#host, {
+        onAddresses: (addresses, isComplete) => {
+          this.#isComplete = isComplete;
+          const further = addresses.map(({ address }) => address).filter((address) => !this.#asked.has(address));
+          for (const address of further) this.#asked.add(address);
+          if (further.length > 0) {
+            this.#running += 1;
+            this.#askAt(further, end.signal).then(resolve, onFailure);
+          } else if (isComplete && this.#running === 0 && this.#lastError !== undefined) reject(this.#lastError);
+        },
+        onError: (error) => refuse(error.message, error),
+      });
+      const onAbort = () => {
+        end.abort(); // the queries that run tell why
+        if (this.#running > 0) return;
+        if (this.#lastError !== undefined) reject(this.#lastError);
+        else refuse(`no name server has answered for ${this.#host} within the deadline`);
+      };
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true, signal: end.signal });
     });
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-  });
+    return answer.finally(() => {
+      stop();
+      end.abort();
+    });
+  }
 }

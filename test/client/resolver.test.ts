@@ -5,10 +5,18 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readHosts, readResolverFile } from "../../src/client/name-files.js";
 import { NameResolver } from "../../src/client/resolver.js";
+import { type CancelTimer, systemClock } from "../../src/core/clock.js";
 import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
 import { startStopwatch } from "../support/stopwatch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
+
+/** Virtual time for the cache; what name servers on loopback do takes real time. */
+class CacheClock extends VirtualClock {
+  override setTimer(delayMs: number, action: () => void): CancelTimer {
+    return systemClock.setTimer(delayMs, action);
+  }
+}
 
 const addressesOf = (resolver: NameResolver, name: string): Promise<string[]> =>
   new Promise((resolve, reject) =>
@@ -29,7 +37,7 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 
 test("addresses of both families are resolved, and kept for their TTL", async (t) => {
   const server = await NameServer.start(t);
-  const clock = new VirtualClock();
+  const clock = new CacheClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1", "fd00::1"] });
   assert.deepEqual(await addressesOf(resolver, "db.test"), ["10.0.0.1", "fd00::1"]);
@@ -44,7 +52,7 @@ test("addresses of both families are resolved, and kept for their TTL", async (t
 
 test("a long TTL is cut to 30 s, so that a new address is used by then [C8]", async (t) => {
   const server = await NameServer.start(t);
-  const clock = new VirtualClock();
+  const clock = new CacheClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
   server.records.set("db.test", { ttl: 86_400, addresses: ["10.0.0.1"] });
   await addressesOf(resolver, "db.test");
@@ -55,7 +63,7 @@ test("a long TTL is cut to 30 s, so that a new address is used by then [C8]", as
 
 test("parallel questions for one name are asked once", async (t) => {
   const server = await NameServer.start(t);
-  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
+  const resolver = new NameResolver({ clock: new CacheClock(), servers: [server.address] });
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
   await Promise.all(Array.from({ length: 100 }, () => addressesOf(resolver, "db.test")));
   assert.equal(server.questions, 2);
@@ -63,7 +71,7 @@ test("parallel questions for one name are asked once", async (t) => {
 
 test("a name that does not exist is ENOTFOUND, and is asked again after one second [C8]", async (t) => {
   const server = await NameServer.start(t);
-  const clock = new VirtualClock();
+  const clock = new CacheClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
   assert.equal(await codeOf(addressesOf(resolver, "gone.test")), "ENOTFOUND");
   server.records.set("gone.test", { ttl: 5, addresses: ["10.0.0.1"] });
@@ -74,7 +82,7 @@ test("a name that does not exist is ENOTFOUND, and is asked again after one seco
 
 test("when no name server answers, the last addresses are used for 5 minutes; then the error is EAI_AGAIN [C8]", async (t) => {
   const server = await NameServer.start(t);
-  const clock = new VirtualClock();
+  const clock = new CacheClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
   server.records.set("db.test", { ttl: 5, addresses: ["10.0.0.1"] });
   await addressesOf(resolver, "db.test");
@@ -92,7 +100,7 @@ test("a name that resolves to a link-local address is forbidden unless that is a
   const server = await NameServer.start(t);
   server.records.set("evil.test", { ttl: 5, addresses: ["169.254.169.254"] });
   server.records.set("both.test", { ttl: 5, addresses: ["169.254.1.1", "10.0.0.1"] });
-  const clock = new VirtualClock();
+  const clock = new CacheClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
   assert.equal(await codeOf(addressesOf(resolver, "evil.test")), "ERR_FORBIDDEN_ADDRESS");
   assert.deepEqual(await addressesOf(resolver, "both.test"), ["10.0.0.1"]);
@@ -101,7 +109,7 @@ test("a name that resolves to a link-local address is forbidden unless that is a
 });
 
 test("localhost needs no name server", async () => {
-  const resolver = new NameResolver({ clock: new VirtualClock(), servers: ["127.0.0.1:1"] });
+  const resolver = new NameResolver({ clock: new CacheClock(), servers: ["127.0.0.1:1"] });
   assert.ok((await addressesOf(resolver, "localhost")).includes("127.0.0.1"));
   assert.deepEqual(await addressesOf(resolver, "a.localhost"), ["127.0.0.1", "::1"]);
 });
@@ -143,7 +151,7 @@ const FORBIDDEN_IPV4 = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "1
 ]);
 
 test("link-local addresses and metadata services are forbidden, in each form that contains them", () => {
-  const resolver = new NameResolver({ clock: new VirtualClock() });
+  const resolver = new NameResolver({ clock: new CacheClock() });
   for (const address of [
     ...FORBIDDEN_IPV4.flatMap(formsOf),
     "fe80::1",
@@ -165,7 +173,7 @@ test("link-local addresses and metadata services are forbidden, in each form tha
 });
 
 test("loopback, private and public addresses are allowed, in each form that contains them", () => {
-  const resolver = new NameResolver({ clock: new VirtualClock() });
+  const resolver = new NameResolver({ clock: new CacheClock() });
   for (const address of [
     ...["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.253.1.1", "169.255.0.1", "8.8.8.8"].flatMap(formsOf),
     ...["100.100.100.201", "168.63.129.17", "192.0.0.193", "0.0.0.0"].flatMap(formsOf),
@@ -186,7 +194,7 @@ test("loopback, private and public addresses are allowed, in each form that cont
 
 test("a name whose answer contains a forbidden address in any form is forbidden; allowLinkLocal allows it [B91]", async (t) => {
   const server = await NameServer.start(t);
-  const clock = new VirtualClock();
+  const clock = new CacheClock();
   const resolver = new NameResolver({ clock, servers: [server.address] });
   const open = new NameResolver({ clock, servers: [server.address], allowLinkLocal: true });
   const addresses = FORBIDDEN_IPV4.flatMap(formsOf).filter((address) => !address.includes("%"));
@@ -261,7 +269,7 @@ test("a name that does not exist by the answer for A costs no deadline where AAA
   writeFileSync(resolverFile, "search a.test b.test c.test\noptions ndots:5 timeout:1 attempts:1\n");
   server.records.set("db.example", { ttl: 5, addresses: ["10.0.0.1"] });
   server.silentFamily = 6;
-  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address], resolverFile });
+  const resolver = new NameResolver({ clock: new CacheClock(), servers: [server.address], resolverFile });
   const stop = startStopwatch();
   const addresses = await new Promise<readonly string[]>((resolve, reject) =>
     resolver.resolve("db.example", {
@@ -277,6 +285,6 @@ test("an address of IPv6 counts where the answer for A wrongly says that the nam
   const server = await NameServer.start(t);
   server.records.set("six.test", { ttl: 5, addresses: ["fd00::1"] });
   server.denyingA = true;
-  const resolver = new NameResolver({ clock: new VirtualClock(), servers: [server.address] });
+  const resolver = new NameResolver({ clock: new CacheClock(), servers: [server.address] });
   assert.deepEqual(await addressesOf(resolver, "six.test"), ["fd00::1"]);
 });

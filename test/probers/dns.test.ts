@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
-import { verdict } from "./probing.js";
+import { probe, verdict } from "./probing.js";
 
 test("a name with a record of the type passes, at the given server", async (t) => {
   const server = await NameServer.start(t);
@@ -64,3 +66,59 @@ test("expect.answers: every listed value must be among the answers, in any order
     /expect\.answers is not an expectation/,
   );
 });
+
+/** Answers each query with one record of the type that is asked for. */
+async function recordServer(t: TestContext, data: Buffer): Promise<string> {
+  const socket = createSocket("udp4").on("message", (query, { port, address }) => {
+    const head = Buffer.from([0xc0, 0x0c, 0, 0, 0, 1, 0, 0, 0, 5, data.length >> 8, data.length & 0xff]);
+    query.copy(head, 2, query.length - 4, query.length - 2);
+    const answer = Buffer.concat([query, head, data]);
+    answer.writeUInt16BE(0x8180, 2);
+    answer.writeUInt16BE(1, 6);
+    socket.send(answer, port, address);
+  });
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  t.after(() => socket.close());
+  return `127.0.0.1:${socket.address().port}`;
+}
+
+const name = (...labels: string[]) =>
+  Buffer.concat([...labels.map((label) => Buffer.from([label.length, ...Buffer.from(label)])), Buffer.from([0])]);
+const text = (bytes: string | Buffer) => Buffer.from([bytes.length, ...Buffer.from(bytes)]);
+const split = Buffer.from("a\u00fcb");
+
+for (const [type, data, answers] of [
+  ["MX", Buffer.concat([Buffer.from([0, 10]), name("mail", "a", "test")]), ["10 mail.a.test", "10  MAIL.a.test."]],
+  ["MX", Buffer.from([0, 0, 0]), ["0 ."]],
+  ["MX", Buffer.concat([Buffer.from([0, 10]), name("xn--bcher-kva", "test")]), ["10 b\u00fccher.test"]],
+  ["NS", name("ns", "a", "test"), ["ns.a.test."]],
+  ["CNAME", name("xn--bcher-kva", "test"), ["b\u00fccher.test"]],
+  ["SRV", Buffer.from([0, 1, 0, 2, 0, 80, 0]), ["1 2 80 ."]],
+  ["TXT", Buffer.concat([text("v=spf1 "), text("-all")]), ["v=spf1 -all"]],
+  ["TXT", Buffer.concat([text(split.subarray(0, 2)), text(split.subarray(2))]), ["a\u00fcb"]],
+  ["CAA", Buffer.concat([Buffer.from([0, 5]), Buffer.from("issueca.test")]), ['0 issue "ca.test"']],
+  [
+    "NAPTR",
+    Buffer.concat([Buffer.from([0, 1, 0, 2]), text("S"), text("SIP"), text("!^.*$!sip:x!"), name()]),
+    ['1 2 "S" "SIP" "!^.*$!sip:x!" .'],
+  ],
+  [
+    "SOA",
+    Buffer.concat([
+      name("ns", "a"),
+      name("admin", "a"),
+      Buffer.from([0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]),
+      Buffer.alloc(8),
+    ]),
+    ["ns.a admin.a 1 2 3 0 0"],
+  ],
+] as const)
+  test(`expect.answers of ${type}: ${answers[0]}`, async (t) => {
+    const address = await recordServer(t, data);
+    for (const answer of answers) {
+      const prober = openTarget(`dns://${address}/a.test?type=${type}`, undefined, { expect: { answers: [answer] } });
+      const { outcome, detail } = await probe(prober);
+      assert.equal(outcome, "pass", detail);
+    }
+  });
