@@ -34,7 +34,10 @@ test("every channel is documented", () => {
 test("every event of the log is documented", () => {
   const folders = ["cli", "daemon", "telemetry"].map((room) => new URL(`../src/${room}/`, import.meta.url));
   const source = folders
-    .flatMap((folder) => readdirSync(folder).map((file) => readFileSync(new URL(file, folder), "utf8")))
+    .flatMap((folder) => {
+      const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+      return files.map((file) => readFileSync(new URL(file, folder), "utf8"));
+    })
     .join("\n");
   const written = [/\.write\("(?:info|warn|error)", "([a-z-]+)"/g, /\bevent: "([a-z-]+)"/g, /\bevent = "([a-z-]+)"/g];
   const events = new Set(

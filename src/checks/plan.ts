@@ -16,7 +16,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
-import { OptionError, type Path } from "../core/option-error.js";
+import { formatPath, OptionError, type Path } from "../core/option-error.js";
 import { runAtOnce, type Steps } from "../core/turns.js";
 import type { ProberOptions } from "../probers/options.js";
 import { splitOptions, withoutOption } from "./check-options.js";
@@ -245,26 +245,24 @@ class Planner {
 
   /** Each invalid option gets a violation: it is left out, and the source is opened again. */
   #open(source: CheckSource, options: ProberOptions, path: Path): OpenedSource | undefined {
+    const refused = new Map<string, Violation>();
     for (let rest: ProberOptions | undefined = options; rest !== undefined; ) {
       try {
         const opened = this.#opener.open(source, rest, this.#allowLinkLocal);
         if (rest === options) return opened;
         opened.prober.close();
-        return undefined;
+        break;
       } catch (error) {
         const option = error instanceof OptionError ? error.option : [];
         const fewer: ProberOptions | undefined = withoutOption(rest, option);
         // an option that is missing only because it was left out is no further fault
         if (rest === options || option.length === 0 || fewer !== undefined)
-          this.#refuseOnce(violationOfError(error, source, path));
+          refused.set(formatPath(option), refused.get(formatPath(option)) ?? violationOfError(error, source, path));
         rest = fewer;
       }
     }
+    this.refuse([...refused.values()]);
     return undefined;
-  }
-
-  #refuseOnce(violation: Violation): void {
-    if (!this.#violations.some(({ path }) => isDeepStrictEqual(path, violation.path))) this.refuse([violation]);
   }
 
   #readMaxHold(given: DurationLike): number {

@@ -44,6 +44,9 @@ const FATAL_TIMES = { drainDelayMs: 0, closeTimeoutMs: 300 } as const;
 /** Time from a fatal error to the end of the process, at the latest. */
 const FATAL_LIMIT_MS = 800;
 
+/** The time that a thread may need to end what it reads. */
+const THREADS_LIMIT_MS = 100;
+
 /** Fatal errors that are logged. The first one ends the process; until then, others may follow. */
 const MAX_FATAL_LINES = 5;
 
@@ -81,7 +84,8 @@ export async function run(args: readonly string[]): Promise<number> {
     log.write("info", "stopped", "stopped");
     log.close();
     // a reader that has stopped must not keep the process alive
-    if (!(await output.flush()) || threads.areOccupied) exit(exitCode, threads);
+    if (!(await output.flush()) || !(await keepAlive(threads.areFree(THREADS_LIMIT_MS, systemClock))))
+      await exit(exitCode, threads);
     return exitCode;
   } finally {
     file?.watch.close();
@@ -174,7 +178,7 @@ function untilSignal(start: (reload: Reloader["reload"]) => Promise<Daemon>, run
         log.write("info", "draining", drainingText(signal, services), { services });
         stop(timesAfter(signal));
       },
-      onInsist: (signal) => exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal], threads),
+      onInsist: (signal) => void exit(fatalErrors > 0 ? 1 : TERMINATION_SIGNALS[signal], threads),
       onReload: () => void reloader.request("forced").catch(fail),
       onFatal(error) {
         fatalErrors += 1;
@@ -215,13 +219,13 @@ function untilSignal(start: (reload: Reloader["reload"]) => Promise<Daemon>, run
 function exitAfterFatal(threads: FileThreads): void {
   process.exitCode = 1;
   // not a timer of the clock: those do not keep the process alive
-  setTimeout(() => exit(1, threads), FATAL_LIMIT_MS);
+  setTimeout(() => void exit(1, threads), FATAL_LIMIT_MS);
 }
 
 /** Ends the process. Node would wait for its threads, and one that reads from a mount without an answer never ends. */
-function exit(code: number, threads: FileThreads): void {
-  if (threads.areOccupied) process.kill(process.pid, "SIGKILL");
-  else process.exit(code);
+async function exit(code: number, threads: FileThreads): Promise<void> {
+  if (await keepAlive(threads.areFree(THREADS_LIMIT_MS, systemClock))) process.exit(code);
+  else process.kill(process.pid, "SIGKILL");
 }
 
 /** Ctrl-C at a terminal does not wait for load balancers. */

@@ -18,6 +18,7 @@ const MAX_OF_DEVICE = 2;
 /** The threads that operations occupy. */
 export class FileThreads {
   readonly #occupied: string[] = [];
+  #onFree: () => void = () => {};
 
   /** False when too many threads are occupied, for this device or for all. */
   acquire(device: string): boolean {
@@ -27,12 +28,21 @@ export class FileThreads {
     return true;
   }
 
-  get areOccupied(): boolean {
-    return this.#occupied.length > 0;
+  /** Resolves with whether all are free, after `withinMs` at the latest: a thread that still runs then may never end. */
+  areFree(withinMs: number, clock: Clock): Promise<boolean> {
+    if (this.#occupied.length === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const cancel = clock.setTimer(withinMs, () => resolve(false));
+      this.#onFree = () => {
+        cancel();
+        resolve(true);
+      };
+    });
   }
 
   release(device: string): void {
     this.#occupied.splice(this.#occupied.indexOf(device), 1);
+    if (this.#occupied.length === 0) this.#onFree();
   }
 }
 

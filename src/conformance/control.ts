@@ -16,10 +16,10 @@ import type { ServingStatus } from "../core/serving-status.js";
 import { shown } from "./stream-answer.js";
 
 /** The answer to a command: done, or why not. */
-export type ControlAnswer = "ok" | { readonly refused: string };
+export type ControlReply = "ok" | { readonly refused: string };
 
 interface PendingCommand {
-  readonly settle: (answer: ControlAnswer) => void;
+  readonly settle: (answer: ControlReply) => void;
   readonly cancelTimer: CancelTimer;
 }
 
@@ -51,11 +51,11 @@ export class ControlProgram {
     return this.#ended;
   }
 
-  set(service: string, status: ServingStatus): Promise<ControlAnswer> {
+  set(service: string, status: ServingStatus): Promise<ControlReply> {
     return this.#send(`set ${service} ${status}`);
   }
 
-  clear(service: string): Promise<ControlAnswer> {
+  clear(service: string): Promise<ControlReply> {
     return this.#send(`clear ${service}`);
   }
 
@@ -70,7 +70,7 @@ export class ControlProgram {
     cancel();
   }
 
-  #send(line: string): Promise<ControlAnswer> {
+  #send(line: string): Promise<ControlReply> {
     if (this.#ended !== undefined) return Promise.resolve({ refused: this.#ended });
     return new Promise((resolve) => {
       const late = () => {
