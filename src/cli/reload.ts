@@ -61,6 +61,8 @@ export class Reloader {
   readonly #files: NamedFilesWatch;
   /** What was logged of a file that could not be used, by path. */
   #failures: ReadonlyMap<string, string> = new Map();
+  /** The file of the configuration has been deleted. */
+  #isMissing = false;
   #isRunning = false;
   readonly #stopped = new AbortController();
 
@@ -136,7 +138,9 @@ export class Reloader {
       } else {
         const onSlow = (text: string) =>
           log.write("warn", "config-changing", `${file.name} ${text}; keeping the previous configuration`);
-        if (request === "changed" && !(await file.watch.isChanged(onSlow))) return undefined;
+        const isChanged = request !== "changed" || (await file.watch.isChanged(onSlow));
+        this.#reportMissing(file);
+        if (!isChanged) return undefined;
         const loaded = await file.watch.read(() => reload(this.#loaded, signal), onSlow);
         if (signal.aborted) return undefined;
         await this.#apply(daemon, loaded, file.name);
@@ -150,6 +154,13 @@ export class Reloader {
       publish("reload", { instance, error });
       return { kind: "refused", configFile: file?.name ?? "", faults };
     }
+  }
+
+  /** Logs once that the file has been deleted. A program that replaces a file may delete it for a moment. */
+  #reportMissing({ name, watch: { isMissing } }: WatchedFile): void {
+    if (isMissing && !this.#isMissing)
+      this.#deps.log.write("warn", "config-missing", `${name} is missing; keeping the previous configuration`);
+    this.#isMissing = isMissing;
   }
 
   async #apply(daemon: Daemon, next: ValidConfig, file: string): Promise<void> {

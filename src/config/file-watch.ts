@@ -106,6 +106,11 @@ export class FileWatch {
     return content !== undefined && digestOf(content) !== this.#digest;
   }
 
+  /** Whether there was no regular file when its state was read last. */
+  get isMissing(): boolean {
+    return this.#state === undefined;
+  }
+
   /** Calls `onChange` after each change of the file's state. */
   start(onChange: () => void): void {
     this.#onChange = onChange;

@@ -339,6 +339,25 @@ describe("a reload that is refused changes nothing", { concurrency: 3 }, () => {
     );
   });
 
+  test("a file that is deleted is logged once, changes nothing, and is read again when it is back", async (t) => {
+    const file = join(folderOf(t), "healthbridge.yaml");
+    const text = `drainDelay: 0s\nchecks: { a: "${bad}" }`;
+    writeFileSync(file, text);
+    const daemon = await serve(t, file);
+    for (const [missing, reloaded] of [
+      [1, 1],
+      [2, 2],
+    ] as const) {
+      rmSync(file);
+      await eventually(() => count(daemon, "config-missing") === missing, "the line about the missing file");
+      assert.equal(await ask(daemon, "a"), "NOT_SERVING");
+      writeFileSync(file, `${text} # ${reloaded}`);
+      await eventually(() => count(daemon, "reloaded") === reloaded, "the file is read again");
+    }
+    assert.equal(count(daemon, "config-missing"), 2);
+    assert.equal(count(daemon, "reload-refused"), 0);
+  });
+
   test("all checks are removed by checks: {} only, not by a file that has lost the key", async (t) => {
     const file = join(folderOf(t), "healthbridge.yaml");
     writeFileSync(file, `drainDelay: 0s\nchecks: { a: "${bad}", b: "${bad}" }`);
