@@ -200,10 +200,10 @@ const CASES: readonly Case[] = [
   { args: fast("mtls", ...ca, ...pair("stranger")), code: 2, cause: /./ },
   { args: fast("mtls", "-tls", "-tls-no-verify"), code: 2, cause: /./ },
   // connections that fail
-  { args: fast("nothing"), code: 2, cause: /refused the connection \(ECONNREFUSED/ },
+  { args: fast("nothing"), code: 2, cause: /refused the connection \(connect ECONNREFUSED/ },
   { args: fast("nothing", "-v"), code: 2, cause: /refused/ },
   { args: [...FAST, "-addr", "localhost:@@nothing"], code: 2, cause: /refused/ },
-  { args: [...FAST, "-addr", "unix:///none/such.sock"], code: 2, cause: /refused the connection \(ENOENT/ },
+  { args: [...FAST, "-addr", "unix:///none/such.sock"], code: 2, cause: /refused the connection \(connect ENOENT/ },
   { args: [...FAST, "-addr", "unix-abstract:none-such"], code: 2, cause: /refused/ },
   { args: [...FAST, "-addr", "unix:"], code: 2, cause: /no path/ },
   { args: [...FAST, "-addr", "localhost"], code: 2, cause: /missing port in address/ },
