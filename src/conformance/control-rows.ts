@@ -204,10 +204,9 @@ export const CONTROL_ROWS: readonly ConformanceRow[] = [
       const isLast = () => answer.statuses.at(-1) === "NOT_SERVING";
       // earlier changes may still come after the program has said ok to all: the last one is that after which none comes
       for (let round = 0; round <= BURST; round += 1) {
-        const hasCome = await row.connection.until(() => answer.hasEnded || isLast(), answerMs);
+        await row.connection.until(() => answer.hasEnded || isLast(), answerMs);
         const { length } = answer.statuses;
-        const isMore = () => answer.hasEnded || answer.statuses.length > length;
-        if (!hasCome || answer.hasEnded || !(await row.connection.until(isMore, quietMs))) break;
+        if (!(await row.connection.until(() => answer.statuses.length > length, quietMs))) break;
       }
       if (isLast() && !answer.hasEnded) return HOLDS;
       const sent = `Watch of ${row.service}, then ${BURST + 1} changes in a row, the last to NOT_SERVING`;

@@ -12,5 +12,8 @@ test("without the right to a port below 1024, the start ends with code 2 and a m
   const command = [process.execPath, MAIN, "serve", "--listen", "127.0.0.1:81"];
   const { code, stderr } = await run(debian("setpriv", "util-linux"), [...without, ...command]);
   assert.equal(code, 2, stderr);
-  assert.match(stderr, /^healthbridge: cannot listen on 127\.0\.0\.1:81: .*\(EACCES\); choose other addresses with --listen or the key `listen`\n$/);
+  assert.match(
+    stderr,
+    /^healthbridge: cannot listen on 127\.0\.0\.1:81: .*\(EACCES\); choose other addresses with --listen or the key `listen`\n$/,
+  );
 });
