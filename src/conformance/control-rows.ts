@@ -200,13 +200,12 @@ export const CONTROL_ROWS: readonly ConformanceRow[] = [
       await row.messages(answer, 1);
       const changes = Array.from({ length: BURST + 1 }, (_, index) => (index % 2 === 0 ? "NOT_SERVING" : "SERVING"));
       await Promise.all(changes.map((status) => row.set(status)));
-      const { answerMs, quietMs } = row.context;
       const isLast = () => answer.statuses.at(-1) === "NOT_SERVING";
       // earlier changes may still come after the program has said ok to all: the last one is that after which none comes
       for (let round = 0; round <= BURST; round += 1) {
-        await row.connection.until(() => answer.hasEnded || isLast(), answerMs);
+        await row.connection.until(() => answer.hasEnded || isLast(), row.context.answerMs);
         const { length } = answer.statuses;
-        if (!(await row.connection.until(() => answer.statuses.length > length, quietMs))) break;
+        if (!(await row.connection.until(() => answer.statuses.length > length, row.context.quietMs))) break;
       }
       if (isLast() && !answer.hasEnded) return HOLDS;
       const sent = `Watch of ${row.service}, then ${BURST + 1} changes in a row, the last to NOT_SERVING`;
