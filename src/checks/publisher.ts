@@ -68,7 +68,6 @@ export class CheckPublisher {
     return this.makerOf(name) ?? this.#reserved.get(name);
   }
 
-  /** The services that are drained. */
   get drained(): ReadonlySet<string> {
     return this.#graph.drained;
   }
@@ -79,7 +78,7 @@ export class CheckPublisher {
   }
 
   /**
-   * Drains a service, or ends its drain. While it is drained it is NOT_SERVING whatever its members are, and counts as
+   * Drains a service, or ends its drain. While it is drained it is NOT_SERVING even if its members pass, and counts as
    * failing for the services that it is a member of. Without any check, `""` can be drained too.
    */
   setDrained(service: string, isDrained: boolean): void {

@@ -43,7 +43,7 @@ export class ServiceGraph {
   /** For a service that settings of checks name, those checks. */
   readonly #makers = new Map<string, Set<string>>();
   readonly #evaluated = new Map<string, Rollup>();
-  /** Services that an operator has drained: NOT_SERVING, and failing members of others, whatever they are made of. */
+  /** Services that an operator has drained: NOT_SERVING, and failing members of other services, even if their own members pass. */
   readonly #drained = new Set<string>();
   /** For a check, the services that it counts for, until something is placed or declared. */
   readonly #affected = new Map<string, readonly string[]>();

@@ -3,7 +3,6 @@
  */
 import type { CommandHelp, NamedHelp } from "./help.js";
 
-/** The module of a command. */
 export interface CommandModule {
   readonly HELP: CommandHelp;
   /** Resolves with the exit code of the process. @param allHelp the help of every command, for what is made from it */

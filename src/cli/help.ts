@@ -13,7 +13,7 @@ export interface CommandHelp {
   readonly notes?: string;
   /** Exit codes, beside those of every command. */
   readonly exitCodes?: readonly (readonly [code: number, meaning: string])[];
-  /** Whole commands. */
+  /** Commands as a user types them, with the name of the program. */
   readonly examples: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export interface NamedHelp {
   readonly help: CommandHelp;
 }
 
-/** The flag of every command. */
+/** The flag that every command has, and that no table of flags contains. */
 export const HELP_FLAG: Flag = { name: "help", short: "h", help: "Show this help." };
 
 const COMMON_EXIT_CODES = [

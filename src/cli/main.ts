@@ -19,7 +19,6 @@ const VERSION_WORDS: readonly string[] = ["--version", "-v"];
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
 
-/** The commands. */
 function overview(): string {
   const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
   return [

@@ -46,7 +46,7 @@ export const CONFIG_FLAGS: readonly Flag[] = [
 export const SERVE_FLAGS: readonly Flag[] = [
   ...CONFIG_FLAGS,
   wordFlag({ name: "log-level", value: "LEVEL", fallback: "info" }, LOG_LEVELS),
-  wordFlag({ name: "log-format", value: "FORMAT", fallback: "text at a terminal, json elsewhere" }, LOG_FORMATS),
+  wordFlag({ name: "log-format", value: "FORMAT", fallback: "text at a terminal, otherwise json" }, LOG_FORMATS),
 ];
 
 function wordFlag(flag: Omit<Flag, "help">, values: readonly string[]): Flag {

@@ -109,7 +109,7 @@ export function warnOfOldNode(log: Log, version: string = process.versions.node)
 
 /**
  * Writes the log to stdout. `NO_COLOR` and a terminal without colours are respected.
- * @param format default: text at a terminal, JSON elsewhere
+ * @param format default: text at a terminal, otherwise JSON
  * @param log the log that gets a line when dropped lines are over
  */
 function openLogOutput(

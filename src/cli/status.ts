@@ -15,7 +15,7 @@ export const HELP: CommandHelp = {
 times. With SERVICE only this one, with the checks that count for it. Times are in UTC.`,
   usage: "status [SERVICE] [FLAGS]",
   flags: CONTROL_FLAGS,
-  exitCodes: [...CONTROL_EXIT_CODES, [0, "the daemon has answered, whatever the statuses are"]],
+  exitCodes: [...CONTROL_EXIT_CODES, [0, "the daemon has answered, with any status"]],
   examples: [
     "healthbridge status",
     "healthbridge status acme.orders.v1.Orders",
@@ -23,7 +23,6 @@ times. With SERVICE only this one, with the checks that count for it. Times are 
   ],
 };
 
-/** The whole answer. */
 interface Status {
   readonly daemon: DaemonStatus | undefined;
   readonly services: readonly ServiceState[];
@@ -111,7 +110,7 @@ function checkRow(check: CheckDetails, now: number): readonly string[] {
 /** The last time that a Date can have. */
 const MAX_TIME_MS = 8.64e15;
 
-/** `2026-11-27T05:00:00Z` */
+/** A time in UTC, to the second: `2026-11-27T05:00:00Z`. */
 function time(ms: number): string {
   if (ms > MAX_TIME_MS) return "?";
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

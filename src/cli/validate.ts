@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const { checks, services, warnings } = attempt(() => requireValid(loaded, [], process.env), file);
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
-  const verdict = withoutEnvironment ? "is valid, whatever its environment" : "is valid";
+  const verdict = withoutEnvironment ? "is valid in any environment" : "is valid";
   process.stdout.write(`${file ?? "the configuration"} ${verdict}: ${counts}\n`);
   return 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Environment variables in place of flags: `HEALTHBRIDGE_LOG_LEVEL=debug` is `--log-level debug`. A flag on the command line
+ * Environment variables instead of flags: `HEALTHBRIDGE_LOG_LEVEL=debug` is `--log-level debug`. A flag on the command line
  * wins.
  *
  * Kubernetes sets `HEALTHBRIDGE_PORT`, `HEALTHBRIDGE_SERVICE_HOST` and others of that form in each container of a namespace

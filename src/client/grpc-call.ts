@@ -40,9 +40,9 @@ export interface CallRequest {
   readonly encoding?: MessageEncoding | undefined;
 }
 
-/** A compression of messages. */
+/** How the messages of a call are compressed, in both directions. */
 export interface MessageEncoding {
-  /** Its name in `grpc-encoding`. */
+  /** The value of the header `grpc-encoding`, such as `gzip`. */
   readonly name: string;
   compress(message: Buffer): Buffer;
   /** @throws Error for bytes that are not compressed so, or a message longer than `maxBytes` */

@@ -205,7 +205,7 @@ export class ConfigInput {
   #valueHint({ code }: Violation, inFile: Path): string {
     const names = code === "INVALID_TARGET" ? this.#source.referencesIn(inFile).filter((each) => each !== "$$") : [];
     if (names.length === 0) return "";
-    return `; ${names.join(" and ")}: only in the user info is a value percent-encoded; elsewhere it is taken as it is (encode # as %23, ? as %3F, / as %2F, % as %25)`;
+    return `; ${names.join(" and ")}: only in the user info is a value percent-encoded; in other places it is taken as it is (encode # as %23, ? as %3F, / as %2F, % as %25)`;
   }
 
   /** The part of an option's name that its place does not show: the option is missing in the file. */

@@ -29,7 +29,7 @@ interface PolledFile {
   readonly path: string;
   /** In use, or rejected before. */
   readonly used: FileContent;
-  /** What was read last. */
+  /** The content that was read last, also if it was rejected. */
   content: FileContent;
   /** Another version, as the last poll has found it. */
   changing: string | undefined;
@@ -62,7 +62,7 @@ export class NamedFilesWatch {
     return new Map(changed.map(({ path, content }) => [path, content]));
   }
 
-  /** Polls these files from now on, in place of others. A newer content that was read before, and rejected, is kept. */
+  /** Polls these files from now on, instead of the previous ones. A newer content that was read before, and rejected, is kept. */
   watch(files: readonly NamedFile[]): void {
     const watched = files.map(({ path, content: used }) => {
       const known = this.#files.get(path);
@@ -81,7 +81,6 @@ export class NamedFilesWatch {
     this.#schedule(POLL_MS);
   }
 
-  /** Reads every file now. */
   async readAll(): Promise<void> {
     await this.#polling;
     for (const file of this.#files.values()) {

@@ -45,7 +45,7 @@ export interface RowCall {
   readonly fields?: Readonly<Record<string, string | undefined>>;
   /** All octets of DATA. Default: one message that asks for `service`. */
   readonly body?: Buffer;
-  /** Default: the known service. */
+  /** The service that is asked for. Default: the one that the run has found to have a status. */
   readonly service?: string;
 }
 
@@ -62,7 +62,7 @@ export function unknownName(row: string): string {
   return `healthbridge.conformance.${row}`;
 }
 
-/** One length-prefixed message. */
+/** A gRPC message: the flag, the length, and the bytes. */
 export function messageOf(bytes: Uint8Array, flag = 0): Buffer {
   const prefix = Buffer.alloc(5);
   prefix[0] = flag;

@@ -23,7 +23,7 @@ interface PendingCommand {
   readonly cancelTimer: CancelTimer;
 }
 
-/** From SIGTERM to SIGKILL. */
+/** The time from SIGTERM to SIGKILL for a program that has not ended. */
 const KILL_AFTER_MS = 500;
 
 export class ControlProgram {

@@ -43,7 +43,7 @@ const MAX_FRAMES = 10_000;
 
 const MAX_HEADER_BLOCK_BYTES = 16_384;
 
-/** How a connection begins. */
+/** What the client sends at the start of a connection. */
 export interface Greeting {
   /** Settings beside the defaults, by identifier. */
   readonly settings?: readonly (readonly [id: number, value: number])[];
@@ -76,7 +76,6 @@ export class FrameConnection implements SocketListener {
   goAway: string | undefined;
   /** Why the connection has ended, in words. */
   end: string | undefined;
-  /** The connection was made. */
   isConnected = false;
   alpnProtocol: string | false | undefined;
 

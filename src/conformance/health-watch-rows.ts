@@ -35,7 +35,7 @@ function watchRow(text: RowText, judge: (watch: WatchUnderTest) => Promise<RowVe
   };
 }
 
-/** A row on List. */
+/** A row that calls List once, and is not tried if the server does not implement it. */
 function listRow(text: RowText, judge: (list: ListUnderTest) => Promise<RowVerdict>): ConformanceRow {
   return {
     ...text,

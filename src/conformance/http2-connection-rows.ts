@@ -8,7 +8,7 @@ import { breaks, type ConformanceRow, HOLDS, notTried } from "./row.js";
 import { SERVED } from "./row-kinds.js";
 import { rfc9113 } from "./sources.js";
 
-/** No standard defines it. */
+/** An identifier of SETTINGS that no standard defines. */
 const UNKNOWN_SETTING = 0xf0f0;
 
 /** The pause between the bytes of a preface. */

@@ -23,7 +23,7 @@ import type { StreamAnswer } from "./stream-answer.js";
 /** A frame that is larger is not tried: it would be a load. */
 const MAX_TRIED_FRAME = 1_048_576;
 
-/** No table has it. */
+/** An indexed field whose index is larger than both HPACK tables. */
 const INDEX_OUT_OF_TABLES = Buffer.from([0xff, 0xff, 0x7f]);
 
 interface MalformedRequest {

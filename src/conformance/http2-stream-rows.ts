@@ -21,7 +21,7 @@ import { rfc7541, rfc9113 } from "./sources.js";
 
 const INITIAL_WINDOW_SIZE = 4;
 
-/** No standard defines it. */
+/** A type of frame that no standard defines. */
 const UNKNOWN_FRAME = 0xf0;
 
 /** A row of a call that is written with unusual frames. */

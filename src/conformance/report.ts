@@ -10,7 +10,7 @@ export interface RowReport {
   readonly severity: Severity;
   readonly source: Source;
   readonly verdict: "holds" | "breaks" | "not-tried";
-  /** Of a breach. */
+  /** What was sent, expected and received if the row is broken; otherwise null. */
   readonly sent: string | null;
   readonly expected: string | null;
   readonly received: string | null;
@@ -19,7 +19,6 @@ export interface RowReport {
   readonly durationMs: number;
 }
 
-/** A whole run. */
 export interface ConformanceReport {
   readonly address: string;
   /** The service that the rows asked for; null when none was known. */

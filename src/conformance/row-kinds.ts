@@ -13,7 +13,7 @@ import type { StreamAnswer } from "./stream-answer.js";
 
 /** Which answers obey a rule. */
 export interface AnswerRule {
-  /** In words. */
+  /** What the report shows after `expected`. */
   readonly expected: string;
   readonly accepts: (answer: StreamAnswer, context: RowContext) => boolean;
 }
@@ -50,7 +50,7 @@ export const REFUSED: AnswerRule = {
 };
 
 export interface CallRowOptions extends AnswerRule {
-  /** In words. */
+  /** What the report shows after `sent`. */
   readonly sent: string;
   readonly call: (context: RowContext) => RowCall;
 }
@@ -77,7 +77,7 @@ export function callsRow(group: RowGroup, text: RowText, calls: readonly CallRow
 }
 
 export interface ConnectionErrorOptions {
-  /** In words. */
+  /** What the report shows after `sent`. */
   readonly sent: string;
   /** The error that the RFC names. Another one is accepted too: the connection must end. */
   readonly error: ErrorCode;

@@ -13,7 +13,7 @@ export type RowGroup = "health" | "grpc" | "http2";
 /** How strictly the source says it: MUST and SHOULD of RFC 2119. */
 export type Severity = "must" | "should";
 
-/** Where the sentence stands. */
+/** The document that contains the rule. */
 export interface Source {
   readonly title: string;
   readonly url: string;
@@ -39,7 +39,7 @@ export interface ConformanceRow extends RowText {
   readonly group: RowGroup;
   /** Needs a program that changes statuses (`--control`). */
   readonly needsControl?: boolean;
-  /** Runs after all others. */
+  /** Whether the row runs after all others. It finds out whether the server has survived them. */
   readonly isLast?: boolean;
   readonly run: (context: RowContext) => Promise<RowVerdict>;
 }

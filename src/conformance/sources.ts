@@ -34,12 +34,10 @@ export const COMPRESSION_CASES: Source = {
   url: grpcPage("compression", "#test-cases"),
 };
 
-/** HTTP/2. */
 export function rfc9113(section: string): Source {
   return { title: `RFC 9113, section ${section}`, url: `https://www.rfc-editor.org/rfc/rfc9113#section-${section}` };
 }
 
-/** HPACK. */
 export function rfc7541(section: string): Source {
   return { title: `RFC 7541, section ${section}`, url: `https://www.rfc-editor.org/rfc/rfc7541#section-${section}` };
 }

@@ -27,7 +27,7 @@ export class StreamAnswer {
   head: AnswerFields | undefined;
   trailers: AnswerFields | undefined;
   readonly messages: AnswerMessage[] = [];
-  /** Octets of DATA. */
+  /** The octets of all DATA frames, with the prefixes of messages. */
   dataBytes = 0;
   /** The error code of RST_STREAM. */
   reset: string | undefined;
@@ -77,7 +77,6 @@ export class StreamAnswer {
     return Number(text) in Object.values(GRPC_CODES) ? grpcCodeOf(Number(text)) : undefined;
   }
 
-  /** Whether the call succeeded. */
   get isOk(): boolean {
     return this.code === "OK";
   }

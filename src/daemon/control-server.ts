@@ -18,7 +18,6 @@ import { completeConnectionSettings } from "../transports/grpc/connection-settin
 import type { GrpcEngine, GrpcMethod } from "../transports/grpc/engine.js";
 import type { HttpResponder } from "../wire/http-message.js";
 
-/** An open control socket. */
 export interface ControlServer {
   /** Lets calls finish for a moment, ends the connections, and removes the file. */
   close(): Promise<void>;
@@ -26,14 +25,14 @@ export interface ControlServer {
 
 export interface ControlServerOptions {
   readonly path: string;
-  /** By their paths. */
+  /** The methods that are served, by their paths: `/PACKAGE.SERVICE/METHOD`. */
   readonly methods: ReadonlyMap<string, GrpcMethod>;
   readonly clock: Clock;
   readonly random: Random;
   readonly instance: string;
 }
 
-/** More than operators open. */
+/** The limit of open connections. Each command opens one for the time of its call. */
 const MAX_CONNECTIONS = 64;
 
 /** A client that does not take its answer delays the end of the process for so long. */

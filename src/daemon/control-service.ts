@@ -20,7 +20,6 @@ import { type StatusSource, statusParts } from "./control-status.js";
 import type { Scope } from "./maintenance.js";
 import { ControlError } from "./operator.js";
 
-/** How a reload has ended. */
 export type ReloadResult =
   | { readonly kind: "applied"; readonly configFile: string }
   | { readonly kind: "refused"; readonly configFile: string; readonly faults: readonly string[] };
@@ -91,7 +90,6 @@ const HANDLERS: Handlers = {
   },
 };
 
-/** The methods by their paths. */
 export function controlMethods(deps: ControlDeps): ReadonlyMap<string, GrpcMethod> {
   const names = Object.keys(HANDLERS) as ControlMethod[]; // the keys of a table that has every method
   return new Map(names.map((name) => [`/${CONTROL_SERVICE}/${name}`, methodOf(name, deps)]));

@@ -17,7 +17,7 @@ import { HealthError } from "../core/health-error.js";
 /** The owner alone may connect: that needs the right to write. */
 const MODE = 0o600;
 
-/** `privatePathFault` counts its bytes. */
+/** The start of a temporary name. `privatePathFault` includes it in the length of the path. */
 const PREFIX = ".hb-";
 
 const MAX_ATTEMPTS = 5;

@@ -98,7 +98,7 @@ function resultOfFailure(error: unknown, isServerNamed: boolean): ProbeResult {
   return fail(isSilent ? "timeout" : "answer", error.message);
 }
 
-/** Asks at addresses. */
+/** Sends the question to the servers at these addresses. */
 type AskAt = (addresses: readonly string[], signal: AbortSignal) => Promise<DnsResponse>;
 
 /**

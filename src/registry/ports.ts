@@ -49,7 +49,7 @@ export interface CheckReport {
   readonly reason: string | undefined;
   /** The check would be failing, but its last state is held for a while: healthbridge itself seems to be isolated. */
   readonly held: boolean;
-  /** An operator has drained it: it counts as failing, whatever its state is. */
+  /** An operator has drained it: it counts as failing, with any state. */
   readonly drained?: true | undefined;
   /** Latency of the last probe, in milliseconds. */
   readonly latencyMs: number | undefined;

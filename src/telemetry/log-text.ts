@@ -4,7 +4,7 @@
  *
  *     12:04:31 warn  service "celery.flower": SERVING -> NOT_SERVING (timeout): no answer within 2000 ms
  *
- * A terminal shows the local time of the day. A file or a pipe is read later, and elsewhere: it gets date and time in UTC.
+ * A terminal shows the local time of the day. A file or a pipe may be read later, on another machine: it gets date and time in UTC.
  */
 import { styleText } from "node:util";
 import { printable } from "../core/printable.js";

@@ -42,7 +42,7 @@ const MAX_PLAIN_BYTES = 2 + 0x7f;
 
 const STATUS_FIELD = 1;
 
-/** `statuses` of a HealthListResponse. */
+/** The number of the field `statuses` of a HealthListResponse. */
 const LIST_FIELD = 1;
 
 /** Reads a HealthCheckRequest. Never throws; a field given twice counts once, the last (proto3). */

@@ -71,7 +71,7 @@ function rowsOf(table: object): readonly (readonly [string, FieldRow<unknown>])[
   return Object.entries(table); // a table has rows only
 }
 
-/** `string` */
+/** A field of the type `string`. */
 export function text(number: number): FieldRow<string> {
   return {
     number,
@@ -97,7 +97,7 @@ export function count(number: number): FieldRow<number> {
   };
 }
 
-/** `bool` */
+/** A field of the type `bool`. */
 export function flag(number: number): FieldRow<boolean> {
   const row = count(number);
   return {

@@ -1,4 +1,4 @@
-/** The end of a probe by a signal: once, and known to whatever is waited for. */
+/** The end of a probe by a signal: it happens once, and ends each wait. */
 
 export class Cancellation {
   readonly #listeners = new Set<() => void>();

@@ -8,7 +8,6 @@
  */
 import { goQuote, parseGoDuration } from "./go-format.js";
 
-/** A flag of Go. */
 export interface GoFlag {
   readonly name: string;
   /** How its value is read, and named in the usage text. `value` is what the flag itself checks. */
@@ -28,7 +27,7 @@ export type GoFlagValues = ReadonlyMap<string, readonly string[]>;
 /** Values, or why there are none. An empty error: help was asked for. */
 export type GoFlagsReading = { readonly values: GoFlagValues } | { readonly error: string };
 
-/** How secrets are shown. */
+/** What is printed instead of a secret. */
 export const MASKED = "***";
 
 const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "true", "TRUE", "True"]);

@@ -4,7 +4,7 @@
  * Durations are nanoseconds in a bigint, as in Go: a number cannot hold every value of 64 bits.
  */
 
-/** Nanoseconds. */
+/** A duration in nanoseconds, as Go counts it. */
 export type GoDuration = bigint;
 
 const UNITS: Readonly<Record<string, bigint>> = {

@@ -34,7 +34,7 @@ export interface AttemptDeps {
 export interface ReadyCalls {
   readonly calls: ProbeCalls;
   readonly connection: Http2Connection;
-  /** How long it took. */
+  /** Milliseconds from the first attempt to the SETTINGS of the server. */
   readonly connectMs: number;
 }
 

@@ -2,7 +2,7 @@
  * Opens the connection of a probe: TCP or a Unix socket, TLS, and HTTP/2 up to the SETTINGS of the server. That is what
  * grpc-go calls connected; calls have a timeout of their own.
  *
- * grpc-go tries again until the timeout is over, whatever the error is. Here, an error ends the attempt with its cause.
+ * grpc-go tries again after each error, until the timeout is over. Here, an error ends the attempt with its cause.
  */
 
 import type { TargetAddress } from "../../client/connection-attempts.js";

@@ -4,7 +4,7 @@ import { onTerminationSignal, type TerminationSignal } from "../../lifecycle/sig
 
 export interface ProbeIo {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes a line. */
+  /** Writes a line to stdout, and `err` to stderr. The line break is added. */
   readonly out: (line: string) => void;
   readonly err: (line: string) => void;
   /** Calls the listener for SIGINT and SIGTERM. Returns an unsubscribe function. */

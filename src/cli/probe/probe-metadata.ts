@@ -7,7 +7,7 @@
 import type { MetadataFields } from "../../client/grpc-head.js";
 import { goQuote } from "./go-format.js";
 
-/** What gRPC sends itself. */
+/** Headers that gRPC itself sends: `-rpc-header` cannot set them. */
 const RESERVED: ReadonlySet<string> = new Set([
   "content-type",
   "user-agent",

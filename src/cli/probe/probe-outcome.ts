@@ -10,22 +10,22 @@ import { formatGoDuration, type GoDuration, goDurationOf, goQuote } from "./go-f
 export type ServiceOutcome =
   /** The service has answered with a status, by its number. */
   | { readonly kind: "status"; readonly number: number }
-  /** An answer over HTTP. */
+  /** The URL of `-http` was answered; `status` is the HTTP status code. */
   | { readonly kind: "http"; readonly isHealthy: boolean; readonly status: string }
   /** The connection failed within the timeout; without a cause, the server was silent. */
   | { readonly kind: "unconnected"; readonly cause: string | undefined; readonly timeoutMs: number }
   /** The connection was refused by a rule, or cancelled by a signal. */
   | { readonly kind: "refused"; readonly cause: string }
-  /** The call failed. */
+  /** The call failed with a gRPC status, from the server or for a broken answer. */
   | { readonly kind: "failed"; readonly code: GrpcCode; readonly text: string }
   /** The call was not complete within the timeout. */
   | { readonly kind: "late"; readonly timeoutMs: number }
   /** There are no credentials to connect with. The text is the whole line. */
   | { readonly kind: "credentials"; readonly text: string; readonly exitCode: 1 | 20 };
 
-/** What the lines name. */
+/** The flags that a line repeats. */
 export interface ProbeNames {
-  /** As it was given. */
+  /** The value of `-addr`, unchanged. */
   readonly addr: string;
   readonly rpcTimeout: GoDuration;
 }

@@ -14,12 +14,12 @@ export interface ServiceReport {
   readonly rpcMs?: number | undefined;
 }
 
-/** What an attempt prints. */
+/** The lines of one attempt, without line breaks. */
 export interface ProbeReport {
   readonly exitCode: number;
-  /** For stdout. */
+  /** Lines for stdout: those of `-list` and `-json`. */
   readonly lines: readonly string[];
-  /** For stderr. */
+  /** All other lines. */
   readonly errors: readonly string[];
 }
 

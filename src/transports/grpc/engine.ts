@@ -22,7 +22,7 @@ export interface StreamCall {
 
 /**
  * A method with one request message. It answers by `call`, at once or later; the returned function is called when the call
- * is over, whatever has ended it.
+ * is over, for any cause.
  */
 export type GrpcMethod = (request: Buffer, call: StreamCall) => () => void;
 
