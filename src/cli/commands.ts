@@ -23,7 +23,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   test: { summary: "probe a check or a URL once, and show every step", load: () => import("./test.js") },
   conformance: {
-    summary: "try a gRPC health server against the sentences of its protocols",
+    summary: "test a gRPC health server against the rules of its protocols",
     load: () => import("./conformance.js"),
   },
   status: { summary: "show the services and checks of a running daemon", load: () => import("./status.js") },

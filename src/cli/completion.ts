@@ -19,6 +19,7 @@ export const HELP: CommandHelp = {
   about: "Prints the completions of commands, flags and their values for a shell: bash, zsh or fish.",
   usage: "completion bash|zsh|fish",
   flags: [],
+  exitCodes: [[2, "an unknown flag or argument"]],
   examples: [
     "source <(healthbridge completion bash)                          # in ~/.bashrc",
     "source <(healthbridge completion zsh)                           # in ~/.zshrc, after compinit",

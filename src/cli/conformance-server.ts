@@ -27,7 +27,7 @@ export const SERVER_FLAGS: readonly Flag[] = [
     name: "rpc-header",
     value: "NAME:VALUE",
     repeats: true,
-    help: "A header of each call, such as credentials. Reports do not show it.",
+    help: "A header of each call, such as credentials. Reports do not show it. Repeatable.",
   },
   { name: "timeout", value: "TIME", fallback: "2s", help: "How long one answer may take: at most 4s." },
 ];

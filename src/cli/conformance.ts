@@ -1,5 +1,5 @@
 /**
- * `healthbridge conformance`: tries a gRPC health server, of any language, against the sentences of its protocols.
+ * `healthbridge conformance`: tests a gRPC health server, in any language, against the rules of its protocols.
  *
  *     flags --> server --> facts --> rows --> text or JSON, JUnit XML, exit code
  *
@@ -28,26 +28,32 @@ const EXIT_BREACHES = 1;
 const EXIT_NOT_TRIED = 3;
 
 const FLAGS: readonly Flag[] = [
-  { name: "service", value: "NAME", help: 'A service that the server has. Default: "", or else one of List.' },
+  {
+    name: "service",
+    value: "NAME",
+    fallback: '"" if it has a status, otherwise one that List names',
+    help: "A service that the server has.",
+  },
   {
     name: "control",
     value: "CMD",
     help: "A program that changes statuses, for the rows on changes. It may start the server.",
   },
   ...SERVER_FLAGS,
-  { name: "only", value: "ROW", repeats: true, help: "Try this row alone, or these." },
-  { name: "except", value: "ROW", repeats: true, help: "Leave this row out, or these: known breaches, for example." },
+  { name: "only", value: "ROW", repeats: true, help: "Try this row only. Repeatable." },
+  { name: "except", value: "ROW", repeats: true, help: "Leave this row out: a known breach, for example. Repeatable." },
   { name: "list-rows", help: "Print the rows and stop. No ADDR is needed." },
   { name: "json", help: "Print one JSON object." },
   { name: "junit", value: "FILE", help: "Write JUnit XML too, for the reports of CI." },
 ];
 
 export const HELP: CommandHelp = {
-  about: `Tries a gRPC health server, of any language, against the sentences of its protocols: the health
-protocol, gRPC over HTTP/2, and HTTP/2. Shows what holds, and what breaks: what was sent, expected
-and received, and where the sentence stands.
-The run is harmless: some 500 calls, at most 16 connections at a time and 100 calls on one of them,
-and at most 20 seconds. Nothing of the server is changed, but with --control.`,
+  about: `Tests a gRPC health server, in any language, against the rules of its protocols: the health
+protocol, gRPC over HTTP/2, and HTTP/2. For a broken rule it shows what was sent, expected and
+received, and the document that contains the rule.
+A run makes some 500 calls, with at most 16 connections at a time and 100 calls on one of them, and
+takes at most 20 seconds. It changes no status without --control. It also sends frames that break
+HTTP/2, and a server with a bug may not survive them: use a test instance.`,
   usage: "conformance ADDR [FLAGS]",
   flags: FLAGS,
   notes: `ADDR is HOST:PORT, :PORT or unix:/PATH.

@@ -122,9 +122,7 @@ function faultText(error: unknown, path: string, call: string): string {
     case "EACCES":
       return `permission denied: ${path} can be opened by its owner${ownerOf(path)} only`;
     case "ECONNREFUSED":
-      return isSocket(path)
-        ? `nothing listens at ${path}: the daemon that has left it has ended`
-        : `${path} is not a socket`;
+      return isSocket(path) ? `nothing listens at ${path}: its daemon has ended` : `${path} is not a socket`;
     default:
       return `the daemon at ${path} could not be asked: ${messageOf(error)}`;
   }

@@ -40,17 +40,24 @@ export function readFlags(flags: readonly Flag[], args: readonly string[], posit
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     const flagName = token.kind === "option" ? token.name : positional;
-    if (flagName === undefined) throw new UsageError(`unexpected argument ${shownArgument(token.value ?? "")}`);
+    if (flagName === undefined) throw new UsageError(unexpected(token.value));
     const flag = flags.find(({ name }) => name === flagName);
     if (flag === undefined) {
       const shown = token.kind === "option" ? token.rawName : flagName;
       throw new UsageError(`unknown flag ${shown}${suggestion(flags, flagName)}`);
     }
     const given = values.get(flag.name) ?? [];
-    if (given.length > 0 && flag.repeats !== true) throw new UsageError(`--${flag.name} is given twice`);
+    if (given.length > 0 && flag.repeats !== true)
+      throw new UsageError(token.kind === "option" ? `--${flag.name} is given twice` : unexpected(token.value));
+    if (token.kind === "positional" && token.value === "")
+      throw new UsageError(`an argument is empty: expected ${flag.value}`);
     values.set(flag.name, [...given, givenValue(flag, token.value)]);
   }
   return values;
+}
+
+function unexpected(argument = ""): string {
+  return `unexpected argument ${shownArgument(argument)}`;
 }
 
 function givenValue(flag: Flag, value: string | undefined): string {

@@ -9,6 +9,7 @@ export const HELP: CommandHelp = {
   about: "Prints the man page, as troff source.",
   usage: "man",
   flags: [],
+  exitCodes: [[2, "an unknown flag or argument"]],
   examples: ["healthbridge man | man -l -", "healthbridge man > /usr/local/share/man/man1/healthbridge.1"],
 };
 

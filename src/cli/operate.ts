@@ -14,11 +14,11 @@ const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
 const OVERALL_FLAG: Flag = { name: "overall", help: 'Only the server as a whole, the service "".' };
 
 const DRAIN_HELP: CommandHelp = {
-  about: `Makes a service, or without SERVICE all of them, NOT_SERVING until it is resumed, whatever its
-checks say. A service that contains it counts it as failing. The daemon keeps running, probing and
+  about: `Makes a service, or without SERVICE all of them, NOT_SERVING until it is resumed, even if its
+checks pass. A service that contains it counts it as failing. The daemon keeps running, probing and
 answering: no connection is closed, and drainDelay, which belongs to the end of the daemon, has no
-effect here. Load balancers see the drain with their next health check. With stateDir it survives
-a restart.`,
+effect here. Load balancers see the drain with their next health check. With stateDir, the drain
+survives a restart.`,
   usage: "drain [SERVICE] [FLAGS]",
   flags: [OVERALL_FLAG, ...CONTROL_FLAGS],
   exitCodes: CONTROL_EXIT_CODES,
@@ -41,9 +41,10 @@ export const DRAIN: CommandModule = {
         const what = changed ? "drained" : "was drained already";
         const restart = survivesRestart ? "" : "\nA restart ends this drain, because the daemon has no stateDir.";
         const report = "all" in scope ? "report" : "reports";
+        const until = `until ${resumeCommand(scope)}.`;
         return {
           json: { ...scope, changed, survivesRestart },
-          text: `${nameOf(scope)}: ${what}; ${report} NOT_SERVING until healthbridge resume.${restart}\n`,
+          text: `${nameOf(scope)}: ${what}; ${report} NOT_SERVING ${until}${restart}\n`,
         };
       },
     });
@@ -52,7 +53,7 @@ export const DRAIN: CommandModule = {
 
 const RESUME_HELP: CommandHelp = {
   about: `Ends the drain of a service. Without SERVICE it ends every drain, also those of single services.
-The statuses are then those that the checks say.`,
+The statuses are then those of the checks.`,
   usage: "resume [SERVICE] [FLAGS]",
   flags: [OVERALL_FLAG, ...CONTROL_FLAGS],
   exitCodes: CONTROL_EXIT_CODES,
@@ -79,7 +80,8 @@ export const RESUME: CommandModule = {
 
 const MAINTENANCE_HELP: CommandHelp = {
   about: `Silences the hooks of a service, or without SERVICE of all, for a time. It never changes a status.
-With stateDir it survives a restart, until it is over or ended.`,
+This version has no hooks: the maintenance is stored, and status shows it. With stateDir, it
+survives a restart, until it is over or ended.`,
   usage: "maintenance [SERVICE] (--for TIME | --end) [FLAGS]",
   flags: [
     { name: "for", value: "TIME", help: "How long, in wall time, such as 30m or 2h; at most 365d." },
@@ -165,6 +167,12 @@ function scopeOf(values: FlagValues): ServiceScope {
   if (!values.has(OVERALL_FLAG.name)) return service === undefined ? { all: true } : { service };
   if (service !== undefined) throw new UsageError("give SERVICE or --overall, not both");
   return { service: "" };
+}
+
+/** The command that ends this drain, and no other. */
+function resumeCommand(scope: ServiceScope): string {
+  if ("all" in scope) return "healthbridge resume";
+  return `healthbridge resume ${scope.service === "" ? "--overall" : printable(scope.service)}`;
 }
 
 function nameOf(scope: ServiceScope): string {

@@ -11,11 +11,12 @@ export const HELP: CommandHelp = {
   about: "Asks a gRPC health service once. Flags, texts and exit codes are those of grpc_health_probe.",
   usage: "probe -addr=HOST:PORT [FLAGS]",
   flags: PROBE_FLAGS.map(({ name, kind, usage, shownDefault }): Flag => {
-    const help = usage.replace(/ ?\((?:default: [^)]*|required)\) ?/, " ").trim();
+    const help = usage.replace(/ ?\((?:default: [^)]*|required)\)/, "").trim();
     const value = kind === "bool" ? {} : { value: kind === "duration" ? "DURATION" : "VALUE" };
     return { name, help, ...value, ...(shownDefault && { fallback: shownDefault }) };
   }),
-  notes: "A flag is written -x or --x. `healthbridge probe -h` prints the usage as grpc_health_probe does.",
+  notes: `A flag is written -x or --x. healthbridge probe -h prints the usage as grpc_health_probe does: on
+stderr, with exit code 1.`,
   exitCodes: [
     [0, "SERVING"],
     [1, "a wrong flag, contradictory flags, or TLS files that cannot be read"],

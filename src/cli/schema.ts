@@ -10,6 +10,7 @@ export const HELP: CommandHelp = {
   about: "Prints the JSON Schema of healthbridge.yaml. Editors use it to complete and to check the file.",
   usage: "schema",
   flags: [],
+  exitCodes: [[2, "an unknown flag or argument"]],
   examples: ["healthbridge schema > healthbridge.schema.json"],
 };
 

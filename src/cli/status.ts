@@ -35,7 +35,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ...{ method: "Status", request: { service: values.get(SERVICE.name)?.[0] }, values },
     print: (answers) => {
       const status = statusOf(answers);
-      return { json: status, text: textOf(status, Date.now()) };
+      return { json: jsonOf(status), text: textOf(status, Date.now()) };
     },
   });
 }
@@ -46,6 +46,15 @@ function statusOf(answers: readonly ControlAnswer<"Status">[]): Status {
     services: answers.flatMap(({ services }) => services),
     checks: answers.flatMap(({ checks }) => checks),
   };
+}
+
+/** With `latencyMs`, as in the log, instead of the microseconds of the message. */
+function jsonOf({ daemon, services, checks }: Status): object {
+  const shown = checks.map(({ latencyUs, ...check }) => ({
+    ...check,
+    latencyMs: latencyUs === undefined ? undefined : latencyUs / 1_000,
+  }));
+  return { daemon, services, checks: shown };
 }
 
 function textOf({ daemon, services, checks }: Status, now: number): string {
@@ -90,7 +99,7 @@ function serviceRow({ name, status, degraded, sinceMs, reason, drain, maintenanc
     ...(drain !== undefined && reason !== "drained" ? ["drained"] : []),
     ...(maintenance === undefined ? [] : [`maintenance until ${time(maintenance.untilMs)}${reasonOf(maintenance)}`]),
   ];
-  const shown = name === "" ? "(the whole)" : printable(name);
+  const shown = name === "" ? "(overall)" : printable(name);
   return [shown, degraded ? `${status} degraded` : status, time(sinceMs), notes.filter(Boolean).join("; ")];
 }
 

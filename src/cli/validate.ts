@@ -7,8 +7,8 @@ import { requireValid } from "../config/validate.js";
 import type { Flag, FlagValues } from "./flags.js";
 import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
-import { CONFIG_FLAGS } from "./serve-flags.js";
-import { readFlagsAndVariables } from "./variables.js";
+import { CONFIG_FLAGS, SERVE_FLAGS } from "./serve-flags.js";
+import { misspeltVariables, readFlagsAndVariables } from "./variables.js";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is what a file contains
 const NO_ENV: Flag = {
@@ -43,7 +43,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const withoutEnvironment = values.has(NO_ENV.name);
   const loaded = await loadConfig(file, values, { withoutEnvironment });
   const { checks, services, warnings } = attempt(() => requireValid(loaded, [], process.env), file);
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of [...warnings, ...misspeltVariables(SERVE_FLAGS, process.env)])
+    process.stderr.write(`warning: ${warning}\n`);
   const counts = `${counted(checks.length, "check")}, ${counted(services.length, "service")}`;
   const verdict = withoutEnvironment ? "is valid in any environment" : "is valid";
   process.stdout.write(`${file ?? "the configuration"} ${verdict}: ${counts}\n`);

@@ -66,7 +66,7 @@ const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
 const CHECK = group(
   {
     target: v.optional(url("What is probed, as a URL.")),
-    exec: v.optional(command("A program with its arguments, in place of a target. It needs allowExec.")),
+    exec: v.optional(command("A program with its arguments, instead of a target. It needs allowExec.")),
     heartbeat: v.optional(HEARTBEAT),
     ...keysOf(SCHEDULE_SETTINGS),
     ...keysOf(MEMBER_SETTINGS),

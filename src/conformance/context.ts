@@ -9,7 +9,7 @@ import { HEALTH_SERVICE, writeHealthCheckRequest } from "../wire/health-messages
 import { DATA, END_STREAM, frameOf, resetFrame } from "../wire/http2/frames.js";
 import { encodeHeaders } from "../wire/http2/hpack-encoder.js";
 import type { ControlProgram } from "./control.js";
-import { FrameConnection, type Greeting, headersFrames } from "./frame-connection.js";
+import { CLOSED_BY_SERVER, FrameConnection, type Greeting, headersFrames } from "./frame-connection.js";
 import type { StreamAnswer } from "./stream-answer.js";
 
 /** The server, and how it is called. */
@@ -120,7 +120,7 @@ export class RowContext {
     const connection = new FrameConnection(new TargetSocket(socket, this.answerMs), clock);
     this.#connections.push(connection);
     await connection.until(() => connection.isConnected, this.answerMs);
-    if (!connection.isConnected) throw new Unreachable(connection.end ?? "no connection within the time of an answer");
+    if (!connection.isConnected) throw this.#unreachable(connection, "no connection within the time of an answer");
     return connection;
   }
 
@@ -135,8 +135,16 @@ export class RowContext {
   /** Opens a connection on which both sides have sent SETTINGS. @throws Unreachable */
   async connect(): Promise<FrameConnection> {
     const connection = await this.connectWith([]);
-    if (!connection.hasSettings) throw new Unreachable(connection.end ?? "the server sends no SETTINGS");
+    if (!connection.hasSettings) throw this.#unreachable(connection, "the server sends no SETTINGS");
     return connection;
+  }
+
+  /** Many servers close a connection without an error if only one of both sides uses TLS. */
+  #unreachable({ end }: FrameConnection, silence: string): Unreachable {
+    if (end !== CLOSED_BY_SERVER) return new Unreachable(end ?? silence);
+    return new Unreachable(
+      `${end}; it may ${this.server.isTls ? "have no TLS (try without" : "require TLS (try"} --tls)`,
+    );
   }
 
   /** The header block of a call. */

@@ -41,6 +41,9 @@ const INITIAL_WINDOW_SIZE = 4;
 /** More than the answers of any row need: what a server can make healthbridge store is bounded by it, and by WINDOW. */
 const MAX_FRAMES = 10_000;
 
+/** Why a connection has ended that the server closed without an error. */
+export const CLOSED_BY_SERVER = "the server closed the connection";
+
 const MAX_HEADER_BLOCK_BYTES = 16_384;
 
 /** What the client sends at the start of a connection. */
@@ -158,7 +161,7 @@ export class FrameConnection implements SocketListener {
   }
 
   onEnd(error: Error | undefined): void {
-    this.#finish(error === undefined ? "the server closed the connection" : shown(error.message));
+    this.#finish(error === undefined ? CLOSED_BY_SERVER : shown(error.message));
     this.#notify();
   }
 

@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.js";
 import type { CheckReport, ServiceStatus } from "../registry/ports.js";
 import type { CheckDetails, ControlAnswer, DaemonStatus, ServiceState } from "../wire/control-messages.js";
 import type { Maintenance, Scope } from "./maintenance.js";
-import { ControlError, type Operator, type OperatorDeps } from "./operator.js";
+import { type Operator, type OperatorDeps, unknownService } from "./operator.js";
 
 /** What the daemon says about itself. */
 export type DaemonFacts = Pick<
@@ -37,8 +37,7 @@ export function statusParts(source: StatusSource, only: string | undefined): Ite
   const { registry } = source.parts;
   const name = only === "readiness" ? "" : only;
   const status = name === undefined ? undefined : registry.read(name);
-  if (name !== undefined && status === undefined)
-    throw new ControlError("NOT_FOUND", `there is no service ${JSON.stringify(name)}; healthbridge status lists all`);
+  if (name !== undefined && status === undefined) throw unknownService(name, registry);
   const services = name === undefined || status === undefined ? [...registry.services()] : [[name, status] as const];
   const counts = (check: CheckReport) => name === undefined || [check.name, ...check.services].includes(name);
   const checks = [...registry.checks()].filter((check) => name === "" || counts(check));

@@ -11,6 +11,7 @@ import type { CheckEngine } from "../checks/check-engine.js";
 import type { Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
+import { nearestTo } from "../core/nearest.js";
 import { OVERALL } from "../core/service-name.js";
 import type { Registry } from "../registry/registry.js";
 import type { Journal } from "../telemetry/journal.js";
@@ -28,6 +29,17 @@ export class ControlError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** More names take too long to compare with a wrong one. */
+const MAX_COMPARED_NAMES = 200;
+
+/** The error for a name that no service has: with the most similar name, if there are few. */
+export function unknownService(name: string, registry: Registry): ControlError {
+  const names = [...registry.services()].map(([known]) => known);
+  const nearest = names.length > MAX_COMPARED_NAMES ? undefined : nearestTo(name, names);
+  const hint = nearest ? `did you mean ${nearest}?` : "healthbridge status lists all";
+  return new ControlError("NOT_FOUND", `there is no service ${JSON.stringify(name)}; ${hint}`);
 }
 
 export interface OperatorDeps {
@@ -180,8 +192,8 @@ export class Operator {
     const service = scope.service === "readiness" ? OVERALL : scope.service;
     if (this.#isService(service)) return { service };
     const shown = JSON.stringify(service);
-    if (this.#deps.parts.registry.read(service) === undefined)
-      throw new ControlError("NOT_FOUND", `there is no service ${shown}; healthbridge status lists all`);
+    const { registry } = this.#deps.parts;
+    if (registry.read(service) === undefined) throw unknownService(service, registry);
     const why =
       service === "liveness" || service === "startup"
         ? "it is about this process alone"

@@ -105,7 +105,7 @@ const anyService = fc.record({
 
 const anyConfig = fc
   .record({
-    // fewer than four checks: the isolation rule holds none, whatever its self-check finds
+    // fewer than four checks: the isolation rule holds none, with any result of its self-check
     checks: fc.uniqueArray(fc.tuple(mostly(["a", "b", "c"], ["s", "self-check", "readiness"]), anyCheck), {
       minLength: 1,
       maxLength: 3,

@@ -55,7 +55,7 @@ class Bench {
 const DRAINED = "NOT_SERVING drained";
 
 describe("a drained service", () => {
-  test("that is a check is NOT_SERVING whatever its results are, and shows them when it is resumed", async () => {
+  test("that is a check is NOT_SERVING even if it passes, and shows them when it is resumed", async () => {
     const bench = new Bench();
     bench.configure({ a: {}, b: {} });
     await bench.answer(PASSED, "a", "b");

@@ -49,6 +49,16 @@ describe("flags", () => {
     ["a stray word behind two dashes", ["--", "--timeout"], 'unexpected argument "--timeout"'],
     ["a stray word, its control characters escaped", ["\u001b[2J"], 'unexpected argument "\\u001b[2J"'],
   ];
+  const named: readonly (readonly [string, readonly string[], string])[] = [
+    ["a second word", ["1s", "2s"], 'unexpected argument "2s"'],
+    ["a word behind its flag", ["--timeout", "1s", "2s"], 'unexpected argument "2s"'],
+    ["an empty word", [""], "an argument is empty: expected TIME"],
+  ];
+  for (const [label, args, message] of named) {
+    test(`${label} is refused, where one word stands for a flag`, () =>
+      assert.throws(() => readFlags(FLAGS, args, "timeout"), new UsageError(message)));
+  }
+
   for (const [label, args, message] of refused) {
     test(`${label} is refused`, () => assert.throws(() => read(...args), new UsageError(message)));
   }

@@ -81,7 +81,7 @@ describe("validate", { concurrency: 2 }, () => {
     assert.match((await run("validate", path)).stderr, /the environment variable NOT_SET_PW is not set/);
     assert.deepEqual(await run("validate", "--no-env", path), {
       code: 0,
-      stdout: `${path} is valid, whatever its environment: 1 check, 0 services\n`,
+      stdout: `${path} is valid in any environment: 1 check, 0 services\n`,
       stderr: "",
     });
     const wrong = file("no-env-wrong.yaml", text.replace("redis", "rediz"));
@@ -103,8 +103,15 @@ describe("validate", { concurrency: 2 }, () => {
     assert.equal((await runIn(folder, "validate", "healthbridge.yml")).code, 0);
   });
 
+  test("warns of a variable that is probably misspelt, as serve does", async () => {
+    process.env.HEALTHBRIDGE_LOG_LEVL = "debug";
+    const { code, stderr } = await run("validate", file("variable.yaml", "checks: {}"));
+    delete process.env.HEALTHBRIDGE_LOG_LEVL;
+    assert.deepEqual([code, /^warning: the variable HEALTHBRIDGE_LOG_LEVL is not known/m.test(stderr)], [0, true]);
+  });
+
   test("takes one file", async () => {
     const path = file("one.yaml", "");
-    assert.match((await run("validate", path, path)).stderr, /^healthbridge: --config is given twice\n$/);
+    assert.match((await run("validate", path, path)).stderr, /^healthbridge: unexpected argument "/);
   });
 });

@@ -1,4 +1,4 @@
-/** Variables in place of flags, and what errors say of them. */
+/** Variables instead of flags, and what errors say of them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SERVE_FLAGS } from "../../src/cli/serve-flags.js";

@@ -40,7 +40,7 @@ test("only the files that have changed are read, and each is reported with its c
   assert.ok(content !== undefined && "text" in content && content.text === "new");
 });
 
-test("a FIFO in place of a file is a content that cannot be used, and does not delay others", async (t) => {
+test("a FIFO instead of a file is a content that cannot be used, and does not delay others", async (t) => {
   const { path, watch, events } = watched(t, ["a", "b"]);
   rmSync(path("a"));
   execFileSync("mkfifo", [path("a")]);

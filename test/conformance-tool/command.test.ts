@@ -1,6 +1,7 @@
 /** `healthbridge conformance` as a command: its output, files, exit codes, and the control program. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -8,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { ROWS } from "../../src/conformance/table.js";
 import { Health } from "../../src/index.js";
 import { run } from "../cli/program.js";
-import { silentTarget } from "../probers/targets.js";
+import { silentTarget, Target } from "../probers/targets.js";
 import { portOf } from "../support/port-of.js";
 import { BREAKERS } from "./breakers.js";
 import { BreakingProxy } from "./breaking-proxy.js";
@@ -120,6 +121,16 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
       );
     } finally {
       await silent.stop();
+    }
+    const closing = await Target.start(createServer((socket) => socket.once("data", () => socket.end())));
+    try {
+      const address = `127.0.0.1:${closing.port}`;
+      const plain = await run("conformance", address);
+      assert.match(plain.stderr, /the server closed the connection; it may require TLS \(try --tls\)$/m);
+      const secure = await run("conformance", address, "--tls");
+      assert.match(secure.stderr, /the server closed the connection; it may have no TLS \(try without --tls\)$/m);
+    } finally {
+      await closing.stop();
     }
     const refused = await run("conformance", `127.0.0.1:${await freePort()}`);
     assert.equal(refused.code, 3);

@@ -19,6 +19,7 @@ ${more}
 checks:
   a: { heartbeat: { ttl: 1h, token: t } }
   b: { heartbeat: { ttl: 1h, token: "\${HB_NOT_SET:-t}" } }
+  down: { target: "tcp://127.0.0.1:1", critical: false }
 services: { s: [a, b] }
 `;
 writeFileSync(file, configuration());
@@ -60,7 +61,7 @@ describe("a daemon with a control socket", () => {
     );
     client.close();
     assert.equal(error?.code, 12, "UNIMPLEMENTED");
-    assert.equal((await http("/readyz")).slice(0, 3), "503", "pending, and not drained");
+    assert.equal(await http("/healthcheck/s"), "503 UNKNOWN", "pending, and not drained");
     assert.ok(!events().includes("drained"));
     const { FILE_DESCRIPTORS } = await import("../../src/transports/grpc/file-descriptors.js");
     assert.deepEqual(
@@ -78,13 +79,15 @@ describe("a daemon with a control socket", () => {
     assert.equal(code, 0);
     assert.equal(
       stdout,
-      "a: drained; reports NOT_SERVING until healthbridge resume.\nA restart ends this drain, because the daemon has no stateDir.\n",
+      "a: drained; reports NOT_SERVING until healthbridge resume a.\nA restart ends this drain, because the daemon has no stateDir.\n",
     );
     for (const path of ["/healthcheck/a", "/healthcheck/s", "/healthcheck"])
       assert.equal(await http(path), "503 NOT_SERVING", path);
     assert.equal(await http("/healthcheck/b"), "200 OK");
     assert.match(await http("/metrics"), /^healthbridge_drained\{service="a"\} 1$/m);
     assert.match((await ask("drain", "a")).stdout, /^a: was drained already/);
+    const [down] = (await json("status", "down")).checks;
+    assert.deepEqual([down.reason, typeof down.latencyMs, down.latencyUs], ["refused", "number", undefined]);
     const { services, checks } = await json("status", "s");
     assert.deepEqual(services.map((each: { name: string; reason: string }) => [each.name, each.reason]), [["s", "drained"]]); // biome-ignore format: one line
     assert.deepEqual(checks.map((each: { name: string; state: string }) => `${each.name} ${each.state}`), ["a passing", "b passing"]); // biome-ignore format: one line
@@ -106,7 +109,10 @@ describe("a daemon with a control socket", () => {
     assert.equal((await json("status")).daemon.drain.sinceMs > 0, true);
     assert.equal((await ask("resume")).stdout, "resumed: all services\n");
     await eventually(async () => (await http("/healthcheck/b")) === "200 OK", "it is back");
-    assert.match((await ask("drain", "--overall")).stdout, /^the server as a whole: drained/);
+    assert.match(
+      (await ask("drain", "--overall")).stdout,
+      /^the server as a whole: drained; reports NOT_SERVING until healthbridge resume --overall\./,
+    );
     assert.deepEqual([await http("/readyz"), await http("/healthcheck/b")], ["503 NOT_SERVING", "200 OK"]);
     await ask("resume");
   });
@@ -134,7 +140,9 @@ describe("a daemon with a control socket", () => {
         'healthbridge: there is no service "nö%p\\\\u001be"; healthbridge status lists all\n'.replace("\\\\", "\\"),
       );
     }
-    assert.equal((await ask("drain", "a", "b")).code, 2);
+    const surplus = await ask("drain", "a", "b");
+    assert.deepEqual([surplus.code, surplus.stderr], [2, 'healthbridge: unexpected argument "b"\n']);
+    assert.equal((await ask("drain", "")).stderr, "healthbridge: an argument is empty: expected SERVICE\n");
     assert.equal((await ask("drain", "a", "--overall")).code, 2);
   });
 

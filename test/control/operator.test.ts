@@ -112,6 +112,10 @@ test("an unknown name, a view and a service that a target reports are refused, a
   await assert.rejects(operator.setMaintenance({ service: "nope" }, 1_000, ""), { code: "NOT_FOUND" });
   await assert.rejects(operator.drain({ service: "liveness" }), { code: "FAILED_PRECONDITION" });
   const bench = new Bench();
+  bench.configure("orders", "payments");
+  const text = 'there is no service "order"; did you mean orders?';
+  await assert.rejects(bench.operator.drain({ service: "order" }), { code: "NOT_FOUND", message: text });
+  bench.configure("a", "b");
   bench.health.parts.registry.set("celery.worker/x", "SERVING");
   await assert.rejects(bench.operator.drain({ service: "celery.worker/x" }), {
     code: "FAILED_PRECONDITION",

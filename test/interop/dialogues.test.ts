@@ -205,7 +205,7 @@ for (const [name, { protocol, inside, noCommonVersion = "tls" }] of ON_REQUEST)
     });
   });
 
-/** What a server answers in place of a service. `held`: connections that it has already. */
+/** What a server answers instead of a service. `held`: connections that it has already. */
 const REFUSALS: readonly (readonly [
   name: string,
   held: number,

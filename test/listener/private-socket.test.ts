@@ -94,7 +94,7 @@ test("there is no moment at which another user can connect, or at which the sock
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("the owner is served, the mode is 0600 whatever the umask is, and the file is gone at the end", async () => {
+test("the owner is served, the mode is 0600 with any umask, and the file is gone at the end", async () => {
   for (const mask of [0o000, 0o022, 0o177]) {
     const path = join(newFolder(), "c.sock");
     const before = process.umask(mask);

@@ -5,6 +5,7 @@
  * grpc-go tries again after each error, until the timeout is over. Here, an error ends the attempt with its cause.
  */
 
+import { BrokenCall } from "../../client/broken-call.js";
 import type { TargetAddress } from "../../client/connection-attempts.js";
 import { Http2Connection } from "../../client/http2-connection.js";
 import type { Resolver } from "../../client/resolver.js";
@@ -45,7 +46,7 @@ export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): 
       cancelTimer();
       stop();
       if (error === undefined) resolve({ connection });
-      else resolve({ failure: failure ?? unconnected(error, timeoutMs) });
+      else resolve({ failure: failure ?? unconnected(error, timeoutMs, tlsHint(error, tls !== undefined)) });
     });
     if (cancellation.isCancelled) end(CANCELLED);
   });
@@ -54,8 +55,14 @@ export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): 
 const CANCELLED = { kind: "refused", cause: "context canceled" } as const satisfies ServiceOutcome;
 
 /** Without an error, the server was silent until the deadline. */
-export function unconnected(error: Error | undefined, timeoutMs: number): ServiceOutcome {
-  return { kind: "unconnected", cause: error && causeOf(error), timeoutMs };
+export function unconnected(error: Error | undefined, timeoutMs: number, hint = ""): ServiceOutcome {
+  return { kind: "unconnected", cause: error && `${causeOf(error)}${hint}`, timeoutMs };
+}
+
+/** Many servers close a connection without an error if only one of both sides uses TLS. */
+function tlsHint(error: Error, isTls: boolean): string {
+  if (!(error instanceof BrokenCall) || error.kind !== "closed") return "";
+  return `; the server may ${isTls ? "have no TLS: try without" : "require TLS: try"} -tls`;
 }
 
 /** Why a connection or a call failed, in words. */

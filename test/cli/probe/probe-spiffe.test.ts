@@ -87,7 +87,7 @@ describe("probe -spiffe", () => {
       assert.match(stderr, cause);
     });
 
-  test("exit code 20 without an agent, without its address, and for an agent that refuses", async () => {
+  test("exit code 20 without an agent, without its address, and for an agent that refuses [A142]", async () => {
     const texts: string[] = [];
     isRefusing = true;
     for (const env of [

@@ -119,7 +119,7 @@ describe("probe", () => {
     assert.doesNotMatch(stderr + refused.stdout + refused.stderr, /s3cr3t/);
   });
 
-  test("no text has the value of a header", async () => {
+  test("no text has the value of a header [A143]", async () => {
     for (const args of [
       ["-v", "-rpc-header", "authorization: s3cr3t"],
       ["-rpc-header", "s3cr3t"],
@@ -130,6 +130,7 @@ describe("probe", () => {
       const { stdout, stderr } = await probe(...args);
       assert.doesNotMatch(stdout + stderr, /s3cr3t/, args.join(" "));
     }
+    assert.match((await probe("-v", "-rpc-header", "authorization: s3cr3t")).stderr, /authorization.*\*\*\*/);
   });
 
   test("a variable of the environment sets a flag that is not given", async () => {
