@@ -228,7 +228,8 @@ function refused(fault: string, identity: string): FileContent {
 
 function unreadable(error: unknown, version: string): FileContent {
   const code = codeOf(error);
-  return { fault: ` (${code})`, identity: `${version} ${code}`, code };
+  const words = code === "ENOENT" ? ": not found" : code === "EACCES" ? ": permission denied" : "";
+  return { fault: `${words} (${code})`, identity: `${version} ${code}`, code };
 }
 
 function codeOf(error: unknown): string {

@@ -194,9 +194,9 @@ describe("what is wrong with a value", () => {
     [["--check", "z=tcp://h"], ['--check z: target "tcp://h": a port is missing; expected tcp://host:port']],
     [
       ["--tls-cert", "/nonexistent.pem", "--tls-key", pem("server.key")],
-      ["--tls-cert: cannot read the file /nonexistent.pem (ENOENT)"],
+      ["--tls-cert: cannot read the file /nonexistent.pem: not found (ENOENT)"],
     ],
-    [["--token-file", "/nonexistent"], ["--token-file: cannot read the file /nonexistent (ENOENT)"]],
+    [["--token-file", "/nonexistent"], ["--token-file: cannot read the file /nonexistent: not found (ENOENT)"]],
   ];
   for (const [args, lines] of rows)
     test(`${args.join(" ")} is shown with its flag`, async () => assert.deepEqual(await refusal(...args), lines));

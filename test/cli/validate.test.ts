@@ -72,7 +72,7 @@ describe("validate", { concurrency: 2 }, () => {
       "the configuration is valid: 1 check, 0 services\n",
     );
     const { code, stderr } = await run("validate");
-    assert.deepEqual([code, stderr], [2, "healthbridge.yaml: cannot read this file (ENOENT)\n"]);
+    assert.deepEqual([code, stderr], [2, "healthbridge.yaml: cannot read this file: not found (ENOENT)\n"]);
   });
 
   test("without its environment, a file is judged but for its values", async () => {

@@ -234,7 +234,7 @@ const ROWS: readonly (readonly [number: number, label: string, text: string, exp
     95,
     "a file that isn't there",
     `tls: { certFile: /nowhere, keyFile: ${pem("server.key")} }`,
-    /tls\.certFile: cannot read the file \/nowhere \(ENOENT\)$/,
+    /tls\.certFile: cannot read the file \/nowhere: not found \(ENOENT\)$/,
   ],
   [
     95,

@@ -147,7 +147,7 @@ for (const [label, value, expected] of [
   ["a dollar alone", "a$b", "a dollar sign starts ${NAME}; write $$ for a dollar sign"],
   ["a brace that isn't closed", "${NAME", "a dollar sign starts ${NAME}; write $$ for a dollar sign"],
   ["a name that is none", "${1x}", "${1x} is neither ${NAME}, ${NAME:-default} nor ${file:/path}"],
-  ["a file that isn't there", "${file:/nowhere/at/all}", "cannot read the file /nowhere/at/all (ENOENT)"],
+  ["a file that isn't there", "${file:/nowhere/at/all}", "cannot read the file /nowhere/at/all: not found (ENOENT)"],
   [
     "a name of an object's own",
     "${__proto__}",
@@ -227,7 +227,7 @@ test("a file that cannot be read or does not exist is refused, and named", (t) =
   const file = folderOf(t);
   const big = file("big.yaml", Buffer.alloc(1_048_577, "#"));
   for (const [path, expected] of [
-    ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml: cannot read this file (ENOENT)"],
+    ["/nowhere/healthbridge.yaml", "/nowhere/healthbridge.yaml: cannot read this file: not found (ENOENT)"],
     [tmpdir(), `${tmpdir()}: cannot read this file: it is a directory, not a regular file`],
     [big, `${big}: cannot read this file: it has 1048577 bytes; the limit is 1048576`],
   ] as const)

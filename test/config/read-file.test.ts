@@ -35,7 +35,7 @@ async function oddFiles(t: TestContext): Promise<readonly (readonly [path: strin
     [folder, ": it is a directory, not a regular file"],
     [big, ": it has 1048577 bytes; the limit is 1048576"],
     ["/proc/kallsyms", ": it has more than 1048576 bytes; the limit is 1048576"],
-    [join(folder, "none"), " (ENOENT)"],
+    [join(folder, "none"), ": not found (ENOENT)"],
   ];
 }
 
