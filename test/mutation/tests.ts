@@ -36,6 +36,7 @@ const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[]
     "src/checks/",
     [
       "checks/evaluate",
+      "checks/verdict",
       "checks/policy",
       "checks/isolation",
       "checks/isolation-rule",
