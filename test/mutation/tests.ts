@@ -37,6 +37,7 @@ const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[]
     [
       "checks/evaluate",
       "checks/verdict",
+      "checks/name-rules",
       "checks/policy",
       "checks/isolation",
       "checks/isolation-rule",
