@@ -108,10 +108,10 @@ async function runOn(of: ConformanceRun): Promise<number> {
   const command = values.get("control")?.[0];
   const control = command === undefined ? undefined : new ControlProgram(command, server.clock, server.answerMs);
   try {
-    const facts = await discover(server, values.get("service")?.[0], control);
+    const facts = await discover(server, { service: values.get("service")?.[0], control, signal: of.signal });
     return await report(of, facts, control);
   } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
+    if (!(error instanceof Unreachable) || of.signal.aborted) throw error;
     const text = `${of.address}: no row could be tried: ${error.message}`;
     process.stderr.write(`healthbridge: ${printable(text)}\n`);
     return EXIT_NOT_TRIED;

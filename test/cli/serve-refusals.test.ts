@@ -90,7 +90,7 @@ describe("serve refuses", { concurrency: 3 }, () => {
     [
       "a missing certificate file",
       ["--tls-cert", "/nonexistent.pem", "--tls-key", pem("server.key")],
-      /^--tls-cert: cannot read the file \/nonexistent\.pem /,
+      /^--tls-cert: cannot read the file \/nonexistent\.pem: not found/,
     ],
     [
       "a key that does not match [B95]",
@@ -102,7 +102,11 @@ describe("serve refuses", { concurrency: 3 }, () => {
       ["--tls-cert", pem("server.key"), "--tls-key", pem("server.key")],
       /^--tls-cert: the certificate .*server\.key has a private key, but no certificate$/,
     ],
-    ["a missing token file", ["--token-file", "/nonexistent"], /^--token-file: cannot read the file \/nonexistent /],
+    [
+      "a missing token file",
+      ["--token-file", "/nonexistent"],
+      /^--token-file: cannot read the file \/nonexistent: not found/,
+    ],
     ["an empty token file", ["--token-file", file("empty", "\n")], /^--token-file: .* one word /],
     [
       "a status code path that is already in use",
