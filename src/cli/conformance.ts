@@ -18,11 +18,11 @@ import { keepAlive } from "../core/background.js";
 import { messageOf } from "../core/health-error.js";
 import { nearestTo } from "../core/nearest.js";
 import { printable } from "../core/printable.js";
-import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { SERVER_FLAGS, testedServer } from "./conformance-server.js";
 import { listText, rowText, summaryText } from "./conformance-text.js";
 import { type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
 import type { CommandHelp } from "./help.js";
+import { untilSignal } from "./until-signal.js";
 
 const EXIT_BREACHES = 1;
 const EXIT_NOT_TRIED = 3;
@@ -102,10 +102,10 @@ async function runOn(of: ConformanceRun): Promise<number> {
   const command = values.get("control")?.[0];
   const control = command === undefined ? undefined : new ControlProgram(command, server.clock, server.answerMs);
   try {
-    const facts = await discover(server, values.get("service")?.[0], control);
+    const facts = await discover(server, { service: values.get("service")?.[0], control, signal: of.signal });
     return await report(of, facts, control);
   } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
+    if (!(error instanceof Unreachable) || of.signal.aborted) throw error;
     const text = `${of.address}: no row could be tried: ${error.message}`;
     process.stderr.write(`healthbridge: ${printable(text)}\n`);
     return EXIT_NOT_TRIED;
@@ -178,31 +178,6 @@ function chosenRows(values: FlagValues): readonly ConformanceRow[] {
   const chosen = ROWS.filter(({ id }) => (only?.includes(id) ?? true) && except?.includes(id) !== true);
   if (chosen.length === 0) throw new UsageError("--only and --except leave no row");
   return chosen;
-}
-
-/** Runs `work`. A signal aborts it, and its exit code is that of the signal. */
-async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const abort = new AbortController();
-  let received: TerminationSignal | undefined;
-  let rejectFatal = (_error: unknown) => {};
-  const fatal = new Promise<never>((_, reject) => {
-    rejectFatal = reject;
-  });
-  const stopListening = listenToProcess({
-    onTerminate(signal) {
-      received = signal;
-      abort.abort();
-    },
-    onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
-    onReload() {},
-    onFatal: rejectFatal,
-  });
-  try {
-    const exitCode = await Promise.race([work(abort.signal), fatal]);
-    return received === undefined ? exitCode : TERMINATION_SIGNALS[received];
-  } finally {
-    stopListening();
-  }
 }
 
 function print(text: string): number {

@@ -5,7 +5,6 @@
  *     URL    a target, with the defaults of a check
  *     none   every check of the configuration, one line each
  */
-import { setMaxListeners } from "node:events";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import { type DaemonConfig, DEFAULT_CONFIG_FILE, OTHER_CONFIG_FILE } from "../config/daemon-config.js";
 import { ConfigError, type Fault } from "../config/fault.js";
@@ -13,7 +12,6 @@ import { requireValid } from "../config/validate.js";
 import { keepAlive } from "../core/background.js";
 import { parseDuration } from "../core/duration.js";
 import { nearestTo } from "../core/nearest.js";
-import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { SCHEMES } from "../probers/schemes.js";
 import { type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
 import type { CommandHelp } from "./help.js";
@@ -21,6 +19,7 @@ import { fileOf, loadConfig } from "./load-config.js";
 import type { TestReport, TestVerdict } from "./test-report.js";
 import { testCheck } from "./test-run.js";
 import { reportLine, reportText } from "./test-text.js";
+import { untilSignal } from "./until-signal.js";
 
 const FLAGS: readonly Flag[] = [
   {
@@ -198,33 +197,5 @@ async function* inOrder(
     const first = running.shift();
     if (first === undefined) return;
     yield { check: first.check, report: await keepAlive(first.report) };
-  }
-}
-
-/** Runs `work`. A signal aborts it, and its exit code is that of the signal. */
-async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const abort = new AbortController();
-  setMaxListeners(0, abort.signal); // each probe that runs listens
-  let received: TerminationSignal | undefined;
-  let rejectFatal = (_error: unknown) => {};
-  const fatal = new Promise<never>((_, reject) => {
-    rejectFatal = reject;
-  });
-  const stopListening = listenToProcess({
-    onTerminate(signal) {
-      received = signal;
-      abort.abort();
-    },
-    onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
-    onReload() {},
-    onFatal: rejectFatal,
-  });
-  try {
-    return await Promise.race([work(abort.signal), fatal]);
-  } catch (error) {
-    if (received === undefined) throw error;
-    return TERMINATION_SIGNALS[received];
-  } finally {
-    stopListening();
   }
 }

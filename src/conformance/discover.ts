@@ -30,18 +30,22 @@ const NO_FACTS: ServerFacts = {
 
 const OVERALL = "";
 
-/**
- * @param service a service that the server has; default `""`, or else one that List names
- * @throws Unreachable with what to do about it
- */
-export async function discover(
-  server: TestedServer,
-  service: string | undefined,
-  control: ControlProgram | undefined,
-): Promise<ServerFacts> {
+export interface DiscoverOptions {
+  /** A service that the server has. Default `""`, or else one that List names. */
+  readonly service?: string | undefined;
+  readonly control?: ControlProgram | undefined;
+  /** Ends it early; then it throws. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws Unreachable with what to do about it */
+export async function discover(server: TestedServer, options: DiscoverOptions): Promise<ServerFacts> {
+  const { service, control, signal } = options;
   const context = new RowContext(server, NO_FACTS);
+  const onAbort = () => context.close();
+  signal.addEventListener("abort", onAbort);
   try {
-    const connection = await connect(context, control);
+    const connection = await connect(context, control, signal);
     const overall = await firstCheck(context, connection, OVERALL);
     if (service !== undefined && !(await firstCheck(context, connection, service)).isOk)
       throw new Unreachable(`Check of ${JSON.stringify(service)} has no status (see --service)`);
@@ -55,11 +59,16 @@ export async function discover(
       answer.code === "UNIMPLEMENTED" && answer.messages.length === 0 ? "the server does not offer Watch" : undefined;
     return { known, names, overallIsKnown: overall.isOk, noWatch, noList: noListOf(list) };
   } finally {
+    signal.removeEventListener("abort", onAbort);
     context.close();
   }
 }
 
-async function connect(context: RowContext, control: ControlProgram | undefined): Promise<FrameConnection> {
+async function connect(
+  context: RowContext,
+  control: ControlProgram | undefined,
+  signal: AbortSignal,
+): Promise<FrameConnection> {
   const { clock } = context.server;
   const triesUntil = clock.now() + (control === undefined ? 0 : MAX_START_MS);
   for (;;) {
@@ -67,7 +76,7 @@ async function connect(context: RowContext, control: ControlProgram | undefined)
       return await context.connect();
     } catch (error) {
       if (control?.ended !== undefined) throw new Unreachable(`the control program: ${control.ended}`);
-      if (clock.now() >= triesUntil) throw error;
+      if (signal.aborted || clock.now() >= triesUntil) throw error;
       await new Promise<void>((resolve) => clock.setTimer(RETRY_MS, resolve));
     }
   }

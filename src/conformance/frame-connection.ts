@@ -142,6 +142,7 @@ export class FrameConnection implements SocketListener {
     this.#socket.listen(undefined);
     this.#socket.close();
     this.#finish("healthbridge closed the connection");
+    this.#notify(); // a row that waits ends now
   }
 
   onReady(): void {

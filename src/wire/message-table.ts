@@ -150,14 +150,18 @@ export function optional<Value>(row: FieldRow<Value>): FieldRow<Value | undefine
 
 /** A `repeated` field, not packed. */
 export function repeated<Value>(row: FieldRow<Value>): FieldRow<readonly Exclude<Value, undefined>[]> {
+  const absent: readonly Exclude<Value, undefined>[] = [];
   return {
     number: row.number,
-    absent: [],
+    absent,
     encode: (values) => values.flatMap((value) => row.encode(value)),
     decode(bytes, field, before) {
       const decoded = row.decode(bytes, field, row.absent);
-      // a field that was read has a value
-      return decoded && { value: [...before, decoded.value as Exclude<Value, undefined>] };
+      if (decoded === undefined) return undefined;
+      // one list for all occurrences: a copy for each would take quadratic time. It was made here for the first one
+      const values = (before === absent ? [] : before) as Exclude<Value, undefined>[];
+      values.push(decoded.value as Exclude<Value, undefined>); // a field that was read has a value
+      return { value: values };
     },
   };
 }

@@ -1,5 +1,7 @@
 /** `healthbridge conformance` as a command: its output, files, exit codes, and the control program. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,10 +11,12 @@ import { ROWS } from "../../src/conformance/table.js";
 import { Health } from "../../src/index.js";
 import { run } from "../cli/program.js";
 import { rawTarget, silentTarget } from "../probers/targets.js";
+import { eventually, inTime } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
 import { BREAKERS } from "./breakers.js";
 import { BreakingProxy } from "./breaking-proxy.js";
 
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("server-program.ts", import.meta.url));
 
 let health: Health;
@@ -136,6 +140,25 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
     assert.equal(failed.code, 3);
     assert.match(failed.stderr, /the control program: it ended with exit code 7$/m);
   });
+
+  for (const [signal, exitCode] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)
+    test(`${signal} ends it with code ${exitCode}`, async () => {
+      const silent = await silentTarget();
+      const args = [MAIN, "conformance", `127.0.0.1:${silent.port}`, "--timeout", "4s"];
+      const child = spawn(process.execPath, args, { stdio: "ignore" });
+      try {
+        await eventually(() => silent.accepted > 0, "it has begun");
+        child.kill(signal);
+        const [code] = await inTime(once(child, "close"), "the end", 3_000);
+        assert.equal(code, exitCode);
+      } finally {
+        child.kill("SIGKILL");
+        await silent.stop();
+      }
+    });
 
   const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /the address of a server is missing/],

@@ -34,14 +34,15 @@ export async function runTool(address: string, options: ToolOptions = {}): Promi
   const { changed, rows = ROWS, flags = new Map(), times = { answerMs: 2_000, quietMs: 200 }, onResult } = options;
   const server = { ...(await testedServer(address, flags)), ...times };
   const control = changed === undefined ? undefined : await controlOf(changed);
+  const { signal } = new AbortController();
   let count = 0;
   try {
-    const facts = await keepAlive(discover(server, undefined, control?.program));
+    const facts = await keepAlive(discover(server, { control: control?.program, signal }));
     const run = runRows(rows, {
       server,
       facts,
       control: control?.program,
-      signal: new AbortController().signal,
+      signal,
       onResult: (result) => {
         count += 1;
         onResult?.(result, count);

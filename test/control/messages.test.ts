@@ -89,3 +89,13 @@ test("an empty name is not the absence of a name, and a cut message is no messag
     assert.equal(decodeMessage(request, whole.subarray(0, length)), undefined);
   assert.equal(decodeMessage(request, Buffer.from([0x12, 1, 0xff])), undefined, "not UTF-8");
 });
+
+test("a list of 100,000 names is read in linear time", () => {
+  const names = Array.from({ length: 100_000 }, (_, index) => `name-${index}`);
+  const bytes = encodeMessage(CONTROL_METHODS.Resume.answer, { services: names });
+  const before = process.cpuUsage();
+  assert.deepEqual(decodeMessage(CONTROL_METHODS.Resume.answer, bytes)?.services, names);
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(user + system < 1_500_000, `${(user + system) / 1000} ms`);
+  assert.deepEqual(decodeMessage(CONTROL_METHODS.Resume.answer, Buffer.alloc(0))?.services, [], "the default is empty");
+});

@@ -36,6 +36,8 @@ const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[]
     "src/checks/",
     [
       "checks/evaluate",
+      "checks/verdict",
+      "checks/name-rules",
       "checks/policy",
       "checks/isolation",
       "checks/isolation-rule",
