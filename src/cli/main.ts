@@ -87,6 +87,20 @@ function isPlace(error: unknown, line: string): boolean {
   return error instanceof HealthError && error.code === "INVALID_CONFIG" && !line.startsWith("--");
 }
 
+/**
+ * The reader of stdout may be gone (`healthbridge status | head -1`): the exit code counts then. Another error, of a full
+ * disk for example, has lost what was asked for. `serve` has a listener of its own: it goes on without its log.
+ */
+function watchOutput(): void {
+  process.stderr.on("error", () => {}); // there is no other place for the text
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE" || process.stdout.listenerCount("error") > 1) return;
+    process.stderr.write(`healthbridge: the output could not be written (${messageOf(error)})\n`);
+    process.exit(process.exitCode || EXIT_FAULT);
+  });
+}
+
+watchOutput();
 // not `await`: the bundle is CommonJS
 main(process.argv.slice(2)).then((exitCode) => {
   process.exitCode = exitCode;

@@ -38,13 +38,16 @@ const WINDOW = 8 * 1024 * 1024;
 
 const INITIAL_WINDOW_SIZE = 4;
 
-/** More than the answers of any row need: what a server can make healthbridge store is bounded by it, and by WINDOW. */
+/** More than the answers of any row need. A server can make healthbridge store so many frames, with WINDOW octets in all. */
 const MAX_FRAMES = 10_000;
 
 /** Why a connection has ended that the server closed without an error. */
 export const CLOSED_BY_SERVER = "the server closed the connection";
 
 const MAX_HEADER_BLOCK_BYTES = 16_384;
+
+/** How an answer of HTTP/1 begins: as a frame, it would be too long. */
+const HTTP_1 = "HTTP/1.";
 
 /** What the client sends at the start of a connection. */
 export interface Greeting {
@@ -64,6 +67,8 @@ export class FrameConnection implements SocketListener {
   readonly #waiters = new Set<() => void>();
   #nextStream = 1;
   #frames = 0;
+  /** The octets of all frames. */
+  #octets = 0;
   #isGreeted = false;
   /** Acknowledgements for after the preface: a server may speak first. */
   #owed: readonly Uint8Array[] = [];
@@ -156,7 +161,8 @@ export class FrameConnection implements SocketListener {
       this.#reader.stop();
       this.#socket.listen(undefined);
       this.#socket.close();
-      this.#finish(`the server violates HTTP/2: ${error.message}`);
+      const isHttp1 = this.firstFrame === undefined && bytes.toString("latin1", 0, HTTP_1.length) === HTTP_1;
+      this.#finish(isHttp1 ? "the server answers in HTTP/1" : `the server violates HTTP/2: ${error.message}`);
     }
     this.#notify();
   }
@@ -184,7 +190,9 @@ export class FrameConnection implements SocketListener {
   #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     this.firstFrame ??= type;
     this.#frames += 1;
+    this.#octets += payload.length;
     if (this.#frames > MAX_FRAMES) throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
+    if (this.#octets > WINDOW) throw new ConnectionError("ENHANCE_YOUR_CALM", "more octets than any call needs");
     this.#blocks.requireInOrder(type, streamId);
     requireValidFrame(type, flags, streamId, payload.length);
     switch (type) {

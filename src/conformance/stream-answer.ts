@@ -34,7 +34,11 @@ export class StreamAnswer {
   hasEnded = false;
   /** END_STREAM stood on DATA, so there are no trailers. */
   endedByData = false;
-  #rest: Buffer = Buffer.alloc(0);
+  /** Of a message that is not whole. They are joined once: joining them for each frame would take quadratic time. */
+  #parts: Buffer[] = [];
+  #partBytes = 0;
+  /** So many bytes are needed for the next message, as far as is known. */
+  #needed = PREFIX_BYTES;
 
   receiveHeaders(fields: AnswerFields, endsStream: boolean): void {
     if (this.head === undefined) {
@@ -45,15 +49,24 @@ export class StreamAnswer {
 
   receiveData(bytes: Buffer, endsStream: boolean): void {
     this.dataBytes += bytes.length;
-    this.#rest = Buffer.concat([this.#rest, bytes]);
-    while (this.#rest.length >= PREFIX_BYTES) {
-      const end = PREFIX_BYTES + this.#rest.readUInt32BE(1);
-      if (this.#rest.length < end) break;
-      this.messages.push({ flag: this.#rest[0] ?? 0, bytes: this.#rest.subarray(PREFIX_BYTES, end) });
-      this.#rest = this.#rest.subarray(end);
-    }
+    this.#parts.push(bytes);
+    this.#partBytes += bytes.length;
+    if (this.#partBytes >= this.#needed) this.#cutMessages(Buffer.concat(this.#parts));
     if (endsStream) this.endedByData = true;
     this.hasEnded ||= endsStream;
+  }
+
+  #cutMessages(bytes: Buffer): void {
+    let rest = bytes;
+    const needed = () => PREFIX_BYTES + (rest.length < PREFIX_BYTES ? 0 : rest.readUInt32BE(1));
+    while (rest.length >= PREFIX_BYTES && rest.length >= needed()) {
+      const end = needed();
+      this.messages.push({ flag: rest[0] ?? 0, bytes: rest.subarray(PREFIX_BYTES, end) });
+      rest = rest.subarray(end);
+    }
+    this.#needed = needed();
+    this.#parts = [rest];
+    this.#partBytes = rest.length;
   }
 
   receiveReset(code: string): void {

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { ROWS } from "../../src/conformance/table.js";
 import { Health } from "../../src/index.js";
 import { run } from "../cli/program.js";
-import { silentTarget, Target } from "../probers/targets.js";
+import { rawTarget, silentTarget, Target } from "../probers/targets.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
 import { BREAKERS } from "./breakers.js";
@@ -112,6 +112,14 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
     assert.match(stdout, /^not tried +clear-check: the control program: services stay here$/m);
     // it has ended with the run
     assert.equal((await run("conformance", `127.0.0.1:${port}`)).code, 3);
+  });
+
+  test("a server of HTTP/1 is named as such: exit code 3", async () => {
+    const target = await rawTarget((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    const { code, stderr } = await run("conformance", `127.0.0.1:${target.port}`);
+    await target.stop();
+    assert.equal(code, 3);
+    assert.match(stderr, /no row could be tried: the server answers in HTTP\/1$/m);
   });
 
   test("a server that cannot be tried: exit code 3 and the reason", async () => {

@@ -40,11 +40,12 @@ export function readGoFlags(flags: readonly GoFlag[], args: readonly string[]): 
     const argument = args[at] ?? "";
     if (argument.length < 2 || !argument.startsWith("-") || argument === "--") break;
     const [, written = "", hasValue, given = ""] = /^--?([^=]*)(=?)(.*)$/s.exec(argument) ?? [];
-    if (written === "" || written.startsWith("-")) return { error: `bad flag syntax: ${argument}` };
+    if (written === "" || written.startsWith("-"))
+      return { error: `bad flag syntax: ${shownArgument(flags, argument)}` };
     const flag = flags.find(({ name }) => name === written);
     if (flag === undefined) {
       const isHelp = written === "help" || written === "h";
-      return { error: isHelp ? "" : `flag provided but not defined: -${written}` };
+      return { error: isHelp ? "" : `flag provided but not defined: -${shownArgument(flags, written)}` };
     }
     let value: string | undefined = hasValue === "=" ? given : undefined;
     if (value === undefined && flag.kind !== "bool") {
@@ -57,6 +58,13 @@ export function readGoFlags(flags: readonly GoFlag[], args: readonly string[]): 
     values.set(written, [...(values.get(written) ?? []), reading.value]);
   }
   return { values };
+}
+
+/** An argument that is no flag, as an error shows it: what follows the name of a secret flag may be the secret. */
+function shownArgument(flags: readonly GoFlag[], argument: string): string {
+  const secret = flags.find(({ name, isSecret }) => isSecret === true && argument.includes(name));
+  if (secret === undefined) return argument;
+  return argument.slice(0, argument.indexOf(secret.name) + secret.name.length) + MASKED;
 }
 
 /** Reads one value of a flag. */

@@ -7,6 +7,7 @@ import { exchange } from "../../client/exchange.js";
 import { ResponseReader } from "../../client/http-response.js";
 import { createReadBuffer, TargetSocket } from "../../client/target-socket.js";
 import type { SecureOptions } from "../../client/tls-options.js";
+import { goQuote } from "./go-format.js";
 import { type AttemptDeps, credentialsOf, limited } from "./probe-attempt.js";
 import { failureOf } from "./probe-calls.js";
 import { probeClock } from "./probe-clock.js";
@@ -15,6 +16,12 @@ import type { ServiceOutcome } from "./probe-outcome.js";
 import { type ProbeReport, reportOf } from "./probe-report.js";
 import type { ProbeSettings } from "./probe-settings.js";
 import type { ProbeTarget } from "./probe-target.js";
+
+/** A token (RFC 9110, section 5.6.2). */
+const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** What HTTP/1 can carry as it is. A line break would begin another header (RFC 9110, section 5.5). */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** More of a body is not read. */
 const MAX_BODY_BYTES = 65_536;
@@ -42,8 +49,10 @@ async function getOnce(url: URL, deps: AttemptDeps): Promise<ServiceOutcome> {
   const { settings, verbose } = deps;
   const isTls = url.protocol === "https:";
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const port = Number(url.port) || (isTls ? 443 : 80);
+  const port = url.port === "" ? (isTls ? 443 : 80) : Number(url.port);
   const tlsHost = settings.serverName || host;
+  const request = requestOf(url, settings);
+  if (typeof request !== "string") return request;
   const target: ProbeTarget = { address: { host, port, hostPort: url.host }, authority: url.host, tlsHost };
   const tls = await credentialsOf(deps, tlsHost, ["http/1.1"]);
   if (tls !== undefined && "kind" in tls) return tls;
@@ -52,7 +61,7 @@ async function getOnce(url: URL, deps: AttemptDeps): Promise<ServiceOutcome> {
   if ("kind" in opened) return opened;
   verbose("connection established");
   try {
-    return await ask(opened, requestOf(url, settings), deps);
+    return await ask(opened, Buffer.from(request, "latin1"), deps);
   } finally {
     opened.close();
   }
@@ -102,7 +111,8 @@ async function ask(socket: TargetSocket, request: Buffer, deps: AttemptDeps): Pr
   }
 }
 
-function requestOf(url: URL, { userAgent, headers, authority }: ProbeSettings): Buffer {
+/** The request, or what is wrong with its headers. */
+function requestOf(url: URL, { userAgent, headers, authority }: ProbeSettings): string | ServiceOutcome {
   const user = decodeURIComponent(url.username);
   const password = decodeURIComponent(url.password);
   const credentials = Buffer.from(`${user}:${password}`).toString("base64");
@@ -115,6 +125,9 @@ function requestOf(url: URL, { userAgent, headers, authority }: ProbeSettings): 
     ["connection", "close"],
     ...headers,
   ];
+  const wrong = fields.find(([name = "", value = ""]) => !FIELD_NAME.test(name) || !FIELD_VALUE.test(value));
+  if (wrong !== undefined)
+    return { kind: "failed", code: "INTERNAL", text: `the header ${goQuote(wrong[0] ?? "")} cannot be sent` };
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return Buffer.from(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines}\r\n`, "latin1");
+  return `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines}\r\n`;
 }

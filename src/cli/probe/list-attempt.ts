@@ -29,6 +29,7 @@ function failureReport(outcome: ServiceOutcome, settings: ProbeSettings): ProbeR
 }
 
 function listReport(statuses: ReadonlyMap<string, number>, settings: ProbeSettings): ProbeReport {
+  if (statuses.size === 0) return reportOf([{ service: "", outcome: { kind: "empty" } }], settings);
   const rows = [...statuses].sort(([one], [other]) => (one < other ? -1 : 1));
   if (settings.isJson)
     return reportOf(

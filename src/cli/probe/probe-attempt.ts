@@ -9,6 +9,7 @@ import { serverNamesOf } from "../../client/grpc-head.js";
 import type { Http2Connection } from "../../client/http2-connection.js";
 import type { SecureOptions } from "../../client/tls-options.js";
 import { messageOf } from "../../core/health-error.js";
+import type { TokenRate } from "../../core/token-bucket.js";
 import type { Cancellation } from "./cancellation.js";
 import { formatGoDuration, type GoDuration, goDurationOf, millisecondsOf } from "./go-format.js";
 import { NOT_TAKEN, ProbeCalls } from "./probe-calls.js";
@@ -38,6 +39,9 @@ export interface ReadyCalls {
   readonly connectMs: number;
 }
 
+/** A frame costs a token, and one more for each kilobyte: a List of 4 MiB in frames of 1 KiB has so many. */
+const LIST_FRAME_RATE: TokenRate = { burst: 10_000, perSecond: 100 };
+
 /** Connects, up to the point where calls can be made. */
 export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { readonly failure: ServiceOutcome }> {
   const { settings, cancellation, verbose } = deps;
@@ -52,8 +56,9 @@ export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { reado
     return { failure: { kind, cause: target.message, timeoutMs } };
   }
   const encoding = settings.isGzip ? (await import("./gzip.js")).GZIP : undefined;
+  const frameRate = settings.isList ? LIST_FRAME_RATE : undefined;
   const startedAt = probeClock.now();
-  const connecting = await connectHttp2({ address: target.address, tls, timeoutMs }, cancellation);
+  const connecting = await connectHttp2({ address: target.address, tls, timeoutMs, frameRate }, cancellation);
   if ("failure" in connecting) return connecting;
   const { connection } = connecting;
   const callSettings = {

@@ -30,7 +30,7 @@ export interface CallSettings {
   readonly timeoutMs: number;
 }
 
-/** The limit of gRPC clients. A List of 50,000 services fits. */
+/** The limit of gRPC clients. A List of 100,000 services fits. */
 const MAX_MESSAGE_BYTES = 4_194_304;
 
 type ProbedMethod = "Check" | "Watch" | "List";

@@ -12,6 +12,7 @@ import type { Resolver } from "../../client/resolver.js";
 import { createReadBuffer, TargetSocket } from "../../client/target-socket.js";
 import type { SecureOptions } from "../../client/tls-options.js";
 import { messageOf } from "../../core/health-error.js";
+import type { TokenRate } from "../../core/token-bucket.js";
 import { REASONS, resultOfError } from "../../probers/reasons.js";
 import type { Cancellation } from "./cancellation.js";
 import { probeClock } from "./probe-clock.js";
@@ -23,6 +24,8 @@ export interface ConnectionPlan {
   readonly address: ProbeAddress;
   readonly tls: SecureOptions | undefined;
   readonly timeoutMs: number;
+  /** What the server may send. Default: what Check and Watch need. */
+  readonly frameRate?: TokenRate | undefined;
 }
 
 /** A connection, or why there is none. */
@@ -30,10 +33,10 @@ export type Connecting = { readonly connection: Http2Connection } | { readonly f
 
 /** Opens a connection. It never rejects. */
 export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): Promise<Connecting> {
-  const { address, tls, timeoutMs } = plan;
+  const { address, tls, timeoutMs, frameRate } = plan;
   const options = { ...targetAddress(address), tls, readBuffer: createReadBuffer() };
   const socket = new TargetSocket(options, timeoutMs);
-  const connection = new Http2Connection(socket, probeClock);
+  const connection = new Http2Connection(socket, probeClock, frameRate);
   return new Promise((resolve) => {
     let failure: ServiceOutcome | undefined;
     const end = (outcome: ServiceOutcome) => {

@@ -4,8 +4,9 @@ import { onTerminationSignal, type TerminationSignal } from "../../lifecycle/sig
 
 export interface ProbeIo {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes a line to stdout, and `err` to stderr. The line break is added. */
-  readonly out: (line: string) => void;
+  /** Writes a line to stdout, and adds the line break. Returns false when it could not be written: the reader is gone. */
+  readonly out: (line: string) => boolean;
+  /** The same for stderr. */
   readonly err: (line: string) => void;
   /** Calls the listener for SIGINT and SIGTERM. Returns an unsubscribe function. */
   readonly onSignal: (listener: (signal: TerminationSignal) => void) => () => void;
@@ -25,15 +26,16 @@ const RETRY_MS = 5;
 const MAX_RETRIES = 200;
 
 /** A pipe may be full for a moment, and a reader may be gone: the exit code counts then. */
-function writeLine(descriptor: number, line: string): void {
+function writeLine(descriptor: number, line: string): boolean {
   let rest = Buffer.from(`${line}\n`);
   for (let retries = 0; rest.length > 0 && retries < MAX_RETRIES; ) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest));
     } catch (error) {
-      if (Object(error).code !== "EAGAIN") return;
+      if (Object(error).code !== "EAGAIN") return false;
       retries += 1;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
   }
+  return rest.length === 0;
 }

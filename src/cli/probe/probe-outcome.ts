@@ -10,6 +10,8 @@ import { formatGoDuration, type GoDuration, goDurationOf, goQuote } from "./go-f
 export type ServiceOutcome =
   /** The service has answered with a status, by its number. */
   | { readonly kind: "status"; readonly number: number }
+  /** The answer to List has no service, so nothing says that the server is healthy. */
+  | { readonly kind: "empty" }
   /** The URL of `-http` was answered; `status` is the HTTP status code. */
   | { readonly kind: "http"; readonly isHealthy: boolean; readonly status: string }
   /** The connection failed within the timeout; without a cause, the server was silent. */
@@ -40,6 +42,8 @@ export function exitCodeOf(outcome: ServiceOutcome): number {
       return outcome.number === SERVING ? EXIT.serving : EXIT.unhealthy;
     case "http":
       return outcome.isHealthy ? EXIT.serving : EXIT.unhealthy;
+    case "empty":
+      return EXIT.unhealthy;
     case "unconnected":
     case "refused":
       return EXIT.connection;
@@ -70,6 +74,8 @@ export function lineOf(outcome: ServiceOutcome, { addr, rpcTimeout }: ProbeNames
         ? `status: ${status}`
         : `service unhealthy (responded with ${goQuote(status)})`;
     }
+    case "empty":
+      return "service unhealthy (the server lists no service)";
     case "unconnected": {
       const within = formatGoDuration(goDurationOf(outcome.timeoutMs));
       const cause = outcome.cause === undefined ? "" : `: ${printable(outcome.cause)}`;

@@ -2,6 +2,7 @@
  * What a probe prints: a line on stderr for each service, as grpc_health_probe does, or with `-json` an object on stdout.
  * With several services, the name of the service stands before each line, and the worst exit code counts.
  */
+import { printable } from "../../core/printable.js";
 import { formatGoDuration, goDurationOf, goQuote } from "./go-format.js";
 import { exitCodeOf, lineOf, type ServiceOutcome, shownStatus } from "./probe-outcome.js";
 import type { ProbeSettings } from "./probe-settings.js";
@@ -59,7 +60,7 @@ function shownMs(milliseconds: number): string {
 
 function jsonOf({ service, outcome, connectMs, rpcMs }: ServiceReport, settings: ProbeSettings): string {
   const exitCode = exitCodeOf(outcome);
-  return JSON.stringify({
+  const json = JSON.stringify({
     addr: settings.addr,
     service,
     status: shownStatus(outcome) ?? null,
@@ -68,6 +69,7 @@ function jsonOf({ service, outcome, connectMs, rpcMs }: ServiceReport, settings:
     ...(connectMs === undefined ? {} : { connectMs: rounded(connectMs) }),
     ...(rpcMs === undefined ? {} : { rpcMs: rounded(rpcMs) }),
   });
+  return printable(json); // an escape of JSON has the same form
 }
 
 function rounded(milliseconds: number): number {

@@ -1,9 +1,10 @@
 /**
- * `-watch`: each change of the services, as a line on stdout, until a signal or the end of a call.
+ * `-watch`: each change of the services, as a line on stdout, until a signal, the end of a call, or the end of the reader.
  *
- * By a signal, the exit code is that of the last statuses.
+ * By a signal, or without a reader, the exit code is that of the last statuses.
  */
 
+import { printable } from "../../core/printable.js";
 import { statusName } from "../../wire/health-messages.js";
 import { goQuote } from "./go-format.js";
 import { type AttemptDeps, openCalls } from "./probe-attempt.js";
@@ -15,7 +16,7 @@ import { reportOf } from "./probe-report.js";
 /** Resolves with the exit code. */
 export async function watchStatuses(deps: AttemptDeps, io: ProbeIo): Promise<number> {
   const { settings, cancellation } = deps;
-  const { services } = settings;
+  const services = [...new Set(settings.services)];
   const ready = await openCalls(deps);
   const last = new Map<string, number>();
   const outcome =
@@ -25,7 +26,7 @@ export async function watchStatuses(deps: AttemptDeps, io: ProbeIo): Promise<num
           services.map((service) =>
             ready.calls.watch(service, (number) => {
               last.set(service, number);
-              io.out(lineOfChange(service, number, deps));
+              if (!io.out(lineOfChange(service, number, deps))) cancellation.cancel();
             }),
           ),
         );
@@ -41,6 +42,6 @@ export async function watchStatuses(deps: AttemptDeps, io: ProbeIo): Promise<num
 function lineOfChange(service: string, number: number, { settings }: AttemptDeps): string {
   const time = new Date(probeClock.wallTime()).toISOString();
   const status = statusName(number);
-  if (settings.isJson) return JSON.stringify({ time, addr: settings.addr, service, status });
+  if (settings.isJson) return printable(JSON.stringify({ time, addr: settings.addr, service, status }));
   return settings.services.length === 1 ? `${time} ${status}` : `${time} ${status} ${goQuote(service)}`;
 }

@@ -20,6 +20,7 @@ export class RunningProbe {
       env,
       out: (line) => {
         this.#stdout += `${line}\n`;
+        return true;
       },
       err: (line) => {
         this.#stderr += `${line}\n`;
