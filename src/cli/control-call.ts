@@ -114,6 +114,8 @@ function faultText(error: unknown, path: string, call: string): string {
     return `the server at ${path} does not know this call (${call}): it is another server, or an older healthbridge`;
   if (error instanceof LateCall)
     return `the daemon at ${path} has not answered in time (${call}); the call may still have an effect`;
+  if (isClosed(error))
+    return `the daemon at ${path} has closed the connection: its control socket has too many clients, or it is ending`;
   if (error instanceof BrokenCall)
     return `the server at ${path} is not the control socket of healthbridge: ${error.message}`;
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
@@ -126,6 +128,12 @@ function faultText(error: unknown, path: string, call: string): string {
     default:
       return `the daemon at ${path} could not be asked: ${messageOf(error)}`;
   }
+}
+
+/** The server has ended the connection without an answer. Which error that is depends on the moment. */
+function isClosed(error: unknown): boolean {
+  if (error instanceof BrokenCall) return error.kind === "closed";
+  return error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ECONNRESET");
 }
 
 function ownerOf(path: string): string {

@@ -65,7 +65,7 @@ class Reloads {
 }
 
 /**
- * The goal is measured by `npm run bench -- checks`; this is a loose bound. A garbage collection falls into one of the turns:
+ * The goal is measured by `npm run bench -- config`; this is a loose bound. A garbage collection falls into one of the turns:
  * beside 12,600 new checks it took up to 82 ms. Work that is not cut into turns takes more than a second.
  */
 const FACTOR = 4;

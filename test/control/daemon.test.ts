@@ -271,6 +271,8 @@ test("what is at the path is named: nothing, a file, a dead socket, another serv
   const server = createServer((client) => client.on("error", () => {}).end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   await new Promise<void>((resolve) => void server.listen(other, resolve));
   assert.match(await fault(), /is not the control socket of healthbridge: .*HTTP\/1/);
+  server.removeAllListeners("connection").on("connection", (client) => client.destroy());
+  assert.match(await fault(), /has closed the connection: its control socket has too many clients, or it is ending/);
   server.removeAllListeners("connection").on("connection", () => {});
   assert.match(await fault(), /has not answered in time \(Status, 2s\)/);
   server.close();

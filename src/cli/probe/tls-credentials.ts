@@ -5,7 +5,7 @@
  * Without -tls-ca-cert, the store of the system is trusted, as by every program in Go; Node's own list if there is none.
  */
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { Authorities, SystemAuthorities } from "../../client/authorities.js";
 import { type SecureOptions, tlsOptions } from "../../client/tls-options.js";
 import { messageOf } from "../../core/health-error.js";
@@ -98,11 +98,33 @@ function blockNames(pem: string): readonly string[] {
   return [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map(([, name = ""]) => name);
 }
 
+/** A bundle of all public authorities has a quarter of a megabyte. A device such as /dev/zero has no end. */
+const MAX_FILE_BYTES = 16_777_216;
+
+/** Reads a file or a pipe. */
 function readNamed(file: string, faultText: (text: string) => string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readBounded(file).toString();
   } catch (error) {
-    throw fault(faultText(goFileError(file, error)));
+    throw fault(faultText(error instanceof RangeError ? error.message : goFileError(file, error)));
+  }
+}
+
+/** @throws RangeError for a file without an end */
+function readBounded(file: string): Buffer {
+  const descriptor = openSync(file, "r");
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(65_536);
+      const length = readSync(descriptor, chunk);
+      if (length === 0) return Buffer.concat(chunks);
+      total += length;
+      if (total > MAX_FILE_BYTES) throw new RangeError(`read ${file}: more than ${MAX_FILE_BYTES} bytes`);
+      chunks.push(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(descriptor);
   }
 }
 

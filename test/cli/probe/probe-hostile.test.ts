@@ -131,4 +131,12 @@ describe("probe against hostile servers", () => {
       assert.doesNotMatch(stderr, /s3cr3t/, args[0]);
     }
   });
+
+  for (const flag of ["-tls-ca-cert", "-tls-client-cert"])
+    test(`${flag} of a device without an end is refused, and does not fill the memory`, async () => {
+      const pair = flag === "-tls-client-cert" ? ["-tls-client-key", "/dev/zero"] : [];
+      const { code, stderr } = await probeOnce("-addr", addr, "-tls", flag, "/dev/zero", ...pair);
+      assert.equal(code, 1);
+      assert.match(stderr, /read \/dev\/zero: more than 16777216 bytes/);
+    });
 });
