@@ -87,7 +87,7 @@ export class CheckPublisher {
       this.#writer.setDrained(this.#graph.drained);
       this.#writeReport(this.#reports.get(service));
       for (const affected of this.#graph.affectedByService(service)) this.#writeService(affected);
-      if (this.makerOf(OVERALL) === undefined && this.#unmade.delete(OVERALL)) this.#writer.clear(OVERALL);
+      if (this.#unmade.delete(OVERALL)) this.#writer.clear(OVERALL);
     });
   }
 
@@ -166,7 +166,7 @@ export class CheckPublisher {
    * Writes every change of a status since the last call, in one step.
    * @param isWhole nothing else will be declared: the startup view opens even if no check counts for it
    */
-  publish(isWhole = false): void {
+  publish(isWhole: boolean): void {
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
     for (const names of [this.#changedServices, this.#announced]) names.clear();
