@@ -222,10 +222,9 @@ export class ServiceGraph {
 
   /** A drained service that settings of checks name counts by itself: the checks that make it may be healthy. */
   #partsAndDrained(): Iterable<string> {
-    if (this.#declared.size > 0) this.#parts ??= this.#findParts();
-    const parts = this.#declared.size === 0 ? this.#reports.keys() : (this.#parts ?? []);
+    this.#parts ??= this.#findParts();
     const isLoose = (service: string) => this.#makers.has(service) && !this.#parents.has(service);
-    return new Set([...parts, ...[...this.#drained].filter(isLoose)]);
+    return new Set([...this.#parts, ...[...this.#drained].filter(isLoose)]);
   }
 
   /** Every declared service that is a member of no other, and the checks that no declared service includes. */

@@ -79,6 +79,15 @@ test("the server as a whole depends on everything that is not a member of anothe
   assert.equal(graph.evaluate("")?.status, "NOT_SERVING", "a top that is down");
 });
 
+test("a member of a declared service counts for the server as a whole through that service alone", () => {
+  const graph = graphOf({ a: "F", b: "P", c: "F" }, { a: ["s"] });
+  declare(graph, any("t", "s", "b"), all("u", "c"), any("top", "u", "b"));
+  assert.deepEqual(
+    ["a", "s", "t", "u", "top", ""].map((service) => graph.evaluate(service)?.status),
+    ["NOT_SERVING", "NOT_SERVING", "SERVING", "NOT_SERVING", "SERVING", "SERVING"],
+  );
+});
+
 test("if overall is declared, the server as a whole depends on its members only", () => {
   const graph = graphOf({ a: "P", b: "F" });
   declare(graph, all("", "a"));

@@ -13,7 +13,7 @@ export interface Area {
 }
 
 export const AREAS: Readonly<Record<string, Area>> = {
-  registry: { folder: "src/registry", tests: ["registry/registry", "registry/model"] },
+  registry: { folder: "src/registry", tests: ["daemon/one-writer", "registry/model", "registry/registry"] },
   grpc: {
     folder: "src/transports/grpc",
     tests: [
@@ -38,6 +38,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "transports/grpc/reflection-answers",
       "transports/h2/request-head",
       "wire/http2/frame-reader",
+      "wire/http2/frames",
       "wire/http2/hpack",
       "wire/wire",
     ],
@@ -47,6 +48,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       "checks/assumption",
       "checks/check-engine",
+      "checks/check-options",
       "checks/concurrency-limit",
       "checks/discovery",
       "checks/drained",
@@ -54,16 +56,21 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "checks/freshness",
       "checks/heartbeats-and-startup",
       "checks/held-up-by-dns",
+      "checks/in-turns",
       "checks/isolation",
       "checks/isolation-rule",
       "checks/name-rules",
       "checks/option-rules",
       "checks/plan",
       "checks/policy",
+      "checks/probe-run",
+      "checks/publisher",
+      "checks/renewed",
       "checks/runner",
       "checks/runner-wake",
       "checks/service-graph",
       "checks/settings",
+      "checks/spread",
       "checks/stalls",
       "checks/verdict",
       "config/load",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { GRPC_CODES, grpcCodeOf } from "../../src/wire/grpc-code.js";
-import { isGrpcContentType, parseGrpcTimeout } from "../../src/wire/grpc-headers.js";
+import { encodeGrpcMessage, isGrpcContentType, parseGrpcTimeout } from "../../src/wire/grpc-headers.js";
 import {
   healthCheckResponse,
   isHealthListRequest,
@@ -146,6 +146,18 @@ test("a content type is gRPC with a format or a parameter, in any case, and noth
     "text/application/grpc",
   ];
   for (const type of bad) assert.ok(!isGrpcContentType(type), type);
+});
+
+test("the message of a status is printable ASCII, and everything else is percent-encoded UTF-8", () => {
+  for (const [text, encoded] of [
+    ["", ""],
+    [" !#$&'()~ az", " !#$&'()~ az"],
+    ["100 %", "100 %25"],
+    ["a\nb\u007f", "a%0Ab%7F"],
+    ["\u00e9\u20ac x \ud83d\ude00", "%C3%A9%E2%82%AC x %F0%9F%98%80"],
+    ["\ud800", "%EF%BF%BD"],
+  ] as const)
+    assert.equal(encodeGrpcMessage(text), encoded);
 });
 
 describe("a varint", () => {
