@@ -67,7 +67,11 @@ class Runner {
   }
 
   async #ask(job: Job): Promise<Answer> {
-    this.#process ??= fork(`${BUNDLES}/run-tests.mjs`, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    // the model of the registry notices most mutants within a few runs
+    this.#process ??= fork(`${BUNDLES}/run-tests.mjs`, {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { ...env, MODEL_RUNS: "50" },
+    });
     this.#jobs += 1;
     const child = this.#process;
     const answer = await new Promise<Answer>((resolve) => {

@@ -40,6 +40,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "wire/http2/frame-reader",
       "wire/http2/frames",
       "wire/http2/hpack",
+      "wire/message-table",
       "wire/wire",
     ],
   },

@@ -285,6 +285,36 @@ test("a watch gets a status once, though its details change", () => {
   assert.equal(puts, 0);
 });
 
+test("watches are counted until their end, which may be called twice, and leave no name behind", () => {
+  const { registry } = registryOf();
+  const counts = () => [registry.watcherCount, registry.watchedNameCount];
+  const slot = () => new Latest<WatchStatus>(() => {});
+  const latest = slot();
+  const ends = [registry.watch("a", latest), registry.watch("a", slot()), registry.watch("readiness", slot())];
+  assert.deepEqual(counts(), [3, 2]);
+  const [first, second, third] = ends;
+  first?.();
+  first?.();
+  assert.deepEqual(counts(), [2, 2]);
+  latest.take();
+  registry.set("a", "SERVING");
+  assert.equal(latest.take(), undefined, "it gets nothing more");
+  second?.();
+  assert.deepEqual(counts(), [1, 1]);
+  third?.();
+  assert.deepEqual(counts(), [0, 0]);
+  first?.();
+  assert.deepEqual(counts(), [0, 0]);
+});
+
+test("a write says whether it is published now, and a clear whether there was something", () => {
+  const { registry } = registryOf();
+  assert.deepEqual([registry.set("a", "SERVING"), registry.clear("a"), registry.clear("a")], [true, true, false]);
+  registry.set("a", "SERVING");
+  registry.drain();
+  assert.deepEqual([registry.set("a", "SERVING"), registry.clear("a"), registry.clear("other")], [false, false, false]);
+});
+
 test("transitions are published on their channel too, with the name of the instance", () => {
   const { registry, transitions } = registryOf("published");
   const published: Published<"transition">[] = [];
