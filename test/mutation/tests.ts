@@ -29,9 +29,6 @@ export const AREAS: Readonly<Record<string, Area>> = {
   wire: {
     folder: "src/wire",
     tests: [
-      "client/http2-answers",
-      "client/http2-floods",
-      "client/http2-frames",
       "control/messages",
       "transports/grpc/answers",
       "transports/grpc/reflection",
