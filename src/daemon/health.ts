@@ -249,7 +249,7 @@ export class Health {
    * @throws HealthError ALREADY_ADDED when the server has a health service
    */
   addToServer(server: GrpcServer): void {
-    addHealthService(server, this.#service);
+    addHealthService(server, this.#service, this.#bridge.clock);
     this.#servedElsewhere = true;
   }
 
