@@ -19,9 +19,12 @@ import { HealthService, type HealthServiceOptions } from "../transports/grpc/hea
 import type { BridgeOptions } from "../transports/http/bridge.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
 import { OpenServers } from "./open-servers.js";
+import { Readiness } from "./readiness.js";
 
 /** Options of a `Health`. */
 export interface HealthOptions extends HealthServiceOptions {
+  /** False: `""`, `readiness` and `startup` are NOT_SERVING until `started()`. Default true. */
+  readonly startsReady?: boolean | undefined;
   /** Identifies the messages of this object on the diagnostics channels. Default `healthbridge`. */
   readonly instance?: string | undefined;
   /** Count events for Prometheus, and serve `/metrics`. Default false. */
@@ -38,13 +41,14 @@ export interface HealthOptions extends HealthServiceOptions {
 
 /** Every option, for callers without types. */
 const OPTIONS = [
-  ...["instance", "metrics", "clock", "random", "environment", "nameServers"],
+  ...["startsReady", "instance", "metrics", "clock", "random", "environment", "nameServers"],
   ...["listLimit", "maxWatchers", "token"],
 ] as const;
 
 export interface HealthParts {
   readonly registry: Registry;
   readonly manual: ManualStatuses;
+  readonly readiness: Readiness;
   readonly checks: CheckEngine;
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
@@ -60,6 +64,7 @@ export function assemble(options: HealthOptions): HealthParts {
   const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
   const registry = new Registry({ clock, instance });
   const service = new HealthService(registry, { listLimit, maxWatchers, token });
+  const readiness = new Readiness(registry, options.startsReady ?? true);
   const isSetByHand = (name: string): boolean => manual.has(name);
   const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });
   const manual = new ManualStatuses(registry, (name) => checks.ownerOf(name));
@@ -77,5 +82,5 @@ export function assemble(options: HealthOptions): HealthParts {
   const bridge: BridgeOptions = { reader: registry, clock, pages, listLimit, token, onHeartbeat, metrics };
   const turns = new FairTurns(clock, instance);
   const servers = new OpenServers({ clock, turns, random, service, bridge, pool });
-  return { registry, manual, checks, service, bridge, servers, metrics };
+  return { registry, manual, readiness, checks, service, bridge, servers, metrics };
 }

@@ -87,6 +87,22 @@ export class Health extends Integrations {
     return this.parts.registry.onTransition(listener);
   }
 
+  /** Ends `startsReady: false`: the application is ready, if each task of `waitFor` is done. Calling it again does nothing. */
+  started(): void {
+    this.parts.readiness.start();
+  }
+
+  /**
+   * Holds `""`, `readiness` and `startup` at NOT_SERVING until a task of the application has resolved, beside others and
+   * beside `startsReady: false`. When it rejects, they stay NOT_SERVING (reason `start-failed`), and the error is published
+   * on the channel `fault`.
+   * @throws HealthError INVALID_OPTION when the task is no promise, ALREADY_STOPPED
+   */
+  waitFor(task: PromiseLike<unknown>): void {
+    this.parts.servers.requireRunning("waitFor()");
+    this.parts.readiness.waitFor(task);
+  }
+
   /** Reports NOT_SERVING for all services, and holds back later changes. The liveness view does not change. */
   drain(): void {
     this.parts.registry.drain();
