@@ -13,7 +13,10 @@ export interface Area {
 }
 
 export const AREAS: Readonly<Record<string, Area>> = {
-  registry: { folder: "src/registry", tests: ["daemon/one-writer", "registry/model", "registry/registry"] },
+  registry: {
+    folder: "src/registry",
+    tests: ["daemon/one-writer", "daemon/readiness", "registry/model", "registry/registry"],
+  },
   grpc: {
     folder: "src/transports/grpc",
     tests: [

@@ -423,6 +423,23 @@ describe("the version", () => {
     });
   }
 
+  test("grows with the first result of a check, and with another one of several services", () => {
+    const registry = known();
+    let { statusVersion } = registry;
+    const reports = [
+      { lastResultAt: undefined },
+      {},
+      { services: ["s", "t"] },
+      { services: ["s", "u"] },
+      { services: ["r", "u"] },
+    ];
+    for (const report of reports) {
+      registry.report({ ...REPORT, ...report });
+      assert.ok(registry.statusVersion > statusVersion, JSON.stringify(report));
+      statusVersion = registry.statusVersion;
+    }
+  });
+
   test("grows alone with a new measurement of a check", () => {
     const registry = known();
     const { version, statusVersion } = registry;
