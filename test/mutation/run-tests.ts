@@ -18,7 +18,7 @@ import { BUNDLES, type Coverage, type Job, type Outcome, type TimedTest } from "
 const MAX_CPU_S = 6;
 
 /** Seconds after which a test waits for ever. */
-const MAX_WAIT_S = 30;
+const MAX_WAIT_S = 90;
 
 /** Milliseconds of processor time above which a test judges nothing: it would run for every mutant that survives. */
 const MAX_TEST_MS = 400;
