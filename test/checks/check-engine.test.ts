@@ -294,6 +294,30 @@ test("a name is one service: declared, named by a check, or a check's own", () =
   bench.engine.stop();
 });
 
+test("a report over HTTP counts for a heartbeat with a token alone, and with that token", () => {
+  const bench = new Bench();
+  const { engine } = bench;
+  const beat = (name: string, token: string | undefined) =>
+    engine.add({ name, source: { kind: "heartbeat", ttl: "1h", token }, options: {} });
+  beat("open", undefined);
+  beat("job", "secret");
+  bench.add("db");
+  for (const [name, authorization, isTaken] of [
+    ["job", "Bearer secret", true],
+    ["job", "Bearer other", false],
+    ["job", undefined, false],
+    ["open", undefined, false],
+    ["open", "Bearer undefined", false],
+    ["db", "Bearer secret", false],
+    ["db", undefined, false],
+    ["unheard-of", "Bearer secret", false],
+  ] as const)
+    assert.equal(engine.report(name, authorization, "pass"), isTaken, `${name} ${authorization}`);
+  assert.deepEqual([bench.status("job"), bench.status("open")], ["SERVING", "UNKNOWN"]);
+  engine.stop();
+  assert.equal(engine.report("job", "Bearer secret", "pass"), "stopped");
+});
+
 test("a name that is taken is refused with the place of its owner", () => {
   const bench = new Bench();
   bench.add("a", { services: ["s"] });

@@ -107,6 +107,35 @@ test("readers see the statuses of before a change, and then, at once, those of a
   await bench.engine.stop();
 });
 
+test("new names are UNKNOWN once, before those that exist change; no name is cleared in between", async () => {
+  const bench = new Bench();
+  const pending = (name: string, ...services: readonly string[]): CheckDeclaration => {
+    const check = bench.check(name, ...services);
+    return { ...check, options: { ...check.options, initialState: "pending" } };
+  };
+  const old = bench.check("old", "shared");
+  await bench.apply({ ...EMPTY, checks: [old] });
+  bench.transitions.length = 0;
+  const checks = [
+    old,
+    pending("a", "own", "shared"),
+    pending("b", "own"),
+    ...names("c", 4).map((name) => pending(name)),
+  ];
+  const seen = new Set<string>();
+  await bench.apply({ ...EMPTY, checks }, () => {
+    const { status, reason } = bench.registry.read("own") ?? {};
+    seen.add(`${status} ${reason} ${bench.registry.read("shared")?.status} ${bench.registry.check("a")?.state}`);
+  });
+  assert.ok(seen.has("UNKNOWN pending SERVING pending"), `announced before the change: ${[...seen].join("; ")}`);
+  assert.deepEqual(bench.transitions, [
+    ...["a", "own", "b", ...names("c", 4)].map((name) => `${name} UNKNOWN`),
+    "shared UNKNOWN",
+    " UNKNOWN",
+  ]);
+  await bench.engine.stop();
+});
+
 test("the names of a configuration have their owners from its start, and are free when it is refused", async () => {
   const bench = new Bench();
   const config = { ...bench.checks(...names("c", 4)), services: [all("top", "c0")] };
