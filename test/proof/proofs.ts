@@ -66,7 +66,7 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
   },
   mutation: {
     proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
-    takes: "2 hours; one area (a word) less, a sample (--every 10) a tenth",
+    takes: "10 to 40 min, as the machine is loaded; one area or file (a word) less, a sample (--every 10) a tenth",
     run: proveMutation,
   },
 };
