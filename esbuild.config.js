@@ -12,6 +12,7 @@
  */
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
+import { buildProbe } from "./esbuild.probe.js";
 
 const OUT = "dist/cli";
 
@@ -54,10 +55,5 @@ await Promise.all([
     plugins: [bundlesBeside],
     supported: { "dynamic-import": false }, // `require` is faster
   }),
-  build({
-    ...COMMON,
-    entryPoints: ["src/cli/grpc-health-probe.ts"],
-    define: { "import.meta.url": "__filename" }, // createRequire takes a path too
-    minify: true,
-  }),
+  buildProbe(COMMON),
 ]);
