@@ -51,7 +51,7 @@ export const HELP: CommandHelp = {
 protocol, gRPC over HTTP/2, and HTTP/2. For a broken rule it shows what was sent, expected and
 received, and the document that contains the rule.
 A run makes some 500 calls, with at most 16 connections at a time and 100 calls on one of them, and
-takes at most 20 seconds. It changes no status without --control. It also sends frames that break
+ends within 35 seconds. It changes no status without --control. It also sends frames that break
 HTTP/2, and a server with a bug may not survive them: use a test instance.`,
   usage: "conformance ADDR [FLAGS]",
   flags: FLAGS,
