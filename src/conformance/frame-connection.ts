@@ -31,6 +31,7 @@ import {
 import { HeaderBlocks, readHeadersPayload, withoutPadding } from "../wire/http2/header-block.js";
 import { HpackDecoder } from "../wire/http2/hpack-decoder.js";
 import { defaultPeerSettings, type PeerSettings, readSettings, SETTINGS_ACK } from "../wire/http2/settings.js";
+import { Opening } from "./opening.js";
 import { StreamAnswer, shown } from "./stream-answer.js";
 
 /** Above the answers to all calls of a connection: a row that is about windows sets them itself. */
@@ -47,16 +48,10 @@ const MAX_OCTETS = 512 * 1024;
 /** The size of frames in which a long answer may come. */
 const MIN_USUAL_FRAME = 1_024;
 
-/** The octets of an opening that are kept, to name a protocol that is not HTTP/2. */
-const OPENING_BYTES = 24;
-
 /** Why a connection has ended that the server closed without an error. */
 export const CLOSED_BY_SERVER = "the server closed the connection";
 
 const MAX_HEADER_BLOCK_BYTES = 16_384;
-
-const TLS_ALERT = 21;
-const TLS_MAJOR_VERSION = 3;
 
 /** What the client sends at the start of a connection. */
 export interface Greeting {
@@ -78,8 +73,7 @@ export class FrameConnection implements SocketListener {
   /** How many frames, and how many octets of them, may still come. */
   #framesLeft = MAX_FRAMES;
   #octetsLeft = MAX_OCTETS;
-  /** The first octets of the server, until its first frame is complete. */
-  #opening: Buffer = Buffer.alloc(0);
+  readonly #opening = new Opening();
   #isGreeted = false;
   /** Acknowledgements for after the preface: a server may speak first. */
   #owed: Uint8Array[] = [];
@@ -178,17 +172,14 @@ export class FrameConnection implements SocketListener {
       this.#socket.listen(undefined);
       this.#socket.close();
       const isHttp2 = this.firstFrame !== undefined;
-      this.#finish(isHttp2 ? `the server violates HTTP/2: ${error.message}` : otherProtocol(this.#opening));
+      this.#finish(isHttp2 ? `the server violates HTTP/2: ${error.message}` : this.#opening.describe());
     }
     this.#notify();
   }
 
   #read(bytes: Buffer): void {
-    if (this.firstFrame === undefined && this.#opening.length < OPENING_BYTES) {
-      this.#opening = Buffer.concat([this.#opening, bytes.subarray(0, OPENING_BYTES)]);
-      // it is shorter than the header of a frame, and may be all that the server sends
-      if (isTlsAlert(this.#opening)) throw new ConnectionError("PROTOCOL_ERROR", "a TLS alert");
-    }
+    if (this.firstFrame === undefined) this.#opening.read(bytes);
+    if (this.#opening.isTlsAlert) throw new ConnectionError("PROTOCOL_ERROR", "a TLS alert");
     this.#reader.read(bytes);
   }
 
@@ -268,19 +259,6 @@ export class FrameConnection implements SocketListener {
     });
     this.answer(streamId).receiveHeaders(pairs, endsStream);
   }
-}
-
-/** Names the protocol of a server from its first octets, which are no frame of HTTP/2. */
-function otherProtocol(opening: Buffer): string {
-  const text = opening.toString("latin1");
-  if (text.startsWith("HTTP/1.")) return "the server answers in HTTP/1";
-  if (isTlsAlert(opening)) return "the server requires TLS (try --tls)";
-  return `the server does not speak HTTP/2: it begins with ${JSON.stringify(text)}`;
-}
-
-/** How a server of TLS answers what is not TLS (RFC 8446, sections 5.1 and 6). A frame of HTTP/2 would be too long. */
-function isTlsAlert(opening: Buffer): boolean {
-  return opening[0] === TLS_ALERT && opening[1] === TLS_MAJOR_VERSION;
 }
 
 /** SETTINGS with any identifiers and values. */

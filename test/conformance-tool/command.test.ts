@@ -194,6 +194,24 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
     assert.match(stderr, /no row could be tried: the server answers in HTTP\/1$/m);
   });
 
+  test("a server of another protocol is named with its first octets, which are escaped: exit code 3", async () => {
+    const openings: readonly (readonly [opening: Buffer, text: RegExp])[] = [
+      [Buffer.from("15030100020246", "hex"), /: the server requires TLS \(try --tls\)$/m],
+      [
+        Buffer.from("SSH-2.0-\u001b[2J\r\n"),
+        /: the server does not speak HTTP\/2: it begins with "SSH-2\.0-\\u001b/m,
+      ],
+      [Buffer.from("-ERR unknown command\r\n"), /: the server does not speak HTTP\/2: it begins with "-ERR unknown/m],
+    ];
+    for (const [opening, text] of openings) {
+      const target = await rawTarget((socket) => void socket.resume().write(opening));
+      const { code, stderr } = await run("conformance", `127.0.0.1:${target.port}`);
+      await target.stop();
+      assert.equal(code, 3);
+      assert.match(stderr, text);
+    }
+  });
+
   test("a server that cannot be tried: exit code 3 and the reason", async () => {
     const silent = await silentTarget();
     try {
