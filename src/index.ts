@@ -21,6 +21,7 @@ export {
   type ShutdownHook,
 } from "./daemon/graceful-shutdown.js";
 export { Health } from "./daemon/health.js";
+export { HealthImplementation } from "./daemon/health-implementation.js";
 export type { HealthServer, ListenOptions } from "./daemon/server.js";
 export type { ShutdownTimes } from "./lifecycle/shutdown.js";
 export type { CheckFunction } from "./probers/function.js";
