@@ -197,10 +197,7 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
   test("a server of another protocol is named with its first octets, which are escaped: exit code 3", async () => {
     const openings: readonly (readonly [opening: Buffer, text: RegExp])[] = [
       [Buffer.from("15030100020246", "hex"), /: the server requires TLS \(try --tls\)$/m],
-      [
-        Buffer.from("SSH-2.0-\u001b[2J\r\n"),
-        /: the server does not speak HTTP\/2: it begins with "SSH-2\.0-\\u001b/m,
-      ],
+      [Buffer.from("SSH-2.0-\u001b[2J\r\n"), /: the server does not speak HTTP\/2: it begins with "SSH-2\.0-\\u001b/m],
       [Buffer.from("-ERR unknown command\r\n"), /: the server does not speak HTTP\/2: it begins with "-ERR unknown/m],
     ];
     for (const [opening, text] of openings) {
