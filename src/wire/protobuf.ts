@@ -35,7 +35,7 @@ export function readFields(bytes: Uint8Array): readonly Field[] | undefined {
   const fields: Field[] = [];
   let offset = 0;
   while (offset < bytes.length) {
-    const field = readField(bytes, offset, 0);
+    const field = readField(bytes, offset);
     if (field === undefined) return undefined;
     fields.push(field);
     offset = field.end;
@@ -85,7 +85,8 @@ export function varint(value: number): readonly number[] {
   return bytes;
 }
 
-function readField(bytes: Uint8Array, offset: number, depth: number): Field | undefined {
+/** The field at an offset; `undefined` when the bytes there are not a field. `depth` is that of the groups around it. */
+export function readField(bytes: Uint8Array, offset: number, depth = 0): Field | undefined {
   const tag = readVarint(bytes, offset);
   if (tag === undefined) return undefined;
   const number = Math.floor(tag.value / 8);

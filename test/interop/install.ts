@@ -39,12 +39,23 @@ export function goClient(): string {
 
 /** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
-  const source = here("java-client");
+  return javaClassPath("java-client", "MixedChannel");
+}
+
+/** The health server of grpc-java: the class path to start `HealthServer` with. */
+export function javaServer(): string {
+  return javaClassPath("java-server", "HealthServer");
+}
+
+/** A class that Maven compiles, with what it needs. Maven compares the checksums of the registry. */
+function javaClassPath(name: string, mainClass: string): string {
+  const source = here(name);
   const mvn = debian("mvn", "maven");
-  const key = digestOf(["pom.xml", "src/main/java/MixedChannel.java"].map((file) => join(source, file)));
-  const folder = once(`java-client-${key}`, (target) => {
+  const key = digestOf(["pom.xml", `src/main/java/${mainClass}.java`].map((file) => join(source, file)));
+  const folder = once(`${name}-${key}`, (target) => {
     cpSync(source, target, { recursive: true });
-    run(mvn, ["--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"], { cwd: target });
+    const options = ["--quiet", "--batch-mode", "--strict-checksums"];
+    run(mvn, [...options, "compile", "dependency:copy-dependencies"], { cwd: target });
   });
   return `${join(folder, "target/classes")}:${join(folder, "target/dependency")}/*`;
 }
