@@ -120,6 +120,15 @@ export function npmServers(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
+export function typescript(): string {
+  const version = "5.9.3";
+  const folder = once(`typescript-${version}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `typescript@${version}`]);
+  });
+  return join(folder, "node_modules/typescript/bin/tsc");
+}
+
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */
 export function h2spec(): string {
   const source = here("h2spec");
