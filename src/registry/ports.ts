@@ -3,9 +3,11 @@
  *
  * Only the composition root has the whole object. So a transport cannot set a status, and a check cannot count watchers.
  */
-import type { Transition } from "../core/channels.js";
 import type { Latest } from "../core/latest.js";
 import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
+
+/** The reason of every service while the thread that writes the statuses shows no sign of life. */
+export const STALLED = "stalled";
 
 /** The status of a service, as it is published now. */
 export interface ServiceStatus {
@@ -90,10 +92,10 @@ export interface StatusReader {
    */
   watch(service: string, latest: Latest<WatchStatus>): () => void;
   /**
-   * Calls `listener` for each transition, in order. The error of a listener is published, and does not stop the others.
-   * Returns an unsubscribe function.
+   * Milliseconds since the last sign of life of the thread that writes the statuses, while that is too long and all of them
+   * are NOT_SERVING because of it. `undefined` otherwise, and for a reader in the same thread.
    */
-  onTransition(listener: (transition: Transition) => void): () => void;
+  readonly stalledMs: number | undefined;
 }
 
 /** The writing side. */

@@ -17,8 +17,9 @@ import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { HealthTypeError } from "../core/health-error.js";
 import type { Latest } from "../core/latest.js";
-import { OVERALL, serviceNameFault } from "../core/service-name.js";
+import { OVERALL, serviceNameFault, storedName } from "../core/service-name.js";
 import { isServingStatus, SERVING_STATUSES, type ServingStatus, type WatchStatus } from "../core/serving-status.js";
+import { Changes, hasSameStatus } from "./changes.js";
 import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter } from "./ports.js";
 import { TransitionEmitter } from "./transition-emitter.js";
 import { Watchers } from "./watchers.js";
@@ -40,6 +41,7 @@ const DRAINING: StatusWrite = { status: "NOT_SERVING", degraded: false, reason: 
 export class Registry implements StatusReader, StatusWriter {
   readonly instance: string;
   readonly #clock: Clock;
+  readonly changes = new Changes();
   readonly #emitter: TransitionEmitter;
   readonly #watchers: Watchers;
   readonly #published = new Map<string, ServiceStatus>();
@@ -48,15 +50,14 @@ export class Registry implements StatusReader, StatusWriter {
   /** While draining: what `resume` publishes. It clears the names that are missing here. */
   #held: Map<string, StatusWrite> | undefined;
   drained: ReadonlySet<string> = new Set();
+  readonly stalledMs = undefined;
   #sequence = 0;
-  #version = 0;
-  #statusVersion = 0;
   #refresh: () => void = () => {};
 
   constructor(options: { readonly clock: Clock; readonly instance: string }) {
     this.#clock = options.clock;
     this.instance = options.instance;
-    this.#emitter = new TransitionEmitter(options.instance);
+    this.#emitter = new TransitionEmitter(options.instance, () => this.changes.announce());
     this.#watchers = new Watchers(options.instance);
     for (const name of [OVERALL, "liveness", "startup"]) this.#views.set(name, this.#stamp(SERVING));
   }
@@ -71,12 +72,12 @@ export class Registry implements StatusReader, StatusWriter {
 
   get version(): number {
     this.#refresh();
-    return this.#version;
+    return this.changes.version;
   }
 
   get statusVersion(): number {
     this.#refresh();
-    return this.#statusVersion;
+    return this.changes.statusVersion;
   }
 
   /** Names with at least one open watch. */
@@ -86,7 +87,7 @@ export class Registry implements StatusReader, StatusWriter {
 
   read(service: string): ServiceStatus | undefined {
     this.#refresh();
-    return this.#current(canonical(service));
+    return this.#current(storedName(service));
   }
 
   *services(): IterableIterator<[string, ServiceStatus]> {
@@ -107,13 +108,17 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   watch(service: string, latest: Latest<WatchStatus>): () => void {
-    const name = canonical(service);
+    const name = storedName(service);
     this.#refresh();
     const unwatch = this.#watchers.add(name, latest);
     this.#watchers.deliver(latest, this.#current(name)?.status ?? "SERVICE_UNKNOWN");
     return unwatch;
   }
 
+  /**
+   * Calls `listener` for each transition, in order. The error of a listener is published, and does not stop the others.
+   * Returns an unsubscribe function.
+   */
   onTransition(listener: (transition: Transition) => void): () => void {
     return this.#emitter.add(listener);
   }
@@ -151,8 +156,8 @@ export class Registry implements StatusReader, StatusWriter {
   report(check: CheckReport, detail?: string): void {
     const known = this.#checks.get(check.name);
     this.#checks.set(check.name, check);
-    if (known === undefined || !hasSameStatus(known, check)) this.#countStatusChange();
-    else this.#version += 1;
+    const isMeasurement = known !== undefined && hasSameStatus(known, check);
+    this.changes.add({ subject: "check", name: check.name, isMeasurement });
     const before = known?.state ?? "pending";
     if (before === check.state) return;
     const degraded = check.state === "warning";
@@ -168,12 +173,23 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   forget(checkName: string): void {
-    if (this.#checks.delete(checkName)) this.#countStatusChange();
+    if (this.#checks.delete(checkName)) this.changes.add({ subject: "check", name: checkName });
   }
 
   setDrained(services: ReadonlySet<string>): void {
     this.drained = services;
-    this.#countStatusChange();
+    this.changes.add({ subject: "drain" });
+  }
+
+  /** What a mirror needs of a service or view: its status, and whether it is declared. */
+  entry(name: string): { readonly status: ServiceStatus; readonly isDeclared: boolean } | undefined {
+    const status = this.#current(name);
+    return status && { status, isDeclared: this.#published.has(name) };
+  }
+
+  /** The same of a check. Neither runs `beforeReading`: a mirror reads between two writes. */
+  storedReport(name: string): CheckReport | undefined {
+    return this.#checks.get(name);
   }
 
   batch(writes: () => void): void {
@@ -189,7 +205,7 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#held !== undefined) return;
     const held = new Map<string, StatusWrite>(this.#published);
     this.#held = held;
-    this.#countStatusChange();
+    this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
       if (!held.has(OVERALL)) this.#replace(this.#views, OVERALL, DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
@@ -201,7 +217,7 @@ export class Registry implements StatusReader, StatusWriter {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    this.#countStatusChange();
+    this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
       this.#replace(this.#views, OVERALL, SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
@@ -221,7 +237,7 @@ export class Registry implements StatusReader, StatusWriter {
   #replace(table: Map<string, ServiceStatus>, name: string, write: StatusWrite): void {
     const before = this.#current(name);
     const same = before?.status === write.status && before.degraded === write.degraded;
-    if (!same || before.reason !== write.reason || !table.has(name)) this.#countStatusChange();
+    if (!same || before.reason !== write.reason || !table.has(name)) this.changes.add({ subject: "service", name });
     table.set(name, same ? { ...before, reason: write.reason } : this.#stamp(write));
     this.#notifyChange(name, before, write.detail);
   }
@@ -230,7 +246,7 @@ export class Registry implements StatusReader, StatusWriter {
     const before = this.#published.get(service);
     if (before === undefined) return false;
     this.#published.delete(service);
-    this.#countStatusChange();
+    this.changes.add({ subject: "service", name: service });
     this.#notifyChange(service, before);
     return true;
   }
@@ -245,11 +261,6 @@ export class Registry implements StatusReader, StatusWriter {
     this.#emit({ subject: "service", name, from, to, degraded, reason: after?.reason, detail });
   }
 
-  #countStatusChange(): void {
-    this.#version += 1;
-    this.#statusVersion += 1;
-  }
-
   #emit(change: Omit<Transition, "sequence" | "at">): void {
     this.#sequence += 1;
     const detail = change.detail?.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed();
@@ -260,31 +271,6 @@ export class Registry implements StatusReader, StatusWriter {
   #stamp({ status, degraded, reason }: StatusWrite): ServiceStatus {
     return { status, degraded, reason, since: this.#clock.wallTime() };
   }
-}
-
-/** Whether two reports of a check differ in nothing but latency and times. */
-function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
-  return (
-    one.state === other.state &&
-    one.reason === other.reason &&
-    one.critical === other.critical &&
-    one.counted === other.counted &&
-    one.startup === other.startup &&
-    one.held === other.held &&
-    one.drained === other.drained &&
-    one.reported === other.reported &&
-    (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
-    hasSameItems(one.services, other.services)
-  );
-}
-
-function hasSameItems(one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
-}
-
-/** The readiness view is another name for the overall status. */
-function canonical(service: string): string {
-  return service === "readiness" ? OVERALL : service;
 }
 
 function requireServiceName(service: unknown): void {

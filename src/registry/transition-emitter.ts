@@ -9,12 +9,15 @@ import { publish, type Transition } from "../core/channels.js";
 
 export class TransitionEmitter {
   readonly #instance: string;
+  readonly #beforeEmit: () => void;
   readonly #listeners = new Set<(transition: Transition) => void>();
   readonly #queue: Transition[] = [];
   #emitting = false;
 
-  constructor(instance: string) {
+  /** @param beforeEmit called before the listeners of each transition: the outermost write is complete */
+  constructor(instance: string, beforeEmit: () => void = () => {}) {
     this.#instance = instance;
+    this.#beforeEmit = beforeEmit;
   }
 
   /** Adds a listener. Returns an unsubscribe function. */
@@ -49,6 +52,7 @@ export class TransitionEmitter {
   #emitQueued(): void {
     // listeners may add to the queue. `shift` would move all the others each time: 100,000 transitions would take minutes
     for (const next of this.#queue) {
+      this.#beforeEmit(); // a listener may have written
       publish("transition", { instance: this.#instance, ...next });
       for (const listener of this.#listeners) this.#call(listener, next);
     }
