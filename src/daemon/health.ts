@@ -19,24 +19,22 @@ import type { Violation } from "../checks/violation.js";
 import { AccessToken } from "../core/bearer-token.js";
 import type { Transition } from "../core/channels.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
 import { requireKnownOptions } from "../core/option.js";
 import type { ServingStatus } from "../core/serving-status.js";
-import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { Registry } from "../registry/registry.js";
 import { Metrics } from "../telemetry/metrics.js";
-import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
+import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
-import { PageRenderer } from "../transports/http/page-renderer.js";
 import { OpenServers } from "./open-servers.js";
 import type { HealthServer, ListenOptions } from "./server.js";
+import { createServing } from "./serving.js";
 
 /** Options of a `Health`. */
 export interface HealthOptions extends HealthServiceOptions {
@@ -80,30 +78,26 @@ export class Health {
     const { listLimit, maxWatchers, environment, nameServers } = options;
     const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
     const reader = this.#registry;
-    this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
     const isSetByHand = (name: string) => this.#manual.has(name);
     const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers, isSetByHand });
     this.parts = { registry: reader, checks };
     this.#manual = new ManualStatuses(reader, (service) => checks.ownerOf(service));
-    const connectionCount = () => this.#servers.connectionCount;
-    const certificateEndsAt = () => this.#servers.certificateEndsAt;
-    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount, certificateEndsAt });
-    const pool = new SharedBytesPool();
-    const turns = new FairTurns(clock, instance);
-    const pages = new PageRenderer({ reader, clock, pool });
-    const onHeartbeat = checks.report.bind(checks);
-    this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
-    this.#servers = new OpenServers({ clock, turns, random, service: this.#service, bridge: this.#bridge, pool });
+    if (options.metrics) this.#metrics = new Metrics({ clock, reader, server: () => this.#servers.readings });
+    const [metrics, onHeartbeat] = [this.#metrics, checks.report.bind(checks)];
+    const serving = createServing({ reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics });
+    [this.#service, this.#bridge] = [serving.service, serving.bridge];
+    const thread = { registry: reader, checks, token, listLimit, maxWatchers, metrics };
+    this.#servers = new OpenServers({ ...serving, thread });
   }
 
   /** Open Watch streams of all servers. */
   get watcherCount(): number {
-    return this.#registry.watcherCount;
+    return this.#servers.watcherCount;
   }
 
   /** Names with at least one open Watch stream. */
   get watchedNameCount(): number {
-    return this.#registry.watchedNameCount;
+    return this.#registry.watchedNameCount + this.#servers.watchedNameCount;
   }
 
   /** Whether all services report NOT_SERVING because of `drain` or `shutdown`. */

@@ -13,8 +13,10 @@ export class TransitionEmitter {
   readonly #listeners = new Set<(transition: Transition) => void>();
   readonly #queue: Transition[] = [];
   #emitting = false;
+  /** Writes that are not complete, each within the one before. */
+  #depth = 0;
 
-  /** @param beforeEmit called before the listeners of each transition: the outermost write is complete */
+  /** @param beforeEmit called when a write is complete, before the listeners of its transitions. It must not throw. */
   constructor(instance: string, beforeEmit: () => void = () => {}) {
     this.#instance = instance;
     this.#beforeEmit = beforeEmit;
@@ -36,23 +38,27 @@ export class TransitionEmitter {
 
   /** Runs a change of many statuses. The listeners are called after the last, so that none writes in between. */
   batch(change: () => void): void {
-    if (this.#emitting) {
-      change();
-      return;
-    }
-    this.#emitting = true;
+    this.#depth += 1;
     try {
       change();
     } finally {
-      this.#emitQueued();
-      this.#emitting = false;
+      this.#depth -= 1;
+      if (this.#depth === 0) this.#complete();
     }
+  }
+
+  /** A write of a listener is complete too. Its transitions come after those that are being emitted. */
+  #complete(): void {
+    this.#beforeEmit();
+    if (this.#emitting) return;
+    this.#emitting = true;
+    this.#emitQueued();
+    this.#emitting = false;
   }
 
   #emitQueued(): void {
     // listeners may add to the queue. `shift` would move all the others each time: 100,000 transitions would take minutes
     for (const next of this.#queue) {
-      this.#beforeEmit(); // a listener may have written
       publish("transition", { instance: this.#instance, ...next });
       for (const listener of this.#listeners) this.#call(listener, next);
     }
