@@ -109,6 +109,14 @@ export function npmServers(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** The folder of packages with which applications serve their health over HTTP. */
+export function npmHealthPackages(): string {
+  const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];
+  return once(`npm-health-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+}
+
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */
 export function h2spec(): string {
   const source = here("h2spec");
