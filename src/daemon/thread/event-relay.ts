@@ -68,18 +68,17 @@ export class EventRelay {
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
   }
 
-  #collect<Name extends keyof ChannelMessages>(name: Name, { instance, ...message }: Published<Name>): void {
-    if (this.#isRepublishing || instance !== this.#instance) return;
-    const isRepeated = name === "call" || name === "http-request";
-    const key = isRepeated ? `${name} ${Object.values(message).join(" ")}` : this.#waiting.size;
+  #collect<Name extends keyof ChannelMessages>(name: Name, message: Published<Name>): void {
+    if (this.#isRepublishing || message.instance !== this.#instance) return;
+    const key = keyOf(message) ?? this.#waiting.size;
     const known = this.#waiting.get(key);
-    if (known === undefined && this.#waiting.size >= MAX_WAITING) {
-      this.#dropped += 1;
-      return;
+    if (known !== undefined) known.count += 1;
+    else if (this.#waiting.size >= MAX_WAITING) this.#dropped += 1;
+    else {
+      const event = { name, message: plain(message), count: 1 };
+      this.#waiting.set(key, event as unknown as RelayedEvent); // the message belongs to the name
+      this.#onEvent();
     }
-    const event = { name, message: plain(message), count: (known?.count ?? 0) + 1 };
-    this.#waiting.set(key, event as unknown as RelayedEvent); // the message belongs to the name
-    this.#onEvent();
   }
 }
 
@@ -91,8 +90,14 @@ function publishFor<Name extends keyof ChannelMessages>(
   publish(name, { instance, ...message });
 }
 
+/** The same for equal messages of the kinds that come for each answer; `undefined` for all others. */
+function keyOf(message: Published<keyof ChannelMessages>): string | undefined {
+  if ("method" in message) return `${message.method} ${message.code}`;
+  return "route" in message ? `${message.route} ${message.status}` : undefined;
+}
+
 /** The same message with values that can cross to another thread: an error may hold anything. */
-function plain(message: object): object {
+function plain({ instance, ...message }: Published<keyof ChannelMessages>): object {
   if (!("error" in message) || message.error === undefined) return message;
   const { error } = message;
   const copy = new Error(messageOf(error));

@@ -50,7 +50,7 @@ export type RelayedEvent = {
   readonly [Name in keyof ChannelMessages]: {
     readonly name: Name;
     readonly message: ChannelMessages[Name];
-    readonly count: number;
+    count: number;
   };
 }[keyof ChannelMessages];
 
