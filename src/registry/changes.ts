@@ -9,8 +9,6 @@
  * in a later turn of the event loop.
  */
 
-import type { CheckReport } from "./ports.js";
-
 /** What has changed. `isMeasurement`: only the latency and the times of a check have. */
 export type StatusChange =
   | { readonly subject: "service"; readonly name: string }
@@ -54,24 +52,4 @@ export class Changes {
     this.#observers.add(observer);
     return () => void this.#observers.delete(observer);
   }
-}
-
-/** Whether two reports of a check differ in nothing but latency and times. */
-export function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
-  return (
-    one.state === other.state &&
-    one.reason === other.reason &&
-    one.critical === other.critical &&
-    one.counted === other.counted &&
-    one.startup === other.startup &&
-    one.held === other.held &&
-    one.drained === other.drained &&
-    one.reported === other.reported &&
-    (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
-    hasSameItems(one.services, other.services)
-  );
-}
-
-function hasSameItems(one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
 }

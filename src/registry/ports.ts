@@ -20,6 +20,14 @@ export interface ServiceStatus {
   readonly since: number;
 }
 
+/** The reasons of `Health.started` and `Health.waitFor`. */
+const UNREADY_REASONS: readonly unknown[] = ["starting", "start-failed"];
+
+/** Whether the application holds the process at NOT_SERVING, whatever the checks say. */
+export function isUnready(status: ServiceStatus | undefined): boolean {
+  return status?.status === "NOT_SERVING" && UNREADY_REASONS.includes(status.reason);
+}
+
 /** Details that a writer can give with a status. */
 export interface StatusDetails {
   readonly degraded?: boolean | undefined;

@@ -10,33 +10,23 @@
  * SERVING (grpc-go's Resume sets every service to SERVING).
  *
  * The overall status `""` is SERVING from the start, because a process that answers is up; checks or the application
- * override it. The views are names beside the services. `readiness` is the overall status. `liveness` and `startup`
+ * override it. An application that is not ready yet holds it at NOT_SERVING, with `startup`. The views are names beside the services. `readiness` is the overall status. `liveness` and `startup`
  * describe this process alone, so a drain does not change them.
  */
 import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
-import { HealthTypeError } from "../core/health-error.js";
 import type { Latest } from "../core/latest.js";
-import { OVERALL, serviceNameFault, storedName } from "../core/service-name.js";
-import { isServingStatus, SERVING_STATUSES, type ServingStatus, type WatchStatus } from "../core/serving-status.js";
-import { Changes, hasSameStatus } from "./changes.js";
+import { OVERALL, storedName } from "../core/service-name.js";
+import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
+import { Changes } from "./changes.js";
+import { hasSameStatus } from "./check-report.js";
 import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter } from "./ports.js";
+import { createWrite, DRAINING, requireServiceName, SERVING, type StatusWrite } from "./status-write.js";
 import { TransitionEmitter } from "./transition-emitter.js";
 import { Watchers } from "./watchers.js";
 
-/** What a writer sets a service to. */
-interface StatusWrite {
-  readonly status: ServingStatus;
-  readonly degraded: boolean;
-  readonly reason: string | undefined;
-  readonly detail?: string | undefined;
-}
-
 /** Longer details are cut: the text may come from a hostile target. */
 const MAX_DETAIL_CHARACTERS = 300;
-
-const SERVING: StatusWrite = { status: "SERVING", degraded: false, reason: undefined };
-const DRAINING: StatusWrite = { status: "NOT_SERVING", degraded: false, reason: "draining" };
 
 export class Registry implements StatusReader, StatusWriter {
   readonly instance: string;
@@ -51,6 +41,11 @@ export class Registry implements StatusReader, StatusWriter {
   #held: Map<string, StatusWrite> | undefined;
   drained: ReadonlySet<string> = new Set();
   readonly stalledMs = undefined;
+  /** What `""` and `startup` show while the application is not ready. */
+  #unready: StatusWrite | undefined;
+  /** What was set for `""`. */
+  #overall: StatusWrite | undefined;
+  #startup: StatusWrite = SERVING;
   #sequence = 0;
   #refresh: () => void = () => {};
 
@@ -124,33 +119,38 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   set(service: string, status: ServingStatus, details: StatusDetails = {}): boolean {
-    requireServiceName(service);
-    requireServingStatus(service, status);
-    const write: StatusWrite = {
-      status,
-      degraded: status === "SERVING" && details.degraded === true,
-      reason: details.reason,
-      detail: details.detail,
-    };
-    if (this.#held === undefined) {
-      this.#publish(service, write);
-      return true;
-    }
-    this.#held.set(service, write);
-    this.#publish(service, DRAINING);
+    const write = createWrite(service, status, details);
+    if (service === OVERALL) this.#overall = write;
+    const hidden = service === OVERALL ? this.#unready : undefined;
+    if (this.#write(service, hidden ?? write)) return hidden === undefined;
     publish("write-held", { instance: this.instance, service, status });
     return false;
   }
 
   clear(service: string): boolean {
     requireServiceName(service);
+    if (service === OVERALL) this.#overall = undefined;
     if (this.#held === undefined) return this.#remove(service);
     if (this.#held.delete(service)) publish("write-held", { instance: this.instance, service, status: "cleared" });
     return false;
   }
 
   setStarted(started: boolean): void {
-    this.#replace(this.#views, "startup", started ? SERVING : { ...SERVING, status: "UNKNOWN", reason: "starting" });
+    this.#startup = started ? SERVING : { ...SERVING, status: "UNKNOWN", reason: "starting" };
+    this.#replace(this.#views, "startup", this.#unready ?? this.#startup);
+  }
+
+  /**
+   * Holds the server as a whole and the startup view at NOT_SERVING, for a reason; `undefined` ends it. What is written for
+   * `""` meanwhile is published then.
+   */
+  holdUnready(reason: string | undefined): void {
+    this.#unready = reason === undefined ? undefined : { ...DRAINING, reason };
+    this.#emitter.batch(() => {
+      this.#replace(this.#views, "startup", this.#unready ?? this.#startup);
+      if (this.#overall !== undefined) this.#write(OVERALL, this.#unready ?? this.#overall);
+      else if (this.#held === undefined) this.#replace(this.#views, OVERALL, this.#unready ?? SERVING);
+    });
   }
 
   report(check: CheckReport, detail?: string): void {
@@ -219,7 +219,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#held = undefined;
     this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
-      this.#replace(this.#views, OVERALL, SERVING);
+      this.#replace(this.#views, OVERALL, this.#unready ?? SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
       for (const [name, write] of held) this.#publish(name, write);
     });
@@ -227,6 +227,13 @@ export class Registry implements StatusReader, StatusWriter {
 
   #current(name: string): ServiceStatus | undefined {
     return this.#published.get(name) ?? this.#views.get(name);
+  }
+
+  /** Publishes a write, or holds it back for the end of a drain. Returns whether it is published. */
+  #write(service: string, write: StatusWrite): boolean {
+    this.#held?.set(service, write);
+    this.#publish(service, this.#held === undefined ? write : DRAINING);
+    return this.#held === undefined;
   }
 
   #publish(service: string, write: StatusWrite): void {
@@ -271,15 +278,4 @@ export class Registry implements StatusReader, StatusWriter {
   #stamp({ status, degraded, reason }: StatusWrite): ServiceStatus {
     return { status, degraded, reason, since: this.#clock.wallTime() };
   }
-}
-
-function requireServiceName(service: unknown): void {
-  const fault = serviceNameFault(service);
-  if (fault !== undefined) throw new HealthTypeError("INVALID_SERVICE_NAME", `service name ${fault}`);
-}
-
-function requireServingStatus(service: string, status: unknown): void {
-  if (isServingStatus(status)) return;
-  const expected = `must be one of ${SERVING_STATUSES.join(", ")}; got ${JSON.stringify(status) ?? typeof status}`;
-  throw new HealthTypeError("INVALID_STATUS", `status of service ${JSON.stringify(service)} ${expected}`);
 }

@@ -14,7 +14,7 @@ import type { Clock } from "../../core/clock.js";
 import type { Latest } from "../../core/latest.js";
 import { OVERALL, storedName } from "../../core/service-name.js";
 import type { WatchStatus } from "../../core/serving-status.js";
-import { type CheckReport, type ServiceStatus, STALLED, type StatusReader } from "../../registry/ports.js";
+import { type CheckReport, isUnready, type ServiceStatus, STALLED, type StatusReader } from "../../registry/ports.js";
 import { Watchers } from "../../registry/watchers.js";
 import type { StatusEntry, StatusPatch } from "./messages.js";
 
@@ -177,8 +177,9 @@ export class StatusMirror implements StatusReader {
     const status = this.#services.get(name)?.status;
     if (status === undefined) return undefined;
     if (this.#stalled !== undefined) return this.#stalled;
-    // a drain covers every other cause
-    return this.draining ? status : (this.#stale?.services.get(name) ?? status);
+    // a drain, and an application that is not ready, cover what the checks say
+    const isHeld = this.draining || (name === OVERALL && isUnready(status));
+    return isHeld ? status : (this.#stale?.services.get(name) ?? status);
   }
 }
 
