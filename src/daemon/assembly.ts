@@ -23,6 +23,11 @@ import { createServing } from "./serving.js";
 export interface HealthOptions extends HealthServiceOptions {
   /** False: `""`, `readiness` and `startup` are NOT_SERVING until `started()`. Default true. */
   readonly startsReady?: boolean | undefined;
+  /**
+   * True: `""` is unknown until it is set or a check makes it, as in `grpc-health-check`. Default false: a process that
+   * answers is SERVING.
+   */
+  readonly startsEmpty?: boolean | undefined;
   /** Identifies the messages of this object on the diagnostics channels. Default `healthbridge`. */
   readonly instance?: string | undefined;
   /** Count events for Prometheus, and serve `/metrics`. Default false. */
@@ -39,7 +44,7 @@ export interface HealthOptions extends HealthServiceOptions {
 
 /** Every option, for callers without types. */
 const OPTIONS = [
-  ...["startsReady", "instance", "metrics", "clock", "random", "environment", "nameServers"],
+  ...["startsReady", "startsEmpty", "instance", "metrics", "clock", "random", "environment", "nameServers"],
   ...["listLimit", "maxWatchers", "token"],
 ] as const;
 
@@ -60,7 +65,7 @@ export function assemble(options: HealthOptions): HealthParts {
   const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
   const { listLimit, maxWatchers, environment, nameServers } = options;
   const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
-  const registry = new Registry({ clock, instance });
+  const registry = new Registry({ clock, instance, startsEmpty: options.startsEmpty });
   const readiness = new Readiness(registry, options.startsReady ?? true);
   const isSetByHand = (name: string): boolean => manual.has(name);
   const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });

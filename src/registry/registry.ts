@@ -28,6 +28,13 @@ import { Watchers } from "./watchers.js";
 /** Longer details are cut: the text may come from a hostile target. */
 const MAX_DETAIL_CHARACTERS = 300;
 
+interface RegistryOptions {
+  readonly clock: Clock;
+  readonly instance: string;
+  /** `""` is unknown until it is written. Default false: it is the process, and SERVING. */
+  readonly startsEmpty?: boolean | undefined;
+}
+
 export class Registry implements StatusReader, StatusWriter {
   readonly instance: string;
   readonly #clock: Clock;
@@ -41,6 +48,8 @@ export class Registry implements StatusReader, StatusWriter {
   #held: Map<string, StatusWrite> | undefined;
   drained: ReadonlySet<string> = new Set();
   readonly stalledMs = undefined;
+  /** Whether `""` stands for the process where nothing is written for it. */
+  readonly #hasProcess: boolean;
   /** What `""` and `startup` show while the application is not ready. */
   #unready: StatusWrite | undefined;
   /** What was set for `""`. */
@@ -49,12 +58,14 @@ export class Registry implements StatusReader, StatusWriter {
   #sequence = 0;
   #refresh: () => void = () => {};
 
-  constructor(options: { readonly clock: Clock; readonly instance: string }) {
-    this.#clock = options.clock;
-    this.instance = options.instance;
-    this.#emitter = new TransitionEmitter(options.instance, () => this.changes.announce());
-    this.#watchers = new Watchers(options.instance);
-    for (const name of [OVERALL, "liveness", "startup"]) this.#views.set(name, this.#stamp(SERVING));
+  constructor({ clock, instance, startsEmpty = false }: RegistryOptions) {
+    this.#clock = clock;
+    this.instance = instance;
+    this.#emitter = new TransitionEmitter(instance, () => this.changes.announce());
+    this.#watchers = new Watchers(instance);
+    this.#hasProcess = !startsEmpty;
+    const names = startsEmpty ? ["liveness", "startup"] : [OVERALL, "liveness", "startup"];
+    for (const name of names) this.#views.set(name, this.#stamp(SERVING));
   }
 
   get draining(): boolean {
@@ -149,7 +160,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#emitter.batch(() => {
       this.#replace(this.#views, "startup", this.#unready ?? this.#startup);
       if (this.#overall !== undefined) this.#write(OVERALL, this.#unready ?? this.#overall);
-      else if (this.#held === undefined) this.#replace(this.#views, OVERALL, this.#unready ?? SERVING);
+      else if (this.#held === undefined) this.#showProcess(this.#unready ?? SERVING);
     });
   }
 
@@ -207,7 +218,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#held = held;
     this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
-      if (!held.has(OVERALL)) this.#replace(this.#views, OVERALL, DRAINING);
+      if (!held.has(OVERALL)) this.#showProcess(DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
     });
   }
@@ -219,7 +230,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#held = undefined;
     this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
-      this.#replace(this.#views, OVERALL, this.#unready ?? SERVING);
+      this.#showProcess(this.#unready ?? SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
       for (const [name, write] of held) this.#publish(name, write);
     });
@@ -227,6 +238,10 @@ export class Registry implements StatusReader, StatusWriter {
 
   #current(name: string): ServiceStatus | undefined {
     return this.#published.get(name) ?? this.#views.get(name);
+  }
+
+  #showProcess(write: StatusWrite): void {
+    if (this.#hasProcess) this.#replace(this.#views, OVERALL, write);
   }
 
   /** Publishes a write, or holds it back for the end of a drain. Returns whether it is published. */

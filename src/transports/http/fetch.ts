@@ -14,7 +14,7 @@ export type FetchHandler = (request: Request, paths?: readonly string[]) => Prom
 const CHUNK_BYTES = 64 * 1024;
 
 /** Nothing is copied before it is read. */
-const ON_DEMAND = { highWaterMark: 0 };
+const ON_DEMAND = { highWaterMark: 0 } as const;
 
 export function createFetchHandler(bridge: HttpBridge): FetchHandler {
   const unread = new UnreadAnswers(bridge.clock, bridge.instance);
