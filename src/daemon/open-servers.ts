@@ -9,7 +9,7 @@ import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
-import { type ClosableServer, type HealthServer, type ListenOptions, OpenServer, type ServerDeps } from "./server.js";
+import { type HealthServer, type ListeningServer, type ListenOptions, OpenServer, type ServerDeps } from "./server.js";
 import type { ThreadServerDeps } from "./thread/thread-server.js";
 
 /** What the servers need: for those in this thread, and for those in threads of their own. */
@@ -27,7 +27,7 @@ export interface ShutdownHooks extends Pick<ShutdownSteps, "announce" | "endWatc
 
 export class OpenServers {
   readonly #deps: OpenServersDeps;
-  readonly #open = new Set<ClosableServer>();
+  readonly #open = new Set<ListeningServer>();
   /** Calls of `listen` that have not settled. */
   readonly #opening = new Set<Promise<HealthServer>>();
   /** Aborted when the shutdown begins. */
@@ -86,7 +86,7 @@ export class OpenServers {
   async #listen(addresses: readonly string[], options: ListenOptions): Promise<HealthServer> {
     this.requireRunning("listen()");
     const { signal } = this.#stop;
-    const onClosed = (server: ClosableServer) => void this.#open.delete(server);
+    const onClosed = (server: ListeningServer) => void this.#open.delete(server);
     const server = await this.#start({ signal, onClosed }, addresses, options);
     if (!signal.aborted) {
       this.#open.add(server);
@@ -100,7 +100,7 @@ export class OpenServers {
     ends: Pick<ServerDeps, "signal" | "onClosed">,
     addresses: readonly string[],
     options: ListenOptions,
-  ): Promise<ClosableServer> {
+  ): Promise<ListeningServer> {
     const { thread = false, stallAfter } = options;
     if (typeof thread !== "boolean") throw new HealthError("INVALID_OPTION", "thread must be true or false");
     if (!thread && stallAfter !== undefined)
@@ -110,12 +110,12 @@ export class OpenServers {
     ends.signal.throwIfAborted();
     const { clock, bridge } = this.#deps;
     const { onHeartbeat = () => false } = bridge;
-    const others = (self: ClosableServer) => this.#readingsOf([...this.#open].filter((server) => server !== self));
+    const others = (self: ListeningServer) => this.#readingsOf([...this.#open].filter((server) => server !== self));
     return ThreadServer.start({ ...this.#deps.thread, ...ends, clock, onHeartbeat, others }, addresses, options);
   }
 
   #readingsOf(
-    servers: readonly ClosableServer[],
+    servers: readonly ListeningServer[],
   ): Pick<ServerReadings, "connectionCount" | "watcherCount" | "certificateEndsAt"> {
     const ends = servers.flatMap(({ certificateEndsAt }) => certificateEndsAt ?? []);
     return {
@@ -128,7 +128,7 @@ export class OpenServers {
   async #shutdown(hooks: ShutdownHooks, times: ShutdownTimes): Promise<void> {
     const servers = [...this.#open];
     const opening = [...this.#opening];
-    const all = async (step: (server: ClosableServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
+    const all = async (step: (server: ListeningServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
     const steps: ShutdownSteps = {
       announce: () => hooks.announce(),
       stopAccepting: () => {

@@ -56,7 +56,7 @@ export interface ServerDeps {
   /** Aborted by a shutdown, with the error for a `listen` that still looks up host names. */
   readonly signal: AbortSignal;
   /** Called when a server is closed. */
-  readonly onClosed: (server: ClosableServer) => void;
+  readonly onClosed: (server: ListeningServer) => void;
 }
 
 /** An open set of addresses. */
@@ -80,7 +80,7 @@ export function isHealthServer(server: object): server is HealthServer {
 }
 
 /** A `HealthServer` with the steps of a shutdown, and with what is measured. */
-export interface ClosableServer extends HealthServer {
+export interface ListeningServer extends HealthServer {
   /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
   readonly certificateEndsAt: number | undefined;
   /** Open Watch streams that the registry does not count itself. */
@@ -93,7 +93,7 @@ export interface ClosableServer extends HealthServer {
 }
 
 /** A server in this thread. */
-export class OpenServer implements ClosableServer {
+export class OpenServer implements ListeningServer {
   readonly watcherCount = 0;
   readonly watchedNameCount = 0;
   readonly #listener: Listener;

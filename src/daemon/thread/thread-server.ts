@@ -14,16 +14,16 @@ import { durationAsGiven, parseDuration } from "../../core/duration.js";
 import { HealthError } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "../../listener/tls.js";
-import type { ClosableServer, ListenOptions } from "../server.js";
+import type { ListeningServer, ListenOptions } from "../server.js";
 import { type ListenerTask, ListenerWorker, type ListenerWorkerDeps } from "./listener-worker.js";
 
 /** What a server in a thread needs. */
 export interface ThreadServerDeps extends Omit<ListenerWorkerDeps, "others"> {
-  readonly others: (self: ClosableServer) => ReturnType<ListenerWorkerDeps["others"]>;
+  readonly others: (self: ListeningServer) => ReturnType<ListenerWorkerDeps["others"]>;
   /** Aborted by a shutdown, with the error for a `listen` that has not settled. */
   readonly signal: AbortSignal;
   /** Called when the server is closed. */
-  readonly onClosed: (server: ClosableServer) => void;
+  readonly onClosed: (server: ListeningServer) => void;
 }
 
 const DEFAULT_STALL_AFTER_MS = 10_000;
@@ -35,7 +35,7 @@ const MIN_STALL_AFTER_MS = 1_000;
 const MIN_RESTART_DELAY_MS = 100;
 const MAX_RESTART_DELAY_MS = 30_000;
 
-export class ThreadServer implements ClosableServer {
+export class ThreadServer implements ListeningServer {
   addresses: readonly BoundAddress[] = [];
   readonly #deps: ThreadServerDeps;
   #task: ListenerTask;

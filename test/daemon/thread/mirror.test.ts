@@ -10,15 +10,15 @@ import type { ServingStatus, WatchStatus } from "../../../src/core/serving-statu
 import type { StatusPatch } from "../../../src/daemon/thread/messages.js";
 import { StatusFeed } from "../../../src/daemon/thread/status-feed.js";
 import { StatusMirror } from "../../../src/daemon/thread/status-mirror.js";
-import { Health } from "../../../src/index.js";
+import { Health, type HealthOptions } from "../../../src/index.js";
 import type { StatusReader } from "../../../src/registry/ports.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { settle, VirtualClock } from "../../support/virtual-clock.js";
 
 /** A registry with a mirror. `deliver` applies what waits, at most `count` patches. */
-function mirrored(t: TestContext, startsReady = true) {
+function mirrored(t: TestContext, options: HealthOptions = {}) {
   const clock = new VirtualClock();
-  const health = new Health({ clock, random: () => 0.5, startsReady });
+  const health = new Health({ clock, random: () => 0.5, ...options });
   const { registry, checks } = health.parts;
   const mirror = new StatusMirror({ clock, instance: "mirror" });
   const waiting: StatusPatch[] = [];
@@ -108,7 +108,7 @@ describe("a mirror of the registry", () => {
   test("is told a part of the truth in its order, and ends with the same state, after random writes", async (t) => {
     for (let seed = 1; seed <= 40; seed += 1) {
       const random = new SeededRandom(seed).next;
-      const { clock, health, registry, mirror, deliver } = mirrored(t);
+      const { clock, health, registry, mirror, deliver } = mirrored(t, { startsEmpty: seed % 4 === 0 });
       const names = ["", "liveness", "work", "unknown", ...NAMES, ...NAMES.map((name) => `beat-${name}`)];
       const truth = names.map((name) => watched(registry, name));
       const told = names.map((name) => watched(mirror, name));
@@ -188,7 +188,7 @@ describe("a mirror whose main thread stands still", () => {
   test("makes results stale when the registry itself would, with the same policies", async (t) => {
     for (let seed = 1; seed <= 30; seed += 1) {
       const random = new SeededRandom(seed).next;
-      const { clock, health, registry, mirror, deliver } = mirrored(t, seed % 3 !== 0);
+      const { clock, health, registry, mirror, deliver } = mirrored(t, { startsReady: seed % 3 !== 0 });
       const members = ["m0", "m1", "m2", "m3", "m4", "m5"];
       const policies = [{ kind: "all" }, { kind: "any" }, { kind: "quorum", count: 2 }] as const;
       const beats = members.map((name) =>

@@ -108,37 +108,38 @@ describe("listen() with thread: true", () => {
       await assert.rejects(health.listen(["127.0.0.1:0"], Object(options)), { code: "INVALID_OPTION", message });
   });
 
-  test("serves every form of the status over gRPC and HTTP", async (t) => {
-    const health = healthOf(t);
-    health.set("a", "SERVING", { degraded: true, reason: "slow" });
-    health.set("b", "NOT_SERVING");
-    const [threaded, direct] = [
-      await listen(health, { paths: ["/status"] }),
-      await listen(health, { thread: false, paths: ["/status"] }),
-    ];
-    for (const path of [
-      "/healthcheck",
-      "/healthcheck/a",
-      "/healthcheck/b",
-      "/healthcheck/c",
-      "/livez?verbose",
-      "/readyz?verbose",
-      "/startupz",
-      "/status",
-      "/x",
-    ])
-      assert.equal(await ask(threaded, path), await ask(direct, path), path);
-    const json = { headers: { accept: "application/health+json" } };
-    for (const path of ["/healthcheck/a", "/readyz"])
-      assert.equal(await ask(threaded, path, json), await ask(direct, path, json), path);
-    const [one, other] = [peerOf(t, threaded), peerOf(t, direct)];
-    for (const service of ["", "a", "b", "c", "liveness", "readiness", "startup"]) {
-      const [{ code, status, end }, expected] = [await one.check(service), await other.check(service)];
-      assert.deepEqual([code, status], [expected.code, expected.status], service);
-      assert.equal(end.trailers["x-envoy-degraded"], expected.end.trailers["x-envoy-degraded"]);
-    }
-    assert.deepEqual((await one.list()).statuses, (await other.list()).statuses);
-  });
+  for (const engine of ["native", "grpc-js"] as const)
+    test(`serves every form of the status over gRPC and HTTP: ${engine}`, async (t) => {
+      const health = healthOf(t);
+      health.set("a", "SERVING", { degraded: true, reason: "slow" });
+      health.set("b", "NOT_SERVING");
+      const [threaded, direct] = [
+        await listen(health, { engine, paths: ["/status"] }),
+        await listen(health, { thread: false, engine, paths: ["/status"] }),
+      ];
+      for (const path of [
+        "/healthcheck",
+        "/healthcheck/a",
+        "/healthcheck/b",
+        "/healthcheck/c",
+        "/livez?verbose",
+        "/readyz?verbose",
+        "/startupz",
+        "/status",
+        "/x",
+      ])
+        assert.equal(await ask(threaded, path), await ask(direct, path), path);
+      const json = { headers: { accept: "application/health+json" } };
+      for (const path of ["/healthcheck/a", "/readyz"])
+        assert.equal(await ask(threaded, path, json), await ask(direct, path, json), path);
+      const [one, other] = [peerOf(t, threaded), peerOf(t, direct)];
+      for (const service of ["", "a", "b", "c", "liveness", "readiness", "startup"]) {
+        const [{ code, status, end }, expected] = [await one.check(service), await other.check(service)];
+        assert.deepEqual([code, status], [expected.code, expected.status], service);
+        assert.equal(end.trailers["x-envoy-degraded"], expected.end.trailers["x-envoy-degraded"]);
+      }
+      assert.deepEqual((await one.list()).statuses, (await other.list()).statuses);
+    });
 
   test("shows a change, tells watchers, and counts them", async (t) => {
     const health = healthOf(t);
