@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const LIBRARY = fileURLToPath(new URL("../../../dist/index.js", import.meta.url));
+const LIBRARY = fileURLToPath(new URL("../../../dist/index.cjs", import.meta.url));
 
 const APPLICATION = `import { Health } from ${JSON.stringify(LIBRARY)};
 const health = new Health();
@@ -20,14 +20,14 @@ health.listen(["127.0.0.1:0"], { thread: true }).then(
 async function run(t: TestContext, external: boolean): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "hb-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const [source, outfile] = [join(folder, "app.mjs"), join(folder, "bundle.mjs")];
+  const [source, outfile] = [join(folder, "app.mjs"), join(folder, "bundle.cjs")];
   writeFileSync(source, APPLICATION);
   await build({
     entryPoints: [source],
     outfile,
     bundle: true,
     platform: "node",
-    format: "esm",
+    format: "cjs",
     external: external ? [LIBRARY] : ["@grpc/*", "grpc-health-check", "mysql2*", "pg", "re2js"],
     logLevel: "silent",
   });
@@ -37,7 +37,7 @@ async function run(t: TestContext, external: boolean): Promise<string> {
 test("a bundle that contains the library is told what to change, and one that does not works", async (t) => {
   assert.match(
     await run(t, false),
-    /^MISSING_PACKAGE thread: true needs the file .*listener-thread\.mjs; keep healthbridge out of the bundle/,
+    /^MISSING_PACKAGE thread: true needs the file .*listener-thread\.cjs; keep healthbridge out of the bundle/,
   );
   assert.match(await run(t, true), /^served 1 /);
 });
