@@ -160,7 +160,7 @@ export class Discovery {
     const { timers, freshness, clock } = this.#deps;
     const cluster: Cluster = {
       workers: new Map(),
-      age: freshness.track(() => {
+      age: freshness.track({ check, of: "reported" }, () => {
         if (cluster.isChanged) return this.#forget(check, cluster);
         for (const worker of cluster.workers.values()) setState(worker, "unknown", "stale", clock.now());
         this.#publishAll(check, cluster);

@@ -68,6 +68,11 @@ export class CheckPublisher {
     return this.makerOf(name) ?? this.#reserved.get(name);
   }
 
+  /** The declared services, members first: another list after each `declare`. */
+  get declared(): readonly ServiceDeclaration[] {
+    return this.#graph.order;
+  }
+
   get drained(): ReadonlySet<string> {
     return this.#graph.drained;
   }

@@ -36,6 +36,8 @@ const MISSING: Member = { state: "pending", critical: true, counted: true, reaso
 export class ServiceGraph {
   readonly #reports: ReadonlyMap<string, CheckReport>;
   readonly #declared = new Map<string, ServiceDeclaration>();
+  /** What was declared last. */
+  order: readonly ServiceDeclaration[] = [];
   /** The place of a declared service in the order of evaluation. */
   readonly #ranks = new Map<string, number>();
   /** For a member, the declared services that name it. */
@@ -109,6 +111,7 @@ export class ServiceGraph {
 
   /** Declares services in place of all that were declared before; `ordered` is what `orderServices` returned. */
   declare(ordered: readonly ServiceDeclaration[]): void {
+    this.order = ordered;
     this.#parts = undefined;
     for (const known of [this.#declared, this.#ranks, this.#parents, this.#evaluated, this.#affected]) known.clear();
     for (const [index, declaration] of ordered.entries()) {

@@ -120,6 +120,14 @@ export function npmServers(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** The folder of packages with which applications serve their health over HTTP. */
+export function npmHealthPackages(): string {
+  const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];
+  return once(`npm-health-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+}
+
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
 export function typescript(): string {
   const version = "5.9.3";

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
 import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
+import { proveIsolation } from "./isolation.js";
 import { proveMutation } from "./mutation.js";
 import { proveRotation } from "./rotation.js";
 import { proveSoak } from "./soak.js";
@@ -64,6 +65,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
     takes: "5 min; also --seed, --json",
     run: proveControl,
+  },
+  isolation: {
+    proves: "a blocked application is answered for at all times, and other packages beside it answer nothing",
+    takes: "2 min; also --json",
+    run: proveIsolation,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",
