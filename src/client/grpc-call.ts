@@ -71,7 +71,8 @@ export function callUnary(connection: Http2Connection, call: CallRequest): Promi
 
 const MAX_MESSAGE_BYTES = 4096;
 
-const PREFIX_BYTES = 5;
+/** Bytes before each message: whether it is compressed, and its length. */
+export const PREFIX_BYTES = 5;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -169,7 +170,8 @@ function decodeMessage(text: string): string {
   return printable(decoded);
 }
 
-function withPrefix(message: Buffer, compressedFlag: 0 | 1): Buffer {
+/** A message as it is sent: with the five bytes of a "Length-Prefixed-Message". */
+export function withPrefix(message: Buffer, compressedFlag: 0 | 1): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix[0] = compressedFlag;
   prefix.writeUInt32BE(message.length, 1);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokenCall } from "../../src/client/broken-call.js";
 import type { WatchListener } from "../../src/client/health-client.js";
-import { ReusedWatch, retryDelayMs, type WatchSource } from "../../src/client/reused-watch.js";
+import { ReusedWatch, type WatchSource } from "../../src/client/reused-watch.js";
+import { retryDelayMs } from "../../src/client/watch-retry.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 class Bench implements WatchSource {
