@@ -12,10 +12,9 @@
 import type { Clock, Random } from "../core/clock.js";
 import { BrokenCall } from "./broken-call.js";
 import { type CallStatus, hasStatus } from "./grpc-call.js";
-import type { ReportedStatus, WatchListener } from "./health-client.js";
-import { retryDelayMs } from "./watch-retry.js";
+import type { ReportedStatus, WatchListener } from "./health-stub.js";
 
-/** Where a Watch can be opened: a `HealthClient`. */
+/** Where a Watch can be opened: a `HealthStub`. */
 export interface WatchSource {
   watch(service: string, listener: WatchListener): boolean;
 }
@@ -88,4 +87,18 @@ export class ReusedWatch {
     // a target that shuts down, or is killed, ends its Watches first
     if (isNews) this.#deps.onChange();
   }
+}
+
+/** The back-off of gRPC connections. Source: grpc/grpc doc/connection-backoff.md. */
+const BASE_MS = 1_000;
+const FACTOR = 1.6;
+const MAX_MS = 120_000;
+const JITTER = 0.2;
+
+/**
+ * Milliseconds from one attempt to the next, after so many failed ones in a row: 1 s, 1.6 times more for each, up to
+ * 120 s, varied by 20 % so that the clients of one server don't come back in step.
+ */
+export function retryDelayMs(failedAttempts: number, random: Random): number {
+  return Math.min(BASE_MS * FACTOR ** failedAttempts, MAX_MS) * (1 + JITTER * (2 * random() - 1));
 }

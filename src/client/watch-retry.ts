@@ -9,6 +9,7 @@
  */
 import type { Clock, Random } from "../core/clock.js";
 import { TokenBucket, type TokenRate } from "../core/token-bucket.js";
+import { retryDelayMs } from "./reused-watch.js";
 
 const AT_ONCE: TokenRate = { burst: 10, perSecond: 1 };
 
@@ -32,18 +33,4 @@ export class WatchRetry {
     this.#failedAttempts += 1;
     return delayMs;
   }
-}
-
-/** The back-off of gRPC connections. Source: grpc/grpc doc/connection-backoff.md. */
-const BASE_MS = 1_000;
-const FACTOR = 1.6;
-const MAX_MS = 120_000;
-const JITTER = 0.2;
-
-/**
- * Milliseconds from one attempt to the next, after so many failed ones in a row: 1 s, 1.6 times more for each, up to
- * 120 s, varied by 20 % so that the clients of one server don't come back in step.
- */
-export function retryDelayMs(failedAttempts: number, random: Random): number {
-  return Math.min(BASE_MS * FACTOR ** failedAttempts, MAX_MS) * (1 + JITTER * (2 * random() - 1));
 }

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokenCall } from "../../src/client/broken-call.js";
-import type { WatchListener } from "../../src/client/health-client.js";
-import { ReusedWatch, type WatchSource } from "../../src/client/reused-watch.js";
-import { retryDelayMs } from "../../src/client/watch-retry.js";
+import type { WatchListener } from "../../src/client/health-stub.js";
+import { ReusedWatch, retryDelayMs, type WatchSource } from "../../src/client/reused-watch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 class Bench implements WatchSource {

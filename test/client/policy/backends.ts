@@ -32,8 +32,10 @@ const REPORT: WatchScript = (stream, { status }) => {
 };
 
 export interface BackendOptions {
-  /** Default: reports the status. `undefined`: there is no health service. */
-  readonly script?: WatchScript | undefined;
+  /** Default: reports the status. */
+  readonly script?: WatchScript;
+  /** The server has no health service. */
+  readonly withoutHealth?: boolean;
   readonly status?: WatchStatus;
   readonly options?: grpc.ServerOptions;
   /** Default: a free one. */
@@ -53,7 +55,7 @@ export class Backend {
   port = 0;
   readonly server: grpc.Server;
 
-  private constructor({ script = REPORT, status = "SERVING", options = {}, ...rest }: BackendOptions) {
+  private constructor({ script = REPORT, status = "SERVING", options = {}, withoutHealth = false }: BackendOptions) {
     this.status = status;
     this.server = new grpc.Server(options);
     this.server.addService(ECHO, {
@@ -64,13 +66,12 @@ export class Backend {
       },
       Hold: (stream: WatchStream) => void stream.write(Buffer.alloc(0)),
     });
-    if ("script" in rest && rest.script === undefined) return;
-    this.server.addService(HEALTH, { Watch: (stream: WatchStream) => this.#onWatch(stream, script) });
+    if (!withoutHealth)
+      this.server.addService(HEALTH, { Watch: (stream: WatchStream) => this.#onWatch(stream, script) });
   }
 
   static async start(t: TestContext, options: BackendOptions = {}): Promise<Backend> {
-    const hasHealth = !("script" in options) || options.script !== undefined;
-    const backend = new Backend(hasHealth ? options : { ...options, script: undefined });
+    const backend = new Backend(options);
     t.after(() => backend.server.forceShutdown());
     await backend.#listen(options.port ?? 0);
     return backend;

@@ -84,7 +84,7 @@ test("a backend without a health service gets calls, one error is logged, and it
 test("a server without the method Watch gets calls", async (t) => {
   grpc.setLogger({ ...console, error: () => {} });
   t.after(() => grpc.setLogger(console));
-  const backend = await Backend.start(t, { script: undefined });
+  const backend = await Backend.start(t, { withoutHealth: true });
   assert.deepEqual(await new EchoClient(t, [backend]).calls(5), []);
   assert.equal(backend.calls, 5);
 });
@@ -143,8 +143,8 @@ test("a backend that ends each Watch after its first status is not asked without
 });
 
 test("the Watch ends on the server when the client's channel is closed, also before the first status", async (t) => {
-  for (const script of [undefined, () => {}]) {
-    const backend = await Backend.start(t, script === undefined ? {} : { script });
+  for (const options of [{}, { script: () => {} }]) {
+    const backend = await Backend.start(t, options);
     const client = new EchoClient(t, [backend]);
     void client.call();
     await eventually(() => backend.watches.size === 1, "the Watch is open");
