@@ -23,7 +23,7 @@ import { Http2Connection } from "./http2-connection.js";
 import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
 import { TargetSocket } from "./target-socket.js";
 import { type TlsClientOptions, tlsOptions } from "./tls-options.js";
-import { WatchStream, type WatchTimes } from "./watch-stream.js";
+import { WatchSession, type WatchTimes } from "./watch-session.js";
 
 /** Where a health service is, how it is called, and how long a connection to it is kept. */
 export type HealthStubOptions = TargetAddress & HealthStubSettings;
@@ -73,12 +73,12 @@ export interface WatchListener {
 /** The limit of gRPC clients. A List of 10,000 services with the longest names fits. */
 const MAX_LIST_BYTES = 4_194_304;
 
-type Method = "Check" | "List" | "Watch";
+type StubMethod = "Check" | "List" | "Watch";
 
 export class HealthStub {
   readonly #connection: ReusedConnection<Http2Connection>;
   readonly #target: Omit<CallTarget, "path">;
-  readonly #heads: Readonly<Record<Method, Buffer>>;
+  readonly #heads: Readonly<Record<StubMethod, Buffer>>;
 
   /**
    * @throws HealthError TLS_FAILED for a certificate or key that cannot be read, INVALID_OPTION for an authority or
@@ -119,7 +119,7 @@ export class HealthStub {
   }
 
   /**
-   * Watches a service, as `watch-stream` describes. Resolves with the status that ends the call; rejects as `check` does,
+   * Watches a service, as `watch-session` describes. Resolves with the status that ends the call; rejects as `check` does,
    * or with a TimeoutError. What `onStatus` throws ends the Watch.
    */
   runWatch(
@@ -132,9 +132,9 @@ export class HealthStub {
       check: this.#request("Check", service, terms),
     };
     return this.#connection.call(terms.timeoutMs, async (connection) => {
-      const stream = new WatchStream(connection, requests, { times: terms.times, onStatus });
-      const stopListening = onAbort(terms.signal, () => stream.cancel());
-      return await stream.end.finally(stopListening);
+      const session = new WatchSession(connection, requests, { times: terms.times, onStatus });
+      const stopListening = onAbort(terms.signal, () => session.cancel());
+      return await session.end.finally(stopListening);
     });
   }
 
@@ -178,12 +178,12 @@ export class HealthStub {
     });
   }
 
-  #request(method: Method, service: string, { metadata }: Partial<CallTerms> = {}): CallRequest {
+  #request(method: StubMethod, service: string, { metadata }: Partial<CallTerms> = {}): CallRequest {
     const head = metadata === undefined ? this.#heads[method] : this.#headOf(method, metadata);
     return { head, message: writeHealthCheckRequest(service) };
   }
 
-  #headOf(method: Method, metadata: MetadataFields = []): Buffer {
+  #headOf(method: StubMethod, metadata: MetadataFields = []): Buffer {
     const target = { ...this.#target, metadata: [...this.#target.metadata, ...metadata] };
     return encodeCallHead({ ...target, path: `/${HEALTH_SERVICE}/${method}` });
   }

@@ -47,18 +47,16 @@ export interface HealthUpdatesDeps {
 }
 
 /** A consumer that waits for an update. */
-interface Waiting {
+interface WaitingConsumer {
   readonly resolve: (result: IteratorResult<HealthUpdate, undefined>) => void;
   readonly reject: (error: unknown) => void;
 }
-
-const DONE: IteratorResult<HealthUpdate, undefined> = { done: true, value: undefined };
 
 export class HealthUpdates implements HealthUpdateIterator {
   readonly #deps: HealthUpdatesDeps;
   readonly #retry: WatchRetry;
   readonly #latest = new Latest<HealthUpdate>(() => this.#deliver());
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: WaitingConsumer[] = [];
   readonly #abort = new AbortController();
   #lastStatus: HealthUpdate["status"] | undefined;
   #hasStarted = false;
@@ -91,7 +89,7 @@ export class HealthUpdates implements HealthUpdateIterator {
   /** Ends the Watch. */
   async return(): Promise<IteratorResult<HealthUpdate, undefined>> {
     this.close();
-    return DONE;
+    return { done: true, value: undefined };
   }
 
   /** Ends the Watch: consumers get the end of the iteration. */
@@ -143,7 +141,7 @@ export class HealthUpdates implements HealthUpdateIterator {
         const { error } = this.#end;
         this.#end = {};
         consumer?.reject(error);
-      } else consumer?.resolve(DONE);
+      } else consumer?.resolve({ done: true, value: undefined });
     }
   }
 

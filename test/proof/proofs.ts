@@ -4,6 +4,7 @@ import type { Arguments } from "./arguments.js";
 import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveMutation } from "./mutation.js";
+import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveSoak } from "./soak.js";
 
@@ -58,6 +59,12 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
     takes: "5 min; also --seed, --json",
     run: proveControl,
+  },
+  policy: {
+    proves:
+      "grpc-js with the policy: 1,000 flips under 500 calls a second, no failed call, none to an unhealthy backend",
+    takes: "2 min; also --seed, --json",
+    run: provePolicy,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",

@@ -1,11 +1,15 @@
 /**
  * Backends on real grpc-js servers: one application method that counts its calls, and a Watch that each test scripts.
  */
-import type { TestContext } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import type { WatchStatus } from "../../../src/core/serving-status.js";
 import { HEALTH_SERVICE, healthCheckResponse, readHealthCheckRequest } from "../../../src/wire/health-messages.js";
 import { eventually } from "../../support/eventually.js";
+
+/** Closes what a test or a proof has opened. */
+export interface Owner {
+  after(action: () => void): void;
+}
 
 export type WatchStream = grpc.ServerWritableStream<Buffer, Buffer>;
 
@@ -45,6 +49,8 @@ export interface BackendOptions {
 export class Backend {
   /** Calls of the application. */
   calls = 0;
+  /** Called with the request of each call of the application. */
+  onCall: (request: Buffer) => void = () => {};
   /** Every call of the application fails. */
   fails = false;
   /** All Watches so far, each with what it asked for. */
@@ -59,8 +65,9 @@ export class Backend {
     this.status = status;
     this.server = new grpc.Server(options);
     this.server.addService(ECHO, {
-      Call: (_call: unknown, answer: grpc.sendUnaryData<Buffer>) => {
+      Call: ({ request }: { readonly request: Buffer }, answer: grpc.sendUnaryData<Buffer>) => {
         this.calls += 1;
+        this.onCall(request);
         if (this.fails) answer({ code: grpc.status.UNAVAILABLE, details: "broken" });
         else answer(null, Buffer.alloc(0));
       },
@@ -70,7 +77,7 @@ export class Backend {
       this.server.addService(HEALTH, { Watch: (stream: WatchStream) => this.#onWatch(stream, script) });
   }
 
-  static async start(t: TestContext, options: BackendOptions = {}): Promise<Backend> {
+  static async start(t: Owner, options: BackendOptions = {}): Promise<Backend> {
     const backend = new Backend(options);
     t.after(() => backend.server.forceShutdown());
     await backend.#listen(options.port ?? 0);
@@ -110,6 +117,9 @@ export class Backend {
   }
 }
 
+/** On a machine that is loaded. */
+const CALL_TIMEOUT_MS = 30_000;
+
 /** The answer to a call: `OK`, or the code of its error and the text. */
 export type Answer = "OK" | `${string}: ${string}`;
 
@@ -128,7 +138,7 @@ export interface ChannelSettings {
 export class EchoClient {
   readonly client: grpc.Client;
 
-  constructor(t: TestContext, backends: readonly Backend[], settings: ChannelSettings = {}) {
+  constructor(t: Owner, backends: readonly Backend[], settings: ChannelSettings = {}) {
     const { policy = { healthbridge_round_robin: {} }, service = "acme.Orders", options = {} } = settings;
     const target = settings.target ?? `ipv4:${backends.map(({ port }) => `127.0.0.1:${port}`).join()}`;
     const serviceConfig = {
@@ -150,12 +160,12 @@ export class EchoClient {
   }
 
   /** Makes a call. */
-  call(deadlineMs = 10_000): Promise<Answer> {
+  call(request: Buffer = Buffer.alloc(0)): Promise<Answer> {
     return new Promise((resolve) => {
       const { path, requestSerialize, responseDeserialize } = ECHO.Call;
       this.client.makeUnaryRequest(
-        ...([path, requestSerialize, responseDeserialize, Buffer.alloc(0)] as const),
-        { deadline: Date.now() + deadlineMs },
+        ...([path, requestSerialize, responseDeserialize, request] as const),
+        { deadline: Date.now() + CALL_TIMEOUT_MS },
         (error) => resolve(error === null ? "OK" : `${grpc.status[error.code]}: ${error.details}`),
       );
     });

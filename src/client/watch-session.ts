@@ -31,7 +31,7 @@ export interface WatchRequests {
   readonly check: CallRequest;
 }
 
-export class WatchStream implements CallListener {
+export class WatchSession implements CallListener {
   /** The status that ends the call; rejects with an error of the system, a BrokenCall, Unanswered or a TimeoutError. */
   readonly end: Promise<CallStatus>;
   readonly #connection: Http2Connection;
