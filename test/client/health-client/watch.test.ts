@@ -141,8 +141,15 @@ test("a signal ends the iteration with its reason, and the Watch on the server",
   await assert.rejects(pending, (error) => error === reason);
   assert.equal(await nextOf(updates), "done");
   await noWatch(backend);
+  const unread = new AbortController();
+  const others = client.watch("acme.Orders", { signal: unread.signal });
+  assert.equal(await nextOf(others), "SERVING");
+  backend.set("NOT_SERVING");
+  await pause(200);
+  unread.abort(reason);
+  await assert.rejects(others.next(), (error) => error === reason, "a status from before the end is not given");
   await assert.rejects(client.watch("", { signal: abort.signal }).next(), (error) => error === reason);
-  assert.equal(backend.asked.length, 1);
+  assert.equal(backend.asked.length, 2);
 });
 
 test("return() ends a next() that waits, close() ends all iterators, and no Watch is left", async (t) => {
@@ -189,6 +196,7 @@ test("a server that sends no first status is a failure after the timeout, and ot
   assert.equal(await nextOf(other), "SERVING");
   assert.equal(await next, "TRANSIENT_FAILURE DEADLINE_EXCEEDED 800");
   assert.equal(await nextOf(updates), "SERVING");
+  assert.equal(backend.asked.length, 3, "the other Watch was not opened again");
   const silent = other.next();
   await pause(50);
   await other.return();
