@@ -16,7 +16,6 @@ import {
 import { MAX_FRAME_BYTES } from "../../wire/http2/frames.js";
 import type { Cancellation } from "./cancellation.js";
 import { probeClock } from "./probe-clock.js";
-import { causeOf } from "./probe-connection.js";
 import { metadataFault, sentMetadata } from "./probe-metadata.js";
 import type { ServiceOutcome } from "./probe-outcome.js";
 
@@ -85,7 +84,7 @@ export class ProbeCalls {
         onEnd: (ended) => {
           end.release();
           if (end.outcome !== undefined) resolve(end.outcome);
-          else resolve(hasStatus(ended) ? failed(ended.code, ended.text) : failureOf(ended));
+          else resolve(hasStatus(ended) ? failed(ended.code, ended.text) : outcomeOfError(ended));
         },
       });
     });
@@ -107,7 +106,7 @@ export class ProbeCalls {
       if (end.outcome !== undefined) return end.outcome;
       const isUnprocessed =
         error instanceof Unanswered && error.reason instanceof BrokenCall && error.reason.kind === "unprocessed";
-      return isUnprocessed ? undefined : failureOf(error);
+      return isUnprocessed ? undefined : await outcomeOfError(error);
     } finally {
       end.release();
     }
@@ -151,6 +150,10 @@ export class ProbeCalls {
   }
 }
 
+async function outcomeOfError(error: unknown): Promise<ServiceOutcome> {
+  return (await import("./probe-cause.js")).failureOf(error);
+}
+
 /** The server did not take a call, twice. */
 export const NOT_TAKEN = {
   kind: "failed",
@@ -163,11 +166,4 @@ const UNREADABLE = { kind: "failed", code: "INTERNAL", text: UNREADABLE_TEXT } a
 
 function failed(code: GrpcCode, text: string): ServiceOutcome {
   return { kind: "failed", code, text };
-}
-
-/** A call that ended without a status. */
-export function failureOf(error: unknown): ServiceOutcome {
-  const reason = error instanceof Unanswered ? error.reason : error;
-  const isProtocol = reason instanceof BrokenCall && reason.kind === "protocol";
-  return failed(isProtocol ? "INTERNAL" : "UNAVAILABLE", causeOf(reason));
 }
