@@ -17,7 +17,7 @@ export class HealthCallError extends HealthError {
   /** The code of gRPC, such as `UNAVAILABLE`. */
   readonly grpcCode: GrpcCode;
 
-  constructor(grpcCode: GrpcCode, message: string, options?: ErrorOptions) {
+  constructor(grpcCode: GrpcCode, message: string, options?: { readonly cause?: unknown }) {
     super("CALL_FAILED", message, options);
     this.grpcCode = grpcCode;
   }

@@ -7,7 +7,8 @@
  *     1.14         `updateAddressList` takes a StatusOr, and a subchannel has `getChannel` and `getCallCredentials`
  *     1.8 to 1.13  round_robin, under the name of the policy
  */
-import type { ChannelOptions, experimental, Metadata } from "@grpc/grpc-js";
+import type * as grpc from "@grpc/grpc-js";
+import type { experimental } from "@grpc/grpc-js";
 
 /** The module `@grpc/grpc-js`. */
 export type GrpcJs = typeof import("@grpc/grpc-js");
@@ -24,7 +25,7 @@ export type LoadBalancer = experimental.LoadBalancer;
 export type PolicyConfig = experimental.TypedLoadBalancingConfig;
 export type Picker = experimental.Picker;
 export type Subchannel = experimental.SubchannelInterface;
-export type { ChannelOptions, Metadata };
+export type ChannelOptions = grpc.ChannelOptions;
 
 /** Of `experimental`, in 1.14. */
 const NEEDED: readonly string[] = [
