@@ -111,6 +111,14 @@ export function npmReflection(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Loads a version of grpc-js. */
+export function grpcJs(version: string): unknown {
+  const folder = once(`grpc-js-${version}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `@grpc/grpc-js@${version}`]);
+  });
+  return createRequire(join(folder, "package.json"))("@grpc/grpc-js");
+}
+
 /** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
 export function npmServers(): NodeJS.Require {
   const packages = ["oidc-provider@9.13.3", "ws@8.23.0"];

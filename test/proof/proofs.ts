@@ -5,6 +5,7 @@ import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveIsolation } from "./isolation.js";
 import { proveMutation } from "./mutation.js";
+import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveSoak } from "./soak.js";
 
@@ -70,6 +71,12 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "a blocked application is answered for at all times, and other packages beside it answer nothing",
     takes: "2 min; also --json",
     run: proveIsolation,
+  },
+  policy: {
+    proves:
+      "grpc-js with the policy: 1,000 flips under 500 calls a second, no failed call, none to an unhealthy backend",
+    takes: "2 min; also --seed, --json",
+    run: provePolicy,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",
