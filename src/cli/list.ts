@@ -17,8 +17,8 @@ const FLAGS: readonly Flag[] = [
 ];
 
 export const HELP: CommandHelp = {
-  about: `Shows all services that a health service lists, with their statuses. It works with every server of
-grpc.health.v1 that has List. Where the server is healthbridge, it shows since when and why too.`,
+  about: `Shows all services that a health service lists, with their statuses. It works with every server
+of grpc.health.v1 that has List. Where the server is healthbridge, it shows since when and why too.`,
   usage: "list ADDR [FLAGS]",
   flags: FLAGS,
   notes: `ADDR is HOST:PORT, :PORT, dns:///HOST:PORT or unix:/PATH. Times are in UTC.

@@ -30,18 +30,18 @@ const FLAGS: readonly Flag[] = [
 
 export const HELP: CommandHelp = {
   about: `Shows the statuses of a health service as they change: of the named services, or of all that the
-server lists. It works with every server of grpc.health.v1. Where the server is healthbridge, it shows
-the reasons too. On a terminal it is a table; the key ? shows its keys. In a pipe, or with TERM=dumb, it
-is a line for each status that becomes known or changes.
+server lists. It works with every server of grpc.health.v1. Where the server is healthbridge, it
+shows the reasons too. On a terminal it is a table; the key ? shows its keys. In a pipe, or with
+TERM=dumb, it is a line for each status that becomes known or changes.
 If the connection is lost, no status is shown as current until the server has reported it again.`,
   usage: "watch ADDR [SERVICE...] [FLAGS]",
   flags: FLAGS,
   notes: `ADDR is HOST:PORT, :PORT, dns:///HOST:PORT or unix:/PATH.
-A change of the first 100 services comes at once (Watch), of others with the next poll. Every poll is a
-List, or a Check of each named service.`,
+A change of the first 100 services comes at once (Watch), of others with the next poll: a List, or a
+Check of each named service.`,
   exitCodes: [
     [0, "ended by the key q, or by the end of the reader"],
-    [EXIT_UNWATCHABLE, "the server cannot be watched: no health service, no List and no SERVICE, or wrong credentials"],
+    [EXIT_UNWATCHABLE, "cannot be watched: no health service, no List and no SERVICE, or wrong credentials"],
     [130, "ended by Ctrl-C (SIGINT)"],
     [143, "ended by SIGTERM"],
   ],

@@ -69,7 +69,7 @@ export function listText(rows: readonly ServiceRow[], hasColour: boolean): strin
       .join("  ")
       .trimEnd();
   });
-  return [painted(title.join("  "), BOLD, hasColour), ...lines].map((line) => `${line}\n`).join("");
+  return [painted(title.join("  ").trimEnd(), BOLD, hasColour), ...lines].map((line) => `${line}\n`).join("");
 }
 
 /** An object on a line for each service, by name. */

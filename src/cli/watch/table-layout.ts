@@ -34,7 +34,10 @@ export function layoutOf(rows: readonly ServiceRow[], columns: number): TableLay
   const longest = (lengthOf: (row: ServiceRow) => number, least: number) =>
     rows.reduce((most, row) => Math.max(most, lengthOf(row)), least);
   const natural = longest(({ title }) => widthOf(title), "SERVICE".length);
-  const status = longest((row) => statusText(row).length, "STATUS".length);
+  const status = Math.min(
+    columns,
+    longest((row) => statusText(row).length, "STATUS".length),
+  );
   const naturalReason = longest((row) => reasonText(row).length, "REASON".length);
   let [since, changes] = isNarrow ? [5, 3] : [11, 7];
   const fixed = () => [status, since, changes].reduce((sum, width) => sum + (width === 0 ? 0 : width + 2), 2);

@@ -6,6 +6,7 @@
  *
  * Each way out restores the terminal.
  */
+import type { Environment } from "../../config/load.js";
 import { onJobControl, onProcessExit } from "../../lifecycle/signals.js";
 import type { ScreenSize } from "./table-screen.js";
 
@@ -20,8 +21,6 @@ export interface TerminalListener {
 /** Alternate screen, no cursor, no line wrap (xterm control sequences, DECSET 1049, 25, 7). */
 const SHOW = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J";
 const HIDE = "\u001b[?7h\u001b[?25h\u001b[?1049l";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Whether stdout is a terminal that a table can be drawn on. */
 export function canShowTable({ TERM }: Environment): boolean {

@@ -11,7 +11,7 @@ const NARROW = /[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f]/
 
 /** Han, kana, Hangul and full-width forms: two columns (Unicode Standard Annex #11, East Asian Width). */
 const WIDE =
-  /[\u2e80-\u3029\u3030-\u303e\u3041-\u3096\u309b-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60]/;
+  /[\u2e80-\u2fff\u3001-\u3029\u3030-\u303e\u3041-\u3096\u309b-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60]/;
 
 const PLAIN = /^[\x20-\x7e]*$/;
 
