@@ -34,9 +34,10 @@ export function layoutOf(rows: readonly ServiceRow[], columns: number): TableLay
   const longest = (lengthOf: (row: ServiceRow) => number, least: number) =>
     rows.reduce((most, row) => Math.max(most, lengthOf(row)), least);
   const natural = longest(({ title }) => widthOf(title), "SERVICE".length);
+  // wide enough for the next status that is likely: the columns do not move then
   const status = Math.min(
     columns,
-    longest((row) => statusText(row).length, "STATUS".length),
+    longest((row) => statusText(row).length, "NOT_SERVING".length),
   );
   const naturalReason = longest((row) => reasonText(row).length, "REASON".length);
   let [since, changes] = isNarrow ? [5, 3] : [11, 7];
