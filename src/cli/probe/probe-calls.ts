@@ -85,7 +85,8 @@ export class ProbeCalls {
         onEnd: (ended) => {
           end.release();
           if (end.outcome !== undefined) resolve(end.outcome);
-          else resolve(hasStatus(ended) ? failed(ended.code, ended.text) : failureOf(ended));
+          else if (hasStatus(ended)) resolve(failed(ended.code, ended.text));
+          else resolve(isUnprocessed(ended) ? NOT_TAKEN : failureOf(ended));
         },
       });
     });
@@ -105,9 +106,7 @@ export class ProbeCalls {
         : { message: answer.message };
     } catch (error) {
       if (end.outcome !== undefined) return end.outcome;
-      const isUnprocessed =
-        error instanceof Unanswered && error.reason instanceof BrokenCall && error.reason.kind === "unprocessed";
-      return isUnprocessed ? undefined : failureOf(error);
+      return isUnprocessed(error) ? undefined : failureOf(error);
     } finally {
       end.release();
     }
@@ -151,7 +150,11 @@ export class ProbeCalls {
   }
 }
 
-/** The server did not take a call, twice. */
+function isUnprocessed(error: unknown): boolean {
+  return error instanceof Unanswered && error.reason instanceof BrokenCall && error.reason.kind === "unprocessed";
+}
+
+/** The server did not take a call: Check and List were made again on a new connection. */
 export const NOT_TAKEN = {
   kind: "failed",
   code: "UNAVAILABLE",

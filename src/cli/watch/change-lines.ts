@@ -44,7 +44,9 @@ export class ChangeLines {
   /** What a server reports becomes lines. */
   get listener(): ServerListener {
     return {
-      onConnected: () => this.#setConnected(true, undefined),
+      onConnected: () => {
+        if (!this.#isConnected) this.#setConnected(true, undefined);
+      },
       onDisconnected: (cause) => {
         for (const service of [...this.#pending.keys()]) this.#flush(service);
         this.#rows.setDisconnected();

@@ -45,11 +45,13 @@ export class DetailsReader {
     this.#deps = deps;
   }
 
-  /** Finds out whether the server has details. The service `""` is known to each healthbridge. */
+  /**
+   * Finds out whether the server has details. The service `""` is known to each healthbridge. A server that closes the
+   * connection because of the request is not asked again.
+   */
   async detect(): Promise<void> {
     const { traits, ready } = this.#deps;
     if (traits.hasDetails !== undefined) return;
-    traits.hasDetails = false; // if the server closes the connection because of the request, it is not asked again
     const { details } = await askDetails(ready.connection, "", ready.callSettings);
     traits.hasDetails = details !== undefined;
   }

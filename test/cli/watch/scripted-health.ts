@@ -29,6 +29,8 @@ export class ScriptedHealth {
   readonly failures = new Map<Method, keyof typeof CODES | "silence">();
   /** The status that Watch reports, where it is not that of Check and List. */
   readonly watched = new Map<string, WatchStatus>();
+  /** Whether a request that is not gRPC ends the connection. */
+  closesOnHttp = false;
   /** Requests, by the last part of their path. */
   readonly requests = new Map<string, number>();
   readonly sessions = new Set<ServerHttp2Session>();
@@ -98,6 +100,10 @@ export class ScriptedHealth {
     const known = this.methods.find((name) => path === `/grpc.health.v1.Health/${name}`);
     const failure = known === undefined ? "UNIMPLEMENTED" : this.failures.get(known);
     if (failure === "silence") return;
+    if (this.closesOnHttp && method === "healthcheck") {
+      stream.session?.destroy();
+      return;
+    }
     stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
     if (failure === undefined && known !== undefined) this.#answerCall(stream, known, message);
     else end(stream, failure ?? "UNIMPLEMENTED");

@@ -1,5 +1,6 @@
 /** `healthbridge watch` in a pipe, against servers of every kind. */
 import assert from "node:assert/strict";
+import type { ServerHttp2Session } from "node:http2";
 import { describe, type TestContext, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
@@ -176,23 +177,26 @@ describe("watch in a pipe", { concurrency: 2 }, () => {
     );
   });
 
-  test("GOAWAY is no loss: the next connection is open before a second is over", async (t) => {
-    const server = await scripted(t);
-    const running = watch(t, server.address, ...FAST);
-    await running.writes(/SERVING/);
-    const [session] = server.sessions;
-    session?.goaway();
-    await eventually(
-      () => server.sessions.size > 0 && !(session && server.sessions.has(session)),
-      "another connection",
-    );
-    server.statuses.set("", "NOT_SERVING");
-    await running.writes(/NOT_SERVING/);
-    assert.deepEqual(
-      running.texts.filter((text) => text.startsWith("disconnected")),
-      [],
-    );
-  });
+  for (const [kind, leave] of [
+    ["that refuses the open calls", (session: ServerHttp2Session) => session.goaway()],
+    ["that lets the open calls go on", (session: ServerHttp2Session) => session.close()],
+  ] as const)
+    test(`GOAWAY ${kind} is no loss: the next connection is open before a second is over`, async (t) => {
+      const server = await scripted(t);
+      const running = watch(t, server.address, ...FAST);
+      await running.writes(/SERVING/);
+      await eventually(() => server.openWatches === 1, "the Watch");
+      const [session] = server.sessions;
+      if (session !== undefined) leave(session);
+      const others = () => [...server.sessions].filter((other) => other !== session);
+      await eventually(() => others().length > 0, "another connection");
+      server.statuses.set("", "NOT_SERVING");
+      await running.writes(/NOT_SERVING/);
+      assert.deepEqual(
+        running.texts.filter((text) => text.startsWith("disconnected")),
+        [],
+      );
+    });
 
   test("a Check that fails for one service is an error of that service", async (t) => {
     const server = await scripted(t);
@@ -243,6 +247,14 @@ describe("watch in a pipe", { concurrency: 2 }, () => {
     const running = watch(t, server.address, ...FAST);
     await running.writes(/SERVING/, 2);
     await eventually(() => server.count("List") > 5, "some polls");
+    assert.equal(server.requests.get("healthcheck"), 1);
+  });
+
+  test("a server that closes the connection for a request of HTTP gets no second one", async (t) => {
+    const server = await scripted(t);
+    server.closesOnHttp = true;
+    const running = watch(t, server.address, ...FAST);
+    await running.writes(/SERVING/);
     assert.equal(server.requests.get("healthcheck"), 1);
   });
 
