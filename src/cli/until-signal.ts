@@ -18,6 +18,7 @@ export async function untilSignal(work: (signal: AbortSignal) => Promise<number>
   let received: TerminationSignal | undefined;
   let fatal: { readonly error: unknown } | undefined;
   let endLate = (_exitCode: number) => {};
+  let timer: NodeJS.Timeout | undefined;
   const late = new Promise<number>((resolve) => {
     endLate = resolve;
   });
@@ -29,7 +30,7 @@ export async function untilSignal(work: (signal: AbortSignal) => Promise<number>
     onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
     onReload() {},
     onFatal(error) {
-      if (fatal === undefined) setTimeout(endLate, FATAL_MS, 0);
+      timer ??= setTimeout(endLate, FATAL_MS, 0);
       fatal ??= { error };
       abort.abort();
     },
@@ -43,6 +44,7 @@ export async function untilSignal(work: (signal: AbortSignal) => Promise<number>
     if (fatal !== undefined) throw fatal.error;
     return received === undefined ? exitCode : TERMINATION_SIGNALS[received];
   } finally {
+    clearTimeout(timer);
     stopListening();
   }
 }

@@ -21,6 +21,9 @@ const DEFAULT_INTERVAL_MS = 2_000;
 const MIN_INTERVAL_MS = 100;
 const MAX_INTERVAL_MS = 3_600_000;
 
+/** Lines that the reader has not taken. Further ones wait, one for each service. */
+const MAX_UNREAD_BYTES = 1_048_576;
+
 const FLAGS: readonly Flag[] = [
   { name: "overall", help: "Watch the server as a whole, the service with the empty name." },
   { name: "interval", value: "TIME", fallback: "2s", help: "The pause between two polls: 100ms to 1h." },
@@ -101,7 +104,9 @@ async function watchInLines(watch: WatchSettings, cancellation: Cancellation, is
   };
   process.stdout.on("error", onReaderGone);
   const write = (line: string) => void process.stdout.write(`${line}\n`);
-  const lines = new ChangeLines({ addr: watch.settings.addr, isJson, write });
+  const hasRoom = () => process.stdout.writableLength < MAX_UNREAD_BYTES;
+  const lines = new ChangeLines({ addr: watch.settings.addr, isJson, write, hasRoom });
+  process.stdout.on("drain", () => lines.resume());
   return exitCodeOf(watch, await watchUntilCancelled(watch, cancellation, lines.listener));
 }
 

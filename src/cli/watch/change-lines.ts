@@ -1,11 +1,13 @@
 /**
  * `watch` in a pipe: one line for each status that becomes known or changes, as text or as JSON.
  *
- *     status --> the server tells why? --no------------------------> line
- *                         '--yes--> wait for the reason ---> line
- *                                     '-- the next status, or the end of the connection, comes first --> line without it
+ *     status --> the server reports reasons? --no------------------> line
+ *                             '--yes--> wait for the reason ---> line
+ *                                         '-- the next status, or the end of the connection, comes first --> line without it
  *
  * After a loss of the connection, every service has a line again when its status is known again.
+ *
+ * While the reader does not read, at most one line for each service waits, the newest; and one of the connection.
  */
 import { printable } from "../../core/printable.js";
 import { probeClock } from "../probe/probe-clock.js";
@@ -18,6 +20,8 @@ interface StatusChange {
   /** Wall time of the change, as this client has seen it. */
   readonly time: number;
   readonly previousStatus: string | undefined;
+  /** Its reason is still to come. */
+  readonly awaitsDetails: boolean;
 }
 
 export interface ChangeLinesOptions {
@@ -25,6 +29,8 @@ export interface ChangeLinesOptions {
   readonly isJson: boolean;
   /** Writes a line, without its line break. */
   readonly write: (line: string) => void;
+  /** False while the reader is behind: nothing is written then, until `resume`. */
+  readonly hasRoom: () => boolean;
 }
 
 /** The longest name of a status, `SERVICE_UNKNOWN`. */
@@ -36,6 +42,8 @@ export class ChangeLines {
   readonly #pending = new Map<string, StatusChange>();
   #cause: string | undefined;
   #isConnected = false;
+  /** The state of the connection has no line yet, because there was no room. */
+  #owesState = false;
 
   constructor(options: ChangeLinesOptions) {
     this.#options = options;
@@ -49,6 +57,7 @@ export class ChangeLines {
       },
       onDisconnected: (cause) => {
         for (const service of [...this.#pending.keys()]) this.#flush(service);
+        this.#pending.clear(); // without room: no status is known any more
         this.#rows.setDisconnected();
         if (this.#isConnected || cause !== this.#cause) this.#setConnected(false, cause);
       },
@@ -75,27 +84,46 @@ export class ChangeLines {
     };
   }
 
-  #onChange(service: string, previousStatus: string | undefined, awaitsDetails: boolean): void {
-    this.#pending.set(service, { time: probeClock.wallTime(), previousStatus });
+  /** Writes what had no room. */
+  resume(): void {
+    if (this.#owesState) this.#writeState();
+    for (const [service, { awaitsDetails }] of [...this.#pending]) if (!awaitsDetails) this.#flush(service);
+  }
+
+  #onChange(service: string, previous: string | undefined, awaitsDetails: boolean): void {
+    // a line that had no room is replaced: the status before it is the last one that was written
+    const { previousStatus } = this.#pending.get(service) ?? { previousStatus: previous };
+    this.#pending.set(service, { time: probeClock.wallTime(), previousStatus, awaitsDetails });
     if (!awaitsDetails) this.#flush(service);
   }
 
-  /** Writes the line of a service that waits for its reason. */
+  /** Writes the line of a service, if it waits for its reason or for room, and there is room. */
   #flush(service: string): void {
     const change = this.#pending.get(service);
     const row = this.#rows.get(service);
-    if (change === undefined || row === undefined) return;
+    const { addr, isJson, write, hasRoom } = this.#options;
+    if (change === undefined) return;
+    if (!hasRoom()) {
+      this.#pending.set(service, { ...change, awaitsDetails: false });
+      return;
+    }
     this.#pending.delete(service);
-    const { addr, isJson, write } = this.#options;
-    write(isJson ? statusJson(addr, row, change) : statusLine(row, change));
+    if (row !== undefined) write(isJson ? statusJson(addr, row, change) : statusLine(row, change));
   }
 
   #setConnected(isConnected: boolean, cause: string | undefined): void {
-    const { addr, isJson, write } = this.#options;
-    const time = timeText(probeClock.wallTime());
-    const state = isConnected ? "connected" : "disconnected";
     this.#isConnected = isConnected;
     this.#cause = cause;
+    this.#owesState = true;
+    if (this.#options.hasRoom()) this.#writeState();
+  }
+
+  #writeState(): void {
+    const { addr, isJson, write } = this.#options;
+    const time = timeText(probeClock.wallTime());
+    const state = this.#isConnected ? "connected" : "disconnected";
+    const cause = this.#cause;
+    this.#owesState = false;
     if (isJson) write(printable(JSON.stringify({ time, type: "connection", addr, state, error: cause ?? null })));
     else write(`${time}  ${state}${cause === undefined ? "" : `: ${printable(cause)}`}`);
   }
@@ -126,7 +154,7 @@ function statusJson(addr: string, row: ServiceRow, { time, previousStatus }: Sta
   return printable(JSON.stringify(object));
 }
 
-/** The fields of a service that only a server tells that is healthbridge; `null` where it is not known. */
+/** The fields that only healthbridge reports; `null` where they are not known. */
 export function detailFields({ since, reason, degraded }: ServiceRow): object {
   return { since: timeText(since) ?? null, reason: reason ?? null, degraded: degraded ?? null };
 }

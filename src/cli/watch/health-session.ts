@@ -1,7 +1,7 @@
 /**
  * One connection to a health service, and what is asked on it.
  *
- *     connect --> poll: List, or Check of each named service --> what the server tells of itself (service-details)
+ *     connect --> poll: List, or Check of each named service --> details, from healthbridge only (service-details)
  *                  ^                                         '--> Watch of the first services: their changes come at once
  *                  '------------------- interval ---------------'
  *
@@ -43,7 +43,7 @@ export interface HealthListener {
 /** What a server can do, as far as it is known. It outlives a connection. */
 export interface ServerTraits {
   hasWatch: boolean;
-  /** Whether it tells more than the status; `undefined` before it was asked. */
+  /** Whether it reports more than the status; `undefined` before it was asked. */
   hasDetails: boolean | undefined;
 }
 
@@ -220,7 +220,7 @@ export class HealthSession {
     // without a first status in time, the connection was closed: the next one does without Watch
     if (isUnimplemented || outcome.kind === "late") this.#deps.traits.hasWatch = false;
     if (outcome.kind === "late") this.#finish(CLOSED);
-    // later: the call that the connection was closed for tells more than those that were closed with it
+    // later: the call that caused the close has the better text than those that were closed with it
     else if (!this.#ready.connection.isOpen) setImmediate(() => this.#finish(endOf("Watch", outcome)));
   }
 

@@ -1,5 +1,5 @@
 /**
- * What healthbridge tells about a service beside its status: since when it has it, and why. It is the JSON answer of
+ * What healthbridge reports about a service beside its status: since when it has it, and why. It is the JSON answer of
  * `/healthcheck` over HTTP, which every port of healthbridge gives, also over HTTP/2 on the connection of the calls.
  *
  *     GET /healthcheck?service=NAME, accept: application/json
@@ -22,7 +22,7 @@ const MAX_BODY_BYTES = 1_048_576;
 
 /** The details, and the length of the answer. */
 export interface DetailsAnswer {
-  /** `undefined` where the server does not tell them, or not in time. */
+  /** `undefined` where the server does not report them, or not in time. */
   readonly details: ServiceDetails | undefined;
   readonly bytes: number;
 }

@@ -10,7 +10,7 @@
 import { OVERALL } from "../../core/service-name.js";
 import { tableText } from "./text-width.js";
 
-/** What a server that is healthbridge tells about a service, beside its status. */
+/** What healthbridge reports about a service, beside its status. */
 export interface ServiceDetails {
   readonly status: string;
   /** Wall time of the last change, by the clock of the server. */
@@ -32,7 +32,7 @@ export interface ServiceRow {
   /** Wall time of the last change: by the server, or seen here. `undefined` where neither is known. */
   readonly since: number | undefined;
   readonly reason: string | undefined;
-  /** `undefined` where the server does not tell. */
+  /** `undefined` where the server does not report it. */
   readonly degraded: boolean | undefined;
   /** Changes of the status that were seen. */
   readonly changes: number;

@@ -1,5 +1,5 @@
 /**
- * Which services of a connection are watched, and whether their Watch can be believed.
+ * Which services of a connection are watched, and whether the status of their Watch is used.
  *
  *     not watched --> open, no status yet --> reported <--> contradicted by one poll
  *         ^                    |                 |               '--by two in a row--> ignored for the rest of the connection

@@ -7,9 +7,12 @@ const DETAILS = { status: "NOT_SERVING", since: 0, reason: "timeout", degraded: 
 
 function changeLines() {
   const lines: string[] = [];
-  const { listener } = new ChangeLines({ addr: "a:1", isJson: false, write: (line) => lines.push(line) });
+  const reader = { isBehind: false };
+  const write = (line: string) => void lines.push(line);
+  const changes = new ChangeLines({ addr: "a:1", isJson: false, write, hasRoom: () => !reader.isBehind });
+  const { listener } = changes;
   listener.onConnected();
-  return { listener, texts: () => lines.map((line) => line.replace(/^\S+ {2}/, "")) };
+  return { changes, reader, listener, texts: () => lines.map((line) => line.replace(/^\S+ {2}/, "")) };
 }
 
 describe("the lines of changes", () => {
@@ -62,5 +65,35 @@ describe("the lines of changes", () => {
     listener.onDisconnected("\u001b[2J");
     listener.onStatus("a", "\u001b[2J", false);
     assert.deepEqual(texts().slice(1), ["disconnected: \\u001b[2J", "\\u001b[2J             a"]);
+  });
+
+  test("while the reader is behind, the newest line of each service waits", () => {
+    const { changes, reader, listener, texts } = changeLines();
+    listener.onStatus("a", "SERVING", false);
+    reader.isBehind = true;
+    for (let round = 0; round < 1_000; round += 1) {
+      listener.onStatus("a", "NOT_SERVING", true);
+      listener.onDetails("a", DETAILS);
+      listener.onStatus("a", "UNKNOWN", false);
+    }
+    listener.onStatus("b", "SERVING", true);
+    listener.onDetails("b", undefined);
+    listener.onStatus("c", "SERVING", true);
+    assert.deepEqual(texts(), ["connected", "SERVING          a"]);
+    reader.isBehind = false;
+    changes.resume();
+    assert.deepEqual(texts().slice(2), ["UNKNOWN          a  (was SERVING)", "SERVING          b"]);
+    changes.resume();
+    assert.equal(texts().length, 4, "nothing is written twice");
+  });
+
+  test("after a loss of the connection, a reader that was behind gets no status from before", () => {
+    const { changes, reader, listener, texts } = changeLines();
+    reader.isBehind = true;
+    listener.onStatus("a", "SERVING", false);
+    listener.onDisconnected("refused");
+    reader.isBehind = false;
+    changes.resume();
+    assert.deepEqual(texts(), ["connected", "disconnected: refused"]);
   });
 });

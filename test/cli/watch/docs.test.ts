@@ -15,7 +15,12 @@ const fieldsOf = (table: string) => tableOf(PAGE, table).map(([field = ""]) => f
 
 test("every field of watch --json is documented, and no other", () => {
   const lines: string[] = [];
-  const { listener } = new ChangeLines({ addr: "a:1", isJson: true, write: (line) => lines.push(line) });
+  const { listener } = new ChangeLines({
+    addr: "a:1",
+    isJson: true,
+    write: (line) => lines.push(line),
+    hasRoom: () => true,
+  });
   listener.onConnected();
   listener.onStatus("a", "SERVING", false);
   const fields = new Set(lines.flatMap((line) => Object.keys(JSON.parse(line))));

@@ -1,4 +1,4 @@
-/** A health server that does what a test says: it lacks methods, answers late, sends GOAWAY, or tells its watchers nothing. */
+/** A health server that does what a test says: it lacks methods, answers late, sends GOAWAY, or sends no change to a Watch. */
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { WatchStatus } from "../../../src/core/serving-status.js";
@@ -75,7 +75,7 @@ export class ScriptedHealth {
     return this;
   }
 
-  /** Sets a status, and tells it to those who watch. */
+  /** Sets a status, and sends it to each Watch. */
   set(service: string, status: WatchStatus | undefined): void {
     if (status === undefined) this.statuses.delete(service);
     else this.statuses.set(service, status);

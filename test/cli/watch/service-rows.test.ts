@@ -67,7 +67,7 @@ describe("the rows of services", () => {
       rows.setListed(new Set(), 2).map(({ service, status }) => [service, status]),
       [["first", "SERVICE_UNKNOWN"]],
     );
-    assert.deepEqual(rows.setListed(new Set(), 3), [], "told once");
+    assert.deepEqual(rows.setListed(new Set(), 3), [], "reported once");
     for (let index = 0; index < 100; index += 1) rows.setStatus(`x${index}`, "SERVING", 4);
     rows.setListed(new Set(), 5);
     assert.equal(rows.all.length, 100);

@@ -62,7 +62,7 @@ describe("watch in a pipe", { concurrency: 2 }, () => {
     assert.equal(typeof rest.reason, "string");
   });
 
-  test("a server that is gone is told at once, and its statuses again when it is back", async (t) => {
+  test("the loss of a server has a line at once, and each status has one again when the server is back", async (t) => {
     const server = await scripted(t);
     const { port } = server;
     const running = watch(t, server.address, "--json", ...FAST);
@@ -151,12 +151,12 @@ describe("watch in a pipe", { concurrency: 2 }, () => {
     assert.equal(server.count("Watch"), 1);
   });
 
-  test("a Watch that contradicts List for two polls is not believed", async (t) => {
+  test("a Watch that contradicts List for two polls is ignored", async (t) => {
     const server = await scripted(t);
     const running = watch(t, server.address, ...FAST);
     await running.writes(/SERVING/);
     await eventually(() => server.openWatches === 1, "the Watch");
-    server.statuses.set("", "NOT_SERVING"); // the Watch does not tell it
+    server.statuses.set("", "NOT_SERVING"); // the Watch does not report it
     await running.writes(/NOT_SERVING {6}\(overall\)/, 1, 5_000);
     server.set("", "SERVING");
     await running.writes(/ SERVING {10}\(overall\) {2}\(was NOT_SERVING\)/);

@@ -1,4 +1,4 @@
-/** Which services are watched, and whether their Watch is believed. */
+/** Which services are watched, and whether the status of their Watch is used. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MAX_WATCHES, WatchedServices } from "../../../src/cli/watch/watched-services.js";
@@ -40,7 +40,7 @@ describe("watched services", () => {
     assert.ok(services.acceptsPolled("a", "NOT_SERVING"));
     assert.ok(!services.acceptsPolled("a", "SERVING"));
     assert.ok(services.acceptsPolled("a", "SERVING"));
-    assert.ok(!services.onStatus("a", "NOT_SERVING"), "the Watch is not believed from here on");
+    assert.ok(!services.onStatus("a", "NOT_SERVING"), "the Watch is ignored from here on");
     assert.ok(!services.isReported("a"));
   });
 
