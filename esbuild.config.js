@@ -1,17 +1,24 @@
 /**
- * Bundles the command line into CommonJS files, after tsc: `node esbuild.config.js`.
+ * Bundles the library, the packages that it contains and the command line, after tsc: `node esbuild.config.js`.
  *
- *     main.cjs                the program `healthbridge`: a launcher of a few lines
- *     commands.cjs            all commands
- *     config-worker.cjs       the thread that reads a configuration for a reload
- *     grpc-health-probe.cjs   the command `probe` alone, which is also a program
+ *     dist/                   the library: scripts/library.js
+ *     dist/third-party/       packages of others: scripts/third-party.js
+ *     dist/cli/               the command line, in CommonJS files:
+ *       main.cjs                the program `healthbridge`: a launcher of a few lines
+ *       commands.cjs            all commands
+ *       config-worker.cjs       the thread that reads a configuration for a reload
+ *       grpc-health-probe.cjs   the command `probe` alone, which is also a program
  *
  * Node finds and reads each module by itself, and its loader for ES modules needs 5 MB and some milliseconds more than
  * that for CommonJS. A dynamic `import()` of our own code still runs that code only when it is reached. Packages stay
- * outside of the bundle, and are loaded when they are needed.
+ * outside of these bundles, and are loaded when they are needed.
  */
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
+import { updateManifest } from "./scripts/doors.js";
+import { buildLibrary } from "./scripts/library.js";
+import { buildProbe } from "./scripts/probe.js";
+import { buildThirdParty, thirdPartyFiles } from "./scripts/third-party.js";
 
 const OUT = "dist/cli";
 
@@ -23,6 +30,7 @@ const COMMON = {
   format: "cjs",
   outExtension: { ".js": ".cjs" },
   sourcemap: true,
+  sourcesContent: false, // they are three times as large as the code; the names and lines are enough for a stack
   legalComments: "eof",
   logLevel: "warning",
 };
@@ -37,16 +45,17 @@ const bundlesBeside = {
 };
 
 rmSync(OUT, { recursive: true, force: true });
+updateManifest();
 await Promise.all([
+  buildLibrary(),
+  buildThirdParty(),
   build({
     ...COMMON,
     entryPoints: { commands: "src/cli/main.ts", "config-worker": "src/cli/config-worker.ts" },
     banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
     define: { "import.meta.url": "importMetaUrl" },
-    external: [
-      ...["@grpc/*", "@valibot/*", "grpc-health-check", "mysql2", "mysql2/*", "pg"],
-      ...["re2js", "valibot", "yaml"],
-    ],
+    external: ["@grpc/*", "grpc-health-check", "mysql2", "pg"],
+    plugins: [thirdPartyFiles("../third-party")],
   }),
   build({
     ...COMMON,
@@ -54,10 +63,5 @@ await Promise.all([
     plugins: [bundlesBeside],
     supported: { "dynamic-import": false }, // `require` is faster
   }),
-  build({
-    ...COMMON,
-    entryPoints: ["src/cli/grpc-health-probe.ts"],
-    define: { "import.meta.url": "__filename" }, // createRequire takes a path too
-    minify: true,
-  }),
+  buildProbe(COMMON),
 ]);

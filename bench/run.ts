@@ -12,6 +12,7 @@ import { benchChecks } from "./checks/bench.js";
 import { benchConfig } from "./config/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import type { Bench, BenchDeps } from "./measuring/report.js";
+import { benchProbe } from "./probe/bench.js";
 import { benchServing } from "./serving/bench.js";
 
 /** All benches. A new one is a folder and a row here. */
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   config: benchConfig,
   serving: benchServing,
   abuse: benchAbuse,
+  probe: benchProbe,
 };
 
 const DEFAULT_ROUNDS = 5;

@@ -1,13 +1,12 @@
 /** The server of `healthbridge conformance`, from the flags: its address, TLS, and the headers of calls. */
-import { readFile } from "node:fs/promises";
 import { metadataFieldsOf, serverNamesOf } from "../client/grpc-head.js";
 import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import { tlsOptions } from "../client/tls-options.js";
+import { isDescriptor, readDescriptor, readRegularFile } from "../config/read-file.js";
 import type { TestedServer } from "../conformance/context.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
-import { messageOf } from "../core/health-error.js";
 import { type Flag, type FlagValues, shownArgument, UsageError } from "./flags.js";
 
 /** The flags that say what server it is. The names of TLS are those of grpc_health_probe. */
@@ -83,11 +82,10 @@ async function secureOptions(name: string, values: FlagValues) {
 async function readPem(flag: string, values: FlagValues): Promise<string | undefined> {
   const file = values.get(flag)?.[0];
   if (file === undefined) return undefined;
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`--${flag}: ${messageOf(error)}`);
-  }
+  const content = isDescriptor(file) ? readDescriptor(file) : await readRegularFile(file);
+  if ("fault" in content)
+    throw new UsageError(`--${flag}: cannot read the file ${shownArgument(file)}${content.fault}`);
+  return content.text;
 }
 
 function readHeaders(texts: readonly string[]): Readonly<Record<string, string>> {

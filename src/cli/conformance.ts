@@ -5,23 +5,22 @@
  *
  * Nothing of the server is changed, unless a program is given that changes statuses (`--control`).
  */
-import { writeFile } from "node:fs/promises";
 import { type ServerFacts, type TestedServer, Unreachable } from "../conformance/context.js";
 import { ControlProgram } from "../conformance/control.js";
 import { discover } from "../conformance/discover.js";
-import { junitXml } from "../conformance/junit.js";
+import { junitErrorXml, junitXml } from "../conformance/junit.js";
 import { conformanceReport, rowReport } from "../conformance/report.js";
 import type { ConformanceRow } from "../conformance/row.js";
 import { type RowResult, runRows } from "../conformance/run.js";
 import { ROWS } from "../conformance/table.js";
 import { keepAlive } from "../core/background.js";
-import { messageOf } from "../core/health-error.js";
 import { nearestTo } from "../core/nearest.js";
 import { printable } from "../core/printable.js";
 import { SERVER_FLAGS, testedServer } from "./conformance-server.js";
 import { listText, rowText, summaryText } from "./conformance-text.js";
 import { type Flag, type FlagValues, readFlags, shownArgument, UsageError } from "./flags.js";
 import type { CommandHelp } from "./help.js";
+import { ReportFile } from "./report-file.js";
 import { untilSignal } from "./until-signal.js";
 
 const EXIT_BREACHES = 1;
@@ -52,7 +51,7 @@ export const HELP: CommandHelp = {
 protocol, gRPC over HTTP/2, and HTTP/2. For a broken rule it shows what was sent, expected and
 received, and the document that contains the rule.
 A run makes some 500 calls, with at most 16 connections at a time and 100 calls on one of them, and
-takes at most 20 seconds. It changes no status without --control. It also sends frames that break
+ends within 35 seconds. It changes no status without --control. It also sends frames that break
 HTTP/2, and a server with a bug may not survive them: use a test instance.`,
   usage: "conformance ADDR [FLAGS]",
   flags: FLAGS,
@@ -92,7 +91,13 @@ export async function run(args: readonly string[]): Promise<number> {
   if (address === undefined) throw new UsageError("the address of a server is missing: healthbridge conformance ADDR");
   if (surplus !== undefined) throw new UsageError(`unexpected argument ${shownArgument(surplus)}`);
   const server = await testedServer(address, values);
-  return keepAlive(untilSignal((signal) => runOn({ address, server, rows, values, signal })));
+  const file = values.get("junit")?.[0];
+  const junit = file === undefined ? undefined : await ReportFile.open("junit", file);
+  try {
+    return await keepAlive(untilSignal((signal) => runOn({ address, server, rows, values, junit, signal })));
+  } finally {
+    await junit?.close();
+  }
 }
 
 interface ConformanceRun {
@@ -100,6 +105,7 @@ interface ConformanceRun {
   readonly server: TestedServer;
   readonly rows: readonly ConformanceRow[];
   readonly values: FlagValues;
+  readonly junit: ReportFile | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -114,6 +120,7 @@ async function runOn(of: ConformanceRun): Promise<number> {
     if (!(error instanceof Unreachable) || of.signal.aborted) throw error;
     const text = `${of.address}: no row could be tried: ${error.message}`;
     process.stderr.write(`healthbridge: ${printable(text)}\n`);
+    await of.junit?.write(junitErrorXml(of.address, error.message));
     return EXIT_NOT_TRIED;
   } finally {
     await control?.stop();
@@ -128,9 +135,8 @@ async function report(of: ConformanceRun, facts: ServerFacts, control: ControlPr
   const results = await runRows(rows, { server, facts, control, signal, onResult });
   const durationMs = server.clock.now() - startedAt;
   const whole = conformanceReport(address, facts.known, { results, durationMs });
-  process.stdout.write(values.has("json") ? `${JSON.stringify(whole)}\n` : summaryText(whole));
-  const file = values.get("junit")?.[0];
-  if (file !== undefined) await writeJunit(file, junitXml(whole));
+  process.stdout.write(values.has("json") ? `${printable(JSON.stringify(whole))}\n` : summaryText(whole));
+  await of.junit?.write(junitXml(whole));
   if (whole.summary.breaks > 0) return EXIT_BREACHES;
   return whole.summary.holds > 0 ? 0 : EXIT_NOT_TRIED;
 }
@@ -159,14 +165,6 @@ class RowPrinter {
   #progress(): void {
     if (!this.#isTerminal) return;
     process.stdout.write(this.#printed < this.#count ? `${this.#printed} of ${this.#count} rows ...` : "");
-  }
-}
-
-async function writeJunit(file: string, xml: string): Promise<void> {
-  try {
-    await writeFile(file, xml);
-  } catch (error) {
-    throw new UsageError(`--junit: ${messageOf(error)}`);
   }
 }
 

@@ -5,12 +5,11 @@
  *     exit codes   0 SERVING   1 bad arguments   2 not connected   3 the call failed   4 not SERVING   20 no SPIFFE credentials
  *
  * This file and what it imports are a bundle of their own, because an exec probe starts a process each time. So it loads
- * no module of Node beside `node:net` until it is needed.
+ * no module of Node beside `node:net` until it is needed, and imports with `import()` what a plain Check does not need: the
+ * bundle has that as text, which V8 does not compile.
  */
-import { printable } from "../core/printable.js";
 import { Cancellation } from "./probe/cancellation.js";
-import { goUsage, MASKED } from "./probe/go-flags.js";
-import { formatGoDuration, millisecondsOf } from "./probe/go-format.js";
+import { millisecondsOf } from "./probe/go-format.js";
 import { type AttemptDeps, attemptChecks } from "./probe/probe-attempt.js";
 import { probeClock } from "./probe/probe-clock.js";
 import { type ProbeIo, processIo } from "./probe/probe-io.js";
@@ -23,15 +22,15 @@ export async function run(args: readonly string[], io: ProbeIo = processIo()): P
   const reading = readProbeSettings(args, io.env);
   if ("error" in reading) {
     if (reading.error !== "") io.err(reading.error);
-    if (reading.showsUsage) io.err(goUsage(PROBE_FLAGS).trimEnd());
+    if (reading.showsUsage) io.err((await texts()).goUsage(PROBE_FLAGS).trimEnd());
     return EXIT.arguments;
   }
   const { settings } = reading;
   if (settings.isVersion) {
-    io.out(await versionText());
+    io.out((await texts()).versionText());
     return EXIT.serving;
   }
-  if (settings.isVerbose) for (const line of optionLines(settings)) io.err(line);
+  if (settings.isVerbose) for (const line of (await texts()).optionLines(settings)) io.err(line);
   const fault = credentialsFault(settings);
   if (fault !== undefined) {
     io.err(fault);
@@ -39,6 +38,8 @@ export async function run(args: readonly string[], io: ProbeIo = processIo()): P
   }
   return probeUntilSignal(settings, io);
 }
+
+const texts = () => import("./probe/probe-texts.js");
 
 async function probeUntilSignal(settings: ProbeSettings, io: ProbeIo): Promise<number> {
   const cancellation = new Cancellation();
@@ -87,37 +88,8 @@ async function probeUntilHealthy(attempt: Attempt, deps: AttemptDeps, io: ProbeI
   }
 }
 
-/** The lines of `-v` about the arguments. The values of headers may be secrets. */
-function optionLines(settings: ProbeSettings): readonly string[] {
-  const { connectTimeout, rpcTimeout, headers, isTls, noVerify, caCert, clientCert, clientKey } = settings;
-  const names = [...new Set(headers.map(([name]) => name))].sort();
-  const shown = names.map((name) => {
-    const count = headers.filter(([other]) => other === name).length;
-    return `${name}:[${Array.from({ length: count }, () => MASKED).join(" ")}]`;
-  });
-  return [
-    "parsed options:",
-    `> addr=${settings.addr} conn_timeout=${formatGoDuration(connectTimeout)} rpc_timeout=${formatGoDuration(rpcTimeout)}`,
-    ...(names.length === 0 ? [] : [`> headers: map[${shown.join(" ")}]`]),
-    `> tls=${isTls}`,
-    ...(isTls ? [`  > no-verify=${noVerify} `, `  > ca-cert=${caCert}`, `  > client-cert=${clientCert}`] : []),
-    ...(isTls ? [`  > client-key=${clientKey}`, `  > server-name=${settings.serverName}`] : []),
-    `> alts=${settings.isAlts}`,
-    `> spiffe=${settings.isSpiffe}`,
-  ].map(printable);
-}
-
 /** Ways to get credentials that there are not. */
 function credentialsFault({ isTls, isSpiffe, isAlts }: ProbeSettings): string | undefined {
   if (isTls && isSpiffe) return "-tls and -spiffe are mutually incompatible";
   return isAlts ? "error: -alts is not supported; use -tls or -spiffe" : undefined;
-}
-
-async function versionText(): Promise<string> {
-  const { version } = await import("../core/version.js");
-  try {
-    return `v${version()}; healthbridge probe`;
-  } catch {
-    return "vcs info was not included in build"; // the program is a copy outside of its package
-  }
 }

@@ -239,6 +239,7 @@ function shownAddress(to: TargetAddress, address: string): string {
 
 /** The addresses of both families in turn, beginning with the family of the first one (RFC 8305, section 4). */
 function alternate(addresses: readonly LookupAddress[]): readonly LookupAddress[] {
+  if (addresses.length < 2) return addresses;
   const first = addresses.filter(({ family }) => family === addresses[0]?.family);
   const others = addresses.filter(({ family }) => family !== addresses[0]?.family);
   const longer = Math.max(first.length, others.length);

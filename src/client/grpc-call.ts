@@ -163,6 +163,7 @@ function statusOf(trailers: Fields): CallStatus | undefined {
 
 /** A grpc-message is percent-encoded UTF-8. An invalid encoding is kept as it is (doc/PROTOCOL-HTTP2.md, "Responses"). */
 function decodeMessage(text: string): string {
+  if (!text.includes("%")) return printable(text);
   const decoded = text.replace(/(?:%[0-9a-f]{2})+/gi, (codes) =>
     Buffer.from(codes.replaceAll("%", ""), "hex").toString("utf8"),
   );

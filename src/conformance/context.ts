@@ -70,6 +70,12 @@ export function messageOf(bytes: Uint8Array, flag = 0): Buffer {
   return Buffer.concat([prefix, bytes]);
 }
 
+/** A call of List. */
+export const LIST: RowCall = { method: "List", body: messageOf(Buffer.alloc(0)) };
+
+/** A List may be as long as gRPC clients accept by default. */
+const MAX_LIST_OCTETS = 4 * 1024 * 1024;
+
 /** The message of a HealthCheckRequest. */
 export function requestFor(service: string): Buffer {
   return messageOf(writeHealthCheckRequest(service));
@@ -85,6 +91,7 @@ export class RowContext {
   readonly facts: ServerFacts;
   readonly control: ControlProgram | undefined;
   readonly #connections: FrameConnection[] = [];
+  #isClosed = false;
 
   constructor(server: TestedServer, facts: ServerFacts, control?: ControlProgram) {
     this.server = server;
@@ -117,6 +124,7 @@ export class RowContext {
   /** Opens a connection that has sent nothing. @throws Unreachable */
   async dial(): Promise<FrameConnection> {
     const { socket, clock } = this.server;
+    if (this.#isClosed) throw new Unreachable("the row was ended"); // it has gone on after that
     const connection = new FrameConnection(new TargetSocket(socket, this.answerMs), clock);
     this.#connections.push(connection);
     await connection.until(() => connection.isConnected, this.answerMs);
@@ -140,11 +148,12 @@ export class RowContext {
   }
 
   /** Many servers close a connection without an error if only one of both sides uses TLS. */
-  #unreachable({ end }: FrameConnection, silence: string): Unreachable {
-    if (end !== CLOSED_BY_SERVER) return new Unreachable(end ?? silence);
-    return new Unreachable(
-      `${end}; it may ${this.server.isTls ? "have no TLS (try without" : "require TLS (try"} --tls)`,
-    );
+  #unreachable({ end, isConnected, alpnProtocol }: FrameConnection, silence: string): Unreachable {
+    const { isTls } = this.server;
+    if (isTls && isConnected && alpnProtocol !== "h2")
+      return new Unreachable(`${end ?? silence}; in the TLS handshake it has not chosen h2 by ALPN`);
+    if (end !== CLOSED_BY_SERVER || (isTls && isConnected)) return new Unreachable(end ?? silence);
+    return new Unreachable(`${end}; it may ${isTls ? "have no TLS (try without" : "require TLS (try"} --tls)`);
   }
 
   /** The header block of a call. */
@@ -168,6 +177,7 @@ export class RowContext {
   /** Sends a call. Returns what will have come of it. */
   send(connection: FrameConnection, call: RowCall = {}): { readonly id: number; readonly answer: StreamAnswer } {
     const id = connection.openStream();
+    if (call.method === LIST.method) connection.expect(MAX_LIST_OCTETS);
     const body = call.body ?? requestFor(call.service ?? this.service);
     connection.write(headersFrames(id, this.headOf(call)), dataFrame(id, body));
     return { id, answer: connection.answer(id) };
@@ -195,6 +205,7 @@ export class RowContext {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const connection of this.#connections) connection.close();
   }
 }

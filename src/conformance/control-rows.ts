@@ -1,91 +1,18 @@
 /**
- * The health protocol while statuses change. A program changes them: see control.
+ * The health protocol while statuses change.
  *
  * Each row has service names of its own, and waits for a message only after the program has said ok.
  */
-
-import { messageOf, outcomeOf, type RowContext, unknownName } from "./context.js";
-import type { ControlProgram } from "./control.js";
-import type { FrameConnection } from "./frame-connection.js";
-import { readList } from "./health-watch-rows.js";
-import { breaks, type ConformanceRow, HOLDS, notTried, type RowText, type RowVerdict } from "./row.js";
+import { LIST, outcomeOf } from "./context.js";
+import { controlRow, hasHad } from "./control-row.js";
+import { readList } from "./list-answer.js";
+import { breaks, type ConformanceRow, HOLDS, notTried } from "./row.js";
 import { HEALTH_DOC, HEALTH_PROTO } from "./sources.js";
-import type { StreamAnswer } from "./stream-answer.js";
 
 const MAX_WATCHES = 50;
 
 /** Changes in a row, faster than they can be read. */
 const BURST = 20;
-
-/** The program could not do a step. */
-class ControlRefused extends Error {
-  override readonly name = "ControlRefused";
-}
-
-/** What a row is given: it throws ControlRefused where the program says no. */
-interface ControlledRow {
-  readonly context: RowContext;
-  readonly connection: FrameConnection;
-  readonly service: string;
-  set(status: "SERVING" | "NOT_SERVING", service?: string): Promise<void>;
-  clear(): Promise<void>;
-  watch(service?: string): StreamAnswer;
-  /** Waits until a Watch has had so many messages; false when they do not come. */
-  messages(answer: StreamAnswer, count: number): Promise<boolean>;
-}
-
-function controlRow(
-  text: RowText,
-  run: (row: ControlledRow) => Promise<RowVerdict>,
-  needsWatch = true,
-): ConformanceRow {
-  return {
-    ...text,
-    group: "health",
-    needsControl: true,
-    async run(context) {
-      const { control } = context;
-      if (control === undefined) return notTried("it needs a program that changes statuses (--control)");
-      if (needsWatch && context.facts.noWatch !== undefined) return notTried(context.facts.noWatch);
-      const connection = await context.connect();
-      try {
-        return await run(controlledRow(text.id, { context, connection, control }));
-      } catch (error) {
-        if (error instanceof ControlRefused) return notTried(`the control program: ${error.message}`);
-        throw error;
-      }
-    },
-  };
-}
-
-function controlledRow(
-  id: string,
-  of: { readonly context: RowContext; readonly connection: FrameConnection; readonly control: ControlProgram },
-): ControlledRow {
-  const { context, connection, control } = of;
-  const service = unknownName(id);
-  const done = async (answer: Promise<"ok" | { readonly refused: string }>) => {
-    const result = await answer;
-    if (result !== "ok") throw new ControlRefused(result.refused);
-  };
-  return {
-    context,
-    connection,
-    service,
-    set: (status, name = service) => done(control.set(name, status)),
-    clear: () => done(control.clear(service)),
-    watch: (name = service) => context.send(connection, { method: "Watch", service: name }).answer,
-    messages: async (answer, count) => {
-      await connection.until(() => answer.hasEnded || answer.messages.length >= count, context.answerMs);
-      return answer.messages.length >= count;
-    },
-  };
-}
-
-/** Whether a Watch is open and has had exactly these statuses. */
-function hasHad(row: ControlledRow, answer: StreamAnswer, ...statuses: readonly string[]): boolean {
-  return !answer.hasEnded && row.connection.end === undefined && answer.statuses.join() === statuses.join();
-}
 
 export const CONTROL_ROWS: readonly ConformanceRow[] = [
   controlRow(
@@ -248,8 +175,9 @@ export const CONTROL_ROWS: readonly ConformanceRow[] = [
     async ({ context, connection, service, set }) => {
       if (context.facts.noList !== undefined) return notTried(context.facts.noList);
       await set("NOT_SERVING");
-      const answer = await context.call(connection, { method: "List", body: messageOf(Buffer.alloc(0)) });
-      const status = readList(answer)?.get(service);
+      const answer = await context.call(connection, LIST);
+      const list = readList(answer);
+      const status = list === "too long" ? undefined : list?.get(service);
       if (status === "NOT_SERVING") return HOLDS;
       const received = answer.isOk ? (status ?? "no entry for it") : outcomeOf(connection, answer);
       return breaks(`set ${service} NOT_SERVING, and List`, "NOT_SERVING for it", received);

@@ -1,22 +1,28 @@
 /**
  * Finds out what a server is, before the first row:
  *
- *     connect --> Check --> List --> Watch --> facts
- *        '-----------'--> Unreachable: no row can be tried
+ *     connect --> Check --> List and Watch --> Check of listed services --> facts
+ *        '----------'--> Unreachable: no row can be tried
  *
  * With a control program, which may start the server, a server that does not listen yet is waited for.
  */
-import { messageOf, RowContext, type ServerFacts, type TestedServer, Unreachable, unknownName } from "./context.js";
+import { LIST, RowContext, type ServerFacts, type TestedServer, Unreachable, unknownName } from "./context.js";
 import type { ControlProgram } from "./control.js";
 import type { FrameConnection } from "./frame-connection.js";
-import { readList } from "./health-watch-rows.js";
+import { type ListedStatuses, readList } from "./list-answer.js";
 import type { StreamAnswer } from "./stream-answer.js";
 
 /** Services of a List that rows ask for. */
 const MAX_NAMES = 20;
 
+/** Rows do not ask for a service with a longer name. */
+const MAX_NAME_LENGTH = 1_024;
+
 /** The time that a control program has to start the server. */
 const MAX_START_MS = 10_000;
+
+/** The time that the calls have, once there is a connection. */
+const MAX_CALLS_MS = 6_000;
 
 const RETRY_MS = 100;
 
@@ -40,35 +46,53 @@ export interface DiscoverOptions {
 
 /** @throws Unreachable with what to do about it */
 export async function discover(server: TestedServer, options: DiscoverOptions): Promise<ServerFacts> {
-  const { service, control, signal } = options;
   const context = new RowContext(server, NO_FACTS);
-  const onAbort = () => context.close();
-  signal.addEventListener("abort", onAbort);
+  const close = () => context.close();
+  let isLate = false;
+  let cancelTimer = () => {};
+  options.signal.addEventListener("abort", close);
   try {
-    const connection = await connect(context, control, signal);
-    const overall = await firstCheck(context, connection, OVERALL);
-    if (service !== undefined && !(await firstCheck(context, connection, service)).isOk)
-      throw new Unreachable(`Check of ${JSON.stringify(service)} has no status (see --service)`);
-    const list = await context.call(connection, { method: "List", body: messageOf(Buffer.alloc(0)) });
-    const listed = [...((list.isOk ? readList(list) : undefined)?.keys() ?? [])];
-    const names = listed.filter((name) => !name.startsWith(unknownName(""))).slice(0, MAX_NAMES);
-    const known = service ?? (overall.isOk ? OVERALL : await firstKnown(context, connection, names));
-    const { answer } = context.send(connection, { method: "Watch", service: known ?? unknownName("watch") });
-    await context.firstMessage(connection, answer);
-    const noWatch =
-      answer.code === "UNIMPLEMENTED" && answer.messages.length === 0 ? "the server does not offer Watch" : undefined;
-    return { known, names, overallIsKnown: overall.isOk, noWatch, noList: noListOf(list) };
+    const connection = await connect(context, options);
+    cancelTimer = server.clock.setTimer(MAX_CALLS_MS, () => {
+      isLate = true;
+      close();
+    });
+    const facts = await factsOf(context, connection, options.service);
+    if (!isLate) return facts;
+  } catch (error) {
+    if (!isLate) throw error;
   } finally {
-    signal.removeEventListener("abort", onAbort);
-    context.close();
+    cancelTimer();
+    options.signal.removeEventListener("abort", close);
+    close();
   }
+  throw new Unreachable(`the server did not answer Check, List and Watch within ${MAX_CALLS_MS / 1000} s`);
 }
 
-async function connect(
+async function factsOf(
   context: RowContext,
-  control: ControlProgram | undefined,
-  signal: AbortSignal,
-): Promise<FrameConnection> {
+  connection: FrameConnection,
+  service: string | undefined,
+): Promise<ServerFacts> {
+  const overall = await firstCheck(context, connection, OVERALL);
+  if (service !== undefined && !(await firstCheck(context, connection, service)).isOk)
+    throw new Unreachable(`Check of ${JSON.stringify(service)} has no status (see --service)`);
+  const { answer: list } = context.send(connection, LIST);
+  const { answer: watch } = context.send(connection, { method: "Watch", service: service ?? OVERALL });
+  await context.ended(connection, list);
+  await context.firstMessage(connection, watch);
+  const statuses = list.isOk ? readList(list) : undefined;
+  const names = namesOf(statuses);
+  return {
+    known: service ?? (overall.isOk ? OVERALL : await firstKnown(context, connection, names)),
+    names,
+    overallIsKnown: overall.isOk,
+    noWatch: isUnimplemented(watch) ? "the server does not offer Watch" : undefined,
+    noList: statuses === "too long" ? "the server lists too many services" : noListOf(list),
+  };
+}
+
+async function connect(context: RowContext, { control, signal }: DiscoverOptions): Promise<FrameConnection> {
   const { clock } = context.server;
   const triesUntil = clock.now() + (control === undefined ? 0 : MAX_START_MS);
   for (;;) {
@@ -90,19 +114,32 @@ async function firstCheck(context: RowContext, connection: FrameConnection, serv
   if (code === "UNIMPLEMENTED")
     throw new Unreachable("the server has no service grpc.health.v1.Health (UNIMPLEMENTED)");
   if (code === "UNAUTHENTICATED" || code === "PERMISSION_DENIED")
-    throw new Unreachable(`the server wants credentials (${code}; see --rpc-header)`);
+    throw new Unreachable(`the server requires credentials (${code}; see --rpc-header)`);
   if (code === undefined && answer.field("content-type")?.startsWith("application/grpc") !== true)
     throw new Unreachable(`the answer to Check is not gRPC: ${answer.describe()}`);
   return answer;
 }
 
+function namesOf(statuses: ListedStatuses | "too long" | undefined): readonly string[] {
+  if (statuses === undefined || statuses === "too long") return [];
+  const isUsable = (name: string) => !name.startsWith(unknownName("")) && name.length <= MAX_NAME_LENGTH;
+  return [...statuses.keys()].filter(isUsable).slice(0, MAX_NAMES);
+}
+
+/** All are asked at once, so that a server which does not answer takes the time of one answer. */
 async function firstKnown(
   context: RowContext,
   connection: FrameConnection,
   names: readonly string[],
 ): Promise<string | undefined> {
-  for (const service of names) if ((await context.call(connection, { service })).isOk) return service;
-  return undefined;
+  const asked = names.slice(0, connection.settings.maxConcurrentStreams);
+  const answers = asked.map((service) => context.send(connection, { service }).answer);
+  await connection.until(() => answers.every(({ hasEnded }) => hasEnded), context.answerMs);
+  return asked.find((_name, index) => answers[index]?.isOk === true);
+}
+
+function isUnimplemented({ code, messages }: StreamAnswer): boolean {
+  return code === "UNIMPLEMENTED" && messages.length === 0;
 }
 
 function noListOf({ code }: StreamAnswer): string | undefined {

@@ -31,23 +31,27 @@ import {
 import { HeaderBlocks, readHeadersPayload, withoutPadding } from "../wire/http2/header-block.js";
 import { HpackDecoder } from "../wire/http2/hpack-decoder.js";
 import { defaultPeerSettings, type PeerSettings, readSettings, SETTINGS_ACK } from "../wire/http2/settings.js";
+import { Opening } from "./opening.js";
 import { StreamAnswer, shown } from "./stream-answer.js";
 
-/** Above any answer to a health call: a row that is about windows sets them itself. */
-const WINDOW = 8 * 1024 * 1024;
+/** Above the answers to all calls of a connection: a row that is about windows sets them itself. */
+const WINDOW = 16 * 1024 * 1024;
 
 const INITIAL_WINDOW_SIZE = 4;
 
-/** More than the answers of any row need. A server can make healthbridge store so many frames, with WINDOW octets in all. */
-const MAX_FRAMES = 10_000;
+/** More than the usual answers need: a server can make healthbridge store what it sends in so many frames. */
+const MAX_FRAMES = 1_500;
+
+/** The same for the octets of all frames. */
+const MAX_OCTETS = 512 * 1024;
+
+/** The size of frames in which a long answer may come. */
+const MIN_USUAL_FRAME = 1_024;
 
 /** Why a connection has ended that the server closed without an error. */
 export const CLOSED_BY_SERVER = "the server closed the connection";
 
 const MAX_HEADER_BLOCK_BYTES = 16_384;
-
-/** How an answer of HTTP/1 begins: as a frame, it would be too long. */
-const HTTP_1 = "HTTP/1.";
 
 /** What the client sends at the start of a connection. */
 export interface Greeting {
@@ -66,12 +70,13 @@ export class FrameConnection implements SocketListener {
   readonly #answers = new Map<number, StreamAnswer>();
   readonly #waiters = new Set<() => void>();
   #nextStream = 1;
-  #frames = 0;
-  /** The octets of all frames. */
-  #octets = 0;
+  /** How many frames, and how many octets of them, may still come. */
+  #framesLeft = MAX_FRAMES;
+  #octetsLeft = MAX_OCTETS;
+  readonly #opening = new Opening();
   #isGreeted = false;
   /** Acknowledgements for after the preface: a server may speak first. */
-  #owed: readonly Uint8Array[] = [];
+  #owed: Uint8Array[] = [];
   /** The type of the first frame. */
   firstFrame: number | undefined;
   settings: PeerSettings = defaultPeerSettings();
@@ -112,6 +117,12 @@ export class FrameConnection implements SocketListener {
     return id;
   }
 
+  /** Accepts so many octets more, for a call with a long answer. */
+  expect(octets: number): void {
+    this.#octetsLeft += octets;
+    this.#framesLeft += Math.ceil(octets / MIN_USUAL_FRAME);
+  }
+
   /** What has come on a stream, and will come. */
   answer(streamId: number): StreamAnswer {
     const known = this.#answers.get(streamId);
@@ -143,8 +154,7 @@ export class FrameConnection implements SocketListener {
   close(): void {
     this.#socket.listen(undefined);
     this.#socket.close();
-    this.#finish("healthbridge closed the connection");
-    this.#notify(); // a row that waits ends now
+    this.#finish("healthbridge closed the connection"); // a row that waits ends now
   }
 
   onReady(): void {
@@ -155,21 +165,26 @@ export class FrameConnection implements SocketListener {
 
   onBytes(bytes: Buffer): void {
     try {
-      this.#reader.read(Buffer.from(bytes)); // a copy: `bytes` is overwritten
+      this.#read(Buffer.from(bytes)); // a copy: `bytes` is overwritten
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.#reader.stop();
       this.#socket.listen(undefined);
       this.#socket.close();
-      const isHttp1 = this.firstFrame === undefined && bytes.toString("latin1", 0, HTTP_1.length) === HTTP_1;
-      this.#finish(isHttp1 ? "the server answers in HTTP/1" : `the server violates HTTP/2: ${error.message}`);
+      const isHttp2 = this.firstFrame !== undefined;
+      this.#finish(isHttp2 ? `the server violates HTTP/2: ${error.message}` : this.#opening.describe());
     }
     this.#notify();
   }
 
+  #read(bytes: Buffer): void {
+    if (this.firstFrame === undefined) this.#opening.read(bytes);
+    if (this.#opening.isTlsAlert) throw new ConnectionError("PROTOCOL_ERROR", "a TLS alert");
+    this.#reader.read(bytes);
+  }
+
   onEnd(error: Error | undefined): void {
     this.#finish(error === undefined ? CLOSED_BY_SERVER : shown(error.message));
-    this.#notify();
   }
 
   /** How the connection is now, in words. */
@@ -189,10 +204,10 @@ export class FrameConnection implements SocketListener {
 
   #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     this.firstFrame ??= type;
-    this.#frames += 1;
-    this.#octets += payload.length;
-    if (this.#frames > MAX_FRAMES) throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
-    if (this.#octets > WINDOW) throw new ConnectionError("ENHANCE_YOUR_CALM", "more octets than any call needs");
+    this.#framesLeft -= 1;
+    this.#octetsLeft -= payload.length;
+    if (this.#framesLeft < 0) throw new ConnectionError("ENHANCE_YOUR_CALM", "more frames than any call needs");
+    if (this.#octetsLeft < 0) throw new ConnectionError("ENHANCE_YOUR_CALM", "more octets than any call needs");
     this.#blocks.requireInOrder(type, streamId);
     requireValidFrame(type, flags, streamId, payload.length);
     switch (type) {
@@ -234,7 +249,7 @@ export class FrameConnection implements SocketListener {
 
   #acknowledge(frame: Uint8Array): void {
     if (this.#isGreeted) this.write(frame);
-    else this.#owed = [...this.#owed, frame];
+    else this.#owed.push(frame);
   }
 
   #onBlock(streamId: number, endsStream: boolean, block: Buffer): void {

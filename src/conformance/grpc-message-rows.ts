@@ -121,7 +121,7 @@ export const GRPC_MESSAGE_ROWS: readonly ConformanceRow[] = [
       id: "encoding-broken",
       rule: "A message that cannot be decompressed fails with INTERNAL, and the server goes on.",
       source: STATUS_CODES,
-      severity: "must",
+      severity: "should",
     },
     {
       sent: "Check with grpc-encoding gzip and bytes that are not gzip",

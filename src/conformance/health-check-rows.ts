@@ -1,6 +1,6 @@
 /** The health protocol: Check, and the names of services. */
 import { lengthDelimited } from "../wire/protobuf.js";
-import { messageOf, NO_KNOWN_SERVICE, outcomeOf, requestFor, unknownName } from "./context.js";
+import { LIST, messageOf, NO_KNOWN_SERVICE, outcomeOf, requestFor, unknownName } from "./context.js";
 import { breaks, type ConformanceRow, HOLDS, notTried } from "./row.js";
 import { callRow, callsRow, failsWith, SERVED } from "./row-kinds.js";
 import {
@@ -10,20 +10,27 @@ import {
   PROTO3_UNKNOWN,
   PROTOBUF_ENCODING,
   PROTOBUF_LAST_ONE_WINS,
+  STATUS_CODES,
 } from "./sources.js";
+import type { StreamAnswer } from "./stream-answer.js";
 
 const NOT_FOUND = failsWith("NOT_FOUND");
 
 /** Names that some languages give to properties of every object, and one that ends early in C. */
 const ODD_NAMES: readonly string[] = ["__proto__", "constructor", "toString", "hasOwnProperty", "conformance\0", " "];
 
-/** Bytes that are no protobuf message. */
-const UNREADABLE: readonly (readonly [what: string, bytes: Buffer])[] = [
-  ["0a 50: a name of 80 bytes that is cut before its first", Buffer.from("0a50", "hex")],
-  ["0a 50 61: a name of 80 bytes that is cut after its first", Buffer.from("0a5061", "hex")],
-  ["ff: a tag that is cut", Buffer.from("ff", "hex")],
-  ["00 01: a field with the number 0", Buffer.from("0001", "hex")],
-];
+/** Messages that are no protobuf message. */
+const UNREADABLE: readonly (readonly [what: string, body: Buffer])[] = (
+  [
+    ["0a 50: a name of 80 bytes that is cut before its first", "0a50"],
+    ["0a 50 61: a name of 80 bytes that is cut after its first", "0a5061"],
+    ["ff: a tag that is cut", "ff"],
+    ["00 01: a field with the number 0", "0001"],
+  ] as const
+).map(([what, hex]) => [what, messageOf(Buffer.from(hex, "hex"))]);
+
+/** NOT_FOUND would say that a name was read. */
+const failsUnread = ({ isRefused, code }: StreamAnswer) => isRefused && code !== "NOT_FOUND";
 
 const KNOWN_STATUSES: readonly unknown[] = ["UNKNOWN", "SERVING", "NOT_SERVING"];
 
@@ -137,7 +144,7 @@ export const HEALTH_CHECK_ROWS: readonly ConformanceRow[] = [
       if (check.code !== "NOT_FOUND")
         return breaks(`${sent} a Check of it`, "grpc-status NOT_FOUND", outcomeOf(connection, check));
       if (context.facts.noList !== undefined) return HOLDS;
-      const list = await context.call(connection, { method: "List", body: messageOf(Buffer.alloc(0)) });
+      const list = await context.call(connection, LIST);
       const isListed = list.messages.some(({ bytes }) => bytes.includes(service));
       return isListed ? breaks(`${sent} List`, "a map without it", "a map with it") : HOLDS;
     },
@@ -165,12 +172,32 @@ export const HEALTH_CHECK_ROWS: readonly ConformanceRow[] = [
       source: PROTOBUF_ENCODING,
       severity: "must",
     },
-    UNREADABLE.map(([what, bytes]) => ({
+    UNREADABLE.map(([what, body]) => ({
       sent: `Check with the bytes ${what}`,
-      call: () => ({ body: messageOf(bytes) }),
-      ...failsWith("INTERNAL", "INVALID_ARGUMENT"),
+      call: () => ({ body }),
+      expected: "an error status other than NOT_FOUND",
+      accepts: failsUnread,
     })),
   ),
+  {
+    id: "request-unreadable-code",
+    rule: "A request that cannot be parsed fails with INTERNAL, or with INVALID_ARGUMENT by the service itself.",
+    source: STATUS_CODES,
+    severity: "should",
+    group: "health",
+    async run(context) {
+      const connection = await context.connect();
+      for (const [what, body] of UNREADABLE) {
+        const answer = await context.call(connection, { body });
+        if (!failsUnread(answer))
+          return notTried("a request that cannot be parsed is answered: see request-unreadable");
+        const { expected, accepts } = failsWith("INTERNAL", "INVALID_ARGUMENT");
+        if (!accepts(answer, context))
+          return breaks(`Check with the bytes ${what}`, expected, outcomeOf(connection, answer));
+      }
+      return HOLDS;
+    },
+  },
   callRow(
     "health",
     {
@@ -182,7 +209,8 @@ export const HEALTH_CHECK_ROWS: readonly ConformanceRow[] = [
     {
       sent: "Check of a name of the bytes ff fe",
       call: () => ({ body: messageOf(lengthDelimited(1, Buffer.from("fffe", "hex"))) }),
-      ...failsWith("INTERNAL", "INVALID_ARGUMENT"),
+      expected: "an error status other than NOT_FOUND",
+      accepts: failsUnread,
     },
   ),
   callRow(

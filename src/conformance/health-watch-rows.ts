@@ -1,14 +1,10 @@
 /** The health protocol: Watch and List. */
-
-import { readHealthCheckResponse } from "../wire/health-messages.js";
-import { readFields, readString } from "../wire/protobuf.js";
-import { messageOf, NO_KNOWN_SERVICE, outcomeOf, type RowCall, type RowContext, unknownName } from "./context.js";
+import { LIST, NO_KNOWN_SERVICE, outcomeOf, type RowContext, unknownName } from "./context.js";
 import type { FrameConnection } from "./frame-connection.js";
+import { type ListedStatuses, readList } from "./list-answer.js";
 import { breaks, type ConformanceRow, HOLDS, notTried, type RowText, type RowVerdict } from "./row.js";
 import { HEALTH_DOC, HEALTH_PROTO } from "./sources.js";
 import type { StreamAnswer } from "./stream-answer.js";
-
-const LIST: RowCall = { method: "List", body: messageOf(Buffer.alloc(0)) };
 
 /** A Watch of the known service that has had its first message, or has ended without one. */
 interface WatchUnderTest {
@@ -45,7 +41,8 @@ function listRow(text: RowText, judge: (list: ListUnderTest) => Promise<RowVerdi
       const connection = await context.connect();
       const answer = await context.call(connection, LIST);
       const statuses = answer.isOk ? readList(answer) : undefined;
-      if (statuses === undefined) return breaks("List", "OK with one map", outcomeOf(connection, answer));
+      if (statuses === undefined || statuses === "too long")
+        return breaks("List", "OK with one map", outcomeOf(connection, answer));
       return judge({ context, connection, statuses });
     },
   };
@@ -54,28 +51,7 @@ function listRow(text: RowText, judge: (list: ListUnderTest) => Promise<RowVerdi
 interface ListUnderTest {
   readonly context: RowContext;
   readonly connection: FrameConnection;
-  readonly statuses: ReadonlyMap<string, string>;
-}
-
-/** The map of a HealthListResponse: a status, or `unreadable`. `undefined` for a message that is none. */
-export function readList({ messages }: StreamAnswer): ReadonlyMap<string, string> | undefined {
-  const [message] = messages;
-  const entries = message === undefined || message.flag !== 0 ? undefined : readFields(message.bytes);
-  if (message === undefined || entries === undefined || messages.length > 1) return undefined;
-  const statuses = new Map<string, string>();
-  for (const { number, start, end } of entries) {
-    if (number !== 1) continue;
-    const entry = message.bytes.subarray(start, end);
-    const fields = readFields(entry);
-    if (fields === undefined) return undefined;
-    const name = fields.findLast((field) => field.number === 1);
-    const value = fields.findLast((field) => field.number === 2);
-    const status = readHealthCheckResponse(
-      value === undefined ? Buffer.alloc(0) : entry.subarray(value.start, value.end),
-    );
-    statuses.set(name === undefined ? "" : (readString(entry, name) ?? "\ufffd"), status ?? "unreadable");
-  }
-  return statuses;
+  readonly statuses: ListedStatuses;
 }
 
 export const HEALTH_WATCH_ROWS: readonly ConformanceRow[] = [
@@ -206,7 +182,7 @@ export const HEALTH_WATCH_ROWS: readonly ConformanceRow[] = [
       severity: "must",
     },
     async ({ context, connection, statuses }) => {
-      const differing = async (names: readonly string[], listed: ReadonlyMap<string, string>) => {
+      const differing = async (names: readonly string[], listed: ListedStatuses) => {
         const found: string[] = [];
         for (const service of names) {
           const check = await context.call(connection, { service });
@@ -221,7 +197,8 @@ export const HEALTH_WATCH_ROWS: readonly ConformanceRow[] = [
       const suspects = await differing(asked, statuses);
       if (suspects.length === 0) return HOLDS;
       // a status may change between the two calls: it differs twice only if they disagree
-      const again = readList(await context.call(connection, LIST)) ?? new Map<string, string>();
+      const again = readList(await context.call(connection, LIST));
+      if (again === undefined || again === "too long") return HOLDS;
       const [service] = await differing(
         suspects.filter((name) => again.has(name)),
         again,

@@ -23,6 +23,21 @@ export function junitXml(report: ConformanceReport): string {
   ].join("\n");
 }
 
+/** The report of a run in which no row could be tried. */
+export function junitErrorXml(address: string, why: string): string {
+  const name = attribute("name", `conformance of ${address}`);
+  const counts = 'tests="1" failures="0" errors="1" skipped="0" time="0.000"';
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${name} ${counts}>`,
+    `  <testsuite name="Connection" ${counts}>`,
+    `    <testcase name="connection" classname="conformance" time="0.000"><error ${attribute("message", why)}/></testcase>`,
+    "  </testsuite>",
+    "</testsuites>",
+    "",
+  ].join("\n");
+}
+
 function suiteLines(title: string, rows: readonly RowReport[]): readonly string[] {
   const count = (verdict: RowReport["verdict"]) => rows.filter((row) => row.verdict === verdict).length;
   const totalMs = rows.reduce((sum, { durationMs }) => sum + durationMs, 0);

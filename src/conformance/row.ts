@@ -5,6 +5,7 @@
  *
  * A row opens connections of its own, so rows are independent of each other.
  */
+import { printable } from "../core/printable.js";
 import type { RowContext } from "./context.js";
 
 /** Which protocol a row belongs to. */
@@ -46,10 +47,18 @@ export interface ConformanceRow extends RowText {
 
 export const HOLDS: RowVerdict = { kind: "holds" };
 
+/** Characters of a text in a verdict: it may contain names and texts of the server. */
+const MAX_TEXT = 500;
+
 export function breaks(sent: string, expected: string, received: string): RowVerdict {
-  return { kind: "breaks", sent, expected, received };
+  return { kind: "breaks", sent: cut(sent), expected: cut(expected), received: cut(received) };
 }
 
 export function notTried(why: string): RowVerdict {
-  return { kind: "not-tried", why };
+  return { kind: "not-tried", why: cut(why) };
+}
+
+function cut(raw: string): string {
+  const text = printable(raw);
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} ...` : text;
 }

@@ -3,9 +3,8 @@
  *
  *     facts --> rows, 8 at a time --> results, in the order of the rows
  *
- * The run is harmless and bounded: at most 8 rows with a connection or two each, 100 streams on a connection, 20 seconds.
+ * The run has bounds: 8 rows at a time with a connection or two each, 100 streams on a connection, 19 seconds.
  */
-import type { CancelTimer } from "../core/clock.js";
 import { RowContext, type ServerFacts, type TestedServer, Unreachable } from "./context.js";
 import type { ControlProgram } from "./control.js";
 import { type ConformanceRow, notTried, type RowVerdict } from "./row.js";
@@ -35,6 +34,8 @@ const MAX_RUN_MS = 14_000;
 /** A row that takes longer is ended. */
 const MAX_ROW_MS = 5_000;
 
+const INTERRUPTED = notTried("the run was interrupted");
+
 /** Runs rows. `isLast` rows begin when all others have ended. */
 export async function runRows(rows: readonly ConformanceRow[], options: RunOptions): Promise<readonly RowResult[]> {
   const results: RowResult[] = [];
@@ -63,33 +64,37 @@ export async function runRows(rows: readonly ConformanceRow[], options: RunOptio
 }
 
 async function runRow(row: ConformanceRow, options: RunOptions, endsAt: number): Promise<RowResult> {
-  const { server, facts, control, signal } = options;
-  const startedAt = server.clock.now();
-  const resultOf = (verdict: RowVerdict): RowResult => ({
-    row,
-    verdict,
-    durationMs: server.clock.now() - startedAt,
-  });
-  if (signal.aborted) return resultOf(notTried("the run was interrupted"));
-  if (startedAt > endsAt) return resultOf(notTried("the time of the run was over"));
+  const { clock } = options.server;
+  const startedAt = clock.now();
+  const verdict = startedAt > endsAt ? notTried("the time of the run was over") : await verdictOf(row, options);
+  return { row, verdict, durationMs: clock.now() - startedAt };
+}
+
+/** The verdict of a row, or why it was ended early: a row may wait for the server or for the control program. */
+async function verdictOf(row: ConformanceRow, { server, facts, control, signal }: RunOptions): Promise<RowVerdict> {
+  if (signal.aborted) return INTERRUPTED;
   const context = new RowContext(server, facts, control);
-  let endedEarly: string | undefined;
-  const endEarly = (why: string) => {
-    endedEarly ??= why;
-    context.close();
-  };
-  const onAbort = () => endEarly("the run was interrupted");
-  const cancelTimer: CancelTimer = server.clock.setTimer(MAX_ROW_MS, () => endEarly("it took too long"));
+  let endEarly = (_verdict: RowVerdict) => {};
+  const early = new Promise<RowVerdict>((resolve) => {
+    endEarly = resolve;
+  });
+  const onAbort = () => endEarly(INTERRUPTED);
+  const cancelTimer = server.clock.setTimer(MAX_ROW_MS, () => endEarly(notTried("it took too long")));
   signal.addEventListener("abort", onAbort);
   try {
-    const verdict = await row.run(context);
-    return resultOf(endedEarly === undefined ? verdict : notTried(endedEarly));
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    return resultOf(notTried(endedEarly ?? `no connection: ${error.message}`));
+    return await Promise.race([early, verdictOrUnreachable(row, context)]);
   } finally {
     cancelTimer();
     signal.removeEventListener("abort", onAbort);
     context.close();
+  }
+}
+
+async function verdictOrUnreachable(row: ConformanceRow, context: RowContext): Promise<RowVerdict> {
+  try {
+    return await row.run(context);
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return notTried(`no connection: ${error.message}`);
   }
 }

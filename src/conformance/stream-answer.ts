@@ -7,6 +7,7 @@ import { printable } from "../core/printable.js";
 import type { WatchStatus } from "../core/serving-status.js";
 import { GRPC_CODES, type GrpcCode, grpcCodeOf } from "../wire/grpc-code.js";
 import { readHealthCheckResponse } from "../wire/health-messages.js";
+import { ConnectionError } from "../wire/http2/frames.js";
 
 /** One length-prefixed message, with its Compressed-Flag. */
 export interface AnswerMessage {
@@ -18,6 +19,12 @@ export interface AnswerMessage {
 export type AnswerFields = readonly (readonly [name: string, value: string])[];
 
 const PREFIX_BYTES = 5;
+
+/** More than any row asks for. A server can make healthbridge store so many messages of a stream. */
+const MAX_MESSAGES = 1_000;
+
+/** A message that is longer is not read as a status: it would be a load. */
+const MAX_STATUS_BYTES = 16_384;
 
 /** Characters of a foreign text that a report shows. */
 const MAX_SHOWN = 200;
@@ -47,6 +54,7 @@ export class StreamAnswer {
     this.hasEnded ||= endsStream;
   }
 
+  /** @throws ConnectionError for more messages than any call needs */
   receiveData(bytes: Buffer, endsStream: boolean): void {
     this.dataBytes += bytes.length;
     this.#parts.push(bytes);
@@ -61,6 +69,8 @@ export class StreamAnswer {
     const needed = () => PREFIX_BYTES + (rest.length < PREFIX_BYTES ? 0 : rest.readUInt32BE(1));
     while (rest.length >= PREFIX_BYTES && rest.length >= needed()) {
       const end = needed();
+      if (this.messages.length === MAX_MESSAGES)
+        throw new ConnectionError("ENHANCE_YOUR_CALM", "more messages than any call needs");
       this.messages.push({ flag: rest[0] ?? 0, bytes: rest.subarray(PREFIX_BYTES, end) });
       rest = rest.subarray(end);
     }
@@ -102,7 +112,9 @@ export class StreamAnswer {
 
   /** The statuses of the messages; `undefined` for bytes that are no HealthCheckResponse with a status of the proto. */
   get statuses(): readonly (WatchStatus | undefined)[] {
-    return this.messages.map(({ flag, bytes }) => (flag === 0 ? readHealthCheckResponse(bytes) : undefined));
+    return this.messages.map(({ flag, bytes }) =>
+      flag === 0 && bytes.length <= MAX_STATUS_BYTES ? readHealthCheckResponse(bytes) : undefined,
+    );
   }
 
   /** In a few words, safe to print. */

@@ -32,7 +32,7 @@ export class HealthError extends Error {
   override readonly name = "HealthError";
   readonly code: HealthErrorCode;
 
-  constructor(code: HealthErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: HealthErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.code = code;
   }

@@ -29,7 +29,7 @@ export class OptionError extends HealthError {
   /** Follows the option: `must be text`. */
   readonly text: string;
 
-  constructor(option: Path, text: string, options?: ErrorOptions) {
+  constructor(option: Path, text: string, options?: { readonly cause?: unknown }) {
     super("INVALID_OPTION", `${formatPath(option)} ${text}`, options);
     this.option = option;
     this.text = text;

@@ -5,6 +5,7 @@
  * The client is the package `mysql2`, an optional peer.
  */
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { Goodbye } from "../client/goodbyes.js";
@@ -26,6 +27,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "ER_MUST_CHANGE_PASSWORD",
   "ER_MUST_CHANGE_PASSWORD_LOGIN",
 ]);
+
+const loadPackage = createRequire(import.meta.url);
 
 /** One side demands TLS, and the other one does not offer it. */
 const TLS_MISSING: ReadonlySet<string> = new Set(["HANDSHAKE_NO_SSL_SUPPORT", "ER_SECURE_TRANSPORT_REQUIRED"]);
@@ -57,7 +60,8 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
     ...(secure === undefined ? {} : { ssl: {} }), // ask for TLS; `startTls` below makes it
   };
   const load = async () => {
-    const { default: mysql } = await import("mysql2");
+    // a bundler of the application does not see this, so it does not look for the package, which is optional
+    const mysql = loadPackage("mysql2") as typeof import("mysql2");
     return async ({ socket, limit }: LimitedSocket) => {
       const connection = mysql.createConnection({ ...settings, host, port, stream: socket });
       connection.on("error", () => {}); // the connection ended between two probes; the next one will notice

@@ -4,6 +4,7 @@
  * The client is the package `pg`, an optional peer.
  */
 import type { EventEmitter } from "node:events";
+import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { Goodbye } from "../client/goodbyes.js";
 import { tlsOptions } from "../client/tls-options.js";
@@ -17,6 +18,8 @@ import { credentialsOf, hostOf, pathNameOf } from "./target.js";
 interface PgClient {
   readonly connection: EventEmitter & { readonly stream: Socket };
 }
+
+const loadPackage = createRequire(import.meta.url);
 
 /** The message Terminate. */
 const TERMINATE: Goodbye = { request: Buffer.from([0x58, 0, 0, 0, 4]) };
@@ -43,7 +46,8 @@ export function openPostgres(target: URL, deps: ProberDeps, options: ProberOptio
     application_name: "healthbridge",
   };
   const load = async () => {
-    const { default: pg } = await import("pg");
+    // a bundler of the application does not see this, so it does not look for the package, which is optional
+    const pg = loadPackage("pg") as typeof import("pg");
     return async ({ socket, limit }: LimitedSocket) => {
       // the library connects its socket, and waits for the event
       Object.assign(socket, { connect: () => process.nextTick(() => socket.emit("connect")) });

@@ -67,7 +67,7 @@ export class ProberError extends Error {
   override readonly name = "ProberError";
   readonly reason: ReasonCode;
 
-  constructor(reason: ReasonCode, message: string, options?: ErrorOptions) {
+  constructor(reason: ReasonCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.reason = reason;
     // it is expected, and may come for each probe of each check: a stack trace would only fill the log

@@ -17,6 +17,11 @@ type Found = number | ProbeResult | undefined;
 
 type Exchange = readonly Omit<Turn, "name">[];
 
+/** The protocols in which a server can be asked for TLS. */
+export const START_TLS_PROTOCOLS = ["smtp", "imap", "pop3", "ftp", "postgres", "mysql", "ldap"] as const;
+
+export type StartTlsProtocol = (typeof START_TLS_PROTOCOLS)[number];
+
 const CRLF = "\r\n";
 
 /** Limit of what may come before the answer: replies 1xx of FTP, untagged lines of IMAP. Each read goes through all of them. */
@@ -215,7 +220,7 @@ function shownLine(text: string): string {
 }
 
 /** What happens before the handshake, by protocol. The name of an SMTP client is one that never exists (RFC 2606). */
-export const START_TLS = {
+export const START_TLS: Readonly<Record<StartTlsProtocol, Exchange>> = {
   smtp: [
     reply("220"),
     { send: Buffer.from("EHLO healthbridge.invalid\r\n"), ...reply("250") },
@@ -230,9 +235,4 @@ export const START_TLS = {
   postgres: [{ send: POSTGRES_SSL_REQUEST, find: findPostgresAnswer, expected: "S" }],
   mysql: [{ find: findMysqlGreeting, expected: "the greeting" }, { send: mysqlSslRequest() }],
   ldap: [{ send: LDAP_START_TLS, find: findLdapAnswer, expected: "an extended response" }],
-} as const satisfies Readonly<Record<string, Exchange>>;
-
-/** A protocol in which a server can be asked for TLS. */
-export type StartTlsProtocol = keyof typeof START_TLS;
-
-export const START_TLS_PROTOCOLS = Object.keys(START_TLS) as [StartTlsProtocol, ...StartTlsProtocol[]]; // it has rows
+};

@@ -167,17 +167,22 @@ function responseOf(status: WatchStatus): Buffer {
   return number === 0 ? Buffer.alloc(0) : Buffer.from([STATUS_TAG, number]);
 }
 
+/** The second field of an entry of the list's map. */
+function entryOf(status: WatchStatus): Buffer {
+  return lengthDelimited(2, responseOf(status));
+}
+
+// marked as pure: a bundle that answers nothing leaves them out
 const RESPONSES: Readonly<Record<WatchStatus, Buffer>> = {
-  UNKNOWN: responseOf("UNKNOWN"),
-  SERVING: responseOf("SERVING"),
-  NOT_SERVING: responseOf("NOT_SERVING"),
-  SERVICE_UNKNOWN: responseOf("SERVICE_UNKNOWN"),
+  UNKNOWN: /* @__PURE__ */ responseOf("UNKNOWN"),
+  SERVING: /* @__PURE__ */ responseOf("SERVING"),
+  NOT_SERVING: /* @__PURE__ */ responseOf("NOT_SERVING"),
+  SERVICE_UNKNOWN: /* @__PURE__ */ responseOf("SERVICE_UNKNOWN"),
 };
 
-/** The values of the list's map, as its second field. */
 const STATUS_VALUES: Readonly<Record<WatchStatus, Buffer>> = {
-  UNKNOWN: lengthDelimited(2, RESPONSES.UNKNOWN),
-  SERVING: lengthDelimited(2, RESPONSES.SERVING),
-  NOT_SERVING: lengthDelimited(2, RESPONSES.NOT_SERVING),
-  SERVICE_UNKNOWN: lengthDelimited(2, RESPONSES.SERVICE_UNKNOWN),
+  UNKNOWN: /* @__PURE__ */ entryOf("UNKNOWN"),
+  SERVING: /* @__PURE__ */ entryOf("SERVING"),
+  NOT_SERVING: /* @__PURE__ */ entryOf("NOT_SERVING"),
+  SERVICE_UNKNOWN: /* @__PURE__ */ entryOf("SERVICE_UNKNOWN"),
 };

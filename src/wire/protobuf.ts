@@ -7,6 +7,7 @@
  *
  * Source: protobuf.dev/programming-guides/encoding.
  */
+import { isUtf8 } from "node:buffer";
 
 /** A field, as offsets into the message. */
 export interface Field {
@@ -34,7 +35,7 @@ export function readFields(bytes: Uint8Array): readonly Field[] | undefined {
   const fields: Field[] = [];
   let offset = 0;
   while (offset < bytes.length) {
-    const field = readField(bytes, offset, 0);
+    const field = readField(bytes, offset);
     if (field === undefined) return undefined;
     fields.push(field);
     offset = field.end;
@@ -42,16 +43,10 @@ export function readFields(bytes: Uint8Array): readonly Field[] | undefined {
   return fields;
 }
 
-// Not the default TextDecoder: that one drops a byte order mark, and "\ufeffa" would be read as "a".
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The text of a length-delimited field; `undefined` when it is not valid UTF-8. */
+/** The text of a length-delimited field; `undefined` when it is not valid UTF-8. A byte order mark is a part of the text. */
 export function readString(bytes: Uint8Array, { start, end }: Field): string | undefined {
-  try {
-    return utf8.decode(bytes.subarray(start, end));
-  } catch {
-    return undefined;
-  }
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+  return isUtf8(text) ? text.toString() : undefined;
 }
 
 /** Reads a varint. Values above 2^53 lose precision, which no caller of ours minds. */
@@ -90,7 +85,8 @@ export function varint(value: number): readonly number[] {
   return bytes;
 }
 
-function readField(bytes: Uint8Array, offset: number, depth: number): Field | undefined {
+/** The field at an offset; `undefined` when the bytes there are not a field. `depth` is that of the groups around it. */
+export function readField(bytes: Uint8Array, offset: number, depth = 0): Field | undefined {
   const tag = readVarint(bytes, offset);
   if (tag === undefined) return undefined;
   const number = Math.floor(tag.value / 8);

@@ -174,6 +174,10 @@ const HEALTH: Breakers = {
     (stream) => fail(stream, 5),
   ),
   "request-unreadable": answering((request) => hex(request) === "00000000020a50", ok),
+  "request-unreadable-code": answering(
+    (request) => hex(request) === "0000000001ff",
+    (stream) => fail(stream, 2),
+  ),
   "request-utf8": answering(
     (request) => hex(request) === "00000000040a02fffe",
     (stream) => fail(stream, 5),

@@ -1,8 +1,8 @@
 /** `healthbridge conformance` as a command: its output, files, exit codes, and the control program. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,6 +101,78 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
     }
   });
 
+  test("--junit has the reason when no row could be tried", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+    const file = join(folder, "report.xml");
+    try {
+      const { code } = await run("conformance", `127.0.0.1:${await freePort()}`, "--junit", file);
+      assert.equal(code, 3);
+      assert.match(readFileSync(file, "utf8"), /errors="1".*<testcase [^>]*><error message="connect ECONNREFUSED /s);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("a report that cannot be written is refused before the server is asked", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+    const [plain, pipe] = [join(folder, "plain"), join(folder, "pipe")];
+    writeFileSync(plain, "");
+    execFileSync("mkfifo", [pipe]);
+    const server = await silentTarget();
+    const refusals: readonly (readonly [file: string, why: RegExp])[] = [
+      [join(folder, "missing", "x.xml"), /its folder does not exist \(ENOENT\)$/],
+      [join(plain, "x.xml"), /its folder does not exist \(ENOTDIR\)$/],
+      [folder, /it is a directory \(EISDIR\)$/],
+      [pipe, /it is a named pipe or a socket, not a regular file \(ENXIO\)$/],
+      [`${folder}/${"x".repeat(300)}`, /ENAMETOOLONG/],
+    ];
+    try {
+      for (const [file, why] of refusals) {
+        const { code, stdout, stderr } = await run("conformance", `127.0.0.1:${server.port}`, "--junit", file);
+        assert.deepEqual([code, stdout], [2, ""]);
+        assert.match(stderr.trimEnd(), why);
+        assert.match(stderr, /^healthbridge: --junit: cannot write the file "/);
+      }
+      assert.equal(server.accepted, 0);
+    } finally {
+      await server.stop();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("a former report stays until there is a new one, and a run that is refused leaves no file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+    const [former, fresh] = [join(folder, "former.xml"), join(folder, "fresh.xml")];
+    writeFileSync(former, "x".repeat(100_000));
+    try {
+      // interrupted before the first row
+      const silent = await silentTarget();
+      for (const file of [former, fresh]) {
+        const args = [MAIN, "conformance", `127.0.0.1:${silent.port}`, "--timeout", "4s", "--junit", file];
+        const child = spawn(process.execPath, args, { stdio: "ignore" });
+        const count = silent.accepted;
+        await eventually(() => silent.accepted > count, "it has begun");
+        child.kill("SIGINT");
+        await inTime(once(child, "close"), "the end", 3_000);
+      }
+      await silent.stop();
+      assert.equal(readFileSync(former, "utf8"), "x".repeat(100_000));
+      assert.equal(existsSync(fresh), false);
+      assert.equal((await run("conformance", good, "--only", "ping", "--junit", former)).code, 0);
+      assert.match(readFileSync(former, "utf8"), /^<\?xml [^x]*<testsuites .*<\/testsuites>\n$/s);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("files without an end are not read", async () => {
+    for (const flag of ["--tls-ca-cert", "--tls-client-cert"]) {
+      const { code, stderr } = await run("conformance", good, "--tls", flag, "/dev/zero");
+      assert.equal(code, 2);
+      assert.match(stderr, /cannot read the file "\/dev\/zero": it is a device, not a regular file$/m);
+    }
+  });
+
   test("a control program may start the server; what it cannot do is not tried", async () => {
     const port = await freePort();
     const control = `exec '${process.execPath}' --import tsx '${PROGRAM}' ${port}`;
@@ -120,6 +192,21 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
     await target.stop();
     assert.equal(code, 3);
     assert.match(stderr, /no row could be tried: the server answers in HTTP\/1$/m);
+  });
+
+  test("a server of another protocol is named with its first octets, which are escaped: exit code 3", async () => {
+    const openings: readonly (readonly [opening: Buffer, text: RegExp])[] = [
+      [Buffer.from("15030100020246", "hex"), /: the server requires TLS \(try --tls\)$/m],
+      [Buffer.from("SSH-2.0-\u001b[2J\r\n"), /: the server does not speak HTTP\/2: it begins with "SSH-2\.0-\\u001b/m],
+      [Buffer.from("-ERR unknown command\r\n"), /: the server does not speak HTTP\/2: it begins with "-ERR unknown/m],
+    ];
+    for (const [opening, text] of openings) {
+      const target = await rawTarget((socket) => void socket.resume().write(opening));
+      const { code, stderr } = await run("conformance", `127.0.0.1:${target.port}`);
+      await target.stop();
+      assert.equal(code, 3);
+      assert.match(stderr, text);
+    }
   });
 
   test("a server that cannot be tried: exit code 3 and the reason", async () => {

@@ -14,7 +14,7 @@ import { systemClock } from "../../src/core/clock.js";
 
 const PIPE = fileURLToPath(new URL("control-pipe.mjs", import.meta.url));
 
-/** What a control program changes. */
+/** What a control program changes. It answers when the returned promise has settled. */
 export interface Changed {
   set(service: string, status: "SERVING" | "NOT_SERVING"): unknown;
   clear(service: string): unknown;
@@ -70,9 +70,9 @@ async function controlOf(changed: Changed) {
     socket.on("error", () => {});
     createInterface(socket).on("line", (line) => {
       const [verb, service = "", status] = line.split(" ");
-      if (verb === "clear") changed.clear(service);
-      else if (status === "SERVING" || status === "NOT_SERVING") changed.set(service, status);
-      socket.write("ok\n");
+      const isStatus = status === "SERVING" || status === "NOT_SERVING";
+      const done = verb === "clear" ? changed.clear(service) : isStatus && changed.set(service, status);
+      void Promise.resolve(done).then(() => socket.write("ok\n"));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -39,12 +39,23 @@ export function goClient(): string {
 
 /** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
-  const source = here("java-client");
+  return javaClassPath("java-client", "MixedChannel");
+}
+
+/** The health server of grpc-java: the class path to start `HealthServer` with. */
+export function javaServer(): string {
+  return javaClassPath("java-server", "HealthServer");
+}
+
+/** A class that Maven compiles, with what it needs. Maven compares the checksums of the registry. */
+function javaClassPath(name: string, mainClass: string): string {
+  const source = here(name);
   const mvn = debian("mvn", "maven");
-  const key = digestOf(["pom.xml", "src/main/java/MixedChannel.java"].map((file) => join(source, file)));
-  const folder = once(`java-client-${key}`, (target) => {
+  const key = digestOf(["pom.xml", `src/main/java/${mainClass}.java`].map((file) => join(source, file)));
+  const folder = once(`${name}-${key}`, (target) => {
     cpSync(source, target, { recursive: true });
-    run(mvn, ["--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"], { cwd: target });
+    const options = ["--quiet", "--batch-mode", "--strict-checksums"];
+    run(mvn, [...options, "compile", "dependency:copy-dependencies"], { cwd: target });
   });
   return `${join(folder, "target/classes")}:${join(folder, "target/dependency")}/*`;
 }
@@ -107,6 +118,15 @@ export function npmServers(): NodeJS.Require {
     run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
   });
   return createRequire(join(folder, "package.json"));
+}
+
+/** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
+export function typescript(): string {
+  const version = "5.9.3";
+  const folder = once(`typescript-${version}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `typescript@${version}`]);
+  });
+  return join(folder, "node_modules/typescript/bin/tsc");
 }
 
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */

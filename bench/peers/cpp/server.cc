@@ -1,11 +1,23 @@
-// gRPC C++: `server PORT`, with its default health service. `a.B` is SERVING; SIGUSR2 toggles it.
+// gRPC C++: `server PORT`, with its default health service. `a.B` is SERVING; SIGUSR2 toggles it. On its input it is a
+// control program of the conformance tool: `set NAME STATUS`.
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <signal.h>
 
+#include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <thread>
+
+void obey(grpc::HealthCheckServiceInterface* health) {
+  for (std::string line, verb, name, status; std::getline(std::cin, line);) {
+    std::istringstream(line) >> verb >> name >> status;
+    if (verb == "set") health->SetServingStatus(name, status == "SERVING");
+    std::cout << (verb == "set" ? "ok" : "no it cannot remove a service") << std::endl;
+  }
+}
 
 int main(int count, char** arguments) {
   if (count != 2) return 2;
@@ -23,6 +35,7 @@ int main(int count, char** arguments) {
   builder.RegisterCallbackGenericService(&rest);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;
+  std::thread(obey, server->GetHealthCheckService()).detach();
 
   for (bool serving = true;; serving = !serving) {
     server->GetHealthCheckService()->SetServingStatus("a.B", serving);

@@ -1,11 +1,15 @@
-// grpc-go: `server PORT`. `a.B` is SERVING; SIGUSR2 toggles it.
+// grpc-go: `server PORT`. `a.B` is SERVING; SIGUSR2 toggles it. On its input it is a control program of the conformance
+// tool: `set NAME STATUS`.
 package main
 
 import (
+	"bufio"
+	"fmt"
 	"log"
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"google.golang.org/grpc"
@@ -20,6 +24,19 @@ func turnOver(server *health.Server, signals <-chan os.Signal) {
 	}
 }
 
+func obey(server *health.Server) {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		words := strings.Split(lines.Text(), " ")
+		if words[0] != "set" || len(words) != 3 {
+			fmt.Println("no it cannot remove a service")
+			continue
+		}
+		status := healthpb.HealthCheckResponse_ServingStatus_value[words[2]]
+		server.SetServingStatus(words[1], healthpb.HealthCheckResponse_ServingStatus(status))
+		fmt.Println("ok")
+	}
+}
+
 func main() {
 	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	if err != nil {
@@ -30,6 +47,7 @@ func main() {
 	statuses := health.NewServer()
 	statuses.SetServingStatus("a.B", healthpb.HealthCheckResponse_SERVING)
 	go turnOver(statuses, signals)
+	go obey(statuses)
 	server := grpc.NewServer()
 	healthpb.RegisterHealthServer(server, statuses)
 	log.Fatal(server.Serve(listener))

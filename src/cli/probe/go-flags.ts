@@ -1,5 +1,5 @@
 /**
- * Flags as Go's package `flag` reads them, with its error texts and its usage text.
+ * Flags as Go's package `flag` reads them, with its error texts.
  *
  *     -name value, -name=value, --name value, --name=value      a switch: -name or -name=true
  *     the first word without a dash, or --, ends the flags
@@ -91,17 +91,4 @@ function faultText(flag: GoFlag, value: string, fault: string): string {
   const shown = flag.isSecret === true ? MASKED : value;
   if (flag.kind === "bool") return `invalid boolean value ${goQuote(shown)} for -${flag.name}: ${fault}`;
   return `invalid value ${goQuote(shown)} for flag -${flag.name}: ${fault}`;
-}
-
-/** The usage text: every flag, by name. */
-export function goUsage(flags: readonly GoFlag[]): string {
-  const sorted = [...flags].sort((one, other) => (one.name < other.name ? -1 : 1));
-  return `Usage:\n${sorted.map(usageOf).join("")}`;
-}
-
-function usageOf({ name, kind, usage, shownDefault }: GoFlag): string {
-  const left = kind === "bool" ? `  -${name}` : `  -${name} ${kind}`;
-  const suffix = shownDefault === undefined ? "" : ` (default ${shownDefault})`;
-  // a switch of one letter leaves room for its text on the line
-  return `${left}${left.length <= 4 ? "\t" : "\n    \t"}${usage.replaceAll("\n", "\n    \t")}${suffix}\n`;
 }

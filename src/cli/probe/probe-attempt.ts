@@ -138,7 +138,8 @@ async function checkOnce(deps: AttemptDeps, services: readonly string[]): Promis
   const ready = await openCalls(deps);
   if ("failure" in ready) return services.map((service) => ({ service, outcome: ready.failure }));
   const { calls, connection, connectMs } = ready;
-  deps.verbose(`connection established (took ${formatGoDuration(goDurationOf(connectMs))})`);
+  if (deps.settings.isVerbose)
+    deps.verbose(`connection established (took ${formatGoDuration(goDurationOf(connectMs))})`);
   const startedAt = probeClock.now();
   try {
     return await Promise.all(

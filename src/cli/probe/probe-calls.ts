@@ -16,7 +16,6 @@ import {
 import { MAX_FRAME_BYTES } from "../../wire/http2/frames.js";
 import type { Cancellation } from "./cancellation.js";
 import { probeClock } from "./probe-clock.js";
-import { causeOf } from "./probe-connection.js";
 import { metadataFault, sentMetadata } from "./probe-metadata.js";
 import type { ServiceOutcome } from "./probe-outcome.js";
 
@@ -86,7 +85,7 @@ export class ProbeCalls {
           end.release();
           if (end.outcome !== undefined) resolve(end.outcome);
           else if (hasStatus(ended)) resolve(failed(ended.code, ended.text));
-          else resolve(isUnprocessed(ended) ? NOT_TAKEN : failureOf(ended));
+          else resolve(isUnprocessed(ended) ? NOT_TAKEN : outcomeOfError(ended));
         },
       });
     });
@@ -106,7 +105,7 @@ export class ProbeCalls {
         : { message: answer.message };
     } catch (error) {
       if (end.outcome !== undefined) return end.outcome;
-      return isUnprocessed(error) ? undefined : failureOf(error);
+      return isUnprocessed(error) ? undefined : await outcomeOfError(error);
     } finally {
       end.release();
     }
@@ -154,6 +153,10 @@ function isUnprocessed(error: unknown): boolean {
   return error instanceof Unanswered && error.reason instanceof BrokenCall && error.reason.kind === "unprocessed";
 }
 
+async function outcomeOfError(error: unknown): Promise<ServiceOutcome> {
+  return (await import("./probe-cause.js")).failureOf(error);
+}
+
 /** The server did not take a call: Check and List were made again on a new connection. */
 export const NOT_TAKEN = {
   kind: "failed",
@@ -166,11 +169,4 @@ const UNREADABLE = { kind: "failed", code: "INTERNAL", text: UNREADABLE_TEXT } a
 
 function failed(code: GrpcCode, text: string): ServiceOutcome {
   return { kind: "failed", code, text };
-}
-
-/** A call that ended without a status. */
-export function failureOf(error: unknown): ServiceOutcome {
-  const reason = error instanceof Unanswered ? error.reason : error;
-  const isProtocol = reason instanceof BrokenCall && reason.kind === "protocol";
-  return failed(isProtocol ? "INTERNAL" : "UNAVAILABLE", causeOf(reason));
 }

@@ -5,15 +5,12 @@
  * grpc-go tries again after each error, until the timeout is over. Here, an error ends the attempt with its cause.
  */
 
-import { BrokenCall } from "../../client/broken-call.js";
 import type { TargetAddress } from "../../client/connection-attempts.js";
 import { Http2Connection } from "../../client/http2-connection.js";
 import type { Resolver } from "../../client/resolver.js";
 import { createReadBuffer, TargetSocket } from "../../client/target-socket.js";
 import type { SecureOptions } from "../../client/tls-options.js";
-import { messageOf } from "../../core/health-error.js";
 import type { TokenRate } from "../../core/token-bucket.js";
-import { REASONS, resultOfError } from "../../probers/reasons.js";
 import type { Cancellation } from "./cancellation.js";
 import { probeClock } from "./probe-clock.js";
 import type { ServiceOutcome } from "./probe-outcome.js";
@@ -38,45 +35,33 @@ export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): 
   const socket = new TargetSocket(options, timeoutMs);
   const connection = new Http2Connection(socket, probeClock, frameRate);
   return new Promise((resolve) => {
-    let failure: ServiceOutcome | undefined;
-    const end = (outcome: ServiceOutcome) => {
-      failure = outcome;
+    let ended: ServiceOutcome | Promise<ServiceOutcome> | undefined;
+    const end = (outcome: ServiceOutcome | Promise<ServiceOutcome>) => {
+      ended = outcome;
       connection.close();
     };
-    const cancelTimer = probeClock.setTimer(timeoutMs, () => end(unconnected(connection.connectError, timeoutMs)));
+    const cancelTimer = probeClock.setTimer(timeoutMs, () => end(lateConnection(connection.connectError, timeoutMs)));
     const stop = cancellation.onCancel(() => end(CANCELLED));
     connection.greet((error) => {
       cancelTimer();
       stop();
       if (error === undefined) resolve({ connection });
-      else resolve({ failure: failure ?? unconnected(error, timeoutMs, tlsHint(error, tls !== undefined)) });
+      else resolve(Promise.resolve(ended ?? failedConnection(error, plan)).then((failure) => ({ failure })));
     });
     if (cancellation.isCancelled) end(CANCELLED);
   });
 }
 
+async function failedConnection(error: Error, { timeoutMs, tls }: ConnectionPlan): Promise<ServiceOutcome> {
+  const { tlsHint, unconnected } = await import("./probe-cause.js");
+  return unconnected(error, timeoutMs, tlsHint(error, tls !== undefined));
+}
+
+async function lateConnection(error: Error | undefined, timeoutMs: number): Promise<ServiceOutcome> {
+  return (await import("./probe-cause.js")).unconnected(error, timeoutMs);
+}
+
 const CANCELLED = { kind: "refused", cause: "context canceled" } as const satisfies ServiceOutcome;
-
-/** Without an error, the server was silent until the deadline. */
-export function unconnected(error: Error | undefined, timeoutMs: number, hint = ""): ServiceOutcome {
-  return { kind: "unconnected", cause: error && `${causeOf(error)}${hint}`, timeoutMs };
-}
-
-/** Many servers close a connection without an error if only one of both sides uses TLS. */
-function tlsHint(error: Error, isTls: boolean): string {
-  if (!(error instanceof BrokenCall) || error.kind !== "closed") return "";
-  return `; the server may ${isTls ? "have no TLS: try without" : "require TLS: try"} -tls`;
-}
-
-/** Why a connection or a call failed, in words. */
-export function causeOf(error: unknown): string {
-  try {
-    const { reason, detail } = resultOfError(error);
-    return reason === undefined ? messageOf(error) : `${REASONS[reason]} (${detail})`;
-  } catch {
-    return messageOf(error); // a fault of this machine
-  }
-}
 
 export function targetAddress(address: ProbeAddress): TargetAddress {
   if ("path" in address) return address;

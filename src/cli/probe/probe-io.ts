@@ -18,7 +18,10 @@ export function processIo(): ProbeIo {
     env: process.env,
     out: (line) => writeLine(1, line),
     err: (line) => writeLine(2, line),
-    onSignal: onTerminationSignal,
+    onSignal: (listener) => {
+      onTerminationSignal(listener);
+      return () => {}; // the process ends after the probe: to remove the listeners would only take time
+    },
   };
 }
 

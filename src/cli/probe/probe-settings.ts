@@ -10,7 +10,8 @@
 import { type GoFlag, type GoFlagValues, MASKED, readGoFlags, readGoValue } from "./go-flags.js";
 import { formatGoDuration, type GoDuration, goQuote, parseGoDuration } from "./go-format.js";
 
-const SECOND = "1s";
+/** The default of both timeouts. A text would be read for each probe. */
+const SECOND: GoDuration = 1_000_000_000n;
 
 const THEIR_FLAGS: readonly GoFlag[] = [
   { name: "addr", kind: "string", usage: "(required) tcp host:port to connect" },
@@ -25,7 +26,7 @@ const THEIR_FLAGS: readonly GoFlag[] = [
     name: "connect-timeout",
     kind: "duration",
     usage: "timeout for establishing connection",
-    shownDefault: SECOND,
+    shownDefault: "1s",
   },
   {
     name: "rpc-header",
@@ -35,7 +36,7 @@ const THEIR_FLAGS: readonly GoFlag[] = [
     check: (value) =>
       value.includes(":") ? undefined : `invalid RPC header, expected 'key: value', got ${goQuote(MASKED)}`,
   },
-  { name: "rpc-timeout", kind: "duration", usage: "timeout for health check rpc", shownDefault: SECOND },
+  { name: "rpc-timeout", kind: "duration", usage: "timeout for health check rpc", shownDefault: "1s" },
   { name: "tls", kind: "bool", usage: "use TLS (default: false, INSECURE plaintext transport)" },
   {
     name: "tls-no-verify",
@@ -157,14 +158,15 @@ function isReplaced(name: string, values: GoFlagValues): boolean {
 function settingsOf(values: GoFlagValues): ProbeSettings {
   const text = (name: string) => values.get(name)?.at(-1);
   const isOn = (name: string) => text(name) === "true";
-  const duration = (name: string, otherwise: string) => parseGoDuration(text(name) ?? otherwise) ?? 0n;
+  const duration = (name: string) => parseGoDuration(text(name) ?? "0") ?? 0n;
+  const timeout = (name: string) => (values.has(name) ? duration(name) : SECOND);
   const http = text("http") || undefined;
   return {
     addr: text("addr") ?? "",
     services: values.get("service") ?? [""],
     userAgent: text("user-agent") ?? "grpc_health_probe",
-    connectTimeout: duration("connect-timeout", SECOND),
-    rpcTimeout: duration("rpc-timeout", SECOND),
+    connectTimeout: timeout("connect-timeout"),
+    rpcTimeout: timeout("rpc-timeout"),
     headers: (values.get("rpc-header") ?? []).map(headerOf),
     isTls: isOn("tls") || http?.startsWith("https://") === true,
     noVerify: isOn("tls-no-verify"),
@@ -182,7 +184,7 @@ function settingsOf(values: GoFlagValues): ProbeSettings {
     isJson: isOn("json"),
     isList: isOn("list"),
     isWatch: isOn("watch"),
-    wait: values.has("wait") ? duration("wait", "0s") : undefined,
+    wait: values.has("wait") ? duration("wait") : undefined,
   };
 }
 

@@ -45,6 +45,11 @@ export class TargetFault extends Error {
 /** The port of a `dns` target without one. */
 const DEFAULT_PORT = "443";
 
+/** HOST:PORT and :PORT without brackets, escapes, capitals or a port that is too large. The host may be a scheme. */
+const PLAIN = /^([a-z0-9_.-]*):(\d{1,4}|[1-5]\d{4})$/;
+
+const SCHEMES: ReadonlySet<string> = new Set(["unix", "unix-abstract", "dns", "passthrough", "ipv4", "ipv6"]);
+
 const SCHEME = /^([a-z][a-z0-9+.-]*):(.*)$/is;
 
 interface ParsedTarget {
@@ -56,6 +61,8 @@ interface ParsedTarget {
 
 /** @throws TargetFault */
 export function readProbeTarget(addr: string): ProbeTarget {
+  const [, plainHost, port] = PLAIN.exec(addr) ?? [];
+  if (plainHost !== undefined && !SCHEMES.has(plainHost)) return plainTarget(addr, plainHost, Number(port));
   const [, scheme = "", rest = ""] = SCHEME.exec(addr) ?? [];
   switch (scheme.toLowerCase()) {
     case "unix":
@@ -72,6 +79,12 @@ export function readProbeTarget(addr: string): ProbeTarget {
     default:
       return tcpTarget(parseUrl(`///${addr}`, `passthrough:///${addr}`).endpoint);
   }
+}
+
+/** The same result as by all rules, without most of them. */
+function plainTarget(addr: string, plainHost: string, port: number): ProbeTarget {
+  const host = plainHost || "localhost";
+  return { address: { host, port, hostPort: addr }, authority: plainHost ? addr : `${host}${addr}`, tlsHost: host };
 }
 
 /** The part of a URL after its scheme. */

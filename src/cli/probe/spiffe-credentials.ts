@@ -18,8 +18,9 @@ import { messageOf } from "../../core/health-error.js";
 import { LENGTH_DELIMITED, readFields } from "../../wire/protobuf.js";
 import type { Cancellation } from "./cancellation.js";
 import { goQuote } from "./go-format.js";
+import { causeOf } from "./probe-cause.js";
 import { probeClock } from "./probe-clock.js";
-import { causeOf, connectHttp2 } from "./probe-connection.js";
+import { connectHttp2 } from "./probe-connection.js";
 import type { ProbeAddress } from "./probe-target.js";
 import { CredentialsFault } from "./tls-credentials.js";
 

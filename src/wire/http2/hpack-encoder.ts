@@ -11,36 +11,34 @@ import { staticIndexOf } from "./hpack-table.js";
 export const EMPTY_TABLE = Buffer.from([0x20]);
 
 /** The index of `:status: 200` in the static table. */
-const STATUS_200 = 0x88;
+const STATUS_200 = "\x88";
 
 /** Encodes a header block. Names must be lower-case; all text must be latin1. */
 export function encodeHeaders(fields: Iterable<readonly [name: string, value: string]>): Buffer {
-  const parts: Buffer[] = [];
+  let block = ""; // each octet is a character
   for (const [name, value] of fields) {
-    if (name === ":status" && value === "200") parts.push(Buffer.from([STATUS_200]));
-    else parts.push(literalName(name), literal(value));
+    if (name === ":status" && value === "200") block += STATUS_200;
+    else block += literalName(name) + literal(value);
   }
-  return Buffer.concat(parts);
+  return Buffer.from(block, "latin1");
 }
 
-function literalName(name: string): Buffer {
+function literalName(name: string): string {
   const index = staticIndexOf(name);
-  return index === 0 ? Buffer.concat([Buffer.from([0]), literal(name)]) : integer(index, 4);
+  return index === 0 ? `\0${literal(name)}` : integer(index, 4);
 }
 
 /** A string literal without Huffman coding (section 5.2). */
-function literal(text: string): Buffer {
-  const octets = Buffer.from(text, "latin1");
-  return Buffer.concat([integer(octets.length, 7), octets]);
+function literal(text: string): string {
+  return integer(text.length, 7) + text;
 }
 
 /** An integer (section 5.1). The bits above the prefix are zero. */
-function integer(value: number, prefixBits: number): Buffer {
+function integer(value: number, prefixBits: number): string {
   const mask = (1 << prefixBits) - 1;
-  if (value < mask) return Buffer.from([value]);
-  const bytes = [mask];
+  if (value < mask) return String.fromCharCode(value);
+  let octets = String.fromCharCode(mask);
   let rest = value - mask;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) octets += String.fromCharCode((rest % 0x80) | 0x80);
+  return octets + String.fromCharCode(rest);
 }

@@ -1,12 +1,16 @@
-// The npm package grpc-health-check as its own control program: `node grpc-health-check.js PORT`. "" is SERVING.
+// The npm package grpc-health-check as its own control program: `node grpc-health-check.js [overall] PORT`. `a.B` is
+// SERVING; with `overall`, so is the server as a whole.
 import { createInterface } from "node:readline";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 
-const health = new HealthImplementation({ "": "SERVING" });
+const health = new HealthImplementation({
+  "a.B": "SERVING",
+  ...(process.argv[2] === "overall" ? { "": "SERVING" } : {}),
+});
 const server = new Server();
 health.addToServer(server);
-server.bindAsync(`127.0.0.1:${process.argv[2]}`, ServerCredentials.createInsecure(), (error) => {
+server.bindAsync(`127.0.0.1:${process.argv.at(-1)}`, ServerCredentials.createInsecure(), (error) => {
   if (error !== null) throw error;
 });
 for await (const line of createInterface(process.stdin)) {

@@ -1,0 +1,3 @@
+module healthbridge/bench/stopwatch
+
+go 1.25.0
