@@ -2,6 +2,7 @@
  * Why a probe did not pass, as a short code: the catalogue, and the reason of an error.
  */
 import { BrokenCall } from "../client/broken-call.js";
+import { needsZone } from "../client/forbidden-addresses.js";
 import { messageOf } from "../core/health-error.js";
 import { fail, type ProbeResult, ProberError } from "./prober.js";
 
@@ -60,7 +61,10 @@ export type ReasonCode = keyof typeof REASONS;
 
 const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   ECONNREFUSED: "refused",
-  ENOENT: "refused", // of a unix socket
+  // of a unix socket
+  ENOENT: "refused",
+  ENOTDIR: "refused",
+  ELOOP: "refused",
   ECONNRESET: "reset",
   ECONNABORTED: "reset",
   EPIPE: "reset",
@@ -128,13 +132,27 @@ export function resultOfError(error: unknown): ProbeResult {
   if (local !== undefined) throw local;
   if (code === "") throw error;
   const message = plainText(messageOf(significant));
+  const reason = REASON_OF_CODE[code] ?? (isOfAddress(significant) ? "unreachable" : reasonOfFamily(code));
   // errors of the operating system have their code in the message
-  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), message.includes(code) ? message : `${code} ${message}`);
+  return fail(reason, `${message.includes(code) ? message : `${code} ${message}`}${zoneHint(significant)}`);
 }
 
-/** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. */
+/** The system can send nothing to the address: no IPv6, no such interface. The target has said nothing about its protocol. */
+function isOfAddress(error: unknown): boolean {
+  const { syscall, port } = Object(error);
+  return port !== undefined && (syscall === "connect" || syscall === "send");
+}
+
+/** connect(2) names the missing interface with EINVAL alone. */
+function zoneHint(error: unknown): string {
+  const isLinkLocal = codeOf(error) === "EINVAL" && needsZone(String(Object(error).address));
+  return isLinkLocal ? "; the zone of its address must be an interface of this machine, as in [fe80::1%eth0]" : "";
+}
+
+/** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. One of Node without its own address. */
 function plainText(message: string): string {
-  return /\b[0-9A-F]{8,}:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1] ?? message;
+  const reason = /\b[0-9A-F]{8,}:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1];
+  return reason ?? message.replace(/ - Local \([^()]*\)$/, "");
 }
 
 /** Of a Unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */

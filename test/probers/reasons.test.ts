@@ -35,6 +35,31 @@ for (const [code, reason] of TABLE) {
   });
 }
 
+for (const code of ["EINVAL", "EAFNOSUPPORT", "ENETDOWN", "ENONET"])
+  for (const syscall of ["connect", "send"])
+    test(`${code} of ${syscall} says nothing about the target's protocol: it is unreachable`, () => {
+      const error = Object.assign(systemError(code), { syscall, address: "10.0.0.1", port: 80 });
+      assert.equal(resultOfError(error).reason, "unreachable");
+      assert.equal(resultOfError(systemError(code)).reason, "protocol", "of another call");
+    });
+
+test("a link-local address whose interface is missing has a detail that says so", () => {
+  const of = (address: string) => {
+    const text = `connect EINVAL ${address}:80 - Local (:::0)`;
+    return resultOfError(Object.assign(systemError("EINVAL", text), { syscall: "connect", address, port: 80 })).detail;
+  };
+  const hint = "; the zone of its address must be an interface of this machine, as in [fe80::1%eth0]";
+  for (const address of ["fe80::1%nope", "fe80::1", "febf::1%eth0"])
+    assert.equal(of(address), `connect EINVAL ${address}:80${hint}`);
+  for (const address of ["fec0::1", "10.0.0.1"]) assert.equal(of(address), `connect EINVAL ${address}:80`);
+});
+
+for (const code of ["ENOENT", "ENOTDIR", "ELOOP"])
+  test(`${code} of a Unix socket is refused`, () => {
+    const error = Object.assign(systemError(code, `connect ${code} /run/x`), { syscall: "connect", address: "/run/x" });
+    assert.equal(resultOfError(error).reason, "refused");
+  });
+
 const LOCAL = ["ENOMEM", "EAI_MEMORY", "ENOBUFS", "EADDRNOTAVAIL", "EADDRINUSE", "EAGAIN", "EACCES", "EPERM"];
 
 for (const code of ["EMFILE", "ENFILE", ...LOCAL]) {
