@@ -3,6 +3,7 @@
  */
 import { BrokenCall } from "../client/broken-call.js";
 import { needsZone } from "../client/forbidden-addresses.js";
+import { namesOf } from "../client/trace.js";
 import { messageOf } from "../core/health-error.js";
 import { fail, type ProbeResult, ProberError } from "./prober.js";
 
@@ -131,11 +132,26 @@ export function resultOfError(error: unknown): ProbeResult {
   const local = localFault(significant);
   if (local !== undefined) throw local;
   if (code === "") throw error;
-  const message = plainText(messageOf(significant));
+  const message = nameFault(significant) ?? plainText(messageOf(significant));
   const reason = REASON_OF_CODE[code] ?? (isOfAddress(significant) ? "unreachable" : reasonOfFamily(code));
   // errors of the operating system have their code in the message
-  return fail(reason, `${message.includes(code) ? message : `${code} ${message}`}${zoneHint(significant)}`);
+  return fail(reason, `${message.includes(code) ? message : `${code} ${message}`}${hintOf(significant)}`);
 }
+
+/** Node's text about a certificate for another name, in plain words. */
+function nameFault(error: unknown): string | undefined {
+  if (codeOf(error) !== "ERR_TLS_CERT_ALTNAME_INVALID") return undefined;
+  const { host, cert } = Object(error);
+  if (typeof host !== "string" || host === "") return undefined;
+  const { subjectaltname } = Object(cert);
+  const names = namesOf(typeof subjectaltname === "string" ? subjectaltname : "");
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  const of = names.length === 0 ? "no name" : `${names.slice(0, MAX_NAMES).join(", ")}${more}`;
+  return `the certificate is for ${of}, and not for ${host}`;
+}
+
+/** Names of a certificate in a detail. */
+const MAX_NAMES = 5;
 
 /** The system can send nothing to the address: no IPv6, no such interface. The target has said nothing about its protocol. */
 function isOfAddress(error: unknown): boolean {
@@ -143,10 +159,13 @@ function isOfAddress(error: unknown): boolean {
   return port !== undefined && (syscall === "connect" || syscall === "send");
 }
 
-/** connect(2) names the missing interface with EINVAL alone. */
-function zoneHint(error: unknown): string {
-  const isLinkLocal = codeOf(error) === "EINVAL" && needsZone(String(Object(error).address));
-  return isLinkLocal ? "; the zone of its address must be an interface of this machine, as in [fe80::1%eth0]" : "";
+/** What the system says with a code alone. */
+function hintOf(error: unknown): string {
+  const { syscall, address } = Object(error);
+  if (codeOf(error) === "EINVAL" && needsZone(String(address)))
+    return "; the zone of its address must be an interface of this machine, as in [fe80::1%eth0]";
+  // of UDP: the machine of the target has answered with ICMP
+  return codeOf(error) === "ECONNREFUSED" && syscall === "recvmsg" ? "; no program receives at this port" : "";
 }
 
 /** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. One of Node without its own address. */

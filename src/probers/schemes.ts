@@ -218,6 +218,12 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
   return scheme.open(target, deps, withAuthorities(scheme, deps, options));
 }
 
+/** Whether TLS begins as soon as a connection to the target is made. */
+export function isAlwaysTls(target: string): boolean {
+  const known: Readonly<Record<string, Scheme>> = SCHEMES;
+  return known[target.slice(0, target.indexOf(":")).trim().toLowerCase()]?.tls === "always";
+}
+
 /** Puts certificates in the place of `ca: system`, and of no `ca` where the environment names some. */
 function withAuthorities(
   scheme: Scheme,

@@ -76,6 +76,28 @@ test("an error without a code is a prober error, not a failure of the target", (
   assert.throws(() => resultOfError(new TypeError("x is not a function")), TypeError);
 });
 
+test("a certificate for another name has a detail with both names, and no more than five of them", () => {
+  const of = (subjectaltname?: string) => {
+    const more = {
+      host: "shop.test",
+      cert: { subjectaltname },
+      reason: "Host: shop.test. is not in the cert's altnames",
+    };
+    return resultOfError(Object.assign(systemError("ERR_TLS_CERT_ALTNAME_INVALID", "altnames"), more)).detail;
+  };
+  const text = (names: string) => `ERR_TLS_CERT_ALTNAME_INVALID the certificate is for ${names}, and not for shop.test`;
+  assert.equal(of("DNS:a.test, DNS:*.b.test, IP Address:10.0.0.1"), text("a.test, *.b.test, 10.0.0.1"));
+  assert.equal(of("URI:spiffe://a/b"), text("URI:spiffe://a/b"));
+  assert.equal(of(undefined), text("no name"));
+  const many = Array.from({ length: 7 }, (_, index) => `DNS:h${index}`).join(", ");
+  assert.equal(of(many), text("h0, h1, h2, h3, h4 and 2 more"));
+});
+
+test("a datagram that was refused has a detail that names the cause", () => {
+  const error = Object.assign(systemError("ECONNREFUSED", "recvmsg ECONNREFUSED"), { syscall: "recvmsg" });
+  assert.equal(resultOfError(error).detail, "recvmsg ECONNREFUSED; no program receives at this port");
+});
+
 const SEVERAL: readonly (readonly [label: string, codes: readonly string[], reason: string])[] = [
   ["no IPv6 here, and refused over IPv4", ["EADDRNOTAVAIL", "ECONNREFUSED"], "refused"],
   ["no way over IPv6, and refused over IPv4", ["ENETUNREACH", "ECONNREFUSED"], "refused"],
