@@ -13,7 +13,15 @@ export type { DurationLike } from "./core/duration.js";
 export { HEALTH_ERROR_CODES, HealthError, type HealthErrorCode, HealthTypeError } from "./core/health-error.js";
 export type { BoundAddress } from "./core/listen-address.js";
 export type { ServingStatus, WatchStatus } from "./core/serving-status.js";
-export { Health, type HealthOptions } from "./daemon/health.js";
+export type { HealthOptions } from "./daemon/assembly.js";
+export {
+  type GracefulShutdown,
+  type GracefulShutdownOptions,
+  gracefulShutdown,
+  type ShutdownHook,
+} from "./daemon/graceful-shutdown.js";
+export { Health } from "./daemon/health.js";
+export { HealthImplementation } from "./daemon/health-implementation.js";
 export type { HealthServer, ListenOptions } from "./daemon/server.js";
 export type { ShutdownTimes } from "./lifecycle/shutdown.js";
 export type { CheckFunction } from "./probers/function.js";

@@ -8,107 +8,46 @@
  *
  * It connects the rooms and contains no rule of its own. `healthbridge serve` uses it as any application does.
  */
-import type { Server as GrpcServer } from "@grpc/grpc-js";
-import { CheckEngine } from "../checks/check-engine.js";
 import type { CheckOptions, CheckTarget, HeartbeatOptions, IsolationOptions } from "../checks/check-options.js";
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { ReportStore } from "../checks/heartbeat-reports.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
 import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
-import { AccessToken } from "../core/bearer-token.js";
 import type { Transition } from "../core/channels.js";
-import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
-import { requireKnownOptions } from "../core/option.js";
 import type { ServingStatus } from "../core/serving-status.js";
-import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
-import { ManualStatuses } from "../registry/manual-statuses.js";
 import type { StatusDetails } from "../registry/ports.js";
-import { Registry } from "../registry/registry.js";
-import { Metrics } from "../telemetry/metrics.js";
-import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
-import { addHealthService } from "../transports/grpc-js/handlers.js";
-import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
-import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
-import { PageRenderer } from "../transports/http/page-renderer.js";
-import { OpenServers } from "./open-servers.js";
+import { assemble, type HealthOptions, type HealthParts } from "./assembly.js";
+import { Integrations } from "./integrations.js";
 import type { HealthServer, ListenOptions } from "./server.js";
 
-/** Options of a `Health`. */
-export interface HealthOptions extends HealthServiceOptions {
-  /** Identifies the messages of this object on the diagnostics channels. Default `healthbridge`. */
-  readonly instance?: string | undefined;
-  /** Count events for Prometheus, and serve `/metrics`. Default false. */
-  readonly metrics?: boolean | undefined;
-  /** Default: the clock of this machine. */
-  readonly clock?: Clock | undefined;
-  /** Default: `Math.random`. */
-  readonly random?: Random | undefined;
-  /** Programs of checks get `PATH`, `HOME`, `LANG` and a few more variables of it. Default: none. */
-  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Name servers for the targets of checks, as `ADDRESS` or `ADDRESS:PORT`. Default: those of the system. */
-  readonly nameServers?: readonly string[] | undefined;
-}
-
-/** Every option, for callers without types. */
-const OPTIONS = [
-  ...["instance", "metrics", "clock", "random", "environment", "nameServers"],
-  ...["listLimit", "maxWatchers", "token"],
-] as const;
-
 /** The statuses of this process and of its checks, published over gRPC and HTTP. */
-export class Health {
+export class Health extends Integrations {
   /** @internal For the control service of the daemon. */
-  readonly parts: { readonly registry: Registry; readonly checks: CheckEngine };
-  readonly #registry: Registry;
-  readonly #manual: ManualStatuses;
-  readonly #service: HealthService;
-  readonly #bridge: BridgeOptions;
-  readonly #servers: OpenServers;
-  readonly #metrics: Metrics | undefined;
-  /** Whether a server of the application serves this health. */
-  #servedElsewhere = false;
+  readonly parts: HealthParts;
 
   constructor(options: HealthOptions = {}) {
-    requireKnownOptions("Health", options, OPTIONS);
-    const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
-    this.#registry = new Registry({ clock, instance });
-    const { listLimit, maxWatchers, environment, nameServers } = options;
-    const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
-    const reader = this.#registry;
-    this.#service = new HealthService(reader, { listLimit, maxWatchers, token });
-    const isSetByHand = (name: string) => this.#manual.has(name);
-    const checks = new CheckEngine({ writer: reader, clock, random, environment, nameServers, isSetByHand });
-    this.parts = { registry: reader, checks };
-    this.#manual = new ManualStatuses(reader, (service) => checks.ownerOf(service));
-    const connectionCount = () => this.#servers.connectionCount;
-    const certificateEndsAt = () => this.#servers.certificateEndsAt;
-    if (options.metrics) this.#metrics = new Metrics({ clock, reader, connectionCount, certificateEndsAt });
-    const pool = new SharedBytesPool();
-    const turns = new FairTurns(clock, instance);
-    const pages = new PageRenderer({ reader, clock, pool });
-    const onHeartbeat = checks.report.bind(checks);
-    this.#bridge = { reader, clock, pages, listLimit, token, onHeartbeat, metrics: this.#metrics };
-    this.#servers = new OpenServers({ clock, turns, random, service: this.#service, bridge: this.#bridge, pool });
+    const parts = assemble(options);
+    super(parts);
+    this.parts = parts;
   }
 
   /** Open Watch streams of all servers. */
   get watcherCount(): number {
-    return this.#registry.watcherCount;
+    return this.parts.registry.watcherCount;
   }
 
   /** Names with at least one open Watch stream. */
   get watchedNameCount(): number {
-    return this.#registry.watchedNameCount;
+    return this.parts.registry.watchedNameCount;
   }
 
   /** Whether all services report NOT_SERVING because of `drain` or `shutdown`. */
   get draining(): boolean {
-    return this.#registry.draining;
+    return this.parts.registry.draining;
   }
 
   /**
@@ -118,7 +57,7 @@ export class Health {
    *   or a configuration makes (with checks, `""` too). Nothing is stored then
    */
   set(service: string, status: ServingStatus, details?: StatusDetails): boolean {
-    return this.#manual.set(service, status, details);
+    return this.parts.manual.set(service, status, details);
   }
 
   /**
@@ -127,17 +66,17 @@ export class Health {
    *   configuration makes. Nothing has changed then
    */
   clear(service: string): boolean {
-    return this.#manual.clear(service);
+    return this.parts.manual.clear(service);
   }
 
   /** The status that a Check of the service returns; `undefined` for an unknown service. */
   status(service: string): ServingStatus | undefined {
-    return this.#registry.read(service)?.status;
+    return this.parts.registry.read(service)?.status;
   }
 
   /** All declared services and the server as a whole, with their statuses. */
   list(): ReadonlyMap<string, ServingStatus> {
-    return new Map([...this.#registry.services()].map(([service, { status }]) => [service, status]));
+    return new Map([...this.parts.registry.services()].map(([service, { status }]) => [service, status]));
   }
 
   /**
@@ -145,12 +84,28 @@ export class Health {
    * no other listener. Returns an unsubscribe function.
    */
   onTransition(listener: (transition: Transition) => void): () => void {
-    return this.#registry.onTransition(listener);
+    return this.parts.registry.onTransition(listener);
+  }
+
+  /** Ends `startsReady: false`: the application is ready, if each task of `waitFor` is done. Calling it again does nothing. */
+  started(): void {
+    this.parts.readiness.start();
+  }
+
+  /**
+   * Holds `""`, `readiness` and `startup` at NOT_SERVING until a task of the application has resolved, beside others and
+   * beside `startsReady: false`. When it rejects, they stay NOT_SERVING (reason `start-failed`), and the error is published
+   * on the channel `fault`.
+   * @throws HealthError INVALID_OPTION when the task is no promise, ALREADY_STOPPED
+   */
+  waitFor(task: PromiseLike<unknown>): void {
+    this.parts.servers.requireRunning("waitFor()");
+    this.parts.readiness.waitFor(task);
   }
 
   /** Reports NOT_SERVING for all services, and holds back later changes. The liveness view does not change. */
   drain(): void {
-    this.#registry.drain();
+    this.parts.registry.drain();
   }
 
   /**
@@ -158,8 +113,8 @@ export class Health {
    * @throws HealthError ALREADY_STOPPED
    */
   resume(): void {
-    this.#servers.requireRunning("resume()");
-    this.#registry.resume();
+    this.parts.servers.requireRunning("resume()");
+    this.parts.registry.resume();
   }
 
   /**
@@ -169,7 +124,7 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   check(name: string, target: CheckTarget, options: CheckOptions = {}): void {
-    this.#servers.requireRunning("check()");
+    this.parts.servers.requireRunning("check()");
     this.parts.checks.add({ name, source: sourceOf(target), options });
   }
 
@@ -180,7 +135,7 @@ export class Health {
    * @throws HealthError INVALID_OPTION, INVALID_SERVICE_NAME, DUPLICATE_NAME; nothing has changed then
    */
   heartbeat(name: string, { ttl, token, ...options }: HeartbeatOptions): (report?: Report) => void {
-    this.#servers.requireRunning("heartbeat()");
+    this.parts.servers.requireRunning("heartbeat()");
     this.parts.checks.add({ name, source: { kind: "heartbeat", ttl, token }, options });
     const heartbeat = this.parts.checks.running(name)?.heartbeat;
     return (report) => heartbeat?.beat(report);
@@ -217,7 +172,7 @@ export class Health {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
   isolate(options: IsolationOptions | undefined): void {
-    this.#servers.requireRunning("isolate()");
+    this.parts.servers.requireRunning("isolate()");
     this.parts.checks.setIsolation(options && { selfCheck: sourceOf(options.selfCheck), maxHold: options.maxHold });
   }
 
@@ -228,7 +183,7 @@ export class Health {
    * @throws what `accept` throws, by default a HealthError; nothing has changed then
    */
   configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
-    this.#servers.requireRunning("configure()");
+    this.parts.servers.requireRunning("configure()");
     this.parts.checks.configure(config, accept);
   }
 
@@ -239,24 +194,8 @@ export class Health {
    * @throws HealthError with everything that is wrong; nothing has changed then
    */
   async reconfigure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
-    this.#servers.requireRunning("reconfigure()");
+    this.parts.servers.requireRunning("reconfigure()");
     await this.parts.checks.configureInTurns(config, accept);
-  }
-
-  /**
-   * Adds the health service to a grpc-js server of the application. `shutdown` ends its Watch streams, and from then on
-   * it reports NOT_SERVING.
-   * @throws HealthError ALREADY_ADDED when the server has a health service
-   */
-  addToServer(server: GrpcServer): void {
-    addHealthService(server, this.#service);
-    this.#servedElsewhere = true;
-  }
-
-  /** The HTTP routes for Node's `http`, Express or Connect. A request for any other path goes to `next`. */
-  middleware(options: { readonly paths?: readonly string[] } = {}): Middleware {
-    this.#servedElsewhere = true;
-    return createMiddleware(new HttpBridge({ ...this.#bridge, paths: options.paths }));
   }
 
   /**
@@ -265,7 +204,7 @@ export class Health {
    * @throws HealthError INVALID_ADDRESS, LISTEN_FAILED naming the address, TLS_FAILED, ALREADY_STOPPED
    */
   listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
-    return this.#servers.listen(addresses, options);
+    return this.parts.servers.listen(addresses, options);
   }
 
   /**
@@ -283,14 +222,14 @@ export class Health {
     };
     const hooks = {
       announce,
-      endWatches: () => this.#service.endWatches(),
+      endWatches: () => this.parts.service.endWatches(),
       onEnd: () => {
-        this.#metrics?.close();
+        this.parts.metrics?.close();
         return checksEnded;
       },
-      isServedElsewhere: this.#servedElsewhere,
+      isServedElsewhere: this.servedElsewhere,
     };
-    return this.#servers.shutdown(hooks, times);
+    return this.parts.servers.shutdown(hooks, times);
   }
 
   /** The same, for `await using`. */

@@ -63,6 +63,11 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
+/** Whether something is a server of `Health.listen`. */
+export function isHealthServer(server: object): server is HealthServer {
+  return "replaceTls" in server;
+}
+
 /** A `HealthServer` with the steps of a shutdown. */
 export class OpenServer implements HealthServer {
   readonly #listener: Listener;

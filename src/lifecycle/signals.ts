@@ -1,6 +1,7 @@
 /**
  * Signals and uncaught errors of the process. No other file listens to `process`.
  */
+import { constants } from "node:os";
 
 /** The signals that end the process, each with the exit code that a shell reports for it. */
 export const TERMINATION_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -41,8 +42,25 @@ export function listenToProcess(listener: ProcessListener): () => void {
  * Calls `listener` for each termination signal, for a program that has nothing to reload. Returns an unsubscribe function.
  */
 export function onTerminationSignal(listener: (signal: TerminationSignal) => void): () => void {
-  process.on("SIGINT", listener).on("SIGTERM", listener);
-  return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+  return onSignals(["SIGINT", "SIGTERM"], listener);
+}
+
+/** Calls `listener` for each of the signals. Returns an unsubscribe function. */
+export function onSignals<Signal extends NodeJS.Signals>(
+  signals: readonly Signal[],
+  listener: (signal: Signal) => void,
+): () => void {
+  for (const signal of signals) process.on(signal, listener);
+  return () => {
+    for (const signal of signals) process.off(signal, listener);
+  };
+}
+
+/** Ends this process as the signal does where it has no listener. */
+export function endBySignal(signal: NodeJS.Signals): void {
+  // the kernel drops such a signal for the first process of a container, and another listener would ignore it
+  if (process.pid === 1 || process.listenerCount(signal) > 0) process.exit(128 + constants.signals[signal]);
+  process.kill(process.pid, signal);
 }
 
 /**

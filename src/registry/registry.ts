@@ -10,32 +10,29 @@
  * SERVING (grpc-go's Resume sets every service to SERVING).
  *
  * The overall status `""` is SERVING from the start, because a process that answers is up; checks or the application
- * override it. The views are names beside the services. `readiness` is the overall status. `liveness` and `startup`
+ * override it. An application that is not ready yet holds it at NOT_SERVING, with `startup`. The views are names beside the services. `readiness` is the overall status. `liveness` and `startup`
  * describe this process alone, so a drain does not change them.
  */
 import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
-import { HealthTypeError } from "../core/health-error.js";
 import type { Latest } from "../core/latest.js";
-import { OVERALL, serviceNameFault } from "../core/service-name.js";
-import { isServingStatus, SERVING_STATUSES, type ServingStatus, type WatchStatus } from "../core/serving-status.js";
+import { OVERALL } from "../core/service-name.js";
+import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
+import { hasSameStatus } from "./check-report.js";
 import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter } from "./ports.js";
+import { createWrite, DRAINING, requireServiceName, SERVING, type StatusWrite } from "./status-write.js";
 import { TransitionEmitter } from "./transition-emitter.js";
 import { Watchers } from "./watchers.js";
-
-/** What a writer sets a service to. */
-interface StatusWrite {
-  readonly status: ServingStatus;
-  readonly degraded: boolean;
-  readonly reason: string | undefined;
-  readonly detail?: string | undefined;
-}
 
 /** Longer details are cut: the text may come from a hostile target. */
 const MAX_DETAIL_CHARACTERS = 300;
 
-const SERVING: StatusWrite = { status: "SERVING", degraded: false, reason: undefined };
-const DRAINING: StatusWrite = { status: "NOT_SERVING", degraded: false, reason: "draining" };
+interface RegistryOptions {
+  readonly clock: Clock;
+  readonly instance: string;
+  /** `""` is unknown until it is written. Default false: it is the process, and SERVING. */
+  readonly startsEmpty?: boolean | undefined;
+}
 
 export class Registry implements StatusReader, StatusWriter {
   readonly instance: string;
@@ -48,17 +45,26 @@ export class Registry implements StatusReader, StatusWriter {
   /** While draining: what `resume` publishes. It clears the names that are missing here. */
   #held: Map<string, StatusWrite> | undefined;
   drained: ReadonlySet<string> = new Set();
+  /** Whether `""` stands for the process where nothing is written for it. */
+  readonly #hasProcess: boolean;
+  /** What `""` and `startup` show while the application is not ready. */
+  #unready: StatusWrite | undefined;
+  /** What was set for `""`. */
+  #overall: StatusWrite | undefined;
+  #startup: StatusWrite = SERVING;
   #sequence = 0;
   #version = 0;
   #statusVersion = 0;
   #refresh: () => void = () => {};
 
-  constructor(options: { readonly clock: Clock; readonly instance: string }) {
-    this.#clock = options.clock;
-    this.instance = options.instance;
-    this.#emitter = new TransitionEmitter(options.instance);
-    this.#watchers = new Watchers(options.instance);
-    for (const name of [OVERALL, "liveness", "startup"]) this.#views.set(name, this.#stamp(SERVING));
+  constructor({ clock, instance, startsEmpty = false }: RegistryOptions) {
+    this.#clock = clock;
+    this.instance = instance;
+    this.#emitter = new TransitionEmitter(instance);
+    this.#watchers = new Watchers(instance);
+    this.#hasProcess = !startsEmpty;
+    const names = startsEmpty ? ["liveness", "startup"] : [OVERALL, "liveness", "startup"];
+    for (const name of names) this.#views.set(name, this.#stamp(SERVING));
   }
 
   get draining(): boolean {
@@ -119,33 +125,38 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   set(service: string, status: ServingStatus, details: StatusDetails = {}): boolean {
-    requireServiceName(service);
-    requireServingStatus(service, status);
-    const write: StatusWrite = {
-      status,
-      degraded: status === "SERVING" && details.degraded === true,
-      reason: details.reason,
-      detail: details.detail,
-    };
-    if (this.#held === undefined) {
-      this.#publish(service, write);
-      return true;
-    }
-    this.#held.set(service, write);
-    this.#publish(service, DRAINING);
+    const write = createWrite(service, status, details);
+    if (service === OVERALL) this.#overall = write;
+    const hidden = service === OVERALL ? this.#unready : undefined;
+    if (this.#write(service, hidden ?? write)) return hidden === undefined;
     publish("write-held", { instance: this.instance, service, status });
     return false;
   }
 
   clear(service: string): boolean {
     requireServiceName(service);
+    if (service === OVERALL) this.#overall = undefined;
     if (this.#held === undefined) return this.#remove(service);
     if (this.#held.delete(service)) publish("write-held", { instance: this.instance, service, status: "cleared" });
     return false;
   }
 
   setStarted(started: boolean): void {
-    this.#replace(this.#views, "startup", started ? SERVING : { ...SERVING, status: "UNKNOWN", reason: "starting" });
+    this.#startup = started ? SERVING : { ...SERVING, status: "UNKNOWN", reason: "starting" };
+    this.#replace(this.#views, "startup", this.#unready ?? this.#startup);
+  }
+
+  /**
+   * Holds the server as a whole and the startup view at NOT_SERVING, for a reason; `undefined` ends it. What is written for
+   * `""` meanwhile is published then.
+   */
+  holdUnready(reason: string | undefined): void {
+    this.#unready = reason === undefined ? undefined : { ...DRAINING, reason };
+    this.#emitter.batch(() => {
+      this.#replace(this.#views, "startup", this.#unready ?? this.#startup);
+      if (this.#overall !== undefined) this.#write(OVERALL, this.#unready ?? this.#overall);
+      else if (this.#held === undefined) this.#showProcess(this.#unready ?? SERVING);
+    });
   }
 
   report(check: CheckReport, detail?: string): void {
@@ -191,7 +202,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#held = held;
     this.#countStatusChange();
     this.#emitter.batch(() => {
-      if (!held.has(OVERALL)) this.#replace(this.#views, OVERALL, DRAINING);
+      if (!held.has(OVERALL)) this.#showProcess(DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
     });
   }
@@ -203,7 +214,7 @@ export class Registry implements StatusReader, StatusWriter {
     this.#held = undefined;
     this.#countStatusChange();
     this.#emitter.batch(() => {
-      this.#replace(this.#views, OVERALL, SERVING);
+      this.#showProcess(this.#unready ?? SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
       for (const [name, write] of held) this.#publish(name, write);
     });
@@ -211,6 +222,17 @@ export class Registry implements StatusReader, StatusWriter {
 
   #current(name: string): ServiceStatus | undefined {
     return this.#published.get(name) ?? this.#views.get(name);
+  }
+
+  #showProcess(write: StatusWrite): void {
+    if (this.#hasProcess) this.#replace(this.#views, OVERALL, write);
+  }
+
+  /** Publishes a write, or holds it back for the end of a drain. Returns whether it is published. */
+  #write(service: string, write: StatusWrite): boolean {
+    this.#held?.set(service, write);
+    this.#publish(service, this.#held === undefined ? write : DRAINING);
+    return this.#held === undefined;
   }
 
   #publish(service: string, write: StatusWrite): void {
@@ -262,38 +284,7 @@ export class Registry implements StatusReader, StatusWriter {
   }
 }
 
-/** Whether two reports of a check differ in nothing but latency and times. */
-function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
-  return (
-    one.state === other.state &&
-    one.reason === other.reason &&
-    one.critical === other.critical &&
-    one.counted === other.counted &&
-    one.startup === other.startup &&
-    one.held === other.held &&
-    one.drained === other.drained &&
-    one.reported === other.reported &&
-    (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
-    hasSameItems(one.services, other.services)
-  );
-}
-
-function hasSameItems(one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
-}
-
 /** The readiness view is another name for the overall status. */
 function canonical(service: string): string {
   return service === "readiness" ? OVERALL : service;
-}
-
-function requireServiceName(service: unknown): void {
-  const fault = serviceNameFault(service);
-  if (fault !== undefined) throw new HealthTypeError("INVALID_SERVICE_NAME", `service name ${fault}`);
-}
-
-function requireServingStatus(service: string, status: unknown): void {
-  if (isServingStatus(status)) return;
-  const expected = `must be one of ${SERVING_STATUSES.join(", ")}; got ${JSON.stringify(status) ?? typeof status}`;
-  throw new HealthTypeError("INVALID_STATUS", `status of service ${JSON.stringify(service)} ${expected}`);
 }

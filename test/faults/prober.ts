@@ -2,7 +2,7 @@
 
 import type { CheckOptions, IsolationOptions } from "../../src/checks/check-options.js";
 import { subscribe } from "../../src/core/channels.js";
-import { Health, type HealthOptions } from "../../src/daemon/health.js";
+import { Health, type HealthOptions } from "../../src/index.js";
 import { NameServer } from "../support/name-server.js";
 
 /** Its argument. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { CheckOptions } from "../../src/checks/check-options.js";
 import { type ChannelMessages, type Published, subscribe, type Transition } from "../../src/core/channels.js";
-import { Health, type HealthOptions } from "../../src/daemon/health.js";
+import { Health, type HealthOptions } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { FaultProxy } from "./fault-proxy.js";
 

@@ -53,7 +53,7 @@ export function createGrpcJsEngine(options: GrpcJsEngineOptions): GrpcEngine {
   // a client that lives answers a PING in this time
   const silenceMs = Math.min(keepaliveTimeMs + keepaliveTimeoutMs, MAX_TIMER_MS);
   const server = new Server(serverOptions(options));
-  if (service !== undefined) addHealthService(server, service);
+  if (service !== undefined) addHealthService(server, service, options.clock);
   if (reflection !== undefined) addReflectionService(server, reflection);
   if (service !== undefined) for (const path of statusCodePaths) addStatusCodeMethod(server, path, service);
   limitHttp2(server, HTTP2_LIMITS);

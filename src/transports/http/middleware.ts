@@ -21,6 +21,8 @@ export function createMiddleware(bridge: HttpBridge): Middleware {
   };
   const send = (response: ServerResponse, { status, headers, body }: HttpAnswer) => {
     if (response.destroyed) return;
+    // the next request of this client shall reach another server
+    if (bridge.draining) response.shouldKeepAlive = false;
     const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
     response.writeHead(status, { ...headers, "content-length": length });
     if (typeof body === "string" || response.req.method === "HEAD") {

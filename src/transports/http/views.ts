@@ -12,13 +12,16 @@
  */
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
-import type { CheckReport, StatusReader } from "../../registry/ports.js";
+import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
 import { type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
 import type { Page } from "./page-renderer.js";
 import type { ViewPath, ViewRoute } from "./routes.js";
 import { type CheckList, type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
+
+/** The reasons of `Health.started` and `Health.waitFor`. */
+const UNREADY_REASONS: readonly unknown[] = ["starting", "start-failed"];
 
 /** How a status is shown. */
 export interface Form {
@@ -131,10 +134,15 @@ function evaluate(
   snapshot: Snapshot,
 ): { readonly passed: boolean; readonly status: number; readonly headers: Headers } {
   const { draining, hasDrained, status, checks } = snapshot;
-  const mayExclude = exclude.length > 0 && !draining && !hasDrained;
+  const mayExclude = exclude.length > 0 && !draining && !hasDrained && !isUnready(status);
   const passed = status?.status === "SERVING" || (mayExclude && checks.passesWithout(exclude, criterionOf(path)));
   const headers = path === "livez" ? {} : statusHeaders(status, draining);
   return { passed, status: passed ? 200 : 503, headers };
+}
+
+/** The application holds the process at NOT_SERVING, whatever the checks say. */
+function isUnready(status: ServiceStatus | undefined): boolean {
+  return status?.status === "NOT_SERVING" && UNREADY_REASONS.includes(status.reason);
 }
 
 function criterionOf(path: ViewPath): Criterion {
@@ -177,12 +185,13 @@ function noteOf({ critical, counted, drained, startup }: CheckReport, criterion:
 }
 
 function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {
-  const { draining, hasDrained } = snapshot;
+  const { draining, hasDrained, status } = snapshot;
   const process = route.path === "livez" ? "[+]process ok\n" : "";
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
   const drain = hasDrained && !passed && criterionOf(route.path) === "state" ? "[-]drain failed: drained\n" : "";
+  const start = isUnready(status) ? `[-]start failed: ${status?.reason}\n` : "";
   const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
-  return `${process}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
+  return `${process}${start}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
 }
 
 /** Constant texts: no answer echoes a name that a client sent, and without details none shows which names exist. */

@@ -26,10 +26,11 @@ const EMPTY = Buffer.alloc(0);
 
 /** An application's server with our service on it, and a client. */
 async function added(t: TestContext, options: HealthServiceOptions = {}) {
-  const registry = new Registry({ clock: new VirtualClock(), instance: "handlers-test" });
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "handlers-test" });
   const health = new HealthService(registry, options);
   const server = new Server();
-  addHealthService(server, health);
+  addHealthService(server, health, clock);
   const bind = promisify(server.bindAsync.bind(server));
   const port = await bind("127.0.0.1:0", ServerCredentials.createInsecure());
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
@@ -58,7 +59,7 @@ async function added(t: TestContext, options: HealthServiceOptions = {}) {
     call.on("status", ({ code, details }) => received.push(`${code} ${details}`));
     return { call, received };
   };
-  return { registry, health, server, ask, watch };
+  return { registry, health, server, clock, ask, watch };
 }
 
 describe("the health service on an application's server", () => {
@@ -143,20 +144,21 @@ describe("the health service on an application's server", () => {
   });
 
   test("cannot be added twice [B104]", async (t) => {
-    const { health, server } = await added(t);
+    const { health, server, clock } = await added(t);
     assert.throws(
-      () => addHealthService(server, health),
+      () => addHealthService(server, health, clock),
       (error: unknown) =>
         error instanceof HealthError && error.code === "ALREADY_ADDED" && error.cause instanceof Error,
     );
   });
 
   test("cannot be added to a server with the service of grpc-health-check [B104]", () => {
-    const registry = new Registry({ clock: new VirtualClock(), instance: "handlers-test" });
+    const clock = new VirtualClock();
+    const registry = new Registry({ clock, instance: "handlers-test" });
     const server = new Server();
     const nothing: UntypedServiceImplementation = { Check: () => {}, List: () => {}, Watch: () => {} };
     server.addService(packaged, nothing);
-    assert.throws(() => addHealthService(server, new HealthService(registry)), { code: "ALREADY_ADDED" });
+    assert.throws(() => addHealthService(server, new HealthService(registry), clock), { code: "ALREADY_ADDED" });
   });
 });
 

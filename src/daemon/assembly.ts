@@ -1,0 +1,91 @@
+/**
+ * The parts of a `Health`, made from its options and connected.
+ *
+ *     checks --> registry <-- statuses set by hand
+ *                   |
+ *                   +--> health service (gRPC) --.
+ *                   '--> bridge (HTTP) ----------+--> servers
+ */
+import { CheckEngine } from "../checks/check-engine.js";
+import { AccessToken } from "../core/bearer-token.js";
+import { type Clock, type Random, systemClock } from "../core/clock.js";
+import { FairTurns } from "../core/fair-turns.js";
+import { requireKnownOptions } from "../core/option.js";
+import { SharedBytesPool } from "../core/shared-bytes.js";
+import { ManualStatuses } from "../registry/manual-statuses.js";
+import { Registry } from "../registry/registry.js";
+import { Metrics } from "../telemetry/metrics.js";
+import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
+import type { BridgeOptions } from "../transports/http/bridge.js";
+import { PageRenderer } from "../transports/http/page-renderer.js";
+import { OpenServers } from "./open-servers.js";
+import { Readiness } from "./readiness.js";
+
+/** Options of a `Health`. */
+export interface HealthOptions extends HealthServiceOptions {
+  /** False: `""`, `readiness` and `startup` are NOT_SERVING until `started()`. Default true. */
+  readonly startsReady?: boolean | undefined;
+  /**
+   * True: `""` is unknown until it is set or a check makes it, as in `grpc-health-check`. Default false: a process that
+   * answers is SERVING.
+   */
+  readonly startsEmpty?: boolean | undefined;
+  /** Identifies the messages of this object on the diagnostics channels. Default `healthbridge`. */
+  readonly instance?: string | undefined;
+  /** Count events for Prometheus, and serve `/metrics`. Default false. */
+  readonly metrics?: boolean | undefined;
+  /** Default: the clock of this machine. */
+  readonly clock?: Clock | undefined;
+  /** Default: `Math.random`. */
+  readonly random?: Random | undefined;
+  /** Programs of checks get `PATH`, `HOME`, `LANG` and a few more variables of it. Default: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Name servers for the targets of checks, as `ADDRESS` or `ADDRESS:PORT`. Default: those of the system. */
+  readonly nameServers?: readonly string[] | undefined;
+}
+
+/** Every option, for callers without types. */
+const OPTIONS = [
+  ...["startsReady", "startsEmpty", "instance", "metrics", "clock", "random", "environment", "nameServers"],
+  ...["listLimit", "maxWatchers", "token"],
+] as const;
+
+export interface HealthParts {
+  readonly registry: Registry;
+  readonly manual: ManualStatuses;
+  readonly readiness: Readiness;
+  readonly checks: CheckEngine;
+  readonly service: HealthService;
+  readonly bridge: BridgeOptions;
+  readonly servers: OpenServers;
+  readonly metrics: Metrics | undefined;
+}
+
+/** @throws HealthTypeError, HealthError INVALID_OPTION */
+export function assemble(options: HealthOptions): HealthParts {
+  requireKnownOptions("Health", options, OPTIONS);
+  const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
+  const { listLimit, maxWatchers, environment, nameServers } = options;
+  const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
+  const registry = new Registry({ clock, instance, startsEmpty: options.startsEmpty });
+  const service = new HealthService(registry, { listLimit, maxWatchers, token });
+  const readiness = new Readiness(registry, options.startsReady ?? true);
+  const isSetByHand = (name: string): boolean => manual.has(name);
+  const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });
+  const manual = new ManualStatuses(registry, (name) => checks.ownerOf(name));
+  const metrics = options.metrics
+    ? new Metrics({
+        clock,
+        reader: registry,
+        connectionCount: (): number => servers.connectionCount,
+        certificateEndsAt: (): number | undefined => servers.certificateEndsAt,
+      })
+    : undefined;
+  const pool = new SharedBytesPool();
+  const pages = new PageRenderer({ reader: registry, clock, pool });
+  const onHeartbeat = checks.report.bind(checks);
+  const bridge: BridgeOptions = { reader: registry, clock, pages, listLimit, token, onHeartbeat, metrics };
+  const turns = new FairTurns(clock, instance);
+  const servers = new OpenServers({ clock, turns, random, service, bridge, pool });
+  return { registry, manual, readiness, checks, service, bridge, servers, metrics };
+}

@@ -1,0 +1,163 @@
+/**
+ * Ends an application on a signal, in an order that cuts off no call:
+ *
+ *     signal --> drain, drainDelay --> servers close --> hooks, one after the other --> the process ends
+ *                NOT_SERVING           Watch: UNAVAILABLE
+ *
+ * Servers have half of the time that is left after the drain delay, hooks have the rest. What fails or does not end in time
+ * is logged, and the next step follows. A second signal ends the process at once.
+ */
+import { keepAlive } from "../core/background.js";
+import { HealthError } from "../core/health-error.js";
+import { milliseconds, requireKnownOptions } from "../core/option.js";
+import { type ClosableServer, closingOf, type ServerClosing } from "../lifecycle/server-closing.js";
+import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
+import { endBySignal, onSignals } from "../lifecycle/signals.js";
+import type { Health } from "./health.js";
+import { isHealthServer } from "./server.js";
+
+/** Work at the end of an application: closing a pool, flushing a log. Its name is the name of the function. */
+export type ShutdownHook = () => unknown;
+
+/** Options of `gracefulShutdown`. */
+export interface GracefulShutdownOptions {
+  readonly health: Health;
+  /** The application's servers. A server of `health.listen` is closed with `health`, whether it is named here or not. */
+  readonly servers?: readonly ClosableServer[] | undefined;
+  /** Called in this order, when all servers are closed. */
+  readonly hooks?: readonly ShutdownHook[] | undefined;
+  /** Default SIGTERM and SIGINT. */
+  readonly signals?: readonly NodeJS.Signals[] | undefined;
+  /** Milliseconds between NOT_SERVING and the end of service. Default 5 s. */
+  readonly drainDelayMs?: number | undefined;
+  /** Milliseconds for everything. Default 25 s: Kubernetes kills after 30 s. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * How the process ends. `signal`: by the signal, whatever is still open. `by-itself`: when nothing is open any more.
+   * Default `signal`.
+   */
+  readonly end?: "signal" | "by-itself" | undefined;
+  /** Gets a line for each step. Default: `console.error`. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+/** A shutdown that waits for its signal. */
+export interface GracefulShutdown {
+  /** Runs the same steps without a signal, and does not end the process. Calling it again returns the same promise. */
+  shutdown(): Promise<void>;
+  /** Stops to wait for signals. */
+  [Symbol.dispose](): void;
+}
+
+const OPTIONS = ["health", "servers", "hooks", "signals", "drainDelayMs", "timeoutMs", "end", "log"] as const;
+const DEFAULT_TIMEOUT_MS = 25_000;
+
+/**
+ * Waits for a signal, and then ends the application. Call it before the servers listen.
+ * @throws HealthError INVALID_OPTION
+ */
+export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShutdown {
+  requireKnownOptions("gracefulShutdown", options, OPTIONS);
+  const { end = "signal", signals = ["SIGTERM", "SIGINT"] } = options;
+  if (end !== "signal" && end !== "by-itself")
+    throw new HealthError("INVALID_OPTION", `end must be "signal" or "by-itself", got ${JSON.stringify(end)}`);
+  const run = new ShutdownRun(options);
+  let isTerminating = false;
+  const terminate = async (signal: NodeJS.Signals) => {
+    await run.start(signal);
+    stopWaiting();
+    if (end === "signal") endBySignal(signal);
+  };
+  const stopWaiting = onSignals(signals, (signal) => {
+    if (isTerminating) {
+      run.log(`${signal} again: ends at once`);
+      stopWaiting();
+      endBySignal(signal);
+    }
+    isTerminating = true;
+    void terminate(signal);
+  });
+  return { shutdown: () => run.start("shutdown()"), [Symbol.dispose]: stopWaiting };
+}
+
+/** The steps, once. */
+class ShutdownRun {
+  readonly log: (line: string) => void;
+  readonly #health: Health;
+  readonly #closings: readonly ServerClosing[];
+  readonly #hooks: readonly ShutdownHook[];
+  readonly #drainDelayMs: number;
+  readonly #timeoutMs: number;
+  #running: Promise<void> | undefined;
+
+  constructor(options: GracefulShutdownOptions) {
+    const { health, servers = [], hooks = [] } = options;
+    this.#health = health;
+    const { drainDelayMs } = options;
+    this.#drainDelayMs = drainDelayMs === 0 ? 0 : milliseconds("drainDelayMs", drainDelayMs, DEFAULT_DRAIN_DELAY_MS);
+    this.#timeoutMs = milliseconds("timeoutMs", options.timeoutMs, DEFAULT_TIMEOUT_MS);
+    if (this.#timeoutMs <= this.#drainDelayMs)
+      throw new HealthError("INVALID_OPTION", "timeoutMs must be longer than drainDelayMs");
+    // biome-ignore lint/suspicious/noConsole: an application sees the order of its end without a set-up
+    this.log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
+    this.#hooks = hooks;
+    // after the checks of the options: it adds listeners
+    this.#closings = servers.filter((server) => !isHealthServer(server)).map(closingOf);
+  }
+
+  start(cause: string): Promise<void> {
+    this.#running ??= keepAlive(this.#run(cause));
+    return this.#running;
+  }
+
+  async #run(cause: string): Promise<void> {
+    const { clock } = this.#health.parts.bridge;
+    const startedAt = clock.now();
+    const leftMs = () => Math.max(0, this.#timeoutMs - (clock.now() - startedAt));
+    this.log(`${cause}: every service is NOT_SERVING; servers close in ${this.#drainDelayMs} ms`);
+    this.#health.drain();
+    for (const closing of this.#closings) closing.announce();
+    await this.#sleep(this.#drainDelayMs);
+    await this.#closeServers(leftMs() / 2);
+    for (const hook of this.#hooks)
+      await this.#step(`hook ${hook.name || "without a name"}`, async () => hook(), leftMs());
+    this.log(`shut down after ${Math.round(clock.now() - startedAt)} ms`);
+  }
+
+  /** Closes every server at the same time: they serve the same clients. */
+  async #closeServers(timeoutMs: number): Promise<void> {
+    // a Watch would keep a server of grpc-js open
+    this.#health.parts.service.endWatches();
+    const closings = this.#closings.map(async (closing) => {
+      const isClosed = await this.#step(closing.name, () => closing.close(), timeoutMs);
+      if (!isClosed) closing.destroy();
+    });
+    // it destroys what is left in one second more
+    const closeTimeoutMs = Math.max(0, timeoutMs - 1_000);
+    const closeHealth = () => this.#health.shutdown({ drainDelayMs: 0, closeTimeoutMs });
+    await Promise.all([...closings, this.#step("health", closeHealth, timeoutMs)]);
+  }
+
+  /** Runs a step, and logs how it ended. Returns whether it has done its work in time. */
+  async #step(name: string, work: () => Promise<unknown>, timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#health.parts.bridge;
+    const startedAt = clock.now();
+    const duration = () => `after ${Math.round(clock.now() - startedAt)} ms`;
+    const timeout = this.#sleep(timeoutMs).then(() => "timeout");
+    try {
+      if ((await Promise.race([work(), timeout])) === "timeout") {
+        this.log(`${name}: not done in time, given up ${duration()}`);
+        return false;
+      }
+      this.log(`${name}: done ${duration()}`);
+      return true;
+    } catch (error) {
+      this.log(`${name}: failed ${duration()}: ${error instanceof Error ? error.stack : String(error)}`);
+      return false;
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#health.parts.bridge.clock.setTimer(ms, resolve));
+  }
+}

@@ -1,0 +1,149 @@
+/** An application that is not ready yet: `startsReady: false`, `started()` and `waitFor()`. */
+import assert from "node:assert/strict";
+import { channel } from "node:diagnostics_channel";
+import { describe, test } from "node:test";
+import { Health, type HealthOptions } from "../../src/index.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+
+const NAMES = ["healthcheck", "readyz", "startupz", "livez", "healthcheck/own"] as const;
+
+function start(options: HealthOptions = {}) {
+  const clock = new VirtualClock();
+  const health = new Health({ clock, ...options });
+  health.set("own", "SERVING");
+  /** The codes of the pages, in the order of NAMES. */
+  const codes = async () =>
+    Promise.all(NAMES.map(async (name) => (await health.fetch(new Request(`http://a/${name}`))).status));
+  const page = async (path: string) => (await health.fetch(new Request(`http://a/${path}`))).text();
+  return { health, clock, codes, page };
+}
+
+const READY = [200, 200, 200, 200, 200];
+const UNREADY = [503, 503, 503, 200, 200];
+
+describe("startsReady: false", () => {
+  test("holds the server as a whole and the startup view until started() [L1]", async () => {
+    const { health, codes, page } = start({ startsReady: false });
+    assert.deepEqual(await codes(), UNREADY);
+    assert.equal(health.status(""), "NOT_SERVING");
+    assert.equal(await page("readyz?verbose"), "[-]start failed: starting\nreadyz check failed\n");
+    health.started();
+    assert.deepEqual(await codes(), READY);
+    health.started();
+    assert.deepEqual(await codes(), READY);
+  });
+
+  test("publishes what was set meanwhile", () => {
+    const { health } = start({ startsReady: false });
+    assert.equal(health.set("", "SERVING"), false);
+    assert.equal(health.status(""), "NOT_SERVING");
+    assert.equal(health.set("", "UNKNOWN"), false);
+    health.started();
+    assert.equal(health.status(""), "UNKNOWN");
+    assert.equal(health.set("", "SERVING"), true);
+    assert.equal(health.status(""), "SERVING");
+  });
+
+  test("is not ended by a passing check, nor by excluding a failing one", async () => {
+    const { health, clock, codes, page } = start({ startsReady: false });
+    health.check("good", () => true);
+    health.check("bad", () => false);
+    await clock.advance(10_000);
+    assert.equal(health.status("good"), "SERVING");
+    assert.deepEqual(await codes(), UNREADY);
+    assert.match(await page("readyz?exclude=bad"), /^NOT_SERVING/);
+    health.removeCheck("bad");
+    assert.deepEqual(await codes(), UNREADY);
+    health.started();
+    assert.deepEqual(await codes(), READY);
+    await health.shutdown({ drainDelayMs: 0 });
+  });
+
+  test("goes through a drain and a resume", () => {
+    const { health } = start({ startsReady: false });
+    health.drain();
+    health.set("", "SERVING");
+    health.resume();
+    assert.equal(health.status(""), "NOT_SERVING");
+    health.drain();
+    health.started();
+    assert.equal(health.status(""), "NOT_SERVING");
+    health.resume();
+    assert.equal(health.status(""), "SERVING");
+  });
+
+  test("goes through a drain without a status of its own", () => {
+    const { health } = start({ startsReady: false });
+    health.drain();
+    health.resume();
+    assert.equal(health.status(""), "NOT_SERVING");
+    health.drain();
+    health.started();
+    assert.equal(health.status(""), "NOT_SERVING");
+    health.resume();
+    assert.equal(health.status(""), "SERVING");
+  });
+
+  test("stays after the status of the server as a whole is cleared", () => {
+    const { health } = start({ startsReady: false });
+    health.set("", "SERVING");
+    health.clear("");
+    assert.equal(health.status(""), "NOT_SERVING");
+    health.started();
+    assert.equal(health.status(""), "SERVING");
+  });
+});
+
+describe("waitFor", () => {
+  test("holds until every task is done [L3]", async () => {
+    const { health, codes } = start();
+    const finish: (() => void)[] = [];
+    for (let count = 0; count < 2; count += 1)
+      health.waitFor(new Promise<void>((resolve) => void finish.push(resolve)));
+    assert.deepEqual(await codes(), UNREADY);
+    finish[0]?.();
+    await settle();
+    assert.deepEqual(await codes(), UNREADY);
+    finish[1]?.();
+    await settle();
+    assert.deepEqual(await codes(), READY);
+  });
+
+  test("does not replace started()", async () => {
+    const { health, codes } = start({ startsReady: false });
+    health.waitFor(Promise.resolve());
+    await settle();
+    assert.deepEqual(await codes(), UNREADY);
+    health.started();
+    assert.deepEqual(await codes(), READY);
+    health.waitFor(new Promise(() => {}));
+    assert.deepEqual(await codes(), UNREADY);
+  });
+
+  test("stays NOT_SERVING after a task that failed, and publishes its error [Y1]", async () => {
+    const { health, codes, page } = start({ instance: "waits" });
+    const faults: unknown[] = [];
+    const listener = (message: unknown) => void faults.push(message);
+    channel("healthbridge:fault").subscribe(listener);
+    const error = new Error("no database");
+    health.waitFor(Promise.reject(error));
+    assert.deepEqual(await codes(), UNREADY);
+    channel("healthbridge:fault").unsubscribe(listener);
+    assert.deepEqual(faults, [{ instance: "waits", where: "waitFor", error }]);
+    assert.match(await page("startupz?verbose"), /^\[-\]start failed: start-failed$/m);
+    health.started();
+    assert.deepEqual(await codes(), UNREADY);
+  });
+
+  test("refuses what is no promise, and comes before shutdown", async () => {
+    const { health, codes } = start();
+    for (const task of [undefined, null, () => {}, true])
+      assert.throws(() => Reflect.apply(health.waitFor, health, [task]), {
+        code: "INVALID_OPTION",
+        message: /expected a promise/,
+      });
+    assert.deepEqual(await codes(), READY);
+    await health.shutdown({ drainDelayMs: 0 });
+    assert.throws(() => health.waitFor(Promise.resolve()), { code: "ALREADY_STOPPED" });
+  });
+});

@@ -1,0 +1,257 @@
+/** gracefulShutdown: the order of its steps with real servers, and the end of a process by real signals. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, createServer, get, type Server } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { connect, createServer as createTcpServer, type Server as NetServer } from "node:net";
+import { describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
+import { type GracefulShutdownOptions, gracefulShutdown, Health } from "../../src/index.js";
+import { eventually, inTime, pause } from "../support/eventually.js";
+import { GrpcPeer } from "../support/grpc-peer.js";
+import { notOutlive } from "../support/not-outlive.js";
+
+async function listen(t: TestContext, server: NetServer): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => void server.close());
+  const address = server.address();
+  assert(typeof address === "object" && address !== null);
+  return address.port;
+}
+
+/** A shutdown without signals, with the names of its steps in their order. */
+function prepare(options: Omit<GracefulShutdownOptions, "health">) {
+  const health = new Health();
+  const lines: string[] = [];
+  const shutdown = gracefulShutdown({
+    health,
+    signals: [],
+    drainDelayMs: 100,
+    timeoutMs: 3_000,
+    log: (line) => lines.push(line.replace(/ \d+ ms/g, "")),
+    ...options,
+  });
+  return { health, lines, shutdown };
+}
+
+function request(port: number, path: string, agent: Agent) {
+  return new Promise<{ status: number | undefined; connection: string | undefined }>((resolve, reject) => {
+    get({ port, path, agent, host: "127.0.0.1" }, (response) => {
+      response
+        .resume()
+        .once("end", () => resolve({ status: response.statusCode, connection: response.headers.connection }));
+    }).once("error", reject);
+  });
+}
+
+describe("gracefulShutdown", () => {
+  test("drains, closes the servers, and then runs the hooks in their order; one that fails does not stop the next [M6] [L4]", async (t) => {
+    const server = createServer((_request, response) => void response.end("application"));
+    const calls: string[] = [];
+    const { health, lines, shutdown } = prepare({
+      servers: [server],
+      hooks: [
+        async function first() {
+          await pause(20);
+          calls.push("first");
+        },
+        function failing() {
+          throw new Error("disk full");
+        },
+        () => calls.push("last"),
+      ],
+      drainDelayMs: 1_500,
+    });
+    health.attach(server);
+    const port = await listen(t, server);
+    const agent = new Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    assert.deepEqual(await request(port, "/orders", agent), { status: 200, connection: "keep-alive" });
+    const ended = shutdown.shutdown();
+    assert.equal(shutdown.shutdown(), ended, "it runs once");
+    assert.deepEqual(await request(port, "/orders", agent), { status: 200, connection: "close" });
+    assert.deepEqual(await request(port, "/healthcheck", agent), { status: 503, connection: "close" });
+    assert.deepEqual(calls, [], "no hook before the servers are closed");
+    await inTime(ended, "the end");
+    await assert.rejects(request(port, "/orders", agent), { code: "ECONNREFUSED" });
+    assert.deepEqual(calls, ["first", "last"]);
+    const [failure = ""] = lines.splice(4, 1);
+    assert.match(failure, /^hook failing: failed after: Error: disk full\n +at /);
+    assert.deepEqual(lines.splice(1, 2).toSorted(), ["HTTP server: done after", "health: done after"]);
+    assert.deepEqual(lines, [
+      "shutdown(): every service is NOT_SERVING; servers close in",
+      "hook first: done after",
+      "hook without a name: done after",
+      "shut down after",
+    ]);
+  });
+
+  test("lets a request finish that began before, on a connection that is kept alive", async (t) => {
+    const server = createServer((_request, response) => void setTimeout(() => response.end("slow"), 300));
+    const { shutdown } = prepare({ servers: [server], drainDelayMs: 0 });
+    const port = await listen(t, server);
+    const agent = new Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    const slow = request(port, "/", agent);
+    await eventually(async () => (await promisify(server.getConnections.bind(server))()) === 1, "the request");
+    await pause(50);
+    const startedAt = performance.now();
+    await shutdown.shutdown();
+    assert.equal((await slow).status, 200);
+    assert(performance.now() - startedAt < 1_500, "the connection does not wait for its keep-alive timeout");
+  });
+
+  test("ends open Watches of a grpc-js server and of its own, with UNAVAILABLE", async (t) => {
+    const server = new GrpcServer();
+    const { health, lines, shutdown } = prepare({ servers: [server] });
+    health.addToServer(server);
+    const own = await health.listen(["127.0.0.1:0"]);
+    const bind = promisify(server.bindAsync.bind(server));
+    const ports = [await bind("127.0.0.1:0", ServerCredentials.createInsecure())];
+    for (const address of own.addresses) if ("port" in address) ports.push(address.port);
+    const watches = ports.map((port) => {
+      const peer = new GrpcPeer(port);
+      t.after(() => peer.close());
+      return peer.watch("");
+    });
+    for (const watch of watches) await watch.saw(1);
+    await inTime(shutdown.shutdown(), "the end");
+    for (const watch of watches) {
+      assert.equal((await watch.ended()).code, 14);
+      assert.deepEqual(watch.statuses, [1, 2]);
+    }
+    assert.deepEqual(lines.filter((line) => /done|given up/.test(line)).toSorted(), [
+      "gRPC server: done after",
+      "health: done after",
+    ]);
+  });
+
+  const silent = {
+    "a connection without a byte": (port: number) => connect(port, "127.0.0.1"),
+    "an HTTP/2 session without a call": (port: number) => connectHttp2(`http://127.0.0.1:${port}`),
+  };
+  for (const [what, open] of Object.entries(silent)) {
+    test(`is not held up by ${what}`, async (t) => {
+      const server: NetServer = what.includes("HTTP/2") ? createHttp2Server() : createServer();
+      const { lines, shutdown } = prepare({ servers: [server], drainDelayMs: 0 });
+      const port = await listen(t, server);
+      const client = open(port);
+      t.after(() => client.destroy());
+      client.on("error", () => {});
+      await once(client, "connect");
+      await pause(50);
+      const startedAt = performance.now();
+      await shutdown.shutdown();
+      assert(performance.now() - startedAt < 1_200);
+      assert(!lines.some((line) => line.includes("given up")), lines.join("\n"));
+    });
+  }
+
+  test("destroys a connection that does not end in half of the time, such as an upgraded one", async (t) => {
+    const server = createServer();
+    server.on("upgrade", (_request, socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+    const { lines, shutdown } = prepare({ servers: [server], drainDelayMs: 1, timeoutMs: 1_000 });
+    const port = await listen(t, server);
+    const client = connect(port, "127.0.0.1");
+    t.after(() => client.destroy());
+    client.on("error", () => {});
+    client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    await once(client, "data");
+    const closed = once(client, "close");
+    await shutdown.shutdown();
+    await inTime(closed, "the connection is destroyed");
+    assert(lines.includes("HTTP server: not done in time, given up after"), lines.join("\n"));
+  });
+
+  test("closes anything that has close(), and a server of listen() as part of its Health", async (t) => {
+    const health = new Health();
+    const own = await health.listen(["127.0.0.1:0"]);
+    t.after(() => health.shutdown());
+    const closed: string[] = [];
+    class Worker {
+      async close() {
+        closed.push("worker");
+      }
+    }
+    const tcp = createTcpServer();
+    await listen(t, tcp);
+    const lines: string[] = [];
+    const log = (line: string) => lines.push(line.replace(/ \d+ ms/g, ""));
+    const servers = [new Worker(), own, tcp];
+    await gracefulShutdown({ health, servers, signals: [], drainDelayMs: 0, log }).shutdown();
+    assert.deepEqual(closed, ["worker"]);
+    assert.deepEqual(lines.slice(1, -1).toSorted(), ["Server: done after", "Worker: done after", "health: done after"]);
+  });
+
+  test("refuses wrong options, and changes nothing then", () => {
+    const server: Server = createServer();
+    const base = { health: new Health(), servers: [server], signals: [] };
+    const wrong = [{ hook: [] }, { end: "exit" }, { timeoutMs: 5_000 }, { drainDelayMs: -1 }, { timeoutMs: 0 }];
+    for (const options of wrong)
+      assert.throws(() => Reflect.apply(gracefulShutdown, undefined, [{ ...base, ...options }]), {
+        code: "INVALID_OPTION",
+      });
+    assert.equal(server.listenerCount("request"), 0);
+  });
+});
+
+describe("a process with gracefulShutdown", () => {
+  async function start(t: TestContext, ...args: string[]) {
+    const file = fileURLToPath(new URL("graceful-program.ts", import.meta.url));
+    const child = spawn(process.execPath, ["--import", "tsx", file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    notOutlive(child, () => child.kill("SIGKILL"));
+    t.after(() => void child.kill("SIGKILL"));
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+    await eventually(() => output.includes("\n"), "it listens", 20_000);
+    return { child, output: () => output, port: Number(/port (\d+)/.exec(output)?.[1]) };
+  }
+
+  async function endOf(child: ChildProcess): Promise<readonly unknown[]> {
+    return inTime(once(child, "exit"), "the process ends", 20_000);
+  }
+
+  test("ends by the signal, after its steps", async (t) => {
+    const { child, output, port } = await start(t);
+    const agent = new Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    const slow = request(port, "/slow", agent);
+    await pause(50);
+    child.kill("SIGTERM");
+    assert.equal((await slow).status, 200);
+    assert.deepEqual(await endOf(child), [null, "SIGTERM"]);
+    const steps = [...output().matchAll(/^(\S.*?): (?:done|failed)/gm)].map(([, step]) => step);
+    assert.deepEqual(new Set(steps.slice(0, 2)), new Set(["HTTP server", "health"]));
+    assert.deepEqual(steps.slice(2), ["hook closePool", "hook flush", "hook last"]);
+    assert.match(output(), /^SIGTERM: every service is NOT_SERVING; servers close in 200 ms$/m);
+  });
+
+  test("ends by itself, where that is wanted", async (t) => {
+    const { child } = await start(t, "by-itself");
+    child.kill("SIGINT");
+    assert.deepEqual(await endOf(child), [0, null]);
+  });
+
+  test("gives up a hook that never ends, and runs no later one without time", async (t) => {
+    const { child, output } = await start(t, "hung");
+    const startedAt = performance.now();
+    child.kill("SIGTERM");
+    assert.deepEqual(await endOf(child), [null, "SIGTERM"]);
+    assert(performance.now() - startedAt < 5_000);
+    assert.match(output(), /^hook without a name: not done in time, given up after \d+ ms$/m);
+  });
+
+  test("ends at once by a second signal", async (t) => {
+    const { child, output } = await start(t, "hung");
+    child.kill("SIGTERM");
+    await eventually(() => output().includes("SIGTERM: every"), "the shutdown begins");
+    child.kill("SIGINT");
+    assert.deepEqual(await endOf(child), [null, "SIGINT"]);
+    assert.doesNotMatch(output(), /hook/);
+  });
+});
