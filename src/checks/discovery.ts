@@ -194,14 +194,17 @@ export class Discovery {
     const offline = [...workers]
       .filter(([, { offlineSince, isForgotten }]) => offlineSince !== ONLINE && !isForgotten)
       .sort(([, one], [, other]) => one.offlineSince - other.offlineSince);
+    // one that is forgotten stays in `workers` while the target names it
+    let publishedCount = [...workers.values()].filter(({ isForgotten }) => !isForgotten).length;
     let nextAt = Number.POSITIVE_INFINITY;
     for (const [service, worker] of offline) {
       const forgetAt = worker.offlineSince + settings.forgetAfterMs;
-      if (forgetAt > now && workers.size <= MAX_SERVICES) {
+      if (forgetAt > now && publishedCount <= MAX_SERVICES) {
         nextAt = forgetAt;
         break;
       }
       this.#clear(check, service);
+      publishedCount -= 1;
       worker.isForgotten = true;
       if (worker.absences > 0) workers.delete(service);
     }
