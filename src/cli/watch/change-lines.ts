@@ -16,7 +16,7 @@ import { reasonText } from "./table-layout.js";
 import type { ServerListener } from "./watch-server.js";
 
 /** A line that waits for its reason. */
-interface StatusChange {
+interface ServiceChange {
   /** Wall time of the change, as this client has seen it. */
   readonly time: number;
   readonly previousStatus: string | undefined;
@@ -39,7 +39,7 @@ const STATUS_COLUMNS = 15;
 export class ChangeLines {
   readonly #options: ChangeLinesOptions;
   readonly #rows = new ServiceRows();
-  readonly #pending = new Map<string, StatusChange>();
+  readonly #pending = new Map<string, ServiceChange>();
   #cause: string | undefined;
   #isConnected = false;
   /** The state of the connection has no line yet, because there was no room. */
@@ -129,7 +129,7 @@ export class ChangeLines {
   }
 }
 
-function statusLine(row: ServiceRow, { time, previousStatus }: StatusChange): string {
+function statusLine(row: ServiceRow, { time, previousStatus }: ServiceChange): string {
   const status = (shownStatus(row) ?? "?").padEnd(STATUS_COLUMNS);
   const notes = [
     ...(previousStatus === undefined || previousStatus === row.status ? [] : [`was ${printable(previousStatus)}`]),
@@ -140,7 +140,7 @@ function statusLine(row: ServiceRow, { time, previousStatus }: StatusChange): st
   return `${timeText(time)}  ${printable(status)}  ${titleOf(row.service)}${suffix}`;
 }
 
-function statusJson(addr: string, row: ServiceRow, { time, previousStatus }: StatusChange): string {
+function statusJson(addr: string, row: ServiceRow, { time, previousStatus }: ServiceChange): string {
   const object = {
     time: timeText(time),
     type: "status",

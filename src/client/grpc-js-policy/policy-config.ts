@@ -15,7 +15,7 @@ import type { ChannelOptions, PolicyConfig } from "./grpc-js.js";
 export const POLICY_NAME = "healthbridge_round_robin";
 
 /** The service that is watched; `undefined` where health is not checked. */
-export type WatchedService = { readonly service: string | undefined } | { readonly fault: string };
+export type HealthCheckConfig = { readonly service: string | undefined } | { readonly fault: string };
 
 export class HealthRoundRobinConfig implements PolicyConfig {
   /** As written: it is validated when it is used, where an error reaches the caller. */
@@ -39,7 +39,7 @@ export class HealthRoundRobinConfig implements PolicyConfig {
 }
 
 /** Which service is watched, by the policy's own configuration, the service config and the options of a channel. */
-export function serviceToWatch(config: PolicyConfig, options: ChannelOptions): WatchedService {
+export function serviceToWatch(config: PolicyConfig, options: ChannelOptions): HealthCheckConfig {
   // the name of C-core: a client switches off what a service config has switched on (gRFC A17, "Defaults")
   if (Reflect.get(options, "grpc.inhibit_health_checking") === 1) return { service: undefined };
   const own = config instanceof HealthRoundRobinConfig ? config.serviceName : undefined;
@@ -48,7 +48,7 @@ export function serviceToWatch(config: PolicyConfig, options: ChannelOptions): W
   return nameOf(fieldOf(field, "serviceName"), "healthCheckConfig.serviceName");
 }
 
-function nameOf(value: unknown, field: string): WatchedService {
+function nameOf(value: unknown, field: string): HealthCheckConfig {
   if (value === undefined) return { service: undefined };
   if (typeof value !== "string") return { fault: `${field} must be a text; "" is the server as a whole` };
   if (Buffer.byteLength(value) > MAX_SERVICE_NAME_BYTES)
