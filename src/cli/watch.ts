@@ -56,7 +56,12 @@ Check of each named service.`,
 };
 
 /** Stands for the words without a flag: the address, then the services. */
-const WORD: Flag = { name: "address", value: "ADDR", repeats: true, help: "" };
+const WORD: Flag = {
+  name: "address",
+  value: "ADDR [SERVICE...]; --overall is the server as a whole",
+  repeats: true,
+  help: "",
+};
 
 /** Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {

@@ -45,7 +45,7 @@ export interface GracefulShutdownOptions {
 export interface GracefulShutdown {
   /** Runs the same steps without a signal, and does not end the process. Calling it again returns the same promise. */
   shutdown(): Promise<void>;
-  /** Stops to wait for signals. */
+  /** Removes the signal handlers: a signal ends the process as without `gracefulShutdown`. */
   [Symbol.dispose](): void;
 }
 

@@ -5,18 +5,16 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Health } from "../../src/index.js";
 import { portOf } from "../support/port-of.js";
 import { tableOf } from "../support/readme.js";
 import { blocksOf } from "./pages.js";
+import { path, readPage, SnippetFolder } from "./snippets.js";
 
 const run = promisify(execFile);
-const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const fixture = (file: string) => readFileSync(path(`test/fixtures/tls/${file}`), "utf8");
 
 /** Each page, and what its snippets print. */
@@ -35,14 +33,8 @@ const PAGES: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 };
 
-/** Modules in the place of the package. */
-const DOORS = { "healthbridge/client": "src/health-client.ts", "healthbridge/grpc-js": "src/grpc-js.ts" };
-
-const read = (page: string) => readFileSync(path(`docs/library/${page}.md`), "utf8");
-
 describe("the snippets of docs/library", () => {
-  // below the project, so that its packages are found
-  const folder = mkdtempSync(path("test/docs/.snippets-"));
+  const folder = new SnippetFolder();
   const health = new Health();
   const secure = new Health();
   let words: Readonly<Record<string, string>> = {};
@@ -61,43 +53,28 @@ describe("the snippets of docs/library", () => {
     };
   });
   after(async () => {
-    rmSync(folder, { recursive: true });
+    folder.remove();
     await Promise.all([health, secure].map((each) => each.shutdown({ drainDelayMs: 0 })));
   });
 
   /** Writes a snippet as a module. Returns its file. */
   function write(name: string, code: string): string {
     const isSecure = code.includes("/etc/orders/");
-    let text = isSecure ? code.replaceAll("orders:50051", words["secure:"] ?? "") : code;
-    for (const [from, to] of Object.entries({ ...words, ...doorPaths() })) text = text.replaceAll(from, to);
-    const file = join(folder, name);
-    writeFileSync(file, `${text}\nexport {};\n`);
-    return file;
+    const servers = isSecure ? { ...words, "orders:50051": words["secure:"] ?? "" } : words;
+    return folder.write(name, code, servers);
   }
 
   test("all compile in strict mode", { timeout: 120_000 }, async () => {
     for (const page of Object.keys(PAGES))
-      blocksOf(read(page), "ts").forEach((code, index) => {
+      blocksOf(readPage(page), "ts").forEach((code, index) => {
         write(`${page}-${index}.mts`, code);
       });
-    const options = {
-      module: "nodenext",
-      target: "es2023",
-      lib: ["es2023", "es2024.string"],
-      strict: true,
-      noEmit: true,
-      types: ["node"],
-    };
-    const config = { ...options, skipLibCheck: true, allowImportingTsExtensions: true };
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: config, include: ["*.mts"] }));
-    const tsc = path("node_modules/typescript/bin/tsc");
-    const { stdout } = await run(process.execPath, [tsc, "-p", folder]).catch((error) => error);
-    assert.equal(stdout, "");
+    assert.equal(await folder.compile(), "");
   });
 
   for (const [page, outputs] of Object.entries(PAGES)) {
     test(`docs/library/${page}.md has ${outputs.length} snippets`, () => {
-      assert.equal(blocksOf(read(page), "ts").length, outputs.length);
+      assert.equal(blocksOf(readPage(page), "ts").length, outputs.length);
     });
 
     outputs.forEach((output, index) => {
@@ -106,7 +83,7 @@ describe("the snippets of docs/library", () => {
         health.clear("acme.orders.v1.Orders");
         health.set("acme.Orders", "NOT_SERVING");
         if (page === "grpc-js-policy") health.set("acme.orders.v1.Orders", "SERVING");
-        const code = blocksOf(read(page), "ts")[index] ?? "";
+        const code = blocksOf(readPage(page), "ts")[index] ?? "";
         const file = write(`${page}-${index}-run.mts`, code);
         const running = run(process.execPath, ["--import", "tsx", file], { timeout: 60_000 });
         // the change that a Watch waits for
@@ -117,17 +94,13 @@ describe("the snippets of docs/library", () => {
       });
     });
   }
-
-  function doorPaths(): Readonly<Record<string, string>> {
-    return Object.fromEntries(Object.entries(DOORS).map(([name, file]) => [`"${name}"`, JSON.stringify(path(file))]));
-  }
 });
 
 test("every option of a HealthClient has its row", () => {
   const source = readFileSync(path("src/client/health-client-options.ts"), "utf8");
   const [, list = ""] = /const OPTIONS = \[([^\]]*)\]/.exec(source) ?? [];
   const options = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name);
-  const rows = tableOf(read("client"), "client-options").flatMap(([cell = ""]) =>
+  const rows = tableOf(readPage("client"), "client-options").flatMap(([cell = ""]) =>
     [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name),
   );
   assert.deepEqual(rows, options);

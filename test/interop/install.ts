@@ -136,6 +136,21 @@ export function npmHealthPackages(): string {
   });
 }
 
+/** The folder of the frameworks, access logs and tracers of docs/library/application.md. */
+export function npmApplications(): string {
+  const tracing = ["instrumentation@0.223.0", "instrumentation-http@0.223.0", "sdk-trace-base@2.12.1"];
+  const packages = [
+    ...["express@5.3.0", "koa@3.3.0", "hono@4.13.19", "@hono/node-server@2.1.9", "pino-http@11.0.0", "morgan@1.12.1"],
+    ...[...tracing, "sdk-trace-node@2.12.1", "api@1.9.1"].map((name) => `@opentelemetry/${name}`),
+  ];
+  return once(
+    `npm-applications-${createHash("sha256").update(packages.join()).digest("hex").slice(0, 12)}`,
+    (target) => {
+      run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+    },
+  );
+}
+
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
 export function typescript(): string {
   const version = "5.9.3";

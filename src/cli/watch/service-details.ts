@@ -3,7 +3,7 @@
  * `/healthcheck` over HTTP, which every port of healthbridge gives, also over HTTP/2 on the connection of the calls.
  *
  *     GET /healthcheck?service=NAME, accept: application/json
- *     {"status":"fail","serviceId":"NAME","servingStatus":"NOT_SERVING","since":"...","output":"connection-refused",...}
+ *     {"status":"fail","serviceId":"NAME","servingStatus":"NOT_SERVING","since":"...","output":"refused",...}
  *
  * Another gRPC server refuses the request as one that is not gRPC. healthbridge with a token has only the `status` for a
  * client without it.

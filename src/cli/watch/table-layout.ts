@@ -2,7 +2,7 @@
  * Rows as lines of a table with a given width.
  *
  *     SERVICE              STATUS       SINCE     CHANGES  REASON
- *     acme.orders          NOT_SERVING  09:20:03        3  connection-refused
+ *     acme.orders          NOT_SERVING  09:20:03        3  refused
  *
  * The name and the reason share what the other columns leave. In a narrow terminal, times have no seconds, and a column
  * that has no room is left out: changes first, then since. The beginning of a long name is left out, because names of one

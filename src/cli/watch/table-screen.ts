@@ -4,7 +4,7 @@
  *     localhost:50051: connected, asked at 09:20:05 UTC
  *     500 services: 3 NOT_SERVING, 497 SERVING; sorted by status
  *     SERVICE           STATUS       SINCE     CHANGES  REASON
- *     acme.orders       NOT_SERVING  09:20:03        3  connection-refused
+ *     acme.orders       NOT_SERVING  09:20:03        3  refused
  *     ...
  *     q quit  s sort  r reverse  / filter  ? help                1-20 of 500
  */

@@ -225,7 +225,8 @@ describe("list and watch refuse with one line and code 2", { concurrency: 2 }, (
     ],
     [["watch", ":1", "--interval", "1ms"], '--interval: "1ms" is not a duration from 100ms to 1h (try 500ms, 2s)'],
     [["watch", ":1", "--jsn"], "unknown flag --jsn; did you mean --json?"],
-    [["watch", ":1", ""], "an argument is empty: expected ADDR"],
+    [["list", ""], "an argument is empty: expected ADDR"],
+    [["watch", ":1", ""], "an argument is empty: expected ADDR [SERVICE...]; --overall is the server as a whole"],
   ];
   for (const [args, text] of refused)
     test(`healthbridge ${args.join(" ")}`, async () => {

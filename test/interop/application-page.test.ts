@@ -1,0 +1,77 @@
+/**
+ * The recipes of docs/library/application.md for frameworks, access logs and traces, with the real packages: each answers
+ * health requests and its own, and logs or traces only its own.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { blocksOf } from "../docs/pages.js";
+import { eventually } from "../support/eventually.js";
+import { npmApplications } from "./install.js";
+
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+const RECIPES = blocksOf(readFileSync(path("docs/library/application.md"), "utf8"), "js");
+
+/** The recipes in the order of the page, and what each writes about a request: nothing for a framework. */
+const EXPECTED: Readonly<Record<string, RegExp | undefined>> = {
+  'from "express"': undefined,
+  'from "koa"': undefined,
+  'from "hono"': undefined,
+  "pino-http": /"url":"([^"]*)"/g,
+  morgan: /"GET (\S*) HTTP/g,
+  opentelemetry: /'url\.path': '([^']*)'/g,
+};
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, "listening");
+  const address = server.address();
+  assert(typeof address === "object" && address !== null);
+  server.close();
+  await once(server, "close");
+  return address.port;
+}
+
+describe("the recipes of docs/library/application.md", () => {
+  const folder = mkdtempSync(join(npmApplications(), "recipes-"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  test("each has its test", () => {
+    assert.equal(RECIPES.length, Object.keys(EXPECTED).length);
+  });
+
+  Object.entries(EXPECTED).forEach(([name, line], index) => {
+    test(`${name} answers health requests, and does not log them`, { timeout: 60_000 }, async (t) => {
+      const code = RECIPES[index] ?? "";
+      assert.ok(code.includes(name), `recipe ${index + 1} is about ${name}`);
+      const isModule = code.startsWith("import ");
+      const port = await freePort();
+      const file = join(folder, `${index}.${isModule ? "mjs" : "cjs"}`);
+      const door = JSON.stringify(path(isModule ? "dist/index.js" : "dist/index.cjs"));
+      writeFileSync(file, code.replaceAll('"healthbridge"', door).replaceAll("3000", String(port)));
+      const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "pipe"] });
+      t.after(() => child.kill("SIGKILL"));
+      let output = "";
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (text) => {
+          output += text;
+        });
+      const ask = async (target: string) => {
+        const response = await fetch(`http://127.0.0.1:${port}${target}`);
+        return `${response.status} ${await response.text()}`;
+      };
+      await eventually(async () => (await ask("/healthcheck").catch(() => "")) === "200 OK", `health: ${output}`);
+      assert.match(await ask("/readyz?verbose"), /^200 /);
+      assert.equal(await ask("/orders"), "200 orders");
+      if (line === undefined) return;
+      const paths = () => [...output.matchAll(line)].map(([, logged]) => logged);
+      await eventually(() => paths().length > 0, `the request of the application: ${output}`);
+      assert.deepEqual(paths(), ["/orders"]);
+    });
+  });
+});
