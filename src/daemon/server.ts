@@ -23,7 +23,7 @@ import { type EngineOptions, startEngine } from "./engines.js";
 
 /** Options of `Health.listen`. */
 export interface ListenOptions extends EngineOptions {
-  /** Speak TLS on every address that is not marked `plain://`. */
+  /** Speak TLS on every address that is not marked `plain://`. Default: clear text. */
   readonly tls?: TlsIdentity | undefined;
   /** HTTP paths that mean `/healthcheck`. Default none. */
   readonly paths?: readonly string[] | undefined;
@@ -63,6 +63,7 @@ export interface ServerDeps {
 export interface HealthServer {
   /** The addresses; where port 0 was given, with the port that the system chose. */
   readonly addresses: readonly BoundAddress[];
+  /** Connections that are open now. */
   readonly connectionCount: number;
   /**
    * Uses another certificate, key or client CA for new connections; open ones stay. Whether clients must show a certificate does
