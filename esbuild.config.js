@@ -7,6 +7,7 @@
  *       main.cjs                the program `healthbridge`: a launcher of a few lines
  *       commands.cjs            all commands
  *       config-worker.cjs       the thread that reads a configuration for a reload
+ *       listener-thread.cjs     the thread that serves, with `listenThread`
  *       grpc-health-probe.cjs   the command `probe` alone, which is also a program
  *
  * Node finds and reads each module by itself, and its loader for ES modules needs 5 MB and some milliseconds more than
@@ -51,7 +52,11 @@ await Promise.all([
   buildThirdParty(),
   build({
     ...COMMON,
-    entryPoints: { commands: "src/cli/main.ts", "config-worker": "src/cli/config-worker.ts" },
+    entryPoints: {
+      commands: "src/cli/main.ts",
+      "config-worker": "src/cli/config-worker.ts",
+      "listener-thread": "src/daemon/thread/listener-thread.ts",
+    },
     banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
     define: { "import.meta.url": "importMetaUrl" },
     external: ["@grpc/*", "grpc-health-check", "mysql2", "pg"],

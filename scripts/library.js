@@ -30,7 +30,13 @@ const LAZY = [
 const LAZY_BUILTINS = ["node:crypto"];
 
 /** Files that are loaded by `import()`, and that no door needs before `Health`. */
-const ENGINES = ["transports/grpc-js/engine", "transports/h2/engine", "transports/http/http2"];
+const ENGINES = [
+  ...["transports/grpc-js/engine", "transports/h2/engine", "transports/http/http2"],
+  "daemon/thread/thread-server",
+];
+
+/** The code of the listener thread. `daemon/thread/listener-worker` names the file, which is beside its own chunk. */
+const THREAD = { in: "src/daemon/thread/listener-thread.ts", out: "listener-thread" };
 
 /** The URL of a chunk. In an ES module, which a bundler of the application may write, there is no `__filename`. */
 const OWN_URL = `const importMetaUrl = require("node:url").pathToFileURL(
@@ -86,7 +92,7 @@ const ownVersion = {
 export async function buildLibrary() {
   const lazy = LAZY.map((path) => ({ in: `src/${path}.ts`, out: lazyName(path) }));
   const { outputFiles, metafile } = await build({
-    entryPoints: [...DOOR_FILES.map((file) => ({ in: `src/${file}.ts`, out: file })), ...lazy],
+    entryPoints: [...DOOR_FILES.map((file) => ({ in: `src/${file}.ts`, out: file })), ...lazy, THREAD],
     outdir: OUT,
     outExtension: { ".js": ".cjs" },
     chunkNames: "chunk-[hash]",

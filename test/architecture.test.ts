@@ -63,8 +63,8 @@ const HIDDEN_LOADERS = [
   "runMain",
 ];
 
-/** The one file that starts a thread, with the code of the file beside it. */
-const STARTS_THREAD = "cli/config-thread.ts";
+/** The files that start a thread, each with the code of a file beside it. */
+const START_THREADS = ["cli/config-thread.ts", "daemon/thread/listener-worker.ts"];
 
 function roomOf(path: string): string {
   const parts = path.split("/");
@@ -140,7 +140,7 @@ const RULES: Readonly<Record<string, Rule>> = {
         is(tokens[index], ...HIDDEN_LOADERS) &&
         is(tokens[index + 1], "(") &&
         !isMethod(tokens, index) &&
-        !(source.path === STARTS_THREAD && is(tokens[index], "Worker")),
+        !(START_THREADS.includes(source.path) && is(tokens[index], "Worker")),
     ),
   "only the command line uses the arguments, environment and streams of the process": (source) => {
     const names = ["env", "argv", "exit", "exitCode", "stdout", "stderr", "stdin"];

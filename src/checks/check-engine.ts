@@ -58,7 +58,7 @@ export class CheckEngine {
   /** What the checks publish; it has the drained services too. */
   readonly publisher: CheckPublisher;
   readonly #writer: StatusWriter;
-  readonly #deps: RunnerDeps;
+  readonly deps: RunnerDeps;
   readonly #opener: SourceOpener;
   readonly #isolation: Isolation;
   readonly #selfCheck: SelfCheck;
@@ -78,27 +78,27 @@ export class CheckEngine {
   constructor(options: CheckEngineOptions) {
     const { writer, clock, random, isSetByHand = () => false } = options;
     this.#writer = writer;
-    this.#deps = createRunnerDeps(clock, random, writer.instance);
+    this.deps = createRunnerDeps(clock, random, writer.instance);
     this.#opener = new SourceOpener(options);
     this.publisher = new CheckPublisher(writer, clock);
     this.#isolation = new Isolation({
       clock,
-      timers: this.#deps.timers,
+      timers: this.deps.timers,
       instance: writer.instance,
       checkCount: () => this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
     });
-    this.#selfCheck = new SelfCheck(this.#deps, this.#isolation);
+    this.#selfCheck = new SelfCheck(this.deps, this.#isolation);
     const makerOf = (name: string) =>
       isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.publisher.ownerOf(name);
-    this.#discovery = new Discovery(writer, this.#deps, {
+    this.#discovery = new Discovery(writer, this.deps, {
       isTaken: (service) => makerOf(service) !== undefined,
       onChange: (check, reported) => this.publisher.setReported(check, reported),
     });
-    this.#firstProbes = new FirstProbes(clock, this.#deps.timers);
+    this.#firstProbes = new FirstProbes(clock, this.deps.timers);
     const ownerOf = (name: string) => makerOf(name) ?? this.#discovery.ownerOf(name);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
-    writer.beforeReading(() => this.#deps.freshness.dropStale());
+    writer.beforeReading(() => this.deps.freshness.dropStale());
   }
 
   /**
@@ -116,7 +116,7 @@ export class CheckEngine {
    */
   configureInTurns(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): Promise<void> {
     const { signal } = this.#stopped;
-    const inTurns = <Result>(steps: Steps<Result>) => runInTurns(steps, this.#deps.clock, signal);
+    const inTurns = <Result>(steps: Steps<Result>) => runInTurns(steps, this.deps.clock, signal);
     const change = async () => {
       signal.throwIfAborted();
       this.publisher.reserve(ownersIn(config));
@@ -177,7 +177,7 @@ export class CheckEngine {
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
     this.#reports = guardStore(store, this.#writer.instance);
-    for (const check of this.#checks.values()) keepReports(check, this.#reports, this.#deps.clock);
+    for (const check of this.#checks.values()) keepReports(check, this.#reports, this.deps.clock);
   }
 
   /** Stops every check at once. What they have published stays. Resolves when their connections are closed: within 500 ms. */
@@ -187,7 +187,7 @@ export class CheckEngine {
     for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
     this.#checks.clear();
     this.#discovery.stop();
-    this.#deps.stalls.stop();
+    this.deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
     return this.#opener.goodbyes.ended();
@@ -212,14 +212,14 @@ export class CheckEngine {
     let ended: CheckRunner[] | undefined;
     try {
       for (const opened of plan.started) {
-        created.push(createCheck(opened, this.#deps, this.#listener));
+        created.push(createCheck(opened, this.deps, this.#listener));
         yield this.publisher.announce(opened);
       }
       ended = this.#switch(plan, created);
       for (const check of created) {
         if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
         else this.#firstProbes.add(check);
-        yield takeUpReport(check, this.#reports, this.#deps.clock);
+        yield takeUpReport(check, this.#reports, this.deps.clock);
       }
       const changed = plan.changed.map(({ declaration }) => this.#checks.get(declaration.name));
       for (const check of changed) yield check?.runner.change(check.settings);
@@ -243,8 +243,8 @@ export class CheckEngine {
     if (services !== undefined) this.publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
     this.#changeIsolation(isolation);
-    if (this.#checks.size > 0) this.#deps.stalls.start();
-    else this.#deps.stalls.stop();
+    if (this.#checks.size > 0) this.deps.stalls.start();
+    else this.deps.stalls.stop();
     this.#writer.batch(() => {
       for (const name of removed) this.#discovery.change(name, this.#checks.get(name)?.settings);
       this.publisher.publish(isWhole);
@@ -254,10 +254,10 @@ export class CheckEngine {
 
   /** @param replaced the runner of the check with this name that had another target */
   #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
-    const assumption = firstAssumption(check.settings, this.#deps.clock.now(), replaced);
+    const assumption = firstAssumption(check.settings, this.deps.clock.now(), replaced);
     check.runner.assume(assumption);
     this.#checks.set(check.declaration.name, check);
-    storeReports(check, this.#reports, this.#deps.clock);
+    storeReports(check, this.#reports, this.deps.clock);
     this.publisher.add(check, assumption);
   }
 

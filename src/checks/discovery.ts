@@ -160,7 +160,7 @@ export class Discovery {
     const { timers, freshness, clock } = this.#deps;
     const cluster: Cluster = {
       workers: new Map(),
-      age: freshness.track(() => {
+      age: freshness.track({ check, of: "reported" }, () => {
         if (cluster.isChanged) return this.#forget(check, cluster);
         for (const worker of cluster.workers.values()) setState(worker, "unknown", "stale", clock.now());
         this.#publishAll(check, cluster);
@@ -194,14 +194,17 @@ export class Discovery {
     const offline = [...workers]
       .filter(([, { offlineSince, isForgotten }]) => offlineSince !== ONLINE && !isForgotten)
       .sort(([, one], [, other]) => one.offlineSince - other.offlineSince);
+    // one that is forgotten stays in `workers` while the target names it
+    let publishedCount = [...workers.values()].filter(({ isForgotten }) => !isForgotten).length;
     let nextAt = Number.POSITIVE_INFINITY;
     for (const [service, worker] of offline) {
       const forgetAt = worker.offlineSince + settings.forgetAfterMs;
-      if (forgetAt > now && workers.size <= MAX_SERVICES) {
+      if (forgetAt > now && publishedCount <= MAX_SERVICES) {
         nextAt = forgetAt;
         break;
       }
       this.#clear(check, service);
+      publishedCount -= 1;
       worker.isForgotten = true;
       if (worker.absences > 0) workers.delete(service);
     }

@@ -7,9 +7,17 @@
  *
  * A new result only moves a number. The timer of a check stays where it is; when it fires too early, it is set again. It
  * is moved only to an earlier time: a reload may shorten `staleAfter`.
+ *
+ * Each age has an owner, so that another thread can apply the same rule while this one is blocked.
  */
 import type { Clock } from "../core/clock.js";
 import { type Timer, TimerQueue } from "../core/timer-queue.js";
+
+/** What becomes stale: the state of a check, or the services that its target reports. */
+export interface AgeOwner {
+  readonly check: string;
+  readonly of: "state" | "reported";
+}
 
 /** The age of the last result of one check. */
 export interface Age {
@@ -19,18 +27,40 @@ export interface Age {
   end(): void;
 }
 
+/** Gets an age that is renewed, with the monotonic time until which its last result counts, or one that has ended. */
+export type AgeObserver = (owner: AgeOwner, staleAt: number | undefined) => void;
+
+/** An age, and until when its result counts. Of two with the same owner, the one with the higher order is the newer. */
+interface Tracked {
+  readonly owner: AgeOwner;
+  readonly order: number;
+  staleAt: number;
+}
+
 export class Freshness {
   readonly #clock: Clock;
   readonly #timers: TimerQueue;
+  /** The newest age of each owner that has been renewed. A check is replaced by a new one before the old one ends. */
+  readonly #newest = new Map<string, Tracked>();
+  readonly #observers = new Set<AgeObserver>();
+  #order = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#timers = new TimerQueue(clock);
   }
 
-  /** Tracks a check; `onStale` is called when its last result has become stale. */
-  track(onStale: () => void): Age {
-    let staleAt = Number.POSITIVE_INFINITY;
+  /** Calls `observer` with every age now, and then with each change. Returns an unsubscribe function. */
+  observe(observer: AgeObserver): () => void {
+    for (const { owner, staleAt } of this.#newest.values()) observer(owner, staleAt);
+    this.#observers.add(observer);
+    return () => void this.#observers.delete(observer);
+  }
+
+  /** Tracks an age; `onStale` is called when its last result has become stale. */
+  track(owner: AgeOwner, onStale: () => void): Age {
+    this.#order += 1;
+    const tracked: Tracked = { owner, order: this.#order, staleAt: Number.POSITIVE_INFINITY };
     let firesAt = Number.POSITIVE_INFINITY;
     const set = (at: number) => {
       firesAt = at;
@@ -38,15 +68,19 @@ export class Freshness {
     };
     const timer: Timer = this.#timers.create(() => {
       firesAt = Number.POSITIVE_INFINITY;
-      if (staleAt > this.#clock.now()) set(staleAt);
+      if (tracked.staleAt > this.#clock.now()) set(tracked.staleAt);
       else onStale();
     });
     return {
-      renew(until) {
-        staleAt = until;
+      renew: (until) => {
+        tracked.staleAt = until;
         if (until < firesAt) set(until);
+        this.#renewed(tracked);
       },
-      end: () => timer.cancel(),
+      end: () => {
+        timer.cancel();
+        this.#ended(tracked);
+      },
     };
   }
 
@@ -54,4 +88,24 @@ export class Freshness {
   dropStale(): void {
     this.#timers.runDue();
   }
+
+  #renewed(tracked: Tracked): void {
+    const key = ageKey(tracked.owner);
+    const newest = this.#newest.get(key);
+    if (newest !== undefined && newest.order > tracked.order) return;
+    if (newest !== tracked) this.#newest.set(key, tracked);
+    for (const observer of this.#observers) observer(tracked.owner, tracked.staleAt);
+  }
+
+  #ended(tracked: Tracked): void {
+    const key = ageKey(tracked.owner);
+    if (this.#newest.get(key) !== tracked) return;
+    this.#newest.delete(key);
+    for (const observer of this.#observers) observer(tracked.owner, undefined);
+  }
+}
+
+/** An owner as text. */
+export function ageKey({ check, of }: AgeOwner): string {
+  return `${of} ${check}`;
 }

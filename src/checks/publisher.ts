@@ -68,6 +68,11 @@ export class CheckPublisher {
     return this.makerOf(name) ?? this.#reserved.get(name);
   }
 
+  /** The declared services, members first: another list after each `declare`. */
+  get declared(): readonly ServiceDeclaration[] {
+    return this.#graph.order;
+  }
+
   get drained(): ReadonlySet<string> {
     return this.#graph.drained;
   }
@@ -87,7 +92,7 @@ export class CheckPublisher {
       this.#writer.setDrained(this.#graph.drained);
       this.#writeReport(this.#reports.get(service));
       for (const affected of this.#graph.affectedByService(service)) this.#writeService(affected);
-      if (this.makerOf(OVERALL) === undefined && this.#unmade.delete(OVERALL)) this.#writer.clear(OVERALL);
+      if (this.#unmade.delete(OVERALL)) this.#writer.clear(OVERALL);
     });
   }
 
@@ -166,7 +171,7 @@ export class CheckPublisher {
    * Writes every change of a status since the last call, in one step.
    * @param isWhole nothing else will be declared: the startup view opens even if no check counts for it
    */
-  publish(isWhole = false): void {
+  publish(isWhole: boolean): void {
     const services = this.#graph.inOrder(this.#changedServices);
     // a listener may add a check, which publishes again
     for (const names of [this.#changedServices, this.#announced]) names.clear();

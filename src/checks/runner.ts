@@ -48,7 +48,7 @@ export class CheckRunner {
     this.#settings = options.settings;
     this.#verdict = new Verdict(options);
     this.#timer = options.deps.timers.create(() => this.#onTimer());
-    this.#validity = new Validity(options.deps.freshness, options.settings, (reason) => this.#onStale(reason));
+    this.#validity = new Validity(options, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
     options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
   }

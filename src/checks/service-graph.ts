@@ -36,6 +36,8 @@ const MISSING: Member = { state: "pending", critical: true, counted: true, reaso
 export class ServiceGraph {
   readonly #reports: ReadonlyMap<string, CheckReport>;
   readonly #declared = new Map<string, ServiceDeclaration>();
+  /** What was declared last. */
+  order: readonly ServiceDeclaration[] = [];
   /** The place of a declared service in the order of evaluation. */
   readonly #ranks = new Map<string, number>();
   /** For a member, the declared services that name it. */
@@ -109,6 +111,7 @@ export class ServiceGraph {
 
   /** Declares services in place of all that were declared before; `ordered` is what `orderServices` returned. */
   declare(ordered: readonly ServiceDeclaration[]): void {
+    this.order = ordered;
     this.#parts = undefined;
     for (const known of [this.#declared, this.#ranks, this.#parents, this.#evaluated, this.#affected]) known.clear();
     for (const [index, declaration] of ordered.entries()) {
@@ -222,10 +225,9 @@ export class ServiceGraph {
 
   /** A drained service that settings of checks name counts by itself: the checks that make it may be healthy. */
   #partsAndDrained(): Iterable<string> {
-    if (this.#declared.size > 0) this.#parts ??= this.#findParts();
-    const parts = this.#declared.size === 0 ? this.#reports.keys() : (this.#parts ?? []);
+    this.#parts ??= this.#findParts();
     const isLoose = (service: string) => this.#makers.has(service) && !this.#parents.has(service);
-    return new Set([...parts, ...[...this.#drained].filter(isLoose)]);
+    return new Set([...this.#parts, ...[...this.#drained].filter(isLoose)]);
   }
 
   /** Every declared service that is a member of no other, and the checks that no declared service includes. */

@@ -3,7 +3,8 @@
  */
 import type { CheckState } from "../registry/ports.js";
 import { type Assumption, endOf } from "./assumption.js";
-import type { Age, Freshness } from "./freshness.js";
+import type { Age } from "./freshness.js";
+import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 
 export class Validity {
@@ -14,10 +15,13 @@ export class Validity {
   /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
   #countedAt: number | undefined;
 
-  /** @param onEnd the state no longer counts; the reason is `stale` for a result, else `pending` */
-  constructor(freshness: Freshness, settings: CompleteSettings, onEnd: (reason: "stale" | "pending") => void) {
+  /** @param onEnd of the check `name`: the state no longer counts; the reason is `stale` for a result, else `pending` */
+  constructor(
+    { name, settings, deps }: Pick<RunnerOptions, "name" | "settings" | "deps">,
+    onEnd: (reason: "stale" | "pending") => void,
+  ) {
     this.#settings = settings;
-    this.#age = freshness.track(() => {
+    this.#age = deps.freshness.track({ check: name, of: "state" }, () => {
       const reason = this.#assumption === undefined ? "stale" : "pending";
       this.#assumption = undefined;
       this.#countedAt = undefined;

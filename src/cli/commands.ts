@@ -44,6 +44,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "ask a health service once, as grpc_health_probe does",
     load: () => import("./probe-command.js"),
   },
+  list: { summary: "show the services of any health server, once", load: () => import("./list.js") },
+  watch: { summary: "show the services of any health server, live", load: () => import("./watch.js") },
   schema: { summary: "print the JSON Schema of the configuration, for editors", load: () => import("./schema.js") },
   completion: { summary: "print the completions for bash, zsh or fish", load: () => import("./completion.js") },
   man: { summary: "print the man page", load: () => import("./man-page.js") },

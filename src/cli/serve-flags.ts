@@ -10,7 +10,7 @@ import { isDuration } from "../core/duration.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.js";
 import { LOG_FORMATS, type LogFormat } from "../telemetry/log-text.js";
-import { type Flag, type FlagValues, UsageError } from "./flags.js";
+import { type Flag, type FlagValues, shownArgument, UsageError } from "./flags.js";
 
 const { listen, drainDelay, engine, statusCodePaths, paths, tokenFile, stateDir } = TOP_KEYS;
 const { certFile, keyFile, clientCaFile } = TLS_KEYS;
@@ -155,8 +155,9 @@ function engineOf(values: FlagValues): ConfigFile["engine"] {
 function splitCheck(text: string): { readonly name: string; readonly target: string } {
   const split = text.indexOf("=");
   if (split >= 1 && split < text.length - 1) return { name: text.slice(0, split), target: text.slice(split + 1) };
-  const shown = JSON.stringify(text);
-  throw new UsageError(`--check ${shown}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`);
+  throw new UsageError(
+    `--check ${shownArgument(text)}: expected NAME=URL, such as flower=http://localhost:5555/healthcheck`,
+  );
 }
 
 function tlsOf(values: FlagValues): ConfigFile["tls"] {

@@ -244,7 +244,7 @@ function round(ms: number): number {
 }
 
 /** What the probe was doing after its last step; `undefined` without a step. */
-export function phaseOf(steps: readonly TimedStep[]): string | undefined {
+export function phaseOf(steps: readonly TimedStep[], isTls: boolean): string | undefined {
   const step = steps.at(-1)?.step;
   switch (step?.kind) {
     case undefined:
@@ -257,7 +257,7 @@ export function phaseOf(steps: readonly TimedStep[]): string | undefined {
     case "unconnected":
       return "while connecting";
     case "connected":
-      return "after connecting";
+      return isTls ? "within the TLS handshake, to which the target has not answered" : "after connecting";
     case "secured":
     case "verified":
       return "after the TLS handshake";

@@ -17,6 +17,7 @@ import { formatDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import { maskerOf } from "../probers/masked.js";
 import { type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
+import { isAlwaysTls } from "../probers/schemes.js";
 import { expectationsOf, shownSource } from "./test-expectation.js";
 import { type ProbeEnd, phaseOf, reportOf, type TestReport, type TimedStep } from "./test-report.js";
 
@@ -69,7 +70,8 @@ export async function testCheck(declaration: CheckDeclaration, options: TestOpti
     recorder.start();
     const outcome = await probeOnce(prober, new ProbeRun(systemClock.now(), 0, timeoutMs), options.signal);
     const { totalMs } = outcome;
-    return reportOf({ ...tested, startedAt, totalMs }, recorder.steps, endOf(outcome, recorder.steps, settings));
+    const context = { steps: recorder.steps, settings, isTls: source.kind === "target" && isAlwaysTls(source.url) };
+    return reportOf({ ...tested, startedAt, totalMs }, recorder.steps, endOf(outcome, context));
   } finally {
     prober.close();
   }
@@ -96,6 +98,9 @@ type ProbeOutcome = { readonly totalMs: number } & (
   | { readonly kind: "late"; readonly timeoutMs: number }
 );
 
+/** What a probe says that the deadline has ended. A program gets a signal then. */
+const OF_DEADLINE: readonly (string | undefined)[] = [undefined, "timeout", "signal"];
+
 /** @throws the reason of the signal, when it is aborted */
 async function probeOnce(prober: Prober, run: ProbeRun, signal: AbortSignal): Promise<ProbeOutcome> {
   const { startedAt, timeoutMs } = run;
@@ -111,7 +116,7 @@ async function probeOnce(prober: Prober, run: ProbeRun, signal: AbortSignal): Pr
   const late = await within(ABORT_GRACE_MS, ended);
   signal.throwIfAborted();
   // an aborted probe may know better than that the time is over: that no name server has answered, for example
-  const isPlain = late === undefined || (late.kind === "result" && [undefined, "timeout"].includes(late.result.reason));
+  const isPlain = late === undefined || (late.kind === "result" && OF_DEADLINE.includes(late.result.reason));
   return { totalMs, ...(isPlain ? { kind: "late", timeoutMs } : late) };
 }
 
@@ -133,7 +138,23 @@ async function within<Value>(delayMs: number, work: Promise<Value>, signal?: Abo
   }
 }
 
-function endOf(outcome: ProbeOutcome, steps: readonly TimedStep[], settings: CompleteSettings): ProbeEnd {
+/** A deadline that is noticed so late was not used up by the target. */
+const MAX_OVERDUE_MS = 1_000;
+
+function busyText(overdueMs: number): string {
+  const seconds = (overdueMs / 1_000).toFixed(1);
+  return `this machine is too busy: healthbridge itself was blocked for ${seconds} s beyond the deadline; try again`;
+}
+
+/** What is said about the end of a probe. */
+interface EndContext {
+  readonly steps: readonly TimedStep[];
+  readonly settings: CompleteSettings;
+  /** Whether TLS begins as soon as the connection is made. */
+  readonly isTls: boolean;
+}
+
+function endOf(outcome: ProbeOutcome, { steps, settings, isTls }: EndContext): ProbeEnd {
   switch (outcome.kind) {
     case "result": {
       const { outcome: verdict, ...rest } = withLatency(outcome.result, outcome.totalMs, settings);
@@ -148,7 +169,9 @@ function endOf(outcome: ProbeOutcome, steps: readonly TimedStep[], settings: Com
       };
     }
     case "late": {
-      const phase = phaseOf(steps);
+      const overdueMs = outcome.totalMs - outcome.timeoutMs;
+      if (overdueMs > MAX_OVERDUE_MS) return { verdict: "not-probed", reason: "prober", detail: busyText(overdueMs) };
+      const phase = phaseOf(steps, isTls);
       const detail = `no answer within ${formatDuration(outcome.timeoutMs)}${phase === undefined ? "" : `; the time ended ${phase}`}`;
       return { verdict: "fail", reason: "timeout", detail };
     }

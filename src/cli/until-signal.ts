@@ -4,18 +4,23 @@
 import { setMaxListeners } from "node:events";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 
+/** How long `work` has to clean up after an uncaught error. */
+const FATAL_MS = 1_000;
+
 /**
  * Runs `work`, and resolves with its exit code. A termination signal aborts it; then the exit code is that of the signal. A
- * second one ends the process at once.
+ * second one ends the process at once. An uncaught error aborts it too, and is thrown when `work` has cleaned up.
  * @throws what `work` throws unless it was aborted, and an uncaught error of the process
  */
 export async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const abort = new AbortController();
   setMaxListeners(0, abort.signal); // each probe or call that runs listens
   let received: TerminationSignal | undefined;
-  let rejectFatal = (_error: unknown) => {};
-  const fatal = new Promise<never>((_, reject) => {
-    rejectFatal = reject;
+  let fatal: { readonly error: unknown } | undefined;
+  let endLate = (_exitCode: number) => {};
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<number>((resolve) => {
+    endLate = resolve;
   });
   const stopListening = listenToProcess({
     onTerminate(signal) {
@@ -24,16 +29,22 @@ export async function untilSignal(work: (signal: AbortSignal) => Promise<number>
     },
     onInsist: (signal) => process.exit(TERMINATION_SIGNALS[signal]),
     onReload() {},
-    onFatal: rejectFatal,
+    onFatal(error) {
+      timer ??= setTimeout(endLate, FATAL_MS, 0);
+      fatal ??= { error };
+      abort.abort();
+    },
   });
-  const aborted = (exitCode: number) => (received === undefined ? exitCode : TERMINATION_SIGNALS[received]);
-  const working = work(abort.signal).then(aborted, (error: unknown) => {
-    if (received === undefined) throw error;
-    return aborted(0);
+  const working = work(abort.signal).catch((error: unknown) => {
+    if (received === undefined && fatal === undefined) throw error;
+    return 0;
   });
   try {
-    return await Promise.race([working, fatal]);
+    const exitCode = await Promise.race([working, late]);
+    if (fatal !== undefined) throw fatal.error;
+    return received === undefined ? exitCode : TERMINATION_SIGNALS[received];
   } finally {
+    clearTimeout(timer);
     stopListening();
   }
 }

@@ -47,7 +47,8 @@ const MIN_ATTEMPT_DELAY_MS = 10;
 export class ConnectionAttempts {
   readonly #to: TargetAddress;
   readonly #timeoutMs: number;
-  readonly #onRead: OnRead | undefined;
+  /** First in the options of `connect`: V8 copies an object that comes first much faster. */
+  readonly #reading: { readonly onread?: OnRead };
   readonly #listener: AttemptsListener;
   readonly #trace: Trace | undefined;
   readonly #known = new Set<string>();
@@ -68,11 +69,11 @@ export class ConnectionAttempts {
     this.#to = to;
     this.#timeoutMs = timeoutMs;
     this.#listener = listener;
-    this.#onRead = onRead;
+    this.#reading = onRead === undefined ? {} : { onread: onRead };
     this.#trace = traceOf(to);
     if ("path" in to) {
       this.#isResolved = true;
-      this.#connect(connect({ path: to.path, ...this.#reading() }), "");
+      this.#connect(connect({ ...this.#reading, path: to.path }), "");
     } else if (isIP(to.host) > 0) this.#onAddresses([{ address: to.host, family: isIP(to.host) }], true);
     else this.#resolve(to);
   }
@@ -126,7 +127,7 @@ export class ConnectionAttempts {
     const isFirst = this.#known.size === 0;
     const added = addresses.filter(({ address }) => !this.#known.has(address));
     for (const { address } of added) this.#known.add(address);
-    this.#queue = alternate([...this.#queue, ...added]);
+    this.#queue = isFirst && added.length === 1 ? added : alternate([...this.#queue, ...added]);
     if (isFirst || this.#pending.size === 0) this.#next();
     else this.#scheduleNext();
   }
@@ -151,7 +152,7 @@ export class ConnectionAttempts {
     this.#makeRoom(this.#to.resolver);
     const { address } = next;
     this.#startedAt = this.#to.resolver.clock.now();
-    this.#connect(connect({ host: address, port: this.#to.port, noDelay: true, ...this.#reading() }), address);
+    this.#connect(connect({ ...this.#reading, host: address, port: this.#to.port, noDelay: true }), address);
     this.#scheduleNext();
   }
 
@@ -163,10 +164,6 @@ export class ConnectionAttempts {
     const delayMs = Math.max(MIN_ATTEMPT_DELAY_MS, this.#timeoutMs / (this.#known.size + 1));
     const waitMs = this.#startedAt + Math.min(ATTEMPT_DELAY_MS, delayMs) - clock.now();
     this.#cancelTimer = clock.setTimer(Math.max(0, waitMs), () => this.#next());
-  }
-
-  #reading(): { onread?: OnRead } {
-    return this.#onRead === undefined ? {} : { onread: this.#onRead };
   }
 
   #connect(socket: Socket, address: string): void {

@@ -42,6 +42,9 @@ const FORBIDDEN = new BlockList();
 for (const [address, prefixBits] of FORBIDDEN_RANGES)
   FORBIDDEN.addSubnet(address, prefixBits, isIPv4(address) ? "ipv4" : "ipv6");
 
+const LINK_LOCAL = new BlockList();
+LINK_LOCAL.addSubnet("fe80::", 10, "ipv6");
+
 /** A form of IPv6 address that contains an IPv4 address. */
 interface Embedding {
   /** The bytes that the address has at `prefixAt`. */
@@ -83,6 +86,12 @@ export function isForbiddenAddress(address: string): boolean {
     const inside = ipv4Inside(bytes, embedding);
     return inside !== undefined && FORBIDDEN.check(inside, "ipv4");
   });
+}
+
+/** Whether an address is link-local over IPv6: it means nothing without the zone of an interface (RFC 4007, section 6). */
+export function needsZone(address: string): boolean {
+  const [bare = ""] = address.split("%");
+  return isIPv6(bare) && LINK_LOCAL.check(bare, "ipv6");
 }
 
 function ipv4Inside(bytes: Buffer, { prefix, prefixAt = 0, ipv4At, isInverted }: Embedding): string | undefined {

@@ -52,11 +52,18 @@ export interface MessageEncoding {
 /** The answer to a call with one message, or how the call ended instead. */
 export type SingleAnswer = { readonly message: Buffer | undefined } | CallStatus;
 
-/** Makes a call that is answered with one message. Rejects when no status came. `message` is not there when none came. */
-export function callUnary(connection: Http2Connection, call: CallRequest): Promise<SingleAnswer> {
+/**
+ * Makes a call that is answered with one message. Rejects when no status came. `message` is not there when none came.
+ * `onStart` gets a function that cancels the call.
+ */
+export function callUnary(
+  connection: Http2Connection,
+  call: CallRequest,
+  onStart?: (cancel: () => void) => void,
+): Promise<SingleAnswer> {
   return new Promise((resolve, reject) => {
     let answer: Buffer | undefined;
-    startCall(connection, call, {
+    const cancel = startCall(connection, call, {
       onMessage: (message) => {
         if (answer !== undefined) throw new BrokenCall("protocol", "the answer has more than one message");
         answer = message;
@@ -66,20 +73,22 @@ export function callUnary(connection: Http2Connection, call: CallRequest): Promi
         else resolve(end.code === "OK" ? { message: answer } : end);
       },
     });
+    onStart?.(cancel);
   });
 }
 
 const MAX_MESSAGE_BYTES = 4096;
 
-const PREFIX_BYTES = 5;
+/** Bytes before each message: whether it is compressed, and its length. */
+export const PREFIX_BYTES = 5;
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Starts a call. Closing the connection cancels it. */
-export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): void {
+/** Starts a call. Returns a function that cancels it. Closing the connection cancels it as well. */
+export function startCall(connection: Http2Connection, call: CallRequest, listener: CallListener): () => void {
   const { head, message, encoding } = call;
   const body = encoding === undefined ? withPrefix(message, 0) : withPrefix(encoding.compress(message), 1);
-  connection.request({ head, body }, new GrpcResponse(call, listener));
+  return connection.request({ head, body }, new GrpcResponse(call, listener));
 }
 
 /** Whether a call ended with a status, and not with an error of the connection. */
@@ -170,7 +179,8 @@ function decodeMessage(text: string): string {
   return printable(decoded);
 }
 
-function withPrefix(message: Buffer, compressedFlag: 0 | 1): Buffer {
+/** A message as it is sent: with the five bytes of a "Length-Prefixed-Message". */
+export function withPrefix(message: Buffer, compressedFlag: 0 | 1): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix[0] = compressedFlag;
   prefix.writeUInt32BE(message.length, 1);

@@ -1,112 +1,213 @@
 /**
- * A client of `grpc.health.v1` on one connection, which is made when it is needed and reused (`reused-connection`).
+ * A client of any `grpc.health.v1` service.
  *
- *     check(service)     one answer
- *     watch(service)     every change, on the connection that check has made
+ *     const client = new HealthClient("orders:50051");
+ *     await client.check("acme.Orders");                                        // "SERVING"
+ *     await client.list();                                                      // Map { "" => "SERVING", ... }
+ *     for await (const { status } of client.watch("acme.Orders")) { ... }
+ *     await client.close();
  *
- * After GOAWAY the target still answers the open calls. The next call opens a new connection. This is not a failure.
+ * All calls share one connection, which does not keep the process alive between them.
  */
+import type { DurationLike } from "../core/duration.js";
+import { HealthError, HealthTypeError, messageOf } from "../core/health-error.js";
+import { requireKnownOptions } from "../core/option.js";
+import { OptionError } from "../core/option-error.js";
+import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import type { WatchStatus } from "../core/serving-status.js";
-import { HEALTH_SERVICE, readHealthCheckResponse, writeHealthCheckRequest } from "../wire/health-messages.js";
-import type { TargetAddress } from "./connection-attempts.js";
-import { type CallStatus, callUnary, startCall } from "./grpc-call.js";
-import { encodeCallHead, metadataFieldsOf, serverNamesOf } from "./grpc-head.js";
-import { Http2Connection } from "./http2-connection.js";
-import { ReusedConnection, type ReuseOptions } from "./reused-connection.js";
-import { TargetSocket } from "./target-socket.js";
-import { type TlsClientOptions, tlsOptions } from "./tls-options.js";
+import { statusOf } from "../wire/health-messages.js";
+import { BrokenCall } from "./broken-call.js";
+import { type MetadataFields, metadataFieldsOf } from "./grpc-head.js";
+import { callErrorOf, type HealthCallError } from "./health-call-error.js";
+import {
+  type HealthClientOptions,
+  type HealthClientSettings,
+  readClientOptions,
+  readDuration,
+} from "./health-client-options.js";
+import { type CallTerms, HealthStub } from "./health-stub.js";
+import { type HealthUpdateIterator, HealthUpdates } from "./health-updates.js";
 
-/** Where a health service is, how it is called, and how long a connection to it is kept. */
-export type HealthClientOptions = TargetAddress & HealthClientSettings;
-
-interface HealthClientSettings extends ReuseOptions {
-  /** TLS, where the target speaks it. */
-  readonly tls: TlsClientOptions | undefined;
-  readonly readBuffer: Buffer;
-  /** The `:authority` of calls, see `grpc-head`. */
-  readonly authority?: string | undefined;
-  /** Metadata of calls. The value of a key that ends with `-bin` is base64. */
+/** Options of one call. */
+export interface HealthCallOptions {
+  /** Deadline. Default: that of the client. */
+  readonly timeout?: DurationLike | undefined;
+  /** Ends the call, which rejects with the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
+  /** Metadata beside that of the client. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A status that a target reports; `unreadable` for a message that is none. */
-export type ReportedStatus = WatchStatus | "unreadable";
+/** Options of a Watch. */
+export type HealthWatchOptions = Omit<HealthCallOptions, "timeout">;
 
-/** The answer to a Check: a status, or how the call ended instead. */
-export type CheckAnswer = { readonly status: ReportedStatus } | CallStatus;
-
-/** Receives what comes of a Watch. */
-export interface WatchListener {
-  /** Throws to end the Watch. */
-  onStatus(status: ReportedStatus): void;
-  /** Called once, last. */
-  onEnd(end: CallStatus | Error): void;
-}
+const WATCH_OPTIONS = ["signal", "metadata"] as const;
+const CALL_OPTIONS = ["timeout", ...WATCH_OPTIONS] as const;
 
 export class HealthClient {
-  readonly #connection: ReusedConnection<Http2Connection>;
-  readonly #heads: Readonly<Record<"Check" | "Watch", Buffer>>;
+  readonly #target: string;
+  readonly #settings: HealthClientSettings;
+  readonly #stub: HealthStub;
+  readonly #updates = new Set<HealthUpdates>();
+  #isClosed = false;
 
   /**
-   * @throws HealthError TLS_FAILED for a certificate or key that cannot be read, INVALID_OPTION for an authority or
-   * metadata that cannot be sent
+   * Makes no connection: the first call does. For new certificates, make a new client.
+   * @param target `HOST:PORT`, `[IPV6]:PORT` or `unix:/PATH`
+   * @throws HealthError INVALID_TARGET, INVALID_OPTION; TLS_FAILED for a certificate or key that cannot be used
    */
-  constructor(options: HealthClientOptions) {
-    const { tls } = options;
-    const address = "path" in options ? undefined : options;
-    const { authority, tlsName } = serverNamesOf({ ...options, address, serverName: tls?.serverName });
-    const scheme = tls === undefined ? "http" : "https";
-    const metadata = metadataFieldsOf(options.metadata);
-    const headOf = (method: string) =>
-      encodeCallHead({ scheme, authority, path: `/${HEALTH_SERVICE}/${method}`, metadata });
-    const to = { ...options, tls: tls === undefined ? undefined : tlsOptions(tlsName, tls, ["h2"]) };
-    const open = (timeoutMs: number) => new Http2Connection(new TargetSocket(to, timeoutMs), options.clock);
-    this.#heads = { Check: headOf("Check"), Watch: headOf("Watch") };
-    this.#connection = new ReusedConnection(open, options);
-  }
-
-  /** When the certificate of the last connection ends, in wall time; `undefined` without TLS. */
-  get certificateEndsAt(): number | undefined {
-    return this.#connection.certificateEndsAt;
+  constructor(target: string, options: HealthClientOptions = {}) {
+    this.#settings = readClientOptions(target, options);
+    this.#target = target;
+    this.#stub = new HealthStub(this.#settings.stub);
   }
 
   /**
-   * Makes one Check; one at a time. `timeoutMs` is the time until the caller cancels: half of it may go to one address
-   * of several. Rejects with an error of the system or a BrokenCall when no answer came.
+   * Asks for the status of a service, by default that of the server as a whole. Resolves with `SERVICE_UNKNOWN` when the
+   * server does not know the service (NOT_FOUND).
+   * @throws HealthCallError (code CALL_FAILED) when there is no status; the reason of the signal when it is aborted;
+   *   HealthError INVALID_SERVICE_NAME, INVALID_OPTION, ALREADY_STOPPED
    */
-  check(service: string, timeoutMs: number): Promise<CheckAnswer> {
-    return this.#connection.call(timeoutMs, (connection) => this.#check(connection, service));
+  async check(service = "", options: HealthCallOptions = {}): Promise<WatchStatus> {
+    requireName(service);
+    const call = this.#nameOf("Check", service);
+    const answer = await this.#call(call, options, (terms) => this.#stub.check(service, terms));
+    if ("code" in answer) {
+      if (answer.code === "NOT_FOUND") return "SERVICE_UNKNOWN";
+      throw callErrorOf(call, answer);
+    }
+    if (answer.status === "unreadable") throw unreadable(call, "HealthCheckResponse");
+    return answer.status;
   }
 
-  /** Ends the Check that runs, if there is one, and the connection with it. */
-  cancel(): void {
-    this.#connection.cancel();
+  /**
+   * Asks for all services and their statuses. A status that the protocol lacks is `UNKNOWN`. Many servers have no List:
+   * the code of the error is `UNIMPLEMENTED` then.
+   * @throws as `check` does
+   */
+  async list(options: HealthCallOptions = {}): Promise<ReadonlyMap<string, WatchStatus>> {
+    const call = this.#nameOf("List", "");
+    const answer = await this.#call(call, options, (terms) => this.#stub.list(terms));
+    if ("code" in answer) throw callErrorOf(call, answer);
+    if (answer.statuses === "unreadable") throw unreadable(call, "HealthListResponse");
+    return new Map([...answer.statuses].map(([name, number]) => [name, statusOf(number) ?? "UNKNOWN"]));
   }
 
-  /** Starts to watch on the present connection. Returns false where there is none, or no room beside a Check. */
-  watch(service: string, listener: WatchListener): boolean {
-    const connection = this.#connection.current;
-    if (connection === undefined || connection.maxConcurrentStreams < 2) return false;
-    startCall(connection, this.#request("Watch", service), {
-      onMessage: (message) => listener.onStatus(readHealthCheckResponse(message) ?? "unreadable"),
-      onEnd: (end) => listener.onEnd(end),
+  /**
+   * Watches a service: an iterator over its statuses, the present one first, then each change. It connects again after
+   * each end of the Watch, with the back-off of gRFC A17, and gives `TRANSIENT_FAILURE` meanwhile. A consumer that is
+   * slow gets the newest update alone.
+   *
+   * The Watch starts with the first `next()`. It ends with `break`, `return()` or `close()`. `next()` rejects with
+   * HealthCallError UNIMPLEMENTED when the server has no Watch, and with the reason of the signal when it is aborted.
+   *
+   * When the server sends nothing for `keepalive`, a Check shows whether it still answers.
+   * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION, ALREADY_STOPPED
+   */
+  watch(service = "", options: HealthWatchOptions = {}): HealthUpdateIterator {
+    requireName(service);
+    this.#requireOpen("watch");
+    requireKnownOptions("watch", options, WATCH_OPTIONS);
+    const { signal } = options;
+    requireSignal(signal);
+    const { timeoutMs, keepaliveMs, stub } = this.#settings;
+    const terms = {
+      ...{ timeoutMs, metadata: metadataFieldsOf(options.metadata) },
+      times: { clock: stub.clock, silenceMs: keepaliveMs, answerMs: timeoutMs },
+    };
+    const onAbort = () => updates.fail(signal?.reason);
+    const updates = new HealthUpdates({
+      ...{ clock: stub.clock, random: stub.random, call: this.#nameOf("Watch", service) },
+      run: (cancelled, onStatus) => this.#stub.runWatch(service, { ...terms, signal: cancelled }, onStatus),
+      onClose: () => {
+        signal?.removeEventListener("abort", onAbort);
+        this.#updates.delete(updates);
+      },
     });
-    return true;
+    this.#updates.add(updates);
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+    return updates;
   }
 
-  /** Ends the connection, and what runs on it as `cancelled`. */
-  close(): void {
-    this.#connection.close();
+  /** Ends the connection. Calls that run reject with `CANCELLED`, and iterators end. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const updates of [...this.#updates]) updates.close();
+    this.#stub.close();
   }
 
-  async #check(connection: Http2Connection, service: string): Promise<CheckAnswer> {
-    const answer = await callUnary(connection, this.#request("Check", service));
-    if ("code" in answer) return answer;
-    const { message } = answer;
-    return { status: (message && readHealthCheckResponse(message)) ?? "unreadable" };
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
-  #request(method: "Check" | "Watch", service: string) {
-    return { head: this.#heads[method], message: writeHealthCheckRequest(service) };
+  async #call<Answer>(
+    call: string,
+    options: HealthCallOptions,
+    ask: (terms: CallTerms) => Promise<Answer>,
+  ): Promise<Answer> {
+    this.#requireOpen("the call");
+    requireKnownOptions("a call", options, CALL_OPTIONS);
+    const { signal } = options;
+    requireSignal(signal);
+    const timeoutMs = readDuration("timeout", options.timeout, this.#settings.timeoutMs);
+    const metadata: MetadataFields = [...metadataFieldsOf(options.metadata), ["grpc-timeout", timeoutText(timeoutMs)]];
+    signal?.throwIfAborted();
+    const late = new DOMException(`no answer within ${timeoutMs} ms`, "TimeoutError");
+    const abort = new AbortController();
+    const onAbort = () => abort.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const cancelTimer = this.#settings.stub.clock.setTimer(timeoutMs, () => abort.abort(late));
+    try {
+      return await ask({ timeoutMs, signal: abort.signal, metadata });
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason;
+      throw abort.signal.aborted ? lateError(call, late, error) : callErrorOf(call, toError(error));
+    } finally {
+      cancelTimer();
+      signal?.removeEventListener("abort", onAbort);
+    }
   }
+
+  #requireOpen(method: string): void {
+    if (this.#isClosed) throw new HealthError("ALREADY_STOPPED", `${method} came after close()`);
+  }
+
+  #nameOf(method: string, service: string): string {
+    return `${method}${service === "" ? "" : ` of ${JSON.stringify(service)}`} at ${this.#target}`;
+  }
+}
+
+function requireName(service: unknown): void {
+  const fault =
+    typeof service !== "string"
+      ? "must be a text"
+      : Buffer.byteLength(service) > MAX_SERVICE_NAME_BYTES
+        ? `must have at most ${MAX_SERVICE_NAME_BYTES} bytes of UTF-8`
+        : undefined;
+  if (fault !== undefined) throw new HealthTypeError("INVALID_SERVICE_NAME", `the service ${fault}`);
+}
+
+function requireSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new OptionError(["signal"], "must be an AbortSignal");
+}
+
+function unreadable(call: string, message: string): HealthCallError {
+  return callErrorOf(call, { code: "INTERNAL", text: `the answer has no ${message} that can be read` });
+}
+
+/** The cause says more than the time, when there is no connection yet. */
+function lateError(call: string, late: Error, error: unknown): HealthCallError {
+  const cause = error instanceof BrokenCall ? late : toError(error);
+  return callErrorOf(call, { code: "DEADLINE_EXCEEDED", text: messageOf(cause) });
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
+}
+
+/** At most eight digits (grpc/grpc doc/PROTOCOL-HTTP2.md, "Requests"). */
+function timeoutText(timeoutMs: number): string {
+  return timeoutMs < 100_000_000 ? `${Math.ceil(timeoutMs)}m` : `${Math.ceil(timeoutMs / 1_000)}S`;
 }

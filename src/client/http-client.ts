@@ -79,7 +79,7 @@ export class Http1Client implements HttpClient {
   #askOf(request: HttpClientRequest): Ask<TargetSocket, HttpResponse> {
     const bytes = encodeHttp1(request);
     const isToHead = request.method === "HEAD";
-    return (socket) => exchange(socket, bytes, new ResponseReader(this.#maxBodyBytes, isToHead));
+    return (socket, isFirst) => exchange(socket, bytes, new ResponseReader(this.#maxBodyBytes, { isToHead, isFirst }));
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * Most responses come in one piece. They are read in place; only what is kept of the body is copied.
  */
-import { BrokenCall } from "./broken-call.js";
+import { BrokenCall, Unanswered } from "./broken-call.js";
 import type { AnswerReader } from "./exchange.js";
 import { ChunkedBody } from "./http-chunks.js";
 import { type HttpHead, readHead } from "./http-head.js";
@@ -39,10 +39,25 @@ const CARRIAGE_RETURN = 13;
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** The request that a response belongs to. */
+interface ResponseContext {
+  /** Whether it is a HEAD: its response has no body, whatever its fields say. Default false. */
+  readonly isToHead?: boolean;
+  /** Whether it is the first one on its connection. Default true. */
+  readonly isFirst?: boolean;
+}
+
+/**
+ * Some servers end an idle connection with this status (RFC 9110, section 15.5.9). If it crosses a request, it is not the
+ * answer to that request: only a new connection shows what the server answers.
+ */
+const REQUEST_TIMEOUT = 408;
+
 /** Reads one response. */
 export class ResponseReader implements AnswerReader<HttpResponse> {
   readonly #maxBodyBytes: number;
   readonly #hasNoBody: boolean;
+  readonly #isFirst: boolean;
   /** The beginning of a head that came in parts. */
   #pending: BoundedBytes | undefined;
   #interimHeads = 0;
@@ -51,17 +66,17 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
   readonly #body: BoundedBytes;
   #bodyBytes = 0;
 
-  /** @param isToHead whether the request is a HEAD: its response has no body, whatever its fields say */
-  constructor(maxBodyBytes: number, isToHead = false) {
+  constructor(maxBodyBytes: number, { isToHead = false, isFirst = true }: ResponseContext = {}) {
     this.#maxBodyBytes = maxBodyBytes;
     this.#hasNoBody = isToHead;
+    this.#isFirst = isFirst;
     this.#body = new BoundedBytes(maxBodyBytes);
   }
 
   /**
    * Takes the next bytes, which may be overwritten afterwards. Returns the response when it is complete, or when its
    * body has more bytes than are kept.
-   * @throws BrokenCall `protocol`
+   * @throws BrokenCall `protocol`; Unanswered when the target has ended the idle connection with 408
    */
   push(bytes: Buffer): HttpResponse | undefined {
     if (this.#head !== undefined) return this.#pushBody(this.#head, bytes);
@@ -83,6 +98,8 @@ export class ResponseReader implements AnswerReader<HttpResponse> {
     const head = readHead(text.toString("latin1", 0, end.at));
     this.#pending = undefined;
     if (head.status < 200) return this.#skip(head, rest);
+    if (head.status === REQUEST_TIMEOUT && !head.keepAlive && !this.#isFirst)
+      throw new Unanswered(new BrokenCall("closed", "the target ended the idle connection (HTTP status 408)"));
     this.#head = this.#hasNoBody ? { ...head, bodyLength: 0 } : head;
     if (this.#head.bodyLength === "chunked") this.#chunks = new ChunkedBody();
     return this.#pushBody(this.#head, rest);

@@ -84,6 +84,8 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   /** The first bytes of the target, until its SETTINGS have come. */
   #opening = "";
   #isGoingAway = false;
+  /** Frames of responses. */
+  #answered = 0;
   #onGreeted: OnGreeted | undefined;
 
   /**
@@ -117,6 +119,11 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     return this.#streams.maxConcurrent;
   }
 
+  /** Grows with each frame of a response. SETTINGS and PING may be answered by a process that hangs. */
+  get answered(): number {
+    return this.#answered;
+  }
+
   ref(): void {
     this.#socket.ref();
   }
@@ -131,10 +138,19 @@ export class Http2Connection implements ReusableConnection, SocketListener {
     this.#flush();
   }
 
-  /** Sends a request. The connection must be open. */
-  request({ head, body }: Http2Request, listener: ResponseListener): void {
-    this.#streams.request(new Http2Stream(head, body, listener));
+  /**
+   * Sends a request. The connection must be open. Returns a function that cancels it (RST_STREAM): the listener gets
+   * BrokenCall `cancelled`, unless the response has ended.
+   */
+  request({ head, body }: Http2Request, listener: ResponseListener): () => void {
+    const stream = new Http2Stream(head, body, listener);
+    this.#streams.request(stream);
     this.#flush();
+    return () => {
+      this.#streams.cancel(stream);
+      if (this.#isGoingAway && this.#streams.isEmpty) this.close();
+      this.#flush();
+    };
   }
 
   /** Says goodbye and closes. Calls that run fail with `error`. */
@@ -182,6 +198,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
       throw new ConnectionError("PROTOCOL_ERROR", "another frame before SETTINGS");
     this.#streams.requireInOrder(type, streamId);
     requireValidFrame(type, flags, streamId, payload.length);
+    if (streamId !== 0) this.#answered += 1;
     switch (type) {
       case DATA:
         this.#streams.onData(flags, streamId, payload);

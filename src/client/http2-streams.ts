@@ -88,6 +88,14 @@ export class Http2Streams {
     this.#pump(stream);
   }
 
+  /** Ends a request that is no longer wanted. */
+  cancel(stream: Http2Stream): void {
+    if (!this.#open.has(stream.id)) return;
+    this.#resetStream(stream, "CANCEL");
+    this.#forget(stream);
+    stream.fail(new BrokenCall("cancelled", "the call is cancelled"));
+  }
+
   /** Checks, for each frame, that a header block is not interrupted (section 6.10). */
   requireInOrder(type: number, streamId: number): void {
     this.#blocks.requireInOrder(type, streamId);

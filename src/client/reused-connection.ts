@@ -1,5 +1,5 @@
 /**
- * The connection of a check: kept between calls, and replaced when it is no longer good.
+ * The connection to a target: kept between calls, and replaced when it is no longer good.
  *
  *     call --> kept and good? --yes--> ask on it -- no answer, the connection was lost --+
  *                     |                   |                                              |
@@ -8,6 +8,8 @@
  *                           '------------------ once more, within the same deadline -----+
  *
  * A kept connection can be lost at the moment when it is used. That is not a failure of the target.
+ *
+ * Protocols that allow it make several calls at once. A connection that is replaced stays until its last call has ended.
  *
  * A connection is good until `maxConnectionAge`, so that a new certificate, address or backend of the target is noticed. It
  * ends earlier when its certificate ends, or when the target's name no longer has its address.
@@ -52,7 +54,7 @@ export type Ask<Connection, Answer> = (connection: Connection, isNew: boolean) =
 /** The age varies by so much of `maxAgeMs`, downwards: many checks that start together don't reconnect together. */
 const AGE_JITTER = 0.1;
 
-/** Connections and calls on them. One call at a time. */
+/** Connections and calls on them. One call at a time, unless the connection takes several. */
 export class ReusedConnection<Connection extends ReusableConnection> {
   readonly #open: (timeoutMs: number) => Connection;
   readonly #options: ReuseOptions;
@@ -61,8 +63,10 @@ export class ReusedConnection<Connection extends ReusableConnection> {
   #replaceAt = 0;
   /** In wall time. */
   #openedAt = 0;
-  #isCalling = false;
-  #isCancelled = false;
+  /** How many calls run on each connection. */
+  readonly #calls = new Map<Connection, number>();
+  /** How often all calls were cancelled: those that ran then are not made again. */
+  #cancellations = 0;
 
   /** @param open starts to connect; a call may be made on the connection at once. `timeoutMs` is the call's time */
   constructor(open: (timeoutMs: number) => Connection, options: ReuseOptions) {
@@ -86,44 +90,68 @@ export class ReusedConnection<Connection extends ReusableConnection> {
    * Rejects with the reason inside of Unanswered, or with what else `ask` rejects with.
    */
   async call<Answer>(timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
-    this.#isCalling = true;
-    this.#isCancelled = false;
+    const cancellations = this.#cancellations;
     const kept = this.#kept();
+    const connection = kept ?? this.#connect(timeoutMs);
     try {
-      kept?.ref();
-      return await ask(kept ?? this.#connect(timeoutMs), kept === undefined);
+      return await this.#ask(connection, kept === undefined, ask);
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       const isWorthAnother = kept !== undefined || isUnprocessed(error.reason);
-      if (this.#isCancelled || !isWorthAnother) throw error.reason;
-      return await this.#callAgain(timeoutMs, ask);
-    } finally {
-      this.#isCalling = false;
-      this.#certificateEndsAt = this.#connection?.certificateEndsAt;
-      if (this.#options.reuse) this.#connection?.unref();
-      else this.#end();
+      if (cancellations !== this.#cancellations || !isWorthAnother) throw error.reason;
+      return await this.#askAgain(connection, timeoutMs, ask);
     }
   }
 
   /**
-   * Ends the call that runs, if there is one, and closes its connection. The call rejects with the reason why there is no
+   * Ends the calls that run, if there are any, and closes their connections. They reject with the reason why there is no
    * connection yet, or with BrokenCall `cancelled`.
    */
   cancel(): void {
-    if (!this.#isCalling) return;
+    if (this.#calls.size === 0) return;
     this.#end(this.#connection?.connectError ?? new BrokenCall("cancelled", "the deadline is over"));
   }
 
-  /** Ends the connection, and the call that runs on it. */
+  /** Makes no further call on a connection: it does not answer. It is closed when the calls that run on it have ended. */
+  retire(connection: Connection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    if (!this.#calls.has(connection)) connection.close();
+  }
+
+  /** Ends all connections, and the calls that run on them. */
   close(): void {
     this.#end();
   }
 
   #end(error?: Error): void {
-    this.#isCancelled = true;
-    this.#connection?.close(error);
+    this.#cancellations += 1;
+    const connections = new Set(this.#calls.keys());
+    if (this.#connection !== undefined) connections.add(this.#connection);
     // a closed socket that is referenced until the next call is copied by the garbage collector
     this.#connection = undefined;
+    for (const connection of connections) connection.close(error);
+  }
+
+  async #ask<Answer>(connection: Connection, isNew: boolean, ask: Ask<Connection, Answer>): Promise<Answer> {
+    this.#calls.set(connection, (this.#calls.get(connection) ?? 0) + 1);
+    try {
+      connection.ref();
+      return await ask(connection, isNew);
+    } finally {
+      this.#release(connection);
+    }
+  }
+
+  #release(connection: Connection): void {
+    this.#certificateEndsAt = this.#connection?.certificateEndsAt;
+    const calls = (this.#calls.get(connection) ?? 1) - 1;
+    if (calls > 0) {
+      this.#calls.set(connection, calls);
+      return;
+    }
+    this.#calls.delete(connection);
+    if (connection === this.#connection && this.#options.reuse) connection.unref();
+    else this.retire(connection);
   }
 
   /** The connection, if it is still good for a call. */
@@ -139,17 +167,20 @@ export class ReusedConnection<Connection extends ReusableConnection> {
 
   #connect(timeoutMs: number): Connection {
     const { clock, random, maxAgeMs } = this.#options;
+    const previous = this.#connection;
     // an HTTP/2 connection that the target is leaving may still be there, with a Watch on it
-    this.#connection?.close();
+    if (previous !== undefined && !this.#calls.has(previous)) previous.close();
     this.#connection = this.#open(timeoutMs);
     this.#openedAt = clock.wallTime();
     this.#replaceAt = clock.now() + maxAgeMs * (1 - AGE_JITTER * random());
     return this.#connection;
   }
 
-  async #callAgain<Answer>(timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
+  /** Another call may have made a new connection meanwhile. */
+  async #askAgain<Answer>(failed: Connection, timeoutMs: number, ask: Ask<Connection, Answer>): Promise<Answer> {
+    const current = this.current === failed ? undefined : this.current;
     try {
-      return await ask(this.#connect(timeoutMs), true);
+      return await this.#ask(current ?? this.#connect(timeoutMs), current === undefined, ask);
     } catch (error) {
       throw error instanceof Unanswered ? error.reason : error;
     }

@@ -12,9 +12,9 @@
 import type { Clock, Random } from "../core/clock.js";
 import { BrokenCall } from "./broken-call.js";
 import { type CallStatus, hasStatus } from "./grpc-call.js";
-import type { ReportedStatus, WatchListener } from "./health-client.js";
+import type { ReportedStatus, WatchListener } from "./health-stub.js";
 
-/** Where a Watch can be opened: a `HealthClient`. */
+/** Where a Watch can be opened: a `HealthStub`. */
 export interface WatchSource {
   watch(service: string, listener: WatchListener): boolean;
 }

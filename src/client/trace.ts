@@ -120,7 +120,7 @@ function distinguishedName(fields: object = {}): string {
 }
 
 /** Node writes `DNS:a.example, IP Address:10.0.0.1`, and puts a name with special characters in quotation marks. */
-function namesOf(text = ""): readonly string[] {
+export function namesOf(text = ""): readonly string[] {
   return [...text.matchAll(/(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)].map(([, kind, name = ""]) =>
     kind === "DNS" || kind === "IP Address" ? name : `${kind}:${name}`,
   );

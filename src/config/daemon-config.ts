@@ -23,6 +23,8 @@ export interface DaemonConfig extends ChecksConfig {
   readonly listen: readonly string[];
   readonly tls: TlsTexts | undefined;
   readonly engine: EngineName;
+  /** Serve in a thread of its own. */
+  readonly listenThread: boolean;
   /** gRPC methods that answer by their status code alone. */
   readonly statusCodePaths: readonly string[];
   /** HTTP paths that are answered like `/healthcheck`. */
@@ -55,6 +57,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   allowLinkLocal: TOP_KEYS.allowLinkLocal.default,
   tls: undefined,
   engine: TOP_KEYS.engine.default,
+  listenThread: TOP_KEYS.listenThread.default,
   statusCodePaths: TOP_KEYS.statusCodePaths.default,
   paths: TOP_KEYS.paths.default,
   drainDelayMs: TOP_KEYS.drainDelay.default,

@@ -34,6 +34,13 @@ export const TOP_KEYS = {
     flag: { name: "engine", value: "NAME" },
     restart: true,
   },
+  listenThread: {
+    type: "switch",
+    default: false,
+    meaning:
+      "Whether the listener has a thread of its own: an answer then never waits for probes, and a change is visible within 10 ms.",
+    restart: true,
+  },
   paths: {
     type: "texts",
     default: [],

@@ -94,6 +94,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
     tls: serverTls?.tls,
     engine: content.engine ?? DEFAULT_CONFIG.engine,
+    listenThread: content.listenThread ?? DEFAULT_CONFIG.listenThread,
     statusCodePaths,
     paths,
     drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,

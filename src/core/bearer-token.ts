@@ -10,12 +10,28 @@ import { HealthError } from "./health-error.js";
 
 /** A token that can be replaced: all that guard something with it have the same object. */
 export class AccessToken {
-  /** `undefined`: nothing is guarded. */
-  value: string | undefined;
+  #value: string | undefined;
+  readonly #observers = new Set<(value: string | undefined) => void>();
 
   /** @throws HealthError INVALID_OPTION, as `requireToken` */
   constructor(value: string | undefined) {
-    this.value = requireToken(value);
+    this.#value = requireToken(value);
+  }
+
+  /** `undefined`: nothing is guarded. */
+  get value(): string | undefined {
+    return this.#value;
+  }
+
+  set value(value: string | undefined) {
+    this.#value = value;
+    for (const observer of this.#observers) observer(value);
+  }
+
+  /** Calls `observer` with each new value. Returns an unsubscribe function. */
+  observe(observer: (value: string | undefined) => void): () => void {
+    this.#observers.add(observer);
+    return () => void this.#observers.delete(observer);
   }
 }
 

@@ -20,6 +20,7 @@ export const HEALTH_ERROR_CODES = {
   LISTEN_FAILED: "an address could not be bound; no address is served",
   CONTROL_FAILED: "the control socket could not be opened",
   STATE_FAILED: "the folder for the state cannot be used, or another process uses it",
+  CALL_FAILED: "a call of a HealthClient failed; `grpcCode` of the error is the code of gRPC",
   TLS_FAILED: "a certificate or key could not be used",
   MISSING_PACKAGE: "a target needs an npm package that is not installed; the message names it",
   INCOMPATIBLE_DEPENDENCY: "an installed npm package has an incompatible version",

@@ -31,7 +31,8 @@ export interface UnixAddress {
 export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 const PLAIN = "plain://";
-const HOST_AND_PORT = /^(?:\[(?<ipv6>[0-9a-fA-F:.%\w]+)\]|(?<host>[^:[\]/\s\0]*)):(?<port>\d{1,5})$/;
+/** A link-local address has a zone: the name of an interface, which has no slash and no blank (dev_valid_name in Linux). */
+const HOST_AND_PORT = /^(?:\[(?<ipv6>[\da-fA-F:.]+(?:%[^\]%/\s\0]+)?)\]|(?<host>[^:[\]/\s\0]*)):(?<port>\d{1,5})$/;
 
 /** Maximum path length of a unix socket in the kernel, in bytes. */
 const MAX_UNIX_PATH_BYTES = 107;

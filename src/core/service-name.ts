@@ -19,6 +19,11 @@ const VIEWS = { liveness: "/livez", readiness: "/readyz", startup: "/startupz" }
 
 type View = keyof typeof VIEWS;
 
+/** The name under which the status of a service or view is stored: the readiness view is the overall status. */
+export function storedName(name: string): string {
+  return name === "readiness" ? OVERALL : name;
+}
+
 /** Whether a name is reserved. */
 export function isView(name: string): name is View {
   return Object.hasOwn(VIEWS, name);

@@ -9,17 +9,15 @@
 import { CheckEngine } from "../checks/check-engine.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { FairTurns } from "../core/fair-turns.js";
 import { requireKnownOptions } from "../core/option.js";
-import { SharedBytesPool } from "../core/shared-bytes.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
-import { Metrics } from "../telemetry/metrics.js";
-import { HealthService, type HealthServiceOptions } from "../transports/grpc/health-service.js";
+import { Metrics, type ServerReadings } from "../telemetry/metrics.js";
+import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
-import { PageRenderer } from "../transports/http/page-renderer.js";
 import { OpenServers } from "./open-servers.js";
 import { Readiness } from "./readiness.js";
+import { createServing } from "./serving.js";
 
 /** Options of a `Health`. */
 export interface HealthOptions extends HealthServiceOptions {
@@ -68,24 +66,16 @@ export function assemble(options: HealthOptions): HealthParts {
   const { listLimit, maxWatchers, environment, nameServers } = options;
   const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
   const registry = new Registry({ clock, instance, startsEmpty: options.startsEmpty });
-  const service = new HealthService(registry, { listLimit, maxWatchers, token });
   const readiness = new Readiness(registry, options.startsReady ?? true);
   const isSetByHand = (name: string): boolean => manual.has(name);
   const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });
   const manual = new ManualStatuses(registry, (name) => checks.ownerOf(name));
-  const metrics = options.metrics
-    ? new Metrics({
-        clock,
-        reader: registry,
-        connectionCount: (): number => servers.connectionCount,
-        certificateEndsAt: (): number | undefined => servers.certificateEndsAt,
-      })
-    : undefined;
-  const pool = new SharedBytesPool();
-  const pages = new PageRenderer({ reader: registry, clock, pool });
+  const server = (): ServerReadings => servers.readings;
+  const metrics = options.metrics ? new Metrics({ clock, reader: registry, server }) : undefined;
   const onHeartbeat = checks.report.bind(checks);
-  const bridge: BridgeOptions = { reader: registry, clock, pages, listLimit, token, onHeartbeat, metrics };
-  const turns = new FairTurns(clock, instance);
-  const servers = new OpenServers({ clock, turns, random, service, bridge, pool });
+  const common = { token, listLimit, maxWatchers, metrics };
+  const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
+  const { service, bridge } = serving;
+  const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
   return { registry, manual, readiness, checks, service, bridge, servers, metrics };
 }

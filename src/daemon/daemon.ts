@@ -56,6 +56,7 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   tls: ({ tls }) => tls !== undefined,
   "tls.clientCaFile": ({ tls }) => tls?.clientCa !== undefined,
   engine: ({ engine }) => engine,
+  listenThread: ({ listenThread }) => listenThread,
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
   stateDir: ({ stateDir }) => stateDir,
@@ -88,8 +89,8 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state });
     operator.restore();
     if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
-    const { engine, tls, statusCodePaths, paths } = config;
-    const options = { engine, tls, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
+    const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
+    const options = { engine, tls, thread, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
     server = await health.listen(config.listen, options);
     facts.addresses = server.addresses.map(formatAddress);
     logServing(log, config, facts.addresses);

@@ -37,12 +37,12 @@ export class Health extends Integrations {
 
   /** Open Watch streams of all servers. */
   get watcherCount(): number {
-    return this.parts.registry.watcherCount;
+    return this.parts.servers.watcherCount;
   }
 
   /** Names with at least one open Watch stream. */
   get watchedNameCount(): number {
-    return this.parts.registry.watchedNameCount;
+    return this.parts.registry.watchedNameCount + this.parts.servers.watchedNameCount;
   }
 
   /** Whether all services report NOT_SERVING because of `drain` or `shutdown`. */

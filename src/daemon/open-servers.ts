@@ -8,7 +8,14 @@
 import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
-import { type HealthServer, type ListenOptions, OpenServer, type ServerDeps } from "./server.js";
+import type { ServerReadings } from "../telemetry/metrics.js";
+import { type HealthServer, type ListeningServer, type ListenOptions, OpenServer, type ServerDeps } from "./server.js";
+import type { ThreadServerDeps } from "./thread/thread-server.js";
+
+/** What the servers need: for those in this thread, and for those in threads of their own. */
+export interface OpenServersDeps extends Omit<ServerDeps, "signal" | "onClosed"> {
+  readonly thread: Omit<ThreadServerDeps, "clock" | "others" | "onHeartbeat" | "signal" | "onClosed">;
+}
 
 /** The part of a shutdown that is not about the servers. */
 export interface ShutdownHooks extends Pick<ShutdownSteps, "announce" | "endWatches"> {
@@ -19,27 +26,35 @@ export interface ShutdownHooks extends Pick<ShutdownSteps, "announce" | "endWatc
 }
 
 export class OpenServers {
-  readonly #deps: Omit<ServerDeps, "signal" | "onClosed">;
-  readonly #open = new Set<OpenServer>();
+  readonly #deps: OpenServersDeps;
+  readonly #open = new Set<ListeningServer>();
   /** Calls of `listen` that have not settled. */
   readonly #opening = new Set<Promise<HealthServer>>();
   /** Aborted when the shutdown begins. */
   readonly #stop = new AbortController();
   #stopping: Promise<void> | undefined;
 
-  constructor(deps: Omit<ServerDeps, "signal" | "onClosed">) {
+  constructor(deps: OpenServersDeps) {
     this.#deps = deps;
   }
 
-  /** Open connections of all servers. */
-  get connectionCount(): number {
-    return [...this.#open].reduce((sum, server) => sum + server.connectionCount, 0);
+  /** What all servers show together. */
+  get readings(): ServerReadings {
+    return {
+      ...this.#readingsOf([...this.#open]),
+      heapUsedBytes: process.memoryUsage().heapUsed,
+      silenceMs: undefined,
+    };
   }
 
-  /** Wall time at which the first certificate of all chains expires; `undefined` without TLS. */
-  get certificateEndsAt(): number | undefined {
-    const ends = [...this.#open].flatMap(({ certificateEndsAt }) => certificateEndsAt ?? []);
-    return ends.length === 0 ? undefined : Math.min(...ends);
+  /** Open Watch streams. */
+  get watcherCount(): number {
+    return this.#readingsOf([...this.#open]).watcherCount;
+  }
+
+  /** Names with an open Watch, of the servers that the registry does not count itself. */
+  get watchedNameCount(): number {
+    return sum([...this.#open].map(({ watchedNameCount }) => watchedNameCount));
   }
 
   /** @throws HealthError ALREADY_STOPPED when the shutdown has begun. `call` names what came too late. */
@@ -71,8 +86,8 @@ export class OpenServers {
   async #listen(addresses: readonly string[], options: ListenOptions): Promise<HealthServer> {
     this.requireRunning("listen()");
     const { signal } = this.#stop;
-    const onClosed = (server: OpenServer) => void this.#open.delete(server);
-    const server = await OpenServer.start({ ...this.#deps, signal, onClosed }, addresses, options);
+    const onClosed = (server: ListeningServer) => void this.#open.delete(server);
+    const server = await this.#start({ signal, onClosed }, addresses, options);
     if (!signal.aborted) {
       this.#open.add(server);
       return server;
@@ -81,10 +96,39 @@ export class OpenServers {
     throw signal.reason;
   }
 
+  async #start(
+    ends: Pick<ServerDeps, "signal" | "onClosed">,
+    addresses: readonly string[],
+    options: ListenOptions,
+  ): Promise<ListeningServer> {
+    const { thread = false, stallAfter } = options;
+    if (typeof thread !== "boolean") throw new HealthError("INVALID_OPTION", "thread must be true or false");
+    if (!thread && stallAfter !== undefined)
+      throw new HealthError("INVALID_OPTION", "stallAfter has no effect without thread: true");
+    if (!thread) return OpenServer.start({ ...this.#deps, ...ends }, addresses, options);
+    const { ThreadServer } = await import("./thread/thread-server.js");
+    ends.signal.throwIfAborted();
+    const { clock, bridge } = this.#deps;
+    const { onHeartbeat = () => false } = bridge;
+    const others = (self: ListeningServer) => this.#readingsOf([...this.#open].filter((server) => server !== self));
+    return ThreadServer.start({ ...this.#deps.thread, ...ends, clock, onHeartbeat, others }, addresses, options);
+  }
+
+  #readingsOf(
+    servers: readonly ListeningServer[],
+  ): Pick<ServerReadings, "connectionCount" | "watcherCount" | "certificateEndsAt"> {
+    const ends = servers.flatMap(({ certificateEndsAt }) => certificateEndsAt ?? []);
+    return {
+      connectionCount: sum(servers.map(({ connectionCount }) => connectionCount)),
+      watcherCount: this.#deps.bridge.reader.watcherCount + sum(servers.map(({ watcherCount }) => watcherCount)),
+      certificateEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
+    };
+  }
+
   async #shutdown(hooks: ShutdownHooks, times: ShutdownTimes): Promise<void> {
     const servers = [...this.#open];
     const opening = [...this.#opening];
-    const all = async (step: (server: OpenServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
+    const all = async (step: (server: ListeningServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
     const steps: ShutdownSteps = {
       announce: () => hooks.announce(),
       stopAccepting: () => {
@@ -104,4 +148,8 @@ export class OpenServers {
       await hooks.onEnd();
     }
   }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }

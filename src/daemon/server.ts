@@ -7,6 +7,7 @@
  */
 import { keepAlive } from "../core/background.js";
 import type { Clock, Random } from "../core/clock.js";
+import type { DurationLike } from "../core/duration.js";
 import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
@@ -30,6 +31,16 @@ export interface ListenOptions extends EngineOptions {
   readonly maxConnections?: number | undefined;
   /** Connections open at once from one address. Default: no limit. */
   readonly maxConnectionsPerAddress?: number | undefined;
+  /**
+   * Serve in a thread of its own, which answers also while the event loop of the application is blocked. A change of a status
+   * is then visible within 10 ms, not at once. Default false.
+   */
+  readonly thread?: boolean | undefined;
+  /**
+   * With `thread`: the time without a sign of life of the application's event loop after which liveness is 503 and every service
+   * is NOT_SERVING. At least 1 s. Default 10 s.
+   */
+  readonly stallAfter?: DurationLike | undefined;
 }
 
 /** What a server needs. */
@@ -45,7 +56,7 @@ export interface ServerDeps {
   /** Aborted by a shutdown, with the error for a `listen` that still looks up host names. */
   readonly signal: AbortSignal;
   /** Called when a server is closed. */
-  readonly onClosed: (server: OpenServer) => void;
+  readonly onClosed: (server: ListeningServer) => void;
 }
 
 /** An open set of addresses. */
@@ -68,8 +79,23 @@ export function isHealthServer(server: object): server is HealthServer {
   return "replaceTls" in server;
 }
 
-/** A `HealthServer` with the steps of a shutdown. */
-export class OpenServer implements HealthServer {
+/** A `HealthServer` with the steps of a shutdown, and with what is measured. */
+export interface ListeningServer extends HealthServer {
+  /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
+  readonly certificateEndsAt: number | undefined;
+  /** Open Watch streams that the registry does not count itself. */
+  readonly watcherCount: number;
+  readonly watchedNameCount: number;
+  /** Accepts no more connections. */
+  stopAccepting(): void;
+  /** Asks every client to close its connection, and resolves when all connections have ended. */
+  closeGracefully(): Promise<void>;
+}
+
+/** A server in this thread. */
+export class OpenServer implements ListeningServer {
+  readonly watcherCount = 0;
+  readonly watchedNameCount = 0;
   readonly #listener: Listener;
   readonly #engine: GrpcEngine;
   readonly #http1: Http1Server;
@@ -114,7 +140,6 @@ export class OpenServer implements HealthServer {
     return this.#listener.connectionCount;
   }
 
-  /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
   get certificateEndsAt(): number | undefined {
     return this.#listener.certificateEndsAt;
   }
@@ -123,7 +148,6 @@ export class OpenServer implements HealthServer {
     this.#listener.replaceTls(identity);
   }
 
-  /** Accepts no more connections. */
   stopAccepting(): void {
     this.#listener.stopAccepting();
   }

@@ -63,6 +63,39 @@ export function endBySignal(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
+/** What is called around a stop of the process by job control. */
+export interface JobControlListener {
+  /** Before the process stops. */
+  onStop(): void;
+  /** After it has continued, and where it could not stop: without a shell that could continue it, a signal has no effect. */
+  onContinue(): void;
+}
+
+/** Long enough for a signal to stop the process. */
+const STOP_MS = 20;
+
+/** Listens to SIGTSTP (Ctrl-Z) and SIGCONT (`fg`). Returns an unsubscribe function. */
+export function onJobControl({ onStop, onContinue }: JobControlListener): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onSuspend = () => {
+    onStop();
+    // without a listener, the signal stops the process, if there is a shell to continue it
+    process.off("SIGTSTP", onSuspend);
+    process.kill(process.pid, "SIGTSTP");
+    timer = setTimeout(onResume, STOP_MS);
+  };
+  const onResume = () => {
+    clearTimeout(timer);
+    process.off("SIGTSTP", onSuspend).on("SIGTSTP", onSuspend);
+    onContinue();
+  };
+  process.on("SIGTSTP", onSuspend).on("SIGCONT", onResume);
+  return () => {
+    clearTimeout(timer);
+    process.off("SIGTSTP", onSuspend).off("SIGCONT", onResume);
+  };
+}
+
 /**
  * Calls `listener` when the process exits: at its end, by `process.exit` and after an uncaught error, but not when a signal
  * kills it. Only synchronous work is done. Returns an unsubscribe function.

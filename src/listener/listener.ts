@@ -14,7 +14,7 @@ import { publish } from "../core/channels.js";
 import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
 import { bind, resolveAddress } from "./bind.js";
 import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.js";
-import { identityEndsAt, type TlsIdentity, tlsServerOptions } from "./tls.js";
+import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "./tls.js";
 
 /** Options of a listener. */
 export interface ListenerOptions extends ConnectionGateOptions {
@@ -55,9 +55,7 @@ export class Listener {
   replaceTls(identity: TlsIdentity): void {
     if (this.#tls === undefined) return;
     const { server, identity: previous } = this.#tls;
-    // without a CA of its own, a server that demands certificates would trust those of every public CA
-    const clientCa = previous.clientCa && (identity.clientCa ?? previous.clientCa);
-    const next = { ...identity, clientCa };
+    const next = renewedIdentity(previous, identity);
     server.setSecureContext(tlsServerOptions(next));
     this.#tls = { server, identity: next };
   }

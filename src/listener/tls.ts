@@ -35,6 +35,14 @@ export function tlsServerOptions(identity: TlsIdentity): TlsOptions {
   };
 }
 
+/**
+ * The identity that replaces another one. Whether clients must show a certificate does not change: without a CA of its own, a
+ * server that demands certificates would trust those of every public CA.
+ */
+export function renewedIdentity(previous: TlsIdentity, next: TlsIdentity): TlsIdentity {
+  return { ...next, clientCa: previous.clientCa && (next.clientCa ?? previous.clientCa) };
+}
+
 /** Wall time at which the first certificate of the chain expires. The identity has been validated. */
 export function identityEndsAt({ cert }: TlsIdentity): number {
   return chainEndsAt(readCertificates(cert));

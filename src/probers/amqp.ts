@@ -8,7 +8,7 @@
  * AMQP 0-9-1 is spoken straight on the socket: a client library would store whatever a target sends.
  * Source: the AMQP 0-9-1 specification, sections 2.2.4 and 4.2, and https://www.rabbitmq.com/docs/auth-notification.
  */
-import { BrokenCall } from "../client/broken-call.js";
+import { BrokenCall, Unanswered } from "../client/broken-call.js";
 import { type AnswerReader, exchange } from "../client/exchange.js";
 import type { Goodbye } from "../client/goodbyes.js";
 import { ReusedConnection } from "../client/reused-connection.js";
@@ -64,7 +64,12 @@ export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions):
     reuseOptionsOf(options, deps),
   );
   const ask = (socket: TargetSocket, isNew: boolean) =>
-    exchange(socket, isNew ? PROTOCOL_HEADER : OPEN_CHANNEL, new Conversation(socket, isNew ? login : undefined));
+    isNew
+      ? exchange(socket, PROTOCOL_HEADER, new Conversation(socket, login))
+      : exchange(socket, OPEN_CHANNEL, new Conversation(socket)).then(
+          (result) => requireOpen(result, socket),
+          unanswered,
+        );
   return {
     async probe({ timeoutMs }) {
       try {
@@ -78,6 +83,17 @@ export function openAmqp(target: URL, deps: ProberDeps, options: ProberOptions):
     cancel: () => connection.cancel(),
     close: () => connection.close(),
   };
+}
+
+/** A kept connection that is lost, in any way, says nothing about the broker: a new one decides. @throws Unanswered */
+function unanswered(error: unknown): never {
+  throw error instanceof Unanswered ? error : new Unanswered(error);
+}
+
+/** The broker has sent Close: it shuts down, an operator has closed the connection, or the virtual host is gone. */
+function requireOpen(result: ProbeResult, { goodbye }: TargetSocket): ProbeResult {
+  if (goodbye !== ACCEPT_CLOSE) return result;
+  throw new Unanswered(new BrokenCall("closed", `the broker closed the connection: ${result.detail}`));
 }
 
 /** What is sent to log in. */
@@ -114,7 +130,7 @@ class Conversation implements AnswerReader<ProbeResult> {
   readonly #expected: string[];
 
   /** @param login what a new connection sends first */
-  constructor(socket: TargetSocket, login: AmqpLogin | undefined) {
+  constructor(socket: TargetSocket, login?: AmqpLogin) {
     this.#socket = socket;
     this.#login = login;
     this.#expected = [...(login === undefined ? [] : ["10.10", "10.30", "10.41"]), "20.11", "20.41"];

@@ -8,7 +8,7 @@
  */
 
 import type { TargetAddress } from "../client/connection-attempts.js";
-import { type CheckAnswer, HealthClient, type ReportedStatus } from "../client/health-client.js";
+import { type CheckAnswer, HealthStub, type ReportedStatus } from "../client/health-stub.js";
 import { ReusedWatch } from "../client/reused-watch.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
@@ -20,7 +20,7 @@ import { decodePart, hostOf, invalidTarget, socketPathOf } from "./target.js";
 export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions): Prober {
   const { tls, authority, metadata } = options;
   const service = serviceOf(target);
-  const client = new HealthClient({
+  const client = new HealthStub({
     ...addressOf(target, deps),
     tls: target.protocol === "grpcs:" ? (tls ?? {}) : undefined,
     readBuffer: deps.readBuffer,
@@ -32,7 +32,7 @@ export function openGrpc(target: URL, deps: ProberDeps, options: ProberOptions):
   return {
     async probe({ timeoutMs }) {
       try {
-        const answer = await client.check(service, timeoutMs);
+        const answer = await client.check(service, { timeoutMs });
         deps.resolver.trace?.({ kind: "answered", text: "status" in answer ? answer.status : `gRPC ${answer.code}` });
         const result = resultOfAnswer(answer);
         if (result.outcome !== "fail") watch?.ensureOpen();

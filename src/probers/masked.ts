@@ -3,7 +3,8 @@
  *
  *     detail, error text --> *** in place of a credential: as it is, percent-encoded, as base64, or cut
  */
-import type { DialogueStep, OAuthClient, ProberOptions } from "./options.js";
+import { printable } from "../core/printable.js";
+import type { DialogueStep, Expectation, OAuthClient, ProberOptions } from "./options.js";
 import type { Prober } from "./prober.js";
 import { type Credentials, credentialsOf, formEncoded, parseTarget, withoutUserInfo } from "./target.js";
 
@@ -59,13 +60,14 @@ export function maskedUrl(url: string): string {
 function secretsOf(url: string, options: ProberOptions): readonly string[] {
   const target = parseTarget(url);
   const isHttp = /^(?:(?:flower\+)?https?(?:\+unix)?|wss?):$/.test(target.protocol);
-  const { headers = {}, metadata = {}, dialogue = [], body = "" } = options;
+  const { headers = {}, metadata = {}, dialogue = [], body = "", expect = {} } = options;
   const named = [
     ...secretsOfQuery(target),
     ...secretsOfHeaders(headers),
     ...secretsOfMetadata(metadata),
     ...secretsOfDialogue(dialogue),
     ...secretsOfBody(body),
+    ...secretsOfExpectation(expect),
   ];
   return [
     // a short value of a header or parameter is rather a switch: ?auth=1
@@ -149,7 +151,17 @@ function secretsOfDialogue(steps: readonly DialogueStep[]): readonly string[] {
   const texts = steps.flatMap(({ send }) => (typeof send === "string" ? [send] : []));
   return texts
     .flatMap((text) => text.split(/[\r\n]+/))
-    .flatMap((line) => line.split(/\s+/).filter((word, index) => index > 0 || word.length >= 8));
+    .flatMap((line) => [
+      line.replace(/^\S*\s+/, ""), // a password may have blanks
+      ...line.split(/\s+/).filter((word, index) => index > 0 || word.length >= 8),
+    ]);
+}
+
+/** What a header or a value of JSON with the name of a secret must be. */
+function secretsOfExpectation({ headers = {}, json = {} }: Expectation): readonly string[] {
+  return [...Object.entries(headers), ...Object.entries(json)].flatMap(([name, value]) =>
+    SECRET_NAME.test(name) && typeof value === "string" ? [value] : [],
+  );
 }
 
 /** A body with the name of a secret as a whole, and the values of such names in a form or in JSON. */
@@ -190,7 +202,7 @@ export function createMask(secrets: readonly string[]): Mask {
 /** The forms in which a text may hold the secrets, the longest first. */
 function formsOf(secrets: readonly string[]): readonly string[] {
   const forms = secrets.flatMap((secret) => [
-    ...[secret, JSON.stringify(secret).slice(1, -1)],
+    ...[secret, JSON.stringify(secret).slice(1, -1), printable(secret)],
     // some protocols are read byte by byte
     Buffer.from(secret).toString("latin1"),
     ...percentForms(secret.toWellFormed()),

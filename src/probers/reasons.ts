@@ -2,6 +2,8 @@
  * Why a probe did not pass, as a short code: the catalogue, and the reason of an error.
  */
 import { BrokenCall } from "../client/broken-call.js";
+import { needsZone } from "../client/forbidden-addresses.js";
+import { namesOf } from "../client/trace.js";
 import { messageOf } from "../core/health-error.js";
 import { fail, type ProbeResult, ProberError } from "./prober.js";
 
@@ -60,7 +62,10 @@ export type ReasonCode = keyof typeof REASONS;
 
 const REASON_OF_CODE: Readonly<Record<string, ReasonCode>> = {
   ECONNREFUSED: "refused",
-  ENOENT: "refused", // of a unix socket
+  // of a unix socket
+  ENOENT: "refused",
+  ENOTDIR: "refused",
+  ELOOP: "refused",
   ECONNRESET: "reset",
   ECONNABORTED: "reset",
   EPIPE: "reset",
@@ -127,14 +132,46 @@ export function resultOfError(error: unknown): ProbeResult {
   const local = localFault(significant);
   if (local !== undefined) throw local;
   if (code === "") throw error;
-  const message = plainText(messageOf(significant));
+  const message = nameFault(significant) ?? plainText(messageOf(significant));
+  const reason = REASON_OF_CODE[code] ?? (isOfAddress(significant) ? "unreachable" : reasonOfFamily(code));
   // errors of the operating system have their code in the message
-  return fail(REASON_OF_CODE[code] ?? reasonOfFamily(code), message.includes(code) ? message : `${code} ${message}`);
+  return fail(reason, `${message.includes(code) ? message : `${code} ${message}`}${hintOf(significant)}`);
 }
 
-/** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. */
+/** Node's text about a certificate for another name, in plain words. */
+function nameFault(error: unknown): string | undefined {
+  if (codeOf(error) !== "ERR_TLS_CERT_ALTNAME_INVALID") return undefined;
+  const { host, cert } = Object(error);
+  if (typeof host !== "string" || host === "") return undefined;
+  const { subjectaltname } = Object(cert);
+  const names = namesOf(typeof subjectaltname === "string" ? subjectaltname : "");
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  const of = names.length === 0 ? "no name" : `${names.slice(0, MAX_NAMES).join(", ")}${more}`;
+  return `the certificate is for ${of}, and not for ${host}`;
+}
+
+/** Names of a certificate in a detail. */
+const MAX_NAMES = 5;
+
+/** The system can send nothing to the address: no IPv6, no such interface. The target has said nothing about its protocol. */
+function isOfAddress(error: unknown): boolean {
+  const { syscall, port } = Object(error);
+  return port !== undefined && (syscall === "connect" || syscall === "send");
+}
+
+/** What the system says with a code alone. */
+function hintOf(error: unknown): string {
+  const { syscall, address } = Object(error);
+  if (codeOf(error) === "EINVAL" && needsZone(String(address)))
+    return "; the zone of its address must be an interface of this machine, as in [fe80::1%eth0]";
+  // of UDP: the machine of the target has answered with ICMP
+  return codeOf(error) === "ECONNREFUSED" && syscall === "recvmsg" ? "; no program receives at this port" : "";
+}
+
+/** An error of OpenSSL without its addresses, functions and source lines: `wrong version number`. One of Node without its own address. */
 function plainText(message: string): string {
-  return /\b[0-9A-F]{8,}:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1] ?? message;
+  const reason = /\b[0-9A-F]{8,}:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1];
+  return reason ?? message.replace(/ - Local \([^()]*\)$/, "");
 }
 
 /** Of a Unix socket, EAGAIN is about the target: connect(2). Of TCP, it is about this machine. */

@@ -2,6 +2,7 @@
  * The schemes: which prober probes which URL. A new one is a file, a row here, and a row in the docs.
  */
 import { SystemAuthorities } from "../client/authorities.js";
+import { needsZone } from "../client/forbidden-addresses.js";
 import { Goodbyes } from "../client/goodbyes.js";
 import { resolverFor } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
@@ -212,7 +213,15 @@ export function openTarget(text: string, deps: ProberDeps = systemDeps(), option
       text,
       "link-local addresses are not probed, nor are the metadata services of clouds; allowLinkLocal: true allows them",
     );
+  if (needsZone(hostOf(target)) && !hostOf(target).includes("%"))
+    throw invalidTarget(text, "a link-local address needs the zone of an interface, as in [fe80::1%eth0]");
   return scheme.open(target, deps, withAuthorities(scheme, deps, options));
+}
+
+/** Whether TLS begins as soon as a connection to the target is made. */
+export function isAlwaysTls(target: string): boolean {
+  const known: Readonly<Record<string, Scheme>> = SCHEMES;
+  return known[target.slice(0, target.indexOf(":")).trim().toLowerCase()]?.tls === "always";
 }
 
 /** Puts certificates in the place of `ca: system`, and of no `ca` where the environment names some. */

@@ -3,9 +3,11 @@
  *
  * Only the composition root has the whole object. So a transport cannot set a status, and a check cannot count watchers.
  */
-import type { Transition } from "../core/channels.js";
 import type { Latest } from "../core/latest.js";
 import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
+
+/** The reason of every service while the thread that writes the statuses shows no sign of life. */
+export const STALLED = "stalled";
 
 /** The status of a service, as it is published now. */
 export interface ServiceStatus {
@@ -16,6 +18,14 @@ export interface ServiceStatus {
   readonly reason: string | undefined;
   /** Time of the last change: wall time in milliseconds since 1970. */
   readonly since: number;
+}
+
+/** The reasons of `Health.started` and `Health.waitFor`. */
+const UNREADY_REASONS: readonly unknown[] = ["starting", "start-failed"];
+
+/** Whether the application holds the process at NOT_SERVING, whatever the checks say. */
+export function isUnready(status: ServiceStatus | undefined): boolean {
+  return status?.status === "NOT_SERVING" && UNREADY_REASONS.includes(status.reason);
 }
 
 /** Details that a writer can give with a status. */
@@ -90,10 +100,10 @@ export interface StatusReader {
    */
   watch(service: string, latest: Latest<WatchStatus>): () => void;
   /**
-   * Calls `listener` for each transition, in order. The error of a listener is published, and does not stop the others.
-   * Returns an unsubscribe function.
+   * Milliseconds since the last sign of life of the thread that writes the statuses, while that is too long and all of them
+   * are NOT_SERVING because of it. `undefined` otherwise, and for a reader in the same thread.
    */
-  onTransition(listener: (transition: Transition) => void): () => void;
+  readonly stalledMs: number | undefined;
 }
 
 /** The writing side. */

@@ -16,8 +16,9 @@
 import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import type { Latest } from "../core/latest.js";
-import { OVERALL } from "../core/service-name.js";
+import { OVERALL, storedName } from "../core/service-name.js";
 import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
+import { Changes } from "./changes.js";
 import { hasSameStatus } from "./check-report.js";
 import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter } from "./ports.js";
 import { createWrite, DRAINING, requireServiceName, SERVING, type StatusWrite } from "./status-write.js";
@@ -37,6 +38,7 @@ interface RegistryOptions {
 export class Registry implements StatusReader, StatusWriter {
   readonly instance: string;
   readonly #clock: Clock;
+  readonly changes = new Changes();
   readonly #emitter: TransitionEmitter;
   readonly #watchers: Watchers;
   readonly #published = new Map<string, ServiceStatus>();
@@ -45,6 +47,7 @@ export class Registry implements StatusReader, StatusWriter {
   /** While draining: what `resume` publishes. It clears the names that are missing here. */
   #held: Map<string, StatusWrite> | undefined;
   drained: ReadonlySet<string> = new Set();
+  readonly stalledMs = undefined;
   /** Whether `""` stands for the process where nothing is written for it. */
   readonly #hasProcess: boolean;
   /** What `""` and `startup` show while the application is not ready. */
@@ -53,14 +56,12 @@ export class Registry implements StatusReader, StatusWriter {
   #overall: StatusWrite | undefined;
   #startup: StatusWrite = SERVING;
   #sequence = 0;
-  #version = 0;
-  #statusVersion = 0;
   #refresh: () => void = () => {};
 
   constructor({ clock, instance, startsEmpty = false }: RegistryOptions) {
     this.#clock = clock;
     this.instance = instance;
-    this.#emitter = new TransitionEmitter(instance);
+    this.#emitter = new TransitionEmitter(instance, () => this.changes.announce());
     this.#watchers = new Watchers(instance);
     this.#hasProcess = !startsEmpty;
     const names = startsEmpty ? ["liveness", "startup"] : [OVERALL, "liveness", "startup"];
@@ -77,12 +78,12 @@ export class Registry implements StatusReader, StatusWriter {
 
   get version(): number {
     this.#refresh();
-    return this.#version;
+    return this.changes.version;
   }
 
   get statusVersion(): number {
     this.#refresh();
-    return this.#statusVersion;
+    return this.changes.statusVersion;
   }
 
   /** Names with at least one open watch. */
@@ -92,7 +93,7 @@ export class Registry implements StatusReader, StatusWriter {
 
   read(service: string): ServiceStatus | undefined {
     this.#refresh();
-    return this.#current(canonical(service));
+    return this.#current(storedName(service));
   }
 
   *services(): IterableIterator<[string, ServiceStatus]> {
@@ -113,13 +114,17 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   watch(service: string, latest: Latest<WatchStatus>): () => void {
-    const name = canonical(service);
+    const name = storedName(service);
     this.#refresh();
     const unwatch = this.#watchers.add(name, latest);
     this.#watchers.deliver(latest, this.#current(name)?.status ?? "SERVICE_UNKNOWN");
     return unwatch;
   }
 
+  /**
+   * Calls `listener` for each transition, in order. The error of a listener is published, and does not stop the others.
+   * Returns an unsubscribe function.
+   */
   onTransition(listener: (transition: Transition) => void): () => void {
     return this.#emitter.add(listener);
   }
@@ -162,8 +167,8 @@ export class Registry implements StatusReader, StatusWriter {
   report(check: CheckReport, detail?: string): void {
     const known = this.#checks.get(check.name);
     this.#checks.set(check.name, check);
-    if (known === undefined || !hasSameStatus(known, check)) this.#countStatusChange();
-    else this.#version += 1;
+    const isMeasurement = known !== undefined && hasSameStatus(known, check);
+    this.changes.add({ subject: "check", name: check.name, isMeasurement });
     const before = known?.state ?? "pending";
     if (before === check.state) return;
     const degraded = check.state === "warning";
@@ -179,12 +184,23 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   forget(checkName: string): void {
-    if (this.#checks.delete(checkName)) this.#countStatusChange();
+    if (this.#checks.delete(checkName)) this.changes.add({ subject: "check", name: checkName });
   }
 
   setDrained(services: ReadonlySet<string>): void {
     this.drained = services;
-    this.#countStatusChange();
+    this.changes.add({ subject: "drain" });
+  }
+
+  /** What a mirror needs of a service or view: its status, and whether it is declared. */
+  entry(name: string): { readonly status: ServiceStatus; readonly isDeclared: boolean } | undefined {
+    const status = this.#current(name);
+    return status && { status, isDeclared: this.#published.has(name) };
+  }
+
+  /** The same of a check. Neither runs `beforeReading`: a mirror reads between two writes. */
+  storedReport(name: string): CheckReport | undefined {
+    return this.#checks.get(name);
   }
 
   batch(writes: () => void): void {
@@ -200,7 +216,7 @@ export class Registry implements StatusReader, StatusWriter {
     if (this.#held !== undefined) return;
     const held = new Map<string, StatusWrite>(this.#published);
     this.#held = held;
-    this.#countStatusChange();
+    this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
       if (!held.has(OVERALL)) this.#showProcess(DRAINING);
       for (const name of held.keys()) this.#publish(name, DRAINING);
@@ -212,7 +228,7 @@ export class Registry implements StatusReader, StatusWriter {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    this.#countStatusChange();
+    this.changes.add({ subject: "drain" });
     this.#emitter.batch(() => {
       this.#showProcess(this.#unready ?? SERVING);
       for (const name of [...this.#published.keys()]) if (!held.has(name)) this.#remove(name);
@@ -243,7 +259,7 @@ export class Registry implements StatusReader, StatusWriter {
   #replace(table: Map<string, ServiceStatus>, name: string, write: StatusWrite): void {
     const before = this.#current(name);
     const same = before?.status === write.status && before.degraded === write.degraded;
-    if (!same || before.reason !== write.reason || !table.has(name)) this.#countStatusChange();
+    if (!same || before.reason !== write.reason || !table.has(name)) this.changes.add({ subject: "service", name });
     table.set(name, same ? { ...before, reason: write.reason } : this.#stamp(write));
     this.#notifyChange(name, before, write.detail);
   }
@@ -252,7 +268,7 @@ export class Registry implements StatusReader, StatusWriter {
     const before = this.#published.get(service);
     if (before === undefined) return false;
     this.#published.delete(service);
-    this.#countStatusChange();
+    this.changes.add({ subject: "service", name: service });
     this.#notifyChange(service, before);
     return true;
   }
@@ -267,11 +283,6 @@ export class Registry implements StatusReader, StatusWriter {
     this.#emit({ subject: "service", name, from, to, degraded, reason: after?.reason, detail });
   }
 
-  #countStatusChange(): void {
-    this.#version += 1;
-    this.#statusVersion += 1;
-  }
-
   #emit(change: Omit<Transition, "sequence" | "at">): void {
     this.#sequence += 1;
     const detail = change.detail?.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed();
@@ -282,9 +293,4 @@ export class Registry implements StatusReader, StatusWriter {
   #stamp({ status, degraded, reason }: StatusWrite): ServiceStatus {
     return { status, degraded, reason, since: this.#clock.wallTime() };
   }
-}
-
-/** The readiness view is another name for the overall status. */
-function canonical(service: string): string {
-  return service === "readiness" ? OVERALL : service;
 }

@@ -9,12 +9,17 @@ import { publish, type Transition } from "../core/channels.js";
 
 export class TransitionEmitter {
   readonly #instance: string;
+  readonly #beforeEmit: () => void;
   readonly #listeners = new Set<(transition: Transition) => void>();
   readonly #queue: Transition[] = [];
   #emitting = false;
+  /** Writes that are not complete, each within the one before. */
+  #depth = 0;
 
-  constructor(instance: string) {
+  /** @param beforeEmit called when a write is complete, before the listeners of its transitions. It must not throw. */
+  constructor(instance: string, beforeEmit: () => void = () => {}) {
     this.#instance = instance;
+    this.#beforeEmit = beforeEmit;
   }
 
   /** Adds a listener. Returns an unsubscribe function. */
@@ -33,17 +38,22 @@ export class TransitionEmitter {
 
   /** Runs a change of many statuses. The listeners are called after the last, so that none writes in between. */
   batch(change: () => void): void {
-    if (this.#emitting) {
-      change();
-      return;
-    }
-    this.#emitting = true;
+    this.#depth += 1;
     try {
       change();
     } finally {
-      this.#emitQueued();
-      this.#emitting = false;
+      this.#depth -= 1;
+      if (this.#depth === 0) this.#complete();
     }
+  }
+
+  /** A write of a listener is complete too. Its transitions come after those that are being emitted. */
+  #complete(): void {
+    this.#beforeEmit();
+    if (this.#emitting) return;
+    this.#emitting = true;
+    this.#emitQueued();
+    this.#emitting = false;
   }
 
   #emitQueued(): void {

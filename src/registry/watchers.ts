@@ -27,6 +27,11 @@ export class Watchers {
     return this.#byName.size;
   }
 
+  /** The names with at least one open watch. */
+  names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+
   /** Adds a watch of a name. Returns an unsubscribe function, which may be called twice. */
   add(name: string, latest: Latest<WatchStatus>): () => void {
     let watches = this.#byName.get(name);

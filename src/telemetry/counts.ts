@@ -8,7 +8,7 @@ export const BUCKETS_SECONDS: readonly number[] = [
 ];
 
 /** One series of a counter. */
-interface Count {
+export interface Count {
   readonly labels: readonly string[];
   value: number;
 }
@@ -22,6 +22,16 @@ export class Counts {
     const key = third === undefined ? (second ?? "") : `${second} ${third}`;
     const count = this.#owners.get(owner)?.get(key) ?? this.#create(owner, key, [second, third]);
     count.value += 1;
+  }
+
+  /** Adds counts that were made elsewhere: what `series` of another object gives. */
+  addAll(counts: Iterable<Readonly<Count>>): void {
+    for (const { labels, value } of counts) {
+      const [owner = "", second, third] = labels;
+      const key = third === undefined ? (second ?? "") : `${second} ${third}`;
+      const count = this.#owners.get(owner)?.get(key) ?? this.#create(owner, key, [second, third]);
+      count.value += value;
+    }
   }
 
   /** Drops every series of an owner. */
@@ -47,6 +57,14 @@ export class Durations {
   readonly inBucket: number[] = BUCKETS_SECONDS.map(() => 0);
   count = 0;
   sumSeconds = 0;
+
+  /** @param before measurements that were made elsewhere, as plain data */
+  constructor(before?: Pick<Durations, "inBucket" | "count" | "sumSeconds">) {
+    if (before === undefined) return;
+    for (const [index, count] of before.inBucket.entries()) this.inBucket[index] = count;
+    this.count = before.count;
+    this.sumSeconds = before.sumSeconds;
+  }
 
   observe(milliseconds: number): void {
     const seconds = milliseconds / 1_000;

@@ -72,6 +72,12 @@ const SERVER_METRICS = {
     labels: SERVICE,
     help: "1 for each service that an operator has drained by its name. Absent for the others.",
   },
+  silence: {
+    name: "healthbridge_main_thread_silence_seconds",
+    type: "gauge",
+    labels: [],
+    help: "Time since the last sign of life of the main thread. Absent without a listener thread.",
+  },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 /** What the checks find. */

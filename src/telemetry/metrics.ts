@@ -15,7 +15,7 @@ import { version } from "../core/version.js";
 import type { Counts } from "./counts.js";
 import { type Series, writeMetric } from "./exposition.js";
 import { METRICS, type MetricRow } from "./metric-table.js";
-import { Tally } from "./tally.js";
+import { Tally, type TallyState } from "./tally.js";
 
 /** The part of a service's status that is measured. */
 interface ServiceReading {
@@ -34,7 +34,6 @@ export interface StatusReadings {
   readonly instance: string;
   readonly draining: boolean;
   readonly drained: ReadonlySet<string>;
-  readonly watcherCount: number;
   read(service: string): ServiceReading | undefined;
   services(): Iterable<readonly [string, ServiceReading]>;
   checks(): Iterable<CheckReading>;
@@ -44,10 +43,21 @@ export interface StatusReadings {
 export interface MetricsSource {
   readonly clock: Clock;
   readonly reader: StatusReadings;
+  readonly server: () => ServerReadings;
+}
+
+/** What the servers of an instance and its process show. */
+export interface ServerReadings {
   /** Open connections of clients. */
-  readonly connectionCount: () => number;
+  readonly connectionCount: number;
+  /** Open Watch streams. */
+  readonly watcherCount: number;
   /** Wall time at which the server's own certificate expires; `undefined` without TLS. */
-  readonly certificateEndsAt: () => number | undefined;
+  readonly certificateEndsAt: number | undefined;
+  /** Heap of the thread that runs the checks. */
+  readonly heapUsedBytes: number;
+  /** Milliseconds since its last sign of life; `undefined` when it answers itself. */
+  readonly silenceMs: number | undefined;
 }
 
 const CHECK_STATES = ["pending", "passing", "warning", "failing"] as const;
@@ -65,11 +75,16 @@ export class Metrics {
   /** Unix time. It is read once: a start time that moved with the wall clock would look like a restart. */
   readonly #startedAtSeconds: number;
 
-  /** Starts to count what the instance publishes. */
-  constructor(source: MetricsSource) {
+  /** Starts to count what the instance publishes, from `before` on. */
+  constructor(source: MetricsSource, before?: TallyState) {
     this.#source = source;
-    this.#tally = new Tally(source.reader.instance, source.clock);
+    this.#tally = new Tally(source.reader.instance, source.clock, before);
     this.#startedAtSeconds = source.clock.wallTime() / MS_PER_SECOND - process.uptime();
+  }
+
+  /** What was counted until now. */
+  get state(): TallyState {
+    return this.#tally.state;
   }
 
   /** The page in Prometheus' text format 0.0.4, in the order of the table. O(services + checks). */
@@ -87,7 +102,8 @@ export class Metrics {
   }
 
   #server(declared: Iterable<readonly [string, ServiceReading]>): readonly Metric[] {
-    const { reader, connectionCount } = this.#source;
+    const { reader } = this.#source;
+    const { watcherCount, connectionCount, silenceMs } = this.#source.server();
     const { transitions, calls, httpRequests } = this.#tally;
     const overall = reader.read(OVERALL);
     const services = function* () {
@@ -100,10 +116,11 @@ export class Metrics {
       [METRICS.transitions, snapshotOf(transitions)],
       [METRICS.requests, snapshotOf(calls)],
       [METRICS.httpRequests, snapshotOf(httpRequests)],
-      [METRICS.watchers, single(reader.watcherCount)],
-      [METRICS.connections, single(connectionCount())],
+      [METRICS.watchers, single(watcherCount)],
+      [METRICS.connections, single(connectionCount)],
       [METRICS.draining, single(reader.draining ? 1 : 0)],
       [METRICS.drained, map([...reader.drained], (service) => [service, 1])],
+      [METRICS.silence, silenceMs === undefined ? [] : single(silenceMs / MS_PER_SECOND)],
     ];
   }
 
@@ -128,7 +145,7 @@ export class Metrics {
   }
 
   #own(): readonly Metric[] {
-    const endsAt = this.#source.certificateEndsAt();
+    const { certificateEndsAt: endsAt } = this.#source.server();
     const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
     return [
       [METRICS.startLag, single(startLag)],
@@ -150,7 +167,7 @@ export class Metrics {
       [METRICS.cpu, single((user + system) / MICROSECONDS_PER_SECOND)],
       [METRICS.residentMemory, single(process.memoryUsage.rss())],
       [METRICS.processStart, single(this.#startedAtSeconds)],
-      [METRICS.heapUsed, single(process.memoryUsage().heapUsed)],
+      [METRICS.heapUsed, single(this.#source.server().heapUsedBytes)],
     ];
   }
 }

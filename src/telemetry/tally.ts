@@ -6,7 +6,7 @@
  */
 import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
-import { Counts, Durations } from "./counts.js";
+import { type Count, Counts, Durations } from "./counts.js";
 
 /** The measurements of a check's probes. */
 export interface Probed {
@@ -15,6 +15,26 @@ export interface Probed {
   lastResultAt: number;
   /** Wall time at which the last certificate that a target showed ends. */
   certificateEndsAt: number | undefined;
+}
+
+/** The counters, by the names of their fields. */
+const COUNTS = [
+  ...["transitions", "calls", "httpRequests", "results"],
+  ...["proberErrors", "fileReloadFailures", "resultsDropped"],
+] as const;
+
+/** What was counted until now, as plain data: another thread goes on with it. */
+export interface TallyState {
+  readonly counts: Readonly<Record<(typeof COUNTS)[number], readonly Readonly<Count>[]>>;
+  /** `ageMs`: since the last result. */
+  readonly probed: readonly (readonly [check: string, probed: Omit<Probed, "lastResultAt"> & { ageMs: number }])[];
+  readonly startLag: Durations;
+  readonly stalls: number;
+  readonly logLinesDropped: number;
+  readonly isolated: boolean;
+  readonly reloads: Tally["reloads"];
+  readonly lastReloadSuccessful: boolean;
+  readonly configuredAt: number;
 }
 
 export class Tally {
@@ -26,7 +46,7 @@ export class Tally {
   readonly fileReloadFailures = new Counts();
   readonly resultsDropped = new Counts();
   readonly probed = new Map<string, Probed>();
-  readonly startLag = new Durations();
+  readonly startLag: Durations;
   stalls = 0;
   logLinesDropped = 0;
   isolated = false;
@@ -37,10 +57,12 @@ export class Tally {
   readonly #clock: Clock;
   readonly #unsubscribes: readonly (() => void)[];
 
-  /** Starts to count. */
-  constructor(instance: string, clock: Clock) {
+  /** Starts to count, from `before` on. */
+  constructor(instance: string, clock: Clock, before?: TallyState) {
     this.#clock = clock;
     this.configuredAt = clock.wallTime();
+    this.startLag = new Durations(before?.startLag);
+    if (before !== undefined) this.#take(before);
     const listen = <Name extends keyof ChannelMessages>(name: Name, count: (message: Published<Name>) => void) =>
       subscribe(name, (message) => void (message.instance === instance && count(message)));
     this.#unsubscribes = [
@@ -62,6 +84,46 @@ export class Tally {
       listen("reload", ({ error }) => this.#countReload(error)),
       listen("file-reload-failed", ({ kind }) => this.fileReloadFailures.increment(kind)),
     ];
+  }
+
+  /** What was counted until now. */
+  get state(): TallyState {
+    const { startLag, stalls, logLinesDropped, isolated, reloads, lastReloadSuccessful, configuredAt } = this;
+    const now = this.#clock.now();
+    const probed = [...this.probed].map(
+      ([check, { durations, lastResultAt, certificateEndsAt }]) =>
+        [check, { durations, certificateEndsAt, ageMs: now - lastResultAt }] as const,
+    );
+    const seriesOf = (name: (typeof COUNTS)[number]) => [...this[name].series()];
+    const counts = {
+      transitions: seriesOf("transitions"),
+      calls: seriesOf("calls"),
+      httpRequests: seriesOf("httpRequests"),
+      results: seriesOf("results"),
+      proberErrors: seriesOf("proberErrors"),
+      fileReloadFailures: seriesOf("fileReloadFailures"),
+      resultsDropped: seriesOf("resultsDropped"),
+    };
+    return {
+      ...{ counts, probed, startLag, stalls, logLinesDropped },
+      ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
+    };
+  }
+
+  #take(before: TallyState): void {
+    for (const name of COUNTS) this[name].addAll(before.counts[name]);
+    for (const [check, { durations, ageMs, certificateEndsAt }] of before.probed)
+      this.probed.set(check, {
+        durations: new Durations(durations),
+        lastResultAt: this.#clock.now() - ageMs,
+        certificateEndsAt,
+      });
+    this.stalls = before.stalls;
+    this.logLinesDropped = before.logLinesDropped;
+    this.isolated = before.isolated;
+    Object.assign(this.reloads, before.reloads);
+    this.lastReloadSuccessful = before.lastReloadSuccessful;
+    this.configuredAt = before.configuredAt;
   }
 
   /** Stops counting. */

@@ -93,7 +93,12 @@ export function healthCheckResponse(status: WatchStatus): Buffer {
 /** Reads a HealthCheckResponse: a status, or `undefined` for bytes that are none, or a number that the proto lacks. */
 export function readHealthCheckResponse(bytes: Uint8Array): WatchStatus | undefined {
   const number = readStatusNumber(bytes);
-  return number === undefined ? undefined : STATUS_NUMBERS[number];
+  return number === undefined ? undefined : statusOf(number);
+}
+
+/** The status of a number on the wire; `undefined` for one that the proto lacks. */
+export function statusOf(number: number): WatchStatus | undefined {
+  return STATUS_NUMBERS[number];
 }
 
 /** The number of a HealthCheckResponse's status, also one that the proto lacks; `undefined` for bytes that are no message. */
@@ -121,7 +126,7 @@ function readInt64(bytes: Uint8Array, { start, end }: Field): number {
 
 /** The name of a status, or its number if the proto lacks it. */
 export function statusName(number: number): string {
-  return STATUS_NUMBERS[number] ?? String(number);
+  return statusOf(number) ?? String(number);
 }
 
 /** A HealthListResponse. O(services). */

@@ -131,6 +131,23 @@ describe("an initial state", () => {
     bench.engine.stop();
   });
 
+  test("that ends without a result does not open the startup view either", async () => {
+    const bench = new Bench();
+    bench.configure(bench.check("a", { ...HOUR, initialState: "passing", timeout: "2m", staleAfter: "30s" }));
+    await bench.clock.advance(30_000);
+    assert.deepEqual([bench.stateOf("a"), bench.read("startup")], ["pending pending", "UNKNOWN starting"]);
+    bench.engine.stop();
+  });
+
+  test("that the next configuration no longer has ends in the same step", () => {
+    const bench = new Bench();
+    bench.configure(bench.check("a", { ...HOUR, initialState: "passing" }));
+    bench.transitions.length = 0;
+    bench.configure(bench.check("a", HOUR));
+    assert.deepEqual(bench.transitions, ["a: SERVING -> UNKNOWN", "overall: SERVING -> UNKNOWN"]);
+    bench.engine.stop();
+  });
+
   test("is not prolonged by other targets, and ends when the configuration no longer has it", () => {
     const settings: CheckSettings = { ...HOUR, initialState: "passing", staleAfter: "30s" };
     const bench = new Bench();

@@ -3,9 +3,11 @@ import { test } from "node:test";
 import { CheckEngine } from "../../src/checks/check-engine.js";
 import type { ServiceDeclaration } from "../../src/checks/service-graph.js";
 import type { CheckSettings } from "../../src/checks/settings.js";
+import { subscribe } from "../../src/core/channels.js";
 import { HealthError } from "../../src/core/health-error.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { Registry } from "../../src/registry/registry.js";
+import { collectFaults } from "../support/faults.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { FAILED, PASSED, ScriptedProber, WARNED } from "./scripted-prober.js";
 
@@ -290,6 +292,82 @@ test("a name is one service: declared, named by a check, or a check's own", () =
   assert.throws(() => bench.add("b", { services: ["t"] }), twice);
   assert.throws(() => addService(bench.engine, { name: "\n", policy: { kind: "all" }, members: [] }), HealthError);
   bench.engine.stop();
+});
+
+test("a report over HTTP counts for a heartbeat with a token alone, and with that token", () => {
+  const bench = new Bench();
+  const { engine } = bench;
+  const beat = (name: string, token: string | undefined) =>
+    engine.add({ name, source: { kind: "heartbeat", ttl: "1h", token }, options: {} });
+  beat("open", undefined);
+  beat("job", "secret");
+  bench.add("db");
+  for (const [name, authorization, isTaken] of [
+    ["job", "Bearer secret", true],
+    ["job", "Bearer other", false],
+    ["job", undefined, false],
+    ["open", undefined, false],
+    ["open", "Bearer undefined", false],
+    ["db", "Bearer secret", false],
+    ["db", undefined, false],
+    ["unheard-of", "Bearer secret", false],
+  ] as const)
+    assert.equal(engine.report(name, authorization, "pass"), isTaken, `${name} ${authorization}`);
+  assert.deepEqual([bench.status("job"), bench.status("open")], ["SERVING", "UNKNOWN"]);
+  engine.stop();
+  assert.equal(engine.report("job", "Bearer secret", "pass"), "stopped");
+});
+
+test("a name that is taken is refused with the place of its owner", () => {
+  const bench = new Bench();
+  bench.add("a", { services: ["s"] });
+  addService(bench.engine, { name: "t", policy: { kind: "all" }, members: ["a"] });
+  assert.throws(
+    () => bench.add("t"),
+    /^HealthError: checks\.t: a service of this name is declared already \(services\.t\)$/,
+  );
+  assert.throws(
+    () => bench.add("s"),
+    /^HealthError: checks\.s: a check makes this service already \(checks\.a\.services\)$/,
+  );
+  assert.throws(() => bench.add("a"), /^HealthError: checks\.a: a check has this name already \(checks\.a\)$/);
+  assert.deepEqual(
+    ["a", "s", "t", "", "free"].map((name) => bench.engine.publisher.makerOf(name)?.path.join(".")),
+    ["checks.a", "checks.a.services", "services.t", "overall", undefined],
+  );
+  bench.engine.stop();
+});
+
+test("while checks run, a blocked event loop is reported; without a check, nothing is measured", async () => {
+  const bench = new Bench();
+  const stalls: number[] = [];
+  const unsubscribe = subscribe("stall", ({ instance, stallMs }) => {
+    if (instance === "engine-test") stalls.push(stallMs);
+  });
+  bench.add("db", {}, PASSED);
+  await bench.clock.advance(2_000);
+  bench.clock.stall(3_000);
+  await bench.clock.advance(100);
+  assert.equal(stalls.length, 1);
+  bench.engine.remove("db");
+  bench.clock.stall(3_000);
+  await bench.clock.advance(10_000);
+  assert.deepEqual([stalls.length, bench.clock.pendingTimers], [1, 0]);
+  unsubscribe();
+  bench.engine.stop();
+});
+
+test("a prober that cannot be closed is a fault, and the other checks end", (t) => {
+  const faults = collectFaults(t, "engine-test");
+  const bench = new Bench();
+  const error = new Error("not closed");
+  const [broken, other] = [bench.add("a"), bench.add("b")];
+  broken.close = () => {
+    throw error;
+  };
+  bench.engine.stop();
+  assert.equal(other.closed, true);
+  assert.deepEqual(faults, [{ instance: "engine-test", where: "the end of a check", error }]);
 });
 
 test("a check that is removed during its probe leaves no timer, no report and no service, and its result is dropped [A127]", async () => {

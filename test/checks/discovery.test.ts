@@ -344,3 +344,196 @@ describe("after a change of the target", () => {
     engine.stop();
   });
 });
+
+/** Adds another target. Returns a function that gives the next answers of both, that of the other one first. */
+function withSecond({ engine, clock, prober }: Cluster) {
+  const second = new ScriptedProber(() => clock.now());
+  engine.add({ name: "second", source: { kind: "prober", prober: second }, options: { jitter: 0 } });
+  return async (ofSecond: ProbeResult, ofFirst: ProbeResult) => {
+    await clock.advance(second.looks.length === 0 ? 0 : 10_000);
+    second.last.answer(ofSecond);
+    await clock.advance(0);
+    prober.last.answer(ofFirst);
+    await clock.advance(0);
+  };
+}
+
+test("a report of a check names its services in the order of the answers, with their reasons, and changes when one does", async () => {
+  const { tell, registry, engine } = clusterOf();
+  await tell(workers({ "w/b": true, "w/a": false }));
+  assert.deepEqual(registry.check("flower")?.reported, [
+    { name: "w/b", status: "SERVING", reason: undefined },
+    { name: "w/a", status: "NOT_SERVING", reason: "offline" },
+  ]);
+  const { statusVersion } = registry;
+  await tell(workers({ "w/b": true, "w/a": false }));
+  assert.equal(registry.statusVersion, statusVersion, "nothing has changed");
+  await tell({ outcome: "pass", discovered: new Map([["w/a", { outcome: "fail", reason: "closed" }]]) });
+  assert.deepEqual(
+    registry.check("flower")?.reported?.map(({ reason }) => reason),
+    [undefined, "closed"],
+  );
+  await tell(workers({ "w/c": true }));
+  assert.deepEqual(
+    registry.check("flower")?.reported?.map(({ name, status }) => `${name} ${status}`),
+    ["w/b NOT_SERVING", "w/a NOT_SERVING", "w/c SERVING"],
+  );
+  engine.stop();
+});
+
+test("absences are counted in a row: an answer with the worker starts the count again", async () => {
+  const { tell, statuses, engine } = clusterOf({ unhealthyThreshold: 2 });
+  await tell(workers({ "w/a": true }));
+  for (let round = 0; round < 3; round += 1) {
+    await tell(workers({}));
+    assert.deepEqual(statuses(), { "w/a": "SERVING" });
+    await tell(workers({ "w/a": true }));
+  }
+  engine.stop();
+});
+
+test("the time to forgetAfter counts from the first offline answer, also if the worker is unknown in between", async () => {
+  const cluster = clusterOf({ forgetAfter: "1m", staleAfter: "30s" });
+  await cluster.tell(workers({ "w/a": false }));
+  await runFor(cluster, 35, () => FAILED);
+  assert.deepEqual(cluster.statuses(), { "w/a": "UNKNOWN" });
+  await runFor(cluster, 10, () => workers({ "w/a": false }));
+  assert.deepEqual(cluster.statuses(), { "w/a": "NOT_SERVING" });
+  await runFor(cluster, 15, () => workers({ "w/a": false }));
+  assert.deepEqual(cluster.statuses(), {});
+  cluster.engine.stop();
+});
+
+test("a worker that was online in between is offline anew", async () => {
+  const cluster = clusterOf({ forgetAfter: "1m" });
+  await cluster.tell(workers({ "w/a": false }));
+  await runFor(cluster, 40, () => workers({ "w/a": false }));
+  await cluster.tell(workers({ "w/a": true }));
+  await cluster.tell(workers({ "w/a": false }));
+  await runFor(cluster, 55, () => workers({ "w/a": false }));
+  assert.deepEqual(cluster.statuses(), { "w/a": "NOT_SERVING" });
+  await runFor(cluster, 6, () => workers({ "w/a": false }));
+  assert.deepEqual(cluster.statuses(), {});
+  cluster.engine.stop();
+});
+
+test("workers are forgotten each at its own time, the one that is offline for the longest time first", async () => {
+  const cluster = clusterOf({ forgetAfter: "1m" });
+  await cluster.tell(workers({ "w/b": true, "w/a": false }));
+  await runFor(cluster, 25, () => workers({ "w/b": false, "w/a": false }));
+  await runFor(cluster, 34, () => workers({ "w/b": false, "w/a": false }));
+  assert.deepEqual(cluster.statuses(), { "w/b": "NOT_SERVING", "w/a": "NOT_SERVING" });
+  await runFor(cluster, 2, () => workers({ "w/b": false, "w/a": false }));
+  assert.deepEqual(cluster.statuses(), { "w/b": "NOT_SERVING" });
+  await runFor(cluster, 10, () => workers({ "w/b": false, "w/a": false }));
+  assert.deepEqual(cluster.statuses(), {});
+  cluster.engine.stop();
+});
+
+test("a forgotten worker that the target names no more is a new one when it comes back offline", async () => {
+  const cluster = clusterOf({ forgetAfter: "1m", unhealthyThreshold: 1 });
+  await cluster.tell(workers({ "w/a": false }));
+  await runFor(cluster, 70, () => workers({ "w/a": false }));
+  await cluster.tell(workers({ "w/a": false }));
+  assert.deepEqual(cluster.statuses(), {}, "forgotten, as long as the target calls it offline");
+  await cluster.tell(NONE_ONLINE({}));
+  await cluster.tell(workers({ "w/a": false }));
+  assert.deepEqual(cluster.statuses(), { "w/a": "NOT_SERVING" });
+  cluster.engine.stop();
+});
+
+test("no more than 1,000 workers of a target are remembered: absent ones go first, then offline ones", async () => {
+  const { tell, statuses, engine } = clusterOf({ unhealthyThreshold: 1_000 });
+  const many = (prefix: string, count: number, isOnline: boolean) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`w/${prefix}${index}`, isOnline]));
+  await tell(workers({ ...many("offline", 3, false), ...many("absent", 3, true) }));
+  await tell(workers({ ...many("offline", 3, false), ...many("later", 1, false), ...many("online", 996, true) }));
+  assert.equal(Object.keys(statuses()).length, 1_000);
+  assert.ok(!Object.keys(statuses()).some((name) => name.startsWith("w/absent")));
+  assert.equal(statuses()["w/later0"], "NOT_SERVING");
+  await tell(workers({ ...many("offline", 3, false), ...many("later", 1, false), ...many("online", 997, true) }));
+  // the one that is offline for the longest time, and no other
+  assert.equal(Object.keys(statuses()).length, 1_000);
+  assert.equal(Object.keys(statuses()).filter((name) => name.startsWith("w/offline")).length, 2);
+  assert.equal(statuses()["w/later0"], "NOT_SERVING");
+  assert.equal(statuses()["w/online996"], "SERVING");
+  engine.stop();
+});
+
+test("a name that is taken is refused once for each time that it is taken", async () => {
+  const { tell, engine } = clusterOf();
+  const refused: string[] = [];
+  const unsubscribe = subscribe("name-taken", ({ instance, service }) => refused.push(`${instance} ${service}`));
+  const source = { kind: "prober", prober: new ScriptedProber(() => 0) } as const;
+  await tell(workers({ "w/a": true }));
+  for (let round = 0; round < 2; round += 1) {
+    engine.add({ name: "w/a", source, options: {} });
+    await tell(workers({ "w/a": true }));
+    await tell(workers({ "w/a": true }));
+    engine.remove("w/a");
+  }
+  assert.deepEqual(refused, ["discovery-test w/a", "discovery-test w/a"]);
+  unsubscribe();
+  engine.stop();
+});
+
+test("a service that two targets name stays with the first, and is cleared with it alone", async () => {
+  const cluster = clusterOf();
+  const { tell, statuses, engine } = cluster;
+  await tell(workers({ "w/a": true }));
+  const tellBoth = withSecond(cluster);
+  await tellBoth(workers({ "w/a": false, "w/b": true }), workers({ "w/a": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "SERVING" });
+  engine.remove("second");
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  assert.equal(engine.ownerOf("w/a"), 'the target of the check "flower"');
+  assert.equal(engine.ownerOf("w/b"), undefined);
+  engine.stop();
+});
+
+test("a service goes to another target when the one that has it names it no more, and not back", async () => {
+  const cluster = clusterOf();
+  const { statuses, engine } = cluster;
+  const tellBoth = withSecond(cluster);
+  await tellBoth(workers({ "w/a": false }), workers({ "w/a": true }));
+  assert.deepEqual(statuses(), { "w/a": "NOT_SERVING" }, "the second was first");
+  await tellBoth(workers({}), workers({}));
+  assert.equal(engine.ownerOf("w/a"), 'the target of the check "second"');
+  await tellBoth(workers({}), workers({ "w/a": true }));
+  assert.deepEqual([statuses(), engine.ownerOf("w/a")], [{ "w/a": "SERVING" }, 'the target of the check "flower"']);
+  await tellBoth(workers({ "w/a": false }), workers({ "w/a": true }));
+  assert.deepEqual(statuses(), { "w/a": "SERVING" });
+  engine.stop();
+});
+
+test("a name that the application has set by hand is not published, and stays when the target is removed", async () => {
+  const clock = new VirtualClock();
+  const registry = new Registry({ clock, instance: "discovery-test" });
+  const isSetByHand = (name: string) => name === "w/hand";
+  const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5, isSetByHand });
+  registry.set("w/hand", "NOT_SERVING");
+  const prober = new ScriptedProber(() => clock.now(), workers({ "w/hand": true, "w/a": true }));
+  engine.add({ name: "flower", source: { kind: "prober", prober }, options: {} });
+  await clock.advance(0);
+  assert.deepEqual([registry.read("w/hand")?.status, registry.read("w/a")?.status], ["NOT_SERVING", "SERVING"]);
+  engine.remove("flower");
+  assert.deepEqual([registry.read("w/hand")?.status, registry.read("w/a")?.status], ["NOT_SERVING", undefined]);
+  engine.stop();
+});
+
+test("after the end of the checks, the services of a target stay as they are, without a timer", async () => {
+  const { clock, tell, statuses, engine } = clusterOf({ forgetAfter: "1m" });
+  await tell(workers({ "w/a": true, "w/b": false }));
+  engine.stop();
+  assert.equal(clock.pendingTimers, 0);
+  await clock.advance(3_600_000);
+  assert.deepEqual(statuses(), { "w/a": "SERVING", "w/b": "NOT_SERVING" });
+});
+
+test("a removed check leaves no timer of its services", async () => {
+  const { clock, tell, engine } = clusterOf({ forgetAfter: "1m" });
+  await tell(workers({ "w/a": true, "w/b": false }));
+  engine.remove("flower");
+  assert.equal(clock.pendingTimers, 0);
+  engine.stop();
+});

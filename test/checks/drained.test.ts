@@ -114,6 +114,16 @@ describe("a drained service", () => {
     }
   });
 
+  test("that is a check drains the services that its settings name, and those above them", async () => {
+    const bench = new Bench();
+    bench.configure({ a: { services: ["s"] }, b: { services: ["s"] } }, [service("top", "all", "s")]);
+    await bench.answer(PASSED, "a", "b");
+    bench.drain("a");
+    assert.deepEqual(bench.show("a", "b", "s", "top"), [DRAINED, "SERVING", DRAINED, DRAINED]);
+    bench.drain("a", false);
+    assert.deepEqual(bench.show("a", "b", "s", "top"), ["SERVING", "SERVING", "SERVING", "SERVING"]);
+  });
+
   test("that is the server as a whole leaves the others alone, also without any check", async () => {
     const bench = new Bench();
     bench.drain("");

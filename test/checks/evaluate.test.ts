@@ -62,6 +62,19 @@ test("the reason belongs to the state: a failure that does not change the state 
   assert.equal(after("fss").reason, undefined);
 });
 
+test("a warning for another reason has that reason at once, with its text", () => {
+  const settings = completeSettings("c", {});
+  const slow = evaluate(after("w"), { outcome: "warn", reason: "slow", detail: "passed after 3 s" }, settings, 1_000);
+  assert.deepEqual([slow.state, slow.reason, slow.detail], ["warning", "slow", "passed after 3 s"]);
+});
+
+test("a result that changes nothing makes no new progress: most results are of that kind", () => {
+  for (const word of ["s", "w"]) {
+    const progress = after(word);
+    assert.equal(evaluate(progress, RESULTS[word] ?? assert.fail(), completeSettings("c", {}), 1_000), progress);
+  }
+});
+
 test("the next probe is due after interval, after edgeInterval while counting, after unhealthyInterval while failing", () => {
   const given = { interval: "10s", edgeInterval: "2s", unhealthyInterval: "30s" };
   const settings = completeSettings("c", given);
@@ -144,6 +157,7 @@ test("four changes within a minute are not flapping, and five over a longer time
   assert.deepEqual(changes("sfsfss", QUICK), [1, 2, 3, 4]);
   const slow = after("sfsfsfs", QUICK, 15_001);
   assert.equal(slow.state, "passing");
+  assert.equal(after("sfsfsfs", QUICK, 15_000).state, "failing", "the fifth comes exactly a minute after the first");
 });
 
 test("while a check is flapping, unhealthyInterval applies and not edgeInterval", () => {

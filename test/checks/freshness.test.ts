@@ -14,7 +14,7 @@ test("a status that is not renewed expires once, at its time; a renewed one does
   const clock = new VirtualClock();
   const freshness = new Freshness(clock);
   let dropped = 0;
-  const age = freshness.track(() => (dropped += 1));
+  const age = freshness.track({ check: "a", of: "state" }, () => (dropped += 1));
   await clock.advance(100);
   assert.deepEqual([dropped, clock.pendingTimers], [0, 0], "before its first result it has no age");
   age.renew(200);

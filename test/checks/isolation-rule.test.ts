@@ -150,3 +150,56 @@ test("the isolation ends with the last held check, and each change of their numb
   assert.equal(bench.clock.pendingTimers, 0);
   bench.end();
 });
+
+test("a check whose hold has ended counts as part of a common failure for one interval, as any other", async () => {
+  const bench = new Bench();
+  await bench.clock.advance(3_600_000);
+  bench.cut("a");
+  await bench.clock.advance(INTERVAL_MS);
+  assert.deepEqual(bench.released, ["a"]);
+  await bench.clock.advance(1);
+  bench.cut("b", "c");
+  assert.equal(bench.rule.isolated, false, "two of four");
+  bench.end();
+
+  const near = new Bench();
+  await near.clock.advance(3_600_000);
+  near.decide("a");
+  await near.clock.advance(INTERVAL_MS);
+  near.cut("b", "c");
+  assert.equal(near.rule.isolated, true, "three of four within the interval");
+  near.end();
+});
+
+test("a check that has waited for the self-check and is held is not failed by its next pass", () => {
+  const bench = new Bench();
+  bench.rule.setSelfCheck(true);
+  assert.deepEqual(bench.decide("a"), ["hold"]);
+  bench.rule.onSelfCheckResult(true);
+  bench.rule.onSelfCheckResult(false);
+  assert.deepEqual([bench.released, bench.rule.isHeld("a")], [[], true]);
+  assert.deepEqual(bench.decide("a"), ["count-anew"]);
+  bench.end();
+});
+
+test("a check that has failed is not failed again by a result of the self-check", () => {
+  const bench = new Bench();
+  assert.deepEqual(bench.decide("a"), ["fail"]);
+  bench.rule.onSelfCheckResult(true);
+  bench.rule.onSelfCheckResult(false);
+  assert.deepEqual(bench.released, []);
+  bench.end();
+});
+
+test("a maximum hold that grows while checks are held counts from the start of the isolation", async () => {
+  const bench = new Bench();
+  bench.rule.maxHoldMs = 5_000;
+  bench.cut("a", "b", "c");
+  await bench.clock.advance(4_000);
+  bench.rule.maxHoldMs = 30_000;
+  await bench.clock.advance(25_999);
+  assert.deepEqual([bench.released, bench.rule.isolated], [[], true]);
+  await bench.clock.advance(1);
+  assert.deepEqual([bench.released, bench.rule.isolated], [["a", "b", "c"], false]);
+  bench.end();
+});

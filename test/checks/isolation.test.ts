@@ -5,6 +5,7 @@ import type { CheckSettings } from "../../src/checks/settings.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import { Registry } from "../../src/registry/registry.js";
+import { collectFaults } from "../support/faults.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { FAILED, PASSED, ScriptedProber } from "./scripted-prober.js";
 
@@ -249,5 +250,63 @@ test("when the self-check is removed, nothing is held from the next failure on",
   site.engine.setIsolation(undefined);
   await site.clock.advance(30_000);
   assert.equal(site.transitions.length, 5);
+  site.end();
+});
+
+test("another hold or schedule keeps the self-check; another self-check, or none, closes it without a fault", async (t) => {
+  const faults = collectFaults(t, "isolation-test");
+  const site = new Site(5, {}, false);
+  const [first, second] = [site.prober("self"), site.prober("self")];
+  const isolateBy = (prober: ScriptedProber, interval: string, maxHold: number) =>
+    site.engine.setIsolation({
+      selfCheck: { kind: "prober", prober },
+      settings: { jitter: 0, interval, timeout: "1s" },
+      maxHold,
+    });
+  isolateBy(first, "10s", 60_000);
+  await site.clock.advance(5_000);
+  site.transitions.length = 0;
+  isolateBy(first, "5s", 5_000);
+  site.cut(...ALL_FIVE, "self");
+  await site.clock.advance(10_000);
+  assert.deepEqual([first.closed, site.held.at(-1), site.transitions.length], [false, 5, 0], "held, as before");
+  await site.clock.advance(5_000);
+  assert.equal(site.transitions.length, 5, "for the new time");
+  isolateBy(second, "5s", 5_000);
+  assert.deepEqual([first.closed, second.closed], [true, false]);
+  site.engine.setIsolation(undefined);
+  assert.deepEqual([second.closed, faults], [true, []]);
+  site.end();
+});
+
+test("a self-check that cannot be closed is a fault, and the next one runs", async (t) => {
+  const faults = collectFaults(t, "isolation-test");
+  const site = new Site(4);
+  const broken = site.prober("self");
+  const error = new Error("not closed");
+  broken.close = () => {
+    throw error;
+  };
+  site.engine.setIsolation({ selfCheck: { kind: "prober", prober: broken } });
+  site.engine.setIsolation(undefined);
+  assert.deepEqual(faults, [{ instance: "isolation-test", where: "the end of a check", error }]);
+  site.end();
+});
+
+test("checks that reach their threshold before a new self-check has its first result wait for it", async () => {
+  const site = new Site(4, { interval: "2s", timeout: "500ms", unhealthyThreshold: 1 }, false);
+  await site.clock.advance(1_000);
+  const slow = new ScriptedProber(() => site.clock.now());
+  site.engine.setIsolation({
+    selfCheck: { kind: "prober", prober: slow },
+    settings: { jitter: 0, interval: "1h", timeout: "1m" },
+  });
+  site.transitions.length = 0;
+  site.cut(...ALL_FIVE);
+  await site.clock.advance(2_000);
+  assert.deepEqual([site.transitions, site.status("c0")], [[], "SERVING"]);
+  slow.last.answer(PASSED);
+  await site.clock.advance(0);
+  assert.equal(site.transitions.length, 4);
   site.end();
 });

@@ -55,6 +55,12 @@ for (const [label, source, options, expected] of [
     ["checks.c.forgetAfter: a function has no such option"],
   ],
   ["a timeout of a heartbeat", HEARTBEAT, { timeout: "1s" }, ["checks.c.timeout: a heartbeat has no such option"]],
+  [
+    "an unknown option of a heartbeat",
+    HEARTBEAT,
+    { intervall: 1 },
+    ["checks.c.intervall: a heartbeat has no such option"],
+  ],
   ["thresholds of a heartbeat", HEARTBEAT, { unhealthyThreshold: 2, healthyThreshold: 2 }, []],
   ["a ttl of zero", { ...HEARTBEAT, ttl: 0 }, {}, ["checks.c.heartbeat.ttl: must be a duration above zero"]],
   ["a token of two words", { ...HEARTBEAT, token: "a b" }, {}, ["checks.c.heartbeat.token: must be one word"]],
@@ -68,6 +74,16 @@ for (const [label, source, options, expected] of [
     assert.doesNotMatch(texts.join(), /did you mean maxLatency/);
     for (const { code } of violations) assert.equal(code, "INVALID_OPTION");
   });
+
+test("an option that is unknown is told with the nearest one, or with those that there are", () => {
+  const textOf = (source: CheckSource, options: object) =>
+    checkOptions({ name: "c", source, options }).violations.map(({ text }) => text);
+  assert.deepEqual(textOf(TARGET, { zzzzzzzz: 1 }), ["unknown option"]);
+  assert.deepEqual(textOf(TARGET, { intervall: 1 }), ["unknown option; did you mean interval?"]);
+  assert.deepEqual(textOf(HEARTBEAT, { timeout: "1s" }), [
+    "a heartbeat has no such option; it takes critical, services, unhealthyThreshold, healthyThreshold, staleAfter, startup, initialState",
+  ]);
+});
 
 test("only the ttl and the token make the reporting of a heartbeat another one, and only another target another source", () => {
   const other = { ...HEARTBEAT, token: "u" } as const;

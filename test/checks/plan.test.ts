@@ -4,7 +4,14 @@ import { describe, test } from "node:test";
 import { type ChecksPlan, type ConfiguredCheck, discardPlan } from "../../src/checks/checks-plan.js";
 import type { CheckDeclaration, CheckSource, ChecksConfig } from "../../src/checks/declarations.js";
 import { claimCheck, Names } from "../../src/checks/name-rules.js";
-import { NOTHING_RUNNING, planConfiguration, type RunningChecks } from "../../src/checks/plan.js";
+import {
+  NOTHING_RUNNING,
+  planCheck,
+  planConfiguration,
+  planInSteps,
+  planServices,
+  type RunningChecks,
+} from "../../src/checks/plan.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { completeSettings } from "../support/complete-settings.js";
 import { ScriptedProber } from "./scripted-prober.js";
@@ -204,5 +211,154 @@ describe("a plan", () => {
     assert.equal(prober.closed, false);
     discardPlan(plan);
     assert.equal(prober.closed, true);
+  });
+
+  test("that is ended half-way closes what it has opened, and has opened no more", () => {
+    const probers = ["a", "b", "c"].map((name) => ({ name, prober: new ScriptedProber(() => 0) }));
+    const checks = probers.map(({ name, prober }) => ({
+      name,
+      source: { kind: "prober" as const, prober },
+      options: {},
+    }));
+    const steps = planInSteps(NOTHING_RUNNING, { ...EMPTY, checks }, opener);
+    // each check has two steps for its names, and one that opens it
+    for (let step = 0; step < 2 * checks.length + 2; step += 1) assert.equal(steps.next().done, false);
+    assert.ok(probers.every(({ prober }) => !prober.closed));
+    Reflect.apply(steps.return, steps, [undefined]);
+    assert.deepEqual(
+      probers.map(({ prober }) => prober.closed),
+      [true, true, false],
+    );
+  });
+
+  test("with other contents of files changes the prober of a check, and keeps the check", () => {
+    const [before, after] = [new ScriptedProber(() => 0), new ScriptedProber(() => 0)];
+    const of = (prober: ScriptedProber) => [{ name: "a", source: { kind: "prober" as const, prober }, options: {} }];
+    const next = { ...EMPTY, checks: [...of(after), target("b", "tcp://h:1")], keepsStates: true };
+    const { plan } = planConfiguration(runningAs({ checks: of(before) }), next, opener);
+    assert.deepEqual(namesIn(plan), { ...NO_CHANGE, changed: ["a"], started: ["b"] });
+    assert.equal(plan.changed[0]?.prober, after);
+    discardPlan(plan);
+    assert.deepEqual([before.closed, after.closed], [false, true]);
+  });
+
+  test("closes a new self-check when it is discarded", () => {
+    const prober = new ScriptedProber(() => 0);
+    const isolation = { selfCheck: { kind: "prober" as const, prober } };
+    discardPlan(planConfiguration(NOTHING_RUNNING, { ...EMPTY, isolation }, opener).plan);
+    assert.equal(prober.closed, true);
+  });
+});
+
+/** `CODE path: text` of each violation of a configuration. */
+function violationsOf(config: Partial<ChecksConfig>): readonly string[] {
+  const { plan, violations } = planConfiguration(NOTHING_RUNNING, { ...EMPTY, ...config }, opener);
+  discardPlan(plan);
+  return violations.map(({ code, path, text }) => `${code} ${path.join(".")}: ${text}`);
+}
+
+describe("the violations of a plan", () => {
+  test("name every invalid option of a target, each once", () => {
+    const options = { method: "A B", headers: { "a b": "x" }, expect: { status: [] }, minWorkers: 4 };
+    assert.deepEqual(violationsOf({ checks: [target("a", "http://h/", options)] }).toSorted(), [
+      "INVALID_OPTION checks.a.expect.status: must name at least one status",
+      "INVALID_OPTION checks.a.headers.a b: is not a valid name of a header",
+      'INVALID_OPTION checks.a.method: must be a method of HTTP, such as HEAD; got "A B"',
+      "INVALID_OPTION checks.a.minWorkers: is not an option of this scheme; it takes expect, reuse, maxConnectionAge, user, password, headers, method, body, http2, followRedirects, auth",
+    ]);
+  });
+
+  test("name a target that cannot be read, and then no option that is given with it", () => {
+    const [violation, ...others] = violationsOf({ checks: [target("a", "gopher://h/", { minWorkers: 4 })] });
+    assert.match(
+      violation ?? "",
+      /^INVALID_TARGET checks\.a\.target: target "gopher:\/\/h\/": unknown scheme "gopher"/,
+    );
+    assert.deepEqual(others, []);
+  });
+
+  test("name an option that is missing, but not if it is there and invalid", () => {
+    const [missing, ...others] = violationsOf({ checks: [target("a", "udp://h:1")] });
+    assert.match(missing ?? "", /^INVALID_OPTION checks\.a\.dialogue: is missing/);
+    assert.deepEqual(others, []);
+    const invalid = violationsOf({ checks: [target("a", "udp://h:1", { dialogue: [{ send: "" }] })] });
+    assert.deepEqual(
+      invalid.map((text) => text.split(" must ")[0]),
+      ["INVALID_OPTION checks.a.dialogue.0.send:"],
+    );
+  });
+
+  test("name the check where no single option is wrong", () => {
+    const tls = { cert: "no PEM", key: "no PEM" };
+    assert.deepEqual(violationsOf({ checks: [target("a", "https://h/", { tls })] }), [
+      "TLS_FAILED checks.a: the TLS certificate has no certificate in PEM format",
+    ]);
+    const [unreadable = ""] = violationsOf({ checks: [target("a", "https://h/", { tls: { cert: "no PEM" } })] });
+    assert.match(unreadable, /^INVALID_TARGET checks\.a\.target: cannot be read: /);
+  });
+
+  test("of a check that is no target open nothing", () => {
+    const check: CheckDeclaration = {
+      name: "a",
+      source: { kind: "function", call: () => true },
+      options: { interval: "x" },
+    };
+    const { plan, violations } = planConfiguration(NOTHING_RUNNING, { ...EMPTY, checks: [check] }, opener);
+    assert.deepEqual([plan.started, violations.length], [[], 1]);
+  });
+
+  test("name what makes the server as a whole where the application has set it by hand", () => {
+    const hand = { kind: "hand", of: "", path: [] } as const;
+    const running = { ...runningAs({}), ownerOf: (name: string) => (name === "" ? hand : undefined) };
+    const check = heartbeat("a", "1m");
+    const service = { name: "s", policy: { kind: "all" as const }, members: ["a"] };
+    const paths = [
+      planConfiguration(running, { ...EMPTY, checks: [check] }, opener),
+      planCheck(running, check, opener),
+      planServices(running, [service], opener),
+      planServices(running, [], opener),
+      planConfiguration(running, EMPTY, opener),
+    ].map(({ violations }) => violations.map(({ code, path }) => `${code} ${path.join(".")}`));
+    assert.deepEqual(paths, [
+      ["DUPLICATE_NAME checks"],
+      ["DUPLICATE_NAME checks.a"],
+      ["DUPLICATE_NAME services"],
+      [],
+      [],
+    ]);
+  });
+
+  test("name the settings, the target and the hold of the isolation rule", () => {
+    const isolation = {
+      selfCheck: { kind: "target" as const, url: "nonsense" },
+      settings: { interval: "x" },
+      maxHold: "y",
+    };
+    assert.deepEqual(violationsOf({ isolation }), [
+      "INVALID_OPTION isolation.maxHold: must be a duration, such as 60s",
+      'INVALID_OPTION isolation.interval: must be a duration above zero, such as 5s, 500ms or 1m; got "x"',
+      'INVALID_TARGET isolation.selfCheck: target "nonsense": expected a URL such as http://host:port/path',
+    ]);
+  });
+
+  test("name a worker's name that is taken beside a check of Flower", () => {
+    const running = runningAs({ checks: [target("flower", "flower+http://h:5555")] });
+    const worker = "celery.worker/a";
+    const taken = [
+      ["checks", worker],
+      ["services", worker],
+    ];
+    const planned = [
+      planCheck(running, target(worker, "tcp://h:1"), opener),
+      planServices(running, [{ name: worker, policy: { kind: "all" }, members: ["flower"] }], opener),
+    ];
+    assert.deepEqual(
+      planned.map(({ violations }) => violations.map(({ code, path, other }) => [code, path, other])),
+      taken.map((path) => [["DUPLICATE_NAME", path, ["checks", "flower"]]]),
+    );
+    for (const { plan } of planned) discardPlan(plan);
+    const checks = [heartbeat(worker, "1m"), target("flower", "flower+http://h:5555")];
+    assert.equal(violationsOf({ checks }).length, 1);
+    assert.deepEqual(planCheck(runningAs({}), heartbeat(worker, "1m"), opener).violations, []);
   });
 });

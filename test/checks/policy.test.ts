@@ -197,3 +197,34 @@ test("a check's own service shows the state of the check, critical or not", () =
       assert.deepEqual([own.status, own.degraded, own.reason], [status, degraded, "r"]);
     }
 });
+
+test("the reason is the one of the first member that has one, and its cause is the check that it is of", () => {
+  const member = (more: Partial<Member>): Member => ({
+    state: "passing",
+    critical: true,
+    counted: true,
+    reason: undefined,
+    ...more,
+  });
+  const causeOf = (...members: readonly Member[]) => {
+    const { reason, cause } = rollup(members, ALL);
+    return [reason, cause];
+  };
+  assert.deepEqual(causeOf(member({ name: "a" }), member({ name: "b" })), [undefined, undefined]);
+  assert.deepEqual(causeOf(member({ name: "a" }), member({ name: "b", reason: "initial" })), ["initial", "b"]);
+  const failing = { state: "failing", reason: "refused" } as const;
+  assert.deepEqual(causeOf(member({ name: "a" }), member({ ...failing, name: "b" })), ["refused", "b"]);
+  const service = member({ ...failing, name: "s", cause: "b" });
+  assert.deepEqual(causeOf(service), ["refused", "b"], "the check behind a service");
+});
+
+test("a service counts as a member when one of its members does", () => {
+  for (const [letters, counted] of [
+    ["", false],
+    ["-", false],
+    ["--", false],
+    ["-.", true],
+    ["P", true],
+  ] as const)
+    assert.equal(memberOf(rollup(membersOf(letters), ALL)).counted, counted, letters);
+});

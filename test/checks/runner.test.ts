@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { ProberError } from "../../src/probers/prober.js";
 import { completeSettings } from "../support/complete-settings.js";
@@ -380,3 +380,60 @@ for (const [what, before, delayMs, after, startsAt] of [
     assert.deepEqual(bench.prober.startedAt, [startsAt]);
     bench.runner.stop();
   });
+
+test("the lag of a probe is the time by which it starts after its due time", async () => {
+  const bench = new Bench({}, PASSED);
+  const lags: number[] = [];
+  const unsubscribe = subscribe("probe", ({ instance, startLagMs }) => {
+    if (instance === "runner-test") lags.push(startLagMs);
+  });
+  bench.runner.start(0);
+  await bench.clock.advance(15_000);
+  bench.clock.stall(5_400);
+  await bench.clock.advance(0);
+  assert.deepEqual(lags, [0, 0, 400]);
+  unsubscribe();
+  bench.runner.stop();
+});
+
+describe("a change of the settings", () => {
+  const slower = completeSettings("c", { jitter: 0, interval: "30s" });
+  const faster = completeSettings("c", { jitter: 0, interval: "5s" });
+
+  test("moves the next probe, counted from the start of the last one", async () => {
+    const bench = new Bench({}, PASSED);
+    bench.runner.start(0);
+    await bench.clock.advance(3_000);
+    assert.equal(bench.runner.nextProbeAt, 10_000);
+    bench.runner.change(faster);
+    assert.equal(bench.runner.nextProbeAt, 5_000);
+    bench.runner.change(slower);
+    assert.equal(bench.runner.nextProbeAt, 30_000);
+    await bench.clock.advance(27_000);
+    assert.deepEqual(bench.prober.startedAt, [0, 30_000]);
+    bench.runner.stop();
+  });
+
+  test("during a probe counts from its end on", async () => {
+    const bench = new Bench({ timeout: "9s" });
+    bench.runner.start(0);
+    await bench.clock.advance(3_000);
+    bench.runner.change(completeSettings("c", { jitter: 0, interval: "1s", timeout: "500ms" }));
+    bench.runner.probeSoon();
+    assert.equal(bench.runner.nextProbeAt, Number.POSITIVE_INFINITY);
+    await bench.clock.advance(5_000);
+    assert.deepEqual([bench.prober.startedAt, bench.heard.length], [[0], 0], "the probe keeps its deadline");
+    bench.prober.last.answer(PASSED);
+    await bench.clock.advance(0);
+    assert.deepEqual([bench.states, bench.prober.startedAt], [["passing"], [0, 8_000]]);
+    bench.runner.stop();
+  });
+
+  test("of a check that has not been started starts nothing", async () => {
+    const bench = new Bench({}, PASSED);
+    bench.runner.change(faster);
+    await bench.clock.advance(60_000);
+    assert.deepEqual([bench.runner.nextProbeAt, bench.prober.startedAt], [Number.POSITIVE_INFINITY, []]);
+    bench.runner.stop();
+  });
+});

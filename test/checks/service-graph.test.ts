@@ -5,21 +5,19 @@ import type { CheckReport, CheckState } from "../../src/registry/ports.js";
 
 const STATES = { P: "passing", F: "failing", "?": "pending" } as const;
 
-function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Record<string, readonly string[]>> = {}) {
-  const reports = new Map<string, CheckReport>();
-  for (const [name, letter] of Object.entries(states)) {
+function reportsOf(
+  states: Readonly<Record<string, string>>,
+  services: Readonly<Record<string, readonly string[]>> = {},
+): readonly CheckReport[] {
+  return Object.entries(states).map(([name, letter]) => {
     const state: CheckState = STATES[letter as keyof typeof STATES];
     const nothing = { reason: state, held: false, latencyMs: undefined, lastResultAt: undefined, since: 0 };
-    reports.set(name, {
-      name,
-      state,
-      critical: true,
-      counted: true,
-      startup: true,
-      services: services[name] ?? [],
-      ...nothing,
-    });
-  }
+    return { name, state, critical: true, counted: true, startup: true, services: services[name] ?? [], ...nothing };
+  });
+}
+
+function graphOf(states: Readonly<Record<string, string>>, services: Readonly<Record<string, readonly string[]>> = {}) {
+  const reports = new Map(reportsOf(states, services).map((report) => [report.name, report]));
   const graph = new ServiceGraph(reports);
   for (const report of reports.values()) graph.add(report);
   return graph;
@@ -81,6 +79,15 @@ test("the server as a whole depends on everything that is not a member of anothe
   assert.equal(graph.evaluate("")?.status, "NOT_SERVING", "a top that is down");
 });
 
+test("a member of a declared service counts for the server as a whole through that service alone", () => {
+  const graph = graphOf({ a: "F", b: "P", c: "F" }, { a: ["s"] });
+  declare(graph, any("t", "s", "b"), all("u", "c"), any("top", "u", "b"));
+  assert.deepEqual(
+    ["a", "s", "t", "u", "top", ""].map((service) => graph.evaluate(service)?.status),
+    ["NOT_SERVING", "NOT_SERVING", "SERVING", "NOT_SERVING", "SERVING", "SERVING"],
+  );
+});
+
 test("if overall is declared, the server as a whole depends on its members only", () => {
   const graph = graphOf({ a: "P", b: "F" });
   declare(graph, all("", "a"));
@@ -97,6 +104,26 @@ test("a service comes after its members, in whatever order they are declared", (
       names.filter((name) => name !== "other"),
       ["x", "y", "z"],
     );
+  }
+});
+
+test("a change of a check reaches every service after all its members, however long the way to each is", () => {
+  for (const states of ["FP", "PF"]) {
+    const reports = new Map<string, CheckReport>();
+    const graph = new ServiceGraph(reports);
+    const set = (letter: string) => {
+      const [report] = reportsOf({ a: letter });
+      reports.set("a", report ?? assert.fail());
+    };
+    set(states[0] ?? "");
+    graph.add({ name: "a", services: [] });
+    const two: ServiceDeclaration = { name: "top", policy: { kind: "quorum", count: 2 }, members: ["a", "far", "x"] };
+    declare(graph, two, all("far", "near"), all("near", "a"));
+    const affected = graph.affectedBy({ name: "a", services: [] });
+    assert.deepEqual(affected, ["a", "near", "far", "top", ""]);
+    set(states[1] ?? "");
+    for (const service of affected) graph.evaluate(service);
+    assert.equal(graph.evaluate("top")?.status, states[1] === "P" ? "SERVING" : "UNKNOWN", "the member x is missing");
   }
 });
 

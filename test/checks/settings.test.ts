@@ -89,6 +89,17 @@ for (const [option, value, expected] of BAD) {
   });
 }
 
+test("a value that is refused is shown in the unit of its setting", () => {
+  const texts: readonly (readonly [CheckSettings, RegExp])[] = [
+    [{ unhealthyThreshold: 0 }, /got 0$/],
+    [{ unhealthyThreshold: Number.NaN }, /got NaN$/],
+    [{ jitter: 2 }, /got 2$/],
+    [{ interval: 0 }, /must be a duration above zero, such as 5s, 500ms or 1m; got 0 ms$/],
+    [{ initialDelay: "soon" }, /must be a duration, such as 5s, 500ms or 1m; got "soon"$/],
+  ];
+  for (const [given, message] of texts) assert.throws(() => completeSettings("c", given), { message });
+});
+
 test("an initial delay of zero is allowed", () => {
   assert.equal(completeSettings("c", { initialDelay: 0 }).initialDelayMs, 0);
 });

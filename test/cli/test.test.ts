@@ -153,6 +153,42 @@ describe("healthbridge test of one target", { concurrency: 2 }, () => {
     await silent.disconnected();
   });
 
+  test("says that a target has not answered to the TLS handshake", async () => {
+    for (const scheme of ["https", "grpcs", "rediss", "wss", "tls"]) {
+      const { detail } = await reporting(`${scheme}://127.0.0.1:${silent.port}`, "--timeout", "300ms");
+      const phase = "within the TLS handshake, to which the target has not answered";
+      assert.equal(detail, `no answer within 300ms; the time ended ${phase}`, scheme);
+    }
+  });
+
+  test("a program that the deadline has ended is a timeout, and not a signal", async (t) => {
+    const config = {
+      allowExec: true,
+      checks: { slow: { exec: ["sleep", "9"] }, killed: { exec: ["sh", "-c", "kill -9 $$$$"] } },
+    };
+    const path = file(t, config);
+    const slow = await reporting("slow", "-c", path, "--timeout", "300ms");
+    assert.deepEqual([slow.verdict, slow.reason, slow.detail], ["fail", "timeout", "no answer within 300ms"]);
+    assert.equal((await reporting("killed", "-c", path)).reason, "signal");
+  });
+
+  test("a deadline that healthbridge itself has missed says nothing about the target", async () => {
+    const check = {
+      name: "",
+      source: { kind: "target", url: `http://127.0.0.1:${silent.port}` },
+      options: {},
+    } as const;
+    const { signal } = new AbortController();
+    const testing = testCheck(check, { timeoutMs: 200, allowLinkLocal: false, environment: {}, signal });
+    setTimeout(() => {
+      const end = performance.now() + 1_500;
+      while (performance.now() < end); // blocks the event loop beyond the deadline
+    }, 50);
+    const { verdict, reason, detail } = await testing;
+    assert.deepEqual([verdict, reason], ["not-probed", "prober"]);
+    assert.match(detail ?? "", /^this machine is too busy: healthbridge itself was blocked for \d\.\d s/);
+  });
+
   test("shows what was expected and what was found", async (t) => {
     const target = `http://127.0.0.1:${http.port}/`;
     const expect = {

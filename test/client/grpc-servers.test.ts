@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BrokenCall } from "../../src/client/broken-call.js";
-import { HealthClient } from "../../src/client/health-client.js";
+import { HealthStub } from "../../src/client/health-stub.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe } from "../probers/probing.js";
 import { GRPC_SERVERS, type ServerRow } from "./grpc-servers.js";
@@ -21,10 +21,10 @@ async function withServer({ script }: ServerRow, body: (server: RawServer) => Pr
 }
 
 /** A status, a code of gRPC, the kind of a BrokenCall, `tls`, or the code of another error. */
-async function ask(client: HealthClient, timeoutMs: number): Promise<string> {
+async function ask(client: HealthStub, timeoutMs: number): Promise<string> {
   const timer = setTimeout(() => client.cancel(), timeoutMs);
   try {
-    const answer = await client.check("", timeoutMs);
+    const answer = await client.check("", { timeoutMs });
     return "status" in answer ? answer.status : answer.code;
   } catch (error) {
     if (error instanceof BrokenCall) return error.kind;
@@ -53,7 +53,7 @@ describe("a gRPC server that answers", () => {
 
     test(`${label}: the client gets ${answer}`, () =>
       withServer(row, async ({ target }) => {
-        const client = new HealthClient({
+        const client = new HealthStub({
           ...{ host: "127.0.0.1", port: target.port, tls: isSecure ? { verify: false } : undefined },
           ...{ ...systemDeps(), reuse: true, maxAgeMs: 60_000 },
         });

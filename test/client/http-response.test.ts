@@ -178,7 +178,7 @@ test("an incomplete answer is `closed`", () => {
 
 test("the answer to a HEAD has no body, whatever its fields say", () => {
   for (const fields of ["content-length: 5", "transfer-encoding: chunked", "connection: keep-alive"]) {
-    const reader = new ResponseReader(MOST, true);
+    const reader = new ResponseReader(MOST, { isToHead: true });
     assert.equal(told(reader.push(Buffer.from(`${OK}${fields}\r\n\r\n`))), "200  whole kept", fields);
   }
 });

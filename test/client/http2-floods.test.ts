@@ -1,7 +1,7 @@
 /** Targets that send without end: each is cut off by a limit, and what they cost is bounded. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { HealthClient } from "../../src/client/health-client.js";
+import { HealthStub } from "../../src/client/health-stub.js";
 import { NameResolver } from "../../src/client/resolver.js";
 import { createReadBuffer } from "../../src/client/target-socket.js";
 import { systemClock } from "../../src/core/clock.js";
@@ -102,7 +102,7 @@ for (const [frames, verdict] of [
   });
 
 const clientOf = (port: number) =>
-  new HealthClient({
+  new HealthStub({
     ...{
       host: "127.0.0.1",
       port,
@@ -117,11 +117,11 @@ test("a call above MAX_CONCURRENT_STREAMS is not queued: a Watch is refused, and
   const { target, connections } = await rawServer({ greeting: [settings([3, 2])] });
   const client = clientOf(target.port);
   try {
-    await client.check("", 5_000);
+    await client.check("", { timeoutMs: 5_000 });
     const ends: unknown[] = [];
     const watch = () => client.watch("", { onStatus: () => {}, onEnd: (end) => ends.push(end) });
     assert.deepEqual([watch(), watch(), watch(), watch()], [true, true, false, false]);
-    assert.deepEqual(await client.check("", 5_000), { status: "SERVING" });
+    assert.deepEqual(await client.check("", { timeoutMs: 5_000 }), { status: "SERVING" });
     assert.equal(connections.length, 2);
     await eventually(() => ends.length === 2, "both Watches have ended with their connection");
   } finally {
@@ -154,7 +154,7 @@ test("a Watch of 30,000 messages has its windows given back", async () => {
   });
   const client = clientOf(target.port);
   try {
-    await client.check("", 5_000);
+    await client.check("", { timeoutMs: 5_000 });
     let received = 0;
     const done = new Promise<void>((resolve, reject) => {
       const onStatus = () => {

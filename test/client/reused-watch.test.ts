@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokenCall } from "../../src/client/broken-call.js";
-import type { WatchListener } from "../../src/client/health-client.js";
+import type { WatchListener } from "../../src/client/health-stub.js";
 import { ReusedWatch, retryDelayMs, type WatchSource } from "../../src/client/reused-watch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 

@@ -281,7 +281,7 @@ describe("a configuration that is accepted", () => {
 
 test("an option of Health that does not exist is refused with the nearest one", () => {
   for (const [options, expected] of [
-    [{ foo: 1 }, /"foo" is not an option of Health; known: instance, metrics, /],
+    [{ foo: 1 }, /"foo" is not an option of Health; known: startsReady, startsEmpty, instance, metrics, /],
     [{ metric: true }, /"metric" is not an option of Health; did you mean metrics\?/],
     [{ maxWatcher: 1, listLimit: 5 }, /did you mean maxWatchers\?/],
   ] as const)

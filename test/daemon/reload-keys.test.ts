@@ -24,6 +24,7 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   listen: [BASE.replace("127.0.0.1:0", "127.0.0.2:0"), ["listen"]],
   tls: [BASE.replace(tlsOf(), ""), ["tls"]],
   engine: [`${BASE}engine: grpc-js`, ["engine"]],
+  listenThread: [`${BASE}listenThread: true`, ["listenThread"]],
   paths: [`${BASE}paths: [/x]`, ["paths"]],
   statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
   stateDir: [`${BASE}stateDir: /tmp/healthbridge-state`, ["stateDir"]],

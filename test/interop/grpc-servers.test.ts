@@ -1,12 +1,13 @@
-/** Our prober of gRPC before real servers: grpc-go, grpc-js, gRPC C++ and Python's grpcio. */
+/** Our prober of gRPC, and `healthbridge watch`, before real servers: grpc-go, grpc-js, gRPC C++ and Python's grpcio. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { cppProgram, goProgram, peerSource } from "../../bench/serving/build.js";
 import { openTarget } from "../../src/probers/schemes.js";
+import { RunningWatch } from "../cli/watch/running.js";
 import { verdict } from "../probers/probing.js";
-import { eventually } from "../support/eventually.js";
+import { eventually, pause } from "../support/eventually.js";
 import { pythonBin } from "./install.js";
 import { accepting, freePort, Running } from "./peers.js";
 
@@ -60,6 +61,29 @@ for (const [name, prepare] of Object.entries(SERVERS))
       } finally {
         prober.close();
         unknown.close();
+        await server.stop();
+      }
+    });
+
+    test("is shown by watch through a change, its end and a new start", async () => {
+      const [program, ...args] = await prepare();
+      const port = await freePort();
+      const server = new Running(program, [...args, String(port)]);
+      await accepting(port);
+      const watch = new RunningWatch([`:${port}`, "a.B", "unknown", "--interval", "500ms"]);
+      try {
+        await watch.writes(/ SERVING {10}a\.B$/);
+        await watch.writes(/ SERVICE_UNKNOWN {2}unknown$/);
+        server.signal("SIGUSR2");
+        await watch.writes(/ NOT_SERVING {6}a\.B {2}\(was SERVING\)$/);
+        await pause(1_000);
+        assert.ok(!watch.lines.some((line) => /disconnected/.test(line)), watch.lines.join("\n"));
+        await server.stop();
+        await watch.writes(/ {2}disconnected: /);
+        const other = new Running(program, [...args, String(port)]);
+        await watch.writes(/ SERVING {10}a\.B {2}\(was NOT_SERVING\)$/).finally(() => other.stop());
+      } finally {
+        await watch.close();
         await server.stop();
       }
     });

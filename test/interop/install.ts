@@ -111,6 +111,14 @@ export function npmReflection(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Loads a version of grpc-js. */
+export function grpcJs(version: string): unknown {
+  const folder = once(`grpc-js-${version}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `@grpc/grpc-js@${version}`]);
+  });
+  return createRequire(join(folder, "package.json"))("@grpc/grpc-js");
+}
+
 /** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
 export function npmServers(): NodeJS.Require {
   const packages = ["oidc-provider@9.13.3", "ws@8.23.0"];
@@ -125,14 +133,20 @@ export function npmFrameworks(): NodeJS.Require {
   const packages = [
     ...["express4@npm:express@4.22.3", "express5@npm:express@5.3.0", "fastify@5.12.8"],
     ...["koa@3.3.0", "koa-bodyparser@4.4.1", "hono@4.13.19", "@hono/node-server@2.1.9"],
-    ...["@nestjs/common@11.2.10", "@nestjs/core@11.2.10", "@nestjs/platform-express@11.2.10"],
-    ...["@nestjs/terminus@11.1.1", "reflect-metadata@0.2.2", "rxjs@7.8.2", "pino-http@11.0.0", "morgan@1.12.1"],
   ];
   const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
   const folder = once(`npm-frameworks-${key}`, (target) => {
     run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
   });
   return createRequire(join(folder, "package.json"));
+}
+
+/** The folder of packages with which applications serve their health over HTTP. */
+export function npmHealthPackages(): string {
+  const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];
+  return once(`npm-health-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
 }
 
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */

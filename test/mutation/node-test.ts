@@ -1,35 +1,40 @@
-/**
- * Takes the place of node:test in the bundles: it only collects the tests. So all tests of a mutant run in one process, by
- * one import of each file, and those that do not run the code of the mutant are left out.
- */
+/** Takes the place of node:test in the bundles: it only collects the tests. So the tests of many mutants run in one process. */
 type Hook = () => unknown;
 type Body = (context: { after(hook: Hook): void }) => unknown;
 
+/** A test, or a `describe` with its tests. */
 export interface CollectedTest {
   readonly name: string;
-  readonly body: Body;
+  run(): Promise<void>;
+  /** Calls the body of the `describe` once more. Returns its tests. */
+  readonly inner?: () => Promise<readonly CollectedTest[]>;
 }
 
 let collected: CollectedTest[] = [];
 
-export function describe(_name: string, body: () => void): void {
-  body();
+export function describe(name: string, body: () => void): void {
+  const inner = () => collect(body);
+  const run = async () => {
+    for (const test of await inner()) await test.run();
+  };
+  collected.push({ name: `${collected.length} ${name}`, run, inner });
 }
 
 export function test(name: string, ...rest: readonly [Body] | readonly [options: object, body: Body]): void {
   const body = rest.length === 1 ? rest[0] : rest[1];
-  collected.push({ name: `${collected.length} ${name}`, body });
+  collected.push({ name: `${collected.length} ${name}`, run: () => runTest(body) });
 }
 
-/** The tests of a file, by names that are unique in it. */
-export async function collectTests(file: string): Promise<readonly CollectedTest[]> {
-  collected = [];
-  await import(file);
-  return collected;
+/** The tests that `load` defines, by names that are unique among them. */
+export async function collect(load: () => unknown): Promise<readonly CollectedTest[]> {
+  const tests: CollectedTest[] = [];
+  collected = tests;
+  await load();
+  return tests;
 }
 
 /** Runs a test and then its hooks. Rejects if the test fails. */
-export async function runTest({ body }: CollectedTest): Promise<void> {
+async function runTest(body: Body): Promise<void> {
   const hooks: Hook[] = [];
   try {
     await body({ after: (hook) => hooks.unshift(hook) });

@@ -1,91 +1,116 @@
 /**
- * Which tests judge which source file. A mutant is run against those of them that run its code, so that it takes a second
- * and not a minute.
+ * Which tests judge which source files. A mutant is run against those tests of its area that run its code.
  *
- * The first pattern that is the beginning of a path decides.
+ *     stryker-runner.ts (in Stryker) --Job--> run-tests.ts (a process with all tests of the area) --Outcome--> back
  */
 
-/** What bundle.ts finds out. */
-export interface TestsOfMutants {
-  /** All files with tests, the fastest first. */
-  readonly files: readonly string[];
-  /** For the number of a mutant, the files and their tests that run its code. */
-  readonly byMutant: Readonly<Record<string, readonly (readonly [file: string, tests: readonly string[]])[]>>;
+/** A part of the source with its tests. */
+export interface Area {
+  /** Every file below it is mutated. */
+  readonly folder: string;
+  /** Paths below `test/`, without their ending. */
+  readonly tests: readonly string[];
 }
 
-/** What coverage.ts finds out about a file. */
-export interface CoverageOfFile {
-  readonly ms: number;
-  /** For the number of a mutant, the tests that run its code. */
-  readonly tests: Readonly<Record<string, readonly string[]>>;
-}
-
-/** In place of the names of all tests of a file. */
-export const ALL_TESTS = "*";
-
-/** Areas with the source files that are mutated. */
-export const AREAS: Readonly<Record<string, readonly string[]>> = {
-  registry: ["src/registry/**/*.ts"],
-  grpc: ["src/transports/grpc/**/*.ts"],
-  wire: ["src/wire/**/*.ts"],
-  checks: ["src/checks/**/*.ts"],
-};
-
-const TESTS: readonly (readonly [beginning: string, tests: readonly string[]])[] = [
-  [
-    "src/checks/",
-    [
-      "checks/evaluate",
-      "checks/verdict",
-      "checks/name-rules",
-      "checks/policy",
-      "checks/isolation",
-      "checks/isolation-rule",
-      "checks/option-rules",
-      "checks/concurrency-limit",
-      "checks/freshness",
-      "checks/stalls",
-      "checks/discovery",
-      "checks/service-graph",
-      "checks/settings",
+export const AREAS: Readonly<Record<string, Area>> = {
+  registry: {
+    folder: "src/registry",
+    tests: ["daemon/one-writer", "daemon/readiness", "registry/model", "registry/registry"],
+  },
+  grpc: {
+    folder: "src/transports/grpc",
+    tests: [
+      "transports/grpc/answers",
+      "transports/grpc/fan-out",
+      "transports/grpc/health-service",
+      "transports/grpc/reflection",
+      "transports/grpc/reflection-answers",
+      "transports/grpc/watch",
+      "transports/grpc-js/settings",
+    ],
+  },
+  wire: {
+    folder: "src/wire",
+    tests: [
+      "control/messages",
+      "transports/grpc/answers",
+      "transports/grpc/reflection",
+      "transports/grpc/reflection-answers",
+      "transports/h2/request-head",
+      "wire/http2/frame-reader",
+      "wire/http2/frames",
+      "wire/http2/hpack",
+      "wire/message-table",
+      "wire/wire",
+    ],
+  },
+  checks: {
+    folder: "src/checks",
+    tests: [
+      "checks/assumption",
       "checks/check-engine",
-      "checks/plan",
-      "checks/runner",
-      "checks/runner-wake",
+      "checks/check-options",
+      "checks/concurrency-limit",
+      "checks/discovery",
+      "checks/drained",
+      "checks/evaluate",
+      "checks/freshness",
       "checks/heartbeats-and-startup",
       "checks/held-up-by-dns",
-      "checks/assumption",
+      "checks/in-turns",
+      "checks/isolation",
+      "checks/isolation-rule",
+      "checks/name-rules",
+      "checks/option-rules",
+      "checks/plan",
+      "checks/policy",
+      "checks/probe-run",
+      "checks/publisher",
+      "checks/renewed",
+      "checks/runner",
+      "checks/runner-wake",
+      "checks/service-graph",
+      "checks/settings",
+      "checks/spread",
+      "checks/stalls",
+      "checks/verdict",
       "config/load",
-      "daemon/refused",
       "daemon/one-writer",
+      "daemon/reconfigure",
+      "daemon/refused",
       "probers/heartbeat",
     ],
-  ],
-  ["src/registry/", ["registry/registry", "registry/model"]],
-  ["src/wire/http2/frame", ["wire/http2/frame-reader", "client/http2-frames"]],
-  ["src/wire/http2/settings", ["client/http2-frames", "client/http2-answers", "transports/h2/request-head"]],
-  ["src/wire/http2/header-block", ["client/http2-frames", "client/http2-floods"]],
-  ["src/wire/http2/", ["wire/http2/hpack", "transports/h2/request-head"]],
-  ["src/wire/reflection-messages", ["transports/grpc/reflection-answers", "transports/grpc/reflection"]],
-  ["src/wire/", ["wire/wire", "transports/grpc/answers", "transports/grpc/reflection-answers"]],
-  ["src/transports/grpc/reflection", ["transports/grpc/reflection-answers", "transports/grpc/reflection"]],
-  ["src/transports/grpc/descriptor-index", ["transports/grpc/reflection-answers", "transports/grpc/reflection"]],
-  ["src/transports/grpc/watch", ["transports/grpc/watch", "transports/grpc/fan-out"]],
-  ["src/transports/grpc/fan-out", ["transports/grpc/fan-out", "transports/grpc/watch"]],
-  [
-    "src/transports/grpc/",
-    ["transports/grpc/health-service", "transports/grpc/answers", "transports/grpc-js/settings"],
-  ],
-];
+  },
+};
 
-/** The tests of a source file, as paths below `test/` without their ending. */
-export function testsOf(source: string): readonly string[] {
-  const row = TESTS.find(([beginning]) => source.startsWith(beginning));
-  if (row === undefined) throw new Error(`no test judges ${source}: add a row`);
-  return row[1];
+/** The folder of the bundled tests in the sandbox of Stryker. */
+export const BUNDLES = ".mutants";
+
+/** What the process of the tests is asked for. */
+export interface Job {
+  /** Without a mutant, the coverage of all tests is measured. */
+  readonly mutant?: string | undefined;
+  /** The mutant is active while the tests are loaded. */
+  readonly isStatic?: boolean;
+  /** Tests in their order. Default: all. */
+  readonly tests?: readonly string[] | undefined;
+  /** How often the code of the mutant may run. Default: as often as it does. */
+  readonly hitLimit?: number | undefined;
 }
 
-/** The file of a bundled test in the sandbox. */
-export function bundleOf(test: string): string {
-  return `${test.replaceAll("/", "-")}.mjs`;
+/** `unreliable`: the test fails without the mutant too, or an error came from no test. */
+export type Outcome =
+  | { readonly kind: "survived" }
+  | { readonly kind: "killed" | "unreliable"; readonly test: string; readonly message: string }
+  | { readonly kind: "covered"; readonly tests: readonly TimedTest[]; readonly coverage: Coverage };
+
+export interface TimedTest {
+  readonly id: string;
+  readonly ms: number;
+}
+
+/** How often the code of each mutant runs: while the tests are loaded, and in each test. */
+export interface Coverage {
+  readonly static: Readonly<Record<string, number>>;
+  readonly perTest: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }

@@ -1,5 +1,6 @@
 /** Servers that know just enough of their protocol to be probed. */
 import type { Socket } from "node:net";
+import { SCHEMES } from "../../src/probers/schemes.js";
 import { FLAG, h2frame, PREFACE, TYPE } from "../support/raw-http2.js";
 import { servingFrames } from "./targets.js";
 
@@ -32,6 +33,7 @@ const redis: FakeServer = (socket, answer) => {
   socket.on("data", () => answer() && socket.write("+PONG\r\n"));
 };
 
+/** Answers each request over HTTP/2 with the status 200, and SERVING in the words of gRPC. */
 const grpc: FakeServer = (socket, answer) => {
   let isGreeted = false;
   socket.write(h2frame(TYPE.SETTINGS, 0, 0));
@@ -40,7 +42,8 @@ const grpc: FakeServer = (socket, answer) => {
     return bytes.length < 9 ? undefined : 9 + bytes.readUIntBE(0, 3);
   };
   parts(socket, lengthOf, (frame) => {
-    if (isGreeted && frame[3] === TYPE.DATA && answer()) socket.write(servingFrames(frame.readUInt32BE(5)));
+    const ends = ((frame[4] ?? 0) & FLAG.END_STREAM) !== 0 && (frame[3] === TYPE.DATA || frame[3] === TYPE.HEADERS);
+    if (isGreeted && ends && answer()) socket.write(servingFrames(frame.readUInt32BE(5)));
     if (isGreeted && frame[3] === TYPE.SETTINGS && frame[4] === 0) socket.write(h2frame(TYPE.SETTINGS, FLAG.ACK, 0));
     isGreeted = true;
   });
@@ -141,3 +144,21 @@ export const FAKE_SERVERS = {
   mysql,
   amqp,
 } as const;
+
+/** The schemes that keep a connection. */
+export const REUSING_SCHEMES: readonly string[] = Object.entries(SCHEMES)
+  .filter(([, { options }]) => options.some((name) => name === "reuse"))
+  .map(([scheme]) => scheme);
+
+/** Those over TCP with their servers; those over TLS beside those without. */
+export const REUSED_SERVERS: Readonly<Record<string, { readonly server: FakeServer; readonly isSecure: boolean }>> = {
+  ...Object.fromEntries(
+    Object.entries(FAKE_SERVERS).map(([scheme, server]) => [scheme, { server, isSecure: false }] as const),
+  ),
+  postgresql: { server: FAKE_SERVERS.postgres, isSecure: false },
+  https: { server: FAKE_SERVERS.http, isSecure: true },
+  "flower+https": { server: FAKE_SERVERS["flower+http"], isSecure: true },
+  rediss: { server: FAKE_SERVERS.redis, isSecure: true },
+  grpcs: { server: FAKE_SERVERS.grpc, isSecure: true },
+  amqps: { server: FAKE_SERVERS.amqp, isSecure: true },
+};

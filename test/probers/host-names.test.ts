@@ -42,6 +42,16 @@ test("a zone is kept for the connection, in both forms, and left out of the auth
     }
 });
 
+test("a link-local address without a zone is refused when the check is declared", () => {
+  const resolver = new NameResolver({ clock: systemClock, allowLinkLocal: true });
+  const deps = { ...systemDeps(), resolver };
+  for (const scheme of SCHEMES)
+    for (const host of ["[fe80::1]", "[FE80:0::1]", "[febf::1]"])
+      assert.throws(() => openTarget(`${scheme}://${host}:8443`, deps), /needs the zone of an interface/, scheme);
+  for (const host of ["[fec0::1]", "[fd00::1]", "169.254.1.1", "[fe80::1%25eth0]"])
+    openTarget(`tcp://${host}:8443`, deps).close();
+});
+
 test("a dot at the end is asked of DNS as an absolute name, and left out of Host and :authority", async (t) => {
   const names = await NameServer.start(t);
   names.records.set("db.test", { ttl: 5, addresses: ["127.0.0.1"] });

@@ -35,6 +35,31 @@ for (const [code, reason] of TABLE) {
   });
 }
 
+for (const code of ["EINVAL", "EAFNOSUPPORT", "ENETDOWN", "ENONET"])
+  for (const syscall of ["connect", "send"])
+    test(`${code} of ${syscall} says nothing about the target's protocol: it is unreachable`, () => {
+      const error = Object.assign(systemError(code), { syscall, address: "10.0.0.1", port: 80 });
+      assert.equal(resultOfError(error).reason, "unreachable");
+      assert.equal(resultOfError(systemError(code)).reason, "protocol", "of another call");
+    });
+
+test("a link-local address whose interface is missing has a detail that says so", () => {
+  const of = (address: string) => {
+    const text = `connect EINVAL ${address}:80 - Local (:::0)`;
+    return resultOfError(Object.assign(systemError("EINVAL", text), { syscall: "connect", address, port: 80 })).detail;
+  };
+  const hint = "; the zone of its address must be an interface of this machine, as in [fe80::1%eth0]";
+  for (const address of ["fe80::1%nope", "fe80::1", "febf::1%eth0"])
+    assert.equal(of(address), `connect EINVAL ${address}:80${hint}`);
+  for (const address of ["fec0::1", "10.0.0.1"]) assert.equal(of(address), `connect EINVAL ${address}:80`);
+});
+
+for (const code of ["ENOENT", "ENOTDIR", "ELOOP"])
+  test(`${code} of a Unix socket is refused`, () => {
+    const error = Object.assign(systemError(code, `connect ${code} /run/x`), { syscall: "connect", address: "/run/x" });
+    assert.equal(resultOfError(error).reason, "refused");
+  });
+
 const LOCAL = ["ENOMEM", "EAI_MEMORY", "ENOBUFS", "EADDRNOTAVAIL", "EADDRINUSE", "EAGAIN", "EACCES", "EPERM"];
 
 for (const code of ["EMFILE", "ENFILE", ...LOCAL]) {
@@ -49,6 +74,28 @@ for (const code of ["EMFILE", "ENFILE", ...LOCAL]) {
 
 test("an error without a code is a prober error, not a failure of the target", () => {
   assert.throws(() => resultOfError(new TypeError("x is not a function")), TypeError);
+});
+
+test("a certificate for another name has a detail with both names, and no more than five of them", () => {
+  const of = (subjectaltname?: string) => {
+    const more = {
+      host: "shop.test",
+      cert: { subjectaltname },
+      reason: "Host: shop.test. is not in the cert's altnames",
+    };
+    return resultOfError(Object.assign(systemError("ERR_TLS_CERT_ALTNAME_INVALID", "altnames"), more)).detail;
+  };
+  const text = (names: string) => `ERR_TLS_CERT_ALTNAME_INVALID the certificate is for ${names}, and not for shop.test`;
+  assert.equal(of("DNS:a.test, DNS:*.b.test, IP Address:10.0.0.1"), text("a.test, *.b.test, 10.0.0.1"));
+  assert.equal(of("URI:spiffe://a/b"), text("URI:spiffe://a/b"));
+  assert.equal(of(undefined), text("no name"));
+  const many = Array.from({ length: 7 }, (_, index) => `DNS:h${index}`).join(", ");
+  assert.equal(of(many), text("h0, h1, h2, h3, h4 and 2 more"));
+});
+
+test("a datagram that was refused has a detail that names the cause", () => {
+  const error = Object.assign(systemError("ECONNREFUSED", "recvmsg ECONNREFUSED"), { syscall: "recvmsg" });
+  assert.equal(resultOfError(error).detail, "recvmsg ECONNREFUSED; no program receives at this port");
 });
 
 const SEVERAL: readonly (readonly [label: string, codes: readonly string[], reason: string])[] = [

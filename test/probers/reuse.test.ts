@@ -14,24 +14,11 @@ import type { Prober } from "../../src/probers/prober.js";
 import { openTarget, SCHEMES, systemDeps } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
-import { FAKE_SERVERS, type FakeServer } from "./fake-servers.js";
+import { type FakeServer, REUSED_SERVERS, REUSING_SCHEMES } from "./fake-servers.js";
 import { verdict } from "./probing.js";
 import { Target } from "./targets.js";
 
 const fixture = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url), "utf8");
-
-/** The schemes with their servers; those over TLS beside those without. */
-const ROWS: Readonly<Record<string, { readonly server: FakeServer; readonly isSecure: boolean }>> = {
-  ...Object.fromEntries(
-    Object.entries(FAKE_SERVERS).map(([scheme, server]) => [scheme, { server, isSecure: false }] as const),
-  ),
-  postgresql: { server: FAKE_SERVERS.postgres, isSecure: false },
-  https: { server: FAKE_SERVERS.http, isSecure: true },
-  "flower+https": { server: FAKE_SERVERS["flower+http"], isSecure: true },
-  rediss: { server: FAKE_SERVERS.redis, isSecure: true },
-  grpcs: { server: FAKE_SERVERS.grpc, isSecure: true },
-  amqps: { server: FAKE_SERVERS.amqp, isSecure: true },
-};
 
 /** A target, a prober of it and the clock of the prober. */
 class Bench {
@@ -48,7 +35,7 @@ class Bench {
   }
 
   static async open(scheme: string, options: ProberOptions = {}): Promise<Bench> {
-    const row = ROWS[scheme] ?? assert.fail(scheme);
+    const row = REUSED_SERVERS[scheme] ?? assert.fail(scheme);
     let bench: Bench | undefined;
     const serve = (socket: Parameters<FakeServer>[0]) => {
       socket.on("error", () => {}).on("end", () => socket.end());
@@ -88,21 +75,17 @@ async function withBench(scheme: string, options: ProberOptions, body: (bench: B
 }
 
 test("every scheme that has the option `reuse` is tested here, and has `maxConnectionAge` too", () => {
-  const keeping = Object.entries(SCHEMES).filter(([, { options }]) => options.some((name) => name === "reuse"));
   // a Unix socket is no other kind of connection: see unix.test.ts and grpc-options.test.ts
-  const overTcp = keeping.map(([scheme]) => scheme).filter((scheme) => !scheme.endsWith("+unix"));
-  assert.deepEqual(overTcp.sort(), Object.keys(ROWS).sort());
-  for (const [scheme, { options }] of keeping)
-    assert.ok(
-      options.some((name) => name === "maxConnectionAge"),
-      scheme,
-    );
+  const overTcp = REUSING_SCHEMES.filter((scheme) => !scheme.endsWith("+unix"));
+  assert.deepEqual([...overTcp].sort(), Object.keys(REUSED_SERVERS).sort());
+  const known: Readonly<Record<string, { readonly options: readonly string[] }>> = SCHEMES;
+  for (const scheme of REUSING_SCHEMES) assert.ok(known[scheme]?.options.includes("maxConnectionAge"), scheme);
 });
 
 /** The sockets that keep this process alive. */
 const liveSockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 
-for (const scheme of Object.keys(ROWS))
+for (const scheme of Object.keys(REUSED_SERVERS))
   describe(scheme, () => {
     test("probes share a connection until it is 5 minutes old, varied by a tenth downwards", () =>
       withBench(scheme, {}, async (bench) => {

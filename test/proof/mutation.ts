@@ -1,12 +1,13 @@
 /**
- * Mutation: Stryker changes the source in small ways, and the tests of each file must notice.
+ * Mutation: Stryker changes the source in small ways, and the tests of each area must notice.
  *
- *     npm run proof -- mutation [AREA...] [--every N]        N: a sample, each Nth mutant
+ *     npm run proof -- mutation [AREA | AREA/FILE]... [--every N]        N: a sample, each Nth mutant
  *
- * Each area is a run of its own, with a report in `.stryker/AREA.json`.
+ * Each word is a run of its own, with a report in `.stryker/`.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
+import { build } from "esbuild";
 import { AREAS } from "../mutation/tests.js";
 import type { Arguments } from "./arguments.js";
 
@@ -28,31 +29,41 @@ interface Mutant {
 
 /** Runs areas, all by default. Returns whether each has the score that is wanted. */
 export async function proveMutation({ words, every = 1 }: Arguments): Promise<boolean> {
-  const unknown = words.filter((word) => !Object.hasOwn(AREAS, word));
+  const chosen = words.length === 0 ? Object.keys(AREAS) : words;
+  const unknown = chosen.filter((word) => !Object.hasOwn(AREAS, areaOf(word)));
   if (unknown.length > 0)
     throw new Error(`unknown area ${unknown.join(", ")}; known: ${Object.keys(AREAS).join(", ")}`);
-  let ok = true;
-  for (const [name, sources] of Object.entries(AREAS)) {
-    if (words.length > 0 && !words.includes(name)) continue;
-    const report = runArea(name, sources, every);
-    ok = report !== undefined && summarize(name, report, every) && ok;
-  }
-  return ok;
+  await build({
+    entryPoints: ["test/mutation/stryker-runner.ts"],
+    outfile: ".stryker/runner.mjs",
+    bundle: true,
+    platform: "node",
+    format: "esm",
+  });
+  const reports = chosen.map((word) => {
+    const report = runStryker(word, every);
+    return report !== undefined && summarize(word, report, every);
+  });
+  return reports.every((isGood) => isGood);
 }
 
-function runArea(name: string, sources: readonly string[], every: number): Report | undefined {
-  mkdirSync(".stryker", { recursive: true });
-  const file = `.stryker/${name}.json`;
-  const mutate = sources.join(",");
+/** `checks` of `checks/plan`. */
+function areaOf(word: string): string {
+  return word.split("/")[0] ?? "";
+}
+
+/** Mutates the files of an area, or one of them. */
+function runStryker(word: string, every: number): Report | undefined {
+  const area = areaOf(word);
+  const mutate = `${AREAS[area]?.folder}${word === area ? "/**/*" : word.slice(area.length)}.ts`;
+  const env = { ...process.env, MUTATION_AREA: area, MUTANTS_EVERY: String(every) };
   const startedAt = performance.now();
-  const options = ["--mutate", mutate, "--reporters", "json,progress-append-only"];
-  const env = { ...process.env, MUTANTS_EVERY: String(every) };
-  const { status } = spawnSync("npx", [...STRYKER, ...options], { stdio: "inherit", env });
+  const { status } = spawnSync("npx", [...STRYKER, "--mutate", mutate], { stdio: "inherit", env });
   if (status !== 0) return undefined;
-  process.stdout.write(`${name}: ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
-  const text = readFileSync(".stryker/report.json", "utf8");
-  spawnSync("cp", [".stryker/report.json", file]);
-  return JSON.parse(text) as Report; // written by Stryker
+  process.stdout.write(`${word}: ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  const file = `.stryker/${word.replaceAll("/", "-")}.json`;
+  renameSync(".stryker/report.json", file);
+  return JSON.parse(readFileSync(file, "utf8")) as Report; // written by Stryker
 }
 
 /** Prints the score of each file and what survived. Returns whether the score is high enough. */

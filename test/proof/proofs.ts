@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
 import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
+import { proveIsolation } from "./isolation.js";
 import { proveMutation } from "./mutation.js";
+import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveSoak } from "./soak.js";
 
@@ -65,6 +67,17 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     takes: "5 min; also --seed, --json",
     run: proveControl,
   },
+  isolation: {
+    proves: "a blocked application is answered for at all times, and other packages beside it answer nothing",
+    takes: "2 min; also --json",
+    run: proveIsolation,
+  },
+  policy: {
+    proves:
+      "grpc-js with the policy: 1,000 flips under 500 calls a second, no failed call, none to an unhealthy backend",
+    takes: "2 min; also --seed, --json",
+    run: provePolicy,
+  },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",
     takes: "6 min",
@@ -72,7 +85,7 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
   },
   mutation: {
     proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
-    takes: "2 hours; one area (a word) less, a sample (--every 10) a tenth",
+    takes: "10 to 40 min, as the machine is loaded; one area or file (a word) less, a sample (--every 10) a tenth",
     run: proveMutation,
   },
 };

@@ -28,7 +28,7 @@ const REPORT: CheckReport = {
   latencyMs: 1,
   lastResultAt: 1,
   since: 1,
-  services: [],
+  services: ["s"],
 };
 
 test("an invalid name or status throws a TypeError, and stores nothing [B101]", () => {
@@ -234,6 +234,109 @@ test("a listener that unsubscribed gets nothing more", () => {
   assert.deepEqual(sequences, [1]);
 });
 
+test("a drain is seen from its start to its end, and a service that is cleared meanwhile is gone after it", () => {
+  const { registry, transitions } = registryOf();
+  for (const name of ["a", "b"]) registry.set(name, "SERVING", { degraded: true });
+  registry.set("down", "NOT_SERVING", { reason: "refused" });
+  assert.equal(registry.draining, false);
+  registry.drain();
+  transitions.length = 0;
+  registry.clear("b");
+  assert.equal(registry.draining, true);
+  assert.deepEqual(registry.read("a")?.degraded, false);
+  registry.resume();
+  assert.equal(registry.draining, false);
+  assert.deepEqual([registry.read("b"), registry.read("down")?.reason], [undefined, "refused"]);
+  assert.deepEqual(
+    transitions.map(({ name, from, to, degraded }) => [name, from, to, degraded]),
+    [
+      ["", "NOT_SERVING", "SERVING", false],
+      ["b", "NOT_SERVING", "SERVICE_UNKNOWN", false],
+      ["a", "NOT_SERVING", "SERVING", true],
+    ],
+  );
+});
+
+test("the listeners of several writes in one step see the result, and nothing in between", () => {
+  const { registry } = registryOf();
+  const seen: unknown[] = [];
+  registry.onTransition(({ name }) => seen.push([name, registry.read("a")?.status, registry.read("b")?.status]));
+  registry.batch(() => {
+    registry.set("a", "SERVING");
+    registry.set("b", "NOT_SERVING");
+  });
+  assert.deepEqual(seen, [
+    ["a", "SERVING", "NOT_SERVING"],
+    ["b", "SERVING", "NOT_SERVING"],
+  ]);
+});
+
+test("a watch gets a status once, though its details change", () => {
+  const { registry } = registryOf();
+  let puts = 0;
+  const latest = new Latest<WatchStatus>(() => {
+    puts += 1;
+  });
+  registry.watch("a", latest);
+  registry.set("a", "SERVING");
+  latest.take();
+  puts = 0;
+  registry.set("a", "SERVING", { degraded: true, reason: "slow" });
+  assert.equal(puts, 0);
+});
+
+test("watches are counted until their end, which may be called twice, and leave no name behind", () => {
+  const { registry } = registryOf();
+  const counts = () => [registry.watcherCount, registry.watchedNameCount];
+  const slot = () => new Latest<WatchStatus>(() => {});
+  const latest = slot();
+  const ends = [registry.watch("a", latest), registry.watch("a", slot()), registry.watch("readiness", slot())];
+  assert.deepEqual(counts(), [3, 2]);
+  const [first, second, third] = ends;
+  first?.();
+  first?.();
+  assert.deepEqual(counts(), [2, 2]);
+  latest.take();
+  registry.set("a", "SERVING");
+  assert.equal(latest.take(), undefined, "it gets nothing more");
+  second?.();
+  assert.deepEqual(counts(), [1, 1]);
+  third?.();
+  assert.deepEqual(counts(), [0, 0]);
+  first?.();
+  assert.deepEqual(counts(), [0, 0]);
+});
+
+test("a write says whether it is published now, and a clear whether there was something", () => {
+  const { registry } = registryOf();
+  assert.deepEqual([registry.set("a", "SERVING"), registry.clear("a"), registry.clear("a")], [true, true, false]);
+  registry.set("a", "SERVING");
+  registry.drain();
+  assert.deepEqual([registry.set("a", "SERVING"), registry.clear("a"), registry.clear("other")], [false, false, false]);
+});
+
+test("transitions are published on their channel too, with the name of the instance", () => {
+  const { registry, transitions } = registryOf("published");
+  const published: Published<"transition">[] = [];
+  const unsubscribe = subscribe("transition", (message) => published.push(message));
+  registry.set("a", "SERVING");
+  unsubscribe();
+  assert.deepEqual(published, [{ instance: "published", ...transitions[0] }]);
+});
+
+test("one check is read by its name", () => {
+  const { registry } = registryOf();
+  registry.report(REPORT);
+  assert.deepEqual([registry.check("db"), registry.check("other")], [REPORT, undefined]);
+});
+
+test("the services that an operator has drained are those of the last call", () => {
+  const { registry } = registryOf();
+  assert.deepEqual([...registry.drained], []);
+  registry.setDrained(new Set(["a"]));
+  assert.deepEqual([...registry.drained], ["a"]);
+});
+
 test("a write while draining is reported on its channel", () => {
   const { registry } = registryOf("held");
   const held: unknown[] = [];
@@ -295,7 +398,13 @@ describe("the version", () => {
     "another reason of a check": (registry) => registry.report({ ...REPORT, reason: "refused" }),
     "a check that is held": (registry) => registry.report({ ...REPORT, held: true }),
     "a check that is not critical": (registry) => registry.report({ ...REPORT, critical: false }),
-    "a check of other services": (registry) => registry.report({ ...REPORT, services: ["a"] }),
+    "a check of other services": (registry) => registry.report({ ...REPORT, services: ["t"] }),
+    "a check of one more service": (registry) => registry.report({ ...REPORT, services: ["s", "t"] }),
+    "a check that does not count yet": (registry) => registry.report({ ...REPORT, counted: false }),
+    "a check that the startup view does not wait for": (registry) => registry.report({ ...REPORT, startup: false }),
+    "a check that is drained": (registry) => registry.report({ ...REPORT, drained: true }),
+    "a check whose target reports services": (registry) => registry.report({ ...REPORT, reported: [] }),
+    "other drained services": (registry) => registry.setDrained(new Set(["known"])),
     "a check without a result": (registry) => registry.report({ ...REPORT, lastResultAt: undefined }),
     "a check that is gone": (registry) => registry.forget("db"),
   };
@@ -313,6 +422,23 @@ describe("the version", () => {
       assert.ok(registry.version > version && registry.statusVersion > statusVersion);
     });
   }
+
+  test("grows with the first result of a check, and with another one of several services", () => {
+    const registry = known();
+    let { statusVersion } = registry;
+    const reports = [
+      { lastResultAt: undefined },
+      {},
+      { services: ["s", "t"] },
+      { services: ["s", "u"] },
+      { services: ["r", "u"] },
+    ];
+    for (const report of reports) {
+      registry.report({ ...REPORT, ...report });
+      assert.ok(registry.statusVersion > statusVersion, JSON.stringify(report));
+      statusVersion = registry.statusVersion;
+    }
+  });
 
   test("grows alone with a new measurement of a check", () => {
     const registry = known();

@@ -8,7 +8,10 @@ import type { EchoTargets } from "./echo-targets.js";
 /** One place. */
 export interface SecretPlace {
   readonly label: string;
-  /** The entry of a check. `${S}` is the secret, `${E}` the secret percent-encoded, `${file:F}` a file with it. */
+  /**
+   * The entry of a check. `${S}` is the secret, `${E}` the secret percent-encoded, `${B}` in base64, `${H}` in hexadecimal,
+   * `${file:F}` a file with it.
+   */
   readonly entry: (targets: EchoTargets) => Readonly<Record<string, unknown>>;
   /** Whether the place can hold a secret. Default: any. */
   readonly takes?: (secret: string) => boolean;
@@ -123,6 +126,59 @@ export const SECRET_PLACES: readonly SecretPlace[] = [
     entry: ({ redis }) => ({
       target: `tcp://${address(redis)}`,
       dialogue: [{ send: "AUTH ${S}\r\n", expect: "+OK" }],
+    }),
+  },
+  {
+    label: "a dialogue over UDP",
+    entry: ({ udp }) => ({ target: `udp://${address(udp)}`, dialogue: [{ send: "AUTH ${S}", expect: "+OK" }] }),
+  },
+  {
+    label: "a message of a WebSocket",
+    entry: ({ ws }) => ({ target: `ws://${address(ws)}`, dialogue: [{ send: "AUTH ${S}", expect: "+OK" }] }),
+    takes: (secret) => !secret.includes("\t"),
+  },
+  {
+    label: "a header and the query of a WebSocket",
+    entry: ({ ws }) => ({
+      target: `ws://${address(ws)}/?token=\${E}`,
+      headers: { authorization: "Bearer ${S}" },
+      dialogue: [{ expect: "+OK" }],
+    }),
+    takes: isHeaderValue,
+  },
+  {
+    label: "bytes of a dialogue",
+    entry: ({ redis }) => ({
+      target: `tcp://${address(redis)}`,
+      dialogue: [{ send: { hex: "${H}" }, expect: "+OK" }],
+    }),
+  },
+  {
+    label: "what a header and a value of JSON with the name of a secret must be",
+    entry: ({ http }) => ({
+      target: `http://${address(http)}`,
+      expect: { status: 503, headers: { "x-token": "${S}" }, json: { "more.token": "${S}" } },
+    }),
+    takes: isHeaderValue,
+  },
+  {
+    label: "binary metadata of a gRPC call",
+    entry: ({ closed }) => ({ target: `grpc://${address(closed)}`, metadata: { "token-bin": "${B}" } }),
+  },
+  {
+    label: "arguments of a program",
+    entry: () => ({
+      exec: [
+        "sh",
+        "-c",
+        'echo "$$*" >&2; exit 1',
+        "check",
+        "--password=${S}",
+        "--token",
+        "${S}",
+        "-d",
+        "db://me:${E}@h/",
+      ],
     }),
   },
   {

@@ -7,94 +7,35 @@
  *                                   '--> all output: no four characters of any secret
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { readConfigText } from "../../src/config/load.js";
 import { requireValid, validateConfig } from "../../src/config/validate.js";
 import { HealthError } from "../../src/core/health-error.js";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
-import { notOutlive } from "../support/not-outlive.js";
 import { type EchoTargets, startEchoTargets, stopEchoTargets } from "./echo-targets.js";
-import { MISTAKES, SECRET_PLACES } from "./places.js";
+import { MISTAKES } from "./places.js";
+import { assertClean, environmentOf, numbered, type Planted, plantSecrets, start } from "./planted.js";
 import { SECRETS, Traces } from "./traces.js";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "healthbridge-secrets-"));
-
-/** A check with a secret in a place: its entry, and the environment that the entry needs. */
-interface Planted {
-  readonly label: string;
-  readonly secret: string;
-  readonly entry: object;
-  readonly environment: Readonly<Record<string, string>>;
-}
 
 let targets: EchoTargets;
 let planted: readonly Planted[];
 
 before(async () => {
   targets = await startEchoTargets();
-  planted = SECRETS.flatMap((secret, index) => {
-    const file = join(folder, `secret-${index}`);
-    writeFileSync(file, secret, { mode: 0o600 });
-    const environment = { [`S${index}`]: secret, [`E${index}`]: encodeURIComponent(secret) };
-    // a third of the pairs: each place has a dozen secrets, and each secret a dozen places
-    const places = SECRET_PLACES.filter((_, place) => (place + index) % 3 === 0);
-    return places
-      .filter(({ takes = () => true }) => takes(secret))
-      .map(({ label, entry }) => ({
-        label,
-        secret,
-        entry: numbered(entry(targets), index, file),
-        environment,
-      }));
-  });
+  planted = plantSecrets(targets, folder);
 });
 
 after(async () => {
   await stopEchoTargets(targets);
   rmSync(folder, { recursive: true });
 });
-
-/** The entry with the names of one secret's variables. */
-function numbered(entry: object, index: number, file: string): object {
-  const text = JSON.stringify(entry).replaceAll("${S}", `\${S${index}}`).replaceAll("${E}", `\${E${index}}`);
-  return JSON.parse(text.replaceAll("${file:F}", `\${file:${file}}`));
-}
-
-const environmentOf = (all: readonly Planted[]) =>
-  Object.assign({}, ...all.map(({ environment }) => environment)) as Readonly<Record<string, string>>;
-
-/** Runs the program; `onOutput` gets all that it has written so far. */
-function start(args: readonly string[], environment: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  notOutlive(child, () => child.kill("SIGKILL"));
-  const run = { child, output: "", isEnded: false };
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (text) => {
-      run.output += text;
-    });
-  child.on("close", () => {
-    run.isEnded = true;
-  });
-  return run;
-}
-
-const TRACES = new Traces(SECRETS);
-
-/** Fails for any part of a secret. */
-function assertClean(text: string, what: string): void {
-  assert.deepEqual([...TRACES.in(text)].slice(0, 3), [], what);
-}
 
 test("a part of a secret is found, and other text is none", () => {
   for (const secret of SECRETS)
@@ -108,7 +49,11 @@ test("serve shows no secret: log, pages, events and metrics", { timeout: 120_000
   const token = SECRETS[0] ?? "";
   writeFileSync(join(folder, "token"), token, { mode: 0o600 });
   const file = join(folder, "serve.yaml");
-  writeFileSync(file, JSON.stringify({ listen: ["127.0.0.1:0"], tokenFile: join(folder, "token"), checks }));
+  const control = join(folder, "control.sock");
+  writeFileSync(
+    file,
+    JSON.stringify({ listen: ["127.0.0.1:0"], tokenFile: join(folder, "token"), control, allowExec: true, checks }),
+  );
   const run = start(["serve", "-c", file, "--log-level", "debug"], environmentOf(planted));
   try {
     // without a token of OAuth2 there is no probe, and at most ten such lines a second
@@ -136,6 +81,12 @@ test("serve shows no secret: log, pages, events and metrics", { timeout: 120_000
         assertClean(await get(port, `/heartbeat/c${index}`, given, "text/html", "POST"), label);
     }
     assertClean(await get(port, "/events", token, "text/event-stream"), "/events");
+    for (const args of [["status"], ["status", "--json"], ["status", "c0"], ["drain", "c0"], ["resume"], ["reload"]]) {
+      const call = start([...args, "--control", control], environmentOf(planted));
+      await eventually(() => call.isEnded, args.join(" "));
+      assert.notEqual(call.output, "");
+      assertClean(call.output, args.join(" "));
+    }
     assert.match(run.output, /\*\*\*/, "something was masked");
     run.child.kill("SIGTERM");
     await eventually(() => run.isEnded, "the daemon ends", 30_000);
@@ -173,7 +124,7 @@ describe("no error shows a secret beside a mistake", () => {
         const file = join(folder, `secret-${index}`);
         const entry = JSON.parse(JSON.stringify(changed).replaceAll("${file:}", `\${file:${file}}`));
         const faults = faultsOf(
-          { checks: { a: entry }, overall: ["${S}".replace("S", `S${index}`)] },
+          { allowExec: true, checks: { a: entry }, overall: ["${S}".replace("S", `S${index}`)] },
           place.environment,
         );
         assert.notEqual(faults, "", place.label);
@@ -197,7 +148,7 @@ test("validate and serve print the same, without a secret", { timeout: 60_000 },
     planted.map(({ entry }, index) => [`c${index}`, { ...entry, pasword: "x", interval: "0s" }]),
   );
   const file = join(folder, "invalid.yaml");
-  writeFileSync(file, JSON.stringify({ checks, listen: [":0"] }));
+  writeFileSync(file, JSON.stringify({ allowExec: true, checks, listen: [":0"] }));
   for (const args of [
     ["validate", file],
     ["validate", "--no-env", file],

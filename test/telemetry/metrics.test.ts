@@ -26,8 +26,13 @@ function measuring(t: TestContext) {
   const metrics = new Metrics({
     clock,
     reader: registry,
-    connectionCount: () => 3,
-    certificateEndsAt: () => 1_800_000_000_000,
+    server: () => ({
+      connectionCount: 3,
+      watcherCount: registry.watcherCount,
+      certificateEndsAt: 1_800_000_000_000,
+      heapUsedBytes: process.memoryUsage().heapUsed,
+      silenceMs: 1_500,
+    }),
   });
   t.after(() => metrics.close());
   const text = () => [...metrics.lines()].join("");

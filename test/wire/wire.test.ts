@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { GRPC_CODES, grpcCodeOf } from "../../src/wire/grpc-code.js";
-import { isGrpcContentType, parseGrpcTimeout } from "../../src/wire/grpc-headers.js";
+import { encodeGrpcMessage, isGrpcContentType, parseGrpcTimeout } from "../../src/wire/grpc-headers.js";
 import {
   healthCheckResponse,
   isHealthListRequest,
   readHealthCheckRequest,
   readHealthCheckResponse,
+  readHealthListResponse,
+  readStatusNumber,
+  statusName,
   writeHealthCheckRequest,
   writeHealthListResponse,
 } from "../../src/wire/health-messages.js";
@@ -110,6 +113,91 @@ describe("HealthList", () => {
   });
 });
 
+describe("a HealthListResponse is read", () => {
+  const read = (text: string) => {
+    const statuses = readHealthListResponse(hex(text.replaceAll(" ", "")));
+    return statuses && Object.fromEntries(statuses);
+  };
+
+  test("as it was written", () => {
+    const statuses = [
+      ["", "SERVING"],
+      ["a", "UNKNOWN"],
+      ["b".repeat(200), "NOT_SERVING"],
+    ] as const;
+    const numbers = [...(readHealthListResponse(writeHealthListResponse(statuses)) ?? [])];
+    assert.deepEqual(
+      numbers.map(([name, number]) => [name, statusName(number)]),
+      statuses,
+    );
+  });
+
+  test("with the default for a key or a value that is left out, and with numbers that the proto lacks", () => {
+    assert.deepEqual(read(""), {});
+    assert.deepEqual(read("0a 00"), { "": 0 });
+    assert.deepEqual(read("0a 03 0a 01 61"), { a: 0 });
+    assert.deepEqual(read("0a 04 12 02 08 01"), { "": 1 });
+    assert.deepEqual(read("0a 07 0a 01 61 12 02 08 07"), { a: 7 });
+  });
+
+  test("without unknown fields, and with the last of equal keys", () => {
+    assert.deepEqual(read("10 05 0a 09 18 01 0a 01 61 12 02 08 01"), { a: 1 });
+    assert.deepEqual(read("0a 07 0a 01 61 12 02 08 01 0a 07 0a 01 61 12 02 08 02"), { a: 2 });
+  });
+
+  test("or is none", () => {
+    for (const text of [
+      "08 01", // a number in the place of an entry
+      "0a 02 08 01", // a number in the place of a key
+      "0a 02 10 01", // a number in the place of a value
+      "0a 03 0a 01 ff", // a key that is not UTF-8
+      "0a 05 12 03 0a 01 61", // a text in the place of a status
+      "0a 01 0a", // an entry that is cut
+      "0a 04 12 02 08", // a response that is cut
+      "0a 05",
+    ])
+      assert.equal(read(text), undefined, text);
+  });
+});
+
+test("the number of a status is read with its sign, also one that the proto lacks", () => {
+  for (const [text, number] of [
+    ["", 0],
+    ["0802", 2],
+    ["0807", 7],
+    ["080108021a0161", 2],
+    ["08ffffffffffffffffff01", -1],
+    ["0880808080f8ffffffff01", -2147483648],
+    ["0a0161", undefined],
+    ["08", undefined],
+    ["1a05", undefined],
+  ] as const)
+    assert.equal(readStatusNumber(hex(text)), number, text);
+  assert.deepEqual([0, 1, 2, 3, 4, -1].map(statusName), [
+    "UNKNOWN",
+    "SERVING",
+    "NOT_SERVING",
+    "SERVICE_UNKNOWN",
+    "4",
+    "-1",
+  ]);
+});
+
+test("a name is read alike with one byte of length and with two, of ASCII and of any text, in any kind of array", () => {
+  for (const service of ["a", "x".repeat(127), "x".repeat(128), "x".repeat(200), "\u007f", "\u0080", "\u00e9\u20ac"]) {
+    const request = writeHealthCheckRequest(service);
+    assert.deepEqual(readHealthCheckRequest(request), { service });
+    assert.deepEqual(readHealthCheckRequest(new Uint8Array(request)), { service });
+  }
+  assert.deepEqual(readHealthCheckRequest(hex("0a0161".padEnd(8, "0"))), { fault: "malformed request" });
+});
+
+test("groups are skipped down to a depth of 16", () => {
+  const nested = (depth: number) => hex(`${"1b".repeat(depth)}${"1c".repeat(depth)}`);
+  assert.deepEqual(readHealthCheckRequest(nested(16)), { service: "" });
+  assert.deepEqual(readHealthCheckRequest(nested(17)), { fault: "malformed request" });
+});
+
 test("codes have gRPC's names and numbers", () => {
   assert.equal(Object.keys(GRPC_CODES).length, 17);
   assert.deepEqual(
@@ -146,6 +234,18 @@ test("a content type is gRPC with a format or a parameter, in any case, and noth
     "text/application/grpc",
   ];
   for (const type of bad) assert.ok(!isGrpcContentType(type), type);
+});
+
+test("the message of a status is printable ASCII, and everything else is percent-encoded UTF-8", () => {
+  for (const [text, encoded] of [
+    ["", ""],
+    [" !#$&'()~ az", " !#$&'()~ az"],
+    ["100 %", "100 %25"],
+    ["a\nb\u007f", "a%0Ab%7F"],
+    ["\u00e9\u20ac x \ud83d\ude00", "%C3%A9%E2%82%AC x %F0%9F%98%80"],
+    ["\ud800", "%EF%BF%BD"],
+  ] as const)
+    assert.equal(encodeGrpcMessage(text), encoded);
 });
 
 describe("a varint", () => {

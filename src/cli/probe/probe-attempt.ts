@@ -12,7 +12,7 @@ import { messageOf } from "../../core/health-error.js";
 import type { TokenRate } from "../../core/token-bucket.js";
 import type { Cancellation } from "./cancellation.js";
 import { formatGoDuration, type GoDuration, goDurationOf, millisecondsOf } from "./go-format.js";
-import { NOT_TAKEN, ProbeCalls } from "./probe-calls.js";
+import { type CallSettings, NOT_TAKEN, ProbeCalls } from "./probe-calls.js";
 import { probeClock } from "./probe-clock.js";
 import { connectHttp2 } from "./probe-connection.js";
 import type { ServiceOutcome } from "./probe-outcome.js";
@@ -29,12 +29,15 @@ export interface AttemptDeps {
   readonly endsAt: number | undefined;
   /** Writes a line of `-v`. */
   readonly verbose: (text: string) => void;
+  /** What the server may send. Default: what the calls of the flags need. */
+  readonly frameRate?: TokenRate;
 }
 
 /** A connection that is ready for calls. */
 export interface ReadyCalls {
   readonly calls: ProbeCalls;
   readonly connection: Http2Connection;
+  readonly callSettings: CallSettings;
   /** Milliseconds from the first attempt to the SETTINGS of the server. */
   readonly connectMs: number;
 }
@@ -56,13 +59,13 @@ export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { reado
     return { failure: { kind, cause: target.message, timeoutMs } };
   }
   const encoding = settings.isGzip ? (await import("./gzip.js")).GZIP : undefined;
-  const frameRate = settings.isList ? LIST_FRAME_RATE : undefined;
+  const frameRate = deps.frameRate ?? (settings.isList ? LIST_FRAME_RATE : undefined);
   const startedAt = probeClock.now();
   const connecting = await connectHttp2({ address: target.address, tls, timeoutMs, frameRate }, cancellation);
   if ("failure" in connecting) return connecting;
   const { connection } = connecting;
-  const callSettings = {
-    scheme: tls === undefined ? ("http" as const) : ("https" as const),
+  const callSettings: CallSettings = {
+    scheme: tls === undefined ? "http" : "https",
     authority: target.authority,
     userAgent: settings.userAgent,
     headers: settings.headers,
@@ -70,7 +73,7 @@ export async function openCalls(deps: AttemptDeps): Promise<ReadyCalls | { reado
     timeoutMs: limited(settings.rpcTimeout, deps),
   };
   const calls = new ProbeCalls(connection, callSettings, cancellation);
-  return { calls, connection, connectMs: probeClock.now() - startedAt };
+  return { calls, connection, callSettings, connectMs: probeClock.now() - startedAt };
 }
 
 /** A timeout in milliseconds, within the time of `-wait`. */

@@ -84,7 +84,8 @@ export class ProbeCalls {
         onEnd: (ended) => {
           end.release();
           if (end.outcome !== undefined) resolve(end.outcome);
-          else resolve(hasStatus(ended) ? failed(ended.code, ended.text) : outcomeOfError(ended));
+          else if (hasStatus(ended)) resolve(failed(ended.code, ended.text));
+          else resolve(isUnprocessed(ended) ? NOT_TAKEN : outcomeOfError(ended));
         },
       });
     });
@@ -104,9 +105,7 @@ export class ProbeCalls {
         : { message: answer.message };
     } catch (error) {
       if (end.outcome !== undefined) return end.outcome;
-      const isUnprocessed =
-        error instanceof Unanswered && error.reason instanceof BrokenCall && error.reason.kind === "unprocessed";
-      return isUnprocessed ? undefined : await outcomeOfError(error);
+      return isUnprocessed(error) ? undefined : await outcomeOfError(error);
     } finally {
       end.release();
     }
@@ -150,11 +149,15 @@ export class ProbeCalls {
   }
 }
 
+function isUnprocessed(error: unknown): boolean {
+  return error instanceof Unanswered && error.reason instanceof BrokenCall && error.reason.kind === "unprocessed";
+}
+
 async function outcomeOfError(error: unknown): Promise<ServiceOutcome> {
   return (await import("./probe-cause.js")).failureOf(error);
 }
 
-/** The server did not take a call, twice. */
+/** The server did not take a call: Check and List were made again on a new connection. */
 export const NOT_TAKEN = {
   kind: "failed",
   code: "UNAVAILABLE",

@@ -5,6 +5,7 @@
  *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
  *                         +-- a page: lists checks, services or metrics (see page-renderer)
  */
+import { background } from "../../core/background.js";
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
@@ -22,14 +23,17 @@ import { Snapshots } from "./snapshot.js";
 import { answerView, answerViewCheck } from "./views.js";
 
 /**
- * Takes a report of a passive check. Returns false for a wrong token and for a check that does not exist, and `stopped` when
- * this server is shutting down.
+ * What became of a report: false for a wrong token and for a check that does not exist, `stopped` when this server is shutting
+ * down, `stalled` when the thread that takes reports has not taken it in time: it does not count.
  */
+export type HeartbeatAnswer = boolean | "stopped" | "stalled";
+
+/** Takes a report of a passive check. */
 export type HeartbeatListener = (
   check: string,
   authorization: string | undefined,
   report: "pass" | "fail",
-) => boolean | "stopped";
+) => HeartbeatAnswer | Promise<HeartbeatAnswer>;
 
 /** What Prometheus scrapes. */
 export interface MetricsPage {
@@ -97,7 +101,8 @@ export class HttpBridge implements HttpResponder {
       this.#publishAnswer(route, answer.status);
       send(answer);
     };
-    if ("key" in answer) this.#options.pages.answer(answer, finish);
+    if (answer instanceof Promise) background(answer.then(finish), this.instance, "a heartbeat");
+    else if ("key" in answer) this.#options.pages.answer(answer, finish);
     else finish(answer);
   }
 
@@ -111,7 +116,7 @@ export class HttpBridge implements HttpResponder {
     return route.kind === "metrics" && this.#options.metrics === undefined ? { kind: "none" } : route;
   }
 
-  #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page {
+  #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer> {
     const { reader, listLimit = DEFAULT_LIST_LIMIT, token } = this.#options;
     switch (route.kind) {
       case "bad-request":
@@ -157,14 +162,29 @@ export class HttpBridge implements HttpResponder {
   #answerHeartbeat(
     { check, report }: Extract<Route, { kind: "heartbeat" }>,
     { method, authorization }: HttpRequest,
-  ): HttpAnswer {
+  ): HttpAnswer | Promise<HttpAnswer> {
     const { onHeartbeat } = this.#options;
     if (onHeartbeat === undefined) return textAnswer(404, "NOT_FOUND");
     if (method !== "POST") return methodNotAllowed("POST");
-    const accepted = onHeartbeat(check, authorization, report);
-    // the reporter has a valid token, probably: it must send the report again, to another server or after a restart
-    if (accepted === "stopped") return textAnswer(503, "SHUTTING_DOWN", statusHeaders(undefined, this.draining));
-    return accepted ? textAnswer(200, "OK") : unauthenticated();
+    const answer = onHeartbeat(check, authorization, report);
+    if (answer instanceof Promise) return answer.then((late) => this.#heartbeatAnswer(late));
+    return this.#heartbeatAnswer(answer);
+  }
+
+  #heartbeatAnswer(answer: HeartbeatAnswer): HttpAnswer {
+    switch (answer) {
+      case true:
+        return textAnswer(200, "OK");
+      case false:
+        return unauthenticated();
+      // the reporter has a valid token, probably: it must send the report again, to another server or after a restart
+      case "stopped":
+        return textAnswer(503, "SHUTTING_DOWN", statusHeaders(undefined, this.draining));
+      case "stalled":
+        return textAnswer(503, "STALLED");
+      default:
+        return answer satisfies never;
+    }
   }
 
   /** 200 in every state of the services: a scraper that is refused learns nothing. It holds all names, so it needs the token. */

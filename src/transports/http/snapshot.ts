@@ -115,6 +115,8 @@ export interface Snapshot {
   readonly draining: boolean;
   /** Whether an operator has drained a check or a service. */
   readonly hasDrained: boolean;
+  /** See `StatusReader`. */
+  readonly stalledMs: number | undefined;
   /** `undefined` when the service is not declared. */
   readonly status: ServiceStatus | undefined;
   readonly checks: CheckList;
@@ -140,10 +142,11 @@ export class Snapshots {
 
   /** A service or view alone. */
   of(service: string): Snapshot {
-    const { draining, drained } = this.#reader;
+    const { draining, drained, stalledMs } = this.#reader;
     return {
       draining,
       hasDrained: drained.size > 0,
+      stalledMs,
       status: this.#reader.read(service),
       checks: this.#noChecks,
       services: [],

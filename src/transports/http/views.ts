@@ -12,16 +12,13 @@
  */
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
-import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
+import { type CheckReport, isUnready, STALLED, type StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
 import { type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
 import type { Page } from "./page-renderer.js";
 import type { ViewPath, ViewRoute } from "./routes.js";
 import { type CheckList, type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
-
-/** The reasons of `Health.started` and `Health.waitFor`. */
-const UNREADY_REASONS: readonly unknown[] = ["starting", "start-failed"];
 
 /** How a status is shown. */
 export interface Form {
@@ -54,21 +51,24 @@ export function answerViewCheck(
   const check = path === "livez" ? undefined : reader.check(route.check);
   if (check === undefined) return textAnswer(404, "NOT_FOUND");
   const criterion = criterionOf(path);
-  const passed = passes(check, criterion);
+  const isStalled = reader.stalledMs !== undefined;
+  const passed = !isStalled && passes(check, criterion);
   const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
   if (json !== undefined && !detailed) return jsonAnswer(status, { status: passed ? "pass" : "fail" }, json, headers);
   if (json !== undefined) {
-    const { before, after } = jsonAround(fieldsOf(path, passed, check.state === "warning"));
+    const fields = { ...fieldsOf(path, passed, check.state === "warning"), ...stallFields(reader.stalledMs) };
+    const { before, after } = jsonAround(fields);
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
     return { status, headers: jsonHeaders(json, headers), body };
   }
   if (route.verbose && detailed)
     return textAnswer(
       status,
-      `${lineOf(check, criterion)}\n${linesOfReported(check)}${lastLineOf(path, passed)}`,
+      `${lineOf(check, criterion)}\n${linesOfReported(check)}${stallLine(reader.stalledMs)}${lastLineOf(path, passed)}`,
       headers,
     );
-  const isUnknown = criterion === "result" || (check.state === "pending" && check.drained !== true);
+  const isUndecided = criterion === "result" || (check.state === "pending" && check.drained !== true);
+  const isUnknown = isUndecided && !isStalled;
   return textAnswer(status, passed ? "OK" : isUnknown ? "UNKNOWN" : "NOT_SERVING", headers);
 }
 
@@ -83,6 +83,7 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
       const { passed, status, headers } = evaluate(route, snapshot);
       const fields = {
         ...fieldsOf(route.path, passed, snapshot.status?.degraded),
+        ...stallFields(snapshot.stalledMs),
         ...warningFields(warningsOf(route, snapshot, true)),
       };
       return { status, headers: jsonHeaders(type, headers), ...jsonAround(fields) };
@@ -133,16 +134,12 @@ function evaluate(
   { path, exclude }: ViewRoute,
   snapshot: Snapshot,
 ): { readonly passed: boolean; readonly status: number; readonly headers: Headers } {
-  const { draining, hasDrained, status, checks } = snapshot;
-  const mayExclude = exclude.length > 0 && !draining && !hasDrained && !isUnready(status);
+  const { draining, hasDrained, stalledMs, status, checks } = snapshot;
+  const isHeld = draining || hasDrained || isUnready(status) || stalledMs !== undefined;
+  const mayExclude = exclude.length > 0 && !isHeld;
   const passed = status?.status === "SERVING" || (mayExclude && checks.passesWithout(exclude, criterionOf(path)));
   const headers = path === "livez" ? {} : statusHeaders(status, draining);
   return { passed, status: passed ? 200 : 503, headers };
-}
-
-/** The application holds the process at NOT_SERVING, whatever the checks say. */
-function isUnready(status: ServiceStatus | undefined): boolean {
-  return status?.status === "NOT_SERVING" && UNREADY_REASONS.includes(status.reason);
 }
 
 function criterionOf(path: ViewPath): Criterion {
@@ -185,13 +182,22 @@ function noteOf({ critical, counted, drained, startup }: CheckReport, criterion:
 }
 
 function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {
-  const { draining, hasDrained, status } = snapshot;
-  const process = route.path === "livez" ? "[+]process ok\n" : "";
+  const { draining, hasDrained, stalledMs, status } = snapshot;
+  const process = route.path === "livez" && stalledMs === undefined ? "[+]process ok\n" : stallLine(stalledMs);
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
   const drain = hasDrained && !passed && criterionOf(route.path) === "state" ? "[-]drain failed: drained\n" : "";
   const start = isUnready(status) ? `[-]start failed: ${status?.reason}\n` : "";
   const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
   return `${process}${start}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
+}
+
+/** For how long the application has shown no sign of life. */
+function stallLine(stalledMs: number | undefined): string {
+  return stalledMs === undefined ? "" : `[-]process failed: stalled for ${Math.round(stalledMs / 1000)} s\n`;
+}
+
+function stallFields(stalledMs: number | undefined): { readonly output?: string; readonly stalledSeconds?: number } {
+  return stalledMs === undefined ? {} : { output: STALLED, stalledSeconds: Math.round(stalledMs / 1000) };
 }
 
 /** Constant texts: no answer echoes a name that a client sent, and without details none shows which names exist. */

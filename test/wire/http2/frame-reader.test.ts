@@ -81,3 +81,26 @@ test("a reader that its listener stops hands on no frame after that one", () => 
   here.read(BYTES);
   assert.deepEqual(frames, [4, 1]);
 });
+
+test("a server sends no preface", () => {
+  const frames: number[] = [];
+  new FrameReader((type) => frames.push(type), "server").read(BYTES.subarray(PREFACE.length));
+  assert.deepEqual(frames, [4, 1, 0x77]);
+});
+
+test("reading stops before a frame that may not be read yet, and goes on there with a call without bytes", () => {
+  const { frames, reader: here } = reader();
+  let left = 1;
+  const mayContinue = () => {
+    left -= 1;
+    return left >= 0;
+  };
+  assert.equal(here.read(BYTES, mayContinue), false);
+  assert.deepEqual(frames, FRAMES.slice(0, 1));
+  left = 1;
+  assert.equal(here.read(undefined, mayContinue), false);
+  assert.deepEqual(frames, FRAMES.slice(0, 2));
+  left = 1;
+  assert.equal(here.read(undefined, mayContinue), true);
+  assert.deepEqual(frames, FRAMES);
+});

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ConnectionError } from "../../../src/wire/http2/frames.js";
 import { HpackDecoder } from "../../../src/wire/http2/hpack-decoder.js";
-import { encodeHeaders } from "../../../src/wire/http2/hpack-encoder.js";
+import { EMPTY_TABLE, encodeHeaders } from "../../../src/wire/http2/hpack-encoder.js";
 import { decodeHuffman } from "../../../src/wire/http2/huffman.js";
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(" ", ""), "hex");
@@ -195,3 +195,37 @@ function encodeIndexed(name: string, value: string): Buffer {
   const literal = encodeHeaders([[name, value]]);
   return Buffer.concat([Buffer.from([0x40]), literal.subarray(1)]);
 }
+
+describe("the encoder", () => {
+  const rows: readonly (readonly [label: string, fields: readonly (readonly [string, string])[], hex: string])[] = [
+    ["writes the status 200 as one octet", [[":status", "200"]], "88"],
+    ["writes another status by the index of its name", [[":status", "404"]], "08 03 343034"],
+    ["writes 200 of another field as text", [["x", "200"]], "00 01 78 03 323030"],
+    ["writes a name of the static table by its first index", [[":method", "POST"]], "02 04 504f5354"],
+    ["writes a large index in two octets", [["content-type", "a"]], "0f 10 01 61"],
+    ["writes the last name of the static table", [["www-authenticate", ""]], "0f 2e 00"],
+    ["writes a name as text", [["ab", "\u00e9"]], "00 02 6162 01 e9"],
+  ];
+  for (const [label, fields, hex] of rows)
+    test(label, () => assert.equal(encodeHeaders(fields).toString("hex"), hex.replaceAll(" ", "")));
+
+  test("writes a length above 126 in as many octets as it needs", () => {
+    for (const [length, hex] of [
+      [126, "7e"],
+      [127, "7f00"],
+      [128, "7f01"],
+      [254, "7f7f"],
+      [255, "7f8001"],
+      [127 + 0x4000, "7f808001"],
+    ] as const)
+      assert.equal(
+        encodeHeaders([["via", "x".repeat(length)]])
+          .subarray(2, 2 + hex.length / 2)
+          .toString("hex"),
+        hex,
+        `${length}`,
+      );
+  });
+
+  test("has an update that empties the table", () => assert.equal(EMPTY_TABLE.toString("hex"), "20"));
+});

@@ -1,0 +1,208 @@
+/**
+ * The entry of a listener thread: it serves gRPC and HTTP over a mirror of the registry, with the same engine and the same
+ * answers as the main thread.
+ *
+ *     parent port --patch--> StatusMirror <--read-- engine, bridge --> CLIENTS
+ *     shared memory --sign of life--> Silence --> "stalled"
+ *
+ * The thread ends with the main thread, whatever ends that: then no address is open any more.
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { background } from "../../core/background.js";
+import { AccessToken } from "../../core/bearer-token.js";
+import { publish } from "../../core/channels.js";
+import { systemClock } from "../../core/clock.js";
+import { HealthError, messageOf } from "../../core/health-error.js";
+import { Metrics, type ServerReadings } from "../../telemetry/metrics.js";
+import type { HeartbeatAnswer, HeartbeatListener } from "../../transports/http/bridge.js";
+import { OpenServer } from "../server.js";
+import { createServing } from "../serving.js";
+import { EventRelay, OF_LISTENER } from "./event-relay.js";
+import {
+  type ErrorParts,
+  type FromThread,
+  HEARTBEAT_TIMEOUT_MS,
+  processTime,
+  type ThreadStart,
+  type ToThread,
+} from "./messages.js";
+import { SharedNumbers } from "./shared-numbers.js";
+import { Silence, TICK_MS } from "./silence.js";
+import { StatusMirror } from "./status-mirror.js";
+
+/** Heartbeats that wait for the main thread. More are refused. */
+const MAX_WAITING_HEARTBEATS = 1_000;
+
+class ListenerThread {
+  readonly #start: ThreadStart;
+  readonly #post: (message: FromThread) => void;
+  readonly #numbers: SharedNumbers;
+  readonly #mirror: StatusMirror;
+  readonly #silence: Silence;
+  readonly #token: AccessToken;
+  readonly #relay: EventRelay;
+  readonly #heartbeats = new Map<number, (answer: HeartbeatAnswer) => void>();
+  readonly #stop = new AbortController();
+  #lastHeartbeat = 0;
+  /** Events are with the main thread, which has not taken them yet. */
+  #isEventsOut = false;
+  #server: OpenServer | undefined;
+  readonly #serving: ReturnType<typeof createServing>;
+
+  constructor(start: ThreadStart, post: (message: FromThread) => void) {
+    const { instance, listLimit, maxWatchers, numbers, statuses, counted } = start;
+    this.#start = start;
+    this.#post = post;
+    this.#numbers = new SharedNumbers(numbers);
+    this.#silence = new Silence(systemClock, () => this.#numbers.read("beats"));
+    this.#mirror = new StatusMirror({ clock: systemClock, instance });
+    this.#mirror.apply(statuses);
+    this.#token = new AccessToken(start.token);
+    this.#relay = new EventRelay(instance, OF_LISTENER);
+    const [clock, random, reader] = [systemClock, Math.random, this.#mirror];
+    const metrics = counted && new Metrics({ clock, reader, server: () => this.#readings() }, counted);
+    const [token, onHeartbeat] = [this.#token, this.#onHeartbeat];
+    this.#serving = createServing({ reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics });
+  }
+
+  /** Binds the addresses, and posts whether that has succeeded. */
+  async open(): Promise<void> {
+    const { addresses, options } = this.#start;
+    const deps = { ...this.#serving, signal: this.#stop.signal, onClosed: () => {} };
+    try {
+      this.#server = await OpenServer.start(deps, addresses, options);
+    } catch (error) {
+      this.#post({ kind: "refused", error: errorParts(error) });
+      return;
+    }
+    this.#tick();
+    this.#post({ kind: "listening", addresses: this.#server.addresses });
+  }
+
+  receive(message: ToThread): void {
+    switch (message.kind) {
+      case "patch":
+        this.#relay.publish(message.patch.events);
+        this.#mirror.apply(message.patch);
+        this.#numbers.write("applied", message.patch.sequence);
+        break;
+      case "heartbeat-answer":
+        this.#heartbeats.get(message.id)?.(message.answer);
+        break;
+      case "events-taken":
+        this.#isEventsOut = false;
+        break;
+      case "token":
+        this.#token.value = message.token;
+        break;
+      case "tls":
+        this.#server?.replaceTls(message.identity);
+        break;
+      case "stop-accepting":
+        this.#server?.stopAccepting();
+        break;
+      case "close-gracefully":
+        this.#inBackground(this.#closeGracefully());
+        break;
+      case "close":
+        this.#inBackground(this.#close());
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #closeGracefully(): Promise<void> {
+    this.#serving.service.endWatches();
+    await this.#server?.closeGracefully();
+    this.#post({ kind: "idle" });
+  }
+
+  async #close(): Promise<void> {
+    this.#stop.abort(new HealthError("ALREADY_STOPPED", "the listener was closed while it was opened"));
+    await this.#server?.close();
+    this.#postEvents();
+    this.#post({ kind: "closed" });
+  }
+
+  /** Looks at the sign of life, and writes what the main thread reads. */
+  #tick(): void {
+    systemClock.setTimer(TICK_MS, () => this.#tick());
+    this.#silence.tick();
+    const { ms } = this.#silence;
+    this.#mirror.setStalled(ms >= this.#start.stallAfterMs ? ms : undefined);
+    this.#numbers.write("connections", this.#server?.connectionCount ?? 0);
+    this.#numbers.write("watchers", this.#mirror.watcherCount);
+    this.#numbers.write("watchedNames", this.#mirror.watchedNameCount);
+    this.#postEvents();
+  }
+
+  #postEvents(): void {
+    if (this.#isEventsOut || this.#relay.isEmpty) return;
+    this.#isEventsOut = true;
+    this.#post({ kind: "events", events: this.#relay.take() });
+  }
+
+  /** Asks the main thread. A report that it has not taken in time does not count. */
+  readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) => {
+    if (this.#heartbeats.size >= MAX_WAITING_HEARTBEATS) return "stalled";
+    this.#lastHeartbeat += 1;
+    const id = this.#lastHeartbeat;
+    return new Promise((resolve) => {
+      const answer = (value: HeartbeatAnswer) => {
+        cancel();
+        this.#heartbeats.delete(id);
+        resolve(value);
+      };
+      const cancel = systemClock.setTimer(HEARTBEAT_TIMEOUT_MS, () => answer("stalled"));
+      this.#heartbeats.set(id, answer);
+      this.#post({ kind: "heartbeat", id, check, authorization, report, askedAt: processTime() });
+    });
+  };
+
+  #readings(): ServerReadings {
+    const others = this.#numbers.read("otherCertificateEndsAt");
+    const own = this.#server?.certificateEndsAt;
+    const ends = [...(own === undefined ? [] : [own]), ...(others === 0 ? [] : [others * 1000])];
+    return {
+      connectionCount: (this.#server?.connectionCount ?? 0) + this.#numbers.read("otherConnections"),
+      watcherCount: this.#mirror.watcherCount + this.#numbers.read("otherWatchers"),
+      certificateEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
+      heapUsedBytes: this.#numbers.read("heapKilobytes") * 1024,
+      silenceMs: this.#silence.ms,
+    };
+  }
+
+  #inBackground(work: Promise<void>): void {
+    background(work, this.#start.instance, "a listener thread");
+  }
+}
+
+function errorParts(error: unknown): ErrorParts {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return {
+    code: error instanceof HealthError ? error.code : undefined,
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+    cause: cause instanceof Error ? { message: cause.message, code: codeOf(cause) } : undefined,
+  };
+}
+
+function codeOf(error: Error): string | undefined {
+  return "code" in error ? String(error.code) : undefined;
+}
+
+function run(start: ThreadStart, port: MessagePort): void {
+  const thread = new ListenerThread(start, (message) => port.postMessage(message));
+  port.on("message", (message: ToThread) => {
+    try {
+      thread.receive(message);
+    } catch (error) {
+      publish("fault", { instance: start.instance, where: `a listener thread: ${message.kind}`, error });
+    }
+  });
+  background(thread.open(), start.instance, "a listener thread");
+}
+
+// only `thread-server` starts this file
+if (parentPort !== null) run(workerData as ThreadStart, parentPort);

@@ -1,0 +1,182 @@
+/**
+ * A server in a thread of its own: what `Health.listen` returns with `thread: true`.
+ *
+ *     start --> listening --+-- close(), shutdown --> ended
+ *                 ^         '-- the thread has ended by itself --> fault --> started again, on the same addresses
+ *                 |                                                                  |
+ *                 '------------------------------------------------------------------'
+ *
+ * While the thread is started again, its addresses are closed: clients are refused, and no old status is served.
+ */
+import { background, keepAlive } from "../../core/background.js";
+import { publish } from "../../core/channels.js";
+import { durationAsGiven, parseDuration } from "../../core/duration.js";
+import { HealthError } from "../../core/health-error.js";
+import type { BoundAddress } from "../../core/listen-address.js";
+import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "../../listener/tls.js";
+import type { ListeningServer, ListenOptions } from "../server.js";
+import { type ListenerTask, ListenerWorker, type ListenerWorkerDeps } from "./listener-worker.js";
+
+/** What a server in a thread needs. */
+export interface ThreadServerDeps extends Omit<ListenerWorkerDeps, "others"> {
+  readonly others: (self: ListeningServer) => ReturnType<ListenerWorkerDeps["others"]>;
+  /** Aborted by a shutdown, with the error for a `listen` that has not settled. */
+  readonly signal: AbortSignal;
+  /** Called when the server is closed. */
+  readonly onClosed: (server: ListeningServer) => void;
+}
+
+const DEFAULT_STALL_AFTER_MS = 10_000;
+
+/** A shorter time would call a garbage collection or a slow request a stall. */
+const MIN_STALL_AFTER_MS = 1_000;
+
+/** The delays before a thread is started again. */
+const MIN_RESTART_DELAY_MS = 100;
+const MAX_RESTART_DELAY_MS = 30_000;
+
+export class ThreadServer implements ListeningServer {
+  addresses: readonly BoundAddress[] = [];
+  readonly #deps: ThreadServerDeps;
+  #task: ListenerTask;
+  #worker: ListenerWorker;
+  #certificateEndsAt: number | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(deps: ThreadServerDeps, task: ListenerTask) {
+    this.#deps = deps;
+    this.#task = task;
+    this.#worker = this.#createWorker();
+  }
+
+  /** Starts the thread, and waits until it serves. Rejects as `Health.listen` does. */
+  static async start(
+    deps: ThreadServerDeps,
+    addresses: readonly string[],
+    options: ListenOptions,
+  ): Promise<ThreadServer> {
+    const server = new ThreadServer(deps, {
+      addresses,
+      options: plainOptions(options),
+      stallAfterMs: stallAfterOf(options),
+    });
+    await server.#open();
+    return server;
+  }
+
+  get connectionCount(): number {
+    return this.#worker.numbers.read("connections");
+  }
+
+  get watcherCount(): number {
+    return this.#worker.numbers.read("watchers");
+  }
+
+  get watchedNameCount(): number {
+    return this.#worker.numbers.read("watchedNames");
+  }
+
+  get certificateEndsAt(): number | undefined {
+    return this.#certificateEndsAt;
+  }
+
+  replaceTls(identity: TlsIdentity): void {
+    const { tls } = this.#task.options;
+    if (tls === undefined) return;
+    const next = plainIdentity(renewedIdentity(tls, identity));
+    tlsServerOptions(next); // the other thread cannot throw here
+    this.#task = { ...this.#task, options: { ...this.#task.options, tls: next } };
+    this.#certificateEndsAt = identityEndsAt(next);
+    this.#worker.send({ kind: "tls", identity: next });
+  }
+
+  stopAccepting(): void {
+    this.#worker.stopAccepting();
+  }
+
+  closeGracefully(): Promise<void> {
+    return this.#worker.closeGracefully();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= keepAlive(this.#worker.close()).finally(() => this.#deps.onClosed(this));
+    return this.#closing;
+  }
+
+  async #open(): Promise<void> {
+    const { signal } = this.#deps;
+    let onAbort = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener("abort", onAbort);
+    });
+    try {
+      this.addresses = await Promise.race([this.#worker.listening, aborted]);
+      this.#task = { ...this.#task, addresses: this.#task.addresses.map((text, index) => this.#bound(text, index)) };
+      const { tls } = this.#task.options;
+      this.#certificateEndsAt = tls && identityEndsAt(tls);
+      this.#restartAtEnd();
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #createWorker(): ListenerWorker {
+    const { others, ...deps } = this.#deps;
+    return new ListenerWorker({ ...deps, others: () => others(this) }, this.#task);
+  }
+
+  /** The address with the port that the system chose for port 0. */
+  #bound(text: string, index: number): string {
+    const address = this.addresses[index];
+    return address !== undefined && "port" in address ? text.replace(/:0+$/, `:${address.port}`) : text;
+  }
+
+  #restartAtEnd(): void {
+    const worker = this.#worker;
+    const restart = async () => {
+      await worker.ended;
+      if (this.#closing === undefined) await keepAlive(this.#restart());
+    };
+    background(restart(), this.#deps.registry.instance, "listener thread");
+  }
+
+  async #restart(): Promise<void> {
+    const { instance } = this.#deps.registry;
+    const error = new Error("the listener thread has ended; it is started again");
+    publish("fault", { instance, where: "listener thread", error });
+    for (let delayMs = MIN_RESTART_DELAY_MS; ; delayMs = Math.min(2 * delayMs, MAX_RESTART_DELAY_MS)) {
+      await new Promise<void>((resolve) => void this.#deps.clock.setTimer(delayMs, resolve));
+      if (this.#closing !== undefined) return;
+      try {
+        this.#worker = this.#createWorker();
+        await this.#worker.listening;
+        this.#restartAtEnd();
+        return;
+      } catch (error) {
+        publish("fault", { instance, where: "listener thread", error });
+        await this.#worker.close();
+      }
+    }
+  }
+}
+
+/** @throws HealthError INVALID_OPTION */
+function stallAfterOf({ stallAfter }: ListenOptions): number {
+  if (stallAfter === undefined) return DEFAULT_STALL_AFTER_MS;
+  const ms = parseDuration(stallAfter);
+  if (ms !== undefined && ms >= MIN_STALL_AFTER_MS) return ms;
+  throw new HealthError("INVALID_OPTION", `stallAfter must be at least 1s; got ${durationAsGiven(stallAfter)}`);
+}
+
+/** The options of the server in the thread. A buffer would arrive there as another kind of array. */
+function plainOptions({ thread, stallAfter, tls, ...options }: ListenOptions): ListenOptions {
+  return tls === undefined ? options : { ...options, tls: plainIdentity(tls) };
+}
+
+function plainIdentity({ cert, key, clientCa }: TlsIdentity): TlsIdentity {
+  return { cert: cert.toString(), key: key.toString(), clientCa: clientCa?.toString() };
+}
