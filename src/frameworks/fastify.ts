@@ -9,10 +9,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HealthError } from "../core/health-error.js";
-import { requireKnownOptions } from "../core/option.js";
+import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
 import type { Health } from "../daemon/health.js";
-import { ROUTE_PATHS } from "../transports/http/routes.js";
-import { drainDelay, drainFor, endConnectionAfter } from "./drain.js";
 
 /** Options of the plugin. */
 export interface FastifyHealthOptions {
@@ -75,10 +73,12 @@ async function registerHealth(instance: object, options: FastifyHealthOptions): 
     throw new HealthError("INVALID_OPTION", "healthbridge/fastify: expected an instance of Fastify");
   if (typeof health?.middleware !== "function")
     throw new HealthError("INVALID_OPTION", "healthbridge/fastify: the option health must be a Health");
-  drainBeforeClose(instance, health, drainDelay(drainDelayMs));
+  const delayMs = drainDelayMs === 0 ? 0 : milliseconds("drainDelayMs", drainDelayMs, DEFAULT_DRAIN_DELAY_MS);
+  drainBeforeClose(instance, health, delayMs);
   instance.decorate("health", health);
   instance.addHook("onSend", (_request, reply, _payload, done) => {
-    if (health.draining) endConnectionAfter(reply.raw);
+    // the client's next request shall reach another server; HTTP/2 responses ignore it
+    if (health.draining) reply.raw.shouldKeepAlive = false;
     done();
   });
   instance.addHook("onClose", () => health.shutdown({ drainDelayMs: 0 }));
@@ -118,10 +118,18 @@ function addRoutes(routes: FastifyHost, health: Health, paths: readonly string[]
     // the router and the bridge may read a target in two ways
     answer(raw, reply.raw, () => void reply.raw.writeHead(404).end());
   };
-  const urls = [...ROUTE_PATHS, ...paths].filter((url) => url !== "/metrics" || health.isHealthRequest({ url }));
   // Fastify writes into the schema, so each route has its own
-  for (const url of new Set(urls))
+  for (const url of new Set([...health.routePaths(), ...paths]))
     routes.route({ method: METHODS, exposeHeadRoute: false, logLevel: "silent", schema: { hide: true }, url, handler });
+}
+
+/** `gracefulShutdown`, or a call of `drain`, may have drained before: then there is no delay. */
+async function drainFor(health: Health, delayMs: number): Promise<void> {
+  if (health.draining) return;
+  health.drain();
+  if (delayMs === 0) return;
+  // the server that listens keeps the process alive
+  await new Promise<void>((resolve) => void health.parts.bridge.clock.setTimer(delayMs, resolve));
 }
 
 /** Replaces `close`, on the instance that has it: others inherit it. */
