@@ -9,9 +9,8 @@
  */
 import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
-import { milliseconds, requireKnownOptions } from "../core/option.js";
+import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
-import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
 import { endBySignal, onSignals } from "../lifecycle/signals.js";
 import type { Health } from "./health.js";
 import { isHealthServer } from "./server.js";
