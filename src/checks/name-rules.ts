@@ -203,7 +203,8 @@ function checkMembers({ name, policy, members }: ServiceDeclaration): readonly V
 }
 
 function policyFault(policy: ServiceDeclaration["policy"], members: number): string | undefined {
-  switch (policy.kind) {
+  // callers of the library may have no types
+  switch (policy?.kind) {
     case "all":
     case "any":
       return undefined;

@@ -10,7 +10,7 @@
 import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
 import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
-import { type ClosableServer, closingOf, type ServerClosing } from "../lifecycle/server-closing.js";
+import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
 import { endBySignal, onSignals } from "../lifecycle/signals.js";
 import type { Health } from "./health.js";
 import { isHealthServer } from "./server.js";
@@ -79,6 +79,22 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   return { shutdown: () => run.start("shutdown()"), [Symbol.dispose]: stopWaiting };
 }
 
+/**
+ * Callers may have no types: what cannot be closed or called is refused now, and not found at the end of the process.
+ * @throws HealthError INVALID_OPTION
+ */
+function requireParts(health: unknown, servers: readonly unknown[], hooks: readonly unknown[]): void {
+  if (typeof Object(health).drain !== "function") throw new HealthError("INVALID_OPTION", "health must be a Health");
+  const server = servers.findIndex((each) => !isClosable(each));
+  if (server !== -1)
+    throw new HealthError(
+      "INVALID_OPTION",
+      `servers[${server}] has no close(); for Express or Koa, give what app.listen() returns`,
+    );
+  const hook = hooks.findIndex((each) => typeof each !== "function");
+  if (hook !== -1) throw new HealthError("INVALID_OPTION", `hooks[${hook}] must be a function`);
+}
+
 /** The steps, once. */
 class ShutdownRun {
   readonly log: (line: string) => void;
@@ -97,6 +113,7 @@ class ShutdownRun {
     this.#timeoutMs = milliseconds("timeoutMs", options.timeoutMs, DEFAULT_TIMEOUT_MS);
     if (this.#timeoutMs <= this.#drainDelayMs)
       throw new HealthError("INVALID_OPTION", "timeoutMs must be longer than drainDelayMs");
+    requireParts(health, servers, hooks);
     // biome-ignore lint/suspicious/noConsole: an application sees the order of its end without a set-up
     this.log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
     this.#hooks = hooks;

@@ -19,6 +19,9 @@ import { createKoaMiddleware, type KoaMiddleware } from "../transports/http/koa.
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
 
+/** The target of a health method, also in absolute form. A query does not count: with it a client would hide any request. */
+const GRPC_TARGET = new RegExp(`^(?:https?://[^/?#]*)?/${HEALTH_SERVICE.replaceAll(".", "\\.")}/`, "i");
+
 /** What is added to the application's servers. */
 interface IntegrationDeps {
   readonly service: HealthService;
@@ -41,12 +44,13 @@ export interface NamedRequest {
 export abstract class Integrations {
   readonly #service: HealthService;
   readonly #bridge: BridgeOptions;
-  /** Whether a server of the application serves this health: its clients need the drain delay of a shutdown. */
+  /** @internal Whether a server of the application serves this health: its clients need the drain delay of a shutdown. */
   protected servedElsewhere = false;
   /** The routes on servers of the application. */
   readonly #bridges: HttpBridge[] = [];
   #answerFetch: FetchHandler | undefined;
 
+  /** @internal */
   constructor({ service, bridge }: IntegrationDeps) {
     this.#service = service;
     this.#bridge = bridge;
@@ -104,7 +108,7 @@ export abstract class Integrations {
    */
   readonly isHealthRequest = ({ originalUrl, url = "" }: NamedRequest): boolean => {
     const target = originalUrl ?? url;
-    if (target.includes(`/${HEALTH_SERVICE}/`)) return true;
+    if (GRPC_TARGET.test(target)) return true;
     if (this.#bridges.length === 0) this.#bridges.push(new HttpBridge(this.#bridge));
     return this.#bridges.some((bridge) => bridge.hasRoute(target));
   };

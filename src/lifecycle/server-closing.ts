@@ -37,11 +37,17 @@ export interface ServerClosing {
   destroy(): void;
 }
 
-/** Prepares the closing of a server. Call it before clients connect: later ones alone are known. */
+/** Prepares the closing of a server. Call it before clients connect: of earlier connections it knows nothing. */
 export function closingOf(server: ClosableServer): ServerClosing {
   if (server instanceof NetServer) return new NetServerClosing(server);
   if ("tryShutdown" in server) return closingOfGrpc(server);
   return { name: nameOf(server), announce() {}, close: () => server.close(), destroy() {} };
+}
+
+/** Whether something is a `ClosableServer`: callers may have no types. */
+export function isClosable(server: unknown): server is ClosableServer {
+  const { close, tryShutdown }: { readonly close?: unknown; readonly tryShutdown?: unknown } = Object(server);
+  return typeof close === "function" || typeof tryShutdown === "function";
 }
 
 function nameOf(server: object): string {

@@ -10,8 +10,9 @@
  * SERVING (grpc-go's Resume sets every service to SERVING).
  *
  * The overall status `""` is SERVING from the start, because a process that answers is up; checks or the application
- * override it. An application that is not ready yet holds it at NOT_SERVING, with `startup`. The views are names beside the services. `readiness` is the overall status. `liveness` and `startup`
- * describe this process alone, so a drain does not change them.
+ * override it. An application that is not ready yet holds it and `startup` at NOT_SERVING. The views are names beside the
+ * services. `readiness` is the overall status. `liveness` and `startup` describe this process alone, so a drain does not
+ * change them.
  */
 import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
@@ -160,7 +161,8 @@ export class Registry implements StatusReader, StatusWriter {
     this.#emitter.batch(() => {
       this.#replace(this.#views, "startup", this.#unready ?? this.#startup);
       if (this.#overall !== undefined) this.#write(OVERALL, this.#unready ?? this.#overall);
-      else if (this.#held === undefined) this.#showProcess(this.#unready ?? SERVING);
+      // also below a write: `clear` uncovers it
+      if (this.#held === undefined) this.#showProcess(this.#unready ?? SERVING);
     });
   }
 

@@ -20,7 +20,12 @@ export function createWrite(service: string, status: ServingStatus, details: Sta
   requireServiceName(service);
   requireServingStatus(service, status);
   const degraded = status === "SERVING" && details.degraded === true;
-  return { status, degraded, reason: details.reason, detail: details.detail };
+  return { status, degraded, reason: textOf(details.reason), detail: textOf(details.detail) };
+}
+
+/** Any other value cannot be shown, nor cross to another thread. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 /** @throws HealthTypeError INVALID_SERVICE_NAME */

@@ -200,6 +200,21 @@ describe("isHealthRequest", () => {
     assert.equal(isHealthRequest({ originalUrl: "/orders/healthcheck", url: "/healthcheck" }), false);
   });
 
+  test("does not take the path of a gRPC method in a query or below another path: a client could hide any request", () => {
+    const { isHealthRequest } = new Health();
+    for (const url of [
+      "/orders?x=/grpc.health.v1.Health/Check",
+      "/orders#/grpc.health.v1.Health/Check",
+      "/orders/grpc.health.v1.Health/Check",
+      "http://a/orders?x=/grpc.health.v1.Health/Check",
+      "http://a?/grpc.health.v1.Health/Check",
+      "/grpcxhealth.v1.Health/Check",
+    ])
+      assert.equal(isHealthRequest({ url }), false, url);
+    assert.equal(isHealthRequest({ url: "http://a/grpc.health.v1.Health/Watch" }), true);
+    assert.equal(isHealthRequest({ url: "/grpc.health.v1.Health/Check?x=1" }), true);
+  });
+
   test("knows further paths of each integration", () => {
     const health = new Health();
     assert.equal(health.isHealthRequest({ url: "/ping" }), false);

@@ -84,6 +84,38 @@ describe("startsReady: false", () => {
     assert.equal(health.status(""), "SERVING");
   });
 
+  test("leaves nothing behind when it has ended and a status or a check is removed", async () => {
+    const { health, clock, codes } = start({ startsReady: false });
+    health.set("", "SERVING");
+    health.started();
+    health.clear("");
+    assert.equal(health.status(""), "SERVING");
+    const checked = start({ startsReady: false });
+    checked.health.check("database", () => true);
+    await checked.clock.advance(1_000);
+    checked.health.started();
+    checked.health.removeCheck("database");
+    assert.equal(checked.health.status(""), "SERVING");
+    await clock.advance(1_000);
+    assert.deepEqual([await codes(), await checked.codes()], [READY, READY]);
+    await checked.health.shutdown({ drainDelayMs: 0 });
+  });
+
+  test("stays when a status that was set before it, or a check, is removed", async () => {
+    const { health } = start();
+    health.set("", "SERVING");
+    health.waitFor(new Promise(() => {}));
+    health.clear("");
+    assert.equal(health.status(""), "NOT_SERVING");
+    const checked = start();
+    checked.health.check("database", () => true);
+    await checked.clock.advance(1_000);
+    checked.health.waitFor(new Promise(() => {}));
+    checked.health.removeCheck("database");
+    assert.equal(checked.health.status(""), "NOT_SERVING");
+    await checked.health.shutdown({ drainDelayMs: 0 });
+  });
+
   test("stays after the status of the server as a whole is cleared", () => {
     const { health } = start({ startsReady: false });
     health.set("", "SERVING");

@@ -170,6 +170,8 @@ describe("a configuration that is refused", () => {
       ["DUPLICATE_NAME", () => health.declareServices([{ name: "a", policy: { kind: "all" }, members: ["a"] }])],
       ["INVALID_OPTION", () => health.declareServices([{ name: "x", policy: { kind: "all" }, members: ["x"] }])],
       ["INVALID_OPTION", () => health.declareServices([{ name: "x", policy: { kind: "all" }, members: [] }])],
+      // @ts-expect-error as a caller without types
+      ["INVALID_OPTION", () => health.declareServices([{ name: "x", members: ["a"] }])],
       ["INVALID_OPTION", () => health.declareServices([{ name: "x", policy: { kind: "all" }, members: [""] }])],
       [
         "INVALID_OPTION",

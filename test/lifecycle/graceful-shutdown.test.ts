@@ -189,7 +189,15 @@ describe("gracefulShutdown", () => {
   test("refuses wrong options, and changes nothing then", () => {
     const server: Server = createServer();
     const base = { health: new Health(), servers: [server], signals: [] };
-    const wrong = [{ hook: [] }, { end: "exit" }, { timeoutMs: 5_000 }, { drainDelayMs: -1 }, { timeoutMs: 0 }];
+    const wrong: object[] = [
+      { hook: [] },
+      { end: "exit" },
+      { timeoutMs: 5_000 },
+      { drainDelayMs: -1 },
+      { timeoutMs: 0 },
+    ];
+    const express = Object.assign(() => {}, { listen: () => server });
+    wrong.push(...[{ servers: [server, express] }, { servers: [undefined] }, { hooks: [undefined] }, { health: {} }]);
     for (const options of wrong)
       assert.throws(() => Reflect.apply(gracefulShutdown, undefined, [{ ...base, ...options }]), {
         code: "INVALID_OPTION",

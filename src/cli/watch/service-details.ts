@@ -38,7 +38,9 @@ export function askDetails(
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const cancelTimer = probeClock.setTimer(settings.timeoutMs, () => resolve({ details: undefined, bytes }));
+    let cancel = () => {};
+    // a request that stays open takes a stream of the server, and after GOAWAY it keeps the connection
+    const cancelTimer = probeClock.setTimer(settings.timeoutMs, () => cancel());
     const listener = {
       onHead() {},
       onData(chunk: Buffer) {
@@ -52,7 +54,7 @@ export function askDetails(
         resolve({ details, bytes });
       },
     };
-    connection.request({ head, body: Buffer.alloc(0) }, listener);
+    cancel = connection.request({ head, body: Buffer.alloc(0) }, listener);
   });
 }
 

@@ -15,7 +15,7 @@ import type { CancelTimer, Clock } from "../../core/clock.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { ChangeObserver, StatusChange } from "../../registry/changes.js";
 import type { Registry } from "../../registry/registry.js";
-import type { RelayedEvent, StatusEntry, StatusPatch } from "./messages.js";
+import type { RelayedEvent, StatusPatch } from "./messages.js";
 
 /** A change waits at most for this time, in milliseconds, if it does not change a status. */
 const FLUSH_MS = 5;
@@ -140,7 +140,7 @@ export class StatusFeed implements ChangeObserver {
     const patch: StatusPatch = {
       sequence: this.#sequence,
       hasStatus: this.#hasStatus,
-      services: [...this.#services].map((name) => [name, plainEntry(registry.entry(name))]),
+      services: [...this.#services].map((name) => [name, registry.entry(name)]),
       checks: [...this.#checks].map((name) => [name, registry.storedReport(name)]),
       ages: [...this.#ages.values()].map(({ owner, staleAt }) => [
         owner,
@@ -148,7 +148,7 @@ export class StatusFeed implements ChangeObserver {
       ]),
       draining: registry.draining,
       drained: registry.drained,
-      declared: declared === this.#declared ? undefined : declared,
+      declared: declared === this.#declared ? undefined : declared.map(plainDeclaration),
       events: takeEvents(),
     };
     this.#declared = declared;
@@ -159,8 +159,8 @@ export class StatusFeed implements ChangeObserver {
   }
 }
 
-/** A caller without types can give a reason that cannot cross to another thread. */
-function plainEntry(entry: StatusEntry | undefined): StatusEntry | undefined {
-  if (entry === undefined || entry.status.reason === undefined || typeof entry.status.reason === "string") return entry;
-  return { ...entry, status: { ...entry.status, reason: undefined } };
+/** The fields that are validated alone: the application may have others beside them, which cannot cross to a thread. */
+function plainDeclaration({ name, policy, members }: ServiceDeclaration): ServiceDeclaration {
+  const { kind } = policy;
+  return { name, policy: kind === "quorum" ? { kind, count: policy.count } : { kind }, members: [...members] };
 }

@@ -141,6 +141,21 @@ describe("listen() with thread: true", () => {
       assert.deepEqual((await one.list()).statuses, (await other.list()).statuses);
     });
 
+  test("what a caller without types gives beside the contract cannot stop the mirror, nor end the process", async (t) => {
+    const health = healthOf(t, { metrics: true });
+    const server = await listen(health);
+    const beside = { comment: () => {} };
+    health.heartbeat("job", { ttl: "1h" });
+    health.declareServices([{ name: "work", members: ["job"], policy: { kind: "all", ...beside }, ...beside }]);
+    // @ts-expect-error as a caller without types
+    health.set("a", "NOT_SERVING", { reason: () => {}, detail: () => {} });
+    assert.equal(health.status("a"), "NOT_SERVING");
+    health.set("b", "SERVING");
+    await eventually(async () => (await ask(server, "/healthcheck/b")) === "200 OK", "the mirror follows");
+    assert.equal(await ask(server, "/healthcheck/a"), "503 NOT_SERVING");
+    assert.equal(await ask(server, "/healthcheck/work"), "503 UNKNOWN");
+  });
+
   test("shows a change, tells watchers, and counts them", async (t) => {
     const health = healthOf(t);
     health.set("a", "SERVING");
