@@ -54,12 +54,9 @@ export interface GracefulShutdown {
 const OPTIONS = ["health", "servers", "hooks", "signals", "drainDelayMs", "timeoutMs", "end", "log"] as const;
 const DEFAULT_TIMEOUT_MS = 25_000;
 
-/** The shutdowns of this process that a signal has started and that run: each application in it ends before the process does. */
-const terminating = new Set<Promise<void>>();
-
 /**
- * Waits for a signal, and then ends the application. Call it before the servers listen. With several of them, the process
- * ends when all that run are done.
+ * Waits for a signal, and then ends the application. Call it before the servers listen, and once in a
+ * process: the first that is done ends the process.
  * @throws HealthError INVALID_OPTION
  */
 export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShutdown {
@@ -70,10 +67,7 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   const run = new ShutdownRun(options);
   let isTerminating = false;
   const terminate = async (signal: NodeJS.Signals) => {
-    const running = run.start(signal);
-    terminating.add(running);
-    await running;
-    await Promise.all(terminating);
+    await run.start(signal);
     stopWaiting();
     if (end === "signal") endBySignal(signal);
   };

@@ -17,7 +17,7 @@ import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createFetchHandler, type FetchHandler } from "../transports/http/fetch.js";
 import { createKoaMiddleware, type KoaMiddleware } from "../transports/http/koa.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
-import { HEALTH_SERVICE } from "../wire/health-messages.js";
+import { isGrpcMethod, requirePaths } from "../transports/http/routes.js";
 
 /** What is added to the application's servers. */
 interface IntegrationDeps {
@@ -94,6 +94,7 @@ export abstract class Integrations {
    */
   async fetch(request: Request, { paths, ...unknown }: RouteOptions = {}): Promise<Response> {
     requireKnownOptions("fetch", unknown, ["paths"]);
+    requirePaths(paths);
     this.#answerFetch ??= createFetchHandler(this.#createBridge("fetch", {}));
     return this.#answerFetch(request, paths);
   }
@@ -104,15 +105,15 @@ export abstract class Integrations {
    */
   readonly isHealthRequest = ({ originalUrl, url = "" }: NamedRequest): boolean => {
     const target = originalUrl ?? url;
-    if (target.includes(`/${HEALTH_SERVICE}/`)) return true;
+    if (isGrpcMethod(target)) return true;
     if (this.#bridges.length === 0) this.#bridges.push(new HttpBridge(this.#bridge));
     return this.#bridges.some((bridge) => bridge.hasRoute(target));
   };
 
   #createBridge(owner: string, options: RouteOptions): HttpBridge {
     requireKnownOptions(owner, options, ["paths"]);
-    this.servedElsewhere = true;
     const bridge = new HttpBridge({ ...this.#bridge, paths: options.paths });
+    this.servedElsewhere = true;
     this.#bridges.push(bridge);
     return bridge;
   }

@@ -1,5 +1,5 @@
 /**
- * An application that ends gracefully: `graceful-program.ts [signal|by-itself] [hung] [two]`. It prints the port of its HTTP
+ * An application that ends gracefully: `graceful-program.ts [signal|by-itself] [hung]`. It prints the port of its HTTP
  * server, and everything that the shutdown logs.
  */
 import { createServer } from "node:http";
@@ -32,18 +32,6 @@ gracefulShutdown({
   end,
   log: (line) => process.stdout.write(`${line}\n`),
 });
-if (argv.includes("two"))
-  gracefulShutdown({
-    health: new Health(),
-    hooks: [
-      async function slower() {
-        await new Promise((resolve) => setTimeout(resolve, 600));
-        process.stdout.write("the slower one is done\n");
-      },
-    ],
-    drainDelayMs: 0,
-    log: () => {},
-  });
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   process.stdout.write(`port ${typeof address === "object" && address !== null ? address.port : 0}\n`);

@@ -335,13 +335,6 @@ describe("a process with gracefulShutdown", () => {
     assert.match(output(), /^hook without a name: not done in time, given up after \d+ ms$/m);
   });
 
-  test("ends when each of its shutdowns is done", async (t) => {
-    const { child, output } = await start(t, "two");
-    child.kill("SIGTERM");
-    assert.deepEqual(await endOf(child), [143, null], "the other one listens to the signal, too");
-    assert.match(output(), /^the slower one is done$/m);
-  });
-
   test("ends at once by a second signal", async (t) => {
     const { child, output } = await start(t, "hung");
     child.kill("SIGTERM");
