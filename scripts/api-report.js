@@ -61,20 +61,24 @@ function collect(path, name, found) {
   return undefined;
 }
 
+/** Declarations on the page. A door does not repeat those of the doors before it. */
+const printed = new Set();
+
 function reportOf([subPath, file]) {
   const path = `dist/types/${file}.d.ts`;
   const names = [...read(path).exported.keys()].sort();
   const found = new Map();
   for (const name of names) collect(path, name, found);
   const codeOf = (name) => read(found.get(name)).declared.get(name).join("\n");
-  const others = [...found.keys()].filter((name) => !names.includes(name)).sort();
+  const others = [...found.keys()].filter((name) => !names.includes(name) && !printed.has(name)).sort();
+  for (const name of [...names, ...others]) printed.add(name);
   return [
     `## \`healthbridge${subPath.slice(1)}\`\n`,
     `\`\`\`ts\n${names.map(codeOf).join("\n\n")}\n\`\`\`\n`,
     ...(others.length === 0
       ? []
       : [
-          "Types that are not exported, and that the exports name:\n",
+          "Types that this door does not export, and that its exports name:\n",
           `\`\`\`ts\n${others.map(codeOf).join("\n\n")}\n\`\`\`\n`,
         ]),
   ].join("\n");

@@ -34,6 +34,7 @@ const RANKS: Readonly<Record<string, number>> = {
   config: 5,
   listener: 5,
   daemon: 6,
+  frameworks: 7,
   cli: 7,
 };
 

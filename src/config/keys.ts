@@ -7,8 +7,7 @@
 import { DEFAULT_MAX_HOLD_MS } from "../checks/isolation.js";
 import { formatDefault, type Setting } from "../checks/settings.js";
 import { DEFAULT_ENGINE } from "../core/engine-name.js";
-import { DEFAULT_LIST_LIMIT } from "../core/option.js";
-import { DEFAULT_DRAIN_DELAY_MS } from "../lifecycle/shutdown.js";
+import { DEFAULT_DRAIN_DELAY_MS, DEFAULT_LIST_LIMIT } from "../core/option.js";
 import { DEFAULT_MAX_WATCHERS } from "../transports/grpc/health-service.js";
 
 /** Keys at the top of the file. */

@@ -17,6 +17,9 @@ export const DEFAULT_FIRST_BYTES_TIMEOUT_MS = 5_000;
 /** Milliseconds that a request may take to arrive. */
 export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 
+/** The default of `drainDelayMs`: what Kubernetes needs to withdraw an endpoint. */
+export const DEFAULT_DRAIN_DELAY_MS = 5_000;
+
 /**
  * The value of a count, or its default.
  * @throws HealthError INVALID_OPTION for anything but a whole number from 1 to `max`

@@ -110,6 +110,11 @@ export abstract class Integrations {
     return this.#bridges.some((bridge) => bridge.hasRoute(target));
   };
 
+  /** @internal The paths of all routes, for routers that need a list; `*` is the rest of a path. */
+  routePaths(): readonly string[] {
+    return new HttpBridge(this.#bridge).paths;
+  }
+
   #createBridge(owner: string, options: RouteOptions): HttpBridge {
     requireKnownOptions(owner, options, ["paths"]);
     const bridge = new HttpBridge({ ...this.#bridge, paths: options.paths });

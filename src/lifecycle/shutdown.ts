@@ -8,7 +8,9 @@
  * still be served. The close timeout bounds how long a client that does not read and does not close can delay the end
  * (tryShutdown of grpc-js and GracefulStop of grpc-go wait without a limit while a Watch is open).
  */
+
 import type { Clock } from "../core/clock.js";
+import { DEFAULT_DRAIN_DELAY_MS } from "../core/option.js";
 
 /** What is shut down. Each step is called once, in this order. */
 export interface ShutdownSteps {
@@ -32,8 +34,6 @@ export interface ShutdownTimes {
   readonly closeTimeoutMs?: number | undefined;
 }
 
-/** The default of `drainDelayMs`: what Kubernetes needs to withdraw an endpoint. */
-export const DEFAULT_DRAIN_DELAY_MS = 5_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 
 /** Destroyed sockets close within a few turns of the event loop. A step that takes longer is not awaited. */

@@ -128,6 +128,19 @@ export function npmServers(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Loads the frameworks whose applications use the library. */
+export function npmFrameworks(): NodeJS.Require {
+  const packages = [
+    ...["express4@npm:express@4.22.3", "express5@npm:express@5.3.0", "fastify@5.12.8"],
+    ...["koa@3.3.0", "koa-bodyparser@4.4.1", "hono@4.13.19", "@hono/node-server@2.1.9"],
+  ];
+  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
+  const folder = once(`npm-frameworks-${key}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+  return createRequire(join(folder, "package.json"));
+}
+
 /** The folder of packages with which applications serve their health over HTTP. */
 export function npmHealthPackages(): string {
   const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];

@@ -1,12 +1,8 @@
 /** The order and the times of the steps of a shutdown, on a virtual clock. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  DEFAULT_DRAIN_DELAY_MS,
-  runShutdown,
-  type ShutdownSteps,
-  type ShutdownTimes,
-} from "../../src/lifecycle/shutdown.js";
+import { DEFAULT_DRAIN_DELAY_MS } from "../../src/core/option.js";
+import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../../src/lifecycle/shutdown.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
 /** A shutdown, with the time of each step. */

@@ -17,7 +17,7 @@ import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticat
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import { negotiateJson } from "./health-json.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
-import { findRoute, type Route, requirePaths } from "./routes.js";
+import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
 import { answerService, answerServiceJson } from "./services.js";
 import { Snapshots } from "./snapshot.js";
 import { answerView, answerViewCheck } from "./views.js";
@@ -90,6 +90,11 @@ export class HttpBridge implements HttpResponder {
   hasRoute(target: string): boolean {
     const { kind } = this.#routeOf(target);
     return kind !== "none" && kind !== "bad-request" && kind !== "target-too-long" && kind !== "server";
+  }
+
+  /** The paths of all routes that it has. */
+  get paths(): readonly string[] {
+    return ROUTE_PATHS.filter((path) => path !== "/metrics" || this.#options.metrics !== undefined);
   }
 
   wantsBody(method: string, target: string): boolean {

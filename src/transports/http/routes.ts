@@ -17,6 +17,12 @@ import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 /** The paths of the views. */
 const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
 
+/** The paths of all routes, for routers that need a list; `*` is the rest of a path. */
+export const ROUTE_PATHS: readonly string[] = [
+  ...["healthcheck", ...VIEW_PATHS].flatMap((path) => [`/${path}`, `/${path}/*`]),
+  ...[`/${HEALTH_SERVICE}/Check`, `/${HEALTH_SERVICE}/List`, "/heartbeat/*", "/metrics"],
+];
+
 /** The path of a view without its slash. */
 export type ViewPath = (typeof VIEW_PATHS)[number];
 

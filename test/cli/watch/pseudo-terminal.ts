@@ -32,7 +32,8 @@ export class PseudoTerminal {
   /** @param command the program with its arguments */
   constructor(command: readonly string[], { rows = 24, columns = 100, env = {} }: TerminalOptions = {}) {
     this.screen = new Screen(rows, columns);
-    const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env;
+    // Node reads CI too: it is a terminal without colours then
+    const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = process.env;
     this.#child = spawn("python3", [SCRIPT, String(rows), String(columns), ...command], {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...inherited, TERM: "xterm-256color", ...env },

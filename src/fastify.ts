@@ -1,0 +1,2 @@
+/** The plugin for Fastify. */
+export { type FastifyHealthOptions, healthbridge } from "./frameworks/fastify.js";
