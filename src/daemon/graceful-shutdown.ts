@@ -7,7 +7,9 @@
  * Servers have half of the time that is left after the drain delay, hooks have the rest. What fails or does not end in time
  * is logged, and the next step follows. A second signal ends the process at once.
  */
+import { constants } from "node:os";
 import { keepAlive } from "../core/background.js";
+import { publish } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
 import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
@@ -52,11 +54,12 @@ const OPTIONS = ["health", "servers", "hooks", "signals", "drainDelayMs", "timeo
 const DEFAULT_TIMEOUT_MS = 25_000;
 
 /**
- * Waits for a signal, and then ends the application. Call it before the servers listen.
+ * Waits for a signal, and then ends the application. Call it before the servers listen, and once in a
+ * process: the first that is done ends the process.
  * @throws HealthError INVALID_OPTION
  */
 export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShutdown {
-  requireKnownOptions("gracefulShutdown", options, OPTIONS);
+  requireOptions(options);
   const { end = "signal", signals = ["SIGTERM", "SIGINT"] } = options;
   if (end !== "signal" && end !== "by-itself")
     throw new HealthError("INVALID_OPTION", `end must be "signal" or "by-itself", got ${JSON.stringify(end)}`);
@@ -79,25 +82,30 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   return { shutdown: () => run.start("shutdown()"), [Symbol.dispose]: stopWaiting };
 }
 
-/**
- * Callers may have no types: what cannot be closed or called is refused now, and not found at the end of the process.
- * @throws HealthError INVALID_OPTION
- */
-function requireParts(health: unknown, servers: readonly unknown[], hooks: readonly unknown[]): void {
-  if (typeof Object(health).drain !== "function") throw new HealthError("INVALID_OPTION", "health must be a Health");
+/** Checks what types cannot promise: a mistake must not show at the moment of the signal. */
+function requireOptions(options: GracefulShutdownOptions): void {
+  requireKnownOptions("gracefulShutdown", options, OPTIONS);
+  const { health, servers = [], hooks = [], signals = [], log } = options;
+  const invalid = (text: string) => new HealthError("INVALID_OPTION", text);
+  // no instanceof: it may be of another copy of this package
+  if (typeof health?.shutdown !== "function") throw invalid("health must be a Health");
+  if (!Array.isArray(servers)) throw invalid("servers must be a list of servers");
   const server = servers.findIndex((each) => !isClosable(each));
   if (server !== -1)
-    throw new HealthError(
-      "INVALID_OPTION",
-      `servers[${server}] has no close(); for Express or Koa, give what app.listen() returns`,
-    );
-  const hook = hooks.findIndex((each) => typeof each !== "function");
-  if (hook !== -1) throw new HealthError("INVALID_OPTION", `hooks[${hook}] must be a function`);
+    throw invalid(`servers[${server}] has no close(); for Express or Koa, give what app.listen() returns`);
+  if (!Array.isArray(hooks) || !hooks.every((hook) => typeof hook === "function"))
+    throw invalid("hooks must be a list of functions");
+  if (log !== undefined && typeof log !== "function") throw invalid("log must be a function");
+  if (!Array.isArray(signals)) throw invalid("signals must be a list of names, such as SIGTERM");
+  const wrong = signals.find((signal) => !(signal in constants.signals) || UNCATCHABLE.includes(signal));
+  if (wrong !== undefined) throw invalid(`${JSON.stringify(wrong)} is not a signal that a process can wait for`);
 }
+
+const UNCATCHABLE: readonly NodeJS.Signals[] = ["SIGKILL", "SIGSTOP"];
 
 /** The steps, once. */
 class ShutdownRun {
-  readonly log: (line: string) => void;
+  readonly #log: (line: string) => void;
   readonly #health: Health;
   readonly #closings: readonly ServerClosing[];
   readonly #hooks: readonly ShutdownHook[];
@@ -113,12 +121,20 @@ class ShutdownRun {
     this.#timeoutMs = milliseconds("timeoutMs", options.timeoutMs, DEFAULT_TIMEOUT_MS);
     if (this.#timeoutMs <= this.#drainDelayMs)
       throw new HealthError("INVALID_OPTION", "timeoutMs must be longer than drainDelayMs");
-    requireParts(health, servers, hooks);
     // biome-ignore lint/suspicious/noConsole: an application sees the order of its end without a set-up
-    this.log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
+    this.#log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
     this.#hooks = hooks;
     // after the checks of the options: it adds listeners
-    this.#closings = servers.filter((server) => !isHealthServer(server)).map(closingOf);
+    this.#closings = [...new Set(servers)].filter((server) => !isHealthServer(server)).map(closingOf);
+  }
+
+  /** A log that fails must not stop the shutdown. */
+  log(line: string): void {
+    try {
+      this.#log(line);
+    } catch (error) {
+      publish("fault", { instance: this.#health.parts.registry.instance, where: "the log of gracefulShutdown", error });
+    }
   }
 
   start(cause: string): Promise<void> {
@@ -131,27 +147,34 @@ class ShutdownRun {
     const startedAt = clock.now();
     const leftMs = () => Math.max(0, this.#timeoutMs - (clock.now() - startedAt));
     this.log(`${cause}: every service is NOT_SERVING; servers close in ${this.#drainDelayMs} ms`);
-    this.#health.drain();
+    const healthClosed = this.#shutdownHealth();
     for (const closing of this.#closings) closing.announce();
     await this.#sleep(this.#drainDelayMs);
-    await this.#closeServers(leftMs() / 2);
+    await this.#closeServers(leftMs() / 2, healthClosed);
     for (const hook of this.#hooks)
       await this.#step(`hook ${hook.name || "without a name"}`, async () => hook(), leftMs());
     this.log(`shut down after ${Math.round(clock.now() - startedAt)} ms`);
   }
 
   /** Closes every server at the same time: they serve the same clients. */
-  async #closeServers(timeoutMs: number): Promise<void> {
+  async #closeServers(timeoutMs: number, healthClosed: Promise<void>): Promise<void> {
     // a Watch would keep a server of grpc-js open
     this.#health.parts.service.endWatches();
     const closings = this.#closings.map(async (closing) => {
       const isClosed = await this.#step(closing.name, () => closing.close(), timeoutMs);
       if (!isClosed) closing.destroy();
     });
+    await Promise.all([...closings, this.#step("health", () => healthClosed, timeoutMs)]);
+  }
+
+  /** Begins with the drain, so that nothing ends the drain: its servers close after the delay, at the same time as the others. */
+  #shutdownHealth(): Promise<void> {
+    const timeoutMs = (this.#timeoutMs - this.#drainDelayMs) / 2;
     // it destroys what is left in one second more
     const closeTimeoutMs = Math.max(0, timeoutMs - 1_000);
-    const closeHealth = () => this.#health.shutdown({ drainDelayMs: 0, closeTimeoutMs });
-    await Promise.all([...closings, this.#step("health", closeHealth, timeoutMs)]);
+    const closed = this.#health.shutdown({ drainDelayMs: this.#drainDelayMs, closeTimeoutMs });
+    closed.catch(() => {}); // the step reports it
+    return closed;
   }
 
   /** Runs a step, and logs how it ended. Returns whether it has done its work in time. */

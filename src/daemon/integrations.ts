@@ -17,10 +17,7 @@ import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createFetchHandler, type FetchHandler } from "../transports/http/fetch.js";
 import { createKoaMiddleware, type KoaMiddleware } from "../transports/http/koa.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
-import { HEALTH_SERVICE } from "../wire/health-messages.js";
-
-/** The target of a health method, also in absolute form. A query does not count: with it a client would hide any request. */
-const GRPC_TARGET = new RegExp(`^(?:https?://[^/?#]*)?/${HEALTH_SERVICE.replaceAll(".", "\\.")}/`, "i");
+import { isGrpcMethod, requirePaths } from "../transports/http/routes.js";
 
 /** What is added to the application's servers. */
 interface IntegrationDeps {
@@ -98,6 +95,7 @@ export abstract class Integrations {
    */
   async fetch(request: Request, { paths, ...unknown }: RouteOptions = {}): Promise<Response> {
     requireKnownOptions("fetch", unknown, ["paths"]);
+    requirePaths(paths);
     this.#answerFetch ??= createFetchHandler(this.#createBridge("fetch", {}));
     return this.#answerFetch(request, paths);
   }
@@ -108,7 +106,7 @@ export abstract class Integrations {
    */
   readonly isHealthRequest = ({ originalUrl, url = "" }: NamedRequest): boolean => {
     const target = originalUrl ?? url;
-    if (GRPC_TARGET.test(target)) return true;
+    if (isGrpcMethod(target)) return true;
     if (this.#bridges.length === 0) this.#bridges.push(new HttpBridge(this.#bridge));
     return this.#bridges.some((bridge) => bridge.hasRoute(target));
   };
@@ -120,8 +118,8 @@ export abstract class Integrations {
 
   #createBridge(owner: string, options: RouteOptions): HttpBridge {
     requireKnownOptions(owner, options, ["paths"]);
-    this.servedElsewhere = true;
     const bridge = new HttpBridge({ ...this.#bridge, paths: options.paths });
+    this.servedElsewhere = true;
     this.#bridges.push(bridge);
     return bridge;
   }

@@ -9,6 +9,7 @@ import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
+import { requirePaths } from "../transports/http/routes.js";
 import { type HealthServer, type ListeningServer, type ListenOptions, OpenServer, type ServerDeps } from "./server.js";
 import type { ThreadServerDeps } from "./thread/thread-server.js";
 
@@ -101,7 +102,8 @@ export class OpenServers {
     addresses: readonly string[],
     options: ListenOptions,
   ): Promise<ListeningServer> {
-    const { thread = false, stallAfter } = options;
+    const { thread = false, stallAfter, paths } = options;
+    requirePaths(paths);
     if (typeof thread !== "boolean") throw new HealthError("INVALID_OPTION", "thread must be true or false");
     if (!thread && stallAfter !== undefined)
       throw new HealthError("INVALID_OPTION", "stallAfter has no effect without thread: true");

@@ -47,7 +47,8 @@ export class Readiness {
       publish("fault", { instance: this.#registry.instance, where: "waitFor", error });
       onEnd();
     };
-    task.then(onEnd, onFailure);
+    // a promise of ours: a thenable of the application may throw, call back at once, or twice
+    Promise.resolve(task).then(onEnd, onFailure);
   }
 
   #apply(): void {

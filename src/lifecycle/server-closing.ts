@@ -79,6 +79,8 @@ class NetServerClosing implements ServerClosing {
     this.name = "closeIdleConnections" in server ? "HTTP server" : nameOf(server);
     this.#server = server;
     server.on("connection", (socket: Socket) => track(this.#sockets, socket));
+    // of TLS: its socket has a byte when the client has sent one, and not by the handshake
+    server.on("secureConnection", (socket: Socket) => track(this.#sockets, socket));
     server.on("session", (session: Http2Session) => track(this.#sessions, session));
     server.prependListener("request", (_request: unknown, response: ServerResponse) => {
       track(this.#responses, response);

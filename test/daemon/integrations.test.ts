@@ -181,6 +181,25 @@ describe("fetch", () => {
   });
 });
 
+describe("paths", () => {
+  const WRONG: readonly unknown[] = ["/api/health", ["api/health"], [5], { 0: "/a" }, null];
+
+  test("are a list of paths for each integration; a text, which contains many paths, is refused", async () => {
+    const health = new Health();
+    for (const paths of WRONG) {
+      const options = Object({ paths });
+      const invalid = { code: "INVALID_OPTION" };
+      assert.throws(() => health.middleware(options), invalid);
+      assert.throws(() => health.koa(options), invalid);
+      assert.throws(() => health.attach(createServer(), options), invalid);
+      await assert.rejects(health.fetch(new Request("http://a/"), options), invalid);
+      await assert.rejects(health.listen(["127.0.0.1:0"], options), invalid);
+      await assert.rejects(health.listen(["127.0.0.1:0"], { ...options, thread: true }), invalid);
+    }
+    await health.shutdown();
+  });
+});
+
 describe("isHealthRequest", () => {
   test("knows the routes and the gRPC methods, with any query, and is bound", () => {
     const { isHealthRequest, ...rest } = new Health();
@@ -198,6 +217,22 @@ describe("isHealthRequest", () => {
     assert.equal(isHealthRequest(new Request("http://a/readyz?verbose")), true);
     assert.equal(isHealthRequest(new Request("http://a/orders")), false);
     assert.equal(isHealthRequest({ originalUrl: "/orders/healthcheck", url: "/healthcheck" }), false);
+    assert.equal(isHealthRequest(new Request("http://a/grpc.health.v1.Health/Watch")), true);
+  });
+
+  test("no request for another path is hidden from a log by the name of the health service in it", () => {
+    const health = new Health();
+    for (const url of [
+      "/admin/delete?x=/grpc.health.v1.Health/Check",
+      "/admin/grpc.health.v1.Health/Check",
+      "/grpc.health.v1.Health/../admin",
+      "/admin#/grpc.health.v1.Health/Check",
+      "/grpcXhealth.v1.Health/Check",
+      "http://a/?/grpc.health.v1.Health/Check",
+      "http://a?/grpc.health.v1.Health/Check",
+      "//grpc.health.v1.Health/Check/",
+    ])
+      assert.equal(health.isHealthRequest({ url }), false, url);
   });
 
   test("does not take the path of a gRPC method in a query or below another path: a client could hide any request", () => {

@@ -21,6 +21,35 @@ function start(options: HealthOptions = {}) {
 const READY = [200, 200, 200, 200, 200];
 const UNREADY = [503, 503, 503, 200, 200];
 
+describe("waitFor of an object with then()", () => {
+  test("counts it once, also when it calls back twice or throws", async () => {
+    const { health, clock } = start();
+    let endLast = () => {};
+    const last = new Promise<void>((resolve) => {
+      endLast = resolve;
+    });
+    const thenable = (then: (resolve: () => void) => void) => ({ then });
+    const twice = thenable((resolve) => {
+      resolve();
+      resolve();
+    });
+    health.waitFor(last);
+    health.waitFor(Object(twice));
+    await settle();
+    assert.equal(health.status(""), "NOT_SERVING", "the other task runs");
+    endLast();
+    await settle();
+    assert.equal(health.status(""), "SERVING");
+    const broken = thenable(() => {
+      throw new Error("broken");
+    });
+    health.waitFor(Object(broken));
+    await clock.advance(0);
+    assert.equal(health.status(""), "NOT_SERVING", "start-failed");
+    await health.shutdown({ drainDelayMs: 0 });
+  });
+});
+
 describe("startsReady: false", () => {
   test("holds the server as a whole and the startup view until started() [L1]", async () => {
     const { health, codes, page } = start({ startsReady: false });

@@ -1,11 +1,15 @@
 /** gracefulShutdown: the order of its steps with real servers, and the end of a process by real signals. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { Agent, createServer, get, type Server } from "node:http";
-import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { connect as connectHttp2, createServer as createHttp2Server, createSecureServer } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
 import { connect, createServer as createTcpServer, type Server as NetServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
@@ -13,6 +17,9 @@ import { type GracefulShutdownOptions, gracefulShutdown, Health } from "../../sr
 import { eventually, inTime, pause } from "../support/eventually.js";
 import { GrpcPeer } from "../support/grpc-peer.js";
 import { notOutlive } from "../support/not-outlive.js";
+
+const tlsFile = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
+const TLS = { key: tlsFile("server.key"), cert: tlsFile("server.crt") };
 
 async function listen(t: TestContext, server: NetServer): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -186,19 +193,100 @@ describe("gracefulShutdown", () => {
     assert.deepEqual(lines.slice(1, -1).toSorted(), ["Server: done after", "Worker: done after", "health: done after"]);
   });
 
+  for (const [kind, create] of [
+    [
+      "https",
+      (options: object) => createHttpsServer(options, (_request, response) => void response.end("application")),
+    ],
+    [
+      "HTTP/2 over TLS",
+      (options: object) =>
+        createSecureServer({ ...options, allowHTTP1: true }, (_request, response) =>
+          setTimeout(() => response.end("application"), 200),
+        ),
+    ],
+  ] as const)
+    test(`is not held up by a connection of ${kind} on which nothing was sent but the handshake`, async (t) => {
+      const server = create(TLS);
+      const { lines, shutdown } = prepare({ servers: [server] });
+      const port = await listen(t, server);
+      const idle = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }).on("error", () => {});
+      t.after(() => idle.destroy());
+      await inTime(once(idle, "secureConnect"), "the handshake");
+      await inTime(shutdown.shutdown(), "the end");
+      assert(lines.includes("HTTP server: done after"), lines.join("\n"));
+    });
+
+  test("lets a call over HTTP/2 and TLS finish that runs when the servers close", async (t) => {
+    const server = createSecureServer(TLS, (_request, response) => setTimeout(() => response.end("application"), 400));
+    const { shutdown } = prepare({ servers: [server] });
+    const port = await listen(t, server);
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    t.after(() => session.destroy());
+    const call = session.request({ ":path": "/slow" });
+    let body = "";
+    call.setEncoding("utf8").on("data", (text) => {
+      body += text;
+    });
+    await once(session, "remoteSettings");
+    await pause(50);
+    await Promise.all([inTime(once(call, "end"), "the answer"), inTime(shutdown.shutdown(), "the end")]);
+    assert.equal(body, "application");
+  });
+
+  test("closes a server once that is named twice", async () => {
+    let closed = 0;
+    const worker = {
+      async close() {
+        closed += 1;
+      },
+    };
+    await prepare({ servers: [worker, worker] }).shutdown.shutdown();
+    assert.equal(closed, 1);
+  });
+
+  test("cannot be undone: resume() during the drain delay is refused", async () => {
+    const { health, shutdown } = prepare({});
+    health.set("a", "SERVING");
+    const ended = shutdown.shutdown();
+    assert.throws(() => health.resume(), { code: "ALREADY_STOPPED" });
+    assert.equal(health.status("a"), "NOT_SERVING");
+    await ended;
+  });
+
+  test("goes on when its log throws, and publishes the error", async () => {
+    const errors: unknown[] = [];
+    const onFault = (message: unknown) => errors.push(Object(message).error.message);
+    subscribe("healthbridge:fault", onFault);
+    const calls: string[] = [];
+    const log = () => {
+      throw new Error("log is closed");
+    };
+    const { health, shutdown } = prepare({ log, hooks: [() => calls.push("hook")] });
+    await shutdown.shutdown();
+    unsubscribe("healthbridge:fault", onFault);
+    assert.equal(health.status(""), "NOT_SERVING");
+    assert.deepEqual(calls, ["hook"]);
+    assert.equal(errors[0], "log is closed");
+  });
+
   test("refuses wrong options, and changes nothing then", () => {
     const server: Server = createServer();
     const base = { health: new Health(), servers: [server], signals: [] };
-    const wrong: object[] = [
-      { hook: [] },
-      { end: "exit" },
-      { timeoutMs: 5_000 },
-      { drainDelayMs: -1 },
-      { timeoutMs: 0 },
+    const wrong = [{ hook: [] }, { end: "exit" }, { timeoutMs: 5_000 }, { drainDelayMs: -1 }, { timeoutMs: 0 }];
+    const ofAnotherType = [
+      ...[
+        { health: undefined },
+        { health: {} },
+        { servers: [{}] },
+        { servers: [undefined] },
+        { servers: [server, () => {}] },
+        { servers: server },
+      ],
+      ...[{ hooks: ["flush"] }, { hooks: server }, { log: "stderr" }],
+      ...[{ signals: ["SIGFOO"] }, { signals: ["SIGKILL"] }, { signals: "SIGTERM" }],
     ];
-    const express = Object.assign(() => {}, { listen: () => server });
-    wrong.push(...[{ servers: [server, express] }, { servers: [undefined] }, { hooks: [undefined] }, { health: {} }]);
-    for (const options of wrong)
+    for (const options of [...wrong, ...ofAnotherType])
       assert.throws(() => Reflect.apply(gracefulShutdown, undefined, [{ ...base, ...options }]), {
         code: "INVALID_OPTION",
       });

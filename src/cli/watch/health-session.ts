@@ -178,11 +178,14 @@ export class HealthSession {
     return outcome?.kind === "failed" && outcome.code === "UNIMPLEMENTED";
   }
 
-  /** Check of each service that no Watch reports, and of one that a Watch does: it finds a dead connection too. */
+  /**
+   * Check of each service that no Watch reports, or whose last Check has failed, and of one that a Watch reports: it finds a
+   * dead connection too.
+   */
   async #pollChecks(services: readonly string[]): Promise<SessionEnd | undefined> {
-    const due = services.filter((service) => !this.#watched.isReported(service));
+    const due = services.filter((service) => !this.#watched.isReported(service) || !this.#statuses.has(service));
     const verified = this.#watched.nextVerified();
-    const asked = verified === undefined ? due : [...due, verified];
+    const asked = verified === undefined ? due : [...new Set([...due, verified])];
     const ends = await Promise.all(asked.map((service) => this.#pollCheck(service)));
     return ends.find((end) => end !== undefined);
   }

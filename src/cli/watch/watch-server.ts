@@ -42,7 +42,12 @@ export async function watchServer(deps: WatchDeps): Promise<string | undefined> 
   const traits = { hasWatch: true, hasDetails: undefined };
   let hasConnected = false;
   let failures = 0;
-  let stopGrace = () => {};
+  /** Runs from the first GOAWAY until the next status, however many connections end by GOAWAY meanwhile. */
+  let cancelGrace: (() => void) | undefined;
+  const stopGrace = () => {
+    cancelGrace?.();
+    cancelGrace = undefined;
+  };
   const sessionListener: HealthListener = {
     onConnected() {
       hasConnected = true;
@@ -59,9 +64,11 @@ export async function watchServer(deps: WatchDeps): Promise<string | undefined> 
     const startedAt = probeClock.now();
     const end = await runSession({ ...deps, traits, listener: sessionListener }, deps.intervalMs);
     if (cancellation.isCancelled) break;
-    stopGrace();
-    if (end.kind === "left") stopGrace = probeClock.setTimer(GRACE_MS, () => listener.onDisconnected(GOODBYE));
-    else listener.onDisconnected(end.text);
+    if (end.kind === "left") cancelGrace ??= probeClock.setTimer(GRACE_MS, () => listener.onDisconnected(GOODBYE));
+    else {
+      stopGrace();
+      listener.onDisconnected(end.text);
+    }
     if (end.kind === "failed" && end.isFinal && !hasConnected) return end.text;
     failures = probeClock.now() - startedAt >= STEADY_MS ? 0 : failures + 1;
     await cancellation.pause(pauseMs(failures, end));

@@ -17,7 +17,7 @@ import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticat
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import { negotiateJson } from "./health-json.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
-import { findRoute, ROUTE_PATHS, type Route } from "./routes.js";
+import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
 import { answerService, answerServiceJson } from "./services.js";
 import { Snapshots } from "./snapshot.js";
 import { answerView, answerViewCheck } from "./views.js";
@@ -72,7 +72,9 @@ export class HttpBridge implements HttpResponder {
   readonly #options: BridgeOptions;
   readonly #snapshots: Snapshots;
 
+  /** @throws HealthError INVALID_OPTION for paths that are none */
   constructor(options: BridgeOptions) {
+    requirePaths(options.paths);
     this.clock = options.clock;
     this.instance = options.reader.instance;
     this.#options = options;

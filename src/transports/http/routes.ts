@@ -10,6 +10,7 @@
  *
  * An ambiguous target is refused: a name is never guessed.
  */
+import { HealthError } from "../../core/health-error.js";
 import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 
@@ -55,6 +56,26 @@ const BAD_REQUEST: Route = { kind: "bad-request" };
 const ABSOLUTE_FORM = /^https?:\/\/(?:[^/?#@[\]:\\]+|\[[0-9a-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
 
 const NO_PARAMETERS: QueryParameters = { services: [], exclude: [], statuses: [], verbose: false };
+
+/**
+ * Callers may have no types: a text in place of a list has every path that is a part of it.
+ * @throws HealthError INVALID_OPTION
+ */
+export function requirePaths(paths: unknown): void {
+  if (paths === undefined) return;
+  if (!Array.isArray(paths) || !paths.every((path) => typeof path === "string" && path.startsWith("/")))
+    throw new HealthError("INVALID_OPTION", 'paths must be a list of paths, such as ["/api/health"]');
+}
+
+/** A gRPC method of the health service, and its path in the absolute form of web requests. */
+const GRPC_METHOD = new RegExp(
+  `^(?:https?://[^/?#@\\\\]+)?/${HEALTH_SERVICE.replaceAll(".", "\\.")}/[A-Za-z]+(?:\\?|$)`,
+);
+
+/** Whether a request target is the path of a gRPC method of the health service. */
+export function isGrpcMethod(target: string): boolean {
+  return GRPC_METHOD.test(target);
+}
 
 /** Finds the route of a request target such as `/healthcheck?service=a`. `paths` mean `/healthcheck` as well. */
 export function findRoute(target: string, paths: readonly string[] = []): Route {

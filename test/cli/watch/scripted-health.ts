@@ -1,5 +1,5 @@
 /** A health server that does what a test says: it lacks methods, answers late, sends GOAWAY, or sends no change to a Watch. */
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { WatchStatus } from "../../../src/core/serving-status.js";
 import {
@@ -26,7 +26,7 @@ export class ScriptedHealth {
   /** Methods that the server has. */
   methods: readonly Method[] = ["Check", "Watch", "List"];
   /** What a method answers instead of a status. */
-  readonly failures = new Map<Method, keyof typeof CODES | "silence">();
+  readonly failures = new Map<Method, keyof typeof CODES | "silence" | "late refusal">();
   /** The status that Watch reports, where it is not that of Check and List. */
   readonly watched = new Map<string, WatchStatus>();
   /** Whether a request that is not gRPC ends the connection. */
@@ -100,6 +100,10 @@ export class ScriptedHealth {
     const known = this.methods.find((name) => path === `/grpc.health.v1.Health/${name}`);
     const failure = known === undefined ? "UNIMPLEMENTED" : this.failures.get(known);
     if (failure === "silence") return;
+    if (failure === "late refusal") {
+      setTimeout(() => stream.close(constants.NGHTTP2_REFUSED_STREAM), 850);
+      return;
+    }
     if (this.closesOnHttp && method === "healthcheck") {
       stream.session?.destroy();
       return;

@@ -198,6 +198,34 @@ describe("watch in a pipe", { concurrency: 2 }, () => {
       );
     });
 
+  test("statuses stay current for a second after GOAWAY, also when the next connection takes no call", async (t) => {
+    const server = await scripted(t);
+    const running = watch(t, server.address, ...FAST, "--rpc-timeout", "5s");
+    await running.writes(/SERVING/);
+    const [session] = server.sessions;
+    server.failures.set("List", "late refusal");
+    const leftAt = Date.now();
+    session?.goaway();
+    await running.writes(/disconnected/);
+    const lostAt = Date.parse(running.lines.find((line) => line.includes("disconnected"))?.slice(0, 24) ?? "");
+    assert.ok(lostAt - leftAt < 1_500, `${lostAt - leftAt} ms`);
+  });
+
+  test("a watched service whose Check has failed once is asked again at the next poll", async (t) => {
+    const server = await scripted(t);
+    const names = Array.from({ length: 60 }, (_, index) => `acme.${index}`);
+    for (const name of names) server.statuses.set(name, "SERVING");
+    const running = watch(t, server.address, ...names, ...FAST);
+    await eventually(() => server.openWatches === names.length, "the Watches");
+    await pause(300);
+    server.failures.set("Check", "RESOURCE_EXHAUSTED");
+    await running.writes(/\(Check failed/);
+    server.failures.clear();
+    const failed = new Set(running.texts.flatMap((text) => /^\? +(\S+) +\(Check failed/.exec(text)?.[1] ?? []));
+    assert.ok(failed.size > 0);
+    for (const name of failed) await running.writes(new RegExp(`SERVING {10}${name}$`), 2, 2_000);
+  });
+
   test("a Check that fails for one service is an error of that service", async (t) => {
     const server = await scripted(t);
     server.failures.set("Check", "PERMISSION_DENIED");
