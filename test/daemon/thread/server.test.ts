@@ -103,7 +103,7 @@ describe("listen() with thread: true", () => {
       [{ stallAfter: "5s" }, /^stallAfter has no effect without thread: true$/],
       [{ ...THREAD, stallAfter: "10ms" }, /^stallAfter must be at least 1s; got 10ms$/],
       [{ ...THREAD, stallAfter: "soon" }, /^stallAfter must be at least 1s; got soon$/],
-      [{ ...THREAD, paths: [() => "/"] }, /^with thread: true, options must be plain data: /],
+      [{ ...THREAD, statusCodePaths: [() => "/"] }, /^with thread: true, options must be plain data: /],
     ] as const)
       await assert.rejects(health.listen(["127.0.0.1:0"], Object(options)), { code: "INVALID_OPTION", message });
   });
