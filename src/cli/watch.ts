@@ -107,7 +107,8 @@ async function watchInLines(watch: WatchSettings, cancellation: Cancellation, is
   const onReaderGone = (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") cancellation.cancel();
   };
-  process.stdout.on("error", onReaderGone);
+  // first and once: of another error, the listener of all commands makes a line and exit code 1, if it is alone
+  process.stdout.prependOnceListener("error", onReaderGone);
   const write = (line: string) => void process.stdout.write(`${line}\n`);
   const hasRoom = () => process.stdout.writableLength < MAX_UNREAD_BYTES;
   const lines = new ChangeLines({ addr: watch.settings.addr, isJson, write, hasRoom });

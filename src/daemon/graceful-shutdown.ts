@@ -15,7 +15,6 @@ import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../co
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
 import { endBySignal, onSignals } from "../lifecycle/signals.js";
 import type { Health } from "./health.js";
-import { isHealthServer } from "./server.js";
 
 /** Work at the end of an application: closing a pool, flushing a log. Its name is the name of the function. */
 export type ShutdownHook = () => unknown;
@@ -125,7 +124,7 @@ class ShutdownRun {
     this.#log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
     this.#hooks = hooks;
     // after the checks of the options: it adds listeners
-    this.#closings = [...new Set(servers)].filter((server) => !isHealthServer(server)).map(closingOf);
+    this.#closings = [...new Set(servers)].filter((server) => !health.parts.servers.has(server)).map(closingOf);
   }
 
   /** A log that fails must not stop the shutdown. */
@@ -162,7 +161,8 @@ class ShutdownRun {
     this.#health.parts.service.endWatches();
     const closings = this.#closings.map(async (closing) => {
       const isClosed = await this.#step(closing.name, () => closing.close(), timeoutMs);
-      if (!isClosed) closing.destroy();
+      // a server of grpc-js may throw (docs/known-faults.md 0.6)
+      if (!isClosed) await this.#step(`${closing.name}, the rest`, async () => closing.destroy(), timeoutMs);
     });
     await Promise.all([...closings, this.#step("health", () => healthClosed, timeoutMs)]);
   }

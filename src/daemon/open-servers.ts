@@ -39,6 +39,11 @@ export class OpenServers {
     this.#deps = deps;
   }
 
+  /** Whether something is an open server of this `Health`. */
+  has(server: object): boolean {
+    return [...this.#open].some((open) => open === server);
+  }
+
   /** What all servers show together. */
   get readings(): ServerReadings {
     return {

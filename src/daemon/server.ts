@@ -75,11 +75,6 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Whether something is a server of `Health.listen`. */
-export function isHealthServer(server: object): server is HealthServer {
-  return "replaceTls" in server;
-}
-
 /** A `HealthServer` with the steps of a shutdown, and with what is measured. */
 export interface ListeningServer extends HealthServer {
   /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */

@@ -190,7 +190,7 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   setDrained(services: ReadonlySet<string>): void {
-    this.drained = services;
+    this.drained = new Set(services);
     this.changes.add({ subject: "drain" });
   }
 

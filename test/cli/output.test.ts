@@ -54,6 +54,15 @@ describe("the output of a command", { concurrency: 2 }, () => {
     });
   }
 
+  test("watch ends on a full disk: one line and exit code 1", async () => {
+    const health = new Health();
+    const address = `127.0.0.1:${portOf(await health.listen(["127.0.0.1:0"]))}`;
+    const { code, stderr } = await onFullDisk(["watch", address]);
+    await health.shutdown({ drainDelayMs: 0 });
+    assert.equal(code, 1);
+    assert.match(stderr, /^healthbridge: the output could not be written \(ENOSPC: .*\)\n$/);
+  });
+
   test("conformance keeps its exit code without a reader", async () => {
     const health = new Health();
     const address = `127.0.0.1:${portOf(await health.listen(["127.0.0.1:0"]))}`;

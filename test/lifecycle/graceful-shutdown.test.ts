@@ -185,12 +185,33 @@ describe("gracefulShutdown", () => {
     }
     const tcp = createTcpServer();
     await listen(t, tcp);
+    const other = new Health();
+    const ofOther = await other.listen(["127.0.0.1:0"]);
+    t.after(() => other.shutdown());
     const lines: string[] = [];
     const log = (line: string) => lines.push(line.replace(/ \d+ ms/g, ""));
-    const servers = [new Worker(), own, tcp];
+    const servers = [new Worker(), own, tcp, ofOther];
     await gracefulShutdown({ health, servers, signals: [], drainDelayMs: 0, log }).shutdown();
     assert.deepEqual(closed, ["worker"]);
-    assert.deepEqual(lines.slice(1, -1).toSorted(), ["Server: done after", "Worker: done after", "health: done after"]);
+    const steps = ["OpenServer", "Server", "Worker", "health"].map((name) => `${name}: done after`);
+    assert.deepEqual(lines.slice(1, -1).toSorted(), steps);
+    const [address] = ofOther.addresses;
+    assert(address !== undefined && "port" in address);
+    await assert.rejects(request(address.port, "/livez", new Agent()), { code: "ECONNREFUSED" });
+  });
+
+  test("goes on when a server cannot be destroyed", async () => {
+    const server = {
+      tryShutdown() {},
+      forceShutdown() {
+        throw new Error("no channelz");
+      },
+    };
+    const hooks = [function last() {}];
+    const { lines, shutdown } = prepare({ servers: [server], hooks, drainDelayMs: 1, timeoutMs: 400 });
+    await inTime(shutdown.shutdown(), "the end");
+    assert.match(lines.join("\n"), /gRPC server, the rest: failed after: Error: no channelz/);
+    assert(lines.includes("hook last: done after"));
   });
 
   for (const [kind, create] of [

@@ -47,6 +47,8 @@ class ListenerThread {
   /** Events are with the main thread, which has not taken them yet. */
   #isEventsOut = false;
   #server: OpenServer | undefined;
+  /** Steps that came while the addresses were opened, in their order. */
+  #waitingSteps: ((server: OpenServer) => void)[] = [];
   readonly #serving: ReturnType<typeof createServing>;
 
   constructor(start: ThreadStart, post: (message: FromThread) => void) {
@@ -75,6 +77,8 @@ class ListenerThread {
       this.#post({ kind: "refused", error: errorParts(error) });
       return;
     }
+    for (const step of this.#waitingSteps) step(this.#server);
+    this.#waitingSteps = [];
     this.#tick();
     this.#post({ kind: "listening", addresses: this.#server.addresses });
   }
@@ -96,13 +100,13 @@ class ListenerThread {
         this.#token.value = message.token;
         break;
       case "tls":
-        this.#server?.replaceTls(message.identity);
+        this.#whenOpen((server) => server.replaceTls(message.identity));
         break;
       case "stop-accepting":
-        this.#server?.stopAccepting();
+        this.#whenOpen((server) => server.stopAccepting());
         break;
       case "close-gracefully":
-        this.#inBackground(this.#closeGracefully());
+        this.#whenOpen((server) => this.#inBackground(this.#closeGracefully(server)));
         break;
       case "close":
         this.#inBackground(this.#close());
@@ -112,9 +116,14 @@ class ListenerThread {
     }
   }
 
-  async #closeGracefully(): Promise<void> {
+  #whenOpen(step: (server: OpenServer) => void): void {
+    if (this.#server === undefined) this.#waitingSteps.push(step);
+    else step(this.#server);
+  }
+
+  async #closeGracefully(server: OpenServer): Promise<void> {
     this.#serving.service.endWatches();
-    await this.#server?.closeGracefully();
+    await server.closeGracefully();
     this.#post({ kind: "idle" });
   }
 

@@ -31,10 +31,13 @@ export interface StatusPatch {
   /** `entry` undefined: the service has no status any more. */
   readonly services: readonly (readonly [name: string, entry: StatusEntry | undefined])[];
   readonly checks: readonly (readonly [name: string, report: CheckReport | undefined])[];
-  /** Milliseconds until the last result is stale; `undefined`: there is none any more. */
+  /** `processTime` of the patch: it may have waited for a thread that was blocked. */
+  readonly takenAt: number;
+  /** Milliseconds from `takenAt` until the last result is stale; `undefined`: there is none any more. */
   readonly ages: readonly (readonly [owner: AgeOwner, staleInMs: number | undefined])[];
   readonly draining: boolean;
-  readonly drained: ReadonlySet<string>;
+  /** The drained services, when they have changed. */
+  readonly drained: ReadonlySet<string> | undefined;
   /** The declared services, when they have changed. */
   readonly declared: readonly ServiceDeclaration[] | undefined;
   readonly events: readonly RelayedEvent[];

@@ -15,7 +15,7 @@ import type { CancelTimer, Clock } from "../../core/clock.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { ChangeObserver, StatusChange } from "../../registry/changes.js";
 import type { Registry } from "../../registry/registry.js";
-import type { RelayedEvent, StatusPatch } from "./messages.js";
+import { processTime, type RelayedEvent, type StatusPatch } from "./messages.js";
 
 /** A change waits at most for this time, in milliseconds, if it does not change a status. */
 const FLUSH_MS = 5;
@@ -47,6 +47,7 @@ export class StatusFeed implements ChangeObserver {
   #hasStatus = false;
   #isDirty = false;
   #declared: readonly ServiceDeclaration[] | undefined;
+  #drained: ReadonlySet<string> | undefined;
   #sequence = 0;
   #sink: StatusSink | undefined;
   #cancelFlush: CancelTimer | undefined;
@@ -142,16 +143,18 @@ export class StatusFeed implements ChangeObserver {
       hasStatus: this.#hasStatus,
       services: [...this.#services].map((name) => [name, registry.entry(name)]),
       checks: [...this.#checks].map((name) => [name, registry.storedReport(name)]),
+      takenAt: processTime(),
       ages: [...this.#ages.values()].map(({ owner, staleAt }) => [
         owner,
         staleAt === undefined ? undefined : staleAt - now,
       ]),
       draining: registry.draining,
-      drained: registry.drained,
+      drained: registry.drained === this.#drained ? undefined : registry.drained,
       declared: declared === this.#declared ? undefined : declared.map(plainDeclaration),
       events: takeEvents(),
     };
     this.#declared = declared;
+    this.#drained = registry.drained;
     this.#isDirty = false;
     this.#hasStatus = false;
     for (const noted of [this.#services, this.#checks, this.#ages]) noted.clear();

@@ -16,7 +16,7 @@ import { OVERALL, storedName } from "../../core/service-name.js";
 import type { WatchStatus } from "../../core/serving-status.js";
 import { type CheckReport, isUnready, type ServiceStatus, STALLED, type StatusReader } from "../../registry/ports.js";
 import { Watchers } from "../../registry/watchers.js";
-import type { StatusEntry, StatusPatch } from "./messages.js";
+import { processTime, type StatusEntry, type StatusPatch } from "./messages.js";
 
 export class StatusMirror implements StatusReader {
   readonly instance: string;
@@ -104,9 +104,11 @@ export class StatusMirror implements StatusReader {
     const change = () => {
       for (const [name, report] of patch.checks) put(this.#checks, name, report);
       for (const [name, entry] of patch.services) put(this.#services, name, entry);
-      for (const [owner, staleInMs] of patch.ages) this.#renew(owner, staleInMs);
+      const waitedMs = processTime() - patch.takenAt;
+      for (const [owner, staleInMs] of patch.ages)
+        this.#renew(owner, staleInMs === undefined ? undefined : staleInMs - waitedMs);
       this.draining = patch.draining;
-      this.drained = patch.drained;
+      this.drained = patch.drained ?? this.drained;
       this.#declared = patch.declared ?? this.#declared;
       if (covered) this.#coverStale();
     };

@@ -31,7 +31,7 @@ const DEFAULT_STALL_AFTER_MS = 10_000;
 /** A shorter time would call a garbage collection or a slow request a stall. */
 const MIN_STALL_AFTER_MS = 1_000;
 
-/** The delays before a thread is started again. */
+/** The delays before a thread is started again. One that has run for the longest delay begins with the shortest again. */
 const MIN_RESTART_DELAY_MS = 100;
 const MAX_RESTART_DELAY_MS = 30_000;
 
@@ -41,6 +41,8 @@ export class ThreadServer implements ListeningServer {
   #task: ListenerTask;
   #worker: ListenerWorker;
   #certificateEndsAt: number | undefined;
+  #isAccepting = true;
+  #restartDelayMs = MIN_RESTART_DELAY_MS;
   #closing: Promise<void> | undefined;
 
   private constructor(deps: ThreadServerDeps, task: ListenerTask) {
@@ -91,6 +93,7 @@ export class ThreadServer implements ListeningServer {
   }
 
   stopAccepting(): void {
+    this.#isAccepting = false;
     this.#worker.stopAccepting();
   }
 
@@ -136,21 +139,31 @@ export class ThreadServer implements ListeningServer {
   }
 
   #restartAtEnd(): void {
+    const { clock, registry } = this.#deps;
     const worker = this.#worker;
+    const startedAt = clock.now();
     const restart = async () => {
       await worker.ended;
-      if (this.#closing === undefined) await keepAlive(this.#restart());
+      if (clock.now() - startedAt >= MAX_RESTART_DELAY_MS) this.#restartDelayMs = MIN_RESTART_DELAY_MS;
+      if (this.#mayRestart) await keepAlive(this.#restart());
     };
-    background(restart(), this.#deps.registry.instance, "listener thread");
+    background(restart(), registry.instance, "listener thread");
+  }
+
+  /** During a shutdown, addresses that are closed are not opened again. */
+  get #mayRestart(): boolean {
+    return this.#isAccepting && this.#closing === undefined;
   }
 
   async #restart(): Promise<void> {
     const { instance } = this.#deps.registry;
     const error = new Error("the listener thread has ended; it is started again");
     publish("fault", { instance, where: "listener thread", error });
-    for (let delayMs = MIN_RESTART_DELAY_MS; ; delayMs = Math.min(2 * delayMs, MAX_RESTART_DELAY_MS)) {
+    for (;;) {
+      const delayMs = this.#restartDelayMs;
+      this.#restartDelayMs = Math.min(2 * delayMs, MAX_RESTART_DELAY_MS);
       await new Promise<void>((resolve) => void this.#deps.clock.setTimer(delayMs, resolve));
-      if (this.#closing !== undefined) return;
+      if (!this.#mayRestart) return;
       try {
         this.#worker = this.#createWorker();
         await this.#worker.listening;

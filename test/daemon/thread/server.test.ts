@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import type { Worker } from "node:worker_threads";
 import type { HealthOptions, HealthServer, ListenOptions } from "../../../src/index.js";
 import { Health } from "../../support/built-library.js";
-import { eventually, inTime } from "../../support/eventually.js";
+import { eventually, inTime, pause } from "../../support/eventually.js";
 import { readValue } from "../../support/exposition.js";
 import { GrpcPeer } from "../../support/grpc-peer.js";
 import { portOf } from "../../support/port-of.js";
@@ -345,5 +345,69 @@ describe("the end of a server in a thread", () => {
     await inTime(health.shutdown(AT_ONCE), "the shutdown");
     assert.equal(await answer(), "no answer");
     assert.ok(threads.length === 2 && threads.every(({ threadId }) => threadId === -1));
+  });
+
+  test("a certificate that is replaced while the thread opens its addresses is used", async (t) => {
+    const threads = threadsOf(t);
+    const health = healthOf(t);
+    const server = await listen(health, { tls: { cert: pem("server.crt"), key: pem("server.key") } });
+    const subject = () =>
+      new Promise<string>((resolve) => {
+        const socket = connectTls({ port: portOf(server), host: "127.0.0.1", rejectUnauthorized: false });
+        socket.once("error", () => resolve("no answer"));
+        socket.once("secureConnect", () => {
+          resolve(String(socket.getPeerCertificate().subject.CN));
+          socket.destroy();
+        });
+      });
+    const before = await subject();
+    const replaced = new Promise<void>((resolve) => {
+      process.once("worker", () => {
+        server.replaceTls({ cert: pem("client.crt"), key: pem("client.key") });
+        resolve();
+      });
+    });
+    await threads[0]?.terminate();
+    await replaced;
+    await eventually(async () => (await subject()) !== "no answer", "it serves again");
+    assert.notEqual(await subject(), before);
+  });
+
+  test("a thread that ends during a shutdown does not open its addresses again", async (t) => {
+    const threads = threadsOf(t);
+    const health = healthOf(t);
+    await listen(health);
+    const other = await listen(health, { thread: false });
+    const client = connect(portOf(other), "127.0.0.1");
+    t.after(() => client.destroy());
+    client.on("error", () => {});
+    // its body does not come: this request holds up the shutdown
+    client.write("POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n");
+    client.write("Content-Length: 2\r\n\r\n");
+    await eventually(() => other.connectionCount === 1, "a connection");
+    await pause(100);
+    const ended = health.shutdown(AT_ONCE);
+    await pause(100);
+    await threads[0]?.terminate();
+    await pause(400);
+    assert.equal(other.connectionCount, 1, "the shutdown goes on");
+    assert.equal(threads.length, 1);
+    await inTime(ended, "the shutdown");
+  });
+
+  test("a thread that ends again and again is started less and less often", async (t) => {
+    const threads = threadsOf(t);
+    const health = healthOf(t);
+    const server = await listen(health);
+    const answers = () => ask(server, "/livez").then(Boolean, () => false);
+    const gaps: number[] = [];
+    for (let round = 1; round <= 4; round += 1) {
+      await threads.at(-1)?.terminate();
+      const endedAt = performance.now();
+      await eventually(() => threads.length === round + 1, "another thread");
+      gaps.push(performance.now() - endedAt);
+      await eventually(answers, "it serves");
+    }
+    assert.ok((gaps[3] ?? 0) >= 790, `started again after ${gaps.map(Math.round)} ms`);
   });
 });
