@@ -10,15 +10,15 @@ import type { CheckReport, ServiceStatus } from "../registry/ports.js";
 import type { AgeOwner } from "./freshness.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
 
-/** What was published. */
+/** The statuses that the main thread published last. */
 export interface PublishedStatuses {
   readonly reports: ReadonlyMap<string, CheckReport>;
-  /** Members first. */
+  /** Each service stands after the services that are its members. */
   readonly declared: readonly ServiceDeclaration[];
   readonly drained: ReadonlySet<string>;
 }
 
-/** What is true in its place. */
+/** What replaces the published statuses of stale results, and of services that depend on them. */
 export interface StaleStatuses {
   readonly reports: ReadonlyMap<string, CheckReport>;
   readonly services: ReadonlyMap<string, ServiceStatus>;

@@ -88,7 +88,7 @@ export function isForbiddenAddress(address: string): boolean {
   });
 }
 
-/** Whether an address is link-local over IPv6: it means nothing without the zone of an interface (RFC 4007, section 6). */
+/** Whether an address is link-local over IPv6. It is complete only with the zone of an interface (RFC 4007, section 6). */
 export function needsZone(address: string): boolean {
   const [bare = ""] = address.split("%");
   return isIPv6(bare) && LINK_LOCAL.check(bare, "ipv6");

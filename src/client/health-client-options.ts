@@ -26,7 +26,7 @@ export interface HealthClientTls {
   readonly serverName?: string | undefined;
   /** False accepts any certificate: for tests only. Default true. */
   readonly verify?: boolean | undefined;
-  /** Default 1.2. */
+  /** The oldest version of TLS that is accepted. Default 1.2. */
   readonly minVersion?: TlsVersion | undefined;
   readonly maxVersion?: TlsVersion | undefined;
 }

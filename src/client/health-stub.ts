@@ -66,7 +66,7 @@ export type ListAnswer = { readonly statuses: ReadonlyMap<string, number> | "unr
 export interface WatchListener {
   /** Throws to end the Watch. */
   onStatus(status: ReportedStatus): void;
-  /** Called once, last. */
+  /** Called once, after the last status: how the call ended, or why there was none. */
   onEnd(end: CallStatus | Error): void;
 }
 

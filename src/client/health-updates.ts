@@ -86,7 +86,7 @@ export class HealthUpdates implements HealthUpdateIterator {
     return keepAlive(update);
   }
 
-  /** Ends the Watch. */
+  /** Ends the Watch: called by `break` in a `for await` loop. */
   async return(): Promise<IteratorResult<HealthUpdate, undefined>> {
     this.close();
     return { done: true, value: undefined };

@@ -84,7 +84,7 @@ export class Http2Connection implements ReusableConnection, SocketListener {
   /** The first bytes of the target, until its SETTINGS have come. */
   #opening = "";
   #isGoingAway = false;
-  /** Frames of responses. */
+  /** See `answered`. */
   #answered = 0;
   #onGreeted: OnGreeted | undefined;
 

@@ -24,10 +24,10 @@ export interface WatchTimes {
   readonly answerMs: number;
 }
 
-/** What is asked. */
+/** The two requests of a session. */
 export interface WatchRequests {
   readonly watch: CallRequest;
-  /** After a silence. */
+  /** Sent on the same connection after a silence: it shows whether the server still answers. */
   readonly check: CallRequest;
 }
 

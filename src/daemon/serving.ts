@@ -19,7 +19,7 @@ export interface ServingOptions extends Pick<BridgeOptions, "onHeartbeat" | "met
   readonly maxWatchers: number | undefined;
 }
 
-/** See `ServerDeps`. */
+/** What all servers of one thread share: the fields are those of `ServerDeps`. */
 export interface Serving {
   readonly clock: Clock;
   readonly random: Random;

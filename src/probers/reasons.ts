@@ -52,7 +52,7 @@ export const REASONS = {
   "prober-isolated": "the network of healthbridge seems to be down, so the last status is held",
   stale: "no result for so long that the last one no longer counts",
   error: "the check's function threw or rejected",
-  result: "the check's function returned a value that means failure or a warning",
+  result: "the function of the check returned a failure or a warning",
   pending: "no result yet",
   initial: "no result yet; the state is the check's initialState",
   changed: "no result yet since the check was changed; the state is the previous one",

@@ -24,7 +24,7 @@ export class Counts {
     count.value += 1;
   }
 
-  /** Adds counts that were made elsewhere: what `series` of another object gives. */
+  /** Adds the counts of another object, as its `series` returns them. */
   addAll(counts: Iterable<Readonly<Count>>): void {
     for (const { labels, value } of counts) {
       const [owner = "", second, third] = labels;
@@ -58,7 +58,7 @@ export class Durations {
   count = 0;
   sumSeconds = 0;
 
-  /** @param before measurements that were made elsewhere, as plain data */
+  /** @param before measurements of another object, as plain data */
   constructor(before?: Pick<Durations, "inBucket" | "count" | "sumSeconds">) {
     if (before === undefined) return;
     for (const [index, count] of before.inBucket.entries()) this.inBucket[index] = count;

@@ -88,62 +88,22 @@ describe("startsReady: false", () => {
     await health.shutdown({ drainDelayMs: 0 });
   });
 
-  test("goes through a drain and a resume", () => {
-    const { health } = start({ startsReady: false });
-    health.drain();
-    health.set("", "SERVING");
-    health.resume();
-    assert.equal(health.status(""), "NOT_SERVING");
-    health.drain();
-    health.started();
-    assert.equal(health.status(""), "NOT_SERVING");
-    health.resume();
-    assert.equal(health.status(""), "SERVING");
-  });
-
-  test("goes through a drain without a status of its own", () => {
-    const { health } = start({ startsReady: false });
-    health.drain();
-    health.resume();
-    assert.equal(health.status(""), "NOT_SERVING");
-    health.drain();
-    health.started();
-    assert.equal(health.status(""), "NOT_SERVING");
-    health.resume();
-    assert.equal(health.status(""), "SERVING");
-  });
-
-  test("leaves nothing behind when it has ended and a status or a check is removed", async () => {
-    const { health, clock, codes } = start({ startsReady: false });
-    health.set("", "SERVING");
-    health.started();
-    health.clear("");
-    assert.equal(health.status(""), "SERVING");
-    const checked = start({ startsReady: false });
-    checked.health.check("database", () => true);
-    await checked.clock.advance(1_000);
-    checked.health.started();
-    checked.health.removeCheck("database");
-    assert.equal(checked.health.status(""), "SERVING");
-    await clock.advance(1_000);
-    assert.deepEqual([await codes(), await checked.codes()], [READY, READY]);
-    await checked.health.shutdown({ drainDelayMs: 0 });
-  });
-
-  test("stays when a status that was set before it, or a check, is removed", async () => {
-    const { health } = start();
-    health.set("", "SERVING");
-    health.waitFor(new Promise(() => {}));
-    health.clear("");
-    assert.equal(health.status(""), "NOT_SERVING");
-    const checked = start();
-    checked.health.check("database", () => true);
-    await checked.clock.advance(1_000);
-    checked.health.waitFor(new Promise(() => {}));
-    checked.health.removeCheck("database");
-    assert.equal(checked.health.status(""), "NOT_SERVING");
-    await checked.health.shutdown({ drainDelayMs: 0 });
-  });
+  for (const [own, isSet] of [
+    ["a status of its own", true],
+    ["no status of its own", false],
+  ] as const)
+    test(`goes through a drain and a resume with ${own}`, () => {
+      const { health } = start({ startsReady: false });
+      health.drain();
+      if (isSet) health.set("", "SERVING");
+      health.resume();
+      assert.equal(health.status(""), "NOT_SERVING");
+      health.drain();
+      health.started();
+      assert.equal(health.status(""), "NOT_SERVING");
+      health.resume();
+      assert.equal(health.status(""), "SERVING");
+    });
 
   test("stays after the status of the server as a whole is cleared", () => {
     const { health } = start({ startsReady: false });

@@ -22,6 +22,7 @@ import { FAKE_SERVERS } from "../probers/fake-servers.js";
 import { eventually } from "../support/eventually.js";
 import { notOutlive } from "../support/not-outlive.js";
 import { portOf } from "../support/port-of.js";
+import { removeNetwork } from "./network-space.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 /** An interface may have a dash in its name. */
@@ -38,17 +39,7 @@ describe("link-local addresses with a zone", () => {
   const hosts: (string | undefined)[] = [];
   const stops: (() => unknown)[] = [];
   const network = (...args: string[]) => execFileSync(ip, args, { stdio: "pipe" });
-  const dismantle = () => {
-    for (const args of [
-      ["link", "del", LINK],
-      ["netns", "del", SPACE],
-    ])
-      try {
-        network(...args);
-      } catch {
-        // it isn't there
-      }
-  };
+  const dismantle = () => removeNetwork(ip, { link: LINK, space: SPACE });
 
   before(async () => {
     ip = debian("ip", "iproute2");

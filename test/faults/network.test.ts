@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { debian } from "../interop/install.js";
 import { eventually } from "../support/eventually.js";
 import { notOutlive } from "../support/not-outlive.js";
+import { removeNetwork } from "./network-space.js";
 
 const PROBER = fileURLToPath(new URL("prober.ts", import.meta.url));
 const [SPACE, LINK, PEER] = ["healthbridge-faults", "hb-faults0", "hb-faults1"];
@@ -51,17 +52,7 @@ class NamespaceProber {
 describe("a lost network", () => {
   let ip = "";
   const network = (...args: string[]) => execFileSync(ip, args, { stdio: "pipe" });
-  const dismantle = () => {
-    for (const args of [
-      ["link", "del", LINK],
-      ["netns", "del", SPACE],
-    ])
-      try {
-        network(...args);
-      } catch {
-        // it isn't there
-      }
-  };
+  const dismantle = () => removeNetwork(ip, { link: LINK, space: SPACE });
   const targets: { stop: () => Promise<void> }[] = [];
   before(async () => {
     ip = debian("ip", "iproute2");

@@ -12,7 +12,7 @@ import { probeClock } from "../probe/probe-clock.js";
 import type { HealthListener, ServerTraits } from "./health-session.js";
 import { askDetails } from "./service-details.js";
 
-/** Frames of answers. */
+/** The limit of frames that a server may send as answers to requests for details. */
 const ANSWER_RATE: TokenRate = { burst: 8_000, perSecond: 2_000 };
 
 /** HEADERS, DATA and one more; each kilobyte counts as a further frame. */

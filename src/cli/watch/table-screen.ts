@@ -36,7 +36,7 @@ export interface ScreenContent {
   readonly rows: readonly ServiceRow[];
   readonly view: TableView;
   readonly size: ScreenSize;
-  /** Wall time. */
+  /** Wall time in milliseconds: `since` is shown as an age. */
   readonly now: number;
   readonly hasColour: boolean;
   /** Whether keys can be read. */
@@ -46,7 +46,7 @@ export interface ScreenContent {
 /** Lines that are no row: two above, the titles of the columns, and the keys. */
 const FRAME_LINES = 4;
 
-/** Rows that fit. */
+/** The number of services that fit on the screen. */
 export function pageOf({ rows }: ScreenSize): number {
   return Math.max(1, rows - FRAME_LINES);
 }

@@ -5,7 +5,7 @@
  *         ^                    |                 |               '--by two in a row--> ignored for the rest of the connection
  *         '---- back-off ------+--- ended -------'
  *
- * A status of a Watch is newer than one of a poll that began before it. So one contradiction means nothing.
+ * A poll can begin before a Watch sends its status, and end after it. So one contradiction is ignored.
  */
 import { retryDelayMs } from "../../client/reused-watch.js";
 import type { Clock, Random } from "../../core/clock.js";

@@ -51,7 +51,7 @@ export interface ListenerWorkerDeps {
 /** What a thread serves. */
 export interface ListenerTask {
   readonly addresses: readonly string[];
-  /** Plain data. */
+  /** Plain data only: it is copied to the other thread. */
   readonly options: ListenOptions;
   readonly stallAfterMs: number;
 }

@@ -31,7 +31,7 @@ export interface StatusFeedDeps {
   readonly takeEvents: () => readonly RelayedEvent[];
 }
 
-/** The other side. */
+/** Takes the patches to the listener thread. */
 export interface StatusSink {
   send(patch: StatusPatch): void;
   /** The sequence of the last patch that was applied, modulo 2^32. */

@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import * as grpc from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
+
 import { Health } from "../../../src/index.js";
 import { portOf } from "../../support/port-of.js";
 import { run } from "../program.js";
+import { servePackaged } from "./packaged-health.js";
 import { MAIN, PseudoTerminal } from "./pseudo-terminal.js";
 import { ScriptedHealth } from "./scripted-health.js";
 
@@ -68,17 +68,9 @@ describe("list", { concurrency: 2 }, () => {
   });
 
   test("shows the services of another server, without columns that it cannot fill", async (t) => {
-    const health = new HealthImplementation({ "": "SERVING", "acme.Orders": "NOT_SERVING" });
-    const server = new grpc.Server();
-    health.addToServer(server);
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
-    t.after(() => server.forceShutdown());
+    const { address } = await servePackaged(t, { "": "SERVING", "acme.Orders": "NOT_SERVING" });
     const stdout = "SERVICE      STATUS\n(overall)    SERVING\nacme.Orders  NOT_SERVING\n";
-    assert.deepEqual(await run("list", `127.0.0.1:${port}`), { code: 0, stdout, stderr: "" });
+    assert.deepEqual(await run("list", address), { code: 0, stdout, stderr: "" });
   });
 
   test("2,000 services of healthbridge have their details, and those that are not SERVING come first", async (t) => {

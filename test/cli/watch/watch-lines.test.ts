@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import type { ServerHttp2Session } from "node:http2";
 import { describe, type TestContext, test } from "node:test";
-import * as grpc from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
+
 import { Health } from "../../../src/index.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { portOf } from "../../support/port-of.js";
+import { servePackaged } from "./packaged-health.js";
 import { RunningWatch } from "./running.js";
 import { ScriptedHealth } from "./scripted-health.js";
 
@@ -254,16 +254,8 @@ describe("watch in a pipe", { concurrency: 2 }, () => {
   });
 
   test("a server of grpc-health-check is watched, and asked only once for what it does not have", async (t) => {
-    const health = new HealthImplementation({ "": "SERVING", "acme.Orders": "SERVING" });
-    const server = new grpc.Server();
-    health.addToServer(server);
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
-    t.after(() => server.forceShutdown());
-    const running = watch(t, `127.0.0.1:${port}`, "acme.Orders");
+    const { health, address } = await servePackaged(t, { "": "SERVING", "acme.Orders": "SERVING" });
+    const running = watch(t, address, "acme.Orders");
     await running.writes(/SERVING {10}acme\.Orders/);
     health.setStatus("acme.Orders", "NOT_SERVING");
     await running.writes(/NOT_SERVING {6}acme\.Orders/, 1, 1_500);
