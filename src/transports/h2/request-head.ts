@@ -21,8 +21,17 @@ export interface RequestHead {
   readonly grpcEncoding: string | undefined;
 }
 
-/** A value has no line break, no NUL, and no blank at its ends (section 8.2.1). */
-const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
+/** A value has no line break and no NUL (section 8.2.1). */
+const BAD_VALUE = /[\0\r\n]/;
+
+/**
+ * A value has no blank at its ends either. But grpc-go with an empty user agent sends ` grpc-go/1.84.0`, and other servers
+ * answer it. As with nghttp2, such a field is ignored.
+ */
+const OUTER_BLANK = /^[ \t]|[ \t]$/;
+
+/** They state where the request ends and for which host it is: with a blank around one, the request is malformed. */
+const STRICT_FIELDS: ReadonlySet<string> = new Set(["content-length", "host"]);
 
 const PSEUDO_FIELDS: ReadonlySet<string> = new Set([":method", ":scheme", ":path", ":authority"]);
 
@@ -82,6 +91,10 @@ export function readRequestHead(fields: readonly string[]): RequestHead | undefi
     if (isPseudo ? regular || found.has(name) || !PSEUDO_FIELDS.has(name) : !isRegular(name, value)) return undefined;
     if (BAD_VALUE.test(value) || contradicts(found, name, value)) return undefined;
     regular ||= !isPseudo;
+    if (OUTER_BLANK.test(value)) {
+      if (isPseudo || STRICT_FIELDS.has(name)) return undefined;
+      continue;
+    }
     if (!found.has(name)) found.set(name, value);
   }
   return headOf(found);

@@ -60,8 +60,11 @@ const MALFORMED: Readonly<Record<string, readonly string[]>> = {
   "te with anything but trailers": [...PSEUDO, "te", "trailers, deflate"],
   "NUL in a value": [...PSEUDO, "a", "b\0c"],
   "a line break in a value": [...PSEUDO, "a", "b\r\nc"],
-  "a blank before a value": [...PSEUDO, "a", " b"],
-  "a tab after a value": [...PSEUDO, "a", "b\t"],
+  "a blank before a method": [":method", " GET", ...PSEUDO.slice(2)],
+  "a blank after an authority": [...PSEUDO.slice(0, 6), ":authority", "a "],
+  "a tab after a length": [...PSEUDO, "content-length", "1\t"],
+  "a blank before a host": [...PSEUDO.slice(0, 6), "host", " a"],
+  "a blank before te": [...PSEUDO, "te", " trailers"],
   "two lengths": [...PSEUDO, "content-length", "1", "content-length", "2"],
   "a length that is no number": [...PSEUDO, "content-length", "+1"],
   "a length with 16 digits": [...PSEUDO, "content-length", "1000000000000000"],
@@ -71,6 +74,17 @@ const MALFORMED: Readonly<Record<string, readonly string[]>> = {
 
 for (const [label, fields] of Object.entries(MALFORMED))
   test(`malformed: ${label} [B25]`, () => assert.equal(readRequestHead(fields), undefined));
+
+test("a field with a blank around its value is ignored, as grpc-go sends one for an empty user agent", () => {
+  const plain = readRequestHead([...PSEUDO, "accept", "text/html"]);
+  assert.deepEqual(readRequestHead([...PSEUDO, "user-agent", " grpc-go/1.84.0", "accept", "text/html"]), plain);
+  for (const value of [" text/plain", "text/plain\t", "\ttext/plain "])
+    assert.deepEqual(readRequestHead([...PSEUDO, "accept", value, "accept", "text/html"]), plain);
+  for (const name of ["authorization", "content-type", "grpc-timeout", "grpc-encoding", "accept"])
+    assert.deepEqual(readRequestHead([...PSEUDO, name, " x"]), readRequestHead(PSEUDO));
+  assert.equal(readRequestHead([...PSEUDO.slice(0, 6), "user-agent", " a", ":authority", "a"]), undefined);
+  assert.equal(areTrailers(["a", " b"]), true);
+});
 
 test("trailers must be well-formed and contain no pseudo-fields", () => {
   assert.equal(areTrailers(["grpc-status", "0", "a", ""]), true);
