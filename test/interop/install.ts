@@ -183,6 +183,16 @@ export function h2spec(): string {
   return join(folder, "h2spec");
 }
 
+/** The probers of kubelet, as a program of a module of ours, which pins Kubernetes. */
+export function kubelet(): string {
+  const source = here("peer-suites/kubelet");
+  const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`kubelet-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, "kubelet"), "."], { cwd: source });
+  });
+  return join(folder, "kubelet");
+}
+
 /** The newest LTS of Node, whose nghttp2 is patched. */
 export const LTS = "24.21.0";
 
