@@ -176,6 +176,14 @@ describe("beyond the cases of grpc-node", () => {
     ]);
   });
 
+  test("100 services beside the server as a whole are listed by ours, and too many for theirs", async (t) => {
+    const seen = await both(t, async (client, health) => {
+      for (let at = 2; at < 100; at += 1) health.setStatus(`service${at}`, "SERVING");
+      return typeof (await client.list());
+    });
+    assert.deepEqual(seen, ["object", "number"]);
+  });
+
   test("a name of 201 bytes is refused by ours, and unknown to theirs", async (t) => {
     assert.deepEqual(await both(t, (client) => client.check("x".repeat(201))), [3, NOT_FOUND]);
   });

@@ -78,9 +78,9 @@ export class HealthService {
   watch(request: Uint8Array, call: StreamCall): () => void {
     const reading = readHealthCheckRequest(request);
     if ("fault" in reading) return this.#refuse(call, "INVALID_ARGUMENT", reading.fault);
-    if (this.#ended) return this.#refuse(call, "UNAVAILABLE", "server is shutting down");
     if (this.#streams.size >= this.#maxWatchers) return this.#refuse(call, "RESOURCE_EXHAUSTED", "too many watchers");
     const stream = new WatchStream(this.#reader, reading.service, this.#fanOut, call);
+    if (this.#ended) return this.#endWatch(stream);
     this.#streams.add(stream);
     return () => {
       stream.close();
@@ -89,15 +89,18 @@ export class HealthService {
     };
   }
 
-  /** Ends every Watch, each after its newest status, and refuses new ones. */
+  /** Ends every Watch, each after its newest status; a new one gets its status, and ends at once. */
   endWatches(): void {
     this.#ended = true;
     const streams = [...this.#streams];
     this.#streams.clear();
-    for (const stream of streams) {
-      stream.end("UNAVAILABLE", "server is shutting down");
-      this.#publishCall("Watch", "UNAVAILABLE");
-    }
+    for (const stream of streams) this.#endWatch(stream);
+  }
+
+  #endWatch(stream: WatchStream): () => void {
+    stream.end("UNAVAILABLE", "server is shutting down");
+    this.#publishCall("Watch", "UNAVAILABLE");
+    return () => stream.close();
   }
 
   #refuse(call: StreamCall, code: GrpcCode, text: string): () => void {

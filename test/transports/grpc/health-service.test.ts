@@ -121,11 +121,19 @@ describe("the health service", () => {
     assert.deepEqual([calls[0]?.received.at(-1), calls[2]?.received.at(-1)], [ENDED, ENDED]);
   });
 
-  test("after its end a Watch is UNAVAILABLE, a Check is still answered [A54]", () => {
-    const { health, watch } = service();
+  test("after its end a Watch has its status and is UNAVAILABLE, a Check is still answered [A54]", () => {
+    const { registry, health, watch } = service();
+    registry.drain();
     health.endWatches();
     health.endWatches();
-    assert.deepEqual(watch("a").received, [ENDED]);
+    assert.deepEqual(
+      [watch("").received, watch("a").received],
+      [
+        [2, ENDED],
+        [3, ENDED],
+      ],
+    );
+    assert.equal(registry.watcherCount, 0);
     assert.ok("message" in health.check(request("")));
   });
 
