@@ -75,7 +75,7 @@ const MALFORMED: Readonly<Record<string, readonly string[]>> = {
 for (const [label, fields] of Object.entries(MALFORMED))
   test(`malformed: ${label} [B25]`, () => assert.equal(readRequestHead(fields), undefined));
 
-test("a field with a blank around its value is ignored, as grpc-go sends one for an empty user agent", () => {
+test("a field with a blank around its value is ignored, as grpc-go sends one for an empty user agent [B25]", () => {
   const plain = readRequestHead([...PSEUDO, "accept", "text/html"]);
   assert.deepEqual(readRequestHead([...PSEUDO, "user-agent", " grpc-go/1.84.0", "accept", "text/html"]), plain);
   for (const value of [" text/plain", "text/plain\t", "\ttext/plain "])
