@@ -5,7 +5,7 @@ import { before, describe, test } from "node:test";
 import { ENGINE_NAMES } from "../../src/core/engine-name.js";
 import { Health } from "../../src/index.js";
 import { portOf } from "../support/port-of.js";
-import { kubelet } from "./install.js";
+import { kubelet } from "./peer-suites/fetch.js";
 import { run } from "./peers.js";
 
 const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));

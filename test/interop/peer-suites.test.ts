@@ -8,7 +8,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { debianSource, pythonBin } from "./install.js";
+import { pythonBin } from "./install.js";
+import { debianSource } from "./peer-suites/fetch.js";
 import { grpcGoSuite, patched } from "./peer-suites/grpc-go.js";
 import { run } from "./peers.js";
 

@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { goTests } from "../install.js";
+import { goTests } from "./fetch.js";
 
 const VERSION = "v1.84.0";
 const OURS = fileURLToPath(new URL("grpc-go/ours_test.go", import.meta.url));
