@@ -18,7 +18,7 @@ import type { HealthErrorCode } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import type { TlsIdentity } from "../../listener/tls.js";
 import type { Report } from "../../probers/heartbeat.js";
-import type { CheckReport, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
 import type { TallyState } from "../../telemetry/tally.js";
 import type { HeartbeatAnswer } from "../../transports/http/bridge.js";
 import type { ListenOptions } from "../server.js";
@@ -36,6 +36,7 @@ export interface StatusPatch {
   /** Milliseconds from `takenAt` until the last result is stale; `undefined`: there is none any more. */
   readonly ages: readonly (readonly [owner: AgeOwner, staleInMs: number | undefined])[];
   readonly draining: boolean;
+  readonly unready: UnreadyReason | undefined;
   /** The drained services, when they have changed. */
   readonly drained: ReadonlySet<string> | undefined;
   /** The declared services, when they have changed. */
