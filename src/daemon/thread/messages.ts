@@ -21,7 +21,7 @@ import type { Report } from "../../probers/heartbeat.js";
 import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
 import type { TallyState } from "../../telemetry/tally.js";
 import type { HeartbeatAnswer } from "../../transports/http/bridge.js";
-import type { ListenOptions } from "../server.js";
+import type { ServerOptions } from "../server.js";
 
 /** The changes since the patch before, with the newest values: one instant of the registry. */
 export interface StatusPatch {
@@ -62,7 +62,7 @@ export type RelayedEvent = {
 export interface ThreadStart {
   readonly instance: string;
   readonly addresses: readonly string[];
-  readonly options: ListenOptions;
+  readonly options: ServerOptions;
   readonly listLimit: number | undefined;
   readonly maxWatchers: number | undefined;
   readonly token: string | undefined;
