@@ -105,7 +105,7 @@ describe("startsReady: false", () => {
       assert.equal(health.status(""), "SERVING");
     });
 
-  test("is no matter of words: a status with the same reason is not an unfinished start", async () => {
+  test("does not depend on reason texts: a status with the same reason is not an unfinished start", async () => {
     for (const reason of ["starting", "start-failed"]) {
       const { health, page } = start();
       health.set("", "NOT_SERVING", { reason });

@@ -23,7 +23,7 @@ export async function serveApplication(t: TestContext, options: HealthOptions & 
   t.after(() => {
     server.closeAllConnections();
     server.close();
-    // in virtual time, its end may never come
+    // in virtual time, it may never end
     void health.shutdown({ drainDelayMs: 0 });
   });
   const address = server.address();

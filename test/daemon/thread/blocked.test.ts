@@ -133,7 +133,7 @@ describe("a blocked event loop", () => {
     "garbage collections of a large heap",
     "a regular expression",
   ])
-    test(`is seen for what it is, whatever blocks it: ${kind}`, async (t) => {
+    test(`turns NOT_SERVING at stallAfter and back, with a loop that is blocked by ${kind}`, async (t) => {
       const application = await start(t, { stallAfter: "1s" });
       application.do("block-by", [kind, 2_500]);
       const down = await follow(application, "/healthcheck/a", (answer) => answer === "503 NOT_SERVING");
