@@ -33,7 +33,7 @@ const BLOCKS = {
   "garbage collections of a large heap": (ms) => {
     setFlagsFromString("--expose-gc");
     const gc = runInNewContext("gc");
-    const heap = Array.from({ length: 1_000_000 }, (_, index) => ({ index }));
+    const heap = Array.from({ length: 200_000 }, (_, index) => ({ index }));
     for (const end = performance.now() + ms; performance.now() < end && heap.length > 0; ) gc();
   },
   "a regular expression": (ms) => {
@@ -50,7 +50,10 @@ async function run(options, { send, receive, disconnect }) {
   subscribe("healthbridge:main-thread-stalled", ({ silenceMs, isOver }) => stalls.push({ silenceMs, isOver }));
   const actions = {
     block,
-    "block-by": ([kind, ms]) => BLOCKS[kind](ms),
+    "block-by": ([kind, ms]) => {
+      setImmediate(() => send({ isFree: true }));
+      BLOCKS[kind](ms);
+    },
     "block-and": ([ending, ms]) => {
       block(ms);
       actions[ending]();

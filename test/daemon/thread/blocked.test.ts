@@ -86,6 +86,7 @@ describe("a blocked event loop", () => {
     t.after(() => peer.close());
     const watch = peer.watch("a");
     await watch.saw(1);
+    const blockedAt = performance.now();
     application.do("block", 3_500);
     const down = await follow(application, "/healthcheck/a", (answer) => answer === "503 NOT_SERVING");
     assert.deepEqual(
@@ -118,8 +119,8 @@ describe("a blocked event loop", () => {
     );
     const page = (await application.get("/metrics")).slice("200 ".length);
     assert.ok(Number(readValue(page, "healthbridge_main_thread_silence_seconds")) >= 1.5);
-    const up = await follow(application, "/healthcheck/a", (answer) => answer === "200 OK");
-    const total = turnedAfter + (up.at(-1)?.ms ?? 0);
+    await follow(application, "/healthcheck/a", (answer) => answer === "200 OK");
+    const total = performance.now() - blockedAt;
     assert.ok(total > 3_000 && total < 5_500, `SERVING again ${total} ms after the loop was blocked for 3,500 ms`);
     await watch.saw(1, 2, 1);
     assert.equal(await application.get("/livez?verbose"), "200 [+]process ok\nlivez check passed\n");
@@ -135,6 +136,7 @@ describe("a blocked event loop", () => {
   ])
     test(`turns NOT_SERVING at stallAfter and back, with a loop that is blocked by ${kind}`, async (t) => {
       const application = await start(t, { stallAfter: "1s" });
+      const freedAt = once(application.child, "message").then(() => performance.now());
       application.do("block-by", [kind, 2_500]);
       const down = await follow(application, "/healthcheck/a", (answer) => answer === "503 NOT_SERVING");
       const turnedAfter = down.at(-1)?.ms ?? 0;
@@ -142,8 +144,8 @@ describe("a blocked event loop", () => {
       const up = await follow(application, "/healthcheck/a", (answer) => answer === "200 OK");
       const answers = new Set([...down, ...up].map(({ answer }) => answer));
       assert.deepEqual([...answers], ["200 OK", "503 NOT_SERVING"], "every request was answered");
-      const total = turnedAfter + (up.at(-1)?.ms ?? 0);
-      assert.ok(total > 2_000 && total < 4_500, `SERVING again after ${total} ms`);
+      const backAfter = performance.now() - (await freedAt);
+      assert.ok(backAfter < 1_000, `SERVING ${backAfter} ms after the block`);
     });
 
   test("is published when it is over: how it began, and how long it lasted", async (t) => {
