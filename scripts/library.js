@@ -22,8 +22,8 @@ const OUT = "dist";
  * `import "healthbridge"` loads none of them.
  */
 const LAZY = [
-  ...["checks/check-engine", "checks/sources", "daemon/server", "probers/exec", "probers/schemes"],
-  ...["telemetry/metrics", "transports/http/bridge"],
+  ...["checks/check-engine", "checks/sources", "daemon/server", "probers/exec", "probers/pressure-check"],
+  ...["probers/schemes", "telemetry/metrics", "transports/http/bridge"],
 ];
 
 /** Modules of Node that need milliseconds to load, and that are seldom used. */

@@ -35,5 +35,7 @@ export type {
   OAuthClient,
   TargetTls,
 } from "./probers/options.js";
+export type { PressureLimits } from "./probers/pressure-check.js";
+export { processPressure } from "./probers/process-pressure.js";
 export type { StatusDetails } from "./registry/ports.js";
 export { HEALTH_SERVICE } from "./wire/health-messages.js";

@@ -15,7 +15,7 @@ import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { LogOutput, openSink } from "../telemetry/log-output.js";
-import { type LogFormat, textLine } from "../telemetry/log-text.js";
+import { formatLine, type LogForm, type LogFormat } from "../telemetry/log-text.js";
 import type { FlagValues } from "./flags.js";
 import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
@@ -59,7 +59,7 @@ interface Run extends ReloaderDeps {
 /** Runs until a signal ends it. Resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlagsAndVariables(SERVE_FLAGS, args, { environment: process.env });
-  const [level, format] = [logLevelOf(values), logFormatOf(values)];
+  const [level, form] = [logLevelOf(values), formOf(logFormatOf(values))];
   const name = fileOf(values);
   const load = () => loadConfig(name, values);
   const threads = new FileThreads();
@@ -68,13 +68,12 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     const loaded = await (file === undefined ? load() : readSettled(file, load));
     const instance = randomUUID();
-    const output = openLogOutput(instance, format, () => log);
+    const output = openLogOutput(instance, form, () => log);
     const log = createLog(instance, level, output);
     const start = async (reload: Reloader["reload"]) => {
       const source = { name: name ?? "", reload };
-      const daemon = await startDaemon(loaded, { instance, log, environment: process.env, file: source }).catch(
-        rethrowWithHint,
-      );
+      const deps = { instance, log, threadLog: { level, form }, environment: process.env, file: source };
+      const daemon = await startDaemon(loaded, deps).catch(rethrowWithHint);
       warnOfOldNode(log);
       for (const text of misspeltVariables(SERVE_FLAGS, process.env)) log.write("warn", "config-warning", text);
       return daemon;
@@ -107,14 +106,21 @@ export function warnOfOldNode(log: Log, version: string = process.versions.node)
   log.write("warn", "old-node", message, { node: version });
 }
 
+/** The form of the log: by default text at a terminal, otherwise JSON. `NO_COLOR` and a terminal without colours are respected. */
+function formOf(format: LogFormat | undefined): LogForm {
+  const { stdout } = process;
+  const isTerminal = stdout.isTTY === true;
+  if ((format ?? (isTerminal ? "text" : "json")) === "json") return "json";
+  return { isTerminal, hasColours: isTerminal && stdout.hasColors() && (process.env.NO_COLOR ?? "") === "" };
+}
+
 /**
- * Writes the log to stdout. `NO_COLOR` and a terminal without colours are respected.
- * @param format default: text at a terminal, otherwise JSON
+ * Writes the log to stdout.
  * @param log the log that gets a line when dropped lines are over
  */
 function openLogOutput(
   instance: string,
-  format: LogFormat | undefined,
+  form: LogForm,
   log: () => Log,
 ): { write(line: string): void; flush(): Promise<boolean> } {
   const { stdout, stderr } = process;
@@ -125,10 +131,7 @@ function openLogOutput(
     onFlowing: (lines) =>
       log().write("warn", "log-dropped", `${lines} log lines were dropped: their reader was too slow`, { lines }),
   });
-  const isTerminal = stdout.isTTY === true;
-  if ((format ?? (isTerminal ? "text" : "json")) === "json") return output;
-  const hasColours = isTerminal && stdout.hasColors() && (process.env.NO_COLOR ?? "") === "";
-  return { write: (line) => output.write(textLine(line, { isTerminal, hasColours })), flush: () => output.flush() };
+  return { write: (line) => output.write(formatLine(line, form)), flush: () => output.flush() };
 }
 
 async function watchedFile(name: string, threads: FileThreads): Promise<WatchedFile> {

@@ -61,6 +61,11 @@ export interface ChannelMessages {
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
   stall: { readonly stallMs: number };
+  /**
+   * A listener thread has got no sign of life from the main thread for too long, or (`isOver`) gets them again. `silenceMs`: for
+   * how long there was none.
+   */
+  "main-thread-stalled": { readonly silenceMs: number; readonly isOver: boolean };
   /** Number of checks that are held at their last state, because healthbridge seems isolated; 0 when that is over. */
   isolation: { readonly held: number };
   /**
@@ -109,6 +114,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "name-taken": channel("healthbridge:name-taken"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
+  "main-thread-stalled": channel("healthbridge:main-thread-stalled"),
   isolation: channel("healthbridge:isolation"),
   call: channel("healthbridge:call"),
   "http-request": channel("healthbridge:http-request"),

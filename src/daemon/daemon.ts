@@ -18,7 +18,7 @@ import { type ControlDeps, controlMethods } from "./control-service.js";
 import type { DaemonFacts } from "./control-status.js";
 import { Health } from "./health.js";
 import { Operator } from "./operator.js";
-import type { HealthServer } from "./server.js";
+import type { HealthServer, ThreadLog } from "./server.js";
 import { openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
@@ -44,6 +44,8 @@ const MAX_CONNECTION_AGE_MS = 3_600_000;
 export interface DaemonDeps {
   readonly instance: string;
   readonly log: Log;
+  /** How a listener thread writes to the same log. Default: it writes no line. */
+  readonly threadLog?: ThreadLog | undefined;
   /** The environment of this process. Checks that run programs hand on a few variables of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** For the control socket. Default: there is no file. */
@@ -90,8 +92,17 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     operator.restore();
     if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
-    const options = { engine, tls, thread, statusCodePaths, paths, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS };
-    server = await health.listen(config.listen, options);
+    const { threadLog } = deps;
+    const options = {
+      engine,
+      tls,
+      thread,
+      threadLog,
+      statusCodePaths,
+      paths,
+      maxConnectionAgeMs: MAX_CONNECTION_AGE_MS,
+    };
+    server = await health.parts.servers.listen(config.listen, options);
     facts.addresses = server.addresses.map(formatAddress);
     logServing(log, config, facts.addresses);
   } catch (error) {

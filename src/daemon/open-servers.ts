@@ -10,7 +10,7 @@ import { HealthError } from "../core/health-error.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
 import { requirePaths } from "../transports/http/routes.js";
-import { type HealthServer, type ListeningServer, type ListenOptions, OpenServer, type ServerDeps } from "./server.js";
+import { type HealthServer, type ListeningServer, OpenServer, type ServerDeps, type ServerOptions } from "./server.js";
 import type { ThreadServerDeps } from "./thread/thread-server.js";
 
 /** What the servers need: for those in this thread, and for those in threads of their own. */
@@ -69,7 +69,7 @@ export class OpenServers {
   }
 
   /** Opens a server. Rejects as `Health.listen` does. */
-  listen(addresses: readonly string[], options: ListenOptions): Promise<HealthServer> {
+  listen(addresses: readonly string[], options: ServerOptions): Promise<HealthServer> {
     const opening = keepAlive(this.#listen(addresses, options));
     this.#opening.add(opening);
     return opening.finally(() => this.#opening.delete(opening));
@@ -89,7 +89,7 @@ export class OpenServers {
     return this.#stopping;
   }
 
-  async #listen(addresses: readonly string[], options: ListenOptions): Promise<HealthServer> {
+  async #listen(addresses: readonly string[], options: ServerOptions): Promise<HealthServer> {
     this.requireRunning("listen()");
     const { signal } = this.#stop;
     const onClosed = (server: ListeningServer) => void this.#open.delete(server);
@@ -105,7 +105,7 @@ export class OpenServers {
   async #start(
     ends: Pick<ServerDeps, "signal" | "onClosed">,
     addresses: readonly string[],
-    options: ListenOptions,
+    options: ServerOptions,
   ): Promise<ListeningServer> {
     const { thread = false, stallAfter, paths } = options;
     requirePaths(paths);

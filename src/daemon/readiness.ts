@@ -9,6 +9,7 @@
  */
 import { publish } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
+import type { UnreadyReason } from "../registry/ports.js";
 import type { Registry } from "../registry/registry.js";
 
 export class Readiness {
@@ -16,7 +17,7 @@ export class Readiness {
   #isStarted: boolean;
   #taskCount = 0;
   #hasFailed = false;
-  #reason: string | undefined;
+  #reason: UnreadyReason | undefined;
 
   constructor(registry: Registry, startsReady: boolean) {
     this.#registry = registry;

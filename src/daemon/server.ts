@@ -15,6 +15,8 @@ import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type Listener, listen } from "../listener/listener.js";
 import type { Sinks } from "../listener/sniff-protocol.js";
 import type { TlsIdentity } from "../listener/tls.js";
+import type { LogLevel } from "../telemetry/log.js";
+import type { LogForm } from "../telemetry/log-text.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
@@ -41,6 +43,17 @@ export interface ListenOptions extends EngineOptions {
    * is NOT_SERVING. At least 1 s. Default 10 s.
    */
   readonly stallAfter?: DurationLike | undefined;
+}
+
+/** How a listener thread writes a log line while the main thread, which has the log, is blocked. */
+export interface ThreadLog {
+  readonly level: LogLevel;
+  readonly form: LogForm;
+}
+
+/** Options of a server, with those of the daemon's own. */
+export interface ServerOptions extends ListenOptions {
+  readonly threadLog?: ThreadLog | undefined;
 }
 
 /** What a server needs. */

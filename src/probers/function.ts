@@ -16,17 +16,29 @@ import { fail, PASS, type ProbeResult, type Prober, warn } from "./prober.js";
 /** A function that checks. `signal` is aborted at the deadline. */
 export type CheckFunction = (context: { readonly signal: AbortSignal }) => unknown;
 
+/** What functions of this package get beside: `processPressure` measures between two probes. */
+export interface FunctionContext {
+  readonly signal: AbortSignal;
+  /** Calls `release` once when the check has ended, however often it is given. It must not throw. */
+  onEnd(release: () => void): void;
+}
+
 /** A prober that calls `check`. */
 export function openFunction(check: CheckFunction): Prober {
+  const releases = new Set<() => void>();
+  const onEnd = (release: () => void) => void releases.add(release);
   return {
     async probe({ signal }) {
       try {
-        return resultOf(await check({ signal }));
+        const context: FunctionContext = { signal, onEnd };
+        return resultOf(await check(context));
       } catch (error) {
         return fail("error", messageOf(error));
       }
     },
-    close() {},
+    close() {
+      for (const release of releases) release();
+    },
   };
 }
 

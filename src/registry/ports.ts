@@ -20,13 +20,8 @@ export interface ServiceStatus {
   readonly since: number;
 }
 
-/** The reasons of `Health.started` and `Health.waitFor`. */
-const UNREADY_REASONS: readonly unknown[] = ["starting", "start-failed"];
-
-/** Whether the application holds the process at NOT_SERVING, whatever the checks say. */
-export function isUnready(status: ServiceStatus | undefined): boolean {
-  return status?.status === "NOT_SERVING" && UNREADY_REASONS.includes(status.reason);
-}
+/** Why the application is not ready: it has not called `started`, a task of `waitFor` runs, or one has failed. */
+export type UnreadyReason = "starting" | "start-failed";
 
 /** Details that a writer can give with a status. */
 export interface StatusDetails {
@@ -80,6 +75,8 @@ export interface StatusReader {
   readonly draining: boolean;
   /** The services that an operator has drained one by one. Each is NOT_SERVING. */
   readonly drained: ReadonlySet<string>;
+  /** Set while the application is not ready: `""` and `startup` are NOT_SERVING, whatever the checks report. */
+  readonly unready: UnreadyReason | undefined;
   /** Open watches. */
   readonly watcherCount: number;
   /** Grows with every change that a reader can see. While it is the same, every answer would be the same. */

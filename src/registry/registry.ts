@@ -21,7 +21,7 @@ import { OVERALL, storedName } from "../core/service-name.js";
 import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
 import { Changes } from "./changes.js";
 import { hasSameStatus } from "./check-report.js";
-import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter } from "./ports.js";
+import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter, UnreadyReason } from "./ports.js";
 import { createWrite, DRAINING, requireServiceName, SERVING, type StatusWrite } from "./status-write.js";
 import { TransitionEmitter } from "./transition-emitter.js";
 import { Watchers } from "./watchers.js";
@@ -51,6 +51,7 @@ export class Registry implements StatusReader, StatusWriter {
   readonly stalledMs = undefined;
   /** Whether `""` stands for the process where nothing is written for it. */
   readonly #hasProcess: boolean;
+  unready: UnreadyReason | undefined;
   /** What `""` and `startup` show while the application is not ready. */
   #unready: StatusWrite | undefined;
   /** What was set for `""`. */
@@ -156,7 +157,8 @@ export class Registry implements StatusReader, StatusWriter {
    * Holds the server as a whole and the startup view at NOT_SERVING, for a reason; `undefined` ends it. What is written for
    * `""` meanwhile is published then.
    */
-  holdUnready(reason: string | undefined): void {
+  holdUnready(reason: UnreadyReason | undefined): void {
+    this.unready = reason;
     this.#unready = reason === undefined ? undefined : { ...DRAINING, reason };
     this.#emitter.batch(() => {
       this.#replace(this.#views, "startup", this.#unready ?? this.#startup);

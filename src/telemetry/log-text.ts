@@ -14,9 +14,17 @@ export type LogFormat = "json" | "text";
 export const LOG_FORMATS: readonly LogFormat[] = ["json", "text"];
 
 /** Where text is written to. */
-interface TextOutput {
+export interface TextOutput {
   readonly isTerminal: boolean;
   readonly hasColours: boolean;
+}
+
+/** How lines are written: as they are, or as text. */
+export type LogForm = "json" | TextOutput;
+
+/** A JSON line of the log in a form. */
+export function formatLine(json: string, form: LogForm): string {
+  return form === "json" ? json : textLine(json, form);
 }
 
 type Style = Parameters<typeof styleText>[0];

@@ -86,6 +86,7 @@ const LOGGED_EVENTS = [
   "check-advice",
   "name-taken",
   "probe",
+  "main-thread-stalled",
   "connection-ended",
   "journal-damaged",
   "journal-failed",
@@ -136,6 +137,14 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
     ),
   probe: (logger, { check, outcome, reason, detail, latencyMs }) =>
     logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
+  "main-thread-stalled": (logger, { silenceMs, isOver }) => {
+    // the beginning: `logStall` has written it, in time
+    if (isOver)
+      logger.info(
+        { event: "main-thread-resumed", silenceMs },
+        `the event loop runs again: it was blocked for ${secondsOf(silenceMs)}`,
+      );
+  },
   "connection-ended": (logger, { address, rule }) =>
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
   "journal-damaged": logJournalDamage,
@@ -147,6 +156,16 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
     ),
   fault: (logger, { where, error }) => logger.error({ event: "fault", where, err: error }, `fault in ${where}`),
 };
+
+/** Logs that the main thread shows no sign of life: a listener thread does, because the main thread cannot. */
+export function logStall(level: LogLevel, destination: LogDestination, silenceMs: number): void {
+  const message = `the event loop has been blocked for ${secondsOf(silenceMs)}: all services report NOT_SERVING until it runs again`;
+  createLogger(level, destination).error({ event: "main-thread-stalled", silenceMs }, message);
+}
+
+function secondsOf(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
 
 function createLogger(level: LogLevel, destination: LogDestination): Logger {
   const writer = (at: LogLevel) =>

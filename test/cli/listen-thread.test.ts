@@ -73,6 +73,33 @@ test("answers while its own event loop is blocked, and reloads, drains and ends 
   assert.deepEqual(await daemon.ended(), { code: 0, signal: null });
 });
 
+test("a stall is logged when it begins, also if the process never comes back from it", {
+  timeout: 90_000,
+}, async (t) => {
+  process.env.BLOCK_MS = "11500";
+  t.after(() => void delete process.env.BLOCK_MS);
+  const text = `listen: ["127.0.0.1:0"]\nlistenThread: true\n`;
+  const [back, killed] = [await serve(t, text), await serve(t, text)];
+  const lineOf = ({ daemon }: typeof back, event: string) => daemon.log.find((line) => line.event === event);
+  for (const { daemon } of [back, killed]) daemon.process.kill("SIGUSR2");
+  const begun = (each: typeof back) => lineOf(each, "main-thread-stalled") !== undefined;
+  await eventually(() => begun(back) && begun(killed), "both have a line", 20_000);
+  for (const each of [back, killed]) {
+    const { level, silenceMs, msg, time } = lineOf(each, "main-thread-stalled") ?? {};
+    assert.equal(level, "error");
+    assert.ok(Number(silenceMs) >= 10_000 && Number(silenceMs) < 11_000, `after ${silenceMs} ms`);
+    assert.match(String(msg), /^the event loop has been blocked for 10\.\d s: all services report NOT_SERVING/);
+    assert.ok(Math.abs(Date.now() - Date.parse(String(time))) < 2_000, "in time");
+    assert.equal(lineOf(each, "main-thread-resumed"), undefined, "the loop is still blocked");
+  }
+  killed.daemon.process.kill("SIGKILL");
+  await eventually(() => lineOf(back, "main-thread-resumed") !== undefined, "the loop runs again", 10_000);
+  const { level, silenceMs } = lineOf(back, "main-thread-resumed") ?? {};
+  assert.equal(level, "info");
+  assert.ok(Number(silenceMs) >= 11_000 && Number(silenceMs) < 12_500, `${silenceMs} ms`);
+  assert.equal(back.daemon.log.filter(({ event }) => event === "main-thread-stalled").length, 1, "once");
+});
+
 test("an address in use ends it with exit code 2, as without a thread", async (t) => {
   const url = new URL(await target(t));
   const { daemon: first } = await serve(t, `listen: ["127.0.0.1:0"]\n`);

@@ -105,6 +105,26 @@ describe("startsReady: false", () => {
       assert.equal(health.status(""), "SERVING");
     });
 
+  test("does not depend on reason texts: a status with the same reason is not an unfinished start", async () => {
+    for (const reason of ["starting", "start-failed"]) {
+      const { health, page } = start();
+      health.set("", "NOT_SERVING", { reason });
+      assert.equal(await page("readyz?verbose"), "readyz check failed\n", reason);
+    }
+  });
+
+  test("is shown beside a drain, in the views that it holds", async () => {
+    const { health, page } = start({ startsReady: false });
+    health.drain();
+    assert.equal(
+      await page("readyz?verbose"),
+      "[-]start failed: starting\n[-]shutdown failed: draining\nreadyz check failed\n",
+    );
+    assert.equal(await page("livez?verbose"), "[+]process ok\nlivez check passed\n");
+    health.started();
+    assert.equal(await page("readyz?verbose"), "[-]shutdown failed: draining\nreadyz check failed\n");
+  });
+
   test("stays after the status of the server as a whole is cleared", () => {
     const { health } = start({ startsReady: false });
     health.set("", "SERVING");

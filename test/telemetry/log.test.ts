@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { type ChannelMessages, publish, type Transition } from "../../src/core/channels.js";
-import { createLog, LOG_LEVELS, type LogLevel } from "../../src/telemetry/log.js";
+import { createLog, LOG_LEVELS, type LogLevel, logStall } from "../../src/telemetry/log.js";
+import { formatLine } from "../../src/telemetry/log-text.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -328,5 +329,30 @@ describe("events that clients and targets can cause", () => {
       publish("fault", { where: "a connection", error: boom, instance: "mine" });
     log.close();
     assert.equal(lines().at(-1)?.suppressed, 2);
+  });
+});
+
+describe("a stall of the main thread", () => {
+  test("is one line when it begins, and one of the log when it is over", (t) => {
+    const { lines } = logging(t);
+    publish("main-thread-stalled", { instance: "mine", silenceMs: 10_012, isOver: false });
+    assert.deepEqual(lines(), [], "the listener thread has written it");
+    publish("main-thread-stalled", { instance: "mine", silenceMs: 12_345, isOver: true });
+    const [{ time: _, ...line } = {}, ...others] = lines();
+    const msg = "the event loop runs again: it was blocked for 12.3 s";
+    assert.deepEqual([line, others], [{ level: "info", event: "main-thread-resumed", silenceMs: 12_345, msg }, []]);
+  });
+
+  test("is written in the form and at the level of the log", () => {
+    const texts: string[] = [];
+    const form = { isTerminal: false, hasColours: false };
+    for (const level of LOG_LEVELS)
+      logStall(level, { write: (line) => void texts.push(formatLine(line, form)) }, 10_012);
+    assert.equal(texts.length, LOG_LEVELS.length - 1, "not at the level silent");
+    for (const text of texts)
+      assert.match(
+        text,
+        /^\S+Z error the event loop has been blocked for 10\.0 s: all services report NOT_SERVING until it runs again\n$/,
+      );
   });
 });

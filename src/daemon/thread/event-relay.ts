@@ -10,7 +10,9 @@ import { messageOf } from "../../core/health-error.js";
 import type { RelayedEvent } from "./messages.js";
 
 /** What a listener thread publishes, which the application or the log of the main thread reads. */
-export const OF_LISTENER = ["call", "http-request", "connection-ended", "listener-failed", "fault"] as const;
+export const OF_LISTENER = [
+  ...["call", "http-request", "connection-ended", "listener-failed", "main-thread-stalled", "fault"],
+] as const satisfies readonly (keyof ChannelMessages)[];
 
 /** What the metrics of a listener thread count. */
 export const OF_MAIN = [

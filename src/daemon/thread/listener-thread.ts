@@ -7,15 +7,18 @@
  *
  * The thread ends with the main thread, whatever ends that: then no address is open any more.
  */
+import { write } from "node:fs";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { background } from "../../core/background.js";
 import { AccessToken } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import { systemClock } from "../../core/clock.js";
 import { HealthError, messageOf } from "../../core/health-error.js";
+import { logStall } from "../../telemetry/log.js";
+import { formatLine } from "../../telemetry/log-text.js";
 import { Metrics, type ServerReadings } from "../../telemetry/metrics.js";
 import type { HeartbeatAnswer, HeartbeatListener } from "../../transports/http/bridge.js";
-import { OpenServer } from "../server.js";
+import { OpenServer, type ThreadLog } from "../server.js";
 import { createServing } from "../serving.js";
 import { EventRelay, OF_LISTENER } from "./event-relay.js";
 import {
@@ -29,6 +32,9 @@ import {
 import { SharedNumbers } from "./shared-numbers.js";
 import { Silence, TICK_MS } from "./silence.js";
 import { StatusMirror } from "./status-mirror.js";
+
+/** The descriptor. In a thread, `process.stdout` goes through the main thread. */
+const STDOUT = 1;
 
 /** Heartbeats that wait for the main thread. More are refused. */
 const MAX_WAITING_HEARTBEATS = 1_000;
@@ -139,11 +145,24 @@ class ListenerThread {
     systemClock.setTimer(TICK_MS, () => this.#tick());
     this.#silence.tick();
     const { ms } = this.#silence;
+    const before = this.#mirror.stalledMs;
     this.#mirror.setStalled(ms >= this.#start.stallAfterMs ? ms : undefined);
+    this.#reportStall(before);
     this.#numbers.write("connections", this.#server?.connectionCount ?? 0);
     this.#numbers.write("watchers", this.#mirror.watcherCount);
     this.#numbers.write("watchedNames", this.#mirror.watchedNameCount);
     this.#postEvents();
+  }
+
+  /** The main thread gets the message when it runs again. Until then, only this thread can write to the log. */
+  #reportStall(beforeMs: number | undefined): void {
+    const { instance, options } = this.#start;
+    const { stalledMs } = this.#mirror;
+    const silenceMs = stalledMs ?? beforeMs;
+    if (silenceMs === undefined || (stalledMs === undefined) === (beforeMs === undefined)) return;
+    const isOver = stalledMs === undefined;
+    publish("main-thread-stalled", { instance, silenceMs, isOver });
+    if (!isOver && options.threadLog !== undefined) writeStall(options.threadLog, silenceMs);
   }
 
   #postEvents(): void {
@@ -185,6 +204,11 @@ class ListenerThread {
   #inBackground(work: Promise<void>): void {
     background(work, this.#start.instance, "a listener thread");
   }
+}
+
+/** Writes to stdout without the main thread, which has the stream. A line that the reader does not take is lost. */
+function writeStall({ level, form }: ThreadLog, silenceMs: number): void {
+  logStall(level, { write: (line) => write(STDOUT, formatLine(line, form), () => {}) }, silenceMs);
 }
 
 function errorParts(error: unknown): ErrorParts {

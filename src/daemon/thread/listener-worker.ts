@@ -18,7 +18,7 @@ import { onProcessExit } from "../../lifecycle/signals.js";
 import type { Registry } from "../../registry/registry.js";
 import type { Metrics, ServerReadings } from "../../telemetry/metrics.js";
 import type { HeartbeatListener } from "../../transports/http/bridge.js";
-import type { ListenOptions } from "../server.js";
+import type { ServerOptions } from "../server.js";
 import { EventRelay, OF_MAIN } from "./event-relay.js";
 import {
   type ErrorParts,
@@ -52,7 +52,7 @@ export interface ListenerWorkerDeps {
 export interface ListenerTask {
   readonly addresses: readonly string[];
   /** Plain data only: it is copied to the other thread. */
-  readonly options: ListenOptions;
+  readonly options: ServerOptions;
   readonly stallAfterMs: number;
 }
 

@@ -18,10 +18,10 @@ import type { HealthErrorCode } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import type { TlsIdentity } from "../../listener/tls.js";
 import type { Report } from "../../probers/heartbeat.js";
-import type { CheckReport, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
 import type { TallyState } from "../../telemetry/tally.js";
 import type { HeartbeatAnswer } from "../../transports/http/bridge.js";
-import type { ListenOptions } from "../server.js";
+import type { ServerOptions } from "../server.js";
 
 /** The changes since the patch before, with the newest values: one instant of the registry. */
 export interface StatusPatch {
@@ -36,6 +36,7 @@ export interface StatusPatch {
   /** Milliseconds from `takenAt` until the last result is stale; `undefined`: there is none any more. */
   readonly ages: readonly (readonly [owner: AgeOwner, staleInMs: number | undefined])[];
   readonly draining: boolean;
+  readonly unready: UnreadyReason | undefined;
   /** The drained services, when they have changed. */
   readonly drained: ReadonlySet<string> | undefined;
   /** The declared services, when they have changed. */
@@ -61,7 +62,7 @@ export type RelayedEvent = {
 export interface ThreadStart {
   readonly instance: string;
   readonly addresses: readonly string[];
-  readonly options: ListenOptions;
+  readonly options: ServerOptions;
   readonly listLimit: number | undefined;
   readonly maxWatchers: number | undefined;
   readonly token: string | undefined;

@@ -149,6 +149,7 @@ export class StatusFeed implements ChangeObserver {
         staleAt === undefined ? undefined : staleAt - now,
       ]),
       draining: registry.draining,
+      unready: registry.unready,
       drained: registry.drained === this.#drained ? undefined : registry.drained,
       declared: declared === this.#declared ? undefined : declared.map(plainDeclaration),
       events: takeEvents(),

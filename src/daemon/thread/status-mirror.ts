@@ -14,9 +14,18 @@ import type { Clock } from "../../core/clock.js";
 import type { Latest } from "../../core/latest.js";
 import { OVERALL, storedName } from "../../core/service-name.js";
 import type { WatchStatus } from "../../core/serving-status.js";
-import { type CheckReport, isUnready, type ServiceStatus, STALLED, type StatusReader } from "../../registry/ports.js";
+import {
+  type CheckReport,
+  type ServiceStatus,
+  STALLED,
+  type StatusReader,
+  type UnreadyReason,
+} from "../../registry/ports.js";
 import { Watchers } from "../../registry/watchers.js";
 import { processTime, type StatusEntry, type StatusPatch } from "./messages.js";
+
+/** What readers see of a change. Ages of results and events for the metrics are seen by none. */
+type Seen = "status" | "measurement" | "nothing";
 
 export class StatusMirror implements StatusReader {
   readonly instance: string;
@@ -36,6 +45,7 @@ export class StatusMirror implements StatusReader {
   #version = 0;
   #statusVersion = 0;
   draining = false;
+  unready: UnreadyReason | undefined;
   drained: ReadonlySet<string> = new Set();
 
   constructor({ clock, instance }: { readonly clock: Clock; readonly instance: string }) {
@@ -101,6 +111,10 @@ export class StatusMirror implements StatusReader {
   /** Applies the changes of the main thread. */
   apply(patch: StatusPatch): void {
     const covered = this.#stale !== undefined || this.#stalled !== undefined;
+    const hasChecks = patch.checks.length > 0;
+    // a new age, or a new result, can end the cover
+    const hasStatus = patch.hasStatus || (covered && (hasChecks || patch.ages.length > 0));
+    const seen = hasStatus ? "status" : hasChecks ? "measurement" : "nothing";
     const change = () => {
       for (const [name, report] of patch.checks) put(this.#checks, name, report);
       for (const [name, entry] of patch.services) put(this.#services, name, entry);
@@ -108,12 +122,13 @@ export class StatusMirror implements StatusReader {
       for (const [owner, staleInMs] of patch.ages)
         this.#renew(owner, staleInMs === undefined ? undefined : staleInMs - waitedMs);
       this.draining = patch.draining;
+      this.unready = patch.unready;
       this.drained = patch.drained ?? this.drained;
       this.#declared = patch.declared ?? this.#declared;
       if (covered) this.#coverStale();
     };
     const names = covered ? [...this.#watchers.names()] : patch.services.map(([name]) => name);
-    this.#change(names, change, patch.hasStatus || covered);
+    this.#change(names, change, seen);
   }
 
   /** Sets for how long the main thread has shown no sign of life; `undefined` when that is not too long. */
@@ -159,12 +174,12 @@ export class StatusMirror implements StatusReader {
         : staleStatuses(published, this.#staleAges.values(), this.#clock.wallTime());
   }
 
-  /** Runs a change, and gives the watchers of `names` their new statuses. */
-  #change(names: readonly string[], change: () => void, hasStatus = true): void {
+  /** Runs a change, of which readers see something, and gives the watchers of `names` their new statuses. */
+  #change(names: readonly string[], change: () => void, seen: Seen = "status"): void {
     const before = names.map((name) => this.#watchStatus(name));
     change();
-    this.#version += 1;
-    if (hasStatus) this.#statusVersion += 1;
+    if (seen !== "nothing") this.#version += 1;
+    if (seen === "status") this.#statusVersion += 1;
     for (const [index, name] of names.entries()) {
       const status = this.#watchStatus(name);
       if (status !== before[index]) this.#watchers.notify(name, status);
@@ -180,7 +195,7 @@ export class StatusMirror implements StatusReader {
     if (status === undefined) return undefined;
     if (this.#stalled !== undefined) return this.#stalled;
     // a drain, and an application that is not ready, cover what the checks say
-    const isHeld = this.draining || (name === OVERALL && isUnready(status));
+    const isHeld = this.draining || (name === OVERALL && this.unready !== undefined);
     return isHeld ? status : (this.#stale?.services.get(name) ?? status);
   }
 }

@@ -14,7 +14,7 @@ import { durationAsGiven, parseDuration } from "../../core/duration.js";
 import { HealthError } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "../../listener/tls.js";
-import type { ListeningServer, ListenOptions } from "../server.js";
+import type { ListeningServer, ServerOptions } from "../server.js";
 import { type ListenerTask, ListenerWorker, type ListenerWorkerDeps } from "./listener-worker.js";
 
 /** What a server in a thread needs. */
@@ -55,7 +55,7 @@ export class ThreadServer implements ListeningServer {
   static async start(
     deps: ThreadServerDeps,
     addresses: readonly string[],
-    options: ListenOptions,
+    options: ServerOptions,
   ): Promise<ThreadServer> {
     const server = new ThreadServer(deps, {
       addresses,
@@ -178,7 +178,7 @@ export class ThreadServer implements ListeningServer {
 }
 
 /** @throws HealthError INVALID_OPTION */
-function stallAfterOf({ stallAfter }: ListenOptions): number {
+function stallAfterOf({ stallAfter }: ServerOptions): number {
   if (stallAfter === undefined) return DEFAULT_STALL_AFTER_MS;
   const ms = parseDuration(stallAfter);
   if (ms !== undefined && ms >= MIN_STALL_AFTER_MS) return ms;
@@ -186,7 +186,7 @@ function stallAfterOf({ stallAfter }: ListenOptions): number {
 }
 
 /** The options of the server in the thread. A buffer would arrive there as another kind of array. */
-function plainOptions({ thread, stallAfter, tls, ...options }: ListenOptions): ListenOptions {
+function plainOptions({ thread, stallAfter, tls, ...options }: ServerOptions): ServerOptions {
   return tls === undefined ? options : { ...options, tls: plainIdentity(tls) };
 }
 

@@ -5,7 +5,7 @@
  * made from one snapshot, so they never contradict each other.
  */
 import { OVERALL } from "../../core/service-name.js";
-import type { CheckReport, ServiceStatus, StatusReader } from "../../registry/ports.js";
+import type { CheckReport, ServiceStatus, StatusReader, UnreadyReason } from "../../registry/ports.js";
 
 /** What a check must have for a view to pass: a good state, or any result at all. */
 export type Criterion = "state" | "result";
@@ -115,6 +115,8 @@ export interface Snapshot {
   readonly draining: boolean;
   /** Whether an operator has drained a check or a service. */
   readonly hasDrained: boolean;
+  /** See `StatusReader`; `undefined` for a service that it does not hold. */
+  readonly unready: UnreadyReason | undefined;
   /** See `StatusReader`. */
   readonly stalledMs: number | undefined;
   /** `undefined` when the service is not declared. */
@@ -142,10 +144,11 @@ export class Snapshots {
 
   /** A service or view alone. */
   of(service: string): Snapshot {
-    const { draining, drained, stalledMs } = this.#reader;
+    const { draining, drained, unready, stalledMs } = this.#reader;
     return {
       draining,
       hasDrained: drained.size > 0,
+      unready: service === OVERALL || service === "startup" ? unready : undefined,
       stalledMs,
       status: this.#reader.read(service),
       checks: this.#noChecks,

@@ -12,7 +12,7 @@
  */
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
-import { type CheckReport, isUnready, STALLED, type StatusReader } from "../../registry/ports.js";
+import { type CheckReport, STALLED, type StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
 import { type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
@@ -134,8 +134,8 @@ function evaluate(
   { path, exclude }: ViewRoute,
   snapshot: Snapshot,
 ): { readonly passed: boolean; readonly status: number; readonly headers: Headers } {
-  const { draining, hasDrained, stalledMs, status, checks } = snapshot;
-  const isHeld = draining || hasDrained || isUnready(status) || stalledMs !== undefined;
+  const { draining, hasDrained, unready, stalledMs, status, checks } = snapshot;
+  const isHeld = draining || hasDrained || unready !== undefined || stalledMs !== undefined;
   const mayExclude = exclude.length > 0 && !isHeld;
   const passed = status?.status === "SERVING" || (mayExclude && checks.passesWithout(exclude, criterionOf(path)));
   const headers = path === "livez" ? {} : statusHeaders(status, draining);
@@ -182,11 +182,11 @@ function noteOf({ critical, counted, drained, startup }: CheckReport, criterion:
 }
 
 function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): string {
-  const { draining, hasDrained, stalledMs, status } = snapshot;
+  const { draining, hasDrained, unready, stalledMs } = snapshot;
   const process = route.path === "livez" && stalledMs === undefined ? "[+]process ok\n" : stallLine(stalledMs);
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
   const drain = hasDrained && !passed && criterionOf(route.path) === "state" ? "[-]drain failed: drained\n" : "";
-  const start = isUnready(status) ? `[-]start failed: ${status?.reason}\n` : "";
+  const start = unready === undefined ? "" : `[-]start failed: ${unready}\n`;
   const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
   return `${process}${start}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
 }

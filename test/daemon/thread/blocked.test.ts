@@ -52,7 +52,8 @@ class Application {
 
 async function start(t: TestContext, options: object = {}, ...words: string[]): Promise<Application> {
   const stdio = ["ignore", "ignore", "ignore", "ipc"] as const;
-  const child = fork(APPLICATION, [...words, JSON.stringify(options)], { stdio: [...stdio], execArgv: [] });
+  const [flags, modes] = [words.filter((word) => word.startsWith("-")), words.filter((word) => !word.startsWith("-"))];
+  const child = fork(APPLICATION, [...modes, JSON.stringify(options)], { stdio: [...stdio], execArgv: flags });
   notOutlive(child, () => void child.kill("SIGKILL"));
   t.after(async () => {
     child.kill("SIGKILL");
@@ -85,6 +86,7 @@ describe("a blocked event loop", () => {
     t.after(() => peer.close());
     const watch = peer.watch("a");
     await watch.saw(1);
+    const blockedAt = performance.now();
     application.do("block", 3_500);
     const down = await follow(application, "/healthcheck/a", (answer) => answer === "503 NOT_SERVING");
     assert.deepEqual(
@@ -117,11 +119,53 @@ describe("a blocked event loop", () => {
     );
     const page = (await application.get("/metrics")).slice("200 ".length);
     assert.ok(Number(readValue(page, "healthbridge_main_thread_silence_seconds")) >= 1.5);
-    const up = await follow(application, "/healthcheck/a", (answer) => answer === "200 OK");
-    const total = turnedAfter + (up.at(-1)?.ms ?? 0);
+    await follow(application, "/healthcheck/a", (answer) => answer === "200 OK");
+    const total = performance.now() - blockedAt;
     assert.ok(total > 3_000 && total < 5_500, `SERVING again ${total} ms after the loop was blocked for 3,500 ms`);
     await watch.saw(1, 2, 1);
     assert.equal(await application.get("/livez?verbose"), "200 [+]process ok\nlivez check passed\n");
+  });
+
+  for (const kind of [
+    "microtasks without an end",
+    "ticks without an end",
+    "a synchronous child process",
+    "Atomics.wait",
+    "garbage collections of a large heap",
+    "a regular expression",
+  ])
+    test(`turns NOT_SERVING at stallAfter and back, with a loop that is blocked by ${kind}`, async (t) => {
+      const application = await start(t, { stallAfter: "1s" });
+      const freedAt = once(application.child, "message").then(() => performance.now());
+      application.do("block-by", [kind, 2_500]);
+      const down = await follow(application, "/healthcheck/a", (answer) => answer === "503 NOT_SERVING");
+      const turnedAfter = down.at(-1)?.ms ?? 0;
+      assert.ok(turnedAfter > 500 && turnedAfter < 1_600, `NOT_SERVING after ${turnedAfter} ms`);
+      const up = await follow(application, "/healthcheck/a", (answer) => answer === "200 OK");
+      const answers = new Set([...down, ...up].map(({ answer }) => answer));
+      assert.deepEqual([...answers], ["200 OK", "503 NOT_SERVING"], "every request was answered");
+      const backAfter = performance.now() - (await freedAt);
+      assert.ok(backAfter < 1_000, `SERVING ${backAfter} ms after the block`);
+    });
+
+  test("is published when it is over: how it began, and how long it lasted", async (t) => {
+    const application = await start(t, { stallAfter: "1s" });
+    for (let round = 1; round <= 2; round += 1) {
+      application.do("block", 2_000);
+      await follow(application, "/livez", (answer) => answer === "503 NOT_SERVING");
+      await follow(application, "/livez", (answer) => answer === "200 OK");
+      const stalls: { silenceMs: number; isOver: boolean }[] = [];
+      await eventually(async () => {
+        const answer = once(application.child, "message");
+        application.do("stalls");
+        stalls.splice(0, stalls.length, ...Object((await answer)[0]).stalls);
+        return stalls.length >= 2 * round;
+      }, "both messages");
+      const [begun, over] = stalls.slice(-2);
+      assert.deepEqual([stalls.length, begun?.isOver, over?.isOver], [2 * round, false, true]);
+      const [beganMs = 0, lastedMs = 0] = [begun?.silenceMs, over?.silenceMs];
+      assert.ok(beganMs >= 1_000 && beganMs < 1_500 && lastedMs > 1_500 && lastedMs < 2_500, JSON.stringify(stalls));
+    }
   });
 
   test("does not hide a status that was set before it was blocked", async (t) => {
@@ -201,6 +245,39 @@ describe("a main thread that ends", () => {
       assert.deepEqual(await application.ended(), ending);
       assert.equal(await application.get("/healthcheck/a"), "no answer");
     });
+
+  for (const [ending, expected] of [
+    ["abort", [null, "SIGABRT"]],
+    ["throw", [1, null]],
+    ["exit", [3, null]],
+  ] as const)
+    test(`leaves no endpoint behind when a block ends with it: ${ending}`, async (t) => {
+      const application = await start(t, { stallAfter: "1s" });
+      application.do("block-and", [ending, 1_500]);
+      const answers = await follow(application, "/healthcheck/a", (answer) => answer === "no answer");
+      const seen = [...new Set(answers.map(({ answer }) => answer))];
+      assert.deepEqual(seen, ["200 OK", "503 NOT_SERVING", "no answer"], "never SERVING again");
+      assert.deepEqual(await application.ended(), expected);
+      assert.equal(await application.get("/healthcheck/a"), "no answer");
+    });
+
+  for (const signal of ["SIGKILL", "SIGHUP"] as const)
+    test(`leaves no endpoint behind when a signal ends it within a block: ${signal}`, async (t) => {
+      const application = await start(t);
+      application.do("block", 20_000);
+      await pause(200);
+      application.child.kill(signal);
+      assert.deepEqual(await application.ended(), [null, signal]);
+      assert.equal(await application.get("/healthcheck/a"), "no answer");
+    });
+
+  test("leaves no endpoint behind when it has no memory left", async (t) => {
+    const application = await start(t, {}, "--max-old-space-size=40");
+    application.do("run-out-of-memory");
+    const [, signal] = await application.ended();
+    assert.notEqual(signal, null, "Node ends the process");
+    assert.equal(await application.get("/healthcheck/a"), "no answer");
+  });
 
   test("leaves no endpoint behind while it runs its exit handlers", async (t) => {
     const application = await start(t);

@@ -143,6 +143,38 @@ describe("a mirror of the registry", () => {
     assert.deepEqual([mirror.read("s98")?.status, mirror.read("s99")?.status], ["SERVING", "NOT_SERVING"]);
   });
 
+  test("keeps its version when only an event or the age of a result has come: a rendered page stays valid", async (t) => {
+    const { clock, health, mirror, feed, waiting, deliver } = mirrored(t);
+    const beat = health.heartbeat("job", { ttl: "200s", staleAfter: "30s" });
+    beat();
+    await clock.advance(10);
+    deliver();
+    const versions = () => [mirror.version, mirror.statusVersion];
+    const before = versions();
+    feed.noteEvent();
+    await clock.advance(10);
+    const age = health.parts.checks.deps.freshness.track({ check: "other", of: "state" }, () => {});
+    age.renew(clock.now() + 60_000);
+    await clock.advance(10);
+    assert.ok(waiting.length >= 2, `${waiting.length} patches`);
+    deliver();
+    assert.deepEqual(versions(), before);
+    beat();
+    await clock.advance(10);
+    deliver();
+    assert.deepEqual(versions(), [(before[0] ?? 0) + 1, before[1]], "a measurement is seen, and is no status");
+    await clock.advance(31_000);
+    const stale = versions();
+    assert.ok(stale.every((version, index) => version > (before[index] ?? 0)));
+    beat();
+    await clock.advance(10);
+    deliver();
+    assert.ok(
+      versions().every((version, index) => version > (stale[index] ?? 0)),
+      "a result after the stale one",
+    );
+  });
+
   test("gets what a listener of transitions writes, although that listener blocks afterwards", async (t) => {
     const { health, mirror, deliver } = mirrored(t);
     const seen: (string | undefined)[] = [];

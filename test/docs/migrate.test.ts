@@ -1,0 +1,173 @@
+/** docs/library/migrate.md: its snippets do what the page says, and its cases are the titles of the tests. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { basename } from "node:path";
+import { after, describe, test } from "node:test";
+import { HealthClient } from "../../src/health-client.js";
+import { eventually, inTime } from "../support/eventually.js";
+import { notOutlive } from "../support/not-outlive.js";
+import { tableOf } from "../support/readme.js";
+import { blocksOf } from "./pages.js";
+import { path, readPage, SnippetFolder } from "./snippets.js";
+
+const PAGE = readPage("migrate");
+const SNIPPETS = blocksOf(PAGE, "ts");
+
+/** A snippet that runs. */
+interface Running {
+  readonly process: ChildProcess;
+  readonly port: number;
+  output(): string;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  assert(typeof address === "object" && address !== null);
+  server.close();
+  await once(server, "close");
+  return address.port;
+}
+
+/** The answer to a GET; "no answer" while there is none. */
+async function ask({ port }: Running, target: string): Promise<string> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${target}`, { headers: { connection: "close" } });
+    return `${response.status} ${await response.text()}`;
+  } catch {
+    return "no answer";
+  }
+}
+
+const answers = (running: Running, target: string, expected: string) =>
+  eventually(async () => (await ask(running, target)) === expected, `${expected}: ${running.output()}`);
+
+async function endsBySigterm(running: Running, whileDraining: readonly (readonly [string, string])[]): Promise<void> {
+  const ended = once(running.process, "close");
+  running.process.kill("SIGTERM");
+  for (const [target, expected] of whileDraining) await answers(running, target, expected);
+  assert.deepEqual(await inTime(ended, "the end"), [null, "SIGTERM"]);
+  assert.match(running.output(), /^the pool is closed$/m);
+}
+
+/** What each snippet does, in the order of the page, by a word of it. */
+const EXPECTED: Readonly<Record<string, (running: Running) => Promise<void>>> = {
+  async HealthImplementation({ port, output }) {
+    const client = new HealthClient(`127.0.0.1:${port}`);
+    const isServing = async () => (await client.check().catch(() => "")) === "SERVING";
+    await eventually(isServing, `SERVING: ${output()}`);
+    assert.equal(await client.check("acme.Orders"), "NOT_SERVING");
+    await client.close();
+  },
+  async attach(running) {
+    await answers(running, "/healthcheck", "200 OK");
+    await answers(running, "/healthcheck/db", "200 OK");
+    await answers(running, "/orders", "200 orders");
+    await endsBySigterm(running, [
+      ["/healthcheck", "503 NOT_SERVING"],
+      ["/orders", "200 orders"],
+    ]);
+  },
+  async waitFor(running) {
+    await answers(running, "/readyz", "200 OK");
+    assert.match(running.output(), /^migrated$/m);
+    await endsBySigterm(running, [
+      ["/readyz", "503 NOT_SERVING"],
+      ["/livez", "200 OK"],
+    ]);
+  },
+  async processPressure(running) {
+    await answers(running, "/status", "200 OK");
+    await answers(running, "/healthcheck/process", "200 OK");
+    await answers(running, "/orders", "200 orders");
+  },
+  async connect({ process, output }) {
+    await once(process, "close");
+    assert.equal(output(), "NOT_SERVING\nSERVING\n");
+  },
+  async indicator({ process, output }) {
+    await once(process, "close");
+    assert.equal(output(), "SERVING\n");
+  },
+};
+
+describe("the snippets of docs/library/migrate.md", () => {
+  const folder = new SnippetFolder();
+  after(() => folder.remove());
+
+  test("all compile in strict mode", { timeout: 120_000 }, async () => {
+    SNIPPETS.forEach((code, index) => {
+      folder.write(`${index}.mts`, code);
+    });
+    assert.equal(await folder.compile(), "");
+  });
+
+  test("each has its test", () => {
+    assert.equal(SNIPPETS.length, Object.keys(EXPECTED).length);
+  });
+
+  Object.entries(EXPECTED).forEach(([word, expected], index) => {
+    test(`${word} does what the page says`, { timeout: 60_000 }, async (t) => {
+      const code = SNIPPETS[index] ?? "";
+      assert.ok(code.includes(word), `snippet ${index + 1} has ${word}`);
+      const port = await freePort();
+      const words = {
+        "listen(3000)": `listen(${port}, "127.0.0.1")`,
+        '":9000"': `"127.0.0.1:${port}"`,
+        "127.0.0.1:50051": `127.0.0.1:${port}`,
+        "drainDelayMs: 5_000": "drainDelayMs: 1_000",
+      };
+      const file = folder.write(`${index}-run.mts`, code, words);
+      const child = spawn(process.execPath, ["--import", "tsx", file], { stdio: ["ignore", "pipe", "pipe"] });
+      notOutlive(child, () => child.kill("SIGKILL"));
+      t.after(() => child.kill("SIGKILL"));
+      let output = "";
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (text) => {
+          output += text;
+        });
+      await expected({ process: child, port, output: () => output });
+    });
+  });
+});
+
+describe("the cases of docs/library/migrate.md", () => {
+  const ROWS = new Map(tableOf(PAGE, "peer-cases").map(([number = "", , , tests = ""]) => [number, tests]));
+
+  /** The test files whose titles end with the number of a case in brackets, alone or beside others. */
+  const titles = new Map<string, string[]>();
+  for (const file of readdirSync(path("test"), { recursive: true, encoding: "utf8" }).sort()) {
+    if (!file.endsWith(".test.ts")) continue;
+    const text = readFileSync(path(`test/${file}`), "utf8");
+    const numbers = [...text.matchAll(/((?: ?\[[A-Z]\d+(?:, [A-Z]\d+)*\])+)["`],/g)].flatMap(([, list = ""]) => [
+      ...list.matchAll(/[MLUYS]\d+/g),
+    ]);
+    for (const number of new Set(numbers.map(([each]) => each)))
+      titles.set(number, [...(titles.get(number) ?? []), `[${basename(file)}](../../test/${file})`]);
+  }
+
+  test("each has the tests whose titles name it", () => {
+    for (const [number, tests] of ROWS)
+      assert.deepEqual(
+        tests.split(", "),
+        (titles.get(number) ?? []).filter((link) => tests.includes(link) || !number.startsWith("S")),
+        number,
+      );
+  });
+
+  test("each number of terminus, lightship, under-pressure and cloud-health in a title has its row", () => {
+    assert.ok(ROWS.size >= 22 && titles.size >= 22, `${ROWS.size} rows, ${titles.size} titles`);
+    assert.deepEqual(
+      [...titles.keys()].filter((number) => /^[MLUY]/.test(number) && !ROWS.has(number)),
+      [],
+    );
+  });
+
+  test("each link leads to a file that exists, once", () => {
+    for (const [number, tests] of ROWS) assert.equal(new Set(tests.split(", ")).size, tests.split(", ").length, number);
+  });
+});
