@@ -30,6 +30,8 @@ const RANKS: Readonly<Record<string, number>> = {
   "transports/grpc-js": 4,
   "transports/h2": 4,
   "transports/http": 4,
+  "transports/nice-grpc": 4,
+  "transports/node": 4,
   checks: 4,
   config: 5,
   listener: 5,
@@ -38,8 +40,11 @@ const RANKS: Readonly<Record<string, number>> = {
   cli: 7,
 };
 
-/** The one step sideways: an engine speaks for the health service of any engine. */
+/** The steps sideways: an engine speaks for the health service of any engine, and on servers of Node for the bridge. */
 const SIDEWAYS = [
+  ["transports/nice-grpc", "transports/grpc"],
+  ["transports/node", "transports/grpc"],
+  ["transports/node", "transports/http"],
   ["transports/grpc-js", "transports/grpc"],
   ["transports/h2", "transports/grpc"],
 ];

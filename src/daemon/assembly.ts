@@ -10,6 +10,7 @@ import { CheckEngine } from "../checks/check-engine.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { requireKnownOptions } from "../core/option.js";
+import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
 import { Metrics, type ServerReadings } from "../telemetry/metrics.js";
@@ -55,6 +56,7 @@ export interface HealthParts {
   readonly checks: CheckEngine;
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
+  readonly pool: SharedBytesPool;
   readonly servers: OpenServers;
   readonly metrics: Metrics | undefined;
 }
@@ -75,7 +77,7 @@ export function assemble(options: HealthOptions): HealthParts {
   const onHeartbeat = checks.report.bind(checks);
   const common = { token, listLimit, maxWatchers, metrics };
   const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
-  const { service, bridge } = serving;
+  const { service, bridge, pool } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
-  return { registry, manual, readiness, checks, service, bridge, servers, metrics };
+  return { registry, manual, readiness, checks, service, bridge, pool, servers, metrics };
 }

@@ -7,9 +7,12 @@
  *     middleware()              Express, Connect, tRPC
  *     koa()                     Koa
  *     fetch(request)            web requests: Hono, Next.js, SvelteKit, Bun
+ *     handler()                 node:http2, connect-node: gRPC, gRPC-Web, Connect and HTTP
+ *     niceImplementation()      nice-grpc
  */
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { requireKnownOptions } from "../core/option.js";
+import type { SharedBytesPool } from "../core/shared-bytes.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { attach, type HttpServer } from "../transports/http/attach.js";
@@ -18,11 +21,19 @@ import { createFetchHandler, type FetchHandler } from "../transports/http/fetch.
 import { createKoaMiddleware, type KoaMiddleware } from "../transports/http/koa.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
 import { isGrpcMethod, requirePaths } from "../transports/http/routes.js";
+import {
+  createNiceImplementation,
+  NICE_DEFINITION,
+  type NiceDefinition,
+  type NiceImplementation,
+} from "../transports/nice-grpc/implementation.js";
+import { createHandler, type Handler } from "../transports/node/handler.js";
 
 /** What is added to the application's servers. */
 interface IntegrationDeps {
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
+  readonly pool: SharedBytesPool;
 }
 
 /** Options of the HTTP routes on a server of the application. */
@@ -41,6 +52,7 @@ export interface NamedRequest {
 export abstract class Integrations {
   readonly #service: HealthService;
   readonly #bridge: BridgeOptions;
+  readonly #pool: SharedBytesPool;
   /** @internal Whether a server of the application serves this health: its clients need the drain delay of a shutdown. */
   protected servedElsewhere = false;
   /** The routes on servers of the application. */
@@ -48,9 +60,10 @@ export abstract class Integrations {
   #answerFetch: FetchHandler | undefined;
 
   /** @internal */
-  constructor({ service, bridge }: IntegrationDeps) {
+  constructor({ service, bridge, pool }: IntegrationDeps) {
     this.#service = service;
     this.#bridge = bridge;
+    this.#pool = pool;
   }
 
   /**
@@ -61,6 +74,20 @@ export abstract class Integrations {
   addToServer(server: GrpcServer): void {
     addHealthService(server, this.#service, this.#bridge.clock);
     this.servedElsewhere = true;
+  }
+
+  /** The definition of `grpc.health.v1.Health` for nice-grpc: `server.add(health.definition, health.niceImplementation())`. */
+  get definition(): NiceDefinition {
+    return NICE_DEFINITION;
+  }
+
+  /**
+   * The health service for a server of nice-grpc. `shutdown` ends its Watch streams, and from then on it reports
+   * NOT_SERVING. With nice-grpc-server-terminator, the terminator ends them too.
+   */
+  niceImplementation(): NiceImplementation {
+    this.servedElsewhere = true;
+    return createNiceImplementation(this.#service, this.#bridge.clock);
   }
 
   /**
@@ -86,6 +113,20 @@ export abstract class Integrations {
    */
   koa(options: RouteOptions = {}): KoaMiddleware {
     return createKoaMiddleware(this.middleware(options));
+  }
+
+  /**
+   * A request listener for `node:http2`, also with `allowHTTP1`, and for the `fallback` of connect-node: Check, List and
+   * Watch by gRPC, gRPC-Web and Connect, and the HTTP routes. A request for anything else goes to its third argument `next`
+   * if there is one; otherwise it is answered with UNIMPLEMENTED (gRPC) or 404.
+   * @throws HealthError INVALID_OPTION
+   */
+  handler(options: RouteOptions = {}): Handler {
+    return createHandler({
+      bridge: this.#createBridge("handler", options),
+      service: this.#service,
+      pool: this.#pool,
+    });
   }
 
   /**

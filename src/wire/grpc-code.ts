@@ -1,4 +1,7 @@
-/** The status codes of gRPC that healthbridge sends or receives. Source: grpc/grpc doc/statuscodes.md. */
+/**
+ * The status codes of gRPC, and what Connect makes of them.
+ * Sources: grpc/grpc doc/statuscodes.md; connectrpc.com/docs/protocol, "Error codes".
+ */
 export const GRPC_CODES = {
   OK: 0,
   CANCELLED: 1,
@@ -27,4 +30,30 @@ const NAMES = Object.keys(GRPC_CODES) as readonly GrpcCode[];
 /** The name of a code's number; `UNKNOWN` for a number that gRPC does not define. */
 export function grpcCodeOf(number: number): GrpcCode {
   return NAMES[number] ?? "UNKNOWN";
+}
+
+/** The HTTP status of a unary answer of Connect. */
+export const CONNECT_HTTP_STATUS: Readonly<Record<GrpcCode, number>> = {
+  OK: 200,
+  CANCELLED: 499,
+  UNKNOWN: 500,
+  INVALID_ARGUMENT: 400,
+  DEADLINE_EXCEEDED: 504,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  FAILED_PRECONDITION: 400,
+  ABORTED: 409,
+  OUT_OF_RANGE: 400,
+  UNIMPLEMENTED: 501,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DATA_LOSS: 500,
+  UNAUTHENTICATED: 401,
+};
+
+/** An error as the JSON of Connect. */
+export function connectErrorOf(code: GrpcCode, message: string): { readonly code: string; readonly message: string } {
+  return { code: code === "CANCELLED" ? "canceled" : code.toLowerCase(), message };
 }

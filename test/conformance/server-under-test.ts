@@ -46,4 +46,8 @@ export interface ServerUnderTest {
 }
 
 /** Starts a server. */
-export type ServerFactory = (options?: ServerOptions) => Promise<ServerUnderTest>;
+export interface ServerFactory {
+  (options?: ServerOptions): Promise<ServerUnderTest>;
+  /** Rows that are not about it, by their numbers: a server of an application has no listener of ours. */
+  readonly leftOut?: readonly string[];
+}

@@ -143,6 +143,23 @@ export function npmFrameworks(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** The folder of frameworks for RPC: connect-node (its last version for Node 20) and nice-grpc. */
+export function npmRpcFolder(): string {
+  const packages = [
+    ...["@connectrpc/connect@2.1.2", "@connectrpc/connect-node@2.1.2", "@bufbuild/protobuf@2.17.0"],
+    ...["nice-grpc@2.1.18", "@grpc/grpc-js@1.14.7"],
+  ];
+  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
+  return once(`npm-rpc-frameworks-${key}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+}
+
+/** Loads frameworks for RPC. */
+export function npmRpcFrameworks(): NodeJS.Require {
+  return createRequire(join(npmRpcFolder(), "package.json"));
+}
+
 /** The folder of packages with which applications serve their health over HTTP. */
 export function npmHealthPackages(): string {
   const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];

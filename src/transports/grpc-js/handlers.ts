@@ -16,14 +16,12 @@ import { DEGRADED_KEY, type UnaryAnswer } from "../grpc/answers.js";
 import type { StreamCall } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import type { ReflectionService } from "../grpc/reflection.js";
+import { openTakenWatch } from "../grpc/taken-watch.js";
 import { healthDefinition, newMetadata } from "./definition.js";
 
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
 type WritableCall = ServerWritableStream<Buffer, Buffer>;
 type DuplexCall = ServerDuplexStream<Buffer, Buffer>;
-
-/** Milliseconds for a client to take a message of a Watch. Clients keep 64 KiB of room for messages of 7 bytes. */
-const TAKE_MS = 40_000;
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
@@ -78,40 +76,10 @@ function reply(call: UnaryCall, respond: sendUnaryData<Buffer>, answer: UnaryAns
   respond(null, answer.message);
 }
 
-/**
- * Opens a Watch, and closes it at the end of the call.
- *
- * Some calls have no end. grpc-js starts the handler after the deadline of the call, and never emits `cancelled` then
- * (docs/known-faults.md 1.1). Node keeps a stream after some errors (0.1). Such a call never takes a message, so its Watch
- * is closed after TAKE_MS. A client that is only slow gets UNAVAILABLE after the message, and watches again.
- */
 function watch(call: WritableCall, service: HealthService, clock: Clock): void {
-  const { send, end } = callOf(call);
-  let cancelTimer = () => {};
-  const giveUp = () => {
-    close();
-    end("UNAVAILABLE", "the client did not take a message in time");
-  };
-  const close = service.watch(call.request, {
-    send(message, onSent) {
-      cancelTimer();
-      cancelTimer = clock.setTimer(TAKE_MS, giveUp);
-      send(message, () => {
-        cancelTimer();
-        onSent();
-      });
-    },
-    end(code, text) {
-      cancelTimer();
-      end(code, text);
-    },
-  });
-  const onEnd = () => {
-    cancelTimer();
-    close();
-  };
-  call.once("cancelled", onEnd);
-  call.once("finish", onEnd);
+  const close = openTakenWatch(callOf(call), call.request, { service, clock });
+  call.once("cancelled", close);
+  call.once("finish", close);
 }
 
 /** Hands the requests of a call to the service, the next one after the answer to the one before was taken. */

@@ -11,8 +11,8 @@ import { parseGrpcTimeout } from "../../wire/grpc-headers.js";
 import type { UnaryAnswer } from "../grpc/answers.js";
 import type { StreamCall } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
+import { MessageReader, type Refusal } from "../grpc/message-reader.js";
 import { type GrpcFrames, OK_HEAD, OK_TRAILERS, trailersOf } from "./grpc-frames.js";
-import { MessageReader, type Refusal } from "./message-reader.js";
 import type { Call, Stream } from "./stream.js";
 
 /** The methods of the health service, and the methods that answer by their status code alone. */

@@ -11,7 +11,7 @@ import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { DATA, END_HEADERS, END_STREAM, frameOf, HEADERS } from "../../wire/http2/frames.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
 import { DEGRADED_KEY } from "../grpc/answers.js";
-import { KNOWN_ENCODINGS, type Refusal } from "./message-reader.js";
+import { frameMessage, KNOWN_ENCODINGS, type Refusal } from "../grpc/message-reader.js";
 import type { ReadyAnswer } from "./stream.js";
 
 const HEAD = [
@@ -29,8 +29,6 @@ export const OK_TRAILERS = encodeHeaders([["grpc-status", String(GRPC_CODES.OK)]
 
 /** Offset of the stream identifier in a frame. */
 const ID_OFFSET = 5;
-
-const PREFIX_BYTES = 5;
 
 /** Makes answers and caches them: one for each status, one for each error text. All of these are constants. */
 export class GrpcFrames {
@@ -73,13 +71,6 @@ export class GrpcFrames {
 /** The trailers after messages. */
 export function trailersOf(code: GrpcCode, text: string): Buffer {
   return code === "OK" ? OK_TRAILERS : encodeHeaders(statusFields(code, text));
-}
-
-/** A message as DATA carries it: not compressed. */
-export function frameMessage(message: Buffer): Buffer {
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeUInt32BE(message.length, 1);
-  return Buffer.concat([prefix, message]);
 }
 
 function cached<Key, Value>(cache: Map<Key, Value>, key: Key, make: () => Value): Value {

@@ -10,8 +10,8 @@ import { MAX_TIMER_MS } from "../../core/option.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { encodeGrpcMessage } from "../../wire/grpc-headers.js";
 import type { GrpcMethod, StreamCall } from "../grpc/engine.js";
-import { frameMessage, OK_HEAD, trailersOf } from "./grpc-frames.js";
-import { MessageReader } from "./message-reader.js";
+import { frameMessage, MessageReader } from "../grpc/message-reader.js";
+import { OK_HEAD, trailersOf } from "./grpc-frames.js";
 import type { Call, Stream } from "./stream.js";
 
 export class MethodCall implements Call, StreamCall {

@@ -5,10 +5,9 @@
  *
  * The client may send ahead as much as the stream's window allows. At most one answer waits in memory.
  */
+import { frameMessage, MessageReader, type Refusal } from "../grpc/message-reader.js";
 import type { ReflectionService, ReflectionStream } from "../grpc/reflection.js";
 import { GrpcAnswer, type GrpcDeps } from "./grpc-call.js";
-import { frameMessage } from "./grpc-frames.js";
-import { MessageReader, type Refusal } from "./message-reader.js";
 import type { Call, Stream } from "./stream.js";
 
 /** What calls of server reflection are answered with. */

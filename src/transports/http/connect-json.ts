@@ -11,6 +11,8 @@ import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { printable } from "../../core/printable.js";
 import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
+import { CONNECT_HTTP_STATUS, connectErrorOf, type GrpcCode } from "../../wire/grpc-code.js";
+import type { RequestReading } from "../../wire/health-messages.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { jsonAnswer, jsonHeaders, methodNotAllowed, textAnswer } from "./answers.js";
 import type { Page } from "./page-renderer.js";
@@ -39,22 +41,19 @@ export function answerCall(sources: CallSources, method: "Check" | "List", reque
     return textAnswer(415, "UNSUPPORTED_MEDIA_TYPE", { "accept-post": CONTENT_TYPE });
   }
   const body = request.body ?? Buffer.alloc(0);
-  if (body.length > MAX_CALL_BODY_BYTES) return failure(429, "resource_exhausted", "request too large");
+  if (body.length > MAX_CALL_BODY_BYTES) return failure("RESOURCE_EXHAUSTED", "request too large");
   const message = parseMessage(body);
-  if (message === undefined) return failure(400, "invalid_argument", "malformed request");
+  if (message === undefined) return failure("INVALID_ARGUMENT", "malformed request");
   if (method === "Check") return answerCheck(sources.reader, message);
-  if (!isAuthorized(request.authorization, sources.token)) return failure(401, "unauthenticated", "a token is needed");
+  if (!isAuthorized(request.authorization, sources.token)) return failure("UNAUTHENTICATED", "a token is needed");
   return listPage(sources);
 }
 
 function answerCheck(reader: StatusReader, message: object): HttpAnswer {
-  const service: unknown = "service" in message ? message.service : "";
-  if (typeof service !== "string") return failure(400, "invalid_argument", "malformed request");
-  if (Buffer.byteLength(service) > MAX_SERVICE_NAME_BYTES) {
-    return failure(400, "invalid_argument", "service name too long");
-  }
-  const known = reader.read(service);
-  if (known === undefined) return failure(404, "not_found", "unknown service");
+  const reading = readRequest(message);
+  if ("fault" in reading) return failure("INVALID_ARGUMENT", reading.fault);
+  const known = reader.read(reading.service);
+  if (known === undefined) return failure("NOT_FOUND", "unknown service");
   return jsonAnswer(200, { status: known.status }, CONTENT_TYPE);
 }
 
@@ -82,9 +81,17 @@ function listPage({ snapshots, listLimit }: CallSources): Page {
   };
 }
 
-const TOO_MANY_SERVICES = JSON.stringify({ code: "resource_exhausted", message: "too many services to list" });
+const TOO_MANY_SERVICES = JSON.stringify(connectErrorOf("RESOURCE_EXHAUSTED", "too many services to list"));
 
-function parseMessage(body: Buffer): object | undefined {
+/** The service of a HealthCheckRequest in JSON. */
+export function readRequest(message: object): RequestReading {
+  const service: unknown = "service" in message ? message.service : "";
+  if (typeof service !== "string") return { fault: "malformed request" };
+  return Buffer.byteLength(service) > MAX_SERVICE_NAME_BYTES ? { fault: "service name too long" } : { service };
+}
+
+/** Reads a message in JSON; `undefined` for what is none. */
+export function parseMessage(body: Buffer): object | undefined {
   try {
     const message: unknown = JSON.parse(body.toString("utf8"));
     return typeof message === "object" && message !== null && !Array.isArray(message) ? message : undefined;
@@ -93,6 +100,6 @@ function parseMessage(body: Buffer): object | undefined {
   }
 }
 
-function failure(status: number, code: string, message: string): HttpAnswer {
-  return jsonAnswer(status, { code, message }, CONTENT_TYPE);
+function failure(code: GrpcCode, message: string): HttpAnswer {
+  return jsonAnswer(CONNECT_HTTP_STATUS[code], connectErrorOf(code, message), CONTENT_TYPE);
 }

@@ -1,13 +1,20 @@
 /**
- * A request of Node's HTTP server as plain data, with its body where the answer depends on it.
+ * A request of Node's HTTP servers as plain data, with its body where the answer depends on it.
  */
-import type { IncomingMessage } from "node:http";
-import type { Readable } from "node:stream";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Readable, Writable } from "node:stream";
 import type { HttpRequest } from "../../wire/http-message.js";
 import { MAX_CALL_BODY_BYTES } from "./connect-json.js";
 
+/** A request of `node:http`, or of the compatibility API of `node:http2`. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+/** The response to it. connect-node has a type of its own for HTTP/2, whose `write` has another callback. */
+export type NodeResponse = ServerResponse | (Omit<Http2ServerResponse, "write"> & Pick<Writable, "write">);
+
 /** The request with the body that was read for it. */
-export function requestOf(request: IncomingMessage, body: Buffer | undefined): HttpRequest {
+export function requestOf(request: NodeRequest, body: Buffer | undefined): HttpRequest {
   const { method = "", url: target = "", headers } = request;
   return {
     method,
@@ -23,7 +30,7 @@ export function requestOf(request: IncomingMessage, body: Buffer | undefined): H
  * The body of a request to an application. A body parser may have read it before: it leaves `request.body`, as bytes, as
  * text, or as the value that the JSON stands for. Some leave an empty object also where they read nothing.
  */
-export function bodyOf(request: IncomingMessage & { readonly body?: unknown }): Promise<Buffer> {
+export function bodyOf(request: NodeRequest & { readonly body?: unknown }): Promise<Buffer> {
   const isUnread = !request.readableDidRead && !request.readableEnded && !request.destroyed;
   return isUnread ? readBody(request) : Promise.resolve(parsedBody(request.body));
 }

@@ -8,6 +8,7 @@ import { pause } from "../../support/eventually.js";
 import { GrpcPeer } from "../../support/grpc-peer.js";
 import { portOf } from "../../support/port-of.js";
 import { APPLICATIONS } from "./applications.js";
+import { load } from "./load.js";
 
 const DRAIN_DELAY_MS = 500;
 
@@ -26,22 +27,6 @@ function requestOnce(url: string, agent: Agent): Promise<string> {
       response.on("end", () => resolve(`${response.statusCode} ${text}`)).on("error", reject);
     }).on("error", reject);
   });
-}
-
-/** Eight clients that ask again and again until `isOver`. Returns the answers that were not expected, and their number. */
-async function load(isOver: () => boolean, call: () => Promise<string>, expected: readonly string[]) {
-  let count = 0;
-  const failures: string[] = [];
-  const client = async () => {
-    while (!isOver()) {
-      const answer = await call().catch((error: unknown) => String(error));
-      count += 1;
-      if (!expected.includes(answer)) failures.push(answer);
-      await pause(2);
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, client));
-  return { count, failures };
 }
 
 describe("an application of", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
-import { KNOWN_ENCODINGS, MessageReader, type Refusal } from "../../../src/transports/h2/message-reader.js";
+import { KNOWN_ENCODINGS, MessageReader, type Refusal } from "../../../src/transports/grpc/message-reader.js";
 import { frame } from "../../support/grpc-peer.js";
 
 /** A message with a flag, whose length may lie. */

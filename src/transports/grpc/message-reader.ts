@@ -1,5 +1,5 @@
 /**
- * Reads the messages of a request (grpc/grpc doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"):
+ * Messages with their prefix (grpc/grpc doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"), written and read:
  *
  *     flag (1) | length (4) | message            flag 1: the message is compressed
  *
@@ -8,7 +8,7 @@
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { GrpcCode } from "../../wire/grpc-code.js";
-import { MAX_REQUEST_BYTES } from "../grpc/engine.js";
+import { MAX_REQUEST_BYTES } from "./engine.js";
 
 /** Why a call is refused. */
 export interface Refusal {
@@ -30,6 +30,14 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
 
 /** The value of `grpc-accept-encoding`. */
 export const KNOWN_ENCODINGS = `identity,${Object.keys(DECODERS).reverse().join(",")}`;
+
+/** A message with its prefix. Flag 0: not compressed. */
+export function frameMessage(message: Uint8Array, flag = 0): Buffer {
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix[0] = flag;
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
 
 export class MessageReader {
   readonly #encoding: string | undefined;
