@@ -32,6 +32,7 @@ export interface TallyState {
   readonly stalls: number;
   readonly logLinesDropped: number;
   readonly isolated: boolean;
+  readonly maintained: readonly (string | undefined)[];
   readonly reloads: Tally["reloads"];
   readonly lastReloadSuccessful: boolean;
   readonly configuredAt: number;
@@ -50,6 +51,8 @@ export class Tally {
   stalls = 0;
   logLinesDropped = 0;
   isolated = false;
+  /** The services in maintenance; `undefined` stands for all of them. */
+  readonly maintained = new Set<string | undefined>();
   readonly reloads = { success: 0, failure: 0 };
   lastReloadSuccessful = true;
   /** Wall time at which the configuration in use was applied. */
@@ -75,6 +78,10 @@ export class Tally {
       }),
       listen("isolation", ({ held }) => {
         this.isolated = held > 0;
+      }),
+      listen("maintenance", ({ service, active }) => {
+        if (active) this.maintained.add(service);
+        else this.maintained.delete(service);
       }),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
@@ -106,6 +113,7 @@ export class Tally {
     };
     return {
       ...{ counts, probed, startLag, stalls, logLinesDropped },
+      maintained: [...this.maintained],
       ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
     };
   }
@@ -121,6 +129,7 @@ export class Tally {
     this.stalls = before.stalls;
     this.logLinesDropped = before.logLinesDropped;
     this.isolated = before.isolated;
+    for (const service of before.maintained) this.maintained.add(service);
     Object.assign(this.reloads, before.reloads);
     this.lastReloadSuccessful = before.lastReloadSuccessful;
     this.configuredAt = before.configuredAt;
