@@ -36,4 +36,5 @@ export type {
   TargetTls,
 } from "./probers/options.js";
 export type { StatusDetails } from "./registry/ports.js";
+export type { MeterBatchResult, MeterInstrumentOptions, OpenTelemetryMeter } from "./telemetry/open-telemetry.js";
 export { HEALTH_SERVICE } from "./wire/health-messages.js";

@@ -12,7 +12,7 @@ import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { requireKnownOptions } from "../core/option.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
-import { Metrics, type ServerReadings } from "../telemetry/metrics.js";
+import { Metrics, type MetricsSource } from "../telemetry/metrics.js";
 import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
 import { OpenServers } from "./open-servers.js";
@@ -57,6 +57,8 @@ export interface HealthParts {
   readonly bridge: BridgeOptions;
   readonly servers: OpenServers;
   readonly metrics: Metrics | undefined;
+  /** What metrics are made from. */
+  readonly measured: MetricsSource;
 }
 
 /** @throws HealthTypeError, HealthError INVALID_OPTION */
@@ -70,12 +72,12 @@ export function assemble(options: HealthOptions): HealthParts {
   const isSetByHand = (name: string): boolean => manual.has(name);
   const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });
   const manual = new ManualStatuses(registry, (name) => checks.ownerOf(name));
-  const server = (): ServerReadings => servers.readings;
-  const metrics = options.metrics ? new Metrics({ clock, reader: registry, server }) : undefined;
+  const measured: MetricsSource = { clock, reader: registry, server: () => servers.readings };
+  const metrics = options.metrics ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
   const common = { token, listLimit, maxWatchers, metrics };
   const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
   const { service, bridge } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
-  return { registry, manual, readiness, checks, service, bridge, servers, metrics };
+  return { registry, manual, readiness, checks, service, bridge, servers, metrics, measured };
 }
