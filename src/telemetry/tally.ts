@@ -65,7 +65,7 @@ export class Tally {
     this.#clock = clock;
     this.configuredAt = clock.wallTime();
     this.startLag = new Durations(before?.startLag);
-    if (before !== undefined) this.#take(before);
+    if (before !== undefined) this.#restore(before);
     const listen = <Name extends keyof ChannelMessages>(name: Name, count: (message: Published<Name>) => void) =>
       subscribe(name, (message) => void (message.instance === instance && count(message)));
     this.#unsubscribes = [
@@ -118,7 +118,7 @@ export class Tally {
     };
   }
 
-  #take(before: TallyState): void {
+  #restore(before: TallyState): void {
     for (const name of COUNTS) this[name].addAll(before.counts[name]);
     for (const [check, { durations, ageMs, certificateEndsAt }] of before.probed)
       this.probed.set(check, {

@@ -19,8 +19,8 @@ const rules = readFileSync(join(DEPLOY, RULES), "utf8");
 const alertNames = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name ?? "");
 const ruleCount = [...rules.matchAll(/- (?:alert|record): /g)].length;
 
-/** One question of the rules' tests, as much of it as is used here. */
-interface Question {
+/** An alert test of promtool: the fields that are used here. */
+interface AlertTest {
   readonly alertname: string;
   readonly exp_alerts: readonly unknown[];
 }
@@ -45,11 +45,11 @@ describe("the alert rules", () => {
 
   test("each have a case that fires and one that does not", () => {
     const { tests } = parse(readFileSync(join(DEPLOY, RULE_TESTS), "utf8"));
-    const questions: readonly Question[] = tests.flatMap(
-      ({ alert_rule_test: asked }: { alert_rule_test: [] }) => asked,
+    const alertTests: readonly AlertTest[] = tests.flatMap(
+      ({ alert_rule_test: tests }: { alert_rule_test: [] }) => tests,
     );
     for (const name of alertNames) {
-      const expected = questions
+      const expected = alertTests
         .filter(({ alertname }) => alertname === name)
         .map(({ exp_alerts }) => exp_alerts.length);
       assert.ok(expected.includes(0) && expected.some((count) => count > 0), name);
