@@ -205,6 +205,24 @@ describe("checks", () => {
     assert.equal(value("healthbridge_check_staleness_seconds", { check: "db" }), 12);
   });
 
+  test("have no age below zero when results come while the page is written", async (t) => {
+    const { clock, metrics } = measuring(t);
+    const probeAll = () => {
+      for (const check of ["a", "b", "c"]) probe({ check });
+    };
+    probeAll();
+    const lines = metrics.lines();
+    let page = String(lines.next().value);
+    await clock.advance(5_000);
+    probeAll();
+    page += [...lines].join("");
+    const ages = samplesOf(page).filter(({ name }) => name === "healthbridge_check_staleness_seconds");
+    assert.deepEqual(
+      ages.map(({ value }) => value),
+      [0, 0, 0],
+    );
+  });
+
   test("show the days left of the last certificate", async (t) => {
     const { clock, value } = measuring(t);
     const daysLeft = () => value("healthbridge_check_certificate_days_left", { check: "db" });
