@@ -38,4 +38,5 @@ export type {
 export type { PressureLimits } from "./probers/pressure-check.js";
 export { processPressure } from "./probers/process-pressure.js";
 export type { StatusDetails } from "./registry/ports.js";
+export type { MeterBatchResult, MeterInstrumentOptions, OpenTelemetryMeter } from "./telemetry/open-telemetry.js";
 export { HEALTH_SERVICE } from "./wire/health-messages.js";

@@ -90,6 +90,8 @@ export interface ChannelMessages {
   reload: { readonly error: unknown };
   /** A file that the configuration names has changed and cannot be used: its previous content stays in use. */
   "file-reload-failed": { readonly kind: string };
+  /** An operator's maintenance has begun or is over. `service` undefined: of all services. */
+  maintenance: { readonly service: string | undefined; readonly active: boolean };
   /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
   /** Log lines were dropped: the reader of the log is too slow or gone. */
@@ -123,6 +125,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "journal-full": channel("healthbridge:journal-full"),
   reload: channel("healthbridge:reload"),
   "file-reload-failed": channel("healthbridge:file-reload-failed"),
+  maintenance: channel("healthbridge:maintenance"),
   "connection-ended": channel("healthbridge:connection-ended"),
   "log-dropped": channel("healthbridge:log-dropped"),
   fault: channel("healthbridge:fault"),

@@ -13,7 +13,7 @@ import { requireKnownOptions } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
-import { Metrics, type ServerReadings } from "../telemetry/metrics.js";
+import { Metrics, type MetricsSource } from "../telemetry/metrics.js";
 import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
 import { OpenServers } from "./open-servers.js";
@@ -59,6 +59,8 @@ export interface HealthParts {
   readonly pool: SharedBytesPool;
   readonly servers: OpenServers;
   readonly metrics: Metrics | undefined;
+  /** What metrics are made from. */
+  readonly measured: MetricsSource;
 }
 
 /** @throws HealthTypeError, HealthError INVALID_OPTION */
@@ -72,12 +74,12 @@ export function assemble(options: HealthOptions): HealthParts {
   const isSetByHand = (name: string): boolean => manual.has(name);
   const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });
   const manual = new ManualStatuses(registry, (name) => checks.ownerOf(name));
-  const server = (): ServerReadings => servers.readings;
-  const metrics = options.metrics ? new Metrics({ clock, reader: registry, server }) : undefined;
+  const measured: MetricsSource = { clock, reader: registry, server: () => servers.readings };
+  const metrics = options.metrics ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
   const common = { token, listLimit, maxWatchers, metrics };
   const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
   const { service, bridge, pool } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
-  return { registry, manual, readiness, checks, service, bridge, pool, servers, metrics };
+  return { registry, manual, readiness, checks, service, bridge, pool, servers, metrics, measured };
 }

@@ -20,6 +20,7 @@ import type { ServingStatus } from "../core/serving-status.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
+import { type OpenTelemetryMeter, OpenTelemetryMetrics } from "../telemetry/open-telemetry.js";
 import { assemble, type HealthOptions, type HealthParts } from "./assembly.js";
 import { Integrations } from "./integrations.js";
 import type { HealthServer, ListenOptions } from "./server.js";
@@ -28,6 +29,7 @@ import type { HealthServer, ListenOptions } from "./server.js";
 export class Health extends Integrations {
   /** @internal For the control service of the daemon. */
   readonly parts: HealthParts;
+  readonly #observations = new Set<OpenTelemetryMetrics>();
 
   constructor(options: HealthOptions = {}) {
     const parts = assemble(options);
@@ -208,6 +210,22 @@ export class Health extends Integrations {
   }
 
   /**
+   * Publishes the metrics through a `Meter` of `@opentelemetry/api`, counted from now on. `metrics: true` is not needed.
+   * Returns a function that ends this. `shutdown` ends the counting; the last values can be collected after it.
+   * @throws HealthError INVALID_OPTION when this is no Meter, ALREADY_STOPPED
+   */
+  observe(meter: OpenTelemetryMeter): () => void {
+    this.parts.servers.requireRunning("observe()");
+    if (typeof Object(meter).addBatchObservableCallback !== "function")
+      throw new HealthError("INVALID_OPTION", "observe() expects a Meter of @opentelemetry/api 1.3 or later");
+    const observation = new OpenTelemetryMetrics(this.parts.measured, meter);
+    this.#observations.add(observation);
+    return () => {
+      if (this.#observations.delete(observation)) observation.close();
+    };
+  }
+
+  /**
    * Drains, then closes every server: see `lifecycle/shutdown` for the order. Resolves when all is closed: after the
    * drain delay (5 s) and at most 11 s more. Without any server there is no drain delay. Calling it again returns the
    * same promise. A `listen` that has not settled rejects with ALREADY_STOPPED.
@@ -225,6 +243,7 @@ export class Health extends Integrations {
       endWatches: () => this.parts.service.endWatches(),
       onEnd: () => {
         this.parts.metrics?.close();
+        for (const observation of this.#observations) observation.stopCounting();
         return checksEnded;
       },
       isServedElsewhere: this.servedElsewhere,

@@ -6,6 +6,7 @@
  * The end is in wall time, so that it survives a restart. A wall clock that is set back does not make it longer than its
  * duration, counted from the last start of the process.
  */
+import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
 
 /** One service, or all of them. */
@@ -29,13 +30,15 @@ const MAX_WAIT_MS = 10_000;
 
 export class MaintenanceTable {
   readonly #clock: Clock;
+  readonly #instance: string;
   readonly #onEnd: (scope: Scope) => void;
   readonly #entries = new Map<string, Entry>();
   #cancelTimer: CancelTimer = () => {};
 
   /** @param onEnd is called when a maintenance is over by itself */
-  constructor(clock: Clock, onEnd: (scope: Scope) => void) {
+  constructor(clock: Clock, instance: string, onEnd: (scope: Scope) => void) {
     this.#clock = clock;
+    this.#instance = instance;
     this.#onEnd = onEnd;
   }
 
@@ -54,13 +57,14 @@ export class MaintenanceTable {
     const { sinceMs, untilMs } = maintenance;
     const leftMs = Math.min(untilMs - this.#clock.wallTime(), untilMs - sinceMs);
     this.#entries.set(keyOf(scope), { ...maintenance, scope, endsAt: this.#clock.now() + leftMs });
+    this.#publish(scope, true);
     this.#endOver();
   }
 
   /** Ends a maintenance before its time. Returns whether there was one. */
   delete(scope: Scope): boolean {
     const was = this.of(scope) !== undefined;
-    this.#entries.delete(keyOf(scope));
+    if (this.#entries.delete(keyOf(scope))) this.#publish(scope, false);
     return was;
   }
 
@@ -81,7 +85,18 @@ export class MaintenanceTable {
     const waits = [...this.#entries.values()].map(({ endsAt, untilMs }) => Math.min(endsAt - now, untilMs - wallTime));
     if (waits.length > 0)
       this.#cancelTimer = this.#clock.setTimer(Math.min(MAX_WAIT_MS, ...waits), () => this.#endOver());
-    for (const { scope } of over) this.#onEnd(scope);
+    for (const { scope } of over) {
+      this.#publish(scope, false);
+      this.#onEnd(scope);
+    }
+  }
+
+  #publish(scope: Scope, active: boolean): void {
+    publish("maintenance", {
+      instance: this.#instance,
+      service: scope === "all" ? undefined : scope.service,
+      active,
+    });
   }
 }
 

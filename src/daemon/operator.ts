@@ -70,7 +70,7 @@ export class Operator {
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
-    this.#maintenance = new MaintenanceTable(deps.clock, (scope) => {
+    this.#maintenance = new MaintenanceTable(deps.clock, deps.parts.registry.instance, (scope) => {
       deps.journal?.put("maintenance", keyOf(scope), undefined);
       deps.log.write("info", "maintenance-ended", `maintenance of ${nameOf(scope)} is over`, fieldsOf(scope));
     });

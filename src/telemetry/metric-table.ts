@@ -72,6 +72,24 @@ const SERVER_METRICS = {
     labels: SERVICE,
     help: "1 for each service that an operator has drained by its name. Absent for the others.",
   },
+  maintenance: {
+    name: "healthbridge_maintenance",
+    type: "gauge",
+    labels: [],
+    help: "1 during a maintenance of all services.",
+  },
+  serviceMaintenance: {
+    name: "healthbridge_service_maintenance",
+    type: "gauge",
+    labels: SERVICE,
+    help: "1 for each service that is in maintenance by its name. Absent for the others.",
+  },
+  serviceMember: {
+    name: "healthbridge_service_member",
+    type: "gauge",
+    labels: ["service", "member"],
+    help: "Always 1. The check or service is a member of the service, or of one of its members.",
+  },
   silence: {
     name: "healthbridge_main_thread_silence_seconds",
     type: "gauge",
@@ -87,6 +105,12 @@ const CHECK_METRICS = {
     type: "gauge",
     labels: ["check", "state"],
     help: "1 for the current state of the check, 0 for the others.",
+  },
+  checkNotCritical: {
+    name: "healthbridge_check_not_critical",
+    type: "gauge",
+    labels: CHECK,
+    help: "1 for each check with critical: false. Absent for the others.",
   },
   checkDuration: {
     name: "healthbridge_check_duration_seconds",

@@ -13,8 +13,9 @@ import { OVERALL } from "../core/service-name.js";
 import { SERVING_STATUSES, type ServingStatus } from "../core/serving-status.js";
 import { version } from "../core/version.js";
 import type { Counts } from "./counts.js";
-import { type Series, writeMetric } from "./exposition.js";
+import { type ExpositionFormat, type Series, writeMetric } from "./exposition.js";
 import { METRICS, type MetricRow } from "./metric-table.js";
+import { type Membership, serviceMembers } from "./service-members.js";
 import { Tally, type TallyState } from "./tally.js";
 
 /** The part of a service's status that is measured. */
@@ -24,8 +25,8 @@ interface ServiceReading {
 }
 
 /** The part of a check that is measured. */
-interface CheckReading {
-  readonly name: string;
+interface CheckReading extends Membership {
+  readonly critical: boolean;
   readonly state: (typeof CHECK_STATES)[number];
 }
 
@@ -67,7 +68,7 @@ const MS_PER_DAY = 86_400_000;
 const MICROSECONDS_PER_SECOND = 1_000_000;
 
 /** A metric with its series. */
-type Metric = readonly [row: MetricRow, series: Iterable<Series>];
+export type Metric = readonly [row: MetricRow, series: Iterable<Series>];
 
 export class Metrics {
   readonly #source: MetricsSource;
@@ -87,13 +88,17 @@ export class Metrics {
     return this.#tally.state;
   }
 
-  /** The page in Prometheus' text format 0.0.4, in the order of the table. O(services + checks). */
-  *lines(): IterableIterator<string> {
+  /** The page, in the order of the table. O(services + checks + members). */
+  *lines(format: ExpositionFormat = "text"): IterableIterator<string> {
+    for (const [row, series] of [...this.readings(), ...this.#process()]) yield* writeMetric(row, series, format);
+    if (format === "openmetrics") yield "# EOF\n";
+  }
+
+  /** Every metric that is not about the process. Its series are made while they are read. */
+  readings(): readonly Metric[] {
     const { reader } = this.#source;
     const [services, checks] = [[...reader.services()], [...reader.checks()]];
-    yield* write(this.#server(services));
-    yield* write(this.#checks(checks));
-    yield* write([...this.#own(), ...this.#process()]);
+    return [...this.#server(services, checks), ...this.#checks(checks), ...this.#own()];
   }
 
   /** Stops counting. */
@@ -101,10 +106,11 @@ export class Metrics {
     this.#tally.close();
   }
 
-  #server(declared: Iterable<readonly [string, ServiceReading]>): readonly Metric[] {
+  #server(declared: Iterable<readonly [string, ServiceReading]>, checks: readonly CheckReading[]): readonly Metric[] {
     const { reader } = this.#source;
     const { watcherCount, connectionCount, silenceMs } = this.#source.server();
-    const { transitions, calls, httpRequests } = this.#tally;
+    const { transitions, calls, httpRequests, maintained } = this.#tally;
+    const inMaintenance = [...maintained].filter((service) => service !== undefined);
     const overall = reader.read(OVERALL);
     const services = function* () {
       if (overall !== undefined) yield [OVERALL, overall] as const;
@@ -120,22 +126,29 @@ export class Metrics {
       [METRICS.connections, single(connectionCount)],
       [METRICS.draining, single(reader.draining ? 1 : 0)],
       [METRICS.drained, map([...reader.drained], (service) => [service, 1])],
+      [METRICS.maintenance, single(maintained.has(undefined) ? 1 : 0)],
+      [METRICS.serviceMaintenance, map(inMaintenance, (service) => [service, 1])],
+      [METRICS.serviceMember, mapPairs(serviceMembers(checks))],
       [METRICS.silence, silenceMs === undefined ? [] : single(silenceMs / MS_PER_SECOND)],
     ];
   }
 
-  #checks(checks: Iterable<CheckReading>): readonly Metric[] {
+  #checks(checks: readonly CheckReading[]): readonly Metric[] {
     const { clock } = this.#source;
     const { results, proberErrors, resultsDropped } = this.#tally;
     const probed = [...this.#tally.probed];
     const certified = probed.filter(([, { certificateEndsAt }]) => certificateEndsAt !== undefined);
-    const [now, wallTime] = [clock.now(), clock.wallTime()];
+    const notCritical = checks.filter(({ critical }) => !critical);
+    const wallTime = clock.wallTime();
+    // the clock is read with the time of the result: the page may be written in many turns
+    const ageOf = (lastResultAt: number) => (clock.now() - lastResultAt) / MS_PER_SECOND;
     return [
       [METRICS.checkState, oneOf(CHECK_STATES, checks, ({ name, state }) => [name, state])],
+      [METRICS.checkNotCritical, map(notCritical, ({ name }) => [name, 1])],
       [METRICS.checkDuration, map(probed, ([check, { durations }]) => [check, durations])],
       [METRICS.checkResults, snapshotOf(results)],
       [METRICS.proberErrors, snapshotOf(proberErrors)],
-      [METRICS.staleness, map(probed, ([check, { lastResultAt }]) => [check, (now - lastResultAt) / MS_PER_SECOND])],
+      [METRICS.staleness, map(probed, ([check, { lastResultAt }]) => [check, ageOf(lastResultAt)])],
       [METRICS.resultsDropped, snapshotOf(resultsDropped)],
       [
         METRICS.certificateDaysLeft,
@@ -172,10 +185,6 @@ export class Metrics {
   }
 }
 
-function* write(metrics: readonly Metric[]): IterableIterator<string> {
-  for (const [row, series] of metrics) yield* writeMetric(row, series);
-}
-
 /** The series of a metric without labels. */
 function single(value: Series["value"]): readonly Series[] {
   return [{ labels: [], value }];
@@ -190,6 +199,11 @@ function* map<Item>(
     const [label, value] = read(item);
     yield { labels: [label], value };
   }
+}
+
+/** The series of a metric that is always 1, with two labels. */
+function* mapPairs(pairs: Iterable<readonly [string, string]>): IterableIterator<Series> {
+  for (const labels of pairs) yield { labels, value: 1 };
 }
 
 /** For each item a series for each word: 1 for its own word, 0 for the others. */

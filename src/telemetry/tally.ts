@@ -32,6 +32,7 @@ export interface TallyState {
   readonly stalls: number;
   readonly logLinesDropped: number;
   readonly isolated: boolean;
+  readonly maintained: readonly (string | undefined)[];
   readonly reloads: Tally["reloads"];
   readonly lastReloadSuccessful: boolean;
   readonly configuredAt: number;
@@ -50,6 +51,8 @@ export class Tally {
   stalls = 0;
   logLinesDropped = 0;
   isolated = false;
+  /** The services in maintenance; `undefined` stands for all of them. */
+  readonly maintained = new Set<string | undefined>();
   readonly reloads = { success: 0, failure: 0 };
   lastReloadSuccessful = true;
   /** Wall time at which the configuration in use was applied. */
@@ -62,7 +65,7 @@ export class Tally {
     this.#clock = clock;
     this.configuredAt = clock.wallTime();
     this.startLag = new Durations(before?.startLag);
-    if (before !== undefined) this.#take(before);
+    if (before !== undefined) this.#restore(before);
     const listen = <Name extends keyof ChannelMessages>(name: Name, count: (message: Published<Name>) => void) =>
       subscribe(name, (message) => void (message.instance === instance && count(message)));
     this.#unsubscribes = [
@@ -75,6 +78,10 @@ export class Tally {
       }),
       listen("isolation", ({ held }) => {
         this.isolated = held > 0;
+      }),
+      listen("maintenance", ({ service, active }) => {
+        if (active) this.maintained.add(service);
+        else this.maintained.delete(service);
       }),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
@@ -106,11 +113,12 @@ export class Tally {
     };
     return {
       ...{ counts, probed, startLag, stalls, logLinesDropped },
+      maintained: [...this.maintained],
       ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
     };
   }
 
-  #take(before: TallyState): void {
+  #restore(before: TallyState): void {
     for (const name of COUNTS) this[name].addAll(before.counts[name]);
     for (const [check, { durations, ageMs, certificateEndsAt }] of before.probed)
       this.probed.set(check, {
@@ -121,6 +129,7 @@ export class Tally {
     this.stalls = before.stalls;
     this.logLinesDropped = before.logLinesDropped;
     this.isolated = before.isolated;
+    for (const service of before.maintained) this.maintained.add(service);
     Object.assign(this.reloads, before.reloads);
     this.lastReloadSuccessful = before.lastReloadSuccessful;
     this.configuredAt = before.configuredAt;

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { subscribe } from "../../src/core/channels.js";
 import { Health } from "../../src/daemon/health.js";
 import { Operator } from "../../src/daemon/operator.js";
 import { openState } from "../../src/daemon/state.js";
@@ -228,6 +229,32 @@ test("maintenance changes no status, is over after its time, and says so once", 
   assert.equal(await operator.setMaintenance("all", 0, ""), true);
   assert.equal(await operator.setMaintenance("all", 0, ""), false);
   assert.equal(clock.pendingTimers > 0, true);
+});
+
+test("each begin and end of a maintenance is published, also those of a restart, a reload and the time", async (t) => {
+  const published: string[] = [];
+  t.after(
+    subscribe("maintenance", ({ service = "all", active }) => {
+      published.push(`${service} ${active ? "begins" : "ends"}`);
+    }),
+  );
+  const folder = newFolder();
+  const take = () => published.splice(0);
+  const first = await Bench.at(folder);
+  await first.operator.setMaintenance(A, 60_000, "");
+  await first.operator.setMaintenance({ service: "b" }, 3_600_000, "");
+  await first.operator.setMaintenance("all", 3_600_000, "");
+  assert.deepEqual(take(), ["a begins", "b begins", "all begins"]);
+  await first.clock.advance(60_000);
+  await first.operator.setMaintenance("all", 0, "");
+  assert.deepEqual(take(), ["a ends", "all ends"]);
+  await first.journal?.close();
+  const second = await Bench.at(folder);
+  assert.deepEqual(take(), ["b begins"]);
+  second.configure("a");
+  second.operator.dropUnknown();
+  assert.deepEqual(take(), ["b ends"]);
+  await second.journal?.close();
 });
 
 test("maintenance survives a restart until its wall time, also when that has passed meanwhile", async () => {

@@ -101,3 +101,39 @@ describe("the parser of the tests refuses", () => {
     assert.equal(samplesOf(buckets('a_bucket{le="1"} 1\na_bucket{le="+Inf"} 2\n')).length, 4);
   });
 });
+
+describe("OpenMetrics", () => {
+  const open = (metric: MetricRow, series: readonly Series[]) =>
+    [...writeMetric(metric, series, "openmetrics")].join("");
+
+  test("names a counter without its suffix in the head, and with it in the series", () => {
+    const page = open(row({ name: "hits_total", type: "counter" }), [{ labels: [], value: 2 }]);
+    assert.equal(page, "# HELP hits Help.\n# TYPE hits counter\nhits_total 2\n");
+  });
+
+  test("names the unit of seconds and bytes, also of a counter, and of nothing else", () => {
+    const unitOf = (name: string, type: MetricRow["type"] = "gauge") =>
+      /# UNIT (.*)/.exec(open(row({ name, type }), []))?.[1];
+    assert.equal(unitOf("age_seconds"), "age_seconds seconds");
+    assert.equal(unitOf("heap_bytes"), "heap_bytes bytes");
+    assert.equal(unitOf("cpu_seconds_total", "counter"), "cpu_seconds seconds");
+    assert.equal(unitOf("days_left"), undefined);
+  });
+
+  test("has a type of its own for what never changes", () => {
+    const page = open(row({ name: "build_info", labels: ["version"] }), [{ labels: ["1"], value: 1 }]);
+    assert.equal(page, '# HELP build Help.\n# TYPE build info\nbuild_info{version="1"} 1\n');
+  });
+
+  test("has a decimal point in each bound of a histogram", () => {
+    const bounds = [
+      ...open(row({ type: "histogram" }), [{ labels: [], value: new Durations() }]).matchAll(/le="(.*?)"/g),
+    ];
+    assert.ok(bounds.length > 10);
+    for (const [, bound = ""] of bounds) assert.match(bound, /\.|^\+Inf$/);
+  });
+
+  test("escapes quotes in its help texts", () => {
+    assert.equal(open(row({ help: 'a "b" \\ c\nd' }), []).split("\n")[0], '# HELP test_value a \\"b\\" \\\\ c\\nd');
+  });
+});

@@ -55,8 +55,8 @@ function probe(more: Partial<ChannelMessages["probe"]> = {}): void {
 }
 
 function report(state: CheckReport["state"], name = "db"): CheckReport {
-  const nothing = { reason: undefined, latencyMs: undefined, lastResultAt: undefined };
-  return { name, state, critical: true, counted: true, startup: true, held: false, since: 0, services: [], ...nothing };
+  const nothing = { reason: undefined, latencyMs: undefined, lastResultAt: undefined, services: ["a.B"] };
+  return { name, state, critical: false, counted: true, startup: true, held: false, since: 0, ...nothing };
 }
 
 /** Something of everything. */
@@ -74,6 +74,7 @@ function happenAll(registry: Registry): void {
   publish("http-request", { instance: "mine", route: "healthcheck", status: 200 });
   publish("reload", { instance: "mine", error: undefined });
   publish("file-reload-failed", { instance: "mine", kind: "ca" });
+  publish("maintenance", { instance: "mine", service: "db", active: true });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);
@@ -204,6 +205,24 @@ describe("checks", () => {
     assert.equal(value("healthbridge_check_staleness_seconds", { check: "db" }), 12);
   });
 
+  test("have no age below zero when results come while the page is written", async (t) => {
+    const { clock, metrics } = measuring(t);
+    const probeAll = () => {
+      for (const check of ["a", "b", "c"]) probe({ check });
+    };
+    probeAll();
+    const lines = metrics.lines();
+    let page = String(lines.next().value);
+    await clock.advance(5_000);
+    probeAll();
+    page += [...lines].join("");
+    const ages = samplesOf(page).filter(({ name }) => name === "healthbridge_check_staleness_seconds");
+    assert.deepEqual(
+      ages.map(({ value }) => value),
+      [0, 0, 0],
+    );
+  });
+
   test("show the days left of the last certificate", async (t) => {
     const { clock, value } = measuring(t);
     const daysLeft = () => value("healthbridge_check_certificate_days_left", { check: "db" });
@@ -261,6 +280,20 @@ describe("the prober and its server", () => {
     registry.watch("nobody", new Latest(() => {}));
     registry.drain();
     assert.deepEqual([value("grpc_health_watchers"), value("grpc_health_draining")], [1, 1]);
+  });
+
+  test("show a maintenance of one service and of all, until it is over", async (t) => {
+    const { value } = measuring(t);
+    const readings = () => [
+      value("healthbridge_maintenance"),
+      value("healthbridge_service_maintenance", { service: "db" }),
+      value("healthbridge_service_maintenance", { service: "" }),
+    ];
+    assert.deepEqual(readings(), [0, undefined, undefined]);
+    for (const service of ["db", "", undefined]) publish("maintenance", { instance: "mine", service, active: true });
+    assert.deepEqual(readings(), [1, 1, 1]);
+    for (const service of ["db", undefined]) publish("maintenance", { instance: "mine", service, active: false });
+    assert.deepEqual(readings(), [0, undefined, 1]);
   });
 
   test("show stalls, and an isolation while it lasts", async (t) => {

@@ -13,9 +13,10 @@ import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
-import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticated } from "./answers.js";
+import { methodNotAllowed, statusHeaders, textAnswer, unauthenticated } from "./answers.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import { negotiateJson } from "./health-json.js";
+import { type MetricsPage, metricsPage } from "./metrics-page.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
 import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
 import { answerService, answerServiceJson } from "./services.js";
@@ -35,12 +36,6 @@ export type HeartbeatListener = (
   report: "pass" | "fail",
 ) => HeartbeatAnswer | Promise<HeartbeatAnswer>;
 
-/** What Prometheus scrapes. */
-export interface MetricsPage {
-  /** The page, piece by piece. */
-  lines(): Iterable<string>;
-}
-
 /** What the bridge reads from, and its settings. */
 export interface BridgeOptions {
   readonly reader: StatusReader;
@@ -58,9 +53,6 @@ export interface BridgeOptions {
   /** Default: `/metrics` is not found; an application may have metrics of its own. */
   readonly metrics?: MetricsPage | undefined;
 }
-
-/** The media type of Prometheus' text format. */
-export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -195,19 +187,11 @@ export class HttpBridge implements HttpResponder {
   }
 
   /** 200 in every state of the services: a scraper that is refused learns nothing. It holds all names, so it needs the token. */
-  #answerMetrics({ authorization }: HttpRequest): HttpAnswer | Page {
+  #answerMetrics({ authorization, accept }: HttpRequest): HttpAnswer | Page {
     const { metrics, token } = this.#options;
     if (metrics === undefined) return textAnswer(404, "NOT_FOUND");
     if (!isAuthorized(authorization, token)) return unauthenticated();
-    const headers = textHeaders({ "content-type": METRICS_CONTENT_TYPE });
-    return {
-      name: "metrics",
-      key: "metrics",
-      isVolatile: true,
-      snapshot: () => this.#snapshots.of(""),
-      pieces: () => metrics.lines(),
-      envelope: () => ({ status: 200, headers, before: "", after: "" }),
-    };
+    return metricsPage(metrics, accept, () => this.#snapshots.of(""));
   }
 
   /** Publishes the kind of the route alone, and no word of the client's. */

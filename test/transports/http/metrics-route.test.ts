@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
 import { Health } from "../../../src/index.js";
 import { Registry } from "../../../src/registry/registry.js";
-import { METRICS_CONTENT_TYPE } from "../../../src/transports/http/bridge.js";
+import { METRICS_CONTENT_TYPES } from "../../../src/transports/http/metrics-page.js";
 import type { HttpRequest } from "../../../src/wire/http-message.js";
 import { portOf } from "../../support/port-of.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
@@ -21,7 +21,7 @@ const ask = (target: string, more: Partial<HttpRequest> = {}, options: Parameter
 describe("the metrics page", () => {
   test("is 200 with the content type of Prometheus' text format", async () => {
     const { status, headers, body } = await ask("/metrics");
-    assert.deepEqual([status, headers["content-type"], body], [200, METRICS_CONTENT_TYPE, PAGE]);
+    assert.deepEqual([status, headers["content-type"], body], [200, METRICS_CONTENT_TYPES.text, PAGE]);
     assert.equal(headers["cache-control"], "no-store");
   });
 
@@ -110,7 +110,7 @@ describe("with { metrics: true }", () => {
 
   test("HTTP/1 serves the page, and HEAD without a body", async () => {
     const page = await fetch(`http://127.0.0.1:${port}/metrics`);
-    assert.deepEqual([page.status, page.headers.get("content-type")], [200, METRICS_CONTENT_TYPE]);
+    assert.deepEqual([page.status, page.headers.get("content-type")], [200, METRICS_CONTENT_TYPES.text]);
     assert.match(await page.text(), /^grpc_health_connections 1$/m);
     const head = await fetch(`http://127.0.0.1:${port}/metrics`, { method: "HEAD" });
     assert.deepEqual([head.status, await head.text()], [200, ""]);
@@ -134,7 +134,7 @@ describe("with { metrics: true }", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     t.after(() => new Promise((resolve) => void server.close(resolve)));
     const page = await fetch(`http://127.0.0.1:${Object(server.address()).port}/metrics`);
-    assert.equal(page.headers.get("content-type"), METRICS_CONTENT_TYPE);
+    assert.equal(page.headers.get("content-type"), METRICS_CONTENT_TYPES.text);
     assert.match(await page.text(), /^grpc_health_draining 0$/m);
   });
 });
