@@ -12,6 +12,7 @@ import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { requireKnownOptions } from "../core/option.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
+import { createEpoch, TransitionHistory } from "../telemetry/history/transition-history.js";
 import { Metrics, type ServerReadings } from "../telemetry/metrics.js";
 import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
@@ -32,6 +33,8 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly instance?: string | undefined;
   /** Count events for Prometheus, and serve `/metrics`. Default false. */
   readonly metrics?: boolean | undefined;
+  /** Keep the last transitions, and serve `/events`. Default false: an application may have events of its own. */
+  readonly history?: boolean | undefined;
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
@@ -45,7 +48,7 @@ export interface HealthOptions extends HealthServiceOptions {
 /** Every option, for callers without types. */
 const OPTIONS = [
   ...["startsReady", "startsEmpty", "instance", "metrics", "clock", "random", "environment", "nameServers"],
-  ...["listLimit", "maxWatchers", "token"],
+  ...["listLimit", "maxWatchers", "token", "history"],
 ] as const;
 
 export interface HealthParts {
@@ -57,6 +60,7 @@ export interface HealthParts {
   readonly bridge: BridgeOptions;
   readonly servers: OpenServers;
   readonly metrics: Metrics | undefined;
+  readonly endStreams: () => void;
 }
 
 /** @throws HealthTypeError, HealthError INVALID_OPTION */
@@ -73,9 +77,11 @@ export function assemble(options: HealthOptions): HealthParts {
   const server = (): ServerReadings => servers.readings;
   const metrics = options.metrics ? new Metrics({ clock, reader: registry, server }) : undefined;
   const onHeartbeat = checks.report.bind(checks);
-  const common = { token, listLimit, maxWatchers, metrics };
+  const history = options.history ? new TransitionHistory(createEpoch(clock, random)) : undefined;
+  if (history !== undefined) registry.onTransition((transition) => history.add(transition));
+  const common = { token, listLimit, maxWatchers, metrics, history };
   const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
-  const { service, bridge } = serving;
+  const { service, bridge, endStreams } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
-  return { registry, manual, readiness, checks, service, bridge, servers, metrics };
+  return { registry, manual, readiness, checks, service, bridge, servers, metrics, endStreams };
 }

@@ -74,7 +74,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   const { config } = loaded;
   const { listLimit, maxWatchers } = config;
   const token = new AccessToken(config.token);
-  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
+  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true, history: true });
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);

@@ -222,7 +222,7 @@ export class Health extends Integrations {
     };
     const hooks = {
       announce,
-      endWatches: () => this.parts.service.endWatches(),
+      endWatches: () => this.parts.endStreams(),
       onEnd: () => {
         this.parts.metrics?.close();
         return checksEnded;

@@ -15,6 +15,7 @@ import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticated } from "./answers.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
+import type { EventStreams } from "./event-streams.js";
 import { negotiateJson } from "./health-json.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
 import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
@@ -57,6 +58,8 @@ export interface BridgeOptions {
   readonly onHeartbeat?: HeartbeatListener | undefined;
   /** Default: `/metrics` is not found; an application may have metrics of its own. */
   readonly metrics?: MetricsPage | undefined;
+  /** Shared by all bridges of a thread. Default: `/events` is not found; an application may have events of its own. */
+  readonly events?: EventStreams | undefined;
 }
 
 /** The media type of Prometheus' text format. */
@@ -94,7 +97,9 @@ export class HttpBridge implements HttpResponder {
 
   /** The paths of all routes that it has. */
   get paths(): readonly string[] {
-    return ROUTE_PATHS.filter((path) => path !== "/metrics" || this.#options.metrics !== undefined);
+    const { metrics, events } = this.#options;
+    const missing = [...(metrics === undefined ? ["/metrics"] : []), ...(events === undefined ? ["/events"] : [])];
+    return ROUTE_PATHS.filter((path) => !missing.includes(path));
   }
 
   wantsBody(method: string, target: string): boolean {
@@ -120,7 +125,10 @@ export class HttpBridge implements HttpResponder {
 
   #routeOf(target: string): Route {
     const route = findRoute(target, this.#options.paths);
-    return route.kind === "metrics" && this.#options.metrics === undefined ? { kind: "none" } : route;
+    const { metrics, events } = this.#options;
+    const isMissing =
+      (route.kind === "metrics" && metrics === undefined) || (route.kind === "events" && events === undefined);
+    return isMissing ? { kind: "none" } : route;
   }
 
   #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer> {
@@ -147,6 +155,8 @@ export class HttpBridge implements HttpResponder {
       case "metrics":
         if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
         return this.#answerMetrics(request);
+      case "events":
+        return this.#options.events?.answer(route, request) ?? textAnswer(404, "NOT_FOUND");
       default:
         return route satisfies never;
     }

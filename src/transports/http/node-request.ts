@@ -16,7 +16,13 @@ export function requestOf(request: IncomingMessage, body: Buffer | undefined): H
     contentType: headers["content-type"],
     authorization: headers.authorization,
     body,
+    lastEventId: firstOf(headers["last-event-id"]),
   };
+}
+
+/** The value of a header that may be repeated. */
+export function firstOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.[0];
 }
 
 /**

@@ -6,6 +6,7 @@
  *     /grpc.health.v1.Health/Check, .../List                        a call, as JSON
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
+ *     /events, ?service=<service>, repeatable                       a stream of transitions
  *     *                                                             OPTIONS of the server as a whole
  *
  * An ambiguous target is refused: a name is never guessed.
@@ -20,8 +21,15 @@ const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
 /** The paths of all routes, for routers that need a list; `*` is the rest of a path. */
 export const ROUTE_PATHS: readonly string[] = [
   ...["healthcheck", ...VIEW_PATHS].flatMap((path) => [`/${path}`, `/${path}/*`]),
-  ...[`/${HEALTH_SERVICE}/Check`, `/${HEALTH_SERVICE}/List`, "/heartbeat/*", "/metrics"],
+  ...[`/${HEALTH_SERVICE}/Check`, `/${HEALTH_SERVICE}/List`, "/heartbeat/*", "/metrics", "/events"],
 ];
+
+/** A request for a stream of transitions. */
+export interface EventsRoute {
+  readonly kind: "events";
+  /** None: all services and checks. */
+  readonly services: readonly string[];
+}
 
 /** The path of a view without its slash. */
 export type ViewPath = (typeof VIEW_PATHS)[number];
@@ -43,6 +51,7 @@ export type Route =
   | { readonly kind: "call"; readonly method: "Check" | "List" }
   | { readonly kind: "heartbeat"; readonly check: string; readonly report: "pass" | "fail" }
   | { readonly kind: "metrics" }
+  | EventsRoute
   | { readonly kind: "server" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
@@ -98,6 +107,8 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   if (head === "healthcheck") return routeOfService(name, query);
   if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
   if (path === "/metrics") return { kind: "metrics" };
+  if (path === "/events")
+    return query.services.every(isName) ? { kind: "events", services: query.services } : BAD_REQUEST;
   const view = VIEW_PATHS.find((known) => known === head);
   return view === undefined ? { kind: "none" } : routeOfView(view, name, query);
 }

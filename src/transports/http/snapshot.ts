@@ -117,6 +117,8 @@ export interface Snapshot {
   readonly hasDrained: boolean;
   /** See `StatusReader`. */
   readonly stalledMs: number | undefined;
+  /** See `StatusReader`. */
+  readonly sequence: number | undefined;
   /** `undefined` when the service is not declared. */
   readonly status: ServiceStatus | undefined;
   readonly checks: CheckList;
@@ -142,9 +144,10 @@ export class Snapshots {
 
   /** A service or view alone. */
   of(service: string): Snapshot {
-    const { draining, drained, stalledMs } = this.#reader;
+    const { draining, drained, stalledMs, sequence } = this.#reader;
     return {
       draining,
+      sequence,
       hasDrained: drained.size > 0,
       stalledMs,
       status: this.#reader.read(service),
@@ -171,6 +174,12 @@ export class Snapshots {
     const lists = this.#currentLists();
     lists.services ??= [...this.#reader.services()];
     return { ...this.of(OVERALL), services: lists.services };
+  }
+
+  /** The server as a whole with every declared service and every check. */
+  withAll(): Snapshot {
+    const { checks } = this.withChecks(OVERALL);
+    return { ...this.withServices(), checks };
   }
 
   #currentLists(): Lists {
