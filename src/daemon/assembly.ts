@@ -33,7 +33,7 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly instance?: string | undefined;
   /** Count events for Prometheus, and serve `/metrics`. Default false. */
   readonly metrics?: boolean | undefined;
-  /** Keep the last transitions, and serve `/events`. Default false: an application may have events of its own. */
+  /** Keep the last transitions, and serve `/events` and `/badge`. Default false: an application may have its own. */
   readonly history?: boolean | undefined;
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;

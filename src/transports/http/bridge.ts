@@ -14,6 +14,7 @@ import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, statusHeaders, textAnswer, textHeaders, unauthenticated } from "./answers.js";
+import { answerBadge } from "./badge.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import type { EventStreams } from "./event-streams.js";
 import { negotiateJson } from "./health-json.js";
@@ -58,7 +59,7 @@ export interface BridgeOptions {
   readonly onHeartbeat?: HeartbeatListener | undefined;
   /** Default: `/metrics` is not found; an application may have metrics of its own. */
   readonly metrics?: MetricsPage | undefined;
-  /** Shared by all bridges of a thread. Default: `/events` is not found; an application may have events of its own. */
+  /** Shared by all bridges of a thread. Default: `/events` and `/badge` are not found; an application may have its own. */
   readonly events?: EventStreams | undefined;
 }
 
@@ -98,8 +99,9 @@ export class HttpBridge implements HttpResponder {
   /** The paths of all routes that it has. */
   get paths(): readonly string[] {
     const { metrics, events } = this.#options;
-    const missing = [...(metrics === undefined ? ["/metrics"] : []), ...(events === undefined ? ["/events"] : [])];
-    return ROUTE_PATHS.filter((path) => !missing.includes(path));
+    const isMissing = (path: string) =>
+      (metrics === undefined && path === "/metrics") || (events === undefined && /^\/(?:events|badge)/.test(path));
+    return ROUTE_PATHS.filter((path) => !isMissing(path));
   }
 
   wantsBody(method: string, target: string): boolean {
@@ -126,8 +128,10 @@ export class HttpBridge implements HttpResponder {
   #routeOf(target: string): Route {
     const route = findRoute(target, this.#options.paths);
     const { metrics, events } = this.#options;
+    const { kind } = route;
     const isMissing =
-      (route.kind === "metrics" && metrics === undefined) || (route.kind === "events" && events === undefined);
+      (metrics === undefined && kind === "metrics") ||
+      (events === undefined && (kind === "events" || kind === "badge"));
     return isMissing ? { kind: "none" } : route;
   }
 
@@ -155,6 +159,9 @@ export class HttpBridge implements HttpResponder {
       case "metrics":
         if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
         return this.#answerMetrics(request);
+      case "badge":
+        if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
+        return answerBadge(reader, route.service);
       case "events":
         return this.#options.events?.answer(route, request) ?? textAnswer(404, "NOT_FOUND");
       default:

@@ -7,12 +7,13 @@
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
  *     /events, ?service=<service>, repeatable                       a stream of transitions
+ *     /badge.svg, /badge/<service>.svg                              a picture of a status
  *     *                                                             OPTIONS of the server as a whole
  *
  * An ambiguous target is refused: a name is never guessed.
  */
 import { HealthError } from "../../core/health-error.js";
-import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
+import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 
 /** The paths of the views. */
@@ -21,7 +22,15 @@ const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
 /** The paths of all routes, for routers that need a list; `*` is the rest of a path. */
 export const ROUTE_PATHS: readonly string[] = [
   ...["healthcheck", ...VIEW_PATHS].flatMap((path) => [`/${path}`, `/${path}/*`]),
-  ...[`/${HEALTH_SERVICE}/Check`, `/${HEALTH_SERVICE}/List`, "/heartbeat/*", "/metrics", "/events"],
+  ...[
+    `/${HEALTH_SERVICE}/Check`,
+    `/${HEALTH_SERVICE}/List`,
+    "/heartbeat/*",
+    "/metrics",
+    "/events",
+    "/badge.svg",
+    "/badge/*",
+  ],
 ];
 
 /** A request for a stream of transitions. */
@@ -52,6 +61,7 @@ export type Route =
   | { readonly kind: "heartbeat"; readonly check: string; readonly report: "pass" | "fail" }
   | { readonly kind: "metrics" }
   | EventsRoute
+  | { readonly kind: "badge"; readonly service: string }
   | { readonly kind: "server" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
@@ -102,9 +112,11 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   if (paths.includes(path)) return routeOfService(undefined, query);
   if (path === `/${HEALTH_SERVICE}/Check`) return { kind: "call", method: "Check" };
   if (path === `/${HEALTH_SERVICE}/List`) return { kind: "call", method: "List" };
+  if (path === "/badge.svg") return { kind: "badge", service: OVERALL };
   const [, head = "", tail] = /^\/([^/]*)(?:\/(.*))?$/s.exec(path) ?? [];
   const name = tail === "" ? undefined : tail;
   if (head === "healthcheck") return routeOfService(name, query);
+  if (head === "badge") return routeOfBadge(name);
   if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
   if (path === "/metrics") return { kind: "metrics" };
   if (path === "/events")
@@ -129,6 +141,12 @@ function routeOfService(name: string | undefined, query: QueryParameters): Route
   const names = new Set([...(name === undefined ? [] : [name]), ...query.services]);
   const [service = ""] = names;
   return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
+}
+
+function routeOfBadge(file: string | undefined): Route {
+  const [, service] = /^(.+)\.svg$/s.exec(file ?? "") ?? [];
+  if (service === undefined) return { kind: "none" };
+  return isName(service) ? { kind: "badge", service } : BAD_REQUEST;
 }
 
 function routeOfHeartbeat(check: string, { statuses }: QueryParameters): Route {

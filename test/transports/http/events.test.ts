@@ -245,9 +245,13 @@ describe("/events", () => {
   test("at most 4,096 streams are open, and 100 on one HTTP/2 connection", () => {
     const { ask, open, events } = eventFixture();
     const connection = {};
-    for (let count = 0; count < 100; count += 1) open("/events", { connection });
+    const [first] = Array.from({ length: 100 }, () => open("/events", { connection }));
     const refused = ask("/events", { connection });
     assert.deepEqual([refused.status, refused.body, refused.headers["retry-after"]], [503, "TOO_MANY_STREAMS", "5"]);
+    first?.close();
+    first?.close();
+    open("/events", { connection });
+    assert.equal(ask("/events", { connection }).status, 503, "one stream has left");
     const clients = Array.from({ length: 3_996 }, () => open("/events"));
     assert.equal(events.size, 4_096);
     assert.equal(ask("/events").status, 503);
@@ -294,6 +298,32 @@ describe("/events", () => {
       const shown = data.services[8].status === "NOT_SERVING" || client.transitions.includes("service-7: NOT_SERVING");
       assert.ok(shown, "the change is in the snapshot or after it");
     }
+  });
+
+  test("what changes while a large snapshot is made comes once, and no older event after it", async () => {
+    const { registry, events, access, open, settle } = eventFixture();
+    for (let index = 0; index < 2_000; index += 1) registry.set(`service-${index}`, "SERVING");
+    const [client, resynced] = [open(), open()];
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let index = 0; index < 2_000; index += 1) registry.set(`service-${index}`, "UNKNOWN");
+    events.resync();
+    for (let round = 0; round < 10; round += 1) await settle();
+    assert.deepEqual([client.snapshots.length, resynced.snapshots.length], [2, 2], "one from after the call");
+    for (const each of [client, resynced]) {
+      const ids = each.events.map(({ id }) => Number(id.slice(3)));
+      assert.deepEqual(
+        ids,
+        [...ids].sort((a, b) => a - b),
+      );
+      assert.equal(each.snapshots[1]?.data.services[1].status, "UNKNOWN");
+      assert.equal(new Set(each.transitions).size, each.transitions.length);
+    }
+    registry.set("another", "SERVING"); // the rendering is not valid any more
+    const last = open();
+    await new Promise((resolve) => setImmediate(resolve));
+    access.value = TOKEN;
+    for (let round = 0; round < 10; round += 1) await settle();
+    assert.deepEqual([last.ended, last.events], ["in order", []]);
   });
 
   test("a name cannot forge an event, nor break a terminal", async () => {
