@@ -12,10 +12,10 @@ import { type Clock, type Random, systemClock } from "../core/clock.js";
 import { requireKnownOptions } from "../core/option.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
-import { createEpoch, TransitionHistory } from "../telemetry/history/transition-history.js";
 import { Metrics, type ServerReadings } from "../telemetry/metrics.js";
 import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
+import { createHistory, type History, type HistoryOptions } from "./history.js";
 import { OpenServers } from "./open-servers.js";
 import { Readiness } from "./readiness.js";
 import { createServing } from "./serving.js";
@@ -33,8 +33,8 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly instance?: string | undefined;
   /** Count events for Prometheus, and serve `/metrics`. Default false. */
   readonly metrics?: boolean | undefined;
-  /** Keep the last transitions, and serve `/events` and `/badge`. Default false: an application may have its own. */
-  readonly history?: boolean | undefined;
+  /** Keep a history in memory, and serve `/events`, `/badge` and `/history`. Default false: an application may have its own. */
+  readonly history?: boolean | HistoryOptions | undefined;
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
@@ -60,6 +60,7 @@ export interface HealthParts {
   readonly bridge: BridgeOptions;
   readonly servers: OpenServers;
   readonly metrics: Metrics | undefined;
+  readonly history: History | undefined;
   readonly endStreams: () => void;
 }
 
@@ -77,11 +78,11 @@ export function assemble(options: HealthOptions): HealthParts {
   const server = (): ServerReadings => servers.readings;
   const metrics = options.metrics ? new Metrics({ clock, reader: registry, server }) : undefined;
   const onHeartbeat = checks.report.bind(checks);
-  const history = options.history ? new TransitionHistory(createEpoch(clock, random)) : undefined;
-  if (history !== undefined) registry.onTransition((transition) => history.add(transition));
-  const common = { token, listLimit, maxWatchers, metrics, history };
-  const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
+  const history = createHistory(options.history, { registry, clock, random });
+  const common = { token, listLimit, maxWatchers, metrics, history: history?.transitions };
+  const services = history?.services;
+  const serving = createServing({ ...common, services, reader: registry, clock, random, onHeartbeat });
   const { service, bridge, endStreams } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
-  return { registry, manual, readiness, checks, service, bridge, servers, metrics, endStreams };
+  return { registry, manual, readiness, checks, service, bridge, servers, metrics, history, endStreams };
 }

@@ -225,6 +225,7 @@ export class Health extends Integrations {
       endWatches: () => this.parts.endStreams(),
       onEnd: () => {
         this.parts.metrics?.close();
+        this.parts.history?.close();
         return checksEnded;
       },
       isServedElsewhere: this.servedElsewhere,

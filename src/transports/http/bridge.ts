@@ -18,6 +18,7 @@ import { answerBadge } from "./badge.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import type { EventStreams } from "./event-streams.js";
 import { negotiateJson } from "./health-json.js";
+import { answerHistory, answerUptimeBadge, type HistoryDeps } from "./history.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
 import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
 import { answerService, answerServiceJson } from "./services.js";
@@ -61,10 +62,15 @@ export interface BridgeOptions {
   readonly metrics?: MetricsPage | undefined;
   /** Shared by all bridges of a thread. Default: `/events` and `/badge` are not found; an application may have its own. */
   readonly events?: EventStreams | undefined;
+  /** Default, with `events`: the past is not known in this thread. */
+  readonly history?: Pick<HistoryDeps, "transitions" | "services"> | undefined;
 }
 
 /** The media type of Prometheus' text format. */
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** The routes that an application may have itself. */
+const HISTORY_ROUTES: readonly Route["kind"][] = ["events", "badge", "history"];
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -100,7 +106,8 @@ export class HttpBridge implements HttpResponder {
   get paths(): readonly string[] {
     const { metrics, events } = this.#options;
     const isMissing = (path: string) =>
-      (metrics === undefined && path === "/metrics") || (events === undefined && /^\/(?:events|badge)/.test(path));
+      (metrics === undefined && path === "/metrics") ||
+      (events === undefined && /^\/(?:events|badge|history)/.test(path));
     return ROUTE_PATHS.filter((path) => !isMissing(path));
   }
 
@@ -130,8 +137,7 @@ export class HttpBridge implements HttpResponder {
     const { metrics, events } = this.#options;
     const { kind } = route;
     const isMissing =
-      (metrics === undefined && kind === "metrics") ||
-      (events === undefined && (kind === "events" || kind === "badge"));
+      (metrics === undefined && kind === "metrics") || (events === undefined && HISTORY_ROUTES.includes(kind));
     return isMissing ? { kind: "none" } : route;
   }
 
@@ -161,7 +167,9 @@ export class HttpBridge implements HttpResponder {
         return this.#answerMetrics(request);
       case "badge":
         if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
-        return answerBadge(reader, route.service);
+        return this.#answerBadge(route);
+      case "history":
+        return this.#withHistory((history) => answerHistory(history, route, request, this.clock.wallTime()));
       case "events":
         return this.#options.events?.answer(route, request) ?? textAnswer(404, "NOT_FOUND");
       default:
@@ -225,6 +233,17 @@ export class HttpBridge implements HttpResponder {
       pieces: () => metrics.lines(),
       envelope: () => ({ status: 200, headers, before: "", after: "" }),
     };
+  }
+
+  #answerBadge({ service, uptime }: Extract<Route, { kind: "badge" }>): HttpAnswer {
+    if (uptime === undefined) return answerBadge(this.#options.reader, service);
+    return this.#withHistory((history) => answerUptimeBadge(history, { service, uptime }, this.clock.wallTime()));
+  }
+
+  /** A listener thread has no history: the main thread does. */
+  #withHistory(answer: (history: HistoryDeps) => HttpAnswer): HttpAnswer {
+    const { history, reader, token } = this.#options;
+    return history === undefined ? textAnswer(501, "NOT_IN_A_THREAD") : answer({ ...history, reader, token });
   }
 
   /** Publishes the kind of the route alone, and no word of the client's. */
