@@ -101,7 +101,7 @@ export const TOP_KEYS = {
   historyRetain: {
     type: "duration",
     default: HISTORY_LIMITS.defaultRetainMs,
-    meaning: "How long the history of each hour is kept, from 1d to 90d.",
+    meaning: "How long the history of each hour is kept, from 24h to 2160h.",
     restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -28,7 +28,7 @@ export interface History {
   close(): void;
 }
 
-interface HistoryDeps {
+interface HistorySources {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,7 +40,7 @@ interface HistoryDeps {
  */
 export function createHistory(
   options: boolean | HistoryOptions | undefined,
-  { registry, clock, random }: HistoryDeps,
+  { registry, clock, random }: HistorySources,
 ): History | undefined {
   if (options === undefined || options === false) return undefined;
   const limits = limitsOf(options === true ? {} : options);

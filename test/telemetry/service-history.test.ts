@@ -114,10 +114,11 @@ describe("the history of services", () => {
   });
 
   test("a wall clock that jumps back never makes a bucket longer than its time", async () => {
-    for (const back of [10 * MINUTE, 90 * MINUTE, 40 * DAY]) {
+    const backs = [10 * MINUTE, 90 * MINUTE, 40 * DAY];
+    for (const [back, before] of backs.flatMap((each) => [[each, 150 * SECOND] as const, [each, HOUR / 2] as const])) {
       const { clock, history, pass } = historyOf();
       history.setStatus("a", "NOT_SERVING");
-      await pass(3 * HOUR + 150 * SECOND);
+      await pass(3 * HOUR + before);
       history.setStatus("a", "SERVING");
       clock.wallOffset -= back;
       await clock.advance(20 * SECOND);
@@ -132,6 +133,30 @@ describe("the history of services", () => {
         assert.deepEqual([last?.parts.serving, last?.parts.notServing], [bucketMs, 0]);
       }
     }
+  });
+
+  test("what was recorded in a future that a corrected clock took back is not shown when that time comes", async () => {
+    const { clock, history, pass } = historyOf();
+    history.setStatus("a", "SERVING");
+    await pass(2 * HOUR);
+    clock.wallOffset -= HOUR;
+    await clock.advance(20 * SECOND);
+    history.setStatus("a", "SERVICE_UNKNOWN");
+    const removedAt = clock.wallTime();
+    await pass(3 * HOUR);
+    const { buckets } = history.read("a", removedAt + 5 * MINUTE, clock.wallTime()) ?? assert.fail();
+    assert.deepEqual(buckets, []);
+  });
+
+  test("a wall clock that is set back a little at the start of a bucket does not spoil the bucket before", async () => {
+    const { clock, history } = historyOf();
+    history.setStatus("a", "SERVING");
+    await clock.advance(5 * MINUTE);
+    clock.wallOffset -= 500;
+    history.addLatency("a", 1);
+    await clock.advance(MINUTE);
+    const { buckets } = history.read("a", clock.wallTime() - HOUR, clock.wallTime()) ?? assert.fail();
+    assert.equal(buckets[0]?.parts.serving, 5 * MINUTE);
   });
 
   test("many small corrections of the wall clock lose and invent nothing", async () => {

@@ -12,7 +12,7 @@
 /** The parts of a bucket. */
 export const PARTS = ["serving", "notServing", "unknown", "maintenance"] as const;
 
-export type Part = (typeof PARTS)[number];
+export type BucketPart = (typeof PARTS)[number];
 
 /** Latencies of one bucket, in milliseconds. */
 export interface Latency {
@@ -28,7 +28,7 @@ export interface Bucket {
   /** Wall time of its start. */
   readonly at: number;
   /** Milliseconds of each part. */
-  readonly parts: Readonly<Record<Part, number>>;
+  readonly parts: Readonly<Record<BucketPart, number>>;
   readonly latency: Latency | undefined;
 }
 
@@ -129,7 +129,7 @@ export class BucketSeries {
   }
 
   /** Adds a time in one state. Times must be added in their order. */
-  credit(part: Part, from: number, to: number): void {
+  credit(part: BucketPart, from: number, to: number): void {
     const { widthMs } = this.#shape;
     for (let at = from; at < to; ) {
       const open = this.#openAt(at);
@@ -215,7 +215,7 @@ export class BucketSeries {
   }
 }
 
-function partsOf(read: (index: number) => number): Readonly<Record<Part, number>> {
+function partsOf(read: (index: number) => number): Readonly<Record<BucketPart, number>> {
   return { serving: read(0), notServing: read(1), unknown: read(2), maintenance: read(3) };
 }
 

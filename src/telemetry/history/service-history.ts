@@ -10,7 +10,7 @@
 import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { isView } from "../../core/service-name.js";
-import { type Bucket, BucketSeries, PARTS, type Part } from "./bucket-series.js";
+import { type Bucket, type BucketPart, BucketSeries, PARTS } from "./bucket-series.js";
 import { Timeline } from "./timeline.js";
 
 export interface ServiceHistoryOptions {
@@ -29,7 +29,7 @@ export interface PastOfService {
   readonly bucketMs: number;
   readonly buckets: readonly Bucket[];
   /** Milliseconds of each part over the range. */
-  readonly parts: Readonly<Record<Part, number>>;
+  readonly parts: Readonly<Record<BucketPart, number>>;
 }
 
 const MINUTE_MS = 60_000;
@@ -49,8 +49,8 @@ const SERVICES_PER_TURN = 250;
 /** Estimated bytes of a service beside its chunks: two open buckets with their histograms. */
 const ENTRY_BYTES = 2_000;
 
-interface Entry {
-  part: Part | undefined;
+interface ServiceRecord {
+  part: BucketPart | undefined;
   creditedTo: number;
   readonly fine: BucketSeries;
   readonly hourly: BucketSeries;
@@ -59,7 +59,7 @@ interface Entry {
 export class ServiceHistory {
   readonly #options: ServiceHistoryOptions;
   readonly #timeline: Timeline;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, ServiceRecord>();
   #isInMaintenance: (service: string) => boolean = () => false;
   #cancelTick: CancelTimer;
   #bytes = 0;
@@ -152,7 +152,7 @@ export class ServiceHistory {
   }
 
   /** Credits a part of the services in each turn: one turn for 10,000 would hold up answers. */
-  #creditAll(entries: readonly (readonly [string, Entry])[]): void {
+  #creditAll(entries: readonly (readonly [string, ServiceRecord])[]): void {
     const { position } = this.#timeline;
     for (const [name, entry] of entries.slice(0, SERVICES_PER_TURN)) this.#credit(name, entry, position);
     const rest = entries.slice(SERVICES_PER_TURN);
@@ -171,7 +171,7 @@ export class ServiceHistory {
     }
   }
 
-  #credit(name: string, entry: Entry, to: number): void {
+  #credit(name: string, entry: ServiceRecord, to: number): void {
     const from = entry.creditedTo;
     if (entry.part === undefined || from >= to) return;
     entry.creditedTo = to;
@@ -180,7 +180,7 @@ export class ServiceHistory {
     entry.hourly.credit(part, from, to);
   }
 
-  #create(name: string): Entry | undefined {
+  #create(name: string): ServiceRecord | undefined {
     if (this.#bytes + ENTRY_BYTES > this.#options.maxBytes) {
       this.#refused += 1;
       return undefined;
@@ -231,7 +231,7 @@ export class ServiceHistory {
 }
 
 /** A drain of this server says nothing about a service. */
-function partOf(status: string, reason: string | undefined): Part | undefined {
+function partOf(status: string, reason: string | undefined): BucketPart | undefined {
   if (status === "SERVICE_UNKNOWN") return undefined;
   if (status === "UNKNOWN" || reason === "draining") return "unknown";
   return status === "SERVING" ? "serving" : "notServing";

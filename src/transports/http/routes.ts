@@ -184,14 +184,14 @@ const LISTS = {
   to: "to",
 } as const;
 
-type Lists = Record<(typeof LISTS)[keyof typeof LISTS], string[]>;
+type ParameterLists = Record<(typeof LISTS)[keyof typeof LISTS], string[]>;
 
 /** The known parameters; all others are ignored. */
-interface QueryParameters extends Readonly<Lists> {
+interface QueryParameters extends Readonly<ParameterLists> {
   readonly verbose: boolean;
 }
 
-const listOf: ReadonlyMap<string, keyof Lists> = new Map(Object.entries(LISTS));
+const listOf: ReadonlyMap<string, keyof ParameterLists> = new Map(Object.entries(LISTS));
 
 function readQuery(text: string): QueryParameters | undefined {
   if (text === "") return NO_PARAMETERS;
@@ -209,7 +209,7 @@ function readQuery(text: string): QueryParameters | undefined {
   return { ...lists, verbose };
 }
 
-function emptyLists(): Lists {
+function emptyLists(): ParameterLists {
   return { services: [], exclude: [], statuses: [], uptimes: [], hours: [], from: [], to: [] };
 }
 
