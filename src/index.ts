@@ -22,6 +22,7 @@ export {
 } from "./daemon/graceful-shutdown.js";
 export { Health } from "./daemon/health.js";
 export { HealthImplementation } from "./daemon/health-implementation.js";
+export type { HistoryOptions } from "./daemon/history.js";
 export type { HealthServer, ListenOptions } from "./daemon/server.js";
 export type { ShutdownTimes } from "./lifecycle/shutdown.js";
 export type { CheckFunction } from "./probers/function.js";

@@ -38,6 +38,9 @@ export interface DaemonConfig extends ChecksConfig {
   readonly control: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
+  /** In megabytes. */
+  readonly historyMemory: number;
+  readonly historyRetainMs: number;
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -66,5 +69,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   control: undefined,
   listLimit: TOP_KEYS.listLimit.default,
   maxWatchers: TOP_KEYS.maxWatchers.default,
+  historyMemory: TOP_KEYS.historyMemory.default,
+  historyRetainMs: TOP_KEYS.historyRetain.default,
   warnings: [],
 });

@@ -7,7 +7,7 @@
 import { DEFAULT_MAX_HOLD_MS } from "../checks/isolation.js";
 import { formatDefault, type Setting } from "../checks/settings.js";
 import { DEFAULT_ENGINE } from "../core/engine-name.js";
-import { DEFAULT_DRAIN_DELAY_MS, DEFAULT_LIST_LIMIT } from "../core/option.js";
+import { DEFAULT_DRAIN_DELAY_MS, DEFAULT_LIST_LIMIT, HISTORY_LIMITS } from "../core/option.js";
 import { DEFAULT_MAX_WATCHERS } from "../transports/grpc/health-service.js";
 
 /** Keys at the top of the file. */
@@ -89,6 +89,19 @@ export const TOP_KEYS = {
     type: "count",
     default: DEFAULT_MAX_WATCHERS,
     meaning: "The maximum number of Watch streams that are open at the same time.",
+    restart: true,
+  },
+  historyMemory: {
+    type: "count",
+    default: HISTORY_LIMITS.defaultMemoryMb,
+    meaning:
+      "Megabytes that the history of all services may use, at most 4096. The oldest days are dropped first. It is in memory.",
+    restart: true,
+  },
+  historyRetain: {
+    type: "duration",
+    default: HISTORY_LIMITS.defaultRetainMs,
+    meaning: "How long the history of each hour is kept, from 24h to 2160h.",
     restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -13,6 +13,7 @@ import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import { formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { HISTORY_LIMITS } from "../core/option.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
 import { type ConfigFlags, ConfigInput, type ConfigSource, NO_FLAGS, type Overridden } from "./config-input.js";
@@ -103,6 +104,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     control: readControl(input),
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
+    ...readHistory(input),
     warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],
   };
   return Object.freeze(config);
@@ -163,6 +165,17 @@ function readControl({ content, refuse }: ConfigInput): string | undefined {
   if (fault !== undefined) refuse(["control"], fault);
   else if (isServed) refuse(["control"], "is an address of listen, where every client is served");
   return control;
+}
+
+function readHistory({ content, refuse }: ConfigInput): Pick<DaemonConfig, "historyMemory" | "historyRetainMs"> {
+  const { historyMemory = DEFAULT_CONFIG.historyMemory, historyRetain } = content;
+  const historyRetainMs = parseDuration(historyRetain) ?? DEFAULT_CONFIG.historyRetainMs;
+  const { maxMemoryMb, minRetainMs, maxRetainMs } = HISTORY_LIMITS;
+  if (historyMemory > maxMemoryMb)
+    refuse(["historyMemory"], `must be at most ${maxMemoryMb} (megabytes); got ${historyMemory}`);
+  if (historyRetainMs < minRetainMs || historyRetainMs > maxRetainMs)
+    refuse(["historyRetain"], `must be from 1d to 90d; got ${historyRetain}`);
+  return { historyMemory, historyRetainMs };
 }
 
 /** A List is one message, and clients take 4 MiB: so many names of the longest kind fit. */

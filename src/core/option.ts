@@ -20,6 +20,15 @@ export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** The default of `drainDelayMs`: what Kubernetes needs to withdraw an endpoint. */
 export const DEFAULT_DRAIN_DELAY_MS = 5_000;
 
+/** Limits of the history: megabytes of memory, and how long it is kept. */
+export const HISTORY_LIMITS = {
+  defaultMemoryMb: 32,
+  maxMemoryMb: 4_096,
+  defaultRetainMs: 2_592_000_000,
+  minRetainMs: 86_400_000,
+  maxRetainMs: 7_776_000_000,
+} as const;
+
 /**
  * The value of a count, or its default.
  * @throws HealthError INVALID_OPTION for anything but a whole number from 1 to `max`

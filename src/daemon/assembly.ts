@@ -16,6 +16,7 @@ import { Registry } from "../registry/registry.js";
 import { Metrics, type MetricsSource } from "../telemetry/metrics.js";
 import type { HealthService, HealthServiceOptions } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
+import { createHistory, type History, type HistoryOptions } from "./history.js";
 import { OpenServers } from "./open-servers.js";
 import { Readiness } from "./readiness.js";
 import { createServing } from "./serving.js";
@@ -33,6 +34,8 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly instance?: string | undefined;
   /** Count events for Prometheus, and serve `/metrics`. Default false. */
   readonly metrics?: boolean | undefined;
+  /** Keep a history in memory, and serve `/events`, `/badge` and `/history`. Default false: an application may have its own. */
+  readonly history?: boolean | HistoryOptions | undefined;
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
@@ -46,7 +49,7 @@ export interface HealthOptions extends HealthServiceOptions {
 /** Every option, for callers without types. */
 const OPTIONS = [
   ...["startsReady", "startsEmpty", "instance", "metrics", "clock", "random", "environment", "nameServers"],
-  ...["listLimit", "maxWatchers", "token"],
+  ...["listLimit", "maxWatchers", "token", "history"],
 ] as const;
 
 export interface HealthParts {
@@ -61,6 +64,8 @@ export interface HealthParts {
   readonly metrics: Metrics | undefined;
   /** What metrics are made from. */
   readonly measured: MetricsSource;
+  readonly history: History | undefined;
+  readonly endStreams: () => void;
 }
 
 /** @throws HealthTypeError, HealthError INVALID_OPTION */
@@ -77,9 +82,12 @@ export function assemble(options: HealthOptions): HealthParts {
   const measured: MetricsSource = { clock, reader: registry, server: () => servers.readings };
   const metrics = options.metrics ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
-  const common = { token, listLimit, maxWatchers, metrics };
-  const serving = createServing({ ...common, reader: registry, clock, random, onHeartbeat });
-  const { service, bridge, pool } = serving;
+  const history = createHistory(options.history, { registry, clock, random });
+  const common = { token, listLimit, maxWatchers, metrics, history: history?.transitions };
+  const services = history?.services;
+  const serving = createServing({ ...common, services, reader: registry, clock, random, onHeartbeat });
+  const { service, bridge, pool, endStreams } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
-  return { registry, manual, readiness, checks, service, bridge, pool, servers, metrics, measured };
+  const reported = { metrics, measured, history };
+  return { registry, manual, readiness, checks, service, bridge, pool, servers, endStreams, ...reported };
 }

@@ -65,6 +65,8 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   control: ({ control }) => control,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
+  historyMemory: ({ historyMemory }) => historyMemory,
+  historyRetain: ({ historyRetainMs }) => historyRetainMs,
 };
 
 /**
@@ -76,7 +78,8 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   const { config } = loaded;
   const { listLimit, maxWatchers } = config;
   const token = new AccessToken(config.token);
-  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true });
+  const history = { memoryMb: config.historyMemory, retain: config.historyRetainMs };
+  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true, history });
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);
@@ -90,6 +93,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
     operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state });
     operator.restore();
+    health.parts.history?.services.askMaintenance((service) => isInMaintenance(operator, service));
     if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
     const { threadLog } = deps;
@@ -140,6 +144,10 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };
+}
+
+function isInMaintenance(operator: Operator, service: string): boolean {
+  return (operator.maintenanceOf("all") ?? operator.maintenanceOf({ service })) !== undefined;
 }
 
 /** The changed keys that keep their values until the next start. */

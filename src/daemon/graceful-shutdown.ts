@@ -158,7 +158,7 @@ class ShutdownRun {
   /** Closes every server at the same time: they serve the same clients. */
   async #closeServers(timeoutMs: number, healthClosed: Promise<void>): Promise<void> {
     // a Watch would keep a server of grpc-js open
-    this.#health.parts.service.endWatches();
+    this.#health.parts.endStreams();
     const closings = this.#closings.map(async (closing) => {
       const isClosed = await this.#step(closing.name, () => closing.close(), timeoutMs);
       // a server of grpc-js may throw (docs/known-faults.md 0.6)

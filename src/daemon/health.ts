@@ -240,10 +240,11 @@ export class Health extends Integrations {
     };
     const hooks = {
       announce,
-      endWatches: () => this.parts.service.endWatches(),
+      endWatches: () => this.parts.endStreams(),
       onEnd: () => {
         this.parts.metrics?.close();
         for (const observation of this.#observations) observation.stopCounting();
+        this.parts.history?.close();
         return checksEnded;
       },
       isServedElsewhere: this.servedElsewhere,

@@ -7,8 +7,11 @@ import type { Clock, Random } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
 import type { StatusReader } from "../registry/ports.js";
+import type { ServiceHistory } from "../telemetry/history/service-history.js";
+import type { TransitionHistory } from "../telemetry/history/transition-history.js";
 import { HealthService } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
+import { EventStreams } from "../transports/http/event-streams.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
 
 export interface ServingOptions extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit"> {
@@ -17,6 +20,10 @@ export interface ServingOptions extends Pick<BridgeOptions, "onHeartbeat" | "met
   readonly random: Random;
   readonly token: AccessToken;
   readonly maxWatchers: number | undefined;
+  /** `undefined`: no `/events`. */
+  readonly history: TransitionHistory | undefined;
+  /** `undefined`: the past of services is not known in this thread. */
+  readonly services?: ServiceHistory | undefined;
 }
 
 /** What all servers of one thread share: the fields are those of `ServerDeps`. */
@@ -27,19 +34,28 @@ export interface Serving {
   readonly pool: SharedBytesPool;
   readonly service: HealthService;
   readonly bridge: BridgeOptions;
+  /** Ends the Watch streams and the streams of events, and refuses new ones. */
+  endStreams(): void;
 }
 
 /** @throws HealthError INVALID_OPTION */
 export function createServing(options: ServingOptions): Serving {
-  const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics } = options;
+  const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics, history, services } = options;
   const pool = new SharedBytesPool();
   const pages = new PageRenderer({ reader, clock, pool });
+  const service = new HealthService(reader, { listLimit, maxWatchers, token });
+  const events = history && new EventStreams({ reader, clock, pages, history, token });
+  const past = history && services && { transitions: history, services };
   return {
     clock,
     random,
     turns: new FairTurns(clock, reader.instance),
     pool,
-    service: new HealthService(reader, { listLimit, maxWatchers, token }),
-    bridge: { reader, clock, pages, listLimit, token, onHeartbeat, metrics },
+    service,
+    bridge: { reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, history: past },
+    endStreams: () => {
+      service.endWatches();
+      events?.end();
+    },
   };
 }

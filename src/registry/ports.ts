@@ -83,6 +83,11 @@ export interface StatusReader {
   readonly version: number;
   /** Grows with every such change, except new measurements (latency, time) of a check whose state did not change. */
   readonly statusVersion: number;
+  /**
+   * The sequence of the last transition: what the reader shows follows from it. `undefined` while the reader covers stored
+   * statuses with others (see `StatusMirror`).
+   */
+  readonly sequence: number | undefined;
   /** The published status of a service or view; `undefined` for an unknown name. */
   read(service: string): ServiceStatus | undefined;
   /** The declared services and the server as a whole, without the views. */

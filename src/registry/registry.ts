@@ -57,7 +57,7 @@ export class Registry implements StatusReader, StatusWriter {
   /** What was set for `""`. */
   #overall: StatusWrite | undefined;
   #startup: StatusWrite = SERVING;
-  #sequence = 0;
+  sequence = 0;
   #refresh: () => void = () => {};
 
   constructor({ clock, instance, startsEmpty = false }: RegistryOptions) {
@@ -288,9 +288,9 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   #emit(change: Omit<Transition, "sequence" | "at">): void {
-    this.#sequence += 1;
+    this.sequence += 1;
     const detail = change.detail?.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed();
-    this.#emitter.emit({ ...change, detail, sequence: this.#sequence, at: this.#clock.wallTime() });
+    this.#emitter.emit({ ...change, detail, sequence: this.sequence, at: this.#clock.wallTime() });
   }
 
   /** The part of a write that clients may see: not its detail. */

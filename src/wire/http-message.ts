@@ -11,17 +11,37 @@ export interface HttpRequest {
   readonly authorization: string | undefined;
   /** The body of a call as JSON. No other request's body is read. */
   readonly body: Buffer | undefined;
+  /** The last event that a client of an event stream has got. */
+  readonly lastEventId?: string | undefined;
+  /** Identifies a connection that carries many requests at a time (HTTP/2). */
+  readonly connection?: object | undefined;
 }
 
-/** An answer. The carrier adds `content-length`, and sends no body for HEAD. */
+/** Where a carrier takes a streamed body. */
+export interface StreamOutput {
+  /** Sends a piece. `onSent` is called when the client has room for another one, never before this returns. */
+  write(bytes: Buffer, onSent: () => void): void;
+  /** Sends the last piece, which is not empty, and ends the body. */
+  end(bytes: Buffer): void;
+  /** Ends the answer abruptly: HTTP/1 closes the connection, HTTP/2 resets the stream. */
+  abort(): void;
+}
+
+/** A body that grows, and ends when the server or the client ends it. */
+export interface StreamedBody {
+  /** Starts to send. The carrier calls the returned function when the answer is over for any cause; it may do so twice. */
+  start(output: StreamOutput): () => void;
+}
+
+/** An answer. The carrier adds `content-length`, if the length is known, and sends no body for HEAD. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * Text, or a large body. The carrier opens a large one and sends it as fast as the client reads. When its reader is
-   * evicted, the carrier ends the answer abruptly: HTTP/1 closes the connection, HTTP/2 resets the stream.
+   * Text, a large body, or a streamed one. The carrier opens a large one and sends it as fast as the client reads. When its
+   * reader is evicted, the carrier ends the answer abruptly: HTTP/1 closes the connection, HTTP/2 resets the stream.
    */
-  readonly body: string | SharedBytes;
+  readonly body: string | SharedBytes | StreamedBody;
 }
 
 /** Answers requests that a carrier has read. */

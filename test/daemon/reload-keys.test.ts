@@ -31,6 +31,8 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   control: [`${BASE}control: /tmp/healthbridge-control.sock`, ["control"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
   maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
+  historyMemory: [`${BASE}historyMemory: 7`, ["historyMemory"]],
+  historyRetain: [`${BASE}historyRetain: 7d`, ["historyRetain"]],
 };
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;

@@ -14,6 +14,7 @@ import { AccessToken } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import { systemClock } from "../../core/clock.js";
 import { HealthError, messageOf } from "../../core/health-error.js";
+import { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import { logStall } from "../../telemetry/log.js";
 import { formatLine } from "../../telemetry/log-text.js";
 import { Metrics, type ServerReadings } from "../../telemetry/metrics.js";
@@ -47,6 +48,7 @@ class ListenerThread {
   readonly #silence: Silence;
   readonly #token: AccessToken;
   readonly #relay: EventRelay;
+  readonly #history: TransitionHistory | undefined;
   readonly #heartbeats = new Map<number, (answer: HeartbeatAnswer) => void>();
   readonly #stop = new AbortController();
   #lastHeartbeat = 0;
@@ -58,19 +60,21 @@ class ListenerThread {
   readonly #serving: ReturnType<typeof createServing>;
 
   constructor(start: ThreadStart, post: (message: FromThread) => void) {
-    const { instance, listLimit, maxWatchers, numbers, statuses, counted } = start;
+    const { instance, listLimit, maxWatchers, numbers, statuses, counted, epoch } = start;
     this.#start = start;
     this.#post = post;
     this.#numbers = new SharedNumbers(numbers);
     this.#silence = new Silence(systemClock, () => this.#numbers.read("beats"));
-    this.#mirror = new StatusMirror({ clock: systemClock, instance });
+    this.#mirror = new StatusMirror({ clock: systemClock, instance }, () => this.#serving.bridge.events?.resync());
     this.#mirror.apply(statuses);
     this.#token = new AccessToken(start.token);
     this.#relay = new EventRelay(instance, OF_LISTENER);
     const [clock, random, reader] = [systemClock, Math.random, this.#mirror];
     const metrics = counted && new Metrics({ clock, reader, server: () => this.#readings() }, counted);
     const [token, onHeartbeat] = [this.#token, this.#onHeartbeat];
-    this.#serving = createServing({ reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics });
+    this.#history = epoch === undefined ? undefined : new TransitionHistory(epoch, statuses.lastTransition);
+    const common = { token, listLimit, maxWatchers, onHeartbeat, metrics, history: this.#history };
+    this.#serving = createServing({ ...common, reader, clock, random });
   }
 
   /** Binds the addresses, and posts whether that has succeeded. */
@@ -94,6 +98,7 @@ class ListenerThread {
       case "patch":
         this.#relay.publish(message.patch.events);
         this.#mirror.apply(message.patch);
+        for (const transition of message.patch.transitions) this.#history?.add(transition);
         this.#numbers.write("applied", message.patch.sequence);
         break;
       case "heartbeat-answer":
@@ -128,7 +133,7 @@ class ListenerThread {
   }
 
   async #closeGracefully(server: OpenServer): Promise<void> {
-    this.#serving.service.endWatches();
+    this.#serving.endStreams();
     await server.closeGracefully();
     this.#post({ kind: "idle" });
   }

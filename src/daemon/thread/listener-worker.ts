@@ -16,6 +16,7 @@ import { HealthError } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import { onProcessExit } from "../../lifecycle/signals.js";
 import type { Registry } from "../../registry/registry.js";
+import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { Metrics, ServerReadings } from "../../telemetry/metrics.js";
 import type { HeartbeatListener } from "../../transports/http/bridge.js";
 import type { ServerOptions } from "../server.js";
@@ -43,6 +44,8 @@ export interface ListenerWorkerDeps {
   readonly maxWatchers: number | undefined;
   /** `undefined`: the thread does not serve `/metrics`. */
   readonly metrics: Pick<Metrics, "state"> | undefined;
+  /** `undefined`: the thread does not serve `/events`. */
+  readonly history: TransitionHistory | undefined;
   readonly onHeartbeat: HeartbeatListener;
   /** What the other servers of the same `Health` show. */
   readonly others: () => Pick<ServerReadings, "connectionCount" | "watcherCount" | "certificateEndsAt">;
@@ -80,7 +83,7 @@ export class ListenerWorker {
   /** @throws HealthError INVALID_OPTION for options that are not plain data; MISSING_PACKAGE, when the file of the thread is not beside this one */
   constructor(deps: ListenerWorkerDeps, task: ListenerTask) {
     this.#deps = deps;
-    const { registry, clock, token, listLimit, maxWatchers, metrics } = deps;
+    const { registry, clock, token, listLimit, maxWatchers, metrics, history } = deps;
     const { instance } = registry;
     this.#relay = new EventRelay(instance, metrics === undefined ? [] : OF_MAIN, () => this.#feed.noteEvent());
     this.#feed = new StatusFeed({ ...deps, takeEvents: () => this.#relay.take() });
@@ -91,7 +94,14 @@ export class ListenerWorker {
         return numbers.read("applied");
       },
     });
-    const common = { instance, listLimit, maxWatchers, counted: metrics?.state, token: token.value };
+    const common = {
+      instance,
+      listLimit,
+      maxWatchers,
+      counted: metrics?.state,
+      token: token.value,
+      epoch: history?.epoch,
+    };
     try {
       this.#worker = startWorker({ ...task, ...common, numbers: numbers.buffer, statuses });
     } catch (error) {

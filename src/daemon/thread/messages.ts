@@ -13,7 +13,7 @@
  */
 import type { AgeOwner } from "../../checks/freshness.js";
 import type { ServiceDeclaration } from "../../checks/service-graph.js";
-import type { ChannelMessages } from "../../core/channels.js";
+import type { ChannelMessages, Transition } from "../../core/channels.js";
 import type { HealthErrorCode } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import type { TlsIdentity } from "../../listener/tls.js";
@@ -42,6 +42,10 @@ export interface StatusPatch {
   /** The declared services, when they have changed. */
   readonly declared: readonly ServiceDeclaration[] | undefined;
   readonly events: readonly RelayedEvent[];
+  /** Transitions since the patch before, in their order; of too many, the newest. */
+  readonly transitions: readonly Transition[];
+  /** The sequence of the last transition that the statuses of this patch follow from. It may come in a later patch. */
+  readonly lastTransition: number;
 }
 
 export interface StatusEntry {
@@ -66,6 +70,8 @@ export interface ThreadStart {
   readonly listLimit: number | undefined;
   readonly maxWatchers: number | undefined;
   readonly token: string | undefined;
+  /** Of the event IDs; `undefined`: the thread does not serve `/events`. */
+  readonly epoch: string | undefined;
   /** What was counted until now; `undefined`: the thread does not serve `/metrics`. */
   readonly counted: TallyState | undefined;
   readonly stallAfterMs: number;

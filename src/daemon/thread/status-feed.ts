@@ -11,16 +11,21 @@
 import type { CheckEngine } from "../../checks/check-engine.js";
 import { type AgeOwner, ageKey } from "../../checks/freshness.js";
 import type { ServiceDeclaration } from "../../checks/service-graph.js";
+import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { ChangeObserver, StatusChange } from "../../registry/changes.js";
 import type { Registry } from "../../registry/registry.js";
+import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import { processTime, type RelayedEvent, type StatusPatch } from "./messages.js";
 
 /** A change waits at most for this time, in milliseconds, if it does not change a status. */
 const FLUSH_MS = 5;
 
 const MAX_IN_FLIGHT = 64;
+
+/** Transitions that wait for a thread that is blocked. Of more, the oldest are dropped: its clients get a snapshot. */
+const MAX_TRANSITIONS = 1_000;
 
 /** What the feed reads from. */
 export interface StatusFeedDeps {
@@ -29,6 +34,8 @@ export interface StatusFeedDeps {
   readonly checks: CheckEngine;
   /** Takes the events for the metrics of the other thread, and forgets them. */
   readonly takeEvents: () => readonly RelayedEvent[];
+  /** `undefined`: the other thread does not serve `/events`, and needs no transitions. */
+  readonly history?: TransitionHistory | undefined;
 }
 
 /** Takes the patches to the listener thread. */
@@ -44,6 +51,7 @@ export class StatusFeed implements ChangeObserver {
   readonly #checks = new Set<string>();
   readonly #ages = new Map<string, { readonly owner: AgeOwner; readonly staleAt: number | undefined }>();
   readonly #unsubscribes: readonly (() => void)[];
+  #transitions: Transition[] = [];
   #hasStatus = false;
   #isDirty = false;
   #declared: readonly ServiceDeclaration[] | undefined;
@@ -57,6 +65,7 @@ export class StatusFeed implements ChangeObserver {
     const { registry, checks } = deps;
     this.#unsubscribes = [
       registry.changes.observe(this),
+      ...(deps.history ? [registry.onTransition((transition) => this.#noteTransition(transition))] : []),
       checks.deps.freshness.observe((owner, staleAt) => {
         this.#ages.set(ageKey(owner), { owner, staleAt });
         this.#note();
@@ -113,6 +122,12 @@ export class StatusFeed implements ChangeObserver {
     if (this.#isDirty && this.#sink !== undefined) this.#sink.send(this.#take());
   }
 
+  #noteTransition(transition: Transition): void {
+    this.#transitions.push(transition);
+    if (this.#transitions.length > 2 * MAX_TRANSITIONS) this.#transitions.splice(0, MAX_TRANSITIONS);
+    this.#note();
+  }
+
   #note(): void {
     this.#isDirty = true;
     this.#schedule();
@@ -153,7 +168,10 @@ export class StatusFeed implements ChangeObserver {
       drained: registry.drained === this.#drained ? undefined : registry.drained,
       declared: declared === this.#declared ? undefined : declared.map(plainDeclaration),
       events: takeEvents(),
+      transitions: this.#transitions,
+      lastTransition: registry.sequence,
     };
+    this.#transitions = [];
     this.#declared = declared;
     this.#drained = registry.drained;
     this.#isDirty = false;

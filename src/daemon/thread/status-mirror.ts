@@ -44,13 +44,21 @@ export class StatusMirror implements StatusReader {
   #stalled: ServiceStatus | undefined;
   #version = 0;
   #statusVersion = 0;
+  #sequence = 0;
   draining = false;
   unready: UnreadyReason | undefined;
   drained: ReadonlySet<string> = new Set();
 
-  constructor({ clock, instance }: { readonly clock: Clock; readonly instance: string }) {
+  readonly #onCover: () => void;
+
+  /** @param onCover called when statuses of the main thread are covered with others, or no longer */
+  constructor(
+    { clock, instance }: { readonly clock: Clock; readonly instance: string },
+    onCover: () => void = () => {},
+  ) {
     this.instance = instance;
     this.#clock = clock;
+    this.#onCover = onCover;
     this.#freshness = new Freshness(clock);
     this.#watchers = new Watchers(instance);
   }
@@ -71,6 +79,11 @@ export class StatusMirror implements StatusReader {
   get statusVersion(): number {
     this.#freshness.dropStale();
     return this.#statusVersion;
+  }
+
+  get sequence(): number | undefined {
+    this.#freshness.dropStale();
+    return this.#isCovered ? undefined : this.#sequence;
   }
 
   get stalledMs(): number | undefined {
@@ -110,7 +123,7 @@ export class StatusMirror implements StatusReader {
 
   /** Applies the changes of the main thread. */
   apply(patch: StatusPatch): void {
-    const covered = this.#stale !== undefined || this.#stalled !== undefined;
+    const covered = this.#isCovered;
     const hasChecks = patch.checks.length > 0;
     // a new age, or a new result, can end the cover
     const hasStatus = patch.hasStatus || (covered && (hasChecks || patch.ages.length > 0));
@@ -121,6 +134,7 @@ export class StatusMirror implements StatusReader {
       const waitedMs = processTime() - patch.takenAt;
       for (const [owner, staleInMs] of patch.ages)
         this.#renew(owner, staleInMs === undefined ? undefined : staleInMs - waitedMs);
+      this.#sequence = patch.lastTransition;
       this.draining = patch.draining;
       this.unready = patch.unready;
       this.drained = patch.drained ?? this.drained;
@@ -129,6 +143,7 @@ export class StatusMirror implements StatusReader {
     };
     const names = covered ? [...this.#watchers.names()] : patch.services.map(([name]) => name);
     this.#change(names, change, seen);
+    if (covered) this.#onCover();
   }
 
   /** Sets for how long the main thread has shown no sign of life; `undefined` when that is not too long. */
@@ -141,6 +156,11 @@ export class StatusMirror implements StatusReader {
       this.#stalled =
         stalledMs === undefined ? undefined : { status: "NOT_SERVING", degraded: false, reason: STALLED, since };
     });
+    this.#onCover();
+  }
+
+  get #isCovered(): boolean {
+    return this.#stale !== undefined || this.#stalled !== undefined;
   }
 
   #renew(owner: AgeOwner, staleInMs: number | undefined): void {
@@ -164,6 +184,7 @@ export class StatusMirror implements StatusReader {
       this.#staleAges.set(ageKey(owner), owner);
       this.#coverStale();
     });
+    this.#onCover();
   }
 
   #coverStale(): void {

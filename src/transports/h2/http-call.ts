@@ -5,7 +5,7 @@
  * once.
  */
 import type { Clock } from "../../core/clock.js";
-import type { HttpAnswer, HttpResponder } from "../../wire/http-message.js";
+import type { HttpAnswer, HttpResponder, StreamedBody } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
 import type { Call, Stream } from "./stream.js";
 
@@ -22,6 +22,8 @@ export class HttpCall implements Call {
   readonly #chunks: Buffer[] | undefined;
   #received = 0;
   #answered = false;
+  #isClosed = false;
+  #stopStream: () => void = () => {};
 
   constructor(stream: Stream, deps: HttpDeps) {
     this.#stream = stream;
@@ -48,14 +50,17 @@ export class HttpCall implements Call {
 
   onClose(): void {
     this.#answered = true;
+    this.#isClosed = true;
+    this.#stopStream();
   }
 
   #answer(): void {
     if (this.#answered) return;
     this.#answered = true;
-    const { method, path: target, accept, contentType, authorization } = this.#stream.head;
+    const { method, path: target, accept, contentType, authorization, lastEventId } = this.#stream.head;
     const body = this.#chunks === undefined ? undefined : Buffer.concat(this.#chunks);
-    const request = { method, target, accept, contentType, authorization, body };
+    const { connection } = this.#stream;
+    const request = { method, target, accept, contentType, authorization, body, lastEventId, connection };
     // many requests may wait for one page: each connection sends its answers in its own turns
     let send = (answer: HttpAnswer) => this.#send(answer);
     this.#deps.responder.answer(request, (answer) => send(answer));
@@ -64,15 +69,27 @@ export class HttpCall implements Call {
 
   #send({ status, headers, body }: HttpAnswer): void {
     const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    const length = "start" in bytes ? undefined : bytes.byteLength;
     const fields: [string, string][] = [
       [":status", String(status)],
       ...Object.entries(headers),
-      ["content-length", String(bytes.byteLength)],
+      ...(length === undefined ? [] : [["content-length", String(length)] satisfies [string, string]]),
       ["date", new Date(this.#deps.clock.wallTime()).toUTCString()],
     ];
-    const hasBody = this.#stream.head.method !== "HEAD" && bytes.byteLength > 0;
+    const hasBody = this.#stream.head.method !== "HEAD" && length !== 0;
     this.#stream.sendHead(encodeHeaders(fields), { end: !hasBody });
     if (!hasBody) return;
-    this.#stream.sendBody(Buffer.isBuffer(bytes) ? bytes : bytes.open(() => this.#stream.reset("CANCEL")));
+    if ("start" in bytes) this.#sendStream(bytes);
+    else this.#stream.sendBody(Buffer.isBuffer(bytes) ? bytes : bytes.open(() => this.#stream.reset("CANCEL")));
+  }
+
+  #sendStream(body: StreamedBody): void {
+    const stream = this.#stream;
+    this.#stopStream = body.start({
+      write: (bytes, onSent) => stream.sendData(bytes, { onSent: () => stream.queue(onSent) }),
+      end: (bytes) => stream.sendBody(bytes),
+      abort: () => stream.reset("CANCEL"),
+    });
+    if (this.#isClosed) this.#stopStream();
   }
 }

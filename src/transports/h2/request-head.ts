@@ -17,6 +17,7 @@ export interface RequestHead {
   readonly contentLength: number | undefined;
   readonly accept: string | undefined;
   readonly authorization: string | undefined;
+  readonly lastEventId: string | undefined;
   readonly grpcTimeout: string | undefined;
   readonly grpcEncoding: string | undefined;
 }
@@ -135,6 +136,7 @@ function headOf(found: ReadonlyMap<string, string>): RequestHead | undefined {
     contentLength: length === undefined ? undefined : Number(length),
     accept: found.get("accept"),
     authorization: found.get("authorization"),
+    lastEventId: found.get("last-event-id"),
     grpcTimeout: found.get("grpc-timeout"),
     grpcEncoding: found.get("grpc-encoding"),
   };

@@ -58,6 +58,7 @@ type Part = BodyPart | { readonly trailers: Uint8Array };
 export class Stream {
   readonly id: number;
   readonly head: RequestHead;
+  readonly connection: object;
   /** The client has not ended its side. */
   arriving = true;
   /** The client may leave the answer unread: `answerTimeoutMs` does not apply. A Watch costs one slot. */
@@ -82,6 +83,7 @@ export class Stream {
     this.id = id;
     this.head = head;
     this.#streams = streams;
+    this.connection = streams;
     this.#flow = streams.flow;
     this.#sendWindow = sendWindow;
   }

@@ -14,8 +14,11 @@ import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, statusHeaders, textAnswer, unauthenticated } from "./answers.js";
+import { answerBadge } from "./badge.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
+import type { EventStreams } from "./event-streams.js";
 import { negotiateJson } from "./health-json.js";
+import { answerHistory, answerUptimeBadge, type HistoryDeps } from "./history.js";
 import { type MetricsPage, metricsPage } from "./metrics-page.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
 import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
@@ -52,7 +55,14 @@ export interface BridgeOptions {
   readonly onHeartbeat?: HeartbeatListener | undefined;
   /** Default: `/metrics` is not found; an application may have metrics of its own. */
   readonly metrics?: MetricsPage | undefined;
+  /** Shared by all bridges of a thread. Default: `/events` and `/badge` are not found; an application may have its own. */
+  readonly events?: EventStreams | undefined;
+  /** Default, with `events`: the past is not known in this thread. */
+  readonly history?: Pick<HistoryDeps, "transitions" | "services"> | undefined;
 }
+
+/** The routes that an application may have itself. */
+const HISTORY_ROUTES: readonly Route["kind"][] = ["events", "badge", "history"];
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -86,7 +96,11 @@ export class HttpBridge implements HttpResponder {
 
   /** The paths of all routes that it has. */
   get paths(): readonly string[] {
-    return ROUTE_PATHS.filter((path) => path !== "/metrics" || this.#options.metrics !== undefined);
+    const { metrics, events } = this.#options;
+    const isMissing = (path: string) =>
+      (metrics === undefined && path === "/metrics") ||
+      (events === undefined && /^\/(?:events|badge|history)/.test(path));
+    return ROUTE_PATHS.filter((path) => !isMissing(path));
   }
 
   wantsBody(method: string, target: string): boolean {
@@ -112,7 +126,11 @@ export class HttpBridge implements HttpResponder {
 
   #routeOf(target: string): Route {
     const route = findRoute(target, this.#options.paths);
-    return route.kind === "metrics" && this.#options.metrics === undefined ? { kind: "none" } : route;
+    const { metrics, events } = this.#options;
+    const { kind } = route;
+    const isMissing =
+      (metrics === undefined && kind === "metrics") || (events === undefined && HISTORY_ROUTES.includes(kind));
+    return isMissing ? { kind: "none" } : route;
   }
 
   #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer> {
@@ -139,6 +157,13 @@ export class HttpBridge implements HttpResponder {
       case "metrics":
         if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
         return this.#answerMetrics(request);
+      case "badge":
+        if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
+        return this.#answerBadge(route);
+      case "history":
+        return this.#withHistory((history) => answerHistory(history, route, request, this.clock.wallTime()));
+      case "events":
+        return this.#options.events?.answer(route, request) ?? textAnswer(404, "NOT_FOUND");
       default:
         return route satisfies never;
     }
@@ -192,6 +217,17 @@ export class HttpBridge implements HttpResponder {
     if (metrics === undefined) return textAnswer(404, "NOT_FOUND");
     if (!isAuthorized(authorization, token)) return unauthenticated();
     return metricsPage(metrics, accept, () => this.#snapshots.of(""));
+  }
+
+  #answerBadge({ service, uptime }: Extract<Route, { kind: "badge" }>): HttpAnswer {
+    if (uptime === undefined) return answerBadge(this.#options.reader, service);
+    return this.#withHistory((history) => answerUptimeBadge(history, { service, uptime }, this.clock.wallTime()));
+  }
+
+  /** A listener thread has no history: the main thread does. */
+  #withHistory(answer: (history: HistoryDeps) => HttpAnswer): HttpAnswer {
+    const { history, reader, token } = this.#options;
+    return history === undefined ? textAnswer(501, "NOT_IN_A_THREAD") : answer({ ...history, reader, token });
   }
 
   /** Publishes the kind of the route alone, and no word of the client's. */

@@ -3,9 +3,9 @@
  */
 import type { UnderlyingSource } from "node:stream/web";
 import type { BytesReader, SharedBytes } from "../../core/shared-bytes.js";
-import type { HttpAnswer } from "../../wire/http-message.js";
+import type { HttpAnswer, StreamedBody } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
-import { UnreadAnswers } from "./sending.js";
+import { lengthOf, UnreadAnswers } from "./sending.js";
 
 /** Answers a web request; `paths` mean `/healthcheck`. Never rejects. */
 export type FetchHandler = (request: Request, paths?: readonly string[]) => Promise<Response>;
@@ -19,13 +19,13 @@ const ON_DEMAND = { highWaterMark: 0 } as const;
 export function createFetchHandler(bridge: HttpBridge): FetchHandler {
   const unread = new UnreadAnswers(bridge.clock, bridge.instance);
   const respond = ({ status, headers, body }: HttpAnswer, method: string): Response => {
-    const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-    const init = { status, headers: { ...headers, "content-length": String(length) } };
+    const length = lengthOf(body);
+    const contentLength: [string, string][] = length === undefined ? [] : [["content-length", String(length)]];
+    const init = { status, headers: [...Object.entries(headers), ...contentLength] };
     if (method === "HEAD") return new Response(null, init);
-    return new Response(
-      typeof body === "string" ? body : new ReadableStream(new SharedBytesSource(body, unread), ON_DEMAND),
-      init,
-    );
+    if (typeof body === "string") return new Response(body, init);
+    const source = "start" in body ? new StreamedSource(body, unread) : new SharedBytesSource(body, unread);
+    return new Response(new ReadableStream(source, ON_DEMAND), init);
   };
   return async (request, paths = []) => {
     const { method, headers, url } = request;
@@ -37,7 +37,8 @@ export function createFetchHandler(bridge: HttpBridge): FetchHandler {
     const authorization = headers.get("authorization") ?? undefined;
     return new Promise((resolve) => {
       const send = (answer: HttpAnswer) => resolve(respond(answer, method));
-      bridge.answer({ method, target, accept, contentType, authorization, body }, send);
+      const lastEventId = headers.get("last-event-id") ?? undefined;
+      bridge.answer({ method, target, accept, contentType, authorization, body, lastEventId }, send);
     });
   };
 }
@@ -97,5 +98,61 @@ class SharedBytesSource implements UnderlyingSource<Uint8Array> {
   cancel(): void {
     this.#unwatch();
     this.#reader?.close();
+  }
+}
+
+/** The source of a streamed body: a piece is sent when the one before it has been read. */
+class StreamedSource implements UnderlyingSource<Uint8Array> {
+  readonly #body: StreamedBody;
+  readonly #unread: UnreadAnswers;
+  #stop = () => {};
+  #unwatch = () => {};
+  #sent = 0;
+  /** Set while a piece waits to be read. */
+  #onSent: (() => void) | undefined;
+
+  constructor(body: StreamedBody, unread: UnreadAnswers) {
+    this.#body = body;
+    this.#unread = unread;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    let isOpen = true;
+    const close = (end: () => void) => {
+      if (!isOpen) return;
+      isOpen = false;
+      this.cancel();
+      end();
+    };
+    const abort = () => close(() => controller.error(new Error("this answer was not read for 30 s")));
+    this.#unwatch = this.#unread.watch({
+      progress: () => (this.#onSent === undefined ? undefined : this.#sent),
+      end: abort,
+    });
+    this.#stop = this.#body.start({
+      write: (bytes, onSent) => {
+        if (!isOpen) return;
+        this.#onSent = onSent;
+        controller.enqueue(Uint8Array.from(bytes));
+      },
+      end: (bytes) =>
+        close(() => {
+          controller.enqueue(Uint8Array.from(bytes));
+          controller.close();
+        }),
+      abort,
+    });
+  }
+
+  pull(): void {
+    if (this.#onSent === undefined) return;
+    setImmediate(this.#onSent);
+    this.#onSent = undefined;
+    this.#sent += 1;
+  }
+
+  cancel(): void {
+    this.#unwatch();
+    this.#stop();
   }
 }

@@ -17,7 +17,7 @@ import type { HttpBridge } from "./bridge.js";
 import { hasBody, refusalOf, refuseUnreadable } from "./http1-refusals.js";
 import { readBody, requestOf } from "./node-request.js";
 import { Pipelines } from "./pipelines.js";
-import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
+import { lengthOf, sendBytes, sendStream, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 
 const LIMITS: Readonly<ServerOptions> = {
   headersTimeout: 10_000,
@@ -107,14 +107,16 @@ export class Http1Server {
 
   #send(response: ServerResponse, { status, headers, body }: HttpAnswer, isLast: boolean): void {
     if (response.destroyed || response.socket === null) return;
-    const close = isLast || this.#bridge.draining;
+    const length = lengthOf(body);
+    const close = isLast || this.#bridge.draining || length === undefined;
     if (close) this.#closing.add(response.socket);
-    const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
     const connection = close ? { connection: "close" } : {};
-    response.writeHead(status, { ...headers, "content-length": length, ...connection });
+    const contentLength = length === undefined ? {} : { "content-length": length };
+    response.writeHead(status, { ...headers, ...contentLength, ...connection });
     if (typeof body === "string")
       response.end(body); // Node sends no body for HEAD
     else if (response.req.method === "HEAD") response.end();
+    else if ("start" in body) sendStream(response, body, () => response.destroy());
     else sendBytes(response, body, { clock: this.#bridge.clock, abort: () => response.destroy() });
   }
 

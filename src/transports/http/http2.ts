@@ -4,10 +4,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
 import type { Clock } from "../../core/clock.js";
-import type { HttpAnswer } from "../../wire/http-message.js";
+import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
-import { readBody } from "./node-request.js";
-import { sendBytes, UnreadAnswers } from "./sending.js";
+import { firstOf, readBody } from "./node-request.js";
+import { lengthOf, sendBytes, sendStream, UnreadAnswers } from "./sending.js";
 
 /** A handler for streams that are not gRPC calls. */
 export function createHttp2Responder(
@@ -17,7 +17,12 @@ export function createHttp2Responder(
   const respond = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
     const { ":method": method = "", ":path": target = "", accept, authorization } = headers;
     const body = bridge.wantsBody(method, target) ? await readBody(stream) : undefined;
-    const request = { method, target, accept, contentType: headers["content-type"], authorization, body };
+    const request: HttpRequest = {
+      ...{ method, target, accept, authorization, body },
+      contentType: headers["content-type"],
+      lastEventId: firstOf(headers["last-event-id"]),
+      connection: stream.session,
+    };
     bridge.answer(request, (answer) => send(stream, answer, { ...deps, method }));
   };
   return (stream, headers) => {
@@ -36,8 +41,9 @@ interface SendDeps {
 function send(stream: ServerHttp2Stream, answer: HttpAnswer, { clock, unread, method }: SendDeps): void {
   if (stream.destroyed || stream.closed) return;
   const { status, headers, body } = answer;
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-  stream.respond({ ":status": status, ...headers, "content-length": length }, { endStream: method === "HEAD" });
+  const length = lengthOf(body);
+  const contentLength = length === undefined ? {} : { "content-length": length };
+  stream.respond({ ":status": status, ...headers, ...contentLength }, { endStream: method === "HEAD" });
   // after the answer, RST_STREAM(NO_ERROR) asks the client to stop sending a body (RFC 9113, section 8.1)
   if (!stream.endAfterHeaders && !stream.readableEnded)
     stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
@@ -47,6 +53,6 @@ function send(stream: ServerHttp2Stream, answer: HttpAnswer, { clock, unread, me
     return;
   }
   const abort = () => stream.close(constants.NGHTTP2_CANCEL);
-  const progress = sendBytes(stream, body, { clock, abort });
+  const progress = "start" in body ? sendStream(stream, body, abort) : sendBytes(stream, body, { clock, abort });
   stream.once("close", unread.watch({ progress, end: abort }));
 }

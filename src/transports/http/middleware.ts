@@ -6,7 +6,7 @@ import { publish } from "../../core/channels.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
 import { bodyOf, type NodeRequest, type NodeResponse, requestOf } from "./node-request.js";
-import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
+import { lengthOf, sendBytes, sendStream, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 
 /** Answers the requests for a route of the bridge, and calls `next` for all others. Without `next`, it answers 404. */
 export type Middleware = (request: NodeRequest, response: NodeResponse, next?: () => void) => void;
@@ -21,14 +21,16 @@ export function createMiddleware(bridge: HttpBridge): Middleware {
   const send = (response: NodeResponse, { status, headers, body }: HttpAnswer) => {
     if (response.destroyed) return;
     // the next request of this client shall reach another server
-    if (bridge.draining && "shouldKeepAlive" in response) response.shouldKeepAlive = false;
-    const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-    response.writeHead(status, { ...headers, "content-length": length });
+    const length = lengthOf(body);
+    if ((bridge.draining || length === undefined) && "shouldKeepAlive" in response) response.shouldKeepAlive = false;
+    response.writeHead(status, length === undefined ? headers : { ...headers, "content-length": length });
     if (typeof body === "string" || response.req.method === "HEAD") {
       response.end(typeof body === "string" ? body : "");
       return;
     }
-    const progress = sendBytes(response, body, { clock: bridge.clock, abort: () => response.destroy() });
+    const abort = () => void response.destroy();
+    const progress =
+      "start" in body ? sendStream(response, body, abort) : sendBytes(response, body, { clock: bridge.clock, abort });
     response.once("close", unread.watch({ progress, end: () => end(response) }));
   };
   const respond = (request: NodeRequest, response: NodeResponse) => {

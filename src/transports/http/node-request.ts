@@ -23,7 +23,13 @@ export function requestOf(request: NodeRequest, body: Buffer | undefined): HttpR
     contentType: headers["content-type"],
     authorization: headers.authorization,
     body,
+    lastEventId: firstOf(headers["last-event-id"]),
   };
+}
+
+/** The value of a header that may be repeated. */
+export function firstOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.[0];
 }
 
 /**

@@ -6,13 +6,17 @@
  *     /grpc.health.v1.Health/Check, .../List                        a call, as JSON
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
+ *     /events, ?service=<service>, repeatable                       a stream of transitions
+ *     /badge.svg, /badge/<service>.svg, with ?uptime=24h            a picture of a status
+ *     /history, /history/<service>, with ?hours= or ?from=&to=      the past of a service
  *     *                                                             OPTIONS of the server as a whole
  *
  * An ambiguous target is refused: a name is never guessed.
  */
 import { HealthError } from "../../core/health-error.js";
-import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
+import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
+import { type HistoryRoute, historyRoute, isUptime, type Uptime } from "./history-range.js";
 
 /** The paths of the views. */
 const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
@@ -20,8 +24,25 @@ const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
 /** The paths of all routes, for routers that need a list; `*` is the rest of a path. */
 export const ROUTE_PATHS: readonly string[] = [
   ...["healthcheck", ...VIEW_PATHS].flatMap((path) => [`/${path}`, `/${path}/*`]),
-  ...[`/${HEALTH_SERVICE}/Check`, `/${HEALTH_SERVICE}/List`, "/heartbeat/*", "/metrics"],
+  ...[
+    `/${HEALTH_SERVICE}/Check`,
+    `/${HEALTH_SERVICE}/List`,
+    "/heartbeat/*",
+    "/metrics",
+    "/events",
+    "/badge.svg",
+    "/badge/*",
+    "/history",
+    "/history/*",
+  ],
 ];
+
+/** A request for a stream of transitions. */
+export interface EventsRoute {
+  readonly kind: "events";
+  /** None: all services and checks. */
+  readonly services: readonly string[];
+}
 
 /** The path of a view without its slash. */
 export type ViewPath = (typeof VIEW_PATHS)[number];
@@ -43,6 +64,9 @@ export type Route =
   | { readonly kind: "call"; readonly method: "Check" | "List" }
   | { readonly kind: "heartbeat"; readonly check: string; readonly report: "pass" | "fail" }
   | { readonly kind: "metrics" }
+  | EventsRoute
+  | { readonly kind: "badge"; readonly service: string; readonly uptime: Uptime | undefined }
+  | HistoryRoute
   | { readonly kind: "server" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
@@ -55,7 +79,7 @@ const BAD_REQUEST: Route = { kind: "bad-request" };
 /** A target in absolute form: the authority, then the path and the query. User info is refused (RFC 9110, section 4.2.4). */
 const ABSOLUTE_FORM = /^https?:\/\/(?:[^/?#@[\]:\\]+|\[[0-9a-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
 
-const NO_PARAMETERS: QueryParameters = { services: [], exclude: [], statuses: [], verbose: false };
+const NO_PARAMETERS: QueryParameters = { ...emptyLists(), verbose: false };
 
 /**
  * Callers may have no types: a text in place of a list has every path that is a part of it.
@@ -93,11 +117,16 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   if (paths.includes(path)) return routeOfService(undefined, query);
   if (path === `/${HEALTH_SERVICE}/Check`) return { kind: "call", method: "Check" };
   if (path === `/${HEALTH_SERVICE}/List`) return { kind: "call", method: "List" };
+  if (path === "/badge.svg") return routeOfBadge(OVERALL, query);
   const [, head = "", tail] = /^\/([^/]*)(?:\/(.*))?$/s.exec(path) ?? [];
   const name = tail === "" ? undefined : tail;
   if (head === "healthcheck") return routeOfService(name, query);
+  if (head === "badge") return routeOfBadge(/^(.+)\.svg$/s.exec(name ?? "")?.[1], query);
+  if (head === "history") return routeOfHistory(name ?? OVERALL, query);
   if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
   if (path === "/metrics") return { kind: "metrics" };
+  if (path === "/events")
+    return query.services.every(isName) ? { kind: "events", services: query.services } : BAD_REQUEST;
   const view = VIEW_PATHS.find((known) => known === head);
   return view === undefined ? { kind: "none" } : routeOfView(view, name, query);
 }
@@ -120,6 +149,18 @@ function routeOfService(name: string | undefined, query: QueryParameters): Route
   return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
 }
 
+function routeOfBadge(service: string | undefined, { uptimes }: QueryParameters): Route {
+  if (service === undefined) return { kind: "none" };
+  const [uptime] = uptimes;
+  if (!isName(service) || uptimes.length > 1) return BAD_REQUEST;
+  if (uptime === undefined) return { kind: "badge", service, uptime };
+  return isUptime(uptime) ? { kind: "badge", service, uptime } : BAD_REQUEST;
+}
+
+function routeOfHistory(service: string, query: QueryParameters): Route {
+  return (isName(service) ? historyRoute(service, query) : undefined) ?? BAD_REQUEST;
+}
+
 function routeOfHeartbeat(check: string, { statuses }: QueryParameters): Route {
   const [report = "pass"] = statuses;
   const isReport = report === "pass" || report === "fail";
@@ -131,32 +172,45 @@ function routeOfView(path: ViewPath, check: string | undefined, query: QueryPara
   return { kind: "view", path, check, verbose: query.verbose, exclude: query.exclude };
 }
 
+/** The parameters that have values. `serviceName` is what grpc_health_proxy calls the service. */
+const LISTS = {
+  service: "services",
+  serviceName: "services",
+  exclude: "exclude",
+  status: "statuses",
+  uptime: "uptimes",
+  hours: "hours",
+  from: "from",
+  to: "to",
+} as const;
+
+type ParameterLists = Record<(typeof LISTS)[keyof typeof LISTS], string[]>;
+
 /** The known parameters; all others are ignored. */
-interface QueryParameters {
-  readonly services: readonly string[];
-  readonly exclude: readonly string[];
-  readonly statuses: readonly string[];
+interface QueryParameters extends Readonly<ParameterLists> {
   readonly verbose: boolean;
 }
 
+const listOf: ReadonlyMap<string, keyof ParameterLists> = new Map(Object.entries(LISTS));
+
 function readQuery(text: string): QueryParameters | undefined {
   if (text === "") return NO_PARAMETERS;
-  const services: string[] = [];
-  const exclude: string[] = [];
-  const statuses: string[] = [];
-  // `serviceName` is what grpc_health_proxy calls it
-  const lists = new Map(Object.entries({ service: services, serviceName: services, exclude, status: statuses }));
+  const lists = emptyLists();
   let verbose = false;
   for (const pair of text.split("&")) {
     const [key = "", ...rest] = pair.split("=");
     const value = decode(rest.join("=").replaceAll("+", " "));
     if (key === "verbose") verbose = true;
-    const list = lists.get(key);
+    const list = listOf.get(key);
     if (list === undefined) continue;
     if (value === undefined) return undefined;
-    list.push(value);
+    lists[list].push(value);
   }
-  return { services, exclude, statuses, verbose };
+  return { ...lists, verbose };
+}
+
+function emptyLists(): ParameterLists {
+  return { services: [], exclude: [], statuses: [], uptimes: [], hours: [], from: [], to: [] };
 }
 
 /** Decodes percent signs, once; `undefined` for a broken one or for bytes that are not UTF-8. */

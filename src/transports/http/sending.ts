@@ -15,6 +15,7 @@ import type { Writable } from "node:stream";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import type { SharedBytes } from "../../core/shared-bytes.js";
+import type { HttpAnswer, StreamedBody } from "../../wire/http-message.js";
 
 /** Bytes of one write to a fast client. One write a turn of the event loop: other connections get their turns. */
 const CHUNK_BYTES = 128 * 1024;
@@ -50,6 +51,39 @@ export function sendBytes(
   output.once("close", () => reader.close());
   write(SMALL_CHUNK_BYTES);
   return () => reader.bytesLeft + output.writableLength;
+}
+
+/** The length of a body; none for one that is streamed. */
+export function lengthOf(body: HttpAnswer["body"]): number | undefined {
+  if (typeof body === "string") return Buffer.byteLength(body);
+  return "start" in body ? undefined : body.byteLength;
+}
+
+/**
+ * Sends a streamed body, one piece at a time. The stream must be open.
+ * @returns the progress of the client, for `UnreadAnswers`
+ */
+export function sendStream(output: Writable, body: StreamedBody, abort: () => void): () => number | undefined {
+  let sent = 0;
+  let isSending = false;
+  const isOpen = () => !output.destroyed && !output.writableEnded;
+  const stop = body.start({
+    write: (bytes, onSent) => {
+      if (!isOpen()) return;
+      isSending = true;
+      output.write(bytes, (error) => {
+        isSending = false;
+        sent += 1;
+        if (!error) setImmediate(onSent);
+      });
+    },
+    end: (bytes) => {
+      if (isOpen()) output.end(bytes);
+    },
+    abort,
+  });
+  output.once("close", stop);
+  return () => (isSending ? sent : undefined);
 }
 
 /** Something that a client reads. */

@@ -119,6 +119,8 @@ export interface Snapshot {
   readonly unready: UnreadyReason | undefined;
   /** See `StatusReader`. */
   readonly stalledMs: number | undefined;
+  /** See `StatusReader`. */
+  readonly sequence: number | undefined;
   /** `undefined` when the service is not declared. */
   readonly status: ServiceStatus | undefined;
   readonly checks: CheckList;
@@ -144,9 +146,10 @@ export class Snapshots {
 
   /** A service or view alone. */
   of(service: string): Snapshot {
-    const { draining, drained, unready, stalledMs } = this.#reader;
+    const { draining, drained, unready, stalledMs, sequence } = this.#reader;
     return {
       draining,
+      sequence,
       hasDrained: drained.size > 0,
       unready: service === OVERALL || service === "startup" ? unready : undefined,
       stalledMs,
@@ -174,6 +177,12 @@ export class Snapshots {
     const lists = this.#currentLists();
     lists.services ??= [...this.#reader.services()];
     return { ...this.of(OVERALL), services: lists.services };
+  }
+
+  /** The server as a whole with every declared service and every check. */
+  withAll(): Snapshot {
+    const { checks } = this.withChecks(OVERALL);
+    return { ...this.withServices(), checks };
   }
 
   #currentLists(): Lists {

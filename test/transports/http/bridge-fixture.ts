@@ -63,6 +63,7 @@ export function bridgeAt<C extends Clock>(
 }
 
 export function read({ status, headers, body }: HttpAnswer): ReadAnswer {
+  if (typeof body !== "string" && "start" in body) return { status, headers, body: "(a stream)" };
   return { status, headers, body: typeof body === "string" ? body : readAll(body) };
 }
 
