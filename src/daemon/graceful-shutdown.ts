@@ -53,8 +53,8 @@ const OPTIONS = ["health", "servers", "hooks", "signals", "drainDelayMs", "timeo
 const DEFAULT_TIMEOUT_MS = 25_000;
 
 /**
- * Waits for a signal, and then ends the application. Call it before the servers listen, and once in a
- * process: the first that is done ends the process.
+ * Waits for a signal, and then ends the application. Call it before the servers listen. Several calls in one process all
+ * run, at the same time: the process ends when the last one is done.
  * @throws HealthError INVALID_OPTION
  */
 export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShutdown {
@@ -65,9 +65,12 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   const run = new ShutdownRun(options);
   let isTerminating = false;
   const terminate = async (signal: NodeJS.Signals) => {
+    terminating.add(run);
     await run.start(signal);
+    terminating.delete(run);
     stopWaiting();
-    if (end === "signal") endBySignal(signal);
+    if (end === "signal") endsBySignal = true;
+    if (terminating.size === 0 && endsBySignal) endBySignal(signal);
   };
   const stopWaiting = onSignals(signals, (signal) => {
     if (isTerminating) {
@@ -81,6 +84,12 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   return { shutdown: () => run.start("shutdown()"), [Symbol.dispose]: stopWaiting };
 }
 
+/** The shutdowns of this process that a signal has started, and that are not done. */
+const terminating = new Set<ShutdownRun>();
+
+/** Whether one of those that are done ends the process by the signal. */
+let endsBySignal = false;
+
 /** Checks what types cannot promise: a mistake must not show at the moment of the signal. */
 function requireOptions(options: GracefulShutdownOptions): void {
   requireKnownOptions("gracefulShutdown", options, OPTIONS);
@@ -91,7 +100,7 @@ function requireOptions(options: GracefulShutdownOptions): void {
   if (!Array.isArray(servers)) throw invalid("servers must be a list of servers");
   const server = servers.findIndex((each) => !isClosable(each));
   if (server !== -1)
-    throw invalid(`servers[${server}] has no close(); for Express or Koa, give what app.listen() returns`);
+    throw invalid(`servers[${server}] has no close() or stop(); for Express or Koa, give what app.listen() returns`);
   if (!Array.isArray(hooks) || !hooks.every((hook) => typeof hook === "function"))
     throw invalid("hooks must be a list of functions");
   if (log !== undefined && typeof log !== "function") throw invalid("log must be a function");
@@ -124,7 +133,9 @@ class ShutdownRun {
     this.#log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
     this.#hooks = hooks;
     // after the checks of the options: it adds listeners
-    this.#closings = [...new Set(servers)].filter((server) => !health.parts.servers.has(server)).map(closingOf);
+    this.#closings = [...new Set(servers)]
+      .filter((server) => !health.parts.servers.has(server))
+      .map((server) => closingOf(server, health.parts.bridge.clock));
   }
 
   /** A log that fails must not stop the shutdown. */
