@@ -141,6 +141,19 @@ export function npmFrameworks(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Loads queues of jobs, microservices, and servers of WebSockets with polling. */
+export function npmWorkers(): NodeJS.Require {
+  const packages = [
+    ...["bullmq@6.7.0", "bullmq5@npm:bullmq@5.81.5", "ioredis@5.11.1", "moleculer@0.14.36"],
+    ...["socket.io@4.8.4", "socket.io-client@4.8.4", "koa@3.3.0", "koa-mount@4.2.0"],
+  ];
+  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
+  const folder = once(`npm-workers-${key}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+  return createRequire(join(folder, "package.json"));
+}
+
 /** The folder of packages with which applications serve their health over HTTP. */
 export function npmHealthPackages(): string {
   const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];
