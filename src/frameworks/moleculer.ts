@@ -25,7 +25,15 @@ export interface MoleculerHealthOptions {
 /** The part of a broker of Moleculer that is used. */
 export interface MoleculerBroker {
   /** Absent for a broker without a transporter. */
-  readonly transit?: { readonly connected: boolean } | null | undefined;
+  readonly transit?:
+    | {
+        /** True from the first connection on. */
+        readonly connected: boolean;
+        /** The transporter. */
+        readonly tx: { readonly connected: boolean };
+      }
+    | null
+    | undefined;
 }
 
 /** The part of a service of Moleculer that is used. */
@@ -87,7 +95,8 @@ export function moleculerHealth(health: Health, options: MoleculerHealthOptions 
 }
 
 function requireConnected({ transit }: MoleculerBroker): void {
-  if (transit?.connected !== true) throw new Error("the transporter of the broker is not connected");
+  if (transit?.connected !== true || !transit.tx.connected)
+    throw new Error("the transporter of the broker is not connected");
 }
 
 function setStatus(health: Health, service: MoleculerService, status: "SERVING" | "NOT_SERVING"): void {
