@@ -19,8 +19,8 @@ export class HealthRequests {
   /** Remembers a request that is answered, and the mount path under which it came. */
   onAnswer(request: object, url: string, originalUrl: string = url): void {
     this.#answered.add(request);
-    if (originalUrl.length > url.length && originalUrl.endsWith(url))
-      remember(this.#mounts, originalUrl.slice(0, -url.length));
+    const mount = originalUrl.endsWith(url) ? originalUrl.slice(0, -url.length) : "";
+    if (mount !== "" && !/[?#]/.test(mount)) remember(this.#mounts, mount);
   }
 
   /** Remembers paths that mean `/healthcheck`. */
@@ -33,9 +33,9 @@ export class HealthRequests {
     if (this.#answered.has(request)) return true;
     const paths = [...this.#paths];
     if (hasRoute(target, paths)) return true;
-    for (const mount of this.#mounts)
-      if (target.startsWith(mount) && hasRoute(target.slice(mount.length), paths)) return true;
-    return false;
+    // a web request has an absolute target
+    const path = target.replace(/^https?:\/\/[^/?#]*/i, "");
+    return [...this.#mounts].some((mount) => path.startsWith(`${mount}/`) && hasRoute(path.slice(mount.length), paths));
   }
 }
 

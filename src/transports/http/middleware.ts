@@ -12,7 +12,11 @@ import { sendBytes, UNREAD_ANSWER, UnreadAnswers } from "./sending.js";
 /** Answers the requests for a route of the bridge, and calls `next` for all others. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-export function createMiddleware(bridge: HttpBridge): Middleware {
+/** `onAnswer` is called with each request that is answered. */
+export function createMiddleware(
+  bridge: HttpBridge,
+  onAnswer: (request: IncomingMessage) => void = () => {},
+): Middleware {
   const unread = new UnreadAnswers(bridge.clock, bridge.instance);
   const end = (response: ServerResponse) => {
     const address = response.req.socket.remoteAddress ?? "unix";
@@ -41,6 +45,7 @@ export function createMiddleware(bridge: HttpBridge): Middleware {
   };
   return (request, response, next) => {
     if (!bridge.hasRoute(request.url ?? "")) return next();
+    onAnswer(request);
     // a pipelined request waits for its turn: Node would keep its answer in memory until then
     if (response.socket === null) response.once("socket", () => respond(request, response));
     else respond(request, response);
