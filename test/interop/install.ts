@@ -167,7 +167,10 @@ export function npmApplications(): string {
   const tracing = ["instrumentation@0.223.0", "instrumentation-http@0.223.0", "sdk-trace-base@2.12.1"];
   const packages = [
     ...["express@5.3.0", "koa@3.3.0", "hono@4.13.19", "@hono/node-server@2.1.9", "pino-http@11.0.0", "morgan@1.12.1"],
-    ...[...tracing, "sdk-trace-node@2.12.1", "api@1.9.1"].map((name) => `@opentelemetry/${name}`),
+    ...[...tracing, "instrumentation-grpc@0.223.0", "sdk-trace-node@2.12.1", "api@1.9.1"].map(
+      (name) => `@opentelemetry/${name}`,
+    ),
+    "@grpc/grpc-js@1.14.7",
   ];
   return once(
     `npm-applications-${createHash("sha256").update(packages.join()).digest("hex").slice(0, 12)}`,
