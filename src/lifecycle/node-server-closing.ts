@@ -4,8 +4,8 @@
  * Node's own `close` waits for every connection that has sent a byte and whose request is not answered. Three kinds of
  * connection have no call that could be cut off, and would hold up the end:
  *
- *     no byte                      browsers open connections in advance       ended at once
- *     a part of a request head     also of a TLS handshake                    ended if the rest does not come soon
+ *     no byte                      browsers open connections in advance       ended if no request
+ *     a part of a request head     also of a TLS handshake                    arrives soon
  *     all requests are answered    the head of the answer was sent before     ended soon after the answer
  *                                  the drain, without `Connection: close`
  */
@@ -16,7 +16,7 @@ import { Server, type Socket } from "node:net";
 import { type TLSSocket, Server as TlsServer } from "node:tls";
 import type { Clock } from "../core/clock.js";
 
-/** The rest of a request head that is on its way arrives earlier. */
+/** A request that is on its way arrives earlier: its bytes may wait in the system already. */
 const IDLE_MS = 250;
 
 /** The methods of HTTP servers that others lack. */
@@ -103,13 +103,13 @@ export class NodeServerClosing {
     });
     for (const session of this.#sessions) session.close();
     this.#server.closeIdleConnections?.();
-    for (const socket of this.#sockets) if (isSilent(socket)) socket.destroy();
     this.#endIdleLater();
     return closed;
   }
 
   #endIdleLater(): void {
     this.#cancelTimer = this.#clock.setTimer(IDLE_MS, () => {
+      for (const socket of this.#sockets) if (isSilent(socket)) socket.destroy();
       const before = this.#clock.now() - IDLE_MS;
       for (const { calls, idleSince, end } of this.#connections.values())
         if (calls.size === 0 && idleSince <= before) end();

@@ -161,6 +161,14 @@ describe("the end of a server waits for", () => {
       await ended;
     });
 
+    test(`a request that is on its way when nothing has arrived yet (${kind})`, async (t) => {
+      const { socket, received, ended } = await begin(t, "");
+      await pause(50);
+      socket.write(APPLICATION);
+      assert.match(await received, /^HTTP\/1\.1 200 OK\r\n.*application/s);
+      await ended;
+    });
+
     test(`the second of two requests that were sent together (${kind})`, async (t) => {
       const { received, ended } = await begin(t, APPLICATION.repeat(2));
       assert.equal((await received).match(/application/g)?.length, 2);
