@@ -13,7 +13,7 @@ import { publish } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
 import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
-import { endBySignal, onSignals } from "../lifecycle/signals.js";
+import { endBySignal, onSignals, terminationsOfProcess } from "../lifecycle/signals.js";
 import type { Health } from "./health.js";
 
 /** Work at the end of an application: closing a pool, flushing a log. Its name is the name of the function. */
@@ -65,12 +65,13 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   const run = new ShutdownRun(options);
   let isTerminating = false;
   const terminate = async (signal: NodeJS.Signals) => {
-    terminating.add(run);
+    const terminations = terminationsOfProcess();
+    terminations.running += 1;
     await run.start(signal);
-    terminating.delete(run);
+    terminations.running -= 1;
     stopWaiting();
-    if (end === "signal") endsBySignal = true;
-    if (terminating.size === 0 && endsBySignal) endBySignal(signal);
+    if (end === "signal") terminations.endsBySignal = true;
+    if (terminations.running === 0 && terminations.endsBySignal) endBySignal(signal);
   };
   const stopWaiting = onSignals(signals, (signal) => {
     if (isTerminating) {
@@ -83,12 +84,6 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   });
   return { shutdown: () => run.start("shutdown()"), [Symbol.dispose]: stopWaiting };
 }
-
-/** The shutdowns of this process that a signal has started, and that are not done. */
-const terminating = new Set<ShutdownRun>();
-
-/** Whether one of those that are done ends the process by the signal. */
-let endsBySignal = false;
 
 /** Checks what types cannot promise: a mistake must not show at the moment of the signal. */
 function requireOptions(options: GracefulShutdownOptions): void {

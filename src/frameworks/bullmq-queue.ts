@@ -24,19 +24,19 @@ interface Client {
 }
 
 /** Version 6. */
-interface Backend extends Store {
+interface BullmqBackend extends Store {
   readonly client?: Promise<Client>;
   getQueueMetaField(field: string): Promise<string | null>;
 }
 
 interface WorkerParts {
-  readonly getBackend?: () => Backend;
+  readonly getBackend?: () => BullmqBackend;
   readonly scripts?: Store;
   readonly client?: Promise<Client>;
   readonly keys?: { readonly meta: string };
 }
 
-const METHODS = ["isRunning", "isPaused", "on"];
+const METHODS: readonly string[] = ["isRunning", "isPaused", "on"];
 
 /** The queue of a worker; undefined when it is no worker of a version that is known. */
 export function bullmqQueueOf(worker: unknown): BullmqQueue | undefined {

@@ -9,7 +9,7 @@
  *     all requests are answered    the head of the answer was sent before     ended soon after the answer
  *                                  the drain, without `Connection: close`
  */
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
 import type { Http2Session, Http2Stream } from "node:http2";
 import { Server, type Socket } from "node:net";
@@ -25,7 +25,7 @@ interface HttpMethods {
 }
 
 /** A connection of HTTP, or one that is in its TLS handshake. */
-interface Connection {
+interface TrackedConnection {
   /** What is not answered, in the order of the requests. */
   readonly calls: Set<ServerResponse | Http2Stream>;
   /** When the last call ended. */
@@ -46,7 +46,7 @@ export class NodeServerClosing {
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<Http2Session>();
   /** By the socket of HTTP/1 or of a handshake, or by the session of HTTP/2. */
-  readonly #connections = new Map<object, Connection>();
+  readonly #connections = new Map<object, TrackedConnection>();
   /** TCP connections whose TLS handshake is not finished. */
   readonly #handshakes = new Set<Socket>();
   /** Answers that say `Connection: close` because of the drain. */
@@ -117,7 +117,7 @@ export class NodeServerClosing {
     });
   }
 
-  #addSocket(socket: Socket): Connection {
+  #addSocket(socket: Socket): TrackedConnection {
     return this.#add(socket, () => socket.destroySoon());
   }
 
@@ -127,14 +127,14 @@ export class NodeServerClosing {
     session.on("stream", (stream: Http2Stream) => this.#addCall(connection, stream));
   }
 
-  #add(key: Socket | Http2Session, end: () => void): Connection {
-    const connection: Connection = { calls: new Set(), idleSince: Number.NEGATIVE_INFINITY, end };
+  #add(key: Socket | Http2Session, end: () => void): TrackedConnection {
+    const connection: TrackedConnection = { calls: new Set(), idleSince: Number.NEGATIVE_INFINITY, end };
     this.#connections.set(key, connection);
     key.once("close", () => this.#connections.delete(key));
     return connection;
   }
 
-  #addCall(connection: Connection, call: ServerResponse | Http2Stream): void {
+  #addCall(connection: TrackedConnection, call: ServerResponse | Http2Stream): void {
     connection.calls.add(call);
     call.once("close", () => {
       connection.calls.delete(call);
@@ -149,7 +149,7 @@ export class NodeServerClosing {
   }
 
   /** Lets the last answer on a connection of HTTP/1 say `Connection: close`. After an earlier one, the others would be lost. */
-  #endAfterLast(calls: Connection["calls"]): void {
+  #endAfterLast(calls: TrackedConnection["calls"]): void {
     const answers = [...calls].filter((call) => "shouldKeepAlive" in call);
     for (const answer of answers) {
       if (answer.headersSent) continue;
@@ -177,22 +177,28 @@ function isSilent({ bytesRead, bytesWritten }: Socket): boolean {
 
 type RequestListener = (socket: Socket, response: ServerResponse) => void;
 
-const requestListeners = new WeakMap<object, RequestListener>();
-let isSubscribed = false;
+/** Where a server keeps its listener. */
+const REQUEST_LISTENER = Symbol("healthbridge.requestListener");
 
 /**
  * Calls `listener` for each request of HTTP/1. The event `request` is not enough: an attached `Health` and Socket.IO answer
  * requests of which the other listeners of that event learn nothing. https://nodejs.org/api/diagnostics_channel.html#http
  */
 function onRequestStart(server: Server, listener: RequestListener): void {
-  requestListeners.set(server, listener);
-  if (isSubscribed) return;
-  isSubscribed = true;
-  subscribe("http.server.request.start", (message) => {
-    // what Node documents for this channel
-    const { server, socket, response } = message as { server: object; socket: Socket; response: ServerResponse };
-    requestListeners.get(server)?.(socket, response);
-  });
+  Object.defineProperty(server, REQUEST_LISTENER, { value: listener });
+  // one subscriber for all servers of the process
+  unsubscribe("http.server.request.start", notifyServer);
+  subscribe("http.server.request.start", notifyServer);
+}
+
+function notifyServer(message: unknown): void {
+  // what Node documents for this channel
+  const { server, socket, response } = message as {
+    readonly server: { readonly [REQUEST_LISTENER]?: RequestListener };
+    readonly socket: Socket;
+    readonly response: ServerResponse;
+  };
+  server[REQUEST_LISTENER]?.(socket, response);
 }
 
 /** Adds a listener when the application has one: without any, Node handles the event itself. */

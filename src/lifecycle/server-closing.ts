@@ -47,14 +47,16 @@ export interface ServerClosing {
   destroy(): void;
 }
 
-/** Two shutdowns of one process may name the same server. */
-const closings = new WeakMap<NodeServer, NodeServerClosing>();
+/** Where a server keeps its closing: two shutdowns of one process may name the same server. */
+const CLOSING = Symbol("healthbridge.closing");
 
 /** Prepares the closing of a server. Call it before clients connect: of earlier connections it knows nothing. */
 export function closingOf(server: ClosableServer, clock: Clock): ServerClosing {
   if (isNodeServer(server)) {
-    const closing = closings.get(server) ?? new NodeServerClosing(server, clock);
-    closings.set(server, closing);
+    const known: unknown = Reflect.get(server, CLOSING);
+    if (known instanceof NodeServerClosing) return known;
+    const closing = new NodeServerClosing(server, clock);
+    Object.defineProperty(server, CLOSING, { value: closing });
     return closing;
   }
   if ("tryShutdown" in server) return closingOfGrpc(server);

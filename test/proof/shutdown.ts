@@ -1,6 +1,6 @@
 /**
  * The proof of a shutdown under load: SIGTERM under 1,000 Checks a second, and calls of the application over HTTP and gRPC.
- * No call that is sent before the drain delay is over may fail. Then 1,000 starts and ends: nothing may be left.
+ * No call may fail before the drain delay is over. Then 1,000 starts and ends: nothing may be left.
  */
 import { spawnSync } from "node:child_process";
 import { LOADED_SERVERS, runGracefulLoad } from "../lifecycle/graceful-load.js";
