@@ -24,6 +24,15 @@ export { Health } from "./daemon/health.js";
 export { HealthImplementation } from "./daemon/health-implementation.js";
 export type { HistoryOptions } from "./daemon/history.js";
 export type { HealthServer, ListenOptions } from "./daemon/server.js";
+export { type BullmqWorker, type BullmqWorkerOptions, bullmqWorker } from "./frameworks/bullmq.js";
+export {
+  type MoleculerBroker,
+  type MoleculerHealthOptions,
+  type MoleculerMiddleware,
+  type MoleculerService,
+  moleculerHealth,
+} from "./frameworks/moleculer.js";
+export { healthSampler, type SpanSampler } from "./frameworks/open-telemetry.js";
 export type { ShutdownTimes } from "./lifecycle/shutdown.js";
 export type { CheckFunction } from "./probers/function.js";
 export type { Report } from "./probers/heartbeat.js";

@@ -13,7 +13,7 @@ import { publish } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
 import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
-import { endBySignal, onSignals } from "../lifecycle/signals.js";
+import { endBySignal, onSignals, terminationsOfProcess } from "../lifecycle/signals.js";
 import type { Health } from "./health.js";
 
 /** Work at the end of an application: closing a pool, flushing a log. Its name is the name of the function. */
@@ -53,8 +53,8 @@ const OPTIONS = ["health", "servers", "hooks", "signals", "drainDelayMs", "timeo
 const DEFAULT_TIMEOUT_MS = 25_000;
 
 /**
- * Waits for a signal, and then ends the application. Call it before the servers listen, and once in a
- * process: the first that is done ends the process.
+ * Waits for a signal, and then ends the application. Call it before the servers listen. Several calls in one process all
+ * run, at the same time: the process ends when the last one is done.
  * @throws HealthError INVALID_OPTION
  */
 export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShutdown {
@@ -65,9 +65,13 @@ export function gracefulShutdown(options: GracefulShutdownOptions): GracefulShut
   const run = new ShutdownRun(options);
   let isTerminating = false;
   const terminate = async (signal: NodeJS.Signals) => {
+    const terminations = terminationsOfProcess();
+    terminations.running += 1;
     await run.start(signal);
+    terminations.running -= 1;
     stopWaiting();
-    if (end === "signal") endBySignal(signal);
+    if (end === "signal") terminations.endsBySignal = true;
+    if (terminations.running === 0 && terminations.endsBySignal) endBySignal(signal);
   };
   const stopWaiting = onSignals(signals, (signal) => {
     if (isTerminating) {
@@ -91,7 +95,7 @@ function requireOptions(options: GracefulShutdownOptions): void {
   if (!Array.isArray(servers)) throw invalid("servers must be a list of servers");
   const server = servers.findIndex((each) => !isClosable(each));
   if (server !== -1)
-    throw invalid(`servers[${server}] has no close(); for Express or Koa, give what app.listen() returns`);
+    throw invalid(`servers[${server}] has no close() or stop(); for Express or Koa, give what app.listen() returns`);
   if (!Array.isArray(hooks) || !hooks.every((hook) => typeof hook === "function"))
     throw invalid("hooks must be a list of functions");
   if (log !== undefined && typeof log !== "function") throw invalid("log must be a function");
@@ -124,7 +128,9 @@ class ShutdownRun {
     this.#log = options.log ?? ((line) => console.error(`healthbridge: ${line}`));
     this.#hooks = hooks;
     // after the checks of the options: it adds listeners
-    this.#closings = [...new Set(servers)].filter((server) => !health.parts.servers.has(server)).map(closingOf);
+    this.#closings = [...new Set(servers)]
+      .filter((server) => !health.parts.servers.has(server))
+      .map((server) => closingOf(server, health.parts.bridge.clock));
   }
 
   /** A log that fails must not stop the shutdown. */

@@ -10,6 +10,7 @@
  *     handler()                 node:http2, connect-node: gRPC, gRPC-Web, Connect and HTTP
  *     niceImplementation()      nice-grpc
  */
+import type { IncomingMessage } from "node:http";
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { requireKnownOptions } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
@@ -18,8 +19,10 @@ import { addHealthService } from "../transports/grpc-js/handlers.js";
 import { attach, type HttpServer } from "../transports/http/attach.js";
 import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
 import { createFetchHandler, type FetchHandler } from "../transports/http/fetch.js";
+import { HealthRequests } from "../transports/http/health-requests.js";
 import { createKoaMiddleware, type KoaMiddleware } from "../transports/http/koa.js";
 import { createMiddleware, type Middleware } from "../transports/http/middleware.js";
+import type { NodeRequest } from "../transports/http/node-request.js";
 import { isGrpcMethod, requirePaths } from "../transports/http/routes.js";
 import {
   createNiceImplementation,
@@ -55,9 +58,10 @@ export abstract class Integrations {
   readonly #pool: SharedBytesPool;
   /** @internal Whether a server of the application serves this health: its clients need the drain delay of a shutdown. */
   protected servedElsewhere = false;
-  /** The routes on servers of the application. */
-  readonly #bridges: HttpBridge[] = [];
+  readonly #requests = new HealthRequests();
   #answerFetch: FetchHandler | undefined;
+  /** Knows which routes there are. */
+  #routes: HttpBridge | undefined;
 
   /** @internal */
   constructor({ service, bridge, pool }: IntegrationDeps) {
@@ -95,7 +99,7 @@ export abstract class Integrations {
    * @throws HealthError INVALID_OPTION
    */
   middleware(options: RouteOptions = {}): Middleware {
-    return createMiddleware(this.#createBridge("middleware", options));
+    return createMiddleware(this.#createBridge("middleware", options), this.#onAnswer);
   }
 
   /**
@@ -126,6 +130,7 @@ export abstract class Integrations {
       bridge: this.#createBridge("handler", options),
       service: this.#service,
       pool: this.#pool,
+      onAnswer: this.#onAnswer,
     });
   }
 
@@ -137,19 +142,22 @@ export abstract class Integrations {
   async fetch(request: Request, { paths, ...unknown }: RouteOptions = {}): Promise<Response> {
     requireKnownOptions("fetch", unknown, ["paths"]);
     requirePaths(paths);
+    this.#requests.addPaths(paths ?? []);
     this.#answerFetch ??= createFetchHandler(this.#createBridge("fetch", {}));
     return this.#answerFetch(request, paths);
   }
 
   /**
    * Whether a request is for a health route or a gRPC health method: for access logs (`pino-http`, `morgan`) and traces
-   * (OpenTelemetry's `ignoreIncomingRequestHook`). Takes requests of Node and of the web. The function is bound.
+   * (OpenTelemetry's `ignoreIncomingRequestHook`). Takes requests of Node and of the web. The function is bound. It knows
+   * the mount path of a middleware, and the `paths` of `fetch`, from the first request that was answered there.
    */
-  readonly isHealthRequest = ({ originalUrl, url = "" }: NamedRequest): boolean => {
-    const target = originalUrl ?? url;
+  readonly isHealthRequest = (request: NamedRequest): boolean => {
+    const target = request.originalUrl ?? request.url ?? "";
     if (isGrpcMethod(target)) return true;
-    if (this.#bridges.length === 0) this.#bridges.push(new HttpBridge(this.#bridge));
-    return this.#bridges.some((bridge) => bridge.hasRoute(target));
+    this.#routes ??= new HttpBridge(this.#bridge);
+    const routes = this.#routes;
+    return this.#requests.has(request, target, (target, paths) => routes.hasRoute(target, paths));
   };
 
   /** @internal The paths of all routes, for routers that need a list; `*` is the rest of a path. */
@@ -157,11 +165,14 @@ export abstract class Integrations {
     return new HttpBridge(this.#bridge).paths;
   }
 
+  readonly #onAnswer = (request: NodeRequest & NamedRequest) =>
+    this.#requests.onAnswer(request, request.url ?? "", request.originalUrl);
+
   #createBridge(owner: string, options: RouteOptions): HttpBridge {
     requireKnownOptions(owner, options, ["paths"]);
     const bridge = new HttpBridge({ ...this.#bridge, paths: options.paths });
     this.servedElsewhere = true;
-    this.#bridges.push(bridge);
+    this.#requests.addPaths(options.paths ?? []);
     return bridge;
   }
 }

@@ -63,6 +63,23 @@ export function endBySignal(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
+/** The shutdowns that signals have started in this process. */
+interface Terminations {
+  /** Those that are not done. */
+  running: number;
+  /** Whether one of those that are done ends the process by the signal. */
+  endsBySignal: boolean;
+}
+
+const TERMINATIONS = Symbol.for("healthbridge.terminations");
+
+/** The process itself keeps them: it may have several copies of this package. */
+export function terminationsOfProcess(): Terminations {
+  const owner: NodeJS.Process & { [TERMINATIONS]?: Terminations } = process;
+  owner[TERMINATIONS] ??= { running: 0, endsBySignal: false };
+  return owner[TERMINATIONS];
+}
+
 /** What is called around a stop of the process by job control. */
 export interface JobControlListener {
   /** Before the process stops. */

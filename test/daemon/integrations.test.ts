@@ -250,6 +250,70 @@ describe("isHealthRequest", () => {
     assert.equal(isHealthRequest({ url: "/grpc.health.v1.Health/Check?x=1" }), true);
   });
 
+  test("knows the mount path of a middleware from its first answer on, and each request that was answered", async (t) => {
+    const health = new Health();
+    const answer = health.middleware();
+    const seen: [string, boolean, boolean][] = [];
+    const server = createServer((request, response) => {
+      const { url = "" } = request;
+      const before = health.isHealthRequest(request);
+      response.on("finish", () => seen.push([url, before, health.isHealthRequest(request)]));
+      // as Express does it
+      if (!url.startsWith("/internal/")) return void response.end();
+      Object.assign(request, { originalUrl: url, url: url.slice("/internal".length) });
+      answer(request, response, () => void response.end());
+    });
+    const origin = await listen(t, server);
+    const urls = [
+      "/internal/healthcheck?x=1",
+      "/internal/livez",
+      "/internal/orders",
+      "/other/livez",
+      "/internalx/livez",
+    ];
+    for (const url of urls) await ask(origin + url);
+    await eventually(() => seen.length === urls.length, "all requests");
+    assert.deepEqual(
+      seen.map(([, before, afterwards]) => [before, afterwards]),
+      [
+        [false, true], // the mount path was not known yet
+        [true, true],
+        [false, false],
+        [false, false],
+        [false, false],
+      ],
+    );
+    assert.equal(health.isHealthRequest({ url: "/other?x=/internal/livez" }), false);
+    assert.equal(health.isHealthRequest(new Request("http://a/internal/readyz")), true);
+  });
+
+  test("remembers no more than 100 mount paths: one with a parameter has no end of them", () => {
+    const health = new Health();
+    const answer = health.middleware();
+    const respond = (mount: string) => {
+      const response = { socket: null, once() {} };
+      Reflect.apply(answer, undefined, [{ url: "/livez", originalUrl: `${mount}/livez` }, response]);
+      return health.isHealthRequest({ url: `${mount}/readyz` });
+    };
+    assert.equal(respond("/?x="), false);
+    const known = Array.from({ length: 150 }, (_, index) => respond(`/tenant${index}`));
+    assert.equal(known.filter(Boolean).length, 100);
+  });
+
+  test("knows the paths of a call of fetch from that call on, and its own paths for a middleware of each request", async () => {
+    const health = new Health();
+    const request = new Request("http://a/api/health");
+    assert.equal(health.isHealthRequest(request), false);
+    await health.fetch(request, { paths: ["/api/health"] });
+    assert.equal(health.isHealthRequest(request), true);
+    assert.equal(health.isHealthRequest({ url: "/api/health?verbose" }), true);
+    for (let count = 0; count < 10_000; count += 1) health.middleware({ paths: ["/ping"] });
+    const startedAt = performance.now();
+    for (let count = 0; count < 100; count += 1) health.isHealthRequest({ url: "/orders" });
+    assert(performance.now() - startedAt < 100, "no list of middlewares is searched");
+    assert.equal(health.isHealthRequest({ url: "/ping" }), true);
+  });
+
   test("knows further paths of each integration", () => {
     const health = new Health();
     assert.equal(health.isHealthRequest({ url: "/ping" }), false);

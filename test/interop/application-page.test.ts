@@ -15,7 +15,11 @@ import { eventually } from "../support/eventually.js";
 import { npmApplications } from "./install.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
-const RECIPES = blocksOf(readFileSync(path("docs/library/application.md"), "utf8"), "js");
+const BLOCKS = blocksOf(readFileSync(path("docs/library/application.md"), "utf8"), "js");
+
+/** The one about gRPC has a test of its own. */
+const GRPC_RECIPE = BLOCKS.find((code) => code.includes("healthSampler")) ?? "";
+const RECIPES = BLOCKS.filter((code) => code !== GRPC_RECIPE);
 
 /** The recipes in the order of the page, and what each writes about a request: nothing for a framework. */
 const EXPECTED: Readonly<Record<string, RegExp | undefined>> = {
@@ -43,6 +47,39 @@ describe("the recipes of docs/library/application.md", () => {
 
   test("each has its test", () => {
     assert.equal(RECIPES.length, Object.keys(EXPECTED).length);
+  });
+
+  test("healthSampler drops the spans of the health service, of the server and of a client, and no others", async () => {
+    const calls = `
+      const buffer = (bytes) => bytes;
+      const method = { requestStream: false, responseStream: false, requestSerialize: buffer, requestDeserialize: buffer };
+      const definition = { ...method, path: "/acme.Orders/Check", responseSerialize: buffer, responseDeserialize: buffer };
+      server.addService({ Check: definition }, { Check: (_call, answer) => answer(null, Buffer.alloc(0)) });
+      const call = (path) => new Promise((resolve, reject) => {
+        const client = new grpc.Client("127.0.0.1:3000", grpc.credentials.createInsecure());
+        client.waitForReady(Date.now() + 20_000, () =>
+          client.makeUnaryRequest(path, buffer, buffer, Buffer.alloc(0), (error, bytes) => error ? reject(error) : resolve(bytes.length)));
+      });
+      (async () => {
+        console.log("health", await call("/grpc.health.v1.Health/Check"), await call("/grpc.health.v1.Health/List") > 0);
+        console.log("orders", await call("/acme.Orders/Check"));
+        process.exit();
+      })();`;
+    const file = join(folder, "grpc.cjs");
+    const code = `${GRPC_RECIPE}${calls}`.replaceAll("3000", String(await freePort()));
+    writeFileSync(file, code.replaceAll('"healthbridge"', JSON.stringify(path("dist/index.cjs"))));
+    const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"], timeout: 60_000 });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+    await once(child, "close");
+    assert.match(output, /^health 2 true$/m);
+    assert.match(output, /^orders 0$/m);
+    const names = [...output.matchAll(/ name: '([^']*)'/g)]
+      .map(([, name]) => name)
+      .filter((name) => name?.includes("/Check"));
+    assert.deepEqual(names, ["grpc.acme.Orders/Check", "grpc.acme.Orders/Check"], output);
   });
 
   Object.entries(EXPECTED).forEach(([name, line], index) => {

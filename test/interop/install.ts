@@ -123,11 +123,7 @@ export function grpcJs(version: string): unknown {
 
 /** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
 export function npmServers(): NodeJS.Require {
-  const packages = ["oidc-provider@9.13.3", "ws@8.23.0"];
-  const folder = once(`npm-servers-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-  });
-  return createRequire(join(folder, "package.json"));
+  return createRequire(join(npmPackages("servers", ["oidc-provider@9.13.3", "ws@8.23.0"]), "package.json"));
 }
 
 /** Loads the frameworks whose applications use the library. */
@@ -136,23 +132,15 @@ export function npmFrameworks(): NodeJS.Require {
     ...["express4@npm:express@4.22.3", "express5@npm:express@5.3.0", "fastify@5.12.8"],
     ...["koa@3.3.0", "koa-bodyparser@4.4.1", "hono@4.13.19", "@hono/node-server@2.1.9"],
   ];
-  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
-  const folder = once(`npm-frameworks-${key}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-  });
-  return createRequire(join(folder, "package.json"));
+  return createRequire(join(npmPackages("frameworks", packages), "package.json"));
 }
 
 /** The folder of frameworks for RPC: connect-node (its last version for Node 20) and nice-grpc. */
 export function npmRpcFolder(): string {
-  const packages = [
+  return npmPackages("rpc-frameworks", [
     ...["@connectrpc/connect@2.1.2", "@connectrpc/connect-node@2.1.2", "@bufbuild/protobuf@2.17.0"],
     ...["nice-grpc@2.1.18", "@grpc/grpc-js@1.14.7"],
-  ];
-  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
-  return once(`npm-rpc-frameworks-${key}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-  });
+  ]);
 }
 
 /** Loads frameworks for RPC. */
@@ -160,27 +148,37 @@ export function npmRpcFrameworks(): NodeJS.Require {
   return createRequire(join(npmRpcFolder(), "package.json"));
 }
 
+/** Loads queues of jobs, microservices, and servers of WebSockets with polling. */
+export function npmWorkers(): NodeJS.Require {
+  const packages = [
+    ...["bullmq@6.7.0", "bullmq5@npm:bullmq@5.81.5", "ioredis@5.11.1", "moleculer@0.14.36"],
+    ...["socket.io@4.8.4", "socket.io-client@4.8.4", "koa@3.3.0", "koa-mount@4.2.0"],
+  ];
+  return createRequire(join(npmPackages("workers", packages), "package.json"));
+}
+
 /** The folder of packages with which applications serve their health over HTTP. */
 export function npmHealthPackages(): string {
-  const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];
-  return once(`npm-health-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-  });
+  return npmPackages("health", ["@godaddy/terminus@4.12.1", "lightship@9.0.4"]);
 }
 
 /** The folder of the frameworks, access logs and tracers of docs/library/application.md. */
 export function npmApplications(): string {
-  const tracing = ["instrumentation@0.223.0", "instrumentation-http@0.223.0", "sdk-trace-base@2.12.1"];
-  const packages = [
+  const tracing = ["instrumentation@0.223.0", "instrumentation-http@0.223.0", "instrumentation-grpc@0.223.0"];
+  const sdk = ["sdk-trace-base@2.12.1", "sdk-trace-node@2.12.1", "api@1.9.1"];
+  return npmPackages("applications", [
     ...["express@5.3.0", "koa@3.3.0", "hono@4.13.19", "@hono/node-server@2.1.9", "pino-http@11.0.0", "morgan@1.12.1"],
-    ...[...tracing, "sdk-trace-node@2.12.1", "api@1.9.1"].map((name) => `@opentelemetry/${name}`),
-  ];
-  return once(
-    `npm-applications-${createHash("sha256").update(packages.join()).digest("hex").slice(0, 12)}`,
-    (target) => {
-      run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-    },
-  );
+    ...[...tracing, ...sdk].map((name) => `@opentelemetry/${name}`),
+    "@grpc/grpc-js@1.14.7",
+  ]);
+}
+
+/** Installs packages of the registry into a folder of their own, without their install scripts. */
+function npmPackages(name: string, packages: readonly string[]): string {
+  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
+  return once(`npm-${name}-${key}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
 }
 
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */

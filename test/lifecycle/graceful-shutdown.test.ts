@@ -255,6 +255,26 @@ describe("gracefulShutdown", () => {
     assert.equal(body, "application");
   });
 
+  test("stops anything that has stop(), such as a server of Apollo or hapi, and reports its error", async () => {
+    const stopped: string[] = [];
+    class ApolloServer {
+      readonly name = "apollo";
+      async stop() {
+        stopped.push(this.name);
+      }
+    }
+    class Broker {
+      stop(): Promise<void> {
+        throw new Error("no transporter");
+      }
+    }
+    const { lines, shutdown } = prepare({ servers: [new ApolloServer(), new Broker()] });
+    await shutdown.shutdown();
+    assert.deepEqual(stopped, ["apollo"]);
+    assert(lines.includes("ApolloServer: done after"), lines.join("\n"));
+    assert.match(lines.join("\n"), /Broker: failed after: Error: no transporter/);
+  });
+
   test("closes a server once that is named twice", async () => {
     let closed = 0;
     const worker = {
@@ -352,6 +372,30 @@ describe("a process with gracefulShutdown", () => {
     const { child } = await start(t, "by-itself");
     child.kill("SIGINT");
     assert.deepEqual(await endOf(child), [0, null]);
+  });
+
+  for (const end of ["signal", "by-itself"])
+    test(`runs several shutdowns, and ends when the last one is done (the longest ends ${end})`, async (t) => {
+      const { child, output } = await start(t, end, "twice");
+      child.kill("SIGTERM");
+      assert.deepEqual(await endOf(child), [null, "SIGTERM"]);
+      const lines = output()
+        .split("\n")
+        .filter((line) => /hook (?:later|last): done/.test(line));
+      assert.deepEqual(
+        lines.map((line) => line.replace(/:.*/, "")),
+        ["hook last", "hook later"],
+      );
+    });
+
+  test("ends at once by a second signal, also when there are several shutdowns", async (t) => {
+    const { child, output } = await start(t, "hung", "twice");
+    child.kill("SIGTERM");
+    await eventually(() => output().includes("SIGTERM: every"), "the shutdown begins");
+    child.kill("SIGTERM");
+    // another shutdown listens to the signal as well
+    assert.deepEqual(await endOf(child), [143, null]);
+    assert.doesNotMatch(output(), /hook/);
   });
 
   test("gives up a hook that never ends, and runs no later one without time", async (t) => {

@@ -1,8 +1,9 @@
 /** What a Health leaves behind: nothing, after any number of starts and ends. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
+import { createServer } from "node:http";
 import { test } from "node:test";
-import { Health, type ListenOptions } from "../../src/index.js";
+import { gracefulShutdown, Health, type ListenOptions } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
 import { portOf } from "../support/port-of.js";
 
@@ -15,13 +16,22 @@ const open = () => ({
 /** Starts everything that a Health can start, asks it once in a while, and ends it. */
 async function cycle(index: number, options: ListenOptions): Promise<void> {
   const health = new Health({ metrics: true, startsReady: false });
+  const http = createServer();
+  const shutdown = gracefulShutdown({ health, servers: [http], drainDelayMs: 0, timeoutMs: 10_000, log() {} });
+  health.attach(http);
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   health.check("a", () => true);
   health.heartbeat("b", { ttl: "1m" });
   health.set("c", "SERVING");
   const server = await health.listen(["127.0.0.1:0"], options);
   health.started();
   if (index % 100 === 0) await (await fetch(`http://127.0.0.1:${portOf(server)}/livez`)).text();
-  await health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 });
+  if (index % 2 === 0) await shutdown.shutdown();
+  else {
+    http.close();
+    await health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 });
+  }
+  shutdown[Symbol.dispose]();
 }
 
 const KINDS = { native: 1_000, "grpc-js": 100 } as const;

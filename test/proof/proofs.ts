@@ -7,6 +7,7 @@ import { proveIsolation } from "./isolation.js";
 import { proveMutation } from "./mutation.js";
 import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
+import { proveShutdown } from "./shutdown.js";
 import { proveSoak } from "./soak.js";
 
 /** A proof. */
@@ -77,6 +78,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
       "grpc-js with the policy: 1,000 flips under 500 calls a second, no failed call, none to an unhealthy backend",
     takes: "2 min; also --seed, --json",
     run: provePolicy,
+  },
+  shutdown: {
+    proves: "SIGTERM under 1,000 Checks a second fails no call; 1,000 starts and ends leave nothing",
+    takes: "2 min; also --json",
+    run: proveShutdown,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",

@@ -89,8 +89,8 @@ export class HttpBridge implements HttpResponder {
   }
 
   /** Whether a request is for one of the bridge's routes. The server as a whole is the application's, if it has one. */
-  hasRoute(target: string): boolean {
-    const { kind } = this.#routeOf(target);
+  hasRoute(target: string, paths = this.#options.paths): boolean {
+    const { kind } = this.#routeOf(target, paths);
     return kind !== "none" && kind !== "bad-request" && kind !== "target-too-long" && kind !== "server";
   }
 
@@ -124,8 +124,8 @@ export class HttpBridge implements HttpResponder {
     this.#publishAnswer({ kind: "bad-request" }, status);
   }
 
-  #routeOf(target: string): Route {
-    const route = findRoute(target, this.#options.paths);
+  #routeOf(target: string, paths = this.#options.paths): Route {
+    const route = findRoute(target, paths);
     const { metrics, events } = this.#options;
     const { kind } = route;
     const isMissing =

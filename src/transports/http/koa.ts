@@ -6,6 +6,8 @@ import type { Middleware } from "./middleware.js";
 export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** The target as the client sent it; `req.url` lacks the path of a mount. */
+  readonly originalUrl?: string | undefined;
   /** `body` is what a body parser has read. */
   readonly request: object & { readonly body?: unknown };
   /** False: Koa sends no answer of its own. */
@@ -22,6 +24,9 @@ export function createKoaMiddleware(middleware: Middleware): KoaMiddleware {
     context.respond = false;
     // a body parser of Koa leaves what it has read on its own request
     if (request.body !== undefined) Object.assign(req, { body: request.body });
+    // as Express does, for access logs
+    if (context.originalUrl !== undefined && context.originalUrl !== req.url)
+      Object.assign(req, { originalUrl: context.originalUrl });
     let isOther = false;
     middleware(req, res, () => {
       isOther = true;

@@ -11,7 +11,8 @@ import { lengthOf, sendBytes, sendStream, UNREAD_ANSWER, UnreadAnswers } from ".
 /** Answers the requests for a route of the bridge, and calls `next` for all others. Without `next`, it answers 404. */
 export type Middleware = (request: NodeRequest, response: NodeResponse, next?: () => void) => void;
 
-export function createMiddleware(bridge: HttpBridge): Middleware {
+/** `onAnswer` is called with each request that is answered. */
+export function createMiddleware(bridge: HttpBridge, onAnswer: (request: NodeRequest) => void = () => {}): Middleware {
   const unread = new UnreadAnswers(bridge.clock, bridge.instance);
   const end = (response: NodeResponse) => {
     const address = response.req.socket.remoteAddress ?? "unix";
@@ -41,7 +42,9 @@ export function createMiddleware(bridge: HttpBridge): Middleware {
     else answer(undefined);
   };
   return (request, response, next) => {
-    if (next !== undefined && !bridge.hasRoute(request.url ?? "")) return next();
+    const isRoute = bridge.hasRoute(request.url ?? "");
+    if (next !== undefined && !isRoute) return next();
+    if (isRoute) onAnswer(request);
     // a pipelined request waits for its turn: Node would keep its answer in memory until then
     if (response.socket === null) response.once("socket", () => respond(request, response));
     else respond(request, response);

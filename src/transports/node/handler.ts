@@ -32,15 +32,17 @@ export interface HandlerDeps {
   readonly service: HealthService;
   /** Holds the long answers that clients are reading. */
   readonly pool: SharedBytesPool;
+  /** Called with each request for an HTTP route. */
+  readonly onAnswer: (request: NodeRequest) => void;
 }
 
 const METHODS: ReadonlyMap<string, RpcMethod> = new Map(
   (["Check", "List", "Watch"] as const).map((method) => [`/${HEALTH_SERVICE}/${method}`, method]),
 );
 
-export function createHandler({ bridge, service, pool }: HandlerDeps): Handler {
+export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps): Handler {
   const { clock, instance } = bridge;
-  const answerHttp = createMiddleware(bridge);
+  const answerHttp = createMiddleware(bridge, onAnswer);
   const isDraining = () => bridge.draining;
   const rpc: RpcDeps = {
     ...{ service, clock, instance, isDraining },
