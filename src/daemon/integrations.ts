@@ -10,7 +10,6 @@
  *     handler()                 node:http2, connect-node: gRPC, gRPC-Web, Connect and HTTP
  *     niceImplementation()      nice-grpc
  */
-import type { IncomingMessage } from "node:http";
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { requireKnownOptions } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
