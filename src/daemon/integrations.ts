@@ -43,6 +43,8 @@ export abstract class Integrations {
   readonly #bridge: BridgeOptions;
   /** @internal Whether a server of the application serves this health: its clients need the drain delay of a shutdown. */
   protected servedElsewhere = false;
+  /** @internal Called for each server of grpc-js that gets the health service. */
+  onGrpcServer: ((server: GrpcServer) => void) | undefined;
   /** The routes on servers of the application. */
   readonly #bridges: HttpBridge[] = [];
   #answerFetch: FetchHandler | undefined;
@@ -61,6 +63,7 @@ export abstract class Integrations {
   addToServer(server: GrpcServer): void {
     addHealthService(server, this.#service, this.#bridge.clock);
     this.servedElsewhere = true;
+    this.onGrpcServer?.(server);
   }
 
   /**
