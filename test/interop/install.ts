@@ -141,6 +141,31 @@ export function npmFrameworks(): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }
 
+/** Versions of NestJS, with the packages of applications. */
+const NEST = {
+  11: [
+    ...["common@11.2.10", "core@11.2.10", "platform-express@11.2.10", "platform-fastify@11.2.8"],
+    ...["microservices@11.2.6", "terminus@11.1.1", "testing@11.2.6", "axios@4.0.1"],
+  ],
+  12: [
+    ...["common@12.5.1", "core@12.5.1", "platform-express@12.5.1", "platform-fastify@12.5.0"],
+    ...["microservices@12.1.1", "terminus@12.1.0", "testing@12.1.1", "axios@12.0.1"],
+  ],
+} as const;
+
+/** The folder of a version of NestJS. */
+export function npmNest(version: keyof typeof NEST): string {
+  const packages = [
+    ...NEST[version].map((name) => `@nestjs/${name}`),
+    ...["@grpc/grpc-js@1.14.7", "@grpc/proto-loader@0.8.1", "@types/node@20.19.43"],
+    ...["axios@1.21.1", "reflect-metadata@0.2.2", "rxjs@7.8.2"],
+  ];
+  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
+  return once(`npm-nest-${version}-${key}`, (target) => {
+    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
+  });
+}
+
 /** The folder of packages with which applications serve their health over HTTP. */
 export function npmHealthPackages(): string {
   const packages = ["@godaddy/terminus@4.12.1", "lightship@9.0.4"];
