@@ -35,6 +35,8 @@ interface Tracked {
   readonly owner: AgeOwner;
   readonly order: number;
   staleAt: number;
+  /** It is the newest of its owner. */
+  isNewest: boolean;
 }
 
 export class Freshness {
@@ -60,7 +62,7 @@ export class Freshness {
   /** Tracks an age; `onStale` is called when its last result has become stale. */
   track(owner: AgeOwner, onStale: () => void): Age {
     this.#order += 1;
-    const tracked: Tracked = { owner, order: this.#order, staleAt: Number.POSITIVE_INFINITY };
+    const tracked: Tracked = { owner, order: this.#order, staleAt: Number.POSITIVE_INFINITY, isNewest: false };
     let firesAt = Number.POSITIVE_INFINITY;
     const set = (at: number) => {
       firesAt = at;
@@ -90,17 +92,25 @@ export class Freshness {
   }
 
   #renewed(tracked: Tracked): void {
-    const key = ageKey(tracked.owner);
-    const newest = this.#newest.get(key);
-    if (newest !== undefined && newest.order > tracked.order) return;
-    if (newest !== tracked) this.#newest.set(key, tracked);
+    if (!tracked.isNewest && !this.#becomesNewest(tracked)) return;
     for (const observer of this.#observers) observer(tracked.owner, tracked.staleAt);
   }
 
-  #ended(tracked: Tracked): void {
+  /** Whether it is now the newest of its owner. */
+  #becomesNewest(tracked: Tracked): boolean {
     const key = ageKey(tracked.owner);
-    if (this.#newest.get(key) !== tracked) return;
-    this.#newest.delete(key);
+    const newest = this.#newest.get(key);
+    if (newest !== undefined && newest.order > tracked.order) return false;
+    if (newest !== undefined) newest.isNewest = false;
+    this.#newest.set(key, tracked);
+    tracked.isNewest = true;
+    return true;
+  }
+
+  #ended(tracked: Tracked): void {
+    if (!tracked.isNewest) return;
+    tracked.isNewest = false;
+    this.#newest.delete(ageKey(tracked.owner));
     for (const observer of this.#observers) observer(tracked.owner, undefined);
   }
 }

@@ -7,7 +7,7 @@ import { requireValid } from "../config/validate.js";
 import type { Flag, FlagValues } from "./flags.js";
 import type { CommandHelp } from "./help.js";
 import { fileOf, loadConfig } from "./load-config.js";
-import { CONFIG_FLAGS, SERVE_FLAGS } from "./serve-flags.js";
+import { CONFIG_FLAGS, logFormatOf, logLevelOf, SERVE_FLAGS } from "./serve-flags.js";
 import { misspeltVariables, readFlagsAndVariables } from "./variables.js";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is what a file contains
@@ -17,7 +17,7 @@ const NO_ENV: Flag = {
 };
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is what a file contains
 
-const FLAGS: readonly Flag[] = [...CONFIG_FLAGS, NO_ENV];
+const FLAGS: readonly Flag[] = [...SERVE_FLAGS, NO_ENV];
 
 export const HELP: CommandHelp = {
   about: "Checks a configuration with the same rules, flags and variables as serve, and starts nothing.",
@@ -39,6 +39,7 @@ export const HELP: CommandHelp = {
 /** Resolves with 0 for a valid configuration. For an invalid one it throws a ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
   const values = readFlagsAndVariables(FLAGS, args, { environment: process.env, positional: "config" });
+  for (const read of [logLevelOf, logFormatOf]) read(values);
   const file = fileOf(values) ?? (isAlone(values) ? DEFAULT_CONFIG_FILE : undefined);
   const withoutEnvironment = values.has(NO_ENV.name);
   const loaded = await loadConfig(file, values, { withoutEnvironment });
@@ -64,7 +65,7 @@ function attempt<Value>(action: () => Value, file = ""): Value {
 
 /** Whether no flag gives a part of the configuration. */
 function isAlone(values: FlagValues): boolean {
-  return [...values.keys()].every((name) => name === NO_ENV.name);
+  return !CONFIG_FLAGS.some(({ name }) => values.has(name));
 }
 
 function counted(count: number, noun: string): string {

@@ -182,12 +182,8 @@ export class ConnectionAttempts {
       this.#trace?.({ kind: "connected", address: shownAddress(this.#to, address) });
       this.close();
       socket.removeListener("error", onError);
-      this.#listener.onConnect({ socket, hasMoved: () => this.#hasMoved(address) });
+      this.#listener.onConnect({ socket, hasMoved: hasMovedFrom(address, this.#to) });
     });
-  }
-
-  #hasMoved(address: string): boolean {
-    return !("path" in this.#to) && address !== this.#to.host && this.#to.resolver.hasMoved(this.#to.host, address);
   }
 
   #failIfOver(): void {
@@ -222,6 +218,13 @@ export class ConnectionAttempts {
     const needed = Math.max(0, this.#pending.size - 1);
     for (; this.#lent > needed && !("path" in this.#to); this.#lent -= 1) this.#to.resolver.releaseAttempt();
   }
+}
+
+/** Whether the name of a target no longer has an address. It is called before each probe: only what can change is looked up then. */
+function hasMovedFrom(address: string, to: TargetAddress): () => boolean {
+  if ("path" in to || address === to.host) return () => false;
+  const { host, resolver } = to;
+  return () => resolver.hasMoved(host, address);
 }
 
 /** What receives the steps of connections to a target. */

@@ -37,7 +37,7 @@ const DEFAULT_MIN_VERSION = "1.2";
  *
  * An intermediate or a target's own certificate as `ca` is trusted too, as curl does it (X509_V_FLAG_PARTIAL_CHAIN).
  * @throws HealthError TLS_FAILED for a PEM text that cannot be read, INVALID_OPTION for a version or a
- *   server name
+ *   server name, and for a client certificate without its key
  */
 export function tlsOptions(
   host: string,
@@ -76,6 +76,10 @@ function requireName(serverName: unknown): string {
 
 function contextOf(options: TlsClientOptions): NonNullable<ConnectionOptions["secureContext"]> {
   const { ca, cert, key } = options;
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ["key", "cert"] : ["cert", "key"];
+    throw new OptionError(["tls", missing], `is required beside tls.${given}`);
+  }
   if (cert !== undefined && key !== undefined) requireTlsPair(cert, key);
   const versions = versionsOf(options);
   const isShared = cert === undefined && Object.keys(versions).length === 0;

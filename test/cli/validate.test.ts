@@ -38,6 +38,8 @@ describe("validate", { concurrency: 2 }, () => {
     ["an empty file", "", [], 1],
     ["an empty file beside a --check", "# nothing\n", ["--check", "a=tcp://h:1"], 1],
     ["a file that is not YAML", "checks: {", [], 1],
+    ["an unknown log level", 'checks: { a: "tcp://h:1" }', ["--log-level", "loud"], 1],
+    ["an unknown log format", 'checks: { a: "tcp://h:1" }', ["--log-format", "xml"], 1],
     ["a token of two words", `tokenFile: ${file("token", "two words")}`, [], 1],
   ];
   for (const [index, [label, text, flags, lines]] of rows.entries())
@@ -103,11 +105,21 @@ describe("validate", { concurrency: 2 }, () => {
     assert.equal((await runIn(folder, "validate", "healthbridge.yml")).code, 0);
   });
 
-  test("warns of a variable that is probably misspelt, as serve does", async () => {
+  test("refuses an invalid variable, and warns of one that is probably misspelt, as serve does", async () => {
+    const path = file("variable.yaml", 'checks: { a: "tcp://h:1" }');
     process.env.HEALTHBRIDGE_LOG_LEVL = "debug";
-    const { code, stderr } = await run("validate", file("variable.yaml", "checks: {}"));
+    const { code, stderr } = await run("validate", path);
     delete process.env.HEALTHBRIDGE_LOG_LEVL;
     assert.deepEqual([code, /^warning: the variable HEALTHBRIDGE_LOG_LEVL is not known/m.test(stderr)], [0, true]);
+
+    process.env.HEALTHBRIDGE_LOG_FORMAT = "xml";
+    const refused = await Promise.all([run("validate", path), run("serve", "-c", path)]);
+    delete process.env.HEALTHBRIDGE_LOG_FORMAT;
+    for (const ended of refused)
+      assert.match(
+        ended.stderr,
+        /^healthbridge: HEALTHBRIDGE_LOG_FORMAT \(--log-format\): must be one of .*; got "xml"$/m,
+      );
   });
 
   test("takes one file", async () => {

@@ -194,6 +194,16 @@ test("expect.minVersion of tls passes with the version or a later one", async (t
     assert.throws(() => openTarget(target, systemDeps(), { expect }), HealthError);
 });
 
+test("a client certificate without its key, or a key alone, is refused when the check is declared", () => {
+  const cert = certify(CLIENT);
+  for (const url of ["https://h/", "grpcs://h:1", "tls://h:1", "rediss://h:1", "postgres://u:p@h/d", "wss://h/"]) {
+    const open = (tls: ProberOptions["tls"]) => () => openTarget(url, systemDeps(), { tls });
+    assert.throws(open({ cert }), /^HealthError: .*tls\.key is required beside tls\.cert/s, url);
+    assert.throws(open({ cert: "no PEM" }), /tls\.key is required beside tls\.cert/, url);
+    assert.throws(open({ key: CLIENT.key }), /tls\.cert is required beside tls\.key/, url);
+  }
+});
+
 test("TLS options of a scheme that is not encrypted are refused", () => {
   for (const url of ["http://h", "redis://h", "amqp://h", "grpc://h:1", "flower+http://h", "tcp://h:1"])
     assert.throws(
