@@ -76,6 +76,7 @@ function loadCore(): NestCore {
   try {
     return load("@nestjs/core");
   } catch (cause) {
+    if (Object(cause).code !== "MODULE_NOT_FOUND") throw cause;
     const text = "healthbridge/nestjs needs the package @nestjs/core; try: npm install @nestjs/core";
     throw new HealthError("MISSING_PACKAGE", text, { cause });
   }

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { Agent, get } from "node:http";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { eventually, pause } from "../../support/eventually.js";
+import { eventually, inTime, pause } from "../../support/eventually.js";
 import { frame, GrpcPeer } from "../../support/grpc-peer.js";
 import { freePort, NestProgram, type NestProject, NestProjects, SNIPPETS } from "./nest/nest-project.js";
 
@@ -160,7 +160,7 @@ describe("an application of NestJS", () => {
           assert.deepEqual(failures, []);
           assert(calls > 20, `${calls} calls`);
         }
-        await program.ended;
+        await inTime(program.ended, `the end of the process: ${program.output}`, 10_000);
         const tookMs = performance.now() - startedAt;
         assert(tookMs >= DRAIN_DELAY_MS - 5, `ended after ${tookMs} ms, before the drain delay`);
         assert(tookMs < 2 * DRAIN_DELAY_MS + 1_500, `ended after ${tookMs} ms`);
