@@ -12,7 +12,7 @@ import { frame, GrpcPeer } from "../../support/grpc-peer.js";
 import { freePort, NestProgram, type NestProject, NestProjects, SNIPPETS } from "./nest/nest-project.js";
 
 /** As the application has it. */
-const DRAIN_DELAY_MS = 500;
+const DRAIN_DELAY_MS = 1_000;
 
 /** Each kind of application and each way of its end; with Nest 12 too, where it has code of its own. */
 const APPLICATIONS = [
@@ -22,8 +22,8 @@ const APPLICATIONS = [
   { kind: "fastify", end: "hooks", versions: [11] },
   { kind: "fastify", end: "close", versions: [12] },
   { kind: "microservice", end: "hooks", versions: [11] },
-  { kind: "microservice", end: "close", versions: [11, 12] },
-  { kind: "microservice", end: "graceful", versions: [12] },
+  { kind: "microservice", end: "close", versions: [12] },
+  { kind: "microservice", end: "graceful", versions: [11] },
   { kind: "hybrid", end: "close", versions: [12] },
   { kind: "context", end: "hooks", versions: [11] },
 ] as const;
@@ -127,6 +127,9 @@ describe("an application of NestJS", () => {
         await holdOpen(t, httpPort, peer);
 
         let isOver = false;
+        t.after(() => {
+          isOver = true;
+        });
         const loads = [
           ...(hasHttp
             ? [
@@ -150,7 +153,7 @@ describe("an application of NestJS", () => {
         await pause(100);
         const startedAt = performance.now();
         program.end();
-        await pause(DRAIN_DELAY_MS / 2);
+        await pause(100);
         if (hasHttp) assert.equal(await ask(`${origin}/healthcheck`), "503 NOT_SERVING");
         if (hasHttp) assert.equal(await ask(`${origin}/livez`), "200 OK");
         if (hasHttp) await requestOnce(`${origin}/api/orders`, agent, (header) => assert.equal(header, "close"));
@@ -158,12 +161,12 @@ describe("an application of NestJS", () => {
         isOver = true;
         for (const { calls, failures } of await Promise.all(loads)) {
           assert.deepEqual(failures, []);
-          assert(calls > 20, `${calls} calls`);
+          assert(calls > 10, `${calls} calls`);
         }
         await inTime(program.ended, `the end of the process: ${program.output}`, 10_000);
         const tookMs = performance.now() - startedAt;
         assert(tookMs >= DRAIN_DELAY_MS - 5, `ended after ${tookMs} ms, before the drain delay`);
-        assert(tookMs < 2 * DRAIN_DELAY_MS + 1_500, `ended after ${tookMs} ms`);
+        assert(tookMs < DRAIN_DELAY_MS + 3_000, `ended after ${tookMs} ms`);
         assert.match(program.output, /pool closed, draining: true/);
         assert.doesNotMatch(program.output, /draining: false|ERROR/);
       });
