@@ -16,7 +16,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The file in src/ of each door. */
-export const DOORS = { ".": "index", "./client": "health-client", "./grpc-js": "grpc-js", "./fastify": "fastify" };
+export const DOORS = {
+  ".": "index",
+  "./client": "health-client",
+  "./grpc-js": "grpc-js",
+  "./fastify": "fastify",
+  "./nestjs": "nestjs",
+};
 
 /** The files of the doors. */
 export const DOOR_FILES = Object.values(DOORS);

@@ -35,6 +35,9 @@ const ENGINES = [
   "daemon/thread/thread-server",
 ];
 
+/** Doors that need all of `Health`. */
+const DOORS_AFTER_INDEX = ["nestjs"];
+
 /** The code of the listener thread. `daemon/thread/listener-worker` names the file, which is beside its own chunk. */
 const THREAD = { in: "src/daemon/thread/listener-thread.ts", out: "listener-thread" };
 
@@ -71,7 +74,7 @@ const afterIndex = {
   name: "after index",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, ({ path }) => {
-      if (![...LAZY, ...ENGINES].includes(sourceName(path))) return undefined;
+      if (![...LAZY, ...ENGINES, ...DOORS_AFTER_INDEX].includes(sourceName(path))) return undefined;
       const text = readFileSync(path, "utf8");
       return { contents: `${text}\nimport ${JSON.stringify(resolve("src/index.ts"))};\n`, loader: "ts" };
     });
@@ -133,7 +136,7 @@ async function writeCommonJs({ path, text: source }) {
     supported: { "dynamic-import": false }, // `require` is faster
     logLevel: "warning",
   });
-  const text = requireLater(code).replaceAll(/\bload\d*(?=\("\.\/third-party\/)/g, "require"); // a bundler sees `require`
+  const text = requireLater(code).replaceAll(/\bload\d*(?=\("(?:\.\/third-party\/|@nestjs\/))/g, "require"); // a bundler sees `require`
   writeFileSync(path, `${text}//# sourceMappingURL=${basename(path)}.map\n`);
   writeFileSync(`${path}.map`, map);
 }

@@ -57,6 +57,8 @@ export abstract class Integrations {
   readonly #pool: SharedBytesPool;
   /** @internal Whether a server of the application serves this health: its clients need the drain delay of a shutdown. */
   protected servedElsewhere = false;
+  /** @internal Called for each server of grpc-js that gets the health service. */
+  onGrpcServer: ((server: GrpcServer) => void) | undefined;
   readonly #requests = new HealthRequests();
   #answerFetch: FetchHandler | undefined;
   /** Knows which routes there are. */
@@ -77,6 +79,7 @@ export abstract class Integrations {
   addToServer(server: GrpcServer): void {
     addHealthService(server, this.#service, this.#bridge.clock);
     this.servedElsewhere = true;
+    this.onGrpcServer?.(server);
   }
 
   /** The definition of `grpc.health.v1.Health` for nice-grpc: `server.add(health.definition, health.niceImplementation())`. */

@@ -34,9 +34,16 @@ export class OpenServers {
   /** Aborted when the shutdown begins. */
   readonly #stop = new AbortController();
   #stopping: Promise<void> | undefined;
+  /** Settles when the drain delay of the shutdown is over; `undefined` without a shutdown. */
+  drained: Promise<void> | undefined;
 
   constructor(deps: OpenServersDeps) {
     this.#deps = deps;
+  }
+
+  /** How many servers are open. */
+  get count(): number {
+    return this.#open.size;
   }
 
   /** Whether something is an open server of this `Health`. */
@@ -135,10 +142,15 @@ export class OpenServers {
   async #shutdown(hooks: ShutdownHooks, times: ShutdownTimes): Promise<void> {
     const servers = [...this.#open];
     const opening = [...this.#opening];
+    let onDrained = () => {};
+    this.drained = new Promise((resolve) => {
+      onDrained = resolve;
+    });
     const all = async (step: (server: ListeningServer) => Promise<void>) => void (await Promise.all(servers.map(step)));
     const steps: ShutdownSteps = {
       announce: () => hooks.announce(),
       stopAccepting: () => {
+        onDrained();
         for (const server of servers) server.stopAccepting();
       },
       endWatches: () => hooks.endWatches(),
@@ -152,6 +164,7 @@ export class OpenServers {
     try {
       await runShutdown(steps, this.#deps.clock, isServed ? times : { ...times, drainDelayMs: 0 });
     } finally {
+      onDrained(); // a step before may have thrown
       await hooks.onEnd();
     }
   }

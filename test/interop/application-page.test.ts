@@ -12,7 +12,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { blocksOf } from "../docs/pages.js";
 import { eventually } from "../support/eventually.js";
-import { npmApplications } from "./install.js";
+import { npmApplications } from "./npm-packages.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const BLOCKS = blocksOf(readFileSync(path("docs/library/application.md"), "utf8"), "js");

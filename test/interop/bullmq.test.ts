@@ -9,7 +9,8 @@ import {
   Health,
 } from "../../src/index.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
-import { debian, npmWorkers } from "./install.js";
+import { debian } from "./install.js";
+import { npmWorkers } from "./npm-packages.js";
 import { accepting, freePort, Running } from "./peers.js";
 
 /** The part of BullMQ that is used: the suite installs it, so its types are not here. */

@@ -5,7 +5,7 @@ import type * as grpc from "@grpc/grpc-js";
 import { registerHealthChecking } from "../../src/grpc-js.js";
 import { Backend } from "../client/policy/backends.js";
 import { eventually } from "../support/eventually.js";
-import { grpcJs } from "./install.js";
+import { grpcJs } from "./npm-packages.js";
 
 const VERSIONS: readonly (readonly [version: string, checksHealth: boolean])[] = [
   ["1.14.0", true],

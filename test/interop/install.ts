@@ -5,7 +5,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -102,92 +101,6 @@ export function evans(): string {
     run("go", ["build", "-o", join(target, "evans"), "github.com/ktr0731/evans"], { cwd: source });
   });
   return join(folder, "evans");
-}
-
-/** Loads packages that read reflection's answers: a client for Node, and protobuf-es. */
-export function npmReflection(): NodeJS.Require {
-  const packages = ["grpc-js-reflection-client@1.4.2", "@grpc/grpc-js@1.14.7", "@bufbuild/protobuf@2.17.0"];
-  const folder = once(`npm-reflection-${packages.join("-").replaceAll(/[@/]+/g, "-")}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-  });
-  return createRequire(join(folder, "package.json"));
-}
-
-/** Loads a version of grpc-js. */
-export function grpcJs(version: string): unknown {
-  const folder = once(`grpc-js-${version}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `@grpc/grpc-js@${version}`]);
-  });
-  return createRequire(join(folder, "package.json"))("@grpc/grpc-js");
-}
-
-/** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
-export function npmServers(): NodeJS.Require {
-  return createRequire(join(npmPackages("servers", ["oidc-provider@9.13.3", "ws@8.23.0"]), "package.json"));
-}
-
-/** Loads the frameworks whose applications use the library. */
-export function npmFrameworks(): NodeJS.Require {
-  const packages = [
-    ...["express4@npm:express@4.22.3", "express5@npm:express@5.3.0", "fastify@5.12.8"],
-    ...["koa@3.3.0", "koa-bodyparser@4.4.1", "hono@4.13.19", "@hono/node-server@2.1.9"],
-  ];
-  return createRequire(join(npmPackages("frameworks", packages), "package.json"));
-}
-
-/** The folder of frameworks for RPC: connect-node (its last version for Node 20) and nice-grpc. */
-export function npmRpcFolder(): string {
-  return npmPackages("rpc-frameworks", [
-    ...["@connectrpc/connect@2.1.2", "@connectrpc/connect-node@2.1.2", "@bufbuild/protobuf@2.17.0"],
-    ...["nice-grpc@2.1.18", "@grpc/grpc-js@1.14.7"],
-  ]);
-}
-
-/** Loads frameworks for RPC. */
-export function npmRpcFrameworks(): NodeJS.Require {
-  return createRequire(join(npmRpcFolder(), "package.json"));
-}
-
-/** Loads queues of jobs, microservices, and servers of WebSockets with polling. */
-export function npmWorkers(): NodeJS.Require {
-  const packages = [
-    ...["bullmq@6.7.0", "bullmq5@npm:bullmq@5.81.5", "ioredis@5.11.1", "moleculer@0.14.36"],
-    ...["socket.io@4.8.4", "socket.io-client@4.8.4", "koa@3.3.0", "koa-mount@4.2.0"],
-  ];
-  return createRequire(join(npmPackages("workers", packages), "package.json"));
-}
-
-/** The folder of packages with which applications serve their health over HTTP. */
-export function npmHealthPackages(): string {
-  return npmPackages("health", ["@godaddy/terminus@4.12.1", "lightship@9.0.4"]);
-}
-
-/** The folder of the frameworks, access logs and tracers of docs/library/application.md. */
-export function npmApplications(): string {
-  const tracing = ["instrumentation@0.223.0", "instrumentation-http@0.223.0", "instrumentation-grpc@0.223.0"];
-  const sdk = ["sdk-trace-base@2.12.1", "sdk-trace-node@2.12.1", "api@1.9.1"];
-  return npmPackages("applications", [
-    ...["express@5.3.0", "koa@3.3.0", "hono@4.13.19", "@hono/node-server@2.1.9", "pino-http@11.0.0", "morgan@1.12.1"],
-    ...[...tracing, ...sdk].map((name) => `@opentelemetry/${name}`),
-    "@grpc/grpc-js@1.14.7",
-  ]);
-}
-
-/** Installs packages of the registry into a folder of their own, without their install scripts. */
-function npmPackages(name: string, packages: readonly string[]): string {
-  const key = createHash("sha256").update(packages.join()).digest("hex").slice(0, 12);
-  return once(`npm-${name}-${key}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", ...packages]);
-  });
-}
-
-/** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
-export function typescript(): string {
-  const version = "5.9.3";
-  const folder = once(`typescript-${version}`, (target) => {
-    run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `typescript@${version}`]);
-  });
-  return join(folder, "node_modules/typescript/bin/tsc");
 }
 
 /** `h2spec`, of a module of ours, since its last version with a place in Go's registry names no dependency of its own. */

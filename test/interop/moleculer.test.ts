@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { Health, type MoleculerHealthOptions, moleculerHealth } from "../../src/index.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
-import { debian, npmWorkers } from "./install.js";
+import { debian } from "./install.js";
+import { npmWorkers } from "./npm-packages.js";
 import { accepting, freePort, Running } from "./peers.js";
 
 /** The part of Moleculer that is used: the suite installs it, so its types are not here. */

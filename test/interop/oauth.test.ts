@@ -12,7 +12,7 @@ import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe, verdict } from "../probers/probing.js";
 import { certify, createSubject } from "../support/certificates.js";
 import { pause } from "../support/eventually.js";
-import { npmServers } from "./install.js";
+import { npmServers } from "./npm-packages.js";
 
 /** The part of the package that is used here. */
 interface OpenIdProvider extends EventEmitter {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { typescript } from "./install.js";
+import { typescript } from "./npm-packages.js";
 import { type LockEntry, Project } from "./package/project.js";
 
 const HERE = fileURLToPath(new URL("package/", import.meta.url));

@@ -15,7 +15,8 @@ import { frame, GrpcPeer } from "../support/grpc-peer.js";
 import { portOf } from "../support/port-of.js";
 import { methodOf, PROTO_FOLDER, readAnswer, VERSIONS, writeRequest } from "../support/reflection.js";
 import { describeEngines } from "./engines.js";
-import { cppReflection, evans, goClient, grpcurl, npmReflection, protoc, pythonBin } from "./install.js";
+import { cppReflection, evans, goClient, grpcurl, protoc, pythonBin } from "./install.js";
+import { npmReflection } from "./npm-packages.js";
 import { run } from "./peers.js";
 
 const HEALTH = "grpc.health.v1.Health";

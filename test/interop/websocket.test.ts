@@ -11,7 +11,8 @@ import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe } from "../probers/probing.js";
 import { certify, createSubject } from "../support/certificates.js";
 import { installServers, startNats } from "./dialogue-servers.js";
-import { debian, npmServers } from "./install.js";
+import { debian } from "./install.js";
+import { npmServers } from "./npm-packages.js";
 import { accepting, freePort, Running } from "./peers.js";
 
 const authority = createSubject("authority");

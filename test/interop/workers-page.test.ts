@@ -7,7 +7,8 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { blocksOf } from "../docs/pages.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { debian, npmWorkers } from "./install.js";
+import { debian } from "./install.js";
+import { npmWorkers } from "./npm-packages.js";
 import { accepting, freePort, Running } from "./peers.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));

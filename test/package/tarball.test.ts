@@ -11,7 +11,7 @@ import { doorsOf, Packed, ROOT, readManifest } from "./packed.js";
 
 /** grpc-js and its companions. */
 const DEPENDENCIES = ["@grpc/grpc-js", "@grpc/proto-loader", "grpc-health-check"];
-const OPTIONAL = ["mysql2", "pg"];
+const OPTIONAL = ["@nestjs/core", "mysql2", "pg"];
 
 const LIFECYCLE = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
 
@@ -51,7 +51,7 @@ describe("the tarball", () => {
   });
   after(() => packed.remove());
 
-  test("has grpc-js and its companions as dependencies, and database clients as optional peers", () => {
+  test("has grpc-js and its companions as dependencies, and frameworks and database clients as optional peers", () => {
     const { dependencies, peerDependencies, scripts } = readManifest(packed.installed);
     assert.deepEqual(Object.keys(dependencies ?? {}), DEPENDENCIES);
     assert.deepEqual(Object.keys(peerDependencies ?? {}), OPTIONAL);
@@ -71,7 +71,7 @@ describe("the tarball", () => {
       for (const specifier of specifiers) {
         const name = packageOf(specifier);
         assert.ok(name === undefined || allowed.includes(name), `${path} imports ${specifier}`);
-        // the declarations of a database client are not installed
+        // the declarations of an optional peer are not installed
         if (path.endsWith(".d.ts")) assert.ok(name === undefined || !OPTIONAL.includes(name), `${path}: ${specifier}`);
       }
     }

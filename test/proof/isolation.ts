@@ -3,7 +3,7 @@
  *
  *     npm run proof -- isolation [--json]
  */
-import { npmHealthPackages } from "../interop/install.js";
+import { npmHealthPackages } from "../interop/npm-packages.js";
 import {
   type Answers,
   type Cost,

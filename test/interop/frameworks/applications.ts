@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { healthbridge } from "../../../src/fastify.js";
 import type { Health } from "../../../src/index.js";
 import type { ClosableServer } from "../../../src/lifecycle/server-closing.js";
-import { npmFrameworks } from "../install.js";
+import { npmFrameworks } from "../npm-packages.js";
 
 /** An application that listens. */
 export interface Application {

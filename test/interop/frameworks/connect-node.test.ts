@@ -9,7 +9,7 @@ import { describe, type TestContext, test } from "node:test";
 import { gracefulShutdown, Health } from "../../../src/index.js";
 import { FILE_DESCRIPTORS } from "../../../src/transports/grpc/file-descriptors.js";
 import { eventually, pause } from "../../support/eventually.js";
-import { npmRpcFrameworks } from "../install.js";
+import { npmRpcFrameworks } from "../npm-packages.js";
 import { load } from "./load.js";
 
 const DRAIN_DELAY_MS = 1_200;

@@ -6,7 +6,7 @@ import { healthbridge } from "../../../src/fastify.js";
 import * as library from "../../../src/index.js";
 import { blocksOf } from "../../docs/pages.js";
 import { pause } from "../../support/eventually.js";
-import { npmFrameworks } from "../install.js";
+import { npmFrameworks } from "../npm-packages.js";
 
 const { Health } = library;
 const fastify = (options: object = {}) => npmFrameworks()("fastify")(options);

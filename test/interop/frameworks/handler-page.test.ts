@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { HealthClient } from "../../../src/health-client.js";
 import { blocksOf } from "../../docs/pages.js";
 import { eventually } from "../../support/eventually.js";
-import { npmRpcFolder } from "../install.js";
+import { npmRpcFolder } from "../npm-packages.js";
 import { freePort } from "../peers.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));

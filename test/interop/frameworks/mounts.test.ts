@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from "node:test";
 import { healthbridge } from "../../../src/fastify.js";
 import { gracefulShutdown, Health } from "../../../src/index.js";
 import { eventually, inTime } from "../../support/eventually.js";
-import { npmFrameworks, npmWorkers } from "../install.js";
+import { npmFrameworks, npmWorkers } from "../npm-packages.js";
 
 async function listen(t: TestContext, server: ReturnType<typeof createServer>): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -5,7 +5,8 @@ import { gracefulShutdown, Health } from "../../../src/index.js";
 import { readHealthListResponse } from "../../../src/wire/health-messages.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { request, statusIn } from "../../support/grpc-peer.js";
-import { grpcHealthProbe, npmRpcFrameworks } from "../install.js";
+import { grpcHealthProbe } from "../install.js";
+import { npmRpcFrameworks } from "../npm-packages.js";
 import { run } from "../peers.js";
 import { load } from "./load.js";
 

@@ -22,11 +22,13 @@ export interface LockEntry {
 }
 
 export class Project {
-  readonly #folder = mkdtempSync(join(tmpdir(), "healthbridge-project-"));
-  readonly path = join(this.#folder, "project");
+  readonly #folder: string;
+  readonly path: string;
 
-  /** Packs a copy of this checkout that has no build, and installs the tarball. */
-  constructor() {
+  /** Packs a copy of this checkout that has no build, and installs the tarball. Packages of `parent` are found too. */
+  constructor(parent: string = tmpdir()) {
+    this.#folder = mkdtempSync(join(parent, "healthbridge-project-"));
+    this.path = join(this.#folder, "project");
     const checkout = join(this.#folder, "checkout");
     for (const name of SOURCES) cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(checkout, "node_modules"));
