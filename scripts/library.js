@@ -22,8 +22,9 @@ const OUT = "dist";
  * `import "healthbridge"` loads none of them.
  */
 const LAZY = [
-  ...["checks/check-engine", "checks/sources", "daemon/server", "probers/exec", "probers/pressure-check"],
-  ...["probers/schemes", "telemetry/metrics", "transports/http/bridge"],
+  ...["checks/check-engine", "checks/sources", "daemon/history", "daemon/server", "frameworks/bullmq-check"],
+  ...["probers/exec", "probers/pressure-check", "probers/schemes", "telemetry/metrics", "telemetry/open-telemetry"],
+  ...["transports/http/bridge", "transports/http/event-streams", "transports/node/handler"],
 ];
 
 /** Modules of Node that need milliseconds to load, and that are seldom used. */

@@ -35,14 +35,10 @@ interface HistorySources {
 }
 
 /**
- * Starts a history, if it is wanted.
+ * Starts a history; `true` means the defaults.
  * @throws HealthError INVALID_OPTION
  */
-export function createHistory(
-  options: boolean | HistoryOptions | undefined,
-  { registry, clock, random }: HistorySources,
-): History | undefined {
-  if (options === undefined || options === false) return undefined;
+export function createHistory(options: true | HistoryOptions, { registry, clock, random }: HistorySources): History {
   const limits = limitsOf(options === true ? {} : options);
   const transitions = new TransitionHistory(createEpoch(clock, random));
   const services = new ServiceHistory({ clock, ...limits });
