@@ -91,6 +91,19 @@ test("app.close() does not wait when the application does not listen, or drains 
   }
 });
 
+test("app.close() waits for the drain delay of a shutdown that runs", async () => {
+  const health = new Health();
+  const app = fastify();
+  await app.register(healthbridge, { health, drainDelayMs: 20_000 });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const startedAt = performance.now();
+  const shutdown = health.shutdown({ drainDelayMs: 1_000 });
+  await app.close();
+  const ms = performance.now() - startedAt;
+  assert.ok(ms >= 995 && ms < 10_000, `${ms} ms`);
+  await shutdown;
+});
+
 test("refuses wrong options, naming them", async () => {
   const wrong = [{ health: new Health(), path: [] }, { health: {} }, {}, { health: new Health(), drainDelayMs: -1 }];
   for (const options of wrong)
