@@ -6,7 +6,6 @@
  * Uptime is the time serving of the time serving or not serving. Times that are unknown, in maintenance or without data
  * do not count: a monitor that was off saw neither.
  */
-
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { printable } from "../../core/printable.js";
 import { storedName } from "../../core/service-name.js";
