@@ -36,8 +36,8 @@ const ENGINES = [
   "daemon/thread/thread-server",
 ];
 
-/** Doors that need all of `Health`. */
-const DOORS_AFTER_INDEX = ["nestjs"];
+/** Doors whose users have a `Health`, so that `healthbridge` is loaded anyway. */
+const DOORS_AFTER_INDEX = ["fastify", "nestjs"];
 
 /** The code of the listener thread. `daemon/thread/listener-worker` names the file, which is beside its own chunk. */
 const THREAD = { in: "src/daemon/thread/listener-thread.ts", out: "listener-thread" };
