@@ -1,5 +1,5 @@
 /**
- * The history of a `Health`: what its registry and its probes tell.
+ * The history of a `Health`: what its registry and its probes report.
  *
  *     registry --transition--> TransitionHistory   the last ones, for `/events`
  *              '-------------> ServiceHistory      how long each service had each status, for `/history`
