@@ -1,5 +1,6 @@
 /** Calls of callers without types: a mistake is a HealthError that says what is expected, and never passes unnoticed. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { describe, test } from "node:test";
 import { gracefulShutdown, Health, processPressure } from "../../src/index.js";
@@ -105,6 +106,18 @@ describe("a call without types", () => {
     ],
     ["new Health(3)", functions, "create", [3], "INVALID_OPTION", /options of Health must be an object; got 3/],
   ];
+  const pem = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
+  const [cert, key] = [pem("server.crt"), pem("server.key")];
+  const identities: readonly (readonly [string, object, RegExp])[] = [
+    ["without a certificate", { key }, /the TLS certificate must be PEM, as a string or Buffer; got undefined/],
+    ["without a key", { cert }, /the TLS key must be PEM/],
+    ["with a client CA that is no text", { cert, key, clientCa: true }, /client CA must be PEM.*; got boolean/],
+  ];
+  for (const [title, tls, message] of identities)
+    test(`is refused with what is expected: listen with TLS ${title}`, async () => {
+      await assert.rejects(async () => call(health, "listen", [[own], { tls }]), { code: "TLS_FAILED", message });
+    });
+
   for (const [title, owner, method, args, code, message] of cases)
     test(`is refused with what is expected: ${title}`, async () => {
       await assert.rejects(async () => call(owner, method, args), { code, message });
