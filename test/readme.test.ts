@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { SERVE_FLAGS } from "../src/cli/serve-flags.js";
 import { Health } from "../src/index.js";
@@ -30,10 +31,24 @@ const ANSWERS: Readonly<Record<string, readonly [number, string | RegExp]>> = {
     200,
     '{"statuses":{"SERVICE":{"status":"SERVING"},"CHECK":{"status":"SERVING"},"":{"status":"SERVING"}}}',
   ],
+  "GET /events": [200, /^retry: 2000\n\nid: \S+\nevent: snapshot\n/],
+  "GET /history/SERVICE": [200, /^\{"service":"SERVICE",.*"uptime":1,/],
+  "GET /badge/SERVICE.svg": [200, /^<svg .*SERVICE: serving/],
 };
 
+/** The text of an answer; of a stream, its first event. */
+async function textOf(answer: Response): Promise<string> {
+  if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) return answer.text();
+  let text = "";
+  for await (const bytes of answer.body ?? []) {
+    text += new TextDecoder().decode(bytes);
+    if (text.includes("data: ")) break; // leaving the loop cancels the stream
+  }
+  return text;
+}
+
 describe("the README", () => {
-  const health = new Health({ metrics: true });
+  const health = new Health({ metrics: true, history: true });
   let base = "";
   before(async () => {
     health.set("SERVICE", "SERVING");
@@ -46,6 +61,22 @@ describe("the README", () => {
 
   test("every snippet is run by a test", () => {
     assert.deepEqual([...snippetNames()].sort(), [...IN_INTEROP, ...HERE].sort());
+  });
+
+  test("it has at most 300 lines, and a link to every page of docs", () => {
+    const root = new URL("../", import.meta.url);
+    const text = readFileSync(new URL("README.md", root), "utf8");
+    const pages = ["docs/", "docs/library/"].flatMap((folder) =>
+      readdirSync(new URL(folder, root))
+        .filter((file) => file.endsWith(".md"))
+        .map((file) => folder + file),
+    );
+    assert.ok(pages.length > 20);
+    assert.deepEqual(
+      pages.filter((page) => !text.includes(`](${page})`)),
+      [],
+    );
+    assert.ok(text.trimEnd().split("\n").length <= 300);
   });
 
   test("the table of flags is that of the code", () => {
@@ -68,8 +99,9 @@ describe("the README", () => {
       const answer = await fetch(`${base}${path}`, { method, ...(method === "POST" ? { body: "{}", headers } : {}) });
       const [code, body = ""] = ANSWERS[request] ?? [];
       assert.equal(answer.status, code, request);
-      if (typeof body === "string") assert.equal(await answer.text(), body, request);
-      else assert.match(await answer.text(), body, request);
+      const text = await textOf(answer);
+      if (typeof body === "string") assert.equal(text, body, request);
+      else assert.match(text, body, request);
     }
   });
 

@@ -33,7 +33,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   resume: { summary: "end a drain", load: async () => (await import("./operate.js")).RESUME },
   maintenance: {
-    summary: "silence the hooks of a running daemon for some time",
+    summary: "silence the alerts of a running daemon for some time",
     load: async () => (await import("./operate.js")).MAINTENANCE,
   },
   reload: {

@@ -79,9 +79,9 @@ export const RESUME: CommandModule = {
 };
 
 const MAINTENANCE_HELP: CommandHelp = {
-  about: `Silences the hooks of a service, or without SERVICE of all, for a time. It never changes a status.
-This version has no hooks: the maintenance is stored, and status shows it. With stateDir, it
-survives a restart, until it is over or ended.`,
+  about: `Silences the alerts of a service, or without SERVICE of all, for a time. It never changes a status.
+The time does not count for the uptime. status shows the maintenance. With stateDir, it survives a
+restart, until it is over or ended.`,
   usage: "maintenance [SERVICE] (--for TIME | --end) [FLAGS]",
   flags: [
     { name: "for", value: "TIME", help: "How long, in wall time, such as 30m or 2h; at most 365d." },

@@ -63,7 +63,7 @@ export const TOP_KEYS = {
   tokenFile: {
     type: "text",
     meaning:
-      "A file with a token. Without the token, clients see no names: List and /metrics are refused, and other answers are one word. Clients send it as Bearer, or as the password of Basic.",
+      "A file with a token. Without the token, clients see no names: List, /metrics, /events and /history are refused, and other answers are one word. Clients send it as Bearer, or as the password of Basic.",
     flag: { name: "token-file", value: "FILE" },
   },
   stateDir: {

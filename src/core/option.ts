@@ -65,10 +65,12 @@ export function drainDelay(value: number | undefined): number {
 }
 
 /**
- * Refuses an option that does not exist: callers may have no types.
+ * Refuses an option that does not exist, and options that are no object: callers may have no types.
  * @throws HealthError INVALID_OPTION with the nearest known option
  */
 export function requireKnownOptions(owner: string, options: object, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null)
+    throw new HealthError("INVALID_OPTION", `the options of ${owner} must be an object; got ${String(options)}`);
   const unknown = Object.keys(options).find((option) => !known.includes(option));
   if (unknown === undefined) return;
   const nearest = nearestTo(unknown, known);

@@ -44,7 +44,7 @@ export function requireTlsPair(cert: Pem, key: Pem, names: PairNames = PAIR_NAME
  * @throws HealthError TLS_FAILED
  */
 export function readCertificates(pem: Pem, name = PAIR_NAMES.cert): readonly X509Certificate[] {
-  const [, ...blocks] = pem.toString().split(CERTIFICATE);
+  const [, ...blocks] = textOf(pem, name).split(CERTIFICATE);
   if (blocks.length === 0) throw tlsError(`${name} ${missingBlock(pem, "certificate")}`);
   return blocks.map((block, index) => {
     const ordinal = blocks.length === 1 ? name : `${name}: certificate ${index + 1} of the chain`;
@@ -54,7 +54,7 @@ export function readCertificates(pem: Pem, name = PAIR_NAMES.cert): readonly X50
 
 /** @throws HealthError TLS_FAILED */
 export function readPrivateKey(pem: Pem, name = PAIR_NAMES.key): KeyObject {
-  const text = pem.toString();
+  const text = textOf(pem, name);
   if (ENCRYPTED_KEY.test(text))
     throw tlsError(
       `${name} is encrypted, and there is no passphrase for it; decrypt it: openssl pkey -in ENCRYPTED -out KEY`,
@@ -70,6 +70,12 @@ export function readPrivateKey(pem: Pem, name = PAIR_NAMES.key): KeyObject {
  */
 export function readAuthorities(pem: Pem, what = "CA"): readonly X509Certificate[] {
   return readCertificates(pem, `the TLS ${what}`);
+}
+
+/** Callers may have no types: an option may be missing. */
+function textOf(pem: Pem, name: string): string {
+  if (typeof pem === "string" || Buffer.isBuffer(pem)) return pem.toString();
+  throw tlsError(`${name} must be PEM, as a string or Buffer; got ${typeof pem}`);
 }
 
 /** Why a text has no certificate, or no private key. */

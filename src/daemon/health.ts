@@ -84,8 +84,10 @@ export class Health extends Integrations {
   /**
    * Calls `listener` for each change of a status or of a check's state, in order. What it throws is published, and stops
    * no other listener. Returns an unsubscribe function.
+   * @throws HealthError INVALID_OPTION when it is no function
    */
   onTransition(listener: (transition: Transition) => void): () => void {
+    if (typeof listener !== "function") throw new HealthError("INVALID_OPTION", "onTransition: expected a function");
     return this.parts.registry.onTransition(listener);
   }
 
@@ -203,7 +205,7 @@ export class Health extends Integrations {
   /**
    * Serves gRPC and HTTP on every address: `:PORT`, `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`. Port 0 lets the system
    * choose a port. Either all addresses are served or none.
-   * @throws HealthError INVALID_ADDRESS, LISTEN_FAILED naming the address, TLS_FAILED, ALREADY_STOPPED
+   * @throws HealthError INVALID_ADDRESS, INVALID_OPTION, LISTEN_FAILED naming the address, TLS_FAILED, ALREADY_STOPPED
    */
   listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
     return this.parts.servers.listen(addresses, options);

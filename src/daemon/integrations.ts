@@ -11,6 +11,7 @@
  *     niceImplementation()      nice-grpc
  */
 import type { Server as GrpcServer } from "@grpc/grpc-js";
+import { HealthError } from "../core/health-error.js";
 import { requireKnownOptions } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
@@ -74,7 +75,7 @@ export abstract class Integrations {
   /**
    * Adds the health service to a grpc-js server of the application. `shutdown` ends its Watch streams, and from then on
    * it reports NOT_SERVING.
-   * @throws HealthError ALREADY_ADDED when the server has a health service
+   * @throws HealthError ALREADY_ADDED when the server has a health service; INVALID_OPTION
    */
   addToServer(server: GrpcServer): void {
     addHealthService(server, this.#service, this.#bridge.clock);
@@ -144,6 +145,8 @@ export abstract class Integrations {
   async fetch(request: Request, { paths, ...unknown }: RouteOptions = {}): Promise<Response> {
     requireKnownOptions("fetch", unknown, ["paths"]);
     requirePaths(paths);
+    if (typeof Object(request).url !== "string" || typeof Object(request.headers).get !== "function")
+      throw new HealthError("INVALID_OPTION", "fetch: expected a Request, as the function fetch() takes it");
     this.#requests.addPaths(paths ?? []);
     this.#answerFetch ??= createFetchHandler(this.#createBridge("fetch", {}));
     return this.#answerFetch(request, paths);

@@ -10,7 +10,14 @@ import { HealthError } from "../core/health-error.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
 import { requirePaths } from "../transports/http/routes.js";
-import { type HealthServer, type ListeningServer, OpenServer, type ServerDeps, type ServerOptions } from "./server.js";
+import {
+  type HealthServer,
+  type ListeningServer,
+  OpenServer,
+  requireListenOptions,
+  type ServerDeps,
+  type ServerOptions,
+} from "./server.js";
 import type { ThreadServerDeps } from "./thread/thread-server.js";
 
 /** What the servers need: for those in this thread, and for those in threads of their own. */
@@ -114,6 +121,9 @@ export class OpenServers {
     addresses: readonly string[],
     options: ServerOptions,
   ): Promise<ListeningServer> {
+    if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === "string"))
+      throw new HealthError("INVALID_ADDRESS", 'listen() needs a list of addresses, such as [":50051", ":8080"]');
+    requireListenOptions(options);
     const { thread = false, stallAfter, paths } = options;
     requirePaths(paths);
     if (typeof thread !== "boolean") throw new HealthError("INVALID_OPTION", "thread must be true or false");

@@ -174,7 +174,7 @@ export class Operator {
       await this.#store([{ ...record, value: { since, until, reason } }]);
       this.#maintenance.set(known, { sinceMs: since, untilMs: until, reason });
       const why = reason === "" ? "" : `: ${reason}`;
-      const message = `maintenance of ${nameOf(known)} for ${formatDuration(durationMs)}${why}; hooks are silent, statuses are not changed`;
+      const message = `maintenance of ${nameOf(known)} for ${formatDuration(durationMs)}${why}; alerts are silent, statuses are not changed`;
       log.write("info", "maintenance", message, { ...fieldsOf(known), until: new Date(until).toISOString() });
       return true;
     });

@@ -11,6 +11,7 @@ import type { DurationLike } from "../core/duration.js";
 import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
+import { requireKnownOptions } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type Listener, listen } from "../listener/listener.js";
 import type { Sinks } from "../listener/sniff-protocol.js";
@@ -54,6 +55,34 @@ export interface ThreadLog {
 /** Options of a server, with those of the daemon's own. */
 export interface ServerOptions extends ListenOptions {
   readonly threadLog?: ThreadLog | undefined;
+}
+
+/** Every option, for callers without types: with a wrong name of `tls`, a server would speak clear text. */
+const LISTEN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
+  tls: true,
+  paths: true,
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  thread: true,
+  stallAfter: true,
+  engine: true,
+  grpcHealth: true,
+  reflection: true,
+  statusCodePaths: true,
+  firstBytesTimeoutMs: true,
+  requestTimeoutMs: true,
+  answerTimeoutMs: true,
+  keepaliveTimeMs: true,
+  keepaliveTimeoutMs: true,
+  maxConnectionIdleMs: true,
+  maxConnectionAgeMs: true,
+  maxConnectionAgeGraceMs: true,
+  threadLog: true,
+};
+
+/** @throws HealthError INVALID_OPTION */
+export function requireListenOptions(options: ServerOptions): void {
+  requireKnownOptions("listen", options, Object.keys(LISTEN_OPTIONS));
 }
 
 /** What a server needs. */

@@ -61,7 +61,13 @@ export function closingOf(server: ClosableServer, clock: Clock): ServerClosing {
   }
   if ("tryShutdown" in server) return closingOfGrpc(server);
   const close = async () => ("close" in server ? server.close() : server.stop());
-  return { name: server.constructor.name || "server", announce() {}, close, destroy() {} };
+  return { name: classNameOf(server), announce() {}, close, destroy() {} };
+}
+
+/** The class of a server, for the log. An object without a class, such as Fastify's, is a "server". */
+function classNameOf(server: ClosableServer): string {
+  const type: unknown = Reflect.get(server, "constructor");
+  return (typeof type === "function" && type !== Object && type.name) || "server";
 }
 
 /** Whether something is a `ClosableServer`: callers may have no types. */

@@ -200,6 +200,26 @@ describe("gracefulShutdown", () => {
     await assert.rejects(request(address.port, "/livez", new Agent()), { code: "ECONNREFUSED" });
   });
 
+  test("logs a server without a class of its own as a server", async () => {
+    const servers = [
+      { close: async () => {} },
+      Object.assign(Object.create(null), { close: async () => {} }),
+      new (class {
+        async close() {}
+      })(),
+      new (class Worker {
+        async close() {}
+      })(),
+    ];
+    const { lines, shutdown } = prepare({ servers, drainDelayMs: 0 });
+    await inTime(shutdown.shutdown(), "the end");
+    const names = ["Worker", "health", "server", "server", "server"];
+    assert.deepEqual(
+      lines.filter((line) => line.includes(": done after")).toSorted(),
+      names.map((name) => `${name}: done after`),
+    );
+  });
+
   test("goes on when a server cannot be destroyed", async () => {
     const server = {
       tryShutdown() {},

@@ -108,6 +108,18 @@ describe("the page", () => {
     });
     assert.deepEqual(written, expected);
   });
+
+  test("has every route of the HTTP bridge in docs/metrics.md, as a value of the label", () => {
+    const docs = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
+    const row = /^\| `route` \| (.*) \|$/m.exec(docs)?.[1] ?? "";
+    const documented = [...row.matchAll(/`([\w-]+)`/g)].map(([, name = ""]) => name);
+    const source = readFileSync(new URL("../../src/transports/http/routes.ts", import.meta.url), "utf8");
+    const kinds = [...source.matchAll(/kind: "([\w-]+)"/g)].map(([, kind = ""]) => kind);
+    const views = ["livez", "readyz", "healthz", "startupz"];
+    const routes = new Set([...kinds, "history", ...views].filter((kind) => kind !== "view"));
+    assert.ok(routes.size > 10);
+    assert.deepEqual(documented.toSorted(), [...routes].toSorted());
+  });
 });
 
 describe("services", () => {

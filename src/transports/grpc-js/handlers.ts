@@ -27,9 +27,11 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 
 /**
  * Registers Check, List and Watch.
- * @throws HealthError ALREADY_ADDED when the server has a health service already.
+ * @throws HealthError ALREADY_ADDED when the server has a health service already, INVALID_OPTION when it is no server.
  */
 export function addHealthService(server: Server, service: HealthService, clock: Clock): void {
+  if (typeof Object(server).addService !== "function")
+    throw new HealthError("INVALID_OPTION", "addToServer: expected a Server of @grpc/grpc-js");
   const definition = healthDefinition();
   try {
     server.addService(definition, {

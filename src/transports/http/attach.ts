@@ -19,8 +19,13 @@ const ATTACHED = Symbol.for("healthbridge.attached");
 /** Node emits `checkContinue` in place of `request` for `Expect: 100-continue` when there is a listener. */
 const REQUEST_EVENTS: readonly unknown[] = ["request", "checkContinue"];
 
-/** @throws HealthError ALREADY_ADDED when a `Health` is attached to the server */
+/** @throws HealthError ALREADY_ADDED when a `Health` is attached to the server, INVALID_OPTION when it is no server */
 export function attach(server: HttpServer, middleware: Middleware): void {
+  // an application of Express or Koa emits no requests; Bun's servers are not of node:net
+  if (typeof Object(server).emit !== "function" || typeof Object(server).address !== "function") {
+    const hint = "for Express or Koa, give what app.listen() returns, or use middleware() or koa()";
+    throw new HealthError("INVALID_OPTION", `attach: expected a server of node:http or node:https; ${hint}`);
+  }
   if (Object.hasOwn(server, ATTACHED)) {
     throw new HealthError("ALREADY_ADDED", "this HTTP server has a Health attached already; attach one, once");
   }
