@@ -57,8 +57,10 @@ export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps):
   const answer = (request: NodeRequest, response: NodeResponse, method: RpcMethod | undefined) => {
     const exchange = new NodeExchange(request, response);
     const format = formatOf(request.headers["content-type"]);
+    // the media type of a request that is no POST says nothing: it has no content
+    const isStatus = method === undefined && request.method !== "POST" && bridge.hasRoute(request.url ?? "");
     const isHttp = method === undefined ? !format?.hasUnknownMethods : method !== "Watch" && format === undefined;
-    if (isHttp) answerHttp(request, response);
+    if (isStatus || isHttp) answerHttp(request, response);
     else if (request.method !== "POST") sendText(exchange, methodNotAllowed("POST"));
     else if (format === undefined) sendText(exchange, unsupported("Watch"));
     else if (method !== undefined) answerCall(exchange, method, format);

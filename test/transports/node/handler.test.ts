@@ -373,6 +373,51 @@ describe("handler() beside an application", () => {
     assert.equal(await unknown.text(), "application");
   });
 
+  test("a request for a status may have any media type: it has no content", async (t) => {
+    const origin = await http1(t, served().handler());
+    const peer = await http2(t, served());
+    for (const type of ["application/grpc", "application/grpc-web+proto", "application/connect+json"]) {
+      for (const path of ["/healthcheck/a", "/livez", "/readyz"]) {
+        const headers = { "content-type": type };
+        assert.equal((await fetch(origin + path, { headers })).status, 200, `${path} ${type}`);
+        const { httpStatus } = await peer.call(path, Buffer.alloc(0), { ":method": "GET", ...headers });
+        assert.equal(httpStatus, 200, `${path} ${type}`);
+      }
+    }
+  });
+
+  test("one HTTP/2 connection has at most 100 streams of events, also through the middleware", async (t) => {
+    const health = new Health({ history: true });
+    const middleware = health.middleware();
+    for (const listener of [health.handler(), middleware]) {
+      const server = createHttp2Server(listener);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const peers = [new GrpcPeer(portOf(server)), new GrpcPeer(portOf(server))];
+      t.after(() => {
+        for (const peer of peers) peer.close();
+        server.close();
+      });
+      const [first, second] = peers;
+      const statuses: unknown[] = [];
+      const open = (peer: GrpcPeer | undefined) => {
+        const stream = peer?.session.request({ ":path": "/events" });
+        return stream
+          ?.on("response", (headers) => statuses.push(headers[":status"]))
+          .on("error", () => {})
+          .resume();
+      };
+      const streams = Array.from({ length: 101 }, () => open(first));
+      await eventually(() => statuses.length === 101, "101 answers");
+      assert.deepEqual([statuses.filter((status) => status === 200).length, statuses.at(-1)], [100, 503]);
+      open(second);
+      streams[0]?.close();
+      await eventually(() => statuses.length === 102, "an answer on another connection");
+      open(first);
+      await eventually(() => statuses.length === 103, "an answer after the end of a stream");
+      assert.deepEqual(statuses.slice(-2), [200, 200]);
+    }
+  });
+
   test("without next, an unknown path is 404, and an unknown method UNIMPLEMENTED", async (t) => {
     const health = served();
     const origin = await http1(t, health.handler());
