@@ -15,7 +15,7 @@ import { isNodeServer, NodeServerClosing } from "./node-server-closing.js";
 
 /** A server of `@grpc/grpc-js`. */
 interface GrpcServer {
-  tryShutdown(callback: (error?: Error) => void): void;
+  tryShutdown(callback: (error?: Error | null) => void): void;
   forceShutdown(): void;
 }
 
@@ -59,9 +59,23 @@ export function closingOf(server: ClosableServer, clock: Clock): ServerClosing {
     Object.defineProperty(server, CLOSING, { value: closing });
     return closing;
   }
-  if ("tryShutdown" in server) return closingOfGrpc(server);
-  const close = async () => ("close" in server ? server.close() : server.stop());
-  return { name: server.constructor.name || "server", announce() {}, close, destroy() {} };
+  if (hasMethod(server, "tryShutdown")) return closingOfGrpc(server);
+  const close = async () => (hasMethod(server, "close") ? server.close() : server.stop());
+  return { name: nameOf(server), announce() {}, close, destroy() {} };
+}
+
+/** A server may have a property of the name of another kind's method. */
+function hasMethod<Method extends "close" | "stop" | "tryShutdown">(
+  server: ClosableServer,
+  method: Method,
+): server is Extract<ClosableServer, Record<Method, unknown>> {
+  return typeof Reflect.get(server, method) === "function";
+}
+
+/** The name of its class, if it has one. */
+function nameOf(server: ClosableServer): string {
+  const { constructor: serverClass } = Object(server);
+  return (typeof serverClass === "function" && serverClass.name) || "server";
 }
 
 /** Whether something is a `ClosableServer`: callers may have no types. */
@@ -72,7 +86,7 @@ export function isClosable(server: unknown): server is ClosableServer {
 function closingOfGrpc(server: GrpcServer): ServerClosing {
   const close = () =>
     new Promise<void>((resolve, reject) => {
-      server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));
+      server.tryShutdown((error) => (error ? reject(error) : resolve()));
     });
   return { name: "gRPC server", announce() {}, close, destroy: () => server.forceShutdown() };
 }
