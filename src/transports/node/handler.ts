@@ -32,7 +32,7 @@ export interface HandlerDeps {
   readonly service: HealthService;
   /** Holds the long answers that clients are reading. */
   readonly pool: SharedBytesPool;
-  /** Called with each request for an HTTP route. */
+  /** Called with each request for a method of the health service or for an HTTP route. */
   readonly onAnswer: (request: NodeRequest) => void;
 }
 
@@ -70,6 +70,7 @@ export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps):
     const { url = "" } = request;
     const method = METHODS.get(url);
     if (next !== undefined && method === undefined && !bridge.hasRoute(url)) return next();
+    if (method !== undefined) onAnswer(request);
     // a pipelined request waits for its turn: Node would keep its answer in memory until then
     if (response.socket === null) response.once("socket", () => answer(request, response, method));
     else answer(request, response, method);

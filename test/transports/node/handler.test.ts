@@ -386,6 +386,25 @@ describe("handler() beside an application", () => {
     }
   });
 
+  test("isHealthRequest is true for each call that it answered, under any mount path", async (t) => {
+    const health = served();
+    const handler = health.handler();
+    const results: boolean[] = [];
+    const origin = await http1(t, (request, response) => {
+      // as a framework does that has mounted it
+      const { url: originalUrl = "" } = request;
+      Object.assign(request, { originalUrl, url: originalUrl.replace(/^\/[a-z]+/, "") });
+      response.once("finish", () => results.push(health.isHealthRequest(request)));
+      handler(request, response, () => application(request, response));
+    });
+    const requests = ["application/grpc-web", "application/proto", "application/connect+proto", "text/plain"];
+    for (const [index, type] of requests.entries())
+      await (await post(`${origin}/${"abcd"[index]}${HEALTH}/Check`, type, frame(request("a")))).arrayBuffer();
+    await (await fetch(`${origin}/e/orders`)).arrayBuffer();
+    await eventually(() => results.length === 5, "all answers are finished");
+    assert.deepEqual(results, [true, true, true, true, false]);
+  });
+
   test("one HTTP/2 connection has at most 100 streams of events, also through the middleware", async (t) => {
     const health = new Health({ history: true });
     const middleware = health.middleware();
