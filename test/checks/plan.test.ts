@@ -293,8 +293,16 @@ describe("the violations of a plan", () => {
     assert.deepEqual(violationsOf({ checks: [target("a", "https://h/", { tls })] }), [
       "TLS_FAILED checks.a: the TLS certificate has no certificate in PEM format",
     ]);
-    const [unreadable = ""] = violationsOf({ checks: [target("a", "https://h/", { tls: { cert: "no PEM" } })] });
-    assert.match(unreadable, /^INVALID_TARGET checks\.a\.target: cannot be read: /);
+    assert.deepEqual(violationsOf({ checks: [target("a", "https://h/", { tls: { cert: "no PEM" } })] }), [
+      "INVALID_OPTION checks.a.tls.key: is required beside tls.cert",
+    ]);
+    const failing = {
+      get ca(): string {
+        throw new Error("the vault is sealed");
+      },
+    };
+    const [unreadable = ""] = violationsOf({ checks: [target("a", "https://h/", { tls: failing })] });
+    assert.match(unreadable, /^INVALID_TARGET checks\.a\.target: cannot be read: the vault is sealed/);
   });
 
   test("of a check that is no target open nothing", () => {

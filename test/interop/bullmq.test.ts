@@ -1,17 +1,14 @@
 /** The check of a worker of BullMQ, of both versions, beside a real Redis: what it sees, and a shutdown that loses no job. */
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import {
-  type BullmqWorker,
-  type BullmqWorkerOptions,
-  bullmqWorker,
-  gracefulShutdown,
-  Health,
-} from "../../src/index.js";
+import type { BullmqWorker, BullmqWorkerOptions } from "../../src/index.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
 import { debian } from "./install.js";
 import { npmWorkers } from "./npm-packages.js";
+import { library } from "./package/packaged.js";
 import { accepting, freePort, Running } from "./peers.js";
+
+const { bullmqWorker, gracefulShutdown, Health } = library;
 
 /** The part of BullMQ that is used: the suite installs it, so its types are not here. */
 interface Worker extends BullmqWorker {
@@ -96,7 +93,7 @@ for (const version of ["bullmq", "bullmq5"]) {
     }
 
     /** A status that does not turn while the check runs several times. */
-    async function stays(health: Health, status: string): Promise<void> {
+    async function stays(health: InstanceType<typeof Health>, status: string): Promise<void> {
       for (let look = 0; look < 60; look += 1) {
         await pause(50);
         assert.equal(health.status("worker"), status);

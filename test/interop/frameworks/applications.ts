@@ -4,10 +4,10 @@
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { healthbridge } from "../../../src/fastify.js";
 import type { Health } from "../../../src/index.js";
 import type { ClosableServer } from "../../../src/lifecycle/server-closing.js";
 import { npmFrameworks } from "../npm-packages.js";
+import { healthbridge } from "../package/packaged.js";
 
 /** An application that listens. */
 export interface Application {

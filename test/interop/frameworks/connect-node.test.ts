@@ -6,11 +6,13 @@ import assert from "node:assert/strict";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { describe, type TestContext, test } from "node:test";
-import { gracefulShutdown, Health } from "../../../src/index.js";
 import { FILE_DESCRIPTORS } from "../../../src/transports/grpc/file-descriptors.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { npmRpcFrameworks } from "../npm-packages.js";
+import { library } from "../package/packaged.js";
 import { load } from "./load.js";
+
+const { gracefulShutdown, Health } = library;
 
 const DRAIN_DELAY_MS = 1_200;
 
@@ -43,7 +45,7 @@ function services() {
 }
 
 interface Application {
-  readonly health: Health;
+  readonly health: InstanceType<typeof Health>;
   readonly origin: string;
   readonly shutdown: () => Promise<void>;
 }

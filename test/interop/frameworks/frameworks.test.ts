@@ -3,14 +3,16 @@ import assert from "node:assert/strict";
 import { Agent, get } from "node:http";
 import { describe, test } from "node:test";
 import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
-import { gracefulShutdown, Health } from "../../../src/index.js";
 import { pause } from "../../support/eventually.js";
 import { GrpcPeer } from "../../support/grpc-peer.js";
 import { portOf } from "../../support/port-of.js";
+import { library } from "../package/packaged.js";
 import { APPLICATIONS } from "./applications.js";
 import { load } from "./load.js";
 
-const DRAIN_DELAY_MS = 500;
+const { gracefulShutdown, Health } = library;
+
+const DRAIN_DELAY_MS = 1_000;
 
 async function ask(url: string, init: RequestInit = {}): Promise<string> {
   const response = await fetch(url, { ...init, headers: { connection: "close", ...init.headers } });

@@ -5,13 +5,15 @@ import { Agent, get } from "node:https";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Client, credentials } from "@grpc/grpc-js";
-import { gracefulShutdown, Health } from "../../../src/index.js";
 import { fixture } from "../../conformance/wire.rows.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { request, statusIn } from "../../support/grpc-peer.js";
 import { grpcHealthProbe, grpcurl } from "../install.js";
+import { library } from "../package/packaged.js";
 import { run } from "../peers.js";
 import { load } from "./load.js";
+
+const { gracefulShutdown, Health } = library;
 
 const DRAIN_DELAY_MS = 1_200;
 const HEALTH = "/grpc.health.v1.Health";
@@ -21,7 +23,7 @@ const PATIENT = ["-connect-timeout", "10s", "-rpc-timeout", "10s"];
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-async function start(t: TestContext, server: Http2Server, health: Health) {
+async function start(t: TestContext, server: Http2Server, health: InstanceType<typeof Health>) {
   health.set("acme.Orders", "SERVING");
   const options = { signals: [], drainDelayMs: DRAIN_DELAY_MS, timeoutMs: 8_000, log() {} };
   const { shutdown } = gracefulShutdown({ health, servers: [server], ...options });

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { describe, type TestContext, test } from "node:test";
-import { healthbridge } from "../../../src/fastify.js";
-import { gracefulShutdown, Health } from "../../../src/index.js";
 import { eventually, inTime } from "../../support/eventually.js";
 import { npmFrameworks, npmWorkers } from "../npm-packages.js";
+import { healthbridge, library } from "../package/packaged.js";
+
+const { gracefulShutdown, Health } = library;
 
 async function listen(t: TestContext, server: ReturnType<typeof createServer>): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -18,7 +19,7 @@ async function listen(t: TestContext, server: ReturnType<typeof createServer>): 
   return `http://127.0.0.1:${address.port}`;
 }
 
-type Framework = (health: Health) => RequestListener | Promise<RequestListener>;
+type Framework = (health: InstanceType<typeof Health>) => RequestListener | Promise<RequestListener>;
 
 const express =
   (name: "express4" | "express5"): Framework =>

@@ -1,14 +1,16 @@
 /** A server of nice-grpc with `health.niceImplementation()`: cases Q1 to Q4 of nice-grpc-server-health, and its shutdown. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { gracefulShutdown, Health } from "../../../src/index.js";
 import { readHealthListResponse } from "../../../src/wire/health-messages.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { request, statusIn } from "../../support/grpc-peer.js";
 import { grpcHealthProbe } from "../install.js";
 import { npmRpcFrameworks } from "../npm-packages.js";
+import { library } from "../package/packaged.js";
 import { run } from "../peers.js";
 import { load } from "./load.js";
+
+const { gracefulShutdown, Health } = library;
 
 const DRAIN_DELAY_MS = 1_200;
 const PATIENT = ["-connect-timeout", "10s", "-rpc-timeout", "10s"];
