@@ -3,6 +3,7 @@
  * real clients in the interop suite.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
 import { type ClientSessionOptions, createServer as createHttp2Server, type Http2ServerResponse } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
@@ -462,6 +463,57 @@ describe("handler() beside an application", () => {
     });
     const answer = await post(`${origin}${HEALTH}/Check`, "application/proto", request("a"));
     assert.equal(statusIn(await bytesOf(answer)), 2);
+  });
+
+  test("takes a body that a parser has read as text, where a text can carry the message", async (t) => {
+    const handler = served().handler();
+    const origin = await http1(t, async (request, response) => {
+      let body = "";
+      for await (const chunk of request.setEncoding("utf8")) body += chunk;
+      handler(Object.assign(request, { body }), response);
+    });
+    for (const [type, body, answer] of [
+      [
+        "application/grpc-web-text",
+        frame(request("a")).toString("base64"),
+        frame(Buffer.from("0801", "hex")).toString("base64"),
+      ],
+      ["application/grpc-web+json", frame(Buffer.from('{"service":"a"}')), '{"status":"SERVING"}'],
+      ["application/proto", request("a"), "\b\u0001"],
+      ["application/json", '{"service":"a"}', '{"status":"SERVING"}'],
+    ] as const) {
+      const text = await (await post(`${origin}${HEALTH}/Check`, type, body)).text();
+      assert.ok(text.includes(answer), `${type}: ${JSON.stringify(text)}`);
+    }
+  });
+
+  test("a request whose body is lost is never answered as if it had been empty", async (t) => {
+    const health = served();
+    health.set("a", "NOT_SERVING");
+    const handler = health.handler();
+    const left: readonly unknown[] = [undefined, {}, { service: "a" }, null, 5];
+    for (const body of left) {
+      const origin = await http1(t, async (request, response) => {
+        for await (const _ of request);
+        handler(Object.assign(request, { body }), response);
+      });
+      const check = `${origin}${HEALTH}/Check`;
+      const lost = await post(check, "application/proto", request("a"));
+      assert.deepEqual([lost.status, Object(await lost.json()).code], [500, "internal"], JSON.stringify(body));
+      const web = await post(check, "application/grpc-web", frame(request("a")));
+      assert.match((await bytesOf(web)).toString("latin1"), /grpc-status: 13\r\ngrpc-message: the body of the request/);
+      const empty = await post(check, "application/proto", "");
+      assert.equal(empty.status, 200, "nothing is lost of an empty body");
+    }
+    const peer = await http2(t, health);
+    const unread = { "content-type": "application/proto" };
+    const stream = peer.session.request(
+      { ":method": "POST", ":path": `${HEALTH}/Check`, ...unread },
+      { endStream: true },
+    );
+    const [headers] = await once(stream, "response");
+    assert.equal(headers[":status"], 200, "a request without content over HTTP/2");
+    assert.equal((await peer.call(`${HEALTH}/Check`, Buffer.alloc(0), unread)).httpStatus, 200);
   });
 
   test("while draining, answers over HTTP/1 close their connections", async (t) => {
