@@ -15,7 +15,7 @@ import { isNodeServer, NodeServerClosing } from "./node-server-closing.js";
 
 /** A server of `@grpc/grpc-js`. */
 interface GrpcServer {
-  tryShutdown(callback: (error?: Error | null) => void): void;
+  tryShutdown(callback: (error?: Error) => void): void;
   forceShutdown(): void;
 }
 
