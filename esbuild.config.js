@@ -36,6 +36,15 @@ const COMMON = {
   logLevel: "warning",
 };
 
+/** The commands, and the threads of `serve`. */
+const DAEMON = {
+  ...COMMON,
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "importMetaUrl" },
+  external: ["@grpc/*", "grpc-health-check", "mysql2", "pg"],
+  plugins: [thirdPartyFiles("../third-party")],
+};
+
 /** The launcher does not contain the files that it loads, but the names of their bundles. */
 const bundlesBeside = {
   name: "bundles beside the launcher",
@@ -50,17 +59,14 @@ updateManifest();
 await Promise.all([
   buildLibrary(),
   buildThirdParty(),
+  build({ ...DAEMON, entryPoints: { commands: "src/cli/main.ts" } }),
   build({
-    ...COMMON,
+    ...DAEMON,
     entryPoints: {
-      commands: "src/cli/main.ts",
       "config-worker": "src/cli/config-worker.ts",
       "listener-thread": "src/daemon/thread/listener-thread.ts",
     },
-    banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-    define: { "import.meta.url": "importMetaUrl" },
-    external: ["@grpc/*", "grpc-health-check", "mysql2", "pg"],
-    plugins: [thirdPartyFiles("../third-party")],
+    sourcemap: false, // the names of functions are there; the maps would be a sixteenth of the package
   }),
   build({
     ...COMMON,

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventually } from "../support/eventually.js";
+import { eventually, inTime } from "../support/eventually.js";
 import { notOutlive } from "../support/not-outlive.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
@@ -19,13 +19,15 @@ const FLOOD = `process.on("SIGUSR2", () => process.stdout.write("x".repeat(1e6) 
 /** The body of an answer over a unix socket; undefined while the socket is not there. */
 function ask(socketPath: string, path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    get({ socketPath, path, agent: false }, (answer) => {
+    get({ socketPath, path, agent: false, timeout: 5_000 }, (answer) => {
       let text = "";
       answer.on("data", (bytes) => {
         text += bytes;
       });
       answer.on("end", () => resolve(text));
-    }).on("error", () => resolve(undefined));
+    })
+      .on("timeout", () => resolve("no answer within 5 s"))
+      .on("error", () => resolve(undefined));
   });
 }
 
@@ -46,7 +48,7 @@ async function unread(t: TestContext) {
 }
 
 function exitOf(daemon: ChildProcess): Promise<number | null> {
-  return new Promise((resolve) => void daemon.once("exit", resolve));
+  return inTime(new Promise((resolve) => void daemon.once("exit", resolve)), "the daemon ends");
 }
 
 /** Asserts that a daemon answers, and ends in order at SIGTERM. */
