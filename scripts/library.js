@@ -22,8 +22,9 @@ const OUT = "dist";
  * `import "healthbridge"` loads none of them.
  */
 const LAZY = [
-  ...["checks/check-engine", "checks/sources", "daemon/server", "probers/exec", "probers/pressure-check"],
-  ...["probers/schemes", "telemetry/metrics", "transports/http/bridge"],
+  ...["checks/check-engine", "checks/sources", "daemon/history", "daemon/server", "frameworks/bullmq-check"],
+  ...["probers/exec", "probers/pressure-check", "probers/schemes", "telemetry/metrics", "telemetry/open-telemetry"],
+  ...["transports/http/bridge", "transports/http/event-streams", "transports/node/handler"],
 ];
 
 /** Modules of Node that need milliseconds to load, and that are seldom used. */
@@ -35,8 +36,8 @@ const ENGINES = [
   "daemon/thread/thread-server",
 ];
 
-/** Doors that need all of `Health`. */
-const DOORS_AFTER_INDEX = ["nestjs"];
+/** Doors whose users have a `Health`, so that `healthbridge` is loaded anyway. */
+const DOORS_AFTER_INDEX = ["fastify", "nestjs"];
 
 /** The code of the listener thread. `daemon/thread/listener-worker` names the file, which is beside its own chunk. */
 const THREAD = { in: "src/daemon/thread/listener-thread.ts", out: "listener-thread" };

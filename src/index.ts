@@ -24,7 +24,8 @@ export { Health } from "./daemon/health.js";
 export { HealthImplementation } from "./daemon/health-implementation.js";
 export type { HistoryOptions } from "./daemon/history.js";
 export type { HealthServer, ListenOptions } from "./daemon/server.js";
-export { type BullmqWorker, type BullmqWorkerOptions, bullmqWorker } from "./frameworks/bullmq.js";
+export { bullmqWorker } from "./frameworks/bullmq.js";
+export type { BullmqWorker, BullmqWorkerOptions } from "./frameworks/bullmq-check.js";
 export {
   type MoleculerBroker,
   type MoleculerHealthOptions,

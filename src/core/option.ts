@@ -20,6 +20,9 @@ export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** The default of `drainDelayMs`: what Kubernetes needs to withdraw an endpoint. */
 export const DEFAULT_DRAIN_DELAY_MS = 5_000;
 
+/** The default of `closeTimeoutMs`: how long clients have to finish their requests. */
+export const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
+
 /** Limits of the history: megabytes of memory, and how long it is kept. */
 export const HISTORY_LIMITS = {
   defaultMemoryMb: 32,
@@ -51,6 +54,14 @@ export function wholeNumber(
  */
 export function milliseconds(option: string, value: number | undefined, fallbackMs: number): number {
   return wholeNumber(option, value, fallbackMs, MAX_TIMER_MS);
+}
+
+/**
+ * The value of `drainDelayMs`, or its default. 0 means no delay.
+ * @throws HealthError INVALID_OPTION for anything but 0 or a time
+ */
+export function drainDelay(value: number | undefined): number {
+  return value === 0 ? 0 : milliseconds("drainDelayMs", value, DEFAULT_DRAIN_DELAY_MS);
 }
 
 /**

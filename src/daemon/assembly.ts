@@ -82,7 +82,8 @@ export function assemble(options: HealthOptions): HealthParts {
   const measured: MetricsSource = { clock, reader: registry, server: () => servers.readings };
   const metrics = options.metrics ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
-  const history = createHistory(options.history, { registry, clock, random });
+  const { history: wanted = false } = options;
+  const history = wanted === false ? undefined : createHistory(wanted, { registry, clock, random });
   const common = { token, listLimit, maxWatchers, metrics, history: history?.transitions };
   const services = history?.services;
   const serving = createServing({ ...common, services, reader: registry, clock, random, onHeartbeat });

@@ -11,7 +11,7 @@ import { constants } from "node:os";
 import { keepAlive } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import { HealthError, stackOf } from "../core/health-error.js";
-import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
+import { drainDelay, milliseconds, requireKnownOptions } from "../core/option.js";
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
 import { endBySignal, onSignals, terminationsOfProcess } from "../lifecycle/signals.js";
 import type { Health } from "./health.js";
@@ -119,8 +119,7 @@ class ShutdownRun {
   constructor(options: GracefulShutdownOptions) {
     const { health, servers = [], hooks = [] } = options;
     this.#health = health;
-    const { drainDelayMs } = options;
-    this.#drainDelayMs = drainDelayMs === 0 ? 0 : milliseconds("drainDelayMs", drainDelayMs, DEFAULT_DRAIN_DELAY_MS);
+    this.#drainDelayMs = drainDelay(options.drainDelayMs);
     this.#timeoutMs = milliseconds("timeoutMs", options.timeoutMs, DEFAULT_TIMEOUT_MS);
     if (this.#timeoutMs <= this.#drainDelayMs)
       throw new HealthError("INVALID_OPTION", "timeoutMs must be longer than drainDelayMs");

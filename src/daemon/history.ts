@@ -1,5 +1,5 @@
 /**
- * The history of a `Health`: what its registry and its probes tell.
+ * The history of a `Health`: what its registry and its probes report.
  *
  *     registry --transition--> TransitionHistory   the last ones, for `/events`
  *              '-------------> ServiceHistory      how long each service had each status, for `/history`
@@ -35,14 +35,10 @@ interface HistorySources {
 }
 
 /**
- * Starts a history, if it is wanted.
+ * Starts a history; `true` means the defaults.
  * @throws HealthError INVALID_OPTION
  */
-export function createHistory(
-  options: boolean | HistoryOptions | undefined,
-  { registry, clock, random }: HistorySources,
-): History | undefined {
-  if (options === undefined || options === false) return undefined;
+export function createHistory(options: true | HistoryOptions, { registry, clock, random }: HistorySources): History {
   const limits = limitsOf(options === true ? {} : options);
   const transitions = new TransitionHistory(createEpoch(clock, random));
   const services = new ServiceHistory({ clock, ...limits });

@@ -1,5 +1,5 @@
 /**
- * a plugin for Fastify 5: the routes of a `Health`, `app.health`, and a drain before `app.close()` closes anything.
+ * A plugin for Fastify 5: the routes of a `Health`, `app.health`, and a drain before `app.close()` closes anything.
  *
  *     app.close() --> NOT_SERVING, drainDelayMs --> Fastify's own close (preClose, the server, onClose) --> health.shutdown()
  *                     the application answers       answers 503 from here on
@@ -9,8 +9,9 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HealthError } from "../core/health-error.js";
-import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
+import { drainDelay, requireKnownOptions } from "../core/option.js";
 import type { Health } from "../daemon/health.js";
+import { drainBeforeEnd } from "./drain-before-end.js";
 
 /** Options of the plugin. */
 export interface FastifyHealthOptions {
@@ -73,7 +74,7 @@ async function registerHealth(instance: object, options: FastifyHealthOptions): 
     throw new HealthError("INVALID_OPTION", "healthbridge/fastify: expected an instance of Fastify");
   if (typeof health?.middleware !== "function")
     throw new HealthError("INVALID_OPTION", "healthbridge/fastify: the option health must be a Health");
-  const delayMs = drainDelayMs === 0 ? 0 : milliseconds("drainDelayMs", drainDelayMs, DEFAULT_DRAIN_DELAY_MS);
+  const delayMs = drainDelay(drainDelayMs);
   drainBeforeClose(instance, health, delayMs);
   instance.decorate("health", health);
   instance.addHook("onSend", (_request, reply, _payload, done) => {
@@ -123,15 +124,6 @@ function addRoutes(routes: FastifyHost, health: Health, paths: readonly string[]
     routes.route({ method: METHODS, exposeHeadRoute: false, logLevel: "silent", schema: { hide: true }, url, handler });
 }
 
-/** `gracefulShutdown`, or a call of `drain`, may have drained before: then there is no delay. */
-async function drainFor(health: Health, delayMs: number): Promise<void> {
-  if (health.draining) return;
-  health.drain();
-  if (delayMs === 0) return;
-  // the server that listens keeps the process alive
-  await new Promise<void>((resolve) => void health.parts.bridge.clock.setTimer(delayMs, resolve));
-}
-
 /** Replaces `close`, on the instance that has it: others inherit it. */
 function drainBeforeClose(instance: FastifyHost, health: Health, delayMs: number): void {
   let owner: object = instance;
@@ -139,7 +131,7 @@ function drainBeforeClose(instance: FastifyHost, health: Health, delayMs: number
   const close = instance.close;
   let drained: Promise<void> | undefined;
   const closeAfterDrain: Close = (callback) => {
-    drained ??= drainFor(health, instance.server.listening ? delayMs : 0);
+    drained ??= drainBeforeEnd(health, instance.server.listening ? delayMs : 0);
     const closed = drained.then(() => Reflect.apply(close, instance, callback === undefined ? [] : [callback]));
     return callback === undefined ? closed : undefined;
   };

@@ -9,10 +9,10 @@
  *
  * Moleculer stops its broker itself on SIGTERM and SIGINT. Its types are not imported.
  */
-import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
-import { DEFAULT_DRAIN_DELAY_MS, milliseconds, requireKnownOptions } from "../core/option.js";
+import { drainDelay, requireKnownOptions } from "../core/option.js";
 import type { Health } from "../daemon/health.js";
+import { drainBeforeEnd } from "./drain-before-end.js";
 
 /** Options of `moleculerHealth`. */
 export interface MoleculerHealthOptions {
@@ -54,7 +54,7 @@ export interface MoleculerMiddleware {
   stopped(): Promise<void>;
 }
 
-/** The connection is looked at in memory. */
+/** A probe reads two fields in memory. */
 const INTERVAL = "1s";
 
 /**
@@ -66,7 +66,7 @@ export function moleculerHealth(health: Health, options: MoleculerHealthOptions 
   if (typeof health?.waitFor !== "function")
     throw new HealthError("INVALID_OPTION", "moleculerHealth: expected a Health");
   const { name = "moleculer", drainDelayMs } = options;
-  const delayMs = drainDelayMs === 0 ? 0 : milliseconds("drainDelayMs", drainDelayMs, DEFAULT_DRAIN_DELAY_MS);
+  const delayMs = drainDelay(drainDelayMs);
   let finishStart = () => {};
   const started = new Promise<void>((resolve) => {
     finishStart = resolve;
@@ -85,11 +85,7 @@ export function moleculerHealth(health: Health, options: MoleculerHealthOptions 
       if (!isInternal(service)) health.clear(service.fullName);
     },
     started: async () => finishStart(),
-    async stopping() {
-      if (health.draining) return;
-      health.drain();
-      await keepAlive(new Promise<void>((resolve) => void health.parts.bridge.clock.setTimer(delayMs, resolve)));
-    },
+    stopping: () => drainBeforeEnd(health, delayMs),
     stopped: () => health.shutdown({ drainDelayMs: 0 }),
   };
 }

@@ -14,10 +14,11 @@
  * Nest 12 calls `beforeClose` of its HTTP adapter, which can refuse requests (`return503OnClosing`). Both drain first.
  */
 import { Server as NetServer } from "node:net";
-import { background, keepAlive } from "../core/background.js";
-import { DEFAULT_DRAIN_DELAY_MS, milliseconds } from "../core/option.js";
+import { background } from "../core/background.js";
+import { DEFAULT_CLOSE_TIMEOUT_MS, drainDelay, milliseconds } from "../core/option.js";
 import { Health } from "../daemon/health.js";
 import type { Middleware } from "../transports/http/middleware.js";
+import { drainBeforeEnd } from "./drain-before-end.js";
 import { declareChecks, type NestHealthOptions } from "./nestjs-options.js";
 import { boundClose, type ClosingSteps, drainBeforeGrpcShutdown } from "./nestjs-servers.js";
 
@@ -37,9 +38,6 @@ export interface NestHost {
   readonly init$: { subscribe(next: () => void): unknown };
 }
 
-/** As of `health.shutdown`. */
-const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
-
 export class NestLifecycle {
   readonly health: Health;
   readonly #host: NestHost;
@@ -54,7 +52,7 @@ export class NestLifecycle {
   /** Begins the checks. Throws HealthError as `health.check`, `health.declareServices` and `health.middleware` do. */
   constructor(options: NestHealthOptions, host: NestHost) {
     const { health, drainDelayMs, closeTimeoutMs, paths } = options;
-    this.#drainDelayMs = drainDelayMs === 0 ? 0 : milliseconds("drainDelayMs", drainDelayMs, DEFAULT_DRAIN_DELAY_MS);
+    this.#drainDelayMs = drainDelay(drainDelayMs);
     this.#closeTimeoutMs = milliseconds("closeTimeoutMs", closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS);
     this.#options = options;
     this.#host = host;
@@ -138,18 +136,9 @@ export class NestLifecycle {
 
   /** Once. Resolves when the servers may close. */
   #drain(): Promise<void> {
-    this.#drained ??= keepAlive(this.#drainOnce());
-    return this.#drained;
-  }
-
-  async #drainOnce(): Promise<void> {
-    const { health } = this;
-    const { servers, bridge } = health.parts;
-    // gracefulShutdown, or a call of health.shutdown(), has its own delay
-    if (servers.drained !== undefined) return servers.drained;
+    const { servers } = this.health.parts;
     const isServed = this.#httpServer?.listening === true || this.#hasGrpcServer || servers.count > 0;
-    const delayMs = isServed && !health.draining ? this.#drainDelayMs : 0;
-    health.drain();
-    if (delayMs > 0) await new Promise<void>((resolve) => void bridge.clock.setTimer(delayMs, resolve));
+    this.#drained ??= drainBeforeEnd(this.health, isServed ? this.#drainDelayMs : 0);
+    return this.#drained;
   }
 }

@@ -10,7 +10,7 @@
  */
 
 import type { Clock } from "../core/clock.js";
-import { DEFAULT_DRAIN_DELAY_MS } from "../core/option.js";
+import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_DRAIN_DELAY_MS } from "../core/option.js";
 
 /** What is shut down. Each step is called once, in this order. */
 export interface ShutdownSteps {
@@ -33,8 +33,6 @@ export interface ShutdownTimes {
   /** Milliseconds that clients then have to finish their calls. Default 10 s. */
   readonly closeTimeoutMs?: number | undefined;
 }
-
-const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 
 /** Destroyed sockets close within a few turns of the event loop. A step that takes longer is not awaited. */
 const DESTROY_TIMEOUT_MS = 1_000;

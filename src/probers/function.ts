@@ -16,7 +16,7 @@ import { fail, PASS, type ProbeResult, type Prober, warn } from "./prober.js";
 /** A function that checks. `signal` is aborted at the deadline. */
 export type CheckFunction = (context: { readonly signal: AbortSignal }) => unknown;
 
-/** What functions of this package get beside: `processPressure` measures between two probes. */
+/** The context of a check function. `onEnd` is for functions of this package: `processPressure` measures between two probes. */
 export interface FunctionContext {
   readonly signal: AbortSignal;
   /** Calls `release` once when the check has ended, however often it is given. It must not throw. */

@@ -29,9 +29,6 @@ export interface FieldRow<Value> {
   decode(bytes: Uint8Array, field: Field, before: Value): { readonly value: Value } | undefined;
 }
 
-/** The fields of a message by their names. */
-export type MessageTable = Readonly<Record<string, FieldRow<never> | FieldRow<unknown>>>;
-
 /** The values of a message. */
 export type MessageOf<Table> = {
   readonly [Name in keyof Table]: Table[Name] extends FieldRow<infer Value> ? Value : never;

@@ -13,8 +13,11 @@ import { notOutlive } from "../support/not-outlive.js";
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 const GOOD = "drainDelay: 0s\nchecks: {}\n";
 
-/** At SIGUSR2 the daemon writes more than its standard output takes. */
-const FLOOD = `process.on("SIGUSR2", () => process.stdout.write("x".repeat(1e6) + "\\n"))`;
+/** At SIGUSR2 the daemon writes more than its standard output takes, and says so: two signals can change places. */
+const FLOOD = `process.on("SIGUSR2", () => {
+  process.stdout.write("x".repeat(1e6) + "\\n");
+  process.stderr.write("full");
+})`;
 
 /** The body of an answer over a unix socket; undefined while the socket is not there. */
 function ask(socketPath: string, path: string): Promise<string | undefined> {
@@ -38,12 +41,25 @@ async function unread(t: TestContext) {
   const file = join(folder, "healthbridge.yaml");
   writeFileSync(file, GOOD);
   const path = join(folder, "health.sock");
-  const args = ["--import", `data:text/javascript,${FLOOD}`, MAIN, "-c", file, "--listen", `unix:${path}`];
+  const args = [
+    "--import",
+    `data:text/javascript,${encodeURIComponent(FLOOD)}`,
+    MAIN,
+    "-c",
+    file,
+    "--listen",
+    `unix:${path}`,
+  ];
   const daemon = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   notOutlive(daemon, () => daemon.kill("SIGKILL"));
   daemon.stdout.pause();
   await eventually(async () => (await ask(path, "/livez")) === "OK", "it serves");
+  let text = "";
+  daemon.stderr.on("data", (bytes) => {
+    text += bytes;
+  });
   daemon.kill("SIGUSR2");
+  await eventually(() => text.includes("full"), "its output is full");
   return { daemon, ask: (target: string) => ask(path, target) };
 }
 

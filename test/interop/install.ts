@@ -9,8 +9,6 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export { digestOf, once, run };
-
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "healthbridge-interop");
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -199,7 +197,7 @@ function goTool(module: string, version: string, program: string): string {
 }
 
 /** A folder of the cache, made by `make` when it isn't there: whole, or not at all. */
-function once(name: string, make: (folder: string) => void, movable = true): string {
+export function once(name: string, make: (folder: string) => void, movable = true): string {
   const folder = join(CACHE, name);
   const done = join(CACHE, `${name}.done`);
   if (existsSync(done)) return folder;
@@ -216,13 +214,19 @@ function once(name: string, make: (folder: string) => void, movable = true): str
   return folder;
 }
 
-function digestOf(files: readonly string[]): string {
+/** The first digits of the digest of some files together. */
+export function digestOf(files: readonly string[]): string {
   const hash = createHash("sha256");
   for (const file of files) hash.update(readFileSync(file));
   return hash.digest("hex").slice(0, 12);
 }
 
-function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): void {
+/** Runs a program, at most 15 minutes; throws if it fails. Its errors are shown. */
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): void {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", ...options.env };
   execFileSync(program, args, { ...options, env, stdio: ["ignore", "ignore", "inherit"], timeout: 15 * 60_000 });
 }

@@ -85,11 +85,6 @@ export class ServiceHistory {
     return this.#refused;
   }
 
-  /** For how long buckets are kept, if the memory is enough. */
-  get retainMs(): number {
-    return this.#options.retainMs;
-  }
-
   /** Whether a service is in maintenance is asked from now on whenever time is credited: at least every 10 s. */
   askMaintenance(isInMaintenance: (service: string) => boolean): void {
     this.#isInMaintenance = isInMaintenance;

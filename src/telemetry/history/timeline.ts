@@ -6,7 +6,7 @@
  *     wall clock jumps back   [credited up to the new time]    what is later than that was never true: dropped
  *
  * Durations are measured by the monotonic clock, and only placed by the wall clock. So a clock that is corrected never
- * makes a service look healthy for hours that nobody watched.
+ * makes a service look healthy for hours in which it was not measured.
  */
 import type { Clock } from "../../core/clock.js";
 

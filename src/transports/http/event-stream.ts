@@ -56,7 +56,7 @@ export class EventStream {
     else this.#askSnapshot();
   }
 
-  /** Sends a snapshot next: transitions do not tell what has changed. */
+  /** Sends a snapshot next: transitions do not show what has changed. */
   resync(): void {
     this.#position = undefined;
     this.#resyncs += 1;

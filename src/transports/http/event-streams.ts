@@ -6,7 +6,6 @@
  *
  * All bridges of a thread share the streams, and one bound. Transitions of one turn are sent together.
  */
-
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";

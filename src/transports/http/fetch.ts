@@ -124,10 +124,10 @@ class StreamedSource implements UnderlyingSource<Uint8Array> {
       this.cancel();
       end();
     };
-    const abort = () => close(() => controller.error(new Error("this answer was not read for 30 s")));
+    const fail = (reason: string) => close(() => controller.error(new Error(reason)));
     this.#unwatch = this.#unread.watch({
       progress: () => (this.#onSent === undefined ? undefined : this.#sent),
-      end: abort,
+      end: () => fail("this answer was not read for 30 s"),
     });
     this.#stop = this.#body.start({
       write: (bytes, onSent) => {
@@ -140,7 +140,7 @@ class StreamedSource implements UnderlyingSource<Uint8Array> {
           controller.enqueue(Uint8Array.from(bytes));
           controller.close();
         }),
-      abort,
+      abort: () => fail("the server has ended this answer before it was complete"),
     });
   }
 

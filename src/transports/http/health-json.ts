@@ -7,6 +7,7 @@
  */
 import { printable } from "../../core/printable.js";
 import type { CheckReport, CheckState, ReportedService, ServiceStatus } from "../../registry/ports.js";
+import { parseAccept } from "./accept.js";
 
 /** The JSON media types on offer, the more specific one first. */
 const JSON_TYPES = ["application/health+json", "application/json"] as const;
@@ -25,7 +26,7 @@ const STATUS_OF_STATE: Readonly<Record<CheckState, JsonStatus>> = {
 /** The JSON type that an `Accept` header prefers to text; `undefined` for text. */
 export function negotiateJson(accept: string | undefined): JsonType | undefined {
   if (accept === undefined || accept === "*/*") return undefined;
-  const qualities = parseAccept(accept);
+  const qualities = new Map(parseAccept(accept).map(({ type, quality }) => [type, quality]));
   const text = qualities.get("text/plain") ?? 0;
   let preferred: JsonType | undefined;
   let best = 0;
@@ -72,16 +73,6 @@ function measurement(key: string, value: object): string {
 function jsonOfReported({ name, status, reason }: ReportedService): object {
   const fields = { componentId: name, status: status === "SERVING" ? "pass" : "fail", servingStatus: status };
   return reason === undefined ? fields : { ...fields, output: reason };
-}
-
-function parseAccept(accept: string): ReadonlyMap<string, number> {
-  const qualities = new Map<string, number>();
-  for (const range of accept.toLowerCase().split(",")) {
-    const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
-    const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-    qualities.set(type, quality === undefined ? 1 : Number(quality) || 0);
-  }
-  return qualities;
 }
 
 /** The status as the draft has it. */

@@ -4,9 +4,8 @@
  *     ?hours=24 (default), or ?from= and ?to=  --> buckets, their sum, the transitions that are kept
  *
  * Uptime is the time serving of the time serving or not serving. Times that are unknown, in maintenance or without data
- * do not count: a monitor that was off saw neither.
+ * do not count: they show neither.
  */
-
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { printable } from "../../core/printable.js";
 import { storedName } from "../../core/service-name.js";

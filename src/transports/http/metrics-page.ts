@@ -8,6 +8,7 @@
  * section 12.5.1, and the Accept headers of Prometheus 2 and 3.
  */
 import type { ExpositionFormat } from "../../telemetry/exposition.js";
+import { type MediaRange, parseAccept } from "./accept.js";
 import { textHeaders } from "./answers.js";
 import type { Page } from "./page-renderer.js";
 import type { Snapshot } from "./snapshot.js";
@@ -22,13 +23,6 @@ export const METRICS_CONTENT_TYPES: Readonly<Record<ExpositionFormat, string>> =
   text: "text/plain; version=0.0.4; charset=utf-8",
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
-
-/** One range of an `Accept` header. */
-interface MediaRange {
-  readonly type: string;
-  readonly version: string | undefined;
-  readonly quality: number;
-}
 
 /** The ranges that mean the text format, the most specific one first. */
 const TEXT_RANGES: readonly string[] = ["text/plain", "text/*", "*/*"];
@@ -49,7 +43,7 @@ export function metricsPage(metrics: MetricsPage, accept: string | undefined, sn
 /** The format that an `Accept` header asks for. */
 export function negotiateFormat(accept: string | undefined): ExpositionFormat {
   if (accept?.toLowerCase().includes("openmetrics") !== true) return "text";
-  const ranges = parseRanges(accept);
+  const ranges = parseAccept(accept);
   const openMetrics = ranges.filter(({ type, version }) => {
     return type === "application/openmetrics-text" && (version === undefined || version === "1.0.0");
   });
@@ -64,25 +58,4 @@ function textQuality(ranges: readonly MediaRange[]): number {
     if (matching.length > 0) return Math.max(...matching.map(({ quality }) => quality));
   }
   return 0;
-}
-
-function parseRanges(accept: string): readonly MediaRange[] {
-  return accept
-    .toLowerCase()
-    .split(",")
-    .map((range) => {
-      const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
-      const parameterOf = (name: string) => {
-        const found = parameters.find((parameter) => parameter.startsWith(`${name}=`));
-        return found?.slice(name.length + 1).replace(/^"(.*)"$/, "$1");
-      };
-      return { type, version: parameterOf("version"), quality: qualityOf(parameterOf("q")) };
-    });
-}
-
-/** A weight that is no number from 0 to 1 counts as 0, as in `negotiateJson`. */
-function qualityOf(text: string | undefined): number {
-  if (text === undefined) return 1;
-  const quality = Number(text);
-  return quality >= 0 && quality <= 1 ? quality : 0;
 }

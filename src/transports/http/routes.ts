@@ -200,7 +200,7 @@ interface QueryParameters extends Readonly<ParameterLists> {
   readonly verbose: boolean;
 }
 
-const listOf: ReadonlyMap<string, keyof ParameterLists> = new Map(Object.entries(LISTS));
+const LIST_OF_KEY: ReadonlyMap<string, keyof ParameterLists> = new Map(Object.entries(LISTS));
 
 function readQuery(text: string): QueryParameters | undefined {
   if (text === "") return NO_PARAMETERS;
@@ -210,7 +210,7 @@ function readQuery(text: string): QueryParameters | undefined {
     const [key = "", ...rest] = pair.split("=");
     const value = decode(rest.join("=").replaceAll("+", " "));
     if (key === "verbose") verbose = true;
-    const list = listOf.get(key);
+    const list = LIST_OF_KEY.get(key);
     if (list === undefined) continue;
     if (value === undefined) return undefined;
     lists[list].push(value);

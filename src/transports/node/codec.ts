@@ -22,20 +22,16 @@ export type RpcMethod = "Check" | "List" | "Watch";
 export type Decoded = Buffer | { readonly fault: RequestFault };
 
 export interface Codec {
-  /** The suffix of media types. */
-  readonly name: "proto" | "json";
   decode(method: RpcMethod, request: Buffer): Decoded;
   encode(method: RpcMethod, answer: Buffer): Buffer;
 }
 
 export const PROTO: Codec = {
-  name: "proto",
   decode: (_method, request) => request,
   encode: (_method, answer) => answer,
 };
 
 export const JSON_CODEC: Codec = {
-  name: "json",
   decode(method, request) {
     const message = parseMessage(request);
     if (message === undefined) return { fault: "malformed request" };

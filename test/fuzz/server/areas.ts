@@ -80,8 +80,6 @@ export const AREAS = {
   "PROXY before HTTP/1": { listener: "clear", protocol: "http/1.1", draw: drawPage, prefix: proxyLine },
 } as const satisfies Readonly<Record<string, Area>>;
 
-export type AreaName = keyof typeof AREAS;
-
 /** The client can read large answers: windows of 1 GB. */
 const WIDE = Buffer.concat([
   h2frame(TYPE.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), uint32(0x3fff_ffff)])),

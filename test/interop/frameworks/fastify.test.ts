@@ -91,6 +91,21 @@ test("app.close() does not wait when the application does not listen, or drains 
   }
 });
 
+test("app.close() answers for the drain delay of a shutdown that runs", async () => {
+  const health = new Health();
+  const app = fastify();
+  await app.register(healthbridge, { health, drainDelayMs: 20_000 });
+  app.get("/orders", async () => "application");
+  const origin = await app.listen({ host: "127.0.0.1", port: 0 });
+  const startedAt = performance.now();
+  const shutdown = health.shutdown({ drainDelayMs: 2_000 });
+  const closed = app.close();
+  await pause(200);
+  assert.equal((await fetch(`${origin}/orders`)).status, 200);
+  await Promise.all([closed, shutdown]);
+  assert.ok(performance.now() - startedAt < 15_000);
+});
+
 test("refuses wrong options, naming them", async () => {
   const wrong = [{ health: new Health(), path: [] }, { health: {} }, {}, { health: new Health(), drainDelayMs: -1 }];
   for (const options of wrong)

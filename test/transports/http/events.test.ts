@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { TransitionHistory } from "../../../src/telemetry/history/transition-history.js";
+import { createFetchHandler } from "../../../src/transports/http/fetch.js";
 import { bridgeOf, check } from "./bridge-fixture.js";
 import { eventFixture } from "./event-fixture.js";
 
@@ -226,6 +227,20 @@ describe("/events", () => {
     assert.deepEqual([client.bytes > 0, client.snapshots.length], [true, 0]);
     access.value = TOKEN;
     assert.deepEqual([client.ended, client.snapshots.length, events.size], ["abruptly", 0, 0]);
+  });
+
+  test("a web stream that breaks so says that the server has ended it, and not that it was not read", async () => {
+    const { registry, access, bridge } = eventFixture({ token: "t" });
+    for (let index = 0; index < 1_000; index += 1) registry.set(`service-${index}`, "SERVING");
+    const headers = { authorization: "Bearer t" };
+    const { body } = await createFetchHandler(bridge)(new Request("http://a/events", { headers }));
+    const reader = (body ?? new Blob([]).stream()).getReader();
+    for (const _ of ["the opening", "a part of the snapshot"]) assert.equal((await reader.read()).done, false);
+    access.value = "u";
+    const readAll = async () => {
+      while (!(await reader.read()).done);
+    };
+    await assert.rejects(readAll(), /the server has ended this answer/);
   });
 
   test("a silent stream has a heartbeat every 15 s, and a slow client no heartbeats that wait", async () => {

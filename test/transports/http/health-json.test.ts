@@ -22,6 +22,10 @@ const ROWS: readonly (readonly [string | undefined, string | undefined])[] = [
   [`text/plain;q=0.5, ${JSON_TYPE}`, JSON_TYPE],
   [`text/plain, ${JSON_TYPE}`, JSON_TYPE],
   [`${JSON_TYPE};q=x`, undefined],
+  [`${JSON_TYPE};q=7`, undefined],
+  [`${HEALTH};q=1e3, text/plain`, undefined],
+  [`${JSON_TYPE};q=infinity`, undefined],
+  [`${JSON_TYPE};q="0.5", ${HEALTH};q=0.2`, JSON_TYPE],
 ];
 
 describe("the JSON type that an Accept header wants", () => {
