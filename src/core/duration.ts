@@ -4,6 +4,7 @@
  * Text needs a unit, because a bare number could be seconds or milliseconds. The library also takes numbers, in
  * milliseconds.
  */
+import { messageOf } from "./health-error.js";
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 const PART = /(\d+(?:\.\d+)?)(ms|[smhdw])/g;
@@ -45,7 +46,7 @@ export function formatDuration(ms: number): string {
 
 /** A duration as its caller wrote it: a number with its unit. */
 export function durationAsGiven(duration: unknown): string {
-  return typeof duration === "number" ? `${duration} ms` : String(duration);
+  return typeof duration === "number" ? `${duration} ms` : messageOf(duration);
 }
 
 function parseText(text: string): number {

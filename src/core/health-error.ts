@@ -61,3 +61,13 @@ export function messageOf(thrown: unknown): string {
     return "an error without a readable message"; // its getter or its toString throws
   }
 }
+
+/** The stack of any thrown value, or else its message. It never throws. */
+export function stackOf(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error && typeof thrown.stack === "string") return thrown.stack;
+  } catch {
+    // its getter throws
+  }
+  return messageOf(thrown);
+}

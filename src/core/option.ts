@@ -1,5 +1,5 @@
 /** Options that are numbers: validation and defaults. Errors name the option. */
-import { HealthError } from "./health-error.js";
+import { HealthError, messageOf } from "./health-error.js";
 import { nearestTo } from "./nearest.js";
 
 /** Maximum delay of a Node timer, in milliseconds. Node fires timers with a longer delay at once. */
@@ -45,7 +45,7 @@ export function wholeNumber(
   if (value === undefined) return fallback;
   if (Number.isInteger(value) && value >= 1 && value <= max) return value;
   const range = max === Number.MAX_SAFE_INTEGER ? "from 1 on" : `from 1 to ${max}`;
-  throw new HealthError("INVALID_OPTION", `${option} must be a whole number ${range}; got ${String(value)}`);
+  throw new HealthError("INVALID_OPTION", `${option} must be a whole number ${range}; got ${messageOf(value)}`);
 }
 
 /**
@@ -65,8 +65,8 @@ export function drainDelay(value: number | undefined): number {
 }
 
 /**
- * Refuses an option that does not exist, and options that are no object: callers may have no types.
- * @throws HealthError INVALID_OPTION with the nearest known option
+ * Refuses an option that does not exist: callers may have no types.
+ * @throws HealthError INVALID_OPTION with the nearest known option; also for what is no object
  */
 export function requireKnownOptions(owner: string, options: object, known: readonly string[]): void {
   if (typeof options !== "object" || options === null)

@@ -10,7 +10,7 @@
 import { constants } from "node:os";
 import { keepAlive } from "../core/background.js";
 import { publish } from "../core/channels.js";
-import { HealthError } from "../core/health-error.js";
+import { HealthError, stackOf } from "../core/health-error.js";
 import { drainDelay, milliseconds, requireKnownOptions } from "../core/option.js";
 import { type ClosableServer, closingOf, isClosable, type ServerClosing } from "../lifecycle/server-closing.js";
 import { endBySignal, onSignals, terminationsOfProcess } from "../lifecycle/signals.js";
@@ -196,7 +196,7 @@ class ShutdownRun {
       this.log(`${name}: done ${duration()}`);
       return true;
     } catch (error) {
-      this.log(`${name}: failed ${duration()}: ${error instanceof Error ? error.stack : String(error)}`);
+      this.log(`${name}: failed ${duration()}: ${stackOf(error)}`);
       return false;
     }
   }

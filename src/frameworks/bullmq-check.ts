@@ -12,7 +12,7 @@
  */
 import type { EventEmitter } from "node:events";
 import { type Clock, systemClock } from "../core/clock.js";
-import { type DurationLike, formatDuration, parseDuration } from "../core/duration.js";
+import { type DurationLike, durationAsGiven, formatDuration, parseDuration } from "../core/duration.js";
 import { HealthError } from "../core/health-error.js";
 import { requireKnownOptions } from "../core/option.js";
 import type { CheckFunction } from "../probers/function.js";
@@ -55,7 +55,10 @@ export function createWorkerCheck(worker: BullmqWorker, options: BullmqWorkerOpt
   const { stalledAfter = Number.POSITIVE_INFINITY } = options;
   const stalledAfterMs = stalledAfter === Number.POSITIVE_INFINITY ? stalledAfter : parseDuration(stalledAfter);
   if (stalledAfterMs === undefined || stalledAfterMs === 0)
-    throw new HealthError("INVALID_OPTION", `stalledAfter must be a duration such as "10m", got ${stalledAfter}`);
+    throw new HealthError(
+      "INVALID_OPTION",
+      `stalledAfter must be a duration such as "10m", got ${durationAsGiven(stalledAfter)}`,
+    );
   const check = new WorkerCheck({ worker, queue, stalledAfterMs, clock: systemClock });
   return ({ signal }) => check.run(signal);
 }

@@ -54,8 +54,9 @@ export function healthSampler<Arguments extends SamplerArguments, Result>(
   };
 }
 
-function isHealthSpan(name: string, attributes: Readonly<Record<string, unknown>> = {}): boolean {
-  const { "rpc.service": service, "rpc.method": method } = attributes;
+/** Some callers give no attributes. */
+function isHealthSpan(name: string, attributes: Readonly<Record<string, unknown>> | null | undefined): boolean {
+  const { "rpc.service": service, "rpc.method": method } = attributes ?? {};
   return (
     service === HEALTH_SERVICE || [name, method].some((path) => typeof path === "string" && METHOD_PATH.test(path))
   );

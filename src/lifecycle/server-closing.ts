@@ -59,9 +59,17 @@ export function closingOf(server: ClosableServer, clock: Clock): ServerClosing {
     Object.defineProperty(server, CLOSING, { value: closing });
     return closing;
   }
-  if ("tryShutdown" in server) return closingOfGrpc(server);
-  const close = async () => ("close" in server ? server.close() : server.stop());
+  if (hasMethod(server, "tryShutdown")) return closingOfGrpc(server);
+  const close = async () => (hasMethod(server, "close") ? server.close() : server.stop());
   return { name: classNameOf(server), announce() {}, close, destroy() {} };
+}
+
+/** A server may have a property of the name of another kind's method. */
+function hasMethod<Method extends "close" | "stop" | "tryShutdown">(
+  server: ClosableServer,
+  method: Method,
+): server is Extract<ClosableServer, Record<Method, unknown>> {
+  return typeof Reflect.get(server, method) === "function";
 }
 
 /** The class of a server, for the log. An object without a class, such as Fastify's, is a "server". */
@@ -78,7 +86,7 @@ export function isClosable(server: unknown): server is ClosableServer {
 function closingOfGrpc(server: GrpcServer): ServerClosing {
   const close = () =>
     new Promise<void>((resolve, reject) => {
-      server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));
+      server.tryShutdown((error) => (error ? reject(error) : resolve()));
     });
   return { name: "gRPC server", announce() {}, close, destroy: () => server.forceShutdown() };
 }

@@ -11,7 +11,7 @@
  */
 import type { CancelTimer, Clock } from "../core/clock.js";
 import { type DurationLike, durationAsGiven, parseDuration } from "../core/duration.js";
-import { HealthError } from "../core/health-error.js";
+import { HealthError, messageOf } from "../core/health-error.js";
 import { requireKnownOptions, wholeNumber } from "../core/option.js";
 import type { CheckFunction, FunctionContext } from "./function.js";
 
@@ -143,7 +143,7 @@ function validLimits(given: PressureLimits): ValidLimits {
   if (utilization !== undefined && !(typeof utilization === "number" && utilization > 0 && utilization < 1))
     throw new HealthError(
       "INVALID_OPTION",
-      `maxEventLoopUtilization must be a number above 0 and below 1; got ${String(utilization)}`,
+      `maxEventLoopUtilization must be a number above 0 and below 1; got ${messageOf(utilization)}`,
     );
   const bytes = (option: "maxHeapUsedBytes" | "maxRssBytes") =>
     wholeNumber(option, given[option], Number.POSITIVE_INFINITY);

@@ -42,6 +42,8 @@ test("drops the spans of the health service, and asks the other sampler about th
   const sampler = healthSampler(delegate);
   const sample = ([name, attributes]: readonly [string, Record<string, unknown>?]) =>
     Reflect.apply(sampler.shouldSample, sampler, [{}, "id", name, 1, attributes, []]);
+  assert.equal(Reflect.apply(sampler.shouldSample, sampler, [{}, "id", "", 1, null, []]), RECORD);
+  assert.deepEqual(delegate.asked.splice(0), [""]);
   for (const span of HEALTH_SPANS) assert.deepEqual(sample(span), { decision: 0 }, span[0]);
   assert.deepEqual(delegate.asked, []);
   for (const span of OTHER_SPANS) assert.equal(sample(span), RECORD, span[0]);

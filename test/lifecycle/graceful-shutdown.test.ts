@@ -234,6 +234,44 @@ describe("gracefulShutdown", () => {
     assert(lines.includes("hook last: done after"));
   });
 
+  test("goes on when what a server throws cannot be read", async () => {
+    const unreadable = () => {
+      throw new Error("a getter that throws");
+    };
+    const errors: readonly unknown[] = [
+      Object.create(null),
+      { toString: unreadable },
+      Object.defineProperty(new Error("x"), "stack", { get: unreadable }),
+      new Proxy(new Error("x"), { get: unreadable, getPrototypeOf: unreadable }),
+      Object.assign(new Error("its stack is gone"), { stack: undefined }),
+      Symbol("stop"),
+      undefined,
+    ];
+    const servers = errors.map((error) => ({ close: () => Promise.reject(error) }));
+    const { lines, shutdown } = prepare({ servers, hooks: [function last() {}], drainDelayMs: 0 });
+    await inTime(shutdown.shutdown(), "the end");
+    assert.equal(lines.filter((line) => line.includes("failed after")).length, errors.length, lines.join("\n"));
+    assert.match(lines.join("\n"), /its stack is gone/);
+    assert(lines.includes("hook last: done after"));
+  });
+
+  test("closes a server by the method that it has, and calls it done without an error", async () => {
+    const calls: string[] = [];
+    const done = (name: string) => async () => void calls.push(name);
+    const withoutPrototype = Object.assign(Object.create(null), { close: done("bare") });
+    const servers: unknown[] = [
+      withoutPrototype,
+      { close: true, stop: done("stop") },
+      { tryShutdown: false, close: done("close") },
+      { forceShutdown() {}, tryShutdown: (callback: (error: null) => void) => callback(null) },
+      { constructor: undefined, stop: done("nameless") },
+    ];
+    const { lines, shutdown } = Reflect.apply(prepare, undefined, [{ servers, drainDelayMs: 0 }]);
+    await inTime(shutdown.shutdown(), "the end");
+    assert.deepEqual(calls.toSorted(), ["bare", "close", "nameless", "stop"]);
+    assert.doesNotMatch(lines.join("\n"), /failed|given up/);
+  });
+
   for (const [kind, create] of [
     [
       "https",

@@ -224,6 +224,25 @@ describe("the history of services", () => {
     }
   });
 
+  test("however little the memory is, the newest hours stay, and the bound holds", async () => {
+    for (const bytesPerService of [4_500, 6_000, 9_000]) {
+      const maxBytes = 50 * bytesPerService;
+      const { clock, history, pass, seconds } = historyOf({ maxBytes });
+      for (let index = 0; index < 60; index += 1) history.setStatus(`s-${index}`, "SERVING");
+      assert.ok(history.refused <= 10, `${history.refused} refused`);
+      for (let hour = 1; hour <= 60; hour += 1) {
+        await pass(HOUR);
+        assert.ok(history.bytes <= maxBytes, `${history.bytes}`);
+        const hours = (clock.wallTime() % (6 * HOUR)) / HOUR;
+        const { serving } = seconds("s-7", 24);
+        assert.ok(
+          serving >= Math.min(hour, hours) * HOUR,
+          `after ${hour} h: ${serving / HOUR} h, ${bytesPerService} bytes`,
+        );
+      }
+    }
+  });
+
   test("a name that finds no room has no history, and is counted", () => {
     const { history } = historyOf({ maxBytes: 10_000 });
     for (let index = 0; index < 20; index += 1) history.setStatus(`s-${index}`, "SERVING");

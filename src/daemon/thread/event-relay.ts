@@ -6,7 +6,7 @@
  * What is published here for the other thread is not carried back. The number of different messages that wait is bounded.
  */
 import { type ChannelMessages, type Published, publish, subscribe } from "../../core/channels.js";
-import { messageOf } from "../../core/health-error.js";
+import { messageOf, stackOf } from "../../core/health-error.js";
 import type { RelayedEvent } from "./messages.js";
 
 /** What a listener thread publishes, which the application or the log of the main thread reads. */
@@ -103,6 +103,6 @@ function plain({ instance, ...message }: Published<keyof ChannelMessages>): obje
   if (!("error" in message) || message.error === undefined) return message;
   const { error } = message;
   const copy = new Error(messageOf(error));
-  if (error instanceof Error && error.stack !== undefined) copy.stack = error.stack;
+  copy.stack = stackOf(error);
   return { ...message, error: copy };
 }

@@ -52,6 +52,11 @@ const BINS = 128;
 /** Estimated bytes of an array beside its elements, with its entry in a map. */
 const ARRAY_BYTES = 300;
 
+/** Estimated bytes of one chunk. */
+export function chunkBytes({ perChunk }: SeriesShape): number {
+  return perChunk * FIELDS * 2 + ARRAY_BYTES;
+}
+
 /** The bucket that is not over. */
 class OpenBucket {
   readonly at: number;
@@ -108,7 +113,7 @@ export class BucketSeries {
 
   /** Estimated bytes of its chunks. */
   get bytes(): number {
-    return this.#chunks.size * (this.#shape.perChunk * FIELDS * 2 + ARRAY_BYTES);
+    return this.#chunks.size * chunkBytes(this.#shape);
   }
 
   get isEmpty(): boolean {
@@ -122,10 +127,10 @@ export class BucketSeries {
     this.#open = undefined;
   }
 
-  /** The start of its oldest chunk. */
-  get oldestChunk(): number | undefined {
-    const [oldest] = this.#chunks.keys();
-    return oldest;
+  /** The end of its oldest chunk; infinite without one. */
+  get oldestEnd(): number {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#chunks.keys();
+    return oldest + this.#shape.widthMs * this.#shape.perChunk;
   }
 
   /** Adds a time in one state. Times must be added in their order. */

@@ -4,13 +4,14 @@
  *     transition, probe --> credit the time until now to the status of before --> two series of each service
  *     every 10 s         --> the same for all services
  *
- * All of it is in memory, within `maxBytes`. When the bound is reached, the oldest day of all services is dropped, so that
- * each service keeps its newest days. If that is not enough, a new name gets no history, and `refused` counts it.
+ * All of it is in memory, within `maxBytes`. When the bound is reached, the oldest chunks of all services are dropped, so
+ * that each service keeps its newest days. A new name for which the chunks of now would not fit gets no history, and
+ * `refused` counts it.
  */
 import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { isView } from "../../core/service-name.js";
-import { type Bucket, type BucketPart, BucketSeries, PARTS } from "./bucket-series.js";
+import { type Bucket, type BucketPart, BucketSeries, chunkBytes, PARTS } from "./bucket-series.js";
 import { Timeline } from "./timeline.js";
 
 export interface ServiceHistoryOptions {
@@ -48,6 +49,9 @@ const SERVICES_PER_TURN = 250;
 
 /** Estimated bytes of a service beside its chunks: two open buckets with their histograms. */
 const ENTRY_BYTES = 2_000;
+
+/** The same with the chunks of now, which are never dropped. */
+const MIN_BYTES = ENTRY_BYTES + chunkBytes(FINE) + chunkBytes(HOURLY);
 
 interface ServiceRecord {
   part: BucketPart | undefined;
@@ -176,7 +180,7 @@ export class ServiceHistory {
   }
 
   #create(name: string): ServiceRecord | undefined {
-    if (this.#bytes + ENTRY_BYTES > this.#options.maxBytes) {
+    if ((this.#entries.size + 1) * MIN_BYTES > this.#options.maxBytes) {
       this.#refused += 1;
       return undefined;
     }
@@ -200,11 +204,11 @@ export class ServiceHistory {
     }
     this.#measure();
     while (this.#bytes > maxBytes) {
-      const oldest = this.#oldestChunk();
-      if (oldest === undefined) return;
+      const oldest = this.#oldestEnd();
+      if (oldest > now) return;
       for (const { fine, hourly } of this.#entries.values()) {
-        fine.dropBefore(oldest + DAY_MS);
-        hourly.dropBefore(oldest + DAY_MS);
+        fine.dropBefore(oldest);
+        hourly.dropBefore(oldest);
       }
       this.#measure();
     }
@@ -216,11 +220,9 @@ export class ServiceHistory {
     this.#bytes = bytes;
   }
 
-  #oldestChunk(): number | undefined {
-    let oldest: number | undefined;
-    for (const { fine, hourly } of this.#entries.values())
-      for (const start of [fine.oldestChunk, hourly.oldestChunk])
-        if (start !== undefined && (oldest === undefined || start < oldest)) oldest = start;
+  #oldestEnd(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { fine, hourly } of this.#entries.values()) oldest = Math.min(oldest, fine.oldestEnd, hourly.oldestEnd);
     return oldest;
   }
 }

@@ -115,6 +115,7 @@ const XML_ESCAPES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
+/** Two noncharacters have no place in XML (section 2.2), not even as a reference. Control characters were escaped before. */
 function escapeXml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => XML_ESCAPES[character] ?? "");
+  return text.replace(/[\ufffe\uffff]/g, "\ufffd").replace(/[&<>"']/g, (character) => XML_ESCAPES[character] ?? "");
 }

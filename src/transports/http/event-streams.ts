@@ -60,8 +60,10 @@ export class EventStreams {
   readonly #snapshots: Snapshots;
   readonly #streams = new Set<EventStream>();
   readonly #counts = new WeakMap<object, number>();
-  /** Streams that have not been served since the last transition. */
+  /** Streams that are not served yet in this round. */
   #due: EventStream[] = [];
+  /** There are transitions since the round began: another one follows. */
+  #isChanged = false;
   #isScheduled = false;
   #isEnded = false;
   #cancelBeat: CancelTimer | undefined;
@@ -144,15 +146,20 @@ export class EventStreams {
 
   #schedule(): void {
     if (this.#streams.size === 0) return;
-    this.#due = [...this.#streams];
+    this.#isChanged = true;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#pumpDue());
   }
 
+  /** A round goes on to its end: a transition in each turn would keep it with the first streams otherwise. */
   #pumpDue(): void {
+    if (this.#due.length === 0 && this.#isChanged) {
+      this.#due = [...this.#streams];
+      this.#isChanged = false;
+    }
     for (const stream of this.#due.splice(0, STREAMS_PER_TURN)) this.#guard(() => stream.pump());
-    this.#isScheduled = this.#due.length > 0;
+    this.#isScheduled = this.#due.length > 0 || this.#isChanged;
     if (this.#isScheduled) setImmediate(() => this.#pumpDue());
   }
 

@@ -24,6 +24,7 @@ export function requestOf(request: NodeRequest, body: Buffer | undefined): HttpR
     authorization: headers.authorization,
     body,
     lastEventId: firstOf(headers["last-event-id"]),
+    connection: "stream" in request ? request.stream?.session : undefined,
   };
 }
 

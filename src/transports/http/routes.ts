@@ -7,8 +7,8 @@
  *     /heartbeat/<check>, with ?status=fail                         a report of a passive check
  *     /metrics                                                      what Prometheus scrapes
  *     /events, ?service=<service>, repeatable                       a stream of transitions
- *     /badge.svg, /badge/<service>.svg, with ?uptime=24h            a picture of a status
- *     /history, /history/<service>, with ?hours= or ?from=&to=      the past of a service
+ *     /badge.svg, /badge/<service>.svg, ?service=, ?uptime=24h      a picture of a status
+ *     /history, /history/<service>, ?service=, ?hours=, ?from=&to=  the past of a service
  *     *                                                             OPTIONS of the server as a whole
  *
  * An ambiguous target is refused: a name is never guessed.
@@ -117,12 +117,15 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   if (paths.includes(path)) return routeOfService(undefined, query);
   if (path === `/${HEALTH_SERVICE}/Check`) return { kind: "call", method: "Check" };
   if (path === `/${HEALTH_SERVICE}/List`) return { kind: "call", method: "List" };
-  if (path === "/badge.svg") return routeOfBadge(OVERALL, query);
+  if (path === "/badge.svg") return routeOfBadge(undefined, query);
   const [, head = "", tail] = /^\/([^/]*)(?:\/(.*))?$/s.exec(path) ?? [];
   const name = tail === "" ? undefined : tail;
   if (head === "healthcheck") return routeOfService(name, query);
-  if (head === "badge") return routeOfBadge(/^(.+)\.svg$/s.exec(name ?? "")?.[1], query);
-  if (head === "history") return routeOfHistory(name ?? OVERALL, query);
+  if (head === "badge") {
+    const [, service] = /^(.+)\.svg$/s.exec(name ?? "") ?? [];
+    return service === undefined ? { kind: "none" } : routeOfBadge(service, query);
+  }
+  if (head === "history") return routeOfHistory(name, query);
   if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
   if (path === "/metrics") return { kind: "metrics" };
   if (path === "/events")
@@ -143,22 +146,28 @@ function toOriginForm(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-function routeOfService(name: string | undefined, query: QueryParameters): Route {
-  const names = new Set([...(name === undefined ? [] : [name]), ...query.services]);
-  const [service = ""] = names;
-  return names.size > 1 || !isName(service) ? BAD_REQUEST : { kind: "healthcheck", service };
+/** The one service of a path and a query; `undefined` when they name two, or one that no service can have. */
+function serviceOf(name: string | undefined, { services }: QueryParameters): string | undefined {
+  const names = new Set([...(name === undefined ? [] : [name]), ...services]);
+  const [service = OVERALL] = names;
+  return names.size > 1 || !isName(service) ? undefined : service;
 }
 
-function routeOfBadge(service: string | undefined, { uptimes }: QueryParameters): Route {
-  if (service === undefined) return { kind: "none" };
-  const [uptime] = uptimes;
-  if (!isName(service) || uptimes.length > 1) return BAD_REQUEST;
+function routeOfService(name: string | undefined, query: QueryParameters): Route {
+  const service = serviceOf(name, query);
+  return service === undefined ? BAD_REQUEST : { kind: "healthcheck", service };
+}
+
+function routeOfBadge(name: string | undefined, query: QueryParameters): Route {
+  const [service, [uptime, ...more]] = [serviceOf(name, query), query.uptimes];
+  if (service === undefined || more.length > 0) return BAD_REQUEST;
   if (uptime === undefined) return { kind: "badge", service, uptime };
   return isUptime(uptime) ? { kind: "badge", service, uptime } : BAD_REQUEST;
 }
 
-function routeOfHistory(service: string, query: QueryParameters): Route {
-  return (isName(service) ? historyRoute(service, query) : undefined) ?? BAD_REQUEST;
+function routeOfHistory(name: string | undefined, query: QueryParameters): Route {
+  const service = serviceOf(name, query);
+  return (service === undefined ? undefined : historyRoute(service, query)) ?? BAD_REQUEST;
 }
 
 function routeOfHeartbeat(check: string, { statuses }: QueryParameters): Route {

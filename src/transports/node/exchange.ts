@@ -16,6 +16,15 @@ import type { NodeRequest, NodeResponse } from "../http/node-request.js";
 export interface BodyReceiver {
   onBody(bytes: Buffer): void;
   onEnd(): void;
+  /** Called instead of both when the body was read before, and is not there any more. */
+  onLost(): void;
+}
+
+/** The bytes of a body that was read before; `undefined` when they are lost: an empty request has a meaning of its own. */
+function bodyLeft({ body, headers }: NodeRequest & { readonly body?: unknown }): Buffer | undefined {
+  if (typeof body === "string") return Buffer.from(body);
+  if (body instanceof Uint8Array) return Buffer.from(body);
+  return headers["content-length"] === "0" ? Buffer.alloc(0) : undefined;
 }
 
 export class NodeExchange {
@@ -62,12 +71,14 @@ export class NodeExchange {
     this.#response.once("close", listener);
   }
 
-  /** Reads the body. A body parser of the application may have read it: it leaves the bytes as `body`. */
+  /** Reads the body. A body parser of the application may have read it: it leaves bytes or a text as `body`. */
   read(receiver: BodyReceiver): void {
     const request = this.#request;
     if (request.readableDidRead || request.readableEnded) {
-      if (request.body instanceof Uint8Array) receiver.onBody(Buffer.from(request.body));
-      receiver.onEnd();
+      const body = bodyLeft(request);
+      if (body !== undefined) receiver.onBody(body);
+      if (body === undefined) receiver.onLost();
+      else receiver.onEnd();
       return;
     }
     const onBody = (bytes: Buffer) => receiver.onBody(bytes);

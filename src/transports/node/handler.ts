@@ -32,7 +32,7 @@ export interface HandlerDeps {
   readonly service: HealthService;
   /** Holds the long answers that clients are reading. */
   readonly pool: SharedBytesPool;
-  /** Called with each request for an HTTP route. */
+  /** Called with each request for a method of the health service or for an HTTP route. */
   readonly onAnswer: (request: NodeRequest) => void;
 }
 
@@ -57,8 +57,10 @@ export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps):
   const answer = (request: NodeRequest, response: NodeResponse, method: RpcMethod | undefined) => {
     const exchange = new NodeExchange(request, response);
     const format = formatOf(request.headers["content-type"]);
+    // the media type of a request that is no POST says nothing: it has no content
+    const isStatus = method === undefined && request.method !== "POST" && bridge.hasRoute(request.url ?? "");
     const isHttp = method === undefined ? !format?.hasUnknownMethods : method !== "Watch" && format === undefined;
-    if (isHttp) answerHttp(request, response);
+    if (isStatus || isHttp) answerHttp(request, response);
     else if (request.method !== "POST") sendText(exchange, methodNotAllowed("POST"));
     else if (format === undefined) sendText(exchange, unsupported("Watch"));
     else if (method !== undefined) answerCall(exchange, method, format);
@@ -68,6 +70,7 @@ export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps):
     const { url = "" } = request;
     const method = METHODS.get(url);
     if (next !== undefined && method === undefined && !bridge.hasRoute(url)) return next();
+    if (method !== undefined) onAnswer(request);
     // a pipelined request waits for its turn: Node would keep its answer in memory until then
     if (response.socket === null) response.once("socket", () => answer(request, response, method));
     else answer(request, response, method);

@@ -102,6 +102,10 @@ export class RpcCall implements StreamCall, BodyReceiver {
     else this.#answer(this.#deps.service.check(request));
   }
 
+  onLost(): void {
+    this.end("INTERNAL", "the body of the request was read before it got here");
+  }
+
   send(message: Buffer, onSent: () => void): void {
     this.#sendHead("OK");
     this.#exchange.write(this.#format.message(this.#format.codec.encode(this.#method, message)), onSent);

@@ -90,6 +90,15 @@ describe("/badge", () => {
     assert.ok(drawBadge({ label: "a\u202eb\u0007", message: "x", colour: "#2e7d32" }).includes("a\\u202eb\\u0007"));
   });
 
+  test("a name with a character that XML cannot have is still a picture", () => {
+    const { registry, ask } = eventFixture();
+    for (const character of ["\ufffe", "\uffff", "\ufeff", "\u{1fffe}"]) {
+      registry.set(`a${character}b`, "SERVING");
+      const { status, body } = ask(`/badge/${encodeURIComponent(`a${character}b`)}.svg`);
+      assert.deepEqual([status, /[\ufffe\uffff]/.test(body), readSvg(body).texts.length], [200, false, 3]);
+    }
+  });
+
   test("a long name is cut, and whole in the title", () => {
     const { registry, ask } = eventFixture();
     const name = "x".repeat(200);

@@ -296,6 +296,20 @@ describe("/events", () => {
     assert.deepEqual([ask("/events").status, ask("/events").body], [503, "SHUTTING_DOWN"]);
   });
 
+  test("transitions without a pause reach every client, also the last of many", async () => {
+    const { registry, open, settle } = eventFixture();
+    registry.set("orders", "SERVING");
+    const clients = Array.from({ length: 300 }, () => open());
+    await settle();
+    for (let turn = 0; turn < 20; turn += 1) {
+      registry.set("orders", turn % 2 === 0 ? "NOT_SERVING" : "SERVING");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(clients.map(({ transitions }) => transitions.length > 0).indexOf(false), -1);
+    await settle();
+    for (const { transitions } of clients) assert.equal(transitions.length, 20);
+  });
+
   test("a snapshot of 20,000 services arrives whole, is made once for many clients, and continues without a gap", async () => {
     const { registry, open, settle } = eventFixture();
     for (let index = 0; index < 20_000; index += 1) registry.set(`service-${index}`, "SERVING");

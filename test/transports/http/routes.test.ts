@@ -11,6 +11,15 @@ const view = (path: string, more: object = {}) => ({
   exclude: [],
   ...more,
 });
+const badge = (name: string, uptime?: string) => ({ kind: "badge", service: name, uptime });
+const history = (name: string, more: object = {}) => ({
+  kind: "history",
+  service: name,
+  hours: undefined,
+  from: undefined,
+  to: undefined,
+  ...more,
+});
 const BAD = { kind: "bad-request" };
 const NONE = { kind: "none" };
 
@@ -37,6 +46,24 @@ const ROWS: readonly (readonly [string, object])[] = [
   [`/healthcheck/${"n".repeat(200)}`, service("n".repeat(200))],
   [`/healthcheck/${"n".repeat(201)}`, BAD],
   ["/healthcheck/%c3%a9", service("é")],
+  ["/badge.svg", badge("")],
+  ["/badge/a%2Fb.svg", badge("a/b")],
+  ["/badge/100%25.svg?uptime=7d", badge("100%", "7d")],
+  ["/badge.svg?service=a", badge("a")],
+  ["/badge.svg?service=a%2F%2Fb&uptime=24h", badge("a//b", "24h")],
+  ["/badge/a.svg?serviceName=a", badge("a")],
+  ["/badge/a.svg?service=b", BAD],
+  ["/badge.svg?service=a&service=b", BAD],
+  ["/badge.svg?service=%00", BAD],
+  ["/badge/a.svg?uptime=__proto__", BAD],
+  ["/badge/a", NONE],
+  ["/badge?service=a", NONE],
+  ["/history", history("")],
+  ["/history/a%2Fb?hours=1", history("a/b", { hours: 1 })],
+  ["/history?service=a%2F%2Fb&from=1&to=2", history("a//b", { from: 1_000, to: 2_000 })],
+  ["/history?serviceName=a", history("a")],
+  ["/history/a?service=b", BAD],
+  ["/history?service=a&service=b", BAD],
   ["/metrics", { kind: "metrics" }],
   ["/metrics?x=1", { kind: "metrics" }],
   ["/metrics/", NONE],

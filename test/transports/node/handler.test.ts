@@ -3,6 +3,7 @@
  * real clients in the interop suite.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
 import { type ClientSessionOptions, createServer as createHttp2Server, type Http2ServerResponse } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
@@ -373,6 +374,70 @@ describe("handler() beside an application", () => {
     assert.equal(await unknown.text(), "application");
   });
 
+  test("a request for a status may have any media type: it has no content", async (t) => {
+    const origin = await http1(t, served().handler());
+    const peer = await http2(t, served());
+    for (const type of ["application/grpc", "application/grpc-web+proto", "application/connect+json"]) {
+      for (const path of ["/healthcheck/a", "/livez", "/readyz"]) {
+        const headers = { "content-type": type };
+        assert.equal((await fetch(origin + path, { headers })).status, 200, `${path} ${type}`);
+        const { httpStatus } = await peer.call(path, Buffer.alloc(0), { ":method": "GET", ...headers });
+        assert.equal(httpStatus, 200, `${path} ${type}`);
+      }
+    }
+  });
+
+  test("isHealthRequest is true for each call that it answered, under any mount path", async (t) => {
+    const health = served();
+    const handler = health.handler();
+    const results: boolean[] = [];
+    const origin = await http1(t, (request, response) => {
+      // as a framework does that has mounted it
+      const { url: originalUrl = "" } = request;
+      Object.assign(request, { originalUrl, url: originalUrl.replace(/^\/[a-z]+/, "") });
+      response.once("finish", () => results.push(health.isHealthRequest(request)));
+      handler(request, response, () => application(request, response));
+    });
+    const requests = ["application/grpc-web", "application/proto", "application/connect+proto", "text/plain"];
+    for (const [index, type] of requests.entries())
+      await (await post(`${origin}/${"abcd"[index]}${HEALTH}/Check`, type, frame(request("a")))).arrayBuffer();
+    await (await fetch(`${origin}/e/orders`)).arrayBuffer();
+    await eventually(() => results.length === 5, "all answers are finished");
+    assert.deepEqual(results, [true, true, true, true, false]);
+  });
+
+  test("one HTTP/2 connection has at most 100 streams of events, also through the middleware", async (t) => {
+    const health = new Health({ history: true });
+    const middleware = health.middleware();
+    for (const listener of [health.handler(), middleware]) {
+      const server = createHttp2Server(listener);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const peers = [new GrpcPeer(portOf(server)), new GrpcPeer(portOf(server))];
+      t.after(() => {
+        for (const peer of peers) peer.close();
+        server.close();
+      });
+      const [first, second] = peers;
+      const statuses: unknown[] = [];
+      const open = (peer: GrpcPeer | undefined) => {
+        const stream = peer?.session.request({ ":path": "/events" });
+        return stream
+          ?.on("response", (headers) => statuses.push(headers[":status"]))
+          .on("error", () => {})
+          .resume();
+      };
+      const streams = Array.from({ length: 101 }, () => open(first));
+      await eventually(() => statuses.length === 101, "101 answers");
+      assert.deepEqual([statuses.filter((status) => status === 200).length, statuses.at(-1)], [100, 503]);
+      open(second);
+      streams[0]?.close();
+      await eventually(() => statuses.length === 102, "an answer on another connection");
+      open(first);
+      await eventually(() => statuses.length === 103, "an answer after the end of a stream");
+      assert.deepEqual(statuses.slice(-2), [200, 200]);
+    }
+  });
+
   test("without next, an unknown path is 404, and an unknown method UNIMPLEMENTED", async (t) => {
     const health = served();
     const origin = await http1(t, health.handler());
@@ -398,6 +463,57 @@ describe("handler() beside an application", () => {
     });
     const answer = await post(`${origin}${HEALTH}/Check`, "application/proto", request("a"));
     assert.equal(statusIn(await bytesOf(answer)), 2);
+  });
+
+  test("takes a body that a parser has read as text, where a text can carry the message", async (t) => {
+    const handler = served().handler();
+    const origin = await http1(t, async (request, response) => {
+      let body = "";
+      for await (const chunk of request.setEncoding("utf8")) body += chunk;
+      handler(Object.assign(request, { body }), response);
+    });
+    for (const [type, body, answer] of [
+      [
+        "application/grpc-web-text",
+        frame(request("a")).toString("base64"),
+        frame(Buffer.from("0801", "hex")).toString("base64"),
+      ],
+      ["application/grpc-web+json", frame(Buffer.from('{"service":"a"}')), '{"status":"SERVING"}'],
+      ["application/proto", request("a"), "\b\u0001"],
+      ["application/json", '{"service":"a"}', '{"status":"SERVING"}'],
+    ] as const) {
+      const text = await (await post(`${origin}${HEALTH}/Check`, type, body)).text();
+      assert.ok(text.includes(answer), `${type}: ${JSON.stringify(text)}`);
+    }
+  });
+
+  test("a request whose body is lost is never answered as if it had been empty", async (t) => {
+    const health = served();
+    health.set("a", "NOT_SERVING");
+    const handler = health.handler();
+    const left: readonly unknown[] = [undefined, {}, { service: "a" }, null, 5];
+    for (const body of left) {
+      const origin = await http1(t, async (request, response) => {
+        for await (const _ of request);
+        handler(Object.assign(request, { body }), response);
+      });
+      const check = `${origin}${HEALTH}/Check`;
+      const lost = await post(check, "application/proto", request("a"));
+      assert.deepEqual([lost.status, Object(await lost.json()).code], [500, "internal"], JSON.stringify(body));
+      const web = await post(check, "application/grpc-web", frame(request("a")));
+      assert.match((await bytesOf(web)).toString("latin1"), /grpc-status: 13\r\ngrpc-message: the body of the request/);
+      const empty = await post(check, "application/proto", "");
+      assert.equal(empty.status, 200, "nothing is lost of an empty body");
+    }
+    const peer = await http2(t, health);
+    const unread = { "content-type": "application/proto" };
+    const stream = peer.session.request(
+      { ":method": "POST", ":path": `${HEALTH}/Check`, ...unread },
+      { endStream: true },
+    );
+    const [headers] = await once(stream, "response");
+    assert.equal(headers[":status"], 200, "a request without content over HTTP/2");
+    assert.equal((await peer.call(`${HEALTH}/Check`, Buffer.alloc(0), unread)).httpStatus, 200);
   });
 
   test("while draining, answers over HTTP/1 close their connections", async (t) => {
