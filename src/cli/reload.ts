@@ -149,6 +149,8 @@ export class Reloader {
       return { kind: "applied", configFile: file?.name ?? "" };
     } catch (error) {
       if (signal.aborted) return undefined;
+      // it was deleted while it was read: SIGHUP alone asks for an answer
+      if (request === "changed" && file?.watch.isMissing === true) return this.#reportMissing(file);
       const faults = messageOf(error).split("\n");
       this.#logRefusal(faults);
       publish("reload", { instance, error });
@@ -157,7 +159,7 @@ export class Reloader {
   }
 
   /** Logs once that the file has been deleted. A program that replaces a file may delete it for a moment. */
-  #reportMissing({ name, watch: { isMissing } }: WatchedFile): void {
+  #reportMissing({ name, watch: { isMissing } }: WatchedFile): undefined {
     if (isMissing && !this.#isMissing)
       this.#deps.log.write("warn", "config-missing", `${name} is missing; keeping the previous configuration`);
     this.#isMissing = isMissing;
