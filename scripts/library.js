@@ -28,7 +28,7 @@ const LAZY = [
 ];
 
 /** Modules of Node that need milliseconds to load, and that are seldom used. */
-const LAZY_BUILTINS = ["node:crypto"];
+const LAZY_BUILTINS = ["node:crypto", "node:tls"];
 
 /** Files that are loaded by `import()`, and that no door needs before `Health`. */
 const ENGINES = [

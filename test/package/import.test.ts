@@ -39,6 +39,14 @@ for (const load of ['await import("healthbridge")', 'require("healthbridge")'])
     assert.ok(modules.length <= 1 + MAX_CHUNKS, `${modules.length} files`);
   });
 
+test("the import loads none of Node's modules for TLS and cryptography", () => {
+  const modules = run(`
+    await import("healthbridge");
+    print(process.moduleLoadList.filter((name) => /^NativeModule (?:tls|crypto|http2?)$/.test(name)));
+  `);
+  assert.deepEqual(modules, []);
+});
+
 test("a check with a function, and a status set by hand, load no third-party module and no prober of a target", () => {
   const modules = run(`
     const { Health } = await import("healthbridge");
