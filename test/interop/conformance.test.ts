@@ -18,7 +18,10 @@ for (const [name, server] of Object.entries(SERVERS))
   test(`of ${name} the known breaches are found, and no others are claimed`, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { apart = [], breaches, untried } = server;
-      const found = await resultsOf(server, ...apart.flatMap((row) => ["--except", row]));
+      const flags = apart.flatMap((row) => ["--except", row]);
+      let found = await resultsOf(server, ...flags);
+      // one run in many, a server of grpcio ends in the middle: then nothing is known about the rows that follow
+      if (found["not-tried"].includes("survives")) found = await resultsOf(server, ...flags);
       assert.deepEqual(found, { breaks: [...breaches].sort(), "not-tried": [...untried, ...CLEAR_TEXT].sort() });
       for (const row of apart) {
         const { breaks } = await resultsOf(server, "--only", row);
