@@ -49,6 +49,16 @@ export function wholeNumber(
 }
 
 /**
+ * The value of a switch, or its default. Any other value would count as true, and `startsReady: "no"` would be a false OK.
+ * @throws HealthError INVALID_OPTION for anything but true or false
+ */
+export function trueOrFalse(option: string, value: boolean | undefined, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === "boolean") return value;
+  throw new HealthError("INVALID_OPTION", `${option} must be true or false; got ${messageOf(value)}`);
+}
+
+/**
  * The value of a time in milliseconds, or its default.
  * @throws HealthError INVALID_OPTION for anything but a whole number from 1 to `MAX_TIMER_MS`
  */
@@ -57,7 +67,7 @@ export function milliseconds(option: string, value: number | undefined, fallback
 }
 
 /**
- * The value of `drainDelayMs`, or its default. 0 means no delay.
+ * The value of `drainDelayMs`, or its default. With 0 there is no delay.
  * @throws HealthError INVALID_OPTION for anything but 0 or a time
  */
 export function drainDelay(value: number | undefined): number {

@@ -9,7 +9,7 @@
 import { CheckEngine } from "../checks/check-engine.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
-import { requireKnownOptions } from "../core/option.js";
+import { requireKnownOptions, trueOrFalse } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
 import { Registry } from "../registry/registry.js";
@@ -73,14 +73,21 @@ export function assemble(options: HealthOptions): HealthParts {
   requireKnownOptions("Health", options, OPTIONS);
   const { clock = systemClock, random = Math.random, instance = "healthbridge" } = options;
   const { listLimit, maxWatchers, environment, nameServers } = options;
+  const startsReady = trueOrFalse("startsReady", options.startsReady, true);
+  const startsEmpty = trueOrFalse("startsEmpty", options.startsEmpty, false);
   const token = options.token instanceof AccessToken ? options.token : new AccessToken(options.token);
-  const registry = new Registry({ clock, instance, startsEmpty: options.startsEmpty });
-  const readiness = new Readiness(registry, options.startsReady ?? true);
+  const registry = new Registry({ clock, instance, startsEmpty });
+  const readiness = new Readiness(registry, startsReady);
   const isSetByHand = (name: string): boolean => manual.has(name);
   const checks = new CheckEngine({ writer: registry, clock, random, environment, nameServers, isSetByHand });
   const manual = new ManualStatuses(registry, (name) => checks.ownerOf(name));
-  const measured: MetricsSource = { clock, reader: registry, server: () => servers.readings };
-  const metrics = options.metrics ? new Metrics(measured) : undefined;
+  const measured: MetricsSource = {
+    clock,
+    reader: registry,
+    server: () => servers.readings,
+    history: () => history?.services,
+  };
+  const metrics = trueOrFalse("metrics", options.metrics, false) ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
   const { history: wanted = false } = options;
   const history = wanted === false ? undefined : createHistory(wanted, { registry, clock, random });

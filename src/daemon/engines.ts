@@ -5,7 +5,12 @@ import type { Clock, Random } from "../core/clock.js";
 import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from "../core/engine-name.js";
 import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
-import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, milliseconds } from "../core/option.js";
+import {
+  DEFAULT_FIRST_BYTES_TIMEOUT_MS,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+  milliseconds,
+  trueOrFalse,
+} from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type ConnectionSettings, completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
@@ -75,11 +80,12 @@ async function startGrpcJs(options: EngineOptions, deps: EngineDeps): Promise<Gr
 
 /** What an engine serves of gRPC: undefined for a service that is switched off. */
 function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDeps) {
-  const health = options.grpcHealth !== false;
+  const health = trueOrFalse("grpcHealth", options.grpcHealth, true);
   return {
     service: health ? service : undefined,
-    reflection:
-      options.reflection === false ? undefined : new ReflectionService({ clock, instance: bridge.instance, health }),
+    reflection: trueOrFalse("reflection", options.reflection, true)
+      ? new ReflectionService({ clock, instance: bridge.instance, health })
+      : undefined,
   };
 }
 

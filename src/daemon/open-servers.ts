@@ -7,6 +7,7 @@
  */
 import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
+import { trueOrFalse } from "../core/option.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
 import { requirePaths } from "../transports/http/routes.js";
@@ -124,9 +125,9 @@ export class OpenServers {
     if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === "string"))
       throw new HealthError("INVALID_ADDRESS", 'listen() needs a list of addresses, such as [":50051", ":8080"]');
     requireListenOptions(options);
-    const { thread = false, stallAfter, paths } = options;
+    const { stallAfter, paths } = options;
     requirePaths(paths);
-    if (typeof thread !== "boolean") throw new HealthError("INVALID_OPTION", "thread must be true or false");
+    const thread = trueOrFalse("thread", options.thread, false);
     if (!thread && stallAfter !== undefined)
       throw new HealthError("INVALID_OPTION", "stallAfter has no effect without thread: true");
     if (!thread) return OpenServer.start({ ...this.#deps, ...ends }, addresses, options);

@@ -152,6 +152,18 @@ const CHECK_METRICS = {
 
 /** The state of the process itself. */
 const OWN_METRICS = {
+  historyBytes: {
+    name: "healthbridge_history_bytes",
+    type: "gauge",
+    labels: [],
+    help: "Estimated memory of the history of all services. Absent without a history in this thread.",
+  },
+  historyRefused: {
+    name: "healthbridge_history_refused_total",
+    type: "counter",
+    labels: [],
+    help: "Status changes of services for which the history has no memory left. Absent without a history in this thread.",
+  },
   startLag: {
     name: "healthbridge_check_start_lag_seconds",
     type: "histogram",

@@ -45,6 +45,16 @@ export interface MetricsSource {
   readonly clock: Clock;
   readonly reader: StatusReadings;
   readonly server: () => ServerReadings;
+  /** The history of all services. Default: there is none in this thread. */
+  readonly history?: () => HistoryReadings | undefined;
+}
+
+/** How full the history is. */
+export interface HistoryReadings {
+  /** Estimated bytes. */
+  readonly bytes: number;
+  /** Status changes of services for which there is no memory left. */
+  readonly refused: number;
 }
 
 /** What the servers of an instance and its process show. */
@@ -160,7 +170,10 @@ export class Metrics {
   #own(): readonly Metric[] {
     const { certificateEndsAt: endsAt } = this.#source.server();
     const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
+    const history = this.#source.history?.();
     return [
+      [METRICS.historyBytes, history === undefined ? [] : single(history.bytes)],
+      [METRICS.historyRefused, history === undefined ? [] : single(history.refused)],
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
       [METRICS.isolated, single(isolated ? 1 : 0)],

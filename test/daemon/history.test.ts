@@ -36,6 +36,18 @@ describe("new Health({ history })", () => {
     assert.deepEqual(transitions.at(-1).to, "NOT_SERVING");
   });
 
+  test("the metrics show its memory, and the changes of services for which there is none left", async (t) => {
+    const health = new Health({ history: { memoryMb: 1 }, metrics: true });
+    t.after(() => health.shutdown({ drainDelayMs: 0 }));
+    for (let index = 0; index < 1_000; index += 1) health.set(`service-${index}`, "SERVING");
+    const [, body] = await ask(health, "/metrics");
+    const value = (name: string) => Number(new RegExp(`^${name} (.*)$`, "m").exec(body)?.[1]);
+    assert.ok(value("healthbridge_history_bytes") > 100_000, body);
+    assert.ok(value("healthbridge_history_refused_total") > 500, body);
+    const without = await ask(new Health({ metrics: true }), "/metrics");
+    assert.doesNotMatch(without[1], /^healthbridge_history/m);
+  });
+
   test("without it, the application keeps its own routes of these names", async (t) => {
     const health = new Health();
     t.after(() => health.shutdown({ drainDelayMs: 0 }));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createNetServer } from "node:net";
 import { describe, test } from "node:test";
 import { gracefulShutdown, Health, processPressure } from "../../src/index.js";
 
@@ -39,6 +40,35 @@ describe("a call without types", () => {
       "INVALID_OPTION",
       /a Server of @grpc\/grpc-js/,
     ],
+    [
+      "attach of a server of node:net",
+      health,
+      "attach",
+      [createNetServer()],
+      "INVALID_OPTION",
+      /a server of node:http/,
+    ],
+    [
+      "a start of a word",
+      functions,
+      "create",
+      [{ startsReady: "no" }],
+      "INVALID_OPTION",
+      /startsReady must be true or/,
+    ],
+    ["a start of null", functions, "create", [{ startsReady: null }], "INVALID_OPTION", /startsReady must be true or/],
+    ["an empty start of 0", functions, "create", [{ startsEmpty: 0 }], "INVALID_OPTION", /startsEmpty must be true or/],
+    ["metrics of a word", functions, "create", [{ metrics: "on" }], "INVALID_OPTION", /metrics must be true or false/],
+    ["listen with no", health, "listen", [[own], { grpcHealth: "no" }], "INVALID_OPTION", /grpcHealth must be true/],
+    [
+      "listen with 0",
+      health,
+      "listen",
+      [[own], { reflection: 0 }],
+      "INVALID_OPTION",
+      /reflection must be true or false/,
+    ],
+    ["listen with thread", health, "listen", [[own], { thread: "" }], "INVALID_OPTION", /thread must be true or false/],
     ["addToServer of nothing", health, "addToServer", [], "INVALID_OPTION", /a Server of @grpc\/grpc-js/],
     ["listen of a port", health, "listen", [8080], "INVALID_ADDRESS", /a list of addresses/],
     ["listen of one address", health, "listen", [own], "INVALID_ADDRESS", /a list of addresses/],

@@ -33,6 +33,7 @@ function measuring(t: TestContext) {
       heapUsedBytes: process.memoryUsage().heapUsed,
       silenceMs: 1_500,
     }),
+    history: () => ({ bytes: 4_096, refused: 2 }),
   });
   t.after(() => metrics.close());
   const text = () => [...metrics.lines()].join("");

@@ -6,7 +6,7 @@
  *
  * All of it is in memory, within `maxBytes`. When the bound is reached, the oldest chunks of all services are dropped, so
  * that each service keeps its newest days. A new name for which the chunks of now would not fit gets no history, and
- * `refused` counts it.
+ * `refused` counts its changes.
  */
 import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
@@ -80,7 +80,7 @@ export class ServiceHistory {
     return this.#bytes;
   }
 
-  /** Names that have no history, because the memory was used up. */
+  /** Status changes of names that have no history, because the memory is used up. */
   get refused(): number {
     return this.#refused;
   }

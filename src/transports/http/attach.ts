@@ -21,8 +21,9 @@ const REQUEST_EVENTS: readonly unknown[] = ["request", "checkContinue"];
 
 /** @throws HealthError ALREADY_ADDED when a `Health` is attached to the server, INVALID_OPTION when it is no server */
 export function attach(server: HttpServer, middleware: Middleware): void {
-  // an application of Express or Koa emits no requests; Bun's servers are not of node:net
-  if (typeof Object(server).emit !== "function" || typeof Object(server).address !== "function") {
+  // an application of Express or Koa has no address, and a server of node:net or node:tls no requests and no timeout
+  const methods = ["emit", "address", "setTimeout"];
+  if (methods.some((method) => typeof Reflect.get(Object(server), method) !== "function")) {
     const hint = "for Express or Koa, give what app.listen() returns, or use middleware() or koa()";
     throw new HealthError("INVALID_OPTION", `attach: expected a server of node:http or node:https; ${hint}`);
   }
