@@ -4,8 +4,8 @@
  * 50 honest connections send 200 Checks a second for three seconds. One round, whatever `--rounds` says.
  */
 
-import { freePort } from "../../test/interop/peers.js";
 import { pause } from "../../test/support/eventually.js";
+import { freePort } from "../../test/support/free-port.js";
 import { OURS } from "../measuring/builds.js";
 import { pinBench, runMeasured } from "../measuring/cores.js";
 import { rounded } from "../measuring/figures.js";

@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { debian } from "../../test/interop/install.js";
-import { freePort, type Running } from "../../test/interop/peers.js";
+import type { Running } from "../../test/interop/peers.js";
+import { freePort } from "../../test/support/free-port.js";
 import { runBeside } from "../measuring/cores.js";
 import { serving } from "../measuring/serving.js";
 

@@ -1,6 +1,7 @@
 /** Starts a measured server on its core, and ends it. */
-import { freePort, type Running } from "../../test/interop/peers.js";
+import type { Running } from "../../test/interop/peers.js";
 import { pause } from "../../test/support/eventually.js";
+import { freePort } from "../../test/support/free-port.js";
 import { runMeasured } from "../measuring/cores.js";
 import { ask } from "./ask.js";
 

@@ -1,6 +1,6 @@
 /** Start: from exec to the first answer of `serve`, compared with `node -e 0`. */
 import { once } from "node:events";
-import { freePort } from "../../test/interop/peers.js";
+import { freePort } from "../../test/support/free-port.js";
 import { runMeasured } from "../measuring/cores.js";
 import type { BenchDeps } from "../measuring/report.js";
 import { SERVING } from "./ask.js";

@@ -13,6 +13,7 @@ import { Health } from "../../src/index.js";
 import { run } from "../cli/program.js";
 import { rawTarget, silentTarget, Target } from "../probers/targets.js";
 import { eventually, inTime } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { portOf } from "../support/port-of.js";
 import { BREAKERS } from "./breakers.js";
 import { BreakingProxy } from "./breaking-proxy.js";
@@ -278,10 +279,3 @@ describe("healthbridge conformance", { concurrency: 2 }, () => {
       assert.doesNotMatch(stderr, /s3cret/);
     });
 });
-
-async function freePort(): Promise<number> {
-  const target = await silentTarget();
-  const { port } = target;
-  await target.stop();
-  return port;
-}

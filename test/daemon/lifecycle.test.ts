@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { Health, type HealthOptions, type HealthServer } from "../../src/index.js";
 import { inTime, pause } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { GrpcPeer } from "../support/grpc-peer.js";
 import { holdLookups } from "../support/host-names.js";
 import { portOf } from "../support/port-of.js";
@@ -15,14 +16,6 @@ import { settle, VirtualClock } from "../support/virtual-clock.js";
 
 const STOPPED = { code: "ALREADY_STOPPED" };
 const AT_ONCE = { drainDelayMs: 0, closeTimeoutMs: 0 };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = Object(server.address());
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A health that is shut down at the end of the test, whatever the test has seen. */
 function healthOf(t: TestContext, options?: HealthOptions): Health {

@@ -1,47 +1,16 @@
 /** docs/library/migrate.md: its snippets do what the page says, and its cases are the titles of the tests. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { basename } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { HealthClient } from "../../src/health-client.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { notOutlive } from "../support/not-outlive.js";
 import { tableOf } from "../support/readme.js";
-import { blocksOf } from "./pages.js";
-import { path, readPage, SnippetFolder } from "./snippets.js";
+import { ask, type Running, testSnippets } from "./running-snippets.js";
+import { path, readPage } from "./snippets.js";
 
 const PAGE = readPage("migrate");
-const SNIPPETS = blocksOf(PAGE, "ts");
-
-/** A snippet that runs. */
-interface Running {
-  readonly process: ChildProcess;
-  readonly port: number;
-  output(): string;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  assert(typeof address === "object" && address !== null);
-  server.close();
-  await once(server, "close");
-  return address.port;
-}
-
-/** The answer to a GET; "no answer" while there is none. */
-async function ask({ port }: Running, target: string): Promise<string> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}${target}`, { headers: { connection: "close" } });
-    return `${response.status} ${await response.text()}`;
-  } catch {
-    return "no answer";
-  }
-}
 
 const answers = (running: Running, target: string, expected: string) =>
   eventually(async () => (await ask(running, target)) === expected, `${expected}: ${running.output()}`);
@@ -95,45 +64,7 @@ const EXPECTED: Readonly<Record<string, (running: Running) => Promise<void>>> = 
   },
 };
 
-describe("the snippets of docs/library/migrate.md", () => {
-  const folder = new SnippetFolder();
-  after(() => folder.remove());
-
-  test("all compile in strict mode", { timeout: 120_000 }, async () => {
-    SNIPPETS.forEach((code, index) => {
-      folder.write(`${index}.mts`, code);
-    });
-    assert.equal(await folder.compile(), "");
-  });
-
-  test("each has its test", () => {
-    assert.equal(SNIPPETS.length, Object.keys(EXPECTED).length);
-  });
-
-  Object.entries(EXPECTED).forEach(([word, expected], index) => {
-    test(`${word} does what the page says`, { timeout: 60_000 }, async (t) => {
-      const code = SNIPPETS[index] ?? "";
-      assert.ok(code.includes(word), `snippet ${index + 1} has ${word}`);
-      const port = await freePort();
-      const words = {
-        "listen(3000)": `listen(${port}, "127.0.0.1")`,
-        '":9000"': `"127.0.0.1:${port}"`,
-        "127.0.0.1:50051": `127.0.0.1:${port}`,
-        "drainDelayMs: 5_000": "drainDelayMs: 1_000",
-      };
-      const file = folder.write(`${index}-run.mts`, code, words);
-      const child = spawn(process.execPath, ["--import", "tsx", file], { stdio: ["ignore", "pipe", "pipe"] });
-      notOutlive(child, () => child.kill("SIGKILL"));
-      t.after(() => child.kill("SIGKILL"));
-      let output = "";
-      for (const stream of [child.stdout, child.stderr])
-        stream.setEncoding("utf8").on("data", (text) => {
-          output += text;
-        });
-      await expected({ process: child, port, output: () => output });
-    });
-  });
-});
+testSnippets("migrate", EXPECTED, { "drainDelayMs: 5_000": "drainDelayMs: 1_000" });
 
 describe("the cases of docs/library/migrate.md", () => {
   const ROWS = new Map(tableOf(PAGE, "peer-cases").map(([number = "", , , tests = ""]) => [number, tests]));

@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { blocksOf } from "../docs/pages.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { npmApplications } from "./npm-packages.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
@@ -30,16 +30,6 @@ const EXPECTED: Readonly<Record<string, RegExp | undefined>> = {
   morgan: /"GET (\S*) HTTP/g,
   opentelemetry: /'url\.path': '([^']*)'/g,
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const address = server.address();
-  assert(typeof address === "object" && address !== null);
-  server.close();
-  await once(server, "close");
-  return address.port;
-}
 
 describe("the recipes of docs/library/application.md", () => {
   const folder = mkdtempSync(join(npmApplications(), "recipes-"));

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import type { BullmqWorker, BullmqWorkerOptions } from "../../src/index.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
-import { debian } from "./install.js";
+import { freePort } from "../support/free-port.js";
 import { npmWorkers } from "./npm-packages.js";
 import { library } from "./package/packaged.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { type Running, startRedis } from "./peers.js";
 
 const { bullmqWorker, gracefulShutdown, Health } = library;
 
@@ -47,8 +47,7 @@ for (const version of ["bullmq", "bullmq5"]) {
     let port = 0;
     let names = 0;
     const start = async () => {
-      redis = new Running(debian("redis-server"), ["--port", `${port}`, "--bind", "127.0.0.1", "--save", ""]);
-      await accepting(port);
+      redis = await startRedis(port);
     };
     before(async () => {
       port = await freePort();

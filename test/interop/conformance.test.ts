@@ -8,8 +8,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { run } from "../cli/program.js";
+import { freePort } from "../support/free-port.js";
 import { CLEAR_TEXT, type RealServer, SERVERS } from "./conformance-servers.js";
-import { freePort } from "./peers.js";
 
 /** How often each server is tried: `npm run proof -- conformance` does it 10 times. */
 const ROUNDS = process.env.CONFORMANCE_PROOF === undefined ? 1 : 10;

@@ -16,6 +16,7 @@ import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe } from "../probers/probing.js";
 import { certify, createSubject } from "../support/certificates.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import {
   DIALOGUES,
   type DialogueServer,
@@ -24,7 +25,7 @@ import {
   START_TLS_SERVERS,
   type StartTlsServer,
 } from "./dialogue-servers.js";
-import { accepting, freePort, type Running } from "./peers.js";
+import { accepting, type Running } from "./peers.js";
 
 const authority = createSubject("authority");
 const server = createSubject("server");

@@ -9,10 +9,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { portOf } from "../support/port-of.js";
 import { describeEngines } from "./engines.js";
 import { envoy, goClient } from "./install.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { accepting, Running } from "./peers.js";
 
 const configOf = (listenPort: number, serverPort: number): string => `
 static_resources:

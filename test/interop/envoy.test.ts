@@ -7,11 +7,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Health } from "../../src/index.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { portOf } from "../support/port-of.js";
 import { snippet } from "../support/readme.js";
 import { describeEngines } from "./engines.js";
 import { envoy } from "./install.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { accepting, Running } from "./peers.js";
 
 /** The snippet with HTTP/2 asked for: Envoy checks over HTTP/1 by default. */
 function overHttp2(checks: string): string {

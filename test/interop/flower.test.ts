@@ -10,9 +10,10 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { snippet } from "../support/readme.js";
-import { debian, grpcHealthProbe, pythonBin } from "./install.js";
-import { accepting, freePort, Running, run } from "./peers.js";
+import { grpcHealthProbe, pythonBin } from "./install.js";
+import { accepting, Running, run, startRedis } from "./peers.js";
 
 const APPLICATION = fileURLToPath(new URL("flower", import.meta.url));
 
@@ -78,17 +79,8 @@ describe("Flower", () => {
     probe = grpcHealthProbe();
     const redisPort = await freePort();
     broker = `redis://127.0.0.1:${redisPort}/0`;
-    redis = start(debian("redis-server"), [
-      "--port",
-      String(redisPort),
-      "--bind",
-      "127.0.0.1",
-      "--save",
-      "",
-      "--dir",
-      directory,
-    ]);
-    await accepting(redisPort);
+    redis = await startRedis(redisPort);
+    programs.push(redis);
     for (const name of ["one", "two"]) {
       const settings = ["--concurrency=1", "--pool=solo", `--hostname=${name}@here`];
       workers.push(start(join(pythonBin(), "celery"), ["-A", "worker", "worker", ...settings]));

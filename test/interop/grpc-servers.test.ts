@@ -8,8 +8,9 @@ import { openTarget } from "../../src/probers/schemes.js";
 import { RunningWatch } from "../cli/watch/running.js";
 import { verdict } from "../probers/probing.js";
 import { eventually, pause } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { pythonBin } from "./install.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { accepting, Running } from "./peers.js";
 
 const PYTHON_SERVER = fileURLToPath(new URL("python/server.py", import.meta.url));
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { Health, type MoleculerHealthOptions, moleculerHealth } from "../../src/index.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
-import { debian } from "./install.js";
+import { freePort } from "../support/free-port.js";
 import { npmWorkers } from "./npm-packages.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { type Running, startRedis } from "./peers.js";
 
 /** The part of Moleculer that is used: the suite installs it, so its types are not here. */
 interface Broker {
@@ -19,13 +19,9 @@ interface Broker {
 
 let redis: Running;
 let port = 0;
-const startRedis = async () => {
-  redis = new Running(debian("redis-server"), ["--port", `${port}`, "--bind", "127.0.0.1", "--save", ""]);
-  await accepting(port);
-};
 before(async () => {
   port = await freePort();
-  await startRedis();
+  redis = await startRedis(port);
 });
 after(() => redis.stop());
 
@@ -92,7 +88,7 @@ test("a broker that loses its transporter fails its check, and passes again when
   t.after(() => clientPub.disconnect());
   await redis.stop();
   await eventually(() => health.status("broker") === "NOT_SERVING" && health.status("") === "NOT_SERVING", "lost");
-  await startRedis();
+  redis = await startRedis(port);
   await eventually(() => health.status("broker") === "SERVING" && health.status("") === "SERVING", "back");
 });
 

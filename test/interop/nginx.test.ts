@@ -8,8 +8,9 @@ import { fileURLToPath } from "node:url";
 import type { ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe, verdict } from "../probers/probing.js";
+import { freePort } from "../support/free-port.js";
 import { debian } from "./install.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { accepting, Running } from "./peers.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
 

@@ -2,9 +2,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { connect, createServer as createTcpServer } from "node:net";
+import { connect } from "node:net";
 import { eventually } from "../support/eventually.js";
 import { notOutlive } from "../support/not-outlive.js";
+import { debian } from "./install.js";
 
 /** How a program ended. */
 export interface Ended {
@@ -67,24 +68,6 @@ export class Running {
   }
 }
 
-/** Below the ports that the kernel gives to outgoing connections: one of those could take ours before its server does. */
-const [FIRST_PORT, LAST_PORT] = [15_000, 32_000];
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createTcpServer().once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-}
-
 /** Resolves when a port accepts connections. */
 export async function accepting(port: number, withinMs = 60_000): Promise<void> {
   const attempt = () =>
@@ -94,6 +77,13 @@ export async function accepting(port: number, withinMs = 60_000): Promise<void> 
       socket.once("connect", () => socket.destroy());
     });
   await eventually(attempt, `port ${port} is open`, withinMs);
+}
+
+/** Starts a Redis that stores nothing; resolves when it accepts connections. */
+export async function startRedis(port: number): Promise<Running> {
+  const redis = new Running(debian("redis-server"), ["--port", `${port}`, "--bind", "127.0.0.1", "--save", ""]);
+  await accepting(port);
+  return redis;
 }
 
 /** A target whose health a test decides. */

@@ -12,8 +12,9 @@ import { fileURLToPath } from "node:url";
 import { certify, createSubject } from "../support/certificates.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually } from "../support/eventually.js";
-import { debian, pythonBin } from "./install.js";
-import { accepting, freePort, Running, run, Target } from "./peers.js";
+import { freePort } from "../support/free-port.js";
+import { pythonBin } from "./install.js";
+import { accepting, Running, run, startRedis, Target } from "./peers.js";
 import { PrometheusServer } from "./prometheus-server.js";
 
 const APPLICATION = fileURLToPath(new URL("flower", import.meta.url));
@@ -48,18 +49,9 @@ describe("a Celery cluster under the rules", () => {
     return running;
   };
   const celery = (...args: readonly string[]) => start(join(pythonBin(), "celery"), ["-A", "worker", ...args]);
-  const startRedis = async () => {
-    redis = start(debian("redis-server"), [
-      "--port",
-      String(redisPort),
-      "--bind",
-      "127.0.0.1",
-      "--save",
-      "",
-      "--dir",
-      directory,
-    ]);
-    await accepting(redisPort);
+  const startBroker = async () => {
+    redis = await startRedis(redisPort);
+    programs.push(redis);
   };
   const startFlower = async () => {
     flower = celery("flower", "--address=127.0.0.1", `--port=${flowerPort}`);
@@ -91,7 +83,7 @@ describe("a Celery cluster under the rules", () => {
 
   before(async () => {
     [redisPort, flowerPort] = [await freePort(), await freePort()];
-    await startRedis();
+    await startBroker();
     for (const name of ["one", "two"])
       workers.push(celery("worker", "--concurrency=1", "--pool=solo", `--hostname=${name}@here`));
     await startFlower();
@@ -186,7 +178,7 @@ overall: [celery, secure]
     assert.deepEqual([...seen], ["HealthbridgeServiceDown celery"]);
     for (const service of ["broker", "flower", "workers", "celery", ""])
       assert.equal(await statusOf(service, "NOT_SERVING"), 1, service);
-    await startRedis();
+    await startBroker();
     await startFlower();
     await fires();
     assert.equal(await statusOf("celery", "SERVING"), 1);

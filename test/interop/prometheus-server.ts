@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually, pause } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { debian } from "./install.js";
-import { freePort, Running } from "./peers.js";
+import { Running } from "./peers.js";
 
 export const DEPLOY = fileURLToPath(new URL("../../deploy/prometheus/", import.meta.url));
 export const RULES = "healthbridge.rules.yml";

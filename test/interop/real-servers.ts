@@ -6,8 +6,9 @@ import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { certify, createSubject } from "../support/certificates.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { debian, debianUser } from "./install.js";
-import { accepting, freePort, Running, run } from "./peers.js";
+import { accepting, Running, run } from "./peers.js";
 
 /** The part of a target that a test varies. */
 export interface Login {

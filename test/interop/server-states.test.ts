@@ -13,8 +13,9 @@ import type { DialogueStep, ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe, verdict } from "../probers/probing.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { DIALOGUES } from "./dialogue-servers.js";
-import { accepting, freePort, type Running } from "./peers.js";
+import { accepting, type Running } from "./peers.js";
 import { CA, PASSWORD, PATIENCE_MS, type Prepared, prepareMariadb, preparePostgres } from "./real-servers.js";
 
 const folders: string[] = [];

@@ -8,9 +8,10 @@ import type { DialogueStep } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe } from "../probers/probing.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { installServers, startMemcached } from "./dialogue-servers.js";
 import { debian } from "./install.js";
-import { freePort, Running } from "./peers.js";
+import { Running } from "./peers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "healthbridge-udp-"));
 const servers = new Map<string, { readonly program: Running; readonly port: number }>();

@@ -10,10 +10,11 @@ import type { ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { probe } from "../probers/probing.js";
 import { certify, createSubject } from "../support/certificates.js";
+import { freePort } from "../support/free-port.js";
 import { installServers, startNats } from "./dialogue-servers.js";
 import { debian } from "./install.js";
 import { npmServers } from "./npm-packages.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { accepting, Running } from "./peers.js";
 
 const authority = createSubject("authority");
 const identity = createSubject("server");

@@ -7,9 +7,9 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { blocksOf } from "../docs/pages.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { debian } from "./install.js";
+import { freePort } from "../support/free-port.js";
 import { npmWorkers } from "./npm-packages.js";
-import { accepting, freePort, Running } from "./peers.js";
+import { Running, startRedis } from "./peers.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const RECIPES = blocksOf(readFileSync(path("docs/library/workers.md"), "utf8"), "js");
@@ -31,16 +31,8 @@ describe("the recipes of docs/library/workers.md", () => {
       const code = RECIPES[index] ?? "";
       assert.ok(code.includes(`from "${name}"`), `recipe ${index + 1} is about ${name}`);
       const [redisPort, port] = [await freePort(), await freePort()];
-      const redis = new Running(debian("redis-server"), [
-        "--port",
-        `${redisPort}`,
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-      ]);
+      const redis = await startRedis(redisPort);
       t.after(() => redis.stop());
-      await accepting(redisPort);
       const file = join(folder, `${name}.mjs`);
       const words = { '"healthbridge"': JSON.stringify(path("dist/index.js")), 6379: `${redisPort}`, 8080: `${port}` };
       writeFileSync(

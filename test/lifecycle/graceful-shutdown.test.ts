@@ -1,6 +1,6 @@
 /** gracefulShutdown: the order of its steps with real servers, and the end of a process by real signals. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -10,13 +10,12 @@ import { createServer as createHttpsServer } from "node:https";
 import { connect, createServer as createTcpServer, type Server as NetServer } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { type GracefulShutdownOptions, gracefulShutdown, Health } from "../../src/index.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
 import { GrpcPeer } from "../support/grpc-peer.js";
-import { notOutlive } from "../support/not-outlive.js";
+import { startProgram } from "../support/listening-program.js";
 
 const tlsFile = (file: string) => readFileSync(new URL(`../fixtures/tls/${file}`, import.meta.url));
 const TLS = { key: tlsFile("server.key"), cert: tlsFile("server.crt") };
@@ -394,18 +393,8 @@ describe("gracefulShutdown", () => {
 });
 
 describe("a process with gracefulShutdown", () => {
-  async function start(t: TestContext, ...args: string[]) {
-    const file = fileURLToPath(new URL("graceful-program.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--import", "tsx", file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-    notOutlive(child, () => child.kill("SIGKILL"));
-    t.after(() => void child.kill("SIGKILL"));
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
-    });
-    await eventually(() => output.includes("\n"), "it listens", 20_000);
-    return { child, output: () => output, port: Number(/port (\d+)/.exec(output)?.[1]) };
-  }
+  const start = (t: TestContext, ...args: string[]) =>
+    startProgram(t, new URL("graceful-program.ts", import.meta.url), ...args);
 
   async function endOf(child: ChildProcess): Promise<readonly unknown[]> {
     return inTime(once(child, "exit"), "the process ends", 20_000);

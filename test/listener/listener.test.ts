@@ -11,6 +11,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import { parseListenAddress } from "../../src/core/listen-address.js";
 import { type Listener, type ListenerOptions, listen } from "../../src/listener/listener.js";
 import { eventually, inTime } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { holdLookups } from "../support/host-names.js";
 import { PREFACE } from "../support/raw-http2.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
@@ -327,11 +328,3 @@ describe("a listener with TLS", () => {
     assert.equal((await listening(t, [`127.0.0.1:${free}`])).port, free);
   });
 });
-
-/** A free port. */
-async function freePort(): Promise<number> {
-  const options = { clock: new VirtualClock(), instance: "free", sinks: { http1: () => {}, http2: () => {} } };
-  const listener = await listen([parseListenAddress("127.0.0.1:0")], options);
-  await listener.destroy();
-  return portOf(listener);
-}

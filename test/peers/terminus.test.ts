@@ -1,11 +1,9 @@
 /** The cases of terminus' own tests (@godaddy/terminus): docs/library/migrate.md has a row for each. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { eventually, inTime } from "../support/eventually.js";
-import { notOutlive } from "../support/not-outlive.js";
+import { startProgram } from "../support/listening-program.js";
 import { JSON_FORM, serveApplication } from "./application.js";
 
 describe("an application that used terminus", () => {
@@ -103,17 +101,8 @@ describe("an application that used terminus", () => {
 
 describe("a process that used terminus", () => {
   async function start(t: TestContext, ...args: string[]) {
-    const file = fileURLToPath(new URL("terminus-program.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--import", "tsx", file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-    notOutlive(child, () => child.kill("SIGKILL"));
-    t.after(() => void child.kill("SIGKILL"));
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
-    });
-    await eventually(() => /port \d+\n/.test(output), "it listens");
-    const port = /port (\d+)/.exec(output)?.[1];
-    return { child, origin: `http://127.0.0.1:${port}`, output: () => output };
+    const program = await startProgram(t, new URL("terminus-program.ts", import.meta.url), ...args);
+    return { ...program, origin: `http://127.0.0.1:${program.port}` };
   }
 
   for (const [signal, end, expected] of [

@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 import { HealthClient } from "../../../src/health-client.js";
 import { blocksOf } from "../../docs/pages.js";
 import { eventually } from "../../support/eventually.js";
+import { freePort } from "../../support/free-port.js";
 import { npmRpcFolder } from "../npm-packages.js";
-import { freePort } from "../peers.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 const SNIPPETS = blocksOf(readFileSync(path("docs/library/handler.md"), "utf8"), "ts");

@@ -8,8 +8,9 @@ import { Agent, get } from "node:http";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { eventually, inTime, pause } from "../../support/eventually.js";
+import { freePort } from "../../support/free-port.js";
 import { frame, GrpcPeer } from "../../support/grpc-peer.js";
-import { freePort, NestProgram, type NestProject, NestProjects, SNIPPETS } from "./nest/nest-project.js";
+import { NestProgram, type NestProject, NestProjects, SNIPPETS } from "./nest/nest-project.js";
 
 /** As the application has it. */
 const DRAIN_DELAY_MS = 1_000;

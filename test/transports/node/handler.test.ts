@@ -307,6 +307,20 @@ describe("handler() by gRPC", () => {
     assert.equal(health.watcherCount, 0);
   });
 
+  test("all handlers of one health share the bound of Watches, and a place is free again", async (t) => {
+    const health = new Health({ maxWatchers: 2 });
+    const [one, two] = [await http2(t, health), await http2(t, health)];
+    const [first, second] = [one.watch("a"), two.watch("a")];
+    await Promise.all([first.saw(3), second.saw(3)]);
+    const { code, text } = await two.watch("a").ended();
+    assert.deepEqual([code, text], [8, "too many watchers"]);
+    health.set("a", "SERVING");
+    await Promise.all([first.saw(3, 1), second.saw(3, 1)]);
+    first.cancel();
+    await eventually(() => health.watcherCount === 1, "a place is free");
+    await one.watch("a").saw(1);
+  });
+
   test("a deadline ends a Watch with DEADLINE_EXCEEDED", async (t) => {
     const clock = new VirtualClock();
     const health = new Health({ clock });

@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { blocksOf } from "../../../docs/pages.js";
@@ -106,15 +105,4 @@ export class NestProgram {
   end(signal: NodeJS.Signals = "SIGTERM"): void {
     this.#child.kill(signal);
   }
-}
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("the server has no port");
-  server.close();
-  await once(server, "close");
-  return address.port;
 }
