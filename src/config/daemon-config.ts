@@ -38,7 +38,7 @@ export interface DaemonConfig extends ChecksConfig {
   readonly control: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
-  /** In megabytes. */
+  /** Megabytes that the history of all services may use. */
   readonly historyMemory: number;
   readonly historyRetainMs: number;
   /** What is allowed, but probably a mistake. */

@@ -35,7 +35,7 @@ interface HistorySources {
 }
 
 /**
- * Starts a history; `true` means the defaults.
+ * Starts a history. With `true`, every option has its default.
  * @throws HealthError INVALID_OPTION
  */
 export function createHistory(options: true | HistoryOptions, { registry, clock, random }: HistorySources): History {

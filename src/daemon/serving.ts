@@ -20,7 +20,7 @@ export interface ServingOptions extends Pick<BridgeOptions, "onHeartbeat" | "met
   readonly random: Random;
   readonly token: AccessToken;
   readonly maxWatchers: number | undefined;
-  /** `undefined`: no `/events`. */
+  /** For `/events`; without it, that route does not exist. */
   readonly history: TransitionHistory | undefined;
   /** `undefined`: the past of services is not known in this thread. */
   readonly services?: ServiceHistory | undefined;

@@ -28,7 +28,7 @@ export interface BullmqWorker extends EventEmitter {
   isPaused(): boolean;
 }
 
-/** Options of `bullmqWorker`. */
+/** When a busy worker counts as stuck. */
 export interface BullmqWorkerOptions {
   /**
    * Jobs wait, all places of the worker are taken, and no job has ended or reported progress for this long: the check

@@ -3,7 +3,7 @@
  * not the same in every version: `scripts` and `client` in version 5, and a backend in version 6, which need not be Redis.
  */
 
-/** The queries. */
+/** What is asked about a queue, for both versions. */
 export interface BullmqQueue {
   /** The number of jobs in each state. */
   getCounts(states: readonly string[]): Promise<readonly number[]>;
@@ -23,7 +23,7 @@ interface Client {
   hexists(key: string, field: string): Promise<number>;
 }
 
-/** Version 6. */
+/** What a worker of version 6 has in place of `scripts` and `client`. */
 interface BullmqBackend extends Store {
   readonly client?: Promise<Client>;
   getQueueMetaField(field: string): Promise<string | null>;

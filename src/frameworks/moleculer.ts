@@ -14,7 +14,7 @@ import { drainDelay, requireKnownOptions } from "../core/option.js";
 import type { Health } from "../daemon/health.js";
 import { drainBeforeEnd } from "./drain-before-end.js";
 
-/** Options of `moleculerHealth`. */
+/** The name of the check, and the time of the drain. */
 export interface MoleculerHealthOptions {
   /** The name of the check of the broker. Default `moleculer`. */
   readonly name?: string | undefined;
@@ -29,7 +29,7 @@ export interface MoleculerBroker {
     | {
         /** True from the first connection on. */
         readonly connected: boolean;
-        /** The transporter. */
+        /** The transporter: false while its connection is lost. */
         readonly tx: { readonly connected: boolean };
       }
     | null

@@ -26,7 +26,7 @@ import { boundClose, type ClosingSteps, drainBeforeGrpcShutdown } from "./nestjs
 interface NestAdapter {
   use(middleware: Middleware): unknown;
   getHttpServer(): unknown;
-  /** Nest 12. */
+  /** Called before the server closes. Nest 11 has none. */
   beforeClose?(): unknown;
 }
 

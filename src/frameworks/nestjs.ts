@@ -18,7 +18,7 @@ import { type NestHealthOptions, requireNestOptions } from "./nestjs-options.js"
 export interface NestHealthAsyncOptions {
   /** Modules that provide what `inject` names. Default none. */
   readonly imports?: readonly unknown[] | undefined;
-  /** Default none. */
+  /** The tokens of what `useFactory` gets, in this order. Default none. */
   readonly inject?: readonly unknown[] | undefined;
   readonly useFactory: (...injected: never[]) => NestHealthOptions | Promise<NestHealthOptions>;
   /** Whether every module can inject `Health`. Default true. */
@@ -35,7 +35,7 @@ const OPTIONS_TOKEN = Symbol.for("healthbridge.nestjs.options");
 
 const ASYNC_OPTIONS = ["imports", "inject", "useFactory", "isGlobal"] as const;
 
-/** Provides `Health`. */
+/** Provides `Health`; `HealthbridgeModule` imports it. */
 class HealthModule {}
 
 /** The module of NestJS: `imports: [HealthbridgeModule.forRoot({ checks })]`. `Health` can then be injected. */

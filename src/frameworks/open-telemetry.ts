@@ -30,7 +30,7 @@ export interface SpanSampler<Arguments extends SamplerArguments, Result> {
   toString(): string;
 }
 
-/** `SamplingDecision.NOT_RECORD`. */
+/** The span is not recorded: `SamplingDecision.NOT_RECORD` of OpenTelemetry's SDK. */
 const DROP = { decision: 0 } as const;
 
 const METHOD_PATH = new RegExp(`^(?:grpc\\.|/)?${HEALTH_SERVICE.replaceAll(".", "\\.")}/[A-Za-z]+$`);

@@ -63,6 +63,7 @@ export interface BridgeOptions {
 
 /** The routes that an application may have itself. */
 const HISTORY_ROUTES: readonly Route["kind"][] = ["events", "badge", "history"];
+const HISTORY_PATHS = new RegExp(`^/(?:${HISTORY_ROUTES.join("|")})`);
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -98,8 +99,7 @@ export class HttpBridge implements HttpResponder {
   get paths(): readonly string[] {
     const { metrics, events } = this.#options;
     const isMissing = (path: string) =>
-      (metrics === undefined && path === "/metrics") ||
-      (events === undefined && /^\/(?:events|badge|history)/.test(path));
+      (metrics === undefined && path === "/metrics") || (events === undefined && HISTORY_PATHS.test(path));
     return ROUTE_PATHS.filter((path) => !isMissing(path));
   }
 

@@ -32,7 +32,7 @@ export class EventStream {
   /** `undefined`: a snapshot is due. */
   #position: number | undefined;
   #snapshot: BytesReader | undefined;
-  /** Calls of `resync`. */
+  /** How often a snapshot was asked for: one that was begun before does not count. */
   #resyncs = 0;
   /** A snapshot is being made. */
   #isWaiting = false;

@@ -80,7 +80,7 @@ export class EventStreams {
     });
   }
 
-  /** Open streams. */
+  /** The number of open streams. */
   get size(): number {
     return this.#streams.size;
   }

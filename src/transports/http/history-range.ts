@@ -26,7 +26,7 @@ export function isUptime(text: string | undefined): text is Uptime {
 
 const MAX_HOURS = 2_400;
 
-/** The year 3000. */
+/** The start of the year 3000: a time beyond it is a mistake. */
 const MAX_TIME_MS = 32_503_680_000_000;
 
 /** A date with a time of day, and its zone: a browser and a server must not read it in two ways. */

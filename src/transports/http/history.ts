@@ -60,7 +60,7 @@ export function answerUptimeBadge(
 
 function uptimeMessage(uptime: number | undefined): Omit<Badge, "label"> {
   if (uptime === undefined) return { message: "no data", colour: COLOURS.unknown };
-  // rounded down: 100 % means always
+  // rounded down: only a service without any outage has 100 %
   const message = `${Math.floor(uptime * 10_000) / 100} %`;
   return { message, colour: uptime >= 0.99 ? COLOURS.good : uptime >= 0.95 ? COLOURS.warning : COLOURS.bad };
 }

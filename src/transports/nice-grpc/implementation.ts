@@ -43,7 +43,7 @@ export interface NiceContext {
   readonly abortOnTerminate?: (() => void) | undefined;
 }
 
-/** What nice-grpc calls. */
+/** The methods of the service, as nice-grpc calls them. */
 export interface NiceImplementation {
   check(request: Uint8Array, context: NiceContext): Promise<Uint8Array>;
   list(request: Uint8Array, context: NiceContext): Promise<Uint8Array>;

@@ -76,9 +76,11 @@ export class NodeExchange {
     const request = this.#request;
     if (request.readableDidRead || request.readableEnded) {
       const body = bodyLeft(request);
-      if (body !== undefined) receiver.onBody(body);
       if (body === undefined) receiver.onLost();
-      else receiver.onEnd();
+      else {
+        receiver.onBody(body);
+        receiver.onEnd();
+      }
       return;
     }
     const onBody = (bytes: Buffer) => receiver.onBody(bytes);

@@ -162,7 +162,7 @@ export function mediaTypesOf(method: RpcMethod): readonly string[] {
   return Object.keys(FORMATS).filter((mediaType) => FORMATS[mediaType]?.carries(method));
 }
 
-/** By media type. gRPC takes every suffix: another than JSON means protobuf. */
+/** The formats by media type. Every other suffix of `application/grpc` is read as protobuf. */
 const FORMATS: Readonly<Record<string, Format>> = {
   "application/grpc": grpc("application/grpc", PROTO),
   "application/grpc+json": grpc("application/grpc+json", JSON_CODEC),
