@@ -99,7 +99,7 @@ describe("listen() with thread: true", () => {
   test("names a mistake in its own options", async (t) => {
     const health = healthOf(t);
     for (const [options, message] of [
-      [{ thread: "yes" }, /^thread must be true or false$/],
+      [{ thread: "yes" }, /^thread must be true or false; got yes$/],
       [{ stallAfter: "5s" }, /^stallAfter has no effect without thread: true$/],
       [{ ...THREAD, stallAfter: "10ms" }, /^stallAfter must be at least 1s; got 10ms$/],
       [{ ...THREAD, stallAfter: "soon" }, /^stallAfter must be at least 1s; got soon$/],
