@@ -2,8 +2,8 @@
  * Runs a suite of tests: `node --import tsx test/run.ts SUITE [WORD...]`.
  *
  * With words, only the files whose path contains one of them. A terminal shows a progress line, a pipe one line for each
- * file. Failures are shown at the end, and the last line is `N passed, N failed`. A file that crashes, hangs or has no
- * test is a failure, and so is a skipped test.
+ * file. The end shows the failures and the slowest files, and the last line is `N passed, N failed`. A file that crashes,
+ * hangs or has no test is a failure, and so is a skipped test.
  */
 import { appendFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -59,7 +59,8 @@ async function runSuite(name: string, words: readonly string[]): Promise<boolean
         progress.onTest(event.type === "test:pass", event.data, (file) => relative(here, file));
         break;
       case "test:complete":
-        if (event.data.name === event.data.file) progress.onFile(relative(here, event.data.file));
+        if (event.data.name === event.data.file)
+          progress.onFile(relative(here, event.data.file), event.data.details.duration_ms);
         break;
       case "test:stderr":
       case "test:stdout":
