@@ -171,22 +171,30 @@ export function debian(program: string, packageName: string = program, ...folder
 
 /** Installs those of some Debian packages that are missing, in one step. */
 export function installDebian(packages: readonly string[]): void {
+  if (missingDebian(packages).length === 0) return;
+  mkdirSync(CACHE, { recursive: true });
+  locked(join(CACHE, "apt.lock"), () => {
+    const missing = missingDebian(packages); // another test file may have installed them meanwhile
+    if (missing.length === 0) return;
+    process.stderr.write(`installing ${missing.join(", ")} ...\n`);
+    const lock = ["-o", "DPkg::Lock::Timeout=120"];
+    const install = [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", ...missing];
+    try {
+      run("apt-get", install);
+    } catch {
+      // the lists of packages are not there, or old
+      run("apt-get", [...lock, "update", "--quiet=2"]);
+      run("apt-get", install);
+    }
+  });
+}
+
+function missingDebian(packages: readonly string[]): readonly string[] {
   // it fails for a package that it does not know, and lists the others nevertheless
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are those of dpkg-query
-  const query = ["--show", "--showformat=${Package} ${db:Status-Status}\\n", ...packages];
+  const query = ["--show", "--showformat=${Package} ${db:Status-Status}\n", ...packages];
   const installed = spawnSync("dpkg-query", query, { encoding: "utf8" }).stdout.split("\n");
-  const missing = packages.filter((name) => !installed.includes(`${name} installed`));
-  if (missing.length === 0) return;
-  process.stderr.write(`installing ${missing.join(", ")} ...\n`);
-  const lock = ["-o", `DPkg::Lock::Timeout=${MAX_PROGRAM_MS / 1_000}`];
-  const install = [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", ...missing];
-  try {
-    run("apt-get", install);
-  } catch {
-    // the list of packages is missing or old
-    run("apt-get", [...lock, "update", "--quiet=2"]);
-    run("apt-get", install);
-  }
+  return packages.filter((name) => !installed.includes(`${name} installed`));
 }
 
 /** The folders that a path with a `*` in the place of one part means, the last first. */

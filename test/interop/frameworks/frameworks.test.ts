@@ -74,8 +74,9 @@ describe("an application of", () => {
       ]);
       await pause(100);
       const ended = shutdown.shutdown();
+      const half = pause(DRAIN_DELAY_MS / 2);
       assert.equal(await ask(`${path}/healthcheck`), "503 NOT_SERVING");
-      await pause(DRAIN_DELAY_MS - 150);
+      await half;
       isOver = true;
       for (const { count, failures } of await loads) {
         assert.deepEqual(failures, []);
@@ -109,7 +110,7 @@ describe("an application of", () => {
     const loaded = load(() => isOver, check, ["1", "2"]);
     await pause(100);
     const ended = shutdown.shutdown();
-    await pause(DRAIN_DELAY_MS - 150);
+    await pause(DRAIN_DELAY_MS / 2);
     isOver = true;
     const { count, failures } = await loaded;
     assert.deepEqual(failures, []);
