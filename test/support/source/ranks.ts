@@ -1,0 +1,23 @@
+/** The ladder of rooms: a room imports from lower ranks only, never sideways. */
+export const RANKS: Readonly<Record<string, number>> = {
+  core: 0,
+  wire: 1,
+  registry: 1,
+  lifecycle: 1,
+  telemetry: 1,
+  client: 2,
+  conformance: 3,
+  probers: 3,
+  "transports/grpc": 4,
+  "transports/grpc-js": 4,
+  "transports/h2": 4,
+  "transports/http": 4,
+  "transports/nice-grpc": 4,
+  "transports/node": 4,
+  checks: 4,
+  config: 5,
+  listener: 5,
+  daemon: 6,
+  frameworks: 7,
+  cli: 7,
+};
