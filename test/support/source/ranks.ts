@@ -4,6 +4,7 @@ export const RANKS: Readonly<Record<string, number>> = {
   wire: 1,
   registry: 1,
   lifecycle: 1,
+  page: 1,
   telemetry: 1,
   client: 2,
   conformance: 3,
