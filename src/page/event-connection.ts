@@ -8,7 +8,7 @@
  *
  * The server sends at least a heartbeat every 15 s. Without one for 40 s the connection is lost, whatever TCP says.
  */
-import type { CancelTimer, Clock, Random } from "../core/clock.js";
+import type { CancelTimer, PageClock } from "./browser-clock.js";
 import { EventParser, type ServerEvent } from "./event-parser.js";
 
 /** What the page knows about its connection. */
@@ -22,8 +22,9 @@ export type ConnectionState =
 export interface EventConnectionDeps {
   readonly url: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  readonly clock: Clock;
-  readonly random: Random;
+  readonly clock: PageClock;
+  /** Returns a number of [0, 1). */
+  readonly random: () => number;
   readonly onEvent: (event: ServerEvent) => void;
   readonly onState: (state: ConnectionState) => void;
 }
@@ -145,7 +146,6 @@ export class EventConnection {
     });
   }
 
-  /** By the wall clock: the monotonic clock of a browser may stand still while its machine sleeps. */
   #heard(): void {
     this.#lastByteAt = this.#deps.clock.wallTime();
   }
