@@ -31,17 +31,3 @@ function firstAtLeast(lasts: readonly number[], indices: readonly number[], valu
   }
   return low;
 }
-
-/** Orders children of `parent`. Other children stay before those of the list that follow them. */
-export function orderChildren(parent: Element, order: readonly Element[]): void {
-  const indexes = new Map([...parent.children].map((child, index) => [child, index]));
-  // a new element is not among the children: it has to be inserted, so it is never part of what stays
-  const known = order.filter((element) => indexes.has(element));
-  const kept = longestIncreasing(known.map((element) => indexes.get(element) ?? 0));
-  const staying = new Set(known.filter((_, position) => kept.has(position)));
-  let before: Element | null = null;
-  for (const element of order.toReversed()) {
-    if (!staying.has(element)) parent.insertBefore(element, before);
-    before = element;
-  }
-}
