@@ -1,0 +1,126 @@
+/**
+ * The services of the overview: chosen, sorted and grouped. Pure.
+ *
+ *     snapshot --> rows --search, failing--> chosen --> groups, those with failures first --> sorted in each group
+ */
+import { OVERALL } from "../../../core/service-name.js";
+import { SEVERITIES, type Severity, severityOf } from "../../../core/status-words.js";
+import type { CheckReport, ServiceStatus } from "../../../registry/ports.js";
+import type { Snapshot } from "../snapshot.js";
+import type { PageRoute, Sort } from "./page-query.js";
+
+/** A service of the overview. */
+export interface ServiceRow {
+  readonly name: string;
+  readonly status: ServiceStatus;
+  readonly severity: Severity;
+  /** The check of the same name, if there is one. */
+  readonly check: CheckReport | undefined;
+  /** The check whose target reports this service, or which reports others itself: a cluster of Celery. */
+  readonly cluster: string | undefined;
+}
+
+/** Services that are shown together. */
+export interface RowGroup {
+  /** `undefined`: services that belong to no group. */
+  readonly name: string | undefined;
+  readonly rows: readonly ServiceRow[];
+}
+
+/** Every service of a snapshot but the server as a whole. */
+export function rowsOf({ services, checks }: Snapshot): readonly ServiceRow[] {
+  const clusters = clustersOf(checks.all);
+  return services.flatMap(([name, status]) => {
+    if (name === OVERALL) return [];
+    const index = checks.indexOf(name);
+    const check = index === undefined ? undefined : checks.all[index];
+    return { name, status, severity: severityOf(status.status, status.degraded), check, cluster: clusters.get(name) };
+  });
+}
+
+/** The check of the cluster of each reported service, and of itself. */
+function clustersOf(checks: readonly CheckReport[]): ReadonlyMap<string, string> {
+  const clusters = new Map<string, string>();
+  for (const { name, reported = [] } of checks) {
+    if (reported.length === 0) continue;
+    for (const service of [name, ...reported.map((each) => each.name)]) clusters.set(service, name);
+  }
+  return clusters;
+}
+
+/** The rows that a request asks for, in groups. Sorted by last change or latency, they are one list. */
+export function groupRows(rows: readonly ServiceRow[], { search, failing, sort }: PageRoute): readonly RowGroup[] {
+  const part = search.toLowerCase();
+  const chosen = rows.filter(
+    ({ name, severity }) => name.toLowerCase().includes(part) && !(failing && severity === "SERVING"),
+  );
+  const compare = COMPARE[sort];
+  const isGrouped = sort === "status" || sort === "name";
+  const groups = isGrouped ? groupsOf(chosen) : [{ name: undefined, rows: chosen }];
+  const sorted = groups.map(({ name, rows }) => ({ name, rows: [...rows].sort(compare) }));
+  return sort === "status" ? sorted.sort((one, other) => rankOf(one) - rankOf(other)) : sorted;
+}
+
+/** The rank of the worst service: groups with failures come first, all others stay in the order of their names. */
+function rankOf({ rows }: RowGroup): number {
+  return Math.min(...rows.map(({ severity }) => SEVERITIES.indexOf(severity)));
+}
+
+type Compare = (one: ServiceRow, other: ServiceRow) => number;
+
+const byName: Compare = (one, other) => (one.name < other.name ? -1 : 1);
+
+const bySeverity: Compare = (one, other) =>
+  SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || byName(one, other);
+
+const COMPARE: Readonly<Record<Sort, Compare>> = {
+  status: bySeverity,
+  name: byName,
+  since: (one, other) => other.status.since - one.status.since || byName(one, other),
+  latency: (one, other) => (other.check?.latencyMs ?? -1) - (one.check?.latencyMs ?? -1) || byName(one, other),
+};
+
+/**
+ * Groups by cluster, then by the longest prefix of the name that at least two services share:
+ *
+ *     acme.orders.v1.Orders, acme.orders.v1.Refunds   --> acme.orders.v1
+ *     acme.payments.v1.Payments, acme.users.v1.Users  --> acme
+ *     shop/web, shop/db                               --> shop
+ *     redis                                           --> no group
+ */
+function groupsOf(rows: readonly ServiceRow[]): readonly RowGroup[] {
+  const groups = new Map<string, ServiceRow[]>();
+  let rest = rows.filter((row) => row.cluster === undefined || !add(groups, row.cluster, row));
+  const prefixes = new Map(rest.map((row) => [row, prefixesOf(row.name)]));
+  const depth = Math.max(0, ...[...prefixes.values()].map(({ length }) => length));
+  for (let at = depth - 1; at >= 0; at -= 1) {
+    const counts = new Map<string, number>();
+    const prefixOf = (row: ServiceRow) => prefixes.get(row)?.[at];
+    for (const row of rest) {
+      const prefix = prefixOf(row);
+      if (prefix !== undefined) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+    }
+    rest = rest.filter((row) => {
+      const prefix = prefixOf(row);
+      return prefix === undefined || (counts.get(prefix) ?? 0) < 2 || !add(groups, prefix, row);
+    });
+  }
+  const named = [...groups].map(([name, rows]) => ({ name, rows }));
+  named.sort((one, other) => (one.name < other.name ? -1 : 1));
+  return rest.length === 0 ? named : [...named, { name: undefined, rows: rest }];
+}
+
+function add(groups: Map<string, ServiceRow[]>, name: string, row: ServiceRow): true {
+  const group = groups.get(name);
+  if (group === undefined) groups.set(name, [row]);
+  else group.push(row);
+  return true;
+}
+
+/** The prefixes of a name, the shortest first: before its first slash, or before each dot. */
+function prefixesOf(name: string): readonly string[] {
+  const slash = name.indexOf("/");
+  if (slash > 0) return [name.slice(0, slash)];
+  const parts = name.split(".");
+  return parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join("."));
+}
