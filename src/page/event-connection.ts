@@ -50,12 +50,20 @@ export class EventConnection {
   #attempt: Attempt | undefined;
   #cancelTimer: CancelTimer | undefined;
   #lastId = "";
-  #lastByteAt = 0;
+  /** Wall time of the last byte, or of the request. */
+  #heardAt = 0;
+  #knownAt: number;
   #failures = 0;
   #state: ConnectionState = { kind: "closed" };
 
   constructor(deps: EventConnectionDeps) {
     this.#deps = deps;
+    this.#knownAt = deps.clock.wallTime();
+  }
+
+  /** Wall time of the last byte: so old may the statuses be. Before the first one, that of the start. */
+  get knownAt(): number {
+    return this.#knownAt;
   }
 
   get state(): ConnectionState {
@@ -82,7 +90,7 @@ export class EventConnection {
     this.#stop();
     const attempt: Attempt = { abort: new AbortController(), hasBytes: false };
     this.#attempt = attempt;
-    this.#heard();
+    this.#heardAt = this.#deps.clock.wallTime();
     this.#setState({ kind: "opening" });
     this.#watchSilence(attempt);
     this.#read(attempt).then(
@@ -107,7 +115,8 @@ export class EventConnection {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || attempt !== this.#attempt) return undefined;
-      this.#heard();
+      this.#heardAt = this.#deps.clock.wallTime();
+      this.#knownAt = this.#heardAt;
       this.#becomeLive(attempt);
       for (const event of parser.push(decoder.decode(value, { stream: true }))) this.#take(event);
     }
@@ -141,13 +150,9 @@ export class EventConnection {
     const { clock } = this.#deps;
     this.#cancelTimer = clock.setTimer(CHECK_MS, () => {
       const limitMs = attempt.hasBytes ? SILENCE_MS : OPENING_SILENCE_MS;
-      if (Math.abs(clock.wallTime() - this.#lastByteAt) > limitMs) this.#lose(attempt, undefined);
+      if (Math.abs(clock.wallTime() - this.#heardAt) > limitMs) this.#lose(attempt, undefined);
       else this.#watchSilence(attempt);
     });
-  }
-
-  #heard(): void {
-    this.#lastByteAt = this.#deps.clock.wallTime();
   }
 
   #stop(): void {
