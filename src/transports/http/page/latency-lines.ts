@@ -31,8 +31,14 @@ export function drawSpark(buckets: readonly Bucket[], range: CellRange): Html | 
   return html`<svg class="spark" aria-hidden="true" viewBox="0 0 ${(count - 1) * STEP} ${SPARK_HEIGHT}"><path d="${line}"/></svg>`;
 }
 
-/** The chart of a service: average and p95 of each bucket, with the highest value as the scale. */
-export function drawChart(buckets: readonly Bucket[], range: CellRange): Html | undefined {
+/** A drawing, and what it shows in words. */
+export interface Chart {
+  readonly drawing: Html;
+  readonly label: string;
+}
+
+/** The chart of a service: average and p95 of each cell, with the highest value as the scale. */
+export function drawChart(buckets: readonly Bucket[], range: CellRange): Chart | undefined {
   const [averageLine, p95Line] = [averages(buckets, range, "avg"), averages(buckets, range, "p95")];
   const highest = highestOf(p95Line);
   if (highest === undefined) return undefined;
@@ -41,8 +47,10 @@ export function drawChart(buckets: readonly Bucket[], range: CellRange): Html | 
     step: width / (range.count - 1),
     yOf: (value: number) => Math.round(height - (value / highest) * (height - 8)),
   };
-  const label = `Latency: average ${latencyText(mean(averageLine))}, at most ${latencyText(highest)} for 95 % of the probes of each time`;
-  return html`<svg class="chart" role="img" aria-label="${label}" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none"><path class="p95" d="${pathOf(p95Line, scale)}"/><path class="avg" d="${pathOf(averageLine, scale)}"/></svg>`;
+  const label = `average ${latencyText(mean(averageLine))}; 95 % of the probes took at most ${latencyText(highest)} (dotted)`;
+  const lines = html`<path class="p95" d="${pathOf(p95Line, scale)}"/><path class="avg" d="${pathOf(averageLine, scale)}"/>`;
+  const drawing = html`<svg class="chart" role="img" aria-label="Latency: ${label}" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none">${lines}</svg>`;
+  return { drawing, label };
 }
 
 /** The value of each cell, weighted by its probes. */
@@ -71,7 +79,7 @@ function mean(values: readonly (number | undefined)[]): number {
   return known.reduce((sum, value) => sum + value, 0) / Math.max(1, known.length);
 }
 
-/** A line through the known values. A value between two gaps is a short stroke. */
+/** A line through the known values. A value between two gaps is a dot. */
 function pathOf(
   values: readonly (number | undefined)[],
   { step, yOf }: { readonly step: number; readonly yOf: (value: number) => number },
@@ -79,13 +87,11 @@ function pathOf(
   let path = "";
   let last: { readonly x: number; readonly y: number } | undefined;
   for (const [index, value] of values.entries()) {
-    if (value === undefined) {
-      last = undefined;
-      continue;
-    }
-    const point = { x: Math.round(index * step), y: yOf(value) };
-    path += last === undefined ? `M${point.x} ${point.y}h0` : `l${point.x - last.x} ${point.y - last.y}`;
+    const point = value === undefined ? undefined : { x: Math.round(index * step), y: yOf(value) };
+    // the command `l` is implied between its points
+    if (point !== undefined && last === undefined) path += `M${point.x} ${point.y}l0 0`;
+    else if (point !== undefined && last !== undefined) path += ` ${point.x - last.x} ${point.y - last.y}`;
     last = point;
   }
-  return path.replaceAll(/l(\S+) -/g, "l$1-");
+  return path.replaceAll(" -", "-");
 }

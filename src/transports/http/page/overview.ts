@@ -7,10 +7,12 @@
  *     main#services
  *       section.group[data-group]     the rest, without a group, has data-group=""
  *         ul > li.service[data-name][data-status][data-since]   data-degraded="" only if it is degraded
- *           .name a, .marks, .state, .reason, time.since[datetime], .latency, svg.spark, svg.strip, .uptime
+ *           .name a, .state, time.since[datetime], .reason, .latency, svg.spark, svg.strip, .uptime
  *
- * `.reason`, `.marks`, `.latency`, `svg.spark` and `.uptime` are there even if they are empty. Links are relative.
+ * `.reason`, `.latency`, `svg.spark` and `.uptime` are there even if they are empty; `svg.strip` only with a history. The text
+ * of `time.since` is `spanText` of the time since then. Links are relative.
  */
+import { WORKER_PREFIX } from "../../../core/service-name.js";
 import { latencyText, percentText, reasonText, spanText, statusWords } from "../../../core/status-words.js";
 import type { ServiceHistory } from "../../../telemetry/history/service-history.js";
 import type { Uptime } from "../history-range.js";
@@ -57,9 +59,10 @@ function emptyText(isFiltered: boolean): Html {
 function groupStart({ name, rows }: RowGroup, isOnly: boolean): Html {
   if (name === undefined)
     return html`<section class="group" data-group="">${isOnly ? html`<h2 class="unseen">Services</h2>` : html`<h2>Other services</h2>`}<ul>`;
+  const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.cluster === name);
   const well = rows.filter(({ severity }) => severity === "SERVING").length;
   const open = well < rows.length || rows.length <= MAX_OPEN_GROUP ? html` open` : undefined;
-  return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> <span class="count">${well} of ${rows.length} serving</span></summary><ul>`;
+  return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> <span class="count">${isCluster ? "Celery, " : ""}${well} of ${rows.length} serving</span></summary><ul>`;
 }
 
 function rowOf(row: ServiceRow, { route, now, history, drained }: RowContext, range: CellRange): Html {
@@ -72,7 +75,7 @@ function rowOf(row: ServiceRow, { route, now, history, drained }: RowContext, ra
   const strip =
     history && drawStrip(past === undefined ? [] : cellsOf(past, range), stripLabel(name, past, route.range));
   const marks = marksOf(name, { check, drained, history });
-  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"><span class="name"><a href="${link}">${name}</a><span class="marks">${marks}</span></span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${check?.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</span>${(past && drawSpark(past.buckets, range)) ?? EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
+  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"><span class="name"><a href="${link}">${name}</a>${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${check?.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</span>${(past && drawSpark(past.buckets, range)) ?? EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
 }
 
 const EMPTY_SPARK = html`<svg class="spark"></svg>`;

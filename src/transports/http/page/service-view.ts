@@ -64,7 +64,7 @@ function headOf({ name, status, checks }: ServiceSubject, { now, drained, histor
   const since = new Date(status.since).toISOString();
   const check = checks.find((each) => each.name === name);
   return html`<article class="service detail" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}">
-<h2 class="name">${titleOf(name)}<span class="marks">${marksOf(name, { check, drained, history })}</span></h2>
+<h2 class="name">${titleOf(name)}${marksOf(name, { check, drained, history })}</h2>
 <p class="now"><span class="state">${statusWords(status.status, status.degraded)}</span> for <time class="since" datetime="${since}">${spanText(now - status.since)}</time>, since ${dateTime(status.since)}</p>
 <p class="reason">${reasonOf(status.reason)}</p>`;
 }
@@ -88,7 +88,7 @@ function pastOf(name: string, past: PastOfService | undefined, { route, range }:
 <div class="past">${drawStrip(cells, stripLabel(titleOf(name), past, route.range))}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></div>
 <p class="axis"><span>${dateTime(range.from)}</span><span>now</span></p>
 <p class="summary">${past === undefined ? "no data" : summaryOf(past)}</p>
-${chart && html`<h3>Latency</h3><div class="past">${chart}</div>`}</section>
+${chart && html`<h3>Latency</h3><div class="past">${chart.drawing}</div>\n<p class="summary">${chart.label}</p>`}</section>
 `;
 }
 
@@ -111,7 +111,7 @@ ${rows}</tbody></table></div></section>
 function transitionsOf({ name, transitions }: ServiceSubject): Html {
   const rows = newestOf(transitions, name).map(
     ({ at, from, to, degraded, reason }) =>
-      html`<tr data-status="${to}"><td><time datetime="${new Date(at).toISOString()}">${dateTime(at)}</time></td><td>${statusWords(from, false)}</td><td class="state">${statusWords(to, degraded)}</td><td class="reason">${reasonOf(reason)}</td></tr>\n`,
+      html`<tr data-status="${to}"><td><time datetime="${new Date(at).toISOString()}">${dateTime(at)}</time></td><td>${from === "SERVICE_UNKNOWN" ? "new" : statusWords(from, false)}</td><td class="state">${statusWords(to, degraded)}</td><td class="reason">${reasonOf(reason)}</td></tr>\n`,
   );
   if (rows.length === 0)
     return html`<section><h3>Changes</h3><p class="empty">No change since this server has started.</p></section>\n`;

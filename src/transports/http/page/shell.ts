@@ -74,7 +74,7 @@ export const SHELL_END = html`<footer>
       kind === "mixed" || kind === "unknown" || kind === "maintenance" ? html` stroke="url(#${kind})"` : undefined
     } d="M0 10h10"/></svg>${words}</li>`,
 )}</ul>
-<p><a href="events">events</a> <a href="history">history</a> <a href="badge.svg">badge</a></p>
+<p><a href="?service=">this server</a> <a href="events">events</a> <a href="history">history</a> <a href="badge.svg">badge</a></p>
 </footer>
 </body>
 </html>
