@@ -59,13 +59,12 @@ function headingOf(section: Element): string | undefined {
 /** Replaces all of a row but its name, whose link may have the focus. */
 function takeParts(row: HTMLElement, next: HTMLElement): void {
   for (const { name, value } of next.attributes) row.setAttribute(name, value);
-  if (next.dataset.degraded === undefined) delete row.dataset.degraded;
-  const [link, nextLink] = [
-    row.querySelector<HTMLAnchorElement>(".name a"),
-    next.querySelector<HTMLAnchorElement>(".name a"),
-  ];
-  if (link !== null && nextLink !== null) link.setAttribute("href", nextLink.getAttribute("href") ?? "");
-  row.querySelector(".marks")?.replaceWith(next.querySelector(".marks") ?? "");
+  for (const key of ["degraded", "latency"]) if (next.dataset[key] === undefined) delete row.dataset[key];
+  const [name, nextName] = [row.querySelector(".name"), next.querySelector(".name")];
+  const [link, nextLink] = [name?.querySelector("a"), nextName?.querySelector("a")];
+  link?.setAttribute("href", nextLink?.getAttribute("href") ?? "");
+  while (link?.nextSibling) link.nextSibling.remove();
+  if (nextLink) name?.append(...[...(nextName?.childNodes ?? [])].filter((node) => node !== nextLink));
   for (const child of [...row.children]) if (!child.classList.contains("name")) child.remove();
   row.append(...[...next.children].filter((child) => !child.classList.contains("name")));
 }

@@ -6,8 +6,8 @@
  */
 import { reasonWords } from "../core/reasons.js";
 import { statusWords } from "../core/status-words.js";
-import type { CancelTimer, PageClock } from "./browser-clock.js";
-import type { Status } from "./statuses.js";
+import type { PageClock } from "./browser-clock.js";
+import type { LiveStatus } from "./statuses.js";
 
 export interface AnnouncementsDeps {
   readonly clock: PageClock;
@@ -21,15 +21,15 @@ const MAX_SENTENCES = 3;
 
 export class Announcements {
   readonly #deps: AnnouncementsDeps;
-  readonly #waiting = new Map<string, Status | undefined>();
-  #cancelPause: CancelTimer | undefined;
+  readonly #waiting = new Map<string, LiveStatus | undefined>();
+  #cancelPause: (() => void) | undefined;
 
   constructor(deps: AnnouncementsDeps) {
     this.#deps = deps;
   }
 
   /** A service has another status; `undefined`: it was removed. */
-  add(name: string, status: Status | undefined): void {
+  add(name: string, status: LiveStatus | undefined): void {
     this.#waiting.set(name, status);
     if (this.#cancelPause === undefined) this.#say();
   }
@@ -46,7 +46,7 @@ export class Announcements {
 }
 
 /** What is said about some changes. */
-export function announcementOf(changes: ReadonlyMap<string, Status | undefined>): string {
+export function announcementOf(changes: ReadonlyMap<string, LiveStatus | undefined>): string {
   if (changes.size <= MAX_SENTENCES) return [...changes].map(([name, status]) => sentenceOf(name, status)).join(" ");
   const counts = new Map<string, number>();
   for (const status of changes.values()) {
@@ -57,11 +57,11 @@ export function announcementOf(changes: ReadonlyMap<string, Status | undefined>)
   return `${changes.size} services have changed: ${parts.join(", ")}.`;
 }
 
-function sentenceOf(name: string, status: Status | undefined): string {
+function sentenceOf(name: string, status: LiveStatus | undefined): string {
   const reason = status === undefined || status.reason === "" ? "" : `: ${reasonWords(status.reason) ?? status.reason}`;
   return `${name === "" ? "The server" : name} is ${wordsOf(status)}${reason}.`;
 }
 
-function wordsOf(status: Status | undefined): string {
+function wordsOf(status: LiveStatus | undefined): string {
   return statusWords(status?.status ?? "SERVICE_UNKNOWN", status?.degraded ?? false);
 }

@@ -1,5 +1,5 @@
 /** What the page says about its connection. */
-import type { ConnectionState } from "./event-connection.js";
+import type { StreamState } from "./event-connection.js";
 
 /** Two parts of a line. */
 export interface ConnectionWords {
@@ -11,7 +11,7 @@ export interface ConnectionWords {
   readonly isStale: boolean;
 }
 
-export interface ConnectionTimes {
+export interface StaleTimes {
   /** Wall time in milliseconds. */
   readonly now: number;
   /** Wall time at which the statuses were known last. */
@@ -29,7 +29,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 };
 
 /** Says how current the page is. */
-export function connectionWords(state: ConnectionState, times: ConnectionTimes): ConnectionWords {
+export function connectionWords(state: StreamState, times: StaleTimes): ConnectionWords {
   const asOf = `Statuses are as of ${times.format(times.knownAt)}.`;
   switch (state.kind) {
     case "live":

@@ -8,11 +8,11 @@
  *
  * The server sends at least a heartbeat every 15 s. Without one for 40 s the connection is lost, whatever TCP says.
  */
-import type { CancelTimer, PageClock } from "./browser-clock.js";
+import type { PageClock } from "./browser-clock.js";
 import { EventParser, type ServerEvent } from "./event-parser.js";
 
 /** What the page knows about its connection. */
-export type ConnectionState =
+export type StreamState =
   | { readonly kind: "opening" }
   | { readonly kind: "live" }
   /** `code`: of an answer other than 200. `retryAt`: wall time in milliseconds. */
@@ -26,7 +26,7 @@ export interface EventConnectionDeps {
   /** Returns a number of [0, 1). */
   readonly random: () => number;
   readonly onEvent: (event: ServerEvent) => void;
-  readonly onState: (state: ConnectionState) => void;
+  readonly onState: (state: StreamState) => void;
 }
 
 const SILENCE_MS = 40_000;
@@ -40,21 +40,21 @@ const MIN_RETRY_MS = 2_000;
 const MAX_RETRY_MS = 30_000;
 
 /** One attempt: the answer to one request. */
-interface Attempt {
+interface StreamRequest {
   readonly abort: AbortController;
   hasBytes: boolean;
 }
 
 export class EventConnection {
   readonly #deps: EventConnectionDeps;
-  #attempt: Attempt | undefined;
-  #cancelTimer: CancelTimer | undefined;
+  #attempt: StreamRequest | undefined;
+  #cancelTimer: (() => void) | undefined;
   #lastId = "";
   /** Wall time of the last byte, or of the request. */
   #heardAt = 0;
   #knownAt: number;
   #failures = 0;
-  #state: ConnectionState = { kind: "closed" };
+  #state: StreamState = { kind: "closed" };
 
   constructor(deps: EventConnectionDeps) {
     this.#deps = deps;
@@ -66,7 +66,7 @@ export class EventConnection {
     return this.#knownAt;
   }
 
-  get state(): ConnectionState {
+  get state(): StreamState {
     return this.#state;
   }
 
@@ -88,7 +88,7 @@ export class EventConnection {
 
   #connect(): void {
     this.#stop();
-    const attempt: Attempt = { abort: new AbortController(), hasBytes: false };
+    const attempt: StreamRequest = { abort: new AbortController(), hasBytes: false };
     this.#attempt = attempt;
     this.#heardAt = this.#deps.clock.wallTime();
     this.#setState({ kind: "opening" });
@@ -100,7 +100,7 @@ export class EventConnection {
   }
 
   /** Reads until the end of the stream. Returns the code of an answer that is not a stream. */
-  async #read(attempt: Attempt): Promise<number | undefined> {
+  async #read(attempt: StreamRequest): Promise<number | undefined> {
     const { url, fetch } = this.#deps;
     const headers = { accept: "text/event-stream", ...(this.#lastId === "" ? {} : { "last-event-id": this.#lastId }) };
     const response = await fetch(url, { headers, signal: attempt.abort.signal });
@@ -122,7 +122,7 @@ export class EventConnection {
     }
   }
 
-  #becomeLive(attempt: Attempt): void {
+  #becomeLive(attempt: StreamRequest): void {
     if (attempt.hasBytes) return;
     attempt.hasBytes = true;
     this.#failures = 0;
@@ -134,7 +134,7 @@ export class EventConnection {
     this.#deps.onEvent(event);
   }
 
-  #lose(attempt: Attempt, code: number | undefined): void {
+  #lose(attempt: StreamRequest, code: number | undefined): void {
     if (attempt !== this.#attempt) return;
     this.#stop();
     const { clock, random } = this.#deps;
@@ -146,7 +146,7 @@ export class EventConnection {
     this.#setState({ kind: "lost", code, retryAt: clock.wallTime() + waitMs });
   }
 
-  #watchSilence(attempt: Attempt): void {
+  #watchSilence(attempt: StreamRequest): void {
     const { clock } = this.#deps;
     this.#cancelTimer = clock.setTimer(CHECK_MS, () => {
       const limitMs = attempt.hasBytes ? SILENCE_MS : OPENING_SILENCE_MS;
@@ -162,7 +162,7 @@ export class EventConnection {
     attempt?.abort.abort();
   }
 
-  #setState(state: ConnectionState): void {
+  #setState(state: StreamState): void {
     this.#state = state;
     this.#deps.onState(state);
   }

@@ -7,7 +7,7 @@
 import type { RowFilter, Sort } from "./row-order.js";
 
 /** What the form asks for. */
-export interface View extends RowFilter {
+export interface FilterView extends RowFilter {
   readonly sort: Sort;
   readonly range: string;
 }
@@ -21,7 +21,7 @@ export class FilterForm {
   readonly #search: HTMLInputElement;
 
   /** @param onChange called with the view after each change */
-  constructor(form: HTMLFormElement, search: HTMLInputElement, onChange: (view: View) => void) {
+  constructor(form: HTMLFormElement, search: HTMLInputElement, onChange: (view: FilterView) => void) {
     this.#form = form;
     this.#search = search;
     const changed = () => {
@@ -37,7 +37,7 @@ export class FilterForm {
     this.readUrl();
   }
 
-  get view(): View {
+  get view(): FilterView {
     const data = new FormData(this.#form);
     const sort = data.get("sort");
     return {

@@ -44,8 +44,6 @@ const TICKS_PER_SPAN = 10;
 const MIN_STRIPS_MS = 4 * 60_000;
 const STRIPS_JITTER_MS = 60_000;
 
-const LOCAL_TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-
 export class LivePage {
   readonly connection: EventConnection;
   readonly #clock: PageClock = browserClock;
@@ -82,7 +80,14 @@ export class LivePage {
       },
     });
     this.#view = createView({ statuses: this.#statuses, refresh: () => this.#refresh.ask() });
-    setInterval(() => this.#tick(), TICK_MS);
+    this.#tickLater();
+  }
+
+  #tickLater(): void {
+    this.#clock.setTimer(TICK_MS, () => {
+      this.#tickLater();
+      this.#tick();
+    });
   }
 
   #showSoon(): void {
@@ -128,7 +133,7 @@ export class LivePage {
 
   #tellConnection(): void {
     const { state, knownAt } = this.connection;
-    const format = (time: number) => LOCAL_TIME.format(time);
+    const format = (time: number) => new Date(time).toLocaleTimeString();
     showConnection(connectionWords(state, { now: this.#clock.wallTime(), knownAt, wasLive: this.#wasLive, format }));
   }
 }

@@ -1,10 +1,10 @@
 /** The overview: all services in groups, with a filter. */
 import { adoptRows } from "./adopt.js";
-import { FilterForm, type View } from "./filter-form.js";
+import { FilterForm, type FilterView } from "./filter-form.js";
 import type { PageView } from "./live-page.js";
 import { keepPlace } from "./moves.js";
+import { PageRows } from "./page-rows.js";
 import { Quiet } from "./quiet.js";
-import { ServiceRows } from "./service-rows.js";
 import type { StatusChanges, Statuses } from "./statuses.js";
 
 export interface OverviewDeps {
@@ -22,18 +22,18 @@ const RETRY_MS = 1_000;
 export class Overview implements PageView {
   readonly subject = "";
   readonly #deps: OverviewDeps;
-  readonly #rows: ServiceRows;
+  readonly #rows: PageRows;
   readonly #form: FilterForm;
   readonly #quiet: Quiet;
   /** The order and the range of the HTML. */
-  #rendered: Pick<View, "sort" | "range">;
+  #rendered: Pick<FilterView, "sort" | "range">;
   /** The HTML has all services, and not a part of them. */
   #isComplete: boolean;
   #isWaiting = false;
 
   constructor(deps: OverviewDeps) {
     this.#deps = deps;
-    this.#rows = new ServiceRows(deps.main);
+    this.#rows = new PageRows(deps.main);
     this.#form = new FilterForm(deps.form, deps.search, () => this.#onView());
     this.#quiet = new Quiet(deps.main, () => this.#arrange());
     const { search, failing } = this.#form.view;

@@ -6,7 +6,7 @@
  *
  * One request runs at a time. Its HTML may be older than events that arrive meanwhile: the page shows their statuses over it.
  */
-import type { CancelTimer, PageClock } from "./browser-clock.js";
+import type { PageClock } from "./browser-clock.js";
 
 export interface PageRefreshDeps {
   readonly clock: PageClock;
@@ -26,7 +26,7 @@ export class PageRefresh {
   #lastAt = Number.NEGATIVE_INFINITY;
   #isRunning = false;
   #isAsked = false;
-  #cancelTimer: CancelTimer | undefined;
+  #cancelTimer: (() => void) | undefined;
 
   constructor(deps: PageRefreshDeps) {
     this.#deps = deps;

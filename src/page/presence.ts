@@ -6,7 +6,7 @@
  *
  * A browser has 6 connections to a server over HTTP/1.1. With a stream in each of many tabs, the next tab could not load.
  */
-import type { CancelTimer, PageClock } from "./browser-clock.js";
+import type { PageClock } from "./browser-clock.js";
 
 export interface PresenceDeps {
   readonly clock: PageClock;
@@ -19,7 +19,7 @@ const LOOK_MS = 5_000;
 
 export class Presence {
   readonly #deps: PresenceDeps;
-  #cancelTimer: CancelTimer | undefined;
+  #cancelTimer: (() => void) | undefined;
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps;

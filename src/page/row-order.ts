@@ -60,6 +60,15 @@ export function sortGroups<Group extends { readonly rows: readonly OrderedRow[] 
   return [...groups].sort((one, other) => worstRank(one.rows) - worstRank(other.rows));
 }
 
+/** A larger group in which all services are serving is closed. */
+const MAX_OPEN_GROUP = 40;
+
+/** What the heading of a group says of its shown services, and whether it is open. */
+export function groupState(rows: readonly OrderedRow[]): { readonly words: string; readonly isOpen: boolean } {
+  const well = rows.filter(({ severity }) => severity === "SERVING").length;
+  return { words: `${well} of ${rows.length} serving`, isOpen: well < rows.length || rows.length <= MAX_OPEN_GROUP };
+}
+
 function rank({ severity }: OrderedRow): number {
   return SEVERITIES.indexOf(severity);
 }

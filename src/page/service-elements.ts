@@ -1,9 +1,9 @@
 /** What a row, or the head of a service's own page, shows: written as the server writes it. */
 import { reasonText, spanText, statusWords } from "../core/status-words.js";
-import type { Status } from "./statuses.js";
+import type { LiveStatus } from "./statuses.js";
 
 /** Writes a status into its element. Parts that stay the same are not touched. */
-export function writeStatus(element: HTMLElement, { status, degraded, reason, since }: Status): void {
+export function writeStatus(element: HTMLElement, { status, degraded, reason, since }: LiveStatus): void {
   const { dataset } = element;
   if (dataset.status !== status) dataset.status = status;
   if (degraded) dataset.degraded = "";
@@ -18,6 +18,7 @@ export function writeStatus(element: HTMLElement, { status, degraded, reason, si
   const time = element.querySelector<HTMLTimeElement>("time.since");
   if (time !== null) {
     time.dateTime = since;
+    time.title = "";
     writeSpan(time, Date.now());
   }
 }
@@ -35,14 +36,11 @@ function writeReason(element: Element, reason: string): void {
   }
 }
 
-const LOCAL_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
 /** Writes how long ago a time was, with the time of the reader's zone as its title. */
 export function writeSpan(time: HTMLTimeElement, now: number): void {
   const at = Date.parse(time.dateTime);
   if (Number.isNaN(at)) return;
   const text = spanText(now - at);
   if (time.textContent !== text) time.textContent = text;
-  const title = LOCAL_TIME.format(at);
-  if (time.title !== title) time.title = title;
+  if (time.title === "") time.title = new Date(at).toLocaleString();
 }

@@ -1,7 +1,7 @@
 /** The page of one service: its state is written in place, and all of it comes from the server again after a change. */
 import { printable } from "../core/printable.js";
 import type { PageView } from "./live-page.js";
-import { ServiceRows } from "./service-rows.js";
+import { PageRows } from "./page-rows.js";
 import type { StatusChanges, Statuses } from "./statuses.js";
 
 export interface ServiceViewDeps {
@@ -14,12 +14,12 @@ export interface ServiceViewDeps {
 export class ServiceView implements PageView {
   readonly #deps: ServiceViewDeps;
   #main: HTMLElement;
-  #rows: ServiceRows;
+  #rows: PageRows;
 
   constructor(deps: ServiceViewDeps) {
     this.#deps = deps;
     this.#main = deps.main;
-    this.#rows = new ServiceRows(deps.main);
+    this.#rows = new PageRows(deps.main);
   }
 
   get subject(): string {
@@ -50,7 +50,7 @@ export class ServiceView implements PageView {
     const href = this.#main.contains(focused) ? focused?.getAttribute("href") : undefined;
     this.#main.replaceWith(main);
     this.#main = main;
-    this.#rows = new ServiceRows(main);
+    this.#rows = new PageRows(main);
     const link = [...main.querySelectorAll("a")].find((each) => each.getAttribute("href") === href);
     link?.focus({ preventScroll: true });
   }

@@ -10,7 +10,7 @@
  */
 import type { ServerEvent } from "./event-parser.js";
 
-export interface Status {
+export interface LiveStatus {
   /** `SERVING` and so on. */
   readonly status: string;
   readonly degraded: boolean;
@@ -30,7 +30,7 @@ export interface StatusChanges {
 }
 
 export class Statuses {
-  readonly #services = new Map<string, Status>();
+  readonly #services = new Map<string, LiveStatus>();
   #names = new Set<string>();
   #isListChanged = false;
   #hasSnapshot = false;
@@ -41,7 +41,7 @@ export class Statuses {
   isStalled = false;
 
   /** By name; `""` is the server as a whole. */
-  get services(): ReadonlyMap<string, Status> {
+  get services(): ReadonlyMap<string, LiveStatus> {
     return this.#services;
   }
 
@@ -61,7 +61,7 @@ export class Statuses {
     return changes;
   }
 
-  #replace(fields: Fields): void {
+  #replace(fields: JsonFields): void {
     this.isKnown = true;
     this.isDraining = fields.draining === true;
     this.isStalled = fields.stalled === true;
@@ -72,13 +72,13 @@ export class Statuses {
     for (const [name, entry] of present) this.#set(name, statusOf(entry, entry.status, entry.since));
   }
 
-  #apply(fields: Fields): void {
+  #apply(fields: JsonFields): void {
     const name = textOf(fields.name);
     this.#set(name, fields.to === "SERVICE_UNKNOWN" ? undefined : statusOf(fields, fields.to, fields.at));
     if (name === "") this.isDraining = fields.reason === "draining";
   }
 
-  #set(name: string, status: Status | undefined): void {
+  #set(name: string, status: LiveStatus | undefined): void {
     const before = this.#services.get(name);
     if (status === undefined) this.#services.delete(name);
     else this.#services.set(name, status);
@@ -88,10 +88,10 @@ export class Statuses {
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+type JsonFields = Readonly<Record<string, unknown>>;
 
 /** Of a value that is no object, every field is absent. */
-function recordOf(value: unknown): Fields {
+function recordOf(value: unknown): JsonFields {
   return { ...Object(value) };
 }
 
@@ -99,11 +99,11 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function statusOf({ degraded, reason }: Fields, status: unknown, since: unknown): Status {
+function statusOf({ degraded, reason }: JsonFields, status: unknown, since: unknown): LiveStatus {
   return { status: textOf(status), degraded: degraded === true, reason: textOf(reason), since: textOf(since) };
 }
 
-function isSame(one: Status | undefined, other: Status | undefined): boolean {
+function isSame(one: LiveStatus | undefined, other: LiveStatus | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   const { status, degraded, reason, since } = other;
   return one.status === status && one.degraded === degraded && one.reason === reason && one.since === since;

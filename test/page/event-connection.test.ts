@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type ConnectionState, EventConnection } from "../../src/page/event-connection.js";
+import { EventConnection, type StreamState } from "../../src/page/event-connection.js";
 import type { ServerEvent } from "../../src/page/event-parser.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
@@ -58,7 +58,7 @@ class Rig {
   readonly clock = new VirtualClock();
   readonly requests: Request[] = [];
   readonly events: ServerEvent[] = [];
-  readonly states: ConnectionState[] = [];
+  readonly states: StreamState[] = [];
   readonly connection = new EventConnection({
     url: "/events",
     fetch: (_url, init) => {
@@ -78,7 +78,7 @@ class Rig {
     return request;
   }
 
-  get state(): ConnectionState {
+  get state(): StreamState {
     return this.connection.state;
   }
 

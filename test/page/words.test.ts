@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Announcements, announcementOf } from "../../src/page/announcements.js";
 import { connectionWords } from "../../src/page/connection-words.js";
-import type { Status } from "../../src/page/statuses.js";
+import type { LiveStatus } from "../../src/page/statuses.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const times = { now: 10_000, knownAt: 4_000, wasLive: true, format: (time: number) => `${time}` };
 
-const status = (text: string, reason = "", degraded = false): Status => ({
+const status = (text: string, reason = "", degraded = false): LiveStatus => ({
   status: text,
   degraded,
   reason,

@@ -8,33 +8,30 @@
 import { printable } from "../core/printable.js";
 import { type Severity, severityOf } from "../core/status-words.js";
 import { moveChildren } from "./moves.js";
-import { isShown, type OrderedRow, type RowFilter, type Sort, sortGroups, sortRows } from "./row-order.js";
+import { groupState, isShown, type OrderedRow, type RowFilter, type Sort, sortGroups, sortRows } from "./row-order.js";
 import { writeSpan, writeStatus } from "./service-elements.js";
-import type { Status } from "./statuses.js";
+import type { LiveStatus } from "./statuses.js";
 
 /** A row of the page. */
-interface ServiceRow extends OrderedRow {
+interface PageRow extends OrderedRow {
   readonly element: HTMLElement;
   severity: Severity;
   since: number;
 }
 
-interface RowGroup {
+interface PageGroup {
   readonly element: HTMLElement;
   /** The parent of its rows. */
   readonly list: Element;
-  readonly rows: readonly ServiceRow[];
+  readonly rows: readonly PageRow[];
   /** Whether it was to be open the last time: a person may have closed it since. */
   wasOpen: boolean | undefined;
 }
 
-/** A larger group in which all services are serving is closed. */
-export const MAX_OPEN_GROUP = 40;
-
-export class ServiceRows {
+export class PageRows {
   readonly #root: Element;
-  #rows = new Map<string, ServiceRow>();
-  #groups: readonly RowGroup[] = [];
+  #rows = new Map<string, PageRow>();
+  #groups: readonly PageGroup[] = [];
 
   constructor(root: Element) {
     this.#root = root;
@@ -72,7 +69,7 @@ export class ServiceRows {
   }
 
   /** Shows a status. Returns whether it is another one than before; false if the page does not show the service. */
-  update(name: string, status: Status): boolean {
+  update(name: string, status: LiveStatus): boolean {
     const row = this.#rows.get(printable(name));
     if (row === undefined) return false;
     const severity = severityOf(status.status, status.degraded);
@@ -110,7 +107,7 @@ export class ServiceRows {
     for (const time of this.#root.querySelectorAll<HTMLTimeElement>("time.since, .since time")) writeSpan(time, now);
   }
 
-  #readGroup(element: HTMLElement): RowGroup {
+  #readGroup(element: HTMLElement): PageGroup {
     const rows = [...element.querySelectorAll<HTMLElement>(".service")].flatMap(
       ({ dataset }) => this.#rows.get(dataset.name ?? "") ?? [],
     );
@@ -118,7 +115,7 @@ export class ServiceRows {
   }
 }
 
-function readRow(element: HTMLElement): ServiceRow {
+function readRow(element: HTMLElement): PageRow {
   const { name = "", status = "", degraded, since = "", latency } = element.dataset;
   return {
     element,
@@ -130,14 +127,12 @@ function readRow(element: HTMLElement): ServiceRow {
 }
 
 /** Says how many of the shown services are serving, and opens the group when one is not. */
-function showCount(group: RowGroup, rows: readonly ServiceRow[]): void {
+function showCount(group: PageGroup, rows: readonly PageRow[]): void {
   const details = group.element.querySelector("details");
   const count = group.element.querySelector(".count");
   if (details === null || count === null) return;
-  const wellCount = rows.filter(({ severity }) => severity === "SERVING").length;
-  const text = `${wellCount} of ${rows.length} serving`;
-  if (count.textContent !== text) count.textContent = text;
-  const isOpen = wellCount < rows.length || rows.length <= MAX_OPEN_GROUP;
+  const { words, isOpen } = groupState(rows);
+  if (count.textContent !== words) count.textContent = words;
   if (group.wasOpen !== undefined && isOpen !== group.wasOpen) details.open = isOpen;
   group.wasOpen = isOpen;
 }
