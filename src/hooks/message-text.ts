@@ -59,11 +59,10 @@ export function describe(change: ServiceChange): string {
   }
 }
 
-/** A reason code with its meaning, where it has one. */
-export function describeReason(reason: string): string {
+/** The meaning of a reason code; `undefined` for one that is not of a check. */
+export function meaningOf(reason: string): string | undefined {
   const meanings: Readonly<Record<string, string>> = REASONS;
-  const meaning = Object.hasOwn(meanings, reason) ? meanings[reason] : undefined;
-  return meaning === undefined ? printable(reason) : `${reason}: ${meaning}`;
+  return Object.hasOwn(meanings, reason) ? meanings[reason] : undefined;
 }
 
 /** The lines that fit, with the number of those that do not. */
@@ -72,7 +71,7 @@ export function linesWithin(lines: readonly string[], maxCharacters: number): st
   let left = maxCharacters;
   for (const line of lines) {
     left -= line.length + 1;
-    if (left < 0) break;
+    if (left < -1) break; // the last line has no line break
     shown.push(line);
   }
   const more = lines.length - shown.length;
@@ -105,6 +104,11 @@ function countOf(count: number): string {
 
 function verb(count: number): string {
   return count === 1 ? "is" : "are";
+}
+
+function describeReason(reason: string): string {
+  const meaning = meaningOf(reason);
+  return meaning === undefined ? printable(reason) : `${reason}: ${meaning}`;
 }
 
 function describeCause({ check, reason }: Cause): string {

@@ -142,8 +142,8 @@ function readTime(key: string, given: DurationLike | undefined, { fallback, min 
   if (given === undefined) return fallback;
   const ms = parseDuration(given);
   if (ms !== undefined && ms >= min && ms <= max) return ms;
-  const least = min > 1 ? `at least ${formatDuration(min)}` : min === 1 ? "above 0" : "";
-  const most = max === Number.POSITIVE_INFINITY ? "" : `at most ${formatDuration(max)}`;
+  const least = min > 1 ? `of at least ${formatDuration(min)}` : min === 1 ? "above 0" : "";
+  const most = max === Number.POSITIVE_INFINITY ? "" : `${least === "" ? "of " : ""}at most ${formatDuration(max)}`;
   const limits = [least, most].filter((text) => text !== "").join(" and ");
-  throw new OptionError([key], `must be a duration of ${limits}; got ${given}`);
+  throw new OptionError([key], `must be a duration ${limits}; got ${given}`);
 }
