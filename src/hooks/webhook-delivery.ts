@@ -48,6 +48,8 @@ interface Entry {
 export class WebhookDelivery {
   readonly #deps: DeliveryDeps;
   #sender: Sender;
+  /** That of the last request. */
+  #sending: Sender;
   readonly #queue: Entry[] = [];
   #changes = 0;
   #nextNumber = 1;
@@ -60,6 +62,7 @@ export class WebhookDelivery {
   /** Takes up the messages that an earlier process has not delivered. */
   constructor(sender: Sender, deps: DeliveryDeps) {
     this.#sender = sender;
+    this.#sending = sender;
     this.#deps = deps;
     for (const { number, message } of deps.store.messages()) {
       this.#add({ number, message, stored: Promise.resolve() });
@@ -91,11 +94,9 @@ export class WebhookDelivery {
     this.#run();
   }
 
-  /** Sends with another sender from now on, and tries at once. */
+  /** Sends with another sender from now on, and tries at once. A request that runs goes on. */
   setSender(sender: Sender): void {
-    const old = this.#sender;
     this.#sender = sender;
-    old.close();
     this.#endPause();
   }
 
@@ -114,7 +115,7 @@ export class WebhookDelivery {
 
   #abort(): void {
     this.#queue.length = 0;
-    this.#sender.close();
+    this.#sending.close();
   }
 
   #add(entry: Entry): void {
@@ -150,7 +151,8 @@ export class WebhookDelivery {
   async #deliverAll(): Promise<void> {
     for (let [entry] = this.#queue; entry !== undefined; [entry] = this.#queue) {
       await entry.stored;
-      const result = await this.#sender.send(entry.message);
+      this.#sending = this.#sender;
+      const result = await this.#sending.send(entry.message);
       if (result.kind === "retry") {
         this.#failures += 1;
         this.#publish("retry", result.detail);
