@@ -9,7 +9,10 @@ import type { HealthOptions, ListenOptions } from "../../src/index.js";
 import { Health } from "../support/built-library.js";
 import { portOf } from "../support/port-of.js";
 
-type Ask = (path: string, headers?: Record<string, string>) => Promise<{ readonly status: number; readonly body: string }>;
+type Ask = (
+  path: string,
+  headers?: Record<string, string>,
+) => Promise<{ readonly status: number; readonly body: string }>;
 
 const BROWSER = { accept: "text/html" };
 
@@ -132,14 +135,22 @@ describe("the status page of a Health", () => {
   });
 
   test("needs the history, and valid options", () => {
-    assert.throws(() => new Health({ page: true, history: false }), /page: true needs the history; remove history: false/);
+    assert.throws(
+      () => new Health({ page: true, history: false }),
+      /page: true needs the history; remove history: false/,
+    );
     assert.throws(() => new Health({ hosts: ["http://a.b"] }), /hosts: must be a host name without scheme and port/);
     // @ts-expect-error: callers may have no types
     assert.throws(() => new Health({ page: "yes" }), /page must be true or false; got yes/);
   });
 
   test("is in the list of routes, for routers", (t) => {
-    assert.deepEqual(healthOf(t).routePaths().filter((path) => /^\/(?:$|healthbridge)/.test(path)), ["/", "/healthbridge/*"]);
+    assert.deepEqual(
+      healthOf(t)
+        .routePaths()
+        .filter((path) => /^\/(?:$|healthbridge)/.test(path)),
+      ["/", "/healthbridge/*"],
+    );
     assert.ok(!healthOf(t, { history: true }).routePaths().includes("/"));
   });
 });

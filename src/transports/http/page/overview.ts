@@ -59,7 +59,7 @@ function emptyText(isFiltered: boolean): Html {
 function groupStart({ name, rows }: RowGroup, isOnly: boolean): Html {
   if (name === undefined)
     return html`<section class="group" data-group="">${isOnly ? html`<h2 class="unseen">Services</h2>` : html`<h2>Other services</h2>`}<ul>`;
-  const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.cluster === name);
+  const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.group === name);
   const well = rows.filter(({ severity }) => severity === "SERVING").length;
   const open = well < rows.length || rows.length <= MAX_OPEN_GROUP ? html` open` : undefined;
   return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> <span class="count">${isCluster ? "Celery, " : ""}${well} of ${rows.length} serving</span></summary><ul>`;
