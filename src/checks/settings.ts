@@ -55,7 +55,7 @@ export interface CheckSettings {
   readonly initialState?: InitialState | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
-  /** The heading under which the status page shows the check. Default: a prefix of its name that others share. */
+  /** The heading under which the status page shows the check. Default a prefix of the name that others share. */
   readonly group?: string | undefined;
   /** Only flower+http: after this time, a worker that is offline is forgotten, and its service is cleared. Default 10m. */
   readonly forgetAfter?: DurationLike | undefined;
