@@ -4,9 +4,9 @@
  *     victim's browser --> http://evil.example --> at first the attacker's address: a script
  *                                              --> then 127.0.0.1:8080: the script reads this page as its own
  *
- * The browser sends `Host: evil.example` to this server, so a name that nobody has allowed is refused. An attacker cannot
+ * The browser sends `Host: evil.example` to this server, so a name that is not configured is refused. An attacker cannot
  * make a browser send an IP literal, `localhost` or a name of a single label (`http://flower:8080`, as in Docker and
- * Kubernetes): no such name can be registered. Clients that are no browser and send no host are not concerned.
+ * Kubernetes): no such name can be registered. A client that sends no host is no browser.
  */
 import { isIP } from "node:net";
 import { HealthError } from "./health-error.js";
@@ -41,7 +41,7 @@ export function requireHosts(hosts: unknown): void {
 /** Whether a host (`name`, `name:8080`, `[::1]:8080`) may be shown details. */
 export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
   if (host === undefined) return true;
-  const [, address, name = ""] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::\d*)?$/.exec(host) ?? [];
+  const [, address, name = ""] = /^(?:\[([^\]]*)\]|([\w.-]*))(?::\d*)?$/.exec(host) ?? [];
   if (address !== undefined) return isIP(address) === 6;
   const plain = name.toLowerCase().replace(/\.$/, "");
   if (plain === "") return false;
