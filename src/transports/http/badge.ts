@@ -10,7 +10,8 @@
  */
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
-import { type Severity, severityOf, statusWords } from "../../core/status-words.js";
+import { COLOURS, type Colour, SEVERITY_COLOURS } from "../../core/status-colours.js";
+import { severityOf, statusWords } from "../../core/status-words.js";
 import type { ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { Headers } from "./answers.js";
@@ -19,19 +20,8 @@ import type { Headers } from "./answers.js";
 export interface Badge {
   readonly label: string;
   readonly message: string;
-  readonly colour: (typeof COLOURS)[keyof typeof COLOURS];
+  readonly colour: Colour;
 }
-
-/** White text has a contrast of at least 4.5 on each (WCAG 2.2, section 1.4.3). The message says the same as the colour. */
-export const COLOURS = { good: "#2e7d32", warning: "#8a5a00", bad: "#b3261e", unknown: "#5f6368" } as const;
-
-/** The colour of each kind of status. */
-export const SEVERITY_COLOURS: Readonly<Record<Severity, Badge["colour"]>> = {
-  NOT_SERVING: COLOURS.bad,
-  UNKNOWN: COLOURS.unknown,
-  degraded: COLOURS.warning,
-  SERVING: COLOURS.good,
-};
 
 const LABEL_COLOUR = "#3c4043";
 

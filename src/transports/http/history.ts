@@ -6,6 +6,7 @@
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { printable } from "../../core/printable.js";
 import { storedName } from "../../core/service-name.js";
+import { COLOURS } from "../../core/status-colours.js";
 import { percentText } from "../../core/status-words.js";
 import type { StatusReader } from "../../registry/ports.js";
 import { type Bucket, type Latency, PARTS } from "../../telemetry/history/bucket-series.js";
@@ -13,7 +14,7 @@ import type { PastOfService, ServiceHistory } from "../../telemetry/history/serv
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { jsonHeaders, methodNotAllowed, textAnswer, unauthenticated } from "./answers.js";
-import { type Badge, badgeAnswer, COLOURS, labelOf } from "./badge.js";
+import { type Badge, badgeAnswer, labelOf } from "./badge.js";
 import { transitionJson } from "./event-text.js";
 import { type HistoryRoute, UPTIMES, type Uptime } from "./history-range.js";
 import { uptimeOf } from "./uptime.js";

@@ -6,7 +6,7 @@
  *     form#filter                q, failing, sort, range
  *     main#services
  *       section.group[data-group]     the rest, without a group, has data-group=""
- *         ul > li.service[data-name][data-status][data-since]   data-degraded="" only if it is degraded
+ *         ul > li.service[data-name][data-status][data-since][data-latency]   data-degraded="" only if it is degraded
  *           .name a, .state, time.since[datetime], .reason, .latency, svg.spark, svg.strip, .uptime
  *
  * `.reason`, `.latency`, `svg.spark` and `.uptime` are there even if they are empty; `svg.strip` only with a history. The text
@@ -14,12 +14,13 @@
  */
 import { WORKER_PREFIX } from "../../../core/service-name.js";
 import { latencyText, percentText, reasonText, spanText, statusWords } from "../../../core/status-words.js";
+import { groupState, type Sort } from "../../../page/row-order.js";
 import type { ServiceHistory } from "../../../telemetry/history/service-history.js";
 import type { Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
 import { type Html, html } from "./html.js";
 import { drawSpark } from "./latency-lines.js";
-import { linkTo, OVERVIEW, type PageRoute, SORTS, type Sort } from "./page-query.js";
+import { linkTo, OVERVIEW, type PageRoute, SORTS } from "./page-query.js";
 import { groupRows, type RowGroup, type ServiceRow } from "./rows.js";
 import { type CellRange, cellRange, cellsOf, drawStrip, RANGE_WORDS, stripLabel } from "./strip.js";
 
@@ -32,9 +33,6 @@ export interface RowContext {
   readonly drained: ReadonlySet<string>;
 }
 
-/** A larger group in which all services are serving is closed. */
-const MAX_OPEN_GROUP = 40;
-
 /** The view in pieces: one for each service. */
 export function* overviewPieces(rows: readonly ServiceRow[], context: RowContext): IterableIterator<Html> {
   const { route } = context;
@@ -43,7 +41,7 @@ export function* overviewPieces(rows: readonly ServiceRow[], context: RowContext
   if (groups.every((group) => group.rows.length === 0)) yield emptyText(rows.length > 0);
   const range = cellRange(route.range, context.now);
   for (const group of groups) {
-    yield groupStart(group, groups.length === 1);
+    yield groupStart(group);
     for (const row of group.rows) yield rowOf(row, context, range);
     yield html`</ul>${group.name === undefined ? undefined : html`</details>`}</section>\n`;
   }
@@ -56,26 +54,27 @@ function emptyText(isFiltered: boolean): Html {
     : html`<p class="empty">There are no services. This page shows the server alone.</p>`;
 }
 
-function groupStart({ name, rows }: RowGroup, isOnly: boolean): Html {
+function groupStart({ name, isOnly, rows }: RowGroup): Html {
   if (name === undefined)
     return html`<section class="group" data-group="">${isOnly ? html`<h2 class="unseen">Services</h2>` : html`<h2>Other services</h2>`}<ul>`;
   const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.group === name);
-  const well = rows.filter(({ severity }) => severity === "SERVING").length;
-  const open = well < rows.length || rows.length <= MAX_OPEN_GROUP ? html` open` : undefined;
-  return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> <span class="count">${isCluster ? "Celery, " : ""}${well} of ${rows.length} serving</span></summary><ul>`;
+  const { isOpen, words } = groupState(rows);
+  const open = isOpen ? html` open` : undefined;
+  return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> ${isCluster ? html`<span class="kind">Celery</span> ` : undefined}<span class="count">${words}</span></summary><ul>`;
 }
 
 function rowOf(row: ServiceRow, { route, now, history, drained }: RowContext, range: CellRange): Html {
-  const { name, status, check } = row;
+  const { name, status, check, latencyMs } = row;
   const past = history?.read(name, range.from, range.to);
   const degraded = status.degraded ? html` data-degraded=""` : undefined;
   const since = new Date(status.since).toISOString();
+  const latency = latencyMs === undefined ? undefined : html` data-latency="${latencyMs}"`;
   const link = linkTo({ ...OVERVIEW, service: name, range: route.range });
   const uptime = past && uptimeOf(past);
   const strip =
     history && drawStrip(past === undefined ? [] : cellsOf(past, range), stripLabel(name, past, route.range));
   const marks = marksOf(name, { check, drained, history });
-  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"><span class="name"><a href="${link}">${name}</a>${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${check?.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</span>${(past && drawSpark(past.buckets, range)) ?? EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
+  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"${latency}><span class="name"><a href="${link}">${name}</a>${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${latencyMs === undefined ? undefined : latencyText(latencyMs)}</span>${(past && drawSpark(past.buckets, range)) ?? EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
 }
 
 const EMPTY_SPARK = html`<svg class="spark"></svg>`;

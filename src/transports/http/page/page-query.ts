@@ -5,12 +5,16 @@
  *     /?q=orders&failing=1&sort=latency&range=7d     the overview
  *     /?service=orders&range=30d                     the page of one service
  */
+import type { Sort } from "../../../page/row-order.js";
 import { isUptime, type Uptime } from "../history-range.js";
 
 /** The orders of the overview, with their words. */
-export const SORTS = { status: "failing first", name: "name", since: "last change", latency: "latency" } as const;
-
-export type Sort = keyof typeof SORTS;
+export const SORTS: Readonly<Record<Sort, string>> = {
+  status: "failing first",
+  name: "name",
+  since: "last change",
+  latency: "latency",
+};
 
 /** A request for the status page. */
 export interface PageRoute {

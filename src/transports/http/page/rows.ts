@@ -4,16 +4,15 @@
  *     snapshot --> rows --search, failing--> chosen --> groups, those with failures first --> sorted in each group
  */
 import { OVERALL } from "../../../core/service-name.js";
-import { SEVERITIES, type Severity, severityOf } from "../../../core/status-words.js";
+import { severityOf } from "../../../core/status-words.js";
+import { isGrouped, isShown, type OrderedRow, sortGroups, sortRows } from "../../../page/row-order.js";
 import type { CheckReport, ServiceStatus } from "../../../registry/ports.js";
 import type { Snapshot } from "../snapshot.js";
-import type { PageRoute, Sort } from "./page-query.js";
+import type { PageRoute } from "./page-query.js";
 
 /** A service of the overview. */
-export interface ServiceRow {
-  readonly name: string;
+export interface ServiceRow extends OrderedRow {
   readonly status: ServiceStatus;
-  readonly severity: Severity;
   /** The check of the same name, if there is one. */
   readonly check: CheckReport | undefined;
   /** The group that the check names, or that of a cluster of Celery: the check whose target reports this service. */
@@ -24,6 +23,8 @@ export interface ServiceRow {
 export interface RowGroup {
   /** `undefined`: services that belong to no group. */
   readonly name: string | undefined;
+  /** There is no other group, also without the filter. */
+  readonly isOnly: boolean;
   readonly rows: readonly ServiceRow[];
 }
 
@@ -34,8 +35,13 @@ export function rowsOf({ services, checks }: Snapshot): readonly ServiceRow[] {
     if (name === OVERALL) return [];
     const index = checks.indexOf(name);
     const check = index === undefined ? undefined : checks.all[index];
-    const group = clusters.get(name) ?? check?.group;
-    return { name, status, severity: severityOf(status.status, status.degraded), check, group };
+    return {
+      ...{ name, status, check, group: clusters.get(name) ?? check?.group },
+      severity: severityOf(status.status, status.degraded),
+      since: status.since,
+      // as it is shown: the browser sorts by what it reads
+      latencyMs: check?.latencyMs && Math.round(check.latencyMs * 10) / 10,
+    };
   });
 }
 
@@ -49,37 +55,15 @@ function clustersOf(checks: readonly CheckReport[]): ReadonlyMap<string, string>
   return clusters;
 }
 
-/** The rows that a request asks for, in groups. Sorted by last change or latency, they are one list. */
+/** The rows that a request asks for, in groups. A group is made of all its services, whatever the filter shows of them. */
 export function groupRows(rows: readonly ServiceRow[], { search, failing, sort }: PageRoute): readonly RowGroup[] {
-  const part = search.toLowerCase();
-  const chosen = rows.filter(
-    ({ name, severity }) => name.toLowerCase().includes(part) && !(failing && severity === "SERVING"),
-  );
-  const compare = COMPARE[sort];
-  const isGrouped = sort === "status" || sort === "name";
-  const groups = isGrouped ? groupsOf(chosen) : [{ name: undefined, rows: chosen }];
-  const sorted = groups.map(({ name, rows }) => ({ name, rows: [...rows].sort(compare) }));
-  return sort === "status" ? sorted.sort((one, other) => rankOf(one) - rankOf(other)) : sorted;
+  const groups = isGrouped(sort) ? groupsOf(rows) : [{ name: undefined, rows }];
+  const chosen = groups.flatMap(({ name, rows }) => {
+    const shown = rows.filter((row) => isShown(row, { search, failing }));
+    return shown.length === 0 ? [] : [{ name, isOnly: groups.length === 1, rows: sortRows(shown, sort) }];
+  });
+  return sortGroups(chosen, sort);
 }
-
-/** The rank of the worst service: groups with failures come first, all others stay in the order of their names. */
-function rankOf({ rows }: RowGroup): number {
-  return Math.min(...rows.map(({ severity }) => SEVERITIES.indexOf(severity)));
-}
-
-type Compare = (one: ServiceRow, other: ServiceRow) => number;
-
-const byName: Compare = (one, other) => (one.name < other.name ? -1 : 1);
-
-const bySeverity: Compare = (one, other) =>
-  SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || byName(one, other);
-
-const COMPARE: Readonly<Record<Sort, Compare>> = {
-  status: bySeverity,
-  name: byName,
-  since: (one, other) => other.status.since - one.status.since || byName(one, other),
-  latency: (one, other) => (other.check?.latencyMs ?? -1) - (one.check?.latencyMs ?? -1) || byName(one, other),
-};
 
 /**
  * Groups by the group that a row has, then by the longest prefix of the name that at least two services share:
@@ -89,7 +73,7 @@ const COMPARE: Readonly<Record<Sort, Compare>> = {
  *     shop/web, shop/db                               --> shop
  *     redis                                           --> no group
  */
-function groupsOf(rows: readonly ServiceRow[]): readonly RowGroup[] {
+function groupsOf(rows: readonly ServiceRow[]): readonly Pick<RowGroup, "name" | "rows">[] {
   const groups = new Map<string, ServiceRow[]>();
   let rest = rows.filter((row) => row.group === undefined || !add(groups, row.group, row));
   const prefixes = new Map(rest.map((row) => [row, prefixesOf(row.name)]));

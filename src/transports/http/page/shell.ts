@@ -5,9 +5,9 @@
  *     main     the view
  *     footer   when it was rendered, links
  */
-import { SEVERITIES, type Severity, severityOf, statusWords } from "../../../core/status-words.js";
-import type { ServiceStatus } from "../../../registry/ports.js";
-import { COLOURS, SEVERITY_COLOURS } from "../badge.js";
+import { SEVERITIES, type Severity, severityOf } from "../../../core/status-words.js";
+import { type OverallState, overallWords, titleText } from "../../../page/overall-words.js";
+import { statusIcon } from "../../../page/status-icon.js";
 import type { Snapshot } from "../snapshot.js";
 import { type Html, html } from "./html.js";
 import { SCRIPT_LINK, STYLE_LINK } from "./page-files.js";
@@ -28,17 +28,18 @@ export interface Shell {
 
 /** The text before the view. */
 export function shellStart({ view, title, snapshot, rows, notices, now }: Shell): Html {
-  const overall = snapshot.status;
-  const words = overallWords(snapshot);
-  const degraded = overall?.degraded ? html` data-degraded=""` : undefined;
+  const overall = overallState(snapshot);
+  const words = overallWords(overall);
+  const failing = rows.filter((row) => row.severity === "NOT_SERVING").length;
+  const degraded = overall.degraded ? html` data-degraded=""` : undefined;
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${words}${title === "" ? "" : ` · ${title}`} · healthbridge</title>
-<link rel="icon" id="favicon" href="${favicon(overall)}">
+<title>${titleText(words, { failing, subject: title })}</title>
+<link rel="icon" id="favicon" href="${statusIcon(severityOf(overall.status, overall.degraded))}">
 <link rel="stylesheet" href="${STYLE_LINK}">
 <script type="module" src="${SCRIPT_LINK}"></script>
 </head>
@@ -47,7 +48,7 @@ export function shellStart({ view, title, snapshot, rows, notices, now }: Shell)
 ${PATTERNS}
 <header>
 <div class="whole">
-<h1 id="overall" data-status="${overall?.status ?? "UNKNOWN"}"${degraded}>${words}</h1>
+<h1 id="overall" data-status="${overall.status}"${degraded}>${words}</h1>
 ${countsOf(rows)}
 </div>
 <div class="asof"><p id="connection" role="status" aria-live="polite"></p>
@@ -80,14 +81,9 @@ export const SHELL_END = html`<footer>
 </html>
 `;
 
-/** The state of the whole. While this server drains, that is what matters. */
-function overallWords({ status, draining, stalledMs, unready }: Snapshot): string {
-  if (stalledMs !== undefined) return "Stalled: not serving";
-  if (draining) return "Draining: not serving";
-  if (unready === "starting") return "Starting: not serving";
-  if (unready === "start-failed") return "Start failed: not serving";
-  const words = status === undefined ? "unknown" : statusWords(status.status, status.degraded);
-  return words === "degraded" ? "Serving, degraded" : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+function overallState({ status: overall, draining: isDraining, stalledMs }: Snapshot): OverallState {
+  const { status = "UNKNOWN", degraded = false, reason } = overall ?? {};
+  return { status, degraded, reason, isDraining, isStalled: stalledMs !== undefined };
 }
 
 const COUNT_WORDS: Readonly<Record<Severity, string>> = {
@@ -105,14 +101,6 @@ function countsOf(rows: readonly ServiceRow[]): Html {
     return html`<li data-count="${severity}"${hidden}><strong>${count}</strong> ${COUNT_WORDS[severity]}</li>`;
   });
   return html`<ul id="counts" aria-label="Services">${items}</ul>`;
-}
-
-/** An icon in the colour of the state, so that a tab shows it. */
-function favicon(overall: ServiceStatus | undefined): string {
-  const colour =
-    overall === undefined ? COLOURS.unknown : SEVERITY_COLOURS[severityOf(overall.status, overall.degraded)];
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${colour}"/></svg>`;
-  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
 /** The patterns of strips: defined once, used by all. */

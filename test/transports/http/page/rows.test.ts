@@ -6,9 +6,14 @@ import { groupRows, rowsOf, type ServiceRow } from "../../../../src/transports/h
 import { Snapshots } from "../../../../src/transports/http/snapshot.js";
 import { bridgeOf, check } from "../bridge-fixture.js";
 
-function row(name: string, status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING", more: Partial<ServiceRow> = {}) {
+function row(
+  name: string,
+  status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING",
+  more: Partial<Pick<ServiceRow, "since" | "latencyMs">> = {},
+): ServiceRow {
   const service = { status, degraded: false, reason: undefined, since: 0 };
-  return { name, status: service, severity: severityOf(status, false), check: undefined, group: undefined, ...more };
+  const none = { check: undefined, group: undefined, since: 0, latencyMs: undefined };
+  return { name, status: service, severity: severityOf(status, false), ...none, ...more };
 }
 
 const shown = (rows: readonly ServiceRow[], route: Partial<typeof OVERVIEW> = {}) =>
@@ -80,10 +85,7 @@ describe("the rows of the overview", () => {
 
   test("are one list when they are sorted by last change or by latency", () => {
     const at = (name: string, since: number, latencyMs: number | undefined) =>
-      row(name, "SERVING", {
-        status: { status: "SERVING", degraded: false, reason: undefined, since },
-        check: check(name, { latencyMs }),
-      });
+      row(name, "SERVING", { since, latencyMs });
     const rows = [at("a/1", 1, 5), at("a/2", 3, undefined), at("b/1", 2, 9)];
     assert.deepEqual(shown(rows, { sort: "since" }), [[undefined, ["a/2", "b/1", "a/1"]]]);
     assert.deepEqual(shown(rows, { sort: "latency" }), [[undefined, ["b/1", "a/1", "a/2"]]]);
