@@ -6,9 +6,14 @@ import { groupRows, rowsOf, type ServiceRow } from "../../../../src/transports/h
 import { Snapshots } from "../../../../src/transports/http/snapshot.js";
 import { bridgeOf, check } from "../bridge-fixture.js";
 
-function row(name: string, status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING", more: Partial<ServiceRow> = {}) {
+function row(
+  name: string,
+  status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING",
+  more: Partial<Pick<ServiceRow, "since" | "latencyMs">> = {},
+): ServiceRow {
   const service = { status, degraded: false, reason: undefined, since: 0 };
-  return { name, status: service, severity: severityOf(status, false), check: undefined, cluster: undefined, ...more };
+  const none = { check: undefined, group: undefined, since: 0, latencyMs: undefined };
+  return { name, status: service, severity: severityOf(status, false), ...none, ...more };
 }
 
 const shown = (rows: readonly ServiceRow[], route: Partial<typeof OVERVIEW> = {}) =>
@@ -46,6 +51,20 @@ describe("the groups of the overview", () => {
     ]);
   });
 
+  test("can be named by checks, also that of a cluster", () => {
+    const { registry } = bridgeOf();
+    for (const name of ["flower", "redis", "shop/a", "shop/b", "celery.worker/a"]) registry.set(name, "SERVING");
+    const reported = [{ name: "celery.worker/a", status: "SERVING", reason: undefined } as const];
+    registry.report(check("flower", { reported, group: "Background jobs" }));
+    registry.report(check("redis", { group: "Background jobs" }));
+    registry.report(check("shop/a", { group: "Shop window" }));
+    assert.deepEqual(shown(rowsOf(new Snapshots(registry).withAll())), [
+      ["Background jobs", ["celery.worker/a", "flower", "redis"]],
+      ["Shop window", ["shop/a"]],
+      [undefined, ["shop/b"]],
+    ]);
+  });
+
   test("with failures come first, and failing services first in each", () => {
     const rows = [row("a/1"), row("a/2"), row("b/1"), row("b/2", "NOT_SERVING"), row("c/1", "UNKNOWN"), row("c/2")];
     assert.deepEqual(shown(rows), [
@@ -66,10 +85,7 @@ describe("the rows of the overview", () => {
 
   test("are one list when they are sorted by last change or by latency", () => {
     const at = (name: string, since: number, latencyMs: number | undefined) =>
-      row(name, "SERVING", {
-        status: { status: "SERVING", degraded: false, reason: undefined, since },
-        check: check(name, { latencyMs }),
-      });
+      row(name, "SERVING", { since, latencyMs });
     const rows = [at("a/1", 1, 5), at("a/2", 3, undefined), at("b/1", 2, 9)];
     assert.deepEqual(shown(rows, { sort: "since" }), [[undefined, ["a/2", "b/1", "a/1"]]]);
     assert.deepEqual(shown(rows, { sort: "latency" }), [[undefined, ["b/1", "a/1", "a/2"]]]);
