@@ -18,15 +18,12 @@ interface PlaywrightPage {
   on(event: "console", listener: (message: { type(): string; text(): string }) => void): void;
   on(event: "pageerror", listener: (error: Error) => void): void;
   addInitScript(code: string): Promise<void>;
-  setViewportSize(size: { readonly width: number; readonly height: number }): Promise<void>;
-  screenshot(options: { path?: string; fullPage?: boolean }): Promise<Buffer>;
-  close(): Promise<void>;
-  goBack(): Promise<unknown>;
-  goForward(): Promise<unknown>;
-  reload(): Promise<unknown>;
+  screenshot(options: { readonly path: string }): Promise<unknown>;
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
-  readonly mouse: { move(x: number, y: number): Promise<void>; wheel(x: number, y: number): Promise<void> };
-  readonly clock: unknown;
+  readonly mouse: { move(x: number, y: number): Promise<void> };
+  innerText(selector: string): Promise<string>;
+  fill(selector: string, text: string): Promise<void>;
+  click(selector: string): Promise<void>;
 }
 
 interface PlaywrightContext {
@@ -73,8 +70,20 @@ export class BrowserPage {
     return this.#page.mouse;
   }
 
-  get raw(): PlaywrightPage {
-    return this.#page;
+  /** Writes a picture of what is shown. */
+  async picture(path: string): Promise<void> {
+    await this.#page.screenshot({ path });
+  }
+
+  /** The text that a person sees; also without JavaScript. */
+  text(): Promise<string> {
+    return this.#page.innerText("body");
+  }
+
+  /** Fills a field of a form and sends the form. */
+  async submit(field: string, text: string): Promise<void> {
+    await this.#page.fill(field, text);
+    await this.#page.click("form button");
   }
 
   /** Opens a URL and waits until it is loaded. Returns the code of the answer. */

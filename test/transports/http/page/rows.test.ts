@@ -8,7 +8,8 @@ import { bridgeOf, check } from "../bridge-fixture.js";
 
 function row(name: string, status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING", more: Partial<ServiceRow> = {}) {
   const service = { status, degraded: false, reason: undefined, since: 0 };
-  return { name, status: service, severity: severityOf(status, false), check: undefined, cluster: undefined, ...more };
+  const place = { severity: severityOf(status, false), since: 0, latencyMs: undefined };
+  return { name, status: service, ...place, check: undefined, cluster: undefined, ...more };
 }
 
 const shown = (rows: readonly ServiceRow[], route: Partial<typeof OVERVIEW> = {}) =>
@@ -66,10 +67,7 @@ describe("the rows of the overview", () => {
 
   test("are one list when they are sorted by last change or by latency", () => {
     const at = (name: string, since: number, latencyMs: number | undefined) =>
-      row(name, "SERVING", {
-        status: { status: "SERVING", degraded: false, reason: undefined, since },
-        check: check(name, { latencyMs }),
-      });
+      row(name, "SERVING", { since, latencyMs });
     const rows = [at("a/1", 1, 5), at("a/2", 3, undefined), at("b/1", 2, 9)];
     assert.deepEqual(shown(rows, { sort: "since" }), [[undefined, ["a/2", "b/1", "a/1"]]]);
     assert.deepEqual(shown(rows, { sort: "latency" }), [[undefined, ["b/1", "a/1", "a/2"]]]);
