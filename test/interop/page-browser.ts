@@ -5,6 +5,7 @@
  *
  * Each page remembers what the browser complained about. Code for the page is text: it runs in the browser.
  */
+import { pause } from "../support/eventually.js";
 import { debian } from "./install.js";
 import { npmBrowser } from "./npm-packages.js";
 
@@ -98,15 +99,23 @@ export class BrowserPage {
     return (await this.#page.evaluate(expression)) as Value;
   }
 
-  /** Resolves when an expression is true in the page. */
-  async becomes(expression: string, withinMs = 10_000): Promise<void> {
+  /** Resolves when an expression is true in the page, or in the one that it goes to meanwhile. */
+  async becomes(expression: string, withinMs = 15_000): Promise<void> {
     const deadline = performance.now() + withinMs;
-    while (!(await this.read<boolean>(`Boolean(${expression})`))) {
+    const isTrue = async () => {
+      try {
+        return await this.read<boolean>(`Boolean(${expression})`);
+      } catch (error) {
+        if (/context was destroyed/.test(String(error))) return false;
+        throw error;
+      }
+    };
+    while (!(await isTrue())) {
       if (performance.now() > deadline) {
-        const text = await this.read("document.body.innerText");
+        const text = await this.text();
         throw new Error(`not true within ${withinMs} ms: ${expression}\n${text.slice(0, 2_000)}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   }
 
