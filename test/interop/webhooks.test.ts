@@ -189,7 +189,9 @@ webhooks:
     await flip(true);
     await operate("maintenance", "flipping", "--end");
     assert.deepEqual(toldOn(`/${SECRETS.path}`), []);
-    for (let round = 0; round < 5; round += 1) await flip(!flipping.healthy);
+    // twice as often would make the check itself report that it flaps
+    await flip(false);
+    await flip(true);
     assert.equal(on("/steady").length, before, "no outage has lasted for 5 s");
   });
 
@@ -197,28 +199,35 @@ webhooks:
     const path = `/${SECRETS.path}`;
     flipping.healthy = true;
     await eventually(() => toldOn(path).at(-1) === "flipping SERVING", "it is healthy");
+    /** The changes that were tried and have not arrived. */
+    const missing = () => {
+      const arrived = new Set(
+        accepted(path)
+          .flatMap(changesOf)
+          .map(({ id }) => id),
+      );
+      return on(path)
+        .flatMap(changesOf)
+        .filter(({ id }) => !arrived.has(id));
+    };
     const behaviours: readonly Behaviour[] = ["error", "busy", "hang", "reset", "half"];
     for (const behaviour of behaviours) {
       receiver.behaviour = behaviour;
       const tried = on(path).length;
-      flipping.healthy = !flipping.healthy;
+      flipping.healthy = false;
       await eventually(() => on(path).length > tried, `a request is tried: ${behaviour}`, WITHIN_MS);
       await endDaemon();
       await startDaemon();
-      flipping.healthy = !flipping.healthy;
+      flipping.healthy = true;
       await eventually(() => daemon.log.some(({ event }) => event === "started"), "every check has a result");
       receiver.behaviour = "accept";
-      const isLast = () => toldOn(path).at(-1) === `flipping ${flipping.healthy ? "SERVING" : "NOT_SERVING"}`;
-      await eventually(isLast, `the last state is told after: ${behaviour}`, WITHIN_MS);
+      const isTold = () => toldOn(path).at(-1) === "flipping SERVING" && missing().length === 0;
+      await eventually(isTold, `everything is told after: ${behaviour}`, WITHIN_MS);
     }
     const tried = on(path).flatMap(changesOf);
     const told = accepted(path).flatMap(changesOf);
     const ids = new Set(tried.map(({ id }) => id));
     for (const id of ids) {
-      assert.ok(
-        told.some((change) => change.id === id),
-        `${id} has arrived`,
-      );
       const seen = tried.filter((change) => change.id === id).map(({ service, status }) => `${service} ${status}`);
       assert.equal(new Set(seen).size, 1, `${id} always says the same`);
     }
@@ -235,7 +244,7 @@ webhooks:
   test("no secret is in a body or in the log, and none in a request of another webhook", async () => {
     await endDaemon();
     const requests = [...receiver.requests, ...groups.requests];
-    assert.ok(requests.length > 20 && logs.length > 100);
+    assert.ok(requests.length > 10 && logs.length > 20, `${requests.length} requests, ${logs.length} lines`);
     const bodies = requests.map(({ body }) => body).join("\n");
     const others = requests.filter(({ path }) => path !== `/${SECRETS.path}`).map(({ headers }) => headers);
     const texts = { bodies, headers: JSON.stringify(others), log: JSON.stringify(logs), state: readState() };
