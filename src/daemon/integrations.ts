@@ -164,7 +164,7 @@ export abstract class Integrations {
     if (isGrpcMethod(target)) return true;
     this.#routes ??= new HttpBridge(this.#bridge);
     const routes = this.#routes;
-    return this.#requests.has(request, target, (target, paths) => routes.hasRoute(target, paths));
+    return this.#requests.has(request, target, (target, paths) => routes.hasRoute(target, undefined, paths));
   };
 
   /** @internal The paths of all routes, for routers that need a list; `*` is the rest of a path. */

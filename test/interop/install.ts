@@ -217,7 +217,8 @@ export function debianUser(name: string): { readonly uid: number; readonly gid: 
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-function goTool(module: string, version: string, program: string): string {
+/** A program of a Go module. */
+export function goTool(module: string, version: string, program: string): string {
   const folder = once(`${program}-${version}`, (target) => {
     run("go", ["install", `${module}@${version}`], { env: { GOBIN: target } });
   });
