@@ -6,9 +6,10 @@ import { describe, type TestContext, test } from "node:test";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { systemClock } from "../../src/core/clock.js";
 import { Health } from "../../src/daemon/health.js";
-import { openExec, ProgramGroups } from "../../src/probers/exec.js";
+import { openExec } from "../../src/probers/exec.js";
 import type { Expectation } from "../../src/probers/options.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
+import { ProgramGroups } from "../../src/probers/program.js";
 import { eventually } from "../support/eventually.js";
 
 const environment = { PATH: process.env.PATH, HOME: "/", SECRET: "hunter2" };
