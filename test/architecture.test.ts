@@ -33,6 +33,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "transports/nice-grpc": 4,
   "transports/node": 4,
   checks: 4,
+  hooks: 4,
   config: 5,
   listener: 5,
   daemon: 6,
