@@ -5,6 +5,7 @@
  */
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";
+import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import { TOP_KEYS } from "./keys.js";
 
 /** The texts of PEM files. */
@@ -41,6 +42,8 @@ export interface DaemonConfig extends ChecksConfig {
   /** Megabytes that the history of all services may use. */
   readonly historyMemory: number;
   readonly historyRetainMs: number;
+  /** The rules of automatic recovery, in the order of the file. */
+  readonly recovery: readonly RecoveryRule[];
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -71,5 +74,6 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   maxWatchers: TOP_KEYS.maxWatchers.default,
   historyMemory: TOP_KEYS.historyMemory.default,
   historyRetainMs: TOP_KEYS.historyRetain.default,
+  recovery: [],
   warnings: [],
 });

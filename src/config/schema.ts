@@ -9,6 +9,7 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { DIALOGUE } from "./dialogue-schema.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
+import { RECOVERY } from "./recovery-schema.js";
 import {
   choice,
   command,
@@ -166,6 +167,7 @@ export const CONFIG_SCHEMA = group(
     overall: v.optional(
       texts("The members of the server as a whole. Default: every check and service that is a member of no service."),
     ),
+    recovery: v.optional(RECOVERY),
     isolation: v.optional(
       group(
         { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },

@@ -5,6 +5,7 @@
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
  */
 import { discardPlan } from "../checks/checks-plan.js";
+import type { ChecksConfig } from "../checks/declarations.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
@@ -21,6 +22,7 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readRecovery } from "./validate-recovery.js";
 
 export type { ConfigFlags, ConfigSource } from "./config-input.js";
 
@@ -85,12 +87,14 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkPaths("statusCodePaths", statusCodePaths, input);
   checkMethods(statusCodePaths, input);
   const checks = readChecks(input);
+  const services = readServices(checks, input);
+  const { recovery, warnings } = readRecovery(namesOf({ checks, services }), input);
   const serverTls =
     tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
   const config: DaemonConfig = {
     listen,
     checks,
-    services: readServices(checks, input),
+    services,
     isolation: isolation && { selfCheck: { kind: "target", url: isolation.selfCheck }, maxHold: isolation.maxHold },
     allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
     tls: serverTls?.tls,
@@ -105,9 +109,16 @@ function readConfig(input: ConfigInput): DaemonConfig {
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
     ...readHistory(input),
-    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],
+    recovery,
+    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input), ...warnings],
   };
   return Object.freeze(config);
+}
+
+/** The names of all checks and services that a configuration declares. */
+function namesOf({ checks, services }: Pick<ChecksConfig, "checks" | "services">): readonly string[] {
+  const ofChecks = checks.flatMap(({ name, options }) => [name, ...(options.services ?? [])]);
+  return [...ofChecks, ...services.map(({ name }) => name)];
 }
 
 function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): void {

@@ -3,10 +3,14 @@
  *
  *     registry --transitions-------------> webhooks
  *     operator --drains, maintenance-------^
+ *     registry, probes, operator --------> recovery: runs programs
  *
  * The code of a hook is loaded when a configuration has one.
  */
 import type { DaemonConfig } from "../config/daemon-config.js";
+import { systemClock } from "../core/clock.js";
+import type { Recovery } from "../hooks/recovery.js";
+import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { Journal } from "../telemetry/journal.js";
 import type { Health } from "./health.js";
 import type { Operator } from "./operator.js";
@@ -17,12 +21,13 @@ export interface HooksDeps {
   readonly operator: Operator;
   /** Without a `stateDir`, what waits is lost at a restart. */
   readonly journal: Journal | undefined;
-  /** Variables of this process: SSL_CERT_FILE and SSL_CERT_DIR. */
+  /** Variables of this process: SSL_CERT_FILE and SSL_CERT_DIR, and those that programs get. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export class Hooks {
   readonly #deps: HooksDeps;
+  #recovery: Recovery | undefined;
 
   constructor(deps: HooksDeps) {
     this.#deps = deps;
@@ -30,11 +35,27 @@ export class Hooks {
 
   /** Starts the hooks of a configuration, and ends those that it does not have. Cannot fail: the configuration is valid. */
   async apply(config: DaemonConfig): Promise<void> {
-    void [this.#deps, config];
+    await this.#applyRecovery(config);
   }
 
   /**
-   * The shutdown begins: from now on nothing is observed. Resolves when what is being sent has ended: within 2 s.
+   * The shutdown begins: from now on nothing is observed. Resolves when programs that run have ended: within 10 s.
    */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#recovery?.stop();
+  }
+
+  async #applyRecovery({ recovery: rules, isolation }: DaemonConfig): Promise<void> {
+    if (this.#recovery !== undefined) this.#recovery.reload(rules, isolation !== undefined);
+    else if (rules.length > 0) this.#recovery = await this.#openRecovery(rules);
+  }
+
+  async #openRecovery(rules: readonly RecoveryRule[]): Promise<Recovery> {
+    const { health, operator, journal, environment } = this.#deps;
+    const { Recovery } = await import("../hooks/recovery.js");
+    const isInMaintenance = (service: string) =>
+      (operator.maintenanceOf("all") ?? operator.maintenanceOf({ service })) !== undefined;
+    const reader = health.parts.registry;
+    return new Recovery(rules, { reader, clock: systemClock, journal, environment, isInMaintenance });
+  }
 }

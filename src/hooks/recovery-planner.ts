@@ -207,6 +207,7 @@ export class RecoveryPlanner {
       const isNeeded = seen.has(name) && (known.failingSince !== undefined || known.givenUpBy !== undefined);
       if (known.isRunning || !isOver || (isNeeded && rule !== undefined)) continue;
       this.#remembered.delete(name);
+      if (known.givenUpBy !== undefined) decisions.push({ kind: "resume", rule: known.givenUpBy, service: name });
       decisions.push({ kind: "forget", service: name });
     }
     return decisions;

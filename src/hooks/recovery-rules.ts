@@ -8,6 +8,7 @@
  * A service has one rule, so at most one program runs for it, and its limits count all runs.
  */
 import { isDeepStrictEqual } from "node:util";
+import { OVERALL } from "../core/service-name.js";
 
 /** A rule, with every default. Times are in milliseconds. */
 export interface RecoveryRule {
@@ -31,12 +32,25 @@ export interface RecoveryRule {
   readonly maxFailing: number;
 }
 
+/** Defaults of a rule. docs/recovery.md says how they were chosen. */
+export const RECOVERY_DEFAULTS = {
+  afterMs: 30_000,
+  timeoutMs: 60_000,
+  cooldownMs: 300_000,
+  maxRuns: 3,
+  windowMs: 3_600_000,
+  maxShare: 0.25,
+  maxFailing: 0.5,
+} as const satisfies Omit<RecoveryRule, "name" | "command" | "services">;
+
 /** Names whose rule is remembered. Services that targets report come and go. */
 const MAX_REMEMBERED = 20_000;
 
 export class RecoveryRules {
   #rules: readonly RecoveryRule[] = [];
-  #patterns: readonly RegExp[] = [];
+  /** For each name without `*`, the place of the first rule with it. */
+  #places = new Map<string, number>();
+  #patterns: readonly { readonly place: number; readonly matches: (service: string) => boolean }[] = [];
   readonly #found = new Map<string, RecoveryRule | undefined>();
 
   constructor(rules: readonly RecoveryRule[]) {
@@ -47,28 +61,44 @@ export class RecoveryRules {
   replace(rules: readonly RecoveryRule[]): void {
     const before = this.#rules;
     this.#rules = rules.map((rule) => before.find((known) => isDeepStrictEqual(known, rule)) ?? rule);
-    this.#patterns = this.#rules.map(({ services }) => patternOf(services));
+    const texts = this.#rules.flatMap(({ services }, place) => services.map((text) => ({ place, text })));
+    const names = texts.filter(({ text }) => !text.includes("*")).map(({ place, text }) => [text, place] as const);
+    this.#places = new Map(names.toReversed()); // the first of several stays
+    this.#patterns = texts
+      .filter(({ text }) => text.includes("*"))
+      .map(({ place, text }) => ({ place, matches: matcherOf(text) }));
     this.#found.clear();
   }
 
   /** The rule of a service; `undefined` if it has none. */
   of(service: string): RecoveryRule | undefined {
-    const known = this.#found.get(service);
-    if (known !== undefined || this.#found.has(service)) return known;
+    if (this.#found.has(service)) return this.#found.get(service);
     if (this.#found.size >= MAX_REMEMBERED) this.#found.clear();
-    const rule = service === "" ? undefined : this.#rules[this.#patterns.findIndex((each) => each.test(service))];
+    const rule = service === OVERALL ? undefined : this.#rules[this.#placeOf(service)];
     this.#found.set(service, rule);
     return rule;
   }
+
+  #placeOf(service: string): number {
+    const byName = this.#places.get(service) ?? Number.POSITIVE_INFINITY;
+    const byPattern = this.#patterns.find(({ place, matches }) => place < byName && matches(service));
+    return byPattern?.place ?? byName;
+  }
 }
 
-/** A regular expression for names and patterns. Between two `*` there is plain text, so it cannot backtrack for long. */
-function patternOf(services: readonly string[]): RegExp {
-  const parts = services.map((text) =>
-    text
-      .split(/\*+/)
-      .map((part) => part.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
-      .join("[^]*"),
-  );
-  return new RegExp(`^(?:${parts.join("|")})$`, "u");
+/** Whether a name or a pattern matches. `*` is any text. */
+export function matcherOf(pattern: string): (service: string) => boolean {
+  const [first = "", ...parts] = pattern.split("*");
+  const last = parts.pop();
+  if (last === undefined) return (service) => service === pattern;
+  return (service) => {
+    if (!service.startsWith(first) || !service.endsWith(last)) return false;
+    let at = first.length;
+    for (const part of parts) {
+      const found = service.indexOf(part, at);
+      if (found === -1) return false;
+      at = found + part.length;
+    }
+    return at <= service.length - last.length;
+  };
 }

@@ -13,7 +13,7 @@ import { publish, type RecoveryStep } from "../core/channels.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { Journal } from "../telemetry/journal.js";
 import { RecoveryEvidence, type RecoveryEvidenceDeps } from "./recovery-evidence.js";
-import { type RecoveryDecision, RecoveryPlanner } from "./recovery-planner.js";
+import { type RecoveryDecision, RecoveryPlanner, type RunHistory } from "./recovery-planner.js";
 import { type RecoveryRun, type RunningRecovery, startRecovery } from "./recovery-program.js";
 import { type RecoveryRule, RecoveryRules } from "./recovery-rules.js";
 import { RecoveryStore } from "./recovery-store.js";
@@ -54,7 +54,7 @@ export class Recovery {
     this.#planner = new RecoveryPlanner(this.#rules);
     this.#evidence = new RecoveryEvidence(deps);
     this.#store = new RecoveryStore(journal, clock);
-    for (const [service, history] of this.#store.entries()) this.#planner.restore(service, history);
+    for (const [service, history] of this.#store.entries()) this.#restore(service, history);
     this.#dueAt = clock.now() + TICK_MS;
     this.#schedule();
   }
@@ -82,6 +82,13 @@ export class Recovery {
       leave();
       this.#publish(recovery, service, { step: "left", pid });
     }
+  }
+
+  #restore(service: string, history: RunHistory): void {
+    this.#planner.restore(service, history);
+    const rule = this.#rules.of(service);
+    if (rule === undefined || !history.hasGivenUp) return;
+    this.#publish(rule.name, service, { step: "gave-up", runs: history.runs.length, windowMs: rule.windowMs });
   }
 
   #schedule(): void {

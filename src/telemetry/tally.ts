@@ -7,6 +7,7 @@
 import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { type Count, Counts, Durations } from "./counts.js";
+import { RecoveryTally, type RecoveryTallyState } from "./recovery-tally.js";
 
 /** The measurements of a check's probes. */
 export interface Probed {
@@ -33,6 +34,7 @@ export interface TallyState {
   readonly logLinesDropped: number;
   readonly isolated: boolean;
   readonly maintained: readonly (string | undefined)[];
+  readonly recovery: RecoveryTallyState;
   readonly reloads: Tally["reloads"];
   readonly lastReloadSuccessful: boolean;
   readonly configuredAt: number;
@@ -53,6 +55,7 @@ export class Tally {
   isolated = false;
   /** The services in maintenance; `undefined` stands for all of them. */
   readonly maintained = new Set<string | undefined>();
+  readonly recovery = new RecoveryTally();
   readonly reloads = { success: 0, failure: 0 };
   lastReloadSuccessful = true;
   /** Wall time at which the configuration in use was applied. */
@@ -83,6 +86,7 @@ export class Tally {
         if (active) this.maintained.add(service);
         else this.maintained.delete(service);
       }),
+      listen("recovery", (event) => this.recovery.count(event)),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
       listen("log-dropped", ({ lines }) => {
@@ -114,6 +118,7 @@ export class Tally {
     return {
       ...{ counts, probed, startLag, stalls, logLinesDropped },
       maintained: [...this.maintained],
+      recovery: this.recovery.state,
       ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
     };
   }
@@ -130,6 +135,7 @@ export class Tally {
     this.logLinesDropped = before.logLinesDropped;
     this.isolated = before.isolated;
     for (const service of before.maintained) this.maintained.add(service);
+    this.recovery.restore(before.recovery);
     Object.assign(this.reloads, before.reloads);
     this.lastReloadSuccessful = before.lastReloadSuccessful;
     this.configuredAt = before.configuredAt;
