@@ -79,14 +79,15 @@ interface Candidate {
 export class RecoveryPlanner {
   readonly #rules: RecoveryRules;
   readonly #remembered = new Map<string, Remembered>();
+  #allServe = false;
 
   constructor(rules: RecoveryRules) {
     this.#rules = rules;
   }
 
-  /** Whether nothing depends on the time: no service of a rule fails, and nothing is remembered. */
+  /** Whether another status is needed for another decision: all services of the rules serve, and nothing is remembered. */
   get isIdle(): boolean {
-    return this.#remembered.size === 0;
+    return this.#allServe && this.#remembered.size === 0;
   }
 
   /** Takes up what an earlier process has stored. */
@@ -119,7 +120,9 @@ export class RecoveryPlanner {
       if (group === undefined) groups.set(rule, [service]);
       else group.push(service);
     }
+    this.#allServe = true;
     for (const [rule, services] of groups) {
+      this.#allServe &&= services.every(({ status }) => status === "SERVING");
       for (const service of services) decisions.push(...this.#observe(rule, service, view.now));
       decisions.push(...this.#planGroup(rule, services, view));
     }

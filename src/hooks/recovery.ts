@@ -82,6 +82,7 @@ export class Recovery {
       leave();
       this.#publish(recovery, service, { step: "left", pid });
     }
+    this.#running.clear();
   }
 
   #restore(service: string, history: RunHistory): void {
