@@ -27,7 +27,7 @@ export interface ReadRecovery {
   readonly warnings: readonly string[];
 }
 
-type Entry = NonNullable<ConfigFile["recovery"]>[string];
+type RuleEntry = NonNullable<ConfigFile["recovery"]>[string];
 
 /** @param declared the names of all checks and services that the file declares */
 export function readRecovery(declared: Iterable<string>, input: ConfigInput): ReadRecovery {
@@ -42,7 +42,10 @@ export function readRecovery(declared: Iterable<string>, input: ConfigInput): Re
   return { recovery, warnings };
 }
 
-function ruleOf(name: string, { exec, services, after, timeout, cooldown, window, ...limits }: Entry): RecoveryRule {
+function ruleOf(
+  name: string,
+  { exec, services, after, timeout, cooldown, window, ...limits }: RuleEntry,
+): RecoveryRule {
   const { afterMs, timeoutMs, cooldownMs, windowMs, maxRuns, maxShare, maxFailing } = RECOVERY_DEFAULTS;
   return {
     ...{ name, command: exec, services },

@@ -217,7 +217,7 @@ export class RecoveryPlanner {
   }
 }
 
-const NEW: Remembered = {
+const NEW: Readonly<Remembered> = {
   runs: [],
   isRunning: false,
   endedAt: Number.NEGATIVE_INFINITY,

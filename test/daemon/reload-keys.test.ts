@@ -152,6 +152,24 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   allowLinkLocal: [target(""), `${target("")}\nallowLinkLocal: true`],
 };
 
+const recovery = (more: string) =>
+  `allowExec: true\nchecks: { a: "tcp://h:1", b: "tcp://h:2" }\nrecovery: { r: { ${more} } }`;
+const rule = (more: string) => recovery(`exec: [/bin/true], services: [a], ${more}`);
+
+/** For each key of recovery: a file, and the same with another value of the key. */
+const RECOVERY: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  recovery: [target(""), rule("")],
+  "recovery.NAME.exec": [rule(""), recovery("exec: [/bin/false], services: [a]")],
+  "recovery.NAME.services": [rule(""), recovery("exec: [/bin/true], services: [b]")],
+  "recovery.NAME.after": [rule(""), rule("after: 1s")],
+  "recovery.NAME.timeout": [rule(""), rule("timeout: 1s")],
+  "recovery.NAME.cooldown": [rule(""), rule("cooldown: 1s")],
+  "recovery.NAME.maxRuns": [rule(""), rule("maxRuns: 1")],
+  "recovery.NAME.window": [rule(""), rule("window: 2h")],
+  "recovery.NAME.maxShare": [rule(""), rule("maxShare: 1")],
+  "recovery.NAME.maxFailing": [rule(""), rule("maxFailing: 1")],
+};
+
 /** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, and below. */
 const OTHERS = ["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"];
 
@@ -202,7 +220,7 @@ describe("a key that is changed by a reload", () => {
   });
 
   test("is in one of the tables of this test", () => {
-    const tested = [...Object.keys(RESTARTS), ...Object.keys(AT_ONCE), ...OTHERS].sort();
+    const tested = [...Object.keys(RESTARTS), ...Object.keys(AT_ONCE), ...Object.keys(RECOVERY), ...OTHERS].sort();
     const paths = configKeys().map(([path]) => path);
     assert.deepEqual(tested, [...paths].sort());
     assert.deepEqual(
@@ -224,6 +242,12 @@ describe("a key that is changed by a reload", () => {
       assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
       assert.ok(changesChecks(first, second), "another value changes what runs");
       assert.ok(!changesChecks(first, first), "the same value changes nothing");
+    });
+
+  for (const [key, [first, second]] of Object.entries(RECOVERY))
+    test(`${key} gives other rules to the recovery, which a reload replaces`, () => {
+      assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
+      assert.notDeepEqual(load(first).config.recovery, load(second).config.recovery);
     });
 
   test("allowExec is applied at once", () => {
