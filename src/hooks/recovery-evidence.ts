@@ -96,7 +96,7 @@ export class RecoveryEvidence {
       this.#results.set(check, { at: this.#deps.clock.now(), isFailure, reason });
       return;
     }
-    if (this.#selfCheckFails || isFailure) this.distrust();
+    if (this.#selfCheckFails !== isFailure) this.distrust();
     this.#selfCheckFails = isFailure;
   }
 

@@ -104,9 +104,8 @@ export class Recovery {
   }
 
   #plan(): void {
-    const { reader } = this.#deps;
-    const { statusVersion } = reader;
-    if (reader.draining || (this.#planner.isIdle && statusVersion === this.#lastVersion)) return;
+    const { statusVersion } = this.#deps.reader;
+    if (this.#planner.isIdle && statusVersion === this.#lastVersion) return;
     this.#lastVersion = statusVersion;
     for (const decision of this.#planner.plan(this.#evidence.view())) this.#do(decision);
   }

@@ -47,6 +47,7 @@ class Site {
       unsubscribe();
       this.engine.stop();
       await this.journal?.close();
+      assert.equal(this.clock.pendingTimers, 0);
       rmSync(this.folder, { recursive: true });
     });
   }
@@ -169,6 +170,8 @@ describe("no program is run", () => {
     assert.deepEqual(site.runs, []);
     assert.ok(site.stepsOf("refused").every((step) => step.step === "refused" && step.cause === "isolated"));
     site.heal("self");
+    await site.pass(25 * SECOND);
+    assert.deepEqual(site.runs, [], "`after` counts from its next pass");
     await site.pass(2 * MINUTE);
     assert.equal(site.runs.length, 5, "the network works, so the targets are down");
   });
@@ -252,6 +255,41 @@ describe("of the reasons of a failing check, those that no failure of a target g
   });
 });
 
+test("services that are drained do not count as failing", async (t) => {
+  const site = new Site(t, ["a", "b", "c", "d", "e"]).start({ maxFailing: 0.3 });
+  for (const name of ["a", "b"]) site.engine.publisher.setDrained(name, true);
+  site.fail("c");
+  await site.pass(45 * SECOND);
+  assert.deepEqual(site.runs, ["c refused 1 0"]);
+});
+
+test("a process that was stopped is noticed by a late tick, also if no check measures the event loop", async (t) => {
+  const site = new Site(t, []).start();
+  const failAgain = () => {
+    const times = { latencyMs: 1, startLagMs: 0, certificateEndsAt: undefined };
+    publish("probe", {
+      instance: INSTANCE,
+      check: "web",
+      outcome: "fail",
+      reason: "refused",
+      detail: "down",
+      ...times,
+    });
+  };
+  const report = { name: "web", state: "failing", critical: true, counted: true, startup: true, held: false } as const;
+  site.registry.report({ ...report, reason: "refused", latencyMs: 1, lastResultAt: 1, since: 1, services: [] });
+  site.registry.set("web", "NOT_SERVING", { reason: "refused" });
+  failAgain();
+  await site.pass(5 * SECOND);
+  site.clock.stall(60 * SECOND);
+  await site.clock.advance(0);
+  failAgain();
+  await site.pass(29 * SECOND);
+  assert.deepEqual(site.runs, []);
+  await site.pass(2 * SECOND);
+  assert.equal(site.runs.length, 1);
+});
+
 test("a service over checks is recovered when one of them fails; one that is in maintenance is not", async (t) => {
   const site = new Site(t, ["web", "db", "mail"]);
   site.engine.declareServices([{ name: "shop", policy: { kind: "all" }, members: ["web", "db"] }]);
@@ -298,8 +336,14 @@ test("a restart of healthbridge keeps runs, cool-downs and what was given up", a
   };
   site.fail("web");
   await restart();
+  const stored: number[] = [];
+  const unsubscribe = subscribe("recovery", () => {
+    stored.push(Object(site.journal?.get("recovery", "web")).endedAt - site.clock.wallTime());
+  });
+  t.after(unsubscribe);
   await site.pass(MINUTE);
   assert.equal(site.runs.length, 1);
+  assert.deepEqual(stored, [MINUTE, 0], "while it runs, its end is the latest possible one, then the real one");
   await restart();
   await site.pass(4 * MINUTE);
   assert.equal(site.runs.length, 1, "cool-down");
