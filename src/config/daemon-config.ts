@@ -6,6 +6,7 @@
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
+import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
 
 /** The texts of PEM files. */
@@ -44,6 +45,7 @@ export interface DaemonConfig extends ChecksConfig {
   readonly historyRetainMs: number;
   /** The rules of automatic recovery, in the order of the file. */
   readonly recovery: readonly RecoveryRule[];
+  readonly webhooks: readonly WebhookSettings[];
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -75,5 +77,6 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   historyMemory: TOP_KEYS.historyMemory.default,
   historyRetainMs: TOP_KEYS.historyRetain.default,
   recovery: [],
+  webhooks: [],
   warnings: [],
 });

@@ -29,6 +29,7 @@ import {
   url,
 } from "./schema-parts.js";
 import { AUTH, EXPECT, HTTP_2, TARGET_TLS } from "./target-schema.js";
+import { WEBHOOKS } from "./webhook-schema.js";
 
 /** The schema of each type of setting. */
 const OF_TYPE = {
@@ -168,6 +169,7 @@ export const CONFIG_SCHEMA = group(
       texts("The members of the server as a whole. Default: every check and service that is a member of no service."),
     ),
     recovery: v.optional(RECOVERY),
+    webhooks: v.optional(WEBHOOKS),
     isolation: v.optional(
       group(
         { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },

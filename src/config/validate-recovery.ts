@@ -5,21 +5,18 @@
  * effect, are found here.
  */
 import { formatDuration, parseDuration } from "../core/duration.js";
-import { nearestTo } from "../core/nearest.js";
-import type { Path } from "../core/option-error.js";
-import { OVERALL, WORKER_PREFIX } from "../core/service-name.js";
-import { matcherOf, RECOVERY_DEFAULTS, type RecoveryRule } from "../hooks/recovery-rules.js";
+import { OVERALL } from "../core/service-name.js";
+import { RECOVERY_DEFAULTS, type RecoveryRule } from "../hooks/recovery-rules.js";
+import { type DeclaredServices, declaredNames } from "../hooks/service-filter.js";
 import { commandFaults } from "../probers/program.js";
 import type { ConfigInput } from "./config-input.js";
+import { checkHookServices } from "./hook-services.js";
 import type { ConfigFile } from "./schema.js";
 
 const MAX_RULES = 500;
 const MAX_TIMEOUT_MS = 3_600_000;
 const MAX_WINDOW_MS = 30 * 86_400_000;
 const MAX_RUNS = 100;
-
-/** A suggestion compares the name with all others. */
-const MAX_COMPARED_NAMES = 1_000;
 
 /** The rules, and warnings about probable mistakes. */
 export interface ReadRecovery {
@@ -29,16 +26,19 @@ export interface ReadRecovery {
 
 type RuleEntry = NonNullable<ConfigFile["recovery"]>[string];
 
-/** @param declared the names of all checks and services that the file declares */
-export function readRecovery(declared: Iterable<string>, input: ConfigInput): ReadRecovery {
+/** @param declared the checks and services of the same file */
+export function readRecovery(declared: DeclaredServices, input: ConfigInput): ReadRecovery {
   const entries = Object.entries(input.content.recovery ?? {});
   if (entries.length === 0) return { recovery: [], warnings: [] };
   if (entries.length > MAX_RULES) input.refuse(["recovery"], `has ${entries.length} rules; the limit is ${MAX_RULES}`);
   const recovery = entries.map(([name, entry]) => ruleOf(name, entry));
   for (const rule of recovery) checkRule(rule, input);
-  const names = new Set([...declared, ...input.names]);
-  names.delete(OVERALL);
-  const warnings = recovery.flatMap((rule) => [...checkServices(rule, names, input), ...limitWarnings(rule)]);
+  const names = new Set([...declaredNames(declared), ...input.names]);
+  names.delete(OVERALL); // it has no rule
+  const warnings = recovery.flatMap((rule) => [
+    ...checkHookServices({ path: ["recovery", rule.name, "services"], services: rule.services }, names, input),
+    ...limitWarnings(rule),
+  ]);
   return { recovery, warnings };
 }
 
@@ -72,31 +72,6 @@ function checkRule(rule: RecoveryRule, { content, refuse }: ConfigInput): void {
   if (maxRuns > MAX_RUNS) refuse([...path, "maxRuns"], `must be at most ${MAX_RUNS}; got ${maxRuns}`);
   for (const key of ["maxShare", "maxFailing"] as const)
     if (rule[key] === 0) refuse([...path, key], "must be above 0; 1 is all of them");
-}
-
-/** Refuses names that nothing has. Returns warnings about patterns that match nothing. */
-function checkServices(
-  { name, services }: RecoveryRule,
-  names: ReadonlySet<string>,
-  { refuse }: ConfigInput,
-): readonly string[] {
-  return services.flatMap((service, index) => {
-    if (service.startsWith(WORKER_PREFIX)) return []; // Flower names its workers later
-    const path: Path = ["recovery", name, "services", index];
-    if (!service.includes("*")) {
-      if (!names.has(service)) refuse(path, unknownService(service, names));
-      return [];
-    }
-    const matches = matcherOf(service);
-    if (matches(`${WORKER_PREFIX}x`) || [...names].some(matches)) return [];
-    return [`recovery.${name}.services: ${JSON.stringify(service)} matches no service`];
-  });
-}
-
-function unknownService(service: string, names: ReadonlySet<string>): string {
-  const nearest = names.size > MAX_COMPARED_NAMES ? undefined : nearestTo(service, names);
-  const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
-  return `there is no check or service ${JSON.stringify(service)}${hint}`;
 }
 
 /** systemd has the same trap: with a long RestartSec, StartLimitBurst is never reached. */

@@ -5,7 +5,6 @@
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
  */
 import { discardPlan } from "../checks/checks-plan.js";
-import type { ChecksConfig } from "../checks/declarations.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
@@ -23,6 +22,7 @@ import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
 import { readRecovery } from "./validate-recovery.js";
+import { readWebhooks } from "./validate-webhooks.js";
 
 export type { ConfigFlags, ConfigSource } from "./config-input.js";
 
@@ -88,7 +88,8 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkMethods(statusCodePaths, input);
   const checks = readChecks(input);
   const services = readServices(checks, input);
-  const { recovery, warnings } = readRecovery(namesOf({ checks, services }), input);
+  const { recovery, warnings: ofRecovery } = readRecovery({ checks, services }, input);
+  const { webhooks, warnings: ofWebhooks } = readWebhooks({ checks, services }, input);
   const serverTls =
     tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
   const config: DaemonConfig = {
@@ -110,15 +111,16 @@ function readConfig(input: ConfigInput): DaemonConfig {
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
     ...readHistory(input),
     recovery,
-    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input), ...warnings],
+    webhooks,
+    warnings: [
+      ...files.warnings,
+      ...(serverTls?.warnings ?? []),
+      ...limitWarnings(input),
+      ...ofRecovery,
+      ...ofWebhooks,
+    ],
   };
   return Object.freeze(config);
-}
-
-/** The names of all checks and services that a configuration declares. */
-function namesOf({ checks, services }: Pick<ChecksConfig, "checks" | "services">): readonly string[] {
-  const ofChecks = checks.flatMap(({ name, options }) => [name, ...(options.services ?? [])]);
-  return [...ofChecks, ...services.map(({ name }) => name)];
 }
 
 function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): void {

@@ -7,10 +7,16 @@
  *
  * The code of a hook is loaded when a configuration has one.
  */
+import { SystemAuthorities } from "../client/authorities.js";
+import { Goodbyes } from "../client/goodbyes.js";
+import { NameResolver } from "../client/resolver.js";
+import { createReadBuffer } from "../client/target-socket.js";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import { systemClock } from "../core/clock.js";
 import type { Recovery } from "../hooks/recovery.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
+import type { Webhooks } from "../hooks/webhooks.js";
+import type { ProberDeps } from "../probers/options.js";
 import type { Journal } from "../telemetry/journal.js";
 import type { Health } from "./health.js";
 import type { Operator } from "./operator.js";
@@ -25,29 +31,33 @@ export interface HooksDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** Receivers whose names are looked up, or that are tried at several addresses, at the same time. */
+const MAX_LOOKUPS = 4;
+
 export class Hooks {
   readonly #deps: HooksDeps;
   #recovery: Recovery | undefined;
+  #webhooks: Webhooks | undefined;
 
   constructor(deps: HooksDeps) {
     this.#deps = deps;
   }
 
-  /** Starts the hooks of a configuration, and ends those that it does not have. Cannot fail: the configuration is valid. */
+  /** Runs the hooks of a configuration, and no others. Cannot fail: the configuration is valid. */
   async apply(config: DaemonConfig): Promise<void> {
-    await this.#applyRecovery(config);
+    const { webhooks, recovery, isolation } = config;
+    if (webhooks.length > 0) this.#webhooks ??= await this.#openWebhooks();
+    this.#webhooks?.apply(config, this.#connectDeps(config));
+    if (this.#recovery !== undefined) this.#recovery.reload(recovery, isolation !== undefined);
+    else if (recovery.length > 0) this.#recovery = await this.#openRecovery(recovery);
   }
 
   /**
-   * The shutdown begins: from now on nothing is observed. Resolves when programs that run have ended: within 10 s.
+   * The shutdown begins: from now on nothing is observed. Resolves when what is sent has ended, within 2 s, and the programs
+   * that run, within 10 s.
    */
   async close(): Promise<void> {
-    await this.#recovery?.stop();
-  }
-
-  async #applyRecovery({ recovery: rules, isolation }: DaemonConfig): Promise<void> {
-    if (this.#recovery !== undefined) this.#recovery.reload(rules, isolation !== undefined);
-    else if (rules.length > 0) this.#recovery = await this.#openRecovery(rules);
+    await Promise.all([this.#webhooks?.close(), this.#recovery?.stop()]);
   }
 
   async #openRecovery(rules: readonly RecoveryRule[]): Promise<Recovery> {
@@ -57,5 +67,31 @@ export class Hooks {
       (operator.maintenanceOf("all") ?? operator.maintenanceOf({ service })) !== undefined;
     const reader = health.parts.registry;
     return new Recovery(rules, { reader, clock: systemClock, journal, environment, isInMaintenance });
+  }
+
+  async #openWebhooks(): Promise<Webhooks | undefined> {
+    const { health, operator, journal } = this.#deps;
+    const { registry, history } = health.parts;
+    if (history === undefined) return undefined; // `startDaemon` asks for one
+    const { Webhooks } = await import("../hooks/webhooks.js");
+    return new Webhooks({
+      registry,
+      transitions: history.transitions,
+      isInMaintenance: (scope) => operator.maintenanceOf(scope) !== undefined,
+      journal,
+    });
+  }
+
+  /** What receivers are connected with. Not that of the checks: a name server that hangs for targets must not delay an alarm. */
+  #connectDeps({ allowLinkLocal }: DaemonConfig): ProberDeps {
+    const limits = { maxLookups: MAX_LOOKUPS, maxAttempts: MAX_LOOKUPS };
+    return {
+      clock: systemClock,
+      random: Math.random,
+      resolver: new NameResolver({ clock: systemClock, allowLinkLocal, ...limits }),
+      authorities: new SystemAuthorities(this.#deps.environment),
+      readBuffer: createReadBuffer(),
+      goodbyes: new Goodbyes(systemClock),
+    };
   }
 }

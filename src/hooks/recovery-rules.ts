@@ -9,6 +9,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { OVERALL } from "../core/service-name.js";
+import { matcherOf, type ServiceFilter } from "./service-filter.js";
 
 /** A rule, with every default. Times are in milliseconds. */
 export interface RecoveryRule {
@@ -50,7 +51,7 @@ export class RecoveryRules {
   #rules: readonly RecoveryRule[] = [];
   /** For each name without `*`, the place of the first rule with it. */
   #places = new Map<string, number>();
-  #patterns: readonly { readonly place: number; readonly matches: (service: string) => boolean }[] = [];
+  #patterns: readonly { readonly place: number; readonly matches: ServiceFilter }[] = [];
   readonly #found = new Map<string, RecoveryRule | undefined>();
 
   constructor(rules: readonly RecoveryRule[]) {
@@ -84,21 +85,4 @@ export class RecoveryRules {
     const byPattern = this.#patterns.find(({ place, matches }) => place < byName && matches(service));
     return byPattern?.place ?? byName;
   }
-}
-
-/** Whether a name or a pattern matches. `*` is any text. */
-export function matcherOf(pattern: string): (service: string) => boolean {
-  const [first = "", ...parts] = pattern.split("*");
-  const last = parts.pop();
-  if (last === undefined) return (service) => service === pattern;
-  return (service) => {
-    if (!service.startsWith(first) || !service.endsWith(last)) return false;
-    let at = first.length;
-    for (const part of parts) {
-      const found = service.indexOf(part, at);
-      if (found === -1) return false;
-      at = found + part.length;
-    }
-    return at <= service.length - last.length;
-  };
 }

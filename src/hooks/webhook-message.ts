@@ -15,7 +15,7 @@ export interface Cause {
 }
 
 /** One change of one service. */
-export interface Change {
+export interface ServiceChange {
   /** `EPOCH-SEQUENCE` of the transition. It stays the same over retries and restarts. */
   readonly id: string;
   /** `""` is the server as a whole. */
@@ -38,7 +38,7 @@ export interface Message {
   readonly kind: "change" | "reminder";
   /** Wall time at which it was made. */
   readonly at: number;
-  readonly changes: readonly Change[];
+  readonly changes: readonly ServiceChange[];
   /** Changes that it does not have, because too many messages waited. */
   readonly omitted: number;
 }
@@ -49,7 +49,7 @@ export interface Message {
  * without a recovery in between.
  */
 export function fold(first: Message, second: Message): Message {
-  const last = new Map<string, Change>();
+  const last = new Map<string, ServiceChange>();
   for (const change of [...first.changes, ...second.changes]) {
     if (!last.delete(change.service)) last.set(change.service, change);
   }
@@ -63,15 +63,15 @@ export function fold(first: Message, second: Message): Message {
 /** A value of the journal as a message; `undefined` for what another version has written in another form. */
 export function readMessage(value: unknown): Message | undefined {
   const { id, at, changes, omitted }: Unknown<Message> = Object(value);
-  if (typeof id !== "string" || typeof at !== "number" || !Array.isArray(changes)) return undefined;
+  if (!isId(id) || typeof at !== "number" || !Array.isArray(changes)) return undefined;
   const read = changes.flatMap((change) => readChange(change) ?? []);
   return { id, kind: "change", at, changes: read, omitted: typeof omitted === "number" ? omitted : 0 };
 }
 
 /** The same of a change. */
-export function readChange(value: unknown): Change | undefined {
-  const { id, service, status, at, since, reason, causes, severity }: Unknown<Change> = Object(value);
-  if (typeof id !== "string" || typeof service !== "string" || typeof at !== "number") return undefined;
+export function readChange(value: unknown): ServiceChange | undefined {
+  const { id, service, status, at, since, reason, causes, severity }: Unknown<ServiceChange> = Object(value);
+  if (!isId(id) || typeof service !== "string" || typeof at !== "number") return undefined;
   if (status !== "NOT_SERVING" && status !== "SERVING" && status !== "SERVICE_UNKNOWN") return undefined;
   return {
     ...{ id, service, status, at },
@@ -88,6 +88,11 @@ type Unknown<Type> = { readonly [Key in keyof Type]?: unknown };
 function readCause(value: unknown): readonly Cause[] {
   const { check, reason }: Unknown<Cause> = Object(value);
   return typeof check === "string" ? [{ check, reason: textOf(reason) }] : [];
+}
+
+/** An id is the value of a header. */
+function isId(value: unknown): value is string {
+  return typeof value === "string" && /^[\x21-\x7e]{1,200}$/.test(value);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -188,6 +188,24 @@ const OWN_METRICS = {
     labels: ["recovery", "service"],
     help: "1 for each service whose recovery has reached its limit of runs. Absent for the others.",
   },
+  webhookSent: {
+    name: "healthbridge_webhook_sent_total",
+    type: "counter",
+    labels: ["webhook", "outcome"],
+    help: "Messages of webhooks by what became of them: queued, delivered, retry, rejected or folded (two became one).",
+  },
+  webhookPending: {
+    name: "healthbridge_webhook_pending",
+    type: "gauge",
+    labels: ["webhook"],
+    help: "Messages of the webhook that wait for their delivery. Absent before its first message.",
+  },
+  webhookDelivered: {
+    name: "healthbridge_webhook_last_delivery_timestamp_seconds",
+    type: "gauge",
+    labels: ["webhook"],
+    help: "Unix time at which the webhook has delivered a message last. Absent before the first.",
+  },
   startLag: {
     name: "healthbridge_check_start_lag_seconds",
     type: "histogram",

@@ -172,6 +172,8 @@ export class Metrics {
     const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
     const { runs, refused, running, givenUp } = this.#tally.recovery;
     const history = this.#source.history?.();
+    const webhooks = [...this.#tally.webhooks];
+    const delivered = webhooks.filter(([, { deliveredAt }]) => deliveredAt !== undefined);
     return [
       [METRICS.historyBytes, history === undefined ? [] : single(history.bytes)],
       [METRICS.historyRefused, history === undefined ? [] : single(history.refused)],
@@ -179,6 +181,12 @@ export class Metrics {
       [METRICS.recoveryRefused, snapshotOf(refused)],
       [METRICS.recoveryRunning, mapPairs(byRule(running))],
       [METRICS.recoveryGivenUp, mapPairs(byRule(givenUp))],
+      [METRICS.webhookSent, snapshotOf(this.#tally.webhookSent)],
+      [METRICS.webhookPending, map(webhooks, ([webhook, { pending }]) => [webhook, pending])],
+      [
+        METRICS.webhookDelivered,
+        map(delivered, ([webhook, { deliveredAt = 0 }]) => [webhook, deliveredAt / MS_PER_SECOND]),
+      ],
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
       [METRICS.isolated, single(isolated ? 1 : 0)],
