@@ -6,7 +6,7 @@
  */
 import { formatDuration, parseDuration } from "../core/duration.js";
 import { OVERALL } from "../core/service-name.js";
-import { RECOVERY_DEFAULTS, type RecoveryRule } from "../hooks/recovery-rules.js";
+import { MAX_RECOVERY_TIMEOUT_MS, RECOVERY_DEFAULTS, type RecoveryRule } from "../hooks/recovery-rules.js";
 import { type DeclaredServices, declaredNames } from "../hooks/service-filter.js";
 import { commandFaults } from "../probers/program.js";
 import type { ConfigInput } from "./config-input.js";
@@ -14,7 +14,10 @@ import { checkHookServices } from "./hook-services.js";
 import type { ConfigFile } from "./schema.js";
 
 const MAX_RULES = 500;
-const MAX_TIMEOUT_MS = 3_600_000;
+
+/** Each pattern is compared with each service once: 50 with 10,000 services take some 100 ms. */
+const MAX_PATTERNS = 50;
+
 const MAX_WINDOW_MS = 30 * 86_400_000;
 const MAX_RUNS = 100;
 
@@ -32,6 +35,12 @@ export function readRecovery(declared: DeclaredServices, input: ConfigInput): Re
   if (entries.length === 0) return { recovery: [], warnings: [] };
   if (entries.length > MAX_RULES) input.refuse(["recovery"], `has ${entries.length} rules; the limit is ${MAX_RULES}`);
   const recovery = entries.map(([name, entry]) => ruleOf(name, entry));
+  const patterns = recovery.flatMap(({ services }) => services.filter((text) => text.includes("*")));
+  if (patterns.length > MAX_PATTERNS)
+    input.refuse(
+      ["recovery"],
+      `has ${patterns.length} patterns with *; the limit is ${MAX_PATTERNS}, names are not limited`,
+    );
   for (const rule of recovery) checkRule(rule, input);
   const names = new Set([...declaredNames(declared), ...input.names]);
   names.delete(OVERALL); // it has no rule
@@ -65,7 +74,7 @@ function checkRule(rule: RecoveryRule, { content, refuse }: ConfigInput): void {
   if (content.allowExec !== true) refuse([...path, "exec"], "programs need allowExec: true at the top of the file");
   for (const fault of commandFaults(command)) refuse([...path, "exec"], fault);
   if (services.length === 0) refuse([...path, "services"], "must have at least one name or pattern");
-  if (timeoutMs === 0 || timeoutMs > MAX_TIMEOUT_MS)
+  if (timeoutMs === 0 || timeoutMs > MAX_RECOVERY_TIMEOUT_MS)
     refuse([...path, "timeout"], `must be above 0s and at most 1h; got ${formatDuration(timeoutMs)}`);
   if (windowMs === 0 || windowMs > MAX_WINDOW_MS)
     refuse([...path, "window"], `must be above 0s and at most 30d; got ${formatDuration(windowMs)}`);

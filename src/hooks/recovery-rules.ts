@@ -44,6 +44,9 @@ export const RECOVERY_DEFAULTS = {
   maxFailing: 0.5,
 } as const satisfies Omit<RecoveryRule, "name" | "command" | "services">;
 
+/** The longest `timeoutMs` of a rule. */
+export const MAX_RECOVERY_TIMEOUT_MS = 3_600_000;
+
 /** Names whose rule is remembered. Services that targets report come and go. */
 const MAX_REMEMBERED = 20_000;
 

@@ -9,6 +9,7 @@
 import type { Clock } from "../core/clock.js";
 import type { Journal } from "../telemetry/journal.js";
 import type { RunHistory } from "./recovery-planner.js";
+import { MAX_RECOVERY_TIMEOUT_MS } from "./recovery-rules.js";
 
 const TYPE = "recovery";
 
@@ -24,12 +25,14 @@ export class RecoveryStore {
 
   /** What an earlier process has stored. */
   *entries(): Iterable<readonly [service: string, history: RunHistory]> {
-    const toMonotonic = this.#clock.now() - this.#clock.wallTime();
+    const now = this.#clock.now();
+    const toMonotonic = now - this.#clock.wallTime();
     for (const [service, value] of this.#journal?.entries(TYPE) ?? []) {
       const { runs, endedAt, gaveUp } = readRecord(value);
-      // a wall clock that was set back: a run in the future would block its service until then
-      const times = runs.map((at) => Math.min(at + toMonotonic, this.#clock.now()));
-      yield [service, { runs: times, endedAt: endedAt + toMonotonic, hasGivenUp: gaveUp }];
+      // a wall clock that was set back: a time in the future would block the service until then
+      const times = runs.map((at) => Math.min(at + toMonotonic, now));
+      const latest = Math.min(endedAt + toMonotonic, now + MAX_RECOVERY_TIMEOUT_MS);
+      yield [service, { runs: times, endedAt: latest, hasGivenUp: gaveUp }];
     }
   }
 

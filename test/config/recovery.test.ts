@@ -72,6 +72,16 @@ describe("a mistake is refused at its place", () => {
   });
 });
 
+test("too many rules or patterns are refused", () => {
+  const many = (count: number, services: string) => {
+    const rules = Array.from({ length: count }, (_, index) => `  r${index}: { ${PROGRAM}, services: [${services}] }`);
+    return `allowExec: true\nchecks: { web: "tcp://h:1" }\nrecovery:\n${rules.join("\n")}\n`;
+  };
+  assert.match(faultsOf(many(501, "web")).join(), /recovery: has 501 rules; the limit is 500/);
+  assert.match(faultsOf(many(51, '"w*"')).join(), /recovery: has 51 patterns with \*; the limit is 50/);
+  assert.deepEqual([...faultsOf(many(500, "web")), ...faultsOf(many(50, '"w*"'))], []);
+});
+
 test("names of checks, of services of checks and of declared services are known; those of workers are not checked", () => {
   const services = 'services: [web, shop, all-of-it, "celery.worker/a@b", "celery.worker/*", "*"]';
   assert.deepEqual(read(file(`${PROGRAM}, ${services}`)).warnings, []);

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { callControl } from "../../src/client/control-client.js";
 import { DaemonProcess, type LogLine } from "../support/daemon-process.js";
 import { eventually, pause } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
+import { findProcesses } from "../support/processes.js";
 
 const BLOCK = fileURLToPath(new URL("../support/block-at-signal.cjs", import.meta.url));
 
@@ -128,19 +129,6 @@ const isDown = (daemon: DaemonProcess, service = "t0") =>
 /** The program of a service: an HTTP server. */
 const SERVER = "require('node:http').createServer((_, r) => r.end('OK')).listen(Number(process.argv[1]), '127.0.0.1')";
 
-/** The processes, zombies left out, whose command line has a mark. */
-function find(mark: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((pid) => {
-      try {
-        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(mark);
-      } catch {
-        return false; // it has gone meanwhile
-      }
-    })
-    .map(Number);
-}
-
 describe("automatic recovery", { concurrency: 5 }, () => {
   test("a process that is killed is restarted by its program, and SERVING again", async (t) => {
     const site = new Site(t);
@@ -150,7 +138,7 @@ describe("automatic recovery", { concurrency: 5 }, () => {
     const process1: ChildProcess = spawn(command[0] ?? "", command.slice(1), { stdio: "ignore" });
     t.after(() => {
       process1.kill("SIGKILL");
-      for (const pid of find(mark)) process.kill(pid, "SIGKILL");
+      for (const pid of findProcesses(mark)) process.kill(pid, "SIGKILL");
     });
     const target = new Target(port);
     site.targets.push(target);

@@ -1,6 +1,6 @@
 /** Automatic recovery over real checks, with a clock of the test. Its programs are real. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -14,6 +14,7 @@ import { Registry } from "../../src/registry/registry.js";
 import { Journal } from "../../src/telemetry/journal.js";
 import { PASSED, ScriptedProber } from "../checks/scripted-prober.js";
 import { eventually } from "../support/eventually.js";
+import { findProcesses } from "../support/processes.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const INSTANCE = "recovery-test";
@@ -358,6 +359,21 @@ test("a restart of healthbridge keeps runs, cool-downs and what was given up", a
   assert.equal(site.runs.length, 3, "given up, also when the runs are older than the window");
 });
 
+test("a record of another version, or of a wall clock that was set back, blocks a service for a bounded time", async (t) => {
+  const site = new Site(t, ["web", "db", "mail"]);
+  site.journal = await Journal.open(join(site.folder, "state"), { clock: site.clock, instance: INSTANCE });
+  const future = site.clock.wallTime() + 365 * 86_400_000;
+  site.journal.put("recovery", "web", { runs: [future, "x", null], endedAt: future, gaveUp: 1 });
+  for (const [index, value] of [null, 7, [], { runs: {}, endedAt: "x" }].entries())
+    site.journal.put("recovery", `other-${index}`, value);
+  site.start();
+  site.fail("web");
+  await site.pass(64 * MINUTE);
+  assert.deepEqual(site.runs, []);
+  await site.pass(3 * MINUTE);
+  assert.deepEqual(site.runs, ["web refused 1 0"], "an hour, and the cool-down");
+});
+
 test("a reload keeps cool-downs and counts, and the program that runs", async (t) => {
   const site = new Site(t, ["web", "db", "mail"]).start();
   site.fail("web");
@@ -398,17 +414,6 @@ describe("a program that ends badly counts as a run", () => {
     });
 });
 
-/** Processes, zombies left out, whose command line has a mark. */
-function find(mark: string): readonly string[] {
-  return readdirSync("/proc").filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(mark);
-    } catch {
-      return false; // it has gone meanwhile
-    }
-  });
-}
-
 test("a program that hangs, forks and ignores SIGTERM is killed with its group at its timeout, and not run twice meanwhile", async (t) => {
   const mark = `healthbridge-recovery-hang-${process.pid}`;
   const script = `trap '' TERM; sh -c 'trap "" TERM; while :; do sleep 1; done' ${mark} & while :; do sleep 1; done`;
@@ -418,11 +423,11 @@ test("a program that hangs, forks and ignores SIGTERM is killed with its group a
   });
   site.fail("web");
   await site.clock.advance(45 * SECOND);
-  await eventually(() => find(mark).length >= 2, "it runs");
+  await eventually(() => findProcesses(mark).length >= 2, "it runs");
   await site.clock.advance(59 * SECOND - 4 * SECOND);
   assert.equal(site.stepsOf("started").length, 1);
   await site.clock.advance(20 * SECOND);
-  await eventually(() => find(mark).length === 0, "all of it is killed");
+  await eventually(() => findProcesses(mark).length === 0, "all of it is killed");
   await eventually(() => site.stepsOf("ended").length === 1, "it has ended");
   const [end] = site.stepsOf("ended");
   assert.ok(end?.step === "ended" && end.outcome === "timeout");
@@ -433,23 +438,23 @@ test("what a program has started stays when it ends", async (t) => {
   const script = `sh -c 'sleep 1000; :' ${mark} > /dev/null 2>&1 & exit 0`;
   const site = new Site(t, ["web", "db", "mail"]).start({ command: ["/bin/sh", "-c", script] });
   t.after(() => {
-    for (const pid of find(mark)) process.kill(Number(pid), "SIGKILL");
+    for (const pid of findProcesses(mark)) process.kill(pid, "SIGKILL");
   });
   site.fail("web");
   await site.pass(50 * SECOND);
   assert.equal(site.stepsOf("ended").length, 1);
-  await eventually(() => find(mark).length === 1, "its child goes on");
+  await eventually(() => findProcesses(mark).length === 1, "its child goes on");
 });
 
 test("the shutdown waits for a program that runs, at most 10 s, and then leaves it alone", async (t) => {
   const mark = `healthbridge-recovery-left-${process.pid}`;
   const site = new Site(t, ["web", "db", "mail"]).start({ command: ["/bin/sh", "-c", "sleep 1000; :", mark] });
   t.after(() => {
-    for (const pid of find(mark)) process.kill(Number(pid), "SIGKILL");
+    for (const pid of findProcesses(mark)) process.kill(pid, "SIGKILL");
   });
   site.fail("web");
   await site.clock.advance(45 * SECOND);
-  await eventually(() => find(mark).length === 1, "it runs");
+  await eventually(() => findProcesses(mark).length === 1, "it runs");
   let isStopped = false;
   const stopping = site.recovery?.stop().then(() => {
     isStopped = true;
@@ -459,5 +464,5 @@ test("the shutdown waits for a program that runs, at most 10 s, and then leaves 
   await site.clock.advance(1);
   await stopping;
   assert.equal(site.stepsOf("left").length, 1);
-  assert.equal(find(mark).length, 1, "it is not killed");
+  assert.equal(findProcesses(mark).length, 1, "it is not killed");
 });
