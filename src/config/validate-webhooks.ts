@@ -39,9 +39,9 @@ export function readWebhooks(declared: DeclaredServices, input: ConfigInput): Re
   return { webhooks, warnings };
 }
 
-type Entry = NonNullable<ConfigFile["webhooks"]>[string];
+type WebhookEntry = NonNullable<ConfigFile["webhooks"]>[string];
 
-function readOne(name: string, entry: Entry, input: ConfigInput): WebhookSettings | undefined {
+function readOne(name: string, entry: WebhookEntry, input: ConfigInput): WebhookSettings | undefined {
   const path = ["webhooks", name];
   const given = typeof entry === "string" ? { url: entry } : entry;
   const refuse = (inner: Path, text: string) => input.refuse([...path, ...inner], text);
