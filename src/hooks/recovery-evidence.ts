@@ -10,8 +10,8 @@
  */
 import { type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
+import { REASONS, type ReasonCode } from "../core/reasons.js";
 import { SELF_CHECK } from "../core/service-name.js";
-import { REASONS, type ReasonCode } from "../probers/reasons.js";
 import type { CheckReport, StatusReader } from "../registry/ports.js";
 import type { RecoveryView, SeenService } from "./recovery-planner.js";
 
