@@ -151,7 +151,7 @@ export class RecoveryPlanner {
     const cause = commonCause(rule, services, view);
     let free = atLeastOne(rule.maxShare * services.length) - this.#countUnderRecovery(rule, services, view.now);
     for (const { service, remembered } of this.#candidates(rule, services, view)) {
-      if (remembered.runs.length >= rule.maxRuns) {
+      if (cause === undefined && remembered.runs.length >= rule.maxRuns) {
         remembered.givenUpBy = rule;
         decisions.push({ kind: "give-up", rule, service: service.name, runs: remembered.runs.length });
         continue;

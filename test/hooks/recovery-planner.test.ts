@@ -144,6 +144,18 @@ test("after `maxRuns` within `window` the rule gives up, says so once, and count
   for (let hours = 0; hours < 48; hours += 1) assert.deepEqual(bench.after(60 * MINUTE, failing()), []);
 });
 
+test("a service is not given up while this prober is isolated, or while the cause is elsewhere", () => {
+  const bench = new Bench({ afterMs: 0, maxRuns: 1, cooldownMs: 0 });
+  bench.after(0, failing(), healthy("b"), healthy("c"));
+  bench.end("s");
+  bench.trustedSince = undefined;
+  assert.deepEqual(bench.after(1_000, failing(), healthy("b"), healthy("c")), ["refuse s isolated"]);
+  bench.trustedSince = 0;
+  const group = bench.after(1_000, failing(), failing("b"), healthy("c"));
+  assert.deepEqual(group, ["refuse b group", "refuse s group"]);
+  assert.deepEqual(bench.after(1_000, failing(), healthy("b"), healthy("c")), ["give-up s", "forget b"]);
+});
+
 describe("a service that was given up is recovered again", () => {
   const givenUp = () => {
     const bench = new Bench({ afterMs: 0 });
