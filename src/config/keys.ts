@@ -20,7 +20,7 @@ export const TOP_KEYS = {
     flag: { name: "listen", value: "ADDR" },
     restart: true,
   },
-  allowExec: { type: "switch", default: false, meaning: "Whether checks may run programs." },
+  allowExec: { type: "switch", default: false, meaning: "Whether checks and recovery may run programs." },
   allowLinkLocal: {
     type: "switch",
     default: false,
@@ -69,7 +69,7 @@ export const TOP_KEYS = {
   stateDir: {
     type: "text",
     meaning:
-      "A folder for what survives a restart: the last report of each heartbeat, drains and maintenance. It is created if it does not exist. Only one process can use it at a time.",
+      "A folder for what survives a restart: the last report of each heartbeat, drains, maintenance, runs of recovery, and what webhooks have told. It is created if it does not exist. Only one process can use it at a time.",
     flag: { name: "state-dir", value: "DIR" },
     restart: true,
   },

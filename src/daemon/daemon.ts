@@ -180,11 +180,12 @@ function logRestart(log: Log, keys: readonly string[]): void {
 }
 
 /** Logs what is allowed, but probably a mistake. */
-function logWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
+function logWarnings(log: Log, { warnings, checks, recovery }: DaemonConfig): void {
   for (const warning of warnings) warn(log, warning);
-  if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
+  const runsPrograms = recovery.length > 0 || checks.some(({ source }) => source.kind === "exec");
+  if (process.pid !== 1 || !runsPrograms) return;
   const message =
-    "healthbridge is process 1 and its checks run programs: child processes that these leave become zombies; start it under an init process";
+    "healthbridge is process 1 and runs programs: child processes that these leave become zombies; start it under an init process";
   warn(log, message);
 }
 

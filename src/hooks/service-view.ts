@@ -9,7 +9,7 @@
  */
 import type { CheckReport, StatusReader } from "../registry/ports.js";
 import type { ServiceView } from "./notification-state.js";
-import type { Cause, ServiceChange, ToldStatus } from "./webhook-message.js";
+import type { Cause, ToldChange, ToldStatus } from "./webhook-message.js";
 
 /** Whether an operator has declared a maintenance, of a service or of all. */
 export type AskMaintenance = (scope: { readonly service: string } | "all") => boolean;
@@ -42,7 +42,7 @@ export class RegistryView implements ServiceView {
     }
   }
 
-  explain(service: string): Pick<ServiceChange, "reason" | "causes" | "severity"> {
+  explain(service: string): Pick<ToldChange, "reason" | "causes" | "severity"> {
     const { reason } = this.#reader.read(service) ?? {};
     const causes = this.#causesOf(service).slice(0, MAX_CAUSES);
     const severity = this.#reader.check(service)?.critical === false ? "warning" : "critical";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { WatchStatus } from "../../src/core/serving-status.js";
 import { type NotificationRules, NotificationState, type ServiceView } from "../../src/hooks/notification-state.js";
-import { fold, type Message, type ServiceChange } from "../../src/hooks/webhook-message.js";
+import { fold, type Message, type ToldChange } from "../../src/hooks/webhook-message.js";
 
 const RULES: NotificationRules = {
   delayMs: 10_000,
@@ -22,7 +22,7 @@ class Told {
   now = 0;
   #sequence = 0;
 
-  constructor(rules: Partial<NotificationRules> = {}, told: ReadonlyMap<string, ServiceChange> = new Map()) {
+  constructor(rules: Partial<NotificationRules> = {}, told: ReadonlyMap<string, ToldChange> = new Map()) {
     const view: ServiceView = {
       isSilent: (service, status) => status === "NOT_SERVING" && this.silent.has(service),
       explain: () => ({ reason: "timeout", causes: [], severity: "critical" }),
@@ -183,7 +183,7 @@ test("without sendResolved, only outages are told", () => {
 });
 
 test("what an earlier process has told is compared with what is found", () => {
-  const outage = (service: string): ServiceChange => ({
+  const outage = (service: string): ToldChange => ({
     ...{ id: `old-${service}`, service, status: "NOT_SERVING", at: -5_000, since: -5_000 },
     ...{ reason: "timeout", causes: [], severity: "warning" },
   });
@@ -249,10 +249,10 @@ function foldAt(messages: Message[], seed: number): void {
 }
 
 test("a folded message counts the changes that it leaves out", () => {
-  const change = (id: string, status: "NOT_SERVING" | "SERVING"): ServiceChange => ({
+  const change = (id: string, status: "NOT_SERVING" | "SERVING"): ToldChange => ({
     ...{ id, service: "a", status, at: 0, since: 0, reason: undefined, causes: [], severity: "critical" },
   });
-  const message = (id: string, ...changes: readonly ServiceChange[]): Message => ({
+  const message = (id: string, ...changes: readonly ToldChange[]): Message => ({
     ...{ id, kind: "change", at: 0, changes, omitted: 0 },
   });
   const both = fold(message("1", change("1", "NOT_SERVING")), message("2", change("2", "SERVING")));
