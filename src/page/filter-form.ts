@@ -33,6 +33,8 @@ export class FilterForm {
       event.preventDefault();
       changed();
     });
+    // each change applies at once
+    for (const button of form.querySelectorAll("button")) button.hidden = true;
     addEventListener("keydown", (event) => this.#onKey(event));
     this.readUrl();
   }

@@ -5,6 +5,7 @@
  *
  * Each page remembers what the browser complained about. Code for the page is text: it runs in the browser.
  */
+import { pause } from "../support/eventually.js";
 import { debian } from "./install.js";
 import { npmBrowser } from "./npm-packages.js";
 
@@ -18,15 +19,12 @@ interface PlaywrightPage {
   on(event: "console", listener: (message: { type(): string; text(): string }) => void): void;
   on(event: "pageerror", listener: (error: Error) => void): void;
   addInitScript(code: string): Promise<void>;
-  setViewportSize(size: { readonly width: number; readonly height: number }): Promise<void>;
-  screenshot(options: { path?: string; fullPage?: boolean }): Promise<Buffer>;
-  close(): Promise<void>;
-  goBack(): Promise<unknown>;
-  goForward(): Promise<unknown>;
-  reload(): Promise<unknown>;
+  screenshot(options: { readonly path: string }): Promise<unknown>;
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
-  readonly mouse: { move(x: number, y: number): Promise<void>; wheel(x: number, y: number): Promise<void> };
-  readonly clock: unknown;
+  readonly mouse: { move(x: number, y: number): Promise<void> };
+  innerText(selector: string): Promise<string>;
+  fill(selector: string, text: string): Promise<void>;
+  click(selector: string): Promise<void>;
 }
 
 interface PlaywrightContext {
@@ -73,8 +71,20 @@ export class BrowserPage {
     return this.#page.mouse;
   }
 
-  get raw(): PlaywrightPage {
-    return this.#page;
+  /** Writes a picture of what is shown. */
+  async picture(path: string): Promise<void> {
+    await this.#page.screenshot({ path });
+  }
+
+  /** The text that a person sees; also without JavaScript. */
+  text(): Promise<string> {
+    return this.#page.innerText("body");
+  }
+
+  /** Fills a field of a form and sends the form. */
+  async submit(field: string, text: string): Promise<void> {
+    await this.#page.fill(field, text);
+    await this.#page.click("form button");
   }
 
   /** Opens a URL and waits until it is loaded. Returns the code of the answer. */
@@ -89,15 +99,23 @@ export class BrowserPage {
     return (await this.#page.evaluate(expression)) as Value;
   }
 
-  /** Resolves when an expression is true in the page. */
-  async becomes(expression: string, withinMs = 10_000): Promise<void> {
+  /** Resolves when an expression is true in the page, or in the one that it goes to meanwhile. */
+  async becomes(expression: string, withinMs = 15_000): Promise<void> {
     const deadline = performance.now() + withinMs;
-    while (!(await this.read<boolean>(`Boolean(${expression})`))) {
+    const isTrue = async () => {
+      try {
+        return await this.read<boolean>(`Boolean(${expression})`);
+      } catch (error) {
+        if (/context was destroyed/.test(String(error))) return false;
+        throw error;
+      }
+    };
+    while (!(await isTrue())) {
       if (performance.now() > deadline) {
-        const text = await this.read("document.body.innerText");
+        const text = await this.text();
         throw new Error(`not true within ${withinMs} ms: ${expression}\n${text.slice(0, 2_000)}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   }
 
