@@ -76,6 +76,8 @@ function happenAll(registry: Registry): void {
   publish("reload", { instance: "mine", error: undefined });
   publish("file-reload-failed", { instance: "mine", kind: "ca" });
   publish("maintenance", { instance: "mine", service: "db", active: true });
+  const nothing = { pending: 0, failures: 0, detail: undefined };
+  publish("webhook", { instance: "mine", webhook: "ops", outcome: "delivered", ...nothing });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);
