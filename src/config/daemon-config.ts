@@ -39,6 +39,10 @@ export interface DaemonConfig extends ChecksConfig {
   readonly control: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
+  /** Whether browsers get the status page. */
+  readonly page: boolean;
+  /** Names under which browsers may open the page, `/events` and `/history`. */
+  readonly hosts: readonly string[];
   /** Megabytes that the history of all services may use. */
   readonly historyMemory: number;
   readonly historyRetainMs: number;
@@ -71,6 +75,8 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   control: undefined,
   listLimit: TOP_KEYS.listLimit.default,
   maxWatchers: TOP_KEYS.maxWatchers.default,
+  page: TOP_KEYS.page.default,
+  hosts: TOP_KEYS.hosts.default,
   historyMemory: TOP_KEYS.historyMemory.default,
   historyRetainMs: TOP_KEYS.historyRetain.default,
   webhooks: [],

@@ -8,6 +8,7 @@ import { discardPlan } from "../checks/checks-plan.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
+import { hostFault } from "../core/allowed-hosts.js";
 import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
@@ -107,6 +108,8 @@ function readConfig(input: ConfigInput): DaemonConfig {
     control: readControl(input),
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
+    page: content.page ?? DEFAULT_CONFIG.page,
+    hosts: readHosts(input),
     ...readHistory(input),
     webhooks,
     warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input), ...warnings],
@@ -169,6 +172,15 @@ function readControl({ content, refuse }: ConfigInput): string | undefined {
   if (fault !== undefined) refuse(["control"], fault);
   else if (isServed) refuse(["control"], "is an address of listen, where every client is served");
   return control;
+}
+
+function readHosts({ content, refuse }: ConfigInput): readonly string[] {
+  const hosts = content.hosts ?? DEFAULT_CONFIG.hosts;
+  for (const [index, host] of hosts.entries()) {
+    const fault = hostFault(host);
+    if (fault !== undefined) refuse(["hosts", index], fault);
+  }
+  return hosts;
 }
 
 function readHistory({ content, refuse }: ConfigInput): Pick<DaemonConfig, "historyMemory" | "historyRetainMs"> {

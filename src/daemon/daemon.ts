@@ -66,6 +66,8 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   control: ({ control }) => control,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
+  page: ({ page }) => page,
+  hosts: ({ hosts }) => hosts,
   historyMemory: ({ historyMemory }) => historyMemory,
   historyRetain: ({ historyRetainMs }) => historyRetainMs,
 };
@@ -77,10 +79,20 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
 export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promise<Daemon> {
   const { instance, log, environment } = deps;
   const { config } = loaded;
-  const { listLimit, maxWatchers } = config;
+  const { listLimit, maxWatchers, page, hosts } = config;
   const token = new AccessToken(config.token);
   const history = { memoryMb: config.historyMemory, retain: config.historyRetainMs };
-  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true, history });
+  const health = new Health({
+    instance,
+    token,
+    listLimit,
+    maxWatchers,
+    environment,
+    metrics: true,
+    history,
+    page,
+    hosts,
+  });
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);

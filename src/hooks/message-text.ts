@@ -9,7 +9,7 @@
  */
 import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
-import { REASONS } from "../probers/reasons.js";
+import { REASONS } from "../core/reasons.js";
 import type { Cause, Message, ToldChange } from "./webhook-message.js";
 
 /** Names in a title. */

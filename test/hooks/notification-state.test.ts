@@ -159,9 +159,10 @@ test("an outage that goes on is told again, but not one that is silent or over",
   assert.deepEqual(told.texts, ["a NOT_SERVING, b NOT_SERVING, c NOT_SERVING", "a SERVING"]);
   told.pass(60_000);
   assert.deepEqual(told.texts.slice(2), ["reminder: c NOT_SERVING"]);
+  told.pass(59_000);
   told.see("c", "SERVING");
   told.pass(600_000);
-  assert.deepEqual(told.texts.slice(3), ["c SERVING"]);
+  assert.deepEqual(told.texts.slice(3), ["c SERVING"], "its end waits when the next reminder is due");
 });
 
 test("each reminder has an id of its own", () => {

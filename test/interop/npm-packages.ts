@@ -94,6 +94,11 @@ export function npmApplications(): string {
   ]);
 }
 
+/** Loads what drives a browser, without a browser, and axe, which judges the accessibility of a page. */
+export function npmBrowser(): NodeJS.Require {
+  return load(npmPackages("browser", ["playwright-core@1.65.1", "axe-core@4.14.1"]));
+}
+
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
 export function typescript(): string {
   return join(npmPackages("typescript", ["typescript@5.9.3"]), "node_modules/typescript/bin/tsc");

@@ -205,19 +205,36 @@ export class BucketSeries {
     chunk.set([...units, count, ...latencies], ((at - start) / this.#shape.widthMs) * FIELDS);
   }
 
+  /** A page reads a million buckets: their fields are read one by one, without an array between. */
   #stored(at: number): Bucket | undefined {
     const start = this.#chunkStart(at);
     const chunk = this.#chunks.get(start);
+    if (chunk === undefined) return undefined;
     const first = ((at - start) / this.#shape.widthMs) * FIELDS;
-    const fields = chunk?.subarray(first, first + FIELDS) ?? [];
-    if (fields.every((field) => field === 0)) return undefined;
-    const [, , , , count = 0, min = 0, avg = 0, max = 0, p95 = 0] = fields;
-    const parts = partsOf((index) => (fields[index] ?? 0) * MS_PER_UNIT);
-    const [minMs, avgMs, maxMs, p95Ms] = [min, avg, max, p95].map(decodeLatency);
-    const isMeasured = minMs !== undefined && avgMs !== undefined && maxMs !== undefined && p95Ms !== undefined;
-    const latency = count > 0 && isMeasured ? { count, min: minMs, avg: avgMs, max: maxMs, p95: p95Ms } : undefined;
-    return { at, parts, latency };
+    const [serving = 0, notServing = 0] = [chunk[first], chunk[first + 1]];
+    const [unknown = 0, maintenance = 0, count = 0] = [chunk[first + 2], chunk[first + 3], chunk[first + 4]];
+    if (serving + notServing + unknown + maintenance + count === 0) return undefined;
+    const parts = {
+      serving: serving * MS_PER_UNIT,
+      notServing: notServing * MS_PER_UNIT,
+      unknown: unknown * MS_PER_UNIT,
+      maintenance: maintenance * MS_PER_UNIT,
+    };
+    return { at, parts, latency: count === 0 ? undefined : latencyAt(chunk, first + 4) };
   }
+}
+
+/** The latency of a stored bucket, whose fields begin with their count. */
+function latencyAt(chunk: Uint16Array, first: number): Latency {
+  const [count = 0, min = 0, avg = 0] = [chunk[first], chunk[first + 1], chunk[first + 2]];
+  const [max = 0, p95 = 0] = [chunk[first + 3], chunk[first + 4]];
+  return {
+    count,
+    min: decodeLatency(min),
+    avg: decodeLatency(avg),
+    max: decodeLatency(max),
+    p95: decodeLatency(p95),
+  };
 }
 
 function partsOf(read: (index: number) => number): Readonly<Record<BucketPart, number>> {
