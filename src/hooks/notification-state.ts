@@ -34,7 +34,7 @@ export interface Observation {
 }
 
 /** What is known about services at the moment when something is told. */
-export interface ServiceView {
+export interface OutageView {
   /** Whether a change to a status must not be told now. */
   isSilent(service: string, status: ToldStatus): boolean;
   explain(service: string): Pick<ToldChange, "reason" | "causes" | "severity">;
@@ -56,7 +56,7 @@ const MAX_CHANGES = 1_000;
 
 export class NotificationState {
   #rules: NotificationRules;
-  readonly #view: ServiceView;
+  readonly #view: OutageView;
   /** The outages that were told, and whose end was not. */
   readonly #told: Map<string, ToldChange>;
   readonly #observed = new Map<string, Observation>();
@@ -69,7 +69,7 @@ export class NotificationState {
   #remindAt = Number.POSITIVE_INFINITY;
 
   /** @param told what an earlier process has told; its reminder is due at `now` */
-  constructor(rules: NotificationRules, view: ServiceView, told: ReadonlyMap<string, ToldChange>, now: number) {
+  constructor(rules: NotificationRules, view: OutageView, told: ReadonlyMap<string, ToldChange>, now: number) {
     this.#rules = rules;
     this.#view = view;
     this.#told = new Map(told);

@@ -8,7 +8,7 @@
  * These are the rules of the alerts (docs/metrics.md).
  */
 import type { CheckReport, StatusReader } from "../registry/ports.js";
-import type { ServiceView } from "./notification-state.js";
+import type { OutageView } from "./notification-state.js";
 import type { Cause, ToldChange, ToldStatus } from "./webhook-message.js";
 
 /** Whether an operator has declared a maintenance, of a service or of all. */
@@ -17,7 +17,7 @@ export type AskMaintenance = (scope: { readonly service: string } | "all") => bo
 /** Failing checks that are named as the cause of one outage. */
 const MAX_CAUSES = 5;
 
-export class RegistryView implements ServiceView {
+export class RegistryView implements OutageView {
   readonly #reader: StatusReader;
   readonly #isInMaintenance: AskMaintenance;
   /** The failing checks, at a version of the registry: many services are asked about in one step. */

@@ -178,7 +178,7 @@ const hook = (more: string) => `${target("")}\nwebhooks: { w: { url: "https://h/
 /** The same of webhooks, which compare their settings: `hooks/webhooks.test.ts` tests the effect. */
 const WEBHOOKS: Readonly<Record<string, readonly [before: string, after: string]>> = {
   webhooks: [target(""), hook("")],
-  "webhooks.NAME.url": [hook(""), hook("").replace("https://h/", "https://i/")],
+  "webhooks.NAME.url": [hook(""), hook("").replaceAll("https://h/", "https://i/")],
   "webhooks.NAME.form": [hook(""), hook("form: slack")],
   "webhooks.NAME.services": [hook(""), hook("services: [a]")],
   "webhooks.NAME.delay": [hook(""), hook("delay: 7s")],

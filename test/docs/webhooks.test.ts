@@ -28,7 +28,7 @@ test("each configuration of the page is valid", () => {
 });
 
 test("the table of settings has every key, with its default", () => {
-  const rows = [...page.matchAll(/^\| `(\w+)` \| ([^|]*) \|/gm)].map(([, key, fallback]) => [key, fallback?.trim()]);
+  const rows = [...page.matchAll(/^\| `(\w+)` \|([^|]*)\|/gm)].map(([, key, fallback]) => [key, fallback?.trim()]);
   const keys = configKeys().flatMap(([path, meaning]) => {
     const key = /^webhooks\.NAME\.(\w+)$/.exec(path)?.[1];
     const fallback = /Default:? (.*)\.$/.exec(meaning)?.[1] ?? "";

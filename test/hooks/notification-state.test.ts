@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { WatchStatus } from "../../src/core/serving-status.js";
-import { type NotificationRules, NotificationState, type ServiceView } from "../../src/hooks/notification-state.js";
+import { type NotificationRules, NotificationState, type OutageView } from "../../src/hooks/notification-state.js";
 import { fold, type Message, type ToldChange } from "../../src/hooks/webhook-message.js";
 
 const RULES: NotificationRules = {
@@ -23,7 +23,7 @@ class Told {
   #sequence = 0;
 
   constructor(rules: Partial<NotificationRules> = {}, told: ReadonlyMap<string, ToldChange> = new Map()) {
-    const view: ServiceView = {
+    const view: OutageView = {
       isSilent: (service, status) => status === "NOT_SERVING" && this.silent.has(service),
       explain: () => ({ reason: "timeout", causes: [], severity: "critical" }),
     };
@@ -159,9 +159,10 @@ test("an outage that goes on is told again, but not one that is silent or over",
   assert.deepEqual(told.texts, ["a NOT_SERVING, b NOT_SERVING, c NOT_SERVING", "a SERVING"]);
   told.pass(60_000);
   assert.deepEqual(told.texts.slice(2), ["reminder: c NOT_SERVING"]);
+  told.pass(10_000);
   told.see("c", "SERVING");
   told.pass(600_000);
-  assert.deepEqual(told.texts.slice(3), ["c SERVING"]);
+  assert.deepEqual(told.texts.slice(3), ["c SERVING"], "its end waits when the next reminder is due");
 });
 
 test("each reminder has an id of its own", () => {

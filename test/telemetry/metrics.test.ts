@@ -81,6 +81,8 @@ function happenAll(registry: Registry): void {
   publish("recovery", { ...recovery, step: "refused", cause: "group" });
   publish("recovery", { ...recovery, step: "gave-up", runs: 3, windowMs: 1 });
   publish("recovery", { ...recovery, step: "started", attempt: 1, maxRuns: 3, reason: "refused" });
+  const nothing = { pending: 0, failures: 0, detail: undefined };
+  publish("webhook", { instance: "mine", webhook: "ops", outcome: "delivered", ...nothing });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);
