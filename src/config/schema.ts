@@ -58,10 +58,10 @@ const HEARTBEAT = group(
   "A passive check: its reports come as POST /heartbeat/<check> with the token.",
 );
 
-const { critical, startup, initialState, services } = CHECK_SETTINGS;
+const { critical, startup, initialState, services: memberships, group: heading } = CHECK_SETTINGS;
 
 /** The settings of a check that `defaults` does not have. `maxLatency` is part of `expect`. */
-const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
+const MEMBER_SETTINGS = { critical, startup, initialState, services: memberships, group: heading } as const;
 
 const CHECK = group(
   {

@@ -1,6 +1,6 @@
 /** The overview: all services in groups, with a filter. */
 import { adoptRows } from "./adopt.js";
-import { FilterForm, type FilterView } from "./filter-form.js";
+import { FilterForm, type FilterView, sortOf } from "./filter-form.js";
 import type { PageView } from "./live-page.js";
 import { keepPlace } from "./moves.js";
 import { PageRows } from "./page-rows.js";
@@ -70,6 +70,9 @@ export class Overview implements PageView {
     const main = next.getElementById("services");
     if (main === null) return;
     const { statuses } = this.#deps;
+    const sort = next.querySelector<HTMLSelectElement>('#filter [name="sort"]')?.value;
+    this.#rendered = { sort: sortOf(sort), range: main.dataset.range ?? "" };
+    this.#isComplete = true;
     keepPlace(this.#rows.elements, () => {
       adoptRows(this.#deps.main, main);
       this.#rows.read();
@@ -77,8 +80,6 @@ export class Overview implements PageView {
       for (const [name, status] of statuses.services) this.#rows.update(name, status);
       this.#arrangeNow();
     });
-    this.#rendered = this.#form.view;
-    this.#isComplete = true;
   }
 
   tick(): void {

@@ -169,7 +169,7 @@ describe("the status page for everyone", () => {
   test("rows do not move under the pointer", async () => {
     const page = await open("/");
     const box = await page.read<{ x: number; y: number }>(
-      `(({ x, y }) => ({ x: x + 5, y: y + 5 }))([...document.querySelectorAll(".service")].at(-1).getBoundingClientRect())`,
+      `(({ x, y }) => ({ x: x + 5, y: y + 5 }))(document.querySelectorAll(".service")[1].getBoundingClientRect())`,
     );
     const before = await page.read<string[]>(rowNames);
     await page.mouse.move(box.x, box.y);

@@ -52,7 +52,13 @@ export class Targets {
 }
 
 /** Probes so often that a change is seen soon, and has patience: a busy machine is no outage of its targets. */
-const QUICK = { interval: "500ms", timeout: "450ms", unhealthyThreshold: 2, healthyThreshold: 1, edgeInterval: "500ms" };
+const QUICK = {
+  interval: "500ms",
+  timeout: "450ms",
+  unhealthyThreshold: 2,
+  healthyThreshold: 1,
+  edgeInterval: "500ms",
+};
 
 /** A daemon that can be killed and started again at the same port. */
 export class Site {

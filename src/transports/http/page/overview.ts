@@ -57,7 +57,7 @@ function emptyText(isFiltered: boolean): Html {
 function groupStart({ name, isOnly, rows }: RowGroup): Html {
   if (name === undefined)
     return html`<section class="group" data-group="">${isOnly ? html`<h2 class="unseen">Services</h2>` : html`<h2>Other services</h2>`}<ul>`;
-  const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.cluster === name);
+  const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.group === name);
   const { isOpen, words } = groupState(rows);
   const open = isOpen ? html` open` : undefined;
   return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> ${isCluster ? html`<span class="kind">Celery</span> ` : undefined}<span class="count">${words}</span></summary><ul>`;

@@ -15,8 +15,8 @@ export interface ServiceRow extends OrderedRow {
   readonly status: ServiceStatus;
   /** The check of the same name, if there is one. */
   readonly check: CheckReport | undefined;
-  /** The check whose target reports this service, or which reports others itself: a cluster of Celery. */
-  readonly cluster: string | undefined;
+  /** The group that the check names, or that of a cluster of Celery: the check whose target reports this service. */
+  readonly group: string | undefined;
 }
 
 /** Services that are shown together. */
@@ -36,7 +36,7 @@ export function rowsOf({ services, checks }: Snapshot): readonly ServiceRow[] {
     const index = checks.indexOf(name);
     const check = index === undefined ? undefined : checks.all[index];
     return {
-      ...{ name, status, check, cluster: clusters.get(name) },
+      ...{ name, status, check, group: clusters.get(name) ?? check?.group },
       severity: severityOf(status.status, status.degraded),
       since: status.since,
       // as it is shown: the browser sorts by what it reads
@@ -45,12 +45,12 @@ export function rowsOf({ services, checks }: Snapshot): readonly ServiceRow[] {
   });
 }
 
-/** The check of the cluster of each reported service, and of itself. */
+/** The group of each reported service and of the check itself: what the check names, or its own name. */
 function clustersOf(checks: readonly CheckReport[]): ReadonlyMap<string, string> {
   const clusters = new Map<string, string>();
-  for (const { name, reported = [] } of checks) {
+  for (const { name, group = name, reported = [] } of checks) {
     if (reported.length === 0) continue;
-    for (const service of [name, ...reported.map((each) => each.name)]) clusters.set(service, name);
+    for (const service of [name, ...reported.map((each) => each.name)]) clusters.set(service, group);
   }
   return clusters;
 }
@@ -66,7 +66,7 @@ export function groupRows(rows: readonly ServiceRow[], { search, failing, sort }
 }
 
 /**
- * Groups by cluster, then by the longest prefix of the name that at least two services share:
+ * Groups by the group that a row has, then by the longest prefix of the name that at least two services share:
  *
  *     acme.orders.v1.Orders, acme.orders.v1.Refunds   --> acme.orders.v1
  *     acme.payments.v1.Payments, acme.users.v1.Users  --> acme
@@ -75,7 +75,7 @@ export function groupRows(rows: readonly ServiceRow[], { search, failing, sort }
  */
 function groupsOf(rows: readonly ServiceRow[]): readonly Pick<RowGroup, "name" | "rows">[] {
   const groups = new Map<string, ServiceRow[]>();
-  let rest = rows.filter((row) => row.cluster === undefined || !add(groups, row.cluster, row));
+  let rest = rows.filter((row) => row.group === undefined || !add(groups, row.group, row));
   const prefixes = new Map(rest.map((row) => [row, prefixesOf(row.name)]));
   const depth = Math.max(0, ...[...prefixes.values()].map(({ length }) => length));
   for (let at = depth - 1; at >= 0; at -= 1) {

@@ -6,10 +6,14 @@ import { groupRows, rowsOf, type ServiceRow } from "../../../../src/transports/h
 import { Snapshots } from "../../../../src/transports/http/snapshot.js";
 import { bridgeOf, check } from "../bridge-fixture.js";
 
-function row(name: string, status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING", more: Partial<ServiceRow> = {}) {
+function row(
+  name: string,
+  status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING",
+  more: Partial<Pick<ServiceRow, "since" | "latencyMs">> = {},
+): ServiceRow {
   const service = { status, degraded: false, reason: undefined, since: 0 };
-  const place = { severity: severityOf(status, false), since: 0, latencyMs: undefined };
-  return { name, status: service, ...place, check: undefined, cluster: undefined, ...more };
+  const none = { check: undefined, group: undefined, since: 0, latencyMs: undefined };
+  return { name, status: service, severity: severityOf(status, false), ...none, ...more };
 }
 
 const shown = (rows: readonly ServiceRow[], route: Partial<typeof OVERVIEW> = {}) =>
@@ -44,6 +48,20 @@ describe("the groups of the overview", () => {
     assert.deepEqual(shown(rowsOf(new Snapshots(registry).withAll())), [
       ["flower", ["celery.worker/a", "celery.worker/b", "flower"]],
       [undefined, ["redis"]],
+    ]);
+  });
+
+  test("can be named by checks, also that of a cluster", () => {
+    const { registry } = bridgeOf();
+    for (const name of ["flower", "redis", "shop/a", "shop/b", "celery.worker/a"]) registry.set(name, "SERVING");
+    const reported = [{ name: "celery.worker/a", status: "SERVING", reason: undefined } as const];
+    registry.report(check("flower", { reported, group: "Background jobs" }));
+    registry.report(check("redis", { group: "Background jobs" }));
+    registry.report(check("shop/a", { group: "Shop window" }));
+    assert.deepEqual(shown(rowsOf(new Snapshots(registry).withAll())), [
+      ["Background jobs", ["celery.worker/a", "flower", "redis"]],
+      ["Shop window", ["shop/a"]],
+      [undefined, ["shop/b"]],
     ]);
   });
 

@@ -123,7 +123,7 @@ describe("the overview", () => {
     registry.set("users", "SERVING", { degraded: true, reason: "own-code" });
     await clock.advance(3 * MINUTE);
     const { body } = open("/");
-    assert.match(body, /<title>Serving · healthbridge<\/title>/);
+    assert.match(body, /<title>1 failing · healthbridge<\/title>/);
     assert.match(
       body,
       /<li data-count="NOT_SERVING"><strong>1<\/strong> not serving<\/li><li data-count="UNKNOWN" hidden>/,
