@@ -13,33 +13,9 @@ import { build } from "esbuild";
 import { markFunctionCode } from "./support/source/declarations.js";
 import type { Import } from "./support/source/imports.js";
 import { ModuleState } from "./support/source/module-state.js";
+import { RANKS } from "./support/source/ranks.js";
 import { SourceFile } from "./support/source/source-file.js";
 import { is, type Token } from "./support/source/tokens.js";
-
-/** The ladder: a room imports from lower ranks only, never sideways. */
-const RANKS: Readonly<Record<string, number>> = {
-  core: 0,
-  wire: 1,
-  registry: 1,
-  lifecycle: 1,
-  page: 1,
-  telemetry: 1,
-  client: 2,
-  conformance: 3,
-  probers: 3,
-  "transports/grpc": 4,
-  "transports/grpc-js": 4,
-  "transports/h2": 4,
-  "transports/http": 4,
-  "transports/nice-grpc": 4,
-  "transports/node": 4,
-  checks: 4,
-  config: 5,
-  listener: 5,
-  daemon: 6,
-  frameworks: 7,
-  cli: 7,
-};
 
 /** The steps sideways: an engine speaks for the health service of any engine, and on servers of Node for the bridge. */
 const SIDEWAYS = [

@@ -5,6 +5,7 @@
  */
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";
+import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
 
 /** The texts of PEM files. */
@@ -45,6 +46,7 @@ export interface DaemonConfig extends ChecksConfig {
   /** Megabytes that the history of all services may use. */
   readonly historyMemory: number;
   readonly historyRetainMs: number;
+  readonly webhooks: readonly WebhookSettings[];
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -77,5 +79,6 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   hosts: TOP_KEYS.hosts.default,
   historyMemory: TOP_KEYS.historyMemory.default,
   historyRetainMs: TOP_KEYS.historyRetain.default,
+  webhooks: [],
   warnings: [],
 });

@@ -22,6 +22,7 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readWebhooks } from "./validate-webhooks.js";
 
 export type { ConfigFlags, ConfigSource } from "./config-input.js";
 
@@ -86,12 +87,14 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkPaths("statusCodePaths", statusCodePaths, input);
   checkMethods(statusCodePaths, input);
   const checks = readChecks(input);
+  const services = readServices(checks, input);
+  const { webhooks, warnings } = readWebhooks({ checks, services }, input);
   const serverTls =
     tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
   const config: DaemonConfig = {
     listen,
     checks,
-    services: readServices(checks, input),
+    services,
     isolation: isolation && { selfCheck: { kind: "target", url: isolation.selfCheck }, maxHold: isolation.maxHold },
     allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
     tls: serverTls?.tls,
@@ -108,7 +111,8 @@ function readConfig(input: ConfigInput): DaemonConfig {
     page: content.page ?? DEFAULT_CONFIG.page,
     hosts: readHosts(input),
     ...readHistory(input),
-    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],
+    webhooks,
+    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input), ...warnings],
   };
   return Object.freeze(config);
 }

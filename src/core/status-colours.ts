@@ -1,5 +1,5 @@
 /** The colours of statuses on badges and in icons. */
-import type { Severity } from "./status-words.js";
+import type { StatusSeverity } from "./status-words.js";
 
 /** White text has a contrast of at least 4.5 on each (WCAG 2.2, section 1.4.3). Words or shapes say the same as the colour. */
 export const COLOURS = { good: "#2e7d32", warning: "#8a5a00", bad: "#b3261e", unknown: "#5f6368" } as const;
@@ -7,7 +7,7 @@ export const COLOURS = { good: "#2e7d32", warning: "#8a5a00", bad: "#b3261e", un
 export type Colour = (typeof COLOURS)[keyof typeof COLOURS];
 
 /** The colour of each kind of status. */
-export const SEVERITY_COLOURS: Readonly<Record<Severity, Colour>> = {
+export const SEVERITY_COLOURS: Readonly<Record<StatusSeverity, Colour>> = {
   NOT_SERVING: COLOURS.bad,
   UNKNOWN: COLOURS.unknown,
   degraded: COLOURS.warning,

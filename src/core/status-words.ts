@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<string, string>> = {
 /** The kinds of a status that people tell apart, the worst first. */
 export const SEVERITIES = ["NOT_SERVING", "UNKNOWN", "degraded", "SERVING"] as const;
 
-export type Severity = (typeof SEVERITIES)[number];
+export type StatusSeverity = (typeof SEVERITIES)[number];
 
 /** The words for the status of a service. */
 export function statusWords(status: string, isDegraded: boolean): string {
@@ -21,7 +21,7 @@ export function statusWords(status: string, isDegraded: boolean): string {
 }
 
 /** The kind of a status. */
-export function severityOf(status: string, isDegraded: boolean): Severity {
+export function severityOf(status: string, isDegraded: boolean): StatusSeverity {
   if (status === "SERVING") return isDegraded ? "degraded" : "SERVING";
   return status === "NOT_SERVING" ? "NOT_SERVING" : "UNKNOWN";
 }

@@ -17,6 +17,7 @@ import { type ControlServer, openControlServer } from "./control-server.js";
 import { type ControlDeps, controlMethods } from "./control-service.js";
 import type { DaemonFacts } from "./control-status.js";
 import { Health } from "./health.js";
+import { Hooks } from "./hooks.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
 import { openState, type StateFolder } from "./state.js";
@@ -128,12 +129,15 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     await state?.close();
     throw error;
   }
+  const hooks = new Hooks({ health, operator, journal: state, environment });
+  await hooks.apply(config);
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
   return {
     async reload(next) {
       await health.reconfigure(next);
       operator.dropUnknown();
+      await hooks.apply(next);
       drainDelayMs = next.drainDelayMs;
       token.value = next.token;
       if (config.tls !== undefined && next.tls !== undefined) {
@@ -151,8 +155,9 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     stop(times) {
       unwatch?.();
       operator.stop();
+      const hooksEnded = hooks.close();
       facts.shuttingDown = true;
-      const end = () => Promise.all([control?.close(), state?.close()]);
+      const end = () => hooksEnded.then(() => Promise.all([control?.close(), state?.close()]));
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };

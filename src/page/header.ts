@@ -1,5 +1,5 @@
 /** The header of the page and its tab: the state of the whole, how many services have which status, and the connection. */
-import { SEVERITIES, type Severity, severityOf } from "../core/status-words.js";
+import { SEVERITIES, type StatusSeverity, severityOf } from "../core/status-words.js";
 import type { ConnectionWords } from "./connection-words.js";
 import { overallWords, titleText } from "./overall-words.js";
 import { statusIcon } from "./status-icon.js";
@@ -46,13 +46,13 @@ function connectionParts(): readonly [Element, Element] {
   return [newWords, newRest];
 }
 
-function countsOf({ services }: Statuses): Readonly<Record<Severity, number>> {
+function countsOf({ services }: Statuses): Readonly<Record<StatusSeverity, number>> {
   const counts = { NOT_SERVING: 0, UNKNOWN: 0, degraded: 0, SERVING: 0 };
   for (const [name, { status, degraded }] of services) if (name !== "") counts[severityOf(status, degraded)] += 1;
   return counts;
 }
 
-function showCounts(counts: Readonly<Record<Severity, number>>): void {
+function showCounts(counts: Readonly<Record<StatusSeverity, number>>): void {
   for (const severity of SEVERITIES) {
     const item = document.querySelector<HTMLElement>(`[data-count="${severity}"]`);
     const number = item?.querySelector("strong");

@@ -6,7 +6,7 @@
  * An event touches its row alone. The order follows once for all events of a frame, and moves as few rows as it can.
  */
 import { printable } from "../core/printable.js";
-import { type Severity, severityOf } from "../core/status-words.js";
+import { type StatusSeverity, severityOf } from "../core/status-words.js";
 import { moveChildren } from "./moves.js";
 import { groupState, isShown, type OrderedRow, type RowFilter, type Sort, sortGroups, sortRows } from "./row-order.js";
 import { writeSpan, writeStatus } from "./service-elements.js";
@@ -15,7 +15,7 @@ import type { LiveStatus } from "./statuses.js";
 /** A row of the page. */
 interface PageRow extends OrderedRow {
   readonly element: HTMLElement;
-  severity: Severity;
+  severity: StatusSeverity;
   since: number;
 }
 

@@ -2,7 +2,7 @@
  * Which services the overview shows, and in which order: the server and the browser share these rules, so that a view that
  * is changed in the browser is the view that the server renders for the same URL.
  */
-import { SEVERITIES, type Severity } from "../core/status-words.js";
+import { SEVERITIES, type StatusSeverity } from "../core/status-words.js";
 
 /** The order of the services. */
 export type Sort = "status" | "name" | "since" | "latency";
@@ -10,7 +10,7 @@ export type Sort = "status" | "name" | "since" | "latency";
 /** What decides about the place of a service. */
 export interface OrderedRow {
   readonly name: string;
-  readonly severity: Severity;
+  readonly severity: StatusSeverity;
   /** Wall time of the last change, in milliseconds. */
   readonly since: number;
   /** Of the last probe; `undefined` without one. */

@@ -20,6 +20,11 @@ export function npmServers(): NodeJS.Require {
   return load(npmPackages("servers", ["oidc-provider@9.13.3", "ws@8.23.0"]));
 }
 
+/** Loads the library of Standard Webhooks, which verifies signatures. */
+export function npmStandardWebhooks(): NodeJS.Require {
+  return load(npmPackages("standard-webhooks", ["standardwebhooks@1.1.1"]));
+}
+
 /** Loads the frameworks whose applications use the library. */
 export function npmFrameworks(): NodeJS.Require {
   const packages = [

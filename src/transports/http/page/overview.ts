@@ -21,11 +21,11 @@ import { uptimeOf } from "../uptime.js";
 import { type Html, html } from "./html.js";
 import { drawSpark } from "./latency-lines.js";
 import { linkTo, OVERVIEW, type PageRoute, SORTS } from "./page-query.js";
-import { groupRows, type RowGroup, type ServiceRow } from "./rows.js";
+import { groupRows, type OverviewGroup, type OverviewRow } from "./rows.js";
 import { type CellRange, cellRange, cellsOf, drawStrip, RANGE_WORDS, stripLabel } from "./strip.js";
 
 /** What rows show beside their status. */
-export interface RowContext {
+export interface ViewContext {
   readonly route: PageRoute;
   readonly now: number;
   /** `undefined`: the past is not known in this thread. */
@@ -34,7 +34,7 @@ export interface RowContext {
 }
 
 /** The view in pieces: one for each service. */
-export function* overviewPieces(rows: readonly ServiceRow[], context: RowContext): IterableIterator<Html> {
+export function* overviewPieces(rows: readonly OverviewRow[], context: ViewContext): IterableIterator<Html> {
   const { route } = context;
   const groups = groupRows(rows, route);
   yield html`${filterForm(route)}<main id="services" data-range="${route.range}" tabindex="-1">\n`;
@@ -54,7 +54,7 @@ function emptyText(isFiltered: boolean): Html {
     : html`<p class="empty">There are no services. This page shows the server alone.</p>`;
 }
 
-function groupStart({ name, isOnly, rows }: RowGroup): Html {
+function groupStart({ name, isOnly, rows }: OverviewGroup): Html {
   if (name === undefined)
     return html`<section class="group" data-group="">${isOnly ? html`<h2 class="unseen">Services</h2>` : html`<h2>Other services</h2>`}<ul>`;
   const isCluster = rows.some((row) => row.name.startsWith(WORKER_PREFIX) && row.group === name);
@@ -63,7 +63,7 @@ function groupStart({ name, isOnly, rows }: RowGroup): Html {
   return html`<section class="group" data-group="${name}"><details${open}><summary><h2>${name}</h2> ${isCluster ? html`<span class="kind">Celery</span> ` : undefined}<span class="count">${words}</span></summary><ul>`;
 }
 
-function rowOf(row: ServiceRow, { route, now, history, drained }: RowContext, range: CellRange): Html {
+function rowOf(row: OverviewRow, { route, now, history, drained }: ViewContext, range: CellRange): Html {
   const { name, status, check, latencyMs } = row;
   const past = history?.read(name, range.from, range.to);
   const degraded = status.degraded ? html` data-degraded=""` : undefined;
@@ -89,7 +89,7 @@ export function reasonOf(reason: string | undefined): Html | undefined {
 /** What an operator, or the isolation rule, has done to a service. */
 export function marksOf(
   name: string,
-  { check, drained, history }: Pick<RowContext, "drained" | "history"> & Pick<ServiceRow, "check">,
+  { check, drained, history }: Pick<ViewContext, "drained" | "history"> & Pick<OverviewRow, "check">,
 ): readonly Html[] {
   const marks = [
     drained.has(name) ? "drained" : "",

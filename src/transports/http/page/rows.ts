@@ -11,7 +11,7 @@ import type { Snapshot } from "../snapshot.js";
 import type { PageRoute } from "./page-query.js";
 
 /** A service of the overview. */
-export interface ServiceRow extends OrderedRow {
+export interface OverviewRow extends OrderedRow {
   readonly status: ServiceStatus;
   /** The check of the same name, if there is one. */
   readonly check: CheckReport | undefined;
@@ -20,16 +20,16 @@ export interface ServiceRow extends OrderedRow {
 }
 
 /** Services that are shown together. */
-export interface RowGroup {
+export interface OverviewGroup {
   /** `undefined`: services that belong to no group. */
   readonly name: string | undefined;
   /** There is no other group, also without the filter. */
   readonly isOnly: boolean;
-  readonly rows: readonly ServiceRow[];
+  readonly rows: readonly OverviewRow[];
 }
 
 /** Every service of a snapshot but the server as a whole. */
-export function rowsOf({ services, checks }: Snapshot): readonly ServiceRow[] {
+export function rowsOf({ services, checks }: Snapshot): readonly OverviewRow[] {
   const clusters = clustersOf(checks.all);
   return services.flatMap(([name, status]) => {
     if (name === OVERALL) return [];
@@ -56,7 +56,10 @@ function clustersOf(checks: readonly CheckReport[]): ReadonlyMap<string, string>
 }
 
 /** The rows that a request asks for, in groups. A group is made of all its services, whatever the filter shows of them. */
-export function groupRows(rows: readonly ServiceRow[], { search, failing, sort }: PageRoute): readonly RowGroup[] {
+export function groupRows(
+  rows: readonly OverviewRow[],
+  { search, failing, sort }: PageRoute,
+): readonly OverviewGroup[] {
   const groups = isGrouped(sort) ? groupsOf(rows) : [{ name: undefined, rows }];
   const chosen = groups.flatMap(({ name, rows }) => {
     const shown = rows.filter((row) => isShown(row, { search, failing }));
@@ -73,14 +76,14 @@ export function groupRows(rows: readonly ServiceRow[], { search, failing, sort }
  *     shop/web, shop/db                               --> shop
  *     redis                                           --> no group
  */
-function groupsOf(rows: readonly ServiceRow[]): readonly Pick<RowGroup, "name" | "rows">[] {
-  const groups = new Map<string, ServiceRow[]>();
+function groupsOf(rows: readonly OverviewRow[]): readonly Pick<OverviewGroup, "name" | "rows">[] {
+  const groups = new Map<string, OverviewRow[]>();
   let rest = rows.filter((row) => row.group === undefined || !add(groups, row.group, row));
   const prefixes = new Map(rest.map((row) => [row, prefixesOf(row.name)]));
   const depth = Math.max(0, ...[...prefixes.values()].map(({ length }) => length));
   for (let at = depth - 1; at >= 0; at -= 1) {
     const counts = new Map<string, number>();
-    const prefixOf = (row: ServiceRow) => prefixes.get(row)?.[at];
+    const prefixOf = (row: OverviewRow) => prefixes.get(row)?.[at];
     for (const row of rest) {
       const prefix = prefixOf(row);
       if (prefix !== undefined) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
@@ -95,7 +98,7 @@ function groupsOf(rows: readonly ServiceRow[]): readonly Pick<RowGroup, "name" |
   return rest.length === 0 ? named : [...named, { name: undefined, rows: rest }];
 }
 
-function add(groups: Map<string, ServiceRow[]>, name: string, row: ServiceRow): true {
+function add(groups: Map<string, OverviewRow[]>, name: string, row: OverviewRow): true {
   const group = groups.get(name);
   if (group === undefined) groups.set(name, [row]);
   else group.push(row);

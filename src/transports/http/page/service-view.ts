@@ -12,7 +12,7 @@ import { UPTIMES, type Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
 import { type Html, html } from "./html.js";
 import { drawChart } from "./latency-lines.js";
-import { marksOf, type RowContext, reasonOf } from "./overview.js";
+import { marksOf, reasonOf, type ViewContext } from "./overview.js";
 import { linkTo, OVERVIEW, type PageRoute } from "./page-query.js";
 import { type CellRange, cellRange, cellsOf, drawStrip, RANGE_WORDS, stripLabel, summaryOf } from "./strip.js";
 import { dateTime } from "./times.js";
@@ -37,7 +37,7 @@ export function titleOf(name: string): string {
 }
 
 /** The view in pieces. */
-export function* servicePieces(subject: ServiceSubject, context: RowContext): IterableIterator<Html> {
+export function* servicePieces(subject: ServiceSubject, context: ViewContext): IterableIterator<Html> {
   const { route, now, history } = context;
   const range = cellRange(route.range, now);
   yield html`<main id="services" data-range="${route.range}" tabindex="-1">
@@ -59,7 +59,7 @@ export const UNKNOWN_SERVICE = html`<main id="services" tabindex="-1">
 </main>
 `;
 
-function headOf({ name, status, checks }: ServiceSubject, { now, drained, history }: RowContext): Html {
+function headOf({ name, status, checks }: ServiceSubject, { now, drained, history }: ViewContext): Html {
   const degraded = status.degraded ? html` data-degraded=""` : undefined;
   const since = new Date(status.since).toISOString();
   const check = checks.find((each) => each.name === name);
@@ -96,7 +96,7 @@ function isRange(text: string): text is Uptime {
   return Object.hasOwn(UPTIMES, text);
 }
 
-function checksOf(checks: readonly CheckReport[], { route, now }: RowContext): Html {
+function checksOf(checks: readonly CheckReport[], { route, now }: ViewContext): Html {
   if (checks.length === 0)
     return html`<section><h3>Checks</h3><p class="empty">No check: the application sets this status itself.</p></section>\n`;
   const rows = checks.map(

@@ -5,13 +5,13 @@
  *     main     the view
  *     footer   when it was rendered, links
  */
-import { SEVERITIES, type Severity, severityOf } from "../../../core/status-words.js";
+import { SEVERITIES, type StatusSeverity, severityOf } from "../../../core/status-words.js";
 import { type OverallState, overallWords, titleText } from "../../../page/overall-words.js";
 import { statusIcon } from "../../../page/status-icon.js";
 import type { Snapshot } from "../snapshot.js";
 import { type Html, html } from "./html.js";
 import { SCRIPT_LINK, STYLE_LINK } from "./page-files.js";
-import type { ServiceRow } from "./rows.js";
+import type { OverviewRow } from "./rows.js";
 import { clockTime } from "./times.js";
 
 /** What the shell says beside the view. */
@@ -20,7 +20,7 @@ export interface Shell {
   /** What the title says after the overall state. */
   readonly title: string;
   readonly snapshot: Snapshot;
-  readonly rows: readonly ServiceRow[];
+  readonly rows: readonly OverviewRow[];
   readonly notices: readonly string[];
   /** Wall time. */
   readonly now: number;
@@ -86,7 +86,7 @@ function overallState({ status: overall, draining: isDraining, stalledMs }: Snap
   return { status, degraded, reason, isDraining, isStalled: stalledMs !== undefined };
 }
 
-const COUNT_WORDS: Readonly<Record<Severity, string>> = {
+const COUNT_WORDS: Readonly<Record<StatusSeverity, string>> = {
   NOT_SERVING: "not serving",
   UNKNOWN: "unknown",
   degraded: "degraded",
@@ -94,7 +94,7 @@ const COUNT_WORDS: Readonly<Record<Severity, string>> = {
 };
 
 /** How many services there are of each kind. Kinds without a service are hidden. */
-function countsOf(rows: readonly ServiceRow[]): Html {
+function countsOf(rows: readonly OverviewRow[]): Html {
   const items = SEVERITIES.map((severity) => {
     const count = rows.filter((row) => row.severity === severity).length;
     const hidden = count === 0 ? html` hidden` : undefined;

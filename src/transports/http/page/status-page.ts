@@ -16,7 +16,7 @@ import { parseAccept } from "../accept.js";
 import { type Headers, methodNotAllowed, statusHeaders, textAnswer } from "../answers.js";
 import type { Envelope, Page } from "../page-renderer.js";
 import type { Snapshot, Snapshots } from "../snapshot.js";
-import { overviewPieces, type RowContext } from "./overview.js";
+import { overviewPieces, type ViewContext } from "./overview.js";
 import { linkTo, type PageRoute } from "./page-query.js";
 import { rowsOf } from "./rows.js";
 import { servicePieces, titleOf, UNKNOWN_SERVICE } from "./service-view.js";
@@ -36,7 +36,7 @@ export interface StatusPageDeps {
 }
 
 /** Only this server's own files and data, and nothing that a name could bring in. */
-const POLICY = [
+const POLICY: string = [
   "default-src 'none'",
   ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
   ...["base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"],
@@ -53,7 +53,7 @@ const HEADERS: Headers = {
 };
 
 /** Browsers ask for a password only if Basic is the first challenge. */
-const CHALLENGE = { "www-authenticate": 'Basic realm="healthbridge", charset="UTF-8"' };
+const CHALLENGE = { "www-authenticate": 'Basic realm="healthbridge", charset="UTF-8"' } as const;
 
 /** Whether a client is a browser: others send wildcards, or nothing. */
 export function wantsHtml(accept: string | undefined): boolean {
@@ -89,7 +89,7 @@ function* piecesOf(deps: StatusPageDeps, route: PageRoute, snapshot: Snapshot): 
   const { clock, reader, services: history, transitions } = deps;
   const now = clock.wallTime();
   const rows = rowsOf(snapshot);
-  const context: RowContext = { route, now, history, drained: reader.drained };
+  const context: ViewContext = { route, now, history, drained: reader.drained };
   const shell: Omit<Shell, "view" | "title"> = { snapshot, rows, now, notices: noticesOf(deps, snapshot) };
   const { service } = route;
   if (service === undefined) {

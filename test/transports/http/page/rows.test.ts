@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { severityOf } from "../../../../src/core/status-words.js";
 import { OVERVIEW } from "../../../../src/transports/http/page/page-query.js";
-import { groupRows, rowsOf, type ServiceRow } from "../../../../src/transports/http/page/rows.js";
+import { groupRows, type OverviewRow, rowsOf } from "../../../../src/transports/http/page/rows.js";
 import { Snapshots } from "../../../../src/transports/http/snapshot.js";
 import { bridgeOf, check } from "../bridge-fixture.js";
 
 function row(
   name: string,
   status: "SERVING" | "NOT_SERVING" | "UNKNOWN" = "SERVING",
-  more: Partial<Pick<ServiceRow, "since" | "latencyMs">> = {},
-): ServiceRow {
+  more: Partial<Pick<OverviewRow, "since" | "latencyMs">> = {},
+): OverviewRow {
   const service = { status, degraded: false, reason: undefined, since: 0 };
   const none = { check: undefined, group: undefined, since: 0, latencyMs: undefined };
   return { name, status: service, severity: severityOf(status, false), ...none, ...more };
 }
 
-const shown = (rows: readonly ServiceRow[], route: Partial<typeof OVERVIEW> = {}) =>
+const shown = (rows: readonly OverviewRow[], route: Partial<typeof OVERVIEW> = {}) =>
   groupRows(rows, { ...OVERVIEW, ...route }).map(({ name, rows }) => [name, rows.map((each) => each.name)]);
 
 describe("the groups of the overview", () => {
