@@ -57,6 +57,28 @@ describe("a long page", () => {
     assert.match(body, /\nc0 1\.23456 .*\nc1 [\s\S]*\nc199 1\.23456 +\n$/);
   });
 
+  test("leaves the event loop after 4 ms of rendering, however short its text is", async () => {
+    const { clock, ask } = rendering(MANY);
+    const turns = [0];
+    const pieces = function* () {
+      for (let index = 0; index < MANY; index += 1) {
+        clock.stall(1);
+        turns.push((turns.pop() ?? 0) + 1);
+        yield "x";
+      }
+    };
+    let isOver = false;
+    const answered = ask({ pieces }).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push(0);
+    }
+    assert.equal((await answered).body.length, MANY);
+    assert.ok(Math.max(...turns) <= 4, `${turns}`);
+  });
+
   test("is rendered once for all who ask at the same time, and for those who ask while it is rendered", async () => {
     const { ask, counts } = rendering(MANY);
     const early = Array.from({ length: 500 }, () => ask());

@@ -122,7 +122,8 @@ function noticesOf({ services: history, reader }: StatusPageDeps, snapshot: Snap
     unready === "starting" && "The application is starting. It is not serving until it is ready.",
     unready === "start-failed" && "The start of the application has failed.",
     held > 0 && `The network of healthbridge seems to be down: the last statuses of ${held} checks are held.`,
-    history?.isInMaintenance(OVERALL) && "Maintenance: no hooks and no alerts are sent.",
+    history?.isInMaintenance(OVERALL) &&
+      "Maintenance of all services: hooks are silent, and this time does not count for the uptime.",
     reader.drained.size > 0 &&
       `Drained by an operator: ${[...reader.drained].map(titleOf).slice(0, MAX_NAMED).join(", ")}.`,
     history === undefined &&
