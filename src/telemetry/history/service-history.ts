@@ -11,7 +11,7 @@
 import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { isView } from "../../core/service-name.js";
-import { type Bucket, type BucketPart, BucketSeries, chunkBytes, PARTS } from "./bucket-series.js";
+import { addTimes, type Bucket, type BucketPart, BucketSeries, chunkBytes, noTimes } from "./bucket-series.js";
 import { Timeline } from "./timeline.js";
 
 export interface ServiceHistoryOptions {
@@ -134,8 +134,8 @@ export class ServiceHistory {
     const end = Math.min(to, position);
     const start = Math.floor(Math.max(from, position - this.#options.retainMs) / bucketMs) * bucketMs;
     const buckets = [...(isFine ? entry.fine : entry.hourly).read(start, end)];
-    const parts = { serving: 0, notServing: 0, unknown: 0, maintenance: 0 };
-    for (const bucket of buckets) for (const part of PARTS) parts[part] += bucket.parts[part];
+    const parts = noTimes();
+    for (const bucket of buckets) addTimes(parts, bucket.parts);
     return { from: start, to: Math.max(start, end), bucketMs, buckets, parts };
   }
 

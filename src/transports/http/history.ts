@@ -9,7 +9,7 @@ import { storedName } from "../../core/service-name.js";
 import { COLOURS } from "../../core/status-colours.js";
 import { percentText } from "../../core/status-words.js";
 import type { StatusReader } from "../../registry/ports.js";
-import { type Bucket, type Latency, PARTS } from "../../telemetry/history/bucket-series.js";
+import { type Bucket, type Latency, noTimes, PARTS } from "../../telemetry/history/bucket-series.js";
 import type { PastOfService, ServiceHistory } from "../../telemetry/history/service-history.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
@@ -65,8 +65,7 @@ function uptimeMessage(uptime: number | undefined): Omit<Badge, "label"> {
 }
 
 function emptyPast(from: number, to: number): PastOfService {
-  const parts = { serving: 0, notServing: 0, unknown: 0, maintenance: 0 };
-  return { from, to: Math.max(from, to), bucketMs: HOUR_MS, buckets: [], parts };
+  return { from, to: Math.max(from, to), bucketMs: HOUR_MS, buckets: [], parts: noTimes() };
 }
 
 function historyJson({ transitions }: HistoryDeps, service: string, past: PastOfService): object {

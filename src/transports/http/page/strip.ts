@@ -7,7 +7,7 @@
  * another colour, with another pattern and another height.
  */
 import { percentText, spanText } from "../../../core/status-words.js";
-import { type BucketPart, PARTS } from "../../../telemetry/history/bucket-series.js";
+import { addTimes, noTimes, type PartTimes } from "../../../telemetry/history/bucket-series.js";
 import type { PastOfService } from "../../../telemetry/history/service-history.js";
 import { UPTIMES, type Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
@@ -48,15 +48,15 @@ export function cellRange(range: Uptime, now: number): CellRange {
 
 /** The kind of each cell. */
 export function cellsOf({ buckets }: Pick<PastOfService, "buckets">, { from, cellMs, count }: CellRange): CellKind[] {
-  const sums = Array.from({ length: count }, () => ({ serving: 0, notServing: 0, unknown: 0, maintenance: 0 }));
+  const sums = Array.from({ length: count }, noTimes);
   for (const { at, parts } of buckets) {
     const sum = sums[Math.floor((at - from) / cellMs)];
-    if (sum !== undefined) for (const part of PARTS) sum[part] += parts[part];
+    if (sum !== undefined) addTimes(sum, parts);
   }
   return sums.map(kindOf);
 }
 
-function kindOf({ serving, notServing, unknown, maintenance }: Readonly<Record<BucketPart, number>>): CellKind {
+function kindOf({ serving, notServing, unknown, maintenance }: Readonly<PartTimes>): CellKind {
   if (notServing > 0) return serving + unknown + maintenance > 0 ? "mixed" : "down";
   if (maintenance > 0) return "maintenance";
   if (serving + unknown === 0) return "none";
