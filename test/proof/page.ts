@@ -18,7 +18,7 @@ interface Picture extends ContextOptions {
 
 const PICTURES: readonly Picture[] = [
   { name: "overview", path: "/", viewport: { width: 1080, height: 760 } },
-  { name: "dark", path: "/?range=7d", viewport: { width: 1080, height: 760 }, colorScheme: "dark" },
+  { name: "dark", path: "/?range=7d", viewport: { width: 1080, height: 640 }, colorScheme: "dark" },
   { name: "service", path: "/?service=acme.orders.v1.Orders", viewport: { width: 1080, height: 900 } },
   { name: "phone", path: "/", viewport: { width: 390, height: 844 } },
 ];
