@@ -117,7 +117,7 @@ describe("the page", () => {
     const source = readFileSync(new URL("../../src/transports/http/routes.ts", import.meta.url), "utf8");
     const kinds = [...source.matchAll(/kind: "([\w-]+)"/g)].map(([, kind = ""]) => kind);
     const views = ["livez", "readyz", "healthz", "startupz"];
-    const routes = new Set([...kinds, "history", ...views].filter((kind) => kind !== "view"));
+    const routes = new Set([...kinds, "history", "page", ...views].filter((kind) => kind !== "view"));
     assert.ok(routes.size > 10);
     assert.deepEqual(documented.toSorted(), [...routes].toSorted());
   });

@@ -211,7 +211,7 @@ describe("the overview", () => {
     const { body } = open("/");
     assert.match(body, /the last statuses of 1 checks are held/);
     assert.match(body, /Drained by an operator: orders\./);
-    assert.match(body, /Maintenance:/);
+    assert.match(body, /Maintenance of all services/);
     assert.match(
       rowsIn(body)[0] ?? "",
       /<small>drained<\/small> <small>maintenance<\/small> <small>held<\/small> <small>not critical<\/small>/,
