@@ -35,5 +35,8 @@ test("the configuration of the page names the groups of its checks", () => {
 
 test("every order of the overview is in the page", () => {
   const [, row = ""] = /^\| (`sort=.*?) \|/m.exec(readPage(PAGE)) ?? [];
-  assert.deepEqual([...row.matchAll(/`(?:sort=)?(\w+)`/g)].map(([, name]) => name), Object.keys(SORTS));
+  assert.deepEqual(
+    [...row.matchAll(/`(?:sort=)?(\w+)`/g)].map(([, name]) => name),
+    Object.keys(SORTS),
+  );
 });
