@@ -41,11 +41,10 @@ export class FilterForm {
 
   get view(): FilterView {
     const data = new FormData(this.#form);
-    const sort = data.get("sort");
     return {
       search: textOf(data.get("q")),
       failing: data.has("failing"),
-      sort: SORTS.find((known) => known === sort) ?? DEFAULTS.sort,
+      sort: sortOf(data.get("sort")),
       range: textOf(data.get("range")) || DEFAULTS.range,
     };
   }
@@ -86,6 +85,11 @@ export class FilterForm {
       this.#form.dispatchEvent(new Event("input"));
     }
   }
+}
+
+/** The order that a form asks for. */
+export function sortOf(value: unknown): Sort {
+  return SORTS.find((known) => known === value) ?? DEFAULTS.sort;
 }
 
 function textOf(value: FormDataEntryValue | null): string {

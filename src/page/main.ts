@@ -3,7 +3,7 @@ import { browserClock } from "./browser-clock.js";
 import { LivePage } from "./live-page.js";
 import { Overview } from "./overview.js";
 import { Presence } from "./presence.js";
-import { ServiceView } from "./service-view.js";
+import { ServicePage } from "./service-page.js";
 
 const main = document.querySelector<HTMLElement>("#services");
 const form = document.querySelector<HTMLFormElement>("#filter");
@@ -12,7 +12,7 @@ const search = document.querySelector<HTMLInputElement>('#filter [name="q"]');
 if (main !== null) {
   const page = new LivePage((deps) =>
     form === null || search === null
-      ? new ServiceView({ ...deps, main })
+      ? new ServicePage({ ...deps, main })
       : new Overview({ ...deps, main, form, search }),
   );
   const presence = new Presence({ clock: browserClock, connection: page.connection });

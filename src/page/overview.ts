@@ -1,6 +1,6 @@
 /** The overview: all services in groups, with a filter. */
 import { adoptRows } from "./adopt.js";
-import { FilterForm, type FilterView } from "./filter-form.js";
+import { FilterForm, type FilterView, sortOf } from "./filter-form.js";
 import type { PageView } from "./live-page.js";
 import { keepPlace } from "./moves.js";
 import { PageRows } from "./page-rows.js";
@@ -30,6 +30,8 @@ export class Overview implements PageView {
   /** The HTML has all services, and not a part of them. */
   #isComplete: boolean;
   #isWaiting = false;
+  /** HTML that is not taken over yet. */
+  #next: Document | undefined;
 
   constructor(deps: OverviewDeps) {
     this.#deps = deps;
@@ -67,18 +69,8 @@ export class Overview implements PageView {
   }
 
   adopt(next: Document): void {
-    const main = next.getElementById("services");
-    if (main === null) return;
-    const { statuses } = this.#deps;
-    keepPlace(this.#rows.elements, () => {
-      adoptRows(this.#deps.main, main);
-      this.#rows.read();
-      // what the events say is newer than the HTML
-      for (const [name, status] of statuses.services) this.#rows.update(name, status);
-      this.#arrangeNow();
-    });
-    this.#rendered = this.#form.view;
-    this.#isComplete = true;
+    this.#next = next;
+    this.#arrange();
   }
 
   tick(): void {
@@ -106,8 +98,23 @@ export class Overview implements PageView {
   }
 
   #arrangeNow(): void {
+    this.#adoptNext();
     const shownCount = this.#rows.arrange(this.#form.view, this.#rendered.sort);
     this.#showEmpty(shownCount === 0 && this.#rows.size > 0);
+  }
+
+  #adoptNext(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    const main = next?.getElementById("services");
+    if (next === undefined || main === null || main === undefined) return;
+    const sort = next.querySelector<HTMLSelectElement>('#filter [name="sort"]')?.value;
+    this.#rendered = { sort: sortOf(sort), range: main.dataset.range ?? "" };
+    this.#isComplete = true;
+    adoptRows(this.#deps.main, main);
+    this.#rows.read();
+    // what the events say is newer than the HTML
+    for (const [name, status] of this.#deps.statuses.services) this.#rows.update(name, status);
   }
 
   #showEmpty(isEmpty: boolean): void {

@@ -75,7 +75,8 @@ export class Statuses {
   #apply(fields: JsonFields): void {
     const name = textOf(fields.name);
     this.#set(name, fields.to === "SERVICE_UNKNOWN" ? undefined : statusOf(fields, fields.to, fields.at));
-    if (name === "") this.isDraining = fields.reason === "draining";
+    // while the server drains, every other change is held back
+    this.isDraining = fields.reason === "draining";
   }
 
   #set(name: string, status: LiveStatus | undefined): void {

@@ -103,6 +103,24 @@ describe("the status page", () => {
     await proxy.stop();
   });
 
+  test("the page of a service shows its change, and each earlier status with its own mark", async () => {
+    const page = await open(`${site.url}/?service=shop`);
+    await page.becomes(`${isLive} && ${statusOf("shop")} === "SERVING"`);
+    site.targets.fail("cart");
+    await page.becomes(`${statusOf("shop")} === "NOT_SERVING" && document.title.includes("failing · shop")`);
+    await page.becomes(`document.querySelector('tr.check[data-name="cart"]').dataset.state === "failing"`);
+    const backs = await page.read<string[]>(
+      `['tr.check[data-name="cart"] .state', 'tr.check[data-name="orders"] .state', "h1", "article > .now > .state"].map((selector) => getComputedStyle(document.querySelector(selector), "::before").backgroundColor)`,
+    );
+    const [failing, passing, heading, head] = backs;
+    assert.notEqual(failing, passing);
+    assert.deepEqual([heading, head], [failing, failing]);
+    site.targets.heal("cart");
+    await page.becomes(`${statusOf("shop")} === "SERVING"`);
+    await page.becomes(`document.querySelector("#transitions tbody tr").dataset.status === "SERVING"`);
+    await page.close();
+  });
+
   test("no page had an error of a script, a violation of its policy or another complaint of the browser", () => {
     assert.ok(pages.length > 0);
     assert.deepEqual(

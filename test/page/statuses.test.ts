@@ -66,12 +66,12 @@ describe("the statuses of the page", () => {
     assert.deepEqual(statuses.takeChanges().names, new Set(["a"]));
   });
 
-  test("a drain begins and ends with the transition of the server as a whole", () => {
+  test("a drain begins and ends with the transitions of services, also if the whole was not serving before", () => {
     const statuses = new Statuses();
-    statuses.take(snapshot([serving("")]));
-    statuses.take(transition({ name: "", to: "NOT_SERVING", reason: "draining" }));
+    statuses.take(snapshot([{ ...serving(""), status: "NOT_SERVING" }, serving("a")]));
+    statuses.take(transition({ name: "a", to: "NOT_SERVING", reason: "draining" }));
     assert.equal(statuses.isDraining, true);
-    statuses.take(transition({ name: "", from: "NOT_SERVING", to: "SERVING" }));
+    statuses.take(transition({ name: "a", from: "NOT_SERVING", to: "SERVING" }));
     assert.equal(statuses.isDraining, false);
     statuses.take(snapshot([], { draining: true, stalled: true }));
     assert.deepEqual([statuses.isDraining, statuses.isStalled], [true, true]);

@@ -3,7 +3,8 @@
  *
  *     virtual clock --30 days of probes, outages at their times--> now --follows the real time--> a browser
  */
-import { Health, type HealthServer } from "../../src/index.js";
+import { Health } from "../../src/index.js";
+import { portOf } from "../support/port-of.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const MINUTE_MS = 60_000;
@@ -50,12 +51,8 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   smtp: { latencyMs: 140, critical: false, troubles: [{ hoursAgo: 19, minutes: 200 }] },
 };
 
-/** Starts a server of the health. The caller ends both. */
-export async function startPast(): Promise<{
-  readonly health: Health;
-  readonly server: HealthServer;
-  stop(): Promise<void>;
-}> {
+/** Starts a server of the health. */
+export async function startPast(): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const clock = new VirtualClock();
   const end = Date.now();
   clock.wallOffset = end - 30 * DAY_MS - clock.wallTime();
@@ -66,9 +63,9 @@ export async function startPast(): Promise<{
   const follow = setInterval(() => void clock.advance(Date.now() - clock.wallTime()), 20);
   const stop = async () => {
     clearInterval(follow);
-    await server.close();
+    await health.shutdown({ drainDelayMs: 0 });
   };
-  return { health, server, stop };
+  return { url: `http://127.0.0.1:${portOf(server)}`, stop };
 }
 
 interface Past {

@@ -5,6 +5,7 @@ import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveIsolation } from "./isolation.js";
 import { proveMutation } from "./mutation.js";
+import { provePage } from "./page.js";
 import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveShutdown } from "./shutdown.js";
@@ -83,6 +84,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "SIGTERM under 1,000 Checks a second fails no call; 1,000 starts and ends leave nothing",
     takes: "2 min; also --json",
     run: proveShutdown,
+  },
+  page: {
+    proves: "the status page in a real Chromium is live, never old without saying so, and usable by everyone",
+    takes: "4 min; the pictures of docs/page.md alone (the word pictures) 1 min",
+    run: provePage,
   },
   abuse: {
     proves: "what abuse costs an honest client, beside grpc-go, nghttpd and HAProxy",

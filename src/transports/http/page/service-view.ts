@@ -101,7 +101,7 @@ function checksOf(checks: readonly CheckReport[], { route, now }: ViewContext): 
     return html`<section><h3>Checks</h3><p class="empty">No check: the application sets this status itself.</p></section>\n`;
   const rows = checks.map(
     (check) =>
-      html`<tr class="check" data-name="${check.name}" data-state="${check.state}"><th scope="row"><a href="${linkTo({ ...OVERVIEW, service: check.name, range: route.range })}">${check.name}</a>${check.critical ? undefined : html` <small>not critical</small>`}</th><td class="state">${check.drained ? "drained" : check.state}</td><td class="reason">${reasonOf(check.reason)}</td><td class="since"><time datetime="${new Date(check.since).toISOString()}">${spanText(now - check.since)}</time></td><td class="latency">${check.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</td><td>${check.lastResultAt === undefined ? "no result yet" : `${spanText(now - check.lastResultAt)} ago`}</td></tr>\n`,
+      html`<tr class="check" data-name="${check.name}" data-state="${check.drained ? "failing" : check.state}"><th scope="row"><a href="${linkTo({ ...OVERVIEW, service: check.name, range: route.range })}">${check.name}</a>${check.critical ? undefined : html` <small>not critical</small>`}</th><td class="state">${check.drained ? "drained" : check.state}</td><td class="reason">${reasonOf(check.reason)}</td><td class="since"><time datetime="${new Date(check.since).toISOString()}">${spanText(now - check.since)}</time></td><td class="latency">${check.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</td><td>${check.lastResultAt === undefined ? "no result yet" : `${spanText(now - check.lastResultAt)} ago`}</td></tr>\n`,
   );
   return html`<section><h3>Checks</h3><div class="wide"><table><thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Reason</th><th scope="col">For</th><th scope="col">Latency</th><th scope="col">Last result</th></tr></thead><tbody>
 ${rows}</tbody></table></div></section>
@@ -111,7 +111,7 @@ ${rows}</tbody></table></div></section>
 function transitionsOf({ name, transitions }: ServiceSubject): Html {
   const rows = newestOf(transitions, name).map(
     ({ at, from, to, degraded, reason }) =>
-      html`<tr data-status="${to}"><td><time datetime="${new Date(at).toISOString()}">${dateTime(at)}</time></td><td>${from === "SERVICE_UNKNOWN" ? "new" : statusWords(from, false)}</td><td class="state">${statusWords(to, degraded)}</td><td class="reason">${reasonOf(reason)}</td></tr>\n`,
+      html`<tr data-status="${to}"${degraded ? html` data-degraded=""` : undefined}><td><time datetime="${new Date(at).toISOString()}">${dateTime(at)}</time></td><td>${from === "SERVICE_UNKNOWN" ? "new" : statusWords(from, false)}</td><td class="state">${statusWords(to, degraded)}</td><td class="reason">${reasonOf(reason)}</td></tr>\n`,
   );
   if (rows.length === 0)
     return html`<section><h3>Changes</h3><p class="empty">No change since this server has started.</p></section>\n`;

@@ -4,19 +4,19 @@ import type { PageView } from "./live-page.js";
 import { PageRows } from "./page-rows.js";
 import type { StatusChanges, Statuses } from "./statuses.js";
 
-export interface ServiceViewDeps {
+export interface ServicePageDeps {
   readonly main: HTMLElement;
   readonly statuses: Statuses;
   /** Asks the server for the HTML of `url`. */
   readonly refresh: () => void;
 }
 
-export class ServiceView implements PageView {
-  readonly #deps: ServiceViewDeps;
+export class ServicePage implements PageView {
+  readonly #deps: ServicePageDeps;
   #main: HTMLElement;
   #rows: PageRows;
 
-  constructor(deps: ServiceViewDeps) {
+  constructor(deps: ServicePageDeps) {
     this.#deps = deps;
     this.#main = deps.main;
     this.#rows = new PageRows(deps.main);
