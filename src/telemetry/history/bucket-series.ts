@@ -137,17 +137,19 @@ export class BucketSeries {
   }
 
   /** Stores a row in place of what is stored of its bucket, as far as it is before a time. */
-  putRow([number = 0, ...fields]: BucketRow, before: number): void {
-    const at = number * this.#shape.widthMs;
+  putRow(row: BucketRow, before: number): void {
+    const { widthMs } = this.#shape;
+    const at = (row[0] ?? 0) * widthMs;
     if (at >= before) return;
+    const [chunk, first] = this.#slotAt(at);
     // more than the time until then is never counted, and what is serving is cut first
-    let room = Math.min(this.#shape.widthMs, before - at);
-    for (let index = PARTS.length - 1; index >= 0; index -= 1) {
-      const ms = Math.min(fields[index] ?? 0, room);
-      room -= ms;
-      fields[index] = Math.floor(ms / MS_PER_UNIT);
+    let room = Math.min(widthMs, before - at);
+    for (let field = FIELDS - 1; field >= 0; field -= 1) {
+      const value = row[field + 1] ?? 0;
+      const counted = field < PARTS.length ? Math.min(value, room) : value;
+      if (field < PARTS.length) room -= counted;
+      chunk[first + field] = field < PARTS.length ? Math.floor(counted / MS_PER_UNIT) : counted;
     }
-    this.#write(at, fields);
   }
 
   /** Adds what another series, which is not used any more, has stored. */
@@ -213,17 +215,19 @@ export class BucketSeries {
 
   #add(bucket: Bucket): void {
     const { parts, latency } = combineBuckets(this.#stored(bucket.at), bucket);
-    this.#write(bucket.at, [...PARTS.map((part) => Math.round(parts[part] / MS_PER_UNIT)), ...encodeLatency(latency)]);
+    const [chunk, first] = this.#slotAt(bucket.at);
+    chunk.set([...PARTS.map((part) => Math.round(parts[part] / MS_PER_UNIT)), ...encodeLatency(latency)], first);
   }
 
-  #write(at: number, fields: readonly number[]): void {
+  /** The chunk of a bucket, and the index of its first field. */
+  #slotAt(at: number): readonly [chunk: Uint16Array, first: number] {
     const start = this.#chunkStart(at);
     let chunk = this.#chunks.get(start);
     if (chunk === undefined) {
       chunk = new Uint16Array(this.#shape.perChunk * FIELDS);
       this.#setChunk(start, chunk);
     }
-    chunk.set(fields, ((at - start) / this.#shape.widthMs) * FIELDS);
+    return [chunk, ((at - start) / this.#shape.widthMs) * FIELDS];
   }
 
   #bucketAt(at: number): Bucket | undefined {

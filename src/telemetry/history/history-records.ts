@@ -83,12 +83,11 @@ function rowsOf(value: unknown): readonly BucketRow[] {
 /** Milliseconds above the width of the bucket are cut where the row is used. */
 function isRow(row: unknown): row is BucketRow {
   if (!Array.isArray(row) || row.length !== ROW_LENGTH) return false;
-  const isNumber = (each: unknown, index: number) =>
-    typeof each === "number" &&
-    Number.isSafeInteger(each) &&
-    each >= 0 &&
-    (index <= PARTS.length || each <= MAX_UINT16);
-  return row.every(isNumber);
+  for (const [index, field] of row.entries()) {
+    if (!Number.isSafeInteger(field) || field < 0) return false;
+    if (index > PARTS.length && field > MAX_UINT16) return false;
+  }
+  return true;
 }
 
 function isText(value: unknown): value is string {
