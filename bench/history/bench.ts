@@ -28,7 +28,7 @@ const CASES: readonly Case[] = [
   { name: `${BUSY}, stateDir`, beside: BUSY, changesPerSecond: 100, listeners: 0, hasJournal: true },
 ];
 
-/** The goal: at most 10 % less throughput on one core. */
+/** The goal: at most 10 % less throughput on one core. Checks use the whole core, so they lose what is taken from it. */
 const MIN_THROUGHPUT = 0.9;
 
 async function run({ rounds, only, say }: BenchDeps): Promise<Report> {
@@ -53,35 +53,28 @@ async function run({ rounds, only, say }: BenchDeps): Promise<Report> {
   return { text, figures: { goals, ratios: Object.fromEntries(ratios), samples: Object.fromEntries(samples) } };
 }
 
-/** Checks of one second of CPU, as a share of those of the other case: the median of the rounds. */
+/** The part of the core that is left for Checks, as a share of the other case's: the median of the rounds. */
 function ratioOf(samples: readonly Figures[] = [], others: readonly Figures[] = []): number {
-  const ratio = ({ cpuMicros = Number.NaN }: Figures, index: number) =>
-    (others[index]?.cpuMicros ?? Number.NaN) / cpuMicros;
-  return median(samples.map(ratio));
+  const leftOf = ({ restCpuMs = Number.NaN }: Figures = {}) => 1_000 - restCpuMs;
+  return median(samples.map((sample, index) => leftOf(sample) / leftOf(others[index])));
 }
 
 function goalsOf(cases: readonly Case[], ratios: ReadonlyMap<string, number>): readonly Goal[] {
   return cases.flatMap(({ name, beside }) => {
     const ratio = ratios.get(name) ?? Number.NaN;
     if (beside === undefined) return [];
-    return [{ goal: `${name}: at least 0.9 of the Checks`, measured: rounded(ratio), met: ratio >= MIN_THROUGHPUT }];
+    return [
+      { goal: `${name}: at least 0.9 of the core is left`, measured: rounded(ratio), met: ratio >= MIN_THROUGHPUT },
+    ];
   });
 }
 
 function textOf(samples: ReadonlyMap<string, readonly Figures[]>, ratios: ReadonlyMap<string, number>): string {
   const rows = [...samples].map(([name, each]) => {
-    const { perSecond, cpuMicros, changesPerSecond, rssMb, eventKb } = medians(each);
-    const figures = [perSecond, cpuMicros, ratios.get(name), changesPerSecond, eventKb, rssMb];
+    const { perSecond, cpuMicros, restCpuMs, changesPerSecond, rssMb, eventKb } = medians(each);
+    const figures = [restCpuMs, ratios.get(name), perSecond, cpuMicros, changesPerSecond, eventKb, rssMb];
     return [name, ...figures.map((figure = Number.NaN) => rounded(figure))];
   });
-  const head = [
-    "healthbridge with",
-    "Checks/s",
-    "CPU/Check, us",
-    "Checks per CPU, ratio",
-    "changes/s",
-    "events, KB",
-    "RSS, MB",
-  ];
-  return table(head, rows);
+  const head = ["healthbridge with", "CPU without Checks, ms/s", "core left, ratio", "Checks/s", "CPU/Check, us"];
+  return table([...head, "changes/s", "events, KB", "RSS, MB"], rows);
 }

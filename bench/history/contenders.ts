@@ -8,10 +8,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Running } from "../../test/interop/peers.js";
 import { eventually, pause } from "../../test/support/eventually.js";
 import { freePort } from "../../test/support/free-port.js";
 import { BUILDS, mainOf } from "../measuring/builds.js";
 import { runMeasured } from "../measuring/cores.js";
+import { cpuMs } from "../measuring/cpu.js";
 import type { Figures } from "../measuring/figures.js";
 import { serving } from "../measuring/serving.js";
 import type { LoadTool } from "../serving/load.js";
@@ -26,7 +28,8 @@ export interface Contender {
 
 const SHAPE = { connections: 50, atOnce: 1 };
 const WARM_UP_SECONDS = 1;
-const LOAD_SECONDS = 4;
+const LOAD_SECONDS = 2;
+const REST_MS = 4_000;
 
 function configOf(port: number, stateDir: string | undefined): string {
   const heartbeat = "heartbeat: { ttl: 1h, token: t }, initialState: passing";
@@ -48,15 +51,24 @@ export async function measureHistory(contender: Contender, tool: LoadTool): Prom
     const changes = change(port, contender.changesPerSecond, abort.signal);
     await tool.load({ program, port }, SHAPE, WARM_UP_SECONDS);
     const { perSecond, cpuMicros, rssMb } = await tool.load({ program, port }, SHAPE, LOAD_SECONDS);
+    const restCpuMs = await cpuOfRest(program);
     abort.abort();
     const changed = await changes;
-    return { perSecond, cpuMicros, rssMb, changesPerSecond: changed, eventKb: bytesOf(sockets) / 1024 };
+    return { perSecond, cpuMicros, rssMb, restCpuMs, changesPerSecond: changed, eventKb: bytesOf(sockets) / 1024 };
   } finally {
     abort.abort();
     for (const socket of sockets) socket.destroy();
     await program.stop();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Milliseconds of CPU a second without Checks: what changes, streams and the disk take from them. */
+async function cpuOfRest(program: Running): Promise<number> {
+  await pause(REST_MS / 4);
+  const [startedAt, before] = [performance.now(), cpuMs(program)];
+  await pause(REST_MS);
+  return ((cpuMs(program) - before) * 1_000) / (performance.now() - startedAt);
 }
 
 /** Resolves when each stream has its snapshot. */

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import fc from "fast-check";
 import { type Published, subscribe } from "../../src/core/channels.js";
-import { PARTS } from "../../src/telemetry/history/bucket-series.js";
+import { BucketSeries, PARTS } from "../../src/telemetry/history/bucket-series.js";
 import { bucketRecords, parseHistoryRecord, transitionRecord } from "../../src/telemetry/history/history-records.js";
 import type { PastOfService } from "../../src/telemetry/history/service-history.js";
 import { decodeJournal, encodeRecord } from "../../src/telemetry/journal-lines.js";
@@ -177,6 +177,23 @@ test("what a history was before a restart, it is after it", async () => {
     }),
     { numRuns: 40 },
   );
+});
+
+test("a bucket that ends while the files are read is the sum of both runs", () => {
+  const shape = { widthMs: 5 * MINUTE, perChunk: 72 };
+  const at = Date.UTC(2026, 0, 1);
+  const [own, read] = [new BucketSeries(shape), new BucketSeries(shape)];
+  read.credit("serving", at + MINUTE, at + 2 * MINUTE);
+  read.addLatency(at + MINUTE, 10);
+  read.finish(at + HOUR);
+  own.credit("notServing", at + 4 * MINUTE, at + 5 * MINUTE);
+  own.addLatency(at + 4 * MINUTE, 30);
+  own.credit("serving", at + 5 * MINUTE, at + 6 * MINUTE);
+  own.adopt(read);
+  const [first, second] = [...own.read(at, at + HOUR)];
+  assert.deepEqual(first?.parts, { serving: MINUTE, notServing: MINUTE, unknown: 0, maintenance: 0 });
+  assert.deepEqual([first?.latency?.count, Math.round(first?.latency?.avg ?? 0)], [2, 20]);
+  assert.equal(second?.parts.serving, MINUTE);
 });
 
 describe("a history in files", () => {
