@@ -13,32 +13,9 @@ import { build } from "esbuild";
 import { markFunctionCode } from "./support/source/declarations.js";
 import type { Import } from "./support/source/imports.js";
 import { ModuleState } from "./support/source/module-state.js";
+import { RANKS } from "./support/source/ranks.js";
 import { SourceFile } from "./support/source/source-file.js";
 import { is, type Token } from "./support/source/tokens.js";
-
-/** The ladder: a room imports from lower ranks only, never sideways. */
-const RANKS: Readonly<Record<string, number>> = {
-  core: 0,
-  wire: 1,
-  registry: 1,
-  lifecycle: 1,
-  telemetry: 1,
-  client: 2,
-  conformance: 3,
-  probers: 3,
-  "transports/grpc": 4,
-  "transports/grpc-js": 4,
-  "transports/h2": 4,
-  "transports/http": 4,
-  "transports/nice-grpc": 4,
-  "transports/node": 4,
-  checks: 4,
-  config: 5,
-  listener: 5,
-  daemon: 6,
-  frameworks: 7,
-  cli: 7,
-};
 
 /** The steps sideways: an engine speaks for the health service of any engine, and on servers of Node for the bridge. */
 const SIDEWAYS = [
@@ -227,13 +204,27 @@ function faultsOf(rule: Rule, source: SourceFile, all: readonly SourceFile[]): r
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SRC = new URL("../src/", import.meta.url);
 
+/** The style of the status page, which esbuild bundles as the code in `page/`. */
+const STYLE = "page/page.css";
+
 const paths = readdirSync(SRC, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
-  .map((entry) => relative(fileURLToPath(SRC), `${entry.parentPath}/${entry.name}`).split(sep).join("/"));
+  .map((entry) => relative(fileURLToPath(SRC), `${entry.parentPath}/${entry.name}`).split(sep).join("/"))
+  .filter((path) => path !== STYLE);
 
 const sources: readonly SourceFile[] = paths
   .filter((path) => path.endsWith(".ts"))
   .map((path) => new SourceFile(path, readFileSync(new URL(path, SRC), "utf8")));
+
+/** The files of src/ that the compiler compiles with a configuration: the browser's code has one of its own. */
+function compiledBy(config: string): readonly string[] {
+  const tsc = fileURLToPath(new URL("../node_modules/.bin/tsc", import.meta.url));
+  const listing = execFileSync(tsc, ["-p", config, "--listFilesOnly"], { cwd: ROOT, encoding: "utf8" });
+  return listing
+    .split("\n")
+    .map((path) => relative(fileURLToPath(SRC), path.trim()).split(sep).join("/"))
+    .filter((path) => path !== "" && !path.startsWith(".."));
+}
 
 /** The modules that the import of a file loads, packages among them. */
 function loadedBy(path: string, all: readonly SourceFile[], seen: Set<string> = new Set()): Set<string> {
@@ -255,15 +246,10 @@ function packagesLoadedBy(path: string, all: readonly SourceFile[]): readonly st
 
 describe("the reading of the sources", () => {
   test("finds each file that the compiler compiles, and no other", () => {
-    const tsc = fileURLToPath(new URL("../node_modules/.bin/tsc", import.meta.url));
-    const listing = execFileSync(tsc, ["-p", "tsconfig.build.json", "--listFilesOnly"], {
-      cwd: ROOT,
-      encoding: "utf8",
-    });
-    const compiled = listing
-      .split("\n")
-      .map((path) => relative(fileURLToPath(SRC), path.trim()).split(sep).join("/"))
-      .filter((path) => path !== "" && !path.startsWith(".."));
+    const server = compiledBy("tsconfig.build.json");
+    const browser = compiledBy("tsconfig.page.json").filter((path) => !server.includes(path));
+    assert.ok(browser.every((path) => path.startsWith("page/")));
+    const compiled = [...server, ...browser];
     assert.deepEqual([...paths].sort(), compiled.sort());
     assert.equal(sources.length, paths.length, "every file is a .ts file");
     assert.ok(sources.length > 0);

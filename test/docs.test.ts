@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { REASONS } from "../src/probers/reasons.js";
+import { REASONS } from "../src/core/reasons.js";
 import { parseConfig } from "./config/reading.js";
 import { PROOFS } from "./proof/proofs.js";
 import { appliedOf, configKeys } from "./support/config-table.js";

@@ -2,8 +2,8 @@
  * Runs a suite of tests: `node --import tsx test/run.ts SUITE [WORD...]`.
  *
  * With words, only the files whose path contains one of them. A terminal shows a progress line, a pipe one line for each
- * file. Failures are shown at the end, and the last line is `N passed, N failed`. A file that crashes, hangs or has no
- * test is a failure, and so is a skipped test.
+ * file. The end shows the failures and the slowest files, and the last line is `N passed, N failed`. A file that crashes,
+ * hangs or has no test is a failure, and so is a skipped test.
  */
 import { appendFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -14,7 +14,10 @@ import { Progress } from "./support/progress.js";
 
 interface Suite {
   readonly has: (file: string) => boolean;
+  /** Files that run at the same time. */
   readonly concurrency: number;
+  /** Files that run one after the other, when all others are done. */
+  readonly alone?: readonly string[];
   /** Milliseconds that one file may take. */
   readonly fileTimeoutMs: number;
 }
@@ -28,10 +31,15 @@ const SUITES: Readonly<Record<string, Suite>> = {
     fileTimeoutMs: 240_000,
   },
   sim: { has: (file) => file.startsWith("sim/"), concurrency: 2, fileTimeoutMs: 20 * 60_000 },
-  fuzz: { has: (file) => file.startsWith("fuzz/"), concurrency: 1, fileTimeoutMs: 30 * 60_000 },
-  faults: { has: (file) => file.startsWith("faults/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
+  fuzz: { has: (file) => file.startsWith("fuzz/"), concurrency: 2, fileTimeoutMs: 30 * 60_000 },
+  faults: { has: (file) => file.startsWith("faults/"), concurrency: 2, fileTimeoutMs: 10 * 60_000 },
   soak: { has: (file) => file.startsWith("soak/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
-  interop: { has: (file) => file.startsWith("interop/"), concurrency: 1, fileTimeoutMs: 20 * 60_000 },
+  interop: {
+    has: (file) => file.startsWith("interop/"),
+    concurrency: 2,
+    alone: ["interop/package.test.ts"], // it builds dist/, whose programs the others start
+    fileTimeoutMs: 20 * 60_000,
+  },
 };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -41,8 +49,18 @@ function testFiles(suite: Suite, words: readonly string[]): string[] {
     .map((file) => file.split(sep).join("/"))
     .filter((file) => file.endsWith(".test.ts") && suite.has(file))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-    .sort()
-    .map((file) => `${here}${file}`);
+    .sort();
+}
+
+/** The events of a run of files: first of those that run at the same time, then of those that run alone. */
+async function* eventsOf({ alone = [], concurrency, fileTimeoutMs }: Suite, files: readonly string[]) {
+  const groups = [
+    { files: files.filter((file) => !alone.includes(file)), concurrency },
+    { files: files.filter((file) => alone.includes(file)), concurrency: 1 },
+  ];
+  for (const group of groups)
+    if (group.files.length > 0)
+      yield* run({ ...group, files: group.files.map((file) => `${here}${file}`), timeout: fileTimeoutMs });
 }
 
 async function runSuite(name: string, words: readonly string[]): Promise<boolean> {
@@ -51,15 +69,15 @@ async function runSuite(name: string, words: readonly string[]): Promise<boolean
     throw new Error(`unknown suite ${JSON.stringify(name)}; known: ${Object.keys(SUITES).join(", ")}`);
   const files = testFiles(suite, words);
   const progress = new Progress(files.length, process.stdout);
-  const events = run({ files, concurrency: suite.concurrency, timeout: suite.fileTimeoutMs });
-  for await (const event of events) {
+  for await (const event of eventsOf(suite, files)) {
     switch (event.type) {
       case "test:pass":
       case "test:fail":
         progress.onTest(event.type === "test:pass", event.data, (file) => relative(here, file));
         break;
       case "test:complete":
-        if (event.data.name === event.data.file) progress.onFile(relative(here, event.data.file));
+        if (event.data.name === event.data.file)
+          progress.onFile(relative(here, event.data.file), event.data.details.duration_ms);
         break;
       case "test:stderr":
       case "test:stdout":

@@ -32,7 +32,7 @@ export const CONTENDERS: Readonly<Record<string, () => Promise<Contender>>> = {
     ),
   ),
   "grpc-go": async () => {
-    const program = await goProgram("grpc-go");
+    const program = goProgram("grpc-go");
     return peer("grpc-go", (port) => [program, String(port)], undefined, ["HTTP/2", "gRPC"]);
   },
   nghttpd: async () => {

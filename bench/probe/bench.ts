@@ -37,7 +37,7 @@ interface Measured extends Contender {
 
 async function run({ rounds, only, say }: BenchDeps): Promise<Report> {
   pinBench();
-  const stopwatch = await goProgram("stopwatch");
+  const stopwatch = goProgram("stopwatch");
   const health = new Health();
   const contenders = contendersOf(portOf(await health.listen(["127.0.0.1:0"]))).filter(
     ({ name }) => only.length === 0 || name === EMPTY || name === REFERENCE || only.includes(name),

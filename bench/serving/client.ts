@@ -27,7 +27,7 @@ export class Client {
 
   /** Rejects when it cannot be built. */
   static async build(): Promise<Client> {
-    return new Client(await goProgram("client"));
+    return new Client(goProgram("client"));
   }
 
   /** Opens Watch streams, and changes the status several times. */

@@ -31,7 +31,7 @@ export const REFERENCE = "grpc-go";
 
 /** All contenders, in the order of the tables. The reference comes before the contenders that are compared with it. */
 export const CONTENDERS: readonly Contender[] = [
-  { name: REFERENCE, prepare: async () => grpcServer(await goProgram("grpc-go")) },
+  { name: REFERENCE, prepare: async () => grpcServer(goProgram("grpc-go")) },
   ...BUILDS.map((build) => ({
     name: build.name,
     prepare: async (targetUrl: string) => ours(build, "native", targetUrl),
@@ -41,8 +41,8 @@ export const CONTENDERS: readonly Contender[] = [
     prepare: async (targetUrl: string) => ours(build, "grpc-js", targetUrl),
   })),
   { name: "grpc-js", prepare: async () => grpcServer(process.execPath, peerSource("grpc-js/server.js")) },
-  { name: "tonic", prepare: async () => grpcServer(await rustProgram("tonic")) },
-  { name: "cpp", prepare: async () => grpcServer(await cppProgram("cpp")) },
+  { name: "tonic", prepare: async () => grpcServer(rustProgram("tonic")) },
+  { name: "cpp", prepare: async () => grpcServer(cppProgram("cpp")) },
   { name: "nghttpd", prepare: nghttpd },
 ];
 

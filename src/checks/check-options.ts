@@ -20,7 +20,14 @@ export interface CheckOptions extends Omit<CheckSettings, "maxLatency">, Omit<Pr
 export interface HeartbeatOptions
   extends Pick<
     CheckOptions,
-    "critical" | "startup" | "initialState" | "services" | "unhealthyThreshold" | "healthyThreshold" | "staleAfter"
+    | "critical"
+    | "startup"
+    | "initialState"
+    | "services"
+    | "unhealthyThreshold"
+    | "healthyThreshold"
+    | "staleAfter"
+    | "group"
   > {
   /** The time within which a report must come. */
   readonly ttl: DurationLike;

@@ -37,10 +37,11 @@ function settingsOf({ source, options }: CheckDeclaration): CheckSettings {
   const { settings } = splitOptions(options);
   if (source.kind !== "heartbeat") return settings;
   const ttl = isPositive(source.ttl) ? source.ttl : undefined;
-  const { critical, startup = false, initialState, services, staleAfter } = settings;
+  const { critical, startup = false, initialState, services, group, staleAfter } = settings;
   const { unhealthyThreshold = 1, healthyThreshold = 1 } = settings;
   const schedule = { interval: ttl, initialDelay: ttl, edgeInterval: ttl, jitter: 0 };
-  return { ...schedule, critical, startup, initialState, services, staleAfter, unhealthyThreshold, healthyThreshold };
+  const counts = { unhealthyThreshold, healthyThreshold };
+  return { ...schedule, ...counts, critical, startup, initialState, services, group, staleAfter };
 }
 
 type OptionViolation = Pick<Violation, "path" | "text">;
@@ -76,6 +77,7 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
   "staleAfter",
   "startup",
   "initialState",
+  "group",
 ]);
 
 /** Options that no check has. A configuration has been searched for them already, a program in JavaScript has not. */

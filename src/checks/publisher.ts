@@ -276,14 +276,16 @@ export class CheckPublisher {
 
 function reportOf({ declaration, settings }: ConfiguredCheck, finding: Finding, since: number): CheckReport {
   const { name, source } = declaration;
-  const { critical, startup, services } = settings;
+  const { critical, startup, services, group } = settings;
   const { state, held, reason, latencyMs, lastResultAt, reported } = finding;
   const counted = source.kind !== "heartbeat" || state !== "pending" || lastResultAt !== undefined;
   // every field by its name: copies of objects would cost more than all else that is done here for a probe
-  return { name, state, critical, counted, startup, reason, held, latencyMs, lastResultAt, since, services, reported };
+  const results = { reason, held, latencyMs, lastResultAt, since };
+  return { name, state, critical, counted, startup, ...results, services, group, reported };
 }
 
 /** Whether other settings of a check make no other report. */
-function isSameReport(report: CheckReport, { critical, startup, services }: CompleteSettings): boolean {
-  return report.critical === critical && report.startup === startup && isDeepStrictEqual(report.services, services);
+function isSameReport(report: CheckReport, { critical, startup, services, group }: CompleteSettings): boolean {
+  const isSame = report.critical === critical && report.startup === startup && report.group === group;
+  return isSame && isDeepStrictEqual(report.services, services);
 }

@@ -58,6 +58,7 @@ export function readSettings(given: CheckSettings): {
     forgetAfterMs: reader.duration("forgetAfter", CHECK_SETTINGS.forgetAfter.default),
     maxLatencyMs: reader.duration("maxLatency", Number.POSITIVE_INFINITY),
     services: reader.services(),
+    group: reader.group(),
   });
   return { settings, faults: reader.faults };
 }
@@ -129,7 +130,18 @@ class SettingsReader {
     this.refuse("services", "must be a list of names");
     return CHECK_SETTINGS.services.default;
   }
+
+  group(): string | undefined {
+    const value = this.#given.group;
+    if (value === undefined || (typeof value === "string" && GROUP_NAME.test(value))) return value;
+    this.refuse("group", "must be a text of 1 to 100 characters on one line");
+    return undefined;
+  }
 }
+
+/** The maximum length of a group's name, and what it must not contain. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is searched for
+const GROUP_NAME = /^[^\u0000-\u001f\u007f-\u009f]{1,100}$/;
 
 /** A value as an error shows it. A number of a duration is in milliseconds. */
 function shownValue(setting: keyof CheckSettings, value: unknown): string {

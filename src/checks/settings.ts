@@ -55,6 +55,8 @@ export interface CheckSettings {
   readonly initialState?: InitialState | undefined;
   /** Services that the check counts for, in addition to its own. Default none. */
   readonly services?: readonly string[] | undefined;
+  /** The heading under which the status page shows the check. Default a prefix of the name that others share. */
+  readonly group?: string | undefined;
   /** Only flower+http: after this time, a worker that is offline is forgotten, and its service is cleared. Default 10m. */
   readonly forgetAfter?: DurationLike | undefined;
   /** A pass that takes longer makes the services of the check degraded. Default no limit. */
@@ -78,6 +80,7 @@ export interface CompleteSettings {
   readonly maxLatencyMs: number;
   readonly forgetAfterMs: number;
   readonly services: readonly string[];
+  readonly group: string | undefined;
 }
 
 export const MIN_STALE_AFTER_MS = 30_000;
@@ -153,6 +156,11 @@ export const CHECK_SETTINGS = {
     type: "texts",
     default: [],
     meaning: "Services that the check counts for, in addition to its own.",
+  },
+  group: {
+    type: "text",
+    defaultText: "a prefix of the name that others share",
+    meaning: "The heading under which the status page shows the check.",
   },
   forgetAfter: {
     type: "duration",

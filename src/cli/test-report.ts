@@ -4,7 +4,7 @@
  */
 import type { TlsSession, TraceStep } from "../client/trace.js";
 import { messageOf } from "../core/health-error.js";
-import { REASONS, type ReasonCode } from "../probers/reasons.js";
+import { REASONS, type ReasonCode } from "../core/reasons.js";
 
 /** `not-probed`: healthbridge could not probe, which says nothing about the target. */
 export type TestVerdict = "pass" | "warn" | "fail" | "not-probed";

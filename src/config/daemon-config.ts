@@ -5,6 +5,7 @@
  */
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";
+import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
 
 /** The texts of PEM files. */
@@ -38,9 +39,14 @@ export interface DaemonConfig extends ChecksConfig {
   readonly control: string | undefined;
   readonly listLimit: number;
   readonly maxWatchers: number;
+  /** Whether browsers get the status page. */
+  readonly page: boolean;
+  /** Names under which browsers may open the page, `/events` and `/history`. */
+  readonly hosts: readonly string[];
   /** Megabytes that the history of all services may use. */
   readonly historyMemory: number;
   readonly historyRetainMs: number;
+  readonly webhooks: readonly WebhookSettings[];
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -69,7 +75,10 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   control: undefined,
   listLimit: TOP_KEYS.listLimit.default,
   maxWatchers: TOP_KEYS.maxWatchers.default,
+  page: TOP_KEYS.page.default,
+  hosts: TOP_KEYS.hosts.default,
   historyMemory: TOP_KEYS.historyMemory.default,
   historyRetainMs: TOP_KEYS.historyRetain.default,
+  webhooks: [],
   warnings: [],
 });

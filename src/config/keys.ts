@@ -91,6 +91,19 @@ export const TOP_KEYS = {
     meaning: "The maximum number of Watch streams that are open at the same time.",
     restart: true,
   },
+  page: {
+    type: "switch",
+    default: true,
+    meaning: "Whether browsers get the status page at /.",
+    restart: true,
+  },
+  hosts: {
+    type: "texts",
+    default: [],
+    meaning:
+      "Names under which browsers may open the page, /events and /history: status.example.org, or *.example.org. IP addresses, localhost and names without a dot are always allowed.",
+    restart: true,
+  },
   historyMemory: {
     type: "count",
     default: HISTORY_LIMITS.defaultMemoryMb,

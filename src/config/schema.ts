@@ -28,6 +28,7 @@ import {
   url,
 } from "./schema-parts.js";
 import { AUTH, EXPECT, HTTP_2, TARGET_TLS } from "./target-schema.js";
+import { WEBHOOKS } from "./webhook-schema.js";
 
 /** The schema of each type of setting. */
 const OF_TYPE = {
@@ -58,10 +59,10 @@ const HEARTBEAT = group(
   "A passive check: its reports come as POST /heartbeat/<check> with the token.",
 );
 
-const { critical, startup, initialState, services } = CHECK_SETTINGS;
+const { critical, startup, initialState, services: memberships, group: heading } = CHECK_SETTINGS;
 
 /** The settings of a check that `defaults` does not have. `maxLatency` is part of `expect`. */
-const MEMBER_SETTINGS = { critical, startup, initialState, services } as const;
+const MEMBER_SETTINGS = { critical, startup, initialState, services: memberships, group: heading } as const;
 
 const CHECK = group(
   {
@@ -166,6 +167,7 @@ export const CONFIG_SCHEMA = group(
     overall: v.optional(
       texts("The members of the server as a whole. Default: every check and service that is a member of no service."),
     ),
+    webhooks: v.optional(WEBHOOKS),
     isolation: v.optional(
       group(
         { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },

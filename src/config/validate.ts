@@ -8,6 +8,7 @@ import { discardPlan } from "../checks/checks-plan.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
+import { hostFault } from "../core/allowed-hosts.js";
 import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
@@ -21,6 +22,7 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readWebhooks } from "./validate-webhooks.js";
 
 export type { ConfigFlags, ConfigSource } from "./config-input.js";
 
@@ -85,12 +87,14 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkPaths("statusCodePaths", statusCodePaths, input);
   checkMethods(statusCodePaths, input);
   const checks = readChecks(input);
+  const services = readServices(checks, input);
+  const { webhooks, warnings } = readWebhooks({ checks, services }, input);
   const serverTls =
     tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
   const config: DaemonConfig = {
     listen,
     checks,
-    services: readServices(checks, input),
+    services,
     isolation: isolation && { selfCheck: { kind: "target", url: isolation.selfCheck }, maxHold: isolation.maxHold },
     allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
     tls: serverTls?.tls,
@@ -104,8 +108,11 @@ function readConfig(input: ConfigInput): DaemonConfig {
     control: readControl(input),
     listLimit: content.listLimit ?? DEFAULT_CONFIG.listLimit,
     maxWatchers: content.maxWatchers ?? DEFAULT_CONFIG.maxWatchers,
+    page: content.page ?? DEFAULT_CONFIG.page,
+    hosts: readHosts(input),
     ...readHistory(input),
-    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input)],
+    webhooks,
+    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input), ...warnings],
   };
   return Object.freeze(config);
 }
@@ -165,6 +172,15 @@ function readControl({ content, refuse }: ConfigInput): string | undefined {
   if (fault !== undefined) refuse(["control"], fault);
   else if (isServed) refuse(["control"], "is an address of listen, where every client is served");
   return control;
+}
+
+function readHosts({ content, refuse }: ConfigInput): readonly string[] {
+  const hosts = content.hosts ?? DEFAULT_CONFIG.hosts;
+  for (const [index, host] of hosts.entries()) {
+    const fault = hostFault(host);
+    if (fault !== undefined) refuse(["hosts", index], fault);
+  }
+  return hosts;
 }
 
 function readHistory({ content, refuse }: ConfigInput): Pick<DaemonConfig, "historyMemory" | "historyRetainMs"> {

@@ -92,6 +92,21 @@ export interface ChannelMessages {
   "file-reload-failed": { readonly kind: string };
   /** An operator's maintenance has begun or is over. `service` undefined: of all services. */
   maintenance: { readonly service: string | undefined; readonly active: boolean };
+  /**
+   * A message of a webhook is to be sent (`queued`), was delivered, must be sent again (`retry`), was `rejected` by its
+   * receiver and is dropped, or was `folded` into another because too many wait. `removed`: the configuration does not have
+   * the webhook any more.
+   */
+  webhook: {
+    readonly webhook: string;
+    readonly outcome: "queued" | "delivered" | "retry" | "rejected" | "folded" | "removed";
+    /** Messages that wait. */
+    readonly pending: number;
+    /** Requests without success, one after the other, before this message or with it. */
+    readonly failures: number;
+    /** Why there was no success; for logs only. */
+    readonly detail: string | undefined;
+  };
   /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
   /** Log lines were dropped: the reader of the log is too slow or gone. */
@@ -126,6 +141,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   reload: channel("healthbridge:reload"),
   "file-reload-failed": channel("healthbridge:file-reload-failed"),
   maintenance: channel("healthbridge:maintenance"),
+  webhook: channel("healthbridge:webhook"),
   "connection-ended": channel("healthbridge:connection-ended"),
   "log-dropped": channel("healthbridge:log-dropped"),
   fault: channel("healthbridge:fault"),

@@ -7,8 +7,10 @@
  *                   '--> bridge (HTTP) ----------+--> servers
  */
 import { CheckEngine } from "../checks/check-engine.js";
+import { requireHosts } from "../core/allowed-hosts.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { type Clock, type Random, systemClock } from "../core/clock.js";
+import { HealthError } from "../core/health-error.js";
 import { requireKnownOptions, trueOrFalse } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { ManualStatuses } from "../registry/manual-statuses.js";
@@ -36,6 +38,13 @@ export interface HealthOptions extends HealthServiceOptions {
   readonly metrics?: boolean | undefined;
   /** Keep a history in memory, and serve `/events`, `/badge` and `/history`. Default false: an application may have its own. */
   readonly history?: boolean | HistoryOptions | undefined;
+  /** Show browsers the status page at `/`. It switches the history on. Default false: an application may have its own. */
+  readonly page?: boolean | undefined;
+  /**
+   * Names under which browsers may open the page, `/events` and `/history`: `status.example.org`, or `*.example.org`. IP
+   * addresses, `localhost` and names without a dot are always allowed. Default: none, with `page`; without it, every name.
+   */
+  readonly hosts?: readonly string[] | undefined;
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
   /** Default: `Math.random`. */
@@ -49,7 +58,7 @@ export interface HealthOptions extends HealthServiceOptions {
 /** Every option, for callers without types. */
 const OPTIONS = [
   ...["startsReady", "startsEmpty", "instance", "metrics", "clock", "random", "environment", "nameServers"],
-  ...["listLimit", "maxWatchers", "token", "history"],
+  ...["listLimit", "maxWatchers", "token", "history", "page", "hosts"],
 ] as const;
 
 export interface HealthParts {
@@ -89,9 +98,14 @@ export function assemble(options: HealthOptions): HealthParts {
   };
   const metrics = trueOrFalse("metrics", options.metrics, false) ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
-  const { history: wanted = false } = options;
+  const page = trueOrFalse("page", options.page, false);
+  const hosts = options.hosts ?? (page ? [] : undefined);
+  requireHosts(hosts);
+  const { history: wanted = page } = options;
+  if (page && wanted === false)
+    throw new HealthError("INVALID_OPTION", "page: true needs the history; remove history: false");
   const history = wanted === false ? undefined : createHistory(wanted, { registry, clock, random });
-  const common = { token, listLimit, maxWatchers, metrics, history: history?.transitions };
+  const common = { token, listLimit, maxWatchers, metrics, history: history?.transitions, page, hosts };
   const services = history?.services;
   const serving = createServing({ ...common, services, reader: registry, clock, random, onHeartbeat });
   const { service, bridge, pool, endStreams } = serving;

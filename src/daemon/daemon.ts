@@ -16,6 +16,7 @@ import { type ControlServer, openControlServer } from "./control-server.js";
 import { type ControlDeps, controlMethods } from "./control-service.js";
 import type { DaemonFacts } from "./control-status.js";
 import { Health } from "./health.js";
+import { Hooks } from "./hooks.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
 import { type OpenState, openState, type StateFolder } from "./state.js";
@@ -64,6 +65,8 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   control: ({ control }) => control,
   listLimit: ({ listLimit }) => listLimit,
   maxWatchers: ({ maxWatchers }) => maxWatchers,
+  page: ({ page }) => page,
+  hosts: ({ hosts }) => hosts,
   historyMemory: ({ historyMemory }) => historyMemory,
   historyRetain: ({ historyRetainMs }) => historyRetainMs,
 };
@@ -75,10 +78,20 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
 export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promise<Daemon> {
   const { instance, log, environment } = deps;
   const { config } = loaded;
-  const { listLimit, maxWatchers } = config;
+  const { listLimit, maxWatchers, page, hosts } = config;
   const token = new AccessToken(config.token);
   const history = { memoryMb: config.historyMemory, retain: config.historyRetainMs };
-  const health = new Health({ instance, token, listLimit, maxWatchers, environment, metrics: true, history });
+  const health = new Health({
+    instance,
+    token,
+    listLimit,
+    maxWatchers,
+    environment,
+    metrics: true,
+    history,
+    page,
+    hosts,
+  });
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);
@@ -115,12 +128,15 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     await state?.close();
     throw error;
   }
+  const hooks = new Hooks({ health, operator, journal: state?.journal, environment });
+  await hooks.apply(config);
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
   return {
     async reload(next) {
       await health.reconfigure(next);
       operator.dropUnknown();
+      await hooks.apply(next);
       drainDelayMs = next.drainDelayMs;
       token.value = next.token;
       if (config.tls !== undefined && next.tls !== undefined) {
@@ -138,8 +154,9 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     stop(times) {
       unwatch?.();
       operator.stop();
+      const hooksEnded = hooks.close();
       facts.shuttingDown = true;
-      const end = () => Promise.all([control?.close(), state?.close()]);
+      const end = () => hooksEnded.then(() => Promise.all([control?.close(), state?.close()]));
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };

@@ -17,7 +17,7 @@ import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
 import type { ServingStatus } from "../core/serving-status.js";
-import type { ShutdownTimes } from "../lifecycle/shutdown.js";
+import { requireShutdownTimes, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusDetails } from "../registry/ports.js";
 import { type OpenTelemetryMeter, OpenTelemetryMetrics } from "../telemetry/open-telemetry.js";
@@ -233,8 +233,14 @@ export class Health extends Integrations {
    * same promise. A `listen` that has not settled rejects with ALREADY_STOPPED.
    *
    * Afterwards, statuses can still be read, and a server of the application reports NOT_SERVING.
+   * @throws HealthError INVALID_OPTION, as a rejection: nothing has changed then
    */
   shutdown(times: ShutdownTimes = {}): Promise<void> {
+    try {
+      requireShutdownTimes(times);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     let checksEnded: Promise<void> | undefined;
     const announce = () => {
       this.drain();

@@ -155,14 +155,16 @@ export abstract class Integrations {
   /**
    * Whether a request is for a health route or a gRPC health method: for access logs (`pino-http`, `morgan`) and traces
    * (OpenTelemetry's `ignoreIncomingRequestHook`). Takes requests of Node and of the web. The function is bound. It knows
-   * the mount path of a middleware, and the `paths` of `fetch`, from the first request that was answered there.
+   * the mount path of a middleware, and the `paths` of `fetch`, from the first request that was answered there. False for
+   * what is not a request: an error in a logger or a tracer would end the request.
    */
   readonly isHealthRequest = (request: NamedRequest): boolean => {
-    const target = request.originalUrl ?? request.url ?? "";
+    const target: unknown = request?.originalUrl ?? request?.url;
+    if (typeof target !== "string") return false;
     if (isGrpcMethod(target)) return true;
     this.#routes ??= new HttpBridge(this.#bridge);
     const routes = this.#routes;
-    return this.#requests.has(request, target, (target, paths) => routes.hasRoute(target, paths));
+    return this.#requests.has(request, target, (target, paths) => routes.hasRoute(target, undefined, paths));
   };
 
   /** @internal The paths of all routes, for routers that need a list; `*` is the rest of a path. */

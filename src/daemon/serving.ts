@@ -14,7 +14,8 @@ import type { BridgeOptions } from "../transports/http/bridge.js";
 import { EventStreams } from "../transports/http/event-streams.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
 
-export interface ServingOptions extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit"> {
+export interface ServingOptions
+  extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit" | "page" | "hosts"> {
   readonly reader: StatusReader;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,7 +41,8 @@ export interface Serving {
 
 /** @throws HealthError INVALID_OPTION */
 export function createServing(options: ServingOptions): Serving {
-  const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics, history, services } = options;
+  const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics, history, services, page, hosts } =
+    options;
   const pool = new SharedBytesPool();
   const pages = new PageRenderer({ reader, clock, pool });
   const service = new HealthService(reader, { listLimit, maxWatchers, token });
@@ -52,7 +54,11 @@ export function createServing(options: ServingOptions): Serving {
     turns: new FairTurns(clock, reader.instance),
     pool,
     service,
-    bridge: { reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, history: past },
+    bridge: {
+      ...{ reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, page, hosts },
+      history: past,
+      transitions: history,
+    },
     endStreams: () => {
       service.endWatches();
       events?.end();

@@ -9,7 +9,7 @@
  */
 import { createRequire } from "node:module";
 import { HealthError } from "../core/health-error.js";
-import { requireKnownOptions } from "../core/option.js";
+import { requireKnownOptions, trueOrFalse } from "../core/option.js";
 import { Health } from "../daemon/health.js";
 import { type NestHost, NestLifecycle } from "./nestjs-lifecycle.js";
 import { type NestHealthOptions, requireNestOptions } from "./nestjs-options.js";
@@ -46,8 +46,8 @@ export class HealthbridgeModule {
    * @throws HealthError INVALID_OPTION, MISSING_PACKAGE without `@nestjs/core`. A wrong check rejects `NestFactory.create`
    */
   static forRoot(options: NestHealthOptions & Pick<NestHealthAsyncOptions, "isGlobal"> = {}): NestHealthModule {
-    const { isGlobal, ...others } = Object(options);
-    requireNestOptions("HealthbridgeModule.forRoot", others);
+    requireNestOptions("HealthbridgeModule.forRoot", options);
+    const { isGlobal, ...others } = options;
     return createModule({ isGlobal, useFactory: () => others });
   }
 
@@ -82,7 +82,8 @@ function loadCore(): NestCore {
   }
 }
 
-function createModule({ imports, inject, useFactory, isGlobal = true }: NestHealthAsyncOptions): NestHealthModule {
+function createModule({ imports, inject, useFactory, isGlobal }: NestHealthAsyncOptions): NestHealthModule {
+  const global = trueOrFalse("isGlobal", isGlobal, true);
   const { HttpAdapterHost, ModulesContainer } = loadCore();
   const createLifecycle = (options: NestHealthOptions, host: NestHost, modules: NestModules) => {
     requireNestOptions("useFactory of HealthbridgeModule", options);
@@ -95,7 +96,7 @@ function createModule({ imports, inject, useFactory, isGlobal = true }: NestHeal
   };
   const inner = {
     module: HealthModule,
-    global: isGlobal,
+    global,
     imports: imports ?? [],
     providers: [
       { provide: OPTIONS_TOKEN, useFactory, inject: inject ?? [] },

@@ -10,7 +10,9 @@
  */
 
 import type { Clock } from "../core/clock.js";
-import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_DRAIN_DELAY_MS } from "../core/option.js";
+import { parseDuration } from "../core/duration.js";
+import { HealthError, messageOf } from "../core/health-error.js";
+import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_DRAIN_DELAY_MS, requireKnownOptions } from "../core/option.js";
 
 /** What is shut down. Each step is called once, in this order. */
 export interface ShutdownSteps {
@@ -32,6 +34,22 @@ export interface ShutdownTimes {
   readonly drainDelayMs?: number | undefined;
   /** Milliseconds that clients then have to finish their calls. Default 10 s. */
   readonly closeTimeoutMs?: number | undefined;
+}
+
+const TIMES = ["drainDelayMs", "closeTimeoutMs"] as const satisfies readonly (keyof ShutdownTimes)[];
+
+/**
+ * Checks what types cannot promise: a misspelled `drainDelayMs` would be a drain delay of 5 s.
+ * @throws HealthError INVALID_OPTION
+ */
+export function requireShutdownTimes(times: ShutdownTimes): void {
+  requireKnownOptions("shutdown", times, TIMES);
+  for (const option of TIMES) {
+    const value: unknown = times[option];
+    if (value === undefined || (typeof value === "number" && parseDuration(value) !== undefined)) continue;
+    const expected = `${option} must be a number of milliseconds from 0 to one year`;
+    throw new HealthError("INVALID_OPTION", `${expected}; got ${messageOf(value)}`);
+  }
 }
 
 /** Destroyed sockets close within a few turns of the event loop. A step that takes longer is not awaited. */

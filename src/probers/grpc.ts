@@ -10,10 +10,11 @@
 import type { TargetAddress } from "../client/connection-attempts.js";
 import { type CheckAnswer, HealthStub, type ReportedStatus } from "../client/health-stub.js";
 import { ReusedWatch } from "../client/reused-watch.js";
+import type { ReasonCode } from "../core/reasons.js";
 import { MAX_SERVICE_NAME_BYTES } from "../core/service-name.js";
 import { type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
 import { fail, PASS, type ProbeResult, type Prober, withCertificate } from "./prober.js";
-import { type ReasonCode, resultOfError } from "./reasons.js";
+import { resultOfError } from "./reasons.js";
 import { decodePart, hostOf, invalidTarget, socketPathOf } from "./target.js";
 
 /** A prober of a gRPC health service. It keeps one connection, unless `reuse` is false: then it has no Watch either. */

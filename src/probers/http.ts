@@ -188,7 +188,8 @@ function openTokens({ fields }: HttpClientRequest, deps: ProberDeps, options: Pr
   return new TokenSource(auth, deps, options);
 }
 
-function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
+/** Where an HTTP client connects to for a URL. @throws HealthError INVALID_TARGET */
+export function addressOf(target: URL, { resolver }: ProberDeps): TargetAddress {
   if (target.protocol === "http+unix:")
     return { path: socketPathOf(target, "http+unix://%2Frun%2Fx.sock/path"), trace: resolver.trace };
   const port = Number(target.port) || (target.protocol.endsWith("https:") ? 443 : 80);

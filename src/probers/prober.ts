@@ -7,7 +7,7 @@
  */
 import { WARN_BEFORE_MS } from "../core/certificate-time.js";
 import { type DurationLike, parseDuration } from "../core/duration.js";
-import type { ReasonCode } from "./reasons.js";
+import type { ReasonCode } from "../core/reasons.js";
 
 /** The result of one probe. */
 export interface ProbeResult {

@@ -11,6 +11,7 @@ export function hasSameStatus(one: CheckReport, other: CheckReport): boolean {
     one.startup === other.startup &&
     one.held === other.held &&
     one.drained === other.drained &&
+    one.group === other.group &&
     one.reported === other.reported &&
     (one.lastResultAt === undefined) === (other.lastResultAt === undefined) &&
     hasSameItems(one.services, other.services)

@@ -64,6 +64,8 @@ export interface CheckReport {
   readonly since: number;
   /** The services that it is a member of, beside the service of its own name. */
   readonly services: readonly string[];
+  /** The heading under which pages show it, if it has one of its own. */
+  readonly group?: string | undefined;
   /** The services that its target reports, if it is of that kind. */
   readonly reported?: readonly ReportedService[] | undefined;
 }

@@ -87,6 +87,7 @@ const LOGGED_EVENTS = [
   "name-taken",
   "probe",
   "main-thread-stalled",
+  "webhook",
   "connection-ended",
   "journal-damaged",
   "journal-failed",
@@ -104,6 +105,7 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   "probe-abandoned": "warn",
   "abandoned-ended": "info",
   "name-taken": "warn",
+  webhook: "warn",
   "connection-ended": "debug",
   fault: "error",
 };
@@ -145,6 +147,7 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
         `the event loop runs again: it was blocked for ${secondsOf(silenceMs)}`,
       );
   },
+  webhook: logWebhook,
   "connection-ended": (logger, { address, rule }) =>
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
   "journal-damaged": logJournalDamage,
@@ -205,6 +208,31 @@ function errorFields(error: Error, depth = 0): object {
     stack,
     ...(cause instanceof Error && depth < MAX_CAUSES ? { cause: errorFields(cause, depth + 1) } : {}),
   };
+}
+
+/** A receiver that is down for a day gets a few lines, not one for each attempt. */
+function logWebhook(logger: Logger, { webhook, outcome, pending, failures, detail }: Published<"webhook">): void {
+  const fields = { webhook, pending, failures, detail };
+  const title = `webhook ${JSON.stringify(webhook)}`;
+  const after = failures === 0 ? "" : `, after ${failures} failed requests`;
+  if (outcome === "delivered")
+    logger.info({ event: "webhook-delivered", ...fields }, `${title}: a message was delivered${after}`);
+  else if (outcome === "retry" && isPowerOfTwo(failures))
+    logger.warn(
+      { event: "webhook-failed", ...fields },
+      `${title}: no success (${failures} times in a row): ${detail}; trying again, ${pending} messages wait`,
+    );
+  else if (outcome === "rejected")
+    logger.error(
+      { event: "webhook-rejected", ...fields },
+      `${title}: the receiver rejected a message, which is dropped: ${detail}`,
+    );
+  else if (outcome === "folded")
+    logger.warn({ event: "webhook-folded", ...fields }, `${title}: too many messages wait; two became one`);
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
 }
 
 function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<"journal-damaged">): void {

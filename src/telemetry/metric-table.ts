@@ -164,6 +164,24 @@ const OWN_METRICS = {
     labels: [],
     help: "Status changes of services for which the history has no memory left. Absent without a history in this thread.",
   },
+  webhookSent: {
+    name: "healthbridge_webhook_sent_total",
+    type: "counter",
+    labels: ["webhook", "outcome"],
+    help: "Messages of webhooks by what became of them: queued, delivered, retry, rejected or folded (two became one).",
+  },
+  webhookPending: {
+    name: "healthbridge_webhook_pending",
+    type: "gauge",
+    labels: ["webhook"],
+    help: "Messages of the webhook that wait for their delivery. Absent before its first message.",
+  },
+  webhookDelivered: {
+    name: "healthbridge_webhook_last_delivery_timestamp_seconds",
+    type: "gauge",
+    labels: ["webhook"],
+    help: "Unix time at which the webhook has delivered a message last. Absent before the first.",
+  },
   startLag: {
     name: "healthbridge_check_start_lag_seconds",
     type: "histogram",

@@ -171,9 +171,17 @@ export class Metrics {
     const { certificateEndsAt: endsAt } = this.#source.server();
     const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
     const history = this.#source.history?.();
+    const webhooks = [...this.#tally.webhooks];
+    const delivered = webhooks.filter(([, { deliveredAt }]) => deliveredAt !== undefined);
     return [
       [METRICS.historyBytes, history === undefined ? [] : single(history.bytes)],
       [METRICS.historyRefused, history === undefined ? [] : single(history.refused)],
+      [METRICS.webhookSent, snapshotOf(this.#tally.webhookSent)],
+      [METRICS.webhookPending, map(webhooks, ([webhook, { pending }]) => [webhook, pending])],
+      [
+        METRICS.webhookDelivered,
+        map(delivered, ([webhook, { deliveredAt = 0 }]) => [webhook, deliveredAt / MS_PER_SECOND]),
+      ],
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
       [METRICS.isolated, single(isolated ? 1 : 0)],

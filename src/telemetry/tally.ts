@@ -17,10 +17,18 @@ export interface Probed {
   certificateEndsAt: number | undefined;
 }
 
+/** What is known about a webhook. */
+export interface WebhookReadings {
+  /** Messages that wait. */
+  readonly pending: number;
+  /** Wall time of the last message that was delivered; `undefined` before the first. */
+  readonly deliveredAt: number | undefined;
+}
+
 /** The counters, by the names of their fields. */
 const COUNTS = [
   ...["transitions", "calls", "httpRequests", "results"],
-  ...["proberErrors", "fileReloadFailures", "resultsDropped"],
+  ...["proberErrors", "fileReloadFailures", "resultsDropped", "webhookSent"],
 ] as const;
 
 /** What was counted until now, as plain data: another thread goes on with it. */
@@ -33,6 +41,7 @@ export interface TallyState {
   readonly logLinesDropped: number;
   readonly isolated: boolean;
   readonly maintained: readonly (string | undefined)[];
+  readonly webhooks: readonly (readonly [webhook: string, readings: WebhookReadings])[];
   readonly reloads: Tally["reloads"];
   readonly lastReloadSuccessful: boolean;
   readonly configuredAt: number;
@@ -46,6 +55,8 @@ export class Tally {
   readonly proberErrors = new Counts();
   readonly fileReloadFailures = new Counts();
   readonly resultsDropped = new Counts();
+  readonly webhookSent = new Counts();
+  readonly webhooks = new Map<string, WebhookReadings>();
   readonly probed = new Map<string, Probed>();
   readonly startLag: Durations;
   stalls = 0;
@@ -83,6 +94,7 @@ export class Tally {
         if (active) this.maintained.add(service);
         else this.maintained.delete(service);
       }),
+      listen("webhook", (message) => this.#countWebhook(message)),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
       listen("log-dropped", ({ lines }) => {
@@ -110,10 +122,12 @@ export class Tally {
       proberErrors: seriesOf("proberErrors"),
       fileReloadFailures: seriesOf("fileReloadFailures"),
       resultsDropped: seriesOf("resultsDropped"),
+      webhookSent: seriesOf("webhookSent"),
     };
     return {
       ...{ counts, probed, startLag, stalls, logLinesDropped },
       maintained: [...this.maintained],
+      webhooks: [...this.webhooks],
       ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
     };
   }
@@ -130,6 +144,7 @@ export class Tally {
     this.logLinesDropped = before.logLinesDropped;
     this.isolated = before.isolated;
     for (const service of before.maintained) this.maintained.add(service);
+    for (const [webhook, readings] of before.webhooks) this.webhooks.set(webhook, readings);
     Object.assign(this.reloads, before.reloads);
     this.lastReloadSuccessful = before.lastReloadSuccessful;
     this.configuredAt = before.configuredAt;
@@ -153,6 +168,17 @@ export class Tally {
     probed.durations.observe(latencyMs);
     this.startLag.observe(startLagMs);
     this.results.increment(check, outcome, reason ?? "");
+  }
+
+  #countWebhook({ webhook, outcome, pending }: ChannelMessages["webhook"]): void {
+    if (outcome === "removed") {
+      this.webhookSent.forget(webhook);
+      this.webhooks.delete(webhook);
+      return;
+    }
+    this.webhookSent.increment(webhook, outcome);
+    const known = this.webhooks.get(webhook)?.deliveredAt;
+    this.webhooks.set(webhook, { pending, deliveredAt: outcome === "delivered" ? this.#clock.wallTime() : known });
   }
 
   #countReload(error: unknown): void {

@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
   readonly authorization: string | undefined;
+  /** The host that the client has asked: `:authority`, or the field `Host`. */
+  readonly host?: string | undefined;
   /** The body of a call as JSON. No other request's body is read. */
   readonly body: Buffer | undefined;
   /** The last event that a client of an event stream has got. */

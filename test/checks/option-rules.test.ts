@@ -81,7 +81,7 @@ test("an option that is unknown is told with the nearest one, or with those that
   assert.deepEqual(textOf(TARGET, { zzzzzzzz: 1 }), ["unknown option"]);
   assert.deepEqual(textOf(TARGET, { intervall: 1 }), ["unknown option; did you mean interval?"]);
   assert.deepEqual(textOf(HEARTBEAT, { timeout: "1s" }), [
-    "a heartbeat has no such option; it takes critical, services, unhealthyThreshold, healthyThreshold, staleAfter, startup, initialState",
+    "a heartbeat has no such option; it takes critical, services, unhealthyThreshold, healthyThreshold, staleAfter, startup, initialState, group",
   ]);
 });
 

@@ -23,6 +23,7 @@ test("without options, the settings are the documented defaults", () => {
     maxLatencyMs: Number.POSITIVE_INFINITY,
     forgetAfterMs: 600_000,
     services: [],
+    group: undefined,
   });
 });
 
@@ -72,6 +73,8 @@ const BAD: readonly (readonly [option: string, value: unknown, expected: RegExp]
   ["startup", "no", /must be true or false; got "no"/],
   ["initialState", "warning", /must be pending, passing or failing; got "warning"/],
   ["initialState", true, /must be pending, passing or failing; got true/],
+  ["group", "", /must be a text of 1 to 100 characters on one line; got ""/],
+  ["group", 7, /must be a text of 1 to 100 characters on one line; got 7/],
   ["services", "acme.Orders", /must be a list of names; got "acme.Orders"/],
 ];
 

@@ -220,6 +220,13 @@ describe("isHealthRequest", () => {
     assert.equal(isHealthRequest(new Request("http://a/grpc.health.v1.Health/Watch")), true);
   });
 
+  test("is false for what is no request: it runs in a logger or a tracer, where an error would end the request", () => {
+    const { isHealthRequest } = new Health();
+    for (const wrong of [null, undefined, "/healthcheck", 5, {}, { url: 5 }, { url: null }, { originalUrl: {} }])
+      assert.equal(Reflect.apply(isHealthRequest, undefined, [wrong]), false, String(wrong));
+    assert.equal(Reflect.apply(isHealthRequest, undefined, [{ originalUrl: null, url: "/healthcheck" }]), true);
+  });
+
   test("no request for another path is hidden from a log by the name of the health service in it", () => {
     const health = new Health();
     for (const url of [

@@ -31,6 +31,8 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   control: [`${BASE}control: /tmp/healthbridge-control.sock`, ["control"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
   maxWatchers: [`${BASE}maxWatchers: 7`, ["maxWatchers"]],
+  page: [`${BASE}page: false`, ["page"]],
+  hosts: [`${BASE}hosts: [status.example.org]`, ["hosts"]],
   historyMemory: [`${BASE}historyMemory: 7`, ["historyMemory"]],
   historyRetain: [`${BASE}historyRetain: 7d`, ["historyRetain"]],
 };
@@ -87,6 +89,7 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   "checks.NAME.initialState": [target(""), target("initialState: passing")],
   "checks.NAME.forgetAfter": [flower(""), flower("forgetAfter: 1m")],
   "checks.NAME.minWorkers": [flower(""), flower("minWorkers: 2")],
+  "checks.NAME.group": [target(""), target("group: Shop")],
   "checks.NAME.services": [target(""), target("services: [s]")],
   "checks.NAME.expect": [target(""), target("expect: { status: [204] }")],
   "checks.NAME.expect.status": [target("expect: { status: [200] }"), target("expect: { status: [204] }")],

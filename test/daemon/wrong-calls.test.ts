@@ -134,6 +134,39 @@ describe("a call without types", () => {
       "INVALID_OPTION",
       /options of processPressure must be/,
     ],
+    [
+      "shutdown with drainDelay",
+      health,
+      "shutdown",
+      [{ drainDelay: 0 }],
+      "INVALID_OPTION",
+      /did you mean drainDelayMs/,
+    ],
+    [
+      "shutdown with a text",
+      health,
+      "shutdown",
+      [{ drainDelayMs: "5s" }],
+      "INVALID_OPTION",
+      /drainDelayMs must be a num/,
+    ],
+    [
+      "shutdown with NaN",
+      health,
+      "shutdown",
+      [{ closeTimeoutMs: Number.NaN }],
+      "INVALID_OPTION",
+      /closeTimeoutMs must/,
+    ],
+    [
+      "shutdown with -1",
+      health,
+      "shutdown",
+      [{ closeTimeoutMs: -1 }],
+      "INVALID_OPTION",
+      /closeTimeoutMs must be a num/,
+    ],
+    ["shutdown with 0", health, "shutdown", [0], "INVALID_OPTION", /options of shutdown must be an object; got 0/],
     ["new Health(3)", functions, "create", [3], "INVALID_OPTION", /options of Health must be an object; got 3/],
   ];
   const pem = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
@@ -152,6 +185,14 @@ describe("a call without types", () => {
     test(`is refused with what is expected: ${title}`, async () => {
       await assert.rejects(async () => call(owner, method, args), { code, message });
     });
+
+  test("that is refused by shutdown changes nothing: the services are SERVING, and listen works", async () => {
+    const other = new Health();
+    await assert.rejects(async () => call(other, "shutdown", [{ drainDelay: 0 }]), { code: "INVALID_OPTION" });
+    assert.equal(other.status(""), "SERVING");
+    await other.listen([own]);
+    await other.shutdown({ drainDelayMs: 0 });
+  });
 
   test("that is refused by listen leaves nothing open: the next one serves", async () => {
     const other = new Health();

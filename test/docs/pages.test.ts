@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { REASONS } from "../../src/probers/reasons.js";
+import { REASONS } from "../../src/core/reasons.js";
 import { SCHEMES } from "../../src/probers/schemes.js";
 import { configKeys } from "../support/config-table.js";
 import { tableOf } from "../support/readme.js";

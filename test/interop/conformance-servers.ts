@@ -47,17 +47,17 @@ const GRPC_HEALTH_CHECK_PROGRAM = [process.execPath, here("conformance-peers/grp
 
 export const SERVERS: Readonly<Record<string, RealServer>> = {
   "grpc-go": {
-    command: async () => [await goProgram("grpc-go")],
+    command: async () => [goProgram("grpc-go")],
     breaches: ["encoding-offer", "field-te", "content-length", "settings-push", ...STATES],
     untried: NO_CLEAR,
   },
   "gRPC C++": {
-    command: async () => [await cppProgram("cpp")],
+    command: async () => [cppProgram("cpp")],
     breaches: [...C_CORE, "flag-without-encoding", "field-uppercase", "pseudo-unknown"],
     untried: [...NO_LIST, ...NO_CLEAR, ...LARGE_FRAMES],
   },
   "tonic-health": {
-    command: async () => [await rustProgram("tonic")],
+    command: async () => [rustProgram("tonic")],
     breaches: [
       ...["watch-unknown", "set-same", "set-appears", "clear-watch", "content-type-other", "method-get"],
       ...["path-query", "message-two", "deadline"],

@@ -16,9 +16,9 @@ const PYTHON_SERVER = fileURLToPath(new URL("python/server.py", import.meta.url)
 
 /** Each serves `a.B` on the port that it is given, and turns it over at SIGUSR2. */
 const SERVERS: Readonly<Record<string, () => Promise<readonly [program: string, ...args: string[]]>>> = {
-  "grpc-go": async () => [await goProgram("grpc-go")],
+  "grpc-go": async () => [goProgram("grpc-go")],
   "grpc-js": async () => [process.execPath, peerSource("grpc-js/server.js")],
-  "gRPC C++": async () => [await cppProgram("cpp")],
+  "gRPC C++": async () => [cppProgram("cpp")],
   "Python's grpcio": async () => [join(pythonBin(), "python"), PYTHON_SERVER],
 };
 

@@ -4,10 +4,23 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+/** Milliseconds that one program of an installation may take. */
+const MAX_PROGRAM_MS = 15 * 60_000;
 
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "healthbridge-interop");
 
@@ -158,16 +171,30 @@ export function debian(program: string, packageName: string = program, ...folder
 
 /** Installs those of some Debian packages that are missing, in one step. */
 export function installDebian(packages: readonly string[]): void {
+  if (missingDebian(packages).length === 0) return;
+  mkdirSync(CACHE, { recursive: true });
+  locked(join(CACHE, "apt.lock"), () => {
+    const missing = missingDebian(packages); // another test file may have installed them meanwhile
+    if (missing.length === 0) return;
+    process.stderr.write(`installing ${missing.join(", ")} ...\n`);
+    const lock = ["-o", "DPkg::Lock::Timeout=120"];
+    const install = [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", ...missing];
+    try {
+      run("apt-get", install);
+    } catch {
+      // the lists of packages are not there, or old
+      run("apt-get", [...lock, "update", "--quiet=2"]);
+      run("apt-get", install);
+    }
+  });
+}
+
+function missingDebian(packages: readonly string[]): readonly string[] {
   // it fails for a package that it does not know, and lists the others nevertheless
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are those of dpkg-query
-  const query = ["--show", "--showformat=${Package} ${db:Status-Status}\\n", ...packages];
+  const query = ["--show", "--showformat=${Package} ${db:Status-Status}\n", ...packages];
   const installed = spawnSync("dpkg-query", query, { encoding: "utf8" }).stdout.split("\n");
-  const missing = packages.filter((name) => !installed.includes(`${name} installed`));
-  if (missing.length === 0) return;
-  process.stderr.write(`installing ${missing.join(", ")} ...\n`);
-  const lock = ["-o", "DPkg::Lock::Timeout=120"];
-  run("apt-get", [...lock, "update", "--quiet=2"]);
-  run("apt-get", [...lock, "install", "--yes", "--quiet=2", "--no-install-recommends", ...missing]);
+  return packages.filter((name) => !installed.includes(`${name} installed`));
 }
 
 /** The folders that a path with a `*` in the place of one part means, the last first. */
@@ -189,29 +216,51 @@ export function debianUser(name: string): { readonly uid: number; readonly gid: 
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-function goTool(module: string, version: string, program: string): string {
+/** A program of a Go module. */
+export function goTool(module: string, version: string, program: string): string {
   const folder = once(`${program}-${version}`, (target) => {
     run("go", ["install", `${module}@${version}`], { env: { GOBIN: target } });
   });
   return join(folder, program);
 }
 
-/** A folder of the cache, made by `make` when it isn't there: whole, or not at all. */
+/**
+ * A folder of the cache, made by `make` when it isn't there: whole, or not at all. Of several test files that run at the
+ * same time, one makes it, and the others wait.
+ */
 export function once(name: string, make: (folder: string) => void, movable = true): string {
   const folder = join(CACHE, name);
   const done = join(CACHE, `${name}.done`);
   if (existsSync(done)) return folder;
-  const startedAt = performance.now();
-  process.stderr.write(`installing ${name} ...\n`);
-  rmSync(folder, { recursive: true, force: true });
-  const target = movable ? `${folder}.part` : folder;
-  rmSync(target, { recursive: true, force: true });
-  mkdirSync(target, { recursive: true });
-  make(target);
-  if (movable) renameSync(target, folder);
-  mkdirSync(done);
-  process.stderr.write(`installed ${name} in ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  mkdirSync(CACHE, { recursive: true });
+  locked(`${folder}.lock`, () => {
+    if (existsSync(done)) return;
+    const startedAt = performance.now();
+    process.stderr.write(`installing ${name} ...\n`);
+    rmSync(folder, { recursive: true, force: true });
+    const target = movable ? `${folder}.part` : folder;
+    rmSync(target, { recursive: true, force: true });
+    mkdirSync(target, { recursive: true });
+    make(target);
+    if (movable) renameSync(target, folder);
+    mkdirSync(done);
+    process.stderr.write(`installed ${name} in ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  });
   return folder;
+}
+
+/** Works while no other process holds the lock. The lock belongs to the open file: the system frees it if we are killed. */
+function locked(path: string, work: () => void): void {
+  const file = openSync(path, "w");
+  try {
+    execFileSync("flock", ["--exclusive", "3"], {
+      stdio: ["ignore", "ignore", "inherit", file],
+      timeout: MAX_PROGRAM_MS,
+    });
+    work();
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** The first digits of the digest of some files together. */
@@ -221,12 +270,12 @@ export function digestOf(files: readonly string[]): string {
   return hash.digest("hex").slice(0, 12);
 }
 
-/** Runs a program, at most 15 minutes; throws if it fails. Its errors are shown. */
+/** Runs a program; throws if it fails, or does not end in its time. Its errors are shown. */
 export function run(
   program: string,
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): void {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", ...options.env };
-  execFileSync(program, args, { ...options, env, stdio: ["ignore", "ignore", "inherit"], timeout: 15 * 60_000 });
+  execFileSync(program, args, { ...options, env, stdio: ["ignore", "ignore", "inherit"], timeout: MAX_PROGRAM_MS });
 }

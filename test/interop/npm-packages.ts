@@ -20,6 +20,11 @@ export function npmServers(): NodeJS.Require {
   return load(npmPackages("servers", ["oidc-provider@9.13.3", "ws@8.23.0"]));
 }
 
+/** Loads the library of Standard Webhooks, which verifies signatures. */
+export function npmStandardWebhooks(): NodeJS.Require {
+  return load(npmPackages("standard-webhooks", ["standardwebhooks@1.1.1"]));
+}
+
 /** Loads the frameworks whose applications use the library. */
 export function npmFrameworks(): NodeJS.Require {
   const packages = [
@@ -87,6 +92,11 @@ export function npmApplications(): string {
     ...[...tracing, ...sdk].map((name) => `@opentelemetry/${name}`),
     "@grpc/grpc-js@1.14.7",
   ]);
+}
+
+/** Loads what drives a browser, without a browser, and axe, which judges the accessibility of a page. */
+export function npmBrowser(): NodeJS.Require {
+  return load(npmPackages("browser", ["playwright-core@1.65.1", "axe-core@4.14.1"]));
 }
 
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { REASONS } from "../../src/core/reasons.js";
 import { fail, ProberError } from "../../src/probers/prober.js";
-import { REASONS, resultOfError } from "../../src/probers/reasons.js";
+import { resultOfError } from "../../src/probers/reasons.js";
 
 function systemError(code: string, message = `connect ${code} 10.0.0.1:80`): Error {
   return Object.assign(new Error(message), { code });

@@ -18,12 +18,16 @@ interface TestEnd {
   readonly details: { readonly duration_ms: number; readonly type?: string | undefined; readonly error?: unknown };
 }
 
+/** Files that `finish` shows with their times. */
+const SLOWEST = 10;
+
 export class Progress {
   readonly #files: number;
   readonly #out: WriteStream;
   readonly #startedAt = performance.now();
   readonly #failures: string[] = [];
-  #filesDone = 0;
+  /** Each file that is done, with the time that it took. */
+  readonly #times: { readonly file: string; readonly seconds: number }[] = [];
   #output = "";
   #passed = 0;
 
@@ -50,9 +54,9 @@ export class Progress {
     this.#show(file);
   }
 
-  /** Call it for each file that is done. */
-  onFile(file: string): void {
-    this.#filesDone += 1;
+  /** Call it for each file that is done, with the time from its start to its end. */
+  onFile(file: string, durationMs: number): void {
+    this.#times.push({ file, seconds: durationMs / 1000 });
     if (!this.#out.isTTY) this.#out.write(`${this.#line(file)}\n`);
   }
 
@@ -68,9 +72,14 @@ export class Progress {
       if (this.#output !== "") this.#out.write(`--- output of the tests\n${this.#output}\n`);
       this.#out.write(`--- failures\n${this.#failures.join("\n")}\n`);
     }
+    for (const { file, seconds } of this.#slowest()) this.#out.write(`${seconds.toFixed(1).padStart(8)} s  ${file}\n`);
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
-    this.#out.write(`${this.#filesDone} of ${this.#files} files in ${seconds} s\n`);
+    this.#out.write(`${this.#times.length} of ${this.#files} files in ${seconds} s\n`);
     return { passed: this.#passed, failed: this.#failures.length };
+  }
+
+  #slowest() {
+    return this.#times.toSorted((one, other) => other.seconds - one.seconds).slice(0, SLOWEST);
   }
 
   #fail(title: string, error: unknown): void {
@@ -84,7 +93,7 @@ export class Progress {
 
   #line(file: string): string {
     const seconds = Math.round((performance.now() - this.#startedAt) / 1000);
-    return `${this.#filesDone}/${this.#files} files, ${this.#passed} passed, ${this.#failures.length} failed, ${seconds} s  ${file}`;
+    return `${this.#times.length}/${this.#files} files, ${this.#passed} passed, ${this.#failures.length} failed, ${seconds} s  ${file}`;
   }
 }
 

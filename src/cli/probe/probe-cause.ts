@@ -1,7 +1,8 @@
 /** Why a connection or a call failed, in words. It is loaded when one has failed. */
 import { BrokenCall, Unanswered } from "../../client/broken-call.js";
 import { messageOf } from "../../core/health-error.js";
-import { REASONS, resultOfError } from "../../probers/reasons.js";
+import { REASONS } from "../../core/reasons.js";
+import { resultOfError } from "../../probers/reasons.js";
 import type { ServiceOutcome } from "./probe-outcome.js";
 
 /** The outcome of a connection that failed. Without an error, the server was silent until the deadline. */

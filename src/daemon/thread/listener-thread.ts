@@ -60,7 +60,7 @@ class ListenerThread {
   readonly #serving: ReturnType<typeof createServing>;
 
   constructor(start: ThreadStart, post: (message: FromThread) => void) {
-    const { instance, listLimit, maxWatchers, numbers, statuses, counted, epoch } = start;
+    const { instance, listLimit, maxWatchers, numbers, statuses, counted, epoch, page, hosts } = start;
     this.#start = start;
     this.#post = post;
     this.#numbers = new SharedNumbers(numbers);
@@ -73,7 +73,7 @@ class ListenerThread {
     const metrics = counted && new Metrics({ clock, reader, server: () => this.#readings() }, counted);
     const [token, onHeartbeat] = [this.#token, this.#onHeartbeat];
     this.#history = epoch === undefined ? undefined : new TransitionHistory(epoch, statuses.lastTransition);
-    const common = { token, listLimit, maxWatchers, onHeartbeat, metrics, history: this.#history };
+    const common = { token, listLimit, maxWatchers, onHeartbeat, metrics, history: this.#history, page, hosts };
     this.#serving = createServing({ ...common, reader, clock, random });
   }
 

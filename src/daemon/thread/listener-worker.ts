@@ -46,6 +46,8 @@ export interface ListenerWorkerDeps {
   readonly metrics: Pick<Metrics, "state"> | undefined;
   /** `undefined`: the thread does not serve `/events`. */
   readonly history: TransitionHistory | undefined;
+  readonly page: boolean;
+  readonly hosts: readonly string[] | undefined;
   readonly onHeartbeat: HeartbeatListener;
   /** What the other servers of the same `Health` show. */
   readonly others: () => Pick<ServerReadings, "connectionCount" | "watcherCount" | "certificateEndsAt">;
@@ -83,7 +85,7 @@ export class ListenerWorker {
   /** @throws HealthError INVALID_OPTION for options that are not plain data; MISSING_PACKAGE, when the file of the thread is not beside this one */
   constructor(deps: ListenerWorkerDeps, task: ListenerTask) {
     this.#deps = deps;
-    const { registry, clock, token, listLimit, maxWatchers, metrics, history } = deps;
+    const { registry, clock, token, listLimit, maxWatchers, metrics, history, page, hosts } = deps;
     const { instance } = registry;
     this.#relay = new EventRelay(instance, metrics === undefined ? [] : OF_MAIN, () => this.#feed.noteEvent());
     this.#feed = new StatusFeed({ ...deps, takeEvents: () => this.#relay.take() });
@@ -98,6 +100,8 @@ export class ListenerWorker {
       instance,
       listLimit,
       maxWatchers,
+      page,
+      hosts,
       counted: metrics?.state,
       token: token.value,
       epoch: history?.epoch,

@@ -72,6 +72,8 @@ export interface ThreadStart {
   readonly token: string | undefined;
   /** Of the event IDs; `undefined`: the thread does not serve `/events`. */
   readonly epoch: string | undefined;
+  readonly page: boolean;
+  readonly hosts: readonly string[] | undefined;
   /** What was counted until now; `undefined`: the thread does not serve `/metrics`. */
   readonly counted: TallyState | undefined;
   readonly stallAfterMs: number;

@@ -159,9 +159,8 @@ export class BucketSeries {
       this.#setChunk(start, chunk);
       if (own === undefined) continue;
       for (let slot = 0; slot < this.#shape.perChunk; slot += 1) {
-        const fields = own.subarray(slot * FIELDS, (slot + 1) * FIELDS);
-        const at = start + slot * this.#shape.widthMs;
-        if (fields.some((field) => field !== 0)) this.#add(bucketOf(at, fields));
+        const bucket = bucketOf(start + slot * this.#shape.widthMs, own, slot * FIELDS);
+        if (bucket !== undefined) this.#add(bucket);
       }
     }
   }
@@ -239,9 +238,8 @@ export class BucketSeries {
 
   #stored(at: number): Bucket | undefined {
     const start = this.#chunkStart(at);
-    const first = ((at - start) / this.#shape.widthMs) * FIELDS;
-    const fields = this.#chunks.get(start)?.subarray(first, first + FIELDS);
-    return fields?.some((field) => field !== 0) ? bucketOf(at, fields) : undefined;
+    const chunk = this.#chunks.get(start);
+    return chunk && bucketOf(at, chunk, ((at - start) / this.#shape.widthMs) * FIELDS);
   }
 
   #rowOf({ at, parts, latency }: Bucket): BucketRow {
@@ -249,9 +247,19 @@ export class BucketSeries {
   }
 }
 
-function bucketOf(at: number, fields: Uint16Array): Bucket {
-  const parts = partsOf((index) => (fields[index] ?? 0) * MS_PER_UNIT);
-  return { at, parts, latency: decodeLatency(fields.subarray(PARTS.length)) };
+/** A page reads a million buckets: their fields are read one by one, without an array between. */
+function bucketOf(at: number, chunk: Uint16Array, first: number): Bucket | undefined {
+  const [serving = 0, notServing = 0] = [chunk[first], chunk[first + 1]];
+  const [unknown = 0, maintenance = 0] = [chunk[first + 2], chunk[first + 3]];
+  const latency = decodeLatency(chunk, first + PARTS.length);
+  if (serving + notServing + unknown + maintenance === 0 && latency === undefined) return undefined;
+  const parts = {
+    serving: serving * MS_PER_UNIT,
+    notServing: notServing * MS_PER_UNIT,
+    unknown: unknown * MS_PER_UNIT,
+    maintenance: maintenance * MS_PER_UNIT,
+  };
+  return { at, parts, latency };
 }
 
 function partsOf(read: (index: number) => number): Readonly<Record<BucketPart, number>> {

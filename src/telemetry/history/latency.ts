@@ -77,8 +77,10 @@ export function encodeLatency(latency: Latency | undefined): readonly number[] {
   return [Math.min(MAX_UINT16, count), encodeMs(min), encodeMs(avg), encodeMs(max), encodeMs(p95)];
 }
 
-export function decodeLatency(fields: Iterable<number>): Latency | undefined {
-  const [count = 0, min = 0, avg = 0, max = 0, p95 = 0] = fields;
+/** The latency whose fields begin at an index. */
+export function decodeLatency(fields: Uint16Array, first: number): Latency | undefined {
+  const [count = 0, min = 0, avg = 0] = [fields[first], fields[first + 1], fields[first + 2]];
+  const [max = 0, p95 = 0] = [fields[first + 3], fields[first + 4]];
   if (count === 0) return undefined;
   return { count, min: decodeMs(min), avg: decodeMs(avg), max: decodeMs(max), p95: decodeMs(p95) };
 }

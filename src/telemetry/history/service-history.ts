@@ -101,6 +101,11 @@ export class ServiceHistory {
     this.#isInMaintenance = isInMaintenance;
   }
 
+  /** Whether a service is in maintenance now. */
+  isInMaintenance(service: string): boolean {
+    return this.#isInMaintenance(service);
+  }
+
   /** Takes a transition. Those of checks do not matter: each check is a service of its name. */
   add({ subject, name, to, reason }: Pick<Transition, "subject" | "name" | "to" | "reason">): void {
     if (subject === "service") this.setStatus(name, to, reason);

@@ -57,10 +57,10 @@ export class HttpCall implements Call {
   #answer(): void {
     if (this.#answered) return;
     this.#answered = true;
-    const { method, path: target, accept, contentType, authorization, lastEventId } = this.#stream.head;
+    const { method, path: target, accept, contentType, authorization, host, lastEventId } = this.#stream.head;
     const body = this.#chunks === undefined ? undefined : Buffer.concat(this.#chunks);
     const { connection } = this.#stream;
-    const request = { method, target, accept, contentType, authorization, body, lastEventId, connection };
+    const request = { method, target, accept, contentType, authorization, host, body, lastEventId, connection };
     // many requests may wait for one page: each connection sends its answers in its own turns
     let send = (answer: HttpAnswer) => this.#send(answer);
     this.#deps.responder.answer(request, (answer) => send(answer));

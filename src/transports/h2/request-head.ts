@@ -17,6 +17,8 @@ export interface RequestHead {
   readonly contentLength: number | undefined;
   readonly accept: string | undefined;
   readonly authorization: string | undefined;
+  /** `:authority`, or else `host`. */
+  readonly host: string | undefined;
   readonly lastEventId: string | undefined;
   readonly grpcTimeout: string | undefined;
   readonly grpcEncoding: string | undefined;
@@ -136,6 +138,7 @@ function headOf(found: ReadonlyMap<string, string>): RequestHead | undefined {
     contentLength: length === undefined ? undefined : Number(length),
     accept: found.get("accept"),
     authorization: found.get("authorization"),
+    host: found.get(":authority") ?? found.get("host"),
     lastEventId: found.get("last-event-id"),
     grpcTimeout: found.get("grpc-timeout"),
     grpcEncoding: found.get("grpc-encoding"),

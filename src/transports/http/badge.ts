@@ -10,6 +10,8 @@
  */
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
+import { COLOURS, type Colour, SEVERITY_COLOURS } from "../../core/status-colours.js";
+import { severityOf, statusWords } from "../../core/status-words.js";
 import type { ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { Headers } from "./answers.js";
@@ -18,11 +20,8 @@ import type { Headers } from "./answers.js";
 export interface Badge {
   readonly label: string;
   readonly message: string;
-  readonly colour: (typeof COLOURS)[keyof typeof COLOURS];
+  readonly colour: Colour;
 }
-
-/** White text has a contrast of at least 4.5 on each (WCAG 2.2, section 1.4.3). The message says the same as the colour. */
-export const COLOURS = { good: "#2e7d32", warning: "#8a5a00", bad: "#b3261e", unknown: "#5f6368" } as const;
 
 const LABEL_COLOUR = "#3c4043";
 
@@ -54,16 +53,7 @@ export function labelOf(service: string): string {
 }
 
 function messageOf({ status, degraded }: ServiceStatus): Omit<Badge, "label"> {
-  switch (status) {
-    case "SERVING":
-      return degraded ? { message: "degraded", colour: COLOURS.warning } : { message: "serving", colour: COLOURS.good };
-    case "NOT_SERVING":
-      return { message: "not serving", colour: COLOURS.bad };
-    case "UNKNOWN":
-      return { message: "unknown", colour: COLOURS.unknown };
-    default:
-      return status satisfies never;
-  }
+  return { message: statusWords(status, degraded), colour: SEVERITY_COLOURS[severityOf(status, degraded)] };
 }
 
 export function badgeAnswer(status: number, badge: Badge): HttpAnswer {

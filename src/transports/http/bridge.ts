@@ -5,6 +5,8 @@
  *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
  *                         +-- a page: lists checks, services or metrics (see page-renderer)
  */
+
+import { isAllowedHost, MISDIRECTED, requireHosts } from "../../core/allowed-hosts.js";
 import { background } from "../../core/background.js";
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
@@ -12,6 +14,7 @@ import type { Clock } from "../../core/clock.js";
 import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
+import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, statusHeaders, textAnswer, unauthenticated } from "./answers.js";
 import { answerBadge } from "./badge.js";
@@ -20,8 +23,11 @@ import type { EventStreams } from "./event-streams.js";
 import { negotiateJson } from "./health-json.js";
 import { answerHistory, answerUptimeBadge, type HistoryDeps } from "./history.js";
 import { type MetricsPage, metricsPage } from "./metrics-page.js";
+import { answerPageFile } from "./page/page-files.js";
+import type { PageRoute } from "./page/page-query.js";
+import { answerPage, wantsHtml } from "./page/status-page.js";
 import type { Page, PageRenderer } from "./page-renderer.js";
-import { findRoute, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
+import { findRoute, hostOf, PAGE_PATHS, ROUTE_PATHS, type Route, requirePaths } from "./routes.js";
 import { answerService, answerServiceJson } from "./services.js";
 import { Snapshots } from "./snapshot.js";
 import { answerView, answerViewCheck } from "./views.js";
@@ -57,13 +63,22 @@ export interface BridgeOptions {
   readonly metrics?: MetricsPage | undefined;
   /** Shared by all bridges of a thread. Default: `/events` and `/badge` are not found; an application may have its own. */
   readonly events?: EventStreams | undefined;
+  /** Whether browsers get the status page at `/`. It needs `events`. Default false. */
+  readonly page?: boolean | undefined;
+  /** Names of this server for browsers: see `core/allowed-hosts`. Default: every host may be shown details. */
+  readonly hosts?: readonly string[] | undefined;
   /** Default, with `events`: the past is not known in this thread. */
   readonly history?: Pick<HistoryDeps, "transitions" | "services"> | undefined;
+  /** The transitions of this thread. Needed for the page. */
+  readonly transitions?: TransitionHistory | undefined;
 }
 
 /** The routes that an application may have itself. */
 const HISTORY_ROUTES: readonly Route["kind"][] = ["events", "badge", "history"];
 const HISTORY_PATHS = new RegExp(`^/(?:${HISTORY_ROUTES.join("|")})`);
+
+/** The routes of which a script in a browser must not read an answer under another name of this server. */
+const HOST_ROUTES: readonly Route["kind"][] = ["page", "page-file", "events", "history"];
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -78,6 +93,7 @@ export class HttpBridge implements HttpResponder {
   /** @throws HealthError INVALID_OPTION for paths that are none */
   constructor(options: BridgeOptions) {
     requirePaths(options.paths);
+    requireHosts(options.hosts);
     this.clock = options.clock;
     this.instance = options.reader.instance;
     this.#options = options;
@@ -90,25 +106,27 @@ export class HttpBridge implements HttpResponder {
   }
 
   /** Whether a request is for one of the bridge's routes. The server as a whole is the application's, if it has one. */
-  hasRoute(target: string, paths = this.#options.paths): boolean {
-    const { kind } = this.#routeOf(target, paths);
+  hasRoute(target: string, accept?: string, paths = this.#options.paths): boolean {
+    const { kind } = this.#routeOf({ target, accept }, paths);
     return kind !== "none" && kind !== "bad-request" && kind !== "target-too-long" && kind !== "server";
   }
 
   /** The paths of all routes that it has. */
   get paths(): readonly string[] {
-    const { metrics, events } = this.#options;
+    const { metrics, events, page = false } = this.#options;
     const isMissing = (path: string) =>
-      (metrics === undefined && path === "/metrics") || (events === undefined && HISTORY_PATHS.test(path));
+      (metrics === undefined && path === "/metrics") ||
+      (events === undefined && HISTORY_PATHS.test(path)) ||
+      (!page && PAGE_PATHS.includes(path));
     return ROUTE_PATHS.filter((path) => !isMissing(path));
   }
 
   wantsBody(method: string, target: string): boolean {
-    return method === "POST" && this.#routeOf(target).kind === "call";
+    return method === "POST" && this.#routeOf({ target }).kind === "call";
   }
 
   answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void {
-    const route = this.#routeOf(request.target);
+    const route = this.#routeOf(request);
     const answer = this.#answerOrPage(route, request);
     const finish = (answer: HttpAnswer) => {
       this.#publishAnswer(route, answer.status);
@@ -124,17 +142,21 @@ export class HttpBridge implements HttpResponder {
     this.#publishAnswer({ kind: "bad-request" }, status);
   }
 
-  #routeOf(target: string, paths = this.#options.paths): Route {
-    const route = findRoute(target, paths);
-    const { metrics, events } = this.#options;
+  #routeOf({ target, accept }: Pick<HttpRequest, "target"> & Partial<HttpRequest>, paths = this.#options.paths): Route {
+    const { metrics, events, page = false } = this.#options;
+    const route = findRoute(target, { paths, hasPage: page && wantsHtml(accept) });
     const { kind } = route;
     const isMissing =
-      (metrics === undefined && kind === "metrics") || (events === undefined && HISTORY_ROUTES.includes(kind));
+      (metrics === undefined && kind === "metrics") ||
+      (events === undefined && HISTORY_ROUTES.includes(kind)) ||
+      (!page && kind === "page-file");
     return isMissing ? { kind: "none" } : route;
   }
 
   #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer> {
-    const { reader, listLimit = DEFAULT_LIST_LIMIT, token } = this.#options;
+    const { reader, listLimit = DEFAULT_LIST_LIMIT, token, hosts } = this.#options;
+    const isRefused = hosts !== undefined && HOST_ROUTES.includes(route.kind) && !isAllowedHost(hostOf(request), hosts);
+    if (isRefused) return textAnswer(421, MISDIRECTED);
     switch (route.kind) {
       case "bad-request":
         return textAnswer(400, "BAD_REQUEST");
@@ -162,6 +184,11 @@ export class HttpBridge implements HttpResponder {
         return this.#answerBadge(route);
       case "history":
         return this.#withHistory((history) => answerHistory(history, route, request, this.clock.wallTime()));
+      case "page":
+        return this.#answerPage(route, request);
+      case "page-file":
+        if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
+        return answerPageFile(route.file);
       case "events":
         return this.#options.events?.answer(route, request) ?? textAnswer(404, "NOT_FOUND");
       default:
@@ -222,6 +249,14 @@ export class HttpBridge implements HttpResponder {
   #answerBadge({ service, uptime }: Extract<Route, { kind: "badge" }>): HttpAnswer {
     if (uptime === undefined) return answerBadge(this.#options.reader, service);
     return this.#withHistory((history) => answerUptimeBadge(history, { service, uptime }, this.clock.wallTime()));
+  }
+
+  #answerPage(route: PageRoute, request: HttpRequest): HttpAnswer | Page {
+    const { reader, token, transitions, history, paths = [] } = this.#options;
+    if (transitions === undefined) return textAnswer(404, "NOT_FOUND");
+    const parts = { reader, token, transitions, clock: this.clock, snapshots: this.#snapshots };
+    const deps = { ...parts, services: history?.services, hasHealthCode: paths.includes("/") };
+    return answerPage(deps, route, request);
   }
 
   /** A listener thread has no history: the main thread does. */

@@ -29,7 +29,7 @@ export function createFetchHandler(bridge: HttpBridge): FetchHandler {
   };
   return async (request, paths = []) => {
     const { method, headers, url } = request;
-    const { pathname, search } = new URL(url);
+    const { pathname, search, host: urlHost } = new URL(url);
     const target = (paths.includes(pathname) ? "/healthcheck" : pathname) + search;
     const body = bridge.wantsBody(method, target) ? await readBody(request, bridge.tooManyBodyBytes) : undefined;
     const accept = headers.get("accept") ?? undefined;
@@ -38,7 +38,9 @@ export function createFetchHandler(bridge: HttpBridge): FetchHandler {
     return new Promise((resolve) => {
       const send = (answer: HttpAnswer) => resolve(respond(answer, method));
       const lastEventId = headers.get("last-event-id") ?? undefined;
-      bridge.answer({ method, target, accept, contentType, authorization, body, lastEventId }, send);
+      // a framework may have put another host into the URL
+      const host = headers.get("host") ?? urlHost;
+      bridge.answer({ method, target, accept, contentType, authorization, host, body, lastEventId }, send);
     });
   };
 }

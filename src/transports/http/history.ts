@@ -2,13 +2,12 @@
  * `/history/<service>`: what a service was, as JSON, and its uptime for a badge.
  *
  *     ?hours=24 (default), or ?from= and ?to=  --> buckets, their sum, the transitions that are kept
- *
- * Uptime is the time serving of the time serving or not serving. Times that are unknown, in maintenance or without data
- * do not count: they show neither.
  */
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { printable } from "../../core/printable.js";
 import { storedName } from "../../core/service-name.js";
+import { COLOURS } from "../../core/status-colours.js";
+import { percentText } from "../../core/status-words.js";
 import type { StatusReader } from "../../registry/ports.js";
 import { type Bucket, PARTS } from "../../telemetry/history/bucket-series.js";
 import type { Latency } from "../../telemetry/history/latency.js";
@@ -16,9 +15,10 @@ import type { PastOfService, ServiceHistory } from "../../telemetry/history/serv
 import { eventId, type TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { jsonHeaders, methodNotAllowed, textAnswer, unauthenticated } from "./answers.js";
-import { type Badge, badgeAnswer, COLOURS, labelOf } from "./badge.js";
+import { type Badge, badgeAnswer, labelOf } from "./badge.js";
 import { transitionJson } from "./event-text.js";
 import { type HistoryRoute, UPTIMES, type Uptime } from "./history-range.js";
+import { uptimeOf } from "./uptime.js";
 
 export interface HistoryDeps {
   readonly reader: StatusReader;
@@ -61,14 +61,8 @@ export function answerUptimeBadge(
 
 function uptimeMessage(uptime: number | undefined): Omit<Badge, "label"> {
   if (uptime === undefined) return { message: "no data", colour: COLOURS.unknown };
-  // rounded down: only a service without any outage has 100 %
-  const message = `${Math.floor(uptime * 10_000) / 100} %`;
+  const message = percentText(uptime);
   return { message, colour: uptime >= 0.99 ? COLOURS.good : uptime >= 0.95 ? COLOURS.warning : COLOURS.bad };
-}
-
-/** The share of the time serving; `undefined` when the service was neither serving nor not serving. */
-function uptimeOf({ parts: { serving, notServing } }: PastOfService): number | undefined {
-  return serving + notServing === 0 ? undefined : serving / (serving + notServing);
 }
 
 function emptyPast(from: number, to: number): PastOfService {

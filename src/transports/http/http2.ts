@@ -20,6 +20,7 @@ export function createHttp2Responder(
     const request: HttpRequest = {
       ...{ method, target, accept, authorization, body },
       contentType: headers["content-type"],
+      host: headers[":authority"] ?? headers.host,
       lastEventId: firstOf(headers["last-event-id"]),
       connection: stream.session,
     };

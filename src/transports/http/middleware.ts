@@ -42,7 +42,7 @@ export function createMiddleware(bridge: HttpBridge, onAnswer: (request: NodeReq
     else answer(undefined);
   };
   return (request, response, next) => {
-    const isRoute = bridge.hasRoute(request.url ?? "");
+    const isRoute = bridge.hasRoute(request.url ?? "", request.headers.accept);
     if (next !== undefined && !isRoute) return next();
     if (isRoute) onAnswer(request);
     // a pipelined request waits for its turn: Node would keep its answer in memory until then

@@ -71,8 +71,11 @@ interface Job {
 /** Pages with more entries are rendered in the queue. */
 const MAX_PROMPT_ENTRIES = 100;
 
-/** A slice of the text, in UTF-16 units. It takes about 1 ms to render. */
+/** A slice of the text, in UTF-16 units. Most take about 1 ms to render. */
 const SLICE_LENGTH = 65_536;
+
+/** Pieces that take longer to render make a shorter slice, in milliseconds. */
+const SLICE_MS = 4;
 
 /** Requests that get one rendering in one turn of the event loop: some 2 ms for HTTP/1. */
 const ANSWERS_PER_TURN = 64;
@@ -158,7 +161,7 @@ export class PageRenderer {
     job.statusVersion = statusVersion;
     try {
       const snapshot = page.snapshot();
-      const slices = await renderSlices(page.pieces(snapshot));
+      const slices = await renderSlices(page.pieces(snapshot), this.#deps.clock);
       const rendering = new Rendering({ snapshot, version, statusVersion }, slices, this.#deps);
       if (rendering.isLong || !page.isVolatile) this.#rendered.put(page.key, rendering);
       return rendering;
@@ -198,16 +201,16 @@ function headOf({ status, headers }: Envelope): string {
 }
 
 /** Renders one slice in this turn of the event loop, and each further one in a turn of its own. */
-async function renderSlices(pieces: Iterable<string>): Promise<readonly Slice[]> {
+async function renderSlices(pieces: Iterable<string>, clock: Clock): Promise<readonly Slice[]> {
   const slices: Slice[] = [];
-  let [ofSlice, length] = [[] as string[], 0];
+  let [ofSlice, length, startedAt] = [[] as string[], 0, clock.now()];
   for (const piece of pieces) {
     ofSlice.push(piece);
     length += piece.length;
-    if (length < SLICE_LENGTH) continue;
+    if (length < SLICE_LENGTH && clock.now() - startedAt < SLICE_MS) continue;
     slices.push(sliceOf(ofSlice));
-    [ofSlice, length] = [[], 0];
     await nextTurn();
+    [ofSlice, length, startedAt] = [[], 0, clock.now()];
   }
   slices.push(sliceOf(ofSlice));
   return slices;

@@ -9,6 +9,7 @@
  *     /events, ?service=<service>, repeatable                       a stream of transitions
  *     /badge.svg, /badge/<service>.svg, ?service=, ?uptime=24h      a picture of a status
  *     /history, /history/<service>, ?service=, ?hours=, ?from=&to=  the past of a service
+ *     /, for a browser; /healthbridge/<file>                        the status page, its script and its style
  *     *                                                             OPTIONS of the server as a whole
  *
  * An ambiguous target is refused: a name is never guessed.
@@ -17,9 +18,14 @@ import { HealthError } from "../../core/health-error.js";
 import { MAX_SERVICE_NAME_BYTES, OVERALL } from "../../core/service-name.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import { type HistoryRoute, historyRoute, isUptime, type Uptime } from "./history-range.js";
+import { PAGE_FILES, PAGE_FOLDER, type PageFile } from "./page/page-files.js";
+import { type PageRoute, pageRoute } from "./page/page-query.js";
 
 /** The paths of the views. */
 const VIEW_PATHS = ["livez", "readyz", "healthz", "startupz"] as const;
+
+/** The paths of the status page, for browsers. */
+export const PAGE_PATHS: readonly string[] = ["/", `/${PAGE_FOLDER}/*`];
 
 /** The paths of all routes, for routers that need a list; `*` is the rest of a path. */
 export const ROUTE_PATHS: readonly string[] = [
@@ -35,6 +41,7 @@ export const ROUTE_PATHS: readonly string[] = [
     "/history",
     "/history/*",
   ],
+  ...PAGE_PATHS,
 ];
 
 /** A request for a stream of transitions. */
@@ -67,6 +74,8 @@ export type Route =
   | EventsRoute
   | { readonly kind: "badge"; readonly service: string; readonly uptime: Uptime | undefined }
   | HistoryRoute
+  | PageRoute
+  | { readonly kind: "page-file"; readonly file: PageFile }
   | { readonly kind: "server" }
   | { readonly kind: "bad-request" }
   | { readonly kind: "target-too-long" }
@@ -101,8 +110,16 @@ export function isGrpcMethod(target: string): boolean {
   return GRPC_METHOD.test(target);
 }
 
-/** Finds the route of a request target such as `/healthcheck?service=a`. `paths` mean `/healthcheck` as well. */
-export function findRoute(target: string, paths: readonly string[] = []): Route {
+/** What the same target means to one server or to one client. */
+export interface RouteMeaning {
+  /** Paths that mean `/healthcheck` as well. Default none. */
+  readonly paths?: readonly string[] | undefined;
+  /** Whether `/` is the status page: there is one, and the client is a browser. Default false. */
+  readonly hasPage?: boolean | undefined;
+}
+
+/** Finds the route of a request target such as `/healthcheck?service=a`. */
+export function findRoute(target: string, { paths = [], hasPage = false }: RouteMeaning = {}): Route {
   if (target.length > MAX_TARGET_BYTES) return { kind: "target-too-long" };
   // the server as a whole (RFC 9110, section 9.3.7)
   if (target === "*") return { kind: "server" };
@@ -114,6 +131,7 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
   const path = decode(rawPath);
   if (query === undefined || path === undefined || isAmbiguous(rawPath)) return BAD_REQUEST;
   if (path !== rawPath && isAmbiguous(path)) return BAD_REQUEST;
+  if (path === "/" && hasPage) return routeOfPage(query);
   if (paths.includes(path)) return routeOfService(undefined, query);
   if (path === `/${HEALTH_SERVICE}/Check`) return { kind: "call", method: "Check" };
   if (path === `/${HEALTH_SERVICE}/List`) return { kind: "call", method: "List" };
@@ -126,6 +144,7 @@ export function findRoute(target: string, paths: readonly string[] = []): Route 
     return service === undefined ? { kind: "none" } : routeOfBadge(service, query);
   }
   if (head === "history") return routeOfHistory(name, query);
+  if (head === PAGE_FOLDER) return routeOfPageFile(name);
   if (head === "heartbeat") return name === undefined ? { kind: "none" } : routeOfHeartbeat(name, query);
   if (path === "/metrics") return { kind: "metrics" };
   if (path === "/events")
@@ -144,6 +163,18 @@ function toOriginForm(target: string): string {
   if (authority === undefined) return "";
   const rest = target.slice(authority.length);
   return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** The host that a request names: in its target, or else beside it. */
+export function hostOf({
+  target,
+  host,
+}: {
+  readonly target: string;
+  readonly host?: string | undefined;
+}): string | undefined {
+  const [authority] = ABSOLUTE_FORM.exec(target) ?? [];
+  return authority === undefined ? host : authority.slice(authority.indexOf("//") + 2);
 }
 
 /** The one service of a path and a query; `undefined` when they name two, or one that no service can have. */
@@ -170,6 +201,17 @@ function routeOfHistory(name: string | undefined, query: QueryParameters): Route
   return (service === undefined ? undefined : historyRoute(service, query)) ?? BAD_REQUEST;
 }
 
+function routeOfPage(query: QueryParameters): Route {
+  const service = query.services.length === 0 ? undefined : serviceOf(undefined, query);
+  if (query.services.length > 0 && service === undefined) return BAD_REQUEST;
+  return query.searches.every(isName) ? (pageRoute(service, query) ?? BAD_REQUEST) : BAD_REQUEST;
+}
+
+function routeOfPageFile(name: string | undefined): Route {
+  const file = PAGE_FILES.find((known) => known.name === name);
+  return file === undefined ? { kind: "none" } : { kind: "page-file", file };
+}
+
 function routeOfHeartbeat(check: string, { statuses }: QueryParameters): Route {
   const [report = "pass"] = statuses;
   const isReport = report === "pass" || report === "fail";
@@ -191,6 +233,10 @@ const LISTS = {
   hours: "hours",
   from: "from",
   to: "to",
+  q: "searches",
+  failing: "failings",
+  sort: "sorts",
+  range: "ranges",
 } as const;
 
 type ParameterLists = Record<(typeof LISTS)[keyof typeof LISTS], string[]>;
@@ -219,7 +265,8 @@ function readQuery(text: string): QueryParameters | undefined {
 }
 
 function emptyLists(): ParameterLists {
-  return { services: [], exclude: [], statuses: [], uptimes: [], hours: [], from: [], to: [] };
+  const ofPage = { searches: [], failings: [], sorts: [], ranges: [] };
+  return { services: [], exclude: [], statuses: [], uptimes: [], hours: [], from: [], to: [], ...ofPage };
 }
 
 /** Decodes percent signs, once; `undefined` for a broken one or for bytes that are not UTF-8. */

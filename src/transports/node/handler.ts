@@ -58,7 +58,8 @@ export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps):
     const exchange = new NodeExchange(request, response);
     const format = formatOf(request.headers["content-type"]);
     // the media type of a request that is no POST says nothing: it has no content
-    const isStatus = method === undefined && request.method !== "POST" && bridge.hasRoute(request.url ?? "");
+    const isStatus =
+      method === undefined && request.method !== "POST" && bridge.hasRoute(request.url ?? "", request.headers.accept);
     const isHttp = method === undefined ? !format?.hasUnknownMethods : method !== "Watch" && format === undefined;
     if (isStatus || isHttp) answerHttp(request, response);
     else if (request.method !== "POST") sendText(exchange, methodNotAllowed("POST"));
@@ -69,7 +70,7 @@ export function createHandler({ bridge, service, pool, onAnswer }: HandlerDeps):
   return (request, response, next) => {
     const { url = "" } = request;
     const method = METHODS.get(url);
-    if (next !== undefined && method === undefined && !bridge.hasRoute(url)) return next();
+    if (next !== undefined && method === undefined && !bridge.hasRoute(url, request.headers.accept)) return next();
     if (method !== undefined) onAnswer(request);
     // a pipelined request waits for its turn: Node would keep its answer in memory until then
     if (response.socket === null) response.once("socket", () => answer(request, response, method));

@@ -7,6 +7,7 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { describe, type TestContext, test } from "node:test";
 import { FILE_DESCRIPTORS } from "../../../src/transports/grpc/file-descriptors.js";
+import { breachesOf, explain, runTool } from "../../conformance-tool/tool.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { npmRpcFrameworks } from "../npm-packages.js";
 import { library } from "../package/packaged.js";
@@ -148,3 +149,9 @@ for (const [name, httpVersion, useBinaryFormat] of TRANSPORTS) {
     });
   });
 }
+
+test("of the rows of `healthbridge conformance`, an application of connect-node breaks that of Node's HTTP/2", async (t) => {
+  const { health, origin } = await start(t, "2");
+  const results = await runTool(new URL(origin).host, { changed: health, times: { answerMs: 4_000, quietMs: 200 } });
+  assert.deepEqual(breachesOf(results), ["field-line-break"], explain(results));
+});

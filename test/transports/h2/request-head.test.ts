@@ -19,6 +19,7 @@ test("a request head has the fields that an answer needs, and the first value of
     contentLength: 12,
     accept: "*/*",
     authorization: "Bearer x",
+    host: "a",
     grpcTimeout: "1S",
     grpcEncoding: "gzip",
     lastEventId: "e1-7",

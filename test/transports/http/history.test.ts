@@ -1,31 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AccessToken } from "../../../src/core/bearer-token.js";
-import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
-import { Registry } from "../../../src/registry/registry.js";
-import { ServiceHistory } from "../../../src/telemetry/history/service-history.js";
-import { TransitionHistory } from "../../../src/telemetry/history/transition-history.js";
-import { EventStreams } from "../../../src/transports/http/event-streams.js";
-import { PageRenderer } from "../../../src/transports/http/page-renderer.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
-import { bridgeAt } from "./bridge-fixture.js";
+import { type HistoryFixtureOptions, historyFixture } from "./history-fixture.js";
 
 const MINUTE = 60_000;
 
-function fixture({ token = undefined as string | undefined, isThread = false } = {}) {
-  const clock = new VirtualClock();
-  const registry = new Registry({ clock, instance: "history" });
-  const transitions = new TransitionHistory("e1");
-  const services = new ServiceHistory({ clock, maxBytes: 1_048_576, retainMs: 30 * 1_440 * MINUTE });
-  registry.onTransition((transition) => {
-    transitions.add(transition);
-    services.add(transition);
-  });
-  const access = new AccessToken(token);
-  const pages = new PageRenderer({ reader: registry, clock, pool: new SharedBytesPool() });
-  const events = new EventStreams({ reader: registry, clock, pages, history: transitions, token: access });
-  const history = isThread ? undefined : { transitions, services };
-  const { ask } = bridgeAt(clock, { registry, events, token: access, history });
+function fixture(options: HistoryFixtureOptions = {}) {
+  const { clock, registry, services, ask } = historyFixture(options);
   /** An hour: 45 minutes serving, 15 not. */
   const liveAnHour = async () => {
     registry.set("orders", "SERVING");

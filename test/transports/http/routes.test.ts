@@ -132,7 +132,7 @@ const ROWS: readonly (readonly [string, object])[] = [
 describe("the route of a target", () => {
   for (const [target, route] of ROWS) {
     test(JSON.stringify(target.length > 60 ? `${target.slice(0, 40)}... (${target.length})` : target), () => {
-      assert.deepEqual(findRoute(target, ["/extra"]), route);
+      assert.deepEqual(findRoute(target, { paths: ["/extra"] }), route);
     });
   }
 });

@@ -1,0 +1,11 @@
+"""The smallest Celery application that has something to do: a task every 10 seconds."""
+
+from celery import Celery
+
+app = Celery("tasks")  # the broker is CELERY_BROKER_URL
+app.conf.beat_schedule = {"tick": {"task": "tasks.tick", "schedule": 10.0, "options": {"expires": 10}}}
+
+
+@app.task
+def tick():
+    return "tick"

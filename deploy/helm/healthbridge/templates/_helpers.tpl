@@ -1,0 +1,59 @@
+{{- define "healthbridge.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "healthbridge.selector" -}}
+app.kubernetes.io/name: healthbridge
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "healthbridge.labels" -}}
+{{ include "healthbridge.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "healthbridge.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "healthbridge.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "healthbridge.name" .) }}
+{{- else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
+{{- end }}
+
+{{/* The port of gRPC probes: with TLS a port of its own, because kubelet speaks gRPC without TLS. */}}
+{{- define "healthbridge.probePort" -}}
+{{- if .Values.tls.secretName }}50052{{ else }}50051{{ end }}
+{{- end }}
+
+{{/* healthbridge.yaml: the values, and what the chart decides. */}}
+{{- define "healthbridge.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- range $key := list "listen" "tls" }}
+{{- if hasKey $config $key }}{{ fail (printf "config.%s: the chart sets it; use service and tls of the values" $key) }}{{ end }}
+{{- end }}
+{{- if .Values.tls.secretName }}
+{{- $tls := dict "certFile" "/etc/healthbridge-tls/tls.crt" "keyFile" "/etc/healthbridge-tls/tls.key" }}
+{{- if .Values.tls.clientCa }}{{ $_ := set $tls "clientCaFile" "/etc/healthbridge-tls/ca.crt" }}{{ end }}
+{{- $_ := set $config "tls" $tls }}
+{{- $_ := set $config "listen" (list ":50051" ":8080" "plain://:50052") }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- define "healthbridge.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "healthbridge.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}

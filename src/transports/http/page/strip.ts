@@ -1,0 +1,129 @@
+/**
+ * The past of a service in cells of equal length, and its drawings: pure.
+ *
+ *     buckets --> [ cell ][ cell ][ cell ] --runs of equal cells--> one line for each kind, with gaps between the cells
+ *
+ * A cell with several kinds of time has a kind of its own, so a short outage is not lost in it. The style draws each kind in
+ * another colour, with another pattern and another height.
+ */
+import { percentText, spanText } from "../../../core/status-words.js";
+import { type BucketPart, PARTS } from "../../../telemetry/history/bucket-series.js";
+import type { PastOfService } from "../../../telemetry/history/service-history.js";
+import { UPTIMES, type Uptime } from "../history-range.js";
+import { uptimeOf } from "../uptime.js";
+import { type Html, html } from "./html.js";
+
+/** Part of the time in a cell was an outage: `mixed`. `none`: no data. */
+export type CellKind = "serving" | "down" | "mixed" | "unknown" | "maintenance" | "none";
+
+const HOUR_MS = 3_600_000;
+
+/** The length of a cell: a multiple of the history's buckets. */
+const CELL_MS: Readonly<Record<Uptime, number>> = { "24h": HOUR_MS / 2, "7d": 3 * HOUR_MS, "30d": 12 * HOUR_MS };
+
+/** A range in words. */
+export const RANGE_WORDS: Readonly<Record<Uptime, string>> = {
+  "24h": "last 24 hours",
+  "7d": "last 7 days",
+  "30d": "last 30 days",
+};
+
+/** The cells of a range. */
+export interface CellRange {
+  readonly range: Uptime;
+  /** Wall time. */
+  readonly from: number;
+  readonly to: number;
+  readonly cellMs: number;
+  readonly count: number;
+}
+
+/** The range that ends with the cell of now. */
+export function cellRange(range: Uptime, now: number): CellRange {
+  const cellMs = CELL_MS[range];
+  const count = (UPTIMES[range] * HOUR_MS) / cellMs;
+  const to = (Math.floor(now / cellMs) + 1) * cellMs;
+  return { range, from: to - count * cellMs, to, cellMs, count };
+}
+
+/** The kind of each cell. */
+export function cellsOf({ buckets }: Pick<PastOfService, "buckets">, { from, cellMs, count }: CellRange): CellKind[] {
+  const sums = Array.from({ length: count }, () => ({ serving: 0, notServing: 0, unknown: 0, maintenance: 0 }));
+  for (const { at, parts } of buckets) {
+    const sum = sums[Math.floor((at - from) / cellMs)];
+    if (sum !== undefined) for (const part of PARTS) sum[part] += parts[part];
+  }
+  return sums.map(kindOf);
+}
+
+function kindOf({ serving, notServing, unknown, maintenance }: Readonly<Record<BucketPart, number>>): CellKind {
+  if (notServing > 0) return serving + unknown + maintenance > 0 ? "mixed" : "down";
+  if (maintenance > 0) return "maintenance";
+  if (serving + unknown === 0) return "none";
+  return unknown > serving ? "unknown" : "serving";
+}
+
+/** The length of a cell in the drawing, and its height. */
+const CELL = 5;
+const HEIGHT = 20;
+
+/** Kinds that are drawn with a pattern, which the page defines once. */
+const PATTERNS: Readonly<Record<CellKind, string | undefined>> = {
+  serving: undefined,
+  down: undefined,
+  mixed: "mixed",
+  unknown: "unknown",
+  maintenance: "maintenance",
+  none: undefined,
+};
+
+/** Draws a strip. Its label says what it shows. */
+export function drawStrip(cells: readonly CellKind[], label: string): Html {
+  const lines = new Map<CellKind, string>();
+  for (let at = 0; at < cells.length; ) {
+    const kind = cells[at] ?? "none";
+    let end = at + 1;
+    while (end < cells.length && cells[end] === kind) end += 1;
+    lines.set(kind, `${lines.get(kind) ?? ""}M${at * CELL} 10h${(end - at) * CELL}`);
+    at = end;
+  }
+  const paths = [...lines].map(([kind, line]) => {
+    const pattern = PATTERNS[kind];
+    return pattern === undefined
+      ? html`<path class="${kind}" d="${line}"/>`
+      : html`<path class="${kind}" stroke="url(#${pattern})" d="${line}"/>`;
+  });
+  const width = cells.length * CELL;
+  return html`<svg class="strip" role="img" aria-label="${label}" viewBox="0 0 ${width} ${HEIGHT}" preserveAspectRatio="none">${paths}</svg>`;
+}
+
+/** What a strip shows, in words: `orders, last 24 hours: 99.79 % serving, 1 outage of 3 min`. */
+export function stripLabel(name: string, past: PastOfService | undefined, range: Uptime): string {
+  return `${name}, ${RANGE_WORDS[range]}: ${past === undefined ? "no data" : summaryOf(past)}`;
+}
+
+/** The past in words. */
+export function summaryOf(past: PastOfService): string {
+  const { parts } = past;
+  const uptime = uptimeOf(past);
+  const words = [
+    uptime === undefined ? "no data" : `${percentText(uptime)} serving`,
+    outageText(past),
+    parts.unknown > 0 ? `unknown for ${spanText(parts.unknown)}` : "",
+    parts.maintenance > 0 ? `in maintenance for ${spanText(parts.maintenance)}` : "",
+  ];
+  return words.filter((text) => text !== "").join(", ");
+}
+
+/** Outages in a row of buckets are one. */
+function outageText({ buckets, bucketMs, parts: { notServing } }: PastOfService): string {
+  let count = 0;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  for (const { at, parts } of buckets) {
+    if (parts.notServing === 0) continue;
+    if (at > lastAt + bucketMs) count += 1;
+    lastAt = at;
+  }
+  if (count === 0) return "";
+  return count === 1 ? `1 outage of ${spanText(notServing)}` : `${count} outages, ${spanText(notServing)} in all`;
+}

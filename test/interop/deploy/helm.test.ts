@@ -1,0 +1,185 @@
+/** deploy/helm: the chart is valid for several sets of values, refuses wrong ones, and its pod runs. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { parse, stringify } from "yaml";
+import { Target } from "../peers.js";
+import {
+  assertConfigsValid,
+  assertHardened,
+  assertSchemas,
+  assertSelected,
+  DEPLOY,
+  FIXTURES,
+  type Manifest,
+  one,
+  output,
+  podOf,
+  readManifests,
+  VERSION,
+} from "./manifests.js";
+import { pageSnippet } from "./pages.js";
+import { Pod } from "./pod.js";
+import { helm } from "./tools.js";
+
+const CHART = join(DEPLOY, "helm/healthbridge");
+
+/** Helm's own default is a version that is older than the chart's oldest one. */
+const ARGS = ["--kube-version", "1.30.0", "--values", "-"];
+
+const render = (values: object): readonly Manifest[] =>
+  readManifests(output(helm(), ["template", "orders", CHART, ...ARGS], stringify(values)));
+
+/** What Helm says of wrong values. */
+function refusal(values: object): string {
+  const input = stringify(values);
+  const { status, stderr } = spawnSync(helm(), ["template", "orders", CHART, ...ARGS], { input, encoding: "utf8" });
+  assert.equal(status, 1);
+  return stderr;
+}
+
+const CONFIG = {
+  checks: {
+    orders: { target: "grpc://orders:50051/acme.orders.v1.Orders", interval: "5s" },
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own form
+    broker: { target: "redis://redis:6379", password: "${file:/etc/healthbridge-secrets/redis/password}" },
+  },
+  services: { shop: ["orders", "broker"] },
+  listLimit: 1_000_000,
+};
+
+const ALL = {
+  config: CONFIG,
+  image: { pullSecrets: [{ name: "registry" }] },
+  secrets: ["redis", "shop.token"],
+  extraEnv: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "shop", key: "token" } } }],
+  extraArgs: ["--log-level=debug"],
+  extraVolumes: [{ name: "state", emptyDir: {} }],
+  extraVolumeMounts: [{ name: "state", mountPath: "/var/lib/healthbridge" }],
+  tls: { secretName: "orders-tls", clientCa: true },
+  service: { annotations: { "example.com/a": "b" } },
+  networkPolicy: { enabled: true, egress: [{ to: [{ ipBlock: { cidr: "192.0.2.0/24" } }] }] },
+  serviceMonitor: { enabled: true, endpoint: { authorization: { credentials: { name: "shop", key: "token" } } } },
+  prometheusRule: { enabled: true },
+  serviceAccount: { annotations: { a: "b" } },
+  podAnnotations: { a: "b" },
+  podLabels: { team: "shop" },
+  nodeSelector: { zone: "a" },
+  tolerations: [{ key: "a", operator: "Exists" }],
+  affinity: { podAntiAffinity: {} },
+  priorityClassName: "system-cluster-critical",
+};
+
+const NONE = {
+  podDisruptionBudget: { enabled: false },
+  serviceAccount: { create: false },
+  preStopSeconds: 0,
+  probes: { readinessView: "readiness" },
+};
+
+const SETS: Readonly<Record<string, object>> = {
+  "no values": {},
+  "every value": ALL,
+  "every switch off": NONE,
+  "the values of the page": parse(pageSnippet("kubernetes", "values")),
+  "TLS and a ServiceMonitor": { tls: { secretName: "orders-tls" }, serviceMonitor: { enabled: true } },
+};
+
+describe("the chart", () => {
+  test("passes helm lint", () => {
+    output(helm(), ["lint", "--strict", "--kube-version", "1.30.0", CHART]);
+  });
+
+  test("has the version of the package", () => {
+    const { version, appVersion } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
+    assert.deepEqual([version, appVersion], [VERSION, VERSION]);
+  });
+
+  for (const [label, values] of Object.entries(SETS)) {
+    test(`with ${label} has objects that Kubernetes reads, without unknown fields`, () =>
+      assertSchemas(render(values)));
+    test(`with ${label} has a configuration that \`healthbridge validate\` accepts`, () =>
+      assertConfigsValid(render(values)));
+    test(`with ${label} has selectors and ports that fit its pods`, () => assertSelected(render(values)));
+    test(`with ${label} has a restricted pod that is probed by its views and has time to drain`, () =>
+      assertHardened(render(values)));
+  }
+
+  test("makes every object that is switched on, and no other", () => {
+    const kinds = (values: object) =>
+      render(values)
+        .map(({ kind }) => kind)
+        .sort();
+    const always = ["ConfigMap", "Deployment", "Service"];
+    assert.deepEqual(kinds(NONE), [...always, "Pod"].sort());
+    assert.deepEqual(kinds({}), [...always, "Pod", "PodDisruptionBudget", "ServiceAccount"].sort());
+    const added = ["NetworkPolicy", "PodDisruptionBudget", "PrometheusRule", "ServiceAccount", "ServiceMonitor"];
+    assert.deepEqual(kinds(ALL), [...always, ...added].sort());
+  });
+
+  test("writes the configuration as it was given", () => {
+    const text = one(render({ config: CONFIG }), "ConfigMap").data?.["healthbridge.yaml"] ?? "";
+    assert.deepEqual(parse(text), CONFIG);
+  });
+
+  test("has a test whose pod is no replica", () => {
+    const manifests = render({});
+    const { selector } = one(manifests, "Service").spec;
+    const { labels } = one(manifests, "Pod").metadata;
+    assert.notEqual(labels["app.kubernetes.io/name"], selector?.["app.kubernetes.io/name"]);
+  });
+
+  test("has a rule for each alert of deploy/prometheus", () => {
+    const rules = parse(readFileSync(join(DEPLOY, "prometheus/healthbridge.rules.yml"), "utf8"));
+    assert.deepEqual(one(render(ALL), "PrometheusRule").spec, rules);
+  });
+
+  const refusals: readonly (readonly [label: string, values: object, text: RegExp])[] = [
+    ["an unknown value", { replica: 1 }, /'replica' not allowed/],
+    ["a value of another type", { replicas: "two" }, /'\/replicas'.*want integer/],
+    ["an unknown key of the configuration", { config: { lissen: [] } }, /'\/config'.*'lissen' not allowed/],
+    [
+      "an unknown option of a check",
+      { config: { checks: { a: { target: "tcp://h:1", intervall: "5s" } } } },
+      /checks\/a/,
+    ],
+    ["an address, which is the chart's", { config: { listen: [":1"] } }, /config\.listen: the chart sets it/],
+    ["a certificate, which is the chart's", { config: { tls: { certFile: "a", keyFile: "b" } } }, /config\.tls: the/],
+    ["a view that is about nothing", { probes: { readinessView: "startup" } }, /readinessView/],
+  ];
+  for (const [label, values, text] of refusals) test(`refuses ${label}`, () => assert.match(refusal(values), text));
+});
+
+describe("the pod of the chart", () => {
+  const read = (name: string) => readFileSync(join(FIXTURES, name), "utf8");
+  const secrets = {
+    "orders-tls": { "tls.crt": read("server.crt"), "tls.key": read("server.key"), "ca.crt": read("ca.crt") },
+    token: { token: "s3cret\n" },
+  };
+  let target: Target;
+  let pod: Pod;
+  before(async () => {
+    target = await Target.start();
+    const config = { checks: { shop: target.url }, tokenFile: "/etc/healthbridge-secrets/token/token" };
+    const manifests = render({ config, tls: { secretName: "orders-tls" }, secrets: ["token"] });
+    assert.equal(podOf(manifests).container.startupProbe.grpc.port, 50052);
+    pod = await Pod.start(manifests, { secrets });
+  });
+  after(async () => {
+    await pod?.remove();
+    target?.stop();
+  });
+
+  test("is alive, and is ready", async () => {
+    assert.equal(await pod.probe("livenessProbe"), "success: service healthy");
+    assert.equal(await pod.probe("readinessProbe"), "success: service healthy");
+  });
+
+  test("takes its token from the Secret", async () => {
+    const list = (token: string) =>
+      fetch(`http://127.0.0.1:${pod.port(50052)}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+    assert.deepEqual([(await list("wrong")).status, (await list("s3cret")).status], [401, 200]);
+  });
+});
