@@ -111,8 +111,8 @@ export interface ChannelMessages {
     readonly tornBytes: number;
     readonly records: number;
   };
-  /** Writing the journal has failed `failures` times in a row. Without an `error`, it has succeeded again. */
-  "journal-failed": { readonly failures: number; readonly error: unknown };
+  /** Writing a file has failed `failures` times in a row. Without an `error`, it has succeeded again. */
+  "journal-failed": { readonly file: string; readonly failures: number; readonly error: unknown };
   /** The journal has `maxNames` names: a new one is not stored. Published for the first of them since there was room. */
   "journal-full": { readonly file: string; readonly maxNames: number };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */

@@ -248,16 +248,16 @@ function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<
   else logger.warn(fields, `${file}: ${damagedLines} damaged lines are dropped; ${records} records are used`);
 }
 
-function logJournalFailure(logger: Logger, { failures, error }: Published<"journal-failed">): void {
+function logJournalFailure(logger: Logger, { file, failures, error }: Published<"journal-failed">): void {
   const event = "journal-failed";
   if (error === undefined)
     logger.info(
-      { event: "journal-written", failures },
-      `the state is written again, after ${failures} failed attempts`,
+      { event: "journal-written", file, failures },
+      `${file} is written again, after ${failures} failed attempts`,
     );
   else
     logger.error(
-      { event, failures, err: error },
-      `cannot write the state (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
+      { event, file, failures, err: error },
+      `cannot write ${file} (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
     );
 }
