@@ -57,6 +57,7 @@ export class WebhookDelivery {
   #failures = 0;
   #running: Promise<void> | undefined;
   #endPause: () => void = () => {};
+  #endDiskWait: () => void = () => {};
   #isClosed = false;
 
   /** Takes up the messages that an earlier process has not delivered. */
@@ -115,6 +116,7 @@ export class WebhookDelivery {
 
   #abort(): void {
     this.#queue.length = 0;
+    this.#endDiskWait(); // a disk that hangs must not delay the end of the process
     this.#sending.close();
   }
 
@@ -150,7 +152,8 @@ export class WebhookDelivery {
 
   async #deliverAll(): Promise<void> {
     for (let [entry] = this.#queue; entry !== undefined; [entry] = this.#queue) {
-      await entry.stored;
+      await this.#whenStored(entry);
+      if (this.#queue.length === 0) return; // the delivery has ended meanwhile
       this.#sending = this.#sender;
       const result = await this.#sending.send(entry.message);
       if (result.kind === "retry") {
@@ -167,6 +170,14 @@ export class WebhookDelivery {
       this.#publish(result.kind, result.kind === "rejected" ? result.detail : undefined);
       this.#failures = 0;
     }
+  }
+
+  /** Resolves when a message is on the disk, and when the delivery ends. */
+  #whenStored({ stored }: QueuedMessage): Promise<void> {
+    return new Promise((resolve) => {
+      this.#endDiskWait = resolve;
+      void stored.then(resolve);
+    });
   }
 
   #pauseMs(retryAfterMs: number | undefined): number {

@@ -1,6 +1,6 @@
 /** The queue of a webhook: order, retries, what waits in the journal, and what happens when too much waits. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,6 +11,7 @@ import { WebhookDelivery } from "../../src/hooks/webhook-delivery.js";
 import type { Message, ToldChange } from "../../src/hooks/webhook-message.js";
 import { dropOthers, WebhookStore } from "../../src/hooks/webhook-store.js";
 import { Journal } from "../../src/telemetry/journal.js";
+import { eventually, inTime } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-webhook-"));
@@ -167,14 +168,13 @@ test("what was not delivered is delivered by the next process, in order, with th
   const first = new Receiver(journal);
   first.answer = (id) => (id === "1" ? DELIVERED : RETRY);
   for (let id = 1; id <= 12; id += 1) first.delivery.push(message(String(id)), [[String(id), change(String(id))]]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await eventually(() => first.ids.includes("2"), "the first is delivered, the second is sent");
   await first.delivery.close(0);
   journal = await reopen(journal, "order");
   assert.equal(new WebhookStore(journal, "ops").told().size, 12);
   const second = new Receiver(journal);
   second.delivery.push(message("13"), []);
-  await second.clock.advance(1_000);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await eventually(() => second.ids.includes("13"), "all are delivered");
   assert.deepEqual(second.ids, ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"]);
   await second.delivery.close(0);
   journal = await reopen(journal, "order");
@@ -182,19 +182,33 @@ test("what was not delivered is delivered by the next process, in order, with th
   await journal.close();
 });
 
-test("a message is not sent before it is stored", async () => {
+test("a message is not sent before it is on the disk", async () => {
   const journal = await openJournal("stored");
   const receiver = new Receiver(journal);
-  let stored: readonly unknown[] = [];
+  let file = "";
   receiver.answer = () => {
-    stored = new WebhookStore(journal, "ops").messages();
+    file = readFileSync(join(directory, "stored", "journal"), "utf8");
     return DELIVERED;
   };
-  receiver.delivery.push(message("1"), [["1", change("1")]]);
-  assert.deepEqual(receiver.ids, [], "not in the same step");
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  assert.equal(stored.length, 1);
+  receiver.delivery.push(message("first-message"), [["1", change("1")]]);
+  await eventually(() => receiver.ids.length === 1, "it is sent");
+  assert.match(file, /first-message/);
   await receiver.delivery.close(0);
+  await journal.close();
+});
+
+test("a delivery that ends while a message is written to the disk does not send it; the next process does", async () => {
+  let journal = await openJournal("ended");
+  const first = new Receiver(journal);
+  first.delivery.push(message("1"), [["1", change("1")]]);
+  const closed = first.delivery.close(0);
+  await first.clock.advance(0);
+  await inTime(closed, "the delivery ends");
+  journal = await reopen(journal, "ended");
+  assert.deepEqual(first.ids, []);
+  const second = new Receiver(journal);
+  await eventually(() => second.ids.length === 1, "it is sent");
+  await second.delivery.close(0);
   await journal.close();
 });
 
