@@ -9,7 +9,7 @@
  */
 import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
-import { REASONS } from "../core/reasons.js";
+import { reasonWords } from "../core/reasons.js";
 import type { Cause, Message, ToldChange } from "./webhook-message.js";
 
 /** Names in a title. */
@@ -59,12 +59,6 @@ export function describe(change: ToldChange): string {
   }
 }
 
-/** The meaning of a reason code; `undefined` for one that is not of a check. */
-export function meaningOf(reason: string): string | undefined {
-  const meanings: Readonly<Record<string, string>> = REASONS;
-  return Object.hasOwn(meanings, reason) ? meanings[reason] : undefined;
-}
-
 /** The lines that fit, with the number of those that do not. */
 export function linesWithin(lines: readonly string[], maxCharacters: number): string {
   const shown: string[] = [];
@@ -107,7 +101,7 @@ function verb(count: number): string {
 }
 
 function describeReason(reason: string): string {
-  const meaning = meaningOf(reason);
+  const meaning = reasonWords(reason);
   return meaning === undefined ? printable(reason) : `${reason}: ${meaning}`;
 }
 

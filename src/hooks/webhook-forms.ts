@@ -8,7 +8,8 @@
  *
  * Names of services can come from a target (Celery workers), so they never become markup, links or mentions.
  */
-import { describe, displayName, linesOf, linesWithin, meaningOf, titleOf } from "./message-text.js";
+import { reasonWords } from "../core/reasons.js";
+import { describe, displayName, linesOf, linesWithin, titleOf } from "./message-text.js";
 import type { Message, ToldChange } from "./webhook-message.js";
 
 export const WEBHOOK_FORMS = ["json", "alertmanager", "slack", "discord"] as const;
@@ -67,7 +68,7 @@ function jsonForm(message: Message, { instance }: SendContext): object {
 
 function json(change: ToldChange): object {
   const { id, service, status, at, since, severity, reason, causes } = change;
-  const reasonText = reason === undefined ? undefined : meaningOf(reason);
+  const reasonText = reason === undefined ? undefined : reasonWords(reason);
   return { id, service, status, at: isoTime(at), since: isoTime(since), severity, reason, reasonText, causes };
 }
 

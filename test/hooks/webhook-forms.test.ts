@@ -1,6 +1,7 @@
 /** The bodies of webhooks: what each form has, its limits, and names that want to be markup. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { SERVER_REASONS } from "../../src/core/reasons.js";
 import { encodeMessage, WEBHOOK_FORMS } from "../../src/hooks/webhook-forms.js";
 import type { Message, ToldChange } from "../../src/hooks/webhook-message.js";
 
@@ -50,6 +51,16 @@ test("json has the version, a text for people, and every change with its cause",
     ],
     omitted: 0,
   });
+});
+
+test("a reason of this server has its words as well; one of the application is its code", () => {
+  const [flapping, own] = ["flapping", "my-code"].map((reason) =>
+    encode("json", message([outage("celery", { reason, causes: [] })])),
+  );
+  assert.equal(flapping.changes[0].reasonText, SERVER_REASONS.flapping);
+  assert.match(flapping.text, /\(flapping: the check passes again/);
+  assert.equal(own.changes[0].reasonText, undefined);
+  assert.match(own.text, /\(my-code\)$/);
 });
 
 test("an alert of Alertmanager ends in the future while it fires, and at its end when it is resolved", () => {
