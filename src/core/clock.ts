@@ -47,14 +47,17 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves with the work, or after a time. The work must not reject. */
+/** Settles with the work, or resolves after a time without it. */
 export async function settledWithin(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<void> {
   let cancel: CancelTimer = () => {};
   const limit = new Promise<void>((resolve) => {
     cancel = clock.setTimer(limitMs, resolve);
   });
-  await Promise.race([work, limit]);
-  cancel();
+  try {
+    await Promise.race([work, limit]);
+  } finally {
+    cancel();
+  }
 }
 
 /** A source of randomness: returns a number of [0, 1). */

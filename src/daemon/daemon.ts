@@ -105,7 +105,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
     operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal });
     operator.restore();
-    health.parts.history?.services.askMaintenance((service) => isInMaintenance(operator, service));
+    health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));
     if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
     const { threadLog } = deps;
@@ -160,10 +160,6 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };
-}
-
-function isInMaintenance(operator: Operator, service: string): boolean {
-  return (operator.maintenanceOf("all") ?? operator.maintenanceOf({ service })) !== undefined;
 }
 
 /** The changed keys that keep their values until the next start. */

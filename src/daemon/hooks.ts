@@ -63,8 +63,7 @@ export class Hooks {
   async #openRecovery(rules: readonly RecoveryRule[]): Promise<Recovery> {
     const { health, operator, journal, environment } = this.#deps;
     const { Recovery } = await import("../hooks/recovery.js");
-    const isInMaintenance = (service: string) =>
-      (operator.maintenanceOf("all") ?? operator.maintenanceOf({ service })) !== undefined;
+    const isInMaintenance = (service: string) => operator.isInMaintenance(service);
     const reader = health.parts.registry;
     return new Recovery(rules, { reader, clock: systemClock, journal, environment, isInMaintenance });
   }
@@ -77,7 +76,7 @@ export class Hooks {
     return new Webhooks({
       registry,
       transitions: history.transitions,
-      isInMaintenance: (scope) => operator.maintenanceOf(scope) !== undefined,
+      isInMaintenance: (service) => operator.isInMaintenance(service),
       journal,
     });
   }

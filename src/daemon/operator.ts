@@ -89,6 +89,11 @@ export class Operator {
     return this.#maintenance.of(scope);
   }
 
+  /** Whether a service is in maintenance, by its name or with all others. */
+  isInMaintenance(service: string): boolean {
+    return (this.maintenanceOf("all") ?? this.maintenanceOf({ service })) !== undefined;
+  }
+
   /** Takes up what an earlier process has stored. What the configuration does not have any more is dropped. */
   restore(): void {
     const { journal, log } = this.#deps;

@@ -10,7 +10,7 @@
  * When this process ends, a program that runs is not killed: a restart that is cut in the middle leaves the service down.
  */
 import { publish, type RecoveryStep } from "../core/channels.js";
-import type { CancelTimer, Clock } from "../core/clock.js";
+import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import type { Journal } from "../telemetry/journal.js";
 import { RecoveryEvidence, type RecoveryEvidenceDeps } from "./recovery-evidence.js";
 import { type RecoveryDecision, RecoveryPlanner, type RunHistory } from "./recovery-planner.js";
@@ -71,13 +71,8 @@ export class Recovery {
     this.#cancelTick();
     this.#evidence.close();
     if (this.#running.size === 0) return;
-    let cancel: CancelTimer = () => {};
-    const limit = new Promise<void>((resolve) => {
-      cancel = this.#deps.clock.setTimer(MAX_END_MS, resolve);
-    });
     const ends = [...this.#running.values()].map(({ ended }) => ended);
-    await Promise.race([Promise.all(ends), limit]);
-    cancel();
+    await settledWithin(Promise.all(ends), MAX_END_MS, this.#deps.clock);
     for (const [service, { recovery, pid, leave }] of this.#running) {
       leave();
       this.#publish(recovery, service, { step: "left", pid });

@@ -11,19 +11,16 @@ import type { CheckReport, StatusReader } from "../registry/ports.js";
 import type { OutageView } from "./notification-state.js";
 import type { Cause, ToldChange, ToldStatus } from "./webhook-message.js";
 
-/** Whether an operator has declared a maintenance, of a service or of all. */
-export type AskMaintenance = (scope: { readonly service: string } | "all") => boolean;
-
 /** Failing checks that are named as the cause of one outage. */
 const MAX_CAUSES = 5;
 
 export class RegistryView implements OutageView {
   readonly #reader: StatusReader;
-  readonly #isInMaintenance: AskMaintenance;
+  readonly #isInMaintenance: (service: string) => boolean;
   /** The failing checks, at a version of the registry: many services are asked about in one step. */
   #failing: { readonly version: number; readonly checks: readonly CheckReport[] } = { version: -1, checks: [] };
 
-  constructor(reader: StatusReader, isInMaintenance: AskMaintenance) {
+  constructor(reader: StatusReader, isInMaintenance: (service: string) => boolean) {
     this.#reader = reader;
     this.#isInMaintenance = isInMaintenance;
   }
@@ -50,7 +47,7 @@ export class RegistryView implements OutageView {
   }
 
   #isOutageSilent(service: string): boolean {
-    if (this.#reader.draining || this.#isInMaintenance("all") || this.#isOff(service)) return true;
+    if (this.#reader.draining || this.#isOff(service)) return true;
     const check = this.#reader.check(service);
     if (check !== undefined) return check.services.some((each) => this.#isOff(each));
     const causes = this.#causesOf(service);
@@ -58,9 +55,9 @@ export class RegistryView implements OutageView {
     return causes.every(({ name, services }) => [name, ...services].some((each) => this.#isOff(each)));
   }
 
-  /** Whether an operator has drained the service, or declared a maintenance of it. */
+  /** Whether an operator has drained the service, or declared a maintenance of it or of all services. */
   #isOff(service: string): boolean {
-    return this.#reader.drained.has(service) || this.#isInMaintenance({ service });
+    return this.#reader.drained.has(service) || this.#isInMaintenance(service);
   }
 
   /** The checks that make a service fail. A check of that name is its own cause, and has none. */

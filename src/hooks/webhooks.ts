@@ -15,7 +15,7 @@ import type { TransitionHistory } from "../telemetry/history/transition-history.
 import type { Journal } from "../telemetry/journal.js";
 import type { Observation } from "./notification-state.js";
 import { type DeclaredServices, filterOf } from "./service-filter.js";
-import { type AskMaintenance, RegistryView } from "./service-view.js";
+import { RegistryView } from "./service-view.js";
 import { Webhook } from "./webhook.js";
 import { WebhookClient } from "./webhook-client.js";
 import type { WebhookSettings } from "./webhook-settings.js";
@@ -25,7 +25,8 @@ export interface WebhooksDeps {
   readonly registry: Registry;
   /** Gives each transition its id. */
   readonly transitions: TransitionHistory;
-  readonly isInMaintenance: AskMaintenance;
+  /** Whether an operator has put the service, or all services, into maintenance. */
+  readonly isInMaintenance: (service: string) => boolean;
   readonly journal: Journal | undefined;
 }
 

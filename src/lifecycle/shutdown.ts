@@ -9,7 +9,7 @@
  * (tryShutdown of grpc-js and GracefulStop of grpc-go wait without a limit while a Watch is open).
  */
 
-import type { Clock } from "../core/clock.js";
+import { type Clock, settledWithin } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_DRAIN_DELAY_MS, requireKnownOptions } from "../core/option.js";
@@ -62,25 +62,12 @@ export async function runShutdown(steps: ShutdownSteps, clock: Clock, times: Shu
     await sleep(clock, times.drainDelayMs ?? DEFAULT_DRAIN_DELAY_MS);
     steps.stopAccepting();
     steps.endWatches();
-    await atMost(clock, times.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, steps.closeGracefully());
+    await settledWithin(steps.closeGracefully(), times.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, clock);
   } finally {
-    await atMost(clock, DESTROY_TIMEOUT_MS, steps.destroy());
+    await settledWithin(steps.destroy(), DESTROY_TIMEOUT_MS, clock);
   }
 }
 
 function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void (ms === 0 ? resolve() : clock.setTimer(ms, resolve)));
-}
-
-/** Resolves with the work, or after `ms` without it. */
-async function atMost(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
-  let cancel = () => {};
-  const limit = new Promise<void>((resolve) => {
-    cancel = clock.setTimer(ms, resolve);
-  });
-  try {
-    await Promise.race([work, limit]);
-  } finally {
-    cancel();
-  }
 }

@@ -15,6 +15,7 @@ import { printable } from "../core/printable.js";
 import { EventLimit } from "./event-limit.js";
 import { logRecovery } from "./recovery-lines.js";
 import { TransitionLines } from "./transition-lines.js";
+import { isPowerOfTwo } from "./write-failures.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -234,10 +235,6 @@ function logWebhook(logger: Logger, { webhook, outcome, pending, failures, detai
     );
   else if (outcome === "folded")
     logger.warn({ event: "webhook-folded", ...fields }, `${title}: too many messages wait; two became one`);
-}
-
-function isPowerOfTwo(count: number): boolean {
-  return (count & (count - 1)) === 0;
 }
 
 function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<"journal-damaged">): void {

@@ -34,6 +34,7 @@ export class WriteFailures {
   }
 }
 
-function isPowerOfTwo(count: number): boolean {
+/** Of a series of failures, these are reported. */
+export function isPowerOfTwo(count: number): boolean {
   return (count & (count - 1)) === 0;
 }

@@ -17,7 +17,7 @@ const report = (name: string, state: CheckState, details: Partial<CheckReport> =
 function setup() {
   const registry = new Registry({ clock: systemClock, instance: "view-test" });
   const maintained = new Set<string>();
-  const view = new RegistryView(registry, (scope) => maintained.has(scope === "all" ? "all" : scope.service));
+  const view = new RegistryView(registry, (service) => maintained.has("all") || maintained.has(service));
   registry.report(report("broker", "failing", { services: ["celery", "shop"] }));
   registry.report(report("db", "failing", { services: ["shop"], reason: "timeout" }));
   registry.report(report("cache", "failing", { services: ["shop"], critical: false }));

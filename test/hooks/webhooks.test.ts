@@ -71,8 +71,7 @@ class Setup {
     this.receiver = receiver;
     const { registry, history } = this.health.parts;
     if (history === undefined) throw new Error("it has a history");
-    const isInMaintenance = (scope: { readonly service: string } | "all") =>
-      this.maintained.has(scope === "all" ? "all" : scope.service);
+    const isInMaintenance = (service: string) => this.maintained.has("all") || this.maintained.has(service);
     this.webhooks = new Webhooks({ registry, transitions: history.transitions, isInMaintenance, journal });
   }
 
