@@ -18,7 +18,7 @@ import type { Envelope, Page } from "../page-renderer.js";
 import type { Snapshot, Snapshots } from "../snapshot.js";
 import { overviewPieces, type ViewContext } from "./overview.js";
 import { linkTo, type PageRoute } from "./page-query.js";
-import { rowsOf } from "./rows.js";
+import { type OverviewRow, rowsOf } from "./rows.js";
 import { servicePieces, titleOf, UNKNOWN_SERVICE } from "./service-view.js";
 import { SHELL_END, type Shell, shellStart } from "./shell.js";
 
@@ -90,7 +90,7 @@ function* piecesOf(deps: StatusPageDeps, route: PageRoute, snapshot: Snapshot): 
   const now = clock.wallTime();
   const rows = rowsOf(snapshot);
   const context: ViewContext = { route, now, history, drained: reader.drained };
-  const shell: Omit<Shell, "view" | "title"> = { snapshot, rows, now, notices: noticesOf(deps, snapshot) };
+  const shell: Omit<Shell, "view" | "title"> = { snapshot, rows, now, notices: noticesOf(deps, snapshot, rows) };
   const { service } = route;
   if (service === undefined) {
     yield shellStart({ ...shell, view: "overview", title: "" }).text;
@@ -112,7 +112,11 @@ function statusOf({ status, services }: Snapshot, service: string): ServiceStatu
 }
 
 /** What holds for all statuses. */
-function noticesOf({ services: history, reader }: StatusPageDeps, snapshot: Snapshot): readonly string[] {
+function noticesOf(
+  { services: history, reader }: StatusPageDeps,
+  snapshot: Snapshot,
+  rows: readonly OverviewRow[],
+): readonly string[] {
   const { draining, stalledMs, unready, checks } = snapshot;
   const held = checks.all.filter((check) => check.held).length;
   const notices = [
@@ -121,9 +125,10 @@ function noticesOf({ services: history, reader }: StatusPageDeps, snapshot: Snap
     draining && "This server is draining: every service is not serving, and the server closes soon.",
     unready === "starting" && "The application is starting. It is not serving until it is ready.",
     unready === "start-failed" && "The start of the application has failed.",
-    held > 0 && `The network of healthbridge seems to be down: the last statuses of ${held} checks are held.`,
+    held > 0 &&
+      `The network of healthbridge seems to be down: the last ${held === 1 ? "status of 1 check is" : `statuses of ${held} checks are`} held.`,
     history?.isInMaintenance(OVERALL) &&
-      "Maintenance of all services: hooks are silent, and this time does not count for the uptime.",
+      `Maintenance of ${rows.every(({ name }) => history.isInMaintenance(name)) ? "all services" : "the server as a whole"}: hooks are silent, and this time does not count for the uptime.`,
     reader.drained.size > 0 &&
       `Drained by an operator: ${[...reader.drained].map(titleOf).slice(0, MAX_NAMED).join(", ")}.`,
     history === undefined &&

@@ -202,6 +202,15 @@ describe("the overview", () => {
     }
   });
 
+  test("says whether a maintenance is of all services, or of the server as a whole alone", () => {
+    const { open, registry, services } = fixture();
+    registry.set("orders", "SERVING");
+    services.askMaintenance((service) => service === "");
+    const { body } = open("/");
+    assert.doesNotMatch(body, /Maintenance of all services/);
+    assert.match(body, /Maintenance of the server as a whole/);
+  });
+
   test("says what holds for all: a drain, a start, an isolation, drained services, maintenance", async () => {
     const { open, registry, services } = fixture();
     registry.set("orders", "SERVING");
@@ -209,7 +218,7 @@ describe("the overview", () => {
     registry.setDrained(new Set(["orders"]));
     services.askMaintenance(() => true);
     const { body } = open("/");
-    assert.match(body, /the last statuses of 1 checks are held/);
+    assert.match(body, /the last status of 1 check is held/);
     assert.match(body, /Drained by an operator: orders\./);
     assert.match(body, /Maintenance of all services/);
     assert.match(
