@@ -4,7 +4,7 @@
  *     URL --> form --input--> filter, order --> rows
  *              '------------> URL, so that it can be sent to a colleague, and is right after a reload
  */
-import type { RowFilter, Sort } from "./row-order.js";
+import { type RowFilter, SORTS, type Sort } from "./row-order.js";
 
 /** What the form asks for. */
 export interface FilterView extends RowFilter {
@@ -12,9 +12,7 @@ export interface FilterView extends RowFilter {
   readonly range: string;
 }
 
-const SORTS: readonly Sort[] = ["status", "name", "since", "latency"];
-
-const DEFAULTS = { sort: "status", range: "24h" } as const;
+const DEFAULTS = { sort: SORTS[0], range: "24h" } as const;
 
 export class FilterForm {
   readonly #form: HTMLFormElement;

@@ -4,8 +4,10 @@
  */
 import { SEVERITIES, type StatusSeverity } from "../core/status-words.js";
 
-/** The order of the services. */
-export type Sort = "status" | "name" | "since" | "latency";
+/** The orders of the services. The first is the default. */
+export const SORTS = ["status", "name", "since", "latency"] as const;
+
+export type Sort = (typeof SORTS)[number];
 
 /** What decides about the place of a service. */
 export interface OrderedRow {

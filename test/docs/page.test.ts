@@ -1,7 +1,7 @@
 /** docs/page.md: its snippets do what the page says. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SORTS } from "../../src/transports/http/page/page-query.js";
+import { SORT_WORDS } from "../../src/transports/http/page/page-query.js";
 import { parseConfig } from "../config/reading.js";
 import { eventually } from "../support/eventually.js";
 import { blocksOf } from "./pages.js";
@@ -37,6 +37,6 @@ test("every order of the overview is in the page", () => {
   const [, row = ""] = /^\| (`sort=.*?) \|/m.exec(readPage(PAGE)) ?? [];
   assert.deepEqual(
     [...row.matchAll(/`(?:sort=)?(\w+)`/g)].map(([, name]) => name),
-    Object.keys(SORTS),
+    Object.keys(SORT_WORDS),
   );
 });

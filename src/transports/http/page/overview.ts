@@ -20,7 +20,7 @@ import type { Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
 import { type Html, html } from "./html.js";
 import { drawSpark } from "./latency-lines.js";
-import { linkTo, OVERVIEW, type PageRoute, SORTS } from "./page-query.js";
+import { linkTo, OVERVIEW, type PageRoute, SORT_WORDS } from "./page-query.js";
 import { groupRows, type OverviewGroup, type OverviewRow } from "./rows.js";
 import { type CellRange, cellRange, cellsOf, drawStrip, RANGE_WORDS, stripLabel } from "./strip.js";
 
@@ -105,7 +105,7 @@ function filterForm({ search, failing, sort, range }: PageRoute): Html {
   return html`<form id="filter" method="get" role="search" aria-label="Services">
 <label class="search"><span class="unseen">Name</span><input type="search" name="q" value="${search}" maxlength="200" placeholder="Find a service" autocomplete="off" spellcheck="false"></label>
 <label class="box"><input type="checkbox" name="failing" value="1"${checked}> Problems only</label>
-<label>Sort <select name="sort">${options(SORTS, sort)}</select></label>
+<label>Sort <select name="sort">${options(SORT_WORDS, sort)}</select></label>
 <label>Range <select name="range">${options(RANGE_WORDS, range)}</select></label>
 <button>Apply</button>
 </form>

@@ -5,11 +5,11 @@
  *     /?q=orders&failing=1&sort=latency&range=7d     the overview
  *     /?service=orders&range=30d                     the page of one service
  */
-import type { Sort } from "../../../page/row-order.js";
+import { SORTS, type Sort } from "../../../page/row-order.js";
 import { isUptime, type Uptime } from "../history-range.js";
 
 /** The orders of the overview, with their words. */
-export const SORTS: Readonly<Record<Sort, string>> = {
+export const SORT_WORDS: Readonly<Record<Sort, string>> = {
   status: "failing first",
   name: "name",
   since: "last change",
@@ -43,7 +43,7 @@ export const OVERVIEW: PageRoute = {
   service: undefined,
   search: "",
   failing: false,
-  sort: "status",
+  sort: SORTS[0],
   range: "24h",
 };
 
@@ -72,5 +72,5 @@ export function linkTo({ service, search, failing, sort, range }: PageRoute): st
 }
 
 function isSort(text: string): text is Sort {
-  return Object.hasOwn(SORTS, text);
+  return Object.hasOwn(SORT_WORDS, text);
 }

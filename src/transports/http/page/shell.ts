@@ -5,7 +5,7 @@
  *     main     the view
  *     footer   when it was rendered, links
  */
-import { SEVERITIES, type StatusSeverity, severityOf } from "../../../core/status-words.js";
+import { SEVERITIES, severityOf, statusWords } from "../../../core/status-words.js";
 import { type OverallState, overallWords, titleText } from "../../../page/overall-words.js";
 import { statusIcon } from "../../../page/status-icon.js";
 import type { Snapshot } from "../snapshot.js";
@@ -86,19 +86,12 @@ function overallState({ status: overall, draining: isDraining, stalledMs }: Snap
   return { status, degraded, reason, isDraining, isStalled: stalledMs !== undefined };
 }
 
-const COUNT_WORDS: Readonly<Record<StatusSeverity, string>> = {
-  NOT_SERVING: "not serving",
-  UNKNOWN: "unknown",
-  degraded: "degraded",
-  SERVING: "serving",
-};
-
 /** How many services there are of each kind. Kinds without a service are hidden. */
 function countsOf(rows: readonly OverviewRow[]): Html {
   const items = SEVERITIES.map((severity) => {
     const count = rows.filter((row) => row.severity === severity).length;
     const hidden = count === 0 ? html` hidden` : undefined;
-    return html`<li data-count="${severity}"${hidden}><strong>${count}</strong> ${COUNT_WORDS[severity]}</li>`;
+    return html`<li data-count="${severity}"${hidden}><strong>${count}</strong> ${statusWords(severity, false)}</li>`;
   });
   return html`<ul id="counts" aria-label="Services">${items}</ul>`;
 }
