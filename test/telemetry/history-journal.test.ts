@@ -15,8 +15,10 @@ import { after, describe, test } from "node:test";
 import fc from "fast-check";
 import { type Published, subscribe } from "../../src/core/channels.js";
 import { BucketSeries, PARTS } from "../../src/telemetry/history/bucket-series.js";
+import { HistoryJournal } from "../../src/telemetry/history/history-journal.js";
 import { bucketRecords, parseHistoryRecord, transitionRecord } from "../../src/telemetry/history/history-records.js";
-import type { PastOfService } from "../../src/telemetry/history/service-history.js";
+import { type PastOfService, ServiceHistory } from "../../src/telemetry/history/service-history.js";
+import { TransitionHistory } from "../../src/telemetry/history/transition-history.js";
 import { decodeJournal, encodeRecord } from "../../src/telemetry/journal-lines.js";
 import { eventually } from "../support/eventually.js";
 import { SeededRandom } from "../support/seeded-random.js";
@@ -27,7 +29,7 @@ const directory = mkdtempSync(join(tmpdir(), "healthbridge-history-"));
 after(() => rmSync(directory, { recursive: true }));
 const newFolder = () => mkdtempSync(join(directory, "run-"));
 
-function published<Name extends "journal-damaged" | "journal-failed">(name: Name) {
+function published<Name extends "journal-damaged" | "journal-failed" | "fault">(name: Name) {
   const messages: Published<Name>[] = [];
   return { messages, unsubscribe: subscribe(name, (message) => messages.push(message)) };
 }
@@ -388,6 +390,27 @@ describe("damaged files of the history", () => {
         (ms) => run.past(name, ms)?.buckets.map((bucket) => ({ name, ms, ...bucket })) ?? [],
       ),
     );
+
+  test("a file that cannot be read is told as that, and the others count", async () => {
+    const { folder, clock } = await written();
+    const last = join(folder, filesIn(folder).findLast((file) => file.endsWith(".log")) ?? "");
+    const services = new ServiceHistory({ clock, maxBytes: 32 * MB, retainMs: 30 * DAY });
+    const transitions = new TransitionHistory("unreadable");
+    const deps = { clock, instance: "history-test", services, transitions, isHeld: async () => true };
+    const [faults, failures] = [published("fault"), published("journal-failed")];
+    const journal = await HistoryJournal.open(folder, deps);
+    rmSync(last); // it was found, and is not read yet
+    await journal.loaded;
+    for (const { unsubscribe } of [faults, failures]) unsubscribe();
+    assert.deepEqual(
+      faults.messages.map(({ where, error }) => [where, Object(error).code]),
+      [[`reading ${last}`, "ENOENT"]],
+    );
+    assert.deepEqual(failures.messages, []);
+    assert.ok([...services.names()].length > 0);
+    await journal.close();
+    services.close();
+  });
 
   test("flipped bits never make a start fail or invent a second, and are reported", async (t) => {
     const { folder, clock } = await written();

@@ -11,6 +11,7 @@
  * read.
  */
 import { join } from "node:path";
+import { publish } from "../../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../../core/clock.js";
 import { runInTurns, type Steps } from "../../core/turns.js";
 import type { JournalRecord } from "../journal-lines.js";
@@ -111,7 +112,9 @@ export class HistoryJournal {
     const { bounds, startedAt } = services;
     const reader = new HistoryReader({ instance, bounds, startedAt, signal });
     for (const path of this.#files.paths)
-      await reader.read(path).catch((error) => signal.aborted || new WriteFailures(instance, path).failed(error));
+      await reader.read(path).catch((error: unknown) => {
+        if (!signal.aborted) publish("fault", { instance, where: `reading ${path}`, error });
+      });
     if (signal.aborted) return;
     await runInTurns(this.#adopt(reader), clock, signal).catch(() => {}); // only when it is aborted
     if (signal.aborted) return;
