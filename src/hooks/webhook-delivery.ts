@@ -77,22 +77,13 @@ export class WebhookDelivery {
     message: Message | undefined,
     told: readonly (readonly [service: string, outage: ToldChange | undefined])[],
   ): void {
-    const number = this.#nextNumber;
-    const stored = this.#deps.store.save(told, message && { number, message });
-    if (message === undefined) return;
-    this.#nextNumber += 1;
-    this.#add({ number, message, stored });
-    this.#publish("queued", undefined);
-    this.#foldSurplus();
-    this.#run();
+    const stored = this.#deps.store.save(told, message && { number: this.#nextNumber, message });
+    if (message !== undefined) this.#enqueue(message, stored);
   }
 
   /** Adds a reminder, if nothing waits. It is not stored: the next process makes its own. */
   remind(message: Message): void {
-    if (this.#queue.length > 0) return;
-    this.#add({ number: this.#nextNumber, message, stored: Promise.resolve() });
-    this.#nextNumber += 1;
-    this.#run();
+    if (this.#queue.length === 0) this.#enqueue(message, Promise.resolve());
   }
 
   /** Sends with another sender from now on, and tries at once. A request that runs goes on. */
@@ -118,6 +109,14 @@ export class WebhookDelivery {
     this.#queue.length = 0;
     this.#endDiskWait(); // a disk that hangs must not delay the end of the process
     this.#sending.close();
+  }
+
+  #enqueue(message: Message, stored: Promise<void>): void {
+    this.#add({ number: this.#nextNumber, message, stored });
+    this.#nextNumber += 1;
+    this.#publish("queued", undefined);
+    this.#foldSurplus();
+    this.#run();
   }
 
   #add(entry: QueuedMessage): void {

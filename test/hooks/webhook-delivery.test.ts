@@ -141,6 +141,23 @@ test("of a receiver that is down for long, the oldest messages become one, and n
   assert.equal(statuses.length + omitted, 5_000, "every change is sent or counted");
 });
 
+test("a reminder is counted as any message: queued, then delivered", async () => {
+  const outcomes: Published<"webhook">[] = [];
+  const unsubscribe = subscribe("webhook", (event) => void outcomes.push(event));
+  const receiver = new Receiver();
+  receiver.delivery.remind({ ...message("r"), kind: "reminder" });
+  await receiver.clock.advance(0);
+  unsubscribe();
+  const own = outcomes.filter(({ instance }) => instance === "delivery-test");
+  assert.deepEqual(
+    own.map(({ outcome, pending }) => [outcome, pending]),
+    [
+      ["queued", 1],
+      ["delivered", 0],
+    ],
+  );
+});
+
 test("a reminder is dropped while something waits", async () => {
   const receiver = new Receiver();
   receiver.answer = () => RETRY;
