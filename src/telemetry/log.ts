@@ -15,7 +15,7 @@ import { printable } from "../core/printable.js";
 import { EventLimit } from "./event-limit.js";
 import { logRecovery } from "./recovery-lines.js";
 import { TransitionLines } from "./transition-lines.js";
-import { isPowerOfTwo } from "./write-failures.js";
+import { isWebhookLogged, logWebhook } from "./webhook-lines.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -62,7 +62,8 @@ export function createLog(
   const listen = <Name extends LoggedEvent>(name: Name) => {
     const limit = limitOf(name);
     return subscribe(name, (message) => {
-      if (message.instance === instance && limit?.admit() !== false) WRITERS[name](logger, message);
+      if (message.instance !== instance || IS_LOGGED[name]?.(message) === false) return;
+      if (limit?.admit() !== false) WRITERS[name](logger, message);
     });
   };
   const lines = new TransitionLines((at, fields, message) => logger[at](fields, message));
@@ -113,6 +114,11 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   webhook: "warn",
   "connection-ended": "debug",
   fault: "error",
+};
+
+/** Messages of these events may make no line. They do not count for the limit either. */
+const IS_LOGGED: { readonly [Name in LoggedEvent]?: (message: Published<Name>) => boolean } = {
+  webhook: isWebhookLogged,
 };
 
 const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Published<Name>) => void } = {
@@ -214,27 +220,6 @@ function errorFields(error: Error, depth = 0): object {
     stack,
     ...(cause instanceof Error && depth < MAX_CAUSES ? { cause: errorFields(cause, depth + 1) } : {}),
   };
-}
-
-/** A receiver that is down for a day gets a few lines, not one for each attempt. */
-function logWebhook(logger: Logger, { webhook, outcome, pending, failures, detail }: Published<"webhook">): void {
-  const fields = { webhook, pending, failures, detail };
-  const title = `webhook ${JSON.stringify(webhook)}`;
-  const after = failures === 0 ? "" : `, after ${failures} failed requests`;
-  if (outcome === "delivered")
-    logger.info({ event: "webhook-delivered", ...fields }, `${title}: a message was delivered${after}`);
-  else if (outcome === "retry" && isPowerOfTwo(failures))
-    logger.warn(
-      { event: "webhook-failed", ...fields },
-      `${title}: no success (${failures} times in a row): ${detail}; trying again, ${pending} messages wait`,
-    );
-  else if (outcome === "rejected")
-    logger.error(
-      { event: "webhook-rejected", ...fields },
-      `${title}: the receiver rejected a message, which is dropped: ${detail}`,
-    );
-  else if (outcome === "folded")
-    logger.warn({ event: "webhook-folded", ...fields }, `${title}: too many messages wait; two became one`);
 }
 
 function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<"journal-damaged">): void {
