@@ -12,6 +12,7 @@ import type { Snapshot } from "../snapshot.js";
 import { type Html, html } from "./html.js";
 import { SCRIPT_LINK, STYLE_LINK } from "./page-files.js";
 import type { OverviewRow } from "./rows.js";
+import { type CellKind, drawCells } from "./strip.js";
 import { clockTime } from "./times.js";
 
 /** What the shell says beside the view. */
@@ -58,23 +59,23 @@ ${notices.length === 0 ? undefined : html`<ul id="notices">${notices.map((notice
 `;
 }
 
+const KINDS: readonly (readonly [kind: CellKind, words: string])[] = [
+  ["serving", "serving"],
+  ["down", "not serving"],
+  ["mixed", "partly not serving"],
+  ["unknown", "unknown"],
+  ["maintenance", "maintenance"],
+  ["none", "no data"],
+];
+
+const LEGEND: readonly Html[] = KINDS.map(
+  ([kind, words]) =>
+    html`<li><svg class="strip" aria-hidden="true" viewBox="0 0 10 20">${drawCells(kind, "M0 10h10")}</svg>${words}</li>`,
+);
+
 /** The text after it. */
 export const SHELL_END = html`<footer>
-<ul class="legend" aria-label="Legend of the strips">${(
-  [
-    ["serving", "serving"],
-    ["down", "not serving"],
-    ["mixed", "partly not serving"],
-    ["unknown", "unknown"],
-    ["maintenance", "maintenance"],
-    ["none", "no data"],
-  ] as const
-).map(
-  ([kind, words]) =>
-    html`<li><svg class="strip" aria-hidden="true" viewBox="0 0 10 20"><path class="${kind}"${
-      kind === "mixed" || kind === "unknown" || kind === "maintenance" ? html` stroke="url(#${kind})"` : undefined
-    } d="M0 10h10"/></svg>${words}</li>`,
-)}</ul>
+<ul class="legend" aria-label="Legend of the strips">${LEGEND}</ul>
 <p><a href="?service=">this server</a> <a href="events">events</a> <a href="history">history</a> <a href="badge.svg">badge</a></p>
 </footer>
 </body>

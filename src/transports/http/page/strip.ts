@@ -67,15 +67,8 @@ function kindOf({ serving, notServing, unknown, maintenance }: Readonly<PartTime
 const CELL = 5;
 const HEIGHT = 20;
 
-/** Kinds that are drawn with a pattern, which the page defines once. */
-const PATTERNS: Readonly<Record<CellKind, string | undefined>> = {
-  serving: undefined,
-  down: undefined,
-  mixed: "mixed",
-  unknown: "unknown",
-  maintenance: "maintenance",
-  none: undefined,
-};
+/** Kinds that are drawn with a pattern of their name, which the page defines once. */
+const PATTERNED: ReadonlySet<CellKind> = new Set(["mixed", "unknown", "maintenance"]);
 
 /** Draws a strip. Its label says what it shows. */
 export function drawStrip(cells: readonly CellKind[], label: string): Html {
@@ -87,14 +80,15 @@ export function drawStrip(cells: readonly CellKind[], label: string): Html {
     lines.set(kind, `${lines.get(kind) ?? ""}M${at * CELL} 10h${(end - at) * CELL}`);
     at = end;
   }
-  const paths = [...lines].map(([kind, line]) => {
-    const pattern = PATTERNS[kind];
-    return pattern === undefined
-      ? html`<path class="${kind}" d="${line}"/>`
-      : html`<path class="${kind}" stroke="url(#${pattern})" d="${line}"/>`;
-  });
+  const paths = [...lines].map(([kind, line]) => drawCells(kind, line));
   const width = cells.length * CELL;
   return html`<svg class="strip" role="img" aria-label="${label}" viewBox="0 0 ${width} ${HEIGHT}" preserveAspectRatio="none">${paths}</svg>`;
+}
+
+/** Draws the cells of one kind along a line. */
+export function drawCells(kind: CellKind, line: string): Html {
+  const pattern = PATTERNED.has(kind) ? html` stroke="url(#${kind})"` : undefined;
+  return html`<path class="${kind}"${pattern} d="${line}"/>`;
 }
 
 /** What a strip shows, in words: `orders, last 24 hours: 99.79 % serving, 1 outage of 3 min`. */
