@@ -30,8 +30,7 @@ const COMMON = {
   target: "node20",
   format: "cjs",
   outExtension: { ".js": ".cjs" },
-  sourcemap: true,
-  sourcesContent: false, // they are three times as large as the code; the names and lines are enough for a stack
+  sourcemap: false, // names of functions and files are in the code; the maps would be a fifth of the package
   legalComments: "eof",
   logLevel: "warning",
 };
@@ -66,7 +65,6 @@ await Promise.all([
       "config-worker": "src/cli/config-worker.ts",
       "listener-thread": "src/daemon/thread/listener-thread.ts",
     },
-    sourcemap: false, // the names of functions are there; the maps would be a sixteenth of the package
   }),
   build({
     ...COMMON,

@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { benchAbuse } from "./abuse/bench.js";
 import { benchChecks } from "./checks/bench.js";
 import { benchConfig } from "./config/bench.js";
+import { benchHistory } from "./history/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import type { Bench, BenchDeps } from "./measuring/report.js";
 import { benchProbe } from "./probe/bench.js";
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   checks: benchChecks,
   config: benchConfig,
   serving: benchServing,
+  history: benchHistory,
   abuse: benchAbuse,
   probe: benchProbe,
 };

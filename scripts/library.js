@@ -23,8 +23,8 @@ const OUT = "dist";
  */
 const LAZY = [
   ...["checks/check-engine", "checks/sources", "daemon/history", "daemon/server", "frameworks/bullmq-check"],
-  ...["probers/exec", "probers/pressure-check", "probers/schemes", "telemetry/metrics", "telemetry/open-telemetry"],
-  ...["transports/http/bridge", "transports/http/event-streams", "transports/node/handler"],
+  ...["probers/exec", "probers/pressure-check", "probers/program", "probers/schemes", "telemetry/metrics"],
+  ...["transports/http/bridge", "transports/http/event-streams", "transports/node/handler", "telemetry/open-telemetry"],
 ];
 
 /** Modules of Node that need milliseconds to load, and that are seldom used. */

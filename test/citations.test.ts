@@ -21,7 +21,7 @@ const FILES: readonly string[] = ["src", "test", "bench", "docs", "deploy", "pro
       (path) => `${room}/${path.split(sep).join("/")}`,
     ),
   )
-  .concat("README.md", "CHANGELOG.md", "package.json", "esbuild.config.js")
+  .concat("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "package.json", "esbuild.config.js")
   .filter((path) => IS_TEXT.test(path) && !NOT_OURS.test(path) && statSync(new URL(path, ROOT)).isFile());
 
 const PAGE = "docs/conformance.md";

@@ -31,8 +31,18 @@ const SUITES: Readonly<Record<string, Suite>> = {
     fileTimeoutMs: 240_000,
   },
   sim: { has: (file) => file.startsWith("sim/"), concurrency: 2, fileTimeoutMs: 20 * 60_000 },
-  fuzz: { has: (file) => file.startsWith("fuzz/"), concurrency: 2, fileTimeoutMs: 30 * 60_000 },
-  faults: { has: (file) => file.startsWith("faults/"), concurrency: 2, fileTimeoutMs: 10 * 60_000 },
+  fuzz: {
+    has: (file) => file.startsWith("fuzz/"),
+    concurrency: 2,
+    alone: ["fuzz/client/client.test.ts"], // it holds probes to their deadlines
+    fileTimeoutMs: 30 * 60_000,
+  },
+  faults: {
+    has: (file) => file.startsWith("faults/"),
+    concurrency: 2,
+    alone: ["faults/descriptors.test.ts", "faults/starved.test.ts"], // they measure what a share of the machine is enough for
+    fileTimeoutMs: 10 * 60_000,
+  },
   soak: { has: (file) => file.startsWith("soak/"), concurrency: 1, fileTimeoutMs: 10 * 60_000 },
   interop: {
     has: (file) => file.startsWith("interop/"),

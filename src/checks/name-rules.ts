@@ -6,13 +6,10 @@
  */
 
 import type { Path } from "../core/option-error.js";
-import { OVERALL, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
+import { OVERALL, SELF_CHECK, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import type { CheckDeclaration, ChecksConfig } from "./declarations.js";
 import { orderServices, type ServiceDeclaration } from "./service-graph.js";
 import type { Violation } from "./violation.js";
-
-/** The isolation rule's own check is logged and measured under this name. It is not a service. */
-export const SELF_CHECK = "self-check";
 
 /** What has a name, and where it is declared. */
 export interface Owner {

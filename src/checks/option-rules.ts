@@ -7,8 +7,9 @@
 import { type DurationLike, parseDuration } from "../core/duration.js";
 import { nearestTo } from "../core/nearest.js";
 import type { Path } from "../core/option-error.js";
-import { commandFaults, warnFaults } from "../probers/exec.js";
+import { warnFaults } from "../probers/exec.js";
 import { PROBER_OPTIONS } from "../probers/options.js";
+import { commandFaults } from "../probers/program.js";
 import { splitOptions } from "./check-options.js";
 import type { CheckDeclaration, CheckSource } from "./declarations.js";
 import { readSettings, violationOf } from "./read-settings.js";

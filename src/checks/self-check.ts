@@ -2,10 +2,10 @@
  * The check of the isolation rule itself, of a target that is reachable whenever the network of healthbridge works. It is
  * not a service.
  */
+import { SELF_CHECK } from "../core/service-name.js";
 import type { IsolationPlan } from "./checks-plan.js";
 import type { Progress } from "./evaluate.js";
 import type { Isolation } from "./isolation.js";
-import { SELF_CHECK } from "./name-rules.js";
 import { CheckRunner } from "./runner.js";
 import type { RunnerDeps } from "./runner-deps.js";
 

@@ -5,6 +5,7 @@
  */
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { EngineName } from "../core/engine-name.js";
+import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
 
@@ -46,6 +47,8 @@ export interface DaemonConfig extends ChecksConfig {
   /** Megabytes that the history of all services may use. */
   readonly historyMemory: number;
   readonly historyRetainMs: number;
+  /** The rules of automatic recovery, in the order of the file. */
+  readonly recovery: readonly RecoveryRule[];
   readonly webhooks: readonly WebhookSettings[];
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
@@ -79,6 +82,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   hosts: TOP_KEYS.hosts.default,
   historyMemory: TOP_KEYS.historyMemory.default,
   historyRetainMs: TOP_KEYS.historyRetain.default,
+  recovery: [],
   webhooks: [],
   warnings: [],
 });

@@ -20,7 +20,7 @@ export const TOP_KEYS = {
     flag: { name: "listen", value: "ADDR" },
     restart: true,
   },
-  allowExec: { type: "switch", default: false, meaning: "Whether checks may run programs." },
+  allowExec: { type: "switch", default: false, meaning: "Whether checks and recovery may run programs." },
   allowLinkLocal: {
     type: "switch",
     default: false,
@@ -69,7 +69,7 @@ export const TOP_KEYS = {
   stateDir: {
     type: "text",
     meaning:
-      "A folder for what survives a restart: the last report of each heartbeat, drains and maintenance. It is created if it does not exist. Only one process can use it at a time.",
+      "A folder for what survives a restart: the last report of each heartbeat, drains, maintenance, runs of recovery, what webhooks have told, and the history. It is created if it does not exist. Only one process can use it at a time.",
     flag: { name: "state-dir", value: "DIR" },
     restart: true,
   },
@@ -107,8 +107,7 @@ export const TOP_KEYS = {
   historyMemory: {
     type: "count",
     default: HISTORY_LIMITS.defaultMemoryMb,
-    meaning:
-      "Megabytes that the history of all services may use, at most 4096. The oldest days are dropped first. It is in memory.",
+    meaning: "Megabytes that the history of all services may use, at most 4096. The oldest days are dropped first.",
     restart: true,
   },
   historyRetain: {

@@ -9,6 +9,7 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { DIALOGUE } from "./dialogue-schema.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
+import { RECOVERY } from "./recovery-schema.js";
 import {
   choice,
   command,
@@ -167,6 +168,7 @@ export const CONFIG_SCHEMA = group(
     overall: v.optional(
       texts("The members of the server as a whole. Default: every check and service that is a member of no service."),
     ),
+    recovery: v.optional(RECOVERY),
     webhooks: v.optional(WEBHOOKS),
     isolation: v.optional(
       group(

@@ -5,12 +5,11 @@
  * many webhooks.
  */
 import { messageOf } from "../core/health-error.js";
-import { nearestTo } from "../core/nearest.js";
 import { OptionError, type Path } from "../core/option-error.js";
-import { WORKER_PREFIX } from "../core/service-name.js";
-import { type DeclaredServices, declaredNames, matcherOf } from "../hooks/service-filter.js";
+import { type DeclaredServices, declaredNames } from "../hooks/service-filter.js";
 import { readWebhook, type WebhookSettings } from "../hooks/webhook-settings.js";
 import type { ConfigInput } from "./config-input.js";
+import { checkHookServices } from "./hook-services.js";
 import type { ConfigFile } from "./schema.js";
 import { readTargetTls } from "./tls-files.js";
 
@@ -34,13 +33,15 @@ export function readWebhooks(declared: DeclaredServices, input: ConfigInput): Re
     input.refuse(["webhooks"], `has ${entries.length} webhooks; the limit is ${MAX_WEBHOOKS}`);
   const names = new Set([...declaredNames(declared), ...input.names, "readiness"]);
   const webhooks = entries.flatMap(([name, entry]) => readOne(name, entry, input) ?? []);
-  const warnings = webhooks.flatMap((webhook) => checkServices(webhook, names, input));
+  const warnings = webhooks.flatMap(({ name, services = [] }) =>
+    checkHookServices({ path: ["webhooks", name, "services"], services }, names, input),
+  );
   return { webhooks, warnings };
 }
 
-type Entry = NonNullable<ConfigFile["webhooks"]>[string];
+type WebhookEntry = NonNullable<ConfigFile["webhooks"]>[string];
 
-function readOne(name: string, entry: Entry, input: ConfigInput): WebhookSettings | undefined {
+function readOne(name: string, entry: WebhookEntry, input: ConfigInput): WebhookSettings | undefined {
   const path = ["webhooks", name];
   const given = typeof entry === "string" ? { url: entry } : entry;
   const refuse = (inner: Path, text: string) => input.refuse([...path, ...inner], text);
@@ -60,30 +61,3 @@ function placeOf([key = "", name, ...rest]: Path): Path {
   if (key !== "tls" || name === undefined) return [key, ...(name === undefined ? [] : [name]), ...rest];
   return [key, FILE_NAMES[name] ?? name, ...rest];
 }
-
-/** Refuses names that nothing has. Returns warnings about patterns that match nothing. */
-function checkServices(
-  { name, services = [] }: WebhookSettings,
-  names: ReadonlySet<string>,
-  { refuse }: ConfigInput,
-): readonly string[] {
-  return services.flatMap((service, index) => {
-    if (service.startsWith(WORKER_PREFIX)) return []; // Flower names its workers later
-    if (!service.includes("*")) {
-      if (!names.has(service)) refuse(["webhooks", name, "services", index], unknownService(service, names));
-      return [];
-    }
-    const matches = matcherOf(service);
-    if ([...names].some(matches) || matches(`${WORKER_PREFIX}x`)) return [];
-    return [`webhooks.${name}.services: ${JSON.stringify(service)} matches no service`];
-  });
-}
-
-function unknownService(service: string, names: ReadonlySet<string>): string {
-  const nearest = names.size > MAX_COMPARED_NAMES ? undefined : nearestTo(service, names);
-  const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
-  return `there is no check or service ${JSON.stringify(service)}${hint}`;
-}
-
-/** A suggestion compares the name with all others. */
-const MAX_COMPARED_NAMES = 1_000;

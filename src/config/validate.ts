@@ -22,6 +22,7 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readRecovery } from "./validate-recovery.js";
 import { readWebhooks } from "./validate-webhooks.js";
 
 export type { ConfigFlags, ConfigSource } from "./config-input.js";
@@ -88,7 +89,8 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkMethods(statusCodePaths, input);
   const checks = readChecks(input);
   const services = readServices(checks, input);
-  const { webhooks, warnings } = readWebhooks({ checks, services }, input);
+  const { recovery, warnings: ofRecovery } = readRecovery({ checks, services }, input);
+  const { webhooks, warnings: ofWebhooks } = readWebhooks({ checks, services }, input);
   const serverTls =
     tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
   const config: DaemonConfig = {
@@ -111,8 +113,15 @@ function readConfig(input: ConfigInput): DaemonConfig {
     page: content.page ?? DEFAULT_CONFIG.page,
     hosts: readHosts(input),
     ...readHistory(input),
+    recovery,
     webhooks,
-    warnings: [...files.warnings, ...(serverTls?.warnings ?? []), ...limitWarnings(input), ...warnings],
+    warnings: [
+      ...files.warnings,
+      ...(serverTls?.warnings ?? []),
+      ...limitWarnings(input),
+      ...ofRecovery,
+      ...ofWebhooks,
+    ],
   };
   return Object.freeze(config);
 }

@@ -27,6 +27,35 @@ export interface Transition {
   readonly detail: string | undefined;
 }
 
+/** How the run of a recovery program has ended. `timeout`: it was killed. `not-started`: the system refused to start it. */
+export type RecoveryOutcome = "success" | "failure" | "timeout" | "not-started";
+
+/** Why a recovery program is not run for a service that fails for long enough. */
+export type RecoveryRefusal = "isolated" | "group" | "share" | "busy";
+
+/** One step of automatic recovery. */
+export type RecoveryStep =
+  | {
+      readonly step: "started";
+      readonly attempt: number;
+      readonly maxRuns: number;
+      readonly reason: string | undefined;
+    }
+  /** `detail` is the exit and the last line of the output. For logs only. */
+  | {
+      readonly step: "ended";
+      readonly outcome: RecoveryOutcome;
+      readonly detail: string;
+      readonly durationMs: number;
+    }
+  | { readonly step: "refused"; readonly cause: RecoveryRefusal }
+  /** The limit of runs is reached, and the service still fails. */
+  | { readonly step: "gave-up"; readonly runs: number; readonly windowMs: number }
+  /** A service that was given up can be recovered again. */
+  | { readonly step: "resumed" }
+  /** The process ends while the program of the service runs. The program is left alone. */
+  | { readonly step: "left"; readonly pid: number | undefined };
+
 /** The message of each channel, without the `instance` that every message has. */
 export interface ChannelMessages {
   /** A status or a check state changed. */
@@ -82,8 +111,8 @@ export interface ChannelMessages {
     readonly tornBytes: number;
     readonly records: number;
   };
-  /** Writing the journal has failed `failures` times in a row. Without an `error`, it has succeeded again. */
-  "journal-failed": { readonly failures: number; readonly error: unknown };
+  /** Writing a file has failed `failures` times in a row. Without an `error`, it has succeeded again. */
+  "journal-failed": { readonly file: string; readonly failures: number; readonly error: unknown };
   /** The journal has `maxNames` names: a new one is not stored. Published for the first of them since there was room. */
   "journal-full": { readonly file: string; readonly maxNames: number };
   /** The configuration was reloaded. With an `error`, the previous configuration stays in use. */
@@ -92,6 +121,8 @@ export interface ChannelMessages {
   "file-reload-failed": { readonly kind: string };
   /** An operator's maintenance has begun or is over. `service` undefined: of all services. */
   maintenance: { readonly service: string | undefined; readonly active: boolean };
+  /** A step of automatic recovery, by the rule of the name `recovery`. */
+  recovery: { readonly recovery: string; readonly service: string } & RecoveryStep;
   /**
    * A message of a webhook is to be sent (`queued`), was delivered, must be sent again (`retry`), was `rejected` by its
    * receiver and is dropped, or was `folded` into another because too many wait. `removed`: the configuration does not have
@@ -141,6 +172,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   reload: channel("healthbridge:reload"),
   "file-reload-failed": channel("healthbridge:file-reload-failed"),
   maintenance: channel("healthbridge:maintenance"),
+  recovery: channel("healthbridge:recovery"),
   webhook: channel("healthbridge:webhook"),
   "connection-ended": channel("healthbridge:connection-ended"),
   "log-dropped": channel("healthbridge:log-dropped"),

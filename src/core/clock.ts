@@ -47,5 +47,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves with the work, or after a time. The work must not reject. */
+export async function settledWithin(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<void> {
+  let cancel: CancelTimer = () => {};
+  const limit = new Promise<void>((resolve) => {
+    cancel = clock.setTimer(limitMs, resolve);
+  });
+  await Promise.race([work, limit]);
+  cancel();
+}
+
 /** A source of randomness: returns a number of [0, 1). */
 export type Random = () => number;

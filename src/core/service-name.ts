@@ -14,6 +14,9 @@ export const OVERALL = "";
 /** The workers of a Celery cluster are services whose names start with this text. */
 export const WORKER_PREFIX = "celery.worker/";
 
+/** The isolation rule's own check is logged and measured under this name. It is not a service. */
+export const SELF_CHECK = "self-check";
+
 /** The reserved names, with the HTTP path of each: the process is alive, it is ready for traffic, it has started. */
 const VIEWS = { liveness: "/livez", readiness: "/readyz", startup: "/startupz" } as const;
 

@@ -10,7 +10,6 @@ import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
 import { version } from "../core/version.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
-import type { Journal } from "../telemetry/journal.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
 import { type ControlServer, openControlServer } from "./control-server.js";
@@ -20,7 +19,7 @@ import { Health } from "./health.js";
 import { Hooks } from "./hooks.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
-import { openState, type StateFolder } from "./state.js";
+import { type OpenState, openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
 export interface Daemon {
@@ -96,7 +95,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   let drainDelayMs = config.drainDelayMs;
   await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);
-  let state: Journal | undefined;
+  let state: OpenState | undefined;
   let operator: Operator;
   let control: ControlServer | undefined;
   let server: HealthServer;
@@ -104,7 +103,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     logWarnings(log, config);
     // taken up before anything is served
     if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
-    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state });
+    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal });
     operator.restore();
     health.parts.history?.services.askMaintenance((service) => isInMaintenance(operator, service));
     if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
@@ -129,7 +128,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     await state?.close();
     throw error;
   }
-  const hooks = new Hooks({ health, operator, journal: state, environment });
+  const hooks = new Hooks({ health, operator, journal: state?.journal, environment });
   await hooks.apply(config);
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
@@ -180,11 +179,12 @@ function logRestart(log: Log, keys: readonly string[]): void {
 }
 
 /** Logs what is allowed, but probably a mistake. */
-function logWarnings(log: Log, { warnings, checks }: DaemonConfig): void {
+function logWarnings(log: Log, { warnings, checks, recovery }: DaemonConfig): void {
   for (const warning of warnings) warn(log, warning);
-  if (process.pid !== 1 || !checks.some(({ source }) => source.kind === "exec")) return;
+  const runsPrograms = recovery.length > 0 || checks.some(({ source }) => source.kind === "exec");
+  if (process.pid !== 1 || !runsPrograms) return;
   const message =
-    "healthbridge is process 1 and its checks run programs: child processes that these leave become zombies; start it under an init process";
+    "healthbridge is process 1 and runs programs: child processes that these leave become zombies; start it under an init process";
   warn(log, message);
 }
 

@@ -3,6 +3,7 @@
  *
  *     registry --transitions-------------> webhooks
  *     operator --drains, maintenance-------^
+ *     registry, probes, operator --------> recovery: runs programs
  *
  * The code of a hook is loaded when a configuration has one.
  */
@@ -12,6 +13,8 @@ import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import { systemClock } from "../core/clock.js";
+import type { Recovery } from "../hooks/recovery.js";
+import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { Webhooks } from "../hooks/webhooks.js";
 import type { ProberDeps } from "../probers/options.js";
 import type { Journal } from "../telemetry/journal.js";
@@ -24,7 +27,7 @@ export interface HooksDeps {
   readonly operator: Operator;
   /** Without a `stateDir`, what waits is lost at a restart. */
   readonly journal: Journal | undefined;
-  /** Variables of this process: SSL_CERT_FILE and SSL_CERT_DIR. */
+  /** Variables of this process: SSL_CERT_FILE and SSL_CERT_DIR, and those that programs get. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -33,6 +36,7 @@ const MAX_LOOKUPS = 4;
 
 export class Hooks {
   readonly #deps: HooksDeps;
+  #recovery: Recovery | undefined;
   #webhooks: Webhooks | undefined;
 
   constructor(deps: HooksDeps) {
@@ -41,13 +45,28 @@ export class Hooks {
 
   /** Runs the hooks of a configuration, and no others. Cannot fail: the configuration is valid. */
   async apply(config: DaemonConfig): Promise<void> {
-    if (config.webhooks.length > 0) this.#webhooks ??= await this.#openWebhooks();
+    const { webhooks, recovery, isolation } = config;
+    if (webhooks.length > 0) this.#webhooks ??= await this.#openWebhooks();
     this.#webhooks?.apply(config, this.#connectDeps(config));
+    if (this.#recovery !== undefined) this.#recovery.reload(recovery, isolation !== undefined);
+    else if (recovery.length > 0) this.#recovery = await this.#openRecovery(recovery);
   }
 
-  /** The shutdown begins: from now on nothing is observed. Resolves when what is sent has ended, within 2 s. */
+  /**
+   * The shutdown begins: from now on nothing is observed. Resolves when what is sent has ended, within 2 s, and the programs
+   * that run, within 10 s.
+   */
   async close(): Promise<void> {
-    await this.#webhooks?.close();
+    await Promise.all([this.#webhooks?.close(), this.#recovery?.stop()]);
+  }
+
+  async #openRecovery(rules: readonly RecoveryRule[]): Promise<Recovery> {
+    const { health, operator, journal, environment } = this.#deps;
+    const { Recovery } = await import("../hooks/recovery.js");
+    const isInMaintenance = (service: string) =>
+      (operator.maintenanceOf("all") ?? operator.maintenanceOf({ service })) !== undefined;
+    const reader = health.parts.registry;
+    return new Recovery(rules, { reader, clock: systemClock, journal, environment, isInMaintenance });
   }
 
   async #openWebhooks(): Promise<Webhooks | undefined> {

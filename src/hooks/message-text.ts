@@ -10,7 +10,7 @@
 import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
 import { REASONS } from "../core/reasons.js";
-import type { Cause, Message, ServiceChange } from "./webhook-message.js";
+import type { Cause, Message, ToldChange } from "./webhook-message.js";
 
 /** Names in a title. */
 const MAX_NAMES = 3;
@@ -42,7 +42,7 @@ export function linesOf({ changes, omitted }: Message): readonly string[] {
 }
 
 /** One change in words, without the name of the service. */
-export function describe(change: ServiceChange): string {
+export function describe(change: ToldChange): string {
   const { status, since, at, reason, causes } = change;
   switch (status) {
     case "NOT_SERVING": {
@@ -78,7 +78,7 @@ export function linesWithin(lines: readonly string[], maxCharacters: number): st
   return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n");
 }
 
-function endingOf({ status }: ServiceChange, still: string): string {
+function endingOf({ status }: ToldChange, still: string): string {
   switch (status) {
     case "NOT_SERVING":
       return `is ${still}NOT_SERVING`;
@@ -91,7 +91,7 @@ function endingOf({ status }: ServiceChange, still: string): string {
   }
 }
 
-function namesOf(changes: readonly ServiceChange[]): string {
+function namesOf(changes: readonly ToldChange[]): string {
   const names = changes.slice(0, MAX_NAMES).map(({ service }) => displayName(service));
   const more = changes.length - names.length;
   if (more > 0) return `${names.join(", ")} and ${more} more`;
@@ -116,7 +116,7 @@ function describeCause({ check, reason }: Cause): string {
 }
 
 /** The length of an outage, in whole seconds. */
-function lasted({ since, at }: ServiceChange): string {
+function lasted({ since, at }: ToldChange): string {
   return formatDuration(Math.max(1_000, Math.round((at - since) / 1_000) * 1_000));
 }
 

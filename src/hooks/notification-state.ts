@@ -11,7 +11,7 @@
  * it keeps what was told.
  */
 import type { WatchStatus } from "../core/serving-status.js";
-import type { Message, ServiceChange, ToldStatus } from "./webhook-message.js";
+import type { Message, ToldChange, ToldStatus } from "./webhook-message.js";
 
 /** When a webhook tells. Times are in milliseconds. */
 export interface NotificationRules {
@@ -34,10 +34,10 @@ export interface Observation {
 }
 
 /** What is known about services at the moment when something is told. */
-export interface ServiceView {
+export interface OutageView {
   /** Whether a change to a status must not be told now. */
   isSilent(service: string, status: ToldStatus): boolean;
-  explain(service: string): Pick<ServiceChange, "reason" | "causes" | "severity">;
+  explain(service: string): Pick<ToldChange, "reason" | "causes" | "severity">;
 }
 
 /** What has become due. */
@@ -45,7 +45,7 @@ export interface Due {
   /** `undefined`: there is nothing to send, because the ends of outages are not told. */
   readonly message: Message | undefined;
   /** The services whose told state has changed: to an outage, or (`undefined`) to none. */
-  readonly told: readonly (readonly [service: string, outage: ServiceChange | undefined])[];
+  readonly told: readonly (readonly [service: string, outage: ToldChange | undefined])[];
 }
 
 /** Silent services are asked again this often. */
@@ -56,9 +56,9 @@ const MAX_CHANGES = 1_000;
 
 export class NotificationState {
   #rules: NotificationRules;
-  readonly #view: ServiceView;
+  readonly #view: OutageView;
   /** The outages that were told, and whose end was not. */
-  readonly #told: Map<string, ServiceChange>;
+  readonly #told: Map<string, ToldChange>;
   readonly #observed = new Map<string, Observation>();
   /** The services whose status differs from what was told, with the monotonic time at which that is told. */
   readonly #differing = new Map<string, number>();
@@ -69,7 +69,7 @@ export class NotificationState {
   #remindAt = Number.POSITIVE_INFINITY;
 
   /** @param told what an earlier process has told; its reminder is due at `now` */
-  constructor(rules: NotificationRules, view: ServiceView, told: ReadonlyMap<string, ServiceChange>, now: number) {
+  constructor(rules: NotificationRules, view: OutageView, told: ReadonlyMap<string, ToldChange>, now: number) {
     this.#rules = rules;
     this.#view = view;
     this.#told = new Map(told);
@@ -83,7 +83,7 @@ export class NotificationState {
   }
 
   /** The services that were told as failing. */
-  get told(): ReadonlyMap<string, ServiceChange> {
+  get told(): ReadonlyMap<string, ToldChange> {
     return this.#told;
   }
 
@@ -144,7 +144,7 @@ export class NotificationState {
   #takeGroup(now: number, wallTime: number): Due | undefined {
     this.#groupAt = earliest(this.#differing.values()) + this.#rules.groupWaitMs;
     if (this.#groupAt > now) return undefined;
-    const changes: ServiceChange[] = [];
+    const changes: ToldChange[] = [];
     for (const [service, dueAt] of this.#differing) {
       if (dueAt > now || changes.length === MAX_CHANGES) continue;
       if (this.#isSilent(service)) this.#silence(service, now);
@@ -169,7 +169,7 @@ export class NotificationState {
   }
 
   /** Notes a change as told. */
-  #tell(change: ServiceChange): readonly [string, ServiceChange | undefined] {
+  #tell(change: ToldChange): readonly [string, ToldChange | undefined] {
     const { service, status } = change;
     this.#differing.delete(service);
     const outage = status === "NOT_SERVING" ? change : undefined;
@@ -179,11 +179,11 @@ export class NotificationState {
     return [service, outage];
   }
 
-  #isSent({ status }: ServiceChange): boolean {
+  #isSent({ status }: ToldChange): boolean {
     return status === "NOT_SERVING" || this.#rules.sendResolved;
   }
 
-  #change(service: string): ServiceChange {
+  #change(service: string): ToldChange {
     const { status, id = "", at = 0 } = this.#observed.get(service) ?? {};
     const outage = this.#told.get(service);
     if (outage === undefined)
@@ -208,12 +208,12 @@ export class NotificationState {
   }
 
   /** Whether an outage that was told goes on. */
-  #isOpen({ service, status }: ServiceChange): boolean {
+  #isOpen({ service, status }: ToldChange): boolean {
     return !this.#differs(service) && !this.#view.isSilent(service, status);
   }
 }
 
-function messageOf(changes: readonly ServiceChange[], at: number): Message | undefined {
+function messageOf(changes: readonly ToldChange[], at: number): Message | undefined {
   const [first] = changes;
   return first && { id: first.id, kind: "change", at, changes, omitted: 0 };
 }

@@ -4,8 +4,6 @@
  *     celery: [broker, flower]     orders          default: celery, orders
  *        broker   flower                           "*":     celery, broker, flower, orders and the server as a whole
  */
-import type { CheckDeclaration } from "../checks/declarations.js";
-import type { ServiceDeclaration } from "../checks/service-graph.js";
 import { OVERALL, storedName } from "../core/service-name.js";
 
 /** Whether a service is one of those that a hook is about. */
@@ -13,8 +11,11 @@ export type ServiceFilter = (service: string) => boolean;
 
 /** The part of a configuration that declares services. */
 export interface DeclaredServices {
-  readonly checks: readonly CheckDeclaration[];
-  readonly services: readonly ServiceDeclaration[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly options: { readonly services?: readonly string[] | undefined };
+  }[];
+  readonly services: readonly { readonly name: string; readonly members: readonly string[] }[];
 }
 
 const VIEWS: ReadonlySet<string> = new Set(["liveness", "startup"]);

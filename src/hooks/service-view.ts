@@ -8,8 +8,8 @@
  * These are the rules of the alerts (docs/metrics.md).
  */
 import type { CheckReport, StatusReader } from "../registry/ports.js";
-import type { ServiceView } from "./notification-state.js";
-import type { Cause, ServiceChange, ToldStatus } from "./webhook-message.js";
+import type { OutageView } from "./notification-state.js";
+import type { Cause, ToldChange, ToldStatus } from "./webhook-message.js";
 
 /** Whether an operator has declared a maintenance, of a service or of all. */
 export type AskMaintenance = (scope: { readonly service: string } | "all") => boolean;
@@ -17,7 +17,7 @@ export type AskMaintenance = (scope: { readonly service: string } | "all") => bo
 /** Failing checks that are named as the cause of one outage. */
 const MAX_CAUSES = 5;
 
-export class RegistryView implements ServiceView {
+export class RegistryView implements OutageView {
   readonly #reader: StatusReader;
   readonly #isInMaintenance: AskMaintenance;
   /** The failing checks, at a version of the registry: many services are asked about in one step. */
@@ -42,7 +42,7 @@ export class RegistryView implements ServiceView {
     }
   }
 
-  explain(service: string): Pick<ServiceChange, "reason" | "causes" | "severity"> {
+  explain(service: string): Pick<ToldChange, "reason" | "causes" | "severity"> {
     const { reason } = this.#reader.read(service) ?? {};
     const causes = this.#causesOf(service).slice(0, MAX_CAUSES);
     const severity = this.#reader.check(service)?.critical === false ? "warning" : "critical";

@@ -47,22 +47,14 @@ export class WebhookClient {
   readonly #settings: WebhookSettings;
   readonly #deps: WebhookClientDeps;
   readonly #url: URL;
-  readonly #client: Http1Client;
   readonly #key: Buffer | undefined;
+  /** That of the request that runs. */
+  #client: Http1Client | undefined;
 
   constructor(settings: WebhookSettings, deps: WebhookClientDeps) {
     this.#settings = settings;
     this.#deps = deps;
     this.#url = new URL(settings.url);
-    const { clock, random, readBuffer, authorities } = deps;
-    const ca = authorities?.of(settings.tls?.ca) ?? settings.tls?.ca;
-    const isSecure = this.#url.protocol === "https:";
-    const tls = isSecure ? tlsOptions(hostOf(this.#url), { ...settings.tls, ca }, ["http/1.1"]) : undefined;
-    this.#client = new Http1Client({
-      address: { ...addressOf(this.#url, deps), readBuffer, tls },
-      reuse: { reuse: false, maxAgeMs: 0, clock, random },
-      maxBodyBytes: MAX_BODY_BYTES,
-    });
     this.#key = settings.secret === undefined ? undefined : signingKey(settings.secret);
   }
 
@@ -70,22 +62,38 @@ export class WebhookClient {
   async send(message: Message): Promise<SendResult> {
     const { clock } = this.#deps;
     const { timeoutMs } = this.#settings;
-    const cancelDeadline = clock.setTimer(timeoutMs, () => this.#client.cancel());
+    const cancelDeadline = clock.setTimer(timeoutMs, () => this.#client?.cancel());
     try {
+      this.#client = this.#open();
       const response = await this.#client.send(this.#requestOf(message), timeoutMs);
       return resultOf(response, clock.wallTime());
     } catch (error) {
       return { kind: "retry", detail: detailOf(error), retryAfterMs: undefined };
     } finally {
       cancelDeadline();
-      this.#client.close();
+      this.close();
     }
   }
 
   /** Ends the request that runs, if there is one: it is to be sent again. */
   close(): void {
-    this.#client.cancel();
-    this.#client.close();
+    this.#client?.cancel();
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  /** @throws HealthError TLS_FAILED for a store of the system that cannot be read */
+  #open(): Http1Client {
+    const { clock, random, readBuffer, authorities } = this.#deps;
+    const { tls } = this.#settings;
+    const ca = authorities?.of(tls?.ca) ?? tls?.ca;
+    const isSecure = this.#url.protocol === "https:";
+    const secure = isSecure ? tlsOptions(hostOf(this.#url), { ...tls, ca }, ["http/1.1"]) : undefined;
+    return new Http1Client({
+      address: { ...addressOf(this.#url, this.#deps), readBuffer, tls: secure },
+      reuse: { reuse: false, maxAgeMs: 0, clock, random },
+      maxBodyBytes: MAX_BODY_BYTES,
+    });
   }
 
   #requestOf(message: Message) {

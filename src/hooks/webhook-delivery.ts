@@ -11,7 +11,7 @@ import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
 import type { SendResult } from "./webhook-client.js";
-import { fold, type Message, type ServiceChange } from "./webhook-message.js";
+import { fold, type Message, type ToldChange } from "./webhook-message.js";
 import type { WebhookStore } from "./webhook-store.js";
 
 /** Sends one message. */
@@ -38,7 +38,7 @@ const MAX_PAUSE_MS = 300_000;
 /** The pauses reach the maximum before: a larger exponent would be no number. */
 const MAX_EXPONENT = 20;
 
-interface Entry {
+interface QueuedMessage {
   readonly number: number;
   readonly message: Message;
   /** Resolves when it is on the disk: it is not sent before. */
@@ -50,7 +50,7 @@ export class WebhookDelivery {
   #sender: Sender;
   /** That of the last request. */
   #sending: Sender;
-  readonly #queue: Entry[] = [];
+  readonly #queue: QueuedMessage[] = [];
   #changes = 0;
   #nextNumber = 1;
   /** Requests without success, one after the other. */
@@ -74,7 +74,7 @@ export class WebhookDelivery {
   /** Adds a change, with the states that it tells. They are stored together. */
   push(
     message: Message | undefined,
-    told: readonly (readonly [service: string, outage: ServiceChange | undefined])[],
+    told: readonly (readonly [service: string, outage: ToldChange | undefined])[],
   ): void {
     const number = this.#nextNumber;
     const stored = this.#deps.store.save(told, message && { number, message });
@@ -118,7 +118,7 @@ export class WebhookDelivery {
     this.#sending.close();
   }
 
-  #add(entry: Entry): void {
+  #add(entry: QueuedMessage): void {
     this.#queue.push(entry);
     this.#changes += entry.message.changes.length;
   }

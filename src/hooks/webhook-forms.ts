@@ -9,7 +9,7 @@
  * Names of services can come from a target (Celery workers), so they never become markup, links or mentions.
  */
 import { describe, displayName, linesOf, linesWithin, meaningOf, titleOf } from "./message-text.js";
-import type { Message, ServiceChange } from "./webhook-message.js";
+import type { Message, ToldChange } from "./webhook-message.js";
 
 export const WEBHOOK_FORMS = ["json", "alertmanager", "slack", "discord"] as const;
 export type WebhookForm = (typeof WEBHOOK_FORMS)[number];
@@ -65,13 +65,13 @@ function jsonForm(message: Message, { instance }: SendContext): object {
   };
 }
 
-function json(change: ServiceChange): object {
+function json(change: ToldChange): object {
   const { id, service, status, at, since, severity, reason, causes } = change;
   const reasonText = reason === undefined ? undefined : meaningOf(reason);
   return { id, service, status, at: isoTime(at), since: isoTime(since), severity, reason, reasonText, causes };
 }
 
-function alert(change: ServiceChange, { instance, sentAt }: SendContext): object {
+function alert(change: ToldChange, { instance, sentAt }: SendContext): object {
   const { service, status, severity, since, at } = change;
   const name = displayName(service);
   return {

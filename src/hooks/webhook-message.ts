@@ -15,7 +15,7 @@ export interface Cause {
 }
 
 /** One change of one service. */
-export interface ServiceChange {
+export interface ToldChange {
   /** `EPOCH-SEQUENCE` of the transition. It stays the same over retries and restarts. */
   readonly id: string;
   /** `""` is the server as a whole. */
@@ -38,7 +38,7 @@ export interface Message {
   readonly kind: "change" | "reminder";
   /** Wall time at which it was made. */
   readonly at: number;
-  readonly changes: readonly ServiceChange[];
+  readonly changes: readonly ToldChange[];
   /** Changes that it does not have, because too many messages waited. */
   readonly omitted: number;
 }
@@ -49,7 +49,7 @@ export interface Message {
  * without a recovery in between.
  */
 export function fold(first: Message, second: Message): Message {
-  const last = new Map<string, ServiceChange>();
+  const last = new Map<string, ToldChange>();
   for (const change of [...first.changes, ...second.changes]) {
     if (!last.delete(change.service)) last.set(change.service, change);
   }
@@ -69,8 +69,8 @@ export function readMessage(value: unknown): Message | undefined {
 }
 
 /** The same of a change. */
-export function readChange(value: unknown): ServiceChange | undefined {
-  const { id, service, status, at, since, reason, causes, severity }: Unknown<ServiceChange> = Object(value);
+export function readChange(value: unknown): ToldChange | undefined {
+  const { id, service, status, at, since, reason, causes, severity }: Unknown<ToldChange> = Object(value);
   if (!isId(id) || typeof service !== "string" || typeof at !== "number") return undefined;
   if (status !== "NOT_SERVING" && status !== "SERVING" && status !== "SERVICE_UNKNOWN") return undefined;
   return {

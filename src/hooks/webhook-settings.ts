@@ -68,7 +68,8 @@ export function readWebhook(name: string, declared: WebhookDeclaration, allowLin
   const { url, form = WEBHOOK_FORMS[0], services, secret, headers = {}, tls, sendResolved = true } = declared;
   const target = readUrl(url, form, allowLinkLocal);
   checkRequest(target, headers);
-  if (target.protocol === "https:") tlsOptions(hostOf(target), tls);
+  // the store of the system is read when it is needed
+  if (target.protocol === "https:") tlsOptions(hostOf(target), tls?.ca === "system" ? { ...tls, ca: undefined } : tls);
   else if (tls !== undefined) throw new OptionError(["tls"], "needs a URL of https");
   if (secret !== undefined) signingKey(secret);
   return {

@@ -12,7 +12,7 @@
  */
 import type { Journal } from "../telemetry/journal.js";
 import type { JournalRecord } from "../telemetry/journal-lines.js";
-import { type Message, readChange, readMessage, type ServiceChange } from "./webhook-message.js";
+import { type Message, readChange, readMessage, type ToldChange } from "./webhook-message.js";
 
 const TOLD = "webhook-told";
 const MESSAGE = "webhook-message";
@@ -37,7 +37,7 @@ export class WebhookStore {
    * The outages that an earlier process has told, by service. A crash may have cut the write of a message and its states
    * after the message, so the messages that wait count as well.
    */
-  told(): ReadonlyMap<string, ServiceChange> {
+  told(): ReadonlyMap<string, ToldChange> {
     const changes = this.#entries(TOLD).flatMap(([, value]) => readChange(value) ?? []);
     const told = new Map(changes.map((change) => [change.service, change]));
     for (const change of this.messages().flatMap(({ message }) => message.changes)) {
@@ -58,7 +58,7 @@ export class WebhookStore {
 
   /** Stores what has become due. Resolves when it is on the disk, or when the disk has failed. */
   async save(
-    told: readonly (readonly [service: string, outage: ServiceChange | undefined])[],
+    told: readonly (readonly [service: string, outage: ToldChange | undefined])[],
     stored: StoredMessage | undefined,
   ): Promise<void> {
     const states = told.map(([service, outage]) => this.#record(TOLD, service, outage));

@@ -4,7 +4,7 @@
  *     transitions --> NotificationState --timer--> what is due --> WebhookDelivery --> receiver
  */
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
-import { NotificationState, type Observation, type ServiceView } from "./notification-state.js";
+import { NotificationState, type Observation, type OutageView } from "./notification-state.js";
 import type { ServiceFilter } from "./service-filter.js";
 import { type Sender, WebhookDelivery } from "./webhook-delivery.js";
 import type { WebhookSettings } from "./webhook-settings.js";
@@ -15,7 +15,7 @@ export interface WebhookDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly store: WebhookStore;
-  readonly view: ServiceView;
+  readonly view: OutageView;
   readonly sender: (settings: WebhookSettings) => Sender;
 }
 

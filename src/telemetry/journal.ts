@@ -16,11 +16,12 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { publish } from "../core/channels.js";
-import type { CancelTimer, Clock } from "../core/clock.js";
+import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { type FolderLock, lockFolder } from "./folder-lock.js";
 import { decodeJournal, encodeRecord, type JournalRecord, type JournalText } from "./journal-lines.js";
 import { ignorePassing, makeFolder, refusing, sizeOf, syncFolder } from "./state-folder.js";
+import { WriteFailures } from "./write-failures.js";
 
 /** What a journal needs. */
 export interface JournalDeps {
@@ -50,6 +51,7 @@ export class Journal {
   readonly #folder: string;
   readonly #deps: JournalDeps;
   readonly #lock: FolderLock;
+  readonly #failures: WriteFailures;
   readonly #values = new Map<string, JournalRecord>();
   /** Keys whose last value is not in the file. */
   readonly #changed = new Set<string>();
@@ -57,7 +59,6 @@ export class Journal {
   #fileBytes = 0;
   /** Bytes of a file with the values alone, at the last time that it was written anew. */
   #neededBytes = 0;
-  #failures = 0;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
   /** Resolves with the error of a write that has failed. */
   #flushing: Promise<unknown> | undefined;
@@ -71,6 +72,7 @@ export class Journal {
     this.#path = join(folder, FILE);
     this.#lock = lock;
     this.#deps = deps;
+    this.#failures = new WriteFailures(deps.instance, this.#path);
   }
 
   /**
@@ -151,6 +153,11 @@ export class Journal {
     throw error;
   }
 
+  /** Whether this process still holds the folder. */
+  isHeld(): Promise<boolean> {
+    return this.#lock.isHeld();
+  }
+
   /** Reports a key that is not stored: the first one since there was room. */
   #refuseKey(): void {
     if (!this.#isFull) publish("journal-full", { instance: this.#deps.instance, file: this.#path, maxNames: MAX_KEYS });
@@ -161,12 +168,7 @@ export class Journal {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelFlush?.();
-    let cancel: CancelTimer = () => {};
-    const limit = new Promise<void>((resolve) => {
-      cancel = this.#deps.clock.setTimer(MAX_CLOSE_MS, resolve);
-    });
-    await Promise.race([this.#finish(), limit]);
-    cancel();
+    await settledWithin(this.#finish(), MAX_CLOSE_MS, this.#deps.clock);
   }
 
   async #finish(): Promise<void> {
@@ -218,12 +220,10 @@ export class Journal {
   async #writeChanges(): Promise<unknown> {
     const ids = [...this.#changed];
     this.#changed.clear();
-    const { instance } = this.#deps;
     try {
-      if (!(await this.#lock.isHeld())) throw new Error(`${this.#folder} was removed or taken over; restart to use it`);
+      if (!(await this.isHeld())) throw new Error(`${this.#folder} was removed or taken over; restart to use it`);
       await this.#write(ids);
-      if (this.#failures > 0) publish("journal-failed", { instance, failures: this.#failures, error: undefined });
-      this.#failures = 0;
+      this.#failures.succeeded();
       this.#isFull &&= this.#values.size >= MAX_KEYS;
       return undefined;
     } catch (error) {
@@ -231,8 +231,7 @@ export class Journal {
       // what was written in part would make the next record unreadable too: the file is written anew
       await this.#handle?.close().catch(() => {});
       this.#handle = undefined;
-      this.#failures += 1;
-      if (isPowerOfTwo(this.#failures)) publish("journal-failed", { instance, failures: this.#failures, error });
+      this.#failures.failed(error);
       return error;
     }
   }
@@ -276,8 +275,4 @@ function idOf(type: string, key: string): string {
 
 function textOf(records: Iterable<JournalRecord>): string {
   return [...records].map(encodeRecord).join("");
-}
-
-function isPowerOfTwo(count: number): boolean {
-  return (count & (count - 1)) === 0;
 }

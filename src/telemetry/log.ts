@@ -13,6 +13,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
 import { EventLimit } from "./event-limit.js";
+import { logRecovery } from "./recovery-lines.js";
 import { TransitionLines } from "./transition-lines.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -33,7 +34,8 @@ export interface LogDestination {
   write(line: string): void;
 }
 
-type Logger = Readonly<Record<Exclude<LogLevel, "silent">, (fields: object, message: string) => void>>;
+/** A logger of each level. */
+export type Logger = Readonly<Record<Exclude<LogLevel, "silent">, (fields: object, message: string) => void>>;
 
 /** Logs the events of one instance. */
 export function createLog(
@@ -87,6 +89,7 @@ const LOGGED_EVENTS = [
   "name-taken",
   "probe",
   "main-thread-stalled",
+  "recovery",
   "webhook",
   "connection-ended",
   "journal-damaged",
@@ -105,6 +108,7 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   "probe-abandoned": "warn",
   "abandoned-ended": "info",
   "name-taken": "warn",
+  recovery: "warn",
   webhook: "warn",
   "connection-ended": "debug",
   fault: "error",
@@ -147,6 +151,7 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
         `the event loop runs again: it was blocked for ${secondsOf(silenceMs)}`,
       );
   },
+  recovery: logRecovery,
   webhook: logWebhook,
   "connection-ended": (logger, { address, rule }) =>
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
@@ -243,16 +248,16 @@ function logJournalDamage(logger: Logger, { instance: _, ...damage }: Published<
   else logger.warn(fields, `${file}: ${damagedLines} damaged lines are dropped; ${records} records are used`);
 }
 
-function logJournalFailure(logger: Logger, { failures, error }: Published<"journal-failed">): void {
+function logJournalFailure(logger: Logger, { file, failures, error }: Published<"journal-failed">): void {
   const event = "journal-failed";
   if (error === undefined)
     logger.info(
-      { event: "journal-written", failures },
-      `the state is written again, after ${failures} failed attempts`,
+      { event: "journal-written", file, failures },
+      `${file} is written again, after ${failures} failed attempts`,
     );
   else
     logger.error(
-      { event, failures, err: error },
-      `cannot write the state (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
+      { event, file, failures, err: error },
+      `cannot write ${file} (${failures} times in a row): ${messageOf(error)}; healthbridge keeps serving, and keeps the state in memory`,
     );
 }

@@ -164,6 +164,30 @@ const OWN_METRICS = {
     labels: [],
     help: "Status changes of services for which the history has no memory left. Absent without a history in this thread.",
   },
+  recoveryRuns: {
+    name: "healthbridge_recovery_runs_total",
+    type: "counter",
+    labels: ["recovery", "outcome"],
+    help: "Recovery programs that have ended, by outcome: success, failure, timeout or not-started.",
+  },
+  recoveryRefused: {
+    name: "healthbridge_recovery_refused_total",
+    type: "counter",
+    labels: ["recovery", "cause"],
+    help: "Recovery programs that were not run for a failing service, by cause: isolated, group, share or busy.",
+  },
+  recoveryRunning: {
+    name: "healthbridge_recovery_running",
+    type: "gauge",
+    labels: ["recovery", "service"],
+    help: "1 while the recovery program of the service runs. Absent for the others.",
+  },
+  recoveryGivenUp: {
+    name: "healthbridge_recovery_given_up",
+    type: "gauge",
+    labels: ["recovery", "service"],
+    help: "1 for each service whose recovery has reached its limit of runs. Absent for the others.",
+  },
   webhookSent: {
     name: "healthbridge_webhook_sent_total",
     type: "counter",

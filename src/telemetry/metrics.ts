@@ -170,12 +170,17 @@ export class Metrics {
   #own(): readonly Metric[] {
     const { certificateEndsAt: endsAt } = this.#source.server();
     const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
+    const { runs, refused, running, givenUp } = this.#tally.recovery;
     const history = this.#source.history?.();
     const webhooks = [...this.#tally.webhooks];
     const delivered = webhooks.filter(([, { deliveredAt }]) => deliveredAt !== undefined);
     return [
       [METRICS.historyBytes, history === undefined ? [] : single(history.bytes)],
       [METRICS.historyRefused, history === undefined ? [] : single(history.refused)],
+      [METRICS.recoveryRuns, snapshotOf(runs)],
+      [METRICS.recoveryRefused, snapshotOf(refused)],
+      [METRICS.recoveryRunning, mapPairs(byRule(running))],
+      [METRICS.recoveryGivenUp, mapPairs(byRule(givenUp))],
       [METRICS.webhookSent, snapshotOf(this.#tally.webhookSent)],
       [METRICS.webhookPending, map(webhooks, ([webhook, { pending }]) => [webhook, pending])],
       [
@@ -225,6 +230,11 @@ function* map<Item>(
 /** The series of a metric that is always 1, with two labels. */
 function* mapPairs(pairs: Iterable<readonly [string, string]>): IterableIterator<Series> {
   for (const labels of pairs) yield { labels, value: 1 };
+}
+
+/** The services of rules, in pairs of rule and service. A copy, as of counters. */
+function byRule(services: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+  return [...services].map(([service, recovery]) => [recovery, service]);
 }
 
 /** For each item a series for each word: 1 for its own word, 0 for the others. */

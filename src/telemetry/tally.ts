@@ -7,6 +7,7 @@
 import { type ChannelMessages, type Published, subscribe } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { type Count, Counts, Durations } from "./counts.js";
+import { RecoveryTally, type RecoveryTallyState } from "./recovery-tally.js";
 
 /** The measurements of a check's probes. */
 export interface Probed {
@@ -41,6 +42,7 @@ export interface TallyState {
   readonly logLinesDropped: number;
   readonly isolated: boolean;
   readonly maintained: readonly (string | undefined)[];
+  readonly recovery: RecoveryTallyState;
   readonly webhooks: readonly (readonly [webhook: string, readings: WebhookReadings])[];
   readonly reloads: Tally["reloads"];
   readonly lastReloadSuccessful: boolean;
@@ -64,6 +66,7 @@ export class Tally {
   isolated = false;
   /** The services in maintenance; `undefined` stands for all of them. */
   readonly maintained = new Set<string | undefined>();
+  readonly recovery = new RecoveryTally();
   readonly reloads = { success: 0, failure: 0 };
   lastReloadSuccessful = true;
   /** Wall time at which the configuration in use was applied. */
@@ -94,6 +97,7 @@ export class Tally {
         if (active) this.maintained.add(service);
         else this.maintained.delete(service);
       }),
+      listen("recovery", (event) => this.recovery.count(event)),
       listen("webhook", (message) => this.#countWebhook(message)),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
@@ -127,6 +131,7 @@ export class Tally {
     return {
       ...{ counts, probed, startLag, stalls, logLinesDropped },
       maintained: [...this.maintained],
+      recovery: this.recovery.state,
       webhooks: [...this.webhooks],
       ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
     };
@@ -144,6 +149,7 @@ export class Tally {
     this.logLinesDropped = before.logLinesDropped;
     this.isolated = before.isolated;
     for (const service of before.maintained) this.maintained.add(service);
+    this.recovery.restore(before.recovery);
     for (const [webhook, readings] of before.webhooks) this.webhooks.set(webhook, readings);
     Object.assign(this.reloads, before.reloads);
     this.lastReloadSuccessful = before.lastReloadSuccessful;

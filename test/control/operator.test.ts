@@ -41,7 +41,7 @@ class Bench {
 
   /** Starts with the journal of a folder. */
   static async at(folder: string, wallOffset = 0): Promise<Bench> {
-    const journal = await openState({ folder, option: "stateDir" }, new Health(), "operator-test");
+    const { journal } = await openState({ folder, option: "stateDir" }, new Health(), "operator-test");
     return new Bench(journal, wallOffset);
   }
 

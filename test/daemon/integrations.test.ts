@@ -299,7 +299,7 @@ describe("isHealthRequest", () => {
     const answer = health.middleware();
     const respond = (mount: string) => {
       const response = { socket: null, once() {} };
-      Reflect.apply(answer, undefined, [{ url: "/livez", originalUrl: `${mount}/livez` }, response]);
+      Reflect.apply(answer, undefined, [{ url: "/livez", originalUrl: `${mount}/livez`, headers: {} }, response]);
       return health.isHealthRequest({ url: `${mount}/readyz` });
     };
     assert.equal(respond("/?x="), false);

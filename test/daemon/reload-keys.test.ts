@@ -155,6 +155,50 @@ const AT_ONCE: Readonly<Record<string, readonly [before: string, after: string]>
   allowLinkLocal: [target(""), `${target("")}\nallowLinkLocal: true`],
 };
 
+const recovery = (more: string) =>
+  `allowExec: true\nchecks: { a: "tcp://h:1", b: "tcp://h:2" }\nrecovery: { r: { ${more} } }`;
+const rule = (more: string) => recovery(`exec: [/bin/true], services: [a], ${more}`);
+
+/** For each key of recovery: a file, and the same with another value of the key. */
+const RECOVERY: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  recovery: [target(""), rule("")],
+  "recovery.NAME.exec": [rule(""), recovery("exec: [/bin/false], services: [a]")],
+  "recovery.NAME.services": [rule(""), recovery("exec: [/bin/true], services: [b]")],
+  "recovery.NAME.after": [rule(""), rule("after: 1s")],
+  "recovery.NAME.timeout": [rule(""), rule("timeout: 1s")],
+  "recovery.NAME.cooldown": [rule(""), rule("cooldown: 1s")],
+  "recovery.NAME.maxRuns": [rule(""), rule("maxRuns: 1")],
+  "recovery.NAME.window": [rule(""), rule("window: 2h")],
+  "recovery.NAME.maxShare": [rule(""), rule("maxShare: 1")],
+  "recovery.NAME.maxFailing": [rule(""), rule("maxFailing: 1")],
+};
+
+const hook = (more: string) => `${target("")}\nwebhooks: { w: { url: "https://h/", ${more} } }`;
+
+/** The same of webhooks, which compare their settings: `hooks/webhooks.test.ts` tests the effect. */
+const WEBHOOKS: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  webhooks: [target(""), hook("")],
+  "webhooks.NAME.url": [hook(""), hook("").replaceAll("https://h/", "https://i/")],
+  "webhooks.NAME.form": [hook(""), hook("form: slack")],
+  "webhooks.NAME.services": [hook(""), hook("services: [a]")],
+  "webhooks.NAME.delay": [hook(""), hook("delay: 7s")],
+  "webhooks.NAME.groupWait": [hook(""), hook("groupWait: 7s")],
+  "webhooks.NAME.repeatInterval": [hook(""), hook("repeatInterval: 7m")],
+  "webhooks.NAME.sendResolved": [hook(""), hook("sendResolved: false")],
+  "webhooks.NAME.timeout": [hook(""), hook("timeout: 7s")],
+  "webhooks.NAME.secret": [hook(""), hook("secret: 0123456789abcdef")],
+  "webhooks.NAME.headers": [hook(""), hook("headers: { x: y }")],
+  "webhooks.NAME.tls": [hook(""), hook("tls: { verify: false }")],
+  "webhooks.NAME.tls.caFile": [hook(""), hook(`tls: { caFile: ${pem("ca.crt")} }`)],
+  "webhooks.NAME.tls.certFile": [hook(""), hook(`tls: { ${PAIR} }`)],
+  "webhooks.NAME.tls.keyFile": [hook(""), hook(`tls: { ${PAIR} }`)],
+  "webhooks.NAME.tls.serverName": [hook(""), hook("tls: { serverName: x }")],
+  "webhooks.NAME.tls.verify": [hook(""), hook("tls: { verify: false }")],
+  "webhooks.NAME.tls.ca": [hook(""), hook("tls: { ca: system }")],
+  "webhooks.NAME.tls.minVersion": [hook(""), hook("tls: { minVersion: 1.3 }")],
+  "webhooks.NAME.tls.maxVersion": [hook(""), hook('tls: { maxVersion: "1.2" }')],
+};
+
 /** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, and below. */
 const OTHERS = ["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"];
 
@@ -205,7 +249,8 @@ describe("a key that is changed by a reload", () => {
   });
 
   test("is in one of the tables of this test", () => {
-    const tested = [...Object.keys(RESTARTS), ...Object.keys(AT_ONCE), ...OTHERS].sort();
+    const tables = [RESTARTS, AT_ONCE, RECOVERY, WEBHOOKS];
+    const tested = [...tables.flatMap((table) => Object.keys(table)), ...OTHERS].sort();
     const paths = configKeys().map(([path]) => path);
     assert.deepEqual(tested, [...paths].sort());
     assert.deepEqual(
@@ -227,6 +272,18 @@ describe("a key that is changed by a reload", () => {
       assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
       assert.ok(changesChecks(first, second), "another value changes what runs");
       assert.ok(!changesChecks(first, first), "the same value changes nothing");
+    });
+
+  for (const [key, [first, second]] of Object.entries(RECOVERY))
+    test(`${key} gives other rules to the recovery, which a reload replaces`, () => {
+      assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
+      assert.notDeepEqual(load(first).config.recovery, load(second).config.recovery);
+    });
+
+  for (const [key, [first, second]] of Object.entries(WEBHOOKS))
+    test(`${key} is applied at once`, () => {
+      assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
+      assert.notDeepEqual(load(first).config.webhooks, load(second).config.webhooks);
     });
 
   test("allowExec is applied at once", () => {

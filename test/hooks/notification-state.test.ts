@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { WatchStatus } from "../../src/core/serving-status.js";
-import { type NotificationRules, NotificationState, type ServiceView } from "../../src/hooks/notification-state.js";
-import { fold, type Message, type ServiceChange } from "../../src/hooks/webhook-message.js";
+import { type NotificationRules, NotificationState, type OutageView } from "../../src/hooks/notification-state.js";
+import { fold, type Message, type ToldChange } from "../../src/hooks/webhook-message.js";
 
 const RULES: NotificationRules = {
   delayMs: 10_000,
@@ -22,8 +22,8 @@ class Told {
   now = 0;
   #sequence = 0;
 
-  constructor(rules: Partial<NotificationRules> = {}, told: ReadonlyMap<string, ServiceChange> = new Map()) {
-    const view: ServiceView = {
+  constructor(rules: Partial<NotificationRules> = {}, told: ReadonlyMap<string, ToldChange> = new Map()) {
+    const view: OutageView = {
       isSilent: (service, status) => status === "NOT_SERVING" && this.silent.has(service),
       explain: () => ({ reason: "timeout", causes: [], severity: "critical" }),
     };
@@ -159,9 +159,10 @@ test("an outage that goes on is told again, but not one that is silent or over",
   assert.deepEqual(told.texts, ["a NOT_SERVING, b NOT_SERVING, c NOT_SERVING", "a SERVING"]);
   told.pass(60_000);
   assert.deepEqual(told.texts.slice(2), ["reminder: c NOT_SERVING"]);
+  told.pass(10_000);
   told.see("c", "SERVING");
   told.pass(600_000);
-  assert.deepEqual(told.texts.slice(3), ["c SERVING"]);
+  assert.deepEqual(told.texts.slice(3), ["c SERVING"], "its end waits when the next reminder is due");
 });
 
 test("each reminder has an id of its own", () => {
@@ -183,7 +184,7 @@ test("without sendResolved, only outages are told", () => {
 });
 
 test("what an earlier process has told is compared with what is found", () => {
-  const outage = (service: string): ServiceChange => ({
+  const outage = (service: string): ToldChange => ({
     ...{ id: `old-${service}`, service, status: "NOT_SERVING", at: -5_000, since: -5_000 },
     ...{ reason: "timeout", causes: [], severity: "warning" },
   });
@@ -249,10 +250,10 @@ function foldAt(messages: Message[], seed: number): void {
 }
 
 test("a folded message counts the changes that it leaves out", () => {
-  const change = (id: string, status: "NOT_SERVING" | "SERVING"): ServiceChange => ({
+  const change = (id: string, status: "NOT_SERVING" | "SERVING"): ToldChange => ({
     ...{ id, service: "a", status, at: 0, since: 0, reason: undefined, causes: [], severity: "critical" },
   });
-  const message = (id: string, ...changes: readonly ServiceChange[]): Message => ({
+  const message = (id: string, ...changes: readonly ToldChange[]): Message => ({
     ...{ id, kind: "change", at: 0, changes, omitted: 0 },
   });
   const both = fold(message("1", change("1", "NOT_SERVING")), message("2", change("2", "SERVING")));

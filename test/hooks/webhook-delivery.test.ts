@@ -8,7 +8,7 @@ import { type Published, subscribe } from "../../src/core/channels.js";
 import { systemClock } from "../../src/core/clock.js";
 import type { SendResult } from "../../src/hooks/webhook-client.js";
 import { WebhookDelivery } from "../../src/hooks/webhook-delivery.js";
-import type { Message, ServiceChange } from "../../src/hooks/webhook-message.js";
+import type { Message, ToldChange } from "../../src/hooks/webhook-message.js";
 import { dropOthers, WebhookStore } from "../../src/hooks/webhook-store.js";
 import { Journal } from "../../src/telemetry/journal.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -16,11 +16,11 @@ import { VirtualClock } from "../support/virtual-clock.js";
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-webhook-"));
 after(() => rmSync(directory, { recursive: true }));
 
-const change = (id: string, service = id, status: ServiceChange["status"] = "NOT_SERVING"): ServiceChange => ({
+const change = (id: string, service = id, status: ToldChange["status"] = "NOT_SERVING"): ToldChange => ({
   ...{ id, service, status, at: 0, since: 0, reason: "timeout", causes: [], severity: "critical" },
 });
 
-const message = (id: string, ...changes: readonly ServiceChange[]): Message => ({
+const message = (id: string, ...changes: readonly ToldChange[]): Message => ({
   ...{ id, kind: "change", at: 0, changes: changes.length === 0 ? [change(id)] : changes, omitted: 0 },
 });
 

@@ -2,22 +2,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodeMessage, WEBHOOK_FORMS } from "../../src/hooks/webhook-forms.js";
-import type { Message, ServiceChange } from "../../src/hooks/webhook-message.js";
+import type { Message, ToldChange } from "../../src/hooks/webhook-message.js";
 
 const AT = Date.UTC(2026, 0, 5, 10, 0, 3);
 const SENT_AT = AT + 30_000;
 const CONTEXT = { instance: "hb-1", sentAt: SENT_AT };
 
-const outage = (service: string, details: Partial<ServiceChange> = {}): ServiceChange => ({
+const outage = (service: string, details: Partial<ToldChange> = {}): ToldChange => ({
   ...{ id: "e-7", service, status: "NOT_SERVING", at: AT, since: AT },
   ...{ reason: "refused", causes: [{ check: "broker", reason: "refused" }], severity: "critical" },
   ...details,
 });
 
-const recovery = (service: string): ServiceChange =>
+const recovery = (service: string): ToldChange =>
   outage(service, { id: "e-9", status: "SERVING", at: AT + 310_400, reason: undefined, causes: [] });
 
-const message = (changes: readonly ServiceChange[], details: Partial<Message> = {}): Message => ({
+const message = (changes: readonly ToldChange[], details: Partial<Message> = {}): Message => ({
   ...{ id: changes[0]?.id ?? "e-1", kind: "change", at: AT + 25_000, changes, omitted: 0 },
   ...details,
 });

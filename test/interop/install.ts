@@ -87,6 +87,7 @@ export function cppClient(): string {
 /** Our own `grpc_cli`, on gRPC C++ and protobuf's descriptor pool: Debian does not package that program. */
 export function cppReflection(): string {
   debian("grpcpp.h", "libgrpc++-dev", "/usr/include/grpcpp");
+  debian("descriptor.h", "libprotobuf-dev", "/usr/include/google/protobuf"); // of which the package above needs only a part
   const compiler = protoc();
   const source = here("cpp-client/reflection.cc");
   const proto = "grpc/reflection/v1alpha/reflection.proto";

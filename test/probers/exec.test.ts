@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { systemClock } from "../../src/core/clock.js";
 import { Health } from "../../src/daemon/health.js";
-import { openExec, ProgramGroups } from "../../src/probers/exec.js";
+import { openExec } from "../../src/probers/exec.js";
 import type { Expectation } from "../../src/probers/options.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
+import { ProgramGroups } from "../../src/probers/program.js";
 import { eventually } from "../support/eventually.js";
+import { findProcesses } from "../support/processes.js";
 
 const environment = { PATH: process.env.PATH, HOME: "/", SECRET: "hunter2" };
 const groups = new ProgramGroups();
@@ -26,18 +28,6 @@ async function run(command: readonly string[], timeoutMs = 20_000, expect: Expec
 }
 
 const sh = (script: string) => ["/bin/sh", "-c", script];
-
-/** Processes, zombies left out, whose command line holds a mark. */
-function find(mark: string): readonly string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(mark);
-    } catch {
-      return false; // it has gone meanwhile
-    }
-  });
-}
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-exec-"));
@@ -170,7 +160,7 @@ test("a process that leaves the group and holds the output open does not hold th
   const { detail } = await run([...sh(`setsid sh -c 'sleep 30; :' ${mark} & echo left; exit 1`)]);
   assert.ok(performance.now() - started < 10_000);
   assert.equal(detail, "exit code 1: left");
-  for (const pid of find(mark)) process.kill(Number(pid), "SIGKILL");
+  for (const pid of findProcesses(mark)) process.kill(pid, "SIGKILL");
 });
 
 test("secrets of the environment and of the arguments are masked in the detail", async () => {
@@ -222,16 +212,16 @@ test("a program that forks, ignores SIGTERM and hangs is killed with all its chi
   const mark = `healthbridge-a135-${process.pid}`;
   const script = `trap '' TERM; sh -c 'trap "" TERM; while :; do sleep 1; done' ${mark} & sh -c 'while :; do sleep 1; done' ${mark}`;
   const probing = run([...sh(script), mark], 300);
-  await eventually(() => find(mark).length >= 3, "all of them run");
+  await eventually(() => findProcesses(mark).length >= 3, "all of them run");
   assert.equal((await probing).verdict, "fail signal");
-  await eventually(() => find(mark).length === 0, "none of them is left");
+  await eventually(() => findProcesses(mark).length === 0, "none of them is left");
 });
 
 test("the exit of a program decides at once, even if its children keep its output open; they are killed [C34]", async () => {
   const mark = `healthbridge-c34-${process.pid}`;
   const verdict = await run(sh(`for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sleep 1000; :' ${mark} & done; exit 0`));
   assert.equal(verdict.verdict, "pass");
-  await eventually(() => find(mark).length === 0, "none of them is left");
+  await eventually(() => findProcesses(mark).length === 0, "none of them is left");
 });
 
 test("of 100 MB of output the end is kept, and a program that closes its output and sleeps is ended [C34]", async () => {
@@ -278,10 +268,10 @@ test("at most eight programs run at the same time; the ninth waits, and its dead
       const signal = aborts[index]?.signal ?? AbortSignal.abort();
       void prober.probe({ signal, timeoutMs: 20_000 }).then(() => ended.push(index));
     });
-  await eventually(() => find(mark).length === 8, "eight run");
+  await eventually(() => findProcesses(mark).length === 8, "eight run");
   assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6, 7]);
   aborts[3]?.abort();
   await eventually(() => started.includes(8) && ended.includes(3), "the ninth starts when one has ended");
   for (const abort of aborts) abort.abort();
-  await eventually(() => ended.length === 9 && find(mark).length === 0, "all of them end");
+  await eventually(() => ended.length === 9 && findProcesses(mark).length === 0, "all of them end");
 });

@@ -6,7 +6,8 @@ import { closeSync, openSync } from "node:fs";
 import "mysql2/promise";
 import "pg";
 import { systemClock } from "../../src/core/clock.js";
-import { openExec, ProgramGroups } from "../../src/probers/exec.js";
+import { openExec } from "../../src/probers/exec.js";
+import { ProgramGroups } from "../../src/probers/program.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 
 const targets = process.argv.slice(2);

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
 import { proveControl } from "./control.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
+import { proveHistory } from "./history.js";
 import { proveIsolation } from "./isolation.js";
 import { proveMutation } from "./mutation.js";
 import { provePage } from "./page.js";
@@ -68,6 +69,12 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
     takes: "5 min; also --seed, --json",
     run: proveControl,
+  },
+  history: {
+    proves:
+      "the history survives kill -9 at 200 random moments, a full disk and flipped bits: no second is invented, no start fails",
+    takes: "12 min; also --seed, --json",
+    run: proveHistory,
   },
   isolation: {
     proves: "a blocked application is answered for at all times, and other packages beside it answer nothing",

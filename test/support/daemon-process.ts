@@ -16,8 +16,10 @@ export class DaemonProcess {
   stderr = "";
   exit: { readonly code: number | null; readonly signal: string | null } | undefined;
 
-  constructor(args: readonly string[], nodeArgs: readonly string[] = []) {
-    this.process = spawn(process.execPath, [...nodeArgs, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  /** @param under a program with its arguments that runs the daemon, such as `nsenter` */
+  constructor(args: readonly string[], nodeArgs: readonly string[] = [], under: readonly string[] = []) {
+    const [program = process.execPath, ...rest] = [...under, process.execPath, ...nodeArgs, MAIN, ...args];
+    this.process = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
     notOutlive(this.process, () => this.process.kill("SIGKILL"));
     if (this.process.stdout !== null) {
       createInterface({ input: this.process.stdout }).on("line", (line) => this.log.push(JSON.parse(line)));

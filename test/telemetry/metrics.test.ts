@@ -76,6 +76,13 @@ function happenAll(registry: Registry): void {
   publish("reload", { instance: "mine", error: undefined });
   publish("file-reload-failed", { instance: "mine", kind: "ca" });
   publish("maintenance", { instance: "mine", service: "db", active: true });
+  const recovery = { instance: "mine", recovery: "restart", service: "db" } as const;
+  publish("recovery", { ...recovery, step: "ended", outcome: "success", detail: "", durationMs: 1 });
+  publish("recovery", { ...recovery, step: "refused", cause: "group" });
+  publish("recovery", { ...recovery, step: "gave-up", runs: 3, windowMs: 1 });
+  publish("recovery", { ...recovery, step: "started", attempt: 1, maxRuns: 3, reason: "refused" });
+  const nothing = { pending: 0, failures: 0, detail: undefined };
+  publish("webhook", { instance: "mine", webhook: "ops", outcome: "delivered", ...nothing });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);

@@ -17,7 +17,7 @@ export const OF_LISTENER = [
 /** What the metrics of a listener thread count. */
 export const OF_MAIN = [
   ...["transition", "probe", "prober-failed", "result-dropped", "stall", "isolation"],
-  ...["call", "http-request", "log-dropped", "reload", "file-reload-failed", "maintenance", "webhook"],
+  ...["call", "http-request", "log-dropped", "reload", "file-reload-failed", "maintenance", "recovery", "webhook"],
 ] as const satisfies readonly (keyof ChannelMessages)[];
 
 /** Messages that wait. More are dropped, and a fault says so. */

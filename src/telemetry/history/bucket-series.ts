@@ -2,12 +2,21 @@
  * Buckets of one width for one service: how long it was in each state, and the latencies of its check.
  *
  *     credit, latency --> [ the bucket of now ] --its time is over--> chunk of 9 numbers a bucket, 2 bytes each
- *
+ *                                                                       ^ rows
  *     | serving | not serving | unknown | maintenance | probes | min | avg | max | p95 |
  *     '-------- tenths of a second ------------------'         '-- logarithmic, 0.03 % --'
  *
- * What is not in one of the four parts is a time without data. A bucket with several parts keeps them all.
+ * What is not in one of the four parts is a time without data. A bucket with several parts keeps them all. A bucket that
+ * was stored before it was over (by an earlier process) is the sum of what is stored and of what is open.
  */
+import {
+  combineLatencies,
+  decodeLatency,
+  encodeLatency,
+  LATENCY_FIELDS,
+  type Latency,
+  LatencyTally,
+} from "./latency.js";
 
 /** The parts of a bucket. */
 export const PARTS = ["serving", "notServing", "unknown", "maintenance"] as const;
@@ -30,16 +39,6 @@ export function addTimes(sum: PartTimes, times: Readonly<PartTimes>): void {
   sum.maintenance += times.maintenance;
 }
 
-/** Latencies of one bucket, in milliseconds. */
-export interface Latency {
-  readonly count: number;
-  readonly min: number;
-  readonly avg: number;
-  readonly max: number;
-  /** 95 % of the probes took at most so long. Up to 13 % too high, never above `max`. */
-  readonly p95: number;
-}
-
 export interface Bucket {
   /** Wall time of its start. */
   readonly at: number;
@@ -54,16 +53,14 @@ export interface SeriesShape {
   readonly perChunk: number;
 }
 
-const FIELDS = 9;
+/** A bucket as it is written to a file: its number since 1970, the milliseconds of each part, and the stored latency. */
+export type BucketRow = readonly number[];
+
+const FIELDS = PARTS.length + LATENCY_FIELDS;
 const MS_PER_UNIT = 100;
-const MAX_UINT16 = 65_535;
 
-/** Steps of a stored latency for each factor of e: 1 h fits 16 bits. */
-const LATENCY_STEPS = 4_000;
-
-/** Bins of the histogram for each factor of e. */
-const BINS_PER_E = 8;
-const BINS = 128;
+/** The numbers of a row. */
+export const ROW_LENGTH = FIELDS + 1;
 
 /** Estimated bytes of an array beside its elements, with its entry in a map. */
 const ARRAY_BYTES = 300;
@@ -73,54 +70,18 @@ export function chunkBytes({ perChunk }: SeriesShape): number {
   return perChunk * FIELDS * 2 + ARRAY_BYTES;
 }
 
-/** The bucket that is not over. */
-class OpenBucket {
+/** The bucket that is not over, as far as it is not stored. */
+interface OpenBucket {
   readonly at: number;
-  readonly partMs: number[] = [0, 0, 0, 0];
-  #count = 0;
-  #sum = 0;
-  #min = Number.POSITIVE_INFINITY;
-  #max = 0;
-  #bins: Uint16Array | undefined;
-
-  constructor(at: number) {
-    this.at = at;
-  }
-
-  addLatency(ms: number): void {
-    this.#count += 1;
-    this.#sum += ms;
-    this.#min = Math.min(this.#min, ms);
-    this.#max = Math.max(this.#max, ms);
-    this.#bins ??= new Uint16Array(BINS);
-    const bin = Math.min(BINS - 1, Math.floor(Math.log1p(ms) * BINS_PER_E));
-    this.#bins[bin] = Math.min(MAX_UINT16, (this.#bins[bin] ?? 0) + 1);
-  }
-
-  get latency(): Latency | undefined {
-    if (this.#count === 0) return undefined;
-    const [count, min, max] = [this.#count, this.#min, this.#max];
-    return { count, min, avg: this.#sum / count, max, p95: this.#p95() };
-  }
-
-  get bucket(): Bucket {
-    return { at: this.at, parts: partsOf((index) => this.partMs[index] ?? 0), latency: this.latency };
-  }
-
-  #p95(): number {
-    const bins = this.#bins ?? new Uint16Array();
-    let left = Math.ceil(bins.reduce((sum, count) => sum + count, 0) * 0.95);
-    for (const [bin, count] of bins.entries()) {
-      left -= count;
-      if (left <= 0) return Math.min(this.#max, Math.expm1((bin + 1) / BINS_PER_E));
-    }
-    return this.#max;
-  }
+  readonly partMs: number[];
+  readonly tally: LatencyTally;
 }
 
 export class BucketSeries {
   readonly #shape: SeriesShape;
-  readonly #chunks = new Map<number, Uint16Array>();
+  /** By their start, the oldest first. */
+  #chunks = new Map<number, Uint16Array>();
+  #newestChunk = Number.NEGATIVE_INFINITY;
   #open: OpenBucket | undefined;
 
   constructor(shape: SeriesShape) {
@@ -162,15 +123,61 @@ export class BucketSeries {
   }
 
   addLatency(at: number, ms: number): void {
-    this.#openAt(at).addLatency(ms);
+    this.#openAt(at).tally.add(ms);
   }
 
   /** The buckets that overlap a range, the oldest first; those without data are left out. */
   *read(from: number, to: number): IterableIterator<Bucket> {
     const { widthMs } = this.#shape;
     for (let at = this.#startOf(from); at < to; at += widthMs) {
-      const bucket = this.#open?.at === at ? this.#open.bucket : this.#stored(at);
+      const bucket = this.#bucketAt(at);
       if (bucket !== undefined) yield bucket;
+    }
+  }
+
+  /** The rows of the buckets that end after a time, the open one last. */
+  *rows(after: number): IterableIterator<BucketRow> {
+    const { widthMs, perChunk } = this.#shape;
+    const open = this.#open && this.#bucketAt(this.#open.at);
+    for (const [start, chunk] of this.#chunks) {
+      const first = Math.max(0, Math.floor((after - start) / widthMs));
+      for (let slot = first; slot < perChunk; slot += 1) {
+        const fields = chunk.subarray(slot * FIELDS, (slot + 1) * FIELDS);
+        const at = start + slot * widthMs;
+        if (at === open?.at || fields.every((field) => field === 0)) continue;
+        const unit = (index: number) => (index < PARTS.length ? MS_PER_UNIT : 1);
+        yield [at / widthMs, ...Array.from(fields, (field, index) => field * unit(index))];
+      }
+    }
+    if (open !== undefined && open.at + widthMs > after) yield this.#rowOf(open);
+  }
+
+  /** Stores a row in place of what is stored of its bucket, as far as it is before a time. */
+  putRow(row: BucketRow, before: number): void {
+    const { widthMs } = this.#shape;
+    const at = (row[0] ?? 0) * widthMs;
+    if (at >= before) return;
+    const [chunk, first] = this.#slotAt(at);
+    // more than the time until then is never counted, and what is serving is cut first
+    let room = Math.min(widthMs, before - at);
+    for (let field = FIELDS - 1; field >= 0; field -= 1) {
+      const value = row[field + 1] ?? 0;
+      const counted = field < PARTS.length ? Math.min(value, room) : value;
+      if (field < PARTS.length) room -= counted;
+      chunk[first + field] = field < PARTS.length ? Math.floor(counted / MS_PER_UNIT) : counted;
+    }
+  }
+
+  /** Adds what another series, which is not used any more, has stored. */
+  adopt(other: BucketSeries): void {
+    for (const [start, chunk] of other.#chunks) {
+      const own = this.#chunks.get(start);
+      this.#setChunk(start, chunk);
+      if (own === undefined) continue;
+      for (let slot = 0; slot < this.#shape.perChunk; slot += 1) {
+        const bucket = bucketOf(start + slot * this.#shape.widthMs, own, slot * FIELDS);
+        if (bucket !== undefined) this.#add(bucket);
+      }
     }
   }
 
@@ -202,7 +209,7 @@ export class BucketSeries {
     const start = this.#startOf(time);
     if (this.#open?.at === start) return this.#open;
     if (this.#open !== undefined) this.#store(this.#open);
-    this.#open = new OpenBucket(start);
+    this.#open = { at: start, partMs: [0, 0, 0, 0], tally: new LatencyTally() };
     return this.#open;
   }
 
@@ -211,56 +218,75 @@ export class BucketSeries {
     return Math.floor(time / chunkMs) * chunkMs;
   }
 
-  #store({ at, partMs, latency }: OpenBucket): void {
-    const start = this.#chunkStart(at);
-    const chunk = this.#chunks.get(start) ?? new Uint16Array(this.#shape.perChunk * FIELDS);
+  #setChunk(start: number, chunk: Uint16Array): void {
     this.#chunks.set(start, chunk);
-    const units = partMs.map((ms) => Math.round(ms / MS_PER_UNIT));
-    const latencies = latency ? [latency.min, latency.avg, latency.max, latency.p95].map(encodeLatency) : [];
-    const count = Math.min(MAX_UINT16, latency?.count ?? 0);
-    chunk.set([...units, count, ...latencies], ((at - start) / this.#shape.widthMs) * FIELDS);
+    if (start < this.#newestChunk) this.#chunks = new Map([...this.#chunks].sort(([a], [b]) => a - b));
+    this.#newestChunk = Math.max(this.#newestChunk, start);
   }
 
-  /** A page reads a million buckets: their fields are read one by one, without an array between. */
+  #store({ at, partMs, tally }: OpenBucket): void {
+    this.#add({ at, parts: partsOf((index) => partMs[index] ?? 0), latency: tally.latency });
+  }
+
+  #add(bucket: Bucket): void {
+    const { parts, latency } = combineBuckets(this.#stored(bucket.at), bucket);
+    const [chunk, first] = this.#slotAt(bucket.at);
+    chunk.set([...PARTS.map((part) => Math.round(parts[part] / MS_PER_UNIT)), ...encodeLatency(latency)], first);
+  }
+
+  /** The chunk of a bucket, and the index of its first field. */
+  #slotAt(at: number): readonly [chunk: Uint16Array, first: number] {
+    const start = this.#chunkStart(at);
+    let chunk = this.#chunks.get(start);
+    if (chunk === undefined) {
+      chunk = new Uint16Array(this.#shape.perChunk * FIELDS);
+      this.#setChunk(start, chunk);
+    }
+    return [chunk, ((at - start) / this.#shape.widthMs) * FIELDS];
+  }
+
+  #bucketAt(at: number): Bucket | undefined {
+    const stored = this.#stored(at);
+    if (this.#open?.at !== at) return stored;
+    const { partMs, tally } = this.#open;
+    return combineBuckets(stored, { at, parts: partsOf((index) => partMs[index] ?? 0), latency: tally.latency });
+  }
+
   #stored(at: number): Bucket | undefined {
     const start = this.#chunkStart(at);
     const chunk = this.#chunks.get(start);
-    if (chunk === undefined) return undefined;
-    const first = ((at - start) / this.#shape.widthMs) * FIELDS;
-    const [serving = 0, notServing = 0] = [chunk[first], chunk[first + 1]];
-    const [unknown = 0, maintenance = 0, count = 0] = [chunk[first + 2], chunk[first + 3], chunk[first + 4]];
-    if (serving + notServing + unknown + maintenance + count === 0) return undefined;
-    const parts = {
-      serving: serving * MS_PER_UNIT,
-      notServing: notServing * MS_PER_UNIT,
-      unknown: unknown * MS_PER_UNIT,
-      maintenance: maintenance * MS_PER_UNIT,
-    };
-    return { at, parts, latency: count === 0 ? undefined : latencyAt(chunk, first + 4) };
+    return chunk && bucketOf(at, chunk, ((at - start) / this.#shape.widthMs) * FIELDS);
+  }
+
+  #rowOf({ at, parts, latency }: Bucket): BucketRow {
+    return [at / this.#shape.widthMs, ...PARTS.map((part) => Math.floor(parts[part])), ...encodeLatency(latency)];
   }
 }
 
-/** The latency of a stored bucket, whose fields begin with their count. */
-function latencyAt(chunk: Uint16Array, first: number): Latency {
-  const [count = 0, min = 0, avg = 0] = [chunk[first], chunk[first + 1], chunk[first + 2]];
-  const [max = 0, p95 = 0] = [chunk[first + 3], chunk[first + 4]];
-  return {
-    count,
-    min: decodeLatency(min),
-    avg: decodeLatency(avg),
-    max: decodeLatency(max),
-    p95: decodeLatency(p95),
+/** A page reads a million buckets: their fields are read one by one, without an array between. */
+function bucketOf(at: number, chunk: Uint16Array, first: number): Bucket | undefined {
+  const [serving = 0, notServing = 0] = [chunk[first], chunk[first + 1]];
+  const [unknown = 0, maintenance = 0] = [chunk[first + 2], chunk[first + 3]];
+  const latency = decodeLatency(chunk, first + PARTS.length);
+  if (serving + notServing + unknown + maintenance === 0 && latency === undefined) return undefined;
+  const parts = {
+    serving: serving * MS_PER_UNIT,
+    notServing: notServing * MS_PER_UNIT,
+    unknown: unknown * MS_PER_UNIT,
+    maintenance: maintenance * MS_PER_UNIT,
   };
+  return { at, parts, latency };
 }
 
 function partsOf(read: (index: number) => number): Readonly<Record<BucketPart, number>> {
   return { serving: read(0), notServing: read(1), unknown: read(2), maintenance: read(3) };
 }
 
-function encodeLatency(ms: number): number {
-  return Math.min(MAX_UINT16, Math.round(Math.log1p(ms) * LATENCY_STEPS));
-}
-
-function decodeLatency(code: number): number {
-  return Math.expm1(code / LATENCY_STEPS);
+function combineBuckets(a: Bucket | undefined, b: Bucket): Bucket {
+  if (a === undefined) return b;
+  const parts = partsOf((index) => {
+    const part = PARTS[index] ?? "serving";
+    return a.parts[part] + b.parts[part];
+  });
+  return { at: b.at, parts, latency: combineLatencies(a.latency, b.latency) };
 }

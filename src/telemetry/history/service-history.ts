@@ -4,22 +4,32 @@
  *     transition, probe --> credit the time until now to the status of before --> two series of each service
  *     every 10 s         --> the same for all services
  *
- * All of it is in memory, within `maxBytes`. When the bound is reached, the oldest chunks of all services are dropped, so
- * that each service keeps its newest days. A new name for which the chunks of now would not fit gets no history, and
- * `refused` counts its changes.
+ * All of it is in memory, within the bounds of a `SeriesTable`. A new name that finds no room gets no history, and `refused`
+ * counts its changes. A journal reads the rows of each service, and gives back those of earlier processes (`adopt`).
  */
 import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { isView } from "../../core/service-name.js";
-import { addTimes, type Bucket, type BucketPart, BucketSeries, chunkBytes, noTimes } from "./bucket-series.js";
+import { addTimes, type Bucket, type BucketPart, type BucketRow, noTimes } from "./bucket-series.js";
+import {
+  createSeries,
+  FINE,
+  FINE_MS,
+  HOURLY,
+  SeriesTable,
+  type ServiceSeries,
+  type TableBounds,
+} from "./series-table.js";
 import { Timeline } from "./timeline.js";
 
-export interface ServiceHistoryOptions {
+export interface ServiceHistoryOptions extends TableBounds {
   readonly clock: Clock;
-  /** Bytes of all services together, estimated. */
-  readonly maxBytes: number;
-  /** How long the buckets of an hour are kept, in milliseconds. */
-  readonly retainMs: number;
+}
+
+/** The rows of one service: see `BucketSeries.rows`. */
+export interface SeriesRows {
+  readonly fine: readonly BucketRow[];
+  readonly hourly: readonly BucketRow[];
 }
 
 /** The past of one service. */
@@ -33,51 +43,52 @@ export interface PastOfService {
   readonly parts: Readonly<Record<BucketPart, number>>;
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
-
-const FINE = { widthMs: 5 * MINUTE_MS, perChunk: 72 } as const;
-const HOURLY = { widthMs: HOUR_MS, perChunk: 24 } as const;
-
-/** For so long the fine buckets are kept. */
-const FINE_MS = DAY_MS;
-
 const TICK_MS = 10_000;
 
 const SERVICES_PER_TURN = 250;
 
-/** Estimated bytes of a service beside its chunks: two open buckets with their histograms. */
-const ENTRY_BYTES = 2_000;
-
-/** The same with the chunks of now, which are never dropped. */
-const MIN_BYTES = ENTRY_BYTES + chunkBytes(FINE) + chunkBytes(HOURLY);
-
-interface ServiceRecord {
+interface ServiceRecord extends ServiceSeries {
   part: BucketPart | undefined;
   creditedTo: number;
-  readonly fine: BucketSeries;
-  readonly hourly: BucketSeries;
 }
 
 export class ServiceHistory {
   readonly #options: ServiceHistoryOptions;
   readonly #timeline: Timeline;
-  readonly #entries = new Map<string, ServiceRecord>();
+  readonly #table: SeriesTable<ServiceRecord>;
+  /** The wall time of its start. */
+  readonly startedAt: number;
   #isInMaintenance: (service: string) => boolean = () => false;
   #cancelTick: CancelTimer;
-  #bytes = 0;
   #refused = 0;
+  #corrections = 0;
 
   constructor(options: ServiceHistoryOptions) {
     this.#options = options;
     this.#timeline = new Timeline(options.clock);
+    this.#table = new SeriesTable(options);
+    this.startedAt = this.#timeline.position;
     this.#cancelTick = this.#setTick();
   }
 
   /** Estimated bytes, at the last tick. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#table.bytes;
+  }
+
+  /** The bounds of its memory. */
+  get bounds(): TableBounds {
+    return this.#options;
+  }
+
+  /** The wall time up to which it is complete. */
+  get position(): number {
+    return this.#timeline.position;
+  }
+
+  /** How often a clock that was set back has made buckets untrue, which were dropped. */
+  get corrections(): number {
+    return this.#corrections;
   }
 
   /** Status changes of names that have no history, because the memory is used up. */
@@ -104,7 +115,7 @@ export class ServiceHistory {
     if (isView(name)) return;
     const part = partOf(status, reason);
     this.#advance();
-    const entry = this.#entries.get(name) ?? (part === undefined ? undefined : this.#create(name));
+    const entry = this.#table.get(name) ?? (part === undefined ? undefined : this.#create(name));
     if (entry === undefined) return;
     this.#credit(name, entry, this.#timeline.position);
     entry.part = part;
@@ -113,7 +124,7 @@ export class ServiceHistory {
 
   /** Takes the latency of one probe of a check. */
   addLatency(check: string, ms: number): void {
-    const entry = this.#entries.get(check);
+    const entry = this.#table.get(check);
     if (entry === undefined) return;
     this.#advance();
     const { position } = this.#timeline;
@@ -124,12 +135,12 @@ export class ServiceHistory {
 
   /** The past of a service from one wall time to another; `undefined` when nothing is known of it. */
   read(name: string, from: number, to: number): PastOfService | undefined {
-    const entry = this.#entries.get(name);
+    const entry = this.#table.get(name);
     if (entry === undefined) return undefined;
     this.#advance();
     const { position } = this.#timeline;
     this.#credit(name, entry, position);
-    const isFine = from >= position - FINE_MS - FINE.widthMs;
+    const isFine = from >= position - FINE_MS;
     const bucketMs = isFine ? FINE.widthMs : HOURLY.widthMs;
     const end = Math.min(to, position);
     const start = Math.floor(Math.max(from, position - this.#options.retainMs) / bucketMs) * bucketMs;
@@ -137,6 +148,27 @@ export class ServiceHistory {
     const parts = noTimes();
     for (const bucket of buckets) addTimes(parts, bucket.parts);
     return { from: start, to: Math.max(start, end), bucketMs, buckets, parts };
+  }
+
+  /** The services with a history. */
+  *names(): IterableIterator<string> {
+    for (const [name] of this.#table.entries()) yield name;
+  }
+
+  /** The rows of a service that end after a time, up to now. */
+  rows(name: string, after: number): SeriesRows {
+    const entry = this.#table.get(name);
+    if (entry === undefined) return { fine: [], hourly: [] };
+    this.#advance();
+    this.#credit(name, entry, this.#timeline.position);
+    return { fine: [...entry.fine.rows(after)], hourly: [...entry.hourly.rows(after)] };
+  }
+
+  /** Takes over what earlier processes have stored of a service. */
+  adopt(name: string, { fine, hourly }: ServiceSeries): void {
+    const entry = this.#table.get(name) ?? (this.#table.hasRoom ? this.#add(name) : undefined);
+    entry?.fine.adopt(fine);
+    entry?.hourly.adopt(hourly);
   }
 
   close(): void {
@@ -152,7 +184,7 @@ export class ServiceHistory {
 
   #tick(): void {
     this.#advance();
-    this.#creditAll([...this.#entries]);
+    this.#creditAll([...this.#table.entries()]);
   }
 
   /** Credits a part of the services in each turn: one turn for 10,000 would hold up answers. */
@@ -160,7 +192,7 @@ export class ServiceHistory {
     const { position } = this.#timeline;
     for (const [name, entry] of entries.slice(0, SERVICES_PER_TURN)) this.#credit(name, entry, position);
     const rest = entries.slice(SERVICES_PER_TURN);
-    if (rest.length === 0) this.#drop(position);
+    if (rest.length === 0) this.#table.drop(position, ({ part }) => part !== undefined);
     else setImmediate(() => this.#creditAll(rest));
   }
 
@@ -168,7 +200,8 @@ export class ServiceHistory {
   #advance(): void {
     const { creditedTo, now, dropFrom } = this.#timeline.advance();
     if (creditedTo === now && dropFrom === undefined) return;
-    for (const [name, entry] of this.#entries) {
+    if (dropFrom !== undefined) this.#corrections += 1;
+    for (const [name, entry] of this.#table.entries()) {
       this.#credit(name, entry, creditedTo);
       if (dropFrom !== undefined) for (const series of [entry.fine, entry.hourly]) series.dropFrom(dropFrom);
       if (entry.part !== undefined) entry.creditedTo = now;
@@ -185,50 +218,15 @@ export class ServiceHistory {
   }
 
   #create(name: string): ServiceRecord | undefined {
-    if ((this.#entries.size + 1) * MIN_BYTES > this.#options.maxBytes) {
-      this.#refused += 1;
-      return undefined;
-    }
-    const creditedTo = this.#timeline.position;
-    const entry = { part: undefined, creditedTo, fine: new BucketSeries(FINE), hourly: new BucketSeries(HOURLY) };
-    this.#entries.set(name, entry);
-    this.#bytes += ENTRY_BYTES;
+    if (this.#table.hasRoom) return this.#add(name);
+    this.#refused += 1;
+    return undefined;
+  }
+
+  #add(name: string): ServiceRecord {
+    const entry = { part: undefined, creditedTo: this.#timeline.position, ...createSeries() };
+    this.#table.set(name, entry);
     return entry;
-  }
-
-  /** Drops what is too old, and then the oldest days until the rest is within the bound. */
-  #drop(now: number): void {
-    const { retainMs, maxBytes } = this.#options;
-    for (const [name, entry] of this.#entries) {
-      entry.fine.dropBefore(now - FINE_MS - FINE.widthMs);
-      entry.hourly.dropBefore(now - retainMs);
-      if (entry.part !== undefined) continue;
-      entry.fine.finish(now);
-      entry.hourly.finish(now);
-      if (entry.fine.isEmpty && entry.hourly.isEmpty) this.#entries.delete(name);
-    }
-    this.#measure();
-    while (this.#bytes > maxBytes) {
-      const oldest = this.#oldestEnd();
-      if (oldest > now) return;
-      for (const { fine, hourly } of this.#entries.values()) {
-        fine.dropBefore(oldest);
-        hourly.dropBefore(oldest);
-      }
-      this.#measure();
-    }
-  }
-
-  #measure(): void {
-    let bytes = 0;
-    for (const { fine, hourly } of this.#entries.values()) bytes += ENTRY_BYTES + fine.bytes + hourly.bytes;
-    this.#bytes = bytes;
-  }
-
-  #oldestEnd(): number {
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const { fine, hourly } of this.#entries.values()) oldest = Math.min(oldest, fine.oldestEnd, hourly.oldestEnd);
-    return oldest;
   }
 }
 

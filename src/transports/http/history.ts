@@ -9,9 +9,10 @@ import { storedName } from "../../core/service-name.js";
 import { COLOURS } from "../../core/status-colours.js";
 import { percentText } from "../../core/status-words.js";
 import type { StatusReader } from "../../registry/ports.js";
-import { type Bucket, type Latency, noTimes, PARTS } from "../../telemetry/history/bucket-series.js";
+import { type Bucket, noTimes, PARTS } from "../../telemetry/history/bucket-series.js";
+import type { Latency } from "../../telemetry/history/latency.js";
 import type { PastOfService, ServiceHistory } from "../../telemetry/history/service-history.js";
-import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
+import { eventId, type TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { jsonHeaders, methodNotAllowed, textAnswer, unauthenticated } from "./answers.js";
 import { type Badge, badgeAnswer, labelOf } from "./badge.js";
@@ -97,12 +98,11 @@ function latencyJson({ count, ...values }: Latency): object {
 
 function transitionsOf(history: TransitionHistory, service: string, { from, to }: PastOfService): readonly object[] {
   const shown: object[] = [];
-  for (let sequence = history.last; shown.length < MAX_TRANSITIONS; sequence -= 1) {
-    const transition = history.at(sequence);
-    if (transition === undefined) break;
-    const { name, at, subject } = transition;
+  for (const { epoch, transition } of history.newestFirst()) {
+    const { name, at, subject, sequence } = transition;
     if (subject !== "service" || name !== service || at < from || at > to) continue;
-    shown.push({ id: history.idOf(sequence), ...transitionJson(transition, true) });
+    shown.push({ id: eventId(epoch, sequence), ...transitionJson(transition, true) });
+    if (shown.length === MAX_TRANSITIONS) break;
   }
   return shown.reverse();
 }

@@ -113,8 +113,14 @@ describe("the services of the Compose project, as processes", () => {
       groups.map(({ name }: { name: string }) => name),
       ["healthbridge"],
     );
+    // Prometheus lists an address whether it answers or not
     const managers = async () => (await ask("prometheus:9090", "/api/v1/alertmanagers")).data.activeAlertmanagers;
-    await eventually(async () => (await managers()).length === 1, "Alertmanager is found", 60_000);
+    await eventually(async () => (await managers()).length === 1, "Alertmanager is named", 60_000);
+    const { origin } = new URL((await managers())[0].url);
+    assert.equal(
+      JSON.parse(await (await fetch(`${origin}/api/v2/status`)).text()).config.original.includes("page"),
+      true,
+    );
   });
 
   test("are unhealthy by the healthcheck of healthbridge when Flower is gone", async () => {

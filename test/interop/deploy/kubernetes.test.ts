@@ -7,10 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { eventually } from "../../support/eventually.js";
 import { Target } from "../peers.js";
 import {
-  assertConfigsValid,
-  assertHardened,
   assertSchemas,
-  assertSelected,
   DEPLOY,
   FIXTURES,
   type Manifest,
@@ -18,6 +15,7 @@ import {
   output,
   podOf,
   readManifests,
+  testManifests,
 } from "./manifests.js";
 import { pageSnippet } from "./pages.js";
 import { Pod } from "./pod.js";
@@ -38,13 +36,7 @@ describe("Kustomize", () => {
   test("every overlay has objects that Kubernetes reads, without unknown fields", () =>
     assertSchemas(FOLDERS.flatMap(build)));
 
-  for (const folder of FOLDERS) {
-    test(`${folder} has configurations that \`healthbridge validate\` accepts`, () =>
-      assertConfigsValid(build(folder)));
-    test(`${folder} has selectors and ports that fit its pods`, () => assertSelected(build(folder)));
-    test(`${folder} has a restricted pod that is probed by its views and has time to drain`, () =>
-      assertHardened(build(folder)));
-  }
+  for (const folder of FOLDERS) testManifests(folder, () => build(folder));
 
   test("the overlay of the page replaces configuration and image", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-overlay-"));
@@ -56,7 +48,6 @@ describe("Kustomize", () => {
     writeFileSync(join(folder, "mine/healthbridge.yaml"), config);
     const manifests = readManifests(output(pythonTool("kubectl"), ["kustomize", join(folder, "mine")]));
     assertSchemas(manifests);
-    assertSelected(manifests);
     assert.deepEqual(one(manifests, "ConfigMap").data, { "healthbridge.yaml": config });
     assert.equal(podOf(manifests).container.image, "registry.example.com/healthbridge:0.1.0");
   });

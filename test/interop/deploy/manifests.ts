@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { pythonTool, readers } from "./tools.js";
@@ -106,8 +107,16 @@ export function assertSchemas(manifests: readonly Manifest[]): void {
   rmSync(folder, { recursive: true });
 }
 
+/** Tests one set of manifests. */
+export function testManifests(label: string, render: () => readonly Manifest[]): void {
+  test(`${label} has configurations that \`healthbridge validate\` accepts`, () => assertConfigsValid(render()));
+  test(`${label} has selectors and ports that fit its pods`, () => assertSelected(render()));
+  test(`${label} has a restricted pod that is probed by its views and has time to drain`, () =>
+    assertHardened(render()));
+}
+
 /** Each ConfigMap has a healthbridge.yaml that `healthbridge validate` accepts. The certificate is one of the fixtures. */
-export function assertConfigsValid(manifests: readonly Manifest[]): void {
+function assertConfigsValid(manifests: readonly Manifest[]): void {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-configs-"));
   const configs = manifests.filter(({ kind }) => kind === "ConfigMap").map(({ data }) => data?.["healthbridge.yaml"]);
   assert.ok(configs.length > 0);
@@ -124,7 +133,7 @@ export function assertConfigsValid(manifests: readonly Manifest[]): void {
 const END_SECONDS = 5 + 11;
 
 /** The pod is restricted, stops in time, and is probed by its own views. */
-export function assertHardened(manifests: readonly Manifest[]): void {
+function assertHardened(manifests: readonly Manifest[]): void {
   const { pod, container } = podOf(manifests);
   assert.match(container.image, new RegExp(`(?:^|/)healthbridge:${VERSION}$`));
   assert.equal(pod.automountServiceAccountToken, false);
@@ -148,7 +157,7 @@ export function assertHardened(manifests: readonly Manifest[]): void {
 }
 
 /** Every selector matches the pods of the Deployment, and every port that is named exists. */
-export function assertSelected(manifests: readonly Manifest[]): void {
+function assertSelected(manifests: readonly Manifest[]): void {
   const { template } = one(manifests, "Deployment").spec;
   const selectors = manifests.flatMap(({ kind, spec }) => (kind === "Pod" ? [] : labelsOf(spec)));
   assert.ok(selectors.length >= 2);

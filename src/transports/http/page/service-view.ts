@@ -122,10 +122,9 @@ ${rows}</tbody></table></div></section>
 
 function newestOf(transitions: TransitionHistory, name: string): readonly KeptTransition[] {
   const found: KeptTransition[] = [];
-  for (let sequence = transitions.last; found.length < MAX_TRANSITIONS; sequence -= 1) {
-    const transition = transitions.at(sequence);
-    if (transition === undefined) break;
+  for (const { transition } of transitions.newestFirst()) {
     if (transition.subject === "service" && transition.name === name) found.push(transition);
+    if (found.length === MAX_TRANSITIONS) break;
   }
   return found;
 }
