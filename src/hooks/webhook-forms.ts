@@ -71,8 +71,11 @@ function json(change: ToldChange): object {
   return { id, service, status, at: isoTime(at), since: isoTime(since), severity, reason, reasonText, causes };
 }
 
+/** After the clock was set back, times may be in the future: Alertmanager refuses an alert that ends before it starts. */
 function alert(change: ToldChange, { instance, sentAt }: SendContext): object {
-  const { service, status, severity, since, at } = change;
+  const { service, status, severity } = change;
+  const at = Math.min(change.at, sentAt);
+  const since = Math.min(change.since, at);
   const name = displayName(service);
   return {
     labels: { alertname: ALERT_NAME, service: name, instance, severity },
