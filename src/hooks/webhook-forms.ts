@@ -78,7 +78,8 @@ function alert(change: ToldChange, { instance, sentAt }: SendContext): object {
   const since = Math.min(change.since, at);
   const name = displayName(service);
   return {
-    labels: { alertname: ALERT_NAME, service: name, instance, severity },
+    // the server as a whole has no label, as in the rules: a check may be called as it is shown
+    labels: { alertname: ALERT_NAME, ...(service === "" ? {} : { service: name }), instance, severity },
     annotations: { summary: `${name} is NOT_SERVING`, description: `${name}: ${describe(change)}` },
     startsAt: isoTime(since),
     endsAt: isoTime(status === "NOT_SERVING" ? sentAt + ALERTMANAGER_LIFETIME_MS : at),

@@ -65,6 +65,13 @@ test("an alert of Alertmanager ends in the future while it fires, and at its end
   });
 });
 
+test("the alert of the server as a whole is not that of a check of the name that is shown for it", () => {
+  const [whole, check] = encode("alertmanager", message([outage(""), outage("overall")]));
+  assert.notDeepEqual(whole.labels, check.labels);
+  assert.equal("service" in whole.labels, false, "absent, as in the alert rules");
+  assert.equal(check.labels.service, "overall");
+});
+
 test("after the clock was set back, no alert ends before it starts, or ends later than now", () => {
   const changes = [outage("a"), recovery("a")];
   const sentAt = AT - 3_600_000;
