@@ -57,8 +57,9 @@ export class WebhookDelivery {
   #failures = 0;
   #running: Promise<void> | undefined;
   #endPause: () => void = () => {};
-  #endDiskWait: () => void = () => {};
+  #endStoring: () => void = () => {};
   #isClosed = false;
+  #isAborted = false;
 
   /** Takes up the messages that an earlier process has not delivered. */
   constructor(sender: Sender, deps: DeliveryDeps) {
@@ -106,8 +107,9 @@ export class WebhookDelivery {
   }
 
   #abort(): void {
+    this.#isAborted = true;
     this.#queue.length = 0;
-    this.#endDiskWait(); // a disk that hangs must not delay the end of the process
+    this.#endStoring();
     this.#sending.close();
   }
 
@@ -151,8 +153,8 @@ export class WebhookDelivery {
 
   async #deliverAll(): Promise<void> {
     for (let [entry] = this.#queue; entry !== undefined; [entry] = this.#queue) {
-      await this.#whenStored(entry);
-      if (this.#queue.length === 0) return; // the delivery has ended meanwhile
+      await this.#storing(entry);
+      if (this.#isAborted) return;
       this.#sending = this.#sender;
       const result = await this.#sending.send(entry.message);
       if (result.kind === "retry") {
@@ -171,10 +173,10 @@ export class WebhookDelivery {
     }
   }
 
-  /** Resolves when a message is on the disk, and when the delivery ends. */
-  #whenStored({ stored }: QueuedMessage): Promise<void> {
+  /** Resolves when a message is on the disk. A disk that hangs must not delay the end. */
+  #storing({ stored }: QueuedMessage): Promise<void> {
     return new Promise((resolve) => {
-      this.#endDiskWait = resolve;
+      this.#endStoring = resolve;
       void stored.then(resolve);
     });
   }
