@@ -120,6 +120,14 @@ function killGroup(group: number, signal: NodeJS.Signals): void {
   }
 }
 
+function isGroup(group: number): boolean {
+  try {
+    return process.kill(-group, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** A program that is running. */
 export class RunningProgram {
   /** Rejects with the error of a program that could not be started. */
@@ -176,11 +184,10 @@ export class RunningProgram {
       reject(error);
     });
     this.#child.once("exit", (code, killedBy) => {
-      if (groups !== undefined) {
-        this.#kill("SIGKILL"); // processes that it has left
-        this.#cancelKill();
-      }
-      // without `groups`, what ignores SIGTERM is killed later, also when the program itself has ended
+      if (groups !== undefined) this.#kill("SIGKILL"); // processes that it has left
+      // without `groups`, what ignores SIGTERM is killed later, also when the program itself has ended; but the number of a
+      // group that is empty may soon be that of another one
+      if (groups !== undefined || pid === undefined || !isGroup(pid)) this.#cancelKill();
       stop();
       const finish = () => {
         this.#cancelTimer();

@@ -63,6 +63,8 @@ export class HistoryJournal {
   #flushedAt = Number.NEGATIVE_INFINITY;
   #checkpointDueAt: number;
   #rewriteDueAt = Number.NEGATIVE_INFINITY;
+  /** Every file was read. A new base would end one that was not: it may be readable at the next start. */
+  #isWhole = true;
   /** A transition waits for the next flush. */
   #isUrgent = false;
   #flushing: Promise<void> | undefined;
@@ -114,7 +116,9 @@ export class HistoryJournal {
     const reader = new HistoryReader({ instance, bounds, startedAt, signal });
     for (const path of this.#files.paths)
       await reader.read(path).catch((error: unknown) => {
-        if (!signal.aborted) publish("fault", { instance, where: `reading ${path}`, error });
+        if (signal.aborted) return;
+        this.#isWhole = false;
+        publish("fault", { instance, where: `reading ${path}`, error });
       });
     if (signal.aborted) return;
     await runInTurns(this.#adopt(reader), clock, signal).catch(() => {}); // only when it is aborted
@@ -196,7 +200,7 @@ export class HistoryJournal {
   #rewriteIfGrown(): void {
     const { clock, services } = this.#deps;
     const isNeeded = this.#files.isGrown || services.corrections !== this.#corrections;
-    if (!isNeeded || this.#rewriting !== undefined || clock.now() < this.#rewriteDueAt) return;
+    if (!isNeeded || !this.#isWhole || this.#rewriting !== undefined || clock.now() < this.#rewriteDueAt) return;
     this.#rewriting = this.#rewrite().finally(() => {
       this.#rewriting = undefined;
     });
