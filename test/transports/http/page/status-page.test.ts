@@ -209,7 +209,7 @@ describe("the overview", () => {
     registry.setDrained(new Set(["orders"]));
     services.askMaintenance(() => true);
     const { body } = open("/");
-    assert.match(body, /the last statuses of 1 checks are held/);
+    assert.match(body, /the last status of 1 check is held/);
     assert.match(body, /Drained by an operator: orders\./);
     assert.match(body, /Maintenance of all services/);
     assert.match(
@@ -218,6 +218,7 @@ describe("the overview", () => {
     );
     registry.drain();
     assert.match(open("/").body, /<h1 [^>]*>Draining: not serving<\/h1>.*This server is draining/s);
+    assert.doesNotMatch(open("/").body, /closes soon/, "after `healthbridge drain`, it stays open");
     registry.resume();
     registry.holdUnready("starting");
     assert.match(open("/").body, /<h1 [^>]*>Starting: not serving<\/h1>/);
