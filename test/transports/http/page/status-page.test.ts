@@ -284,6 +284,19 @@ describe("the page of a service", () => {
     assert.match(body, /href="history\?service=orders&amp;hours=168"/);
   });
 
+  test("of a heartbeat shows no latency: its reports are no probes", async () => {
+    const { open, registry, services, clock } = fixture();
+    registry.set("backup", "SERVING");
+    services.addLatency("backup", 0);
+    await clock.advance(60 * MINUTE);
+    registry.report(check("backup"));
+    assert.match(open("/?service=backup").body, /<h3>Latency/);
+    assert.match(open("/").body, /svg class="spark" /);
+    registry.report(check("backup", { latencyMs: undefined }));
+    assert.doesNotMatch(open("/?service=backup").body, /<h3>Latency/);
+    assert.doesNotMatch(open("/").body, /svg class="spark" /);
+  });
+
   test("of an unknown service is 404, and does not repeat the name", () => {
     const { open } = fixture();
     const { status, body } = open("/?service=evil");
