@@ -23,7 +23,7 @@ import type { ThreadServerDeps } from "./thread/thread-server.js";
 
 /** What the servers need: for those in this thread, and for those in threads of their own. */
 export interface OpenServersDeps extends Omit<ServerDeps, "signal" | "onClosed"> {
-  readonly thread: Omit<ThreadServerDeps, "clock" | "others" | "onHeartbeat" | "signal" | "onClosed">;
+  readonly thread: Omit<ThreadServerDeps, "clock" | "others" | "bridge" | "signal" | "onClosed">;
 }
 
 /** The part of a shutdown that is not about the servers. */
@@ -134,9 +134,8 @@ export class OpenServers {
     const { ThreadServer } = await import("./thread/thread-server.js");
     ends.signal.throwIfAborted();
     const { clock, bridge } = this.#deps;
-    const { onHeartbeat = () => false } = bridge;
     const others = (self: ListeningServer) => this.#readingsOf([...this.#open].filter((server) => server !== self));
-    return ThreadServer.start({ ...this.#deps.thread, ...ends, clock, onHeartbeat, others }, addresses, options);
+    return ThreadServer.start({ ...this.#deps.thread, ...ends, clock, bridge, others }, addresses, options);
   }
 
   #readingsOf(

@@ -15,7 +15,7 @@ import { EventStreams } from "../transports/http/event-streams.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
 
 export interface ServingOptions
-  extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit" | "page" | "hosts"> {
+  extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit" | "page" | "hosts" | "askPast"> {
   readonly reader: StatusReader;
   readonly clock: Clock;
   readonly random: Random;
@@ -41,8 +41,8 @@ export interface Serving {
 
 /** @throws HealthError INVALID_OPTION */
 export function createServing(options: ServingOptions): Serving {
-  const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics, history, services, page, hosts } =
-    options;
+  const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics, history, services } = options;
+  const { page, hosts, askPast } = options;
   const pool = new SharedBytesPool();
   const pages = new PageRenderer({ reader, clock, pool });
   const service = new HealthService(reader, { listLimit, maxWatchers, token });
@@ -55,7 +55,7 @@ export function createServing(options: ServingOptions): Serving {
     pool,
     service,
     bridge: {
-      ...{ reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, page, hosts },
+      ...{ reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, page, hosts, askPast },
       history: past,
       transitions: history,
     },

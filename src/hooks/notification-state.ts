@@ -104,6 +104,16 @@ export class NotificationState {
     if (observation.status === "SERVICE_UNKNOWN") this.#observed.delete(service);
   }
 
+  /** Forgets the changes that wait of services that are no longer observed. An outage that was told needs an end. */
+  retain(isObserved: (service: string) => boolean): void {
+    for (const service of this.#observed.keys()) {
+      if (isObserved(service) || this.#told.has(service)) continue;
+      this.#observed.delete(service);
+      this.#differing.delete(service);
+      this.#silent.delete(service);
+    }
+  }
+
   /** What is due, as told from now on; `undefined` if nothing is. */
   take(now: number, wallTime: number): Due | undefined {
     if (now >= this.#recheckAt) this.#recheck(now);

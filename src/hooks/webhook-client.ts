@@ -8,15 +8,17 @@
  * It is the client of the HTTP checks: the same rules of TLS, DNS and forbidden addresses. It follows no redirect, uses no
  * proxy and keeps no connection. No text of an answer is used or shown, and at most 4 KiB of its body are read.
  */
+import { isIP } from "node:net";
 import { Http1Client } from "../client/http-client.js";
 import type { HttpResponse } from "../client/http-response.js";
 import { tlsOptions } from "../client/tls-options.js";
 import { messageOf } from "../core/health-error.js";
 import { addressOf } from "../probers/http.js";
 import { requestOf } from "../probers/http-request.js";
+import { createMask } from "../probers/masked.js";
 import type { ProberDeps } from "../probers/options.js";
 import { resultOfError } from "../probers/reasons.js";
-import { hostOf } from "../probers/target.js";
+import { hostOf, socketPathOf } from "../probers/target.js";
 import { encodeMessage } from "./webhook-forms.js";
 import type { Message } from "./webhook-message.js";
 import type { WebhookSettings } from "./webhook-settings.js";
@@ -48,6 +50,7 @@ export class WebhookClient {
   readonly #deps: WebhookClientDeps;
   readonly #url: URL;
   readonly #key: Buffer | undefined;
+  readonly #mask: (text: string) => string;
   /** That of the request that runs. */
   #client: Http1Client | undefined;
 
@@ -56,6 +59,7 @@ export class WebhookClient {
     this.#deps = deps;
     this.#url = new URL(settings.url);
     this.#key = settings.secret === undefined ? undefined : signingKey(settings.secret);
+    this.#mask = createMask(placeOf(this.#url));
   }
 
   /** Sends a message. Never rejects. */
@@ -68,7 +72,7 @@ export class WebhookClient {
       const response = await this.#client.send(this.#requestOf(message), timeoutMs);
       return resultOf(response, clock.wallTime());
     } catch (error) {
-      return { kind: "retry", detail: detailOf(error), retryAfterMs: undefined };
+      return { kind: "retry", detail: this.#mask(detailOf(error)), retryAfterMs: undefined };
     } finally {
       cancelDeadline();
       this.close();
@@ -120,7 +124,14 @@ function readRetryAfter(text: string | undefined, wallTime: number): number | un
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
 }
 
-/** Why there was no answer. Errors of the system name at most an address. */
+/** The name or the socket of a receiver, which errors of the system show: some services have a token in the name. */
+function placeOf(url: URL): readonly string[] {
+  if (url.protocol === "http+unix:") return [socketPathOf(url, url.protocol)];
+  const host = hostOf(url);
+  return isIP(host) === 0 ? [host] : [];
+}
+
+/** Why there was no answer. Errors of the system name at most an address, a name or a socket. */
 function detailOf(error: unknown): string {
   try {
     const { reason, detail } = resultOfError(error);

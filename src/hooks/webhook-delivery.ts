@@ -57,7 +57,9 @@ export class WebhookDelivery {
   #failures = 0;
   #running: Promise<void> | undefined;
   #endPause: () => void = () => {};
+  #endStoring: () => void = () => {};
   #isClosed = false;
+  #isAborted = false;
 
   /** Takes up the messages that an earlier process has not delivered. */
   constructor(sender: Sender, deps: DeliveryDeps) {
@@ -114,7 +116,9 @@ export class WebhookDelivery {
   }
 
   #abort(): void {
+    this.#isAborted = true;
     this.#queue.length = 0;
+    this.#endStoring();
     this.#sending.close();
   }
 
@@ -150,7 +154,8 @@ export class WebhookDelivery {
 
   async #deliverAll(): Promise<void> {
     for (let [entry] = this.#queue; entry !== undefined; [entry] = this.#queue) {
-      await entry.stored;
+      await this.#storing(entry);
+      if (this.#isAborted) return;
       this.#sending = this.#sender;
       const result = await this.#sending.send(entry.message);
       if (result.kind === "retry") {
@@ -167,6 +172,14 @@ export class WebhookDelivery {
       this.#publish(result.kind, result.kind === "rejected" ? result.detail : undefined);
       this.#failures = 0;
     }
+  }
+
+  /** Resolves when a message is on the disk. A disk that hangs must not delay the end. */
+  #storing({ stored }: QueuedMessage): Promise<void> {
+    return new Promise((resolve) => {
+      this.#endStoring = resolve;
+      void stored.then(resolve);
+    });
   }
 
   #pauseMs(retryAfterMs: number | undefined): number {

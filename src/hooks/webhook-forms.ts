@@ -71,11 +71,15 @@ function json(change: ToldChange): object {
   return { id, service, status, at: isoTime(at), since: isoTime(since), severity, reason, reasonText, causes };
 }
 
+/** After the clock was set back, times may be in the future: Alertmanager refuses an alert that ends before it starts. */
 function alert(change: ToldChange, { instance, sentAt }: SendContext): object {
-  const { service, status, severity, since, at } = change;
+  const { service, status, severity } = change;
+  const at = Math.min(change.at, sentAt);
+  const since = Math.min(change.since, at);
   const name = displayName(service);
   return {
-    labels: { alertname: ALERT_NAME, service: name, instance, severity },
+    // the server as a whole has no label, as in the rules: a check may be called as it is shown
+    labels: { alertname: ALERT_NAME, ...(service === "" ? {} : { service: name }), instance, severity },
     annotations: { summary: `${name} is NOT_SERVING`, description: `${name}: ${describe(change)}` },
     startsAt: isoTime(since),
     endsAt: isoTime(status === "NOT_SERVING" ? sentAt + ALERTMANAGER_LIFETIME_MS : at),

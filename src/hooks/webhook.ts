@@ -45,11 +45,13 @@ export class Webhook {
   }
 
   /**
-   * Tells about the services of a filter from now on. An outage of another service that was told ends.
+   * Tells about the services of a filter from now on. An outage of another service that was told ends, and one that waits
+   * is not told.
    * @param services the services that there are
    */
   follow(isInScope: ServiceFilter, services: ReadonlyMap<string, Observation>): void {
     this.#isInScope = isInScope;
+    this.#state.retain(isInScope);
     const at = this.#deps.clock.wallTime();
     for (const [service, { id }] of this.#state.told)
       if (!isInScope(service) || !services.has(service))

@@ -129,6 +129,7 @@ export class RunningProgram {
   readonly #stdout = new OutputEnd();
   readonly #stderr = new OutputEnd();
   #cancelTimer: CancelTimer = () => {};
+  #cancelKill: CancelTimer = () => {};
 
   /**
    * Starts a program with its arguments.
@@ -163,19 +164,23 @@ export class RunningProgram {
     const { pid } = this.#child;
     const onAbort = () => {
       this.#kill("SIGTERM");
-      this.#cancelTimer = clock.setTimer(killAfterMs, () => this.#kill("SIGKILL"));
+      this.#cancelKill = clock.setTimer(killAfterMs, () => this.#kill("SIGKILL"));
     };
     const stop = () => {
       signal.removeEventListener("abort", onAbort);
-      this.#cancelTimer();
       if (pid !== undefined) groups?.remove(pid);
     };
     this.#child.once("error", (error) => {
       stop();
+      this.#cancelKill();
       reject(error);
     });
     this.#child.once("exit", (code, killedBy) => {
-      if (groups !== undefined) this.#kill("SIGKILL"); // processes that it has left
+      if (groups !== undefined) {
+        this.#kill("SIGKILL"); // processes that it has left
+        this.#cancelKill();
+      }
+      // without `groups`, what ignores SIGTERM is killed later, also when the program itself has ended
       stop();
       const finish = () => {
         this.#cancelTimer();

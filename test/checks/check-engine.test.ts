@@ -168,6 +168,7 @@ test("the report of a check has latency, times and reason code, and no text from
     critical: true,
     counted: true,
     startup: true,
+    group: undefined,
     held: false,
     reported: undefined,
     services: ["s"],

@@ -433,6 +433,21 @@ test("a program that hangs, forks and ignores SIGTERM is killed with its group a
   assert.ok(end?.step === "ended" && end.outcome === "timeout");
 });
 
+test("a process that ignores SIGTERM is killed at the timeout also if the program itself ends", async (t) => {
+  const mark = `healthbridge-recovery-left-${process.pid}`;
+  const script = `sh -c 'trap "" TERM; while :; do sleep 1; done' ${mark} & sleep 60; :`;
+  const site = new Site(t, ["web"]).start({ command: ["/bin/sh", "-c", script], timeoutMs: MINUTE });
+  site.fail("web");
+  await site.clock.advance(45 * SECOND);
+  await eventually(() => findProcesses(mark).length === 2, "it runs");
+  await site.clock.advance(50 * SECOND);
+  await eventually(() => findProcesses(mark).length === 1, "SIGTERM ends the program alone");
+  await site.clock.advance(SECOND);
+  await eventually(() => site.stepsOf("ended").length === 1, "it has ended");
+  await site.clock.advance(10 * SECOND);
+  await eventually(() => findProcesses(mark).length === 0, "no process is left");
+});
+
 test("what a program has started stays when it ends", async (t) => {
   const mark = `healthbridge-recovery-child-${process.pid}`;
   const script = `sh -c 'sleep 1000; :' ${mark} > /dev/null 2>&1 & exit 0`;

@@ -155,6 +155,29 @@ test("a name that resolves to a link-local address is not connected to", async (
   assert.ok(result.kind === "retry" && /link-local/.test(result.detail), JSON.stringify(result));
 });
 
+test("no error shows the name or the socket of a receiver, which may be a secret", async (t) => {
+  const nameServer = await NameServer.start(t);
+  nameServer.records.set("tok3n.example", { ttl: 60, addresses: ["169.254.169.254"] });
+  const server = createSecureServer(createKeyAndCertificate("other"), (_, response) => void response.end());
+  nameServer.records.set("s3cret.example", { ttl: 60, addresses: ["127.0.0.1"] });
+  const port = await listen(t, server);
+  for (const url of [
+    "http://tok3n.example/",
+    "http://tok3n.absent.example/",
+    "http+unix://%2Ftmp%2Ftok3n.sock/",
+    `https://s3cret.example:${port}/`,
+  ]) {
+    const result = await open(t, { url }, [nameServer.address]).send(MESSAGE);
+    assert.ok(result.kind === "retry" && !/tok3n|s3cret/.test(result.detail), JSON.stringify(result));
+  }
+});
+
+/** A certificate that its own authority has signed. */
+function createKeyAndCertificate(host: string) {
+  const subject = createSubject("server");
+  return { key: subject.key, cert: certify(subject, { hosts: [host] }) };
+}
+
 test("a request over TLS verifies the receiver, and trusts the authority of the settings", async (t) => {
   const [authority, subject] = [createSubject("authority"), createSubject("server")];
   const cert = certify(subject, { issuer: authority, hosts: ["localhost"] });

@@ -252,3 +252,18 @@ test("other settings are used at once, and not after the pause", async () => {
   await receiver.clock.advance(0);
   assert.deepEqual(sent, ["1"]);
 });
+
+test("a disk that does not answer delays no shutdown, and nothing is sent after it", async (t) => {
+  const journal = await Journal.open(join(directory, "hung"), { clock: systemClock, instance: "delivery-test" });
+  t.after(() => journal.close());
+  let answer = () => {};
+  journal.commit = () => new Promise((resolve) => (answer = resolve));
+  const receiver = new Receiver(journal);
+  receiver.delivery.push(message("1"), []);
+  const closed = receiver.delivery.close(0).then(() => "closed");
+  await receiver.clock.advance(1);
+  assert.equal(await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 200, "open"))]), "closed");
+  answer();
+  await receiver.clock.advance(1);
+  assert.deepEqual(receiver.ids, []);
+});

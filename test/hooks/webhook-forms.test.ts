@@ -53,14 +53,32 @@ test("json has the version, a text for people, and every change with its cause",
 });
 
 test("an alert of Alertmanager ends in the future while it fires, and at its end when it is resolved", () => {
-  const [firing, resolved] = encode("alertmanager", message([outage("celery"), recovery("celery")]));
-  assert.equal(Date.parse(firing.endsAt), SENT_AT + 240_000);
+  const sentAt = AT + 340_000;
+  const both = message([outage("celery"), recovery("celery")]);
+  const [firing, resolved] = JSON.parse(encodeMessage("alertmanager", both, { instance: "hb-1", sentAt }));
+  assert.equal(Date.parse(firing.endsAt), sentAt + 240_000);
   assert.equal(Date.parse(resolved.endsAt), AT + 310_400);
   assert.deepEqual(firing.labels, resolved.labels, "the same alert");
   assert.equal(firing.startsAt, resolved.startsAt);
   assert.deepEqual(firing.labels, {
     ...{ alertname: "HealthbridgeServiceDown", service: "celery", instance: "hb-1", severity: "critical" },
   });
+});
+
+test("the alert of the server as a whole is not that of a check of the name that is shown for it", () => {
+  const [whole, check] = encode("alertmanager", message([outage(""), outage("overall")]));
+  assert.notDeepEqual(whole.labels, check.labels);
+  assert.equal("service" in whole.labels, false, "absent, as in the alert rules");
+  assert.equal(check.labels.service, "overall");
+});
+
+test("after the clock was set back, no alert ends before it starts, or ends later than now", () => {
+  const changes = [outage("a"), recovery("a")];
+  const sentAt = AT - 3_600_000;
+  const text = encodeMessage("alertmanager", message(changes), { instance: "hb-1", sentAt });
+  const [firing, resolved] = JSON.parse(text);
+  assert.deepEqual([firing.startsAt, firing.endsAt].map(Date.parse), [sentAt, sentAt + 240_000]);
+  assert.deepEqual([resolved.startsAt, resolved.endsAt].map(Date.parse), [sentAt, sentAt]);
 });
 
 test("a title names a few services, and says what a reminder and an end are", () => {

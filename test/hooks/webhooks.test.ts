@@ -200,3 +200,15 @@ test("a webhook whose receiver hangs delays no other", async (t) => {
   health.set("a", "NOT_SERVING");
   await eventually(() => receiver.on("/ops").length === 1, "the other is told", 5_000);
 });
+
+test("a change that waits is not told when its service is no longer one of the webhook", async (t) => {
+  const { health, receiver, maintained, apply } = bound(await setup(t));
+  maintained.add("silent");
+  apply({ ops: { services: ["waits", "silent", "b"], delay: "300ms" } });
+  health.set("waits", "NOT_SERVING");
+  health.set("silent", "NOT_SERVING");
+  apply({ ops: { services: ["b"], delay: "300ms" } });
+  health.set("b", "NOT_SERVING");
+  await eventually(() => receiver.on("/ops").includes("b NOT_SERVING"), "the other is told");
+  assert.deepEqual(receiver.on("/ops"), ["b NOT_SERVING"]);
+});

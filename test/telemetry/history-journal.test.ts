@@ -197,6 +197,14 @@ test("a bucket that ends while the files are read is the sum of both runs", () =
 });
 
 describe("a history in files", () => {
+  test("a transition of before the files are opened is written at once", async () => {
+    const [folder, clock] = [newFolder(), new VirtualClock()];
+    const run = await HistoryRun.start({ folder, clock, early: "a" });
+    await clock.advance(SECOND);
+    await eventually(() => filesIn(folder).length > 0 && textIn(folder).includes('"SERVING"'), "it is written", 2_000);
+    await run.end();
+  });
+
   test("a transition is written with the time before it, after a second; other services after a minute", async () => {
     const [folder, clock] = [newFolder(), new VirtualClock()];
     const run = await HistoryRun.start({ folder, clock });

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly clock: VirtualClock;
   readonly maxBytes?: number;
   readonly retainMs?: number;
+  /** A service that becomes SERVING before the files are opened. */
+  readonly early?: string;
 }
 
 let epochs = 0;
@@ -53,10 +55,12 @@ export class HistoryRun {
   }
 
   /** Starts, and reads what earlier runs have left. */
-  static async start({ folder, clock, maxBytes = 32 * MB, retainMs = 30 * DAY }: RunOptions): Promise<HistoryRun> {
+  static async start(options: RunOptions): Promise<HistoryRun> {
+    const { folder, clock, maxBytes = 32 * MB, retainMs = 30 * DAY, early } = options;
     epochs += 1;
     const services = new ServiceHistory({ clock, maxBytes, retainMs });
     const transitions = new TransitionHistory(`epoch${epochs}`);
+    if (early !== undefined) record({ services, transitions }, transitionOf(1, clock, early, "SERVING"));
     const isHeld = async () => run?.isHeld !== false;
     const deps = { clock, instance: "history-test", services, transitions, isHeld };
     const journal = await HistoryJournal.open(folder, deps);
@@ -67,11 +71,7 @@ export class HistoryRun {
 
   /** A change of a status, as the registry reports it. */
   set(name: string, to: string, reason?: string): void {
-    const fields = { subject: "service", from: "UNKNOWN", degraded: false, detail: undefined } as const;
-    const sequence = this.transitions.last + 1;
-    const transition: Transition = { ...fields, sequence, at: this.#clock.wallTime(), name, to, reason };
-    this.transitions.add(transition);
-    this.services.add(transition);
+    record(this, transitionOf(this.transitions.last + 1, this.#clock, name, to, reason));
   }
 
   /** Lets a time pass with one tick at its end. */
@@ -104,4 +104,16 @@ export class HistoryRun {
     this.services.close();
     await this.journal.close();
   }
+}
+
+type Change = readonly [name: string, to: string, reason?: string];
+
+function transitionOf(sequence: number, clock: VirtualClock, ...[name, to, reason]: Change): Transition {
+  const fields = { subject: "service", from: "UNKNOWN", degraded: false, detail: undefined } as const;
+  return { ...fields, sequence, at: clock.wallTime(), name, to, reason };
+}
+
+function record({ transitions, services }: Pick<HistoryRun, "services" | "transitions">, transition: Transition): void {
+  transitions.add(transition);
+  services.add(transition);
 }

@@ -19,17 +19,20 @@ import { logStall } from "../../telemetry/log.js";
 import { formatLine } from "../../telemetry/log-text.js";
 import { Metrics, type ServerReadings } from "../../telemetry/metrics.js";
 import type { HeartbeatAnswer, HeartbeatListener } from "../../transports/http/bridge.js";
+import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { OpenServer, type ThreadLog } from "../server.js";
 import { createServing } from "../serving.js";
 import { EventRelay, OF_LISTENER } from "./event-relay.js";
 import {
+  ANSWER_TIMEOUT_MS,
   type ErrorParts,
   type FromThread,
-  HEARTBEAT_TIMEOUT_MS,
   processTime,
   type ThreadStart,
   type ToThread,
 } from "./messages.js";
+import { Questions } from "./questions.js";
+import { type RelayedAnswer, receivedAnswer, relayableRequest } from "./relayed-answer.js";
 import { SharedNumbers } from "./shared-numbers.js";
 import { Silence, TICK_MS } from "./silence.js";
 import { StatusMirror } from "./status-mirror.js";
@@ -37,8 +40,11 @@ import { StatusMirror } from "./status-mirror.js";
 /** The descriptor. In a thread, `process.stdout` goes through the main thread. */
 const STDOUT = 1;
 
-/** Heartbeats that wait for the main thread. More are refused. */
-const MAX_WAITING_HEARTBEATS = 1_000;
+/** More heartbeats are refused. */
+const HEARTBEATS = { timeoutMs: ANSWER_TIMEOUT_MS, maxWaiting: 1_000 } as const;
+
+/** More requests about the past are answered without it. */
+const REQUESTS = { timeoutMs: ANSWER_TIMEOUT_MS, maxWaiting: 100 } as const;
 
 class ListenerThread {
   readonly #start: ThreadStart;
@@ -49,9 +55,9 @@ class ListenerThread {
   readonly #token: AccessToken;
   readonly #relay: EventRelay;
   readonly #history: TransitionHistory | undefined;
-  readonly #heartbeats = new Map<number, (answer: HeartbeatAnswer) => void>();
+  readonly #heartbeats = new Questions<HeartbeatAnswer>(systemClock, HEARTBEATS);
+  readonly #requests = new Questions<RelayedAnswer>(systemClock, REQUESTS);
   readonly #stop = new AbortController();
-  #lastHeartbeat = 0;
   /** Events are with the main thread, which has not taken them yet. */
   #isEventsOut = false;
   #server: OpenServer | undefined;
@@ -72,8 +78,19 @@ class ListenerThread {
     const [clock, random, reader] = [systemClock, Math.random, this.#mirror];
     const metrics = counted && new Metrics({ clock, reader, server: () => this.#readings() }, counted);
     const [token, onHeartbeat] = [this.#token, this.#onHeartbeat];
+    const askPast = (request: HttpRequest) => this.#askPast(request);
     this.#history = epoch === undefined ? undefined : new TransitionHistory(epoch, statuses.lastTransition);
-    const common = { token, listLimit, maxWatchers, onHeartbeat, metrics, history: this.#history, page, hosts };
+    const common = {
+      token,
+      listLimit,
+      maxWatchers,
+      onHeartbeat,
+      metrics,
+      history: this.#history,
+      page,
+      hosts,
+      askPast,
+    };
     this.#serving = createServing({ ...common, reader, clock, random });
   }
 
@@ -102,7 +119,10 @@ class ListenerThread {
         this.#numbers.write("applied", message.patch.sequence);
         break;
       case "heartbeat-answer":
-        this.#heartbeats.get(message.id)?.(message.answer);
+        this.#heartbeats.answer(message.id, message.answer);
+        break;
+      case "relayed-answer":
+        this.#requests.answer(message.id, message.answer);
         break;
       case "events-taken":
         this.#isEventsOut = false;
@@ -177,21 +197,18 @@ class ListenerThread {
   }
 
   /** Asks the main thread. A report that it has not taken in time does not count. */
-  readonly #onHeartbeat: HeartbeatListener = (check, authorization, report) => {
-    if (this.#heartbeats.size >= MAX_WAITING_HEARTBEATS) return "stalled";
-    this.#lastHeartbeat += 1;
-    const id = this.#lastHeartbeat;
-    return new Promise((resolve) => {
-      const answer = (value: HeartbeatAnswer) => {
-        cancel();
-        this.#heartbeats.delete(id);
-        resolve(value);
-      };
-      const cancel = systemClock.setTimer(HEARTBEAT_TIMEOUT_MS, () => answer("stalled"));
-      this.#heartbeats.set(id, answer);
-      this.#post({ kind: "heartbeat", id, check, authorization, report, askedAt: processTime() });
-    });
+  readonly #onHeartbeat: HeartbeatListener = async (check, authorization, report) => {
+    const heartbeat = { kind: "heartbeat", check, authorization, report, askedAt: processTime() } as const;
+    return (await this.#heartbeats.ask((id) => this.#post({ ...heartbeat, id }))) ?? "stalled";
   };
+
+  /** Asks the main thread, which knows the past. While it is stalled, it is not asked. */
+  async #askPast(request: HttpRequest): Promise<HttpAnswer | undefined> {
+    if (this.#mirror.stalledMs !== undefined) return undefined;
+    const question = { kind: "request", request: relayableRequest(request) } as const;
+    const answer = await this.#requests.ask((id) => this.#post({ ...question, id }));
+    return answer && receivedAnswer(answer, this.#serving.pool);
+  }
 
   #readings(): ServerReadings {
     const others = this.#numbers.read("otherCertificateEndsAt");

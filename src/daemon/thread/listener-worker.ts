@@ -1,7 +1,7 @@
 /**
  * One run of a listener thread, seen from the main thread: starts it, feeds it, answers it, ends it.
  *
- *     StatusFeed --patch--> [ thread ] --heartbeat, events, connections--> this thread
+ *     StatusFeed --patch--> [ thread ] --heartbeat, request, events, connections--> this thread
  *     a timer of this thread --sign of life--> shared memory
  */
 import { existsSync } from "node:fs";
@@ -9,6 +9,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { CheckEngine } from "../../checks/check-engine.js";
+import { background } from "../../core/background.js";
 import type { AccessToken } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
@@ -18,18 +19,20 @@ import { onProcessExit } from "../../lifecycle/signals.js";
 import type { Registry } from "../../registry/registry.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { Metrics, ServerReadings } from "../../telemetry/metrics.js";
-import type { HeartbeatListener } from "../../transports/http/bridge.js";
+import { type BridgeOptions, HttpBridge } from "../../transports/http/bridge.js";
+import type { HttpRequest } from "../../wire/http-message.js";
 import type { ServerOptions } from "../server.js";
 import { EventRelay, OF_MAIN } from "./event-relay.js";
 import {
+  ANSWER_TIMEOUT_MS,
   type ErrorParts,
   type FromThread,
-  HEARTBEAT_TIMEOUT_MS,
   type HeartbeatRequest,
   processTime,
   type ThreadStart,
   type ToThread,
 } from "./messages.js";
+import { answerRelayed } from "./relayed-answer.js";
 import { SharedNumbers } from "./shared-numbers.js";
 import { BEAT_MS } from "./silence.js";
 import { StatusFeed } from "./status-feed.js";
@@ -48,7 +51,8 @@ export interface ListenerWorkerDeps {
   readonly history: TransitionHistory | undefined;
   readonly page: boolean;
   readonly hosts: readonly string[] | undefined;
-  readonly onHeartbeat: HeartbeatListener;
+  /** Answers what the thread cannot: heartbeats, and requests about the past. */
+  readonly bridge: BridgeOptions;
   /** What the other servers of the same `Health` show. */
   readonly others: () => Pick<ServerReadings, "connectionCount" | "watcherCount" | "certificateEndsAt">;
 }
@@ -74,6 +78,7 @@ export class ListenerWorker {
   /** Resolves when the thread has ended, for any cause. */
   readonly ended: Promise<void>;
   readonly #deps: ListenerWorkerDeps;
+  readonly #bridge: HttpBridge;
   readonly #worker: Worker;
   readonly #feed: StatusFeed;
   readonly #relay: EventRelay;
@@ -87,6 +92,7 @@ export class ListenerWorker {
     this.#deps = deps;
     const { registry, clock, token, listLimit, maxWatchers, metrics, history, page, hosts } = deps;
     const { instance } = registry;
+    this.#bridge = new HttpBridge({ ...deps.bridge, paths: task.options.paths });
     this.#relay = new EventRelay(instance, metrics === undefined ? [] : OF_MAIN, () => this.#feed.noteEvent());
     this.#feed = new StatusFeed({ ...deps, takeEvents: () => this.#relay.take() });
     const { numbers } = this;
@@ -183,6 +189,9 @@ export class ListenerWorker {
       case "heartbeat":
         void this.#answerHeartbeat(message);
         break;
+      case "request":
+        background(this.#answer(message), this.#deps.registry.instance, "a request of a listener thread");
+        break;
       case "events":
         this.#relay.publish(message.events);
         this.#post({ kind: "events-taken" });
@@ -200,9 +209,14 @@ export class ListenerWorker {
 
   /** A report that the thread has refused meanwhile must not count: it may be much older than its arrival here. */
   async #answerHeartbeat({ id, check, authorization, report, askedAt }: HeartbeatRequest): Promise<void> {
-    if (processTime() - askedAt >= HEARTBEAT_TIMEOUT_MS) return;
-    const answer = await this.#deps.onHeartbeat(check, authorization, report);
+    if (processTime() - askedAt >= ANSWER_TIMEOUT_MS) return;
+    const { onHeartbeat = () => false } = this.#deps.bridge;
+    const answer = await onHeartbeat(check, authorization, report);
     this.#post({ kind: "heartbeat-answer", id, answer });
+  }
+
+  async #answer({ id, request }: { readonly id: number; readonly request: HttpRequest }): Promise<void> {
+    this.#post({ kind: "relayed-answer", id, answer: await answerRelayed(this.#bridge, request) });
   }
 
   /** Gives a sign of life, again and again. */

@@ -5,6 +5,8 @@
  *       registry --> StatusFeed --patch-----------------> StatusMirror --> engine, bridge --> CLIENTS
  *       checks   <------------------heartbeat, asked for-- bridge
  *                ------------------ heartbeat, answered -->
+ *       bridge   <------------------a request about the past-- bridge
+ *                ------------------ its answer ---------->
  *       channels <------------------events (counts)------- channels
  *                ------------------ events, in a patch --->  (only for /metrics)
  *       token, TLS, the steps of a shutdown ------------->
@@ -21,7 +23,9 @@ import type { Report } from "../../probers/heartbeat.js";
 import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
 import type { TallyState } from "../../telemetry/tally.js";
 import type { HeartbeatAnswer } from "../../transports/http/bridge.js";
+import type { HttpRequest } from "../../wire/http-message.js";
 import type { ServerOptions } from "../server.js";
+import type { RelayedAnswer } from "./relayed-answer.js";
 
 /** The changes since the patch before, with the newest values: one instant of the registry. */
 export interface StatusPatch {
@@ -85,6 +89,7 @@ export interface ThreadStart {
 export type ToThread =
   | { readonly kind: "patch"; readonly patch: StatusPatch }
   | { readonly kind: "heartbeat-answer"; readonly id: number; readonly answer: HeartbeatAnswer }
+  | { readonly kind: "relayed-answer"; readonly id: number; readonly answer: RelayedAnswer }
   | { readonly kind: "events-taken" }
   | { readonly kind: "token"; readonly token: string | undefined }
   | { readonly kind: "tls"; readonly identity: TlsIdentity }
@@ -94,6 +99,8 @@ export type FromThread =
   | { readonly kind: "listening"; readonly addresses: readonly BoundAddress[] }
   | { readonly kind: "refused"; readonly error: ErrorParts }
   | HeartbeatRequest
+  /** About the past, which the main thread knows. */
+  | { readonly kind: "request"; readonly id: number; readonly request: HttpRequest }
   | { readonly kind: "events"; readonly events: readonly RelayedEvent[] }
   /** After `close-gracefully`: every connection has ended. */
   | { readonly kind: "idle" }
@@ -118,8 +125,8 @@ export interface ErrorParts {
   readonly cause: { readonly message: string; readonly code: string | undefined } | undefined;
 }
 
-/** How long the main thread may take to answer a heartbeat. After that it is refused, and does not count. */
-export const HEARTBEAT_TIMEOUT_MS = 5_000;
+/** How long the main thread may take to answer. After that, a heartbeat is refused and does not count. */
+export const ANSWER_TIMEOUT_MS = 5_000;
 
 /** Monotonic time in milliseconds, the same in every thread of the process. */
 export function processTime(): number {

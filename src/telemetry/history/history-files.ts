@@ -17,7 +17,7 @@ import { sizeOf, syncFolder } from "../state-folder.js";
 
 const NEW_BASE = "history.new";
 
-const NAME = /^history\.(\d{1,9})\.(base|log)$/;
+const NAME = /^history\.(\d{1,15})\.(base|log)$/;
 
 /** Logs of together this size do not make a new base. */
 const MIN_REWRITE_BYTES = 1_048_576;

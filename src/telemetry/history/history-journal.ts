@@ -79,6 +79,7 @@ export class HistoryJournal {
     this.#writtenTo = services.startedAt;
     this.#corrections = services.corrections;
     this.#checkpointDueAt = clock.now() + CHECKPOINT_INTERVAL_MS;
+    this.#isUrgent = transitions.at(transitions.last) !== undefined; // the first probes end before the files are opened
     this.#unsubscribe = transitions.observe(() => this.#hurry());
     this.loaded = this.#load();
   }

@@ -67,8 +67,13 @@ export interface BridgeOptions {
   readonly page?: boolean | undefined;
   /** Names of this server for browsers: see `core/allowed-hosts`. Default: every host may be shown details. */
   readonly hosts?: readonly string[] | undefined;
-  /** Default, with `events`: the past is not known in this thread. */
+  /** `undefined`, with `events`: the past is not known in this thread. */
   readonly history?: Pick<HistoryDeps, "transitions" | "services"> | undefined;
+  /**
+   * Asks the thread that knows the past to answer a request. Resolves with undefined if that thread does not answer in time.
+   * Default: without `history`, nothing of the past is shown.
+   */
+  readonly askPast?: ((request: HttpRequest) => Promise<HttpAnswer | undefined>) | undefined;
   /** The transitions of this thread. Needed for the page. */
   readonly transitions?: TransitionHistory | undefined;
 }
@@ -79,6 +84,11 @@ const HISTORY_PATHS = new RegExp(`^/(?:${HISTORY_ROUTES.join("|")})`);
 
 /** The routes of which a script in a browser must not read an answer under another name of this server. */
 const HOST_ROUTES: readonly Route["kind"][] = ["page", "page-file", "events", "history"];
+
+/** Whether an answer needs the history. */
+function isAboutPast(route: Route): boolean {
+  return route.kind === "history" || route.kind === "page" || (route.kind === "badge" && route.uptime !== undefined);
+}
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -127,6 +137,20 @@ export class HttpBridge implements HttpResponder {
 
   answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void {
     const route = this.#routeOf(request);
+    const { askPast } = this.#options;
+    if (askPast === undefined || !isAboutPast(route)) {
+      this.#answerHere(route, request, send);
+      return;
+    }
+    const relay = async () => {
+      const answer = await askPast(request);
+      if (answer === undefined) this.#answerHere(route, request, send);
+      else send(answer); // the other thread has counted it
+    };
+    background(relay(), this.instance, "a request about the past");
+  }
+
+  #answerHere(route: Route, request: HttpRequest, send: (answer: HttpAnswer) => void): void {
     const answer = this.#answerOrPage(route, request);
     const finish = (answer: HttpAnswer) => {
       this.#publishAnswer(route, answer.status);
@@ -259,10 +283,10 @@ export class HttpBridge implements HttpResponder {
     return answerPage(deps, route, request);
   }
 
-  /** A listener thread has no history: the main thread does. */
+  /** A listener thread has no history, and the main thread has not answered. */
   #withHistory(answer: (history: HistoryDeps) => HttpAnswer): HttpAnswer {
     const { history, reader, token } = this.#options;
-    return history === undefined ? textAnswer(501, "NOT_IN_A_THREAD") : answer({ ...history, reader, token });
+    return history === undefined ? textAnswer(503, "STALLED") : answer({ ...history, reader, token });
   }
 
   /** Publishes the kind of the route alone, and no word of the client's. */

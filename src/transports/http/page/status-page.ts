@@ -29,7 +29,7 @@ export interface StatusPageDeps {
   readonly clock: Clock;
   readonly token: AccessToken | string | undefined;
   readonly transitions: TransitionHistory;
-  /** `undefined`: a listener thread does not know the past. */
+  /** `undefined`: in a listener thread, when the main thread does not answer. */
   readonly services: ServiceHistory | undefined;
   /** Whether probers ask for the same path: the code then tells the health. */
   readonly hasHealthCode: boolean;
@@ -128,8 +128,7 @@ function noticesOf({ services: history, reader }: StatusPageDeps, snapshot: Snap
       "Maintenance of all services: webhooks and recovery are silent, and this time does not count for the uptime.",
     reader.drained.size > 0 &&
       `Drained by an operator: ${[...reader.drained].map(titleOf).slice(0, MAX_NAMED).join(", ")}.`,
-    history === undefined &&
-      "This address is served by a thread of its own, which has no history: there are no strips.",
+    history === undefined && "The application does not respond: its history is not shown.",
   ];
   return notices.filter((notice) => typeof notice === "string");
 }
