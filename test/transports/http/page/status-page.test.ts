@@ -224,11 +224,11 @@ describe("the overview", () => {
     assert.match(open("/").body, /<h1 [^>]*>Starting: not serving<\/h1>/);
   });
 
-  test("says in a listener thread that it has no history, and has no strips", () => {
+  test("says in a listener thread whose main thread does not answer that there is no history, and has no strips", () => {
     const { open, registry } = fixture({ isThread: true });
     registry.set("orders", "SERVING");
     const { body } = open("/");
-    assert.match(body, /a thread of its own, which has no history/);
+    assert.match(body, /The application does not respond: its history is not shown/);
     assert.doesNotMatch(rowsIn(body)[0] ?? "", /strip/);
     assert.equal(open("/?service=orders").status, 200);
   });
