@@ -26,7 +26,8 @@ export interface RunnerDeps {
 /** The measurements of the last result that counted. */
 export interface LastProbe {
   readonly discovered: ProbeResult["discovered"];
-  readonly latencyMs: number;
+  /** `undefined`: a report, which came without a probe. */
+  readonly latencyMs: number | undefined;
   /** Wall time at which the result came, in milliseconds since 1970. */
   readonly at: number;
 }

@@ -286,12 +286,12 @@ export class CheckRunner {
     const progress = this.#verdict.count(result, settings, now);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
-    listener.onProgress(progress, { discovered: result.discovered, latencyMs, at: clock.wallTime() - ageMs });
+    const last = { discovered: result.discovered, at: clock.wallTime() - ageMs };
+    listener.onProgress(progress, { ...last, latencyMs: timing.ageMs === undefined ? latencyMs : undefined });
   }
 
   #scheduleNext(from: number): void {
-    const { edgeIntervalMs } = this.#settings;
-    const { random } = this.#options.deps;
+    const [{ edgeIntervalMs }, { random }] = [this.#settings, this.#options.deps];
     const delayMs = this.#lastIgnored ? edgeIntervalMs : nextDelayMs(this.#verdict.progress, this.#settings, random);
     const isRequested = this.#probeRequested && this.#runs.current === undefined;
     this.#dueAt = from + (isRequested ? Math.min(delayMs, MIN_GAP_MS) : delayMs);

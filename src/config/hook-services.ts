@@ -37,6 +37,9 @@ export function checkHookServices(
 }
 
 function unknownService(service: string, names: ReadonlySet<string>): string {
+  // only webhooks can name it
+  if (service === "readiness")
+    return '"readiness" is the server as a whole, for which no program is run; name its checks and services';
   const nearest = names.size > MAX_COMPARED_NAMES ? undefined : nearestTo(service, names);
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
   return `there is no check or service ${JSON.stringify(service)}${hint}`;

@@ -56,7 +56,7 @@ export interface CheckReport {
   readonly held: boolean;
   /** An operator has drained it: it counts as failing, with any state. */
   readonly drained?: true | undefined;
-  /** Latency of the last probe, in milliseconds. */
+  /** Latency of the last probe, in milliseconds. `undefined`: none, or the last result is a report (heartbeat). */
   readonly latencyMs: number | undefined;
   /** Wall time of the last result of the present target. */
   readonly lastResultAt: number | undefined;

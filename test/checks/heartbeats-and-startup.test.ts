@@ -52,6 +52,20 @@ class Bench {
   }
 }
 
+test("a report has a time and no latency: nothing was probed", async () => {
+  const bench = new Bench();
+  bench.configure([bench.heartbeat("backup"), bench.target("db")]);
+  await bench.beat("backup");
+  await bench.answer("db");
+  const measured = [...bench.registry.checks()].map(({ name, latencyMs, lastResultAt }) => [
+    ...[name, latencyMs, lastResultAt !== undefined],
+  ]);
+  assert.deepEqual(measured, [
+    ["backup", undefined, true],
+    ["db", 300, true],
+  ]);
+});
+
 describe("a heartbeat that has never reported", () => {
   test("does not count for a service with other members, nor for the whole, nor for startup", async () => {
     const bench = new Bench();

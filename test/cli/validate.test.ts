@@ -68,6 +68,21 @@ describe("validate", { concurrency: 2 }, () => {
     );
   });
 
+  test("counts the webhooks and the rules of recovery, if there are any", async () => {
+    const path = file(
+      "hooks.yaml",
+      `allowExec: true
+checks: { a: "tcp://h:1" }
+recovery: { r: { services: [a], exec: [/bin/true] } }
+webhooks: { one: "http://h/", two: "http://h/" }
+`,
+    );
+    assert.equal(
+      (await run("validate", path)).stdout,
+      `${path} is valid: 1 check, 0 services, 2 webhooks, 1 recovery rule\n`,
+    );
+  });
+
   test("without a file validates the flags, and without both asks for the usual file", async () => {
     assert.equal(
       (await run("validate", "--check", "a=tcp://h:1")).stdout,

@@ -38,6 +38,10 @@ describe("a mistake is refused at its place", () => {
       /^6:\d+: recovery\.r\.services\[0\]: there is no check or service "wep"; did you mean web\?/,
     ],
     "a view": [`${PROGRAM}, services: [liveness]`, /there is no check or service "liveness"/],
+    "the server as a whole": [
+      `${PROGRAM}, services: [readiness]`,
+      /services\[0\]: "readiness" is the server as a whole, for which no program is run; name its checks and services/,
+    ],
     "an unknown key": [`${PROGRAM}, services: [web], cooldwn: 1m`, /unknown key; did you mean cooldown\?/],
     "a number without a unit": [`${PROGRAM}, services: [web], after: 30`, /30 has no unit/],
     "a timeout of nothing": [

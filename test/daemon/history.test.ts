@@ -54,7 +54,7 @@ describe("new Health({ history })", () => {
     const next: string[] = [];
     const middleware = health.middleware();
     for (const url of ["/events", "/badge.svg", "/badge/a.svg", "/history", "/history/a", "/history/a?hours=x"])
-      Reflect.apply(middleware, undefined, [{ url }, {}, () => next.push(url)]);
+      Reflect.apply(middleware, undefined, [{ url, headers: {} }, {}, () => next.push(url)]);
     assert.equal(next.length, 6);
   });
 

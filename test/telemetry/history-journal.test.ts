@@ -420,6 +420,38 @@ describe("damaged files of the history", () => {
     services.close();
   });
 
+  test("a base that cannot be read is not replaced: it may be readable at the next start", async () => {
+    const { folder, clock } = await written();
+    const base = join(folder, "history.1.base");
+    for (const file of filesIn(folder).filter((name) => name.startsWith("history."))) rmSync(join(folder, file));
+    symlinkSync("/proc/self/mem", base); // its first page gives EIO
+    const faults = published("fault");
+    const run = await HistoryRun.start({ folder, clock });
+    faults.unsubscribe();
+    assert.deepEqual(
+      faults.messages.map(({ where, error }) => [where, Object(error).code]),
+      [[`reading ${base}`, "EIO"]],
+    );
+    run.set("a", "SERVING");
+    await run.pass(HOUR);
+    clock.wallOffset -= HOUR / 2; // files are written anew after a correction
+    run.set("b", "SERVING");
+    await run.pass(10 * SECOND);
+    await eventually(async () => {
+      await clock.advance(SECOND);
+      return filesIn(folder).some((file) => file.endsWith(".log"));
+    }, "a log");
+    for (let second = 0; second < 300; second += 1) {
+      await clock.advance(SECOND);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await run.end();
+    assert.deepEqual(
+      filesIn(folder).filter((name) => name.endsWith(".base")),
+      ["history.1.base"],
+    );
+  });
+
   test("flipped bits never make a start fail or invent a second, and are reported", async (t) => {
     const { folder, clock } = await written();
     const original = await HistoryRun.start({ folder, clock });

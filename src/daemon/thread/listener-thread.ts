@@ -18,7 +18,7 @@ import { TransitionHistory } from "../../telemetry/history/transition-history.js
 import { logStall } from "../../telemetry/log.js";
 import { formatLine } from "../../telemetry/log-text.js";
 import { Metrics, type ServerReadings } from "../../telemetry/metrics.js";
-import type { HeartbeatAnswer, HeartbeatListener } from "../../transports/http/bridge.js";
+import type { HeartbeatAnswer, HeartbeatListener } from "../../transports/http/heartbeats.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { OpenServer, type ThreadLog } from "../server.js";
 import { createServing } from "../serving.js";

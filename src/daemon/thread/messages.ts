@@ -22,7 +22,7 @@ import type { TlsIdentity } from "../../listener/tls.js";
 import type { Report } from "../../probers/heartbeat.js";
 import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
 import type { TallyState } from "../../telemetry/tally.js";
-import type { HeartbeatAnswer } from "../../transports/http/bridge.js";
+import type { HeartbeatAnswer } from "../../transports/http/heartbeats.js";
 import type { HttpRequest } from "../../wire/http-message.js";
 import type { ServerOptions } from "../server.js";
 import type { RelayedAnswer } from "./relayed-answer.js";

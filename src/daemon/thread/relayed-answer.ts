@@ -22,7 +22,7 @@ export function relayableRequest(request: HttpRequest): HttpRequest {
 /** Answers a request with a bridge of the main thread. No route that is relayed has a streamed body. */
 export function answerRelayed(bridge: HttpBridge, request: HttpRequest): Promise<RelayedAnswer> {
   return new Promise((resolve) => {
-    bridge.answer(request, ({ status, headers, body }) => resolve({ status, headers, body: plainBody(body) }));
+    bridge.answerRelayed(request, ({ status, headers, body }) => resolve({ status, headers, body: plainBody(body) }));
   });
 }
 

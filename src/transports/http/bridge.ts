@@ -16,12 +16,14 @@ import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
-import { methodNotAllowed, statusHeaders, textAnswer, unauthenticated } from "./answers.js";
+import { methodNotAllowed, textAnswer, unauthenticated } from "./answers.js";
 import { answerBadge } from "./badge.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
 import type { EventStreams } from "./event-streams.js";
 import { negotiateJson } from "./health-json.js";
-import { answerHistory, answerUptimeBadge, type HistoryDeps } from "./history.js";
+import { answerHeartbeat, type HeartbeatListener } from "./heartbeats.js";
+import { answerHistory, answerUptimeBadge, type HistoryDeps, refuseHistory } from "./history.js";
+import type { HistoryRoute } from "./history-range.js";
 import { type MetricsPage, metricsPage } from "./metrics-page.js";
 import { answerPageFile } from "./page/page-files.js";
 import type { PageRoute } from "./page/page-query.js";
@@ -31,19 +33,6 @@ import { findRoute, hostOf, PAGE_PATHS, ROUTE_PATHS, type Route, requirePaths } 
 import { answerService, answerServiceJson } from "./services.js";
 import { Snapshots } from "./snapshot.js";
 import { answerView, answerViewCheck } from "./views.js";
-
-/**
- * What became of a report: false for a wrong token and for a check that does not exist, `stopped` when this server is shutting
- * down, `stalled` when the thread that takes reports has not taken it in time: it does not count.
- */
-export type HeartbeatAnswer = boolean | "stopped" | "stalled";
-
-/** Takes a report of a passive check. */
-export type HeartbeatListener = (
-  check: string,
-  authorization: string | undefined,
-  report: "pass" | "fail",
-) => HeartbeatAnswer | Promise<HeartbeatAnswer>;
 
 /** What the bridge reads from, and its settings. */
 export interface BridgeOptions {
@@ -68,7 +57,7 @@ export interface BridgeOptions {
   /** Names of this server for browsers: see `core/allowed-hosts`. Default: every host may be shown details. */
   readonly hosts?: readonly string[] | undefined;
   /** `undefined`, with `events`: the past is not known in this thread. */
-  readonly history?: Pick<HistoryDeps, "transitions" | "services"> | undefined;
+  readonly history?: Omit<HistoryDeps, "reader"> | undefined;
   /**
    * Asks the thread that knows the past to answer a request. Resolves with undefined if that thread does not answer in time.
    * Default: without `history`, nothing of the past is shown.
@@ -78,17 +67,14 @@ export interface BridgeOptions {
   readonly transitions?: TransitionHistory | undefined;
 }
 
+type BadgeRoute = Extract<Route, { kind: "badge" }>;
+
 /** The routes that an application may have itself. */
 const HISTORY_ROUTES: readonly Route["kind"][] = ["events", "badge", "history"];
 const HISTORY_PATHS = new RegExp(`^/(?:${HISTORY_ROUTES.join("|")})`);
 
 /** The routes of which a script in a browser must not read an answer under another name of this server. */
 const HOST_ROUTES: readonly Route["kind"][] = ["page", "page-file", "events", "history"];
-
-/** Whether an answer needs the history. */
-function isAboutPast(route: Route): boolean {
-  return route.kind === "history" || route.kind === "page" || (route.kind === "badge" && route.uptime !== undefined);
-}
 
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -137,27 +123,22 @@ export class HttpBridge implements HttpResponder {
 
   answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void {
     const route = this.#routeOf(request);
-    const { askPast } = this.#options;
-    if (askPast === undefined || !isAboutPast(route)) {
-      this.#answerHere(route, request, send);
-      return;
-    }
-    const relay = async () => {
-      const answer = await askPast(request);
-      if (answer === undefined) this.#answerHere(route, request, send);
-      else send(answer); // the other thread has counted it
-    };
-    background(relay(), this.instance, "a request about the past");
-  }
-
-  #answerHere(route: Route, request: HttpRequest, send: (answer: HttpAnswer) => void): void {
-    const answer = this.#answerOrPage(route, request);
-    const finish = (answer: HttpAnswer) => {
+    this.#answer(route, request, (answer) => {
       this.#publishAnswer(route, answer.status);
       send(answer);
-    };
-    if (answer instanceof Promise) background(answer.then(finish), this.instance, "a heartbeat");
-    else if ("key" in answer) this.#options.pages.answer(answer, finish);
+    });
+  }
+
+  /** Answers a request that a bridge of another thread has got, and counts. */
+  answerRelayed(request: HttpRequest, send: (answer: HttpAnswer) => void): void {
+    this.#answer(this.#routeOf(request), request, send);
+  }
+
+  #answer(route: Route, request: HttpRequest, send: (answer: HttpAnswer) => void): void {
+    const answer = this.#answerOrPage(route, request);
+    const { pages } = this.#options;
+    const finish = (ready: HttpAnswer | Page) => ("key" in ready ? pages.answer(ready, send) : send(ready));
+    if (answer instanceof Promise) background(answer.then(finish), this.instance, "an answer of another thread");
     else finish(answer);
   }
 
@@ -177,7 +158,7 @@ export class HttpBridge implements HttpResponder {
     return isMissing ? { kind: "none" } : route;
   }
 
-  #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer> {
+  #answerOrPage(route: Route, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer | Page> {
     const { reader, listLimit = DEFAULT_LIST_LIMIT, token, hosts } = this.#options;
     const isRefused = hosts !== undefined && HOST_ROUTES.includes(route.kind) && !isAllowedHost(hostOf(request), hosts);
     if (isRefused) return textAnswer(421, MISDIRECTED);
@@ -191,7 +172,7 @@ export class HttpBridge implements HttpResponder {
       case "call":
         return answerCall({ reader, snapshots: this.#snapshots, listLimit, token }, route.method, request);
       case "heartbeat":
-        return this.#answerHeartbeat(route, request);
+        return answerHeartbeat(this.#options, route, request);
       case "server":
         if (request.method !== "OPTIONS") return textAnswer(400, "BAD_REQUEST");
         return answerService(reader, OVERALL);
@@ -205,9 +186,9 @@ export class HttpBridge implements HttpResponder {
         return this.#answerMetrics(request);
       case "badge":
         if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
-        return this.#answerBadge(route);
+        return this.#answerBadge(route, request);
       case "history":
-        return this.#withHistory((history) => answerHistory(history, route, request, this.clock.wallTime()));
+        return refuseHistory(request, token) ?? this.#answerHistory(route, request);
       case "page":
         return this.#answerPage(route, request);
       case "page-file":
@@ -234,34 +215,6 @@ export class HttpBridge implements HttpResponder {
     return answerService(reader, route.service);
   }
 
-  #answerHeartbeat(
-    { check, report }: Extract<Route, { kind: "heartbeat" }>,
-    { method, authorization }: HttpRequest,
-  ): HttpAnswer | Promise<HttpAnswer> {
-    const { onHeartbeat } = this.#options;
-    if (onHeartbeat === undefined) return textAnswer(404, "NOT_FOUND");
-    if (method !== "POST") return methodNotAllowed("POST");
-    const answer = onHeartbeat(check, authorization, report);
-    if (answer instanceof Promise) return answer.then((late) => this.#heartbeatAnswer(late));
-    return this.#heartbeatAnswer(answer);
-  }
-
-  #heartbeatAnswer(answer: HeartbeatAnswer): HttpAnswer {
-    switch (answer) {
-      case true:
-        return textAnswer(200, "OK");
-      case false:
-        return unauthenticated();
-      // the reporter has a valid token, probably: it must send the report again, to another server or after a restart
-      case "stopped":
-        return textAnswer(503, "SHUTTING_DOWN", statusHeaders(undefined, this.draining));
-      case "stalled":
-        return textAnswer(503, "STALLED");
-      default:
-        return answer satisfies never;
-    }
-  }
-
   /** 200 in every state of the services: a scraper that is refused learns nothing. It holds all names, so it needs the token. */
   #answerMetrics({ authorization, accept }: HttpRequest): HttpAnswer | Page {
     const { metrics, token } = this.#options;
@@ -270,23 +223,33 @@ export class HttpBridge implements HttpResponder {
     return metricsPage(metrics, accept, () => this.#snapshots.of(""));
   }
 
-  #answerBadge({ service, uptime }: Extract<Route, { kind: "badge" }>): HttpAnswer {
+  #answerBadge({ service, uptime }: BadgeRoute, request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
     if (uptime === undefined) return answerBadge(this.#options.reader, service);
-    return this.#withHistory((history) => answerUptimeBadge(history, { service, uptime }, this.clock.wallTime()));
+    return this.#withHistory(request, (history) =>
+      answerUptimeBadge(history, { service, uptime }, this.clock.wallTime()),
+    );
   }
 
-  #answerPage(route: PageRoute, request: HttpRequest): HttpAnswer | Page {
-    const { reader, token, transitions, history, paths = [] } = this.#options;
+  #answerPage(route: PageRoute, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer | Page> {
+    const { reader, token, transitions, history, askPast, paths = [] } = this.#options;
     if (transitions === undefined) return textAnswer(404, "NOT_FOUND");
     const parts = { reader, token, transitions, clock: this.clock, snapshots: this.#snapshots };
     const deps = { ...parts, services: history?.services, hasHealthCode: paths.includes("/") };
-    return answerPage(deps, route, request);
+    const page = answerPage(deps, route, request);
+    if (history !== undefined || !("key" in page)) return page;
+    return askPast?.(request).then((answer) => answer ?? page) ?? page;
   }
 
-  /** A listener thread has no history, and the main thread has not answered. */
-  #withHistory(answer: (history: HistoryDeps) => HttpAnswer): HttpAnswer {
-    const { history, reader, token } = this.#options;
-    return history === undefined ? textAnswer(503, "STALLED") : answer({ ...history, reader, token });
+  #answerHistory(route: HistoryRoute, request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
+    return this.#withHistory(request, (history) => answerHistory(history, route, this.clock.wallTime()));
+  }
+
+  /** A listener thread has no history: the main thread does, and may not answer. */
+  #withHistory(request: HttpRequest, answer: (history: HistoryDeps) => HttpAnswer): HttpAnswer | Promise<HttpAnswer> {
+    const { history, askPast, reader } = this.#options;
+    if (history !== undefined) return answer({ ...history, reader });
+    const stalled = textAnswer(503, "STALLED");
+    return askPast?.(request).then((past) => past ?? stalled) ?? stalled;
   }
 
   /** Publishes the kind of the route alone, and no word of the client's. */

@@ -22,7 +22,6 @@ import { uptimeOf } from "./uptime.js";
 
 export interface HistoryDeps {
   readonly reader: StatusReader;
-  readonly token: AccessToken | string | undefined;
   readonly transitions: TransitionHistory;
   readonly services: ServiceHistory;
 }
@@ -33,10 +32,14 @@ const MS_PER_SECOND = 1_000;
 /** The newest transitions of a range that are shown. */
 const MAX_TRANSITIONS = 1_000;
 
-/** Answers a request for the history of one service. */
-export function answerHistory(deps: HistoryDeps, route: HistoryRoute, request: HttpRequest, now: number): HttpAnswer {
+/** The answer to a client that must not see the history; `undefined` for any other. */
+export function refuseHistory(request: HttpRequest, token: AccessToken | string | undefined): HttpAnswer | undefined {
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed("GET, HEAD");
-  if (!isAuthorized(request.authorization, deps.token)) return unauthenticated();
+  return isAuthorized(request.authorization, token) ? undefined : unauthenticated();
+}
+
+/** Answers a request for the history of one service. */
+export function answerHistory(deps: HistoryDeps, route: HistoryRoute, now: number): HttpAnswer {
   const name = storedName(route.service);
   const { from = now - (route.hours ?? 24) * HOUR_MS, to = now } = route;
   const past = deps.services.read(name, from, to);

@@ -5,6 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 const { port, delayMs, paths } = workerData;
 
 function ask(path) {
+  const startedAt = performance.now();
   return new Promise((resolve, reject) => {
     get({ host: "127.0.0.1", port, path, headers: { accept: "text/html" } }, (response) => {
       let body = "";
@@ -12,7 +13,9 @@ function ask(path) {
       response.on("data", (text) => {
         body += text;
       });
-      response.on("end", () => resolve({ path, status: response.statusCode, body }));
+      response.on("end", () =>
+        resolve({ path, status: response.statusCode, body, afterMs: performance.now() - startedAt }),
+      );
     }).on("error", reject);
   });
 }

@@ -69,6 +69,22 @@ describe("a listener thread", () => {
     assert.match(await counted(), /route="history",code="200"\} 3$/m, "and no more");
   });
 
+  test("refuses a client without the token itself, also while the application is blocked", async (t) => {
+    const { port } = await threadOf(t, { token: "secret" });
+    const file = new URL("./past-asker.mjs", import.meta.url);
+    const asker = new Worker(file, { workerData: { port, delayMs: 300, paths: ["/history/orders", "/"] } });
+    t.after(() => asker.terminate());
+    await once(asker, "message");
+    const until = performance.now() + 800;
+    while (performance.now() < until);
+    const [answers] = await once(asker, "message");
+    const told = answers.map(({ status, afterMs }: { status: number; afterMs: number }) => [status, afterMs < 400]);
+    assert.deepEqual(told, [
+      [401, true],
+      [401, true],
+    ]);
+  });
+
   test("says STALLED for the history of an application that is blocked, and shows the page without strips", async (t) => {
     const { port } = await threadOf(t);
     const file = new URL("./past-asker.mjs", import.meta.url);

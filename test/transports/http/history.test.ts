@@ -102,10 +102,10 @@ describe("/history", () => {
     assert.equal(ask("/history/forged").status, 401, "which names exist is hidden");
   });
 
-  test("a listener thread says that it has no history", () => {
+  test("a listener thread whose main thread does not answer says so", () => {
     const { ask } = fixture({ isThread: true });
     for (const target of ["/history", "/history/a", "/badge.svg?uptime=24h"])
-      assert.deepEqual([ask(target).status, ask(target).body], [501, "NOT_IN_A_THREAD"], target);
+      assert.deepEqual([ask(target).status, ask(target).body], [503, "STALLED"], target);
     assert.equal(ask("/badge.svg").status, 200);
   });
 });

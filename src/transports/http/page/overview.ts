@@ -15,6 +15,7 @@
 import { WORKER_PREFIX } from "../../../core/service-name.js";
 import { latencyText, percentText, reasonText, spanText, statusWords } from "../../../core/status-words.js";
 import { groupState, type Sort } from "../../../page/row-order.js";
+import type { CheckReport } from "../../../registry/ports.js";
 import type { ServiceHistory } from "../../../telemetry/history/service-history.js";
 import type { Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
@@ -74,7 +75,12 @@ function rowOf(row: OverviewRow, { route, now, history, drained }: ViewContext, 
   const strip =
     history && drawStrip(past === undefined ? [] : cellsOf(past, range), stripLabel(name, past, route.range));
   const marks = marksOf(name, { check, drained, history });
-  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"${latency}><span class="name"><a href="${link}">${name}</a>${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${latencyMs === undefined ? undefined : latencyText(latencyMs)}</span>${(past && drawSpark(past.buckets, range)) ?? EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
+  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"${latency}><span class="name"><a href="${link}">${name}</a>${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${latencyMs === undefined ? undefined : latencyText(latencyMs)}</span>${(past && !isReported(check) && drawSpark(past.buckets, range)) || EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
+}
+
+/** Whether the last result of a check was a report, as of a heartbeat: it has no latency. */
+export function isReported(check: CheckReport | undefined): boolean {
+  return check?.lastResultAt !== undefined && check.latencyMs === undefined;
 }
 
 const EMPTY_SPARK = html`<svg class="spark"></svg>`;

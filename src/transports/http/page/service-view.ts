@@ -12,7 +12,7 @@ import { UPTIMES, type Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
 import { type Html, html } from "./html.js";
 import { drawChart } from "./latency-lines.js";
-import { marksOf, reasonOf, type ViewContext } from "./overview.js";
+import { isReported, marksOf, reasonOf, type ViewContext } from "./overview.js";
 import { linkTo, OVERVIEW, type PageRoute } from "./page-query.js";
 import { type CellRange, cellRange, cellsOf, drawStrip, RANGE_WORDS, stripLabel, summaryOf } from "./strip.js";
 import { dateTime } from "./times.js";
@@ -44,8 +44,7 @@ export function* servicePieces(subject: ServiceSubject, context: ViewContext): I
 <nav aria-label="Back"><a href="${linkTo({ ...OVERVIEW, range: route.range })}">All services</a></nav>
 ${headOf(subject, context)}
 `;
-  if (history !== undefined)
-    yield pastOf(subject.name, history.read(subject.name, range.from, range.to), { route, range });
+  if (history !== undefined) yield pastOf(subject, history.read(subject.name, range.from, range.to), { route, range });
   yield checksOf(subject.checks, context);
   yield transitionsOf(subject);
   yield html`${linksOf(subject.name, route.range)}</article></main>\n`;
@@ -74,7 +73,7 @@ interface PastView {
   readonly range: CellRange;
 }
 
-function pastOf(name: string, past: PastOfService | undefined, { route, range }: PastView): Html {
+function pastOf({ name, checks }: ServiceSubject, past: PastOfService | undefined, { route, range }: PastView): Html {
   const links = Object.keys(UPTIMES)
     .filter(isRange)
     .map((each) => {
@@ -83,12 +82,13 @@ function pastOf(name: string, past: PastOfService | undefined, { route, range }:
     });
   const cells = past === undefined ? [] : cellsOf(past, range);
   const uptime = past && uptimeOf(past);
-  const chart = past && drawChart(past.buckets, range);
+  const isMeasured = !isReported(checks.find((check) => check.name === name));
+  const chart = past && isMeasured && drawChart(past.buckets, range);
   return html`<section><h3>History</h3><nav class="ranges" aria-label="Range">${links}</nav>
 <div class="past">${drawStrip(cells, stripLabel(titleOf(name), past, route.range))}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></div>
 <p class="axis"><span>${dateTime(range.from)}</span><span>now</span></p>
 <p class="summary">${past === undefined ? "no data" : summaryOf(past)}</p>
-${chart && html`<h3>Latency</h3><div class="past">${chart.drawing}</div>\n<p class="summary">${chart.label}</p>`}</section>
+${chart ? html`<h3>Latency</h3><div class="past">${chart.drawing}</div>\n<p class="summary">${chart.label}</p>` : undefined}</section>
 `;
 }
 

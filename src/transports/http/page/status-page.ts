@@ -122,13 +122,14 @@ function noticesOf(
   const notices = [
     stalledMs !== undefined &&
       `The application has not responded for ${spanText(stalledMs)}: every service is not serving.`,
-    draining && "This server is draining: every service is not serving, and the server closes soon.",
+    draining &&
+      "This server is draining: it is shutting down, or an operator has drained it. Every service is not serving.",
     unready === "starting" && "The application is starting. It is not serving until it is ready.",
     unready === "start-failed" && "The start of the application has failed.",
     held > 0 &&
       `The network of healthbridge seems to be down: the last ${held === 1 ? "status of 1 check is" : `statuses of ${held} checks are`} held.`,
     history?.isInMaintenance(OVERALL) &&
-      `Maintenance of ${rows.every(({ name }) => history.isInMaintenance(name)) ? "all services" : "the server as a whole"}: hooks are silent, and this time does not count for the uptime.`,
+      `Maintenance of ${rows.every(({ name }) => history.isInMaintenance(name)) ? "all services" : "the server as a whole"}: webhooks and recovery are silent, and this time does not count for the uptime.`,
     reader.drained.size > 0 &&
       `Drained by an operator: ${[...reader.drained].map(titleOf).slice(0, MAX_NAMED).join(", ")}.`,
     history === undefined && "The application does not respond: its history is not shown.",

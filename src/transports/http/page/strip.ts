@@ -96,6 +96,9 @@ export function stripLabel(name: string, past: PastOfService | undefined, range:
   return `${name}, ${RANGE_WORDS[range]}: ${past === undefined ? "no data" : summaryOf(past)}`;
 }
 
+/** A shorter time would be "0 s", as that of the start. An outage is always shown. */
+const SHOWN_MS = 1_000;
+
 /** The past in words. */
 export function summaryOf(past: PastOfService): string {
   const { parts } = past;
@@ -103,8 +106,8 @@ export function summaryOf(past: PastOfService): string {
   const words = [
     uptime === undefined ? "no data" : `${percentText(uptime)} serving`,
     outageText(past),
-    parts.unknown > 0 ? `unknown for ${spanText(parts.unknown)}` : "",
-    parts.maintenance > 0 ? `in maintenance for ${spanText(parts.maintenance)}` : "",
+    parts.unknown >= SHOWN_MS ? `unknown for ${spanText(parts.unknown)}` : "",
+    parts.maintenance >= SHOWN_MS ? `in maintenance for ${spanText(parts.maintenance)}` : "",
   ];
   return words.filter((text) => text !== "").join(", ");
 }

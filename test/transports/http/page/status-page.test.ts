@@ -227,12 +227,13 @@ describe("the overview", () => {
     );
     registry.drain();
     assert.match(open("/").body, /<h1 [^>]*>Draining: not serving<\/h1>.*This server is draining/s);
+    assert.doesNotMatch(open("/").body, /closes soon/, "after `healthbridge drain`, it stays open");
     registry.resume();
     registry.holdUnready("starting");
     assert.match(open("/").body, /<h1 [^>]*>Starting: not serving<\/h1>/);
   });
 
-  test("says in a listener thread whose application does not respond that the history is missing, and has no strips", () => {
+  test("says in a listener thread whose main thread does not answer that there is no history, and has no strips", () => {
     const { open, registry } = fixture({ isThread: true });
     registry.set("orders", "SERVING");
     const { body } = open("/");
@@ -290,6 +291,19 @@ describe("the page of a service", () => {
     const changes = body.slice(body.indexOf('id="transitions"')).match(/<tr data-status="[A-Z_]+"/g);
     assert.deepEqual(changes, ['<tr data-status="NOT_SERVING"', '<tr data-status="SERVING"']);
     assert.match(body, /href="history\?service=orders&amp;hours=168"/);
+  });
+
+  test("of a heartbeat shows no latency: its reports are no probes", async () => {
+    const { open, registry, services, clock } = fixture();
+    registry.set("backup", "SERVING");
+    services.addLatency("backup", 0);
+    await clock.advance(60 * MINUTE);
+    registry.report(check("backup"));
+    assert.match(open("/?service=backup").body, /<h3>Latency/);
+    assert.match(open("/").body, /svg class="spark" /);
+    registry.report(check("backup", { latencyMs: undefined }));
+    assert.doesNotMatch(open("/?service=backup").body, /<h3>Latency/);
+    assert.doesNotMatch(open("/").body, /svg class="spark" /);
   });
 
   test("of an unknown service is 404, and does not repeat the name", () => {

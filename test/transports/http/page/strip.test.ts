@@ -76,6 +76,8 @@ describe("a strip", () => {
     );
     const again = [...buckets, bucket(DAY.from + 20 * MINUTE, { notServing: 60_000 })];
     assert.match(stripLabel("orders", past(again), "7d"), /^orders, last 7 days: .* 2 outages, 4 min in all/);
+    const start = [bucket(DAY.from, { unknown: 24, serving: 200_000, maintenance: 900 })];
+    assert.equal(stripLabel("orders", past(start), "24h"), "orders, last 24 hours: 100 % serving");
     assert.equal(stripLabel("orders", past([]), "30d"), "orders, last 30 days: no data");
     assert.equal(stripLabel("orders", undefined, "30d"), "orders, last 30 days: no data");
   });
