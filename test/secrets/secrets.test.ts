@@ -74,7 +74,7 @@ test("serve shows no secret: log, pages, events and metrics", { timeout: 120_000
     const port = Number(/"addresses":\["127\.0\.0\.1:(\d+)"/.exec(run.output)?.[1]);
     for (const path of ["/", "/healthcheck", "/readyz?verbose", "/metrics", "/startupz?verbose", "/badge/c0.svg"])
       for (const accept of ["text/html", "application/health+json"])
-        assertClean(await get(port, path, token, accept), `${path} as ${accept}`);
+        assertClean(withoutIcon(await get(port, path, token, accept)), `${path} as ${accept}`);
     for (const [index, { secret, label }] of planted.entries()) {
       if (!label.includes("heartbeat")) continue;
       for (const given of [secret, `${secret}x`])
@@ -95,6 +95,9 @@ test("serve shows no secret: log, pages, events and metrics", { timeout: 120_000
     run.child.kill("SIGKILL");
   }
 });
+
+/** The icon of the page is a drawing of ours, percent-encoded: it has characters that encoded secrets have too. */
+const withoutIcon = (page: string) => page.replace(/<link rel="icon"[^>]*>/, "");
 
 /** Many checks, each of which fails at once. */
 const quick = (entry: object) => ("heartbeat" in entry ? {} : { interval: "2s", timeout: "1s", unhealthyThreshold: 1 });
