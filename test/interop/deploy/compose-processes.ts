@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { eventually } from "../../support/eventually.js";
 import { freePort } from "../../support/free-port.js";
 import { type Ended, Running, run } from "../peers.js";
@@ -119,8 +119,10 @@ export class ComposeProcesses {
     const [first = "", ...rest] = command;
     const known = this.#programs[first];
     const { path, before = [], after = [] } = known ?? this.#programs[name] ?? assert.fail(`no program for ${name}`);
-    const args = [...before, ...(known === undefined ? command : rest), ...after];
-    return { path, args: args.map((arg) => this.#translate(name, arg)) };
+    const words = [...(known === undefined ? command : rest), ...after].map((word) => this.#translate(name, word));
+    // a file of the checkout is one of this machine, wherever that is
+    const options = before.map((word) => (isAbsolute(word) ? word : this.#translate(name, word)));
+    return { path, args: [...options, ...words] };
   }
 
   /** Copies a file or a folder to its place, with its addresses replaced. */
