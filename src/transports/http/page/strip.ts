@@ -56,8 +56,13 @@ export function cellsOf({ buckets }: Pick<PastOfService, "buckets">, { from, cel
   return sums.map(kindOf);
 }
 
+/** A shorter time is not shown beside an outage. */
+const MIN_UNKNOWN_MS = 1_000;
+
 function kindOf({ serving, notServing, unknown, maintenance }: Readonly<PartTimes>): CellKind {
-  if (notServing > 0) return serving + unknown + maintenance > 0 ? "mixed" : "down";
+  // before its first result, a service is unknown for a moment
+  const other = serving + maintenance + (unknown < MIN_UNKNOWN_MS ? 0 : unknown);
+  if (notServing > 0) return other > 0 ? "mixed" : "down";
   if (maintenance > 0) return "maintenance";
   if (serving + unknown === 0) return "none";
   return unknown > serving ? "unknown" : "serving";

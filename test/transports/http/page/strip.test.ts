@@ -55,6 +55,20 @@ describe("a strip", () => {
     assert.deepEqual(cells.slice(0, 6), ["serving", "down", "mixed", "unknown", "maintenance", "none"]);
   });
 
+  test("does not call an outage partial because of the moment before the first result", () => {
+    const cells = cellsOf(
+      past(
+        inCells(
+          { unknown: 999, notServing: 5_000 },
+          { unknown: 1_000, notServing: 5_000 },
+          { serving: 1, notServing: 5_000 },
+        ),
+      ),
+      DAY,
+    );
+    assert.deepEqual(cells.slice(0, 3), ["down", "mixed", "mixed"]);
+  });
+
   test("has one path for each kind, and a pattern for each kind that is not plain", () => {
     const drawing = drawStrip(["serving", "serving", "mixed", "serving", "none"], "a").text;
     assert.match(drawing, /<path class="serving" d="M0 10h10M15 10h5"\/>/);
