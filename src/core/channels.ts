@@ -131,7 +131,7 @@ export interface ChannelMessages {
   webhook: {
     readonly webhook: string;
     readonly outcome: "queued" | "delivered" | "retry" | "rejected" | "folded" | "removed";
-    /** Messages that wait. */
+    /** Messages of this webhook that wait, with the one that is being sent. */
     readonly pending: number;
     /** Requests without success, one after the other, before this message or with it. */
     readonly failures: number;

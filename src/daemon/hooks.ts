@@ -21,7 +21,7 @@ import type { Journal } from "../telemetry/journal.js";
 import type { Health } from "./health.js";
 import type { Operator } from "./operator.js";
 
-/** What hooks need. */
+/** The daemon, of which hooks observe the statuses and what operators do. */
 export interface HooksDeps {
   readonly health: Health;
   readonly operator: Operator;
@@ -38,6 +38,7 @@ export class Hooks {
   readonly #deps: HooksDeps;
   #recovery: Recovery | undefined;
   #webhooks: Webhooks | undefined;
+  #isClosed = false;
 
   constructor(deps: HooksDeps) {
     this.#deps = deps;
@@ -46,10 +47,13 @@ export class Hooks {
   /** Runs the hooks of a configuration, and no others. Cannot fail: the configuration is valid. */
   async apply(config: DaemonConfig): Promise<void> {
     const { webhooks, recovery, isolation } = config;
-    if (webhooks.length > 0) this.#webhooks ??= await this.#openWebhooks();
+    const ofWebhooks = webhooks.length > 0 ? await import("../hooks/webhooks.js") : undefined;
+    const ofRecovery = recovery.length > 0 ? await import("../hooks/recovery.js") : undefined;
+    if (this.#isClosed) return; // the shutdown began before
+    this.#webhooks ??= ofWebhooks && this.#openWebhooks(ofWebhooks);
     this.#webhooks?.apply(config, this.#connectDeps(config));
     if (this.#recovery !== undefined) this.#recovery.reload(recovery, isolation !== undefined);
-    else if (recovery.length > 0) this.#recovery = await this.#openRecovery(recovery);
+    else if (ofRecovery !== undefined) this.#recovery = this.#openRecovery(ofRecovery, recovery);
   }
 
   /**
@@ -57,22 +61,21 @@ export class Hooks {
    * that run, within 10 s.
    */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([this.#webhooks?.close(), this.#recovery?.stop()]);
   }
 
-  async #openRecovery(rules: readonly RecoveryRule[]): Promise<Recovery> {
+  #openRecovery({ Recovery }: typeof import("../hooks/recovery.js"), rules: readonly RecoveryRule[]): Recovery {
     const { health, operator, journal, environment } = this.#deps;
-    const { Recovery } = await import("../hooks/recovery.js");
     const isInMaintenance = (service: string) => operator.isInMaintenance(service);
     const reader = health.parts.registry;
     return new Recovery(rules, { reader, clock: systemClock, journal, environment, isInMaintenance });
   }
 
-  async #openWebhooks(): Promise<Webhooks | undefined> {
+  #openWebhooks({ Webhooks }: typeof import("../hooks/webhooks.js")): Webhooks | undefined {
     const { health, operator, journal } = this.#deps;
     const { registry, history } = health.parts;
     if (history === undefined) return undefined; // `startDaemon` asks for one
-    const { Webhooks } = await import("../hooks/webhooks.js");
     return new Webhooks({
       registry,
       transitions: history.transitions,

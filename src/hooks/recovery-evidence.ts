@@ -33,7 +33,7 @@ const WITH_WORKERS: ReadonlySet<string | undefined> = new Set(["no-workers", "fe
 
 /** The last result of a check. */
 interface LastResult {
-  /** Monotonic time. */
+  /** Monotonic time of the result. */
   readonly at: number;
   readonly isFailure: boolean;
   readonly reason: string | undefined;
@@ -73,7 +73,7 @@ export class RecoveryEvidence {
     this.#selfCheckFails = false;
   }
 
-  /** All services now. */
+  /** All services, with the newest failing result of each. */
   view(): RecoveryView {
     const { reader, clock } = this.#deps;
     const failures = this.#failures();

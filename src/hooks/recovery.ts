@@ -46,7 +46,6 @@ export class Recovery {
   #lastVersion: number | undefined;
   #cancelTick: CancelTimer = () => {};
 
-  /** Starts at once. */
   constructor(rules: readonly RecoveryRule[], deps: RecoveryDeps) {
     const { clock, journal } = deps;
     this.#deps = deps;

@@ -10,15 +10,12 @@
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
-import type { SendResult } from "./webhook-client.js";
+import type { WebhookClient } from "./webhook-client.js";
 import { fold, type Message, type ToldChange } from "./webhook-message.js";
 import type { WebhookStore } from "./webhook-store.js";
 
-/** Sends one message. */
-export interface Sender {
-  send(message: Message): Promise<SendResult>;
-  close(): void;
-}
+/** What a delivery needs of the client. */
+export type Sender = Pick<WebhookClient, "send" | "close">;
 
 export interface DeliveryDeps {
   readonly webhook: string;

@@ -7,7 +7,7 @@
  * alive, and 401 or 503 says why there is none.
  */
 
-/** One event. */
+/** One event of `/events`, as it was sent. */
 export interface ServerEvent {
   readonly type: string;
   readonly data: string;

@@ -4,7 +4,7 @@ import { longestIncreasing } from "./fewest-moves.js";
 /** Puts children of `parent` into an order, before its end. Others keep their places before them. */
 export function moveChildren(parent: Element, order: readonly Element[]): void {
   const indexes = new Map([...parent.children].map((child, index) => [child, index]));
-  // an element from elsewhere has to be inserted: it is never part of what stays
+  // an element that is not a child yet has to be inserted: it is never part of what stays
   const known = order.filter((element) => indexes.has(element));
   const kept = longestIncreasing(known.map((element) => indexes.get(element) ?? 0));
   const staying = new Set(known.filter((_, position) => kept.has(position)));

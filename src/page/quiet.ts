@@ -2,7 +2,7 @@
  * Whether rows may be moved now. A row that moves under the pointer makes a click hit another one.
  *
  *     pointer over the list, moved or pressed in the last 10 s --> wait
- *     pointer elsewhere, or lying still                        --> move
+ *     pointer outside the list, or not moved for 10 s          --> move
  */
 const STILL_MS = 10_000;
 

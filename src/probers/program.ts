@@ -18,7 +18,7 @@ export interface ProgramOptions {
   readonly clock: Clock;
   /** The whole environment of the program. */
   readonly env: Readonly<Record<string, string>>;
-  /** Ends the program. */
+  /** Aborted at the deadline: the program gets SIGTERM, and SIGKILL after `killAfterMs`. */
   readonly signal: AbortSignal;
   /** Milliseconds from SIGTERM to SIGKILL. */
   readonly killAfterMs: number;

@@ -5,7 +5,8 @@ import type { Logger } from "./log.js";
 
 const REFUSALS: Readonly<Record<RecoveryRefusal, string>> = {
   isolated: "healthbridge itself seems to be cut off from its targets",
-  group: "too many services of this rule fail at the same time, so the cause is probably elsewhere",
+  group:
+    "too many services of this rule fail at the same time, so they probably have one cause that a restart does not remove",
   share: "as many services of this rule as maxShare allows are under recovery",
   busy: "too many programs run",
 };

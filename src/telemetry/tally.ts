@@ -20,7 +20,7 @@ export interface Probed {
 
 /** What is known about a webhook. */
 export interface WebhookReadings {
-  /** Messages that wait. */
+  /** Messages that wait, at the last event of the webhook. */
   readonly pending: number;
   /** Wall time of the last message that was delivered; `undefined` before the first. */
   readonly deliveredAt: number | undefined;

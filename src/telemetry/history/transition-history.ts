@@ -56,7 +56,7 @@ export class TransitionHistory {
   /** Of earlier processes, the oldest first. */
   #earlier: EpochTransition[] = [];
   #kept: KeptTransition[] = [];
-  /** Of both. */
+  /** Estimated bytes of the transitions of this process, and of earlier ones. */
   #bytes = 0;
   #last: number;
   readonly #observers = new Set<() => void>();

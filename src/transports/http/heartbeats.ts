@@ -27,7 +27,7 @@ export interface HeartbeatDeps {
   readonly onHeartbeat?: HeartbeatListener | undefined;
 }
 
-/** Answers a report. */
+/** Answers a report: at once, or when the main thread has taken it. */
 export function answerHeartbeat(
   { reader, onHeartbeat }: HeartbeatDeps,
   { check, report }: { readonly check: string; readonly report: "pass" | "fail" },

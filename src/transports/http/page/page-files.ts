@@ -15,7 +15,7 @@ export interface PageFile {
 /** The first part of their paths. */
 export const PAGE_FOLDER = "healthbridge";
 
-/** All of them. */
+/** The files that a browser loads for the page. */
 export const PAGE_FILES: readonly PageFile[] = Object.values(PAGE_ASSETS);
 
 /** The links to them: relative, as all links of the page. */

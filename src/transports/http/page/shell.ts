@@ -23,7 +23,7 @@ export interface Shell {
   readonly snapshot: Snapshot;
   readonly rows: readonly OverviewRow[];
   readonly notices: readonly string[];
-  /** Wall time. */
+  /** Wall time, in milliseconds since 1970. */
   readonly now: number;
 }
 

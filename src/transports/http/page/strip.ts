@@ -31,7 +31,7 @@ export const RANGE_WORDS: Readonly<Record<Uptime, string>> = {
 /** The cells of a range. */
 export interface CellRange {
   readonly range: Uptime;
-  /** Wall time. */
+  /** Wall time, in milliseconds since 1970. */
   readonly from: number;
   readonly to: number;
   readonly cellMs: number;
