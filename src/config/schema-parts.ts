@@ -102,6 +102,17 @@ const noList = <Schema extends v.GenericSchema>(schema: Schema) => {
   return choice(schema, (input) => (Array.isArray(input) ? refusal : schema));
 };
 
+/** A table, or its URL alone. `what` is the thing that the table describes, such as "check". */
+export const urlOr = <Table extends v.GenericSchema>(described: Table, what: string) => {
+  const alone = v.pipe(
+    v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
+    v.nonEmpty("must not be empty"),
+    v.description(`A URL is a whole ${what}.`),
+    v.metadata(URL_METADATA),
+  );
+  return choice(v.union([alone, described]), (input) => (isTable(input) ? described : alone));
+};
+
 export const table = <Value extends v.GenericSchema>(value: Value, description: string) =>
   noList(
     v.pipe(

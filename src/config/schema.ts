@@ -25,8 +25,8 @@ import {
   table,
   text,
   texts,
-  URL_METADATA,
   url,
+  urlOr,
 } from "./schema-parts.js";
 import { AUTH, EXPECT, HTTP_2, TARGET_TLS } from "./target-schema.js";
 import { WEBHOOKS } from "./webhook-schema.js";
@@ -109,14 +109,7 @@ const CHECK = group(
   "A check.",
 );
 
-const URL_ALONE = v.pipe(
-  v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
-  v.nonEmpty("must not be empty"),
-  v.description("A URL is a whole check."),
-  v.metadata(URL_METADATA),
-);
-
-const CHECK_OR_URL = choice(v.union([URL_ALONE, CHECK]), (input) => (isTable(input) ? CHECK : URL_ALONE));
+const CHECK_OR_URL = urlOr(CHECK, "check");
 
 const members = (which: string) => texts(`${which}: names of checks and services.`);
 

@@ -3,20 +3,7 @@ import * as v from "valibot";
 import { formatDuration } from "../core/duration.js";
 import { WEBHOOK_FORMS } from "../hooks/webhook-forms.js";
 import { WEBHOOK_DEFAULTS } from "../hooks/webhook-settings.js";
-import {
-  choice,
-  duration,
-  group,
-  isTable,
-  oneOf,
-  shown,
-  switchValue,
-  table,
-  text,
-  texts,
-  URL_METADATA,
-  url,
-} from "./schema-parts.js";
+import { duration, group, oneOf, switchValue, table, text, texts, url, urlOr } from "./schema-parts.js";
 import { RECEIVER_TLS } from "./target-schema.js";
 
 const { delayMs, groupWaitMs, timeoutMs } = WEBHOOK_DEFAULTS;
@@ -50,14 +37,7 @@ const WEBHOOK = group(
   "A webhook.",
 );
 
-const URL_ALONE = v.pipe(
-  v.string(({ input }) => `must be a URL or a table; got ${shown(input)}`),
-  v.nonEmpty("must not be empty"),
-  v.description("A URL is a whole webhook."),
-  v.metadata(URL_METADATA),
-);
-
-const WEBHOOK_OR_URL = choice(v.union([URL_ALONE, WEBHOOK]), (input) => (isTable(input) ? WEBHOOK : URL_ALONE));
+const WEBHOOK_OR_URL = urlOr(WEBHOOK, "webhook");
 
 /** The webhooks by their names. */
 export const WEBHOOKS = table(WEBHOOK_OR_URL, "Webhooks by name: each is told when a service begins or ends to fail.");
