@@ -97,6 +97,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   const facts = new Facts(deps);
   let state: OpenState | undefined;
   let operator: Operator;
+  let hooks: Hooks;
   let control: ControlServer | undefined;
   let server: HealthServer;
   try {
@@ -106,7 +107,9 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal });
     operator.restore();
     health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));
-    if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
+    hooks = new Hooks({ health, operator, journal: state?.journal, environment });
+    const parts = { ...deps, operator, hooks, health, facts };
+    if (config.control !== undefined) control = await openControl(config.control, parts);
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
     const { threadLog } = deps;
     const options = {
@@ -128,7 +131,6 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     await state?.close();
     throw error;
   }
-  const hooks = new Hooks({ health, operator, journal: state?.journal, environment });
   await hooks.apply(config);
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
@@ -224,16 +226,17 @@ class Facts implements DaemonFacts {
 
 interface ControlParts extends DaemonDeps {
   readonly operator: Operator;
+  readonly hooks: Hooks;
   readonly health: Health;
   readonly facts: Facts;
 }
 
 /** @throws HealthError CONTROL_FAILED */
 async function openControl(path: string, parts: ControlParts): Promise<ControlServer> {
-  const { operator, health, facts, instance, log, file } = parts;
+  const { operator, hooks, health, facts, instance, log, file } = parts;
   const noFile = async () => ({ kind: "applied", configFile: "" }) as const;
   const reload = file?.reload ?? noFile;
-  const deps = { parts: health.parts, operator, clock: systemClock, facts: () => facts, instance, reload };
+  const deps = { parts: health.parts, operator, hooks, clock: systemClock, facts: () => facts, instance, reload };
   const methods = controlMethods(deps);
   const server = await openControlServer({ path, methods, clock: systemClock, random: Math.random, instance });
   const message = `control socket at ${path}; try: healthbridge status --control ${path}`;
