@@ -53,7 +53,7 @@ export function nodeFolder(arch: Arch): string {
     const files = ["package/bin/node", "package/LICENSE"];
     execFileSync("tar", ["-xzf", tarball, "-C", target, "--transform=s,.*/,,", ...files]);
     rmSync(tarball);
-    renameSync(target, folder);
+    if (!existsSync(folder)) renameSync(target, folder); // another build may have been faster
   } finally {
     rmSync(target, { recursive: true, force: true });
   }

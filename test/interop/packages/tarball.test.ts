@@ -1,4 +1,4 @@
-/** The npm tarball, installed with `npm install --global` in a root that has nothing but Node and npm. */
+/** The npm tarball, installed with `npm install --global` in a root that has nothing but Node, npm and a shell. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
@@ -47,6 +47,7 @@ describe("the npm tarball", () => {
   before(() => {
     root.addProgram(process.execPath, NODE);
     root.addProgram("/usr/bin/env", "/usr/bin/env"); // the first line of a program names it
+    root.addProgram("/bin/sh", "/bin/sh"); // npm runs the install script of a dependency (protobufjs) by it
     root.add(npmFolder(), NPM);
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-tarball-"));
     try {
