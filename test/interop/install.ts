@@ -39,6 +39,11 @@ export function grpcurl(): string {
   return goTool("github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl");
 }
 
+/** `actionlint`, which reads workflows of GitHub. */
+export function actionlint(): string {
+  return goTool("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint");
+}
+
 /** Our own client on grpc-go. */
 export function goClient(): string {
   const source = here("go-client");
