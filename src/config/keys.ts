@@ -6,13 +6,9 @@
  */
 import { DEFAULT_MAX_HOLD_MS } from "../checks/isolation.js";
 import { formatDefault, type Setting } from "../checks/settings.js";
+import { DEFAULT_CONNECTION_AGE_MS } from "../core/connection-age.js";
 import { DEFAULT_ENGINE } from "../core/engine-name.js";
-import {
-  DEFAULT_CONNECTION_AGE_MS,
-  DEFAULT_DRAIN_DELAY_MS,
-  DEFAULT_LIST_LIMIT,
-  HISTORY_LIMITS,
-} from "../core/option.js";
+import { DEFAULT_DRAIN_DELAY_MS, DEFAULT_LIST_LIMIT, HISTORY_LIMITS } from "../core/option.js";
 import { DEFAULT_MAX_WATCHERS } from "../transports/grpc/health-service.js";
 
 /** Keys at the top of the file. */

@@ -35,7 +35,7 @@ export interface ClientNames {
   readonly isAuthority: boolean;
 }
 
-const LABELS = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
+const LABELS = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/i;
 const MAX_NAME_LENGTH = 253;
 
 /** Printable ASCII after a scheme. */
@@ -87,8 +87,8 @@ function svidFault(id: string, { uri, isAuthority }: ClientNames): string | unde
 
 /** A name of a certificate that has a wildcard, or bytes that no host name has, is the name of no client. */
 function matchesDns(name: string, pattern: string): boolean {
+  if (name.length > MAX_NAME_LENGTH || !LABELS.test(name)) return false;
   const lower = name.toLowerCase();
-  if (lower.length > MAX_NAME_LENGTH || !LABELS.test(lower)) return false;
   const wanted = pattern.toLowerCase();
   return wanted.startsWith("*.") ? lower.slice(lower.indexOf(".")) === wanted.slice(1) : lower === wanted;
 }
@@ -105,11 +105,11 @@ function faultsOf(
 }
 
 function dnsFault(pattern: string): string | undefined {
-  const name = pattern.replace(/^\*\./, "").toLowerCase();
+  const name = pattern.replace(/^\*\./, "");
   if (isIP(name) > 0) return "must be a name: IP addresses are not compared";
   if (name.length <= MAX_NAME_LENGTH && LABELS.test(name)) return undefined;
   const ascii = domainToASCII(name);
-  if (ascii !== name && LABELS.test(ascii)) return `must be in ASCII, as certificates have it: ${ascii}`;
+  if (/[^\x20-\x7e]/.test(name) && LABELS.test(ascii)) return `must be in ASCII, as certificates have it: ${ascii}`;
   return "must be a DNS name, such as prober.example.org or *.example.org";
 }
 

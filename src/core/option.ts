@@ -23,9 +23,6 @@ export const DEFAULT_DRAIN_DELAY_MS = 5_000;
 /** The default of `closeTimeoutMs`: how long clients have to finish their requests. */
 export const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
 
-/** How long a connection of a client lives, where its certificate must not count for ever: an hour. */
-export const DEFAULT_CONNECTION_AGE_MS = 3_600_000;
-
 /** Limits of the history: megabytes of memory, and how long it is kept. */
 export const HISTORY_LIMITS = {
   defaultMemoryMb: 32,
