@@ -5,7 +5,7 @@
  * `NODE_OPTIONS` can change them.
  */
 import { constants } from "node:crypto";
-import type { TlsOptions } from "node:tls";
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { type AllowedClients, requireAllowedClients } from "../core/allowed-clients.js";
 import { chainEndsAt } from "../core/certificate-time.js";
 import { requireKnownOptions } from "../core/option.js";
@@ -66,11 +66,23 @@ export function tlsServerOptions(identity: TlsIdentity): TlsOptions {
     minVersion: serverProtocol(minVersion),
     maxVersion: "TLSv1.3",
     ciphers: CIPHERS.join(":"),
-    ecdhCurve: "auto",
+    ecdhCurve: keyExchangeGroups(),
     // a resumed session would show the certificate, the CA and the list of an earlier moment
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   };
+}
+
+/** Without the finite fields that OpenSSL would add: a client could ask for ffdhe8192, which costs 100 times as much as X25519. */
+function keyExchangeGroups(): string {
+  const groups = "X25519:P-256:P-384";
+  const withPostQuantum = `X25519MLKEM768:${groups}`;
+  try {
+    createSecureContext({ ecdhCurve: withPostQuantum });
+    return withPostQuantum;
+  } catch {
+    return groups; // OpenSSL knows it from version 3.5 on, with which Node 24 is built
+  }
 }
 
 function serverProtocol(version: TlsVersion) {

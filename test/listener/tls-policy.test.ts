@@ -76,6 +76,7 @@ describe("TLS of a listener", () => {
       { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA" },
     ],
     ["ciphers without forward secrecy", { maxVersion: "TLSv1.2", ciphers: "AES256-GCM-SHA384:AES128-SHA" }],
+    ["finite fields for the key exchange", { minVersion: "TLSv1.3", ecdhCurve: "ffdhe2048:ffdhe8192" }],
     ["a protocol of ALPN that is not served", { ALPNProtocols: ["spdy/3.1", "h3"] }],
   ];
   for (const [what, options] of refused)
