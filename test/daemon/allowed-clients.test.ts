@@ -95,7 +95,7 @@ describe("maxConnectionAgeMs", { concurrency: 3 }, () => {
   const AGES = { maxConnectionAgeMs: 400, maxConnectionAgeGraceMs: 300 };
 
   for (const [what, options] of SERVERS) {
-    test(`of ${what} ends a gRPC connection with GOAWAY, and its Watch with UNAVAILABLE`, async (t) => {
+    test(`of ${what} ends a gRPC connection with GOAWAY, and its Watch with UNAVAILABLE [C27]`, async (t) => {
       const server = await serving(t, { ...options, ...AGES, tls: SERVER });
       const peer = peerOf(t, server, PROBER);
       const goAway = once(peer.session, "goaway");
@@ -105,6 +105,7 @@ describe("maxConnectionAgeMs", { concurrency: 3 }, () => {
       // grpc-js closes the connection instead, which clients of gRPC call UNAVAILABLE too
       assert.equal((await watch.ended()).code, options.engine === "grpc-js" ? -1 : UNAVAILABLE);
       await eventually(() => server.connectionCount === 0, "the connection is closed");
+      await peerOf(t, server, PROBER).watch("shop").saw(1);
     });
 
     test(`of ${what} ends an HTTP/1 connection with its next answer`, async (t) => {
