@@ -6,6 +6,7 @@
  */
 import { DEFAULT_MAX_HOLD_MS } from "../checks/isolation.js";
 import { formatDefault, type Setting } from "../checks/settings.js";
+import { DEFAULT_CONNECTION_AGE_MS } from "../core/connection-age.js";
 import { DEFAULT_ENGINE } from "../core/engine-name.js";
 import { DEFAULT_DRAIN_DELAY_MS, DEFAULT_LIST_LIMIT, HISTORY_LIMITS } from "../core/option.js";
 import { DEFAULT_MAX_WATCHERS } from "../transports/grpc/health-service.js";
@@ -59,6 +60,13 @@ export const TOP_KEYS = {
     default: DEFAULT_DRAIN_DELAY_MS,
     meaning: "How long to keep serving after SIGTERM, with every service NOT_SERVING.",
     flag: { name: "drain-delay", value: "TIME" },
+  },
+  maxConnectionAge: {
+    type: "duration",
+    default: DEFAULT_CONNECTION_AGE_MS,
+    meaning:
+      "The time after which a client's connection is asked to end, varied by 10 %. It is closed 30s later. This bounds how long an old client certificate is used. From 1s to 7d.",
+    restart: true,
   },
   tokenFile: {
     type: "text",

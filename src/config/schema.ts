@@ -7,6 +7,7 @@
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
 import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
@@ -147,6 +148,16 @@ export function bothOf(words: readonly string[]): string {
   return `${words.length === 2 ? "both " : ""}${words.slice(0, -1).join(", ")} and ${last}`;
 }
 
+const ALLOWED_CLIENTS = group(
+  {
+    dns: v.optional(texts("DNS names: prober.example.org, or *.example.org for each name with one more label.")),
+    uri: v.optional(
+      texts("URIs. In the path of a SPIFFE ID, * stands for one segment, and ** at the end for one or more."),
+    ),
+  },
+  "Only with clientCaFile: names, of which the certificate of a client must have one. Default: any name.",
+);
+
 const { listen, ...otherKeys } = keysOf(TOP_KEYS);
 
 /** A whole file. */
@@ -175,6 +186,13 @@ export const CONFIG_SCHEMA = group(
           certFile: text(describeSetting(TLS_KEYS.certFile)),
           keyFile: text(describeSetting(TLS_KEYS.keyFile)),
           clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
+          allowClients: v.optional(ALLOWED_CLIENTS),
+          minVersion: v.optional(
+            v.pipe(
+              v.picklist(SERVER_TLS_VERSIONS, ({ input }) => `must be 1.2 or 1.3; got ${shown(input)}`),
+              v.description("The oldest version of TLS: 1.2 or 1.3. Default 1.2."),
+            ),
+          ),
         },
         "The server's certificate. Adding or removing it needs a restart.",
       ),

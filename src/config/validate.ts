@@ -91,8 +91,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
   const services = readServices(checks, input);
   const { recovery, warnings: ofRecovery } = readRecovery({ checks, services }, input);
   const { webhooks, warnings: ofWebhooks } = readWebhooks({ checks, services }, input);
-  const serverTls =
-    tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
+  const serverTls = tls && readServerTls(tls, files, (path, text) => refuse(["tls", ...path], text));
   const config: DaemonConfig = {
     listen,
     checks,
@@ -104,6 +103,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     listenThread: content.listenThread ?? DEFAULT_CONFIG.listenThread,
     statusCodePaths,
     paths,
+    maxConnectionAgeMs: readMaxConnectionAge(input),
     drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,
     token: readToken(input),
     stateDir: content.stateDir,
@@ -183,6 +183,14 @@ function readControl({ content, refuse }: ConfigInput): string | undefined {
   return control;
 }
 
+function readMaxConnectionAge({ content, refuse }: ConfigInput): number {
+  const { maxConnectionAge } = content;
+  const ms = parseDuration(maxConnectionAge) ?? DEFAULT_CONFIG.maxConnectionAgeMs;
+  if (ms < MIN_CONNECTION_AGE_MS || ms > MAX_CONNECTION_AGE_MS)
+    refuse(["maxConnectionAge"], `must be from 1s to 7d; got ${maxConnectionAge}`);
+  return ms;
+}
+
 function readHosts({ content, refuse }: ConfigInput): readonly string[] {
   const hosts = content.hosts ?? DEFAULT_CONFIG.hosts;
   for (const [index, host] of hosts.entries()) {
@@ -202,6 +210,10 @@ function readHistory({ content, refuse }: ConfigInput): Pick<DaemonConfig, "hist
     refuse(["historyRetain"], `must be from 1d to 90d; got ${historyRetain}`);
   return { historyMemory, historyRetainMs };
 }
+
+/** A shorter age would close connections under the calls of a prober. */
+const MIN_CONNECTION_AGE_MS = 1_000;
+const MAX_CONNECTION_AGE_MS = 604_800_000;
 
 /** A List is one message, and clients take 4 MiB: so many names of the longest kind fit. */
 const MAX_LISTED = 19_000;

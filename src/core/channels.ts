@@ -140,6 +140,11 @@ export interface ChannelMessages {
   };
   /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
+  /**
+   * A client with a valid certificate is not in `tls.allowClients`: its connection was closed. `names` are those of its
+   * certificate, at most five: for logs only.
+   */
+  "client-refused": { readonly address: string; readonly cause: string; readonly names: readonly string[] };
   /** Log lines were dropped: the reader of the log is too slow or gone. */
   "log-dropped": { readonly lines: number };
   /** An error that no caller can receive. */
@@ -175,6 +180,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   recovery: channel("healthbridge:recovery"),
   webhook: channel("healthbridge:webhook"),
   "connection-ended": channel("healthbridge:connection-ended"),
+  "client-refused": channel("healthbridge:client-refused"),
   "log-dropped": channel("healthbridge:log-dropped"),
   fault: channel("healthbridge:fault"),
 };

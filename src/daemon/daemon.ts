@@ -2,7 +2,7 @@
  * The daemon: starts what a configuration describes, reloads it and stops it.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { DaemonConfig } from "../config/daemon-config.js";
+import type { DaemonConfig, ServerTlsConfig } from "../config/daemon-config.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { AccessToken } from "../core/bearer-token.js";
@@ -10,6 +10,7 @@ import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
 import { version } from "../core/version.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
+import type { TlsIdentity } from "../listener/tls.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
 import { type ControlServer, openControlServer } from "./control-server.js";
@@ -34,12 +35,6 @@ export interface Daemon {
   stop(times?: ShutdownTimes): Promise<void>;
 }
 
-/**
- * A connection is asked to close after an hour, so that load balancers distribute it again and old certificates are no
- * longer used.
- */
-const MAX_CONNECTION_AGE_MS = 3_600_000;
-
 /** What a daemon needs beside its configuration. */
 export interface DaemonDeps {
   readonly instance: string;
@@ -61,6 +56,7 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   listenThread: ({ listenThread }) => listenThread,
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
+  maxConnectionAge: ({ maxConnectionAgeMs }) => maxConnectionAgeMs,
   stateDir: ({ stateDir }) => stateDir,
   control: ({ control }) => control,
   listLimit: ({ listLimit }) => listLimit,
@@ -114,12 +110,12 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     const { threadLog } = deps;
     const options = {
       engine,
-      tls,
+      tls: tls && identityOf(tls),
       thread,
       threadLog,
       statusCodePaths,
       paths,
-      maxConnectionAgeMs: MAX_CONNECTION_AGE_MS,
+      maxConnectionAgeMs: config.maxConnectionAgeMs,
     };
     server = await health.parts.servers.listen(config.listen, options);
     facts.addresses = server.addresses.map(formatAddress);
@@ -142,7 +138,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       drainDelayMs = next.drainDelayMs;
       token.value = next.token;
       if (config.tls !== undefined && next.tls !== undefined) {
-        server.replaceTls(next.tls);
+        server.replaceTls(identityOf(next.tls));
         unwatch?.();
         unwatch = watch(next);
       }
@@ -162,6 +158,11 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };
+}
+
+/** What a server takes of it: not the name of the file. */
+function identityOf({ certFile, ...identity }: ServerTlsConfig): TlsIdentity {
+  return identity;
 }
 
 /** The changed keys that keep their values until the next start. */

@@ -7,6 +7,7 @@
  */
 import { keepAlive } from "../core/background.js";
 import type { Clock, Random } from "../core/clock.js";
+import { DEFAULT_CONNECTION_AGE_MS } from "../core/connection-age.js";
 import type { DurationLike } from "../core/duration.js";
 import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
@@ -18,9 +19,11 @@ import type { Sinks } from "../listener/sniff-protocol.js";
 import type { TlsIdentity } from "../listener/tls.js";
 import type { LogLevel } from "../telemetry/log.js";
 import type { LogForm } from "../telemetry/log-text.js";
+import { completeConnectionSettings } from "../transports/grpc/connection-settings.js";
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
+import { ConnectionAges } from "../transports/http/connection-ages.js";
 import { Http1Server } from "../transports/http/http1.js";
 import { type EngineOptions, startEngine } from "./engines.js";
 
@@ -101,6 +104,11 @@ export interface ServerDeps {
   readonly onClosed: (server: ListeningServer) => void;
 }
 
+/** A client certificate must not count for ever. */
+function connectionAgeOf({ maxConnectionAgeMs, tls }: ListenOptions): number | undefined {
+  return maxConnectionAgeMs ?? (tls?.clientCa === undefined ? undefined : DEFAULT_CONNECTION_AGE_MS);
+}
+
 /** An open set of addresses. */
 export interface HealthServer {
   /** The addresses; where port 0 was given, with the port that the system chose. */
@@ -108,9 +116,9 @@ export interface HealthServer {
   /** Connections that are open now. */
   readonly connectionCount: number;
   /**
-   * Uses another certificate, key or client CA for new connections; open ones stay. Whether clients must show a certificate does
-   * not change, and nothing changes on a server without TLS.
-   * @throws HealthError TLS_FAILED; the previous certificate stays in use then
+   * Uses another certificate, key, client CA, `allowClients` or `minVersion` for new connections; open ones stay. What is not
+   * given stays too. Whether clients must show a certificate does not change, and nothing changes on a server without TLS.
+   * @throws HealthError TLS_FAILED, INVALID_OPTION; the previous certificate stays in use then
    */
   replaceTls(identity: TlsIdentity): void;
   /** Closes the addresses and ends all connections, without a drain. Calling it again returns the same promise. */
@@ -157,8 +165,14 @@ export class OpenServer implements ListeningServer {
     if (parsed.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
     const bridge = new HttpBridge({ ...deps.bridge, paths: options.paths });
-    const engine = await startEngine(options, { clock, turns, random, service, bridge, pool });
-    const http1 = new Http1Server(bridge, turns);
+    const maxConnectionAgeMs = connectionAgeOf(options);
+    const engine = await startEngine(
+      { ...options, maxConnectionAgeMs },
+      { clock, turns, random, service, bridge, pool },
+    );
+    const times = completeConnectionSettings({ ...options, maxConnectionAgeMs });
+    const ages = maxConnectionAgeMs === undefined ? undefined : new ConnectionAges({ clock, random, ...times });
+    const http1 = new Http1Server(bridge, turns, ages);
     const sinks: Sinks = { http1: (socket) => http1.accept(socket), http2: engine.accept };
     try {
       const listener = await listen(parsed, { ...options, clock, instance: bridge.instance, sinks, signal });

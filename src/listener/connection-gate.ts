@@ -13,6 +13,7 @@ import type { Clock } from "../core/clock.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
 import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
+import type { RefusedClient } from "./tls-acceptor.js";
 
 /** Options of a gate. */
 export interface ConnectionGateOptions {
@@ -95,6 +96,13 @@ export class ConnectionGate {
   refuseHandshake(error: Error, socket: TLSSocket): void {
     if (socket.remoteAddress === undefined) socket.destroy();
     else this.#end(socket, "code" in error ? `tls-handshake: ${error.code}` : "tls-handshake");
+  }
+
+  /** Ends a connection whose client has a valid certificate and is not allowed. */
+  refuseClient(client: RefusedClient, socket: TLSSocket): void {
+    const address = socket.remoteAddress ?? "unix";
+    publish("client-refused", { instance: this.#options.instance, address, ...client });
+    socket.on("error", ignoreBrokenConnection).destroy();
   }
 
   /** Admits no more connections, and ends those whose protocol is not known yet. */

@@ -94,6 +94,7 @@ const LOGGED_EVENTS = [
   "recovery",
   "webhook",
   "connection-ended",
+  "client-refused",
   "journal-damaged",
   "journal-failed",
   "journal-full",
@@ -113,6 +114,7 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   recovery: "warn",
   webhook: "warn",
   "connection-ended": "debug",
+  "client-refused": "warn",
   fault: "error",
 };
 
@@ -162,6 +164,11 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
   webhook: logWebhook,
   "connection-ended": (logger, { address, rule }) =>
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
+  "client-refused": (logger, { address, cause, names }) =>
+    logger.warn(
+      { event: "client-refused", address, cause, names },
+      `a client was refused: ${cause}${names.length === 0 ? "" : ` (${names.join(", ")})`}`,
+    ),
   "journal-damaged": logJournalDamage,
   "journal-failed": logJournalFailure,
   "journal-full": (logger, { file, maxNames }) =>

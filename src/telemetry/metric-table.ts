@@ -254,6 +254,12 @@ const OWN_METRICS = {
     labels: ["file_kind"],
     help: "Changed files that could not be used, so that the previous content stays in use. Absent before the first.",
   },
+  clientsRefused: {
+    name: "healthbridge_tls_clients_refused_total",
+    type: "counter",
+    labels: [],
+    help: "Connections that were closed, because the valid certificate of the client has no name in tls.allowClients.",
+  },
   logLinesDropped: {
     name: "healthbridge_log_lines_dropped_total",
     type: "counter",

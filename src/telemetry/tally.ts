@@ -40,6 +40,7 @@ export interface TallyState {
   readonly startLag: Durations;
   readonly stalls: number;
   readonly logLinesDropped: number;
+  readonly clientsRefused: number;
   readonly isolated: boolean;
   readonly maintained: readonly (string | undefined)[];
   readonly recovery: RecoveryTallyState;
@@ -63,6 +64,7 @@ export class Tally {
   readonly startLag: Durations;
   stalls = 0;
   logLinesDropped = 0;
+  clientsRefused = 0;
   isolated = false;
   /** The services in maintenance; `undefined` stands for all of them. */
   readonly maintained = new Set<string | undefined>();
@@ -104,6 +106,9 @@ export class Tally {
       listen("log-dropped", ({ lines }) => {
         this.logLinesDropped += lines;
       }),
+      listen("client-refused", () => {
+        this.clientsRefused += 1;
+      }),
       listen("reload", ({ error }) => this.#countReload(error)),
       listen("file-reload-failed", ({ kind }) => this.fileReloadFailures.increment(kind)),
     ];
@@ -111,7 +116,8 @@ export class Tally {
 
   /** What was counted until now. */
   get state(): TallyState {
-    const { startLag, stalls, logLinesDropped, isolated, reloads, lastReloadSuccessful, configuredAt } = this;
+    const { startLag, stalls, logLinesDropped, clientsRefused } = this;
+    const { isolated, reloads, lastReloadSuccessful, configuredAt } = this;
     const now = this.#clock.now();
     const probed = [...this.probed].map(
       ([check, { durations, lastResultAt, certificateEndsAt }]) =>
@@ -129,7 +135,7 @@ export class Tally {
       webhookSent: seriesOf("webhookSent"),
     };
     return {
-      ...{ counts, probed, startLag, stalls, logLinesDropped },
+      ...{ counts, probed, startLag, stalls, logLinesDropped, clientsRefused },
       maintained: [...this.maintained],
       recovery: this.recovery.state,
       webhooks: [...this.webhooks],
@@ -147,6 +153,7 @@ export class Tally {
       });
     this.stalls = before.stalls;
     this.logLinesDropped = before.logLinesDropped;
+    this.clientsRefused = before.clientsRefused;
     this.isolated = before.isolated;
     for (const service of before.maintained) this.maintained.add(service);
     this.recovery.restore(before.recovery);

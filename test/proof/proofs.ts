@@ -11,6 +11,7 @@ import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveShutdown } from "./shutdown.js";
 import { proveSoak } from "./soak.js";
+import { proveTls } from "./tls.js";
 
 /** A proof. */
 interface Proof {
@@ -64,6 +65,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
       "renewed certificates and moved names are seen in time, expired certificates fail, and no probe fails before",
     takes: "5 min, or --minutes N; also --json",
     run: proveRotation,
+  },
+  tls: {
+    proves: "a scan of the listener finds nothing; 50 swaps of its certificate fail none of 100 handshakes a second",
+    takes: "7 min; also --json",
+    run: proveTls,
   },
   control: {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",

@@ -190,6 +190,6 @@ function plainOptions({ thread, stallAfter, tls, ...options }: ServerOptions): S
   return tls === undefined ? options : { ...options, tls: plainIdentity(tls) };
 }
 
-function plainIdentity({ cert, key, clientCa }: TlsIdentity): TlsIdentity {
-  return { cert: cert.toString(), key: key.toString(), clientCa: clientCa?.toString() };
+function plainIdentity({ cert, key, clientCa, ...rules }: TlsIdentity): TlsIdentity {
+  return { ...rules, cert: cert.toString(), key: key.toString(), clientCa: clientCa?.toString() };
 }
