@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { DIALOGUE } from "./dialogue-schema.js";
-import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
+import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
 import {
   choice,
@@ -17,6 +17,7 @@ import {
   duration,
   group,
   isTable,
+  kindOf,
   listOf,
   oneOf,
   share,
@@ -147,12 +148,34 @@ export function bothOf(words: readonly string[]): string {
   return `${words.length === 2 ? "both " : ""}${words.slice(0, -1).join(", ")} and ${last}`;
 }
 
-const { listen, ...otherKeys } = keysOf(TOP_KEYS);
+const { listen: _, ...otherKeys } = keysOf(TOP_KEYS);
+
+const LISTEN_TABLE = group(
+  {
+    address: text(describeSetting(LISTEN_KEYS.address)),
+    proxyProtocol: v.optional(
+      group(
+        { from: texts(describeSetting(LISTEN_KEYS.from)) },
+        "The PROXY protocol, versions 1 and 2: proxies tell the addresses of clients, for logs and limits. A change needs a restart.",
+      ),
+    ),
+  },
+  "An address with its settings.",
+);
+
+const ADDRESS = text("An address.");
+
+const LISTEN_ENTRY = choice(v.union([ADDRESS, LISTEN_TABLE]), (input) => (isTable(input) ? LISTEN_TABLE : ADDRESS));
+
+const LISTEN = v.pipe(
+  listOf(LISTEN_ENTRY, (input) => `must be a list of addresses, not ${kindOf(input)}`),
+  v.description(describeSetting(TOP_KEYS.listen)),
+);
 
 /** A whole file. */
 export const CONFIG_SCHEMA = group(
   {
-    listen,
+    listen: v.optional(LISTEN),
     checks: v.optional(table(CHECK_OR_URL, "Checks by name; each is a service of that name.")),
     defaults: v.optional(group(keysOf(SCHEDULE_SETTINGS), "Settings of every check that does not have its own.")),
     services: v.optional(

@@ -81,9 +81,10 @@ describe("a header of version 2", () => {
     test(`with ${name} is read as the protocol says`, () => assert.deepEqual(readProxyHeader(bytes), reading));
 });
 
-const VALID = [...V1.map(([, text, reading]) => [Buffer.from(text, "latin1"), reading] as const)]
-  .concat(V2.map(([, bytes, reading]) => [bytes, reading] as const))
-  .filter(([, reading]) => typeof reading === "object" && "length" in reading);
+const VALID: readonly (readonly [Buffer, ReturnType<typeof readProxyHeader>])[] = [
+  ...V1.map(([, text, reading]) => [Buffer.from(text, "latin1"), reading] as const),
+  ...V2.map(([, bytes, reading]) => [bytes, reading] as const),
+].filter(([, reading]) => typeof reading === "object" && "length" in reading);
 
 test("a header that is cut at any byte needs more, and what follows it does not matter", () => {
   for (const [bytes, reading] of VALID) {
@@ -107,7 +108,7 @@ test("a header of damaged or random bytes never throws, and never needs more tha
 test("CRC32c has the value that its standard gives for 32 bytes of zero, of ones and of a count", () => {
   assert.equal(crc32c(Buffer.alloc(32)), 0x8a9136aa);
   assert.equal(crc32c(Buffer.alloc(32, 0xff)), 0x62a8ab43);
-  assert.equal(crc32c(Buffer.from({ length: 32, ...Array.from({ length: 32 }, (_, index) => index) })), 0x46dd794e);
+  assert.equal(crc32c(Buffer.from(Array.from({ length: 32 }, (_, index) => index))), 0x46dd794e);
 });
 
 function flipped(bytes: Buffer, index: number): Buffer {
