@@ -10,7 +10,7 @@
  */
 import { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
-import { publish } from "../core/channels.js";
+import { type ProxyHeaderFault, publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
 import type { ProxyPeers } from "../core/proxy-peers.js";
@@ -31,15 +31,6 @@ export interface ConnectionGateOptions {
   /** Milliseconds for the first byte, and again for the preface of HTTP/2. Default 5 s. */
   readonly firstBytesTimeoutMs?: number | undefined;
 }
-
-/** The start of the rules that a connection breaks without a valid PROXY header. */
-export const PROXY_HEADER = "proxy-header";
-
-const PROXY_RULES = {
-  silent: `${PROXY_HEADER}: timeout`,
-  unfinished: `${PROXY_HEADER}: timeout`,
-  cut: `${PROXY_HEADER}: cut`,
-} as const;
 
 /** What one address does in another way than the gate does by default. */
 export interface AddressRules {
@@ -160,18 +151,21 @@ export class ConnectionGate {
   }
 
   #readHeader(socket: Socket, start: () => void): void {
-    readFirstBytes(socket, {
+    readFirstBytes<ProxyHeaderFault>(socket, {
       clock: this.#options.clock,
       timeoutMs: this.#firstBytesTimeoutMs,
-      rules: PROXY_RULES,
+      rules: { silent: "timeout", unfinished: "timeout", cut: "cut" },
       judge: (bytes) => {
         const reading = readProxyHeader(bytes);
         if (reading === "more") return "more";
-        if ("fault" in reading) return { rule: `${PROXY_HEADER}: ${reading.fault}` };
+        if ("fault" in reading) return { rule: reading.fault };
         const { length: taken, client = this.#addressOf(socket) } = reading;
         return { taken, next: () => this.#countClient(socket, client) && start() };
       },
-      onRefused: (rule) => this.#end(socket, rule),
+      onRefused: (fault) => {
+        publish("proxy-header-refused", { instance: this.#options.instance, address: this.#addressOf(socket), fault });
+        socket.destroy();
+      },
     });
   }
 

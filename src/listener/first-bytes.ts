@@ -11,24 +11,27 @@ import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.js";
 
 /** What the bytes so far mean: more are needed, a rule is broken, or `taken` of them are a whole beginning. */
-export type Judgement = "more" | { readonly rule: string } | { readonly taken: number; readonly next: () => void };
+export type Judgement<Rule> = "more" | { readonly rule: Rule } | { readonly taken: number; readonly next: () => void };
 
-export interface FirstBytesOptions {
+export interface FirstBytesOptions<Rule> {
   readonly clock: Clock;
   /** Milliseconds for the first byte, and again for the rest. */
   readonly timeoutMs: number;
   /** The rules that a timeout breaks, and the end of the stream after some bytes. Default of `cut`: the end breaks no rule. */
-  readonly rules: { readonly silent: string; readonly unfinished: string; readonly cut?: string };
-  readonly judge: (bytes: Buffer) => Judgement;
+  readonly rules: { readonly silent: Rule; readonly unfinished: Rule; readonly cut?: Rule };
+  readonly judge: (bytes: Buffer) => Judgement<Rule>;
   /** Called with the name of the rule that the connection broke. */
-  readonly onRefused: (rule: string) => void;
+  readonly onRefused: (rule: Rule) => void;
 }
 
 /**
  * Waits for the first bytes of a connection. Releases everything before `next` or `onRefused` is called, and when the socket
  * closes. A connection that ends without a byte is closed: a TCP probe connects and closes, and breaks no rule.
  */
-export function readFirstBytes(socket: Socket, { clock, timeoutMs, rules, judge, onRefused }: FirstBytesOptions): void {
+export function readFirstBytes<Rule>(
+  socket: Socket,
+  { clock, timeoutMs, rules, judge, onRefused }: FirstBytesOptions<Rule>,
+): void {
   let received: Buffer = Buffer.alloc(0);
   let cancelTimer = clock.setTimer(timeoutMs, () => refuse(rules.silent));
 
@@ -38,7 +41,7 @@ export function readFirstBytes(socket: Socket, { clock, timeoutMs, rules, judge,
     socket.off("end", onEnd);
     socket.off("close", release);
   };
-  const refuse = (rule: string) => {
+  const refuse = (rule: Rule) => {
     release();
     onRefused(rule);
   };

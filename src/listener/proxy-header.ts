@@ -8,12 +8,13 @@
  * of the proxy. Source: haproxy.org/download/2.8/doc/proxy-protocol.txt, section 2.
  */
 import { isIPv4, isIPv6 } from "node:net";
+import type { ProxyHeaderFault } from "../core/channels.js";
 import { crc32c } from "./crc32c.js";
 
 /** What bytes mean as a header. `client` undefined: the header names none. */
 export type HeaderReading =
   | "more"
-  | { readonly fault: "missing" | "malformed" | "too-long" | "checksum" }
+  | { readonly fault: Exclude<ProxyHeaderFault, "timeout" | "cut"> }
   | { readonly length: number; readonly client: string | undefined };
 
 const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");

@@ -195,6 +195,7 @@ export class Metrics {
       [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
       [METRICS.fileReloadFailures, snapshotOf(this.#tally.fileReloadFailures)],
+      [METRICS.proxyHeadersRefused, snapshotOf(this.#tally.proxyHeadersRefused)],
       [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];

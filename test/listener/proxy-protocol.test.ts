@@ -43,6 +43,11 @@ async function listening(
       if (message.instance === instance) ended.push(`${message.address} ${message.rule}`);
     }),
   );
+  t.after(
+    subscribe("proxy-header-refused", (message) => {
+      if (message.instance === instance) ended.push(`${message.address} proxy-header: ${message.fault}`);
+    }),
+  );
   const sink = (name: string) => (socket: Socket, client: string) => {
     clients.push(`${name} ${client}`);
     socket.on("data", (bytes) => void socket.write(bytes));
