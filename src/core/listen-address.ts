@@ -6,10 +6,17 @@
  *     [::1]:8080
  *     unix:/run/health.sock
  *     plain://:8080     clear text, even where a certificate is configured
+ *     open://:8086      clear text, and only the status of the server as a whole: see `registry/open-set`
  *
  * With port 0, the system chooses a free port.
  */
 import { HealthError } from "./health-error.js";
+
+/**
+ * What an address offers. `default`: everything, with TLS where a certificate is configured. `plain`: everything in clear text, for
+ * clients without TLS. `open`: the open set alone in clear text, for clients that have no certificate of their own.
+ */
+export type Access = "default" | "plain" | "open";
 
 export type ListenAddress = TcpAddress | UnixAddress;
 
@@ -17,20 +24,19 @@ export type ListenAddress = TcpAddress | UnixAddress;
 export interface TcpAddress {
   readonly host: string | undefined;
   readonly port: number;
-  /** Clear text, even where a certificate is configured: for clients without TLS, such as the probes of Kubernetes. */
-  readonly plain: boolean;
+  readonly access: Access;
 }
 
 /** The file of a unix socket. */
 export interface UnixAddress {
   readonly path: string;
-  readonly plain: boolean;
+  readonly access: Access;
 }
 
 /** A bound address, with the port that the system chose for port 0. */
 export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-const PLAIN = "plain://";
+const SCHEME = /^(?<scheme>plain|open):\/\//;
 /** A link-local address has a zone: the name of an interface, which has no slash and no blank (dev_valid_name in Linux). */
 const HOST_AND_PORT = /^(?:\[(?<ipv6>[\da-fA-F:.]+(?:%[^\]%/\s\0]+)?)\]|(?<host>[^:[\]/\s\0]*)):(?<port>\d{1,5})$/;
 
@@ -42,13 +48,18 @@ const MAX_UNIX_PATH_BYTES = 107;
  * @throws HealthError INVALID_ADDRESS
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const plain = text.startsWith(PLAIN);
-  const rest = plain ? text.slice(PLAIN.length) : text;
-  if (rest.startsWith("unix:")) return parseUnix(text, rest, plain);
+  const access = accessOf(text);
+  const rest = text.replace(SCHEME, "");
+  if (rest.startsWith("unix:")) return parseUnix(text, rest, access);
   const { ipv6, host, port } = HOST_AND_PORT.exec(rest)?.groups ?? {};
   if (port === undefined) throw invalidAddress(text, "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH");
   if (Number(port) > 65_535) throw invalidAddress(text, "a port is a number from 0 to 65535");
-  return { host: ipv6 ?? (host === "" ? undefined : host), port: Number(port), plain };
+  return { host: ipv6 ?? (host === "" ? undefined : host), port: Number(port), access };
+}
+
+function accessOf(text: string): Access {
+  const scheme = SCHEME.exec(text)?.groups?.scheme;
+  return scheme === "plain" || scheme === "open" ? scheme : "default";
 }
 
 /** The address in text. */
@@ -73,13 +84,13 @@ export function privatePathFault(path: string): string | undefined {
     : undefined;
 }
 
-function parseUnix(text: string, rest: string, plain: boolean): UnixAddress {
+function parseUnix(text: string, rest: string, access: Access): UnixAddress {
   const path = rest.slice("unix:".length).replace(/^\/\/(?=\/)/, "");
   if (path === "" || path.includes("\0")) throw invalidAddress(text, "expected unix:/PATH");
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
     throw invalidAddress(text, `the path of a unix socket has at most ${MAX_UNIX_PATH_BYTES} bytes`);
   }
-  return { path, plain };
+  return { path, access };
 }
 
 function invalidAddress(text: string, expected: string): HealthError {

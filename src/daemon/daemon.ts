@@ -7,7 +7,8 @@ import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
-import { formatAddress } from "../core/listen-address.js";
+import { type Access, formatAddress } from "../core/listen-address.js";
+import { parseListenEntry } from "../core/listen-point.js";
 import { version } from "../core/version.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { TlsIdentity } from "../listener/tls.js";
@@ -195,13 +196,21 @@ function warn(log: Log, message: string): void {
 function logServing(log: Log, config: DaemonConfig, addresses: readonly string[]): void {
   const services = config.checks.map(({ name }) => name);
   const what = services.length === 0 ? "own health" : `health of ${services.join(", ")}`;
-  const message = `serving ${what} over gRPC and HTTP on ${addresses.join(", ")}; try: ${commandToTry(config, addresses)}`;
+  const shown = addresses.map((address, index) => (accessAt(config, index) === "open" ? `open://${address}` : address));
+  const message = `serving ${what} over gRPC and HTTP on ${shown.join(", ")}; try: ${commandToTry(config, addresses)}`;
   log.write("info", "serving", message, { addresses, services });
 }
 
+function accessAt({ listen }: DaemonConfig, index: number): Access {
+  const entry = listen.at(index);
+  return entry === undefined ? "default" : parseListenEntry(entry).address.access;
+}
+
+/** The last address, but not one that a proxy alone can use, if there is another. */
 function commandToTry(config: DaemonConfig, addresses: readonly string[]): string {
-  const [address = "", text = ""] = [addresses.at(-1), config.listen.at(-1)];
-  const scheme = config.tls === undefined || text.startsWith("plain://") ? "http" : "https";
+  const index = config.listen.findLastIndex((entry) => parseListenEntry(entry).proxies === undefined);
+  const address = addresses.at(index) ?? "";
+  const scheme = config.tls === undefined || accessAt(config, index) !== "default" ? "http" : "https";
   const certificate = config.tls?.clientCa === undefined ? "" : "--cert FILE --key FILE ";
   const insecure = scheme === "https" ? `-k ${certificate}` : "";
   if (address.startsWith("unix:"))
