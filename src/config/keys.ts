@@ -16,7 +16,7 @@ export const TOP_KEYS = {
     type: "texts",
     default: [":50051", ":8080"],
     meaning:
-      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, or plain://ADDR without TLS.",
+      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, fd://N, or plain://ADDR without TLS.",
     flag: { name: "listen", value: "ADDR" },
     restart: true,
   },

@@ -13,7 +13,7 @@ import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
-import { formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { faultInThread, formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
 import { HISTORY_LIMITS } from "../core/option.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
@@ -126,7 +126,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
   return Object.freeze(config);
 }
 
-function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): void {
+function checkAddresses(listen: readonly string[], { content, refuse }: ConfigInput): void {
   if (listen.length === 0) refuse(["listen"], "must have at least one address, such as :8080");
   const seen = new Set<string>();
   for (const [index, text] of listen.entries()) {
@@ -135,6 +135,8 @@ function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): voi
       const key = formatAddress(address);
       if (seen.has(key) && !key.endsWith(":0")) refuse(["listen", index], `${JSON.stringify(text)} is listed twice`);
       seen.add(key);
+      const fault = content.listenThread === true ? faultInThread(address) : undefined;
+      if (fault !== undefined) refuse(["listen", index], fault);
     } catch (error) {
       refuse(["listen", index], messageOf(error));
     }

@@ -12,7 +12,7 @@ import { background, keepAlive } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
 import { durationAsGiven, parseDuration } from "../../core/duration.js";
 import { HealthError } from "../../core/health-error.js";
-import type { BoundAddress } from "../../core/listen-address.js";
+import { type BoundAddress, faultInThread, parseListenAddress } from "../../core/listen-address.js";
 import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "../../listener/tls.js";
 import type { ListeningServer, ServerOptions } from "../server.js";
 import { type ListenerTask, ListenerWorker, type ListenerWorkerDeps } from "./listener-worker.js";
@@ -57,6 +57,8 @@ export class ThreadServer implements ListeningServer {
     addresses: readonly string[],
     options: ServerOptions,
   ): Promise<ThreadServer> {
+    for (const fault of addresses.flatMap((text) => faultInThread(parseListenAddress(text)) ?? []))
+      throw new HealthError("INVALID_ADDRESS", fault);
     const server = new ThreadServer(deps, {
       addresses,
       options: plainOptions(options),
