@@ -38,6 +38,10 @@ interface DebOptions {
   readonly executable: string;
   /** A compression of dpkg-deb(1). */
   readonly compression: string;
+  /** Where the package is written. */
+  readonly folder: string;
+  /** Default: that of package.json. */
+  readonly version?: string | undefined;
 }
 
 /** Files that are copied as they are: [in the checkout, in the package, mode]. */
@@ -64,25 +68,29 @@ const CONFFILES = ["/etc/healthbridge/healthbridge.yaml"];
 const MAINTAINER = "healthbridge maintainers <maintainers@healthbridge.invalid>";
 
 /** Builds the package. Returns its path. */
-export function buildDeb({ architecture, executable, compression }: DebOptions): string {
-  const folder = mkdtempSync(join(tmpdir(), "healthbridge-deb-"));
+export function buildDeb(options: DebOptions): string {
+  const { architecture, executable, compression, folder, version = packageVersion() } = options;
+  const scratch = mkdtempSync(join(tmpdir(), "healthbridge-deb-"));
   try {
-    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-    const target = join(ROOT, "build", `healthbridge_${version}_${architecture}.deb`);
+    const target = join(folder, `healthbridge_${version}_${architecture}.deb`);
     const epoch = sourceDate();
-    const root = join(folder, "root");
+    const root = join(scratch, "root");
     writeFiles(root, executable);
     write(root, "usr/share/doc/healthbridge/changelog.gz", gzipSync(changelog(version, epoch), { level: 9 }));
     write(root, "DEBIAN/control", control({ version, architecture, kib: Math.ceil(bytesIn(root) / 1_024) }));
     write(root, "DEBIAN/conffiles", `${CONFFILES.join("\n")}\n`);
     write(root, "DEBIAN/md5sums", checksums(root));
-    mkdirSync(dirname(target), { recursive: true });
+    mkdirSync(folder, { recursive: true });
     const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch) };
     execFileSync("dpkg-deb", ["--root-owner-group", `-Z${compression}`, "--build", root, target], { env });
     return target;
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(scratch, { recursive: true });
   }
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
 }
 
 function writeFiles(root: string, executable: string): void {
@@ -175,5 +183,5 @@ if (process.argv[1] === import.meta.filename) {
   const { executable, compression } = values;
   const architecture = ARCHITECTURES.find((each) => each === values.arch);
   if (architecture === undefined) throw new Error(`--arch ${values.arch}: expected ${ARCHITECTURES.join(" or ")}`);
-  process.stdout.write(`${buildDeb({ architecture, executable, compression })}\n`);
+  process.stdout.write(`${buildDeb({ architecture, executable, compression, folder: join(ROOT, "build") })}\n`);
 }
