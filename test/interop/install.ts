@@ -251,7 +251,7 @@ export function once(name: string, make: (folder: string) => void, movable = tru
 }
 
 /** Works while no other process holds the lock. The lock belongs to the open file: the system frees it if we are killed. */
-function locked(path: string, work: () => void): void {
+export function locked(path: string, work: () => void): void {
   const file = openSync(path, "w");
   try {
     execFileSync("flock", ["--exclusive", "3"], {
