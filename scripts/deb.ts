@@ -1,11 +1,11 @@
 /**
- * Builds the Debian package: `npm run deb -- [--arch amd64|arm64] [--executable FILE] [--compression NAME]`.
+ * Builds the Debian package: `npm run deb [-- --arch arm64] [--compression NAME]`.
  *
- *     build/healthbridge (npm run sea) --+
- *     deploy/systemd, scripts/deb -------+--> a folder with the files of the package --dpkg-deb--> build/healthbridge_*.deb
- *     man page, completions, licences ---+
+ *     build/healthbridge, build/LICENSES.txt (npm run sea) --+
+ *     deploy/systemd, scripts/deb ---------------------------+--> a folder --dpkg-deb--> build/healthbridge_VERSION_ARCH.deb
+ *     man page, completions (dist/) -------------------------+
  *
- * It needs `dpkg-deb` and `dist/` (npm run build), and no root: dpkg-deb makes root the owner of every file. The times of the
+ * For another architecture, build its executable first: `npm run sea -- --arch arm64`. It needs `dpkg-deb`, and no root: dpkg-deb makes root the owner of every file. The times of the
  * files are those of the last commit, or of SOURCE_DATE_EPOCH, so that the same sources give the same package.
  */
 import { execFileSync } from "node:child_process";
@@ -26,16 +26,20 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
+import { type Arch, BUILD, ownArch } from "./node-binary.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-const ARCHITECTURES = ["amd64", "arm64"] as const;
+/** Architectures in Debian's words, with Node's words for them. */
+const ARCHITECTURES = { amd64: "x64", arm64: "arm64" } as const satisfies Readonly<Record<string, Arch>>;
 
-type Architecture = (typeof ARCHITECTURES)[number];
+type Architecture = keyof typeof ARCHITECTURES;
 
 interface DebOptions {
   readonly architecture: Architecture;
   readonly executable: string;
+  /** The licences of all that is in the executable. */
+  readonly licences: string;
   /** A compression of dpkg-deb(1). */
   readonly compression: string;
   /** Where the package is written. */
@@ -69,13 +73,13 @@ const MAINTAINER = "healthbridge maintainers <maintainers@healthbridge.invalid>"
 
 /** Builds the package. Returns its path. */
 export function buildDeb(options: DebOptions): string {
-  const { architecture, executable, compression, folder, version = packageVersion() } = options;
+  const { architecture, compression, folder, version = packageVersion() } = options;
   const scratch = mkdtempSync(join(tmpdir(), "healthbridge-deb-"));
   try {
     const target = join(folder, `healthbridge_${version}_${architecture}.deb`);
     const epoch = sourceDate();
     const root = join(scratch, "root");
-    writeFiles(root, executable);
+    writeFiles(root, options);
     write(root, "usr/share/doc/healthbridge/changelog.gz", gzipSync(changelog(version, epoch), { level: 9 }));
     write(root, "DEBIAN/control", control({ version, architecture, kib: Math.ceil(bytesIn(root) / 1_024) }));
     write(root, "DEBIAN/conffiles", `${CONFFILES.join("\n")}\n`);
@@ -93,7 +97,7 @@ function packageVersion(): string {
   return JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
 }
 
-function writeFiles(root: string, executable: string): void {
+function writeFiles(root: string, { executable, licences }: DebOptions): void {
   write(root, "usr/bin/healthbridge", readFileSync(executable), 0o755);
   symlinkSync("healthbridge", join(root, "usr/bin/grpc-health-probe"));
   for (const [from, to, mode] of COPIED) write(root, to, readFileSync(join(ROOT, from)), mode);
@@ -103,8 +107,7 @@ function writeFiles(root: string, executable: string): void {
   symlinkSync("healthbridge.1.gz", join(root, "usr/share/man/man1/grpc-health-probe.1.gz"));
   const examples = join(root, "usr/share/doc/healthbridge/examples");
   cpSync(join(ROOT, "deploy/systemd/examples"), examples, { recursive: true });
-  const licences = readFileSync(join(ROOT, "dist/third-party/LICENSES.txt"));
-  write(root, "usr/share/doc/healthbridge/LICENSES.txt.gz", gzipSync(licences, { level: 9 }));
+  write(root, "usr/share/doc/healthbridge/LICENSES.txt.gz", gzipSync(readFileSync(licences), { level: 9 }));
 }
 
 function write(root: string, path: string, content: string | Buffer, mode = 0o644): void {
@@ -163,25 +166,35 @@ function bytesIn(root: string): number {
 }
 
 function checksums(root: string): string {
-  const lineOf = (path: string) => `${createHash("md5").update(readFileSync(join(root, path))).digest("hex")}  ${path}\n`;
+  const lineOf = (path: string) =>
+    `${createHash("md5")
+      .update(readFileSync(join(root, path)))
+      .digest("hex")}  ${path}\n`;
   return filesIn(root).map(lineOf).join("");
 }
 
-/** That of this machine, in Debian's words. */
-function ownArchitecture(): string {
-  return process.arch === "x64" ? "amd64" : process.arch;
-}
-
-if (process.argv[1] === import.meta.filename) {
+/** Reads the flags. @throws Error for a wrong one */
+function readOptions(): DebOptions {
   const { values } = parseArgs({
     options: {
-      arch: { type: "string", default: ownArchitecture() },
-      executable: { type: "string", default: join(ROOT, "build/healthbridge") },
+      arch: { type: "string", default: debianArchitecture() },
       compression: { type: "string", default: "xz" },
     },
   });
-  const { executable, compression } = values;
-  const architecture = ARCHITECTURES.find((each) => each === values.arch);
-  if (architecture === undefined) throw new Error(`--arch ${values.arch}: expected ${ARCHITECTURES.join(" or ")}`);
-  process.stdout.write(`${buildDeb({ architecture, executable, compression, folder: join(ROOT, "build") })}\n`);
+  const { arch, compression } = values;
+  if (!isArchitecture(arch)) throw new Error(`--arch ${arch}: expected ${Object.keys(ARCHITECTURES).join(" or ")}`);
+  const name = ARCHITECTURES[arch] === ownArch() ? "healthbridge" : `healthbridge-${ARCHITECTURES[arch]}`;
+  const [executable, licences] = [join(BUILD, name), join(BUILD, "LICENSES.txt")];
+  return { architecture: arch, executable, licences, compression, folder: BUILD };
 }
+
+/** That of this machine, in Debian's words. */
+export function debianArchitecture(): Architecture {
+  return ownArch() === "x64" ? "amd64" : "arm64";
+}
+
+function isArchitecture(name: string): name is Architecture {
+  return Object.hasOwn(ARCHITECTURES, name);
+}
+
+if (process.argv[1] === import.meta.filename) process.stdout.write(`${buildDeb(readOptions())}\n`);

@@ -24,7 +24,8 @@ export const CONTROL_FLAGS: readonly Flag[] = [
   {
     name: "control",
     value: "PATH",
-    fallback: "the key control of the configuration, or healthbridge.sock in XDG_RUNTIME_DIR, /run/healthbridge or /run",
+    fallback:
+      "the key control of the configuration, or healthbridge.sock in XDG_RUNTIME_DIR, /run/healthbridge or /run",
     help: "The control socket of the daemon.",
   },
   {

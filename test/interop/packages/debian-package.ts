@@ -1,11 +1,22 @@
-/** The Debian package of this checkout, built once for each test file. */
-import { fileURLToPath } from "node:url";
-import { buildDeb } from "../../../scripts/deb.js";
+/** The Debian package of this checkout's build. */
+import { dirname, join } from "node:path";
+import { buildDeb, debianArchitecture } from "../../../scripts/deb.js";
+import { builtExecutable } from "./built-executable.js";
 
-const EXECUTABLE = fileURLToPath(new URL("../../../build/healthbridge", import.meta.url));
+export interface DebianPackageOptions {
+  /** Where it is written. */
+  readonly folder: string;
+  /** Default: that of package.json. */
+  readonly version?: string;
+  /** Default: the single executable. */
+  readonly executable?: string;
+  /** Default `none`, which is the fastest. */
+  readonly compression?: string;
+}
 
-/** Builds the package without compression. Returns its path. @param version default: that of package.json */
-export function debianPackage(folder: string, version?: string): string {
-  const architecture = process.arch === "x64" ? "amd64" : "arm64";
-  return buildDeb({ architecture, executable: EXECUTABLE, compression: "none", folder, version });
+/** Builds the package. Returns its path. */
+export function debianPackage(options: DebianPackageOptions): string {
+  const executable = builtExecutable();
+  const licences = join(dirname(executable), "LICENSES.txt");
+  return buildDeb({ architecture: debianArchitecture(), executable, licences, compression: "none", ...options });
 }

@@ -46,7 +46,14 @@ export class Machine {
   /** Runs a program of the machine to its end, whatever its exit code is. */
   try(program: string, ...args: readonly string[]): Promise<Ended> {
     const environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"];
-    return run("nsenter", ["--target", childrenOf(this.#container)[0] ?? "0", "--all", ...environment, program, ...args]);
+    return run("nsenter", [
+      "--target",
+      childrenOf(this.#container)[0] ?? "0",
+      "--all",
+      ...environment,
+      program,
+      ...args,
+    ]);
   }
 
   /** Runs a program of the machine. Returns what it prints; throws if it fails. */
@@ -80,5 +87,7 @@ export class Machine {
 /** The first process of the machine is a child of systemd-nspawn; during its start, another one is. */
 function childrenOf({ pid, exitCode }: ChildProcess): readonly string[] {
   if (exitCode !== null) throw new Error(`systemd-nspawn has ended with ${exitCode}`);
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter((child) => child !== "");
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .split(" ")
+    .filter((child) => child !== "");
 }
