@@ -10,7 +10,7 @@
  * If this process hangs, no WATCHDOG=1 is sent, and systemd restarts the unit. That is also so while a listener thread still
  * answers: its answers are NOT_SERVING then.
  */
-import { isScheduling } from "../checks/scheduling.js";
+import { isScheduling, type ScheduledCheck } from "../checks/scheduling.js";
 import { subscribe } from "../core/channels.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { Log } from "../telemetry/log.js";
@@ -26,8 +26,11 @@ export interface ServiceManagerDeps {
   readonly pid: number;
 }
 
-/** The part of a `Health` that is reported. */
-type Reported = Pick<HealthParts, "registry" | "checks">;
+/** The parts of a `Health` that are reported. */
+export interface Reported {
+  readonly registry: HealthParts["registry"];
+  readonly checks: { running(name: string): ScheduledCheck | undefined };
+}
 
 /** Time between two messages of a status: each one starts a process. */
 const MIN_STATUS_GAP_MS = 5_000;
@@ -131,7 +134,7 @@ function statusText(registry: Reported["registry"]): string {
   return `${overall}: ${serving} of ${statuses.length} services are SERVING`;
 }
 
-function* runningChecks({ registry, checks }: Reported) {
+function* runningChecks({ registry, checks }: Reported): Iterable<ScheduledCheck> {
   for (const { name } of registry.checks()) {
     const check = checks.running(name);
     if (check !== undefined) yield check;

@@ -24,12 +24,14 @@ describe("an address to listen on", () => {
     ["unix:///run/health.sock", { path: "/run/health.sock", plain: false }],
     ["unix:health.sock", { path: "health.sock", plain: false }],
     ["plain://unix:/run/health.sock", { path: "/run/health.sock", plain: true }],
+    ["fd://3", { fd: 3, plain: false }],
+    ["plain://fd://12", { fd: 12, plain: true }],
   ];
   for (const [text, address] of readable) {
     test(`${text} is read`, () => assert.deepEqual(parseListenAddress(text), address));
   }
 
-  const FORMS = "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH";
+  const FORMS = "expected :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH or fd://N";
   const PORTS = "a port is a number from 0 to 65535";
   const unreadable: readonly (readonly [string, string])[] = [
     ["", FORMS],
@@ -55,6 +57,10 @@ describe("an address to listen on", () => {
     [":65536", PORTS],
     [":99999", PORTS],
     ["unix:", "expected unix:/PATH"],
+    ["fd://2", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd:3", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd://03", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd://1000000", "expected fd://N with a descriptor from 3 on, such as fd://3"],
     ["unix:/run/a\0b", "expected unix:/PATH"],
     [`unix:/${"a".repeat(107)}`, "the path of a unix socket has at most 107 bytes"],
     [`unix:/${"é".repeat(54)}`, "the path of a unix socket has at most 107 bytes"],
