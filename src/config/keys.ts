@@ -17,7 +17,7 @@ export const TOP_KEYS = {
     type: "texts",
     default: [":50051", ":8080"],
     meaning:
-      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, plain://ADDR without TLS, or open://ADDR without TLS for the overall status alone.",
+      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, fd://N, plain://ADDR without TLS, or open://ADDR without TLS for the overall status alone.",
     flag: { name: "listen", value: "ADDR" },
     restart: true,
   },

@@ -13,7 +13,7 @@ import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
-import { formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { faultInThread, formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
 import { addressTextOf, type ListenEntry, proxyPeersFault } from "../core/listen-point.js";
 import { HISTORY_LIMITS } from "../core/option.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
@@ -127,7 +127,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
   return Object.freeze(config);
 }
 
-function checkAddresses(listen: readonly ListenEntry[], { refuse }: ConfigInput): void {
+function checkAddresses(listen: readonly ListenEntry[], { content, refuse }: ConfigInput): void {
   if (listen.length === 0) refuse(["listen"], "must have at least one address, such as :8080");
   const seen = new Set<string>();
   for (const [index, entry] of listen.entries()) {
@@ -137,8 +137,10 @@ function checkAddresses(listen: readonly ListenEntry[], { refuse }: ConfigInput)
       const key = formatAddress(address);
       if (seen.has(key) && !key.endsWith(":0")) refuse(["listen", index], `${JSON.stringify(text)} is listed twice`);
       seen.add(key);
-      const fault = typeof entry === "string" ? undefined : proxyPeersFault(entry, "path" in address);
-      if (fault !== undefined) refuse(["listen", index, "proxyProtocol", "from"], fault);
+      const ofProxies = typeof entry === "string" ? undefined : proxyPeersFault(entry, address);
+      if (ofProxies !== undefined) refuse(["listen", index, "proxyProtocol", "from"], ofProxies);
+      const ofThread = content.listenThread === true ? faultInThread(address) : undefined;
+      if (ofThread !== undefined) refuse(["listen", index], ofThread);
     } catch (error) {
       refuse(["listen", index], messageOf(error));
     }

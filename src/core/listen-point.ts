@@ -50,25 +50,27 @@ export function parseListenEntry(entry: ListenEntry): ListenPoint {
   const { proxyProtocol } = entry;
   if (proxyProtocol === undefined) return { address };
   requireKnownOptions("proxyProtocol", proxyProtocol, ["from"]);
-  const fault = proxyPeersFault(entry, "path" in address);
+  const fault = proxyPeersFault(entry, address);
   if (fault !== undefined) throw new HealthError("INVALID_OPTION", `proxyProtocol.from ${fault}`);
   return { address, proxies: new ProxyPeers(proxyProtocol.from) };
 }
 
 /** Why `proxyProtocol.from` names no proxies of such an address, as text that follows the name of the option. */
-export function proxyPeersFault({ proxyProtocol }: ListenTable, isUnix: boolean): string | undefined {
+export function proxyPeersFault({ proxyProtocol }: ListenTable, address: ListenAddress): string | undefined {
   if (proxyProtocol === undefined) return undefined;
   const { from } = proxyProtocol;
   if (!Array.isArray(from)) return "must be a list of addresses, such as 10.0.0.0/8";
   if (from.length === 0) return "must have at least one address, such as 10.0.0.0/8";
   for (const text of from) {
-    const fault = typeof text === "string" ? (proxyPeerFault(text) ?? kindFault(text, isUnix)) : "must be a text";
+    const fault = typeof text === "string" ? (proxyPeerFault(text) ?? kindFault(text, address)) : "must be a text";
     if (fault !== undefined) return `${JSON.stringify(text)} ${fault}`;
   }
   return undefined;
 }
 
-function kindFault(text: string, isUnix: boolean): string | undefined {
+function kindFault(text: string, address: ListenAddress): string | undefined {
+  if ("fd" in address) return undefined; // it may be a socket of either kind
+  const isUnix = "path" in address;
   if (isUnix === (text === UNIX_PEERS)) return undefined;
   return isUnix
     ? "matches no peer of a unix socket, which has no address; write unix"

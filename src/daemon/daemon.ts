@@ -10,7 +10,7 @@ import { systemClock } from "../core/clock.js";
 import { type Access, formatAddress } from "../core/listen-address.js";
 import { parseListenEntry } from "../core/listen-point.js";
 import { version } from "../core/version.js";
-import type { ShutdownTimes } from "../lifecycle/shutdown.js";
+import { maxShutdownMs, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { TlsIdentity } from "../listener/tls.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
@@ -21,6 +21,7 @@ import { Health } from "./health.js";
 import { Hooks } from "./hooks.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
+import type { ServiceManager } from "./service-manager.js";
 import { type OpenState, openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
@@ -36,6 +37,9 @@ export interface Daemon {
   stop(times?: ShutdownTimes): Promise<void>;
 }
 
+/** Beside the shutdown of the servers: a program of the recovery may run for 10 s, and the state folder is written after it. */
+const MAX_CLEANUP_MS = 15_000;
+
 /** What a daemon needs beside its configuration. */
 export interface DaemonDeps {
   readonly instance: string;
@@ -44,6 +48,8 @@ export interface DaemonDeps {
   readonly threadLog?: ThreadLog | undefined;
   /** The environment of this process. Checks that run programs hand on a few variables of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** systemd, when it waits for messages of this process. */
+  readonly serviceManager?: ServiceManager | undefined;
   /** For the control socket. Default: there is no file. */
   readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
@@ -131,6 +137,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   await hooks.apply(config);
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
+  deps.serviceManager?.ready(health.parts);
   return {
     async reload(next) {
       await health.reconfigure(next);
@@ -152,10 +159,15 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     },
     stop(times) {
       unwatch?.();
+      deps.serviceManager?.stopping(maxShutdownMs({ drainDelayMs, ...times }) + MAX_CLEANUP_MS);
       operator.stop();
       const hooksEnded = hooks.close();
       facts.shuttingDown = true;
-      const end = () => hooksEnded.then(() => Promise.all([control?.close(), state?.close()]));
+      const end = async () => {
+        await hooksEnded;
+        await Promise.all([control?.close(), state?.close()]);
+        deps.serviceManager?.close();
+      };
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };

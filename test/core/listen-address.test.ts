@@ -27,12 +27,15 @@ describe("an address to listen on", () => {
     ["unix:///run/health.sock", { path: "/run/health.sock", access: "default" }],
     ["unix:health.sock", { path: "health.sock", access: "default" }],
     ["plain://unix:/run/health.sock", { path: "/run/health.sock", access: "plain" }],
+    ["fd://3", { fd: 3, access: "default" }],
+    ["plain://fd://12", { fd: 12, access: "plain" }],
+    ["open://fd://4", { fd: 4, access: "open" }],
   ];
   for (const [text, address] of readable) {
     test(`${text} is read`, () => assert.deepEqual(parseListenAddress(text), address));
   }
 
-  const FORMS = "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH";
+  const FORMS = "expected :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH or fd://N";
   const PORTS = "a port is a number from 0 to 65535";
   const unreadable: readonly (readonly [string, string])[] = [
     ["", FORMS],
@@ -58,6 +61,10 @@ describe("an address to listen on", () => {
     [":65536", PORTS],
     [":99999", PORTS],
     ["unix:", "expected unix:/PATH"],
+    ["fd://2", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd:3", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd://03", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd://1000000", "expected fd://N with a descriptor from 3 on, such as fd://3"],
     ["unix:/run/a\0b", "expected unix:/PATH"],
     [`unix:/${"a".repeat(107)}`, "the path of a unix socket has at most 107 bytes"],
     [`unix:/${"é".repeat(54)}`, "the path of a unix socket has at most 107 bytes"],

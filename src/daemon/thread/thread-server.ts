@@ -12,8 +12,8 @@ import { background, keepAlive } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
 import { durationAsGiven, parseDuration } from "../../core/duration.js";
 import { HealthError } from "../../core/health-error.js";
-import type { BoundAddress } from "../../core/listen-address.js";
-import { addressTextOf, type ListenEntry, withAddress } from "../../core/listen-point.js";
+import { type BoundAddress, faultInThread } from "../../core/listen-address.js";
+import { addressTextOf, type ListenEntry, parseListenEntry, withAddress } from "../../core/listen-point.js";
 import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "../../listener/tls.js";
 import type { ListeningServer, ServerOptions } from "../server.js";
 import { type ListenerTask, ListenerWorker, type ListenerWorkerDeps } from "./listener-worker.js";
@@ -58,6 +58,8 @@ export class ThreadServer implements ListeningServer {
     addresses: readonly ListenEntry[],
     options: ServerOptions,
   ): Promise<ThreadServer> {
+    for (const fault of addresses.flatMap((entry) => faultInThread(parseListenEntry(entry).address) ?? []))
+      throw new HealthError("INVALID_ADDRESS", fault);
     const server = new ThreadServer(deps, {
       addresses,
       options: plainOptions(options),
