@@ -44,10 +44,10 @@ export interface MarkdownPage {
   readonly indented: readonly string[];
 }
 
-/** All pages, those that are not committed yet among them. */
+/** All pages but notes beside tests; those that are not committed yet among them. */
 export const ALL_PAGES: readonly MarkdownPage[] = execFileSync(
   "git",
-  ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.md"],
+  ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.md", ":!test"],
   { cwd: path("."), encoding: "utf8" },
 )
   .trim()
