@@ -46,7 +46,7 @@ test("every page begins with a title of its own, and a sentence that says what i
   );
   const isSentence = (text: string) => /^[\w`[].{20,}?[.:](?: |$)/.test(text);
   assert.deepEqual(
-    ALL_PAGES.filter(({ opening }) => !isSentence(opening)).map((page) => `${page.path}: ${opening.slice(0, 60)}`),
+    ALL_PAGES.filter(({ opening }) => !isSentence(opening)).map((page) => `${page.path}: ${page.opening.slice(0, 60)}`),
     [],
     "begin these pages with a sentence, not with a table, a list or a heading",
   );
