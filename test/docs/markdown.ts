@@ -16,7 +16,7 @@ export interface Block {
   readonly page: string;
   /** The word after the fence; empty without one. */
   readonly language: string;
-  /** The name in `<!-- test: NAME -->` on the line above. */
+  /** The name in `<!-- test: NAME -->` or `<!-- file: NAME -->` on the line above. */
   readonly name: string | undefined;
   readonly code: string;
 }
@@ -65,7 +65,7 @@ export function readMarkdown(page: string, text: string): MarkdownPage {
     if (language === undefined) continue;
     const end = lines.indexOf(`${indent}\`\`\``, index + 1);
     if (end === -1) throw new Error(`${page}:${index + 1}: the block has no end`);
-    const name = /^ *<!-- test: ([\w -]+) -->$/.exec(lines[index - 1] ?? "")?.[1];
+    const name = /^ *<!-- (?:test|file): ([\w. -]+) -->$/.exec(lines[index - 1] ?? "")?.[1];
     const code = lines.slice(index + 1, end).map((line) => line.slice(indent.length));
     blocks.push({ place: `${page}:${index + 1}`, page, language, name, code: `${code.join("\n")}\n` });
     prose.push(...lines.slice(index + 1, end + 1).map(() => ""));
