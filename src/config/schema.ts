@@ -59,7 +59,7 @@ const HEARTBEAT = group(
     ttl: duration("The time within which a report must come."),
     token: text("The Bearer token of a report. Take it from ${NAME} or ${file:PATH}."),
   },
-  "A passive check: its reports come as POST /heartbeat/<check> with the token.",
+  "A passive check: its reports come as POST /heartbeat/CHECK with the token.",
 );
 
 const { critical, startup, initialState, services: memberships, group: heading } = CHECK_SETTINGS;
