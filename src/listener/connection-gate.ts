@@ -8,12 +8,11 @@
  */
 import type { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
-import { publish } from "../core/channels.js";
+import { type ChannelMessages, publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
 import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
-import type { RefusedClient } from "./tls-acceptor.js";
 
 /** Options of a gate. */
 export interface ConnectionGateOptions {
@@ -99,7 +98,7 @@ export class ConnectionGate {
   }
 
   /** Ends a connection whose client has a valid certificate and is not allowed. */
-  refuseClient(client: RefusedClient, socket: TLSSocket): void {
+  refuseClient(client: Omit<ChannelMessages["client-refused"], "address">, socket: TLSSocket): void {
     const address = socket.remoteAddress ?? "unix";
     publish("client-refused", { instance: this.#options.instance, address, ...client });
     socket.on("error", ignoreBrokenConnection).destroy();
