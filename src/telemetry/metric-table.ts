@@ -4,6 +4,7 @@
  * No label holds a word that a client sent: services and checks are the declared ones, every other value comes from a
  * list in the code. So the number of series is bounded by the configuration.
  */
+import { PROCESS_METRICS } from "./process-metrics.js";
 
 /** A metric. */
 export interface MetricRow {
@@ -150,7 +151,7 @@ const CHECK_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** The state of the process itself. */
+/** The state of healthbridge itself. */
 const OWN_METRICS = {
   historyBytes: {
     name: "healthbridge_history_bytes",
@@ -266,37 +267,7 @@ const OWN_METRICS = {
     labels: [],
     help: "Log lines that were dropped, because the reader of the log is too slow or gone.",
   },
-  buildInfo: {
-    name: "healthbridge_build_info",
-    type: "gauge",
-    labels: ["version", "node"],
-    help: "Always 1. The labels hold the versions of healthbridge and of Node.",
-  },
-  cpu: {
-    name: "process_cpu_seconds_total",
-    type: "counter",
-    labels: [],
-    help: "CPU time of the process, user and system.",
-  },
-  residentMemory: {
-    name: "process_resident_memory_bytes",
-    type: "gauge",
-    labels: [],
-    help: "Resident memory of the process.",
-  },
-  processStart: {
-    name: "process_start_time_seconds",
-    type: "gauge",
-    labels: [],
-    help: "Unix time at which the process started.",
-  },
-  heapUsed: {
-    name: "nodejs_heap_size_used_bytes",
-    type: "gauge",
-    labels: [],
-    help: "Heap in use by JavaScript.",
-  },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 /** All metrics, by their names in the code. */
-export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS } as const;
+export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS, ...PROCESS_METRICS } as const;
