@@ -18,7 +18,7 @@ const DROP_IN = `/etc/systemd/system/${UNIT}.d/test.conf`;
 const CONFIG = `listen: ["127.0.0.1:50051"]
 control: /run/healthbridge/healthbridge.sock
 stateDir: /var/lib/healthbridge
-drainDelay: 2s
+drainDelay: 0s
 `;
 
 /** `systemd-analyze security` counts tenths of points: 13 is an exposure of 1.3. */
@@ -123,7 +123,7 @@ test("a daemon that is killed is started again", async () => {
 });
 
 test("systemctl stop drains first, also for longer than TimeoutStopSec", async () => {
-  await restart(CONFIG.replace("drainDelay: 2s", "drainDelay: 4s"), ["TimeoutStopSec=1s"]);
+  await restart(CONFIG.replace("drainDelay: 0s", "drainDelay: 3s"), ["TimeoutStopSec=1s"]);
   assert.equal(await probe("127.0.0.1:50051"), "0 status: SERVING");
   const stopped = machine.run("systemctl", "stop", UNIT);
   await eventually(async () => (await probe("127.0.0.1:50051")).startsWith("4 "), "it reports NOT_SERVING");
