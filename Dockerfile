@@ -59,8 +59,8 @@ COPY --from=node /usr/share/doc/gcc-*-base/copyright /usr/share/doc/gcc/
 COPY --from=build /image /
 
 ARG VERSION=0.1.0
-ARG REVISION
-ARG SOURCE
+ARG REVISION=
+ARG SOURCE=
 LABEL org.opencontainers.image.title="healthbridge" \
       org.opencontainers.image.description="One health endpoint that every prober understands: grpc.health.v1 and HTTP" \
       org.opencontainers.image.version="${VERSION}" \
