@@ -35,6 +35,7 @@ RUN mkdir -p /image/bin /image/lib /image/etc/healthbridge /image/usr/local/bin 
  && printf 'root:x:0:0:root:/:/nologin\nhealthbridge:x:65532:65532:healthbridge:/:/nologin\n' > etc/passwd \
  && printf 'root:x:0:\nhealthbridge:x:65532:\n' > etc/group \
  && printf 'hosts: files dns\n' > etc/nsswitch.conf \
+ && printf '# Mount a folder with your own file here. See docs/deploy/image.md.\nchecks: {}\n' > etc/healthbridge/healthbridge.yaml \
  && mkdir -m 700 var/lib/healthbridge \
  && chown 65532:65532 var/lib/healthbridge \
  && cp -R /build/dist/cli /build/dist/third-party usr/lib/healthbridge/dist \
@@ -72,11 +73,11 @@ LABEL org.opencontainers.image.title="healthbridge" \
 ENV PATH=/usr/local/bin:/usr/bin:/bin \
     HEALTHBRIDGE_PROBE_ADDR=:50051
 EXPOSE 50051 8080
-# `serve` reads healthbridge.yaml in its working directory if it exists.
+# Other commands look for healthbridge.yaml in the working directory.
 WORKDIR /etc/healthbridge
 USER 65532:65532
 STOPSIGNAL SIGTERM
 # The process, not its targets: what restarts an unhealthy container must not restart this one because a target fails.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["healthbridge", "probe", "-service=liveness"]
 ENTRYPOINT ["healthbridge"]
-CMD ["serve"]
+CMD ["serve", "-c", "/etc/healthbridge/healthbridge.yaml"]
