@@ -4,12 +4,15 @@
  *     run(ARGS)   --> podman run --rm IMAGE ARGS
  *     start(ARGS) --> podman run --rm --name=NAME IMAGE serve ARGS <-- podman exec NAME PROGRAM ARGS
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync } from "node:fs";
+import type { TestContext } from "node:test";
 import { eventually, inTime } from "../../support/eventually.js";
 import { notOutlive } from "../../support/not-outlive.js";
 import type { Ended, Installation, Program, RunInput, Started } from "../../support/smoke/installation.js";
+import { events } from "../../support/smoke/serving.js";
 import type { Podman } from "./podman.js";
 
 /** What `docker run` and the restricted profile of Kubernetes can forbid. The default profile of seccomp applies, too. */
@@ -140,6 +143,18 @@ export class StartedContainer implements Started {
     this.signal("SIGKILL");
     await this.ended;
   }
+}
+
+/** Resolves when a container serves. The test kills it at its end. */
+export async function serving(t: TestContext, container: StartedContainer): Promise<StartedContainer> {
+  t.after(() => container.kill());
+  let code: number | undefined;
+  void container.ended.then((value) => {
+    code = value;
+  });
+  await eventually(() => code !== undefined || events(container, "serving").length > 0, "it serves");
+  assert.equal(code, undefined, container.output());
+  return container;
 }
 
 /** How many children of a process have ended, and are still in the table of processes. */

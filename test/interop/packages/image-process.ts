@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { eventually, inTime } from "../../support/eventually.js";
 import { events } from "../../support/smoke/serving.js";
-import { type ImageInstallation, type StartedContainer, zombiesOf } from "./image-installation.js";
+import { type ImageInstallation, serving, zombiesOf } from "./image-installation.js";
 
 /** A network of its own: the default ports are free. */
 const ALONE = "--network=none";
@@ -18,17 +18,6 @@ function folderOf(t: TestContext, text: string): string {
   chmodSync(folder, 0o755);
   writeFileSync(join(folder, "healthbridge.yaml"), text);
   return folder;
-}
-
-export async function serving(t: TestContext, container: StartedContainer): Promise<StartedContainer> {
-  t.after(() => container.kill());
-  let code: number | undefined;
-  void container.ended.then((value) => {
-    code = value;
-  });
-  await eventually(() => code !== undefined || events(container, "serving").length > 0, "it serves");
-  assert.equal(code, undefined, container.output());
-  return container;
 }
 
 export function processRows(image: () => ImageInstallation): void {

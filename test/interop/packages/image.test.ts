@@ -1,5 +1,4 @@
 /** The image: built from the Dockerfile without a registry, and run by podman and runc with few rights. */
-import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +8,10 @@ import { buildImage, IMAGE } from "../../../scripts/image.js";
 import { writeBase } from "../../../scripts/image-base.js";
 import { smokeRows } from "../../support/smoke/smoke.js";
 import { debian, digestOf, once } from "../install.js";
+import { contentRows } from "./image-content.js";
 import { ImageInstallation } from "./image-installation.js";
+import { processRows } from "./image-process.js";
+import { volumeRows } from "./image-volumes.js";
 import { Podman } from "./podman.js";
 
 const out = mkdtempSync(join(tmpdir(), "healthbridge-image-"));
@@ -26,6 +28,11 @@ after(() => {
   rmSync(out, { recursive: true });
 });
 
-describe("the image, without rights and with 128 MB", () => {
-  smokeRows(() => new ImageInstallation(podman, IMAGE));
+describe("the image", () => contentRows(() => ({ podman, name: IMAGE, out })));
+
+describe("a container without rights, with 128 MB and a root that cannot be written to", () => {
+  const image = () => new ImageInstallation(podman, IMAGE);
+  smokeRows(image);
+  processRows(image);
+  volumeRows(image);
 });

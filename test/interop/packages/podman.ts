@@ -34,7 +34,7 @@ export class Podman {
   /** Removes all containers, images and files. */
   remove(): void {
     this.output("rm", "--all", "--force", "--time=0", "--volumes");
-    spawnSync("umount", [join(this.#folder, "root/overlay")]); // podman leaves it mounted
+    spawnSync("umount", ["--recursive", join(this.#folder, "root/overlay")]); // podman leaves it mounted
     rmSync(this.#folder, { recursive: true });
   }
 }
