@@ -171,6 +171,7 @@ export class ConnectionGate {
         return { taken, next: () => this.#countClient(socket, client) && start() };
       },
       onRefused: (fault) => {
+        this.#waiting.delete(socket);
         publish("proxy-header-refused", { instance: this.#options.instance, address: this.#addressOf(socket), fault });
         socket.destroy();
       },
