@@ -9,6 +9,7 @@ import { writeBase } from "../../../scripts/image-base.js";
 import { smokeRows } from "../../support/smoke/smoke.js";
 import { debian, digestOf, once } from "../install.js";
 import { contentRows } from "./image-content.js";
+import { docsRows } from "./image-docs.js";
 import { ImageInstallation } from "./image-installation.js";
 import { processRows } from "./image-process.js";
 import { volumeRows } from "./image-volumes.js";
@@ -29,6 +30,8 @@ after(() => {
 });
 
 describe("the image", () => contentRows(() => ({ podman, name: IMAGE, out })));
+
+describe("docs/deploy/image.md", () => docsRows(() => podman));
 
 describe("a container without rights, with 128 MB and a root that cannot be written to", () => {
   const image = () => new ImageInstallation(podman, IMAGE);
