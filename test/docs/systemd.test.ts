@@ -11,7 +11,7 @@ const UNIT = read("deploy/systemd/healthbridge.service");
 const PAGE = read("docs/deploy/systemd.md");
 
 test("each setting of the unit that the page explains is in the unit", () => {
-  const [, table = ""] = /\| setting \| why \|\n([^]*?)\n\n/.exec(PAGE) ?? [];
+  const [, table = ""] = /\| setting \| why \|\n([\s\S]*?)\n\n/.exec(PAGE) ?? [];
   const settings = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = ""]) => [
     ...cell.matchAll(/`(\w+=[^`]*)`/g),
   ]);
