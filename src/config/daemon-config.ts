@@ -6,6 +6,7 @@
 import type { ChecksConfig } from "../checks/declarations.js";
 import type { AllowedClients } from "../core/allowed-clients.js";
 import type { EngineName } from "../core/engine-name.js";
+import type { ListenEntry } from "../core/listen-point.js";
 import type { TlsVersion } from "../core/tls-version.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
@@ -26,8 +27,8 @@ export interface ServerTlsConfig {
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
 export interface DaemonConfig extends ChecksConfig {
-  /** Addresses, see `core/listen-address`. */
-  readonly listen: readonly string[];
+  /** Addresses, see `core/listen-point`. */
+  readonly listen: readonly ListenEntry[];
   readonly tls: ServerTlsConfig | undefined;
   readonly engine: EngineName;
   /** Serve in a thread of its own. */

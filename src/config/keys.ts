@@ -17,7 +17,7 @@ export const TOP_KEYS = {
     type: "texts",
     default: [":50051", ":8080"],
     meaning:
-      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, or plain://ADDR without TLS.",
+      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, fd://N, plain://ADDR without TLS, or open://ADDR without TLS for the overall status alone.",
     flag: { name: "listen", value: "ADDR" },
     restart: true,
   },
@@ -130,7 +130,7 @@ export const TOP_KEYS = {
 export const TLS_KEYS = {
   certFile: {
     type: "text",
-    meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR.",
+    meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR and open://ADDR.",
     flag: { name: "tls-cert", value: "FILE" },
   },
   keyFile: {
@@ -142,6 +142,17 @@ export const TLS_KEYS = {
     type: "text",
     meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
     flag: { name: "tls-client-ca", value: "FILE" },
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** Keys of an entry of `listen` that is a table. */
+export const LISTEN_KEYS = {
+  address: { type: "text", meaning: "The address, in one of the forms of listen.", restart: true },
+  from: {
+    type: "texts",
+    meaning:
+      "The proxies: IP addresses, ranges such as 10.0.0.0/8, or unix for a unix socket. Their connections must begin with a PROXY header; from all others none is read.",
+    restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 

@@ -9,7 +9,7 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
-import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
+import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
 import {
   choice,
@@ -18,6 +18,7 @@ import {
   duration,
   group,
   isTable,
+  kindOf,
   listOf,
   oneOf,
   share,
@@ -58,7 +59,7 @@ const HEARTBEAT = group(
     ttl: duration("The time within which a report must come."),
     token: text("The Bearer token of a report. Take it from ${NAME} or ${file:PATH}."),
   },
-  "A passive check: its reports come as POST /heartbeat/<check> with the token.",
+  "A passive check: its reports come as POST /heartbeat/CHECK with the token.",
 );
 
 const { critical, startup, initialState, services: memberships, group: heading } = CHECK_SETTINGS;
@@ -158,12 +159,34 @@ const ALLOWED_CLIENTS = group(
   "Only with clientCaFile: names, of which the certificate of a client must have one. Default: any name.",
 );
 
-const { listen, ...otherKeys } = keysOf(TOP_KEYS);
+const { listen: _, ...otherKeys } = keysOf(TOP_KEYS);
+
+const LISTEN_TABLE = group(
+  {
+    address: text(describeSetting(LISTEN_KEYS.address)),
+    proxyProtocol: v.optional(
+      group(
+        { from: texts(describeSetting(LISTEN_KEYS.from)) },
+        "The PROXY protocol, versions 1 and 2: proxies tell the addresses of clients, for logs and limits. A change needs a restart.",
+      ),
+    ),
+  },
+  "An address with its settings.",
+);
+
+const ADDRESS = text("An address.");
+
+const LISTEN_ENTRY = choice(v.union([ADDRESS, LISTEN_TABLE]), (input) => (isTable(input) ? LISTEN_TABLE : ADDRESS));
+
+const LISTEN = v.pipe(
+  listOf(LISTEN_ENTRY, (input) => `must be a list of addresses, not ${kindOf(input)}`),
+  v.description(describeSetting(TOP_KEYS.listen)),
+);
 
 /** A whole file. */
 export const CONFIG_SCHEMA = group(
   {
-    listen,
+    listen: v.optional(LISTEN),
     checks: v.optional(table(CHECK_OR_URL, "Checks by name; each is a service of that name.")),
     defaults: v.optional(group(keysOf(SCHEDULE_SETTINGS), "Settings of every check that does not have its own.")),
     services: v.optional(

@@ -13,7 +13,8 @@ import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
-import { formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { faultInThread, formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { addressTextOf, type ListenEntry, proxyPeersFault } from "../core/listen-point.js";
 import { HISTORY_LIMITS } from "../core/option.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
@@ -126,15 +127,20 @@ function readConfig(input: ConfigInput): DaemonConfig {
   return Object.freeze(config);
 }
 
-function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): void {
+function checkAddresses(listen: readonly ListenEntry[], { content, refuse }: ConfigInput): void {
   if (listen.length === 0) refuse(["listen"], "must have at least one address, such as :8080");
   const seen = new Set<string>();
-  for (const [index, text] of listen.entries()) {
+  for (const [index, entry] of listen.entries()) {
+    const text = addressTextOf(entry);
     try {
       const address = parseListenAddress(text);
       const key = formatAddress(address);
       if (seen.has(key) && !key.endsWith(":0")) refuse(["listen", index], `${JSON.stringify(text)} is listed twice`);
       seen.add(key);
+      const ofProxies = typeof entry === "string" ? undefined : proxyPeersFault(entry, address);
+      if (ofProxies !== undefined) refuse(["listen", index, "proxyProtocol", "from"], ofProxies);
+      const ofThread = content.listenThread === true ? faultInThread(address) : undefined;
+      if (ofThread !== undefined) refuse(["listen", index], ofThread);
     } catch (error) {
       refuse(["listen", index], messageOf(error));
     }
@@ -177,7 +183,8 @@ function readControl({ content, refuse }: ConfigInput): string | undefined {
   const { control, listen } = content;
   if (control === undefined) return undefined;
   const fault = control.startsWith("unix:") ? "must be a path, without unix:" : privatePathFault(control);
-  const isServed = listen?.some((address) => address.replace(/^(?:plain:\/\/)?unix:/, "") === control) === true;
+  const isServed =
+    listen?.some((entry) => addressTextOf(entry).replace(/^(?:(?:plain|open):\/\/)?unix:/, "") === control) === true;
   if (fault !== undefined) refuse(["control"], fault);
   else if (isServed) refuse(["control"], "is an address of listen, where every client is served");
   return control;

@@ -2,7 +2,7 @@
  * A set of addresses, each of which speaks HTTP/1.1 and HTTP/2.
  *
  *     address --> net server --> gate (limits) --+--> sniff the first bytes --+--> http1 | http2 sink
- *                                                +--> TLS server, ALPN -------+
+ *                                                +--> TLS server, ALPN -------+    (`open://`: its own sinks)
  *
  *     resolve all host names --> bind all addresses --> open the gate
  *
@@ -10,15 +10,19 @@
  */
 import { createServer, type Server } from "node:net";
 import { publish } from "../core/channels.js";
-import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
+import type { BoundAddress } from "../core/listen-address.js";
+import type { ListenPoint } from "../core/listen-point.js";
 import { bind, resolveAddress } from "./bind.js";
 import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.js";
+import type { Sinks } from "./sniff-protocol.js";
 import type { TlsIdentity } from "./tls.js";
 import { TlsAcceptor } from "./tls-acceptor.js";
 
 /** Options of a listener. */
 export interface ListenerOptions extends ConnectionGateOptions {
-  /** Speak TLS on every address that is not marked `plain`. */
+  /** The transports of `open://` addresses. Default: the same as those of the others. */
+  readonly openSinks?: Sinks | undefined;
+  /** Speak TLS on every address that is not `plain://` or `open://`. */
   readonly tls?: TlsIdentity | undefined;
   /** When it is aborted while host names are looked up, `listen` rejects with its reason at once. */
   readonly signal?: AbortSignal | undefined;
@@ -83,12 +87,12 @@ export class Listener {
  * Binds every address, then serves.
  * @throws HealthError LISTEN_FAILED naming the first address that cannot be bound, TLS_FAILED; no address is open then
  */
-export async function listen(addresses: readonly ListenAddress[], options: ListenerOptions): Promise<Listener> {
+export async function listen(points: readonly ListenPoint[], options: ListenerOptions): Promise<Listener> {
   const gate = new ConnectionGate(options);
   const tls = options.tls && new TlsAcceptor(options.tls, gate);
-  const resolved = valuesOf(await abortable(Promise.allSettled(addresses.map(resolveAddress)), options.signal));
-  const bindings = resolved.map((address) => {
-    const server = createAddressServer(gate, address.plain ? undefined : tls);
+  const resolved = valuesOf(await abortable(Promise.allSettled(points.map(resolvePoint)), options.signal));
+  const bindings = resolved.map(({ point, address }) => {
+    const server = createAddressServer(gate, point, { tls, openSinks: options.openSinks });
     return { server, bound: bind(server, address) };
   });
   const servers = bindings.map(({ server }) => server);
@@ -104,12 +108,21 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   }
 }
 
+async function resolvePoint(point: ListenPoint) {
+  return { point, address: await resolveAddress(point.address) };
+}
+
 /** A server for one address. In clear text a client may half-close before it has its answer, as `printf | nc` does. */
-function createAddressServer(gate: ConnectionGate, tls: TlsAcceptor | undefined): Server {
+function createAddressServer(
+  gate: ConnectionGate,
+  { address: { access }, proxies }: ListenPoint,
+  { tls, openSinks }: Pick<ListenerOptions, "openSinks"> & { readonly tls: TlsAcceptor | undefined },
+): Server {
   const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-  return tls === undefined
-    ? createServer({ ...options, allowHalfOpen: true }, (socket) => gate.receive(socket))
-    : createServer(options, (socket) => gate.receiveTls(socket, tls.server));
+  if (access === "default" && tls !== undefined)
+    return createServer(options, (socket) => gate.receiveTls(socket, tls.server, { proxies }));
+  const rules = { proxies, sinks: access === "open" ? openSinks : undefined };
+  return createServer({ ...options, allowHalfOpen: true }, (socket) => gate.receive(socket, rules));
 }
 
 /** A server that cannot accept a connection tries again. Without a listener, its error would end the process. */

@@ -197,6 +197,7 @@ export class Metrics {
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
       [METRICS.fileReloadFailures, snapshotOf(this.#tally.fileReloadFailures)],
       [METRICS.clientsRefused, single(clientsRefused)],
+      [METRICS.proxyHeadersRefused, snapshotOf(this.#tally.proxyHeadersRefused)],
       [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];

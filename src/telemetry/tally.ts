@@ -29,7 +29,7 @@ export interface WebhookReadings {
 /** The counters, by the names of their fields. */
 const COUNTS = [
   ...["transitions", "calls", "httpRequests", "results"],
-  ...["proberErrors", "fileReloadFailures", "resultsDropped", "webhookSent"],
+  ...["proberErrors", "fileReloadFailures", "proxyHeadersRefused", "resultsDropped", "webhookSent"],
 ] as const;
 
 /** What was counted until now, as plain data: another thread goes on with it. */
@@ -57,6 +57,7 @@ export class Tally {
   readonly results = new Counts();
   readonly proberErrors = new Counts();
   readonly fileReloadFailures = new Counts();
+  readonly proxyHeadersRefused = new Counts();
   readonly resultsDropped = new Counts();
   readonly webhookSent = new Counts();
   readonly webhooks = new Map<string, WebhookReadings>();
@@ -111,6 +112,7 @@ export class Tally {
       }),
       listen("reload", ({ error }) => this.#countReload(error)),
       listen("file-reload-failed", ({ kind }) => this.fileReloadFailures.increment(kind)),
+      listen("proxy-header-refused", ({ fault }) => this.proxyHeadersRefused.increment(fault)),
     ];
   }
 
@@ -131,6 +133,7 @@ export class Tally {
       results: seriesOf("results"),
       proberErrors: seriesOf("proberErrors"),
       fileReloadFailures: seriesOf("fileReloadFailures"),
+      proxyHeadersRefused: seriesOf("proxyHeadersRefused"),
       resultsDropped: seriesOf("resultsDropped"),
       webhookSent: seriesOf("webhookSent"),
     };

@@ -39,6 +39,11 @@ export function grpcurl(): string {
   return goTool("github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl");
 }
 
+/** `actionlint`, which reads workflows of GitHub. */
+export function actionlint(): string {
+  return goTool("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint");
+}
+
 /** Our own client on grpc-go. */
 export function goClient(): string {
   const source = here("go-client");
@@ -251,7 +256,7 @@ export function once(name: string, make: (folder: string) => void, movable = tru
 }
 
 /** Works while no other process holds the lock. The lock belongs to the open file: the system frees it if we are killed. */
-function locked(path: string, work: () => void): void {
+export function locked(path: string, work: () => void): void {
   const file = openSync(path, "w");
   try {
     execFileSync("flock", ["--exclusive", "3"], {

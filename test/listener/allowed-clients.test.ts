@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect, type SecureVersion } from "node:tls";
 import { type Published, subscribe } from "../../src/core/channels.js";
-import { parseListenAddress } from "../../src/core/listen-address.js";
+import { parseListenEntry } from "../../src/core/listen-point.js";
 import { listen } from "../../src/listener/listener.js";
 import type { TlsIdentity } from "../../src/listener/tls.js";
 import {
@@ -42,7 +42,7 @@ async function serving(t: TestContext, tls: TlsIdentity) {
     served.push(socket);
     socket.end("served");
   };
-  const listener = await listen([parseListenAddress("127.0.0.1:0")], {
+  const listener = await listen([parseListenEntry("127.0.0.1:0")], {
     clock: new VirtualClock(),
     instance: "allowed-clients",
     sinks: { http1: sink, http2: sink },

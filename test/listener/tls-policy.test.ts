@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect, type SecureVersion, TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
-import { parseListenAddress } from "../../src/core/listen-address.js";
+import { parseListenEntry } from "../../src/core/listen-point.js";
 import { listen } from "../../src/listener/listener.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually, inTime } from "../support/eventually.js";
@@ -25,7 +25,7 @@ interface Seen {
 /** The port of a listener whose connections go to `sink`. */
 async function listening(t: TestContext, sink: (socket: Socket) => void): Promise<number> {
   const options = { clock: new VirtualClock(), instance: "tls-policy", sinks: { http1: sink, http2: sink }, tls: TLS };
-  const listener = await listen([parseListenAddress("127.0.0.1:0")], options);
+  const listener = await listen([parseListenEntry("127.0.0.1:0")], options);
   t.after(() => listener.destroy());
   const [address] = listener.addresses;
   return address !== undefined && "port" in address ? address.port : 0;

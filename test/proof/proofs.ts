@@ -12,6 +12,7 @@ import { proveRotation } from "./rotation.js";
 import { proveShutdown } from "./shutdown.js";
 import { proveSoak } from "./soak.js";
 import { proveTls } from "./tls.js";
+import { proveWalk } from "./walk.js";
 
 /** A proof. */
 interface Proof {
@@ -112,6 +113,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
     takes: "10 to 40 min, as the machine is loaded; one area or file (a word) less, a sample (--every 10) a tenth",
     run: proveMutation,
+  },
+  walk: {
+    proves: "a new user gets from a clone to a watched Celery cluster with alerts in ten minutes, in an empty Debian",
+    takes: "6 min",
+    run: proveWalk,
   },
 };
 

@@ -11,7 +11,16 @@ import type { RelayedEvent } from "./messages.js";
 
 /** What a listener thread publishes, which the application or the log of the main thread reads. */
 export const OF_LISTENER = [
-  ...["call", "http-request", "connection-ended", "client-refused", "listener-failed", "main-thread-stalled", "fault"],
+  ...[
+    "call",
+    "http-request",
+    "connection-ended",
+    "client-refused",
+    "proxy-header-refused",
+    "listener-failed",
+    "main-thread-stalled",
+    "fault",
+  ],
 ] as const satisfies readonly (keyof ChannelMessages)[];
 
 /** What the metrics of a listener thread count. */
@@ -21,6 +30,7 @@ export const OF_MAIN = [
     "call",
     "http-request",
     "client-refused",
+    "proxy-header-refused",
     "log-dropped",
     "reload",
     "file-reload-failed",

@@ -38,6 +38,8 @@ export class Http1Server {
   readonly #pipelines: Pipelines;
   readonly #unread: UnreadAnswers;
   readonly #ages: ConnectionAges | undefined;
+  /** The address of each connection's client. */
+  readonly #clients = new WeakMap<Socket, string>();
   /** Connections with a last answer: nothing after it is a request. */
   readonly #closing = new WeakSet<Duplex>();
   /** Connections that the parser has given up. */
@@ -57,8 +59,9 @@ export class Http1Server {
     this.#server.emit("listening");
   }
 
-  /** Takes a connection. Its first bytes are still unread. */
-  accept(socket: Socket): void {
+  /** Takes a connection of a client with this address, which is for logs. Its first bytes are still unread. */
+  accept(socket: Socket, client = socket.remoteAddress ?? "unix"): void {
+    this.#clients.set(socket, client);
     this.#server.emit("connection", socket);
     this.#pipelines.add(socket);
     this.#ages?.watch(socket);
@@ -137,7 +140,11 @@ export class Http1Server {
   }
 
   #end(socket: Socket, rule: string): void {
-    publish("connection-ended", { instance: this.#bridge.instance, address: socket.remoteAddress ?? "unix", rule });
+    publish("connection-ended", {
+      instance: this.#bridge.instance,
+      address: this.#clients.get(socket) ?? "unix",
+      rule,
+    });
     socket.destroy();
   }
 }
