@@ -11,6 +11,8 @@ import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveShutdown } from "./shutdown.js";
 import { proveSoak } from "./soak.js";
+import { proveTls } from "./tls.js";
+import { proveWalk } from "./walk.js";
 
 /** A proof. */
 interface Proof {
@@ -75,6 +77,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     takes: "5 min, or --minutes N; also --json",
     run: proveRotation,
   },
+  tls: {
+    proves: "a scan of the listener finds nothing; 50 swaps of its certificate fail none of 100 handshakes a second",
+    takes: "7 min; also --json",
+    run: proveTls,
+  },
   control: {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
     takes: "5 min; also --seed, --json",
@@ -116,6 +123,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
     takes: "10 to 40 min, as the machine is loaded; one area or file (a word) less, a sample (--every 10) a tenth",
     run: proveMutation,
+  },
+  walk: {
+    proves: "a new user gets from a clone to a watched Celery cluster with alerts in ten minutes, in an empty Debian",
+    takes: "6 min",
+    run: proveWalk,
   },
 };
 
