@@ -178,8 +178,16 @@ const ADDRESS = text("An address.");
 
 const LISTEN_ENTRY = choice(v.union([ADDRESS, LISTEN_TABLE]), (input) => (isTable(input) ? LISTEN_TABLE : ADDRESS));
 
+const LISTEN_LIST = v.array(LISTEN_ENTRY, ({ input }) => `must be a list of addresses, not ${kindOf(input)}`);
+
+/** One address can stand for a list of one; a table cannot. */
+const LISTEN_ALONE = v.pipe(
+  ADDRESS,
+  v.transform((address): v.InferOutput<typeof LISTEN_LIST> => [address]),
+);
+
 const LISTEN = v.pipe(
-  listOf(LISTEN_ENTRY, (input) => `must be a list of addresses, not ${kindOf(input)}`),
+  choice(v.union([LISTEN_LIST, LISTEN_ALONE]), (input) => (typeof input === "object" ? LISTEN_LIST : LISTEN_ALONE)),
   v.description(describeSetting(TOP_KEYS.listen)),
 );
 

@@ -63,6 +63,17 @@ export function endBySignal(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
+/**
+ * Ends the process by a termination signal while it has no other listener. It is for the first process of a container: the
+ * kernel drops signals without a listener there, so that `docker stop` during the start would wait for its time limit.
+ */
+export function endByUnheardSignals(): void {
+  for (const [signal, exitCode] of Object.entries(TERMINATION_SIGNALS))
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(exitCode);
+    });
+}
+
 /** The shutdowns that signals have started in this process. */
 interface Terminations {
   /** Those that are not done. */

@@ -31,7 +31,7 @@ const KEY_USAGE = "551d0f";
 /** keyCertSign and cRLSign in the first byte of keyUsage. */
 const SIGNING_USES = 0x06;
 
-interface Value {
+interface DerValue {
   readonly tag: number;
   readonly bytes: Buffer;
 }
@@ -81,20 +81,20 @@ function maySign(usage: Buffer | undefined): boolean {
 }
 
 /** The parts of a SEQUENCE that is the value of an extension; none without the extension. */
-function sequenceIn(bytes: Buffer | undefined): readonly Value[] {
+function sequenceIn(bytes: Buffer | undefined): readonly DerValue[] {
   if (bytes === undefined) return [];
   const [sequence] = valuesOf(bytes);
   return valuesOf(content(sequence, SEQUENCE));
 }
 
-function content(value: Value | undefined, tag: number): Buffer {
+function content(value: DerValue | undefined, tag: number): Buffer {
   if (value?.tag !== tag) throw new Error(`tag ${tag} expected; got ${value?.tag ?? "the end"}`);
   return value.bytes;
 }
 
 /** The values that follow each other. */
-function valuesOf(bytes: Buffer): readonly Value[] {
-  const values: Value[] = [];
+function valuesOf(bytes: Buffer): readonly DerValue[] {
+  const values: DerValue[] = [];
   for (let at = 0; at < bytes.length; ) {
     const { length, from } = lengthAt(bytes, at + 1);
     if (from + length > bytes.length) throw new Error("a value is longer than what it is in");

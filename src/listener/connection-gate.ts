@@ -10,7 +10,7 @@
  */
 import { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
-import { type ProxyHeaderFault, publish } from "../core/channels.js";
+import { type ChannelMessages, type ProxyHeaderFault, publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
 import type { ProxyPeers } from "../core/proxy-peers.js";
@@ -18,7 +18,6 @@ import { descriptorShares } from "../lifecycle/descriptor-shares.js";
 import { readFirstBytes } from "./first-bytes.js";
 import { readProxyHeader } from "./proxy-header.js";
 import { type ConnectionSink, type Sinks, sniffProtocol } from "./sniff-protocol.js";
-import type { RefusedClient } from "./tls-acceptor.js";
 
 /** Options of a gate. */
 export interface ConnectionGateOptions {
@@ -115,7 +114,7 @@ export class ConnectionGate {
   }
 
   /** Ends a connection whose client has a valid certificate and is not allowed. */
-  refuseClient(client: RefusedClient, socket: TLSSocket): void {
+  refuseClient(client: Omit<ChannelMessages["client-refused"], "address">, socket: TLSSocket): void {
     const { instance } = this.#options;
     publish("client-refused", { instance, address: this.#addressOf(socket), ...client });
     socket.on("error", ignoreBrokenConnection).destroy();
@@ -171,6 +170,7 @@ export class ConnectionGate {
         return { taken, next: () => this.#countClient(socket, client) && start() };
       },
       onRefused: (fault) => {
+        this.#waiting.delete(socket);
         publish("proxy-header-refused", { instance: this.#options.instance, address: this.#addressOf(socket), fault });
         socket.destroy();
       },

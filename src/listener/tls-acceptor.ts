@@ -5,19 +5,16 @@
  *                              | failed       | no
  *                              '--------------'--> gate ends the connection: nothing was read from it
  */
-import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
+import { createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { clientRefusal } from "../core/allowed-clients.js";
+import type { ChannelMessages } from "../core/channels.js";
 import { printable } from "../core/printable.js";
 import { readCertificateNames } from "./certificate-names.js";
 import type { ConnectionGate } from "./connection-gate.js";
 import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "./tls.js";
 
-/** Why a client is not allowed, and who it is. For the log only. */
-export interface RefusedClient {
-  readonly cause: string;
-  /** The names of its certificate, shortened; the CA has verified them. */
-  readonly names: readonly string[];
-}
+/** Why a client is not allowed, and the names of its certificate, shortened. The CA has verified them. */
+type RefusedClient = Omit<ChannelMessages["client-refused"], "address">;
 
 /** A certificate may have hundreds of names, of any length. */
 const MAX_NAMES = 5;
@@ -49,8 +46,7 @@ export class TlsAcceptor {
    */
   replace(identity: TlsIdentity): void {
     const next = renewedIdentity(this.#identity, identity);
-    const options: TlsOptions = tlsServerOptions(next);
-    this.server.setSecureContext(options);
+    this.server.setSecureContext(tlsServerOptions(next));
     this.#identity = next;
   }
 

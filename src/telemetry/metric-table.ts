@@ -2,6 +2,7 @@
  * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal. No label
  * holds a word that a client sent, so the number of series is bounded by the configuration.
  */
+import { PROCESS_METRICS } from "./process-metrics.js";
 
 /** A metric. */
 export interface MetricRow {
@@ -148,7 +149,7 @@ const CHECK_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** The state of the process itself. */
+/** The state of healthbridge itself. */
 const OWN_METRICS = {
   historyBytes: {
     name: "healthbridge_history_bytes",
@@ -270,37 +271,7 @@ const OWN_METRICS = {
     labels: [],
     help: "Log lines that were dropped, because the reader of the log is too slow or gone.",
   },
-  buildInfo: {
-    name: "healthbridge_build_info",
-    type: "gauge",
-    labels: ["version", "node"],
-    help: "Always 1. The labels hold the versions of healthbridge and of Node.",
-  },
-  cpu: {
-    name: "process_cpu_seconds_total",
-    type: "counter",
-    labels: [],
-    help: "CPU time of the process, user and system.",
-  },
-  residentMemory: {
-    name: "process_resident_memory_bytes",
-    type: "gauge",
-    labels: [],
-    help: "Resident memory of the process.",
-  },
-  processStart: {
-    name: "process_start_time_seconds",
-    type: "gauge",
-    labels: [],
-    help: "Unix time at which the process started.",
-  },
-  heapUsed: {
-    name: "nodejs_heap_size_used_bytes",
-    type: "gauge",
-    labels: [],
-    help: "Heap in use by JavaScript.",
-  },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 /** All metrics, by their names in the code. */
-export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS } as const;
+export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS, ...PROCESS_METRICS } as const;

@@ -15,6 +15,7 @@ test("an address and a table are entries of one list, and one entry stands for a
 
 describe("an entry that is refused", () => {
   const refused: readonly (readonly [text: string, fault: string])[] = [
+    ["listen: { address: ':1' }", "1:9: listen: must be a list of addresses, not a table"],
     ["listen: [{}]", "1:10: listen[0].address: is missing"],
     [
       'listen: [{ address: ":1", proxyProtocol: { from: [] } }]',

@@ -59,6 +59,7 @@ export function testSnippets(
           "listen(3000)": `listen(${port}, "127.0.0.1")`,
           '":9000"': `"127.0.0.1:${port}"`,
           '":50051", ":8080"': `"127.0.0.1:${port}"`,
+          '[":50051"]': `["127.0.0.1:${port}"]`,
           "127.0.0.1:50051": `127.0.0.1:${port}`,
         };
         const file = folder.write(`${index}-run.mts`, code, { ...ports, ...words });

@@ -47,6 +47,11 @@ const V2: readonly (readonly [string, Buffer, ReturnType<typeof readProxyHeader>
     headerV2({ address: TCP4, values: [value(0xea, "\x01vpce-08d2")] }),
     { length: 41, client: "192.0.2.1" },
   ],
+  [
+    "an empty value at its end",
+    headerV2({ address: TCP4, values: [value(4, "")] }),
+    { length: 31, client: "192.0.2.1" },
+  ],
   ["a right checksum", CHECKED, { length: CHECKED.length, client: "192.0.2.1" }],
   ["a wrong checksum", flipped(CHECKED, CHECKED.length - 1), { fault: "checksum" }],
   ["another port than that of the checksum", flipped(CHECKED, 25), { fault: "checksum" }],

@@ -10,7 +10,9 @@ import { connect as connectTls } from "node:tls";
 import { subscribe } from "../../src/core/channels.js";
 import { type ListenEntry, parseListenEntry } from "../../src/core/listen-point.js";
 import { type ListenerOptions, listen } from "../../src/listener/listener.js";
+import { Health } from "../support/built-library.js";
 import { eventually } from "../support/eventually.js";
+import { portOf } from "../support/port-of.js";
 import { PREFACE } from "../support/raw-http2.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Client, pem } from "./fixtures.js";
@@ -209,3 +211,28 @@ test("a proxy over IPv4 is known on an address that takes IPv4 and IPv6", async 
   await eventually(() => clients.length === 1, "the header is read");
   assert.deepEqual(clients, ["http1 192.0.2.1"]);
 });
+
+for (const [way, options] of [
+  ["in the application's thread", {}],
+  ["in a listener thread", { thread: true }],
+] as const) {
+  test(`a server ${way} takes headers, and the address that one names grants no right`, async (t) => {
+    const instance = `proxy-rights ${way}`;
+    const ended: string[] = [];
+    t.after(
+      subscribe("connection-ended", (message) => {
+        if (message.instance === instance) ended.push(message.address);
+      }),
+    );
+    const health = new Health({ instance, token: "sesame", metrics: true });
+    t.after(() => health.shutdown({ drainDelayMs: 0, closeTimeoutMs: 0 }));
+    const entry = { address: "127.0.0.1:0", proxyProtocol: { from: ["127.0.0.1"] } };
+    const port = portOf(await health.listen([entry], options));
+    const asking = Client.to(port, t);
+    asking.socket.write("PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
+    await eventually(() => /^HTTP\/1\.1 401 /.test(asking.received), "a token is needed all the same");
+    Client.to(port, t).socket.write(Buffer.concat([Buffer.from(LINE), Buffer.from([0x16, 3, 1])]));
+    await eventually(() => ended.length === 1, "the connection is ended");
+    assert.deepEqual(ended, ["192.0.2.1"]);
+  });
+}

@@ -109,6 +109,14 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     takes: "2 min; also --json",
     run: proveShutdown,
   },
+  platforms: {
+    proves: "the smoke suite passes on Node 22, 24 and 26, and on Linux arm64 under QEMU",
+    takes: "4 min",
+    run: async (args) => {
+      process.env.PLATFORMS_PROOF = "1"; // CI has Node 22 and 24
+      return await suite("interop", "interop/platforms")(args);
+    },
+  },
   page: {
     proves: "the status page in a real Chromium is live, never old without saying so, and usable by everyone",
     takes: "4 min; the pictures of docs/page.md alone (the word pictures) 1 min",

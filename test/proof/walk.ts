@@ -19,6 +19,13 @@ const PACKAGES = ["ca-certificates", "curl", "git", "python3", "sudo"];
 /** Settings of apt, pip, npm and TLS. */
 const SETTINGS = ["/etc/apt", "/etc/hosts", "/etc/npmrc", "/etc/pip.conf", "/etc/resolv.conf", "/etc/ssl"];
 
+/** What a reader has done before, and what is shown of a walk that fails. */
+const OPENING = `cd
+trap 'tail -n 15 *.log' ERR
+export REPOSITORY=/srv/healthbridge.git
+sudo apt-get update --quiet=2
+`;
+
 /** The promise of the page. */
 const MAX_SECONDS = 600;
 
@@ -58,8 +65,7 @@ function prepare(root: string): void {
     mode: 0o755,
   });
   execFileSync("git", ["clone", "--quiet", "--bare", path("."), join(root, "srv/healthbridge.git")]);
-  const opening = "cd\nexport REPOSITORY=/srv/healthbridge.git\nsudo apt-get update --quiet=2\n";
-  writeFileSync(join(root, "root/walk.sh"), `${opening}${walkScript()}`);
+  writeFileSync(join(root, "root/walk.sh"), `${OPENING}${walkScript()}`);
 }
 
 const isFile = (file: string) => existsSync(file) && statSync(file).isFile();

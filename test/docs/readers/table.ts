@@ -25,8 +25,12 @@ const READERS: Readonly<Record<string, Reader>> = {
   ts: (block) => [...missingRun(block), ...readScript(block, "ts")],
   js: (block) => [...missingRun(block), ...readScript(block, "js")],
   python: (block) => [...missingRun(block), ...readPython(block)],
-  promql: missingRun,
+  // read by the programs of others
   dockerfile: missingRun,
+  haproxy: missingRun,
+  ini: missingRun,
+  nginx: missingRun,
+  promql: missingRun,
   markdown: ({ code }) => [...code.matchAll(/\]\(([^)]*)\)/g)].flatMap(([, url = ""]) => readUrl(url)),
   json: ({ code }) => faultsOf(() => JSON.parse(code)),
   // drawings, and output of programs
@@ -52,10 +56,13 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   "docs/library/migrate.md ts": ["docs/migrate.test.ts"],
   "docs/library/nestjs.md ts": ["interop/frameworks/nestjs.test.ts"],
   "docs/library/workers.md js": ["interop/workers-page.test.ts"],
+  "docs/listeners.md haproxy": ["interop/proxy-protocol.test.ts"],
+  "docs/listeners.md nginx": ["interop/proxy-protocol.test.ts"],
   "docs/metrics.md ts": ["docs/watching.test.ts"],
   "docs/page.md ts": ["docs/page.test.ts"],
   "docs/probe.md dockerfile": ["cli/probe/probe-docs.test.ts"],
   "docs/targets/function.md ts": ["docs/examples.test.ts"],
+  "docs/tls.md ts": ["docs/tls.test.ts"],
   "docs/webhooks.md js": ["docs/webhooks.test.ts"],
   "docs/webhooks.md python": ["docs/webhooks.test.ts"],
 };

@@ -1,6 +1,6 @@
 /** deploy/compose: the project is valid, its tools read their files, and its services run together as processes. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
@@ -18,6 +18,7 @@ process.env.FLOWER_PASSWORD = "s3cret";
 
 interface HealthbridgeService extends Service {
   readonly image: string;
+  readonly build: { readonly context: string; readonly dockerfile: string };
   readonly read_only: boolean;
   readonly user: string;
   readonly cap_drop: readonly string[];
@@ -32,6 +33,8 @@ describe("the Compose project", () => {
     const { healthbridge } = readProject();
     assert.ok(healthbridge !== undefined);
     assert.equal(healthbridge.image, `healthbridge:${VERSION}`);
+    const { context, dockerfile } = healthbridge.build;
+    assert.ok(existsSync(join(context, dockerfile)), "the Dockerfile is where Compose looks for it");
     assert.deepEqual(
       [healthbridge.read_only, healthbridge.user, healthbridge.cap_drop],
       [true, "65532:65532", ["ALL"]],

@@ -111,8 +111,19 @@ export function assertSchemas(manifests: readonly Manifest[]): void {
 export function testManifests(label: string, render: () => readonly Manifest[]): void {
   test(`${label} has configurations that \`healthbridge validate\` accepts`, () => assertConfigsValid(render()));
   test(`${label} has selectors and ports that fit its pods`, () => assertSelected(render()));
+  test(`${label} has pods that the profile \`restricted\` of Kubernetes admits`, () => assertAdmitted(render()));
   test(`${label} has a restricted pod that is probed by its views and has time to drain`, () =>
     assertHardened(render()));
+}
+
+/** The code of Kubernetes' own admission controller forbids nothing of the pods. */
+function assertAdmitted(manifests: readonly Manifest[]): void {
+  const pods = manifests.flatMap((manifest): readonly object[] => {
+    if (manifest.kind === "Pod") return [manifest];
+    return manifest.kind === "Deployment" ? [manifest.spec.template] : [];
+  });
+  assert.ok(pods.length > 0);
+  for (const pod of pods) output(readers(), ["restricted"], JSON.stringify(pod));
 }
 
 /** Each ConfigMap has a healthbridge.yaml that `healthbridge validate` accepts. The certificate is one of the fixtures. */

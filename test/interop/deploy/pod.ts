@@ -9,11 +9,12 @@
  * Replaced are what a process beside others cannot have: the paths of the mounts, the ports, and the hosts of targets.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DaemonProcess } from "../../support/daemon-process.js";
 import { freePort } from "../../support/free-port.js";
+import { KubeletVolume } from "../../support/kubelet-volume.js";
 import { kubelet } from "../peer-suites/fetch.js";
 import { run } from "../peers.js";
 import { type Manifest, type Probe, podOf } from "./manifests.js";
@@ -32,7 +33,7 @@ export class Pod {
   readonly #options: PodOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), "healthbridge-pod-"));
   readonly #ports = new Map<number, number>();
-  #versions = 0;
+  readonly #volumes = new Map<string, KubeletVolume>();
   #daemon: DaemonProcess | undefined;
 
   private constructor(manifests: readonly Manifest[], options: PodOptions) {
@@ -55,13 +56,14 @@ export class Pod {
 
   /** Writes every volume again, as kubelet does after a change. `words` replaces words of the files. */
   mount(words: Files = {}): void {
-    this.#versions += 1;
     const { pod, container } = podOf(this.#manifests);
     for (const { name, mountPath } of container.volumeMounts) {
       const volume = pod.volumes.find((each) => each.name === name);
       const text = (file: string) => replaced(this.#translate(file), words);
       const files = this.#filesOf(volume?.configMap?.name, volume?.secret?.secretName);
-      writeVolume(join(this.#folder, mountPath), `..${this.#versions}`, mapValues(files, text));
+      const written = this.#volumes.get(name) ?? new KubeletVolume(join(this.#folder, mountPath));
+      this.#volumes.set(name, written);
+      written.write(mapValues(files, text));
     }
   }
 
@@ -111,18 +113,6 @@ export class Pod {
       (_, before, port) => `${before}127.0.0.1:${this.port(Number(port))}`,
     );
   }
-}
-
-/** Writes the files of a volume in one step: kubelet's AtomicWriter. */
-function writeVolume(folder: string, version: string, files: Files): void {
-  mkdirSync(join(folder, version), { recursive: true });
-  const isNew = version === "..1";
-  for (const [name, text] of Object.entries(files)) {
-    writeFileSync(join(folder, version, name), text);
-    if (isNew) symlinkSync(join("..data", name), join(folder, name));
-  }
-  symlinkSync(version, join(folder, "..data_tmp"));
-  renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
 }
 
 function replaced(text: string, words: Files): string {

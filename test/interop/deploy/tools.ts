@@ -24,7 +24,7 @@ export function helm(): string {
   return goTool("helm.sh/helm/v3/cmd/helm", "v3.22.0", "helm");
 }
 
-/** Our own program on libraries in Go: compose-go, the types of the Prometheus operator, and Consul's. */
+/** Our own program on libraries in Go: compose-go, the types of the Prometheus operator, Kubernetes' profiles, and Consul's. */
 export function readers(): string {
   const source = here("readers");
   const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));

@@ -14,14 +14,15 @@ import { eventually } from "../../support/eventually.js";
 import { debianPackage } from "../packages/debian-package.js";
 import { DebianRoot } from "../packages/debian-root.js";
 import { Machine } from "./machine.js";
+import { block, runBlock } from "./page.js";
 
 const EXAMPLES = fileURLToPath(new URL("../../../deploy/systemd/examples/", import.meta.url));
 
-/** The application is healthy until there is a file /run/broken. Its start repairs it. */
+/** The application is healthy until there is a file /run/broken. Its start repairs it, unless it is broken for good. */
 const APP = `[Service]
 Type=notify
 NotifyAccess=all
-ExecStartPre=/usr/bin/rm -f /run/broken
+ExecStartPre=/bin/sh -c 'test -e /run/broken-for-good || rm -f /run/broken'
 ExecStart=/usr/bin/healthbridge serve -c /etc/app.yaml
 `;
 
@@ -32,17 +33,15 @@ checks:
   disk: { exec: [test, "!", -e, /run/broken], interval: 500ms, timeout: 250ms, unhealthyThreshold: 1 }
 `;
 
-/** The times of the rule are as short as possible. */
+/** The rule of the page, with times that are as short as possible. */
 const CONFIG = `listen: ["127.0.0.1:50051"]
-control: /run/healthbridge/healthbridge.sock
-stateDir: /var/lib/healthbridge
-allowExec: true
 drainDelay: 0s
-checks:
-  app: { target: "grpc://127.0.0.1:9000/", interval: 500ms, timeout: 250ms, healthyThreshold: 1 }
-recovery:
-  restart-app: { services: [app], exec: [touch, /run/healthbridge/restart-app], after: 1s, cooldown: 1s, maxRuns: 2 }
-`;
+${block("recover", "yaml")
+  .replace(
+    "grpc://localhost:9000",
+    '{ target: "grpc://127.0.0.1:9000", interval: 500ms, timeout: 250ms, healthyThreshold: 1 }',
+  )
+  .replace("restart-app] }", "restart-app], after: 1s, cooldown: 1s, maxRuns: 2 }")}`;
 
 /** Time for a machine that is busy. */
 const PATIENT = ["-connect-timeout=20s", "-rpc-timeout=20s"];
@@ -98,7 +97,7 @@ test("the examples are valid units", async () => {
 
 test("a rule of healthbridge restarts a unit that fails or hangs, without rights, and not more often than maxRuns", async () => {
   await machine.run("systemctl", "start", "app.service");
-  await machine.run("systemctl", "enable", "--now", "healthbridge-recover@app.path");
+  await runBlock(machine, "recover");
   await eventuallyTrue(() => isServing("127.0.0.1:50051", "app"), "healthbridge reports the app as SERVING");
   assert.equal(await starts(), 1);
   await machine.run("touch", "/run/broken");
@@ -116,7 +115,6 @@ test("a rule of healthbridge restarts a unit that fails or hangs, without rights
 
 test("a timer without a daemon restarts a unit whose probe fails, and not more often than StartLimitBurst", async () => {
   await machine.run("systemctl", "stop", "healthbridge.service", "healthbridge-recover@app.path", "app.service");
-  root.write("/etc/healthbridge/watch/app.env", "PROBE_FLAGS=-addr=127.0.0.1:9000\n");
   root.write(
     "/etc/systemd/system/healthbridge-watch@.timer.d/test.conf",
     "[Timer]\nOnActiveSec=1s\nOnUnitInactiveSec=1s\n",
@@ -124,16 +122,12 @@ test("a timer without a daemon restarts a unit whose probe fails, and not more o
   root.write("/etc/systemd/system/healthbridge-restart@.service.d/test.conf", "[Unit]\nStartLimitBurst=2\n");
   await machine.run("systemctl", "daemon-reload");
   await machine.run("systemctl", "start", "app.service");
-  await machine.run("systemctl", "enable", "--now", "healthbridge-watch@app.timer");
+  await runBlock(machine, "watch");
   const before = await starts();
   await machine.run("touch", "/run/broken");
   await eventuallyTrue(async () => (await starts()) === before + 1, "the app is restarted");
   await eventuallyTrue(() => isServing("127.0.0.1:9000"), "it is SERVING again");
-  root.write(
-    "/etc/systemd/system/app.service.d/broken.conf",
-    "[Service]\nExecStartPre=\nExecStartPre=/usr/bin/touch /run/broken\n",
-  );
-  await machine.run("systemctl", "daemon-reload");
+  await machine.run("touch", "/run/broken-for-good");
   await machine.run("touch", "/run/broken");
   const isRefused = async () =>
     (await machine.property("healthbridge-restart@app.service", "Result")) === "start-limit-hit";

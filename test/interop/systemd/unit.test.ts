@@ -9,6 +9,7 @@ import { debianPackage } from "../packages/debian-package.js";
 import { DebianRoot } from "../packages/debian-root.js";
 import { run } from "../peers.js";
 import { Machine } from "./machine.js";
+import { block, runBlock } from "./page.js";
 
 const UNIT = "healthbridge.service";
 const FILE = "/etc/healthbridge/healthbridge.yaml";
@@ -17,7 +18,7 @@ const DROP_IN = `/etc/systemd/system/${UNIT}.d/test.conf`;
 const CONFIG = `listen: ["127.0.0.1:50051"]
 control: /run/healthbridge/healthbridge.sock
 stateDir: /var/lib/healthbridge
-drainDelay: 2s
+drainDelay: 0s
 `;
 
 /** `systemd-analyze security` counts tenths of points: 13 is an exposure of 1.3. */
@@ -122,7 +123,7 @@ test("a daemon that is killed is started again", async () => {
 });
 
 test("systemctl stop drains first, also for longer than TimeoutStopSec", async () => {
-  await restart(CONFIG.replace("drainDelay: 2s", "drainDelay: 4s"), ["TimeoutStopSec=1s"]);
+  await restart(CONFIG.replace("drainDelay: 0s", "drainDelay: 3s"), ["TimeoutStopSec=1s"]);
   assert.equal(await probe("127.0.0.1:50051"), "0 status: SERVING");
   const stopped = machine.run("systemctl", "stop", UNIT);
   await eventually(async () => (await probe("127.0.0.1:50051")).startsWith("4 "), "it reports NOT_SERVING");
@@ -131,17 +132,41 @@ test("systemctl stop drains first, also for longer than TimeoutStopSec", async (
   assert.equal(await machine.property(UNIT, "Result"), "success");
 });
 
-test("with healthbridge.socket, connections that arrive during a restart wait", async () => {
-  const config = CONFIG.replace('"127.0.0.1:50051"', '"fd://3", "fd://4"').replace("drainDelay: 2s", "drainDelay: 0s");
-  root.write(FILE, config);
-  await machine.run("systemctl", "stop", UNIT);
-  await machine.run("systemctl", "enable", "--now", "healthbridge.socket");
-  await machine.run("systemctl", "start", UNIT);
-  assert.deepEqual(await Promise.all([probe("127.0.0.1:50051"), probe("127.0.0.1:8080")]), [
-    "0 status: SERVING",
-    "0 status: SERVING",
-  ]);
+test("a secret that only root can read reaches healthbridge as a credential", async () => {
+  root.write("/etc/healthbridge/secret/token", "only-root-reads-it\n", 0o600);
+  const [section = "", setting = ""] = block("credentials", "ini").split("\n").slice(1);
+  assert.equal(section, "[Service]");
+  await restart(CONFIG + block("credentials", "yaml"), [setting]);
+  const list = await machine.try("healthbridge", "list", "127.0.0.1:50051");
+  assert.match(list.stderr, /token|Unauthenticated|UNAUTHENTICATED/i);
+  const known = ["--rpc-header", "authorization:Bearer only-root-reads-it"];
+  assert.equal((await machine.try("healthbridge", "list", "127.0.0.1:50051", ...known)).code, 0);
+});
+
+test("with healthbridge.socket, connections that arrive after a crash wait for the new process", async () => {
+  root.write(FILE, block("activation", "yaml").replace('"fd://4"', '"fd://4", "fd://5"'));
+  root.write("/etc/systemd/system/healthbridge.socket.d/unix.conf", "[Socket]\nListenStream=/run/health.sock\n");
+  await machine.run("systemctl", "daemon-reload");
+  await runBlock(machine, "activation");
+  for (const address of ["127.0.0.1:50051", "127.0.0.1:8080", "unix:/run/health.sock"])
+    assert.equal(await probe(address), "0 status: SERVING", address);
+  assert.match(
+    await machine.journal(UNIT),
+    /serving own health .* on \[::\]:50051, \[::\]:8080, unix:\/run\/health\.sock/,
+  );
   await signal("KILL"); // RestartSec is 2 s
   assert.equal(await probe("127.0.0.1:50051"), "0 status: SERVING");
   assert.equal(await machine.property(UNIT, "NRestarts"), "1");
+});
+
+test("the commands of the page work", async () => {
+  assert.match(await runBlock(machine, "service"), /Status: "SERVING: no services"/);
+  const service = await machine.run("cat", `/lib/systemd/system/${UNIT}`);
+  root.write("/deploy/systemd/healthbridge.service", service);
+  root.write(
+    "/deploy/systemd/healthbridge.sysusers",
+    await machine.run("cat", "/usr/lib/sysusers.d/healthbridge.conf"),
+  );
+  await machine.run("sh", "-e", "-c", `cd /; ${block("copy", "sh").replaceAll("sudo ", "")}`);
+  assert.equal(await machine.run("cat", `/etc/systemd/system/${UNIT}`), service);
 });

@@ -2,6 +2,7 @@
 //
 //	readers compose FILE             as `docker compose config` reads a project
 //	readers monitoring < JSON        an object of the Prometheus operator; unknown fields are refused
+//	readers restricted < JSON        a pod, by the profile `restricted` of Kubernetes' Pod Security Standards
 //	readers consul < JSON            a service definition of Consul's HTTP API; unknown fields are refused
 package main
 
@@ -15,7 +16,10 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/hashicorp/consul/api"
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	security "k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
 )
 
 func main() {
@@ -39,6 +43,8 @@ func read(kind string, args []string) (any, error) {
 		return options.LoadProject(context.Background())
 	case "monitoring":
 		return readMonitoring()
+	case "restricted":
+		return nil, admit()
 	case "consul":
 		return strict(&api.AgentServiceRegistration{})
 	}
@@ -63,6 +69,24 @@ func readMonitoring() (any, error) {
 		return nil, fmt.Errorf("unknown kind %q", named.Kind)
 	}
 	return object, decodeStrictly(raw, object)
+}
+
+// admit says what the profile forbids of a pod, or of the template of a Deployment, as the admission controller does.
+func admit() error {
+	var pod core.PodTemplateSpec
+	if err := json.NewDecoder(os.Stdin).Decode(&pod); err != nil {
+		return err
+	}
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		return err
+	}
+	profile := security.LevelVersion{Level: security.LevelRestricted, Version: security.LatestVersion()}
+	result := policy.AggregateCheckResults(evaluator.EvaluatePod(profile, &pod.ObjectMeta, &pod.Spec))
+	if !result.Allowed {
+		return fmt.Errorf("%s", result.ForbiddenDetail())
+	}
+	return nil
 }
 
 func strict(object any) (any, error) {

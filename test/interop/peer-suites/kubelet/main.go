@@ -3,6 +3,7 @@
 //	kubelet grpc PORT SERVICE TIMEOUT
 //	kubelet grpcs PORT SERVICE TIMEOUT    with TLS, whose certificate is not verified
 //	kubelet http URL TIMEOUT
+//	kubelet exec PROGRAM ARG...           in this process's place of a container
 package main
 
 import (
@@ -13,27 +14,31 @@ import (
 	"time"
 
 	"k8s.io/kubernetes/pkg/probe"
+	execprobe "k8s.io/kubernetes/pkg/probe/exec"
 	grpcprobe "k8s.io/kubernetes/pkg/probe/grpc"
 	httpprobe "k8s.io/kubernetes/pkg/probe/http"
+	"k8s.io/utils/exec"
 )
 
 func main() {
-	kind, args := os.Args[1], os.Args[2:]
-	timeout, err := time.ParseDuration(args[len(args)-1])
-	exitOn(err)
-	var result probe.Result
-	var output string
-	if kind == "http" {
-		result, output, err = askHTTP(args[0], timeout)
-	} else {
-		var port int
-		port, err = strconv.Atoi(args[0])
-		exitOn(err)
-		options := grpcprobe.ProbeOptions{UseTLS: kind == "grpcs"}
-		result, output, err = grpcprobe.New().Probe("127.0.0.1", args[1], port, timeout, options)
-	}
+	result, output, err := ask(os.Args[1], os.Args[2:])
 	exitOn(err)
 	fmt.Printf("%s: %s\n", result, output)
+}
+
+func ask(kind string, args []string) (probe.Result, string, error) {
+	if kind == "exec" {
+		return execprobe.New().Probe(exec.New().Command(args[0], args[1:]...))
+	}
+	timeout, err := time.ParseDuration(args[len(args)-1])
+	exitOn(err)
+	if kind == "http" {
+		return askHTTP(args[0], timeout)
+	}
+	port, err := strconv.Atoi(args[0])
+	exitOn(err)
+	options := grpcprobe.ProbeOptions{UseTLS: kind == "grpcs"}
+	return grpcprobe.New().Probe("127.0.0.1", args[1], port, timeout, options)
 }
 
 func askHTTP(address string, timeout time.Duration) (probe.Result, string, error) {
