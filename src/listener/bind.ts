@@ -15,7 +15,6 @@ import { type BoundAddress, formatAddress, type ListenAddress } from "../core/li
 export interface ResolvedAddress {
   /** The address as it was written, for error messages. */
   readonly text: string;
-  readonly plain: boolean;
   readonly options:
     | { readonly path: string }
     | { readonly fd: number }
@@ -47,15 +46,14 @@ const DESCRIPTOR_REASONS: Readonly<Record<string, string>> = {
  * @throws HealthError LISTEN_FAILED, naming the address
  */
 export async function resolveAddress(address: ListenAddress): Promise<ResolvedAddress> {
-  const { plain } = address;
   const text = formatAddress(address);
-  if ("path" in address) return { text, plain, options: { path: address.path } };
-  if ("fd" in address) return { text, plain, options: { fd: address.fd } };
+  if ("path" in address) return { text, options: { path: address.path } };
+  if ("fd" in address) return { text, options: { fd: address.fd } };
   const { host, port } = address;
-  if (host === undefined) return { text, plain, options: { port } };
-  if (isIP(host) !== 0) return { text, plain, options: { port, host } };
+  if (host === undefined) return { text, options: { port } };
+  if (isIP(host) !== 0) return { text, options: { port, host } };
   try {
-    return { text, plain, options: { port, host: (await lookup(host)).address } };
+    return { text, options: { port, host: (await lookup(host)).address } };
   } catch (cause) {
     throw listenFailed(text, cause, REASONS);
   }

