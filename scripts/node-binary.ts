@@ -38,7 +38,7 @@ export function ownArch(): Arch {
 /** The folder of what is built; git ignores it. */
 export const BUILD = fileURLToPath(new URL("../build/", import.meta.url));
 
-/** The folder with `node` and `LICENSE`. Throws if what the registry has is not what was reviewed. */
+/** The folder with `node` and `LICENSE`. Throws if the registry has a package of another digest. */
 export function nodeFolder(arch: Arch): string {
   const folder = join(BUILD, `node-${NODE_VERSION}-${arch}`);
   if (existsSync(folder)) return folder;

@@ -13,6 +13,7 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -43,20 +44,23 @@ interface Parts {
 
 /** Builds the executable. Returns its path. */
 export async function buildExecutable(arch: Arch = ownArch()): Promise<string> {
-  const folder = join(BUILD, "sea");
-  mkdirSync(folder, { recursive: true });
-  const parts = await partsIn(folder);
-  const output = join(BUILD, arch === ownArch() ? "healthbridge" : `healthbridge-${arch}`);
-  const node = nodeFolder(arch);
-  const part = `${output}.part`;
-  copyFileSync(join(node, "node"), part);
-  chmodSync(part, 0o755);
-  inject(blobOf(parts, folder), part);
-  renameSync(part, output); // a running executable keeps its own file
-  const licences = [readFileSync(root("LICENSE"), "utf8"), parts.licences, readFileSync(join(node, "LICENSE"), "utf8")];
-  writeFileSync(join(BUILD, "LICENSES.txt"), licences.join(`\n${"=".repeat(80)}\n\n`));
-  rmSync(folder, { recursive: true });
-  return output;
+  mkdirSync(BUILD, { recursive: true });
+  const folder = mkdtempSync(join(BUILD, "sea-"));
+  try {
+    const parts = await partsIn(folder);
+    const node = nodeFolder(arch);
+    const program = join(folder, "healthbridge");
+    copyFileSync(join(node, "node"), program);
+    chmodSync(program, 0o755);
+    inject(blobOf(parts, folder), program);
+    const output = join(BUILD, arch === ownArch() ? "healthbridge" : `healthbridge-${arch}`);
+    renameSync(program, output); // a running executable keeps its own file
+    const texts = [readFileSync(root("LICENSE"), "utf8"), parts.licences, readFileSync(join(node, "LICENSE"), "utf8")];
+    writeFileSync(join(BUILD, "LICENSES.txt"), texts.join(`\n${"=".repeat(80)}\n\n`));
+    return output;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 async function partsIn(folder: string): Promise<Parts> {

@@ -36,14 +36,10 @@ function load(asset: string): unknown {
   const text = getAsset(asset, "utf8").replace(/^#!.*/, "");
   const filename = join(ROOT, asset);
   if (asset.endsWith(".json")) file.exports = JSON.parse(text);
-  else
-    compileFunction(text, PARAMETERS, { filename })(
-      file.exports,
-      requireOf(filename),
-      file,
-      filename,
-      dirname(filename),
-    );
+  else {
+    const run = compileFunction(text, PARAMETERS, { filename });
+    run(file.exports, requireOf(filename), file, filename, dirname(filename));
+  }
   return file.exports;
 }
 

@@ -18,6 +18,7 @@ import {
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NODE_VERSION } from "../../scripts/node-binary.js";
 
 /** Milliseconds that one program of an installation may take. */
 const MAX_PROGRAM_MS = 15 * 60_000;
@@ -130,8 +131,8 @@ export function h2spec(): string {
   return join(folder, "h2spec");
 }
 
-/** The newest LTS of Node, whose nghttp2 is patched. */
-export const LTS = "24.21.0";
+/** The newest LTS of Node, whose nghttp2 is patched. The single executable is made of it. */
+export const LTS = NODE_VERSION;
 
 /** Node's binary, of a version. */
 export function node(version: string): string {

@@ -40,6 +40,16 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     },
   },
   interop: { proves: "peers of other languages agree with healthbridge", takes: "6 min", run: suite("interop") },
+  packages: {
+    proves:
+      "each installation passes one smoke suite in a root of its own; the executable of arm64 runs under emulation",
+    takes: "4 min",
+    run: async (args) => {
+      process.env.PACKAGES_PROOF = "1";
+      process.env.TEST_PATIENCE_MS = "180000"; // emulation is slow
+      return suite("interop", "interop/packages")(args);
+    },
+  },
   faults: {
     proves: "broken networks, targets and clients change no status wrongly",
     takes: "4 min",

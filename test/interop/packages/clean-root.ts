@@ -20,12 +20,17 @@ export class CleanRoot {
   /** @param mounts folders of this machine that are visible, besides /proc and /dev */
   constructor(...mounts: readonly string[]) {
     this.#mounts = ["/proc", "/dev", ...mounts];
-    for (const folder of ["/tmp", ...this.#mounts]) this.#makeFolder(folder);
+    for (const folder of ["/tmp", "/usr/local/bin", ...this.#mounts]) this.#makeFolder(folder);
   }
 
   /** Copies a program to a path of the root, with the libraries that it needs. */
   addProgram(program: string, path: string): void {
     this.add(program, path);
+    this.addLibraries(program);
+  }
+
+  /** Copies the libraries that a program is linked with. */
+  addLibraries(program: string): void {
     const linked = execFileSync("ldd", [program], { encoding: "utf8" });
     for (const [library] of linked.matchAll(/\/\S+/g))
       if (!existsSync(join(this.path, library))) this.add(library, library);

@@ -1,19 +1,25 @@
 /** The single executable, in a root that has nothing but it and the C and C++ libraries. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { readFileSync, statSync, symlinkSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InstalledPrograms } from "../../support/smoke/installed-programs.js";
+import { get, serve } from "../../support/smoke/serving.js";
 import { smokeRows } from "../../support/smoke/smoke.js";
+import { installDebian, run } from "../install.js";
 import { builtExecutable } from "./built-executable.js";
 import { CleanRoot } from "./clean-root.js";
+import { pageForm, pageLines } from "./install-page.js";
+
+const BIN = "/usr/local/bin";
+
+const CHECKOUT = fileURLToPath(new URL("../../..", import.meta.url));
 
 const MAIN = fileURLToPath(new URL("../../../dist/cli/main.cjs", import.meta.url));
 
-/** docs/install.md has the size that was measured. */
 const MAX_BYTES = 140_000_000;
 
 const LIBRARIES = ["ld-linux", "libc", "libdl", "libgcc_s", "libm", "libpthread", "libstdc++"];
@@ -44,12 +50,13 @@ describe("the single executable", () => {
   const root = new CleanRoot();
   const installation = new InstalledPrograms({
     name: "single executable",
-    command: (program, folder) => root.command([`/usr/bin/${program}`], folder),
+    command: (program, folder) => root.command([`${BIN}/${program}`], folder),
   });
   before(() => {
     executable = builtExecutable();
-    root.addProgram(executable, "/usr/bin/healthbridge");
-    symlinkSync("healthbridge", join(root.path, "usr/bin/grpc-health-probe"));
+    root.addLibraries(executable);
+    for (const line of pageLines("install-executable", "sudo "))
+      execFileSync("sh", ["-c", line.replace("sudo ", "").replaceAll(BIN, join(root.path, BIN))], { cwd: CHECKOUT });
   });
   after(() => root.remove());
 
@@ -74,16 +81,16 @@ describe("the single executable", () => {
   test("loads no code from the disk", async (t) => {
     const port = await saying(t, "postgres");
     const code = "process.stdout.write('loaded'); process.exit(9);";
-    for (const folder of ["", "/usr/bin/", "/usr/bin/healthbridge.d/"])
-      root.write(`${folder}/node_modules/pg/index.js`, code);
+    for (const folder of ["", BIN]) root.write(`${folder}/node_modules/pg/index.js`, code);
     const { code: exitCode, stdout } = await installation.run(["test", `postgres://u:p@127.0.0.1:${port}/d`, "--json"]);
     assert.notEqual(exitCode, 9);
     assert.equal(JSON.parse(stdout).reason, "auth");
   });
 
-  test("has at most 140 MB, and starts as fast as the npm package", () => {
+  test("has at most 140 MB, as docs/install.md says, and starts as fast as the npm package", () => {
     const { size } = statSync(executable);
     assert.ok(size <= MAX_BYTES, `${size} bytes`);
+    assert.match(pageForm("single executable").size, new RegExp(`^${Math.round(size / 1e6)} MB`));
     const timed = (...[program = "", ...args]: readonly string[]) => {
       const startedAt = performance.now();
       assert.equal(spawnSync(program, [...args, "--version"]).status, 0);
@@ -102,4 +109,19 @@ describe("the single executable", () => {
     assert.match(text, /Apache License\n/);
     assert.match(text, /Node\.js is licensed for use as follows/);
   });
+
+  if (process.env.PACKAGES_PROOF !== undefined && process.arch === "x64")
+    test("of arm64 serves, drains and answers a probe, under emulation", async (t) => {
+      installDebian(["qemu-user-static", "libc6-arm64-cross", "libstdc++6-arm64-cross"]);
+      run(process.execPath, ["--import", "tsx", "scripts/sea.ts", "--arch", "arm64"], { cwd: CHECKOUT });
+      const emulated = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", `${executable}-arm64`];
+      const arm64 = new InstalledPrograms({ name: "arm64", command: () => emulated });
+      const { started, ports } = await serve(t, arm64, { text: `listen: ["127.0.0.1:0"]\ndrainDelay: 0s\n` });
+      assert.equal(await get(`http://127.0.0.1:${ports[0]}/healthcheck`), "200 OK");
+      const patient = ["-connect-timeout=60s", "-rpc-timeout=60s"];
+      const probe = await started.exec("healthbridge", ["probe", `-addr=127.0.0.1:${ports[0]}`, ...patient]);
+      assert.deepEqual([probe.code, probe.stderr], [0, "status: SERVING\n"]);
+      started.signal("SIGTERM");
+      assert.equal(await started.ended, 0);
+    });
 });

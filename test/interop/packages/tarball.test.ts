@@ -1,77 +1,75 @@
 /** The npm tarball, installed with `npm install --global` in a root that has nothing but Node, npm and a shell. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, realpathSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InstalledPrograms } from "../../support/smoke/installed-programs.js";
 import { smokeRows } from "../../support/smoke/smoke.js";
 import { CleanRoot } from "./clean-root.js";
+import { pageForm, pageLines } from "./install-page.js";
+
+const [BIN, NPM] = ["/usr/local/bin", "/usr/local/lib/npm"];
+
+/** The file of a package, nested ones included. */
+const PACKAGE = /\/node_modules\/(?:@[^/]+\/)?[^@/]+\/package\.json$/;
 
 const CHECKOUT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Where `npm install --global` finds the registry. */
-const NETWORK = "/etc";
-
-const [NODE, NPM] = ["/usr/local/bin/node", "/usr/local/lib/npm"];
+/** The settings of this machine with which npm reaches the registry, as the variables of npm. */
+function registrySettings(): readonly string[] {
+  const values = ["registry", "cafile"].map((name) => [name, output("npm", "config", "get", name)] as const);
+  return values.filter(([, value]) => value !== "null").map(([name, value]) => `npm_config_${name}=${value}`);
+}
 
 const output = (program: string, ...args: readonly string[]) =>
-  execFileSync(program, args, { cwd: CHECKOUT, encoding: "utf8", timeout: 120_000 }).trim();
+  execFileSync(program, args, { cwd: CHECKOUT, encoding: "utf8", stdio: "pipe", timeout: 120_000 }).trim();
 
-/** The folder of npm itself. */
-function npmFolder(): string {
-  return dirname(dirname(realpathSync(output("which", "npm"))));
-}
-
-/** Packs the checkout without its scripts: the build is there. */
-function pack(folder: string): string {
-  return join(folder, output("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder));
-}
-
-/** The settings of npm with which this machine reaches the registry. */
-function settings(): readonly string[] {
-  const values = ["registry", "cafile"].map((name) => [name, output("npm", "config", "get", name)] as const);
-  return values
-    .filter(([, value]) => !["null", "undefined"].includes(value))
-    .map(([name, value]) => `--${name}=${value}`);
-}
+const folderOfNpm = () => dirname(dirname(realpathSync(output("which", "npm"))));
 
 describe("the npm tarball", () => {
-  const root = new CleanRoot(NETWORK);
+  const root = new CleanRoot("/etc"); // with what npm needs to reach the registry
   const installation = new InstalledPrograms({
     name: "npm tarball",
-    command: (program, folder) => root.command([`/usr/local/bin/${program}`], folder),
+    command: (program, folder) => root.command([`${BIN}/${program}`], folder),
   });
+  /** Runs a line of a shell in the root. */
+  const shell = (line: string) => {
+    const [program = "", ...args] = root.command(["/bin/sh", "-c", line]);
+    const env = ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...registrySettings()];
+    return output("/usr/bin/env", "-i", ...env, `/usr/bin/${program}`, ...args);
+  };
   before(() => {
-    root.addProgram(process.execPath, NODE);
-    root.addProgram("/usr/bin/env", "/usr/bin/env"); // the first line of a program names it
-    root.addProgram("/bin/sh", "/bin/sh"); // npm runs the install script of a dependency (protobufjs) by it
-    root.add(npmFolder(), NPM);
-    const folder = mkdtempSync(join(tmpdir(), "healthbridge-tarball-"));
-    try {
-      root.add(pack(folder), "/tmp/healthbridge.tgz");
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-    const install = ["install", "--global", "--no-audit", "--no-fund", "--silent", ...settings()];
-    const npm = [NODE, join(NPM, "bin/npm-cli.js"), ...install, "/tmp/healthbridge.tgz"];
-    const [program = "", ...args] = root.command(npm);
-    execFileSync(program, args, { stdio: ["ignore", "ignore", "inherit"], timeout: 300_000 });
+    for (const path of ["/bin/sh", "/usr/bin/env"]) root.addProgram(path, path); // npm and the programs start by them
+    root.addProgram(process.execPath, `${BIN}/node`);
+    root.add(folderOfNpm(), NPM);
+    symlinkSync(`${NPM}/bin/npm-cli.js`, join(root.path, BIN, "npm"));
+    // without scripts: the build is there
+    output("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", root.path);
+    for (const line of pageLines("install-tarball", "npm install")) shell(line);
   });
   after(() => root.remove());
 
-  test("is alone: the root has no checkout, and no packages but its own and npm's", () => {
-    const packages = root.files().filter((path) => path.includes("/node_modules/") && !path.startsWith(NPM));
-    const folder = "/usr/local/lib/node_modules/healthbridge/";
+  test("is alone: the root has no checkout, and of packages those of docs/install.md", () => {
+    const folder = "/usr/local/lib/node_modules/";
+    const packages = root.files().filter((path) => path.startsWith(folder) && PACKAGE.test(path));
+    const own = `${folder}healthbridge/`;
     assert.deepEqual(
-      packages.filter((path) => !path.startsWith(folder)),
+      packages.filter((path) => !path.startsWith(own)),
       [],
     );
-    const code = "process.stdout.write(String(require('node:fs').existsSync(process.argv[1])))";
-    const [program = "", ...args] = root.command([NODE, "--eval", code, CHECKOUT]);
-    assert.equal(execFileSync(program, args, { encoding: "utf8" }), "false");
+    const said = Number(/about (\d+) packages/.exec(pageForm("npm package").size)?.[1]);
+    assert.ok(Math.abs(packages.length - 1 - said) <= 10, `${packages.length - 1} packages`); // their own dependencies change
+    assert.throws(() => shell(`test -e ${CHECKOUT}`));
+  });
+
+  test("prints its versions, as docs/install.md says", () => {
+    const [own, probe] = ["healthbridge", "grpc-health-probe"].map((name) =>
+      pageLines("install-tarball", name).map(shell),
+    );
+    const { version } = JSON.parse(readFileSync(join(CHECKOUT, "package.json"), "utf8"));
+    assert.deepEqual([own, probe], [[`healthbridge ${version}`], [`v${version}; healthbridge probe`]]);
   });
 
   smokeRows(() => installation);
