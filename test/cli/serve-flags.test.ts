@@ -176,7 +176,7 @@ describe("what is wrong with a value", () => {
     [["--listen", ":1", "--listen", "plain://:1"], ['--listen: "plain://:1" is listed twice']],
     [
       ["--listen", "8080"],
-      ['--listen: address to listen on "8080": expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH'],
+      ['--listen: address to listen on "8080": expected :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH or fd://N'],
     ],
     [[...z, "--timeout", "20s"], ["--timeout: 20s must be below --interval (default 10s)"]],
     [[...z, "--interval", "1s", "--timeout", "1s"], ["--timeout: 1s must be below --interval (1s)"]],

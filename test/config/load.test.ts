@@ -103,7 +103,7 @@ overal: [s]
   assert.deepEqual(
     faultsOf(text),
     [
-      '1:10: listen[0]: address to listen on "8080": expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH',
+      '1:10: listen[0]: address to listen on "8080": expected :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH or fd://N',
       '1:16: listen[1]: address to listen on ":99999": a port is a number from 0 to 65535',
       '5:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)',
       "6:5: checks.orders-a.tiemout: unknown key; did you mean timeout?",
