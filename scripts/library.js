@@ -131,6 +131,7 @@ async function writeCommonJs({ path, text: source }) {
     platform: "node",
     target: "node20",
     sourcemap: "external",
+    sourcesContent: false, // names and lines for stack traces; the texts would be a quarter of the package
     sourcefile: `${basename(path, ".cjs")}.mjs`, // `require` of a package gives what `import` of an ES module does
     banner: usesUrl ? OWN_URL : undefined,
     define: { "import.meta.url": "importMetaUrl" },

@@ -8,14 +8,13 @@
  *
  * Their licences, and those of the packages that they contain, are in `dist/third-party/LICENSES.txt`.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { licencesOf } from "./licences.js";
 
 const OUT = "dist/third-party";
 
-const PACKAGES = ["@valibot/to-json-schema", "re2js", "valibot", "yaml"];
-
-const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
+export const THIRD_PARTY = ["@valibot/to-json-schema", "re2js", "valibot", "yaml"];
 
 const fileOf = (name) => `${name.split("/").at(-1)}.cjs`;
 
@@ -25,7 +24,7 @@ export function thirdPartyFiles(folder) {
     name: "third-party files",
     setup({ onLoad, onResolve }) {
       onResolve({ filter: /^[^.]/ }, ({ path, kind }) =>
-        PACKAGES.includes(path) && kind !== "entry-point"
+        THIRD_PARTY.includes(path) && kind !== "entry-point"
           ? { path: `${folder}/${fileOf(path)}`, external: true }
           : undefined,
       );
@@ -42,7 +41,7 @@ export function thirdPartyFiles(folder) {
 
 export async function buildThirdParty() {
   const { metafile } = await build({
-    entryPoints: PACKAGES.map((name) => ({ in: name, out: fileOf(name).slice(0, -".cjs".length) })),
+    entryPoints: THIRD_PARTY.map((name) => ({ in: name, out: fileOf(name).slice(0, -".cjs".length) })),
     outdir: OUT,
     outExtension: { ".js": ".cjs" },
     bundle: true,
@@ -55,20 +54,5 @@ export async function buildThirdParty() {
     logLevel: "warning",
     plugins: [thirdPartyFiles(".")],
   });
-  const folders = Object.keys(metafile.inputs).map(
-    (path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0],
-  );
-  const licences = [...new Set(folders)].filter((folder) => folder !== undefined).sort();
-  const header = "healthbridge contains the following packages.\n";
-  writeFileSync(`${OUT}/LICENSES.txt`, [header, ...licences.map(licenceOf)].join(`\n${"-".repeat(80)}\n\n`));
-}
-
-/** The name, version and licence of an installed package. */
-function licenceOf(folder) {
-  const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
-  const texts = readdirSync(folder)
-    .filter((file) => LICENCE_FILE.test(file))
-    .map((file) => readFileSync(`${folder}/${file}`, "utf8").trim());
-  if (texts.length === 0) throw new Error(`${folder}: no licence file is found`);
-  return `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`;
+  writeFileSync(`${OUT}/LICENSES.txt`, `healthbridge contains the following packages.\n${licencesOf(metafile)}`);
 }

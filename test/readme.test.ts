@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { SERVE_FLAGS } from "../src/cli/serve-flags.js";
 import { Health } from "../src/index.js";
@@ -63,19 +63,8 @@ describe("the README", () => {
     assert.deepEqual([...snippetNames()].sort(), [...IN_INTEROP, ...HERE].sort());
   });
 
-  test("it has at most 300 lines, and a link to every page of docs", () => {
-    const root = new URL("../", import.meta.url);
-    const text = readFileSync(new URL("README.md", root), "utf8");
-    const pages = ["docs/", "docs/library/"].flatMap((folder) =>
-      readdirSync(new URL(folder, root))
-        .filter((file) => file.endsWith(".md"))
-        .map((file) => folder + file),
-    );
-    assert.ok(pages.length > 20);
-    assert.deepEqual(
-      pages.filter((page) => !text.includes(`](${page})`)),
-      [],
-    );
+  test("it has at most 300 lines", () => {
+    const text = readFileSync(new URL("../README.md", import.meta.url), "utf8");
     assert.ok(text.trimEnd().split("\n").length <= 300);
   });
 

@@ -4,6 +4,8 @@
 export interface Bench {
   /** One line for the list. */
   readonly about: string;
+  /** The page whose tables `--write` renews: a path in the repository. */
+  readonly page?: string;
   run(deps: BenchDeps): Promise<Report>;
 }
 
@@ -21,6 +23,8 @@ export interface Report {
   readonly text: string;
   /** For machines: goes into the JSON file. */
   readonly figures: Readonly<Record<string, unknown>>;
+  /** The tables of its page, by the names of their places. */
+  readonly tables?: Readonly<Record<string, string>>;
 }
 
 /** A goal with the measured figure. It is reported, not asserted. */

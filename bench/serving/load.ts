@@ -46,15 +46,20 @@ export class LoadTool {
   }
 
   /** Loads a server for some seconds. Rejects when a request fails. */
-  async load({ program, port }: Server, { connections, atOnce }: Shape, seconds: number): Promise<LoadFigures> {
-    const sizes = ["-t1", `-c${connections}`, `-m${atOnce}`, `-D${seconds}`];
+  load(server: Server, shape: Shape, seconds: number): Promise<LoadFigures> {
     const request = ["-d", this.#requestFile, "-H", "content-type:application/grpc", "-H", "te:trailers"];
+    return this.#measure(server, [...sizesOf(shape, seconds), ...request, urlOf(server, PATH)], seconds);
+  }
+
+  /** The same with GET over HTTP/1.1: one request at a time on each connection. */
+  get(server: Server, path: string, connections: number, seconds: number): Promise<LoadFigures> {
+    const sizes = sizesOf({ connections, atOnce: 1 }, seconds);
+    return this.#measure(server, [...sizes, "--h1", urlOf(server, path)], seconds);
+  }
+
+  async #measure({ program }: Server, args: readonly string[], seconds: number): Promise<LoadFigures> {
     const [startedAt, cpuBefore] = [performance.now(), cpuMs(program)];
-    const { code, stdout, stderr } = await run(this.#program, [
-      ...sizes,
-      ...request,
-      `http://127.0.0.1:${port}${PATH}`,
-    ]);
+    const { code, stdout, stderr } = await run(this.#program, args);
     const cpu = cpuMs(program) - cpuBefore;
     const elapsedMs = performance.now() - startedAt;
     const [, done, succeeded, failed] = numbersIn(stdout, /, (\d+) done, (\d+) succeeded, (\d+) failed,/);
@@ -70,6 +75,14 @@ export class LoadTool {
   discard(): void {
     rmSync(this.#folder, { recursive: true });
   }
+}
+
+function sizesOf({ connections, atOnce }: Shape, seconds: number): readonly string[] {
+  return ["-t1", `-c${connections}`, `-m${atOnce}`, `-D${seconds}`];
+}
+
+function urlOf({ port }: Server, path: string): string {
+  return `http://127.0.0.1:${port}${path}`;
 }
 
 function numbersIn(text: string, pattern: RegExp): readonly [number, number, number, number] {

@@ -54,8 +54,8 @@ export interface KeptCheck {
   readonly declaration: Pick<CheckDeclaration, "name">;
   readonly heartbeat: Heartbeat | undefined;
   readonly settings: Pick<CompleteSettings, "intervalMs">;
-  /** `started`: it has counted a report or a miss. */
-  readonly runner: { readonly started: boolean };
+  /** `lastProbeAt` is finite when it has counted a report or a miss. */
+  readonly runner: { readonly lastProbeAt: number };
 }
 
 /** Restores the last report of a heartbeat, and stores each new one. */
@@ -77,7 +77,7 @@ export function storeReports(
 /** Restores the last report of a heartbeat. Without a store, it does nothing. */
 export function takeUpReport(check: KeptCheck, store: ReportStore | undefined, clock: Clock): void {
   const { declaration, heartbeat, settings, runner } = check;
-  if (heartbeat === undefined || store === undefined || runner.started) return;
+  if (heartbeat === undefined || store === undefined || Number.isFinite(runner.lastProbeAt)) return;
   const last = store.read(declaration.name);
   if (last === undefined) return;
   const ageMs = clock.wallTime() - last.at;

@@ -79,9 +79,9 @@ export class CheckRunner {
     return this.#verdict.failingSince;
   }
 
-  /** Whether the first probe has started. */
-  get started(): boolean {
-    return this.#lastProbeAt !== Number.NEGATIVE_INFINITY;
+  /** Monotonic time of the start of the last probe; negative infinity before the first one. */
+  get lastProbeAt(): number {
+    return this.#lastProbeAt;
   }
 
   /** Monotonic time of the next probe; infinite while one runs. */
@@ -95,7 +95,7 @@ export class CheckRunner {
     this.#settings = settings;
     this.#validity.change(settings);
     if (this.#runs.current !== undefined || this.#queued) return;
-    if (this.started) this.#scheduleNext(this.#lastProbeAt);
+    if (Number.isFinite(this.#lastProbeAt)) this.#scheduleNext(this.#lastProbeAt);
     else if (this.#dueAt !== Number.POSITIVE_INFINITY)
       this.start(movedFirstProbe(this.#dueAt - this.#options.deps.clock.now(), before, settings));
   }

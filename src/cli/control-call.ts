@@ -3,7 +3,7 @@
  *
  *     --control PATH
  *       else the key `control` of the configuration, which is found as `serve` finds it
- *         else XDG_RUNTIME_DIR/healthbridge.sock, then /run/healthbridge.sock: the first that exists
+ *         else healthbridge.sock in XDG_RUNTIME_DIR, /run/healthbridge or /run: the first that exists
  */
 import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,8 @@ export const CONTROL_FLAGS: readonly Flag[] = [
   {
     name: "control",
     value: "PATH",
-    fallback: "the key control of the configuration, or XDG_RUNTIME_DIR or /run, then /healthbridge.sock",
+    fallback:
+      "the key control of the configuration, or healthbridge.sock in XDG_RUNTIME_DIR, /run/healthbridge or /run",
     help: "The control socket of the daemon.",
   },
   {
@@ -83,7 +84,7 @@ export async function controlPath(values: FlagValues, environment: Environment):
   const file = fileOf(values);
   const configured = file === undefined ? undefined : await configuredPath(file, values);
   if (configured !== undefined) return configured;
-  const folders = [environment.XDG_RUNTIME_DIR ?? "", "/run"].filter((folder) => folder !== "");
+  const folders = [environment.XDG_RUNTIME_DIR ?? "", "/run/healthbridge", "/run"].filter((folder) => folder !== "");
   const paths = folders.map((folder) => join(folder, "healthbridge.sock"));
   const found = paths.find((path) => existsSync(path));
   if (found !== undefined) return found;

@@ -19,6 +19,7 @@ import type { Clock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import type { ReloadResult } from "../daemon/control-service.js";
 import type { Daemon } from "../daemon/daemon.js";
+import type { ServiceManager } from "../daemon/service-manager.js";
 import type { Log } from "../telemetry/log.js";
 import type { RenewedConfig, ValidConfig } from "./config-parts.js";
 import type { FailedFile } from "./renew-files.js";
@@ -38,6 +39,8 @@ export interface ReloaderDeps {
   readonly renew: (previous: ValidConfig, changed: KnownContents, signal: AbortSignal) => Promise<RenewedConfig>;
   readonly clock: Clock;
   readonly threads: FileThreads;
+  /** Learns of each reload that is asked for, by SIGHUP or through the control socket. */
+  readonly serviceManager?: Pick<ServiceManager, "reloading"> | undefined;
   readonly instance: string;
   readonly log: Log;
 }
@@ -89,7 +92,9 @@ export class Reloader {
     try {
       for (let next = this.#take(); next !== undefined; next = this.#take()) {
         const waiting = next === "forced" ? this.#waiting.splice(0) : [];
+        const reloaded = next === "forced" ? this.#deps.serviceManager?.reloading() : undefined;
         const result = next === "files" ? await this.#renew() : await this.#reload(next);
+        reloaded?.();
         for (const resolve of waiting) resolve(result ?? this.#ended());
       }
     } finally {

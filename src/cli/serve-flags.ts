@@ -162,7 +162,8 @@ function splitCheck(text: string): { readonly name: string; readonly target: str
 
 function tlsOf(values: FlagValues): ConfigFile["tls"] {
   const [cert, key, clientCa] = [certFile, keyFile, clientCaFile].map(({ flag }) => values.get(flag.name)?.[0]);
-  if (cert !== undefined && key !== undefined) return { certFile: cert, keyFile: key, clientCaFile: clientCa };
+  if (cert !== undefined && key !== undefined)
+    return { certFile: cert, keyFile: key, ...(clientCa === undefined ? {} : { clientCaFile: clientCa }) };
   if (cert !== undefined) throw new UsageError("--tls-cert needs --tls-key too");
   if (key !== undefined) throw new UsageError("--tls-key needs --tls-cert too");
   if (clientCa !== undefined) throw new UsageError("--tls-client-ca needs --tls-cert and --tls-key too");

@@ -11,6 +11,7 @@ import { publish } from "../core/channels.js";
 import { systemClock } from "../core/clock.js";
 import { HealthError } from "../core/health-error.js";
 import { type Daemon, startDaemon } from "../daemon/daemon.js";
+import type { ServiceManager } from "../daemon/service-manager.js";
 import type { ShutdownTimes } from "../lifecycle/shutdown.js";
 import { listenToProcess, TERMINATION_SIGNALS, type TerminationSignal } from "../lifecycle/signals.js";
 import { createLog, type Log } from "../telemetry/log.js";
@@ -70,16 +71,24 @@ export async function run(args: readonly string[]): Promise<number> {
     const instance = randomUUID();
     const output = openLogOutput(instance, form, () => log);
     const log = createLog(instance, level, output);
+    const serviceManager = await openServiceManager(instance, log);
     const start = async (reload: Reloader["reload"]) => {
       const source = { name: name ?? "", reload };
-      const deps = { instance, log, threadLog: { level, form }, environment: process.env, file: source };
+      const deps = {
+        instance,
+        log,
+        threadLog: { level, form },
+        environment: process.env,
+        file: source,
+        serviceManager,
+      };
       const daemon = await startDaemon(loaded, deps).catch(rethrowWithHint);
       warnOfOldNode(log);
       for (const text of misspeltVariables(SERVE_FLAGS, process.env)) log.write("warn", "config-warning", text);
       return daemon;
     };
     const readers = { reload: reloadOf(file, values), renew: renewOf(name, values), clock: systemClock, threads };
-    const exitCode = await untilSignal(start, { file, ...readers, loaded, instance, log });
+    const exitCode = await untilSignal(start, { file, ...readers, serviceManager, loaded, instance, log });
     log.write("info", "stopped", "stopped");
     log.close();
     // a reader that has stopped must not keep the process alive
@@ -89,6 +98,14 @@ export async function run(args: readonly string[]): Promise<number> {
   } finally {
     file?.watch.close();
   }
+}
+
+/** systemd sets `NOTIFY_SOCKET` in units with `Type=notify`. Its code is loaded there only. */
+async function openServiceManager(instance: string, log: Log): Promise<ServiceManager | undefined> {
+  const { env: environment, pid } = process;
+  if (!environment.NOTIFY_SOCKET) return undefined;
+  const { ServiceManager } = await import("../daemon/service-manager.js");
+  return new ServiceManager({ clock: systemClock, instance, log, environment, pid });
 }
 
 /** Names what would be right, in words of the command line. */

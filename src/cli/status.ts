@@ -3,7 +3,14 @@
  */
 import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
-import type { CheckDetails, ControlAnswer, DaemonStatus, ServiceState } from "../wire/control-messages.js";
+import type {
+  CheckDetails,
+  ControlAnswer,
+  DaemonStatus,
+  RecoveryState,
+  ServiceState,
+  WebhookState,
+} from "../wire/control-messages.js";
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
 import { type Flag, readFlags } from "./flags.js";
 import type { CommandHelp } from "./help.js";
@@ -11,8 +18,9 @@ import type { CommandHelp } from "./help.js";
 const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
 
 export const HELP: CommandHelp = {
-  about: `Shows a running daemon: its version, what it serves, and each service and check with its cause and
-times. With SERVICE only this one, with the checks that count for it. Times are in UTC.`,
+  about: `Shows a running daemon: its version, what it serves, each service and check with its cause and
+times, its webhooks, and what a recovery does. With SERVICE only this one, with the checks that
+count for it. Times are in UTC.`,
   usage: "status [SERVICE] [FLAGS]",
   flags: CONTROL_FLAGS,
   exitCodes: [...CONTROL_EXIT_CODES, [0, "the daemon has answered, with any status"]],
@@ -27,6 +35,8 @@ interface Status {
   readonly daemon: DaemonStatus | undefined;
   readonly services: readonly ServiceState[];
   readonly checks: readonly CheckDetails[];
+  readonly webhooks: readonly WebhookState[];
+  readonly recovery: readonly RecoveryState[];
 }
 
 export async function run(args: readonly string[]): Promise<number> {
@@ -45,32 +55,36 @@ function statusOf(answers: readonly ControlAnswer<"Status">[]): Status {
     daemon: answers[0]?.daemon,
     services: answers.flatMap(({ services }) => services),
     checks: answers.flatMap(({ checks }) => checks),
+    webhooks: answers.flatMap(({ webhooks }) => webhooks),
+    recovery: answers.flatMap(({ recovery }) => recovery),
   };
 }
 
 /** With `latencyMs`, as in the log, instead of the microseconds of the message. */
-function jsonOf({ daemon, services, checks }: Status): object {
+function jsonOf({ checks, ...status }: Status): object {
   const shown = checks.map(({ latencyUs, ...check }) => ({
     ...check,
     latencyMs: latencyUs === undefined ? undefined : latencyUs / 1_000,
   }));
-  return { daemon, services, checks: shown };
+  return { ...status, checks: shown };
 }
 
-function textOf({ daemon, services, checks }: Status, now: number): string {
+function textOf({ daemon, services, checks, webhooks, recovery }: Status, now: number): string {
+  const tables = [
+    table(["SERVICE", "STATUS", "SINCE", "REASON"], services.map(serviceRow)),
+    table(
+      ["CHECK", "STATE", "SINCE", "LAST RESULT", "LATENCY", "NEXT PROBE", "REASON"],
+      checks.map((check) => checkRow(check, now)),
+    ),
+    table(["WEBHOOK", "PENDING", "FAILED REQUESTS", "LAST FAILURE"], webhooks.map(webhookRow)),
+    table(
+      ["RECOVERY", "SERVICE", "STATE", "RUNS", "NEXT RUN"],
+      recovery.map((each) => recoveryRow(each, now)),
+    ),
+  ];
   const lines = [
     ...(daemon === undefined ? [] : daemonLines(daemon)),
-    "",
-    ...table(["SERVICE", "STATUS", "SINCE", "REASON"], services.map(serviceRow)),
-    ...(checks.length === 0
-      ? []
-      : [
-          "",
-          ...table(
-            ["CHECK", "STATE", "SINCE", "LAST RESULT", "LATENCY", "NEXT PROBE", "REASON"],
-            checks.map((check) => checkRow(check, now)),
-          ),
-        ]),
+    ...tables.flatMap((rows) => (rows.length === 0 ? [] : ["", ...rows])),
   ];
   return lines.map((line) => `${line}\n`).join("");
 }
@@ -116,6 +130,17 @@ function checkRow(check: CheckDetails, now: number): readonly string[] {
   return [printable(name), held ? `${state} held` : state, time(sinceMs), last, latency, next, printable(cause)];
 }
 
+function webhookRow({ name, pending, failures, detail }: WebhookState): readonly string[] {
+  return [printable(name), String(pending), String(failures), printable(detail)];
+}
+
+function recoveryRow(recovery: RecoveryState, now: number): readonly string[] {
+  const { recovery: rule, service, state, cause, runs, maxRuns, nextRunAtMs } = recovery;
+  const next = nextRunAtMs === undefined ? "" : `in ${seconds(nextRunAtMs - now)}`;
+  const shown = cause === "" ? state : `${state}: ${printable(cause)}`;
+  return [printable(rule), printable(service), shown, `${runs} of ${maxRuns}`, next];
+}
+
 /** The last time that a Date can have. */
 const MAX_TIME_MS = 8.64e15;
 
@@ -129,8 +154,9 @@ function seconds(ms: number): string {
   return formatDuration(Math.max(0, Math.round(ms / 1_000)) * 1_000).replace(/^0ms$/, "0s");
 }
 
-/** Rows in columns. The last one is as long as it is. */
+/** Rows in columns; none without rows. The last column is as long as it is. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  if (rows.length === 0) return [];
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
   return [head, ...rows].map((row) =>
     row

@@ -96,6 +96,8 @@ export class ConfigInput {
     this.content = {
       ...content,
       ...flags.content,
+      // `--tls-cert` replaces a file, not the rules for clients
+      tls: flags.content.tls === undefined ? content.tls : { ...content.tls, ...flags.content.tls },
       paths: [...(content.paths ?? []), ...(flags.content.paths ?? [])],
       statusCodePaths: [...(content.statusCodePaths ?? []), ...(flags.content.statusCodePaths ?? [])],
       checks: Object.fromEntries([...Object.entries(content.checks ?? {}), ...this.#flagChecks]),

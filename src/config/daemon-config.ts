@@ -4,26 +4,32 @@
  * It contains no running parts.
  */
 import type { ChecksConfig } from "../checks/declarations.js";
+import type { AllowedClients } from "../core/allowed-clients.js";
 import type { EngineName } from "../core/engine-name.js";
+import type { ListenEntry } from "../core/listen-point.js";
+import type { TlsVersion } from "../core/tls-version.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
 
-/** The texts of PEM files. */
-export interface TlsTexts {
+/** TLS of the server, with the texts of the PEM files. */
+export interface ServerTlsConfig {
   readonly cert: string;
   readonly key: string;
   /** With it, clients must show a certificate. */
   readonly clientCa: string | undefined;
+  /** The names of which a client's certificate must have one; `any`: no name is needed. */
+  readonly allowClients: AllowedClients | "any";
+  readonly minVersion: TlsVersion;
   /** The name of the file of the certificate. */
   readonly certFile: string;
 }
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
 export interface DaemonConfig extends ChecksConfig {
-  /** Addresses, see `core/listen-address`. */
-  readonly listen: readonly string[];
-  readonly tls: TlsTexts | undefined;
+  /** Addresses, see `core/listen-point`. */
+  readonly listen: readonly ListenEntry[];
+  readonly tls: ServerTlsConfig | undefined;
   readonly engine: EngineName;
   /** Serve in a thread of its own. */
   readonly listenThread: boolean;
@@ -31,6 +37,8 @@ export interface DaemonConfig extends ChecksConfig {
   readonly statusCodePaths: readonly string[];
   /** HTTP paths that are answered like `/healthcheck`. */
   readonly paths: readonly string[];
+  /** An open connection of a client is asked to end after this time. */
+  readonly maxConnectionAgeMs: number;
   readonly drainDelayMs: number;
   /** The token that clients must send to list the services. */
   readonly token: string | undefined;
@@ -72,6 +80,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   listenThread: TOP_KEYS.listenThread.default,
   statusCodePaths: TOP_KEYS.statusCodePaths.default,
   paths: TOP_KEYS.paths.default,
+  maxConnectionAgeMs: TOP_KEYS.maxConnectionAge.default,
   drainDelayMs: TOP_KEYS.drainDelay.default,
   token: undefined,
   stateDir: undefined,

@@ -6,6 +6,7 @@
  */
 import { DEFAULT_MAX_HOLD_MS } from "../checks/isolation.js";
 import { formatDefault, type Setting } from "../checks/settings.js";
+import { DEFAULT_CONNECTION_AGE_MS } from "../core/connection-age.js";
 import { DEFAULT_ENGINE } from "../core/engine-name.js";
 import { DEFAULT_DRAIN_DELAY_MS, DEFAULT_LIST_LIMIT, HISTORY_LIMITS } from "../core/option.js";
 import { DEFAULT_MAX_WATCHERS } from "../transports/grpc/health-service.js";
@@ -16,7 +17,7 @@ export const TOP_KEYS = {
     type: "texts",
     default: [":50051", ":8080"],
     meaning:
-      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, or plain://ADDR without TLS.",
+      "Addresses, each for gRPC and HTTP: :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH, fd://N, plain://ADDR without TLS, or open://ADDR without TLS for the overall status alone.",
     flag: { name: "listen", value: "ADDR" },
     restart: true,
   },
@@ -59,6 +60,13 @@ export const TOP_KEYS = {
     default: DEFAULT_DRAIN_DELAY_MS,
     meaning: "How long to keep serving after SIGTERM, with every service NOT_SERVING.",
     flag: { name: "drain-delay", value: "TIME" },
+  },
+  maxConnectionAge: {
+    type: "duration",
+    default: DEFAULT_CONNECTION_AGE_MS,
+    meaning:
+      "The time after which a client's connection is asked to end, varied by 10 %. It is closed 30s later. This bounds how long an old client certificate is used. From 1s to 7d.",
+    restart: true,
   },
   tokenFile: {
     type: "text",
@@ -122,7 +130,7 @@ export const TOP_KEYS = {
 export const TLS_KEYS = {
   certFile: {
     type: "text",
-    meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR.",
+    meaning: "The certificate chain (PEM): TLS on every address except plain://ADDR and open://ADDR.",
     flag: { name: "tls-cert", value: "FILE" },
   },
   keyFile: {
@@ -134,6 +142,17 @@ export const TLS_KEYS = {
     type: "text",
     meaning: "The CA (PEM) that must have issued the certificates of clients (mTLS).",
     flag: { name: "tls-client-ca", value: "FILE" },
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** Keys of an entry of `listen` that is a table. */
+export const LISTEN_KEYS = {
+  address: { type: "text", meaning: "The address, in one of the forms of listen.", restart: true },
+  from: {
+    type: "texts",
+    meaning:
+      "The proxies: IP addresses, ranges such as 10.0.0.0/8, or unix for a unix socket. Their connections must begin with a PROXY header; from all others none is read.",
+    restart: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 

@@ -7,8 +7,9 @@
 import * as v from "valibot";
 import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from "../checks/settings.js";
 import { ENGINE_NAMES } from "../core/engine-name.js";
+import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
-import { describeSetting, ISOLATION_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
+import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
 import {
   choice,
@@ -17,6 +18,7 @@ import {
   duration,
   group,
   isTable,
+  kindOf,
   listOf,
   oneOf,
   share,
@@ -57,7 +59,7 @@ const HEARTBEAT = group(
     ttl: duration("The time within which a report must come."),
     token: text("The Bearer token of a report. Take it from ${NAME} or ${file:PATH}."),
   },
-  "A passive check: its reports come as POST /heartbeat/<check> with the token.",
+  "A passive check: its reports come as POST /heartbeat/CHECK with the token.",
 );
 
 const { critical, startup, initialState, services: memberships, group: heading } = CHECK_SETTINGS;
@@ -147,12 +149,44 @@ export function bothOf(words: readonly string[]): string {
   return `${words.length === 2 ? "both " : ""}${words.slice(0, -1).join(", ")} and ${last}`;
 }
 
-const { listen, ...otherKeys } = keysOf(TOP_KEYS);
+const ALLOWED_CLIENTS = group(
+  {
+    dns: v.optional(texts("DNS names: prober.example.org, or *.example.org for each name with one more label.")),
+    uri: v.optional(
+      texts("URIs. In the path of a SPIFFE ID, * stands for one segment, and ** at the end for one or more."),
+    ),
+  },
+  "Only with clientCaFile: names, of which the certificate of a client must have one. Default: any name.",
+);
+
+const { listen: _, ...otherKeys } = keysOf(TOP_KEYS);
+
+const LISTEN_TABLE = group(
+  {
+    address: text(describeSetting(LISTEN_KEYS.address)),
+    proxyProtocol: v.optional(
+      group(
+        { from: texts(describeSetting(LISTEN_KEYS.from)) },
+        "The PROXY protocol, versions 1 and 2: proxies tell the addresses of clients, for logs and limits. A change needs a restart.",
+      ),
+    ),
+  },
+  "An address with its settings.",
+);
+
+const ADDRESS = text("An address.");
+
+const LISTEN_ENTRY = choice(v.union([ADDRESS, LISTEN_TABLE]), (input) => (isTable(input) ? LISTEN_TABLE : ADDRESS));
+
+const LISTEN = v.pipe(
+  listOf(LISTEN_ENTRY, (input) => `must be a list of addresses, not ${kindOf(input)}`),
+  v.description(describeSetting(TOP_KEYS.listen)),
+);
 
 /** A whole file. */
 export const CONFIG_SCHEMA = group(
   {
-    listen,
+    listen: v.optional(LISTEN),
     checks: v.optional(table(CHECK_OR_URL, "Checks by name; each is a service of that name.")),
     defaults: v.optional(group(keysOf(SCHEDULE_SETTINGS), "Settings of every check that does not have its own.")),
     services: v.optional(
@@ -175,6 +209,13 @@ export const CONFIG_SCHEMA = group(
           certFile: text(describeSetting(TLS_KEYS.certFile)),
           keyFile: text(describeSetting(TLS_KEYS.keyFile)),
           clientCaFile: v.optional(text(describeSetting(TLS_KEYS.clientCaFile))),
+          allowClients: v.optional(ALLOWED_CLIENTS),
+          minVersion: v.optional(
+            v.pipe(
+              v.picklist(SERVER_TLS_VERSIONS, ({ input }) => `must be 1.2 or 1.3; got ${shown(input)}`),
+              v.description("The oldest version of TLS: 1.2 or 1.3. Default 1.2."),
+            ),
+          ),
         },
         "The server's certificate. Adding or removing it needs a restart.",
       ),

@@ -2,41 +2,47 @@
  * Reads and checks the PEM files of the server's certificate, and of the certificates and CAs for targets.
  */
 import type { X509Certificate } from "node:crypto";
+import { allowedClientsFaults } from "../core/allowed-clients.js";
 import { timeWarnings } from "../core/certificate-time.js";
 import { systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
+import type { Path } from "../core/option-error.js";
 import { readCertificates, readPrivateKey, requireTlsPair } from "../core/tls-pair.js";
 import type { TargetTls } from "../probers/options.js";
-import type { TlsTexts } from "./daemon-config.js";
+import type { ServerTlsConfig } from "./daemon-config.js";
 import type { Files } from "./files.js";
 import type { CheckEntry, ConfigFile } from "./schema.js";
 
 /** Called with a key of the table and what is wrong with it; without a key, with the table as a whole. */
 type Refuse<Key> = (key: Key | undefined, text: string) => void;
 
-/** The server's certificate; `undefined` if a file cannot be read. Its times are in `warnings`. */
+/** The server's TLS; `undefined` if a file cannot be read. The times of its certificate are in `warnings`. */
 export function readServerTls(
-  { certFile, keyFile, clientCaFile }: NonNullable<ConfigFile["tls"]>,
+  { certFile, keyFile, clientCaFile, allowClients, minVersion = "1.2" }: NonNullable<ConfigFile["tls"]>,
   files: Files,
-  refuse: Refuse<"certFile" | "keyFile" | "clientCaFile">,
+  refuse: (path: Path, text: string) => void,
 ): ServerTls | undefined {
-  const clientCa =
-    clientCaFile === undefined
-      ? undefined
-      : readPem(files.read(clientCaFile, "client_ca", (text) => refuse("clientCaFile", text)));
-  if (clientCaFile !== undefined && clientCa !== undefined)
-    requireClientCa(clientCa, clientCaFile, (text) => refuse("clientCaFile", text));
-  const { cert, key, chain } = readPair(certFile, keyFile, files, refuse);
+  const refuseCa = (text: string) => refuse(["clientCaFile"], text);
+  const clientCa = clientCaFile === undefined ? undefined : readPem(files.read(clientCaFile, "client_ca", refuseCa));
+  if (clientCaFile !== undefined && clientCa !== undefined) requireClientCa(clientCa, clientCaFile, refuseCa);
+  if (allowClients !== undefined) {
+    if (clientCaFile === undefined)
+      refuse(["allowClients"], "needs clientCaFile: without it, clients show no certificate");
+    for (const { path, text } of allowedClientsFaults(allowClients)) refuse(["allowClients", ...path], text);
+  }
+  const { cert, key, chain } = readPair(certFile, keyFile, files, (name, text) =>
+    refuse(name === undefined ? [] : [name], text),
+  );
   if (cert === undefined || key === undefined) return undefined;
   return {
-    tls: { cert, key, clientCa, certFile },
+    tls: { cert, key, clientCa, certFile, allowClients: allowClients ?? "any", minVersion },
     warnings: timeWarnings(chain, `the certificate ${certFile}`, systemClock.wallTime()),
   };
 }
 
 /** The server's TLS, and warnings about probable mistakes. */
 export interface ServerTls {
-  readonly tls: TlsTexts;
+  readonly tls: ServerTlsConfig;
   readonly warnings: readonly string[];
 }
 

@@ -13,7 +13,8 @@ import { requireToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
-import { formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { faultInThread, formatAddress, parseListenAddress, privatePathFault } from "../core/listen-address.js";
+import { addressTextOf, type ListenEntry, proxyPeersFault } from "../core/listen-point.js";
 import { HISTORY_LIMITS } from "../core/option.js";
 import { REFLECTION_PATHS } from "../transports/grpc/engine.js";
 import { HEALTH_SERVICE } from "../wire/health-messages.js";
@@ -91,8 +92,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
   const services = readServices(checks, input);
   const { recovery, warnings: ofRecovery } = readRecovery({ checks, services }, input);
   const { webhooks, warnings: ofWebhooks } = readWebhooks({ checks, services }, input);
-  const serverTls =
-    tls && readServerTls(tls, files, (key, text) => refuse(key === undefined ? ["tls"] : ["tls", key], text));
+  const serverTls = tls && readServerTls(tls, files, (path, text) => refuse(["tls", ...path], text));
   const config: DaemonConfig = {
     listen,
     checks,
@@ -104,6 +104,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     listenThread: content.listenThread ?? DEFAULT_CONFIG.listenThread,
     statusCodePaths,
     paths,
+    maxConnectionAgeMs: readMaxConnectionAge(input),
     drainDelayMs: parseDuration(content.drainDelay) ?? DEFAULT_CONFIG.drainDelayMs,
     token: readToken(input),
     stateDir: content.stateDir,
@@ -126,15 +127,20 @@ function readConfig(input: ConfigInput): DaemonConfig {
   return Object.freeze(config);
 }
 
-function checkAddresses(listen: readonly string[], { refuse }: ConfigInput): void {
+function checkAddresses(listen: readonly ListenEntry[], { content, refuse }: ConfigInput): void {
   if (listen.length === 0) refuse(["listen"], "must have at least one address, such as :8080");
   const seen = new Set<string>();
-  for (const [index, text] of listen.entries()) {
+  for (const [index, entry] of listen.entries()) {
+    const text = addressTextOf(entry);
     try {
       const address = parseListenAddress(text);
       const key = formatAddress(address);
       if (seen.has(key) && !key.endsWith(":0")) refuse(["listen", index], `${JSON.stringify(text)} is listed twice`);
       seen.add(key);
+      const ofProxies = typeof entry === "string" ? undefined : proxyPeersFault(entry, address);
+      if (ofProxies !== undefined) refuse(["listen", index, "proxyProtocol", "from"], ofProxies);
+      const ofThread = content.listenThread === true ? faultInThread(address) : undefined;
+      if (ofThread !== undefined) refuse(["listen", index], ofThread);
     } catch (error) {
       refuse(["listen", index], messageOf(error));
     }
@@ -177,10 +183,19 @@ function readControl({ content, refuse }: ConfigInput): string | undefined {
   const { control, listen } = content;
   if (control === undefined) return undefined;
   const fault = control.startsWith("unix:") ? "must be a path, without unix:" : privatePathFault(control);
-  const isServed = listen?.some((address) => address.replace(/^(?:plain:\/\/)?unix:/, "") === control) === true;
+  const isServed =
+    listen?.some((entry) => addressTextOf(entry).replace(/^(?:(?:plain|open):\/\/)?unix:/, "") === control) === true;
   if (fault !== undefined) refuse(["control"], fault);
   else if (isServed) refuse(["control"], "is an address of listen, where every client is served");
   return control;
+}
+
+function readMaxConnectionAge({ content, refuse }: ConfigInput): number {
+  const { maxConnectionAge } = content;
+  const ms = parseDuration(maxConnectionAge) ?? DEFAULT_CONFIG.maxConnectionAgeMs;
+  if (ms < MIN_CONNECTION_AGE_MS || ms > MAX_CONNECTION_AGE_MS)
+    refuse(["maxConnectionAge"], `must be from 1s to 7d; got ${maxConnectionAge}`);
+  return ms;
 }
 
 function readHosts({ content, refuse }: ConfigInput): readonly string[] {
@@ -202,6 +217,10 @@ function readHistory({ content, refuse }: ConfigInput): Pick<DaemonConfig, "hist
     refuse(["historyRetain"], `must be from 1d to 90d; got ${historyRetain}`);
   return { historyMemory, historyRetainMs };
 }
+
+/** A shorter age would close connections under the calls of a prober. */
+const MIN_CONNECTION_AGE_MS = 1_000;
+const MAX_CONNECTION_AGE_MS = 604_800_000;
 
 /** A List is one message, and clients take 4 MiB: so many names of the longest kind fit. */
 const MAX_LISTED = 19_000;

@@ -56,6 +56,12 @@ export type RecoveryStep =
   /** The process ends while the program of the service runs. The program is left alone. */
   | { readonly step: "left"; readonly pid: number | undefined };
 
+/**
+ * What is wrong with the beginning of a proxy's connection. `timeout`: no whole header in time. `cut`: the connection ended in it.
+ * `checksum`: its CRC32c does not match.
+ */
+export type ProxyHeaderFault = "missing" | "malformed" | "too-long" | "checksum" | "timeout" | "cut";
+
 /** The message of each channel, without the `instance` that every message has. */
 export interface ChannelMessages {
   /** A status or a check state changed. */
@@ -140,6 +146,13 @@ export interface ChannelMessages {
   };
   /** healthbridge has ended a connection that broke a rule. */
   "connection-ended": { readonly address: string; readonly rule: string };
+  /**
+   * A client with a valid certificate is not in `tls.allowClients`: its connection was closed. `names` are those of its
+   * certificate, at most five: for logs only.
+   */
+  "client-refused": { readonly address: string; readonly cause: string; readonly names: readonly string[] };
+  /** A connection of a trusted proxy did not begin with a valid PROXY header, and was ended. `address` is that of the proxy. */
+  "proxy-header-refused": { readonly address: string; readonly fault: ProxyHeaderFault };
   /** Log lines were dropped: the reader of the log is too slow or gone. */
   "log-dropped": { readonly lines: number };
   /** An error that no caller can receive. */
@@ -175,6 +188,8 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   recovery: channel("healthbridge:recovery"),
   webhook: channel("healthbridge:webhook"),
   "connection-ended": channel("healthbridge:connection-ended"),
+  "client-refused": channel("healthbridge:client-refused"),
+  "proxy-header-refused": channel("healthbridge:proxy-header-refused"),
   "log-dropped": channel("healthbridge:log-dropped"),
   fault: channel("healthbridge:fault"),
 };

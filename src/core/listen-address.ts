@@ -5,32 +5,47 @@
  *     127.0.0.1:8080    one interface; a host name is allowed
  *     [::1]:8080
  *     unix:/run/health.sock
+ *     fd://3            a listening socket that this process got at its start, as systemd's socket activation passes it
  *     plain://:8080     clear text, even where a certificate is configured
+ *     open://:8086      clear text, and only the status of the server as a whole: see `registry/open-set`
  *
  * With port 0, the system chooses a free port.
  */
 import { HealthError } from "./health-error.js";
 
-export type ListenAddress = TcpAddress | UnixAddress;
+/**
+ * What an address offers. `default`: everything, with TLS where a certificate is configured. `plain`: everything in clear text, for
+ * clients without TLS. `open`: the open set alone in clear text, for clients that have no certificate of their own.
+ */
+export type Access = "default" | "plain" | "open";
+
+export type ListenAddress = TcpAddress | UnixAddress | DescriptorAddress;
 
 /** A TCP port; without a host, on every interface. */
 export interface TcpAddress {
   readonly host: string | undefined;
   readonly port: number;
-  /** Clear text, even where a certificate is configured: for clients without TLS, such as the probes of Kubernetes. */
-  readonly plain: boolean;
+  readonly access: Access;
 }
 
 /** The file of a unix socket. */
 export interface UnixAddress {
   readonly path: string;
-  readonly plain: boolean;
+  readonly access: Access;
+}
+
+/** The number of a file descriptor that is a listening socket already. */
+export interface DescriptorAddress {
+  readonly fd: number;
+  readonly access: Access;
 }
 
 /** A bound address, with the port that the system chose for port 0. */
 export type BoundAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-const PLAIN = "plain://";
+const SCHEME = /^(?<scheme>plain|open):\/\//;
+/** 0 to 2 are standard input, output and error. Linux allows at most 2^20 descriptors by default. */
+const DESCRIPTOR = /^fd:\/\/(?<fd>[3-9]|[1-9]\d{1,5})$/;
 /** A link-local address has a zone: the name of an interface, which has no slash and no blank (dev_valid_name in Linux). */
 const HOST_AND_PORT = /^(?:\[(?<ipv6>[\da-fA-F:.]+(?:%[^\]%/\s\0]+)?)\]|(?<host>[^:[\]/\s\0]*)):(?<port>\d{1,5})$/;
 
@@ -42,21 +57,37 @@ const MAX_UNIX_PATH_BYTES = 107;
  * @throws HealthError INVALID_ADDRESS
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const plain = text.startsWith(PLAIN);
-  const rest = plain ? text.slice(PLAIN.length) : text;
-  if (rest.startsWith("unix:")) return parseUnix(text, rest, plain);
+  const access = accessOf(text);
+  const rest = text.replace(SCHEME, "");
+  if (rest.startsWith("unix:")) return parseUnix(text, rest, access);
+  if (rest.startsWith("fd:")) return parseDescriptor(text, rest, access);
   const { ipv6, host, port } = HOST_AND_PORT.exec(rest)?.groups ?? {};
-  if (port === undefined) throw invalidAddress(text, "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH");
+  if (port === undefined) throw invalidAddress(text, "expected :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH or fd://N");
   if (Number(port) > 65_535) throw invalidAddress(text, "a port is a number from 0 to 65535");
-  return { host: ipv6 ?? (host === "" ? undefined : host), port: Number(port), plain };
+  return { host: ipv6 ?? (host === "" ? undefined : host), port: Number(port), access };
+}
+
+function accessOf(text: string): Access {
+  const scheme = SCHEME.exec(text)?.groups?.scheme;
+  return scheme === "plain" || scheme === "open" ? scheme : "default";
 }
 
 /** The address in text. */
 export function formatAddress(address: ListenAddress | BoundAddress): string {
   if ("path" in address) return `unix:${address.path}`;
+  if ("fd" in address) return `fd://${address.fd}`;
   const { host, port } = address;
   if (host === undefined) return `:${port}`;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Why a listener thread cannot use an address. A thread that has ended is started again, and its descriptors are closed then.
+ */
+export function faultInThread(address: ListenAddress): string | undefined {
+  return "fd" in address
+    ? `${formatAddress(address)} cannot be used by a listener thread: expected an address that can be bound again`
+    : undefined;
 }
 
 /** A private socket is bound in a new folder beside its path: see `listener/private-socket`. */
@@ -73,13 +104,19 @@ export function privatePathFault(path: string): string | undefined {
     : undefined;
 }
 
-function parseUnix(text: string, rest: string, plain: boolean): UnixAddress {
+function parseUnix(text: string, rest: string, access: Access): UnixAddress {
   const path = rest.slice("unix:".length).replace(/^\/\/(?=\/)/, "");
   if (path === "" || path.includes("\0")) throw invalidAddress(text, "expected unix:/PATH");
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
     throw invalidAddress(text, `the path of a unix socket has at most ${MAX_UNIX_PATH_BYTES} bytes`);
   }
-  return { path, plain };
+  return { path, access };
+}
+
+function parseDescriptor(text: string, rest: string, access: Access): DescriptorAddress {
+  const { fd } = DESCRIPTOR.exec(rest)?.groups ?? {};
+  if (fd === undefined) throw invalidAddress(text, "expected fd://N with a descriptor from 3 on, such as fd://3");
+  return { fd: Number(fd), access };
 }
 
 function invalidAddress(text: string, expected: string): HealthError {

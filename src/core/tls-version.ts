@@ -7,6 +7,9 @@ import { OptionError, type Path } from "./option-error.js";
 /** YAML reads 1.0 as the number 1. */
 export const TLS_VERSIONS = ["1.0", "1.1", "1.2", "1.3", 1, 1.1, 1.2, 1.3] as const;
 
+/** Those that our own listeners can have as their oldest. */
+export const SERVER_TLS_VERSIONS = ["1.2", "1.3", 1.2, 1.3] as const;
+
 /** `1.2` or `"1.2"`: other values are refused. */
 export type TlsVersion = string | number;
 

@@ -6,7 +6,15 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { CheckReport, ServiceStatus } from "../registry/ports.js";
-import type { CheckDetails, ControlAnswer, DaemonStatus, ServiceState } from "../wire/control-messages.js";
+import type {
+  CheckDetails,
+  ControlAnswer,
+  DaemonStatus,
+  RecoveryState,
+  ServiceState,
+  WebhookState,
+} from "../wire/control-messages.js";
+import type { Hooks } from "./hooks.js";
 import type { Maintenance, Scope } from "./maintenance.js";
 import { type Operator, type OperatorDeps, unknownService } from "./operator.js";
 
@@ -19,11 +27,23 @@ export type DaemonFacts = Pick<
 export interface StatusSource {
   readonly parts: OperatorDeps["parts"];
   readonly operator: Operator;
+  readonly hooks: Pick<Hooks, "webhooks" | "recovery">;
   readonly clock: Clock;
   readonly facts: () => DaemonFacts;
 }
 
 type StatusPart = Partial<ControlAnswer<"Status">>;
+
+const MAX_RECOVERED = 1_000;
+
+const URGENCY: readonly RecoveryState["state"][] = [
+  "given-up",
+  "running",
+  "refused",
+  "cooling-down",
+  "waiting",
+  "idle",
+];
 
 /** Services or checks of one message. */
 const MAX_ITEMS = 100;
@@ -41,15 +61,21 @@ export function statusParts(source: StatusSource, only: string | undefined): Ite
   const services = name === undefined || status === undefined ? [...registry.services()] : [[name, status] as const];
   const counts = (check: CheckReport) => name === undefined || [check.name, ...check.services].includes(name);
   const checks = [...registry.checks()].filter((check) => name === "" || counts(check));
-  return inParts(source, services, checks);
+  const webhooks = name === undefined ? webhooksOf(source) : [];
+  const recovery = recoveryOf(source).filter(({ service }) => name === undefined || service === name);
+  return inParts(source, { services, checks, first: { daemon: daemonOf(source), webhooks, recovery } });
 }
 
-function* inParts(
-  source: StatusSource,
-  services: readonly (readonly [string, ServiceStatus])[],
-  checks: readonly CheckReport[],
-): Iterable<StatusPart> {
-  yield { daemon: daemonOf(source) };
+/** What an answer has. */
+interface StatusContent {
+  /** The first message. */
+  readonly first: StatusPart;
+  readonly services: readonly (readonly [string, ServiceStatus])[];
+  readonly checks: readonly CheckReport[];
+}
+
+function* inParts(source: StatusSource, { first, services, checks }: StatusContent): Iterable<StatusPart> {
+  yield first;
   for (let at = 0; at < services.length; at += MAX_ITEMS)
     yield { services: services.slice(at, at + MAX_ITEMS).map((service) => serviceOf(source, service)) };
   for (let at = 0; at < checks.length; at += MAX_ITEMS)
@@ -64,6 +90,22 @@ function daemonOf({ operator, clock, facts }: StatusSource): DaemonStatus {
     survivesRestart: operator.survivesRestart,
     ...saidOf(operator, "all"),
   };
+}
+
+function webhooksOf({ hooks }: StatusSource): readonly WebhookState[] {
+  return hooks.webhooks.map(({ name, pending, failures, detail = "" }) => ({ name, pending, failures, detail }));
+}
+
+/** Those that need a look come first. At most 1,000, so that the message has a bound. */
+function recoveryOf({ hooks, clock }: StatusSource): readonly RecoveryState[] {
+  return hooks.recovery
+    .map(({ rule, service, state, cause = "", runs, cooledDownAt }) => ({
+      ...{ recovery: rule.name, service, state, runs, maxRuns: rule.maxRuns },
+      cause: state === "refused" ? cause : "",
+      nextRunAtMs: state === "cooling-down" ? clock.wallTime() + (cooledDownAt - clock.now()) : undefined,
+    }))
+    .sort((one, other) => URGENCY.indexOf(one.state) - URGENCY.indexOf(other.state))
+    .slice(0, MAX_RECOVERED);
 }
 
 function serviceOf({ operator }: StatusSource, [name, found]: readonly [string, ServiceStatus]): ServiceState {

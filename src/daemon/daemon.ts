@@ -2,14 +2,16 @@
  * The daemon: starts what a configuration describes, reloads it and stops it.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { DaemonConfig } from "../config/daemon-config.js";
+import type { DaemonConfig, ServerTlsConfig } from "../config/daemon-config.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
-import { formatAddress } from "../core/listen-address.js";
+import { type Access, formatAddress } from "../core/listen-address.js";
+import { parseListenEntry } from "../core/listen-point.js";
 import { version } from "../core/version.js";
-import type { ShutdownTimes } from "../lifecycle/shutdown.js";
+import { maxShutdownMs, type ShutdownTimes } from "../lifecycle/shutdown.js";
+import type { TlsIdentity } from "../listener/tls.js";
 import type { Log } from "../telemetry/log.js";
 import { watchCertificate } from "./certificate-watch.js";
 import { type ControlServer, openControlServer } from "./control-server.js";
@@ -19,6 +21,7 @@ import { Health } from "./health.js";
 import { Hooks } from "./hooks.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
+import type { ServiceManager } from "./service-manager.js";
 import { type OpenState, openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
@@ -34,11 +37,8 @@ export interface Daemon {
   stop(times?: ShutdownTimes): Promise<void>;
 }
 
-/**
- * A connection is asked to close after an hour, so that load balancers distribute it again and old certificates are no
- * longer used.
- */
-const MAX_CONNECTION_AGE_MS = 3_600_000;
+/** Beside the shutdown of the servers: a program of the recovery may run for 10 s, and the state folder is written after it. */
+const MAX_CLEANUP_MS = 15_000;
 
 /** What a daemon needs beside its configuration. */
 export interface DaemonDeps {
@@ -48,6 +48,8 @@ export interface DaemonDeps {
   readonly threadLog?: ThreadLog | undefined;
   /** The environment of this process. Checks that run programs hand on a few variables of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** systemd, when it waits for messages of this process. */
+  readonly serviceManager?: ServiceManager | undefined;
   /** For the control socket. Default: there is no file. */
   readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
@@ -61,6 +63,7 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   listenThread: ({ listenThread }) => listenThread,
   paths: ({ paths }) => paths,
   statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
+  maxConnectionAge: ({ maxConnectionAgeMs }) => maxConnectionAgeMs,
   stateDir: ({ stateDir }) => stateDir,
   control: ({ control }) => control,
   listLimit: ({ listLimit }) => listLimit,
@@ -97,6 +100,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   const facts = new Facts(deps);
   let state: OpenState | undefined;
   let operator: Operator;
+  let hooks: Hooks;
   let control: ControlServer | undefined;
   let server: HealthServer;
   try {
@@ -106,17 +110,19 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal });
     operator.restore();
     health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));
-    if (config.control !== undefined) control = await openControl(config.control, { ...deps, operator, health, facts });
+    hooks = new Hooks({ health, operator, journal: state?.journal, environment });
+    const parts = { ...deps, operator, hooks, health, facts };
+    if (config.control !== undefined) control = await openControl(config.control, parts);
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
     const { threadLog } = deps;
     const options = {
       engine,
-      tls,
+      tls: tls && identityOf(tls),
       thread,
       threadLog,
       statusCodePaths,
       paths,
-      maxConnectionAgeMs: MAX_CONNECTION_AGE_MS,
+      maxConnectionAgeMs: config.maxConnectionAgeMs,
     };
     server = await health.parts.servers.listen(config.listen, options);
     facts.addresses = server.addresses.map(formatAddress);
@@ -128,10 +134,10 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     await state?.close();
     throw error;
   }
-  const hooks = new Hooks({ health, operator, journal: state?.journal, environment });
   await hooks.apply(config);
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
+  deps.serviceManager?.ready(health.parts);
   return {
     async reload(next) {
       await health.reconfigure(next);
@@ -140,7 +146,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       drainDelayMs = next.drainDelayMs;
       token.value = next.token;
       if (config.tls !== undefined && next.tls !== undefined) {
-        server.replaceTls(next.tls);
+        server.replaceTls(identityOf(next.tls));
         unwatch?.();
         unwatch = watch(next);
       }
@@ -153,13 +159,23 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     },
     stop(times) {
       unwatch?.();
+      deps.serviceManager?.stopping(maxShutdownMs({ drainDelayMs, ...times }) + MAX_CLEANUP_MS);
       operator.stop();
       const hooksEnded = hooks.close();
       facts.shuttingDown = true;
-      const end = () => hooksEnded.then(() => Promise.all([control?.close(), state?.close()]));
+      const end = async () => {
+        await hooksEnded;
+        await Promise.all([control?.close(), state?.close()]);
+        deps.serviceManager?.close();
+      };
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };
+}
+
+/** What a server takes of it: not the name of the file. */
+function identityOf({ certFile, ...identity }: ServerTlsConfig): TlsIdentity {
+  return identity;
 }
 
 /** The changed keys that keep their values until the next start. */
@@ -192,13 +208,21 @@ function warn(log: Log, message: string): void {
 function logServing(log: Log, config: DaemonConfig, addresses: readonly string[]): void {
   const services = config.checks.map(({ name }) => name);
   const what = services.length === 0 ? "own health" : `health of ${services.join(", ")}`;
-  const message = `serving ${what} over gRPC and HTTP on ${addresses.join(", ")}; try: ${commandToTry(config, addresses)}`;
+  const shown = addresses.map((address, index) => (accessAt(config, index) === "open" ? `open://${address}` : address));
+  const message = `serving ${what} over gRPC and HTTP on ${shown.join(", ")}; try: ${commandToTry(config, addresses)}`;
   log.write("info", "serving", message, { addresses, services });
 }
 
+function accessAt({ listen }: DaemonConfig, index: number): Access {
+  const entry = listen.at(index);
+  return entry === undefined ? "default" : parseListenEntry(entry).address.access;
+}
+
+/** The last address, but not one that a proxy alone can use, if there is another. */
 function commandToTry(config: DaemonConfig, addresses: readonly string[]): string {
-  const [address = "", text = ""] = [addresses.at(-1), config.listen.at(-1)];
-  const scheme = config.tls === undefined || text.startsWith("plain://") ? "http" : "https";
+  const index = config.listen.findLastIndex((entry) => parseListenEntry(entry).proxies === undefined);
+  const address = addresses.at(index) ?? "";
+  const scheme = config.tls === undefined || accessAt(config, index) !== "default" ? "http" : "https";
   const certificate = config.tls?.clientCa === undefined ? "" : "--cert FILE --key FILE ";
   const insecure = scheme === "https" ? `-k ${certificate}` : "";
   if (address.startsWith("unix:"))
@@ -224,16 +248,17 @@ class Facts implements DaemonFacts {
 
 interface ControlParts extends DaemonDeps {
   readonly operator: Operator;
+  readonly hooks: Hooks;
   readonly health: Health;
   readonly facts: Facts;
 }
 
 /** @throws HealthError CONTROL_FAILED */
 async function openControl(path: string, parts: ControlParts): Promise<ControlServer> {
-  const { operator, health, facts, instance, log, file } = parts;
+  const { operator, hooks, health, facts, instance, log, file } = parts;
   const noFile = async () => ({ kind: "applied", configFile: "" }) as const;
   const reload = file?.reload ?? noFile;
-  const deps = { parts: health.parts, operator, clock: systemClock, facts: () => facts, instance, reload };
+  const deps = { parts: health.parts, operator, hooks, clock: systemClock, facts: () => facts, instance, reload };
   const methods = controlMethods(deps);
   const server = await openControlServer({ path, methods, clock: systemClock, random: Math.random, instance });
   const message = `control socket at ${path}; try: healthbridge status --control ${path}`;

@@ -16,6 +16,7 @@ import { sourceOf } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
 import type { Transition } from "../core/channels.js";
 import { HealthError } from "../core/health-error.js";
+import type { ListenEntry } from "../core/listen-point.js";
 import type { ServingStatus } from "../core/serving-status.js";
 import { requireShutdownTimes, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { Report } from "../probers/heartbeat.js";
@@ -203,11 +204,12 @@ export class Health extends Integrations {
   }
 
   /**
-   * Serves gRPC and HTTP on every address: `:PORT`, `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`. Port 0 lets the system
-   * choose a port. Either all addresses are served or none.
+   * Serves gRPC and HTTP on every address: `:PORT`, `HOST:PORT`, `[IPV6]:PORT`, `unix:/PATH`, `plain://` or `open://` before one of
+   * these, or a table with an address and `proxyProtocol`. Port 0 lets the system choose a port. Either all addresses are served or
+   * none.
    * @throws HealthError INVALID_ADDRESS, INVALID_OPTION, LISTEN_FAILED naming the address, TLS_FAILED, ALREADY_STOPPED
    */
-  listen(addresses: readonly string[], options: ListenOptions = {}): Promise<HealthServer> {
+  listen(addresses: readonly ListenEntry[], options: ListenOptions = {}): Promise<HealthServer> {
     return this.parts.servers.listen(addresses, options);
   }
 

@@ -56,6 +56,16 @@ export class Hooks {
     else if (ofRecovery !== undefined) this.#recovery = this.#openRecovery(ofRecovery, recovery);
   }
 
+  /** How far the deliveries of all webhooks are. */
+  get webhooks(): ReturnType<Webhooks["reports"]> {
+    return this.#webhooks?.reports() ?? [];
+  }
+
+  /** Of the services that a recovery remembers. */
+  get recovery(): ReturnType<Recovery["reports"]> {
+    return this.#recovery?.reports() ?? [];
+  }
+
   /**
    * The shutdown begins: from now on nothing is observed. Resolves when what is sent has ended, within 2 s, and the programs
    * that run, within 10 s.

@@ -7,6 +7,7 @@
  */
 import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
+import type { ListenEntry } from "../core/listen-point.js";
 import { trueOrFalse } from "../core/option.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
@@ -84,7 +85,7 @@ export class OpenServers {
   }
 
   /** Opens a server. Rejects as `Health.listen` does. */
-  listen(addresses: readonly string[], options: ServerOptions): Promise<HealthServer> {
+  listen(addresses: readonly ListenEntry[], options: ServerOptions): Promise<HealthServer> {
     const opening = keepAlive(this.#listen(addresses, options));
     this.#opening.add(opening);
     return opening.finally(() => this.#opening.delete(opening));
@@ -104,7 +105,7 @@ export class OpenServers {
     return this.#stopping;
   }
 
-  async #listen(addresses: readonly string[], options: ServerOptions): Promise<HealthServer> {
+  async #listen(addresses: readonly ListenEntry[], options: ServerOptions): Promise<HealthServer> {
     this.requireRunning("listen()");
     const { signal } = this.#stop;
     const onClosed = (server: ListeningServer) => void this.#open.delete(server);
@@ -119,10 +120,10 @@ export class OpenServers {
 
   async #start(
     ends: Pick<ServerDeps, "signal" | "onClosed">,
-    addresses: readonly string[],
+    addresses: readonly ListenEntry[],
     options: ServerOptions,
   ): Promise<ListeningServer> {
-    if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === "string"))
+    if (!Array.isArray(addresses))
       throw new HealthError("INVALID_ADDRESS", 'listen() needs a list of addresses, such as [":50051", ":8080"]');
     requireListenOptions(options);
     const { stallAfter, paths } = options;

@@ -1,32 +1,29 @@
 /**
  * One open set of addresses with its transports: what `Health.listen` returns.
  *
- *     listener --+--> HTTP/1 --> bridge
- *                +--> HTTP/2 --> gRPC engine --> health service
- *                                     +--> bridge
+ *     listener --+--> transports over the registry        addresses that offer everything
+ *                '--> transports over the open set        `open://` addresses
  */
 import { keepAlive } from "../core/background.js";
 import type { Clock, Random } from "../core/clock.js";
+import { DEFAULT_CONNECTION_AGE_MS } from "../core/connection-age.js";
 import type { DurationLike } from "../core/duration.js";
 import type { FairTurns } from "../core/fair-turns.js";
 import { HealthError } from "../core/health-error.js";
-import { type BoundAddress, parseListenAddress } from "../core/listen-address.js";
+import type { BoundAddress } from "../core/listen-address.js";
+import { type ListenEntry, parseListenEntry } from "../core/listen-point.js";
 import { requireKnownOptions } from "../core/option.js";
 import type { SharedBytesPool } from "../core/shared-bytes.js";
 import { type Listener, listen } from "../listener/listener.js";
-import type { Sinks } from "../listener/sniff-protocol.js";
 import type { TlsIdentity } from "../listener/tls.js";
 import type { LogLevel } from "../telemetry/log.js";
 import type { LogForm } from "../telemetry/log-text.js";
-import type { GrpcEngine } from "../transports/grpc/engine.js";
-import type { HealthService } from "../transports/grpc/health-service.js";
-import { type BridgeOptions, HttpBridge } from "../transports/http/bridge.js";
-import { Http1Server } from "../transports/http/http1.js";
-import { type EngineOptions, startEngine } from "./engines.js";
+import type { EngineOptions } from "./engines.js";
+import { type Answering, Transports } from "./transports.js";
 
 /** Options of `Health.listen`. */
 export interface ListenOptions extends EngineOptions {
-  /** Speak TLS on every address that is not marked `plain://`. Default: clear text. */
+  /** Speak TLS on every address that is not `plain://` or `open://`. Default: clear text. */
   readonly tls?: TlsIdentity | undefined;
   /** HTTP paths that mean `/healthcheck`. Default none. */
   readonly paths?: readonly string[] | undefined;
@@ -86,19 +83,24 @@ export function requireListenOptions(options: ServerOptions): void {
 }
 
 /** What a server needs. */
-export interface ServerDeps {
+export interface ServerDeps extends Answering {
   readonly clock: Clock;
   /** Shares the event loop among all connections. */
   readonly turns: FairTurns;
   readonly random: Random;
-  readonly service: HealthService;
-  readonly bridge: BridgeOptions;
+  /** What answers clients of `open://` addresses. */
+  readonly open: Answering;
   /** Holds the long answers that clients are reading. */
   readonly pool: SharedBytesPool;
   /** Aborted by a shutdown, with the error for a `listen` that still looks up host names. */
   readonly signal: AbortSignal;
   /** Called when a server is closed. */
   readonly onClosed: (server: ListeningServer) => void;
+}
+
+/** A client certificate must not count for ever. */
+function connectionAgeOf({ maxConnectionAgeMs, tls }: ListenOptions): number | undefined {
+  return maxConnectionAgeMs ?? (tls?.clientCa === undefined ? undefined : DEFAULT_CONNECTION_AGE_MS);
 }
 
 /** An open set of addresses. */
@@ -108,9 +110,9 @@ export interface HealthServer {
   /** Connections that are open now. */
   readonly connectionCount: number;
   /**
-   * Uses another certificate, key or client CA for new connections; open ones stay. Whether clients must show a certificate does
-   * not change, and nothing changes on a server without TLS.
-   * @throws HealthError TLS_FAILED; the previous certificate stays in use then
+   * Uses another certificate, key, client CA, `allowClients` or `minVersion` for new connections; open ones stay. What is not
+   * given stays too. Whether clients must show a certificate does not change, and nothing changes on a server without TLS.
+   * @throws HealthError TLS_FAILED, INVALID_OPTION; the previous certificate stays in use then
    */
   replaceTls(identity: TlsIdentity): void;
   /** Closes the addresses and ends all connections, without a drain. Calling it again returns the same promise. */
@@ -135,37 +137,34 @@ export class OpenServer implements ListeningServer {
   readonly watcherCount = 0;
   readonly watchedNameCount = 0;
   readonly #listener: Listener;
-  readonly #engine: GrpcEngine;
-  readonly #http1: Http1Server;
+  readonly #transports: readonly Transports[];
   readonly #onClosed: ServerDeps["onClosed"];
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    { listener, engine, http1 }: { listener: Listener; engine: GrpcEngine; http1: Http1Server },
-    onClosed: ServerDeps["onClosed"],
-  ) {
+  private constructor(listener: Listener, transports: readonly Transports[], onClosed: ServerDeps["onClosed"]) {
     this.#listener = listener;
-    this.#engine = engine;
-    this.#http1 = http1;
+    this.#transports = transports;
     this.#onClosed = onClosed;
   }
 
   /** Binds every address and serves. Rejects as `Health.listen` does. */
-  static async start(deps: ServerDeps, addresses: readonly string[], options: ListenOptions): Promise<OpenServer> {
-    const { clock, turns, random, service, pool, signal } = deps;
-    const parsed = addresses.map(parseListenAddress);
-    if (parsed.length === 0)
+  static async start(deps: ServerDeps, entries: readonly ListenEntry[], options: ListenOptions): Promise<OpenServer> {
+    const { clock, signal, open } = deps;
+    const points = entries.map(parseListenEntry);
+    if (points.length === 0)
       throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
-    const bridge = new HttpBridge({ ...deps.bridge, paths: options.paths });
-    const engine = await startEngine(options, { clock, turns, random, service, bridge, pool });
-    const http1 = new Http1Server(bridge, turns);
-    const sinks: Sinks = { http1: (socket) => http1.accept(socket), http2: engine.accept };
+    const { instance } = deps.bridge.reader;
+    const settings = { ...options, maxConnectionAgeMs: connectionAgeOf(options) };
+    const full = await Transports.start(deps, deps, settings);
+    const hasOpen = points.some(({ address: { access } }) => access === "open");
+    const limited = hasOpen ? await Transports.start(open, deps, { ...settings, reflection: false }) : undefined;
+    const transports = limited === undefined ? [full] : [full, limited];
+    const sinks = { sinks: full.sinks, openSinks: limited?.sinks };
     try {
-      const listener = await listen(parsed, { ...options, clock, instance: bridge.instance, sinks, signal });
-      return new OpenServer({ listener, engine, http1 }, deps.onClosed);
+      const listener = await listen(points, { ...options, ...sinks, clock, instance, signal });
+      return new OpenServer(listener, transports, deps.onClosed);
     } catch (error) {
-      engine.drain();
-      await http1.close();
+      await Promise.all(transports.map((each) => each.close()));
       throw error;
     }
   }
@@ -192,8 +191,7 @@ export class OpenServer implements ListeningServer {
 
   /** Asks every client to close its connection (GOAWAY), and resolves when all connections have ended. */
   async closeGracefully(): Promise<void> {
-    this.#engine.drain();
-    this.#http1.closeIdle();
+    for (const transports of this.#transports) transports.drain();
     await this.#listener.whenIdle();
   }
 
@@ -205,9 +203,9 @@ export class OpenServer implements ListeningServer {
   async #close(): Promise<void> {
     try {
       this.#listener.stopAccepting();
-      this.#engine.drain();
+      for (const transports of this.#transports) transports.drain();
       await this.#listener.destroy();
-      await this.#http1.close();
+      await Promise.all(this.#transports.map((transports) => transports.close()));
     } finally {
       this.#onClosed(this);
     }

@@ -6,6 +6,7 @@ import type { AccessToken } from "../core/bearer-token.js";
 import type { Clock, Random } from "../core/clock.js";
 import { FairTurns } from "../core/fair-turns.js";
 import { SharedBytesPool } from "../core/shared-bytes.js";
+import { OpenSet } from "../registry/open-set.js";
 import type { StatusReader } from "../registry/ports.js";
 import type { ServiceHistory } from "../telemetry/history/service-history.js";
 import type { TransitionHistory } from "../telemetry/history/transition-history.js";
@@ -13,6 +14,7 @@ import { HealthService } from "../transports/grpc/health-service.js";
 import type { BridgeOptions } from "../transports/http/bridge.js";
 import { EventStreams } from "../transports/http/event-streams.js";
 import { PageRenderer } from "../transports/http/page-renderer.js";
+import type { Answering } from "./transports.js";
 
 export interface ServingOptions
   extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit" | "page" | "hosts" | "askPast"> {
@@ -28,13 +30,13 @@ export interface ServingOptions
 }
 
 /** What all servers of one thread share: the fields are those of `ServerDeps`. */
-export interface Serving {
+export interface Serving extends Answering {
   readonly clock: Clock;
   readonly random: Random;
   readonly turns: FairTurns;
   readonly pool: SharedBytesPool;
-  readonly service: HealthService;
-  readonly bridge: BridgeOptions;
+  /** What answers clients of `open://` addresses. */
+  readonly open: Answering;
   /** Ends the Watch streams and the streams of events, and refuses new ones. */
   endStreams(): void;
 }
@@ -47,6 +49,7 @@ export function createServing(options: ServingOptions): Serving {
   const pages = new PageRenderer({ reader, clock, pool });
   const service = new HealthService(reader, { listLimit, maxWatchers, token });
   const events = history && new EventStreams({ reader, clock, pages, history, token });
+  const open = createOpen({ reader: new OpenSet(reader), clock, pool, maxWatchers });
   const past = history && services && { transitions: history, services };
   return {
     clock,
@@ -59,9 +62,23 @@ export function createServing(options: ServingOptions): Serving {
       history: past,
       transitions: history,
     },
+    open,
     endStreams: () => {
       service.endWatches();
+      open.service.endWatches();
       events?.end();
     },
+  };
+}
+
+/** It needs no token, and has pages of its own: one that was rendered for other clients has names. */
+function createOpen({
+  maxWatchers,
+  ...deps
+}: Pick<ServingOptions, "reader" | "clock" | "maxWatchers"> & Pick<Serving, "pool">): Answering {
+  const { reader, clock } = deps;
+  return {
+    service: new HealthService(reader, { maxWatchers }),
+    bridge: { reader, clock, pages: new PageRenderer(deps), openSet: true },
   };
 }

@@ -5,6 +5,7 @@
 import type { CheckOptions, CheckTarget } from "../checks/check-options.js";
 import type { ServiceDeclaration } from "../checks/service-graph.js";
 import { HealthError } from "../core/health-error.js";
+import type { ListenEntry } from "../core/listen-point.js";
 import { requireKnownOptions } from "../core/option.js";
 import type { Health } from "../daemon/health.js";
 import type { ListenOptions } from "../daemon/server.js";
@@ -29,7 +30,7 @@ export interface NestHealthOptions {
   /** Further paths that mean `/healthcheck`, such as `/api/health`. Default none. */
   readonly paths?: readonly string[] | undefined;
   /** Addresses of a server for gRPC and HTTP beside those of the application: see `health.listen`. Default none. */
-  readonly listen?: readonly string[] | undefined;
+  readonly listen?: readonly ListenEntry[] | undefined;
   /** Options of that server. */
   readonly listenOptions?: ListenOptions | undefined;
   /**

@@ -49,6 +49,19 @@ export type RecoveryDecision =
   /** Nothing is remembered about the service any more. */
   | { readonly kind: "forget"; readonly service: string };
 
+/** Where a service is on its way to the next run. Times are monotonic. */
+export interface RecoveryReport {
+  readonly rule: RecoveryRule;
+  readonly service: string;
+  readonly state: "idle" | "waiting" | "running" | "cooling-down" | "refused" | "given-up";
+  /** Why it is refused. */
+  readonly cause: RecoveryRefusal | undefined;
+  /** Runs within the window of the rule. */
+  readonly runs: number;
+  /** The end of the cool-down. */
+  readonly cooledDownAt: number;
+}
+
 /** What is remembered about the runs for a service. Times are monotonic. */
 export interface RunHistory {
   /** The starts of the last runs, the newest last. */
@@ -99,6 +112,18 @@ export class RecoveryPlanner {
   historyOf(service: string): RunHistory | undefined {
     const known = this.#remembered.get(service);
     return known && { runs: known.runs, endedAt: known.endedAt, hasGivenUp: known.givenUpBy !== undefined };
+  }
+
+  /** Of each service of which something is remembered. */
+  reports(now: number): readonly RecoveryReport[] {
+    return [...this.#remembered].flatMap(([service, known]) => {
+      const rule = this.#rules.of(service);
+      if (rule === undefined) return [];
+      const cooledDownAt = known.endedAt + rule.cooldownMs;
+      const runs = known.runs.filter((at) => now - at < rule.windowMs).length;
+      const state = stateOf(known, now < cooledDownAt);
+      return [{ rule, service, state, cause: known.refusedFor, runs, cooledDownAt }];
+    });
   }
 
   /** A run has ended. */
@@ -226,6 +251,14 @@ const NEW: Readonly<Remembered> = {
   servingSince: undefined,
   refusedFor: undefined,
 };
+
+function stateOf(known: Remembered, isCoolingDown: boolean): RecoveryReport["state"] {
+  if (known.isRunning) return "running";
+  if (known.givenUpBy !== undefined) return "given-up";
+  if (known.failingSince === undefined) return "idle";
+  if (isCoolingDown) return "cooling-down";
+  return known.refusedFor === undefined ? "waiting" : "refused";
+}
 
 /** Why nothing is run for any service of a group. */
 function commonCause(

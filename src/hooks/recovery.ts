@@ -13,7 +13,7 @@ import { publish, type RecoveryStep } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import type { Journal } from "../telemetry/journal.js";
 import { RecoveryEvidence, type RecoveryEvidenceDeps } from "./recovery-evidence.js";
-import { type RecoveryDecision, RecoveryPlanner, type RunHistory } from "./recovery-planner.js";
+import { type RecoveryDecision, RecoveryPlanner, type RecoveryReport, type RunHistory } from "./recovery-planner.js";
 import { type RecoveryRun, type RunningRecovery, startRecovery } from "./recovery-program.js";
 import { type RecoveryRule, RecoveryRules } from "./recovery-rules.js";
 import { RecoveryStore } from "./recovery-store.js";
@@ -63,6 +63,11 @@ export class Recovery {
     this.#rules.replace(rules);
     this.#lastVersion = undefined;
     if (!hasSelfCheck) this.#evidence.endSelfCheck();
+  }
+
+  /** Of each service of which something is remembered. */
+  reports(): readonly RecoveryReport[] {
+    return this.#planner.reports(this.#deps.clock.now());
   }
 
   /** Starts nothing more, and waits for the programs that run: at most 10 s. Then they are left alone. */

@@ -25,6 +25,16 @@ export interface DeliveryDeps {
   readonly store: WebhookStore;
 }
 
+/** How far a delivery is. */
+export interface DeliveryProgress {
+  /** Messages that are not delivered yet. */
+  readonly pending: number;
+  /** Requests without success, one after the other. */
+  readonly failures: number;
+  /** Why the last request had no success; `undefined` after a delivery. */
+  readonly detail: string | undefined;
+}
+
 /** More messages, or more changes in all of them together, are folded. */
 const MAX_MESSAGES = 1_000;
 const MAX_CHANGES = 5_000;
@@ -52,6 +62,7 @@ export class WebhookDelivery {
   #nextNumber = 1;
   /** Requests without success, one after the other. */
   #failures = 0;
+  #detail: string | undefined;
   #running: Promise<void> | undefined;
   #endPause: () => void = () => {};
   #endStoring: () => void = () => {};
@@ -68,6 +79,10 @@ export class WebhookDelivery {
       this.#nextNumber = number + 1;
     }
     this.#run();
+  }
+
+  get progress(): DeliveryProgress {
+    return { pending: this.#queue.length, failures: this.#failures, detail: this.#detail };
   }
 
   /** Adds a change, with the states that it tells. They are stored together. */
@@ -156,6 +171,7 @@ export class WebhookDelivery {
       const result = await this.#sending.send(entry.message);
       if (result.kind === "retry") {
         this.#failures += 1;
+        this.#detail = result.detail;
         this.#publish("retry", result.detail);
         if (this.#isClosed) return;
         await this.#pause(this.#pauseMs(result.retryAfterMs));
@@ -165,7 +181,8 @@ export class WebhookDelivery {
       this.#queue.shift();
       this.#changes -= entry.message.changes.length;
       if (entry.message.kind === "change") this.#deps.store.replace(entry.number, undefined);
-      this.#publish(result.kind, result.kind === "rejected" ? result.detail : undefined);
+      this.#detail = result.kind === "rejected" ? result.detail : undefined;
+      this.#publish(result.kind, this.#detail);
       this.#failures = 0;
     }
   }

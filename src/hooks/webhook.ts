@@ -6,7 +6,7 @@
 import type { CancelTimer, Clock, Random } from "../core/clock.js";
 import { NotificationState, type Observation, type OutageView } from "./notification-state.js";
 import type { ServiceFilter } from "./service-filter.js";
-import { type Sender, WebhookDelivery } from "./webhook-delivery.js";
+import { type DeliveryProgress, type Sender, WebhookDelivery } from "./webhook-delivery.js";
 import type { WebhookSettings } from "./webhook-settings.js";
 import type { WebhookStore } from "./webhook-store.js";
 
@@ -64,6 +64,10 @@ export class Webhook {
     if (!this.#isInScope(service)) return;
     this.#observe(service, observation);
     this.#arm();
+  }
+
+  get progress(): DeliveryProgress {
+    return this.#delivery.progress;
   }
 
   /** Observes nothing more, and ends the delivery within `graceMs`. */

@@ -18,6 +18,7 @@ import { type DeclaredServices, filterOf } from "./service-filter.js";
 import { RegistryView } from "./service-view.js";
 import { Webhook } from "./webhook.js";
 import { WebhookClient } from "./webhook-client.js";
+import type { DeliveryProgress } from "./webhook-delivery.js";
 import type { WebhookSettings } from "./webhook-settings.js";
 import { dropOthers, WebhookStore } from "./webhook-store.js";
 
@@ -66,6 +67,11 @@ export class Webhooks {
       const webhook = this.#webhookOf(settings, connect);
       webhook.follow(filterOf(settings.services, config), this.#observed);
     }
+  }
+
+  /** How far the delivery of each webhook is. */
+  reports(): readonly (DeliveryProgress & { readonly name: string })[] {
+    return [...this.#webhooks].map(([name, { progress }]) => ({ name, ...progress }));
   }
 
   /** Observes nothing more. Resolves when no request runs, within 2 s. */

@@ -68,6 +68,12 @@ export async function runShutdown(steps: ShutdownSteps, clock: Clock, times: Shu
   }
 }
 
+/** The longest time that `runShutdown` takes, in milliseconds. */
+export function maxShutdownMs({ drainDelayMs, closeTimeoutMs }: ShutdownTimes): number {
+  const delayMs = drainDelayMs ?? DEFAULT_DRAIN_DELAY_MS;
+  return delayMs + (closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS) + DESTROY_TIMEOUT_MS;
+}
+
 function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void (ms === 0 ? resolve() : clock.setTimer(ms, resolve)));
 }

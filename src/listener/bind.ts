@@ -6,7 +6,7 @@
  * The two steps are separate, so that a listener resolves all of its addresses before it binds the first one.
  */
 import { lookup } from "node:dns/promises";
-import { lstatSync, unlinkSync } from "node:fs";
+import { fstatSync, lstatSync, readFileSync, unlinkSync } from "node:fs";
 import { connect, isIP, type Server } from "node:net";
 import { HealthError } from "../core/health-error.js";
 import { type BoundAddress, formatAddress, type ListenAddress } from "../core/listen-address.js";
@@ -15,8 +15,10 @@ import { type BoundAddress, formatAddress, type ListenAddress } from "../core/li
 export interface ResolvedAddress {
   /** The address as it was written, for error messages. */
   readonly text: string;
-  readonly plain: boolean;
-  readonly options: { readonly path: string } | { readonly port: number; readonly host?: string };
+  readonly options:
+    | { readonly path: string }
+    | { readonly fd: number }
+    | { readonly port: number; readonly host?: string };
 }
 
 /** Length of the kernel's queue of connections that this process has not accepted yet. */
@@ -35,19 +37,23 @@ const UNIX_REASONS: Readonly<Record<string, string>> = {
   EACCES: "its directory does not exist or cannot be written to",
 };
 
+const DESCRIPTOR_REASONS: Readonly<Record<string, string>> = {
+  EINVAL: "it is not a listening socket; systemd passes fd://3, fd://4 and so on, one for each line of the socket unit",
+};
+
 /**
  * Looks up the host name of an address, if it has one.
  * @throws HealthError LISTEN_FAILED, naming the address
  */
 export async function resolveAddress(address: ListenAddress): Promise<ResolvedAddress> {
-  const { plain } = address;
   const text = formatAddress(address);
-  if ("path" in address) return { text, plain, options: { path: address.path } };
+  if ("path" in address) return { text, options: { path: address.path } };
+  if ("fd" in address) return { text, options: { fd: address.fd } };
   const { host, port } = address;
-  if (host === undefined) return { text, plain, options: { port } };
-  if (isIP(host) !== 0) return { text, plain, options: { port, host } };
+  if (host === undefined) return { text, options: { port } };
+  if (isIP(host) !== 0) return { text, options: { port, host } };
   try {
-    return { text, plain, options: { port, host: (await lookup(host)).address } };
+    return { text, options: { port, host: (await lookup(host)).address } };
   } catch (cause) {
     throw listenFailed(text, cause, REASONS);
   }
@@ -65,8 +71,13 @@ export async function bind(server: Server, address: ResolvedAddress): Promise<Bo
     if ("path" in options && codeOf(cause) === "EADDRINUSE" && (await removeAbandoned(options.path))) {
       return bind(server, address);
     }
-    throw listenFailed(text, cause, "path" in options ? UNIX_REASONS : REASONS);
+    throw listenFailed(text, cause, reasonsFor(options));
   }
+}
+
+function reasonsFor(options: ResolvedAddress["options"]): Readonly<Record<string, string>> {
+  if ("fd" in options) return DESCRIPTOR_REASONS;
+  return "path" in options ? UNIX_REASONS : REASONS;
 }
 
 function listen(server: Server, options: ResolvedAddress["options"]): Promise<BoundAddress> {
@@ -74,15 +85,24 @@ function listen(server: Server, options: ResolvedAddress["options"]): Promise<Bo
     server.once("error", reject);
     server.listen({ ...options, backlog: BACKLOG }, () => {
       server.off("error", reject);
-      resolve(boundAddress(server));
+      resolve(boundAddress(server, options));
     });
   });
 }
 
-function boundAddress(server: Server): BoundAddress {
+function boundAddress(server: Server, options: ResolvedAddress["options"]): BoundAddress {
   const bound = server.address();
+  // Node does not know the path of a unix socket that another process has bound
+  if (bound === null && "fd" in options) return { path: pathOfSocket(options.fd) };
   if (bound === null) throw new Error("a listening server has no address");
   return typeof bound === "string" ? { path: bound } : { host: bound.address, port: bound.port };
+}
+
+/** The path of a unix socket: the kernel lists it by the inode of the socket. */
+function pathOfSocket(fd: number): string {
+  const { ino } = fstatSync(fd);
+  const line = new RegExp(`^(?:\\S+ ){6} *${ino} (?<path>.+)$`, "m");
+  return line.exec(readFileSync("/proc/self/net/unix", "utf8"))?.groups?.path ?? `/proc/self/fd/${fd}`;
 }
 
 function listenFailed(text: string, cause: unknown, reasons: Readonly<Record<string, string>>): HealthError {

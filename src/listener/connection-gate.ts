@@ -1,18 +1,24 @@
 /**
  * Admits connections: counts them, enforces their limits, and owns them until they close.
  *
- *     receive --> admit (limits) --> [ held until open() ] --> sniff | TLS handshake --> sink of the protocol
+ *     receive --> admit (limits) --> [ held until open() ] --> PROXY header, from a proxy --> sniff | TLS handshake --> sink
+ *
+ * The limit of one address is about clients. Where a proxy names the client, it is checked after the header.
  *
  * Every admitted socket is in one map until it closes, also while a transport uses it, so that a shutdown can end all
  * of them.
  */
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
-import { publish } from "../core/channels.js";
+import { type ProxyHeaderFault, publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
 import { DEFAULT_FIRST_BYTES_TIMEOUT_MS, milliseconds, wholeNumber } from "../core/option.js";
+import type { ProxyPeers } from "../core/proxy-peers.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
-import { type Sinks, sniffProtocol } from "./sniff-protocol.js";
+import { readFirstBytes } from "./first-bytes.js";
+import { readProxyHeader } from "./proxy-header.js";
+import { type ConnectionSink, type Sinks, sniffProtocol } from "./sniff-protocol.js";
+import type { RefusedClient } from "./tls-acceptor.js";
 
 /** Options of a gate. */
 export interface ConnectionGateOptions {
@@ -27,13 +33,23 @@ export interface ConnectionGateOptions {
   readonly firstBytesTimeoutMs?: number | undefined;
 }
 
+/** What one address does in another way than the gate does by default. */
+export interface AddressRules {
+  /** The transports of its connections. Default: those of the gate. */
+  readonly sinks?: Sinks | undefined;
+  /** Peers whose connections must begin with a PROXY header. Default: none. */
+  readonly proxies?: ProxyPeers | undefined;
+}
+
 export class ConnectionGate {
   readonly #options: ConnectionGateOptions;
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #firstBytesTimeoutMs: number;
-  /** Every open connection with its address: a socket no longer has its address when the peer has closed it. */
+  /** Every open connection with the address of its peer: a socket no longer has its address when the peer has closed it. */
   readonly #sockets = new Map<Socket, string>();
+  /** The connections that count for the limit of an address, with the address of their client. */
+  readonly #clients = new Map<Socket, string>();
   readonly #perAddress = new Map<string, number>();
   /** Connections that are held or sniffed. */
   readonly #waiting = new Set<Socket>();
@@ -66,20 +82,20 @@ export class ConnectionGate {
   }
 
   /** Takes a connection in clear text. */
-  receive(socket: Socket): void {
-    this.#admit(socket, () =>
+  receive(socket: Socket, { sinks = this.#options.sinks, proxies }: AddressRules = {}): void {
+    this.#admit(socket, proxies, () =>
       sniffProtocol(socket, {
         clock: this.#options.clock,
         firstBytesTimeoutMs: this.#firstBytesTimeoutMs,
         onRefused: (rule) => this.#end(socket, rule),
-        onKnown: (protocol) => this.#handOver(socket, protocol),
+        onKnown: (protocol) => this.#handOver(socket, protocol, sinks[protocol]),
       }),
     );
   }
 
   /** Takes a connection that speaks TLS. The server's `secureConnection` event must call `receiveSecure`. */
-  receiveTls(socket: Socket, server: TlsServer): void {
-    this.#admit(socket, () => {
+  receiveTls(socket: Socket, server: TlsServer, { proxies }: Pick<AddressRules, "proxies"> = {}): void {
+    this.#admit(socket, proxies, () => {
       this.#waiting.delete(socket);
       server.emit("connection", socket);
     });
@@ -88,13 +104,21 @@ export class ConnectionGate {
   /** Takes a connection after its TLS handshake: ALPN names its protocol, HTTP/1 is the default. */
   receiveSecure(socket: TLSSocket): void {
     socket.on("error", ignoreBrokenConnection);
-    this.#handOver(socket, socket.alpnProtocol === "h2" ? "http2" : "http1");
+    const protocol = socket.alpnProtocol === "h2" ? "http2" : "http1";
+    this.#handOver(socket, protocol, this.#options.sinks[protocol]);
   }
 
   /** Ends a connection whose TLS handshake failed or took too long. A peer that closed the connection broke no rule. */
   refuseHandshake(error: Error, socket: TLSSocket): void {
     if (socket.remoteAddress === undefined) socket.destroy();
     else this.#end(socket, "code" in error ? `tls-handshake: ${error.code}` : "tls-handshake");
+  }
+
+  /** Ends a connection whose client has a valid certificate and is not allowed. */
+  refuseClient(client: RefusedClient, socket: TLSSocket): void {
+    const { instance } = this.#options;
+    publish("client-refused", { instance, address: this.#addressOf(socket), ...client });
+    socket.on("error", ignoreBrokenConnection).destroy();
   }
 
   /** Admits no more connections, and ends those whose protocol is not known yet. */
@@ -116,30 +140,59 @@ export class ConnectionGate {
   }
 
   /** Counts a connection, and calls `start` once the gate is open. Ends the connection when it exceeds a limit. */
-  #admit(socket: Socket, start: () => void): void {
+  #admit(socket: Socket, proxies: ProxyPeers | undefined, start: () => void): void {
     socket.on("error", ignoreBrokenConnection);
-    const address = socket.remoteAddress ?? "unix";
-    const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
-    this.#sockets.set(socket, address);
-    this.#perAddress.set(address, sameAddress);
-    socket.on("close", () => this.#forget(socket, address));
-    const rule = this.#brokenRule(sameAddress);
+    const peer = socket.remoteAddress ?? "unix";
+    this.#sockets.set(socket, peer);
+    socket.on("close", () => this.#forget(socket));
+    const rule = this.#brokenRule();
     if (rule !== undefined) {
       this.#end(socket, rule);
       return;
     }
     this.#waiting.add(socket);
-    if (this.#held === undefined) start();
-    else this.#held.push(() => socket.destroyed || start());
+    const isProxied = proxies?.includes(socket.remoteAddress) === true;
+    if (!isProxied && !this.#countClient(socket, peer)) return;
+    const next = isProxied ? () => this.#readHeader(socket, start) : start;
+    if (this.#held === undefined) next();
+    else this.#held.push(() => socket.destroyed || next());
   }
 
-  #brokenRule(sameAddress: number): string | undefined {
+  #readHeader(socket: Socket, start: () => void): void {
+    readFirstBytes<ProxyHeaderFault>(socket, {
+      clock: this.#options.clock,
+      timeoutMs: this.#firstBytesTimeoutMs,
+      rules: { silent: "timeout", unfinished: "timeout", cut: "cut" },
+      judge: (bytes) => {
+        const reading = readProxyHeader(bytes);
+        if (reading === "more") return "more";
+        if ("fault" in reading) return { rule: reading.fault };
+        const { length: taken, client = this.#addressOf(socket) } = reading;
+        return { taken, next: () => this.#countClient(socket, client) && start() };
+      },
+      onRefused: (fault) => {
+        publish("proxy-header-refused", { instance: this.#options.instance, address: this.#addressOf(socket), fault });
+        socket.destroy();
+      },
+    });
+  }
+
+  /** Counts a connection for the address of its client. Returns false when it was one too many, and is ended. */
+  #countClient(socket: Socket, address: string): boolean {
+    const sameAddress = (this.#perAddress.get(address) ?? 0) + 1;
+    this.#clients.set(socket, address);
+    this.#perAddress.set(address, sameAddress);
+    if (sameAddress <= this.#maxPerAddress) return true;
+    this.#end(socket, "max-connections-per-address");
+    return false;
+  }
+
+  #brokenRule(): string | undefined {
     if (this.#closed) return "shutting-down";
-    if (this.#sockets.size > this.#maxConnections) return "max-connections";
-    return sameAddress > this.#maxPerAddress ? "max-connections-per-address" : undefined;
+    return this.#sockets.size > this.#maxConnections ? "max-connections" : undefined;
   }
 
-  #handOver(socket: Socket, protocol: keyof Sinks): void {
+  #handOver(socket: Socket, protocol: keyof Sinks, sink: ConnectionSink): void {
     this.#waiting.delete(socket);
     if (this.#closed) {
       this.#end(socket, "shutting-down");
@@ -147,26 +200,44 @@ export class ConnectionGate {
     }
     // HTTP/1 may answer a client that has closed its half; HTTP/2 has no use for half a connection, and would keep it
     if (protocol === "http2") socket.allowHalfOpen = false;
-    this.#options.sinks[protocol](socket);
+    sink(socket, this.#addressOf(socket));
   }
 
   #end(socket: Socket, rule: string): void {
     this.#waiting.delete(socket);
     publish("connection-ended", {
       instance: this.#options.instance,
-      address: this.#sockets.get(socket) ?? socket.remoteAddress ?? "unix",
+      address: this.#addressOf(socket),
       rule,
     });
     socket.destroy();
   }
 
-  #forget(socket: Socket, address: string): void {
+  /** The address of the client, for logs and limits: it grants no right. */
+  #addressOf(socket: Socket): string {
+    const below = socketBelow(socket);
+    return this.#clients.get(below) ?? this.#sockets.get(below) ?? socket.remoteAddress ?? "unix";
+  }
+
+  #forget(socket: Socket): void {
     this.#sockets.delete(socket);
     this.#waiting.delete(socket);
+    const address = this.#clients.get(socket);
+    if (address === undefined) return;
+    this.#clients.delete(socket);
     const left = (this.#perAddress.get(address) ?? 1) - 1;
     if (left === 0) this.#perAddress.delete(address);
     else this.#perAddress.set(address, left);
   }
+}
+
+/**
+ * The connection below TLS, or the same one in clear text. Node has no documented way to it; without the field `_parent`, which Node 20
+ * to 24 have, the address of a proxy is shown in place of the client's.
+ */
+function socketBelow(socket: Socket): Socket {
+  const below: unknown = Reflect.get(socket, "_parent");
+  return below instanceof Socket ? below : socket;
 }
 
 /** Resolves with the `close` event of an admitted socket: the map holds no socket that has emitted it. */

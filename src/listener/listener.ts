@@ -2,23 +2,27 @@
  * A set of addresses, each of which speaks HTTP/1.1 and HTTP/2.
  *
  *     address --> net server --> gate (limits) --+--> sniff the first bytes --+--> http1 | http2 sink
- *                                                +--> TLS server, ALPN -------+
+ *                                                +--> TLS server, ALPN -------+    (`open://`: its own sinks)
  *
  *     resolve all host names --> bind all addresses --> open the gate
  *
  * Either all addresses are served or none. A connection that arrives before the last address is bound waits at the gate.
  */
 import { createServer, type Server } from "node:net";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { publish } from "../core/channels.js";
-import type { BoundAddress, ListenAddress } from "../core/listen-address.js";
+import type { BoundAddress } from "../core/listen-address.js";
+import type { ListenPoint } from "../core/listen-point.js";
 import { bind, resolveAddress } from "./bind.js";
 import { ConnectionGate, type ConnectionGateOptions } from "./connection-gate.js";
-import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "./tls.js";
+import type { Sinks } from "./sniff-protocol.js";
+import type { TlsIdentity } from "./tls.js";
+import { TlsAcceptor } from "./tls-acceptor.js";
 
 /** Options of a listener. */
 export interface ListenerOptions extends ConnectionGateOptions {
-  /** Speak TLS on every address that is not marked `plain`. */
+  /** The transports of `open://` addresses. Default: the same as those of the others. */
+  readonly openSinks?: Sinks | undefined;
+  /** Speak TLS on every address that is not `plain://` or `open://`. */
   readonly tls?: TlsIdentity | undefined;
   /** When it is aborted while host names are looked up, `listen` rejects with its reason at once. */
   readonly signal?: AbortSignal | undefined;
@@ -27,7 +31,7 @@ export interface ListenerOptions extends ConnectionGateOptions {
 /** An open set of addresses. */
 export class Listener {
   readonly addresses: readonly BoundAddress[];
-  #tls: { readonly server: TlsServer; readonly identity: TlsIdentity } | undefined;
+  readonly #tls: TlsAcceptor | undefined;
   readonly #servers: readonly Server[];
   readonly #gate: ConnectionGate;
 
@@ -35,7 +39,7 @@ export class Listener {
     addresses: readonly BoundAddress[],
     servers: readonly Server[],
     gate: ConnectionGate,
-    tls?: { readonly server: TlsServer; readonly identity: TlsIdentity } | undefined,
+    tls?: TlsAcceptor | undefined,
   ) {
     this.addresses = addresses;
     this.#tls = tls;
@@ -45,19 +49,16 @@ export class Listener {
 
   /** Wall time at which the first certificate of the chain expires; `undefined` without TLS. */
   get certificateEndsAt(): number | undefined {
-    return this.#tls && identityEndsAt(this.#tls.identity);
+    return this.#tls?.certificateEndsAt;
   }
 
   /**
-   * Uses another certificate for new connections. Open connections stay. Whether clients must show a certificate does not change.
-   * @throws HealthError TLS_FAILED; the previous certificate stays in use then
+   * Uses another certificate and other rules for clients, for new connections. Open connections stay. Whether clients must show a
+   * certificate does not change.
+   * @throws HealthError TLS_FAILED, INVALID_OPTION; the previous certificate stays in use then
    */
   replaceTls(identity: TlsIdentity): void {
-    if (this.#tls === undefined) return;
-    const { server, identity: previous } = this.#tls;
-    const next = renewedIdentity(previous, identity);
-    server.setSecureContext(tlsServerOptions(next));
-    this.#tls = { server, identity: next };
+    this.#tls?.replace(identity);
   }
 
   get connectionCount(): number {
@@ -86,19 +87,18 @@ export class Listener {
  * Binds every address, then serves.
  * @throws HealthError LISTEN_FAILED naming the first address that cannot be bound, TLS_FAILED; no address is open then
  */
-export async function listen(addresses: readonly ListenAddress[], options: ListenerOptions): Promise<Listener> {
+export async function listen(points: readonly ListenPoint[], options: ListenerOptions): Promise<Listener> {
   const gate = new ConnectionGate(options);
-  const tls = options.tls && createTls(gate, options.tls);
-  const resolved = valuesOf(await abortable(Promise.allSettled(addresses.map(resolveAddress)), options.signal));
-  const bindings = resolved.map((address) => {
-    const server = createAddressServer(gate, address.plain ? undefined : tls);
+  const tls = options.tls && new TlsAcceptor(options.tls, gate);
+  const resolved = valuesOf(await abortable(Promise.allSettled(points.map(resolvePoint)), options.signal));
+  const bindings = resolved.map(({ point, address }) => {
+    const server = createAddressServer(gate, point, { tls, openSinks: options.openSinks });
     return { server, bound: bind(server, address) };
   });
   const servers = bindings.map(({ server }) => server);
   const results = await Promise.allSettled(bindings.map(({ bound }) => bound));
   try {
-    const secure = tls && options.tls && { server: tls, identity: options.tls };
-    const listener = new Listener(valuesOf(results), servers, gate, secure);
+    const listener = new Listener(valuesOf(results), servers, gate, tls);
     for (const server of servers) publishErrors(server, options.instance);
     gate.open();
     return listener;
@@ -108,20 +108,21 @@ export async function listen(addresses: readonly ListenAddress[], options: Liste
   }
 }
 
-/** A server for one address. In clear text a client may half-close before it has its answer, as `printf | nc` does. */
-function createAddressServer(gate: ConnectionGate, tls: TlsServer | undefined): Server {
-  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-  return tls === undefined
-    ? createServer({ ...options, allowHalfOpen: true }, (socket) => gate.receive(socket))
-    : createServer(options, (socket) => gate.receiveTls(socket, tls));
+async function resolvePoint(point: ListenPoint) {
+  return { point, address: await resolveAddress(point.address) };
 }
 
-/** A TLS server without an address: the gate gives it the connections. */
-function createTls(gate: ConnectionGate, identity: TlsIdentity): TlsServer {
-  return createTlsServer(tlsServerOptions(identity), (socket) => gate.receiveSecure(socket)).on(
-    "tlsClientError",
-    (error, socket) => gate.refuseHandshake(error, socket),
-  );
+/** A server for one address. In clear text a client may half-close before it has its answer, as `printf | nc` does. */
+function createAddressServer(
+  gate: ConnectionGate,
+  { address: { access }, proxies }: ListenPoint,
+  { tls, openSinks }: Pick<ListenerOptions, "openSinks"> & { readonly tls: TlsAcceptor | undefined },
+): Server {
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+  if (access === "default" && tls !== undefined)
+    return createServer(options, (socket) => gate.receiveTls(socket, tls.server, { proxies }));
+  const rules = { proxies, sinks: access === "open" ? openSinks : undefined };
+  return createServer({ ...options, allowHalfOpen: true }, (socket) => gate.receive(socket, rules));
 }
 
 /** A server that cannot accept a connection tries again. Without a listener, its error would end the process. */

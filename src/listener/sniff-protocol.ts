@@ -5,15 +5,15 @@
  *                                      | no: refused
  *
  * An HTTP/2 client begins with a preface of 24 fixed bytes (RFC 9113, section 3.4), which may arrive one by one. All
- * other bytes go to the HTTP/1 parser, which refuses what it cannot read. A client that connects and sends nothing costs
- * one socket for five seconds.
+ * other bytes go to the HTTP/1 parser, which refuses what it cannot read.
  */
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.js";
 import { PREFACE } from "../wire/http2/frame-reader.js";
+import { readFirstBytes } from "./first-bytes.js";
 
-/** Takes over a connection. */
-export type ConnectionSink = (socket: Socket) => void;
+/** Takes over a connection. `client` is the address of its client, for logs. */
+export type ConnectionSink = (socket: Socket, client: string) => void;
 
 /** The transport of each protocol. */
 export interface Sinks {
@@ -33,43 +33,18 @@ export interface SniffOptions {
 
 /** Waits for the first bytes of a connection. Releases everything when a callback is called or the socket closes. */
 export function sniffProtocol(socket: Socket, options: SniffOptions): void {
-  const { clock, firstBytesTimeoutMs } = options;
-  let received: Buffer = Buffer.alloc(0);
-  let cancelTimer = clock.setTimer(firstBytesTimeoutMs, () => refuse("first-byte-timeout"));
-
-  const release = () => {
-    cancelTimer();
-    socket.off("readable", onReadable);
-    socket.off("end", onEnd);
-    socket.off("close", release);
-  };
-  const refuse = (rule: string) => {
-    release();
-    options.onRefused(rule);
-  };
-  // a TCP probe connects and closes, and breaks no rule
-  const onEnd = () => {
-    release();
-    socket.destroy();
-  };
-  const onReadable = () => {
-    const bytes: Buffer | null = socket.read();
-    if (bytes === null) return; // the end of the stream: `end` follows
-    if (received.length === 0) {
-      cancelTimer();
-      cancelTimer = clock.setTimer(firstBytesTimeoutMs, () => refuse("preface-timeout"));
-    }
-    received = Buffer.concat([received, bytes]);
-    const protocol = guessProtocol(received);
-    if (protocol === "undecided") return;
-    if (protocol === "tls") return refuse("tls-on-plain-port");
-    release();
-    socket.unshift(received);
-    options.onKnown(protocol);
-  };
-  socket.on("readable", onReadable);
-  socket.on("end", onEnd);
-  socket.on("close", release);
+  readFirstBytes(socket, {
+    clock: options.clock,
+    timeoutMs: options.firstBytesTimeoutMs,
+    rules: { silent: "first-byte-timeout", unfinished: "preface-timeout" },
+    judge: (bytes) => {
+      const protocol = guessProtocol(bytes);
+      if (protocol === "undecided") return "more";
+      if (protocol === "tls") return { rule: "tls-on-plain-port" };
+      return { taken: 0, next: () => options.onKnown(protocol) };
+    },
+    onRefused: options.onRefused,
+  });
 }
 
 /** The first byte of a TLS handshake (RFC 8446, section 5.1). */

@@ -8,7 +8,7 @@
  *
  * Events that a client or a target can cause are limited to 10 lines a second for each event. Transitions are not limited.
  */
-import { type Published, subscribe } from "../core/channels.js";
+import { type ProxyHeaderFault, type Published, subscribe } from "../core/channels.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
@@ -94,6 +94,8 @@ const LOGGED_EVENTS = [
   "recovery",
   "webhook",
   "connection-ended",
+  "client-refused",
+  "proxy-header-refused",
   "journal-damaged",
   "journal-failed",
   "journal-full",
@@ -113,6 +115,8 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   recovery: "warn",
   webhook: "warn",
   "connection-ended": "debug",
+  "client-refused": "warn",
+  "proxy-header-refused": "warn",
   fault: "error",
 };
 
@@ -162,6 +166,16 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
   webhook: logWebhook,
   "connection-ended": (logger, { address, rule }) =>
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
+  "client-refused": (logger, { address, cause, names }) =>
+    logger.warn(
+      { event: "client-refused", address, cause, names },
+      `a client was refused: ${cause}${names.length === 0 ? "" : ` (${names.join(", ")})`}`,
+    ),
+  "proxy-header-refused": (logger, { address, fault }) =>
+    logger.warn(
+      { event: "proxy-header-refused", address, fault },
+      `a connection of the proxy ${address} was closed: its PROXY header is ${FAULT_TEXTS[fault]}`,
+    ),
   "journal-damaged": logJournalDamage,
   "journal-failed": logJournalFailure,
   "journal-full": (logger, { file, maxNames }) =>
@@ -170,6 +184,15 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
       `${file} has ${maxNames} names; the state of further ones is not stored, and is lost at a restart`,
     ),
   fault: (logger, { where, error }) => logger.error({ event: "fault", where, err: error }, `fault in ${where}`),
+};
+
+const FAULT_TEXTS: Readonly<Record<ProxyHeaderFault, string>> = {
+  missing: "missing; switch the PROXY protocol on in the proxy, or remove its address from proxyProtocol.from",
+  malformed: "malformed",
+  "too-long": "too long",
+  checksum: "damaged: its checksum does not match",
+  timeout: "not complete in time",
+  cut: "cut: the connection ended before its end",
 };
 
 /** Logs that the main thread shows no sign of life: a listener thread does, because the main thread cannot. */

@@ -1,8 +1,6 @@
 /**
- * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal.
- *
- * No label holds a word that a client sent: services and checks are the declared ones, every other value comes from a
- * list in the code. So the number of series is bounded by the configuration.
+ * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal. No label
+ * holds a word that a client sent, so the number of series is bounded by the configuration.
  */
 
 /** A metric. */
@@ -253,6 +251,18 @@ const OWN_METRICS = {
     type: "counter",
     labels: ["file_kind"],
     help: "Changed files that could not be used, so that the previous content stays in use. Absent before the first.",
+  },
+  clientsRefused: {
+    name: "healthbridge_tls_clients_refused_total",
+    type: "counter",
+    labels: [],
+    help: "Connections that were closed, because the valid certificate of the client has no name in tls.allowClients.",
+  },
+  proxyHeadersRefused: {
+    name: "healthbridge_proxy_headers_refused_total",
+    type: "counter",
+    labels: ["fault"],
+    help: "Connections of trusted proxies that did not begin with a valid PROXY header. Absent before the first.",
   },
   logLinesDropped: {
     name: "healthbridge_log_lines_dropped_total",

@@ -169,7 +169,8 @@ export class Metrics {
 
   #own(): readonly Metric[] {
     const { certificateEndsAt: endsAt } = this.#source.server();
-    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped } = this.#tally;
+    const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped, clientsRefused } =
+      this.#tally;
     const { runs, refused, running, givenUp } = this.#tally.recovery;
     const history = this.#source.history?.();
     const webhooks = [...this.#tally.webhooks];
@@ -195,6 +196,8 @@ export class Metrics {
       [METRICS.reloadTimestamp, single(configuredAt / MS_PER_SECOND)],
       [METRICS.reloads, map(Object.entries(reloads), ([result, count]) => [result, count])],
       [METRICS.fileReloadFailures, snapshotOf(this.#tally.fileReloadFailures)],
+      [METRICS.clientsRefused, single(clientsRefused)],
+      [METRICS.proxyHeadersRefused, snapshotOf(this.#tally.proxyHeadersRefused)],
       [METRICS.logLinesDropped, single(logLinesDropped)],
       [METRICS.buildInfo, [{ labels: [version(), process.versions.node], value: 1 }]],
     ];

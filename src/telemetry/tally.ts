@@ -29,7 +29,7 @@ export interface WebhookReadings {
 /** The counters, by the names of their fields. */
 const COUNTS = [
   ...["transitions", "calls", "httpRequests", "results"],
-  ...["proberErrors", "fileReloadFailures", "resultsDropped", "webhookSent"],
+  ...["proberErrors", "fileReloadFailures", "proxyHeadersRefused", "resultsDropped", "webhookSent"],
 ] as const;
 
 /** What was counted until now, as plain data: another thread goes on with it. */
@@ -40,6 +40,7 @@ export interface TallyState {
   readonly startLag: Durations;
   readonly stalls: number;
   readonly logLinesDropped: number;
+  readonly clientsRefused: number;
   readonly isolated: boolean;
   readonly maintained: readonly (string | undefined)[];
   readonly recovery: RecoveryTallyState;
@@ -56,6 +57,7 @@ export class Tally {
   readonly results = new Counts();
   readonly proberErrors = new Counts();
   readonly fileReloadFailures = new Counts();
+  readonly proxyHeadersRefused = new Counts();
   readonly resultsDropped = new Counts();
   readonly webhookSent = new Counts();
   readonly webhooks = new Map<string, WebhookReadings>();
@@ -63,6 +65,7 @@ export class Tally {
   readonly startLag: Durations;
   stalls = 0;
   logLinesDropped = 0;
+  clientsRefused = 0;
   isolated = false;
   /** The services in maintenance; `undefined` stands for all of them. */
   readonly maintained = new Set<string | undefined>();
@@ -104,14 +107,19 @@ export class Tally {
       listen("log-dropped", ({ lines }) => {
         this.logLinesDropped += lines;
       }),
+      listen("client-refused", () => {
+        this.clientsRefused += 1;
+      }),
       listen("reload", ({ error }) => this.#countReload(error)),
       listen("file-reload-failed", ({ kind }) => this.fileReloadFailures.increment(kind)),
+      listen("proxy-header-refused", ({ fault }) => this.proxyHeadersRefused.increment(fault)),
     ];
   }
 
   /** What was counted until now. */
   get state(): TallyState {
-    const { startLag, stalls, logLinesDropped, isolated, reloads, lastReloadSuccessful, configuredAt } = this;
+    const { startLag, stalls, logLinesDropped, clientsRefused } = this;
+    const { isolated, reloads, lastReloadSuccessful, configuredAt } = this;
     const now = this.#clock.now();
     const probed = [...this.probed].map(
       ([check, { durations, lastResultAt, certificateEndsAt }]) =>
@@ -125,11 +133,12 @@ export class Tally {
       results: seriesOf("results"),
       proberErrors: seriesOf("proberErrors"),
       fileReloadFailures: seriesOf("fileReloadFailures"),
+      proxyHeadersRefused: seriesOf("proxyHeadersRefused"),
       resultsDropped: seriesOf("resultsDropped"),
       webhookSent: seriesOf("webhookSent"),
     };
     return {
-      ...{ counts, probed, startLag, stalls, logLinesDropped },
+      ...{ counts, probed, startLag, stalls, logLinesDropped, clientsRefused },
       maintained: [...this.maintained],
       recovery: this.recovery.state,
       webhooks: [...this.webhooks],
@@ -147,6 +156,7 @@ export class Tally {
       });
     this.stalls = before.stalls;
     this.logLinesDropped = before.logLinesDropped;
+    this.clientsRefused = before.clientsRefused;
     this.isolated = before.isolated;
     for (const service of before.maintained) this.maintained.add(service);
     this.recovery.restore(before.recovery);

@@ -48,6 +48,18 @@ export const CHECK_STATUS = {
   services: repeated(text(11)),
 } as const;
 
+export const WEBHOOK_STATUS = { name: text(1), pending: count(2), failures: count(3), detail: text(4) } as const;
+
+export const RECOVERY_STATUS = {
+  recovery: text(1),
+  service: text(2),
+  state: choice(3, ["idle", "waiting", "running", "cooling-down", "refused", "given-up"]),
+  cause: text(4),
+  runs: count(5),
+  maxRuns: count(6),
+  nextRunAtMs: optional(count(7)),
+} as const;
+
 const SCOPE = { all: optional(flag(1)), service: optional(text(2)) } as const;
 
 /** The request and the answer of each method. */
@@ -58,6 +70,8 @@ export const CONTROL_METHODS = {
       daemon: message(1, DAEMON_STATUS),
       services: repeated(message(2, SERVICE_STATUS)),
       checks: repeated(message(3, CHECK_STATUS)),
+      webhooks: repeated(message(4, WEBHOOK_STATUS)),
+      recovery: repeated(message(5, RECOVERY_STATUS)),
     },
   },
   Drain: { request: SCOPE, answer: { changed: flag(1), survivesRestart: flag(2) } },
@@ -85,3 +99,5 @@ export type ControlAnswer<Method extends ControlMethod> = MessageOf<(typeof CONT
 export type DaemonStatus = MessageOf<typeof DAEMON_STATUS>;
 export type ServiceState = MessageOf<typeof SERVICE_STATUS>;
 export type CheckDetails = MessageOf<typeof CHECK_STATUS>;
+export type WebhookState = MessageOf<typeof WEBHOOK_STATUS>;
+export type RecoveryState = MessageOf<typeof RECOVERY_STATUS>;

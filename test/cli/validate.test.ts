@@ -32,6 +32,7 @@ describe("validate", { concurrency: 2 }, () => {
       3,
     ],
     ["an address that is listed twice", 'listen: [":0", ":1", ":1"]', [], 1],
+    ["a descriptor with a listener thread", 'listenThread: true\nlisten: ["fd://3"]', [], 1],
     ["a method that the server has already", "statusCodePaths: [/grpc.health.v1.Health/Watch]", [], 1],
     ["a reflection method", "statusCodePaths: [/grpc.reflection.v1.ServerReflection/ServerReflectionInfo]", [], 1],
     ["a limit beyond all numbers", "listLimit: 1e300", [], 1],

@@ -1,6 +1,8 @@
 /** The control socket of a running daemon, and the commands that use it. Needs the build. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -255,6 +257,37 @@ test("a stateDir that cannot be used ends the start, with no socket left", async
   const { code, stderr } = await run("serve", "-c", config);
   assert.deepEqual([code, /must be a regular file/.test(stderr)], [2, true]);
   assert.ok(!existsSync(join(folder, "hb.sock")));
+});
+
+test("status shows what webhooks have not delivered, and what a recovery does", async (t) => {
+  const receiver = createHttpServer((_, response) => response.writeHead(503).end()).listen(0, "127.0.0.1");
+  await once(receiver, "listening");
+  t.after(() => receiver.close());
+  const folder = mkdtempSync(join(directory, "hooks-"));
+  const [config, path] = [join(folder, "f.yaml"), join(folder, "hb.sock")];
+  const { port } = Object(receiver.address());
+  writeFileSync(
+    config,
+    `listen: ["127.0.0.1:0"]
+control: ${path}
+allowExec: true
+checks: { down: { target: "tcp://127.0.0.1:1", interval: 200ms, timeout: 100ms, unhealthyThreshold: 1 }, up: { heartbeat: { ttl: 1h, token: t } } }
+webhooks: { ops: { url: "http://127.0.0.1:${port}/", delay: 0s, groupWait: 0s } }
+recovery: { restart: { services: [down, up], exec: ["true"], after: 0s, cooldown: 10m } }
+`,
+  );
+  const site = await DaemonProcess.serve("-c", config);
+  t.after(() => site.kill());
+  const status = async (...args: readonly string[]) =>
+    (await run("status", ...args, "--control", path)).stdout.replace(/in 9m[0-9]+s/g, "in 9m..");
+  const shows = async (line: RegExp) => eventually(async () => line.test(await status()), `status shows ${line}`);
+  await shows(/^ops +1 +[1-9][0-9]* +HTTP status 503$/m);
+  await shows(/^restart +down +cooling-down +1 of 3 +in 9m\.\.$/m);
+  const { webhooks, recovery } = JSON.parse(await status("--json"));
+  assert.deepEqual(Object.keys(webhooks[0]), ["name", "pending", "failures", "detail"]);
+  assert.deepEqual([recovery.length, recovery[0].state], [1, "cooling-down"]);
+  assert.doesNotMatch(await status("up"), /WEBHOOK|RECOVERY/, "the service that is asked for has no recovery");
+  assert.match(await status("down"), /^RECOVERY/m);
 });
 
 test("what is at the path is named: nothing, a file, a dead socket, another server", async () => {

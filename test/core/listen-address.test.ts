@@ -6,30 +6,36 @@ import { formatAddress, parseListenAddress } from "../../src/core/listen-address
 
 describe("an address to listen on", () => {
   const readable: readonly (readonly [string, ReturnType<typeof parseListenAddress>])[] = [
-    [":50051", { host: undefined, port: 50051, plain: false }],
-    [":0", { host: undefined, port: 0, plain: false }],
-    ["127.0.0.1:8080", { host: "127.0.0.1", port: 8080, plain: false }],
-    ["0.0.0.0:65535", { host: "0.0.0.0", port: 65535, plain: false }],
-    ["health.internal:8080", { host: "health.internal", port: 8080, plain: false }],
-    ["[::1]:8080", { host: "::1", port: 8080, plain: false }],
-    ["[::]:8080", { host: "::", port: 8080, plain: false }],
-    ["[fe80::1%eth0]:8080", { host: "fe80::1%eth0", port: 8080, plain: false }],
+    [":50051", { host: undefined, port: 50051, access: "default" }],
+    [":0", { host: undefined, port: 0, access: "default" }],
+    ["127.0.0.1:8080", { host: "127.0.0.1", port: 8080, access: "default" }],
+    ["0.0.0.0:65535", { host: "0.0.0.0", port: 65535, access: "default" }],
+    ["health.internal:8080", { host: "health.internal", port: 8080, access: "default" }],
+    ["[::1]:8080", { host: "::1", port: 8080, access: "default" }],
+    ["[::]:8080", { host: "::", port: 8080, access: "default" }],
+    ["[fe80::1%eth0]:8080", { host: "fe80::1%eth0", port: 8080, access: "default" }],
     ...["br-lan", "eth0.100", "wg~1", "vlan@2", "3"].map(
-      (zone) => [`[fe80::1%${zone}]:80`, { host: `fe80::1%${zone}`, port: 80, plain: false }] as const,
+      (zone) => [`[fe80::1%${zone}]:80`, { host: `fe80::1%${zone}`, port: 80, access: "default" }] as const,
     ),
-    ["[::ffff:127.0.0.1]:8080", { host: "::ffff:127.0.0.1", port: 8080, plain: false }],
-    ["plain://:8080", { host: undefined, port: 8080, plain: true }],
-    ["plain://[::1]:8080", { host: "::1", port: 8080, plain: true }],
-    ["unix:/run/health.sock", { path: "/run/health.sock", plain: false }],
-    ["unix:///run/health.sock", { path: "/run/health.sock", plain: false }],
-    ["unix:health.sock", { path: "health.sock", plain: false }],
-    ["plain://unix:/run/health.sock", { path: "/run/health.sock", plain: true }],
+    ["[::ffff:127.0.0.1]:8080", { host: "::ffff:127.0.0.1", port: 8080, access: "default" }],
+    ["plain://:8080", { host: undefined, port: 8080, access: "plain" }],
+    ["plain://[::1]:8080", { host: "::1", port: 8080, access: "plain" }],
+    ["open://:8086", { host: undefined, port: 8086, access: "open" }],
+    ["open://127.0.0.1:0", { host: "127.0.0.1", port: 0, access: "open" }],
+    ["open://unix:/run/open.sock", { path: "/run/open.sock", access: "open" }],
+    ["unix:/run/health.sock", { path: "/run/health.sock", access: "default" }],
+    ["unix:///run/health.sock", { path: "/run/health.sock", access: "default" }],
+    ["unix:health.sock", { path: "health.sock", access: "default" }],
+    ["plain://unix:/run/health.sock", { path: "/run/health.sock", access: "plain" }],
+    ["fd://3", { fd: 3, access: "default" }],
+    ["plain://fd://12", { fd: 12, access: "plain" }],
+    ["open://fd://4", { fd: 4, access: "open" }],
   ];
   for (const [text, address] of readable) {
     test(`${text} is read`, () => assert.deepEqual(parseListenAddress(text), address));
   }
 
-  const FORMS = "expected :PORT, HOST:PORT, [IPV6]:PORT or unix:/PATH";
+  const FORMS = "expected :PORT, HOST:PORT, [IPV6]:PORT, unix:/PATH or fd://N";
   const PORTS = "a port is a number from 0 to 65535";
   const unreadable: readonly (readonly [string, string])[] = [
     ["", FORMS],
@@ -55,6 +61,10 @@ describe("an address to listen on", () => {
     [":65536", PORTS],
     [":99999", PORTS],
     ["unix:", "expected unix:/PATH"],
+    ["fd://2", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd:3", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd://03", "expected fd://N with a descriptor from 3 on, such as fd://3"],
+    ["fd://1000000", "expected fd://N with a descriptor from 3 on, such as fd://3"],
     ["unix:/run/a\0b", "expected unix:/PATH"],
     [`unix:/${"a".repeat(107)}`, "the path of a unix socket has at most 107 bytes"],
     [`unix:/${"é".repeat(54)}`, "the path of a unix socket has at most 107 bytes"],
@@ -75,7 +85,7 @@ describe("an address to listen on", () => {
 
   test("a unix path of 107 bytes is the longest", () => {
     const path = `/${"a".repeat(106)}`;
-    assert.deepEqual(parseListenAddress(`unix:${path}`), { path, plain: false });
+    assert.deepEqual(parseListenAddress(`unix:${path}`), { path, access: "default" });
   });
 
   for (const text of [":0", "127.0.0.1:80", "[::1]:80", "localhost:80", "unix:/run/health.sock"]) {

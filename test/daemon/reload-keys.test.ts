@@ -27,6 +27,7 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   listenThread: [`${BASE}listenThread: true`, ["listenThread"]],
   paths: [`${BASE}paths: [/x]`, ["paths"]],
   statusCodePaths: [`${BASE}statusCodePaths: [/a/b]`, ["statusCodePaths"]],
+  maxConnectionAge: [`${BASE}maxConnectionAge: 7m`, ["maxConnectionAge"]],
   stateDir: [`${BASE}stateDir: /tmp/healthbridge-state`, ["stateDir"]],
   control: [`${BASE}control: /tmp/healthbridge-control.sock`, ["control"]],
   listLimit: [`${BASE}listLimit: 7`, ["listLimit"]],
@@ -199,8 +200,11 @@ const WEBHOOKS: Readonly<Record<string, readonly [before: string, after: string]
   "webhooks.NAME.tls.maxVersion": [hook(""), hook('tls: { maxVersion: "1.2" }')],
 };
 
-/** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, and below. */
-const OTHERS = ["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"];
+/** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, `cli/tls-rules.test.ts`, and below. */
+const OTHERS = [
+  ...["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"],
+  ...["tls.allowClients", "tls.allowClients.dns", "tls.allowClients.uri", "tls.minVersion"],
+];
 
 /** Whether the plan of a reload does anything. */
 function changesChecks(beforeText: string, afterText: string): boolean {

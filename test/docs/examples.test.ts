@@ -175,7 +175,7 @@ test("the example in docs/targets/heartbeat.md passes with a report, sent as its
   t.after(() => health.shutdown({ drainDelayMs: 0 }));
   health.heartbeat(check.name, { ttl: check.source.ttl, token: check.source.token });
   const server = await health.listen(["127.0.0.1:0"]);
-  const command = (blocksOf(page, "console")[0] ?? "").replace("healthbridge:8080", `127.0.0.1:${portOf(server)}`);
+  const command = (blocksOf(page, "sh")[0] ?? "").replace("healthbridge:8080", `127.0.0.1:${portOf(server)}`);
   await promisify(execFile)("sh", ["-c", command], { env: { ...process.env, ...ENVIRONMENT }, timeout: 30_000 });
   assert.equal(health.status(check.name), "SERVING");
 });

@@ -10,7 +10,7 @@ import { readPage, SnippetFolder } from "./snippets.js";
 /** A snippet that runs. */
 export interface Running {
   readonly process: ChildProcess;
-  /** In the place of the ports 3000, 9000 and 50051. */
+  /** In the place of the ports 3000, 9000, 50051 and 8080. */
   readonly port: number;
   output(): string;
 }
@@ -58,6 +58,7 @@ export function testSnippets(
         const ports = {
           "listen(3000)": `listen(${port}, "127.0.0.1")`,
           '":9000"': `"127.0.0.1:${port}"`,
+          '":50051", ":8080"': `"127.0.0.1:${port}"`,
           "127.0.0.1:50051": `127.0.0.1:${port}`,
         };
         const file = folder.write(`${index}-run.mts`, code, { ...ports, ...words });

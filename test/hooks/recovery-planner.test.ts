@@ -410,3 +410,33 @@ test("in any sequence, a single service that fails afterwards is tried, unless i
     { numRuns: 500 },
   );
 });
+
+test("a report says for each service where it is on its way to the next run", () => {
+  const bench = new Bench({ cooldownMs: MINUTE, maxRuns: 2 });
+  const shown = () =>
+    bench.planner.reports(bench.now).map(({ service, state, cause, runs, cooledDownAt }) => {
+      const left = state === "cooling-down" ? ` ${cooledDownAt - bench.now}` : "";
+      return `${service} ${state}${cause === undefined ? "" : ` ${cause}`} ${runs}${left}`;
+    });
+  const steps: [ms: number, service: SeenService, shown: string][] = [
+    [0, failing(), "s waiting 0"],
+    [30_000, failing(), "s running 1"],
+    [10_000, healthy(), "s idle 1"],
+    [20_000, failing(), "s cooling-down 1 30000"],
+    [40_000, failing(), "s running 2"],
+    [MINUTE, failing(), "s given-up 2"],
+  ];
+  assert.deepEqual(shown(), []);
+  for (const [ms, service, text] of steps) {
+    bench.after(ms, service);
+    assert.deepEqual(shown(), [text]);
+    if (text.includes("running")) bench.end("s");
+  }
+  bench.after(60 * MINUTE, healthy());
+  bench.after(60 * MINUTE, healthy());
+  assert.deepEqual(shown(), [], "forgotten");
+  bench.trustedSince = undefined;
+  bench.after(0, failing());
+  bench.after(MINUTE, failing());
+  assert.deepEqual(shown(), ["s refused isolated 0"]);
+});

@@ -18,6 +18,7 @@ import {
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NODE_VERSION } from "../../scripts/node-binary.js";
 
 /** Milliseconds that one program of an installation may take. */
 const MAX_PROGRAM_MS = 15 * 60_000;
@@ -37,6 +38,11 @@ export function grpcHealthProbe(): string {
 /** `grpcurl`. */
 export function grpcurl(): string {
   return goTool("github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl");
+}
+
+/** `actionlint`, which reads workflows of GitHub. */
+export function actionlint(): string {
+  return goTool("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint");
 }
 
 /** Our own client on grpc-go. */
@@ -125,8 +131,8 @@ export function h2spec(): string {
   return join(folder, "h2spec");
 }
 
-/** The newest LTS of Node, whose nghttp2 is patched. */
-export const LTS = "24.21.0";
+/** The newest LTS of Node, whose nghttp2 is patched. The single executable is made of it. */
+export const LTS = NODE_VERSION;
 
 /** Node's binary, of a version. */
 export function node(version: string): string {
@@ -251,7 +257,7 @@ export function once(name: string, make: (folder: string) => void, movable = tru
 }
 
 /** Works while no other process holds the lock. The lock belongs to the open file: the system frees it if we are killed. */
-function locked(path: string, work: () => void): void {
+export function locked(path: string, work: () => void): void {
   const file = openSync(path, "w");
   try {
     execFileSync("flock", ["--exclusive", "3"], {

@@ -99,6 +99,18 @@ export function npmBrowser(): NodeJS.Require {
   return load(npmPackages("browser", ["playwright-core@1.65.1", "axe-core@4.14.1"]));
 }
 
+/** Loads the library of CycloneDX, which has its schema. */
+export function npmCycloneDx(): {
+  readonly Spec: { readonly Version: { readonly v1dot5: string } };
+  readonly Validation: {
+    readonly JsonStrictValidator: new (version: string) => { validate(text: string): Promise<unknown> };
+  };
+} {
+  const validators = ["ajv@8.20.0", "ajv-formats@3.0.1", "ajv-formats-draft2019@1.6.1"];
+  const folder = npmPackages("cyclonedx", ["@cyclonedx/cyclonedx-library@10.3.0", ...validators]);
+  return load(folder)("@cyclonedx/cyclonedx-library");
+}
+
 /** The compiler `tsc` of TypeScript 5, which still has the `moduleResolution` of `node10`. */
 export function typescript(): string {
   return join(npmPackages("typescript", ["typescript@5.9.3"]), "node_modules/typescript/bin/tsc");

@@ -87,6 +87,10 @@ export class BrowserPage {
     await this.#page.click("form button");
   }
 
+  click(selector: string): Promise<void> {
+    return this.#page.click(selector);
+  }
+
   /** Opens a URL and waits until it is loaded. Returns the code of the answer. */
   async open(url: string): Promise<number> {
     const response = await this.#page.goto(url);

@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -121,6 +123,13 @@ describe("an address that cannot be bound", () => {
   test("is named when its host is unknown, whatever the resolver's error is", async (t) => {
     const { message } = await refused(t, "no-such-host.invalid:80");
     assert.match(message, /^cannot listen on no-such-host\.invalid:80: .+ \((?:ENOTFOUND|EAI_AGAIN)\)$/);
+  });
+
+  test("is named when a descriptor is not a listening socket", async (t) => {
+    const file = openSync(join(directory(t), "file"), "w");
+    t.after(() => closeSync(file));
+    const { message } = await refused(t, `fd://${file}`);
+    assert.match(message, /^cannot listen on fd:\/\/\d+: it is not a listening socket; systemd passes .* \(EINVAL\)$/);
   });
 
   test("is named when its folder is a file", async (t) => {

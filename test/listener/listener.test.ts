@@ -8,7 +8,7 @@ import { describe, type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
 import { subscribe } from "../../src/core/channels.js";
 import { HealthError } from "../../src/core/health-error.js";
-import { parseListenAddress } from "../../src/core/listen-address.js";
+import { type ListenEntry, parseListenEntry } from "../../src/core/listen-point.js";
 import { type Listener, type ListenerOptions, listen } from "../../src/listener/listener.js";
 import { eventually, inTime } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
@@ -20,14 +20,14 @@ import { Client, pem } from "./fixtures.js";
 const TLS = { cert: pem("server.crt"), key: pem("server.key") };
 
 /** A listener whose transports send their name and keep the connection. */
-async function listening(t: TestContext, addresses: readonly string[], options: Partial<ListenerOptions> = {}) {
+async function listening(t: TestContext, addresses: readonly ListenEntry[], options: Partial<ListenerOptions> = {}) {
   const taken: string[] = [];
   const sink = (name: string) => (socket: Socket) => {
     taken.push(name);
     socket.write(name);
     socket.resume();
   };
-  const listener = await listen(addresses.map(parseListenAddress), {
+  const listener = await listen(addresses.map(parseListenEntry), {
     clock: new VirtualClock(),
     instance: "listener-test",
     sinks: { http1: sink("http1"), http2: sink("http2") },

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, test } from "node:test";
 import { createSecureContext } from "node:tls";
 import { HealthError } from "../../src/core/health-error.js";
-import { tlsServerOptions } from "../../src/listener/tls.js";
+import { type TlsIdentity, tlsServerOptions } from "../../src/listener/tls.js";
 import { pem } from "./fixtures.js";
 
 const cert = pem("server.crt");
@@ -19,13 +19,36 @@ const encryptedKey = generateKeyPairSync("ec", {
 }).privateKey;
 
 describe("a TLS identity", () => {
-  test("offers both protocols by ALPN, from TLS 1.2 on, and limits a handshake to ten seconds", () => {
-    assert.deepEqual(tlsServerOptions({ cert, key }), {
-      cert,
-      key,
-      ALPNProtocols: ["h2", "http/1.1"],
-      minVersion: "TLSv1.2",
-      handshakeTimeout: 10_000,
+  test("offers both protocols by ALPN, and limits a handshake to ten seconds", () => {
+    const { ALPNProtocols, handshakeTimeout } = tlsServerOptions({ cert, key });
+    assert.deepEqual([ALPNProtocols, handshakeTimeout], [["h2", "http/1.1"], 10_000]);
+  });
+
+  test("allows TLS 1.2 and 1.3, or 1.3 alone", () => {
+    const versions = (minVersion?: TlsIdentity["minVersion"]) => {
+      const options = tlsServerOptions({ cert, key, minVersion });
+      return [options.minVersion, options.maxVersion];
+    };
+    assert.deepEqual(versions(), ["TLSv1.2", "TLSv1.3"]);
+    for (const version of ["1.2", 1.2]) assert.deepEqual(versions(version), ["TLSv1.2", "TLSv1.3"]);
+    for (const version of ["1.3", 1.3]) assert.deepEqual(versions(version), ["TLSv1.3", "TLSv1.3"]);
+    for (const version of ["1.1", 1, "TLSv1.2", "", 13])
+      assert.throws(() => versions(version), {
+        code: "INVALID_OPTION",
+        message: /^tls\.minVersion must be 1\.2 or 1\.3; got/,
+      });
+  });
+
+  test("has only ciphers with forward secrecy and authenticated encryption", () => {
+    for (const cipher of tlsServerOptions({ cert, key }).ciphers?.split(":") ?? [""])
+      assert.match(cipher, /^(?:TLS|ECDHE-(?:RSA|ECDSA))[-_].*(?:GCM|POLY1305)/);
+  });
+
+  test("takes no option of another name: with `clientCA`, any client could connect", () => {
+    const loose: object = { cert, key, clientCA: pem("ca.crt") };
+    assert.throws(() => tlsServerOptions({ cert, key, ...loose }), {
+      code: "INVALID_OPTION",
+      message: '"clientCA" is not an option of tls; did you mean clientCa?',
     });
   });
 

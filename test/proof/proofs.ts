@@ -11,6 +11,8 @@ import { provePolicy } from "./policy.js";
 import { proveRotation } from "./rotation.js";
 import { proveShutdown } from "./shutdown.js";
 import { proveSoak } from "./soak.js";
+import { proveTls } from "./tls.js";
+import { proveWalk } from "./walk.js";
 
 /** A proof. */
 interface Proof {
@@ -38,6 +40,16 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     },
   },
   interop: { proves: "peers of other languages agree with healthbridge", takes: "6 min", run: suite("interop") },
+  packages: {
+    proves:
+      "each installation passes one smoke suite in a root of its own; the executable of arm64 runs under emulation",
+    takes: "4 min",
+    run: async (args) => {
+      process.env.PACKAGES_PROOF = "1";
+      process.env.TEST_PATIENCE_MS = "180000"; // emulation is slow
+      return suite("interop", "interop/packages")(args);
+    },
+  },
   faults: {
     proves: "broken networks, targets and clients change no status wrongly",
     takes: "4 min",
@@ -64,6 +76,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
       "renewed certificates and moved names are seen in time, expired certificates fail, and no probe fails before",
     takes: "5 min, or --minutes N; also --json",
     run: proveRotation,
+  },
+  tls: {
+    proves: "a scan of the listener finds nothing; 50 swaps of its certificate fail none of 100 handshakes a second",
+    takes: "7 min; also --json",
+    run: proveTls,
   },
   control: {
     proves: "drains and maintenance survive kill -9 at 200 random moments: nothing is lost, nothing invented",
@@ -106,6 +123,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     proves: "the tests notice a change of any rule: checks, registry, wire, grpc",
     takes: "10 to 40 min, as the machine is loaded; one area or file (a word) less, a sample (--every 10) a tenth",
     run: proveMutation,
+  },
+  walk: {
+    proves: "a new user gets from a clone to a watched Celery cluster with alerts in ten minutes, in an empty Debian",
+    takes: "6 min",
+    run: proveWalk,
   },
 };
 

@@ -27,6 +27,12 @@ export interface CertificateOptions {
   readonly isAuthority?: boolean;
   /** DNS names, addresses and URIs of a server. */
   readonly hosts?: readonly string[];
+  /** DNS names and URIs of any bytes, as Latin-1, in this order after `hosts`. */
+  readonly names?: readonly (readonly [kind: "dns" | "uri", text: string])[];
+  /** The first byte of keyUsage. Default: no keyUsage. */
+  readonly usage?: number;
+  /** Further extensions, in DER. */
+  readonly extensions?: readonly Buffer[];
   /** Domains that the certificates below an authority may have (RFC 5280, section 4.2.1.10). */
   readonly permitted?: readonly string[];
 }
@@ -43,8 +49,9 @@ export function certify(subject: Subject, options: CertificateOptions = {}): str
     startsInDays = -1,
     endsInDays = 90,
     hosts = [],
+    names = [],
     permitted = [],
-    isAuthority = hosts.length === 0,
+    isAuthority = hosts.length + names.length === 0,
   } = options;
   const signedPart = sequence(
     tagged(0xa0, tagged(0x02, Buffer.from([2]))), // version 3
@@ -54,7 +61,7 @@ export function certify(subject: Subject, options: CertificateOptions = {}): str
     sequence(timeIn(startsInDays), timeIn(endsInDays)),
     nameOf(subject.name),
     subject.publicKey.export({ type: "spki", format: "der" }),
-    tagged(0xa3, sequence(...extensions(subject, issuer, { hosts, permitted, isAuthority }))),
+    tagged(0xa3, sequence(...extensions(subject, issuer, { ...options, hosts, names, permitted, isAuthority }))),
   );
   const signature = sign("sha256", signedPart, issuer.privateKey);
   const certificate = sequence(signedPart, ECDSA_SHA256, tagged(0x03, Buffer.concat([Buffer.from([0]), signature])));
@@ -62,26 +69,28 @@ export function certify(subject: Subject, options: CertificateOptions = {}): str
   return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
 
-interface Extended {
-  readonly hosts: readonly string[];
-  readonly permitted: readonly string[];
-  readonly isAuthority: boolean;
-}
+type Extended = CertificateOptions &
+  Required<Pick<CertificateOptions, "hosts" | "names" | "permitted" | "isAuthority">>;
 
-function extensions(subject: Subject, issuer: Subject, { hosts, permitted, isAuthority }: Extended): readonly Buffer[] {
-  const alternatives = hosts.map((host) =>
+function extensions(subject: Subject, issuer: Subject, options: Extended): readonly Buffer[] {
+  const { hosts, names, permitted, isAuthority, usage } = options;
+  const ofHosts = hosts.map((host) =>
     host.includes("://")
       ? tagged(0x86, Buffer.from(host))
       : isIP(host) > 0
         ? tagged(0x87, addressBytes(host))
         : tagged(0x82, Buffer.from(host)),
   );
+  const ofNames = names.map(([kind, text]) => tagged(kind === "uri" ? 0x86 : 0x82, Buffer.from(text, "latin1")));
+  const alternatives = [...ofHosts, ...ofNames];
   return [
     extension([0x13], sequence(...(isAuthority ? [tagged(0x01, Buffer.from([0xff]))] : []))), // basicConstraints
     extension([0x0e], tagged(0x04, keyId(subject))),
     extension([0x23], sequence(tagged(0x80, keyId(issuer)))),
     ...(permitted.length === 0 ? [] : [extension([0x1e], sequence(tagged(0xa0, permittedTrees(permitted))))]),
+    ...(usage === undefined ? [] : [extension([0x0f], tagged(0x03, Buffer.from([0, usage])))]),
     ...(alternatives.length === 0 ? [] : [extension([0x11], sequence(...alternatives))]),
+    ...(options.extensions ?? []),
   ];
 }
 
@@ -98,7 +107,7 @@ function addressBytes(host: string): Buffer {
 }
 
 /** An extension of the arc 2.5.29. */
-function extension(number: readonly number[], value: Buffer): Buffer {
+export function extension(number: readonly number[], value: Buffer): Buffer {
   return sequence(tagged(0x06, Buffer.from([0x55, 0x1d, ...number])), tagged(0x04, value));
 }
 
@@ -119,11 +128,11 @@ function timeIn(days: number): Buffer {
   return tagged(0x18, Buffer.from(text));
 }
 
-function sequence(...parts: readonly Uint8Array[]): Buffer {
+export function sequence(...parts: readonly Uint8Array[]): Buffer {
   return tagged(0x30, Buffer.concat(parts));
 }
 
-function tagged(tag: number, value: Buffer): Buffer {
+export function tagged(tag: number, value: Buffer): Buffer {
   const { length } = value;
   if (length < 0x80) return Buffer.concat([Buffer.from([tag, length]), value]);
   const bytes = length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

@@ -23,7 +23,7 @@ function keysWithRestart(rows: Readonly<Record<string, Setting>>, prefix: string
 
 /** Whether a reload applies a change of a key. A table applies what its keys apply. */
 export function appliedOf(path: string): "at once" | "after a restart" {
-  const isRestart = RESTART_KEYS.has(path) || path === "tls";
+  const isRestart = RESTART_KEYS.has(path) || path === "tls" || path.startsWith("listen[]");
   return isRestart ? "after a restart" : "at once";
 }
 

@@ -165,6 +165,18 @@ const EVENTS: readonly {
       msg: "connection ended: max-connections",
     },
   ],
+  [
+    "a PROXY header that was refused",
+    "proxy-header-refused",
+    { address: "192.0.2.1", fault: "malformed" },
+    "warn",
+    {
+      event: "proxy-header-refused",
+      address: "192.0.2.1",
+      fault: "malformed",
+      msg: "a connection of the proxy 192.0.2.1 was closed: its PROXY header is malformed",
+    },
+  ],
 ];
 
 describe("the log", () => {
@@ -282,6 +294,7 @@ describe("events that clients and targets can cause", () => {
     [Name in keyof ChannelMessages]: readonly [Name, ChannelMessages[Name]];
   }[keyof ChannelMessages][] = [
     ["connection-ended", { address: "192.0.2.1", rule: "max-connections" }],
+    ["proxy-header-refused", { address: "192.0.2.1", fault: "missing" }],
     ["fault", { where: "a connection", error: boom }],
     ["prober-failed", { check: "db", reason: "no-descriptors", error: boom }],
     ["listener-failed", { error: boom }],

@@ -75,6 +75,7 @@ function happenAll(registry: Registry): void {
   publish("http-request", { instance: "mine", route: "healthcheck", status: 200 });
   publish("reload", { instance: "mine", error: undefined });
   publish("file-reload-failed", { instance: "mine", kind: "ca" });
+  publish("proxy-header-refused", { instance: "mine", address: "192.0.2.1", fault: "missing" });
   publish("maintenance", { instance: "mine", service: "db", active: true });
   const recovery = { instance: "mine", recovery: "restart", service: "db" } as const;
   publish("recovery", { ...recovery, step: "ended", outcome: "success", detail: "", durationMs: 1 });

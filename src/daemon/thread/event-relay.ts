@@ -11,13 +11,33 @@ import type { RelayedEvent } from "./messages.js";
 
 /** What a listener thread publishes, which the application or the log of the main thread reads. */
 export const OF_LISTENER = [
-  ...["call", "http-request", "connection-ended", "listener-failed", "main-thread-stalled", "fault"],
+  ...[
+    "call",
+    "http-request",
+    "connection-ended",
+    "client-refused",
+    "proxy-header-refused",
+    "listener-failed",
+    "main-thread-stalled",
+    "fault",
+  ],
 ] as const satisfies readonly (keyof ChannelMessages)[];
 
 /** What the metrics of a listener thread count. */
 export const OF_MAIN = [
   ...["transition", "probe", "prober-failed", "result-dropped", "stall", "isolation"],
-  ...["call", "http-request", "log-dropped", "reload", "file-reload-failed", "maintenance", "recovery", "webhook"],
+  ...[
+    "call",
+    "http-request",
+    "client-refused",
+    "proxy-header-refused",
+    "log-dropped",
+    "reload",
+    "file-reload-failed",
+    "maintenance",
+    "recovery",
+    "webhook",
+  ],
 ] as const satisfies readonly (keyof ChannelMessages)[];
 
 /** Messages that wait. More are dropped, and a fault says so. */

@@ -4,7 +4,7 @@
  *     StatusFeed --patch--> [ thread ] --heartbeat, request, events, connections--> this thread
  *     a timer of this thread --sign of life--> shared memory
  */
-import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -15,6 +15,7 @@ import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { HealthError } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
+import type { ListenEntry } from "../../core/listen-point.js";
 import { onProcessExit } from "../../lifecycle/signals.js";
 import type { Registry } from "../../registry/registry.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
@@ -59,14 +60,16 @@ export interface ListenerWorkerDeps {
 
 /** What a thread serves. */
 export interface ListenerTask {
-  readonly addresses: readonly string[];
+  readonly addresses: readonly ListenEntry[];
   /** Plain data only: it is copied to the other thread. */
   readonly options: ServerOptions;
   readonly stallAfterMs: number;
 }
 
 /** The file beside this one, in every form in which this package is built. */
-const ENTRY = new URL(`./listener-thread${extname(import.meta.url)}`, import.meta.url);
+const ENTRY = `./listener-thread${extname(import.meta.url)}`;
+
+const here = createRequire(import.meta.url);
 
 /** Time for a thread to close its connections. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -240,12 +243,7 @@ export class ListenerWorker {
 }
 
 function startWorker(workerData: ThreadStart): Worker {
-  const file = fileURLToPath(ENTRY);
-  if (!existsSync(file))
-    throw new HealthError(
-      "MISSING_PACKAGE",
-      `thread: true needs the file ${file}; keep healthbridge out of the bundle of your application (external)`,
-    );
+  const file = threadFile();
   try {
     // options of Node that load code of the application are not for this thread; a source file needs its loader
     const execArgv = file.endsWith(".ts") ? {} : { execArgv: [] };
@@ -253,6 +251,15 @@ function startWorker(workerData: ThreadStart): Worker {
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     throw new HealthError("INVALID_OPTION", `with thread: true, options must be plain data: ${error.message}`);
+  }
+}
+
+function threadFile(): string {
+  try {
+    return here.resolve(ENTRY);
+  } catch (cause) {
+    const text = `thread: true needs the file ${fileURLToPath(new URL(ENTRY, import.meta.url))}; keep healthbridge out of the bundle of your application (external)`;
+    throw new HealthError("MISSING_PACKAGE", text, { cause });
   }
 }
 

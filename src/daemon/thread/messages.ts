@@ -18,6 +18,7 @@ import type { ServiceDeclaration } from "../../checks/service-graph.js";
 import type { ChannelMessages, Transition } from "../../core/channels.js";
 import type { HealthErrorCode } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
+import type { ListenEntry } from "../../core/listen-point.js";
 import type { TlsIdentity } from "../../listener/tls.js";
 import type { Report } from "../../probers/heartbeat.js";
 import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
@@ -69,7 +70,7 @@ export type RelayedEvent = {
 /** What the thread starts with. */
 export interface ThreadStart {
   readonly instance: string;
-  readonly addresses: readonly string[];
+  readonly addresses: readonly ListenEntry[];
   readonly options: ServerOptions;
   readonly listLimit: number | undefined;
   readonly maxWatchers: number | undefined;

@@ -12,7 +12,8 @@ import { background, keepAlive } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
 import { durationAsGiven, parseDuration } from "../../core/duration.js";
 import { HealthError } from "../../core/health-error.js";
-import type { BoundAddress } from "../../core/listen-address.js";
+import { type BoundAddress, faultInThread } from "../../core/listen-address.js";
+import { addressTextOf, type ListenEntry, parseListenEntry, withAddress } from "../../core/listen-point.js";
 import { identityEndsAt, renewedIdentity, type TlsIdentity, tlsServerOptions } from "../../listener/tls.js";
 import type { ListeningServer, ServerOptions } from "../server.js";
 import { type ListenerTask, ListenerWorker, type ListenerWorkerDeps } from "./listener-worker.js";
@@ -54,9 +55,11 @@ export class ThreadServer implements ListeningServer {
   /** Starts the thread, and waits until it serves. Rejects as `Health.listen` does. */
   static async start(
     deps: ThreadServerDeps,
-    addresses: readonly string[],
+    addresses: readonly ListenEntry[],
     options: ServerOptions,
   ): Promise<ThreadServer> {
+    for (const fault of addresses.flatMap((entry) => faultInThread(parseListenEntry(entry).address) ?? []))
+      throw new HealthError("INVALID_ADDRESS", fault);
     const server = new ThreadServer(deps, {
       addresses,
       options: plainOptions(options),
@@ -115,7 +118,7 @@ export class ThreadServer implements ListeningServer {
     });
     try {
       this.addresses = await Promise.race([this.#worker.listening, aborted]);
-      this.#task = { ...this.#task, addresses: this.#task.addresses.map((text, index) => this.#bound(text, index)) };
+      this.#task = { ...this.#task, addresses: this.#task.addresses.map((entry, index) => this.#bound(entry, index)) };
       const { tls } = this.#task.options;
       this.#certificateEndsAt = tls && identityEndsAt(tls);
       this.#restartAtEnd();
@@ -133,9 +136,10 @@ export class ThreadServer implements ListeningServer {
   }
 
   /** The address with the port that the system chose for port 0. */
-  #bound(text: string, index: number): string {
+  #bound(entry: ListenEntry, index: number): ListenEntry {
     const address = this.addresses[index];
-    return address !== undefined && "port" in address ? text.replace(/:0+$/, `:${address.port}`) : text;
+    if (address === undefined || !("port" in address)) return entry;
+    return withAddress(entry, addressTextOf(entry).replace(/:0+$/, `:${address.port}`));
   }
 
   #restartAtEnd(): void {
@@ -190,6 +194,6 @@ function plainOptions({ thread, stallAfter, tls, ...options }: ServerOptions): S
   return tls === undefined ? options : { ...options, tls: plainIdentity(tls) };
 }
 
-function plainIdentity({ cert, key, clientCa }: TlsIdentity): TlsIdentity {
-  return { cert: cert.toString(), key: key.toString(), clientCa: clientCa?.toString() };
+function plainIdentity({ cert, key, clientCa, ...rules }: TlsIdentity): TlsIdentity {
+  return { ...rules, cert: cert.toString(), key: key.toString(), clientCa: clientCa?.toString() };
 }

@@ -10,11 +10,11 @@ export interface ConnectionSettings {
   /** A connection without a stream is closed after this. It must be longer than a prober's interval. Default 5 min. */
   readonly maxConnectionIdleMs?: number | undefined;
   /**
-   * A connection gets GOAWAY after this, so that load balancers distribute connections again. Default undefined:
-   * never.
+   * A connection gets GOAWAY after this, varied by a tenth, so that load balancers distribute connections again; one of HTTP/1 is
+   * closed with its next answer. Default: 1 h where clients show certificates (`tls.clientCa`), otherwise never.
    */
   readonly maxConnectionAgeMs?: number | undefined;
-  /** The time between GOAWAY and the end of the connection. Default 30 s. */
+  /** The time from then to the end of the connection. Default 30 s. */
   readonly maxConnectionAgeGraceMs?: number | undefined;
 }
 

@@ -6,8 +6,8 @@ import type { GrpcCode } from "../../wire/grpc-code.js";
 
 /** An engine takes connections and ends them. */
 export interface GrpcEngine {
-  /** Takes a connection that begins with the preface of HTTP/2. */
-  accept(socket: Socket): void;
+  /** Takes a connection that begins with the preface of HTTP/2. `client`: its address, for logs. Default: that of the peer. */
+  accept(socket: Socket, client?: string): void;
   /** Sends GOAWAY on every connection. Calls in flight may finish. */
   drain(): void;
 }

@@ -79,15 +79,15 @@ export class Connection {
   #cancelStep: CancelTimer;
   #cancelLifetime: CancelTimer = () => {};
 
-  /** Takes a socket whose preface is still to be read, and sends our SETTINGS. */
-  constructor(socket: Socket, deps: ConnectionDeps) {
+  /** Takes a socket whose preface is still to be read, and sends our SETTINGS. `address`: of the client, for logs. */
+  constructor(socket: Socket, address: string, deps: ConnectionDeps) {
     const { clock, turns, times, outbox, random } = deps;
     const now = clock.now();
     this.clock = clock;
     this.share = turns.open();
     this.#socket = socket;
     this.#deps = deps;
-    this.#address = socket.remoteAddress ?? "unix";
+    this.#address = address;
     this.#lastReadAt = now;
     this.#idleSince = now;
     this.#budget = new Budget(clock);

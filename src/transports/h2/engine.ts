@@ -6,7 +6,6 @@
  *                                        +--> MethodCall      methods of another service, by their paths
  *                                        +--> HttpCall        plain HTTP, by the bridge
  */
-import type { Socket } from "node:net";
 import type { Clock, Random } from "../../core/clock.js";
 import type { FairTurns } from "../../core/fair-turns.js";
 import { HealthError } from "../../core/health-error.js";
@@ -85,8 +84,8 @@ export function createH2Engine(options: H2EngineOptions): GrpcEngine {
   };
 
   return {
-    accept: (socket: Socket) => {
-      const connection = new Connection(socket, deps);
+    accept: (socket, client = socket.remoteAddress ?? "unix") => {
+      const connection = new Connection(socket, client, deps);
       connections.add(connection);
       if (isShuttingDown) connection.shutdown();
     },

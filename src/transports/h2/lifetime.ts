@@ -8,6 +8,7 @@
  * Source: gRFC A8 (client-side keepalive), gRFC A9 (server-side connection management).
  */
 import type { Random } from "../../core/clock.js";
+import { variedAge } from "../../core/connection-age.js";
 
 /** Times of a connection, in milliseconds. */
 export interface LifetimeSettings {
@@ -29,9 +30,6 @@ export interface Activity {
 /** What the connection must do. */
 export type LifetimeStep = "ping" | "drop" | "go-away" | "expire";
 
-/** Ages differ by up to a tenth: connections that were opened together are not closed together. */
-const AGE_JITTER = 0.1;
-
 export class Lifetime {
   readonly #settings: LifetimeSettings;
   #pingedAt: number | undefined;
@@ -44,7 +42,7 @@ export class Lifetime {
     this.#settings = settings;
     this.#keepaliveAt = now + settings.keepaliveTimeMs;
     this.#idleAt = now + settings.maxConnectionIdleMs;
-    this.#ageAt = now + Math.round(settings.maxConnectionAgeMs * (1 + AGE_JITTER * (2 * random() - 1)));
+    this.#ageAt = now + variedAge(settings.maxConnectionAgeMs, random);
   }
 
   /** When `next` must be asked again. */

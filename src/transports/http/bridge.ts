@@ -25,6 +25,7 @@ import { answerHeartbeat, type HeartbeatListener } from "./heartbeats.js";
 import { answerHistory, answerUptimeBadge, type HistoryDeps, refuseHistory } from "./history.js";
 import type { HistoryRoute } from "./history-range.js";
 import { type MetricsPage, metricsPage } from "./metrics-page.js";
+import { isOpenRoute } from "./open-routes.js";
 import { answerPageFile } from "./page/page-files.js";
 import type { PageRoute } from "./page/page-query.js";
 import { answerPage, wantsHtml } from "./page/status-page.js";
@@ -40,6 +41,8 @@ export interface BridgeOptions {
   readonly clock: Clock;
   /** Shared by all bridges over one registry. */
   readonly pages: PageRenderer;
+  /** Whether the routes of the open set are all that there is, and no answer has details. Default false. */
+  readonly openSet?: boolean | undefined;
   /** Paths that mean `/healthcheck`. Default none. */
   readonly paths?: readonly string[] | undefined;
   /** Services that a List as JSON answers. Default 10,000. */
@@ -148,13 +151,14 @@ export class HttpBridge implements HttpResponder {
   }
 
   #routeOf({ target, accept }: Pick<HttpRequest, "target"> & Partial<HttpRequest>, paths = this.#options.paths): Route {
-    const { metrics, events, page = false } = this.#options;
+    const { metrics, events, page = false, openSet = false } = this.#options;
     const route = findRoute(target, { paths, hasPage: page && wantsHtml(accept) });
     const { kind } = route;
     const isMissing =
       (metrics === undefined && kind === "metrics") ||
       (events === undefined && HISTORY_ROUTES.includes(kind)) ||
-      (!page && kind === "page-file");
+      (!page && kind === "page-file") ||
+      (openSet && !isOpenRoute(route));
     return isMissing ? { kind: "none" } : route;
   }
 
@@ -202,9 +206,9 @@ export class HttpBridge implements HttpResponder {
   }
 
   #answerStatus(route: Extract<Route, { kind: "view" | "healthcheck" }>, request: HttpRequest): HttpAnswer | Page {
-    const { reader, token } = this.#options;
+    const { reader, token, openSet = false } = this.#options;
     const json = negotiateJson(request.accept);
-    const form = { json, detailed: isAuthorized(request.authorization, token) };
+    const form = { json, detailed: !openSet && isAuthorized(request.authorization, token) };
     if (route.kind === "view") {
       const { check } = route;
       if (check !== undefined) return answerViewCheck(reader, { ...route, check }, form);

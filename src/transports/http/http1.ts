@@ -14,6 +14,7 @@ import { publish } from "../../core/channels.js";
 import type { FairTurns } from "../../core/fair-turns.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { HttpBridge } from "./bridge.js";
+import type { ConnectionAges } from "./connection-ages.js";
 import { hasBody, refusalOf, refuseUnreadable } from "./http1-refusals.js";
 import { readBody, requestOf } from "./node-request.js";
 import { Pipelines } from "./pipelines.js";
@@ -36,14 +37,19 @@ export class Http1Server {
   readonly #server = createServer(LIMITS, (request, response) => this.#onRequest(request, response));
   readonly #pipelines: Pipelines;
   readonly #unread: UnreadAnswers;
+  readonly #ages: ConnectionAges | undefined;
+  /** The address of each connection's client. */
+  readonly #clients = new WeakMap<Socket, string>();
   /** Connections with a last answer: nothing after it is a request. */
   readonly #closing = new WeakSet<Duplex>();
   /** Connections that the parser has given up. */
   readonly #unreadable = new WeakSet<Duplex>();
 
-  constructor(bridge: HttpBridge, turns: FairTurns) {
+  /** @param ages undefined: a connection may be open for ever */
+  constructor(bridge: HttpBridge, turns: FairTurns, ages?: ConnectionAges) {
     this.#pipelines = new Pipelines(turns, (socket) => this.#end(socket, "pipelined-requests"));
     this.#bridge = bridge;
+    this.#ages = ages;
     this.#unread = new UnreadAnswers(bridge.clock, bridge.instance);
     // Node drops headers above its limit silently; ours counts and refuses
     this.#server.maxHeadersCount = 0;
@@ -53,10 +59,12 @@ export class Http1Server {
     this.#server.emit("listening");
   }
 
-  /** Takes a connection. Its first bytes are still unread. */
-  accept(socket: Socket): void {
+  /** Takes a connection of a client with this address, which is for logs. Its first bytes are still unread. */
+  accept(socket: Socket, client = socket.remoteAddress ?? "unix"): void {
+    this.#clients.set(socket, client);
     this.#server.emit("connection", socket);
     this.#pipelines.add(socket);
+    this.#ages?.watch(socket);
     const unwatch = this.#unread.watch({
       progress: () => (socket.writableLength === 0 ? undefined : socket.bytesWritten - socket.writableLength),
       end: () => this.#end(socket, UNREAD_ANSWER),
@@ -108,7 +116,8 @@ export class Http1Server {
   #send(response: ServerResponse, { status, headers, body }: HttpAnswer, isLast: boolean): void {
     if (response.destroyed || response.socket === null) return;
     const length = lengthOf(body);
-    const close = isLast || this.#bridge.draining || length === undefined;
+    const isAged = this.#ages?.isAged(response.socket) === true;
+    const close = isLast || isAged || this.#bridge.draining || length === undefined;
     if (close) this.#closing.add(response.socket);
     const connection = close ? { connection: "close" } : {};
     const contentLength = length === undefined ? {} : { "content-length": length };
@@ -131,7 +140,11 @@ export class Http1Server {
   }
 
   #end(socket: Socket, rule: string): void {
-    publish("connection-ended", { instance: this.#bridge.instance, address: socket.remoteAddress ?? "unix", rule });
+    publish("connection-ended", {
+      instance: this.#bridge.instance,
+      address: this.#clients.get(socket) ?? "unix",
+      rule,
+    });
     socket.destroy();
   }
 }

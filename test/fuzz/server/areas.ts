@@ -36,7 +36,7 @@ export interface Area {
   readonly listener: Listener;
   readonly protocol: ValidConversation["protocol"];
   readonly draw: DrawCall;
-  /** Comes before everything else: the server must refuse it. */
+  /** Comes before everything else: the server refuses it, or reads it if it is valid and the listener is for proxies. */
   readonly prefix?: (random: SeededRandom) => Buffer;
 }
 
@@ -46,6 +46,12 @@ const PROXY_V1 = [
   "PROXY TCP6 ::1 ::1 1 2\r\n",
 ] as const;
 const PROXY_V2 = "0d0a0d0a000d0a515549540a";
+
+/** A header of the PROXY protocol, version 1 or 2, or a broken one. */
+function brokenProxyHeader(random: SeededRandom): Buffer {
+  const header = proxyLine(random);
+  return random.next() < 0.4 ? mutate(random, header) : header;
+}
 
 /** A header of the PROXY protocol, version 1 or 2. */
 function proxyLine(random: SeededRandom): Buffer {
@@ -78,6 +84,8 @@ export const AREAS = {
   addToServer: { listener: "added", protocol: "h2", draw: drawHealth },
   "PROXY before HTTP/2": { listener: "clear", protocol: "h2", draw: drawHealth, prefix: proxyLine },
   "PROXY before HTTP/1": { listener: "clear", protocol: "http/1.1", draw: drawPage, prefix: proxyLine },
+  "a proxy, HTTP/2": { listener: "proxied", protocol: "h2", draw: drawHealth, prefix: brokenProxyHeader },
+  "a proxy, HTTP/1": { listener: "proxied", protocol: "http/1.1", draw: drawPage, prefix: brokenProxyHeader },
 } as const satisfies Readonly<Record<string, Area>>;
 
 /** The client can read large answers: windows of 1 GB. */

@@ -2,7 +2,7 @@
 import type { ServingStatus } from "../../../src/core/serving-status.js";
 
 /** The listeners of the process. */
-export type Listener = "clear" | "tls" | "token" | "large" | "middleware" | "added";
+export type Listener = "clear" | "tls" | "token" | "large" | "middleware" | "added" | "proxied";
 
 /** Services on every listener. */
 export const NAMES: Readonly<Record<string, ServingStatus>> = {

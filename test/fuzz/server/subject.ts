@@ -3,7 +3,7 @@
  *
  *     clear, tls     status-code paths, reflection, metrics, a heartbeat          token     the same, with a token
  *     large          10,000 services                                            middleware  Node's http
- *     added          addToServer on a server of grpc-js (engine grpc-js only)
+ *     added          addToServer on a server of grpc-js (engine grpc-js only)   proxied     behind a proxy
  *
  * It is a process of its own, so that a crash is an exit. It imports the build, so that any Node and any commit can run.
  */
@@ -65,11 +65,15 @@ for (let index = 0; index < LARGE - Object.keys(NAMES).length - 2; index += 1) l
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url));
 const options = { engine, statusCodePaths: [STATUS_CODE_PATH], requestTimeoutMs: 500, firstBytesTimeoutMs: 500 };
 const identity = { cert: fixture("server.crt"), key: fixture("server.key") };
+const proxy = { address: "127.0.0.1:0", proxyProtocol: { from: ["127.0.0.1"] } };
+// an older build has no such listener
+const proxied = await main.listen([proxy], options).catch(() => undefined);
 const servers = {
   clear: await main.listen(["127.0.0.1:0"], options),
   tls: await main.listen(["127.0.0.1:0"], { ...options, tls: identity }),
   token: await guarded.listen(["127.0.0.1:0"], options),
   large: await large.listen(["127.0.0.1:0"], options),
+  ...(proxied === undefined ? {} : { proxied }),
 };
 
 const http = createServer({ requestTimeout: 1_000, connectionsCheckingInterval: 300 });

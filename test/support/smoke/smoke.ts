@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { eventually, inTime } from "../eventually.js";
 import { freePort } from "../free-port.js";
 import type { Installation } from "./installation.js";
@@ -31,10 +31,12 @@ const UNAVAILABLE = 14;
 
 /** Registers the rows as tests. `installation` is called when they run. */
 export function smokeRows(installation: () => Installation): void {
-  programRows(installation);
-  servingRows(installation);
-  probeRows(installation);
-  changeRows(installation);
+  describe("the smoke suite", { concurrency: 3 }, () => {
+    programRows(installation);
+    servingRows(installation);
+    probeRows(installation);
+    changeRows(installation);
+  });
 }
 
 function programRows(installation: () => Installation): void {

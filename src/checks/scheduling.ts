@@ -1,0 +1,33 @@
+/**
+ * Whether the scheduler of the checks is alive, for a watchdog outside of this process.
+ *
+ *     due . . . . . . . . . . . . . . . . now
+ *      '--- longer than the limit ---------'     and no probe of any check has started in the same time: not alive
+ *
+ * A check may start late because all slots are in use. But a running probe ends at its deadline, so a slot gets free within
+ * the longest timeout. A scheduler that starts probes is alive, however late they are: a restart would not make it faster.
+ */
+import type { CheckRunner } from "./runner.js";
+import type { CompleteSettings } from "./settings.js";
+
+/** The times of one check. */
+export interface ScheduledCheck {
+  readonly runner: Pick<CheckRunner, "nextProbeAt" | "lastProbeAt">;
+  readonly settings: Pick<CompleteSettings, "timeoutMs">;
+}
+
+/** How long a probe may be due without any start, beside the longest timeout. */
+const MAX_OVERDUE_MS = 10_000;
+
+/** Whether probes start when they are due, at the monotonic time `now`. Without checks it is true. */
+export function isScheduling(checks: Iterable<ScheduledCheck>, now: number): boolean {
+  let limitMs = 0;
+  let dueAt = Number.POSITIVE_INFINITY;
+  let startedAt = Number.NEGATIVE_INFINITY;
+  for (const { runner, settings } of checks) {
+    limitMs = Math.max(limitMs, settings.timeoutMs + MAX_OVERDUE_MS);
+    dueAt = Math.min(dueAt, runner.nextProbeAt);
+    startedAt = Math.max(startedAt, runner.lastProbeAt);
+  }
+  return now - dueAt <= limitMs || now - startedAt <= limitMs;
+}

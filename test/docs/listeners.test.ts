@@ -1,0 +1,33 @@
+/** docs/listeners.md: every form of an address and every configuration on the page is one. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseListenEntry } from "../../src/core/listen-point.js";
+import { read } from "../config/reading.js";
+import { tableOf } from "../support/readme.js";
+import { blocksOf } from "./pages.js";
+
+const PAGE = readFileSync(new URL("../../docs/listeners.md", import.meta.url), "utf8");
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+const withFiles = (text: string) =>
+  text
+    .replaceAll("/etc/healthbridge/server.pem", fixture("server.crt"))
+    .replaceAll("/etc/healthbridge/server.key", fixture("server.key"))
+    .replaceAll("/etc/healthbridge/ca.pem", fixture("ca.crt"));
+
+test("every form of the table is an address", () => {
+  const forms = tableOf(PAGE, "forms").map(([form = ""]) => form.slice(1, -1));
+  assert.ok(forms.length >= 9);
+  for (const form of forms) {
+    const { listen } = read(`listen: [${form.startsWith("{") ? form : JSON.stringify(form)}]`);
+    for (const entry of listen) assert.ok(parseListenEntry(entry));
+  }
+});
+
+test("every configuration with a listener is valid", () => {
+  const texts = blocksOf(PAGE, "yaml").filter((text) => text.includes("listen:"));
+  assert.equal(texts.length, 2);
+  for (const text of texts) assert.equal(read(withFiles(text)).listen.length, 3);
+});
