@@ -64,10 +64,10 @@ describe("a block that is wrong is found", () => {
   test("a name that no test has, a page without a test of its scripts, a block without an end", async () => {
     const name = `no-${"such"}-name`; // this file must not have it
     const [named] = readMarkdown("docs/page.md", `# A\n\n<!-- test: ${name} -->\n\`\`\`ts\n\`\`\`\n`).blocks;
-    const [unrun] = readMarkdown("new.md", "# A\n\n```ts\n```\n").blocks;
+    const [unrun] = readMarkdown("unknown", "# A\n\n```ts\n```\n").blocks;
     assert.ok(named !== undefined && unrun !== undefined);
     assert.match((await readBlock(named)).join(), /no test below test\/ has the name "no-such/);
-    assert.match((await readBlock(unrun)).join(), /no test runs the ts of new\.md/);
-    assert.throws(() => readMarkdown("new.md", "# A\n\n```ts\n"), /new\.md:3: the block has no end/);
+    assert.match((await readBlock(unrun)).join(), /no test runs the ts of unknown/);
+    assert.throws(() => readMarkdown("unknown", "# A\n\n```ts\n"), /unknown:3: the block has no end/);
   });
 });

@@ -15,6 +15,10 @@ const OPTIONAL = ["@nestjs/core", "mysql2", "pg"];
 
 const LIFECYCLE = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
 
+/** Pages for people who change healthbridge, and pictures: they are in the repository alone. */
+const CHECKOUT_ONLY =
+  /^(?:docs\/images\/.*|docs\/(?:conformance|known-faults|peer-cases|proofs)\.md|bench\/README\.md|CONTRIBUTING\.md)$/;
+
 /** Loads by `import`, `require`, or a function of createRequire, and types that are taken from a module. */
 const SPECIFIER = /\b(?:require\d*|load\w*|import)\("([@.\w][\w@.:/-]*)"\)|\bfrom ?"([@.\w][\w@.:/-]*)"/g;
 
@@ -104,7 +108,7 @@ describe("the tarball", () => {
       for (const [, link = ""] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)) {
         const target = posix.normalize(posix.join(posix.dirname(page), link)).replace(/\/$/, "");
         if (target.startsWith("test/")) continue; // the page of the promises links to their tests
-        if (target.startsWith("docs/images/")) continue; // pictures are in the repository alone
+        if (CHECKOUT_ONLY.test(target)) continue;
         assert.ok(files.includes(target) || files.some((path) => path.startsWith(`${target}/`)), `${page}: ${link}`);
       }
     }
