@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { get } from "node:https";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse, stringify } from "yaml";
@@ -56,7 +57,7 @@ const ALL = {
   extraArgs: ["--log-level=debug"],
   extraVolumes: [{ name: "state", emptyDir: {} }],
   extraVolumeMounts: [{ name: "state", mountPath: "/var/lib/healthbridge" }],
-  tls: { secretName: "orders-tls", clientCa: true },
+  tls: { secretName: "orders-tls", clientCa: true, allowClients: { uri: ["spiffe://example.org/ns/shop/**"] } },
   service: { annotations: { "example.com/a": "b" } },
   networkPolicy: { enabled: true, egress: [{ to: [{ ipBlock: { cidr: "192.0.2.0/24" } }] }] },
   serviceMonitor: { enabled: true, endpoint: { authorization: { credentials: { name: "shop", key: "token" } } } },
@@ -117,6 +118,11 @@ describe("the chart", () => {
     assert.deepEqual(parse(text), CONFIG);
   });
 
+  test("lists the clients that may connect", () => {
+    const text = one(render(ALL), "ConfigMap").data?.["healthbridge.yaml"] ?? "";
+    assert.deepEqual(parse(text).tls.allowClients, { uri: ["spiffe://example.org/ns/shop/**"] });
+  });
+
   test("has a test whose pod is no replica", () => {
     const manifests = render({});
     const { selector } = one(manifests, "Service").spec;
@@ -170,9 +176,22 @@ describe("the pod of the chart", () => {
     assert.equal(await pod.probe("readinessProbe"), "success: service healthy");
   });
 
-  test("takes its token from the Secret", async () => {
-    const list = (token: string) =>
-      fetch(`http://127.0.0.1:${pod.port(50052)}/metrics`, { headers: { authorization: `Bearer ${token}` } });
-    assert.deepEqual([(await list("wrong")).status, (await list("s3cret")).status], [401, 200]);
+  test("takes its token from the Secret, and shows names over TLS only", async () => {
+    const code = (token: string) =>
+      new Promise((resolve, reject) => {
+        const url = `https://127.0.0.1:${pod.port(8080)}/metrics`;
+        const headers = { authorization: `Bearer ${token}` };
+        get(url, { headers, rejectUnauthorized: false, agent: false }, (answer) =>
+          resolve(answer.resume().statusCode),
+        ).on("error", reject);
+      });
+    assert.deepEqual([await code("wrong"), await code("s3cret")], [401, 200]);
+  });
+
+  test("shows nothing but the open set at the port of the probes, which every pod can reach", async () => {
+    const ask = (path: string) =>
+      fetch(`http://127.0.0.1:${pod.port(50052)}${path}`, { headers: { authorization: "Bearer s3cret" } });
+    const codes = ["/livez", "/metrics", "/healthcheck/shop", "/"].map(async (path) => (await ask(path)).status);
+    assert.deepEqual(await Promise.all(codes), [200, 404, 404, 404]);
   });
 });
