@@ -147,6 +147,11 @@ describe("the chart", () => {
     ],
     ["an address, which is the chart's", { config: { listen: [":1"] } }, /config\.listen: the chart sets it/],
     ["a certificate, which is the chart's", { config: { tls: { certFile: "a", keyFile: "b" } } }, /config\.tls: the/],
+    [
+      "a list of clients without their CA",
+      { tls: { secretName: "orders-tls", allowClients: { dns: ["a.example.org"] } } },
+      /tls\.allowClients needs tls\.secretName and tls\.clientCa/,
+    ],
     ["a view that is about nothing", { probes: { readinessView: "startup" } }, /readinessView/],
   ];
   for (const [label, values, text] of refusals) test(`refuses ${label}`, () => assert.match(refusal(values), text));

@@ -35,6 +35,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range $key := list "listen" "tls" }}
 {{- if hasKey $config $key }}{{ fail (printf "config.%s: the chart sets it; use service and tls of the values" $key) }}{{ end }}
 {{- end }}
+{{- if and .Values.tls.allowClients (not (and .Values.tls.secretName .Values.tls.clientCa)) }}
+{{- fail "tls.allowClients needs tls.secretName and tls.clientCa: without them, clients show no certificate" }}
+{{- end }}
 {{- if .Values.tls.secretName }}
 {{- $tls := dict "certFile" "/etc/healthbridge-tls/tls.crt" "keyFile" "/etc/healthbridge-tls/tls.key" }}
 {{- if .Values.tls.clientCa }}{{ $_ := set $tls "clientCaFile" "/etc/healthbridge-tls/ca.crt" }}{{ end }}
