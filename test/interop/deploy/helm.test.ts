@@ -1,7 +1,9 @@
 /** deploy/helm: the chart is valid for several sets of values, refuses wrong ones, and its pod runs. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { get } from "node:https";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse, stringify } from "yaml";
@@ -56,7 +58,7 @@ const ALL = {
   extraArgs: ["--log-level=debug"],
   extraVolumes: [{ name: "state", emptyDir: {} }],
   extraVolumeMounts: [{ name: "state", mountPath: "/var/lib/healthbridge" }],
-  tls: { secretName: "orders-tls", clientCa: true },
+  tls: { secretName: "orders-tls", clientCa: true, allowClients: { uri: ["spiffe://example.org/ns/shop/**"] } },
   service: { annotations: { "example.com/a": "b" } },
   networkPolicy: { enabled: true, egress: [{ to: [{ ipBlock: { cidr: "192.0.2.0/24" } }] }] },
   serviceMonitor: { enabled: true, endpoint: { authorization: { credentials: { name: "shop", key: "token" } } } },
@@ -117,6 +119,11 @@ describe("the chart", () => {
     assert.deepEqual(parse(text), CONFIG);
   });
 
+  test("lists the clients that may connect", () => {
+    const text = one(render(ALL), "ConfigMap").data?.["healthbridge.yaml"] ?? "";
+    assert.deepEqual(parse(text).tls.allowClients, { uri: ["spiffe://example.org/ns/shop/**"] });
+  });
+
   test("has a test whose pod is no replica", () => {
     const manifests = render({});
     const { selector } = one(manifests, "Service").spec;
@@ -140,6 +147,11 @@ describe("the chart", () => {
     ],
     ["an address, which is the chart's", { config: { listen: [":1"] } }, /config\.listen: the chart sets it/],
     ["a certificate, which is the chart's", { config: { tls: { certFile: "a", keyFile: "b" } } }, /config\.tls: the/],
+    [
+      "a list of clients without their CA",
+      { tls: { secretName: "orders-tls", allowClients: { dns: ["a.example.org"] } } },
+      /tls\.allowClients needs tls\.secretName and tls\.clientCa/,
+    ],
     ["a view that is about nothing", { probes: { readinessView: "startup" } }, /readinessView/],
   ];
   for (const [label, values, text] of refusals) test(`refuses ${label}`, () => assert.match(refusal(values), text));
@@ -171,8 +183,19 @@ describe("the pod of the chart", () => {
   });
 
   test("takes its token from the Secret", async () => {
-    const list = (token: string) =>
-      fetch(`http://127.0.0.1:${pod.port(50052)}/metrics`, { headers: { authorization: `Bearer ${token}` } });
-    assert.deepEqual([(await list("wrong")).status, (await list("s3cret")).status], [401, 200]);
+    const metrics = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const options = { port: pod.port(8080), path: "/metrics", headers, rejectUnauthorized: false };
+      const [response] = await once(get({ host: "127.0.0.1", ...options }), "response");
+      response.resume();
+      return response.statusCode;
+    };
+    assert.deepEqual([await metrics("wrong"), await metrics("s3cret")], [401, 200]);
+  });
+
+  test("shows the overall status alone on the port of the probes", async () => {
+    const status = async (path: string) => (await fetch(`http://127.0.0.1:${pod.port(50052)}${path}`)).status;
+    const paths = ["/readyz", "/healthcheck/shop", "/metrics", "/events"];
+    assert.deepEqual(await Promise.all(paths.map(status)), [200, 404, 404, 404]);
   });
 });
