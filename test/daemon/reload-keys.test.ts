@@ -19,9 +19,18 @@ const tlsOf = (more = "") => `tls: { certFile: ${pem("server.crt")}, keyFile: ${
 const OTHER_TLS = `tls: { certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")} }`;
 const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tlsOf()}\n`;
 
+/** The same file with one address, as a table. */
+const listenTable = (entry: string) => BASE.replace('"127.0.0.1:0"', `{ ${entry} }`);
+
 /** For each key with a restart: a file in which it is another one. */
 const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly string[]]>> = {
   listen: [BASE.replace("127.0.0.1:0", "127.0.0.2:0"), ["listen"]],
+  "listen[].address": [listenTable('address: "127.0.0.2:0"'), ["listen"]],
+  "listen[].proxyProtocol": [listenTable('address: "127.0.0.1:0", proxyProtocol: { from: [10.0.0.1] }'), ["listen"]],
+  "listen[].proxyProtocol.from": [
+    listenTable('address: "127.0.0.1:0", proxyProtocol: { from: [10.0.0.0/8] }'),
+    ["listen"],
+  ],
   tls: [BASE.replace(tlsOf(), ""), ["tls"]],
   engine: [`${BASE}engine: grpc-js`, ["engine"]],
   listenThread: [`${BASE}listenThread: true`, ["listenThread"]],
