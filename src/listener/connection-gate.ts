@@ -50,7 +50,7 @@ export class ConnectionGate {
   /** The connections that count for the limit of an address, with the address of their client. */
   readonly #clients = new Map<Socket, string>();
   readonly #perAddress = new Map<string, number>();
-  /** Connections that are held or sniffed. */
+  /** Connections that are held, sniffed or in a TLS handshake. */
   readonly #waiting = new Set<Socket>();
   /** What `open` does with the connections that it finds; undefined when it has been called. */
   #held: (() => void)[] | undefined = [];
@@ -94,10 +94,7 @@ export class ConnectionGate {
 
   /** Takes a connection that speaks TLS. The server's `secureConnection` event must call `receiveSecure`. */
   receiveTls(socket: Socket, server: TlsServer, { proxies }: Pick<AddressRules, "proxies"> = {}): void {
-    this.#admit(socket, proxies, () => {
-      this.#waiting.delete(socket);
-      server.emit("connection", socket);
-    });
+    this.#admit(socket, proxies, () => void server.emit("connection", socket));
   }
 
   /** Takes a connection after its TLS handshake: ALPN names its protocol, HTTP/1 is the default. */
@@ -193,7 +190,7 @@ export class ConnectionGate {
   }
 
   #handOver(socket: Socket, protocol: keyof Sinks, sink: ConnectionSink): void {
-    this.#waiting.delete(socket);
+    this.#waiting.delete(socketBelow(socket));
     if (this.#closed) {
       this.#end(socket, "shutting-down");
       return;
@@ -204,7 +201,7 @@ export class ConnectionGate {
   }
 
   #end(socket: Socket, rule: string): void {
-    this.#waiting.delete(socket);
+    this.#waiting.delete(socketBelow(socket));
     publish("connection-ended", {
       instance: this.#options.instance,
       address: this.#addressOf(socket),

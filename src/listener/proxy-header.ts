@@ -109,5 +109,9 @@ function clientOf(header: Buffer, family: number): string | undefined {
 
 /** The usual form of an IPv6 address, as the operating system gives it: equal addresses are equal texts. */
 function shortIpv6(address: string): string {
-  return new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const short = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(short) ?? [];
+  if (high === undefined || low === undefined) return short;
+  const bytes = [high, low].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]);
+  return `::ffff:${bytes.join(".")}`;
 }

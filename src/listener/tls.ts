@@ -53,15 +53,16 @@ export function tlsServerOptions(identity: TlsIdentity): TlsOptions {
   requireKnownOptions("tls", identity, IDENTITY_KEYS); // with a wrong name of `clientCa`, any client could connect
   const { cert, key, clientCa, allowClients = "any", minVersion = "1.2" } = identity;
   requireTlsPair(cert, key);
-  if (clientCa !== undefined) readAuthorities(clientCa, "client CA");
+  const authorities = clientCa === undefined ? undefined : readAuthorities(clientCa, "client CA");
   if (allowClients !== "any") {
     if (clientCa === undefined) throw new OptionError(["tls", "allowClients"], "needs clientCa");
     requireAllowedClients(allowClients);
   }
   return {
-    cert,
+    // what has been read here: of these texts as they are, OpenSSL may use a part, or the CA of no client
+    cert: readCertificates(cert).join(""),
     key,
-    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+    ...(authorities === undefined ? {} : { ca: authorities.join(""), requestCert: true, rejectUnauthorized: true }),
     ALPNProtocols: ["h2", "http/1.1"],
     minVersion: serverProtocol(minVersion),
     maxVersion: "TLSv1.3",

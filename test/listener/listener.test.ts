@@ -177,6 +177,20 @@ describe("a listener", () => {
     assert.equal(listener.connectionCount, 0);
   });
 
+  test("ends open handshakes when it stops accepting: they do not delay the end", async (t) => {
+    const { listener, port } = await listening(t, ["127.0.0.1:0"], { tls: TLS });
+    const reported: string[] = [];
+    t.after(subscribe("connection-ended", ({ address, rule }) => void reported.push(`${address} ${rule}`)));
+    const [silent, half, served] = [Client.to(port, t), Client.to(port, t), tlsClient(t, port)];
+    half.socket.write(Buffer.from("16030100f0010000ec0303", "hex"));
+    await eventually(() => served.received === "http1" && listener.connectionCount === 3, "all are there");
+    listener.stopAccepting();
+    await Promise.all([silent.gone(), half.gone()]);
+    await eventually(() => listener.connectionCount === 1, "the connection that is served stays");
+    assert.deepEqual(reported, ["127.0.0.1 shutting-down", "127.0.0.1 shutting-down"]);
+    assert.equal(served.closed, false);
+  });
+
   test("an HTTP/2 connection whose client closes its side is closed", async (t) => {
     const { listener, port, taken } = await listening(t, ["127.0.0.1:0"]);
     const client = Client.to(port, t);

@@ -12,6 +12,11 @@ const V1: readonly (readonly [string, string, ReturnType<typeof readProxyHeader>
   ["IPv4", LINE, { length: LINE.length, client: "192.0.2.1" }],
   ["IPv6, in its shortest form", "PROXY TCP6 2001:DB8:0:0::1 ::1 1 0\r\n", { length: 36, client: "2001:db8::1" }],
   ["an unknown client", "PROXY UNKNOWN\r\n", { length: 15, client: undefined }],
+  [
+    "IPv4 inside IPv6, as the operating system writes it",
+    "PROXY TCP6 ::FFFF:c000:201 ::ffff:198.51.100.7 1 0\r\n",
+    { length: 52, client: "::ffff:192.0.2.1" },
+  ],
   ["an unknown client with more text", "PROXY UNKNOWN ffff::1 \n\r x\r\n", { length: 28, client: undefined }],
   ["107 bytes", `PROXY UNKNOWN ${"x".repeat(91)}\r\n`, { length: 107, client: undefined }],
   ["108 bytes", `PROXY UNKNOWN ${"x".repeat(92)}\r\n`, { fault: "too-long" }],

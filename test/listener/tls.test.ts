@@ -57,6 +57,21 @@ describe("a TLS identity", () => {
     assert.deepEqual([ca, requestCert, rejectUnauthorized], [pem("ca.crt"), true, true]);
   });
 
+  const bundles: readonly (readonly [how: string, text: string])[] = [
+    ["no line break between two", pem("ca.crt").trimEnd() + pem("other-ca.crt")],
+    ["a comment before one", `${pem("ca.crt")}# the next one: ${pem("other-ca.crt")}`],
+    ["Windows' line breaks", (pem("ca.crt") + pem("other-ca.crt")).replaceAll("\n", "\r\n")],
+  ];
+  for (const [how, text] of bundles)
+    test(`trusts every certificate of a bundle with ${how}`, () => {
+      assert.equal(tlsServerOptions({ cert, key, clientCa: text }).ca, pem("ca.crt") + pem("other-ca.crt"));
+    });
+
+  test("sends every certificate of a chain, also after a comment in its line", () => {
+    const chain = `${cert}# the CA: ${pem("ca.crt")}`;
+    assert.equal(tlsServerOptions({ cert: chain, key }).cert, cert + pem("ca.crt"));
+  });
+
   test("can be given as bytes", () => {
     assert.doesNotThrow(() => tlsServerOptions({ cert: Buffer.from(cert), key: Buffer.from(key) }));
   });
