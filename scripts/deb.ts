@@ -178,7 +178,7 @@ function readOptions(): DebOptions {
   const { values } = parseArgs({
     options: {
       arch: { type: "string", default: debianArchitecture() },
-      compression: { type: "string", default: "xz" },
+      compression: { type: "string", default: "gzip" },
     },
   });
   const { arch, compression } = values;

@@ -1,7 +1,9 @@
 /** deploy/helm: the chart is valid for several sets of values, refuses wrong ones, and its pod runs. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { get } from "node:https";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse, stringify } from "yaml";
@@ -171,8 +173,19 @@ describe("the pod of the chart", () => {
   });
 
   test("takes its token from the Secret", async () => {
-    const list = (token: string) =>
-      fetch(`http://127.0.0.1:${pod.port(50052)}/metrics`, { headers: { authorization: `Bearer ${token}` } });
-    assert.deepEqual([(await list("wrong")).status, (await list("s3cret")).status], [401, 200]);
+    const metrics = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const options = { port: pod.port(8080), path: "/metrics", headers, rejectUnauthorized: false };
+      const [response] = await once(get({ host: "127.0.0.1", ...options }), "response");
+      response.resume();
+      return response.statusCode;
+    };
+    assert.deepEqual([await metrics("wrong"), await metrics("s3cret")], [401, 200]);
+  });
+
+  test("shows the overall status alone on the port of the probes", async () => {
+    const status = async (path: string) => (await fetch(`http://127.0.0.1:${pod.port(50052)}${path}`)).status;
+    const paths = ["/readyz", "/healthcheck/shop", "/metrics", "/events"];
+    assert.deepEqual(await Promise.all(paths.map(status)), [200, 404, 404, 404]);
   });
 });

@@ -39,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $tls := dict "certFile" "/etc/healthbridge-tls/tls.crt" "keyFile" "/etc/healthbridge-tls/tls.key" }}
 {{- if .Values.tls.clientCa }}{{ $_ := set $tls "clientCaFile" "/etc/healthbridge-tls/ca.crt" }}{{ end }}
 {{- $_ := set $config "tls" $tls }}
-{{- $_ := set $config "listen" (list ":50051" ":8080" "plain://:50052") }}
+{{- $_ := set $config "listen" (list ":50051" ":8080" "open://:50052") }}
 {{- end }}
 {{- toYaml $config }}
 {{- end }}
