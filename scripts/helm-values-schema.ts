@@ -38,7 +38,7 @@ const VALUES = {
   extraArgs: list(text),
   extraVolumes: list(object),
   extraVolumeMounts: list(object),
-  tls: table({ secretName: name, clientCa: flag }),
+  tls: table({ secretName: name, clientCa: flag, allowClients: table({ dns: list(text), uri: list(text) }) }),
   service: table({
     type: oneOf("ClusterIP", "NodePort", "LoadBalancer"),
     annotations: texts,

@@ -23,7 +23,7 @@ const withFiles = (text: string) =>
 
 test("every form of the table is an address", () => {
   const forms = tableOf(PAGE, "forms").map(([form = ""]) => form.slice(1, -1));
-  assert.ok(forms.length >= 9);
+  assert.ok(forms.length >= 10);
   for (const form of forms) {
     const { listen } = read(`listen: [${form.startsWith("{") ? form : JSON.stringify(form)}]`);
     for (const entry of listen) assert.ok(parseListenEntry(entry));

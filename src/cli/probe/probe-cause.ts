@@ -10,11 +10,23 @@ export function unconnected(error: Error | undefined, timeoutMs: number, hint = 
   return { kind: "unconnected", cause: error && `${causeOf(error)}${hint}`, timeoutMs };
 }
 
-/** Many servers close a connection without an error if only one of both sides uses TLS. */
-export function tlsHint(error: Error, isTls: boolean): string {
+/** How far TLS was when the server closed the connection. */
+export type TlsProgress = "none" | "begun" | "established";
+
+/**
+ * Many servers close a connection without an error if only one of both sides uses TLS. A server that does not allow a client
+ * closes it after the handshake: in TLS 1.3, the handshake of the client has succeeded by then.
+ */
+export function tlsHint(error: Error, progress: TlsProgress): string {
   if (!(error instanceof BrokenCall) || error.kind !== "closed") return "";
-  return `; the server may ${isTls ? "have no TLS: try without" : "require TLS: try"} -tls`;
+  return TLS_HINTS[progress];
 }
+
+const TLS_HINTS: Readonly<Record<TlsProgress, string>> = {
+  none: "; the server may require TLS: try -tls",
+  begun: "; the server may have no TLS: try without -tls",
+  established: "; TLS itself works: the server may not allow this client's certificate",
+};
 
 /** The outcome of a call that ended without a status. */
 export function failureOf(error: unknown): ServiceOutcome {

@@ -46,15 +46,16 @@ export function connectHttp2(plan: ConnectionPlan, cancellation: Cancellation): 
       cancelTimer();
       stop();
       if (error === undefined) resolve({ connection });
-      else resolve(Promise.resolve(ended ?? failedConnection(error, plan)).then((failure) => ({ failure })));
+      else resolve(Promise.resolve(ended ?? failedConnection(error, plan, socket)).then((failure) => ({ failure })));
     });
     if (cancellation.isCancelled) end(CANCELLED);
   });
 }
 
-async function failedConnection(error: Error, { timeoutMs, tls }: ConnectionPlan): Promise<ServiceOutcome> {
+async function failedConnection(error: Error, plan: ConnectionPlan, socket: TargetSocket): Promise<ServiceOutcome> {
   const { tlsHint, unconnected } = await import("./probe-cause.js");
-  return unconnected(error, timeoutMs, tlsHint(error, tls !== undefined));
+  const secured = socket.alpnProtocol === undefined ? "begun" : "established";
+  return unconnected(error, plan.timeoutMs, tlsHint(error, plan.tls === undefined ? "none" : secured));
 }
 
 async function lateConnection(error: Error | undefined, timeoutMs: number): Promise<ServiceOutcome> {

@@ -1,8 +1,10 @@
 /** The exit codes of `probe`, each with the line that belongs to it: docs/conformance.md A.8. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer as createHttp2 } from "node:http2";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
 import { Health } from "../../../src/index.js";
 import { refuse, silentTarget, Target } from "../../probers/targets.js";
 import { portOf } from "../../support/port-of.js";
@@ -116,5 +118,15 @@ describe("probe", () => {
     assert.match((await closed()).stderr, /; the server may require TLS: try -tls\n$/);
     assert.match((await closed("-tls")).stderr, /; the server may have no TLS: try without -tls\n$/);
     assert.doesNotMatch((await probeOnce("-tls", "-addr", "127.0.0.1:1")).stderr, /try/);
+  });
+
+  test("a connection that the server closes after its TLS handshake has a hint about the client certificate", async () => {
+    const [key, cert] = ["server.key", "server.crt"].map((name) =>
+      readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url)),
+    );
+    const closing = await Target.start(createTlsServer({ key, cert, ALPNProtocols: ["h2"] }, (socket) => socket.end()));
+    targets.push(closing);
+    const { stderr } = await probeOnce(...PATIENT, "-tls", "-tls-no-verify", "-addr", `127.0.0.1:${closing.port}`);
+    assert.match(stderr, /; TLS itself works: the server may not allow this client's certificate\n$/);
   });
 });

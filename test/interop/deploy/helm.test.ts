@@ -58,7 +58,7 @@ const ALL = {
   extraArgs: ["--log-level=debug"],
   extraVolumes: [{ name: "state", emptyDir: {} }],
   extraVolumeMounts: [{ name: "state", mountPath: "/var/lib/healthbridge" }],
-  tls: { secretName: "orders-tls", clientCa: true },
+  tls: { secretName: "orders-tls", clientCa: true, allowClients: { uri: ["spiffe://example.org/ns/shop/**"] } },
   service: { annotations: { "example.com/a": "b" } },
   networkPolicy: { enabled: true, egress: [{ to: [{ ipBlock: { cidr: "192.0.2.0/24" } }] }] },
   serviceMonitor: { enabled: true, endpoint: { authorization: { credentials: { name: "shop", key: "token" } } } },
@@ -119,6 +119,11 @@ describe("the chart", () => {
     assert.deepEqual(parse(text), CONFIG);
   });
 
+  test("lists the clients that may connect", () => {
+    const text = one(render(ALL), "ConfigMap").data?.["healthbridge.yaml"] ?? "";
+    assert.deepEqual(parse(text).tls.allowClients, { uri: ["spiffe://example.org/ns/shop/**"] });
+  });
+
   test("has a test whose pod is no replica", () => {
     const manifests = render({});
     const { selector } = one(manifests, "Service").spec;
@@ -142,6 +147,11 @@ describe("the chart", () => {
     ],
     ["an address, which is the chart's", { config: { listen: [":1"] } }, /config\.listen: the chart sets it/],
     ["a certificate, which is the chart's", { config: { tls: { certFile: "a", keyFile: "b" } } }, /config\.tls: the/],
+    [
+      "a list of clients without their CA",
+      { tls: { secretName: "orders-tls", allowClients: { dns: ["a.example.org"] } } },
+      /tls\.allowClients needs tls\.secretName and tls\.clientCa/,
+    ],
     ["a view that is about nothing", { probes: { readinessView: "startup" } }, /readinessView/],
   ];
   for (const [label, values, text] of refusals) test(`refuses ${label}`, () => assert.match(refusal(values), text));

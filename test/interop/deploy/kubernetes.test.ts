@@ -57,6 +57,7 @@ describe("Kustomize", () => {
     const { container } = podOf(manifests);
     for (const probe of [container.startupProbe, container.readinessProbe, container.livenessProbe])
       assert.equal(probe.grpc.port, 50052);
+    assert.ok(container.args.includes("--listen=open://:50052"), "the port without TLS shows no names");
     const { endpoints } = manifests.find(({ kind }) => kind === "ServiceMonitor")?.spec ?? assert.fail();
     assert.equal(endpoints[0]?.scheme, "https");
   });

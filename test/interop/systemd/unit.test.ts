@@ -133,13 +133,17 @@ test("systemctl stop drains first, also for longer than TimeoutStopSec", async (
 });
 
 test("a secret that only root can read reaches healthbridge as a credential", async () => {
-  root.write("/etc/healthbridge/secret/token", "only-root-reads-it\n", 0o600);
+  await runBlock(machine, "secret");
+  const file = "/etc/healthbridge/secret/token";
+  assert.equal(await machine.run("stat", "--format=%a %U", file), "600 root\n");
+  const token = (await machine.run("cat", file)).trim();
+  assert.ok(token.length > 40);
   const [section = "", setting = ""] = block("credentials", "ini").split("\n").slice(1);
   assert.equal(section, "[Service]");
   await restart(CONFIG + block("credentials", "yaml"), [setting]);
   const list = await machine.try("healthbridge", "list", "127.0.0.1:50051");
   assert.match(list.stderr, /token|Unauthenticated|UNAUTHENTICATED/i);
-  const known = ["--rpc-header", "authorization:Bearer only-root-reads-it"];
+  const known = ["--rpc-header", `authorization:Bearer ${token}`];
   assert.equal((await machine.try("healthbridge", "list", "127.0.0.1:50051", ...known)).code, 0);
 });
 

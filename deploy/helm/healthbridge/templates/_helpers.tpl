@@ -24,7 +24,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
 {{- end }}
 
-{{/* The port of gRPC probes: with TLS a port of its own, because kubelet speaks gRPC without TLS. */}}
+{{/* The port of gRPC probes: with TLS a port of its own, without TLS and without names, because kubelet has no certificate. */}}
 {{- define "healthbridge.probePort" -}}
 {{- if .Values.tls.secretName }}50052{{ else }}50051{{ end }}
 {{- end }}
@@ -35,9 +35,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range $key := list "listen" "tls" }}
 {{- if hasKey $config $key }}{{ fail (printf "config.%s: the chart sets it; use service and tls of the values" $key) }}{{ end }}
 {{- end }}
+{{- if and .Values.tls.allowClients (not (and .Values.tls.secretName .Values.tls.clientCa)) }}
+{{- fail "tls.allowClients needs tls.secretName and tls.clientCa: without them, clients show no certificate" }}
+{{- end }}
 {{- if .Values.tls.secretName }}
 {{- $tls := dict "certFile" "/etc/healthbridge-tls/tls.crt" "keyFile" "/etc/healthbridge-tls/tls.key" }}
 {{- if .Values.tls.clientCa }}{{ $_ := set $tls "clientCaFile" "/etc/healthbridge-tls/ca.crt" }}{{ end }}
+{{- with .Values.tls.allowClients }}{{ $_ := set $tls "allowClients" . }}{{ end }}
 {{- $_ := set $config "tls" $tls }}
 {{- $_ := set $config "listen" (list ":50051" ":8080" "open://:50052") }}
 {{- end }}
