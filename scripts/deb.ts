@@ -5,8 +5,9 @@
  *     deploy/systemd, scripts/deb ---------------------------+--> a folder --dpkg-deb--> build/healthbridge_VERSION_ARCH.deb
  *     man page, completions (dist/) -------------------------+
  *
- * For another architecture, build its executable first: `npm run sea -- --arch arm64`. It needs `dpkg-deb`, and no root: dpkg-deb makes root the owner of every file. The times of the
- * files are those of the last commit, or of SOURCE_DATE_EPOCH, so that the same sources give the same package.
+ * For another architecture, build its executable first: `npm run sea -- --arch arm64`. It needs `dpkg-deb`, and no root: dpkg-deb
+ * makes root the owner of every file. The times of the files are those of the last commit, or of SOURCE_DATE_EPOCH, so that the
+ * same sources give the same package.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -2,14 +2,15 @@
  * A base image for a build without a registry: what the Dockerfile uses of `node:24-bookworm-slim`.
  *
  *     apt-get download: libc6, libgcc-s1, libstdc++6, busybox --.
- *     npm install: node-linux-ARCH, npm ------------------------+--> FOLDER/root: sh, node, npm;  FOLDER/Dockerfile
+ *     node-binary.ts: Node; npm install: npm -------------------+--> FOLDER/root: sh, node, npm;  FOLDER/Dockerfile
+ *
+ * Node is that of the single executable, of the major of the Dockerfile's default.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { nodeFolder, ownArch } from "./node-binary.js";
 
-/** A version of the major of the Dockerfile's default. */
-const NODE_VERSION = "24.21.0";
 const NPM_VERSION = "11.19.1";
 
 /** Where the image has the certificates of this machine's authorities, if it has further ones for npm. */
@@ -52,10 +53,9 @@ function addDebian(root: string, folder: string, packages: readonly string[]): v
 /** Node and npm, where the images of Node have them. */
 function addNode(root: string): void {
   const local = join(root, "usr/local");
-  const name = `node-linux-${process.arch}`;
-  const packages = [`${name}@${NODE_VERSION}`, `npm@${NPM_VERSION}`];
-  run(root, "npm", "install", "--global", `--prefix=${local}`, "--ignore-scripts", ...packages);
-  const installed = join(local, "lib/node_modules", name);
-  for (const file of ["bin/node", "LICENSE"]) renameSync(join(installed, file), join(local, file));
-  rmSync(installed, { recursive: true });
+  run(root, "npm", "install", "--global", `--prefix=${local}`, "--ignore-scripts", `npm@${NPM_VERSION}`);
+  const folder = nodeFolder(ownArch());
+  cpSync(join(folder, "node"), join(local, "bin/node"));
+  chmodSync(join(local, "bin/node"), 0o755);
+  cpSync(join(folder, "LICENSE"), join(local, "LICENSE"));
 }

@@ -86,10 +86,20 @@ export async function controlPath(values: FlagValues, environment: Environment):
   if (configured !== undefined) return configured;
   const folders = [environment.XDG_RUNTIME_DIR ?? "", "/run/healthbridge", "/run"].filter((folder) => folder !== "");
   const paths = folders.map((folder) => join(folder, "healthbridge.sock"));
-  const found = paths.find((path) => existsSync(path));
+  // of a folder that this user cannot search, the call says so
+  const found = paths.find((path) => existsSync(path)) ?? paths.find(isForbidden);
   if (found !== undefined) return found;
   const why = file === undefined ? `there is no ${DEFAULT_CONFIG_FILE} here` : `${file} has no key control`;
   throw new UsageError(`${why}, and no socket at ${paths.join(" or ")}; give --control PATH or -c FILE`);
+}
+
+function isForbidden(path: string): boolean {
+  try {
+    lstatSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EACCES";
+  }
 }
 
 /** The rest of the file need not be valid, and its secrets need not be at hand. */

@@ -39,7 +39,7 @@ export interface ReloaderDeps {
   readonly renew: (previous: ValidConfig, changed: KnownContents, signal: AbortSignal) => Promise<RenewedConfig>;
   readonly clock: Clock;
   readonly threads: FileThreads;
-  /** Learns of each reload that is asked for, by SIGHUP or through the control socket. */
+  /** Gets the begin and the end of each reload that is asked for, by SIGHUP or through the control socket. */
   readonly serviceManager?: Pick<ServiceManager, "reloading"> | undefined;
   readonly instance: string;
   readonly log: Log;

@@ -26,7 +26,7 @@ export interface AllowedClients {
   readonly uri?: readonly string[] | undefined;
 }
 
-/** What a certificate says of its owner. */
+/** What is read from the certificate of a client. */
 export interface ClientNames {
   /** The bytes of each name, as Latin-1: no byte is changed or left out. */
   readonly dns: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * How long a connection of a client lives, in every protocol (gRFC A9, server-side connection management).
+ * The age at which a connection of a client ends, in every protocol (gRFC A9, server-side connection management).
  */
 import type { Random } from "./clock.js";
 

@@ -8,6 +8,7 @@
 import { keepAlive } from "../core/background.js";
 import { HealthError } from "../core/health-error.js";
 import type { ListenEntry } from "../core/listen-point.js";
+import { heapUsedBytes } from "../core/memory.js";
 import { trueOrFalse } from "../core/option.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
@@ -64,7 +65,7 @@ export class OpenServers {
   get readings(): ServerReadings {
     return {
       ...this.#readingsOf([...this.#open]),
-      heapUsedBytes: process.memoryUsage().heapUsed,
+      heapUsedBytes: heapUsedBytes(),
       silenceMs: undefined,
     };
   }

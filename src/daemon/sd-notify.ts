@@ -24,8 +24,16 @@ export interface SdNotifyDeps {
   readonly onFailure: (text: string) => void;
 }
 
-/** systemd reads a message within milliseconds, also while it is busy. */
+/** systemd reads a message within milliseconds. `systemd-notify` itself waits no longer for it. */
 const MAX_SEND_MS = 5_000;
+
+/**
+ * systemd ignores a message whose sender has ended, as when a daemon-reload of many units takes longer than `MAX_SEND_MS`. A
+ * lost READY=1 would fail the start, and one lost WATCHDOG=1 would end this process.
+ */
+const MAX_ATTEMPTS = 3;
+
+const RETRY_MS = 1_000;
 
 const KILL_AFTER_MS = 500;
 
@@ -48,18 +56,26 @@ export class SdNotify {
 
   async #sendWaiting(): Promise<void> {
     this.#isSending = true;
-    for (let next = this.#take(); next !== undefined; next = this.#take()) {
-      const failure = await this.#run(next).catch(describeError);
-      if (failure !== undefined && !this.#hasFailed) this.#deps.onFailure(failure);
-      this.#hasFailed = failure !== undefined;
+    for (const [kind, variables] of this.#waiting) {
+      this.#waiting.delete(kind);
+      await this.#deliver(kind, variables);
     }
     this.#isSending = false;
   }
 
-  #take(): readonly string[] | undefined {
-    const [[kind, variables] = []] = this.#waiting;
-    if (kind !== undefined) this.#waiting.delete(kind);
-    return variables;
+  /** Sends a message until it has arrived, a newer one of its kind waits, or it was tried often enough. */
+  async #deliver(kind: NotifyKind, variables: readonly string[]): Promise<void> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS && !this.#waiting.has(kind); attempt += 1) {
+      if (attempt > 1) await this.#pause();
+      const failure = await this.#run(variables).catch(describeError);
+      if (failure !== undefined && !this.#hasFailed) this.#deps.onFailure(failure);
+      this.#hasFailed = failure !== undefined;
+      if (failure === undefined) return;
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#deps.clock.setTimer(RETRY_MS, resolve));
   }
 
   /** What went wrong; `undefined` for success. */

@@ -1,11 +1,11 @@
 /**
- * What systemd learns about a daemon that runs in a unit with `Type=notify`.
+ * What a daemon reports to systemd in a unit with `Type=notify`.
  *
  *     READY=1                   every address is bound, and the configuration is in force
  *     STATUS=...                the overall status, and how many services are SERVING
  *     RELOADING=1 ... READY=1   around each reload that is asked for, also one that is refused
  *     STOPPING=1                with the drain; EXTEND_TIMEOUT_USEC is the longest time that the shutdown takes
- *     WATCHDOG=1                every half of WATCHDOG_USEC, as long as the event loop turns and the checks are scheduled
+ *     WATCHDOG=1                every half of WATCHDOG_USEC, as long as the event loop runs and the checks are scheduled
  *
  * If this process hangs, no WATCHDOG=1 is sent, and systemd restarts the unit. That is also so while a listener thread still
  * answers: its answers are NOT_SERVING then.

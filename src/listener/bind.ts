@@ -37,8 +37,12 @@ const UNIX_REASONS: Readonly<Record<string, string>> = {
   EACCES: "its directory does not exist or cannot be written to",
 };
 
+const NOT_LISTENING =
+  "it is not a listening socket; systemd passes fd://3, fd://4 and so on, one for each line of the socket unit";
+
 const DESCRIPTOR_REASONS: Readonly<Record<string, string>> = {
-  EINVAL: "it is not a listening socket; systemd passes fd://3, fd://4 and so on, one for each line of the socket unit",
+  EINVAL: NOT_LISTENING,
+  ENOTSOCK: NOT_LISTENING,
 };
 
 /**

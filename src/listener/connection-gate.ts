@@ -229,8 +229,8 @@ export class ConnectionGate {
 }
 
 /**
- * The connection below TLS, or the same one in clear text. Node has no documented way to it; without the field `_parent`, which Node 20
- * to 24 have, the address of a proxy is shown in place of the client's.
+ * The connection below TLS, or the same one in clear text. Node has no documented way to it; without the field `_parent`, which
+ * Node 20 to 24 have, the address of a proxy is shown in place of the client's.
  */
 function socketBelow(socket: Socket): Socket {
   const below: unknown = Reflect.get(socket, "_parent");

@@ -20,7 +20,7 @@ import { TlsAcceptor } from "./tls-acceptor.js";
 
 /** Options of a listener. */
 export interface ListenerOptions extends ConnectionGateOptions {
-  /** The transports of `open://` addresses. Default: the same as those of the others. */
+  /** The transports of `open://` addresses, which need them: those of other addresses show names. */
   readonly openSinks?: Sinks | undefined;
   /** Speak TLS on every address that is not `plain://` or `open://`. */
   readonly tls?: TlsIdentity | undefined;
@@ -88,6 +88,9 @@ export class Listener {
  * @throws HealthError LISTEN_FAILED naming the first address that cannot be bound, TLS_FAILED; no address is open then
  */
 export async function listen(points: readonly ListenPoint[], options: ListenerOptions): Promise<Listener> {
+  // a programming error must not open to all clients what is for few
+  if (options.openSinks === undefined && points.some(({ address }) => address.access === "open"))
+    throw new Error("an open:// address needs openSinks");
   const gate = new ConnectionGate(options);
   const tls = options.tls && new TlsAcceptor(options.tls, gate);
   const resolved = valuesOf(await abortable(Promise.allSettled(points.map(resolvePoint)), options.signal));

@@ -9,6 +9,7 @@
  * loop its turn between two pieces. Statuses are those of the first piece; counters may grow meanwhile.
  */
 import type { Clock } from "../core/clock.js";
+import { residentBytes } from "../core/memory.js";
 import { OVERALL } from "../core/service-name.js";
 import { SERVING_STATUSES, type ServingStatus } from "../core/serving-status.js";
 import { version } from "../core/version.js";
@@ -205,9 +206,10 @@ export class Metrics {
 
   #process(): readonly Metric[] {
     const { user, system } = process.cpuUsage();
+    const resident = residentBytes();
     return [
       [METRICS.cpu, single((user + system) / MICROSECONDS_PER_SECOND)],
-      [METRICS.residentMemory, single(process.memoryUsage.rss())],
+      [METRICS.residentMemory, resident === undefined ? [] : single(resident)],
       [METRICS.processStart, single(this.#startedAtSeconds)],
       [METRICS.heapUsed, single(this.#source.server().heapUsedBytes)],
     ];

@@ -6,7 +6,6 @@ import { request } from "node:https";
 import { describe, type TestContext, test } from "node:test";
 import { connect, type SecureContextOptions } from "node:tls";
 import { type Published, subscribe } from "../../src/core/channels.js";
-
 import type { HealthServer, ListenOptions } from "../../src/index.js";
 import { Health } from "../support/built-library.js";
 import { certify, createSubject } from "../support/certificates.js";

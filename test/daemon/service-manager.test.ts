@@ -7,6 +7,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { type Clock, systemClock } from "../../src/core/clock.js";
 import { type Reported, ServiceManager } from "../../src/daemon/service-manager.js";
 import { Health } from "../../src/index.js";
 import { createLog } from "../../src/telemetry/log.js";
@@ -23,13 +24,18 @@ class Bench {
   readonly log: string[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "healthbridge-notify-"));
 
-  constructor(t: TestContext, variables: Readonly<Record<string, string>> = {}, script = `echo "$*" >> "$HOME/told"`) {
+  constructor(
+    t: TestContext,
+    variables: Readonly<Record<string, string>> = {},
+    script = `echo "$*" >> "$HOME/told"`,
+    clock?: Clock,
+  ) {
     const program = join(this.#folder, "systemd-notify");
     if (script !== "") writeFileSync(program, `#!/bin/sh\n${script}\n`);
     if (script !== "") chmodSync(program, 0o755);
     const environment = { PATH: `${this.#folder}:/nowhere`, HOME: this.#folder, NOTIFY_SOCKET: "/run/x", ...variables };
     const log = createLog(INSTANCE, "info", { write: (line) => void this.log.push(line) });
-    this.manager = new ServiceManager({ clock: this.clock, instance: INSTANCE, log, environment, pid: PID });
+    this.manager = new ServiceManager({ clock: clock ?? this.clock, instance: INSTANCE, log, environment, pid: PID });
     t.after(async () => {
       this.manager.close();
       log.close();
@@ -143,6 +149,22 @@ test("the watchdog is not fed while no probe starts that is due, which is logged
   await eventually(() => fed() === 14, "a probe has started: the watchdog is fed again");
 });
 
+test("a message that did not arrive is sent again before later ones", async (t) => {
+  const twice = 'for n in 1 2; do [ -e "$HOME/$n" ] || { : > "$HOME/$n"; exit 1; }; done; echo "$*" >> "$HOME/told"';
+  const bench = new Bench(t, {}, twice, systemClock);
+  bench.ready();
+  await bench.tells("READY=1", "STATUS=SERVING: no services");
+  assert.equal(bench.log.length, 1);
+});
+
+test("a message that did not arrive is not sent again when a newer one of its kind waits", async (t) => {
+  const never = 'echo "$*" >> "$HOME/told"; exit 1';
+  const bench = new Bench(t, {}, never);
+  bench.manager.stopping(1);
+  bench.manager.stopping(2);
+  await bench.tells("STOPPING=1 EXTEND_TIMEOUT_USEC=1000", "STOPPING=1 EXTEND_TIMEOUT_USEC=2000");
+});
+
 test("a program that is missing, fails or hangs is logged once, and later messages are sent", async (t) => {
   const missing = new Bench(t, {}, "");
   missing.ready();
@@ -153,9 +175,13 @@ test("a program that is missing, fails or hangs is logged once, and later messag
   failing.manager.stopping(0);
   await eventually(() => failing.log.length === 1, "the log line");
   assert.match(failing.log[0] ?? "", /systemd-notify ended with exit code 1: no socket/);
-  const hanging = new Bench(t, {}, '[ "$1" = READY=1 ] && exec /bin/sleep 60; echo "$*" >> "$HOME/told"');
+  const once = 'echo "$*" >> "$HOME/told"; { read -r _ && read -r _; } < "$HOME/told" || exec /bin/sleep 60';
+  const hanging = new Bench(t, {}, once);
   hanging.ready();
+  await hanging.tells("READY=1");
   await hanging.clock.advance(5_000);
-  await hanging.tells("STATUS=SERVING: no services");
+  await eventually(() => hanging.log.length === 1, "the log line");
+  await hanging.clock.advance(1_000);
+  await hanging.tells("READY=1", "READY=1", "STATUS=SERVING: no services");
   assert.match(hanging.log[0] ?? "", /systemd-notify was killed after 5000 ms/);
 });

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { TOP_KEYS } from "../../src/config/keys.js";
 import { parseListenEntry } from "../../src/core/listen-point.js";
 import { Health } from "../../src/index.js";
 import { read } from "../config/reading.js";
@@ -28,6 +29,17 @@ test("every form of the table is an address", () => {
     const { listen } = read(`listen: [${form.startsWith("{") ? form : JSON.stringify(form)}]`);
     for (const entry of listen) assert.ok(parseListenEntry(entry));
   }
+});
+
+test("the table has every scheme that the key listen names", () => {
+  const forms = tableOf(PAGE, "forms").map(([form = ""]) => form.slice(1, -1));
+  const schemes = [...TOP_KEYS.listen.meaning.matchAll(/\b[a-z]+:\/+/g)].map(([scheme]) => scheme);
+  assert.deepEqual(schemes, ["unix:/", "fd://", "plain://", "open://"]);
+  for (const scheme of schemes)
+    assert.ok(
+      forms.some((form) => form.startsWith(scheme)),
+      scheme,
+    );
 });
 
 test("every configuration with a listener is valid", () => {

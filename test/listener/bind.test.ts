@@ -1,8 +1,9 @@
 /** Binding: the bound address, and the error of an address that cannot be bound. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -130,6 +131,16 @@ describe("an address that cannot be bound", () => {
     t.after(() => closeSync(file));
     const { message } = await refused(t, `fd://${file}`);
     assert.match(message, /^cannot listen on fd:\/\/\d+: it is not a listening socket; systemd passes .* \(EINVAL\)$/);
+  });
+
+  test("is named when a descriptor is a pipe", async (t) => {
+    const pipe = join(directory(t), "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const { message } = await refused(t, `fd://${openSync(pipe, constants.O_RDWR)}`); // closed by the server
+    assert.match(
+      message,
+      /^cannot listen on fd:\/\/\d+: it is not a listening socket; systemd passes .* \(ENOTSOCK\)$/,
+    );
   });
 
   test("is named when its folder is a file", async (t) => {

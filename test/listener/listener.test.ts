@@ -131,6 +131,10 @@ describe("a listener", () => {
     await assert.rejects(listening(t, ["192.0.2.1:1", "192.0.2.2:2"]), /192\.0\.2\.1:1/);
   });
 
+  test("gives clients of an open address nothing without transports of its own", async (t) => {
+    await assert.rejects(listening(t, ["127.0.0.1:0", "open://127.0.0.1:0"]), /^Error: .*openSinks/);
+  });
+
   test("refuses an address that is given twice", async (t) => {
     const free = await freePort();
     await assert.rejects(listening(t, [`127.0.0.1:${free}`, `127.0.0.1:${free}`]), /EADDRINUSE/);

@@ -355,6 +355,15 @@ describe("the prober and its server", () => {
     assert.ok(value("nodejs_heap_size_used_bytes") > 1_000_000);
   });
 
+  test("are shown without the resident memory where /proc is not mounted", async (t) => {
+    const { text } = measuring(t);
+    t.mock.method(process.memoryUsage, "rss", () => {
+      throw new Error("ENOENT: no such file or directory, uv_resident_set_memory");
+    });
+    assert.doesNotMatch(text(), /^process_resident_memory_bytes /m);
+    assert.match(text(), /^nodejs_heap_size_used_bytes \d/m);
+  });
+
   test("show their versions", async (t) => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     const { value } = measuring(t);

@@ -62,7 +62,6 @@ export default {
   markdown: { anchor: { slugify: anchorOf }, config: keepPages },
   themeConfig: {
     logo: ICON_URL,
-
     search: { provider: "local" },
     logoLink: "/README.html",
     nav: [{ text: "Documentation", link: "/docs/" }],

@@ -16,6 +16,7 @@ import type { CancelTimer, Clock } from "../../core/clock.js";
 import { HealthError } from "../../core/health-error.js";
 import type { BoundAddress } from "../../core/listen-address.js";
 import type { ListenEntry } from "../../core/listen-point.js";
+import { heapUsedBytes } from "../../core/memory.js";
 import { onProcessExit } from "../../lifecycle/signals.js";
 import type { Registry } from "../../registry/registry.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
@@ -229,8 +230,7 @@ export class ListenerWorker {
     this.numbers.write("otherConnections", connectionCount);
     this.numbers.write("otherWatchers", watcherCount);
     this.numbers.write("otherCertificateEndsAt", Math.floor(certificateEndsAt / 1000));
-    if (this.#deps.metrics !== undefined)
-      this.numbers.write("heapKilobytes", Math.floor(process.memoryUsage().heapUsed / 1024));
+    if (this.#deps.metrics !== undefined) this.numbers.write("heapKilobytes", Math.floor(heapUsedBytes() / 1024));
     this.#cancelBeat = clock.setTimer(BEAT_MS, () => this.#beat(clock));
   }
 

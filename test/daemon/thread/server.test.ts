@@ -156,6 +156,14 @@ describe("listen() with thread: true", () => {
     assert.equal(await ask(server, "/healthcheck/work"), "503 UNKNOWN");
   });
 
+  test("serves where /proc is not mounted", async (t) => {
+    t.mock.method(process, "memoryUsage", () => {
+      throw new Error("ENOENT: no such file or directory, uv_resident_set_memory");
+    });
+    const server = await listen(healthOf(t));
+    assert.equal(await ask(server, "/healthcheck"), "200 OK");
+  });
+
   test("shows a change, tells watchers, and counts them", async (t) => {
     const health = healthOf(t);
     health.set("a", "SERVING");

@@ -20,8 +20,10 @@ let podman: Podman;
 
 before(() => {
   debian("buildah");
-  const source = fileURLToPath(new URL("../../../scripts/image-base.ts", import.meta.url));
-  buildImage({ out, base: once(`image-base-${digestOf([source])}`, writeBase) });
+  const sources = ["image-base.ts", "node-binary.ts"].map((name) =>
+    fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url)),
+  );
+  buildImage({ out, base: once(`image-base-${digestOf(sources)}`, writeBase) });
   podman = new Podman(join(out, "image.tar"));
 });
 after(() => {

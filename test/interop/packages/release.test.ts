@@ -45,6 +45,9 @@ describe("the workflows", () => {
     assert.match(textOf("ci.yml"), /bash \.ci\/run$/m);
     const release = textOf("release.yml");
     assert.match(release, /uses: \.\/\.github\/workflows\/ci\.yml/);
+    // in a container, root does not own the checkout, and git refuses to read it: see actions/checkout#1048
+    assert.match(release, /container: [\s\S]*safe\.directory "\$GITHUB_WORKSPACE"[\s\S]*npm run deb/);
+    assert.match(release, /gzip .*build\/image\.tar /, "the file of the image that has the health check");
     assert.match(release, /npm:\n {4}needs: ci\n[\s\S]*id-token: write[\s\S]*npm publish --provenance --access public/);
   });
 });

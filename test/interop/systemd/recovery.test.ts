@@ -30,21 +30,21 @@ const APP_CONFIG = `listen: ["127.0.0.1:9000"]
 allowExec: true
 drainDelay: 0s
 checks:
-  disk: { exec: [test, "!", -e, /run/broken], interval: 500ms, timeout: 250ms, unhealthyThreshold: 1 }
+  disk: { exec: [test, "!", -e, /run/broken], interval: 1s, timeout: 900ms, unhealthyThreshold: 1, healthyThreshold: 1 }
 `;
 
 /**
- * The rule of the page, with times that are as short as possible. The cool-down is longer than a restart on a busy machine: a
- * result of the middle of a restart must not start the next one.
+ * The rule of the page, with times that are as short as possible on a busy machine: one probe that is late must not start a run,
+ * and with the cool-down, neither must a result of the middle of a restart.
  */
 const CONFIG = `listen: ["127.0.0.1:50051"]
 drainDelay: 0s
 ${block("recover", "yaml")
   .replace(
     "grpc://localhost:9000",
-    '{ target: "grpc://127.0.0.1:9000", interval: 500ms, timeout: 250ms, healthyThreshold: 1 }',
+    '{ target: "grpc://127.0.0.1:9000", interval: 1s, timeout: 900ms, healthyThreshold: 1 }',
   )
-  .replace("restart-app] }", "restart-app], after: 1s, cooldown: 8s, maxRuns: 2 }")}`;
+  .replace("restart-app] }", "restart-app], after: 3s, cooldown: 8s, maxRuns: 2 }")}`;
 
 /** Time for a machine that is busy. */
 const PATIENT = ["-connect-timeout=20s", "-rpc-timeout=20s"];

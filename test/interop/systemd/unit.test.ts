@@ -102,7 +102,7 @@ test("systemctl reload applies a valid file, and fails for an invalid one, which
   assert.deepEqual([await pid(), await machine.property(UNIT, "ActiveState")], [before, "active"]);
 });
 
-test("a daemon whose event loop stands still is killed by the watchdog and started again, one that turns is not", async () => {
+test("a daemon whose event loop is blocked is killed by the watchdog and started again, another one is not", async () => {
   await restart(CONFIG, ["WatchdogSec=2s"]);
   const before = await pid();
   const startedAt = performance.now();

@@ -73,7 +73,8 @@ describe("docs/first-steps.md", () => {
       });
     const code = await inTime(new Promise((resolve) => child.once("exit", resolve)), `the walk: ${output}`, WITHIN_MS);
     assert.equal(code, 0, output);
-    assert.match(output, /^service celery: .*\[\+\]|SERVING/m);
-    assert.match(output, /HealthbridgeServiceDown/);
+    assert.match(output, /^celery +SERVING /m, "before the outage");
+    assert.match(output, /^celery +NOT_SERVING /m, "after it");
+    assert.equal(output.match(/^HealthbridgeServiceDown/gm)?.length, 1, output);
   });
 });
