@@ -67,6 +67,7 @@ export class ServiceManager {
 
   /** A reload begins. Returns the function that reports its end. */
   reloading(): () => void {
+    if (this.#isStopping) return () => {}; // a state of systemd ends with another: the last one is the shutdown
     // systemd compares this time with that of its own SIGHUP, in units with `Type=notify-reload`
     this.#notify.send("reloading", ["RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`]);
     return () => {
