@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, connect, createSecureContext, DEFAULT_CIPHERS } from "node:tls";
 import { domainToASCII } from "node:url";
 import { OptionError } from "../core/option-error.js";
-import { readAuthorities, requireTlsPair } from "../core/tls-pair.js";
+import { readAuthorities, readCertificates, requireTlsPair } from "../core/tls-pair.js";
 import { isOlder, type TlsVersion, tlsProtocol } from "../core/tls-version.js";
 import { Authorities, nodeCertificates } from "./authorities.js";
 import { createEndReader, type ReadEnd } from "./certificate-path.js";
@@ -85,7 +85,9 @@ function contextOf(options: TlsClientOptions): NonNullable<ConnectionOptions["se
   const isShared = cert === undefined && Object.keys(versions).length === 0;
   if (ca instanceof Authorities && isShared) return ca.secureContext;
   const pem = typeof ca === "string" ? readAuthorities(ca).join("") : ca?.pem;
-  return createSecureContext({ ca: pem, cert, key, ...versions, allowPartialTrustChain: pem !== undefined });
+  // what has been read here: of the text as it is, OpenSSL leaves out a certificate after a comment in its line
+  const chain = cert === undefined ? undefined : readCertificates(cert).join("");
+  return createSecureContext({ ca: pem, cert: chain, key, ...versions, allowPartialTrustChain: pem !== undefined });
 }
 
 function trustedOf({ ca }: TlsClientOptions) {

@@ -73,6 +73,25 @@ test("a target that asks for a certificate gets the configured one, and fails wi
   });
 });
 
+test("a target gets the whole configured chain, also a certificate after a comment in its line", async () => {
+  const cert = `${fixture("client.crt").trimEnd()}\n# the CA: ${CA}`;
+  const server = createServer({ ...IDENTITY, requestCert: true, rejectUnauthorized: false }, (_, response) => {
+    response.end("OK");
+  });
+  const issuers: (string | undefined)[] = [];
+  server.on("secureConnection", (socket) => {
+    issuers.push(socket.getPeerX509Certificate()?.issuerCertificate?.fingerprint256);
+  });
+  const target = await Target.start(server);
+  // with `ca`, OpenSSL would take the rest of the chain from there
+  const tls = { verify: false, warnBefore: 0, cert, key: fixture("client.key") };
+  const prober = openTarget(`https://127.0.0.1:${target.port}/`, systemDeps(), { tls });
+  assert.equal(await verdict(prober), "pass");
+  prober.close();
+  await target.stop();
+  assert.deepEqual(issuers, [new X509Certificate(CA).fingerprint256]);
+});
+
 test("a certificate that expires within warnBefore is a warning with the days left; warnBefore 0 never warns", async () => {
   const days = Math.floor((ENDS_AT - Date.now()) / DAY_MS);
   await withTarget({ ca: CA, warnBefore: (days + 2) * DAY_MS }, async (prober) => {
