@@ -155,12 +155,12 @@ export class OpenServer implements ListeningServer {
       throw new HealthError("INVALID_ADDRESS", "listen() needs at least one address, such as :8080");
     const { instance } = deps.bridge.reader;
     const settings = { ...options, maxConnectionAgeMs: connectionAgeOf(options) };
-    const full = await Transports.start(deps, deps, settings);
     const hasOpen = points.some(({ address: { access } }) => access === "open");
-    const limited = hasOpen ? await Transports.start(open, deps, { ...settings, reflection: false }) : undefined;
-    const transports = limited === undefined ? [full] : [full, limited];
-    const sinks = { sinks: full.sinks, openSinks: limited?.sinks };
+    const full = await Transports.start(deps, deps, settings);
+    const transports = [full];
     try {
+      if (hasOpen) transports.push(await Transports.start(open, deps, { ...settings, reflection: false }));
+      const sinks = { sinks: full.sinks, openSinks: transports[1]?.sinks };
       const listener = await listen(points, { ...options, ...sinks, clock, instance, signal });
       return new OpenServer(listener, transports, deps.onClosed);
     } catch (error) {

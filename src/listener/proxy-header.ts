@@ -59,6 +59,10 @@ function readV1(bytes: Buffer): HeaderReading {
   return isValid ? { length, client: family === "4" ? source : shortIpv6(source) } : { fault: "malformed" };
 }
 
+/** Version 2 with a command. */
+const LOCAL = 0x20;
+const PROXY = 0x21;
+
 /** The bytes of the two addresses with their ports, by the family: the high half of the 14th byte. */
 const ADDRESS_BYTES: Readonly<Record<number, number>> = { 0: 0, 1: 12, 2: 36, 3: 216 };
 
@@ -66,14 +70,15 @@ function readV2(bytes: Buffer): HeaderReading {
   const [command = 0, protocol = 0, length] = [bytes[12], bytes[13], V2_FIXED_BYTES + bytes.readUInt16BE(14)];
   const family = protocol >> 4;
   const addressBytes = ADDRESS_BYTES[family];
-  // version 2 with LOCAL or PROXY; the transport is UNSPEC, STREAM or DGRAM
-  if ((command !== 0x20 && command !== 0x21) || addressBytes === undefined || (protocol & 0xf) > 2)
-    return { fault: "malformed" };
+  const isLocal = command === LOCAL;
+  // the transport is UNSPEC, STREAM or DGRAM
+  const isKnown = command === PROXY && addressBytes !== undefined && (protocol & 0xf) <= 2;
+  if (!isLocal && !isKnown) return { fault: "malformed" };
   if (length > MAX_V2_BYTES) return { fault: "too-long" };
   if (bytes.length < length) return "more";
   const header = bytes.subarray(0, length);
-  // of a LOCAL connection, the block is skipped, with its family
-  if (command === 0x20) return { length, client: undefined };
+  // of a LOCAL connection, the block is skipped, and its family and transport have no meaning
+  if (isLocal || addressBytes === undefined) return { length, client: undefined };
   const valuesAt = V2_FIXED_BYTES + addressBytes;
   if (valuesAt > length) return { fault: "malformed" };
   // without a family, what follows may be addresses of any form

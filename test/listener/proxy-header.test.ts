@@ -46,6 +46,11 @@ const V2: readonly (readonly [string, Buffer, ReturnType<typeof readProxyHeader>
   ["a unix socket", headerV2({ protocol: 0x31, address: Buffer.alloc(216, "a") }), { length: 232, client: undefined }],
   ["an unknown client", headerV2({ protocol: 0x00, address: Buffer.alloc(5) }), { length: 21, client: undefined }],
   ["LOCAL", headerV2({ command: 0x20, protocol: 0x00, address: Buffer.alloc(0) }), { length: 16, client: undefined }],
+  [
+    "LOCAL with an unknown family",
+    headerV2({ command: 0x20, protocol: 0x43, address: TCP4 }),
+    { length: 28, client: undefined },
+  ],
   ["LOCAL with an address", headerV2({ command: 0x20, address: TCP4 }), { length: 28, client: undefined }],
   [
     "AWS's endpoint (0xEA)",
