@@ -44,7 +44,10 @@ export function withAddress(entry: ListenEntry, address: string): ListenEntry {
 export function parseListenEntry(entry: ListenEntry): ListenPoint {
   if (typeof entry === "string") return { address: parseListenAddress(entry) };
   if (typeof entry !== "object" || entry === null || typeof entry.address !== "string")
-    throw new HealthError("INVALID_ADDRESS", "an entry of listen must be an address, or a table with an address");
+    throw new HealthError(
+      "INVALID_ADDRESS",
+      'listen() needs a list of addresses, such as [":50051", ":8080"]; an entry can be a table with an address',
+    );
   requireKnownOptions("listen", entry, ["address", "proxyProtocol"]);
   const address = parseListenAddress(entry.address);
   const { proxyProtocol } = entry;
