@@ -41,9 +41,9 @@ describe("an entry", () => {
   const from = (...texts: readonly unknown[]) => ({ address: ":80", proxyProtocol: { from: texts } });
   const EXPECTED = "must be an IP address or a range such as 10.0.0.0/8 or fd00::/8";
   const refused: readonly (readonly [entry: unknown, message: RegExp])[] = [
-    [80, /^an entry of listen must be an address, or a table with an address$/],
-    [null, /^an entry of listen must be an address/],
-    [{}, /^an entry of listen must be an address/],
+    [80, /^listen\(\) needs a list of addresses, .*; an entry can be a table with an address$/],
+    [null, /^listen\(\) needs a list of addresses/],
+    [{}, /^listen\(\) needs a list of addresses/],
     [{ address: "80" }, /^address to listen on "80": expected :PORT/],
     [{ address: ":80", proxy: {} }, /^"proxy" is not an option of listen; /],
     [{ address: ":80", proxyProtocol: true }, /^the options of proxyProtocol must be an object/],
