@@ -13,7 +13,7 @@ const SCHEME = "spiffe://";
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const SEGMENT = /^[a-zA-Z0-9._-]+$/;
 
-/** Section 2.3. */
+/** The longest ID: section 2.3 of the source. */
 const MAX_BYTES = 2048;
 
 /** Whether a URI has the scheme of SPIFFE, in any case: it must then be a valid ID. */

@@ -34,8 +34,6 @@ export interface StatusSource {
 
 type StatusPart = Partial<ControlAnswer<"Status">>;
 
-const MAX_RECOVERED = 1_000;
-
 const URGENCY: readonly RecoveryState["state"][] = [
   "given-up",
   "running",
@@ -45,7 +43,7 @@ const URGENCY: readonly RecoveryState["state"][] = [
   "idle",
 ];
 
-/** Services or checks of one message. */
+/** Services, checks or recoveries of one message. */
 const MAX_ITEMS = 100;
 
 /**
@@ -63,23 +61,24 @@ export function statusParts(source: StatusSource, only: string | undefined): Ite
   const checks = [...registry.checks()].filter((check) => name === "" || counts(check));
   const webhooks = name === undefined ? webhooksOf(source) : [];
   const recovery = recoveryOf(source).filter(({ service }) => name === undefined || service === name);
-  return inParts(source, { services, checks, first: { daemon: daemonOf(source), webhooks, recovery } });
+  return inParts(source, { services, checks, webhooks, recovery });
 }
 
-/** What an answer has. */
+/** What is listed, as it is at the moment of the request. */
 interface StatusContent {
-  /** The first message. */
-  readonly first: StatusPart;
+  readonly webhooks: readonly WebhookState[];
+  readonly recovery: readonly RecoveryState[];
   readonly services: readonly (readonly [string, ServiceStatus])[];
   readonly checks: readonly CheckReport[];
 }
 
-function* inParts(source: StatusSource, { first, services, checks }: StatusContent): Iterable<StatusPart> {
-  yield first;
+function* inParts(source: StatusSource, { services, checks, webhooks, recovery }: StatusContent): Iterable<StatusPart> {
+  yield { daemon: daemonOf(source), webhooks };
   for (let at = 0; at < services.length; at += MAX_ITEMS)
     yield { services: services.slice(at, at + MAX_ITEMS).map((service) => serviceOf(source, service)) };
   for (let at = 0; at < checks.length; at += MAX_ITEMS)
     yield { checks: checks.slice(at, at + MAX_ITEMS).map((check) => checkOf(source, check)) };
+  for (let at = 0; at < recovery.length; at += MAX_ITEMS) yield { recovery: recovery.slice(at, at + MAX_ITEMS) };
 }
 
 function daemonOf({ operator, clock, facts }: StatusSource): DaemonStatus {
@@ -96,7 +95,7 @@ function webhooksOf({ hooks }: StatusSource): readonly WebhookState[] {
   return hooks.webhooks.map(({ name, pending, failures, detail = "" }) => ({ name, pending, failures, detail }));
 }
 
-/** Those that need a look come first. At most 1,000, so that the message has a bound. */
+/** Those that need a look come first. */
 function recoveryOf({ hooks, clock }: StatusSource): readonly RecoveryState[] {
   return hooks.recovery
     .map(({ rule, service, state, cause = "", runs, cooledDownAt }) => ({
@@ -104,8 +103,7 @@ function recoveryOf({ hooks, clock }: StatusSource): readonly RecoveryState[] {
       cause: state === "refused" ? cause : "",
       nextRunAtMs: state === "cooling-down" ? clock.wallTime() + (cooledDownAt - clock.now()) : undefined,
     }))
-    .sort((one, other) => URGENCY.indexOf(one.state) - URGENCY.indexOf(other.state))
-    .slice(0, MAX_RECOVERED);
+    .sort((one, other) => URGENCY.indexOf(one.state) - URGENCY.indexOf(other.state));
 }
 
 function serviceOf({ operator }: StatusSource, [name, found]: readonly [string, ServiceStatus]): ServiceState {

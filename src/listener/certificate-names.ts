@@ -10,7 +10,7 @@
  */
 import type { ClientNames } from "../core/allowed-clients.js";
 
-/** Tags of DER. */
+/** Tags of the values that are read: X.690, section 8, and the context-specific ones of RFC 5280. */
 const BOOLEAN = 0x01;
 const BIT_STRING = 0x03;
 const OCTET_STRING = 0x04;
