@@ -3,7 +3,7 @@
  *
  *     runner --progress--> report (the check) --> service graph --> set (every service that the check counts for)
  *        |                                                            ^
- *        +--about to fail--> isolation rule: allowed?                +-- discovery (services that a target names)
+ *        +--about to fail--> isolation rule: allowed?                +-- reported services (those that a target names)
  *
  *     configuration, or a call --plan--> refused: nothing has changed
  *                                  '---> commit: one synchronous step, which cannot fail
@@ -23,7 +23,6 @@ import {
   type Planned,
 } from "./checks-plan.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
-import { Discovery } from "./discovery.js";
 import type { Progress } from "./evaluate.js";
 import { guardStore, keepReports, type ReportStore, storeReports, takeUpReport } from "./heartbeat-reports.js";
 import { Isolation } from "./isolation.js";
@@ -39,6 +38,7 @@ import {
   type RunningChecks,
 } from "./plan.js";
 import { CheckPublisher } from "./publisher.js";
+import { ReportedServices } from "./reported-services.js";
 import type { CheckRunner } from "./runner.js";
 import { createRunnerDeps, endRunner, type LastProbe, type RunnerDeps } from "./runner-deps.js";
 import { type CheckListener, createCheck, isPassive, type RunningCheck, takeReport } from "./running-check.js";
@@ -62,7 +62,7 @@ export class CheckEngine {
   readonly #opener: SourceOpener;
   readonly #isolation: Isolation;
   readonly #selfCheck: SelfCheck;
-  readonly #discovery: Discovery;
+  readonly #reported: ReportedServices;
   readonly #firstProbes: FirstProbes;
   readonly #checks = new Map<string, RunningCheck>();
   #running: RunningChecks;
@@ -91,12 +91,12 @@ export class CheckEngine {
     this.#selfCheck = new SelfCheck(this.deps, this.#isolation);
     const makerOf = (name: string) =>
       isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.publisher.ownerOf(name);
-    this.#discovery = new Discovery(writer, this.deps, {
+    this.#reported = new ReportedServices(writer, this.deps, {
       isTaken: (service) => makerOf(service) !== undefined,
       onChange: (check, reported) => this.publisher.setReported(check, reported),
     });
     this.#firstProbes = new FirstProbes(clock, this.deps.timers);
-    const ownerOf = (name: string) => makerOf(name) ?? this.#discovery.ownerOf(name);
+    const ownerOf = (name: string) => makerOf(name) ?? this.#reported.ownerOf(name);
     this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
     writer.beforeReading(() => this.deps.freshness.dropStale());
   }
@@ -186,7 +186,7 @@ export class CheckEngine {
     this.#firstProbes.clear();
     for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
     this.#checks.clear();
-    this.#discovery.stop();
+    this.#reported.stop();
     this.deps.stalls.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();
@@ -225,7 +225,7 @@ export class CheckEngine {
       for (const check of changed) yield check?.runner.change(check.settings);
       for (const name of plan.removed) if (!this.running(name)?.heartbeat) yield this.#reports?.remove(name);
       yield* this.publisher.publishRest((name) => this.#running.ownerOf(name) !== undefined);
-      this.#discovery.refresh();
+      this.#reported.refresh();
       for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
         yield endRunner(runner, this.#writer.instance);
     } finally {
@@ -246,7 +246,7 @@ export class CheckEngine {
     if (this.#checks.size > 0) this.deps.stalls.start();
     else this.deps.stalls.stop();
     this.#writer.batch(() => {
-      for (const name of removed) this.#discovery.change(name, this.#checks.get(name)?.settings);
+      for (const name of removed) this.#reported.change(name, this.#checks.get(name)?.settings);
       this.publisher.publish(isWhole);
     });
     return [...ended.values()].filter((runner) => runner !== undefined);
@@ -295,6 +295,6 @@ export class CheckEngine {
     else this.#selfCheck.probeSoon();
     this.publisher.report(check, { state, held: this.#isolation.isHeld(name), reason, detail }, last);
     if (last !== undefined) this.publisher.countFirstResult(name);
-    if (last?.discovered !== undefined) this.#discovery.update(name, last.discovered, check.settings);
+    if (last?.discovered !== undefined) this.#reported.update(name, last.discovered, check.settings);
   }
 }

@@ -8,7 +8,7 @@
  * end after it has missed a few. The parameter `refresh` is not used: it makes Flower inspect the cluster for a second.
  *
  * While the broker is down, Flower answers slowly or not at all, calls every worker offline, or, after a restart of its
- * own, has an empty list. It keeps a worker that is gone for good as offline until it is restarted. `checks/discovery`
+ * own, has an empty list. It keeps a worker that is gone for good as offline until it is restarted. `checks/reported-services`
  * makes statuses of that.
  */
 import { type HttpContent, textOf } from "../client/http-content.js";

@@ -51,7 +51,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "checks/check-engine",
       "checks/check-options",
       "checks/concurrency-limit",
-      "checks/discovery",
+      "checks/reported-services",
       "checks/drained",
       "checks/evaluate",
       "checks/freshness",

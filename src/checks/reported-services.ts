@@ -25,7 +25,7 @@ import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 
 /** What the rest of the engine says of names, and learns of them. */
-export interface DiscoveryNames {
+export interface ReportedNames {
   /** Whether a check, a declaration or the application makes the service of a name now. */
   isTaken(service: string): boolean;
   /** Called with the services of a check when one of them has changed. */
@@ -70,15 +70,15 @@ interface Cluster {
   isChanged: boolean;
 }
 
-export class Discovery {
+export class ReportedServices {
   readonly #writer: StatusWriter;
   readonly #deps: RunnerDeps;
-  readonly #names: DiscoveryNames;
+  readonly #names: ReportedNames;
   readonly #clusters = new Map<string, Cluster>();
   /** The check of each published service. */
   readonly #owners = new Map<string, string>();
 
-  constructor(writer: StatusWriter, deps: RunnerDeps, names: DiscoveryNames) {
+  constructor(writer: StatusWriter, deps: RunnerDeps, names: ReportedNames) {
     this.#writer = writer;
     this.#deps = deps;
     this.#names = names;

@@ -10,7 +10,7 @@ import { FAILED, ScriptedProber } from "./scripted-prober.js";
 
 function clusterOf(more: CheckSettings = {}) {
   const clock = new VirtualClock();
-  const registry = new Registry({ clock, instance: "discovery-test" });
+  const registry = new Registry({ clock, instance: "reported-services-test" });
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5 });
   const prober = new ScriptedProber(() => clock.now());
   const options = { jitter: 0, unhealthyThreshold: 2, staleAfter: "30s", ...more };
@@ -472,7 +472,7 @@ test("a name that is taken is refused once for each time that it is taken", asyn
     await tell(workers({ "w/a": true }));
     engine.remove("w/a");
   }
-  assert.deepEqual(refused, ["discovery-test w/a", "discovery-test w/a"]);
+  assert.deepEqual(refused, ["reported-services-test w/a", "discovery-test w/a"]);
   unsubscribe();
   engine.stop();
 });
@@ -508,7 +508,7 @@ test("a service goes to another target when the one that has it names it no more
 
 test("a name that the application has set by hand is not published, and stays when the target is removed", async () => {
   const clock = new VirtualClock();
-  const registry = new Registry({ clock, instance: "discovery-test" });
+  const registry = new Registry({ clock, instance: "reported-services-test" });
   const isSetByHand = (name: string) => name === "w/hand";
   const engine = new CheckEngine({ writer: registry, clock, random: () => 0.5, isSetByHand });
   registry.set("w/hand", "NOT_SERVING");
