@@ -1,0 +1,72 @@
+/**
+ * An instance: a check with a network target, as the readers of discovery see it. And a service with its instances.
+ */
+
+/** What a configuration and its sources say of an instance. */
+export interface InstanceFacts {
+  /** The name of its check. It identifies the instance. */
+  readonly check: string;
+  /** The services that it is an instance of. */
+  readonly services: readonly string[];
+  /** Where traffic goes: a host name or an IP address without brackets, and a port. */
+  readonly host: string;
+  readonly port: number;
+  /** An IP address of `host`, where that is a name and the address is known. */
+  readonly address?: string | undefined;
+  readonly tags: readonly string[];
+  /** Further names and values, such as the labels of a file. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Its share of the traffic, compared with other instances: from 1 to 65,535. */
+  readonly weight: number;
+}
+
+/**
+ * The state of an instance. `unknown`: its check has no result, or only one that is too old. It must not get traffic, and is
+ * no failure.
+ */
+export type InstanceState = "healthy" | "degraded" | "unhealthy" | "unknown";
+
+/** An instance of a service. */
+export interface ServiceInstance extends InstanceFacts {
+  readonly state: InstanceState;
+  /** An operator has drained it, or its service: it gets no new traffic, in whatever state it is. */
+  readonly drained: boolean;
+  readonly reason: string | undefined;
+  /** Wall time of the last change of its check's state. */
+  readonly since: number;
+}
+
+/** A service with its instances. Another object after each change. */
+export interface ServiceInstances {
+  readonly name: string;
+  /** Sorted by the names of their checks. */
+  readonly instances: readonly ServiceInstance[];
+  /** The index of the catalog at the last change of this entry. */
+  readonly index: number;
+  /** False: healthbridge does not know enough; nothing of the entry may be told. */
+  readonly known: boolean;
+}
+
+/** All instances of a configuration. */
+export interface InstanceTable {
+  readonly instances: readonly InstanceFacts[];
+  /** Every service that has instances or may have some. */
+  readonly services: readonly string[];
+  /** Services with a source that has not answered yet. */
+  readonly awaited: ReadonlySet<string>;
+}
+
+/** Whether nothing has changed that a reader of discovery sees. */
+export function isSameFacts(one: InstanceFacts, other: InstanceFacts): boolean {
+  const isSamePlace = one.check === other.check && one.host === other.host && one.port === other.port;
+  const isSameRest = one.address === other.address && one.weight === other.weight;
+  return isSamePlace && isSameRest && isSameText(one.tags, other.tags) && isSameText(entriesOf(one), entriesOf(other));
+}
+
+function entriesOf({ meta }: InstanceFacts): readonly string[] {
+  return Object.entries(meta).flat();
+}
+
+function isSameText(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, at) => text === other[at]);
+}
