@@ -11,6 +11,7 @@ import type { TlsVersion } from "../core/tls-version.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
+import type { ReadDiscovery } from "./validate-discovery.js";
 
 /** TLS of the server, with the texts of the PEM files. */
 export interface ServerTlsConfig {
@@ -26,7 +27,7 @@ export interface ServerTlsConfig {
 }
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
-export interface DaemonConfig extends ChecksConfig {
+export interface DaemonConfig extends ChecksConfig, ReadDiscovery {
   /** Addresses, see `core/listen-point`. */
   readonly listen: readonly ListenEntry[];
   readonly tls: ServerTlsConfig | undefined;
@@ -93,5 +94,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   historyRetainMs: TOP_KEYS.historyRetain.default,
   recovery: [],
   webhooks: [],
+  discovery: undefined,
+  haproxyAgent: undefined,
   warnings: [],
 });

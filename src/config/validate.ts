@@ -23,6 +23,7 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readDiscovery } from "./validate-discovery.js";
 import { readRecovery } from "./validate-recovery.js";
 import { readWebhooks } from "./validate-webhooks.js";
 
@@ -116,6 +117,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     ...readHistory(input),
     recovery,
     webhooks,
+    ...readDiscovery(listen, input),
     warnings: [
       ...files.warnings,
       ...(serverTls?.warnings ?? []),
