@@ -23,6 +23,11 @@ export interface ServiceDeclaration {
   readonly policy: Policy;
   /** Names of checks and services. One that does not exist counts as critical and pending. */
   readonly members: readonly string[];
+  /**
+   * Only for members that are found at run time, of which there may be none: the service is UNKNOWN then, for this reason, and
+   * counts as pending for other services. Default: it must have members.
+   */
+  readonly whenEmpty?: { readonly reason: string; readonly critical: boolean } | undefined;
 }
 
 /** The part of a check that the graph needs. */
@@ -115,9 +120,9 @@ export class ServiceGraph {
     this.#parts = undefined;
     for (const known of [this.#declared, this.#ranks, this.#parents, this.#evaluated, this.#affected]) known.clear();
     for (const [index, declaration] of ordered.entries()) {
-      const { name, policy } = declaration;
+      const { name } = declaration;
       const members = [...new Set(declaration.members)];
-      this.#declared.set(name, { name, policy, members });
+      this.#declared.set(name, { ...declaration, members });
       this.#ranks.set(name, index + 1);
       for (const member of members) {
         const parents = this.#parents.get(member);
@@ -178,12 +183,17 @@ export class ServiceGraph {
 
   #rollup(service: string): Rollup | undefined {
     const declared = this.#declared.get(service);
-    if (declared !== undefined) return rollup(this.#membersOf(declared.members), declared.policy);
+    if (declared !== undefined) return this.#rollupDeclared(declared);
     if (service === OVERALL) return this.#rollupWhole();
     const own = this.#reports.get(service);
     if (own !== undefined) return ownStatus(own);
     const makers = this.#makers.get(service);
     return makers === undefined ? undefined : rollup(this.#membersOf(makers), ALL);
+  }
+
+  #rollupDeclared({ members, policy, whenEmpty }: ServiceDeclaration): Rollup {
+    if (members.length > 0 || whenEmpty === undefined) return rollup(this.#membersOf(members), policy);
+    return { status: "UNKNOWN", degraded: false, cause: undefined, counted: true, ...whenEmpty };
   }
 
   /**

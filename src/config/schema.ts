@@ -9,6 +9,7 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
+import { INSTANCE_KEYS } from "./instance-schema.js";
 import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
 import {
@@ -107,6 +108,7 @@ const CHECK = group(
     tls: v.optional(TARGET_TLS),
     authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
     metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
+    ...INSTANCE_KEYS,
   },
   "A check.",
 );
