@@ -65,6 +65,8 @@ export interface Expansion {
 export interface FoundAddresses {
   readonly addresses: readonly FoundAddress[];
   readonly isAwaited: boolean;
+  /** Whether the check of a name can be made. Default: each can. */
+  readonly isUsable?: (check: string) => boolean;
 }
 
 const PLACEHOLDER = /\{([^{}]*)\}/g;
@@ -85,7 +87,7 @@ export function templateNameOf(check: string): string | undefined {
  */
 export function expandTemplate(
   template: InstanceTemplate,
-  { addresses, isAwaited }: FoundAddresses,
+  { addresses, isAwaited, isUsable = () => true }: FoundAddresses,
   before?: Expansion,
 ): Expansion {
   const known = before?.template === template ? before.instances : undefined;
@@ -94,7 +96,7 @@ export function expandTemplate(
   for (const address of addresses) {
     const same = byAddress.get(addressText(address));
     const name = same?.[0] ?? nameOf(template, address);
-    if (instances.has(name)) continue; // two addresses with one hash: the first has the name
+    if (instances.has(name) || !isUsable(name)) continue; // of two addresses with one hash, the first has the name
     const isSame = same !== undefined && same[1].address === address;
     const declaration = same?.[1].declaration ?? declarationOf(template, name, address);
     instances.set(name, isSame ? same[1] : { address, declaration });

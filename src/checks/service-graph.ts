@@ -23,10 +23,7 @@ export interface ServiceDeclaration {
   readonly policy: Policy;
   /** Names of checks and services. One that does not exist counts as critical and pending. */
   readonly members: readonly string[];
-  /**
-   * Only for members that are found at run time, of which there may be none: the service is UNKNOWN then, for this reason, and
-   * counts as pending for other services. Default: it must have members.
-   */
+  /** For members that are found at run time: with none, the service is UNKNOWN for this reason. Default: it must have members. */
   readonly whenEmpty?: { readonly reason: string; readonly critical: boolean } | undefined;
 }
 
@@ -196,10 +193,7 @@ export class ServiceGraph {
     return { status: "UNKNOWN", degraded: false, cause: undefined, counted: true, ...whenEmpty };
   }
 
-  /**
-   * While the check that was pending last time still is, no other check is read: thousands of checks that have their first
-   * results one after the other would cost a walk over all of them each.
-   */
+  /** While the check that was pending last time still is, no other is read: else each first result costs a walk over all checks. */
   #rollupWhole(): Rollup | undefined {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
     const awaited = this.#reports.get(this.#awaited ?? "");

@@ -205,6 +205,12 @@ const OWN_METRICS = {
     labels: ["webhook"],
     help: "Unix time at which the webhook has delivered a message last. Absent before the first.",
   },
+  instanceSources: {
+    name: "healthbridge_instance_source_answers_total",
+    type: "counter",
+    labels: ["service", "outcome"],
+    help: "Answers of the sources of instances: found, failed (what is known stays), or refused (checks of some addresses cannot be made).",
+  },
   startLag: {
     name: "healthbridge_check_start_lag_seconds",
     type: "histogram",

@@ -189,6 +189,7 @@ export class Metrics {
         METRICS.webhookDelivered,
         map(delivered, ([webhook, { deliveredAt = 0 }]) => [webhook, deliveredAt / MS_PER_SECOND]),
       ],
+      [METRICS.instanceSources, snapshotOf(this.#tally.instanceSources)],
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
       [METRICS.isolated, single(isolated ? 1 : 0)],
