@@ -4,6 +4,7 @@
  * It contains no running parts.
  */
 import type { ChecksConfig } from "../checks/declarations.js";
+import type { Advertisement, InstanceTemplate } from "../checks/instance-template.js";
 import type { AllowedClients } from "../core/allowed-clients.js";
 import type { EngineName } from "../core/engine-name.js";
 import type { ListenEntry } from "../core/listen-point.js";
@@ -28,6 +29,10 @@ export interface ServerTlsConfig {
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
 export interface DaemonConfig extends ChecksConfig, ReadDiscovery {
+  /** Checks with `instances`. They are not among `checks`, nor are their services among `services`. */
+  readonly templates: readonly InstanceTemplate[];
+  /** What discovery tells of `checks`, by their names. A check without an entry says nothing of its own. */
+  readonly advertisements: ReadonlyMap<string, Advertisement>;
   /** Addresses, see `core/listen-point`. */
   readonly listen: readonly ListenEntry[];
   readonly tls: ServerTlsConfig | undefined;
@@ -74,6 +79,8 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   listen: TOP_KEYS.listen.default,
   checks: [],
   services: [],
+  templates: [],
+  advertisements: new Map(),
   isolation: undefined,
   allowLinkLocal: TOP_KEYS.allowLinkLocal.default,
   tls: undefined,

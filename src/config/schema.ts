@@ -10,6 +10,7 @@ import { ENGINE_NAMES } from "../core/engine-name.js";
 import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
 import { discoverySchema, HAPROXY_AGENT } from "./discovery-schema.js";
+import { INSTANCE_KEYS } from "./instance-schema.js";
 import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
 import {
@@ -108,6 +109,7 @@ const CHECK = group(
     tls: v.optional(TARGET_TLS),
     authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
     metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
+    ...INSTANCE_KEYS,
   },
   "A check.",
 );
