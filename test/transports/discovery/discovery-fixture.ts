@@ -1,6 +1,7 @@
 /** The routes of discovery over a catalog and a registry of their own, asked without a socket. */
 import { AccessToken } from "../../../src/core/bearer-token.js";
 import type { Clock } from "../../../src/core/clock.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
 import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { InstanceCatalog } from "../../../src/instances/catalog.js";
 import type { InstanceFacts } from "../../../src/instances/instance.js";
@@ -40,6 +41,7 @@ export class Site<C extends Clock> {
   readonly registry: Registry;
   readonly catalog: InstanceCatalog;
   readonly token: AccessToken;
+  readonly turns: FairTurns;
   readonly pool = new SharedBytesPool();
   readonly routes: DiscoveryRoutes;
 
@@ -47,10 +49,12 @@ export class Site<C extends Clock> {
     this.clock = clock;
     this.registry = new Registry({ clock, instance: "discovery" });
     this.catalog = new InstanceCatalog({ reader: this.registry, clock });
+    this.turns = new FairTurns(clock, "discovery");
     this.token = new AccessToken(token);
     const { catalog, pool } = this;
     const forms = { consul: true, prometheus: true };
-    const deps = { clock, catalog, pool, forms, instance: "discovery", random: () => 0, version: "1.2.3" };
+    const { turns } = this;
+    const deps = { clock, catalog, turns, pool, forms, instance: "discovery", random: () => 0, version: "1.2.3" };
     this.routes = new DiscoveryRoutes({ ...deps, ...options, token: this.token });
   }
 
