@@ -3,11 +3,6 @@ import * as v from "valibot";
 import type { ListenEntry } from "../core/listen-point.js";
 import { group, switchValue, text, texts } from "./schema-parts.js";
 
-/** The forms that can be switched off. */
-export const DISCOVERY_FORMS = ["consul", "xds", "prometheus"] as const;
-
-export type DiscoveryForms = Readonly<Record<(typeof DISCOVERY_FORMS)[number], boolean>>;
-
 const form = (meaning: string) => v.optional(switchValue(`${meaning} Default true. A change needs a restart.`));
 
 /** @param listen the shape of addresses with their settings */

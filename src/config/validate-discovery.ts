@@ -11,7 +11,11 @@ import { formatAddress, type ListenAddress, parseListenAddress } from "../core/l
 import { addressTextOf, type ListenEntry, proxyPeersFault } from "../core/listen-point.js";
 import type { Path } from "../core/option-error.js";
 import type { ConfigInput } from "./config-input.js";
-import { DISCOVERY_FORMS, type DiscoveryForms } from "./discovery-schema.js";
+
+/** The forms that can be switched off. */
+export const DISCOVERY_FORMS = ["consul", "xds", "prometheus"] as const;
+
+export type DiscoveryForms = Readonly<Record<(typeof DISCOVERY_FORMS)[number], boolean>>;
 
 /** The discovery listener. */
 export interface DiscoveryConfig {

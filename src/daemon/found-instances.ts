@@ -116,6 +116,12 @@ export class FoundInstances {
     return this.#templates.get(templateNameOf(name) ?? "")?.watch.isAwaited === true;
   }
 
+  /** All instances; `undefined` before the first configuration runs. */
+  get table(): InstanceTable | undefined {
+    const expansions = [...this.#templates.values()].map(({ expansion }) => expansion);
+    return this.#config && instanceTableOf(this.#config, expansions, this.#hosts?.addressOf);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#cancelRound?.();
@@ -229,9 +235,8 @@ export class FoundInstances {
 
   #tellTable(): void {
     const { onTable } = this.#deps;
-    if (onTable === undefined || this.#config === undefined || this.#isClosed) return;
-    const expansions = [...this.#templates.values()].map(({ expansion }) => expansion);
-    const table = instanceTableOf(this.#config, expansions, this.#hosts?.addressOf);
+    const { table } = this;
+    if (onTable === undefined || table === undefined || this.#isClosed) return;
     onTable(table);
     this.#hosts?.watch(table.instances.map(({ host }) => host));
   }
