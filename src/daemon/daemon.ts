@@ -147,8 +147,8 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     const found = await discovery?.listen(config, options.tls);
     server = await health.parts.servers.listen(config.listen, options);
     facts.addresses = server.addresses.map(formatAddress);
-    logServing(log, config, facts.addresses);
     if (found !== undefined) logDiscovery(log, config, found);
+    logServing(log, config, facts.addresses);
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
     instances.close();
