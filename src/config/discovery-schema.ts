@@ -27,6 +27,11 @@ export const HAPROXY_AGENT = group(
     listen: texts(
       "Addresses for HAProxy's agent-check, such as 127.0.0.1:8501: clear text without a token. A change needs a restart.",
     ),
+    weights: v.optional(
+      switchValue(
+        "Whether a degraded instance gets 50% of its weight, and a service the share of its healthy instances. HAProxy rounds down, so each server needs weight 100: with weight 1 it would get no traffic. Default false. A change needs a restart.",
+      ),
+    ),
   },
   "A listener that answers HAProxy's agent-check with the state of the instance or service that agent-send names.",
 );

@@ -59,7 +59,7 @@ export interface DaemonDeps {
   readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
 
-type OtherRestartKey = "tls" | "tls.clientCaFile" | `discovery.${string}` | "haproxyAgent.listen";
+type OtherRestartKey = "tls" | "tls.clientCaFile" | `${"discovery" | "haproxyAgent"}.${string}`;
 
 /** The values of which a reload cannot apply a change. */
 const RESTART_VALUES: Readonly<Record<OtherRestartKey | RestartKey, (config: DaemonConfig) => unknown>> = {
@@ -84,6 +84,7 @@ const RESTART_VALUES: Readonly<Record<OtherRestartKey | RestartKey, (config: Dae
   "discovery.xds": ({ discovery }) => discovery?.forms.xds,
   "discovery.prometheus": ({ discovery }) => discovery?.forms.prometheus,
   "haproxyAgent.listen": ({ haproxyAgent }) => haproxyAgent?.listen,
+  "haproxyAgent.weights": ({ haproxyAgent }) => haproxyAgent?.weights,
 };
 
 /**
