@@ -7,10 +7,14 @@
  *                                           '-- its client has gone: the slot is free at once
  *
  * One slot each, within one bound over all connections. A change costs one pass over the queries of its service, 64 in a
- * turn of the event loop. A query whose list becomes unknown stays blocked: its client keeps what it has.
+ * step, and each step waits for the answers of the step before. While a pass goes on, a query that need not wait for a
+ * change takes its place at the end of the line: clients that ask again at once do not keep the server from others.
+ *
+ * A query whose list becomes unknown stays blocked: its client keeps what it has.
  */
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../../core/clock.js";
+import type { FairTurns } from "../../core/fair-turns.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { View } from "./view.js";
 
@@ -18,6 +22,8 @@ export interface BlockedQueriesDeps {
   readonly catalog: InstanceCatalog;
   readonly clock: Clock;
   readonly random: Random;
+  /** Those of the server. */
+  readonly turns: FairTurns;
   /** The `Health` whose messages are published. */
   readonly instance: string;
 }
@@ -45,8 +51,8 @@ export const MAX_BLOCKED_QUERIES = 10_000;
 /** The same for one HTTP/2 connection. */
 const MAX_PER_CONNECTION = 100;
 
-/** Queries that are looked at in one turn of the event loop. */
-const QUERIES_PER_TURN = 64;
+/** Queries that are looked at in one step. */
+const QUERIES_PER_STEP = 64;
 
 /** As in Consul, a wait is longer by up to a sixteenth: clients that came together do not come back together. */
 const JITTER = 1 / 16;
@@ -85,7 +91,12 @@ export class BlockedQueries {
     return this.#size >= MAX_BLOCKED_QUERIES || this.#countOf(connection) >= MAX_PER_CONNECTION;
   }
 
-  /** Blocks a query. Returns a function that cancels it, and does nothing when it is answered. */
+  /** Whether queries wait for their answers in line. */
+  get isBusy(): boolean {
+    return this.#due.length > 0;
+  }
+
+  /** Adds a query: to the line if its index is not ours. Returns a function that cancels it, and does nothing later. */
   add(query: BlockingQuery): () => void {
     const blocked: Blocked = { ...query, cancelTimer: () => {}, isDue: false, isOver: false };
     const { clock, random } = this.#deps;
@@ -96,6 +107,7 @@ export class BlockedQueries {
     this.#blocked.set(service, others.add(blocked));
     this.#size += 1;
     this.#count(query.connection, 1);
+    if (query.view.index !== query.index) this.#enqueue(blocked);
     return () => void this.#remove(blocked);
   }
 
@@ -114,23 +126,25 @@ export class BlockedQueries {
   }
 
   #markDue(service: string | undefined): void {
-    for (const blocked of this.#blocked.get(service) ?? []) {
-      if (blocked.isDue) continue;
-      blocked.isDue = true;
-      this.#due.push(blocked);
-    }
-    if (this.#due.length > 0) this.#schedule();
+    for (const blocked of this.#blocked.get(service) ?? []) if (!blocked.isDue) this.#enqueue(blocked);
   }
 
+  #enqueue(blocked: Blocked): void {
+    blocked.isDue = true;
+    this.#due.push(blocked);
+    this.#schedule();
+  }
+
+  /** A new share is light, and behind the answers of the step before: so few answers wait at a time, and others get turns. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#lookAtDue());
+    this.#deps.turns.open().queue(() => this.#lookAtDue());
   }
 
   #lookAtDue(): void {
     this.#isScheduled = false;
-    for (const blocked of this.#due.splice(0, QUERIES_PER_TURN)) {
+    for (const blocked of this.#due.splice(0, QUERIES_PER_STEP)) {
       blocked.isDue = false;
       const { view, index, isOver } = blocked;
       if (isOver || (view.index !== index && view.isKnown)) this.#answer(blocked);

@@ -11,6 +11,7 @@
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock, Random } from "../../core/clock.js";
+import type { FairTurns } from "../../core/fair-turns.js";
 import { SharedBytesPool } from "../../core/shared-bytes.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { HttpAnswer, HttpRequest, ServerResponder } from "../../wire/http-message.js";
@@ -28,6 +29,8 @@ export interface DiscoveryRoutesDeps {
   readonly catalog: InstanceCatalog;
   readonly clock: Clock;
   readonly random: Random;
+  /** Those of the server: answers to many clients must not keep other connections waiting. */
+  readonly turns: FairTurns;
   /** The `Health` whose messages are published. */
   readonly instance: string;
   /** Without a value, every client is answered. */
@@ -175,7 +178,8 @@ export class DiscoveryRoutes implements ServerResponder {
           else send({ status: 200, headers: headersOf(form, rendered.index, this.#deps.token), body: rendered.body });
         });
     };
-    if (!view.isKnown || index === 0 || index !== view.index) {
+    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy);
+    if (!view.isKnown || !isBlocking) {
       answer();
       return undefined;
     }

@@ -59,8 +59,7 @@ export function parseQuery(params: URLSearchParams): Query | string {
   for (const [name, accepted] of Object.entries(SELECTORS))
     for (const value of params.getAll(name))
       if (value !== "" && !accepted.includes(value)) return `healthbridge does not support ?${name}`;
-  if (params.has("stale") && params.has("consistent"))
-    return "?stale and ?consistent contradict each other: use one of them";
+  if (params.has("stale") && params.has("consistent")) return "Use only one of ?stale and ?consistent";
   const waitMs = parseWait(params.get("wait") ?? "");
   if (waitMs === undefined) return "Invalid wait time: use a number with a unit, such as 30s or 5m";
   const index = parseIndex(params.get("index") ?? "");

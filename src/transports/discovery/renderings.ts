@@ -4,7 +4,7 @@
  *     request --> body of this index is kept? --yes------------------------------> answer, in this step
  *                   | no
  *                   +-- at most 100 instances: render now -----------------------> answer, in this step
- *                   +-- more --> [ queue ] --> content --> 64 KiB a turn --------> answers, 64 a turn
+ *                   +-- more --> [ queue ] --> content --> 64 KiB a turn --------> answers, 64 a step
  *                                   ^                                      |
  *                                   '-- as long a pause as it has taken ---'
  *
@@ -14,11 +14,14 @@
 import { background } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
+import type { FairTurns } from "../../core/fair-turns.js";
 import type { SharedBytes, SharedBytesPool } from "../../core/shared-bytes.js";
 import type { Content, View } from "./view.js";
 
 export interface RenderingsDeps {
   readonly clock: Clock;
+  /** Those of the server. */
+  readonly turns: FairTurns;
   /** The `Health` whose messages are published. */
   readonly instance: string;
   /** Holds the large answers that clients are reading. */
@@ -49,7 +52,8 @@ const SLICE_MS = 4;
 /** The longest pause after a rendering. */
 const MAX_PAUSE_MS = 1_000;
 
-const ANSWERS_PER_TURN = 64;
+/** Answers with one body that wait at a time. */
+const ANSWERS_PER_STEP = 64;
 
 /** Bounds of the bodies that are kept for the next request. The newest is kept also when it alone is larger. */
 const MAX_KEPT = 512;
@@ -107,12 +111,17 @@ export class Renderings {
       const rendered = await this.#renderJob(job);
       const pauseMs = Math.min(clock.now() - startedAt, MAX_PAUSE_MS);
       for (const [at, onRendered] of job.waiting.entries()) {
-        if (at > 0 && at % ANSWERS_PER_TURN === 0) await nextTurn();
+        if (at > 0 && at % ANSWERS_PER_STEP === 0) await this.#afterAnswers();
         this.#tell(onRendered, rendered);
       }
       await new Promise<void>((resume) => void clock.setTimer(pauseMs, resume));
     }
     this.#isRunning = false;
+  }
+
+  /** A new share is light, and behind the answers that wait: see `BlockedQueries`. */
+  #afterAnswers(): Promise<void> {
+    return new Promise((resume) => this.#deps.turns.open().queue(resume));
   }
 
   async #renderJob({ view }: Job): Promise<Rendered | undefined> {
