@@ -101,7 +101,7 @@ export class Discovery {
       import("../transports/http/connection-ages.js"),
     ]);
     const common = { catalog: this.catalog, clock, instance, token: this.#token };
-    const routes = new DiscoveryRoutes({ ...common, random, forms, pool, version: version() });
+    const routes = new DiscoveryRoutes({ ...common, random, turns, forms, pool, version: version() });
     if (forms.xds) {
       const { XdsService } = await import("../transports/xds/service.js");
       this.#xds = new XdsService(common);
