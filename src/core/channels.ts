@@ -92,6 +92,19 @@ export interface ChannelMessages {
   "check-advice": { readonly check: string; readonly reason: string | undefined; readonly advice: string };
   /** A target reports a service whose name belongs to something else: it is not published. */
   "name-taken": { readonly check: string; readonly service: string };
+  /**
+   * A source of instances was asked: it has `found` addresses, or has `failed` as a whole or in part, so that what it does not
+   * say stays. `refused`: checks of some addresses cannot be made. `isNew`: its last outcome or detail was another one.
+   * `detail` may have addresses: for logs only. `removed`: the configuration does not have it any more.
+   */
+  "instance-source": {
+    readonly service: string;
+    readonly outcome: "found" | "failed" | "refused" | "removed";
+    readonly isNew: boolean;
+    /** Addresses that are known. */
+    readonly addresses: number;
+    readonly detail: string | undefined;
+  };
   /** A result is ignored, because the event loop of healthbridge was blocked during the probe. */
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
@@ -175,6 +188,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "abandoned-ended": channel("healthbridge:abandoned-ended"),
   "check-advice": channel("healthbridge:check-advice"),
   "name-taken": channel("healthbridge:name-taken"),
+  "instance-source": channel("healthbridge:instance-source"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
   "main-thread-stalled": channel("healthbridge:main-thread-stalled"),
