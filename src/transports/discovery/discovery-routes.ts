@@ -178,7 +178,7 @@ export class DiscoveryRoutes implements ServerResponder {
           else send({ status: 200, headers: headersOf(form, rendered.index, this.#deps.token), body: rendered.body });
         });
     };
-    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy);
+    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy(view.service));
     if (!view.isKnown || !isBlocking) {
       answer();
       return undefined;
