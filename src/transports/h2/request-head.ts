@@ -17,6 +17,7 @@ export interface RequestHead {
   readonly contentLength: number | undefined;
   readonly accept: string | undefined;
   readonly authorization: string | undefined;
+  /** `x-consul-token`. */
   readonly consulToken: string | undefined;
   /** `:authority`, or else `host`. */
   readonly host: string | undefined;
