@@ -183,7 +183,7 @@ export class DiscoveryRoutes implements ServerResponder {
       send(textAnswer(503, "This server is shutting down", RETRY_AFTER));
       return undefined;
     }
-    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy);
+    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy(view.service));
     if (!view.isKnown || !isBlocking) {
       answer();
       return undefined;
