@@ -24,7 +24,6 @@ import type { DaemonConfig } from "../config/daemon-config.js";
 import { FileThreads } from "../config/file-operation.js";
 import { publish } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
-import { HealthError } from "../core/health-error.js";
 import { askDns } from "../instances/dns-source.js";
 import { askFiles } from "../instances/file-source.js";
 import type { InstanceTable } from "../instances/instance.js";
