@@ -69,7 +69,8 @@ describe("A fault has no addresses", () => {
   const kinds: Readonly<Record<string, readonly [(server: NameServer) => void, fault: RegExp]>> = {
     "a name that does not exist": [({ records }) => records.clear(), /the name .* has no such record/],
     "an answer without records": [
-      ({ records }) => records.set("orders.example", { ttl: 0, addresses: [] }).set(SRV.name, { ttl: 0, addresses: [] }),
+      ({ records }) =>
+        records.set("orders.example", { ttl: 0, addresses: [] }).set(SRV.name, { ttl: 0, addresses: [] }),
       /has no such record/,
     ],
     SERVFAIL: [(server) => (server.failing = true), /no name server answers for /],

@@ -23,7 +23,10 @@ function open(t: TestContext, pattern: string, files: Readonly<Record<string, st
     let answer = await ask();
     for (let count = 1; count < times; count += 1) answer = await ask();
     const { addresses, fault = "" } = answer;
-    return { targets: addresses?.map(({ host, port }) => `${host}:${port}`).join(" "), fault: fault.replaceAll(folder, ".") };
+    return {
+      targets: addresses?.map(({ host, port }) => `${host}:${port}`).join(" "),
+      fault: fault.replaceAll(folder, "."),
+    };
   };
   return { at, look };
 }
@@ -67,16 +70,24 @@ test("A list without targets is no fault.", async (t) => {
   assert.deepEqual(await look(), { targets: "", fault: "" });
 });
 
+const replaceBy = (make: (path: string) => void) => (path: string) => {
+  unlinkSync(path);
+  make(path);
+};
+
 describe("A file that cannot be used keeps its targets, and recovers", () => {
   const kinds: Readonly<Record<string, readonly [(path: string) => void, fault: RegExp]>> = {
-    "half of it is written": [(path) => writeFileSync(path, listOf("b:1").slice(0, -3)), /t-a\.json: is not valid JSON/],
+    "half of it is written": [
+      (path) => writeFileSync(path, listOf("b:1").slice(0, -3)),
+      /t-a\.json: is not valid JSON/,
+    ],
     "it is empty": [(path) => writeFileSync(path, ""), /is not valid JSON/],
     "a target has no port": [(path) => writeFileSync(path, listOf("b")), /"b" is not HOST:PORT/],
     "it is not UTF-8": [(path) => writeFileSync(path, Buffer.from([0x5b, 0xff, 0x5d])), /not UTF-8/],
     "it is deleted": [unlinkSync, /t-a\.json.*not found/],
-    "a folder has its place": [(path) => (unlinkSync(path), mkdirSync(path)), /t-a\.json: it is a directory/],
+    "a folder has its place": [replaceBy(mkdirSync), /t-a\.json: it is a directory/],
     "a link that leads nowhere has its place": [
-      (path) => (unlinkSync(path), symlinkSync("nowhere", path)),
+      replaceBy((path) => symlinkSync("nowhere", path)),
       /t-a\.json: not found/,
     ],
   };
