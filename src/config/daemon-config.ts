@@ -12,6 +12,7 @@ import type { TlsVersion } from "../core/tls-version.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
+import type { ReadDiscovery } from "./validate-discovery.js";
 
 /** TLS of the server, with the texts of the PEM files. */
 export interface ServerTlsConfig {
@@ -27,7 +28,7 @@ export interface ServerTlsConfig {
 }
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
-export interface DaemonConfig extends ChecksConfig {
+export interface DaemonConfig extends ChecksConfig, ReadDiscovery {
   /** Checks with `instances`. They are not among `checks`, nor are their services among `services`. */
   readonly templates: readonly InstanceTemplate[];
   /** What discovery tells of `checks`, by their names. A check without an entry says nothing of its own. */
@@ -100,5 +101,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   historyRetainMs: TOP_KEYS.historyRetain.default,
   recovery: [],
   webhooks: [],
+  discovery: undefined,
+  haproxyAgent: undefined,
   warnings: [],
 });

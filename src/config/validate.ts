@@ -25,6 +25,7 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readDiscovery } from "./validate-discovery.js";
 import { readInstances } from "./validate-instances.js";
 import { readRecovery } from "./validate-recovery.js";
 import { readWebhooks } from "./validate-webhooks.js";
@@ -148,6 +149,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     ...readHistory(input),
     recovery,
     webhooks,
+    ...readDiscovery(listen, input),
     warnings: [
       ...files.warnings,
       ...(serverTls?.warnings ?? []),

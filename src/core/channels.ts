@@ -117,10 +117,12 @@ export interface ChannelMessages {
   /** Number of checks that are held at their last state, because healthbridge seems isolated; 0 when that is over. */
   isolation: { readonly held: number };
   /**
-   * A gRPC call was answered, or a Watch or a reflection stream has ended. `status-code`: a method that answers by its
+   * A gRPC call was answered, or a stream of Watch, reflection or xDS has ended. `status-code`: a method that answers by its
    * status code alone.
    */
-  call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection"; readonly code: string };
+  call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection" | "xDS"; readonly code: string };
+  /** An xDS client refuses a response. `detail` is text of the client, at most 200 characters: for logs only. */
+  "xds-nack": { readonly type: "cds" | "eds" | "lds" | "rds"; readonly detail: string };
   /** An HTTP request was answered. `route` is the name of a route, never text of the client. */
   "http-request": { readonly route: string; readonly status: number };
   /** A part of the journal could not be read. `tornBytes` are those of a write that a crash has cut. */
@@ -192,6 +194,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "main-thread-stalled": channel("healthbridge:main-thread-stalled"),
   isolation: channel("healthbridge:isolation"),
   call: channel("healthbridge:call"),
+  "xds-nack": channel("healthbridge:xds-nack"),
   "http-request": channel("healthbridge:http-request"),
   "journal-damaged": channel("healthbridge:journal-damaged"),
   "journal-failed": channel("healthbridge:journal-failed"),
