@@ -83,14 +83,14 @@ export function templateNameOf(check: string): string | undefined {
 
 /**
  * The checks and the service of a template.
- * @param before the expansion before this one, of the same template
+ * @param last the expansion before this one, of the same template
  */
 export function expandTemplate(
   template: InstanceTemplate,
   { addresses, isAwaited, isUsable = () => true }: FoundAddresses,
-  before?: Expansion,
+  last?: Expansion,
 ): Expansion {
-  const known = before?.template === template ? before.instances : undefined;
+  const known = last?.template === template ? last.instances : undefined;
   const byAddress = new Map<FoundAddress, FoundInstance>();
   for (const instance of known?.values() ?? []) byAddress.set(instance.address, instance);
   const instances = new Map<string, FoundInstance>();
@@ -98,14 +98,16 @@ export function expandTemplate(
     const same = byAddress.get(address);
     const name = same?.declaration.name ?? nameOf(template, address);
     if (instances.has(name) || !isUsable(name)) continue; // of two addresses with one hash, the first has the name
-    const declaration = known?.get(name)?.declaration ?? declarationOf(template, name, address);
+    const before = known?.get(name);
+    const isSamePlace = before?.address.host === address.host && before.address.port === address.port;
+    const declaration = isSamePlace ? before.declaration : declarationOf(template, name, address);
     instances.set(name, same ?? { address, declaration });
   }
   const members = [...instances.keys()];
   const hasSameMembers =
     known !== undefined && known.size === members.length && [...known.keys()].every((name, at) => name === members[at]);
-  const isSameService = hasSameMembers && before?.isAwaited === isAwaited;
-  const service = isSameService ? before.service : serviceOf(template, members, isAwaited);
+  const isSameService = hasSameMembers && last?.isAwaited === isAwaited;
+  const service = isSameService ? last.service : serviceOf(template, members, isAwaited);
   return { template, instances, service, isAwaited };
 }
 
