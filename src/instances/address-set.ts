@@ -10,7 +10,7 @@
 import { formatHostPort } from "../core/host-port.js";
 import type { FoundAddress } from "./source.js";
 
-interface Entry {
+interface KnownAddress {
   readonly address: FoundAddress;
   /** Monotonic time of the first good answer without the address; `undefined`: the last one has it. */
   missingSince: number | undefined;
@@ -18,7 +18,7 @@ interface Entry {
 
 export class AddressSet {
   readonly #refreshMs: number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, KnownAddress>();
   #addresses: readonly FoundAddress[] = [];
   /** The last good answer, if it has every address. */
   #whole: readonly FoundAddress[] | undefined;

@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type Published, subscribe } from "../../src/core/channels.js";
-import { type Answer, failed, type FoundAddress, type InstanceSource } from "../../src/instances/source.js";
+import { type FoundAddress, failed, type InstanceSource, type SourceAnswer } from "../../src/instances/source.js";
 import { SourceWatch } from "../../src/instances/source-watch.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const found = (host: string): FoundAddress => ({ host, port: 1, meta: {}, tags: [], weight: undefined });
-const good = (...hosts: readonly string[]): Answer => ({ addresses: hosts.map(found), fault: undefined });
+const good = (...hosts: readonly string[]): SourceAnswer => ({ addresses: hosts.map(found), fault: undefined });
 const DNS: InstanceSource = { kind: "dns", name: "h", port: 1, refreshMs: 10_000 };
 
 /** A watch of a source that gives `answer`, with what it has published. */
-function open(t: TestContext, first: Answer | Promise<Answer>, source = DNS) {
+function open(t: TestContext, first: SourceAnswer | Promise<SourceAnswer>, source = DNS) {
   const clock = new VirtualClock();
   const state = { answer: first, asked: 0, changes: 0 };
   const events: Published<"instance-source">[] = [];
@@ -22,7 +22,9 @@ function open(t: TestContext, first: Answer | Promise<Answer>, source = DNS) {
     state.asked += 1;
     return state.answer;
   };
-  const onChange = () => void (state.changes += 1);
+  const onChange = () => {
+    state.changes += 1;
+  };
   const watch = new SourceWatch(source, { clock, instance: t.name, service: "orders", ask, onChange });
   t.after(() => {
     watch.close();
@@ -92,8 +94,8 @@ test("A source without any address is not awaited any more.", async (t) => {
 });
 
 test("A source that does not answer for 10 s has failed, and is asked again when it has answered.", async (t) => {
-  let resolve = (_: Answer) => {};
-  const late = new Promise<Answer>((settle) => {
+  let resolve = (_: SourceAnswer) => {};
+  const late = new Promise<SourceAnswer>((settle) => {
     resolve = settle;
   });
   const { clock, state, events, hosts } = open(t, late);
