@@ -7,9 +7,10 @@
  *                                                       '-- its client has gone: the slot is free at once
  *
  * One slot each, within one bound over all connections. Passes share the time of the server:
- * - 16 queries in a step, from all lines with a pass in turn. The next step waits for the answers of the step before.
- * - After a pass, the line rests for as long as the pass has taken. A query that need not wait for a change joins the next
- *   pass then. So clients that ask again at once, for a service that flaps, leave half of the time to everything else.
+ * - 16 queries in a step; lines take turns. The next step waits for the answers of the step before.
+ * - After a pass, the line rests for as long as the pass has taken from its first step. Meanwhile a query that need not wait
+ *   for a change joins the next pass. So clients that ask again at once, for a service that flaps, leave half of the time
+ *   to everything else.
  *
  * A query whose list becomes unknown stays blocked: its client keeps what it has.
  */
@@ -17,7 +18,7 @@ import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../../core/clock.js";
 import type { FairTurns } from "../../core/fair-turns.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
-import type { View } from "./view.js";
+import type { ListView } from "./view.js";
 
 export interface BlockedQueriesDeps {
   readonly catalog: InstanceCatalog;
@@ -30,7 +31,7 @@ export interface BlockedQueriesDeps {
 }
 
 export interface BlockingQuery {
-  readonly view: View;
+  readonly view: ListView;
   readonly index: number;
   readonly waitMs: number;
   /** The connection of a client that may ask many questions at once (HTTP/2). */
@@ -47,7 +48,7 @@ interface Blocked extends BlockingQuery {
 }
 
 /** The queries about one service, or about all services. */
-interface Line {
+interface QueryLine {
   readonly service: string | undefined;
   readonly queries: Set<Blocked>;
   /** The queries that the next pass looks at. */
@@ -65,9 +66,8 @@ export const MAX_BLOCKED_QUERIES = 10_000;
 /** The same for one HTTP/2 connection. */
 const MAX_PER_CONNECTION = 100;
 
-/** Queries that are looked at in one step, and those of one line. */
+/** Queries that are looked at in one step. */
 const QUERIES_PER_STEP = 16;
-const QUERIES_OF_LINE = 4;
 
 /** The longest rest after a pass. */
 const MAX_REST_MS = 1_000;
@@ -78,9 +78,9 @@ const JITTER = 1 / 16;
 export class BlockedQueries {
   readonly #deps: BlockedQueriesDeps;
   /** By their services. */
-  readonly #lines = new Map<string | undefined, Line>();
+  readonly #lines = new Map<string | undefined, QueryLine>();
   /** The lines with a pass, in the order of their next steps. */
-  readonly #passing: Line[] = [];
+  readonly #passing: QueryLine[] = [];
   readonly #counts = new WeakMap<object, number>();
   readonly #unwatch: () => void;
   #size = 0;
@@ -153,15 +153,14 @@ export class BlockedQueries {
     for (const blocked of line.queries) if (!blocked.isDue) this.#enqueue(line, blocked);
   }
 
-  #enqueue(line: Line, blocked: Blocked): void {
+  #enqueue(line: QueryLine, blocked: Blocked): void {
     blocked.isDue = true;
     line.due.push(blocked);
     if (line.phase === "idle") this.#startPass(line);
   }
 
-  #startPass(line: Line): void {
+  #startPass(line: QueryLine): void {
     line.phase = "pass";
-    line.passStartedAt = this.#deps.clock.now();
     this.#passing.push(line);
     this.#schedule();
   }
@@ -178,9 +177,11 @@ export class BlockedQueries {
     for (let left = QUERIES_PER_STEP; left > 0; ) {
       const line = this.#passing.shift();
       if (line === undefined) return;
-      // those that have joined before the first step belong to this pass
-      if (line.pass.length === 0) [line.pass, line.due] = [line.due, []];
-      const looked = line.pass.splice(0, Math.min(left, QUERIES_OF_LINE));
+      if (line.pass.length === 0) {
+        [line.pass, line.due] = [line.due, []];
+        line.passStartedAt = this.#deps.clock.now();
+      }
+      const looked = line.pass.splice(0, left);
       for (const blocked of looked) this.#look(blocked);
       left -= Math.max(1, looked.length);
       if (line.pass.length > 0) this.#passing.push(line);
@@ -195,7 +196,7 @@ export class BlockedQueries {
     if (isOver || (view.index !== index && view.isKnown)) this.#answer(blocked);
   }
 
-  #startRest(line: Line): void {
+  #startRest(line: QueryLine): void {
     const { clock } = this.#deps;
     const tookMs = clock.now() - line.passStartedAt;
     line.phase = "rest";
@@ -203,7 +204,7 @@ export class BlockedQueries {
     else line.cancelRest = clock.setTimer(Math.min(tookMs, MAX_REST_MS), () => this.#endRest(line));
   }
 
-  #endRest(line: Line): void {
+  #endRest(line: QueryLine): void {
     line.cancelRest();
     line.phase = "idle";
     if (line.due.length > 0) this.#startPass(line);
@@ -239,7 +240,7 @@ export class BlockedQueries {
   }
 }
 
-function emptyLine(service: string | undefined): Line {
+function emptyLine(service: string | undefined): QueryLine {
   const queries = new Set<Blocked>();
   return { service, queries, due: [], pass: [], phase: "idle", passStartedAt: 0, cancelRest: () => {} };
 }
