@@ -21,18 +21,18 @@ export type ClientKind = "envoy" | "grpc";
 /** Values of envoy.config.core.v3.HealthStatus. */
 const HEALTH_STATUSES = { healthy: 1, degraded: 5, drained: 3, unknown: 4, unhealthy: 2 } as const;
 
-type State = keyof typeof HEALTH_STATUSES;
+type ToldState = keyof typeof HEALTH_STATUSES;
 
 /** The worst last: of two instances with one address, the worse one is told. */
-const RANKS: Readonly<Record<State, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
+const RANKS: Readonly<Record<ToldState, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
 
 /** An instance with an IP address. */
-interface Endpoint {
+interface AddressedInstance {
   /** Address and port. */
   readonly key: string;
   /** Its LbEndpoint as a field of the locality, but for the last field, the state. */
   readonly bytes: Buffer;
-  readonly state: State;
+  readonly state: ToldState;
 }
 
 /** Addresses whose bytes are kept. */
@@ -45,7 +45,7 @@ const LB_ENDPOINTS_FIELD = 2;
 const LOCALITY = encodeMessage(LOCALITY_LB_ENDPOINTS, { locality: {}, loadBalancingWeight: { value: 1 } });
 
 /** The field `health_status` of an LbEndpoint. All have the same length. */
-const HEALTH_FIELDS: Readonly<Record<State, Buffer>> = {
+const HEALTH_FIELDS: Readonly<Record<ToldState, Buffer>> = {
   healthy: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.healthy }),
   degraded: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.degraded }),
   drained: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.drained }),
@@ -57,7 +57,7 @@ export class AssignmentEncoder {
   /** The bytes of endpoints by address, port and weight: states change often, addresses do not. */
   readonly #kept = new Map<string, Buffer>();
   /** `undefined` for an instance without an address. An instance is another object after each change. */
-  readonly #endpoints = new WeakMap<ServiceInstance, { readonly endpoint: Endpoint | undefined }>();
+  readonly #endpoints = new WeakMap<ServiceInstance, { readonly endpoint: AddressedInstance | undefined }>();
 
   /** The assignment of a service, and the number of its instances that have no address. */
   encode(entry: ServiceInstances, kind: ClientKind): { readonly bytes: Buffer; readonly unaddressed: number } {
@@ -69,7 +69,7 @@ export class AssignmentEncoder {
     };
   }
 
-  #locality(endpoints: readonly Endpoint[], kind: ClientKind): Buffer {
+  #locality(endpoints: readonly AddressedInstance[], kind: ClientKind): Buffer {
     const parts: Uint8Array[] = [LOCALITY];
     for (const endpoint of endpoints) {
       const state = endpoint.state === "degraded" && kind === "grpc" ? "healthy" : endpoint.state;
@@ -80,7 +80,7 @@ export class AssignmentEncoder {
 
   /** One endpoint for each address and port, in the order of the instances, and the number of instances without an address. */
   #endpointsOf(instances: readonly ServiceInstance[]) {
-    const endpoints = new Map<string, Endpoint>();
+    const endpoints = new Map<string, AddressedInstance>();
     let unaddressed = 0;
     for (const instance of instances) {
       const endpoint = this.#endpointOf(instance);
@@ -93,12 +93,12 @@ export class AssignmentEncoder {
     return { endpoints, unaddressed };
   }
 
-  #endpointOf(instance: ServiceInstance): Endpoint | undefined {
+  #endpointOf(instance: ServiceInstance): AddressedInstance | undefined {
     const known = this.#endpoints.get(instance);
     if (known !== undefined) return known.endpoint;
     const { port, weight, drained, state } = instance;
     const address = addressOf(instance);
-    const endpoint: Endpoint | undefined =
+    const endpoint: AddressedInstance | undefined =
       address === undefined
         ? undefined
         : {
