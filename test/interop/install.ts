@@ -55,6 +55,16 @@ export function goClient(): string {
   return join(folder, "go-client");
 }
 
+/** Our own program on Consul's official client. */
+export function goConsul(): string {
+  const source = here("discovery/go-consul");
+  const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`go-consul-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, "go-consul"), "."], { cwd: source });
+  });
+  return join(folder, "go-consul");
+}
+
 /** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
   return javaClassPath("java-client", "MixedChannel");
