@@ -57,12 +57,22 @@ export function goClient(): string {
 
 /** Our own program on Consul's official client. */
 export function goConsul(): string {
-  const source = here("discovery/go-consul");
+  return goProgram("go-consul");
+}
+
+/** Our own program on Prometheus' discovery of Consul's services. */
+export function goPrometheus(): string {
+  return goProgram("go-prometheus");
+}
+
+/** A program of ours below discovery/, which pins its dependencies. */
+function goProgram(name: string): string {
+  const source = here(`discovery/${name}`);
   const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));
-  const folder = once(`go-consul-${key}`, (target) => {
-    run("go", ["build", "-o", join(target, "go-consul"), "."], { cwd: source });
+  const folder = once(`${name}-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, name), "."], { cwd: source });
   });
-  return join(folder, "go-consul");
+  return join(folder, name);
 }
 
 /** Our own client on grpc-java: the class path to start `MixedChannel` with. */

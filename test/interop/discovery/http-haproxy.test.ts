@@ -53,7 +53,6 @@ describe("HAProxy with the agent", () => {
 
   before(async () => {
     site = await Site.start();
-    await eventually(async () => (await site.ask("/v1/instances/orders")).ok, "the instances are known");
     names = new Map(
       await Promise.all(site.instances.map(async (each) => [each.name, await site.checkOf(each)] as const)),
     );

@@ -1,17 +1,17 @@
 /** Prometheus finds the instances with `http_sd_configs` and `consul_sd_configs`, and keeps them while the daemon knows too little. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
-import { ALL_PAGES } from "../../docs/markdown.js";
 import { eventually } from "../../support/eventually.js";
+import { goPrometheus } from "../install.js";
+import { Running } from "../peers.js";
 import { PrometheusServer } from "../prometheus-server.js";
-import { Site } from "./http-site.js";
+import { blockOf, Site } from "./http-site.js";
 
-/** The jobs of docs/discovery.md. */
-function jobsOf(site: Site): readonly object[] {
-  const block = ALL_PAGES.flatMap(({ blocks }) => blocks).find(({ name }) => name === "discovery prometheus");
-  assert.ok(block);
-  const text = block.code
+/** The jobs of docs/discovery.md, by their names. */
+function jobsOf(site: Site): readonly [http: object, consul: { readonly consul_sd_configs: readonly object[] }] {
+  const text = blockOf("discovery prometheus")
     .replaceAll("healthbridge.example:8500", `127.0.0.1:${site.discoveryPort}`)
     .replaceAll("/run/secrets/discovery", site.path("token"))
     .replaceAll("$TOKEN", site.token)
@@ -19,34 +19,62 @@ function jobsOf(site: Site): readonly object[] {
   return parse(text).scrape_configs;
 }
 
+type Labels = Readonly<Record<string, string>>;
+
+/** Prometheus' own discovery of Consul's services, without the rest of it: Debian builds its Prometheus without that. */
+class ConsulDiscovery {
+  readonly #running: Running;
+
+  constructor(site: Site, config: object) {
+    writeFileSync(site.path("consul-sd.yml"), JSON.stringify(config)); // which is YAML
+    this.#running = new Running(goPrometheus(), [site.path("consul-sd.yml")]);
+  }
+
+  /** The targets with their labels, as they are now. */
+  get targets(): readonly Labels[] {
+    const last = this.#running.lines.findLast((line) => line.startsWith("["));
+    return last === undefined ? [] : JSON.parse(last);
+  }
+
+  stop(): Promise<void> {
+    return this.#running.stop();
+  }
+}
+
 describe("Prometheus", () => {
   let site: Site;
   let prometheus: PrometheusServer;
+  let discovery: ConsulDiscovery;
 
   before(async () => {
     site = await Site.start();
-    await eventually(async () => (await site.ask("/v1/instances/orders")).ok, "the instances are known");
-    prometheus = await PrometheusServer.startJobs(jobsOf(site));
+    const [job, { consul_sd_configs }] = jobsOf(site);
+    discovery = new ConsulDiscovery(site, consul_sd_configs[0] ?? {});
+    prometheus = await PrometheusServer.startJobs([job]);
   });
   after(async () => {
     await prometheus?.stop();
+    await discovery?.stop();
     await site?.stop();
   });
 
-  /** `a healthy, b healthy, ...` of a job, by a label. */
-  const seen = async (job: string, label: string): Promise<string> => {
-    const targets = await prometheus.targets(job);
-    const words = targets.map(({ scrapeUrl, discoveredLabels, labels }) => {
-      const name = site.instances.find(({ address }) => scrapeUrl.includes(address))?.name;
-      return `${name} ${labels[label] ?? discoveredLabels[label]}`;
-    });
-    return words.sort().join(", ");
+  /** `a healthy, b healthy, ...`: the instances by their addresses, each with a label. */
+  const show = (targets: readonly Labels[], label: string): string => {
+    const nameOf = (address = "") => site.instances.find((each) => each.address === address)?.name;
+    return targets
+      .map((labels) => `${nameOf(labels.__address__)} ${labels[label]}`)
+      .sort()
+      .join(", ");
   };
-  const http = () => seen("orders-http", "__meta_healthbridge_state");
-  const consul = () => seen("orders-consul", "__meta_consul_health");
+  const http = async () => {
+    const targets = await prometheus.targets("orders-http");
+    const labels = targets.map(({ discoveredLabels }) => discoveredLabels);
+    return show(labels, "__meta_healthbridge_state");
+  };
+  const consul = () => show(discovery.targets, "__meta_consul_health");
   const ALL_HEALTHY = "a healthy, b healthy, c healthy, d healthy";
   const ALL_PASSING = "a passing, b passing, c passing, d passing";
-  const become = async (read: () => Promise<string>, wanted: string, withinMs = 15_000) => {
+  const become = async (read: () => string | Promise<string>, wanted: string, withinMs = 15_000) => {
     let last = "";
     const is = async () => {
       last = await read();
@@ -96,7 +124,7 @@ describe("Prometheus", () => {
     const stay = async (forMs: number) => {
       for (const end = Date.now() + forMs; Date.now() < end; ) {
         assert.equal((await prometheus.targets("orders-http")).length, 4);
-        assert.equal((await prometheus.targets("orders-consul")).length, 4);
+        assert.equal(discovery.targets.length, 4);
       }
     };
     await site.stopDaemon();

@@ -3,7 +3,7 @@
  *
  *     Traffic --100 a second--> the reader (HAProxy, Traefik) --> Instance a, b, c, d: each counts its requests by time
  *                                    ^                                ^
- *                                    +-- discovery -- the daemon -- GET /health, every 200 ms
+ *                                    +-- discovery -- the daemon -- GET /health, every 250 ms
  *
  * All times are wall times of this machine in milliseconds: those of the daemon's log and those of requests compare.
  */
@@ -13,6 +13,7 @@ import { Agent, createServer, request, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { ALL_PAGES } from "../../docs/markdown.js";
 import { DaemonProcess } from "../../support/daemon-process.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { freePort } from "../../support/free-port.js";
@@ -65,6 +66,7 @@ export class Instance {
 /** An instance as `/v1/instances` has it. */
 interface Told {
   readonly check: string;
+  readonly state: string;
   readonly port: number;
 }
 
@@ -89,8 +91,13 @@ export class Site {
     const site = new Site(instances, { discovery: await freePort(), agent: await freePort() });
     site.writeTargets();
     writeFileSync(site.path("token"), site.token);
-    const times = { interval: "200ms", timeout: "100ms", unhealthyThreshold: 1, healthyThreshold: 1 };
-    const orders = { target: "http://{address}/health", instances: { file: "targets.json" }, ...times, ...check };
+    const times = { interval: "250ms", timeout: "200ms", unhealthyThreshold: 2, healthyThreshold: 1 };
+    const orders = {
+      target: "http://{address}/health",
+      instances: { file: site.path("targets.json") },
+      ...times,
+      ...check,
+    };
     const config = {
       listen: ["127.0.0.1:0"],
       control: site.path("control.sock"),
@@ -102,6 +109,7 @@ export class Site {
     };
     writeFileSync(site.path("healthbridge.yaml"), stringify(config));
     await site.startDaemon();
+    await eventually(() => site.#areAllHealthy(), "all instances are healthy");
     return site;
   }
 
@@ -149,10 +157,17 @@ export class Site {
 
   /** The name of the check of an instance. */
   async checkOf(instance: Instance): Promise<string> {
-    const { instances } = JSON.parse(await (await this.ask("/v1/instances/orders")).text());
-    const found: Told | undefined = instances.find(({ port }: Told) => instance.address === `127.0.0.1:${port}`);
+    const instances: readonly Told[] = JSON.parse(await (await this.ask("/v1/instances/orders")).text());
+    const found = instances.find(({ port }) => instance.address === `127.0.0.1:${port}`);
     assert.ok(found, `${instance.address} is an instance`);
     return found.check;
+  }
+
+  async #areAllHealthy(): Promise<boolean> {
+    const answer = await this.ask("/v1/instances/orders");
+    if (!answer.ok) return false;
+    const instances: readonly Told[] = JSON.parse(await answer.text());
+    return instances.length === this.instances.length && instances.every(({ state }) => state === "healthy");
   }
 
   /** Runs a command of operators, such as `drain NAME`. */
@@ -223,4 +238,12 @@ export async function assertBack(instance: Instance, since: number): Promise<num
   const first = instance.requests.find((at) => at > since) ?? Number.POSITIVE_INFINITY;
   assert.ok(first - since <= WITHIN_MS, `traffic of ${instance.name} is back after ${first - since} ms`);
   return first - since;
+}
+
+/** A block of docs/discovery.md by its name. */
+export function blockOf(name: string): string {
+  const blocks = ALL_PAGES.filter(({ path }) => path === "docs/discovery.md").flatMap((page) => page.blocks);
+  const block = blocks.find((each) => each.name === name);
+  assert.ok(block, name);
+  return block.code;
 }

@@ -7,19 +7,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { parse, stringify } from "yaml";
-import { ALL_PAGES } from "../../docs/markdown.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { freePort } from "../../support/free-port.js";
 import { accepting, Running } from "../peers.js";
-import { assertAvoided, assertBack, Site, Traffic } from "./http-site.js";
+import { assertAvoided, assertBack, blockOf, Site, Traffic } from "./http-site.js";
 import { traefik } from "./traefik-program.js";
-
-/** The blocks of docs/discovery.md: the file of Traefik, and the configuration of healthbridge. */
-function blockOf(name: string): string {
-  const block = ALL_PAGES.flatMap(({ blocks }) => blocks).find((each) => each.name === name);
-  assert.ok(block, name);
-  return block.code;
-}
 
 describe("Traefik", () => {
   let site: Site;
@@ -29,7 +21,6 @@ describe("Traefik", () => {
   before(async () => {
     const { tags } = parse(blockOf("discovery traefik tags")).checks.orders;
     site = await Site.start({ check: { tags } });
-    await eventually(async () => (await site.ask("/v1/instances/orders")).ok, "the instances are known");
     const port = await freePort();
     const config = parse(
       blockOf("discovery traefik")

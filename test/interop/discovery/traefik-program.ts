@@ -3,14 +3,16 @@
  *
  *     the dashboard                    a page of one word in its place
  *     the DNS providers of ACME        some of their modules are missing: an empty table in their place
- *     forks that `replace` names       the modules that they are forks of, where the fork is missing
+ *     the newest fork of go-http-auth  an older one
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { once, run } from "../install.js";
 
 const VERSION = "v3.7.13";
+
+const AUTH = "github.com/containous/go-http-auth@v0.4.1-0.20200324110947-a37a7636d23e";
 
 const NO_DNS = `package nodns
 
@@ -41,7 +43,7 @@ export function traefik(): string {
     cpSync(Dir, source, { recursive: true });
     run("chmod", ["-R", "u+w", source]); // the cache of modules is read-only
     const write = (file: string, text: string) => {
-      mkdirSync(join(source, file, ".."), { recursive: true });
+      mkdirSync(dirname(join(source, file)), { recursive: true });
       writeFileSync(join(source, file), text);
     };
     write("webui/static/index.html", "Traefik\n");
@@ -51,10 +53,10 @@ export function traefik(): string {
     const acme = "pkg/provider/acme/provider.go";
     const dns = '"github.com/go-acme/lego/v5/providers/dns"';
     write(acme, readFileSync(join(source, acme), "utf8").replace(dns, 'dns "github.com/traefik/traefik/v3/pkg/nodns"'));
-    const auth = "github.com/abbot/go-http-auth";
-    run("go", ["mod", "edit", `-dropreplace=${auth}`, `-require=${auth}@v0.4.0`], { cwd: source });
+    run("go", ["mod", "edit", `-replace=github.com/abbot/go-http-auth=${AUTH}`], { cwd: source });
     const build = ["build", "-mod=mod", "-buildvcs=false", "-ldflags=-s -w", "-o", join(target, "traefik")];
     run("go", [...build, "./cmd/traefik"], { cwd: source, env: { CGO_ENABLED: "0" } });
+    rmSync(source, { recursive: true });
   });
   return join(folder, "traefik");
 }
