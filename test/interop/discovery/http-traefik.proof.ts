@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { after, before, beforeEach, describe, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { eventually, pause } from "../../support/eventually.js";
 import { freePort } from "../../support/free-port.js";
@@ -36,13 +36,19 @@ describe("Traefik", () => {
       throw new Error(`${error.message}\n${running.output.slice(-5_000)}`);
     });
     traffic = new Traffic(url);
-    for (const each of site.instances)
-      await eventually(() => each.requests.length > 0, `${each.name} has traffic`, 10_000);
   });
   after(async () => {
     traffic?.stop();
     await running?.stop();
     await site?.stop();
+  });
+
+  beforeEach(async () => {
+    await site.recover();
+    const since = Date.now();
+    for (const each of site.instances)
+      await eventually(() => each.requestsSince(since) > 0, `${each.name} has traffic`, 10_000);
+    traffic.failures.length = 0;
   });
 
   test("an instance that fails has no traffic within a second, and has it back within a second", async () => {
