@@ -90,6 +90,7 @@ ${servers.join("\n")}
     await site?.stop();
   });
   beforeEach(async () => {
+    await site.recover();
     for (const { name } of site.instances) await becomes(name, UP);
     traffic.failures.length = 0;
   });

@@ -74,12 +74,16 @@ afterEach(() => listener.destroy());
 describe("an instance", () => {
   const rows = {
     "that is healthy is up": ["passing", false, "up ready 100%\n"],
-    "that is degraded is up: HAProxy would round half of the default weight to none": ["warning", false, "up ready 100%\n"],
+    "that is degraded is up: HAProxy would round half of the default weight to none": [
+      "warning",
+      false,
+      "up ready 100%\n",
+    ],
     "that fails is down": ["failing", false, "down ready\n"],
     "of unknown state gets no answer": ["pending", false, ""],
-    "that is drained and healthy is drain": ["passing", true, "drain\n"],
-    "that is drained and degraded is drain": ["warning", true, "drain\n"],
-    "that is drained and fails is maint": ["failing", true, "maint\n"],
+    "that is drained and healthy is up and drained": ["passing", true, "up drain\n"],
+    "that is drained and degraded is up and drained": ["warning", true, "up drain\n"],
+    "that is drained and fails is down and in maintenance": ["failing", true, "down maint\n"],
     "that is drained, of unknown state, gets no answer": ["pending", true, ""],
   } as const;
   for (const [title, [state, isDrained, answer]] of Object.entries(rows))
@@ -116,7 +120,7 @@ describe("a service", () => {
     show({ a: "passing", b: "failing" });
     registry.setDrained(new Set(["orders"]));
     catalog.refresh();
-    assert.equal(await ask("orders\n"), "drain\n");
+    assert.equal(await ask("orders\n"), "up drain\n");
   });
 
   test("gets no answer while it is not known, and without instances", async () => {
@@ -146,7 +150,12 @@ describe("with weights", () => {
       "up ready 63%\n",
     ],
     "the share is by weight": [{ a: "passing", b: "failing" }, { a: 1, b: 3 }, "orders", "up ready 25%\n"],
-    "a small share is not rounded to a drain": [{ a: "passing", b: "failing" }, { b: 9_999 }, "orders", "up ready 1%\n"],
+    "a small share is not rounded to a drain": [
+      { a: "passing", b: "failing" },
+      { b: 9_999 },
+      "orders",
+      "up ready 1%\n",
+    ],
     "an instance of unknown state takes nothing": [
       { a: "passing", b: "failing", c: "failing" },
       {},
