@@ -55,6 +55,16 @@ export function goClient(): string {
   return join(folder, "go-client");
 }
 
+/** Our own client on grpc-go's resolver `xds:`. */
+export function goXds(): string {
+  const source = here("discovery/go-xds");
+  const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`go-xds-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, "go-xds"), "."], { cwd: source });
+  });
+  return join(folder, "go-xds");
+}
+
 /** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
   return javaClassPath("java-client", "MixedChannel");
