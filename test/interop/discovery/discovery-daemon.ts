@@ -139,7 +139,7 @@ export class DiscoveryDaemon {
     const token = withToken ? `, tokenFile: ${file("token")}` : "";
     writeFileSync(
       this.#configFile,
-      `listen: ["127.0.0.1:${this.port}"]
+      `listen: ["plain://127.0.0.1:${this.port}"]
 control: ${file("control.sock")}
 drainDelay: 0s
 discovery: { listen: "127.0.0.1:${this.discoveryPort}"${token} }

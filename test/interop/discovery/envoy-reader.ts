@@ -36,6 +36,7 @@ static_resources:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: front
           route_config:
+            validate_clusters: false # the clusters of ADS come later
             virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: orders } }] }]
           http_filters:
           - name: envoy.filters.http.router

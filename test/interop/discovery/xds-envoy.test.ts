@@ -1,10 +1,14 @@
 /** Envoy finds the instances of a service: by EDS from a static cluster, and by ADS with clusters that healthbridge names. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { certify, createSubject } from "../../support/certificates.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { TOKEN } from "./discovery-daemon.js";
-import { EnvoyReader } from "./envoy-reader.js";
+import { EnvoyReader, readerFile } from "./envoy-reader.js";
 import { assertLeft, assertReturned, eachGetsTraffic, FOLLOWS_MS, openScene, testReader } from "./reader-contract.js";
+import { withMutualTls } from "./xds-tls.js";
 
 const WITHOUT_PANIC = "    common_lb_config: { healthy_panic_threshold: { value: 0 } }\n";
 
@@ -86,5 +90,45 @@ describe("Envoy with a wrong token", () => {
     assert.equal((await reader.healthOf()).size, 0);
     assert.match(reader.log, /StreamEndpoints gRPC config stream .*closed.*: 16/);
     assert.ok(!reader.log.includes("wrong"), "the token is not in the answer");
+  });
+});
+
+/** The files of readers/ with the certificates of a folder; `client`: the base name of the certificate of the reader. */
+function transportIn(directory: string, client: string): string {
+  return readerFile("envoy-tls.yaml")
+    .replaceAll("/etc/envoy/client", join(directory, client))
+    .replaceAll("/etc/envoy", directory)
+    .replace(/^(?!$)/gm, "    ");
+}
+
+describe("Envoy with a certificate", () => {
+  const scene = openScene<EnvoyReader>(async ({ directory, daemon: { discoveryPort } }) => {
+    const options = { directory, discoveryPort, transport: transportIn(directory, "client") };
+    return (await EnvoyReader.start("envoy-eds.yaml", options)).startTraffic();
+  }, withMutualTls);
+
+  test("Envoy follows the instances over mutual TLS", async () => {
+    const { fleet, daemon } = scene();
+    await eachGetsTraffic(fleet.backends);
+    const [first] = fleet.backends;
+    assert.ok(first);
+    await assertLeft(first, (await daemon.fail(first)).at);
+    await assertReturned(first, (await daemon.recover(first)).at);
+  });
+
+  test("Envoy gets no instance with a certificate of another authority", async () => {
+    const { directory, daemon } = scene();
+    const stranger = createSubject("stranger");
+    writeFileSync(join(directory, "stranger.pem"), certify(stranger, { hosts: ["localhost"] }));
+    writeFileSync(join(directory, "stranger.key"), stranger.key);
+    const transport = transportIn(directory, "stranger");
+    const envoy = await EnvoyReader.start("envoy-eds.yaml", {
+      directory,
+      transport,
+      discoveryPort: daemon.discoveryPort,
+    });
+    await eventually(() => envoy.log.includes("gRPC config stream"), "Envoy logs the end of the stream");
+    assert.equal((await envoy.healthOf()).size, 0);
+    await envoy.stop();
   });
 });

@@ -6,10 +6,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually, pause } from "../../support/eventually.js";
 import { startGrpcReader } from "./grpc-reader.js";
-import { assertReturned, eachGetsTraffic, FOLLOWS_MS, openScene, testReader } from "./reader-contract.js";
+import { assertLeft, assertReturned, eachGetsTraffic, FOLLOWS_MS, openScene, testReader } from "./reader-contract.js";
 import type { ProgramTraffic } from "./traffic.js";
+import { withMutualTls } from "./xds-tls.js";
 
-const CLIENTS = process.env.DISCOVERY_PROOF === "1" ? (["grpc-js", "grpc-go"] as const) : (["grpc-js"] as const);
+const isProof = process.env.DISCOVERY_PROOF === "1";
+
+const CLIENTS = isProof ? (["grpc-js", "grpc-go"] as const) : (["grpc-js"] as const);
+
+/** Whether a failed call has the status of the xDS stream. */
+const TELLS_CAUSE = { "grpc-js": false, "grpc-go": true };
 
 for (const client of CLIENTS) {
   describe(`${client} with xds:///orders`, () => {
@@ -42,12 +48,30 @@ for (const client of CLIENTS) {
       startGrpcReader(client, { directory, discoveryPort }),
     );
 
-    test("calls fail, and say that the token is missing", async () => {
+    test(`calls fail, and ${TELLS_CAUSE[client] ? "name the cause" : "the channel is in TRANSIENT_FAILURE"}`, async () => {
       const { fleet, reader } = scene();
-      await eventually(() => reader.failures.length > 0, "a call fails");
-      await pause(FOLLOWS_MS);
+      const cause = "code = Unauthenticated desc = a token is needed";
+      const isTold = () => TELLS_CAUSE[client] === (reader.failures.at(-1) ?? "").includes(cause);
+      await eventually(() => reader.states.includes("TRANSIENT_FAILURE") && isTold(), "calls fail");
       assert.ok(fleet.backends.every(({ hits }) => hits.length === 0));
-      console.log(reader.failures.slice(-3), reader.states);
     });
   });
 }
+
+if (isProof)
+  describe("grpc-go with a certificate", () => {
+    const scene = openScene<ProgramTraffic>(async ({ directory, daemon: { discoveryPort } }) => {
+      const edit = (text: string) => text.replaceAll("/etc/orders", directory);
+      return startGrpcReader("grpc-go", { directory, discoveryPort, bootstrap: "grpc-bootstrap-mtls.json", edit });
+    }, withMutualTls);
+
+    test("grpc-go follows the instances over mutual TLS", async () => {
+      const { fleet, daemon, reader } = scene();
+      await eachGetsTraffic(fleet.backends);
+      const [first] = fleet.backends;
+      assert.ok(first);
+      await assertLeft(first, (await daemon.fail(first)).at);
+      await assertReturned(first, (await daemon.recover(first)).at);
+      assert.deepEqual(reader.failures, []);
+    });
+  });
