@@ -17,13 +17,14 @@ import { RANKS } from "./support/source/ranks.js";
 import { SourceFile } from "./support/source/source-file.js";
 import { is, type Token } from "./support/source/tokens.js";
 
-/** The steps sideways: an engine speaks for the health service of any engine, and on servers of Node for the bridge. */
+/** The steps sideways: an engine and xDS speak the gRPC of any engine, and on servers of Node an engine speaks for the bridge. */
 const SIDEWAYS = [
   ["transports/nice-grpc", "transports/grpc"],
   ["transports/node", "transports/grpc"],
   ["transports/node", "transports/http"],
   ["transports/grpc-js", "transports/grpc"],
   ["transports/h2", "transports/grpc"],
+  ["transports/xds", "transports/grpc"],
 ];
 
 /** Rooms that a configuration loads nothing of: it is data, and starts nothing. Their types may be imported. */

@@ -180,7 +180,7 @@ export function checkServices(
   return { violations: [...violations, found], order: [] };
 }
 
-function checkMembers({ name, policy, members }: ServiceDeclaration): readonly Violation[] {
+function checkMembers({ name, policy, members, whenEmpty }: ServiceDeclaration): readonly Violation[] {
   const invalid = (path: Path, text: string): Violation => ({
     code: "INVALID_OPTION",
     path: ["services", name, ...path],
@@ -193,7 +193,8 @@ function checkMembers({ name, policy, members }: ServiceDeclaration): readonly V
       typeof member === "string" && member !== OVERALL ? undefined : "must be the name of a check or a service";
     return fault === undefined ? [] : [invalid(["members", index], fault)];
   });
-  if (members.length === 0) violations.push(invalid(["members"], "must name at least one check or service"));
+  if (members.length === 0 && whenEmpty === undefined)
+    violations.push(invalid(["members"], "must name at least one check or service"));
   const fault = policyFault(policy, new Set(members).size);
   if (fault !== undefined) violations.push(invalid(["policy"], fault));
   return violations;
@@ -207,7 +208,8 @@ function policyFault(policy: ServiceDeclaration["policy"], members: number): str
       return undefined;
     case "quorum":
       if (!(Number.isInteger(policy.count) && policy.count >= 1)) return "must be a whole number from 1 on";
-      if (policy.count > members && members > 0) return `${policy.count} of ${members} members can never be reached`;
+      if (policy.isFixed !== true && policy.count > members && members > 0)
+        return `${policy.count} of ${members} members can never be reached`;
       return undefined;
     default:
       policy satisfies never;

@@ -22,7 +22,8 @@ import type { CheckReport } from "../registry/ports.js";
 export type Policy =
   | { readonly kind: "all" }
   | { readonly kind: "any" }
-  | { readonly kind: "quorum"; readonly count: number };
+  /** `isFixed`: members are found at run time, so fewer of them do not make the number smaller. Default false. */
+  | { readonly kind: "quorum"; readonly count: number; readonly isFixed?: boolean };
 
 /** The status of a service, from its members, and how the service counts as a member of others. */
 export interface Rollup {
@@ -107,7 +108,7 @@ export function memberOf({ status, degraded, reason, cause, critical, counted }:
   }
 }
 
-/** A quorum counts critical members. If fewer than its number are critical or count, all of those are needed. */
+/** A quorum counts critical members. If fewer than its number are critical or count, all of those are needed, unless it is fixed. */
 function neededOf(policy: Policy, critical: number): number {
   switch (policy.kind) {
     case "all":
@@ -115,7 +116,7 @@ function neededOf(policy: Policy, critical: number): number {
     case "any":
       return Math.min(1, critical);
     case "quorum":
-      return Math.min(policy.count, critical);
+      return policy.isFixed === true && critical > 0 ? policy.count : Math.min(policy.count, critical);
     default:
       return policy satisfies never;
   }

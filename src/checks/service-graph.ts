@@ -23,6 +23,8 @@ export interface ServiceDeclaration {
   readonly policy: Policy;
   /** Names of checks and services. One that does not exist counts as critical and pending. */
   readonly members: readonly string[];
+  /** For members that are found at run time: with none, the service is UNKNOWN for this reason. Default: it must have members. */
+  readonly whenEmpty?: { readonly reason: string; readonly critical: boolean } | undefined;
 }
 
 /** The part of a check that the graph needs. */
@@ -115,9 +117,9 @@ export class ServiceGraph {
     this.#parts = undefined;
     for (const known of [this.#declared, this.#ranks, this.#parents, this.#evaluated, this.#affected]) known.clear();
     for (const [index, declaration] of ordered.entries()) {
-      const { name, policy } = declaration;
+      const { name } = declaration;
       const members = [...new Set(declaration.members)];
-      this.#declared.set(name, { name, policy, members });
+      this.#declared.set(name, { ...declaration, members });
       this.#ranks.set(name, index + 1);
       for (const member of members) {
         const parents = this.#parents.get(member);
@@ -178,7 +180,7 @@ export class ServiceGraph {
 
   #rollup(service: string): Rollup | undefined {
     const declared = this.#declared.get(service);
-    if (declared !== undefined) return rollup(this.#membersOf(declared.members), declared.policy);
+    if (declared !== undefined) return this.#rollupDeclared(declared);
     if (service === OVERALL) return this.#rollupWhole();
     const own = this.#reports.get(service);
     if (own !== undefined) return ownStatus(own);
@@ -186,10 +188,12 @@ export class ServiceGraph {
     return makers === undefined ? undefined : rollup(this.#membersOf(makers), ALL);
   }
 
-  /**
-   * While the check that was pending last time still is, no other check is read: thousands of checks that have their first
-   * results one after the other would cost a walk over all of them each.
-   */
+  #rollupDeclared({ members, policy, whenEmpty }: ServiceDeclaration): Rollup {
+    if (members.length > 0 || whenEmpty === undefined) return rollup(this.#membersOf(members), policy);
+    return { status: "UNKNOWN", degraded: false, cause: undefined, counted: true, ...whenEmpty };
+  }
+
+  /** While the check that was pending last time still is, no other is read: else each first result costs a walk over all checks. */
   #rollupWhole(): Rollup | undefined {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
     const awaited = this.#reports.get(this.#awaited ?? "");

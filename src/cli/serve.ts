@@ -81,6 +81,7 @@ export async function run(args: readonly string[]): Promise<number> {
         environment: process.env,
         file: source,
         serviceManager,
+        fileThreads: threads,
       };
       const daemon = await startDaemon(loaded, deps).catch(rethrowWithHint);
       warnOfOldNode(log);

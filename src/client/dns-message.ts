@@ -60,8 +60,11 @@ const RECURSION_AVAILABLE = 0x0080;
 const MAX_NAME_BYTES = 255;
 const MAX_LABEL_BYTES = 63;
 
-/** More records of one answer are not read. */
-const MAX_RECORDS = 256;
+/**
+ * More records of one answer are not read. So many A records with compressed names fill a message of TCP: the longest answer
+ * about instances is read to its end.
+ */
+const MAX_RECORDS = 4_096;
 
 /** Aliases that are followed. */
 const MAX_ALIASES = 16;

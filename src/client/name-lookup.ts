@@ -40,6 +40,14 @@ type ServerAnswer = Answer | "failing";
 /** Gets the addresses of one family, while those of the other are not known yet. */
 export type OnPartial = (addresses: readonly LookupAddress[]) => void;
 
+/** A server of a service, as its SRV record names it (RFC 2782). */
+export interface NamedServer {
+  /** Without a dot at the end. */
+  readonly host: string;
+  readonly port: number;
+  readonly weight: number;
+}
+
 /** The time to live of what does not come from a name server. */
 const LOCAL_TTL_MS = 30_000;
 
@@ -94,6 +102,29 @@ export class NameLookup {
     return this.#servers === undefined ? this.#askSystem(name) : "unknown";
   }
 
+  /**
+   * The servers of a service, from its SRV records. The hosts file and the system have none. A record with the host `.` says
+   * that there is no such service.
+   * @throws an error of this machine: no descriptor is free
+   */
+  async findServers(name: string): Promise<readonly NamedServer[] | "unknown" | "dead"> {
+    const file = readResolverFile(this.#resolverFile);
+    const options = { ...systemServers(file, this.#servers, this.#lookups++), clock: this.#clock };
+    let isServerFailing = false;
+    for (const candidate of candidatesOf(name, file)) {
+      try {
+        const { records } = await queryServers({ name: candidate, type: "SRV" }, options, this.#history);
+        const servers = records.map(({ text }) => serverOf(text)).filter(({ host }) => host !== ".");
+        if (servers.length > 0) return servers;
+      } catch (error) {
+        const answer = answerOf(error);
+        if (answer === "dead") return answer;
+        if (answer === "failing") isServerFailing = true;
+      }
+    }
+    return isServerFailing ? "dead" : "unknown";
+  }
+
   /** Asks for both families. */
   async #askServers(name: string, options: QueryOptions, onPartial: OnPartial): Promise<readonly ServerAnswer[]> {
     let isOver = false;
@@ -125,9 +156,7 @@ export class NameLookup {
         ttlMs: Math.min(...records.map(({ ttlMs }) => ttlMs)),
       };
     } catch (error) {
-      if (!(error instanceof DnsError)) return requireServerFault(error);
-      if (error.code === "EBADNAME" || error.code === "ECANCELLED") return "unknown";
-      return error.code === "ESERVFAIL" ? "failing" : "dead";
+      return answerOf(error);
     }
   }
 
@@ -182,6 +211,19 @@ function merge(answers: readonly ServerAnswer[], lastGood: readonly LookupAddres
 function parseNameServer(text: string): NameServer {
   const [, bracketed, plain = text, port = DNS_PORT] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
   return { address: bracketed ?? plain, port: Number(port) };
+}
+
+/** What an error says about a question. @throws an error of this machine */
+function answerOf(error: unknown): Exclude<ServerAnswer, object> {
+  if (!(error instanceof DnsError)) return requireServerFault(error);
+  if (error.code === "EBADNAME" || error.code === "ECANCELLED") return "unknown";
+  return error.code === "ESERVFAIL" ? "failing" : "dead";
+}
+
+/** The text of an SRV record: `PRIORITY WEIGHT PORT HOST`. */
+function serverOf(text: string): NamedServer {
+  const [, weight = "", port = "", host = ""] = text.split(" ");
+  return { host, port: Number(port), weight: Number(weight) };
 }
 
 /** No descriptor is free: that is no fault of a name server. @throws the error */

@@ -71,6 +71,9 @@ const DEFAULT_MAX_ATTEMPTS = 256;
 /** Addresses of a name that are used: a hostile name server could name thousands, for each probe to try in turn. */
 const MAX_ADDRESSES = 16;
 
+/** Addresses of a name that are kept, to know whether one has moved. */
+const MAX_KEPT_ADDRESSES = 256;
+
 /** Names in the cache. Those of a configuration are fewer, but configurations change. */
 const MAX_ENTRIES = 20_000;
 
@@ -213,7 +216,8 @@ export class NameResolver implements Resolver {
       this.#store(name, { addresses: [], freshUntil: now + UNKNOWN_TTL_MS, goodUntil: now });
       return [];
     }
-    const { addresses, ttlMs } = answer;
+    const { ttlMs } = answer;
+    const addresses = answer.addresses.slice(0, MAX_KEPT_ADDRESSES);
     this.#store(name, { addresses, freshUntil: now + Math.min(ttlMs, MAX_TTL_MS), goodUntil: now + LAST_GOOD_TTL_MS });
     return addresses;
   }

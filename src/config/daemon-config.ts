@@ -4,6 +4,7 @@
  * It contains no running parts.
  */
 import type { ChecksConfig } from "../checks/declarations.js";
+import type { Advertisement, InstanceTemplate } from "../checks/instance-template.js";
 import type { AllowedClients } from "../core/allowed-clients.js";
 import type { EngineName } from "../core/engine-name.js";
 import type { ListenEntry } from "../core/listen-point.js";
@@ -11,6 +12,7 @@ import type { TlsVersion } from "../core/tls-version.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
+import type { ReadDiscovery } from "./validate-discovery.js";
 
 /** TLS of the server, with the texts of the PEM files. */
 export interface ServerTlsConfig {
@@ -26,7 +28,11 @@ export interface ServerTlsConfig {
 }
 
 /** The whole configuration of `serve`. Files that the configuration names have been read. */
-export interface DaemonConfig extends ChecksConfig {
+export interface DaemonConfig extends ChecksConfig, ReadDiscovery {
+  /** Checks with `instances`. They are not among `checks`, nor are their services among `services`. */
+  readonly templates: readonly InstanceTemplate[];
+  /** What discovery tells of `checks`, by their names. A check without an entry says nothing of its own. */
+  readonly advertisements: ReadonlyMap<string, Advertisement>;
   /** Addresses, see `core/listen-point`. */
   readonly listen: readonly ListenEntry[];
   readonly tls: ServerTlsConfig | undefined;
@@ -73,6 +79,8 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   listen: TOP_KEYS.listen.default,
   checks: [],
   services: [],
+  templates: [],
+  advertisements: new Map(),
   isolation: undefined,
   allowLinkLocal: TOP_KEYS.allowLinkLocal.default,
   tls: undefined,
@@ -93,5 +101,7 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   historyRetainMs: TOP_KEYS.historyRetain.default,
   recovery: [],
   webhooks: [],
+  discovery: undefined,
+  haproxyAgent: undefined,
   warnings: [],
 });

@@ -62,8 +62,8 @@ export function isDescriptor(path: string): boolean {
   return /^(?:-|\/dev\/stdin|\/dev\/fd\/\d+|\/proc\/self\/fd\/\d+)$/.test(path);
 }
 
-/** Reads a regular file. It does not block this thread, and never rejects. */
-export async function readRegularFile(path: string): Promise<FileContent> {
+/** Reads a regular file of at most `maxBytes`. It does not block this thread, and never rejects. */
+export async function readRegularFile(path: string, maxBytes = MAX_FILE_BYTES): Promise<FileContent> {
   let version = ABSENT;
   try {
     const before = await stat(path, { bigint: true });
@@ -74,9 +74,10 @@ export async function readRegularFile(path: string): Promise<FileContent> {
     try {
       const stats = await file.stat({ bigint: true });
       version = identityOf(stats);
-      const fault = faultOf(stats);
+      const fault = faultOf(stats, maxBytes);
       if (fault !== undefined) return refused(fault, version);
-      return contentOf(await readAllOf(async (buffer) => (await file.read(buffer)).bytesRead), stats);
+      const bytes = await readAllOf(async (buffer) => (await file.read(buffer)).bytesRead, maxBytes);
+      return contentOf(bytes, stats, maxBytes);
     } finally {
       await file.close();
     }
@@ -129,23 +130,23 @@ function readOpened(path: string, clock: Clock | undefined): FileContent {
 const SLOW_PIPE = `: its writer was not done within ${MAX_PIPE_MS / 1000} s`;
 
 /** Why an open file is not read. */
-function faultOf(stats: BigIntStats): string | undefined {
+function faultOf(stats: BigIntStats, maxBytes = MAX_FILE_BYTES): string | undefined {
   const type = otherType(stats);
   if (type !== undefined) return notRegular(type);
-  return stats.size > MAX_FILE_BYTES ? tooLong(`${stats.size}`) : undefined;
+  return stats.size > maxBytes ? tooLong(`${stats.size}`, maxBytes) : undefined;
 }
 
-function contentOf(bytes: Buffer, stats: BigIntStats): FileContent {
+function contentOf(bytes: Buffer, stats: BigIntStats, maxBytes = MAX_FILE_BYTES): FileContent {
   const identity = identityOf(stats);
-  if (bytes.length > MAX_FILE_BYTES) return refused(tooLong(`more than ${MAX_FILE_BYTES}`), identity);
+  if (bytes.length > maxBytes) return refused(tooLong(`more than ${maxBytes}`, maxBytes), identity);
   const decoded = decode(bytes);
   if ("fault" in decoded) return refused(decoded.fault, identity);
   return { ...decoded, isReadableByAll: (stats.mode & READABLE_BY_ALL) !== 0n, identity };
 }
 
 /** The next buffer to read into; `undefined` after one byte more than the limit: files of `/proc` have no size. */
-function bufferAfter(total: number): Buffer | undefined {
-  return total > MAX_FILE_BYTES ? undefined : Buffer.alloc(Math.min(65_536, MAX_FILE_BYTES + 1 - total));
+function bufferAfter(total: number, maxBytes = MAX_FILE_BYTES): Buffer | undefined {
+  return total > maxBytes ? undefined : Buffer.alloc(Math.min(65_536, maxBytes + 1 - total));
 }
 
 /** Reads to the end, or one byte more than the limit. `read` returns 0 at the end. */
@@ -163,10 +164,10 @@ function readAll(read: (buffer: Buffer) => number | undefined): Buffer | undefin
 }
 
 /** The same, for a reading that does not block. */
-async function readAllOf(read: (buffer: Buffer) => Promise<number>): Promise<Buffer> {
+async function readAllOf(read: (buffer: Buffer) => Promise<number>, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let total = 0;
-  for (let chunk = bufferAfter(0); chunk !== undefined; chunk = bufferAfter(total)) {
+  for (let chunk = bufferAfter(0, maxBytes); chunk !== undefined; chunk = bufferAfter(total, maxBytes)) {
     const count = await read(chunk);
     if (count === 0) break;
     chunks.push(chunk.subarray(0, count));
@@ -218,8 +219,8 @@ function notRegular(type: string): string {
   return `: it is ${type}, not a regular file`;
 }
 
-function tooLong(size: string): string {
-  return `: it has ${size} bytes; the limit is ${MAX_FILE_BYTES}`;
+function tooLong(size: string, maxBytes: number): string {
+  return `: it has ${size} bytes; the limit is ${maxBytes}`;
 }
 
 function refused(fault: string, identity: string): FileContent {

@@ -9,6 +9,8 @@ import { CHECK_SETTINGS, INITIAL_STATES, SCHEDULE_SETTINGS, type Setting } from 
 import { ENGINE_NAMES } from "../core/engine-name.js";
 import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
+import { discoverySchema, HAPROXY_AGENT } from "./discovery-schema.js";
+import { INSTANCE_KEYS } from "./instance-schema.js";
 import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
 import {
@@ -107,6 +109,7 @@ const CHECK = group(
     tls: v.optional(TARGET_TLS),
     authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
     metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
+    ...INSTANCE_KEYS,
   },
   "A check.",
 );
@@ -186,9 +189,17 @@ const LISTEN_ALONE = v.pipe(
   v.transform((address): v.InferOutput<typeof LISTEN_LIST> => [address]),
 );
 
-const LISTEN = v.pipe(
-  choice(v.union([LISTEN_LIST, LISTEN_ALONE]), (input) => (typeof input === "object" ? LISTEN_LIST : LISTEN_ALONE)),
-  v.description(describeSetting(TOP_KEYS.listen)),
+const LISTEN_ENTRIES = choice(v.union([LISTEN_LIST, LISTEN_ALONE]), (input) =>
+  typeof input === "object" ? LISTEN_LIST : LISTEN_ALONE,
+);
+
+const LISTEN = v.pipe(LISTEN_ENTRIES, v.description(describeSetting(TOP_KEYS.listen)));
+
+const DISCOVERY_LISTEN = v.pipe(
+  LISTEN_ENTRIES,
+  v.description(
+    "Addresses, in the forms of listen, with TLS as there; open://ADDR is not allowed. A change needs a restart.",
+  ),
 );
 
 /** A whole file. */
@@ -205,6 +216,8 @@ export const CONFIG_SCHEMA = group(
     ),
     recovery: v.optional(RECOVERY),
     webhooks: v.optional(WEBHOOKS),
+    discovery: v.optional(discoverySchema(DISCOVERY_LISTEN)),
+    haproxyAgent: v.optional(HAPROXY_AGENT),
     isolation: v.optional(
       group(
         { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },

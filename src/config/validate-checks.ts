@@ -65,7 +65,7 @@ type ReadEntry = Omit<CheckEntry, "tls"> & { readonly tls: TargetTls | undefined
 function readCheck(name: string, entry: ReadEntry, input: ConfigInput): CheckDeclaration {
   const { refuse, content } = input;
   const path = ["checks", name];
-  const { target, exec, heartbeat, ...options } = entry;
+  const { target, exec, heartbeat, instances, policy, advertise, tags, weight, ...options } = entry;
   const sources = Object.entries({ target, exec, heartbeat }).flatMap(([key, value]) =>
     value === undefined ? [] : [key],
   );

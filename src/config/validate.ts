@@ -5,6 +5,8 @@
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
  */
 import { discardPlan } from "../checks/checks-plan.js";
+import type { ChecksConfig } from "../checks/declarations.js";
+import { sampleOf, templatePathOf } from "../checks/instance-template.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
 import type { Violation } from "../checks/violation.js";
@@ -23,6 +25,8 @@ import { type DaemonConfig, DEFAULT_CONFIG } from "./daemon-config.js";
 import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
+import { readDiscovery } from "./validate-discovery.js";
+import { readInstances } from "./validate-instances.js";
 import { readRecovery } from "./validate-recovery.js";
 import { readWebhooks } from "./validate-webhooks.js";
 
@@ -57,7 +61,8 @@ export function validateConfig(source: ConfigSource, flags: ConfigFlags = NO_FLA
     files: source.files.named,
     overridden: input.overridden,
     accept(violations) {
-      for (const violation of violations) input.refuseViolation(violation);
+      const names = new Set(config.templates.map(({ name }) => name));
+      for (const violation of violations) input.refuseViolation(ofTemplate(violation, names));
       input.throwFaults();
     },
   };
@@ -75,10 +80,34 @@ export function requireValid(
   environment: SourceOpenerOptions["environment"] = {},
 ): DaemonConfig {
   const opener = new SourceOpener({ clock: systemClock, random: Math.random, environment });
-  const { plan, violations } = planConfiguration(NOTHING_RUNNING, config, opener);
+  const { plan, violations } = planConfiguration(NOTHING_RUNNING, withSamples(config), opener);
   discardPlan(plan);
   accept([...violations, ...further]);
   return config;
+}
+
+/** A configuration with an address that stands for all in each template: `serve` and `validate` find the same faults. */
+export function withSamples({ templates, ...config }: DaemonConfig): ChecksConfig {
+  const samples = templates.map(sampleOf);
+  return {
+    ...config,
+    checks: [
+      ...config.checks,
+      ...samples.flatMap(({ instances }) => [...instances.values()].map((each) => each.declaration)),
+    ],
+    services: [...config.services, ...samples.map(({ service }) => service)],
+  };
+}
+
+/** A violation of a check that a template makes, as one of the template. */
+function ofTemplate(violation: Violation, templates: ReadonlySet<string>): Violation {
+  const { path, limit, other } = violation;
+  return {
+    ...violation,
+    path: templatePathOf(path, templates),
+    limit: limit && { ...limit, path: templatePathOf(limit.path, templates) },
+    other: other && templatePathOf(other, templates),
+  };
 }
 
 function readConfig(input: ConfigInput): DaemonConfig {
@@ -88,15 +117,19 @@ function readConfig(input: ConfigInput): DaemonConfig {
   checkPaths("paths", paths, input);
   checkPaths("statusCodePaths", statusCodePaths, input);
   checkMethods(statusCodePaths, input);
-  const checks = readChecks(input);
-  const services = readServices(checks, input);
-  const { recovery, warnings: ofRecovery } = readRecovery({ checks, services }, input);
-  const { webhooks, warnings: ofWebhooks } = readWebhooks({ checks, services }, input);
+  const all = readChecks(input);
+  const services = readServices(all, input);
+  const { checks, templates, advertisements } = readInstances(all, services, input);
+  const declared = { checks, services: [...services, ...templates.map((each) => sampleOf(each).service)] };
+  const { recovery, warnings: ofRecovery } = readRecovery(declared, input);
+  const { webhooks, warnings: ofWebhooks } = readWebhooks(declared, input);
   const serverTls = tls && readServerTls(tls, files, (path, text) => refuse(["tls", ...path], text));
   const config: DaemonConfig = {
     listen,
     checks,
     services,
+    templates,
+    advertisements,
     isolation: isolation && { selfCheck: { kind: "target", url: isolation.selfCheck }, maxHold: isolation.maxHold },
     allowLinkLocal: content.allowLinkLocal ?? DEFAULT_CONFIG.allowLinkLocal,
     tls: serverTls?.tls,
@@ -116,6 +149,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     ...readHistory(input),
     recovery,
     webhooks,
+    ...readDiscovery(listen, input),
     warnings: [
       ...files.warnings,
       ...(serverTls?.warnings ?? []),

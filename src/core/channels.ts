@@ -92,6 +92,19 @@ export interface ChannelMessages {
   "check-advice": { readonly check: string; readonly reason: string | undefined; readonly advice: string };
   /** A target reports a service whose name belongs to something else: it is not published. */
   "name-taken": { readonly check: string; readonly service: string };
+  /**
+   * A source of instances was asked: it has `found` addresses, or has `failed` as a whole or in part, so that what it does not
+   * say stays. `refused`: checks of some addresses cannot be made. `isNew`: its last outcome or detail was another one.
+   * `detail` may have addresses: for logs only. `removed`: the configuration does not have it any more.
+   */
+  "instance-source": {
+    readonly service: string;
+    readonly outcome: "found" | "failed" | "refused" | "removed";
+    readonly isNew: boolean;
+    /** Addresses that are known. */
+    readonly addresses: number;
+    readonly detail: string | undefined;
+  };
   /** A result is ignored, because the event loop of healthbridge was blocked during the probe. */
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
@@ -104,10 +117,12 @@ export interface ChannelMessages {
   /** Number of checks that are held at their last state, because healthbridge seems isolated; 0 when that is over. */
   isolation: { readonly held: number };
   /**
-   * A gRPC call was answered, or a Watch or a reflection stream has ended. `status-code`: a method that answers by its
+   * A gRPC call was answered, or a stream of Watch, reflection or xDS has ended. `status-code`: a method that answers by its
    * status code alone.
    */
-  call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection"; readonly code: string };
+  call: { readonly method: "Check" | "Watch" | "List" | "status-code" | "Reflection" | "xDS"; readonly code: string };
+  /** An xDS client refuses a response. `detail` is text of the client, at most 200 characters: for logs only. */
+  "xds-nack": { readonly type: "cds" | "eds" | "lds" | "rds"; readonly detail: string };
   /** An HTTP request was answered. `route` is the name of a route, never text of the client. */
   "http-request": { readonly route: string; readonly status: number };
   /** A part of the journal could not be read. `tornBytes` are those of a write that a crash has cut. */
@@ -173,11 +188,13 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "abandoned-ended": channel("healthbridge:abandoned-ended"),
   "check-advice": channel("healthbridge:check-advice"),
   "name-taken": channel("healthbridge:name-taken"),
+  "instance-source": channel("healthbridge:instance-source"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
   "main-thread-stalled": channel("healthbridge:main-thread-stalled"),
   isolation: channel("healthbridge:isolation"),
   call: channel("healthbridge:call"),
+  "xds-nack": channel("healthbridge:xds-nack"),
   "http-request": channel("healthbridge:http-request"),
   "journal-damaged": channel("healthbridge:journal-damaged"),
   "journal-failed": channel("healthbridge:journal-failed"),

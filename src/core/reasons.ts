@@ -59,6 +59,8 @@ export const REASONS = {
 export const SERVER_REASONS = {
   draining: "this server is shutting down or was drained",
   drained: "an operator has drained it",
+  "no-instances": "its source of instances lists none",
+  "instances-awaited": "its source of instances has not answered yet",
   starting: "the application has not started yet",
   "start-failed": "the start of the application has failed",
   stalled: "the application does not respond",

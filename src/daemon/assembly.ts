@@ -95,6 +95,7 @@ export function assemble(options: HealthOptions): HealthParts {
     reader: registry,
     server: () => servers.readings,
     history: () => history?.services,
+    discovery: () => servers.discovery?.(),
   };
   const metrics = trueOrFalse("metrics", options.metrics, false) ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);

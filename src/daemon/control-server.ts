@@ -47,7 +47,7 @@ const HTTP_1_ANSWER = `HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nCon
 const RESPONDER: HttpResponder = {
   tooManyBodyBytes: 1,
   wantsBody: () => false,
-  answer: (_, send) => send({ status: 404, headers: { "content-type": "text/plain" }, body: TEXT }),
+  answer: (_, send) => void send({ status: 404, headers: { "content-type": "text/plain" }, body: TEXT }),
 };
 
 /**

@@ -3,12 +3,12 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig, ServerTlsConfig } from "../config/daemon-config.js";
+import type { FileThreads } from "../config/file-operation.js";
 import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
-import { type Access, formatAddress } from "../core/listen-address.js";
-import { parseListenEntry } from "../core/listen-point.js";
+import { formatAddress } from "../core/listen-address.js";
 import { version } from "../core/version.js";
 import { maxShutdownMs, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { TlsIdentity } from "../listener/tls.js";
@@ -19,9 +19,11 @@ import { type ControlDeps, controlMethods } from "./control-service.js";
 import type { DaemonFacts } from "./control-status.js";
 import { Health } from "./health.js";
 import { Hooks } from "./hooks.js";
+import { Instances } from "./instances.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
 import type { ServiceManager } from "./service-manager.js";
+import { logServing } from "./serving-log.js";
 import { type OpenState, openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
@@ -50,6 +52,8 @@ export interface DaemonDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** systemd, when it waits for messages of this process. */
   readonly serviceManager?: ServiceManager | undefined;
+  /** Threads that files occupy. Default: those of its own. */
+  readonly fileThreads?: FileThreads | undefined;
   /** For the control socket. Default: there is no file. */
   readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
@@ -96,7 +100,9 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     hosts,
   });
   let drainDelayMs = config.drainDelayMs;
-  await health.reconfigure(config, loaded.accept); // a configuration that is rejected has started nothing
+  let onRound = () => {};
+  const instances = new Instances({ ...deps, health, clock: systemClock, onRound: () => onRound() });
+  await instances.start(loaded, environment); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);
   let state: OpenState | undefined;
   let operator: Operator;
@@ -107,8 +113,10 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     logWarnings(log, config);
     // taken up before anything is served
     if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
-    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal });
+    const isAwaited = instances.isAwaited.bind(instances);
+    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal, isAwaited });
     operator.restore();
+    onRound = () => operator.dropUnknown();
     health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));
     hooks = new Hooks({ health, operator, journal: state?.journal, environment });
     const parts = { ...deps, operator, hooks, health, facts };
@@ -129,6 +137,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     logServing(log, config, facts.addresses);
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
+    instances.close();
     await health.shutdown({ drainDelayMs: 0 });
     await control?.close();
     await state?.close();
@@ -140,7 +149,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   deps.serviceManager?.ready(health.parts);
   return {
     async reload(next) {
-      await health.reconfigure(next);
+      await instances.reload(next);
       operator.dropUnknown();
       await hooks.apply(next);
       drainDelayMs = next.drainDelayMs;
@@ -161,6 +170,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       unwatch?.();
       deps.serviceManager?.stopping(maxShutdownMs({ drainDelayMs, ...times }) + MAX_CLEANUP_MS);
       operator.stop();
+      instances.close();
       const hooksEnded = hooks.close();
       facts.shuttingDown = true;
       const end = async () => {
@@ -202,33 +212,6 @@ function logWarnings(log: Log, { warnings, checks, recovery }: DaemonConfig): vo
 
 function warn(log: Log, message: string): void {
   log.write("warn", "config-warning", message);
-}
-
-/** Logs what is served where, with a command to try. */
-function logServing(log: Log, config: DaemonConfig, addresses: readonly string[]): void {
-  const services = config.checks.map(({ name }) => name);
-  const what = services.length === 0 ? "own health" : `health of ${services.join(", ")}`;
-  const shown = addresses.map((address, index) => (accessAt(config, index) === "open" ? `open://${address}` : address));
-  const message = `serving ${what} over gRPC and HTTP on ${shown.join(", ")}; try: ${commandToTry(config, addresses)}`;
-  log.write("info", "serving", message, { addresses, services });
-}
-
-function accessAt({ listen }: DaemonConfig, index: number): Access {
-  const entry = listen.at(index);
-  return entry === undefined ? "default" : parseListenEntry(entry).address.access;
-}
-
-/** The last address, but not one that a proxy alone can use, if there is another. */
-function commandToTry(config: DaemonConfig, addresses: readonly string[]): string {
-  const index = config.listen.findLastIndex((entry) => parseListenEntry(entry).proxies === undefined);
-  const address = addresses.at(index) ?? "";
-  const scheme = config.tls === undefined || accessAt(config, index) !== "default" ? "http" : "https";
-  const certificate = config.tls?.clientCa === undefined ? "" : "--cert FILE --key FILE ";
-  const insecure = scheme === "https" ? `-k ${certificate}` : "";
-  if (address.startsWith("unix:"))
-    return `curl ${insecure}--unix-socket ${address.slice(5)} ${scheme}://localhost/healthcheck`;
-  const reachable = address.replace(/^(?:\[::\]|0\.0\.0\.0):/, "localhost:");
-  return `curl ${insecure}${scheme}://${reachable}/healthcheck`;
 }
 
 /** What Status says of the daemon itself. */

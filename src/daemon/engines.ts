@@ -16,6 +16,7 @@ import { type ConnectionSettings, completeConnectionSettings } from "../transpor
 import type { GrpcEngine } from "../transports/grpc/engine.js";
 import type { HealthService } from "../transports/grpc/health-service.js";
 import { ReflectionService } from "../transports/grpc/reflection.js";
+import type { ConnectionTimes } from "../transports/h2/connection.js";
 import type { HttpBridge } from "../transports/http/bridge.js";
 
 /** Options of an engine. */
@@ -92,23 +93,31 @@ function servicesOf(options: EngineOptions, { clock, service, bridge }: EngineDe
 async function startNative(options: EngineOptions, deps: EngineDeps): Promise<GrpcEngine> {
   const { createH2Engine } = await import("../transports/h2/engine.js");
   const { clock, turns, random, bridge, pool } = deps;
-  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
-    milliseconds(option, options[option], defaultMs);
   return createH2Engine({
     clock,
     turns,
     random,
     instance: bridge.instance,
-    times: {
-      ...completeConnectionSettings(options),
-      maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
-      firstBytesTimeoutMs: timeout("firstBytesTimeoutMs", DEFAULT_FIRST_BYTES_TIMEOUT_MS),
-      requestTimeoutMs: timeout("requestTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
-      answerTimeoutMs: timeout("answerTimeoutMs", DEFAULT_ANSWER_TIMEOUT_MS),
-    },
+    times: connectionTimes(options),
     ...servicesOf(options, deps),
     statusCodePaths: options.statusCodePaths ?? [],
     responder: bridge,
     pool,
   });
+}
+
+/**
+ * The times of the native engine, with their defaults.
+ * @throws HealthError INVALID_OPTION
+ */
+export function connectionTimes(options: EngineOptions): ConnectionTimes {
+  const timeout = (option: "firstBytesTimeoutMs" | "requestTimeoutMs" | "answerTimeoutMs", defaultMs: number) =>
+    milliseconds(option, options[option], defaultMs);
+  return {
+    ...completeConnectionSettings(options),
+    maxConnectionAgeMs: options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY,
+    firstBytesTimeoutMs: timeout("firstBytesTimeoutMs", DEFAULT_FIRST_BYTES_TIMEOUT_MS),
+    requestTimeoutMs: timeout("requestTimeoutMs", DEFAULT_REQUEST_TIMEOUT_MS),
+    answerTimeoutMs: timeout("answerTimeoutMs", DEFAULT_ANSWER_TIMEOUT_MS),
+  };
 }

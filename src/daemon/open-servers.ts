@@ -11,7 +11,7 @@ import type { ListenEntry } from "../core/listen-point.js";
 import { heapUsedBytes } from "../core/memory.js";
 import { trueOrFalse } from "../core/option.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
-import type { ServerReadings } from "../telemetry/metrics.js";
+import type { DiscoveryReadings, ServerReadings } from "../telemetry/metrics.js";
 import { requirePaths } from "../transports/http/routes.js";
 import {
   type HealthServer,
@@ -44,6 +44,8 @@ export class OpenServers {
   /** Aborted when the shutdown begins. */
   readonly #stop = new AbortController();
   #stopping: Promise<void> | undefined;
+  /** What discovery shows in metrics; `undefined` without discovery. */
+  discovery: (() => DiscoveryReadings) | undefined;
   /** Settles when the drain delay of the shutdown is over; `undefined` without a shutdown. */
   drained: Promise<void> | undefined;
 
@@ -87,7 +89,12 @@ export class OpenServers {
 
   /** Opens a server. Rejects as `Health.listen` does. */
   listen(addresses: readonly ListenEntry[], options: ServerOptions): Promise<HealthServer> {
-    const opening = keepAlive(this.#listen(addresses, options));
+    return this.open((deps) => this.#start(deps, addresses, options));
+  }
+
+  /** Opens a server of any kind: from then on it has the steps of the shutdown. @throws HealthError ALREADY_STOPPED */
+  open(start: (deps: ServerDeps) => Promise<ListeningServer>): Promise<HealthServer> {
+    const opening = keepAlive(this.#openServer(start));
     this.#opening.add(opening);
     return opening.finally(() => this.#opening.delete(opening));
   }
@@ -106,11 +113,11 @@ export class OpenServers {
     return this.#stopping;
   }
 
-  async #listen(addresses: readonly ListenEntry[], options: ServerOptions): Promise<HealthServer> {
+  async #openServer(start: (deps: ServerDeps) => Promise<ListeningServer>): Promise<HealthServer> {
     this.requireRunning("listen()");
     const { signal } = this.#stop;
     const onClosed = (server: ListeningServer) => void this.#open.delete(server);
-    const server = await this.#start({ signal, onClosed }, addresses, options);
+    const server = await start({ ...this.#deps, signal, onClosed });
     if (!signal.aborted) {
       this.#open.add(server);
       return server;
@@ -120,7 +127,7 @@ export class OpenServers {
   }
 
   async #start(
-    ends: Pick<ServerDeps, "signal" | "onClosed">,
+    deps: ServerDeps,
     addresses: readonly ListenEntry[],
     options: ServerOptions,
   ): Promise<ListeningServer> {
@@ -132,12 +139,12 @@ export class OpenServers {
     const thread = trueOrFalse("thread", options.thread, false);
     if (!thread && stallAfter !== undefined)
       throw new HealthError("INVALID_OPTION", "stallAfter has no effect without thread: true");
-    if (!thread) return OpenServer.start({ ...this.#deps, ...ends }, addresses, options);
+    if (!thread) return OpenServer.start(deps, addresses, options);
     const { ThreadServer } = await import("./thread/thread-server.js");
-    ends.signal.throwIfAborted();
-    const { clock, bridge } = this.#deps;
+    const { clock, bridge, signal, onClosed } = deps;
+    signal.throwIfAborted();
     const others = (self: ListeningServer) => this.#readingsOf([...this.#open].filter((server) => server !== self));
-    return ThreadServer.start({ ...this.#deps.thread, ...ends, clock, bridge, others }, addresses, options);
+    return ThreadServer.start({ ...this.#deps.thread, signal, onClosed, clock, bridge, others }, addresses, options);
   }
 
   #readingsOf(

@@ -46,6 +46,8 @@ export interface OperatorDeps {
   readonly parts: { readonly registry: Registry; readonly checks: CheckEngine };
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether a name may be one of an instance that is not found yet: what is said about it stays. Default: it is not. */
+  readonly isAwaited?: ((name: string) => boolean) | undefined;
   /** Without a `stateDir`, nothing survives a restart. */
   readonly journal: Journal | undefined;
 }
@@ -113,16 +115,16 @@ export class Operator {
 
   /** Ends what is said about services that a reload has removed. */
   dropUnknown(): void {
-    const { journal, log } = this.#deps;
+    const { journal, log, isAwaited = () => false } = this.#deps;
     for (const service of [...this.#drains.keys()]) {
-      if (this.#isService(service)) continue;
+      if (this.#isService(service) || isAwaited(service)) continue;
       this.#applyResume({ service });
       journal?.put("drain", keyOf({ service }), undefined);
       const message = `the configuration has no service ${JSON.stringify(service)} any more; its drain has ended`;
       log.write("warn", "drain-ended", message, { service });
     }
     for (const scope of this.#maintenance.scopes) {
-      if (scope === "all" || this.#isService(scope.service)) continue;
+      if (scope === "all" || this.#isService(scope.service) || isAwaited(scope.service)) continue;
       this.#maintenance.delete(scope);
       journal?.put("maintenance", keyOf(scope), undefined);
     }

@@ -132,16 +132,19 @@ export interface ListeningServer extends HealthServer {
   closeGracefully(): Promise<void>;
 }
 
+/** What serves the connections of a listener. */
+export type ServedTransports = Pick<Transports, "drain" | "close">;
+
 /** A server in this thread. */
 export class OpenServer implements ListeningServer {
   readonly watcherCount = 0;
   readonly watchedNameCount = 0;
   readonly #listener: Listener;
-  readonly #transports: readonly Transports[];
+  readonly #transports: readonly ServedTransports[];
   readonly #onClosed: ServerDeps["onClosed"];
   #closing: Promise<void> | undefined;
 
-  private constructor(listener: Listener, transports: readonly Transports[], onClosed: ServerDeps["onClosed"]) {
+  constructor(listener: Listener, transports: readonly ServedTransports[], onClosed: ServerDeps["onClosed"]) {
     this.#listener = listener;
     this.#transports = transports;
     this.#onClosed = onClosed;

@@ -26,7 +26,7 @@ export class Transports {
   readonly #http1: Http1Server;
   readonly sinks: Sinks;
 
-  private constructor(engine: GrpcEngine, http1: Http1Server) {
+  constructor(engine: GrpcEngine, http1: Http1Server) {
     this.#engine = engine;
     this.#http1 = http1;
     this.sinks = { http1: (socket, client) => http1.accept(socket, client), http2: engine.accept };

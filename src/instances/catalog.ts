@@ -18,8 +18,10 @@ import {
   type InstanceState,
   type InstanceTable,
   isSameFacts,
+  isSameText,
   type ServiceInstance,
   type ServiceInstances,
+  tagsOf,
 } from "./instance.js";
 
 export interface InstanceCatalogDeps {
@@ -61,8 +63,8 @@ export class InstanceCatalog {
 
   constructor(deps: InstanceCatalogDeps) {
     this.#deps = deps;
-    // seconds: an index of the process before is almost always another one, so that its readers are answered at once
-    this.#index = Math.max(1, Math.floor(deps.clock.wallTime() / 1_000));
+    // milliseconds: an index moves 50 times a second at most, so the indexes of the process before are all below
+    this.#index = Math.max(1, Math.floor(deps.clock.wallTime()));
     this.#namesIndex = this.#index;
     const isOurs = ({ instance }: { readonly instance: string }) => instance === deps.reader.instance;
     this.#unsubscribe = [
@@ -84,7 +86,7 @@ export class InstanceCatalog {
     return this.#index;
   }
 
-  /** The index of the last change of the set of services. */
+  /** The index of the last change of the set of services, or of their tags. */
   get namesIndex(): number {
     return this.#namesIndex;
   }
@@ -92,6 +94,11 @@ export class InstanceCatalog {
   /** Whether nothing is configured, so that empty answers are true. */
   get isEmpty(): boolean {
     return this.#entries.size === 0;
+  }
+
+  /** Whether a source has not answered yet: its services may have instances and tags that are not listed. */
+  get isAwaiting(): boolean {
+    return this.#awaited.size > 0;
   }
 
   /** Whether each service is known. */
@@ -181,6 +188,7 @@ export class InstanceCatalog {
     const changed = new Set<string>();
     const next = this.#index + 1;
     let isAnotherSet = false;
+    let hasOtherTags = false;
     if (isWhole)
       for (const name of this.#entries.keys())
         if (!this.#members.has(name)) {
@@ -193,15 +201,14 @@ export class InstanceCatalog {
       const entry = this.#entryOf(name, next, before);
       if (entry === before) continue;
       if (before === undefined) isAnotherSet = true;
+      else hasOtherTags ||= !isSameText(tagsOf(before), tagsOf(entry));
       this.#entries.set(name, entry);
       changed.add(name);
     }
     if (changed.size === 0) return;
     this.#index = next;
-    if (isAnotherSet) {
-      this.#namesIndex = next;
-      this.#sort();
-    }
+    if (isAnotherSet || hasOtherTags) this.#namesIndex = next;
+    if (isAnotherSet) this.#sort();
     this.#tell(changed);
   }
 

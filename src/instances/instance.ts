@@ -56,6 +56,11 @@ export interface InstanceTable {
   readonly awaited: ReadonlySet<string>;
 }
 
+/** The tags of all instances of a service, each once, sorted. */
+export function tagsOf({ instances }: ServiceInstances): readonly string[] {
+  return [...new Set(instances.flatMap(({ tags }) => tags))].sort();
+}
+
 /** Whether nothing has changed that a reader of discovery sees. */
 export function isSameFacts(one: InstanceFacts, other: InstanceFacts): boolean {
   const isSamePlace = one.check === other.check && one.host === other.host && one.port === other.port;
@@ -67,6 +72,6 @@ function entriesOf({ meta }: InstanceFacts): readonly string[] {
   return Object.entries(meta).flat();
 }
 
-function isSameText(one: readonly string[], other: readonly string[]): boolean {
+export function isSameText(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((text, at) => text === other[at]);
 }

@@ -17,13 +17,13 @@ import type { ProxyPeers } from "../core/proxy-peers.js";
 import { descriptorShares } from "../lifecycle/descriptor-shares.js";
 import { readFirstBytes } from "./first-bytes.js";
 import { readProxyHeader } from "./proxy-header.js";
-import { type ConnectionSink, type Sinks, sniffProtocol } from "./sniff-protocol.js";
+import { type ConnectionSink, type RawSink, type Sinks, sniffProtocol } from "./sniff-protocol.js";
 
 /** Options of a gate. */
 export interface ConnectionGateOptions {
   readonly clock: Clock;
   readonly instance: string;
-  readonly sinks: Sinks;
+  readonly sinks: Sinks | RawSink;
   /** Connections open at once; further ones are closed at once. Default 16,384, or the clients' share of the open files. */
   readonly maxConnections?: number | undefined;
   /** Connections open at once from one address. Default: no limit, since a gateway is one address. */
@@ -35,7 +35,7 @@ export interface ConnectionGateOptions {
 /** What one address does in another way than the gate does by default. */
 export interface AddressRules {
   /** The transports of its connections. Default: those of the gate. */
-  readonly sinks?: Sinks | undefined;
+  readonly sinks?: Sinks | RawSink | undefined;
   /** Peers whose connections must begin with a PROXY header. Default: none. */
   readonly proxies?: ProxyPeers | undefined;
 }
@@ -82,6 +82,10 @@ export class ConnectionGate {
 
   /** Takes a connection in clear text. */
   receive(socket: Socket, { sinks = this.#options.sinks, proxies }: AddressRules = {}): void {
+    if ("raw" in sinks) {
+      this.#admit(socket, proxies, () => this.#handOver(socket, "raw", sinks.raw));
+      return;
+    }
     this.#admit(socket, proxies, () =>
       sniffProtocol(socket, {
         clock: this.#options.clock,
@@ -101,7 +105,9 @@ export class ConnectionGate {
   receiveSecure(socket: TLSSocket): void {
     socket.on("error", ignoreBrokenConnection);
     const protocol = socket.alpnProtocol === "h2" ? "http2" : "http1";
-    this.#handOver(socket, protocol, this.#options.sinks[protocol]);
+    const { sinks } = this.#options;
+    if ("raw" in sinks) this.#end(socket, "tls-on-plain-port");
+    else this.#handOver(socket, protocol, sinks[protocol]);
   }
 
   /** Ends a connection whose TLS handshake failed or took too long. A peer that closed the connection broke no rule. */
@@ -189,7 +195,7 @@ export class ConnectionGate {
     return this.#sockets.size > this.#maxConnections ? "max-connections" : undefined;
   }
 
-  #handOver(socket: Socket, protocol: keyof Sinks, sink: ConnectionSink): void {
+  #handOver(socket: Socket, protocol: keyof Sinks | "raw", sink: ConnectionSink): void {
     this.#waiting.delete(socketBelow(socket));
     if (this.#closed) {
       this.#end(socket, "shutting-down");

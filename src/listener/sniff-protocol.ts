@@ -21,6 +21,11 @@ export interface Sinks {
   readonly http2: ConnectionSink;
 }
 
+/** Takes every connection in clear text as it is. Its bytes are not looked at before. */
+export interface RawSink {
+  readonly raw: ConnectionSink;
+}
+
 /** Options of `sniffProtocol`. One of the two callbacks is called, once, unless the socket closes before. */
 export interface SniffOptions {
   readonly clock: Clock;

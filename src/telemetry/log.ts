@@ -89,6 +89,7 @@ const LOGGED_EVENTS = [
   "abandoned-ended",
   "check-advice",
   "name-taken",
+  "instance-source",
   "probe",
   "main-thread-stalled",
   "recovery",
@@ -112,6 +113,7 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   "probe-abandoned": "warn",
   "abandoned-ended": "info",
   "name-taken": "warn",
+  "instance-source": "warn",
   recovery: "warn",
   webhook: "warn",
   "connection-ended": "debug",
@@ -123,6 +125,7 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
 /** Messages of these events may make no line. They do not count for the limit either. */
 const IS_LOGGED: { readonly [Name in LoggedEvent]?: (message: Published<Name>) => boolean } = {
   webhook: isWebhookLogged,
+  "instance-source": ({ isNew, outcome }) => isNew && outcome !== "removed",
 };
 
 const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Published<Name>) => void } = {
@@ -152,6 +155,13 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
       { event: "name-taken", check, service },
       `the target of ${JSON.stringify(check)} reports ${JSON.stringify(service)}, a name that is already in use; it is not published`,
     ),
+  "instance-source": (logger, { service, outcome, addresses, detail }) => {
+    const fields = { event: "instance-source", service, outcome, addresses, detail };
+    const title = `instances of ${JSON.stringify(service)}`;
+    if (outcome === "found") logger.info(fields, `${title}: the source answers; ${addresses} addresses`);
+    else if (outcome === "refused") logger.warn(fields, `${title}: not every address can be checked: ${detail}`);
+    else logger.warn(fields, `${title}: the source has failed; keeping ${addresses} addresses: ${detail}`);
+  },
   probe: (logger, { check, outcome, reason, detail, latencyMs }) =>
     logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
   "main-thread-stalled": (logger, { silenceMs, isOver }) => {

@@ -149,6 +149,46 @@ const CHECK_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
+/** What discovery tells, and whom. All of them are absent without discovery in this thread. */
+const DISCOVERY_METRICS = {
+  discoveryInstances: {
+    name: "healthbridge_discovery_instances",
+    type: "gauge",
+    labels: ["service", "state"],
+    help: "Instances of the service that discovery knows, by state: healthy, degraded, unhealthy, unknown or drained.",
+  },
+  discoverySubscribers: {
+    name: "healthbridge_discovery_subscribers",
+    type: "gauge",
+    labels: ["form"],
+    help: "Clients that wait for changes: blocked queries (consul) and open streams (xds).",
+  },
+  discoveryPushes: {
+    name: "healthbridge_discovery_pushes_total",
+    type: "counter",
+    labels: [],
+    help: "xDS responses that were sent.",
+  },
+  discoveryNacks: {
+    name: "healthbridge_discovery_nacks_total",
+    type: "counter",
+    labels: [],
+    help: "xDS responses that clients have refused.",
+  },
+  discoveryUnaddressed: {
+    name: "healthbridge_discovery_unaddressed_instances",
+    type: "gauge",
+    labels: [],
+    help: "Instances that xDS clients are not told, because the IP address of their host name is not known.",
+  },
+  discoveryAgentAnswers: {
+    name: "healthbridge_discovery_agent_answers_total",
+    type: "counter",
+    labels: [],
+    help: "Answers to agent-checks of HAProxy, without those that say nothing.",
+  },
+} as const satisfies Readonly<Record<string, MetricRow>>;
+
 /** The state of healthbridge itself. */
 const OWN_METRICS = {
   historyBytes: {
@@ -204,6 +244,12 @@ const OWN_METRICS = {
     type: "gauge",
     labels: ["webhook"],
     help: "Unix time at which the webhook has delivered a message last. Absent before the first.",
+  },
+  instanceSources: {
+    name: "healthbridge_instance_source_answers_total",
+    type: "counter",
+    labels: ["service", "outcome"],
+    help: "Answers of the sources of instances: found, failed (what is known stays), or refused (checks of some addresses cannot be made).",
   },
   startLag: {
     name: "healthbridge_check_start_lag_seconds",
@@ -274,4 +320,4 @@ const OWN_METRICS = {
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 /** All metrics, by their names in the code. */
-export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...OWN_METRICS, ...PROCESS_METRICS } as const;
+export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...DISCOVERY_METRICS, ...OWN_METRICS, ...PROCESS_METRICS } as const;

@@ -30,6 +30,7 @@ export interface WebhookReadings {
 const COUNTS = [
   ...["transitions", "calls", "httpRequests", "results"],
   ...["proberErrors", "fileReloadFailures", "proxyHeadersRefused", "resultsDropped", "webhookSent"],
+  "instanceSources",
 ] as const;
 
 /** What was counted until now, as plain data: another thread goes on with it. */
@@ -60,6 +61,7 @@ export class Tally {
   readonly proxyHeadersRefused = new Counts();
   readonly resultsDropped = new Counts();
   readonly webhookSent = new Counts();
+  readonly instanceSources = new Counts();
   readonly webhooks = new Map<string, WebhookReadings>();
   readonly probed = new Map<string, Probed>();
   readonly startLag: Durations;
@@ -102,6 +104,10 @@ export class Tally {
       }),
       listen("recovery", (event) => this.recovery.count(event)),
       listen("webhook", (message) => this.#countWebhook(message)),
+      listen("instance-source", ({ service, outcome }) => {
+        if (outcome === "removed") this.instanceSources.forget(service);
+        else this.instanceSources.increment(service, outcome);
+      }),
       listen("call", ({ method, code }) => this.calls.increment(method, code)),
       listen("http-request", ({ route, status }) => this.httpRequests.increment(route, String(status))),
       listen("log-dropped", ({ lines }) => {
@@ -136,6 +142,7 @@ export class Tally {
       proxyHeadersRefused: seriesOf("proxyHeadersRefused"),
       resultsDropped: seriesOf("resultsDropped"),
       webhookSent: seriesOf("webhookSent"),
+      instanceSources: seriesOf("instanceSources"),
     };
     return {
       ...{ counts, probed, startLag, stalls, logLinesDropped, clientsRefused },

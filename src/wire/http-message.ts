@@ -1,4 +1,5 @@
 /** HTTP requests and answers as plain data, for every carrier: HTTP/1, Node's HTTP/2 and our own. */
+import type { Clock } from "../core/clock.js";
 import type { SharedBytes } from "../core/shared-bytes.js";
 
 /** The parts of a request that an answer depends on. */
@@ -9,6 +10,8 @@ export interface HttpRequest {
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
   readonly authorization: string | undefined;
+  /** The field `X-Consul-Token`, with which clients of Consul send their token. */
+  readonly consulToken?: string | undefined;
   /** The host that the client has asked: `:authority`, or the field `Host`. */
   readonly host?: string | undefined;
   /** The body of a call as JSON. No other request's body is read. */
@@ -52,6 +55,20 @@ export interface HttpResponder {
   readonly tooManyBodyBytes: number;
   /** Whether the answer depends on the body. */
   wantsBody(method: string, target: string): boolean;
-  /** Calls `send` once with the answer, in the same step or later. */
-  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void;
+  /**
+   * Calls `send` once with the answer, in the same step or later. An answer that waits for something returns a function: the
+   * carrier calls it when the answer is over, or when its client has gone. It may do so twice.
+   */
+  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): (() => void) | undefined;
+}
+
+/** What a server needs beside the answers. */
+export interface ServerResponder extends HttpResponder {
+  readonly clock: Clock;
+  /** The `Health` whose messages are published. */
+  readonly instance: string;
+  /** Whether this server is draining: a carrier closes the connection after the answer. */
+  readonly draining: boolean;
+  /** Counts an answer that a carrier gave to a request that it could not read in one way only. */
+  countRefusal(status: number): void;
 }

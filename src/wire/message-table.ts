@@ -18,6 +18,8 @@ import {
   varint,
 } from "./protobuf.js";
 
+const NO_BYTES: Uint8Array = Buffer.alloc(0);
+
 /** One field of a message. */
 export interface FieldRow<Value> {
   readonly number: number;
@@ -78,6 +80,17 @@ export function text(number: number): FieldRow<string> {
       const value = field.wireType === LENGTH_DELIMITED ? readString(bytes, field) : undefined;
       return value === undefined ? undefined : { value };
     },
+  };
+}
+
+/** A field of the type `bytes`, or a message that is encoded already. What is read is a view of the message. */
+export function bytes(number: number): FieldRow<Uint8Array> {
+  return {
+    number,
+    absent: NO_BYTES,
+    encode: (value) => [lengthDelimited(number, value)],
+    decode: (message, { wireType, start, end }) =>
+      wireType === LENGTH_DELIMITED ? { value: message.subarray(start, end) } : undefined,
   };
 }
 

@@ -26,7 +26,33 @@ export interface StreamCall {
  */
 export type GrpcMethod = (request: Buffer, call: StreamCall) => () => void;
 
-/** The longest request message of any method, in bytes. The longest legal health request has 203. */
+/** What clients send in the head of a call to prove who they are. */
+export interface CallCredentials {
+  /** The value of `authorization`. */
+  readonly authorization: string | undefined;
+  /** The value of `x-consul-token`. */
+  readonly consulToken: string | undefined;
+}
+
+/** A method with any number of request messages and of answers, which may come at any time. */
+export interface GrpcStreamMethod {
+  /** The longest request message, in bytes. Default `MAX_REQUEST_BYTES`. */
+  readonly maxRequestBytes?: number;
+  /** Opens a stream. A refused stream has its status before this returns, and ignores its requests. */
+  open(call: StreamCall, credentials: CallCredentials): GrpcStream;
+}
+
+/** One stream of a `GrpcStreamMethod`, as the service offers it to an engine. */
+export interface GrpcStream {
+  /** Takes a request. `onHandled` is called when the next one may be handed in; never after the stream has ended. */
+  receive(message: Buffer, onHandled: () => void): void;
+  /** The client sends nothing more. */
+  halfClose(): void;
+  /** The call has ended, for any reason. */
+  close(): void;
+}
+
+/** The longest request message of a method that does not say another limit, in bytes. The longest legal health request has 203. */
 export const MAX_REQUEST_BYTES = 4_096;
 
 /** The methods of server reflection. */

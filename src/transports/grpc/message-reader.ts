@@ -23,9 +23,9 @@ const PREFIX_BYTES = 5;
 const NO_BYTES = Buffer.alloc(0);
 
 /** Decompresses, to so many bytes at most. */
-const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
-  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: MAX_REQUEST_BYTES }),
-  deflate: (bytes) => inflateSync(bytes, { maxOutputLength: MAX_REQUEST_BYTES }),
+const DECODERS: Readonly<Record<string, (bytes: Buffer, maxOutputLength: number) => Buffer>> = {
+  gzip: (bytes, maxOutputLength) => gunzipSync(bytes, { maxOutputLength }),
+  deflate: (bytes, maxOutputLength) => inflateSync(bytes, { maxOutputLength }),
 };
 
 /** The value of `grpc-accept-encoding`. */
@@ -42,6 +42,7 @@ export function frameMessage(message: Uint8Array, flag = 0): Buffer {
 export class MessageReader {
   readonly #encoding: string | undefined;
   readonly #isStream: boolean;
+  readonly #maxBytes: number;
   /** What was not taken: of one read it is a view, of several a part of `#storage`. */
   #bytes: Buffer = NO_BYTES;
   #storage: Buffer = NO_BYTES;
@@ -52,10 +53,12 @@ export class MessageReader {
   /**
    * @param encoding the value of `grpc-encoding`
    * @param isStream the request may have more than one message
+   * @param maxBytes the longest message
    */
-  constructor(encoding: string | undefined, isStream: boolean) {
+  constructor(encoding: string | undefined, isStream: boolean, maxBytes: number = MAX_REQUEST_BYTES) {
     this.#encoding = encoding;
     this.#isStream = isStream;
+    this.#maxBytes = maxBytes;
   }
 
   /** Nothing is left that was not taken. */
@@ -110,7 +113,7 @@ export class MessageReader {
     const flag = this.#bytes[0] ?? 0;
     const length = this.#bytes.readUInt32BE(1);
     if (flag > 1) return { code: "INTERNAL", text: "bad compression flag" };
-    if (length > MAX_REQUEST_BYTES) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
+    if (length > this.#maxBytes) return { code: "RESOURCE_EXHAUSTED", text: "message too large" };
     if (flag === 1 && !this.#canDecode) return this.#faultOfEncoding();
     this.#end = PREFIX_BYTES + length;
     return undefined;
@@ -128,7 +131,7 @@ export class MessageReader {
 
   #decompress(message: Buffer): Buffer | Refusal {
     try {
-      return DECODERS[this.#encoding ?? ""]?.(message) ?? NO_BYTES;
+      return DECODERS[this.#encoding ?? ""]?.(message, this.#maxBytes) ?? NO_BYTES;
     } catch (error) {
       const isTooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
       return isTooLarge

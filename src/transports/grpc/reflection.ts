@@ -14,7 +14,7 @@ import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import { type DescribedFile, DescriptorIndex } from "./descriptor-index.js";
-import { REFLECTION_PATHS, type StreamCall } from "./engine.js";
+import { type GrpcStream, type GrpcStreamMethod, REFLECTION_PATHS, type StreamCall } from "./engine.js";
 import { FILE_DESCRIPTORS } from "./file-descriptors.js";
 import { answerReflection } from "./reflection-answers.js";
 
@@ -37,7 +37,7 @@ export interface ReflectionOptions {
   readonly health: boolean;
 }
 
-export class ReflectionService {
+export class ReflectionService implements GrpcStreamMethod {
   /** The paths of the methods. */
   readonly paths = REFLECTION_PATHS;
   readonly #options: ReflectionOptions;
@@ -80,7 +80,7 @@ interface StreamOptions extends ReflectionOptions {
 }
 
 /** One call of a client. It counts as open until the engine closes it, even after it has its status. */
-export class ReflectionStream {
+export class ReflectionStream implements GrpcStream {
   readonly #index: DescriptorIndex;
   readonly #call: StreamCall;
   readonly #options: StreamOptions;

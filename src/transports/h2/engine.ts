@@ -2,7 +2,7 @@
  * The `native` engine: HTTP/2 for a health service, and for nothing else.
  *
  *     socket --> Connection --> Stream --+--> HealthCall      grpc.health.v1, methods that answer by their code
- *                                        +--> ReflectionCall  grpc.reflection.v1 and v1alpha
+ *                                        +--> BidiCall        grpc.reflection.v1 and v1alpha, streams of another service
  *                                        +--> MethodCall      methods of another service, by their paths
  *                                        +--> HttpCall        plain HTTP, by the bridge
  */
@@ -14,15 +14,15 @@ import { isGrpcContentType } from "../../wire/grpc-headers.js";
 import { HEALTH_SERVICE } from "../../wire/health-messages.js";
 import type { HttpResponder } from "../../wire/http-message.js";
 import { encodeHeaders } from "../../wire/http2/hpack-encoder.js";
-import type { GrpcEngine, GrpcMethod } from "../grpc/engine.js";
+import type { GrpcEngine, GrpcMethod, GrpcStreamMethod } from "../grpc/engine.js";
 import type { HealthService } from "../grpc/health-service.js";
 import type { ReflectionService } from "../grpc/reflection.js";
+import { BidiCall } from "./bidi-call.js";
 import { Connection, type ConnectionDeps, type ConnectionTimes } from "./connection.js";
 import { ANSWERED, deadlineOf, HealthCall, type HealthMethod, refuseCall } from "./grpc-call.js";
 import { GrpcFrames } from "./grpc-frames.js";
 import { HttpCall } from "./http-call.js";
 import { MethodCall } from "./method-call.js";
-import { ReflectionCall } from "./reflection-call.js";
 import type { Call, Stream } from "./stream.js";
 import { Outbox } from "./writer.js";
 
@@ -40,6 +40,8 @@ export interface H2EngineOptions {
   readonly reflection: ReflectionService | undefined;
   /** Methods of another service, by their paths. Default none. */
   readonly methods?: ReadonlyMap<string, GrpcMethod> | undefined;
+  /** Methods with many request messages of another service, by their paths. Default none. The service ends their streams. */
+  readonly streamMethods?: ReadonlyMap<string, GrpcStreamMethod> | undefined;
   /** Methods that answer by their status code alone, such as `/AWS.ALB/healthcheck`. */
   readonly statusCodePaths: readonly string[];
   /** Answers plain HTTP. */
@@ -106,11 +108,12 @@ function methodsOf(options: H2EngineOptions, frames: GrpcFrames): ReadonlyMap<st
     methods.set(path, (stream, timeoutMs) => new HealthCall(stream, method, timeoutMs, deps));
   };
   for (const method of ["Check", "List", "Watch"] as const) addHealth(`/${HEALTH_SERVICE}/${method}`, method);
-  if (reflection !== undefined) {
-    const deps = { frames, service: reflection };
-    for (const path of reflection.paths)
-      methods.set(path, (stream, timeoutMs) => new ReflectionCall(stream, timeoutMs, deps));
-  }
+  const addStreams = (path: string, method: GrpcStreamMethod) => {
+    const deps = { frames, method };
+    methods.set(path, (stream, timeoutMs) => new BidiCall(stream, timeoutMs, deps));
+  };
+  if (reflection !== undefined) for (const path of reflection.paths) addStreams(path, reflection);
+  for (const [path, method] of options.streamMethods ?? []) addStreams(path, method);
   for (const [path, method] of options.methods ?? [])
     methods.set(path, (stream, timeoutMs) => new MethodCall(stream, timeoutMs, method));
   for (const path of statusCodePaths) {

@@ -23,6 +23,7 @@ export class HttpCall implements Call {
   #received = 0;
   #answered = false;
   #isClosed = false;
+  #stopAnswer: (() => void) | undefined;
   #stopStream: () => void = () => {};
 
   constructor(stream: Stream, deps: HttpDeps) {
@@ -51,19 +52,31 @@ export class HttpCall implements Call {
   onClose(): void {
     this.#answered = true;
     this.#isClosed = true;
+    this.#stopAnswer?.();
     this.#stopStream();
   }
 
   #answer(): void {
     if (this.#answered) return;
     this.#answered = true;
-    const { method, path: target, accept, contentType, authorization, host, lastEventId } = this.#stream.head;
+    const {
+      method,
+      path: target,
+      accept,
+      contentType,
+      authorization,
+      consulToken,
+      host,
+      lastEventId,
+    } = this.#stream.head;
     const body = this.#chunks === undefined ? undefined : Buffer.concat(this.#chunks);
     const { connection } = this.#stream;
-    const request = { method, target, accept, contentType, authorization, host, body, lastEventId, connection };
+    const fields = { accept, contentType, authorization, consulToken, host, lastEventId };
+    const request = { method, target, ...fields, body, connection };
     // many requests may wait for one page: each connection sends its answers in its own turns
     let send = (answer: HttpAnswer) => this.#send(answer);
-    this.#deps.responder.answer(request, (answer) => send(answer));
+    this.#stopAnswer = this.#deps.responder.answer(request, (answer) => send(answer));
+    if (this.#isClosed) this.#stopAnswer?.();
     send = (answer) => this.#stream.queue(() => this.#send(answer));
   }
 

@@ -17,6 +17,8 @@ export interface RequestHead {
   readonly contentLength: number | undefined;
   readonly accept: string | undefined;
   readonly authorization: string | undefined;
+  /** `x-consul-token`. */
+  readonly consulToken: string | undefined;
   /** `:authority`, or else `host`. */
   readonly host: string | undefined;
   readonly lastEventId: string | undefined;
@@ -138,6 +140,7 @@ function headOf(found: ReadonlyMap<string, string>): RequestHead | undefined {
     contentLength: length === undefined ? undefined : Number(length),
     accept: found.get("accept"),
     authorization: found.get("authorization"),
+    consulToken: found.get("x-consul-token"),
     host: found.get(":authority") ?? found.get("host"),
     lastEventId: found.get("last-event-id"),
     grpcTimeout: found.get("grpc-timeout"),

@@ -15,7 +15,7 @@ import { DEFAULT_LIST_LIMIT } from "../../core/option.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { StatusReader } from "../../registry/ports.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
-import type { HttpAnswer, HttpRequest, HttpResponder } from "../../wire/http-message.js";
+import type { HttpAnswer, HttpRequest, ServerResponder } from "../../wire/http-message.js";
 import { methodNotAllowed, textAnswer, unauthenticated } from "./answers.js";
 import { answerBadge } from "./badge.js";
 import { answerCall, MAX_CALL_BODY_BYTES } from "./connect-json.js";
@@ -82,7 +82,7 @@ const HOST_ROUTES: readonly Route["kind"][] = ["page", "page-file", "events", "h
 /** Methods that ask for a status. */
 const STATUS_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-export class HttpBridge implements HttpResponder {
+export class HttpBridge implements ServerResponder {
   readonly tooManyBodyBytes = MAX_CALL_BODY_BYTES + 1;
   readonly clock: Clock;
   readonly instance: string;
@@ -124,7 +124,7 @@ export class HttpBridge implements HttpResponder {
     return method === "POST" && this.#routeOf({ target }).kind === "call";
   }
 
-  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): void {
+  answer(request: HttpRequest, send: (answer: HttpAnswer) => void): undefined {
     const route = this.#routeOf(request);
     this.#answer(route, request, (answer) => {
       this.#publishAnswer(route, answer.status);

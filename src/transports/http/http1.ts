@@ -1,7 +1,7 @@
 /**
  * HTTP/1.1 on connections that the listener has accepted.
  *
- *     socket --> Node's parser --> request --> its turn (see pipelines) --> bridge --> answer, as fast as the client reads
+ *     socket --> Node's parser --> request --> its turn (see pipelines) --> responder --> answer, as fast as the client reads
  *
  * This server never calls `listen`, so a `listening` event starts its timers. Without them, a client that sends one
  * byte a minute would keep its connection without a limit (docs/known-faults.md 0.7).
@@ -12,8 +12,7 @@ import type { Duplex } from "node:stream";
 import { background } from "../../core/background.js";
 import { publish } from "../../core/channels.js";
 import type { FairTurns } from "../../core/fair-turns.js";
-import type { HttpAnswer } from "../../wire/http-message.js";
-import type { HttpBridge } from "./bridge.js";
+import type { HttpAnswer, ServerResponder } from "../../wire/http-message.js";
 import type { ConnectionAges } from "./connection-ages.js";
 import { hasBody, refusalOf, refuseUnreadable } from "./http1-refusals.js";
 import { readBody, requestOf } from "./node-request.js";
@@ -33,7 +32,7 @@ const LIMITS: Readonly<ServerOptions> = {
 
 /** An HTTP/1.1 server without a port. */
 export class Http1Server {
-  readonly #bridge: HttpBridge;
+  readonly #responder: ServerResponder;
   readonly #server = createServer(LIMITS, (request, response) => this.#onRequest(request, response));
   readonly #pipelines: Pipelines;
   readonly #unread: UnreadAnswers;
@@ -46,11 +45,11 @@ export class Http1Server {
   readonly #unreadable = new WeakSet<Duplex>();
 
   /** @param ages undefined: a connection may be open for ever */
-  constructor(bridge: HttpBridge, turns: FairTurns, ages?: ConnectionAges) {
+  constructor(responder: ServerResponder, turns: FairTurns, ages?: ConnectionAges) {
     this.#pipelines = new Pipelines(turns, (socket) => this.#end(socket, "pipelined-requests"));
-    this.#bridge = bridge;
+    this.#responder = responder;
     this.#ages = ages;
-    this.#unread = new UnreadAnswers(bridge.clock, bridge.instance);
+    this.#unread = new UnreadAnswers(responder.clock, responder.instance);
     // Node drops headers above its limit silently; ours counts and refuses
     this.#server.maxHeadersCount = 0;
     // a GET that offers a body is answered without it, so the client is not asked to send one
@@ -88,10 +87,10 @@ export class Http1Server {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     this.#pipelines.takeTurn(request.socket, response, () => {
-      if (this.#bridge.wantsBody(request.method ?? "", request.url ?? ""))
+      if (this.#responder.wantsBody(request.method ?? "", request.url ?? ""))
         background(
           readBody(request).then((body) => this.#respond(request, response, body)),
-          this.#bridge.instance,
+          this.#responder.instance,
           "a call as JSON",
         );
       else this.#respond(request, response, undefined);
@@ -105,10 +104,11 @@ export class Http1Server {
     if (refusal === undefined) {
       // many requests may wait for one page: each connection sends its answers in its own turns
       let send = (answer: HttpAnswer) => this.#send(response, answer, leavesBody);
-      this.#bridge.answer(requestOf(request, body), (answer) => send(answer));
+      const stop = this.#responder.answer(requestOf(request, body), (answer) => send(answer));
+      if (stop !== undefined) response.once("close", stop);
       send = (answer) => this.#pipelines.queue(request.socket, () => this.#send(response, answer, leavesBody));
     } else {
-      this.#bridge.countRefusal(refusal.status);
+      this.#responder.countRefusal(refusal.status);
       this.#send(response, refusal, true);
     }
   }
@@ -117,7 +117,7 @@ export class Http1Server {
     if (response.destroyed || response.socket === null) return;
     const length = lengthOf(body);
     const isAged = this.#ages?.isAged(response.socket) === true;
-    const close = isLast || isAged || this.#bridge.draining || length === undefined;
+    const close = isLast || isAged || this.#responder.draining || length === undefined;
     if (close) this.#closing.add(response.socket);
     const connection = close ? { connection: "close" } : {};
     const contentLength = length === undefined ? {} : { "content-length": length };
@@ -126,7 +126,7 @@ export class Http1Server {
       response.end(body); // Node sends no body for HEAD
     else if (response.req.method === "HEAD") response.end();
     else if ("start" in body) sendStream(response, body, () => response.destroy());
-    else sendBytes(response, body, { clock: this.#bridge.clock, abort: () => response.destroy() });
+    else sendBytes(response, body, { clock: this.#responder.clock, abort: () => response.destroy() });
   }
 
   /** Refuses what the parser could not read, after the answers that are due. */
@@ -141,7 +141,7 @@ export class Http1Server {
 
   #end(socket: Socket, rule: string): void {
     publish("connection-ended", {
-      instance: this.#bridge.instance,
+      instance: this.#responder.instance,
       address: this.#clients.get(socket) ?? "unix",
       rule,
     });

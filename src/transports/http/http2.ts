@@ -4,32 +4,35 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { background } from "../../core/background.js";
 import type { Clock } from "../../core/clock.js";
-import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
-import type { HttpBridge } from "./bridge.js";
+import type { HttpAnswer, HttpRequest, ServerResponder } from "../../wire/http-message.js";
 import { firstOf, readBody } from "./node-request.js";
 import { lengthOf, sendBytes, sendStream, UnreadAnswers } from "./sending.js";
 
 /** A handler for streams that are not gRPC calls. */
 export function createHttp2Responder(
-  bridge: HttpBridge,
+  responder: ServerResponder,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void {
-  const deps = { clock: bridge.clock, unread: new UnreadAnswers(bridge.clock, bridge.instance) };
+  const deps = { clock: responder.clock, unread: new UnreadAnswers(responder.clock, responder.instance) };
   const respond = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
     const { ":method": method = "", ":path": target = "", accept, authorization } = headers;
-    const body = bridge.wantsBody(method, target) ? await readBody(stream) : undefined;
+    const body = responder.wantsBody(method, target) ? await readBody(stream) : undefined;
     const request: HttpRequest = {
       ...{ method, target, accept, authorization, body },
       contentType: headers["content-type"],
+      consulToken: firstOf(headers["x-consul-token"]),
       host: headers[":authority"] ?? headers.host,
       lastEventId: firstOf(headers["last-event-id"]),
       connection: stream.session,
     };
-    bridge.answer(request, (answer) => send(stream, answer, { ...deps, method }));
+    const stop = responder.answer(request, (answer) => send(stream, answer, { ...deps, method }));
+    if (stop === undefined) return;
+    if (stream.closed) stop();
+    else stream.once("close", stop);
   };
   return (stream, headers) => {
     // the client has closed the connection or reset its stream; `close` follows
     stream.on("error", () => {});
-    background(respond(stream, headers), bridge.instance, "an answer over HTTP/2");
+    background(respond(stream, headers), responder.instance, "an answer over HTTP/2");
   };
 }
 

@@ -22,6 +22,7 @@ export function requestOf(request: NodeRequest, body: Buffer | undefined): HttpR
     accept: headers.accept,
     contentType: headers["content-type"],
     authorization: headers.authorization,
+    consulToken: firstOf(headers["x-consul-token"]),
     host: firstOf(headers[":authority"]) ?? headers.host,
     body,
     lastEventId: firstOf(headers["last-event-id"]),

@@ -10,7 +10,7 @@ test("a request head has the fields that an answer needs, and the first value of
     ...PSEUDO,
     ...["content-type", "application/grpc", "content-type", "text/plain", "content-length", "12", "te", "trailers"],
     ...["accept", "*/*", "authorization", "Bearer x", "grpc-timeout", "1S", "grpc-encoding", "gzip", "x-other", ""],
-    ...["last-event-id", "e1-7", "last-event-id", "e1-8"],
+    ...["last-event-id", "e1-7", "last-event-id", "e1-8", "x-consul-token", "secret"],
   ]);
   assert.deepEqual(head, {
     method: "GET",
@@ -23,6 +23,7 @@ test("a request head has the fields that an answer needs, and the first value of
     grpcTimeout: "1S",
     grpcEncoding: "gzip",
     lastEventId: "e1-7",
+    consulToken: "secret",
   });
 });
 

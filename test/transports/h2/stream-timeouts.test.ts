@@ -113,7 +113,7 @@ async function asking(times: Partial<typeof TIMES>, responder: HttpResponder) {
 const megabyte: HttpResponder = {
   tooManyBodyBytes: 1,
   wantsBody: () => false,
-  answer: (_, send) => send({ status: 200, headers: {}, body: "x".repeat(1_000_000) }),
+  answer: (_, send) => void send({ status: 200, headers: {}, body: "x".repeat(1_000_000) }),
 };
 
 test("a client that reads its socket slowly, a part of what waits in each deadline, has the whole answer", async () => {

@@ -131,7 +131,7 @@ describe("the memory of unread answers", () => {
       responder: {
         tooManyBodyBytes: 1,
         wantsBody: () => false,
-        answer: (_, send) => send({ status: 200, headers: {}, body: "x".repeat(50_000) }),
+        answer: (_, send) => void send({ status: 200, headers: {}, body: "x".repeat(50_000) }),
       },
     });
     const server = createServer((socket) => engine.accept(socket.on("error", () => {}))).listen(0, "127.0.0.1");

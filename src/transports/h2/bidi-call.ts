@@ -1,38 +1,38 @@
 /**
- * One stream of server reflection: requests and answers by turns, on one stream.
+ * One stream with many request messages, of server reflection or of another service.
  *
- *     DATA --> message --> ReflectionStream --> answer, sent --> window given back --> next message
+ *     DATA --> message --> GrpcStream --> handled --> window given back --> next message
  *
- * The client may send ahead as much as the stream's window allows. At most one answer waits in memory.
+ * The client may send ahead as much as the stream's window allows. A message that is longer than the window gets more
+ * while it arrives.
  */
+import type { GrpcStream, GrpcStreamMethod } from "../grpc/engine.js";
 import { frameMessage, MessageReader, type Refusal } from "../grpc/message-reader.js";
-import type { ReflectionService, ReflectionStream } from "../grpc/reflection.js";
 import { GrpcAnswer, type GrpcDeps } from "./grpc-call.js";
 import type { Call, Stream } from "./stream.js";
 
-/** What calls of server reflection are answered with. */
-export interface ReflectionCallDeps extends GrpcDeps {
-  readonly service: ReflectionService;
+export interface BidiCallDeps extends GrpcDeps {
+  readonly method: GrpcStreamMethod;
 }
 
-export class ReflectionCall implements Call {
+export class BidiCall implements Call {
   readonly #stream: Stream;
   readonly #answer: GrpcAnswer;
   readonly #messages: MessageReader;
-  readonly #reflection: ReflectionStream;
+  readonly #service: GrpcStream;
   /** Bytes of the request that are not given back to the client's window. */
   #unacknowledged = 0;
   #isAnswering = false;
   #halfClosed = false;
   #ended = false;
 
-  constructor(stream: Stream, timeoutMs: number, { frames, service }: ReflectionCallDeps) {
+  constructor(stream: Stream, timeoutMs: number, { frames, method }: BidiCallDeps) {
     this.#stream = stream;
     this.#answer = new GrpcAnswer(stream, frames, frameMessage);
-    this.#messages = new MessageReader(stream.head.grpcEncoding, true);
+    this.#messages = new MessageReader(stream.head.grpcEncoding, true, method.maxRequestBytes);
     stream.leaveOpen();
     this.#answer.startDeadline(timeoutMs);
-    this.#reflection = service.open(this.#answer);
+    this.#service = method.open(this.#answer, stream.head);
   }
 
   onData(bytes: Buffer): void {
@@ -55,7 +55,7 @@ export class ReflectionCall implements Call {
   onClose(): void {
     this.#ended = true;
     this.#answer.close();
-    this.#reflection.close();
+    this.#service.close();
   }
 
   /** Answers the complete messages, one after the other. */
@@ -72,7 +72,7 @@ export class ReflectionCall implements Call {
   #handle(message: Buffer): void {
     this.#isAnswering = true;
     // a write of the client may hold thousands of messages: each further one has a turn of its own
-    this.#reflection.receive(message, () => this.#stream.queue(() => this.#onHandled()));
+    this.#service.receive(message, () => this.#stream.queue(() => this.#onHandled()));
   }
 
   #onHandled(): void {
@@ -85,14 +85,14 @@ export class ReflectionCall implements Call {
     if (!this.#halfClosed) {
       this.#stream.acknowledge(this.#unacknowledged);
       this.#unacknowledged = 0;
-    } else if (this.#messages.isEmpty) this.#reflection.halfClose();
+    } else if (this.#messages.isEmpty) this.#service.halfClose();
     else this.#end({ code: "INTERNAL", text: "no request message" });
   }
 
   #end({ code, text }: Refusal): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#reflection.close();
+    this.#service.close();
     this.#answer.end(code, text);
   }
 }

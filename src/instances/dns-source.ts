@@ -1,0 +1,51 @@
+/**
+ * Instances of a DNS name: its A and AAAA records with a port, or its SRV records.
+ *
+ * Name servers, search domains and the hosts file are those of targets. A name that does not exist, an answer without a
+ * record, SERVFAIL and a timeout are faults: a resolver that is broken looks like each of them.
+ */
+import type { LookupAddress } from "node:dns";
+import type { NameLookup } from "../client/name-lookup.js";
+import { messageOf } from "../core/health-error.js";
+import { isHost } from "../core/host-port.js";
+import { type Answer, type AskSource, type FoundAddress, failed, type InstanceSource, MAX_WEIGHT } from "./source.js";
+
+type DnsSource = Extract<InstanceSource, { kind: "dns" | "srv" }>;
+
+/** Asks the name servers for the addresses of a source. */
+export function askDns(source: DnsSource, names: NameLookup): AskSource {
+  const ask = source.kind === "dns" ? askAddresses(source, names) : () => askServers(source.name, names);
+  return () => ask().catch((error: unknown) => failed(`${source.name}: ${messageOf(error)}`));
+}
+
+/** While no server answers for a family, its last addresses stay in use. */
+function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, names: NameLookup): AskSource {
+  let last: readonly LookupAddress[] = [];
+  return async () => {
+    const answer = await names.find(name.toLowerCase(), last, () => {});
+    if (typeof answer === "string") return failed(faultOf(name, answer));
+    last = answer.addresses;
+    return good(last.map(({ address }) => found(address, port)));
+  };
+}
+
+async function askServers(name: string, names: NameLookup): Promise<Answer> {
+  const servers = await names.findServers(name.toLowerCase());
+  if (typeof servers === "string") return failed(faultOf(name, servers));
+  const strange = servers.find(({ host, port }) => port === 0 || !isHost(host));
+  if (strange !== undefined) return failed(`${name}: an SRV record has the host ${JSON.stringify(strange.host)}`);
+  // a weight of 0 is a small one (RFC 2782), not none
+  return good(servers.map(({ host, port, weight }) => found(host, port, Math.min(MAX_WEIGHT, Math.max(1, weight)))));
+}
+
+function faultOf(name: string, answer: "unknown" | "dead"): string {
+  return answer === "dead" ? `no name server answers for ${name}` : `the name ${name} has no such record`;
+}
+
+function good(addresses: readonly FoundAddress[]): Answer {
+  return { addresses, fault: undefined };
+}
+
+function found(host: string, port: number, weight?: number): FoundAddress {
+  return { host: host.toLowerCase(), port, meta: {}, tags: [], weight };
+}

@@ -1,0 +1,50 @@
+/**
+ * Where instances are found, and what is found there.
+ *
+ *     name server --A, AAAA, SRV--.
+ *                                  +--> Answer: addresses, or a fault, or both (some files of several)
+ *     files (file_sd) ------------'
+ *
+ * A fault changes nothing: the addresses that are known stay. So an answer without addresses and without a fault means that
+ * there are none: only a file can say that.
+ */
+
+/** Where instances are found. */
+export type InstanceSource = { readonly refreshMs: number } & (
+  | { readonly kind: "dns"; readonly name: string; readonly port: number }
+  | { readonly kind: "srv"; readonly name: string }
+  /** `pattern`: a path; `*` in its last part is any text. */
+  | { readonly kind: "file"; readonly pattern: string }
+);
+
+/** An address that was found. */
+export interface FoundAddress {
+  /** A name in lower case, or an IP address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Labels of a file. */
+  readonly meta: Readonly<Record<string, string>>;
+  readonly tags: readonly string[];
+  /** `undefined`: the source says nothing about it. */
+  readonly weight: number | undefined;
+}
+
+/** The answer of a source. */
+export interface Answer {
+  /** Everything that there is; `undefined`: the source has failed as a whole. */
+  readonly addresses: readonly FoundAddress[] | undefined;
+  /** What has failed, in words for the log. */
+  readonly fault: string | undefined;
+}
+
+/** Asks a source. It never rejects. */
+export type AskSource = () => Promise<Answer>;
+
+/** Addresses of one source. A longer answer is refused as a whole: a part of it would look like the truth. */
+export const MAX_ADDRESSES = 10_000;
+
+export const MAX_WEIGHT = 65_535;
+
+export function failed(fault: string): Answer {
+  return { addresses: undefined, fault };
+}

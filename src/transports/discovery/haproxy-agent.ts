@@ -1,0 +1,119 @@
+/**
+ * HAProxy's agent-check: one line in, one line out.
+ *
+ *     HAProxy --"orders-a\n"--> name --> catalog --> "up ready 100%\n", and the end
+ *                                          '--> nothing is known: the end without an answer; HAProxy keeps what it has
+ *
+ * `agent-send` names an instance or a service. HAProxy keeps each part of an answer until another answer changes it, so that
+ * each answer has the operational state and the administrative one (docs of HAProxy, `agent-check`).
+ */
+import type { Socket } from "node:net";
+import { publish } from "../../core/channels.js";
+import type { Clock } from "../../core/clock.js";
+import type { InstanceCatalog } from "../../instances/catalog.js";
+import type { ServiceInstance } from "../../instances/instance.js";
+import type { StatusReader } from "../../registry/ports.js";
+
+export interface HaproxyAgentDeps {
+  readonly catalog: InstanceCatalog;
+  readonly reader: StatusReader;
+  readonly clock: Clock;
+}
+
+/** The longest name of a service, in bytes. */
+const MAX_NAME_BYTES = 253;
+
+/** The time for the whole line, and again for the client to close. */
+const TIMEOUT_MS = 5_000;
+
+/** What of its traffic an instance can take. */
+const SHARES = { healthy: 100, degraded: 50, unhealthy: 0, unknown: undefined } as const;
+
+export class HaproxyAgent {
+  readonly #deps: HaproxyAgentDeps;
+  #isEnded = false;
+  #answers = 0;
+
+  constructor(deps: HaproxyAgentDeps) {
+    this.#deps = deps;
+  }
+
+  /** Answers that were given, without those that say nothing. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** Answers nothing any more: HAProxy keeps what it has. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  /** Takes a connection. It is over after one answer. */
+  readonly accept = (socket: Socket, client: string): void => {
+    const { clock, reader } = this.#deps;
+    let received = Buffer.alloc(0);
+    const end = (rule: string) => {
+      publish("connection-ended", { instance: reader.instance, address: client, rule });
+      socket.destroy();
+    };
+    let cancelTimer = clock.setTimer(TIMEOUT_MS, () => end("agent-timeout"));
+    const answer = () => {
+      cancelTimer();
+      socket.off("data", onData).off("end", answer).resume();
+      const text = this.answerTo(lineOf(received));
+      if (text !== undefined) this.#answers += 1;
+      socket.end(text === undefined ? "" : `${text}\n`);
+      cancelTimer = clock.setTimer(TIMEOUT_MS, () => end("agent-timeout"));
+    };
+    const onData = (bytes: Buffer) => {
+      received = Buffer.concat([received, bytes]);
+      if (received.includes(NEWLINE)) answer();
+      else if (received.length > MAX_NAME_BYTES + 1) end("agent-name-too-long");
+    };
+    socket.on("data", onData).once("end", answer);
+    socket.once("close", () => cancelTimer());
+  };
+
+  /** The answer about an instance or a service; `undefined`: nothing must be said. */
+  answerTo(name: string): string | undefined {
+    if (this.#isEnded || name === "" || Buffer.byteLength(name) > MAX_NAME_BYTES) return undefined;
+    const { catalog } = this.#deps;
+    const service = catalog.service(name);
+    if (service !== undefined) return service.known ? this.#serviceAnswer(name, service.instances) : undefined;
+    const instance = catalog.instance(name);
+    if (instance === undefined || !catalog.isInstanceKnown(name)) return undefined;
+    return answerOf([instance]);
+  }
+
+  /** A service that is NOT_SERVING by its policy is down, also while some of its instances are healthy. */
+  #serviceAnswer(name: string, instances: readonly ServiceInstance[]): string | undefined {
+    const { reader } = this.#deps;
+    const isAllDrained = instances.every(({ drained }) => drained);
+    const isDown = !isAllDrained && !reader.draining && reader.read(name)?.status === "NOT_SERVING";
+    return isDown ? "down ready" : answerOf(instances);
+  }
+}
+
+const NEWLINE = 0x0a;
+
+/** The first line, without what ends it. */
+function lineOf(bytes: Buffer): string {
+  const end = bytes.indexOf(NEWLINE);
+  return bytes
+    .subarray(0, end === -1 ? bytes.length : end)
+    .toString("utf8")
+    .trim();
+}
+
+/** Instances together: the mean of what each can take, by their weights. Those of unknown state take nothing. */
+function answerOf(instances: readonly ServiceInstance[]): string | undefined {
+  const told = instances.filter(({ state }) => state !== "unknown");
+  if (told.length === 0) return undefined;
+  const active = instances.filter(({ drained }) => !drained);
+  const isFailing = told.every(({ state }) => state === "unhealthy");
+  if (active.length === 0) return isFailing ? "maint" : "drain";
+  const weights = active.reduce((sum, { weight }) => sum + weight, 0);
+  const taken = active.reduce((sum, { weight, state }) => sum + weight * (SHARES[state] ?? 0), 0);
+  // HAProxy takes 0% for drain: an instance that takes little takes something
+  return taken === 0 ? "down ready" : `up ready ${Math.max(1, Math.round(taken / weights))}%`;
+}

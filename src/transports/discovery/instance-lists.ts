@@ -1,0 +1,71 @@
+/**
+ * The two forms of healthbridge's own: JSON for scripts, and the target groups that Prometheus' `http_sd` reads.
+ *
+ *     /v1/instances, /v1/instances/SERVICE      all that is known of each instance
+ *     /prometheus/sd, /prometheus/sd/SERVICE    one target group for each instance, with `__meta_healthbridge_*` labels
+ *
+ * Both list all instances, the failing ones too: Prometheus drops a target that is not listed, and its metrics with it.
+ */
+import type { InstanceCatalog } from "../../instances/catalog.js";
+import type { ServiceInstance, ServiceInstances } from "../../instances/instance.js";
+import { catalogView, serviceView, type View } from "./view.js";
+
+/** The view of a path below `/v1/instances` or `/prometheus/sd`; `service` undefined: of all services. */
+export function instancesView(catalog: InstanceCatalog, service: string | undefined): View {
+  return viewOf(catalog, { key: "instances", service, render: renderInstances });
+}
+
+export function prometheusView(catalog: InstanceCatalog, service: string | undefined): View {
+  return viewOf(catalog, { key: "prometheus", service, render: renderGroups });
+}
+
+type Render = (service: ServiceInstances) => Iterable<string>;
+
+function viewOf(
+  catalog: InstanceCatalog,
+  { service, ...list }: { readonly key: string; readonly service: string | undefined; readonly render: Render },
+): View {
+  return service === undefined ? catalogView(catalog, list) : serviceView(catalog, { ...list, service });
+}
+
+function* renderInstances({ name, index, instances }: ServiceInstances): Generator<string> {
+  for (const instance of instances) {
+    const { check, host, address, port, state, drained, reason, since, tags, meta, weight } = instance;
+    const place = { service: name, check, address: address ?? host, host, port };
+    const health = { state, drained, reason, since: since === 0 ? undefined : new Date(since).toISOString() };
+    yield JSON.stringify({ ...place, ...health, tags, meta, weight, index });
+  }
+}
+
+function* renderGroups({ name, instances }: ServiceInstances): Generator<string> {
+  for (const instance of instances) {
+    const { host, port } = instance;
+    const target = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    yield JSON.stringify({ targets: [target], labels: labelsOf(name, instance) });
+  }
+}
+
+/** Labels of `__meta_` are dropped after relabelling, so each target keeps its series when its state changes. */
+function labelsOf(service: string, instance: ServiceInstance): Readonly<Record<string, string>> {
+  const { check, state, drained, address, tags, meta, weight } = instance;
+  const labels: Record<string, string> = {};
+  for (const [name, value] of Object.entries(meta)) labels[`${PREFIX}meta_${labelName(name)}`] = value;
+  return {
+    ...labels,
+    [`${PREFIX}service`]: service,
+    [`${PREFIX}check`]: check,
+    [`${PREFIX}state`]: state,
+    [`${PREFIX}drained`]: String(drained),
+    [`${PREFIX}weight`]: String(weight),
+    // separators at both ends, as in Prometheus' other forms: a regular expression need not care for the position
+    [`${PREFIX}tags`]: tags.length === 0 ? "" : `,${tags.join(",")},`,
+    ...(address === undefined ? {} : { [`${PREFIX}address`]: address }),
+  };
+}
+
+const PREFIX = "__meta_healthbridge_";
+
+/** As Prometheus does with the names of other systems. */
+function labelName(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_]/g, "_");
+}
