@@ -148,8 +148,8 @@ checks:
   orders:
     target: "http://{address}/health"
     instances: { file: ${fleet.targetsFile}, refresh: 1s }
-    interval: 200ms
-    timeout: 1s
+    interval: 300ms
+    timeout: 290ms
     unhealthyThreshold: 1
     healthyThreshold: 1
     ${check}
