@@ -127,18 +127,18 @@ function foundFacts(
   return factsOf(check, services, { ...address, meta }, all);
 }
 
-type Place = Pick<InstanceFacts, "host" | "port"> & Partial<Pick<InstanceFacts, "meta">>;
+type InstancePlace = Pick<InstanceFacts, "host" | "port"> & Partial<Pick<InstanceFacts, "meta">>;
 
 function factsOf(
   check: string,
   services: readonly string[],
-  { host, port, meta = {} }: Place,
+  { host, port, meta = {} }: InstancePlace,
   { place, tags, weight }: Advertisement,
 ): InstanceFacts {
   return { check, services, ...advertised(place, { host, port }), tags, meta, weight };
 }
 
-function placeOf({ source }: CheckDeclaration): Place {
+function placeOf({ source }: CheckDeclaration): InstancePlace {
   const target = parseTarget(source.kind === "target" ? source.url : "");
   return { host: hostOf(target), port: Number(target.port) || (PORTS[target.protocol.slice(0, -1)] ?? 0) };
 }
@@ -146,7 +146,7 @@ function placeOf({ source }: CheckDeclaration): Place {
 const PLACE = /^(\[[\da-f:.]+\]|[^:[\]]+):(\d{1,5}|\{port\})$/i;
 
 /** Where traffic goes. */
-function advertised(place: string | undefined, { host, port }: Place): Place {
+function advertised(place: string | undefined, { host, port }: InstancePlace): InstancePlace {
   const [, ofHost, ofPort] = PLACE.exec(place ?? "") ?? [];
   if (ofHost === undefined || ofPort === undefined) return { host, port };
   const name = ofHost.replace("{host}", () => host).replace(/^\[(.*)\]$/, "$1");

@@ -83,35 +83,38 @@ export function templateNameOf(check: string): string | undefined {
 
 /**
  * The checks and the service of a template.
- * @param before the expansion before this one, of the same template
+ * @param last the expansion before this one, of the same template
  */
 export function expandTemplate(
   template: InstanceTemplate,
   { addresses, isAwaited, isUsable = () => true }: FoundAddresses,
-  before?: Expansion,
+  last?: Expansion,
 ): Expansion {
-  const known = before?.template === template ? before.instances : undefined;
-  const byAddress = new Map([...(known ?? [])].map((entry) => [addressText(entry[1].address), entry]));
+  const known = last?.template === template ? last.instances : undefined;
+  const byAddress = new Map<FoundAddress, FoundInstance>();
+  for (const instance of known?.values() ?? []) byAddress.set(instance.address, instance);
   const instances = new Map<string, FoundInstance>();
   for (const address of addresses) {
-    const same = byAddress.get(addressText(address));
-    const name = same?.[0] ?? nameOf(template, address);
+    const same = byAddress.get(address);
+    const name = same?.declaration.name ?? nameOf(template, address);
     if (instances.has(name) || !isUsable(name)) continue; // of two addresses with one hash, the first has the name
-    const isSame = same !== undefined && same[1].address === address;
-    const declaration = same?.[1].declaration ?? declarationOf(template, name, address);
-    instances.set(name, isSame ? same[1] : { address, declaration });
+    const before = known?.get(name);
+    const isSamePlace = before?.address.host === address.host && before.address.port === address.port;
+    const declaration = isSamePlace ? before.declaration : declarationOf(template, name, address);
+    instances.set(name, same ?? { address, declaration });
   }
   const members = [...instances.keys()];
   const hasSameMembers =
     known !== undefined && known.size === members.length && [...known.keys()].every((name, at) => name === members[at]);
-  const isSameService = hasSameMembers && before?.isAwaited === isAwaited;
-  const service = isSameService ? before.service : serviceOf(template, members, isAwaited);
+  const isSameService = hasSameMembers && last?.isAwaited === isAwaited;
+  const service = isSameService ? last.service : serviceOf(template, members, isAwaited);
   return { template, instances, service, isAwaited };
 }
 
 function nameOf({ name, hashKey }: InstanceTemplate, address: FoundAddress): string {
   const hash = hashKey === undefined ? createHash("sha256") : createHmac("sha256", hashKey);
-  return `${name}/${hash.update(addressText(address)).digest("hex").slice(0, HASH_CHARACTERS)}`;
+  const text = formatHostPort(address.host, address.port);
+  return `${name}/${hash.update(text).digest("hex").slice(0, HASH_CHARACTERS)}`;
 }
 
 function declarationOf({ target, options }: InstanceTemplate, name: string, address: FoundAddress): CheckDeclaration {
@@ -125,11 +128,6 @@ function serviceOf(
 ): ServiceDeclaration {
   const reason = isAwaited ? "instances-awaited" : "no-instances";
   return { name, policy, members, whenEmpty: { reason, critical: options.critical ?? true } };
-}
-
-/** It identifies an address of a source. */
-function addressText({ host, port }: FoundAddress): string {
-  return formatHostPort(host, port);
 }
 
 /** A target with an address. An IPv6 address is in brackets there. */

@@ -32,7 +32,6 @@ type Node = Pick<CheckReport, "name" | "services">;
 
 const ALL: Policy = { kind: "all" };
 
-/** The state of a member that does not exist. */
 const MISSING: Member = { state: "pending", critical: true, counted: true, reason: "pending" };
 
 export class ServiceGraph {

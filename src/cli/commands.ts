@@ -27,6 +27,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     load: () => import("./conformance.js"),
   },
   status: { summary: "show the services and checks of a running daemon", load: () => import("./status.js") },
+  instances: {
+    summary: "show the instances of services that discovery tells, with their addresses",
+    load: () => import("./instances.js"),
+  },
   drain: {
     summary: "make a running daemon report NOT_SERVING",
     load: async () => (await import("./operate.js")).DRAIN,

@@ -112,6 +112,7 @@ async function openServiceManager(instance: string, log: Log): Promise<ServiceMa
 /** Names what would be right, in words of the command line. */
 function rethrowWithHint(error: unknown): never {
   if (!(error instanceof HealthError) || error.code !== "LISTEN_FAILED") throw error;
+  if (/^\w+\.listen: /.test(error.message)) throw error; // it names its key
   const message = `${error.message}; choose other addresses with --listen or the key \`listen\``;
   throw new HealthError(error.code, message, { cause: error });
 }

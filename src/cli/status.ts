@@ -14,6 +14,7 @@ import type {
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
 import { type Flag, readFlags } from "./flags.js";
 import type { CommandHelp } from "./help.js";
+import { table, time } from "./text-table.js";
 
 const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
 
@@ -141,27 +142,6 @@ function recoveryRow(recovery: RecoveryState, now: number): readonly string[] {
   return [printable(rule), printable(service), shown, `${runs} of ${maxRuns}`, next];
 }
 
-/** The last time that a Date can have. */
-const MAX_TIME_MS = 8.64e15;
-
-/** A time in UTC, to the second: `2026-11-27T05:00:00Z`. */
-function time(ms: number): string {
-  if (ms > MAX_TIME_MS) return "?";
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
 function seconds(ms: number): string {
   return formatDuration(Math.max(0, Math.round(ms / 1_000)) * 1_000).replace(/^0ms$/, "0s");
-}
-
-/** Rows in columns; none without rows. The last column is as long as it is. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
-  if (rows.length === 0) return [];
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }

@@ -143,13 +143,16 @@ async function configOf(file: string | undefined, values: FlagValues, name?: str
 }
 
 /** @throws UsageError with the nearest name */
-function checkNamed(name: string, { checks, services }: DaemonConfig, file: string): CheckDeclaration {
+function checkNamed(name: string, { checks, services, templates }: DaemonConfig, file: string): CheckDeclaration {
   const check = checks.find((each) => each.name === name);
   if (check !== undefined) return check;
   const shown = shownArgument(name);
   const service = services.find((each) => each.name === name);
   if (service !== undefined)
     throw new UsageError(`${shown} is a service, not a check; its members are ${service.members.join(", ")}`);
+  const template = templates.find((each) => each.name === name);
+  if (template !== undefined)
+    throw new UsageError(`${shown} has instances; name the URL of one: healthbridge test URL`);
   const nearest = nearestTo(
     name,
     checks.map((each) => each.name),

@@ -43,10 +43,14 @@ export async function run(args: readonly string[]): Promise<number> {
   const file = fileOf(values) ?? (isAlone(values) ? DEFAULT_CONFIG_FILE : undefined);
   const withoutEnvironment = values.has(NO_ENV.name);
   const loaded = await loadConfig(file, values, { withoutEnvironment });
-  const { checks, services, webhooks, recovery, warnings } = attempt(() => requireValid(loaded, [], process.env), file);
+  const { checks, templates, services, webhooks, recovery, warnings } = attempt(
+    () => requireValid(loaded, [], process.env),
+    file,
+  );
   for (const warning of [...warnings, ...misspeltVariables(SERVE_FLAGS, process.env)])
     process.stderr.write(`warning: ${warning}\n`);
   const counts = [counted(checks.length, "check"), counted(services.length, "service")];
+  if (templates.length > 0) counts.push(`${counted(templates.length, "check")} with instances`);
   if (webhooks.length > 0) counts.push(counted(webhooks.length, "webhook"));
   if (recovery.length > 0) counts.push(counted(recovery.length, "recovery rule"));
   const verdict = withoutEnvironment ? "is valid in any environment" : "is valid";

@@ -3,11 +3,6 @@ import * as v from "valibot";
 import type { ListenEntry } from "../core/listen-point.js";
 import { group, switchValue, text, texts } from "./schema-parts.js";
 
-/** The forms that can be switched off. */
-export const DISCOVERY_FORMS = ["consul", "xds", "prometheus"] as const;
-
-export type DiscoveryForms = Readonly<Record<(typeof DISCOVERY_FORMS)[number], boolean>>;
-
 const form = (meaning: string) => v.optional(switchValue(`${meaning} Default true. A change needs a restart.`));
 
 /** @param listen the shape of addresses with their settings */
@@ -31,6 +26,11 @@ export const HAPROXY_AGENT = group(
   {
     listen: texts(
       "Addresses for HAProxy's agent-check, such as 127.0.0.1:8501: clear text without a token. A change needs a restart.",
+    ),
+    weights: v.optional(
+      switchValue(
+        "Whether a degraded instance gets 50% of its weight, and a service the share of its healthy instances. HAProxy rounds down, so each server needs weight 100: with weight 1 it would get no traffic. Default false. A change needs a restart.",
+      ),
     ),
   },
   "A listener that answers HAProxy's agent-check with the state of the instance or service that agent-send names.",

@@ -11,7 +11,11 @@ import { formatAddress, type ListenAddress, parseListenAddress } from "../core/l
 import { addressTextOf, type ListenEntry, proxyPeersFault } from "../core/listen-point.js";
 import type { Path } from "../core/option-error.js";
 import type { ConfigInput } from "./config-input.js";
-import { DISCOVERY_FORMS, type DiscoveryForms } from "./discovery-schema.js";
+
+/** The forms that can be switched off. */
+export const DISCOVERY_FORMS = ["consul", "xds", "prometheus"] as const;
+
+export type DiscoveryForms = Readonly<Record<(typeof DISCOVERY_FORMS)[number], boolean>>;
 
 /** The discovery listener. */
 export interface DiscoveryConfig {
@@ -24,6 +28,8 @@ export interface DiscoveryConfig {
 /** The listener of HAProxy's agent-check. */
 export interface HaproxyAgentConfig {
   readonly listen: readonly string[];
+  /** Whether answers have weights below 100%. */
+  readonly weights: boolean;
 }
 
 export interface ReadDiscovery {
@@ -37,14 +43,14 @@ export function readDiscovery(listen: readonly ListenEntry[], input: ConfigInput
   const taken = new Map(listen.flatMap((entry) => placeOf(addressTextOf(entry), "listen")));
   if (control !== undefined) taken.set(formatAddress({ path: control }), "control");
   const ofDiscovery = discovery && readListener(["discovery", "listen"], discovery.listen, { taken, input });
-  const agent = haproxyAgent && readListener(["haproxyAgent", "listen"], haproxyAgent.listen, { taken, input });
+  if (haproxyAgent !== undefined) readListener(["haproxyAgent", "listen"], haproxyAgent.listen, { taken, input });
   return {
     discovery: discovery && {
       listen: discovery.listen,
       token: readDiscoveryToken(ofDiscovery ?? [], input),
       forms: readForms(input),
     },
-    haproxyAgent: haproxyAgent && agent && { listen: haproxyAgent.listen },
+    haproxyAgent: haproxyAgent && { listen: haproxyAgent.listen, weights: haproxyAgent.weights ?? false },
   };
 }
 

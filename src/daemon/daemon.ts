@@ -17,13 +17,14 @@ import { watchCertificate } from "./certificate-watch.js";
 import { type ControlServer, openControlServer } from "./control-server.js";
 import { type ControlDeps, controlMethods } from "./control-service.js";
 import type { DaemonFacts } from "./control-status.js";
+import type { Discovery } from "./discovery.js";
 import { Health } from "./health.js";
 import { Hooks } from "./hooks.js";
 import { Instances } from "./instances.js";
 import { Operator } from "./operator.js";
 import type { HealthServer, ThreadLog } from "./server.js";
 import type { ServiceManager } from "./service-manager.js";
-import { logServing } from "./serving-log.js";
+import { logDiscovery, logServing } from "./serving-log.js";
 import { type OpenState, openState, type StateFolder } from "./state.js";
 
 /** A running daemon. */
@@ -58,8 +59,10 @@ export interface DaemonDeps {
   readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
 
+type OtherRestartKey = "tls" | "tls.clientCaFile" | `${"discovery" | "haproxyAgent"}.${string}`;
+
 /** The values of which a reload cannot apply a change. */
-const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (config: DaemonConfig) => unknown>> = {
+const RESTART_VALUES: Readonly<Record<OtherRestartKey | RestartKey, (config: DaemonConfig) => unknown>> = {
   listen: ({ listen }) => listen,
   tls: ({ tls }) => tls !== undefined,
   "tls.clientCaFile": ({ tls }) => tls?.clientCa !== undefined,
@@ -76,6 +79,12 @@ const RESTART_VALUES: Readonly<Record<RestartKey | "tls" | "tls.clientCaFile", (
   hosts: ({ hosts }) => hosts,
   historyMemory: ({ historyMemory }) => historyMemory,
   historyRetain: ({ historyRetainMs }) => historyRetainMs,
+  "discovery.listen": ({ discovery }) => discovery?.listen,
+  "discovery.consul": ({ discovery }) => discovery?.forms.consul,
+  "discovery.xds": ({ discovery }) => discovery?.forms.xds,
+  "discovery.prometheus": ({ discovery }) => discovery?.forms.prometheus,
+  "haproxyAgent.listen": ({ haproxyAgent }) => haproxyAgent?.listen,
+  "haproxyAgent.weights": ({ haproxyAgent }) => haproxyAgent?.weights,
 };
 
 /**
@@ -101,7 +110,9 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   });
   let drainDelayMs = config.drainDelayMs;
   let onRound = () => {};
-  const instances = new Instances({ ...deps, health, clock: systemClock, onRound: () => onRound() });
+  const discovery = await createDiscovery(config, health);
+  const onTable = discovery?.catalog.set.bind(discovery.catalog);
+  const instances = new Instances({ ...deps, health, clock: systemClock, onRound: () => onRound(), onTable });
   await instances.start(loaded, environment); // a configuration that is rejected has started nothing
   const facts = new Facts(deps);
   let state: OpenState | undefined;
@@ -114,12 +125,14 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     // taken up before anything is served
     if (config.stateDir !== undefined) state = await openState(stateFolder(config.stateDir, loaded), health, instance);
     const isAwaited = instances.isAwaited.bind(instances);
-    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal: state?.journal, isAwaited });
+    const onDrain = () => discovery?.catalog.refresh();
+    const journal = state?.journal;
+    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal, isAwaited, onDrain });
     operator.restore();
     onRound = () => operator.dropUnknown();
     health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));
     hooks = new Hooks({ health, operator, journal: state?.journal, environment });
-    const parts = { ...deps, operator, hooks, health, facts };
+    const parts = { ...deps, operator, hooks, health, facts, instances, discovery };
     if (config.control !== undefined) control = await openControl(config.control, parts);
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
     const { threadLog } = deps;
@@ -132,13 +145,16 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       paths,
       maxConnectionAgeMs: config.maxConnectionAgeMs,
     };
+    const found = await discovery?.listen(config, options.tls);
     server = await health.parts.servers.listen(config.listen, options);
     facts.addresses = server.addresses.map(formatAddress);
+    if (found !== undefined) logDiscovery(log, config, found);
     logServing(log, config, facts.addresses);
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
     instances.close();
     await health.shutdown({ drainDelayMs: 0 });
+    discovery?.close();
     await control?.close();
     await state?.close();
     throw error;
@@ -159,6 +175,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
         unwatch?.();
         unwatch = watch(next);
       }
+      discovery?.reload(next, config.tls && next.tls && identityOf(next.tls));
       logWarnings(log, next);
       facts.restartNeeded = restartNeeded(config, next);
       logRestart(log, facts.restartNeeded);
@@ -171,9 +188,11 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       deps.serviceManager?.stopping(maxShutdownMs({ drainDelayMs, ...times }) + MAX_CLEANUP_MS);
       operator.stop();
       instances.close();
+      discovery?.drain();
       const hooksEnded = hooks.close();
       facts.shuttingDown = true;
       const end = async () => {
+        discovery?.close();
         await hooksEnded;
         await Promise.all([control?.close(), state?.close()]);
         deps.serviceManager?.close();
@@ -181,6 +200,13 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       return health.shutdown({ drainDelayMs, ...times }).finally(end);
     },
   };
+}
+
+/** Loads discovery, where it is configured. */
+async function createDiscovery(config: DaemonConfig, { parts }: Health): Promise<Discovery | undefined> {
+  if (config.discovery === undefined && config.haproxyAgent === undefined) return undefined;
+  const { Discovery } = await import("./discovery.js");
+  return new Discovery(config, parts);
 }
 
 /** What a server takes of it: not the name of the file. */
@@ -234,15 +260,19 @@ interface ControlParts extends DaemonDeps {
   readonly hooks: Hooks;
   readonly health: Health;
   readonly facts: Facts;
+  readonly instances: Instances;
+  readonly discovery: Discovery | undefined;
 }
 
 /** @throws HealthError CONTROL_FAILED */
 async function openControl(path: string, parts: ControlParts): Promise<ControlServer> {
-  const { operator, hooks, health, facts, instance, log, file } = parts;
+  const { operator, hooks, health, facts, instance, log, file, discovery } = parts;
   const noFile = async () => ({ kind: "applied", configFile: "" }) as const;
   const reload = file?.reload ?? noFile;
-  const deps = { parts: health.parts, operator, hooks, clock: systemClock, facts: () => facts, instance, reload };
-  const methods = controlMethods(deps);
+  const common = { parts: health.parts, operator, hooks, clock: systemClock, facts: () => facts, instance, reload };
+  const table = () => parts.instances.table();
+  const instances = { catalog: discovery?.catalog, table, reader: health.parts.registry, clock: systemClock };
+  const methods = controlMethods({ ...common, instances });
   const server = await openControlServer({ path, methods, clock: systemClock, random: Math.random, instance });
   const message = `control socket at ${path}; try: healthbridge status --control ${path}`;
   log.write("info", "control", message, { path });

@@ -101,7 +101,7 @@ export class Discovery {
       import("../transports/http/connection-ages.js"),
     ]);
     const common = { catalog: this.catalog, clock, instance, token: this.#token };
-    const routes = new DiscoveryRoutes({ ...common, random, forms, pool, version: version() });
+    const routes = new DiscoveryRoutes({ ...common, random, turns, forms, pool, version: version() });
     if (forms.xds) {
       const { XdsService } = await import("../transports/xds/service.js");
       this.#xds = new XdsService(common);
@@ -128,12 +128,12 @@ export class Discovery {
   }
 
   async #serveAgent(
-    { listen: entries }: NonNullable<DaemonConfig["haproxyAgent"]>,
+    { listen: entries, weights }: NonNullable<DaemonConfig["haproxyAgent"]>,
     { clock, signal, onClosed }: ServerDeps,
   ): Promise<OpenServer> {
     const { registry } = this.#parts;
     const { HaproxyAgent } = await import("../transports/discovery/haproxy-agent.js");
-    const agent = new HaproxyAgent({ catalog: this.catalog, reader: registry, clock });
+    const agent = new HaproxyAgent({ catalog: this.catalog, reader: registry, clock, weights });
     this.#agent = agent;
     const gate = { clock, instance: registry.instance, signal, maxConnections: MAX_AGENT_CONNECTIONS };
     const listener = await listen(entries.map(parseListenEntry), { ...gate, sinks: { raw: agent.accept } });

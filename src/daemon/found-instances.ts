@@ -24,7 +24,6 @@ import type { DaemonConfig } from "../config/daemon-config.js";
 import { FileThreads } from "../config/file-operation.js";
 import { publish } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
-import { HealthError } from "../core/health-error.js";
 import { askDns } from "../instances/dns-source.js";
 import { askFiles } from "../instances/file-source.js";
 import type { InstanceTable } from "../instances/instance.js";
@@ -52,16 +51,18 @@ export interface FoundInstancesDeps {
 }
 
 /** A template that runs. */
-interface Running {
+interface RunningTemplate {
   readonly template: InstanceTemplate;
   readonly watch: SourceWatch;
   expansion: Expansion;
 }
 
-type Templates = ReadonlyMap<string, Running>;
+type Templates = ReadonlyMap<string, RunningTemplate>;
 
 /** Addresses that cannot be checked were found: the next try leaves them out. */
-const LEFT_OUT = new Error("addresses are left out");
+class LeftOut extends Error {
+  override readonly name = "LeftOut";
+}
 
 export class FoundInstances {
   readonly #deps: FoundInstancesDeps;
@@ -92,7 +93,7 @@ export class FoundInstances {
   apply(config: DaemonConfig): Promise<void> {
     return this.#inTurn(async () => {
       const templates = this.#open(config.templates);
-      const isNew = (running: Running) => this.#templates.get(running.template.name)?.watch !== running.watch;
+      const isNew = (running: RunningTemplate) => this.#templates.get(running.template.name)?.watch !== running.watch;
       const opened = [...templates.values()].filter(isNew).map(({ watch }) => watch);
       const refused = this.#refused;
       try {
@@ -114,6 +115,12 @@ export class FoundInstances {
   /** Whether a name may be one of an instance that its source has not told yet. */
   isAwaited(name: string): boolean {
     return this.#templates.get(templateNameOf(name) ?? "")?.watch.isAwaited === true;
+  }
+
+  /** All instances; `undefined` before the first configuration runs. */
+  get table(): InstanceTable | undefined {
+    const expansions = [...this.#templates.values()].map(({ expansion }) => expansion);
+    return this.#config && instanceTableOf(this.#config, expansions, this.#hosts?.addressOf);
   }
 
   close(): void {
@@ -189,7 +196,7 @@ export class FoundInstances {
         }
         return true;
       } catch (error) {
-        if (error !== LEFT_OUT) throw error;
+        if (!(error instanceof LeftOut)) throw error;
       }
     }
   }
@@ -224,14 +231,13 @@ export class FoundInstances {
       });
     }
     for (const name of refused.keys()) this.#refused.add(name);
-    if (refused.size > 0) throw LEFT_OUT;
+    if (refused.size > 0) throw new LeftOut();
   }
 
   #tellTable(): void {
     const { onTable } = this.#deps;
-    if (onTable === undefined || this.#config === undefined || this.#isClosed) return;
-    const expansions = [...this.#templates.values()].map(({ expansion }) => expansion);
-    const table = instanceTableOf(this.#config, expansions, this.#hosts?.addressOf);
+    const { table } = this;
+    if (onTable === undefined || table === undefined || this.#isClosed) return;
     onTable(table);
     this.#hosts?.watch(table.instances.map(({ host }) => host));
   }

@@ -7,6 +7,8 @@
  *
  * The code of a hook is loaded when a configuration has one.
  */
+
+import { sampleOf } from "../checks/instance-template.js";
 import { SystemAuthorities } from "../client/authorities.js";
 import { Goodbyes } from "../client/goodbyes.js";
 import { NameResolver } from "../client/resolver.js";
@@ -51,7 +53,8 @@ export class Hooks {
     const ofRecovery = recovery.length > 0 ? await import("../hooks/recovery.js") : undefined;
     if (this.#isClosed) return; // the shutdown began before
     this.#webhooks ??= ofWebhooks && this.#openWebhooks(ofWebhooks);
-    this.#webhooks?.apply(config, this.#connectDeps(config));
+    const services = [...config.services, ...config.templates.map((template) => sampleOf(template).service)];
+    this.#webhooks?.apply({ ...config, services }, this.#connectDeps(config));
     if (this.#recovery !== undefined) this.#recovery.reload(recovery, isolation !== undefined);
     else if (ofRecovery !== undefined) this.#recovery = this.#openRecovery(ofRecovery, recovery);
   }

@@ -4,8 +4,9 @@
  *     configuration --no templates, no discovery--> health.reconfigure
  *                   '--else--> found-instances ---> health.reconfigure, and again when a source has other addresses
  */
-import type { DaemonConfig } from "../config/daemon-config.js";
+import { type DaemonConfig, DEFAULT_CONFIG } from "../config/daemon-config.js";
 import type { LoadedConfig } from "../config/validate.js";
+import type { InstanceTable } from "../instances/instance.js";
 import type { FoundInstances, FoundInstancesDeps } from "./found-instances.js";
 import type { Health } from "./health.js";
 
@@ -16,6 +17,7 @@ export interface InstancesDeps extends FoundInstancesDeps {
 export class Instances {
   readonly #deps: InstancesDeps;
   #found: FoundInstances | undefined;
+  #config: DaemonConfig | undefined;
 
   constructor(deps: InstancesDeps) {
     this.#deps = deps;
@@ -27,7 +29,11 @@ export class Instances {
    */
   async start(loaded: LoadedConfig, environment: Readonly<Record<string, string | undefined>>): Promise<void> {
     const { config, accept } = loaded;
-    if (!this.#isNeeded(config)) return this.#deps.health.reconfigure(config, accept);
+    if (!this.#isNeeded(config)) {
+      await this.#deps.health.reconfigure(config, accept);
+      this.#config = config;
+      return;
+    }
     const { requireValid } = await import("../config/validate.js");
     requireValid(loaded, [], environment);
     await this.reload(config);
@@ -38,10 +44,19 @@ export class Instances {
    * @throws HealthError; nothing has changed then
    */
   async reload(config: DaemonConfig): Promise<void> {
-    if (!this.#isNeeded(config)) return this.#deps.health.reconfigure(config);
-    const { FoundInstances } = await import("./found-instances.js");
-    this.#found ??= new FoundInstances(this.#deps);
-    await this.#found.apply(config);
+    if (this.#isNeeded(config)) {
+      const { FoundInstances } = await import("./found-instances.js");
+      this.#found ??= new FoundInstances(this.#deps);
+      await this.#found.apply(config);
+    } else await this.#deps.health.reconfigure(config);
+    this.#config = config;
+  }
+
+  /** All instances that are known now. */
+  async table(): Promise<InstanceTable> {
+    if (this.#found?.table !== undefined) return this.#found.table;
+    const { instanceTableOf } = await import("../checks/instance-table.js");
+    return instanceTableOf(this.#config ?? DEFAULT_CONFIG, []);
   }
 
   /** Whether a name may be one of an instance that its source has not told yet. */

@@ -126,11 +126,7 @@ export class OpenServers {
     throw signal.reason;
   }
 
-  async #start(
-    deps: ServerDeps,
-    addresses: readonly ListenEntry[],
-    options: ServerOptions,
-  ): Promise<ListeningServer> {
+  async #start(deps: ServerDeps, addresses: readonly ListenEntry[], options: ServerOptions): Promise<ListeningServer> {
     if (!Array.isArray(addresses))
       throw new HealthError("INVALID_ADDRESS", 'listen() needs a list of addresses, such as [":50051", ":8080"]');
     requireListenOptions(options);

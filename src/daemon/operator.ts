@@ -32,7 +32,7 @@ export class ControlError extends Error {
 }
 
 /** More names take too long to compare with a wrong one. */
-const MAX_COMPARED_NAMES = 200;
+export const MAX_COMPARED_NAMES = 200;
 
 /** The error for a name that no service has: with the most similar name, if there are few. */
 export function unknownService(name: string, registry: Registry): ControlError {
@@ -50,6 +50,8 @@ export interface OperatorDeps {
   readonly isAwaited?: ((name: string) => boolean) | undefined;
   /** Without a `stateDir`, nothing survives a restart. */
   readonly journal: Journal | undefined;
+  /** Called after a drain has begun or ended. */
+  readonly onDrain?: (() => void) | undefined;
 }
 
 /** What a `resume` has ended. */
@@ -225,6 +227,7 @@ export class Operator {
       this.#drains.set(scope.service, since);
       checks.publisher.setDrained(scope.service, true);
     }
+    this.#deps.onDrain?.();
   }
 
   #applyResume(scope: Scope): void {
@@ -236,6 +239,7 @@ export class Operator {
       this.#drains.delete(scope.service);
       checks.publisher.setDrained(scope.service, false);
     }
+    this.#deps.onDrain?.();
   }
 
   async #store(records: readonly JournalRecord[]): Promise<void> {

@@ -7,11 +7,10 @@
  *
  * Name servers rotate their records, and a rolling update swaps files: one answer without an address is no proof.
  */
-import { isDeepStrictEqual } from "node:util";
 import { formatHostPort } from "../core/host-port.js";
 import type { FoundAddress } from "./source.js";
 
-interface Entry {
+interface KnownAddress {
   readonly address: FoundAddress;
   /** Monotonic time of the first good answer without the address; `undefined`: the last one has it. */
   missingSince: number | undefined;
@@ -19,7 +18,7 @@ interface Entry {
 
 export class AddressSet {
   readonly #refreshMs: number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, KnownAddress>();
   #addresses: readonly FoundAddress[] = [];
   /** The last good answer, if it has every address. */
   #whole: readonly FoundAddress[] | undefined;
@@ -43,9 +42,9 @@ export class AddressSet {
       if (found.has(key)) continue; // the first of several counts
       found.add(key);
       const known = this.#entries.get(key);
-      const isSame = known !== undefined && (known.address === address || isDeepStrictEqual(known.address, address));
-      if (!isSame) hasChanged = true;
-      this.#entries.set(key, { address: isSame ? known.address : address, missingSince: undefined });
+      const isKnown = known !== undefined && isSame(known.address, address);
+      if (!isKnown) hasChanged = true;
+      this.#entries.set(key, { address: isKnown ? known.address : address, missingSince: undefined });
     }
     for (const [key, entry] of this.#entries) {
       if (found.has(key)) continue;
@@ -60,7 +59,16 @@ export class AddressSet {
   }
 
   #sorted(): readonly FoundAddress[] {
-    const sorted = [...this.#entries].sort(([one], [other]) => (one < other ? -1 : 1));
-    return sorted.map(([, { address }]) => address);
+    const keys = [...this.#entries.keys()].sort();
+    return keys.flatMap((key) => this.#entries.get(key)?.address ?? []);
   }
+}
+
+/** Whether two descriptions of an address are the same: 10,000 are compared in one step. */
+function isSame(one: FoundAddress, other: FoundAddress): boolean {
+  if (one === other) return true;
+  if (one.weight !== other.weight || one.tags.join() !== other.tags.join()) return false;
+  const names = Object.keys(one.meta);
+  const isOfSameLength = names.length === Object.keys(other.meta).length;
+  return isOfSameLength && names.every((name) => one.meta[name] === other.meta[name]);
 }

@@ -201,7 +201,7 @@ export class InstanceCatalog {
       const entry = this.#entryOf(name, next, before);
       if (entry === before) continue;
       if (before === undefined) isAnotherSet = true;
-      else hasOtherTags ||= !isSameText(tagsOf(before), tagsOf(entry));
+      else if (isWhole) hasOtherTags ||= !isSameText(tagsOf(before), tagsOf(entry)); // tags change with `set` alone
       this.#entries.set(name, entry);
       changed.add(name);
     }

@@ -8,7 +8,14 @@ import type { LookupAddress } from "node:dns";
 import type { NameLookup } from "../client/name-lookup.js";
 import { messageOf } from "../core/health-error.js";
 import { isHost } from "../core/host-port.js";
-import { type Answer, type AskSource, type FoundAddress, failed, type InstanceSource, MAX_WEIGHT } from "./source.js";
+import {
+  type AskSource,
+  type FoundAddress,
+  failed,
+  type InstanceSource,
+  MAX_WEIGHT,
+  type SourceAnswer,
+} from "./source.js";
 
 type DnsSource = Extract<InstanceSource, { kind: "dns" | "srv" }>;
 
@@ -29,7 +36,7 @@ function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, 
   };
 }
 
-async function askServers(name: string, names: NameLookup): Promise<Answer> {
+async function askServers(name: string, names: NameLookup): Promise<SourceAnswer> {
   const servers = await names.findServers(name.toLowerCase());
   if (typeof servers === "string") return failed(faultOf(name, servers));
   const strange = servers.find(({ host, port }) => port === 0 || !isHost(host));
@@ -42,7 +49,7 @@ function faultOf(name: string, answer: "unknown" | "dead"): string {
   return answer === "dead" ? `no name server answers for ${name}` : `the name ${name} has no such record`;
 }
 
-function good(addresses: readonly FoundAddress[]): Answer {
+function good(addresses: readonly FoundAddress[]): SourceAnswer {
   return { addresses, fault: undefined };
 }
 

@@ -9,7 +9,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { readFileSd } from "./file-sd.js";
-import { type Answer, type AskSource, type FoundAddress, failed, MAX_ADDRESSES } from "./source.js";
+import { type AskSource, type FoundAddress, failed, MAX_ADDRESSES, type SourceAnswer } from "./source.js";
 
 /** The text of a version of a file, or why it cannot be read. */
 export type SourceText = { readonly version: string } & ({ readonly text: string } | { readonly fault: string });
@@ -44,7 +44,7 @@ interface KnownFile {
 export function askFiles(pattern: string, files: SourceFiles): AskSource {
   const known = new Map<string, KnownFile>();
   let last: readonly FoundAddress[] = [];
-  const answer = (further?: string): Answer => {
+  const answer = (further?: string): SourceAnswer => {
     const { addresses, fault } = merged(known, further);
     if (addresses === undefined) return { addresses, fault };
     // the same list while nothing has changed: thousands of targets are not compared at each look
@@ -130,7 +130,7 @@ async function look(path: string, file: KnownFile, files: SourceFiles): Promise<
 }
 
 /** The targets of all files, with the first fault. */
-function merged(known: ReadonlyMap<string, KnownFile>, further?: string): Answer {
+function merged(known: ReadonlyMap<string, KnownFile>, further?: string): SourceAnswer {
   const files = [...known.values()];
   const addresses = files.flatMap((file) => file.addresses ?? []);
   const faults = files.flatMap(({ fault }) => fault ?? []);

@@ -12,12 +12,12 @@ import { publish } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import { AddressSet } from "./address-set.js";
 import {
-  type Answer,
   type AskSource,
   type FoundAddress,
   failed,
   type InstanceSource,
   MAX_ADDRESSES,
+  type SourceAnswer,
 } from "./source.js";
 
 /** How long an answer is awaited. */
@@ -42,7 +42,7 @@ export class SourceWatch {
   readonly #deps: SourceWatchDeps;
   readonly #set: AddressSet;
   #isAwaited = true;
-  #last: Pick<Answer, "fault"> | undefined;
+  #last: Pick<SourceAnswer, "fault"> | undefined;
   #cancel: CancelTimer = () => {};
   #isClosed = false;
   /** Resolves when the source has answered or failed for the first time. */
@@ -74,7 +74,7 @@ export class SourceWatch {
   /** Resolves when it has answered, or its time is over. */
   async #ask(): Promise<void> {
     const { clock, ask } = this.#deps;
-    let answer: Answer | undefined;
+    let answer: SourceAnswer | undefined;
     const asked = ask().then((given) => {
       answer = given;
     });
@@ -91,7 +91,7 @@ export class SourceWatch {
     this.#cancel = this.#deps.clock.setTimer(delayMs, () => void this.#ask());
   }
 
-  #take(given: Answer): void {
+  #take(given: SourceAnswer): void {
     const { addresses, fault } = withinBounds(given);
     const isChanged = addresses !== undefined && this.#set.take(addresses, this.#deps.clock.now());
     const isFirst = this.#isAwaited && fault === undefined;
@@ -109,7 +109,7 @@ export class SourceWatch {
 }
 
 /** More addresses are a fault, and change nothing: the first 10,000 of them may lack healthy instances that are known. */
-function withinBounds(answer: Answer): Answer {
+function withinBounds(answer: SourceAnswer): SourceAnswer {
   if (answer.addresses === undefined || answer.addresses.length <= MAX_ADDRESSES) return answer;
   return failed(`the answer has ${answer.addresses.length} addresses; the limit is ${MAX_ADDRESSES}`);
 }

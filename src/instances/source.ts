@@ -30,7 +30,7 @@ export interface FoundAddress {
 }
 
 /** The answer of a source. */
-export interface Answer {
+export interface SourceAnswer {
   /** Everything that there is; `undefined`: the source has failed as a whole. */
   readonly addresses: readonly FoundAddress[] | undefined;
   /** What has failed, in words for the log. */
@@ -38,13 +38,13 @@ export interface Answer {
 }
 
 /** Asks a source. It never rejects. */
-export type AskSource = () => Promise<Answer>;
+export type AskSource = () => Promise<SourceAnswer>;
 
 /** Addresses of one source. A longer answer is refused as a whole: a part of it would look like the truth. */
 export const MAX_ADDRESSES = 10_000;
 
 export const MAX_WEIGHT = 65_535;
 
-export function failed(fault: string): Answer {
+export function failed(fault: string): SourceAnswer {
   return { addresses: undefined, fault };
 }

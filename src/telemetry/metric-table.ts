@@ -320,4 +320,10 @@ const OWN_METRICS = {
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
 /** All metrics, by their names in the code. */
-export const METRICS = { ...SERVER_METRICS, ...CHECK_METRICS, ...DISCOVERY_METRICS, ...OWN_METRICS, ...PROCESS_METRICS } as const;
+export const METRICS = {
+  ...SERVER_METRICS,
+  ...CHECK_METRICS,
+  ...DISCOVERY_METRICS,
+  ...OWN_METRICS,
+  ...PROCESS_METRICS,
+} as const;

@@ -60,6 +60,25 @@ export const RECOVERY_STATUS = {
   nextRunAtMs: optional(count(7)),
 } as const;
 
+export const INSTANCE_STATUS = {
+  check: text(1),
+  host: text(2),
+  port: count(3),
+  address: text(4),
+  state: choice(5, ["unknown", "healthy", "degraded", "unhealthy"]),
+  drained: flag(6),
+  reason: text(7),
+  sinceMs: count(8),
+  weight: count(9),
+  tags: repeated(text(10)),
+} as const;
+
+export const SERVICE_INSTANCES = {
+  name: text(1),
+  known: flag(2),
+  instances: repeated(message(3, INSTANCE_STATUS)),
+} as const;
+
 const SCOPE = { all: optional(flag(1)), service: optional(text(2)) } as const;
 
 /** The request and the answer of each method. */
@@ -86,6 +105,10 @@ export const CONTROL_METHODS = {
       configFile: text(5),
     },
   },
+  ListInstances: {
+    request: { service: optional(text(1)) },
+    answer: { services: repeated(message(1, SERVICE_INSTANCES)) },
+  },
   Heartbeat: { request: { check: text(1), failed: flag(2) }, answer: {} },
   SetMaintenance: {
     request: { ...SCOPE, durationMs: count(3), reason: text(4) },
@@ -99,5 +122,6 @@ export type ControlAnswer<Method extends ControlMethod> = MessageOf<(typeof CONT
 export type DaemonStatus = MessageOf<typeof DAEMON_STATUS>;
 export type ServiceState = MessageOf<typeof SERVICE_STATUS>;
 export type CheckDetails = MessageOf<typeof CHECK_STATUS>;
+export type InstanceDetails = MessageOf<typeof INSTANCE_STATUS>;
 export type WebhookState = MessageOf<typeof WEBHOOK_STATUS>;
 export type RecoveryState = MessageOf<typeof RECOVERY_STATUS>;

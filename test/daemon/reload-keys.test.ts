@@ -209,6 +209,27 @@ const WEBHOOKS: Readonly<Record<string, readonly [before: string, after: string]
   "webhooks.NAME.tls.maxVersion": [hook(""), hook('tls: { maxVersion: "1.2" }')],
 };
 
+const instances = (source: string, more = "") =>
+  `checks: { o: { target: "tcp://{address}", instances: { ${source} } ${more} } }`;
+const DNS = "dns: h, port: 1";
+const advertised = (more: string) => `checks: { a: { target: "tcp://h:1" ${more} } }`;
+
+/** The same of instances: `daemon/instances.test.ts` tests the effect. */
+const INSTANCES: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  "checks.NAME.instances": [target(""), instances(DNS)],
+  "checks.NAME.instances.dns": [instances(DNS), instances("dns: i, port: 1")],
+  "checks.NAME.instances.port": [instances(DNS), instances("dns: h, port: 2")],
+  "checks.NAME.instances.srv": [instances("srv: h"), instances("srv: i")],
+  "checks.NAME.instances.file": [instances("file: h"), instances("file: i")],
+  "checks.NAME.instances.refresh": [instances(DNS), instances(`${DNS}, refresh: 1s`)],
+  "checks.NAME.instances.hashKey": [instances(DNS), instances(`${DNS}, hashKey: k`)],
+  "checks.NAME.policy": [instances(DNS), instances(DNS, ", policy: all")],
+  "checks.NAME.policy.quorum": [instances(DNS, ", policy: { quorum: 1 }"), instances(DNS, ", policy: { quorum: 2 }")],
+  "checks.NAME.advertise": [advertised(""), advertised(', advertise: "{host}:2"')],
+  "checks.NAME.tags": [advertised(""), advertised(", tags: [a]")],
+  "checks.NAME.weight": [advertised(""), advertised(", weight: 2")],
+};
+
 /** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, `cli/tls-rules.test.ts`, and below. */
 const OTHERS = [
   ...["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"],
@@ -262,7 +283,7 @@ describe("a key that is changed by a reload", () => {
   });
 
   test("is in one of the tables of this test", () => {
-    const tables = [RESTARTS, AT_ONCE, RECOVERY, WEBHOOKS];
+    const tables = [RESTARTS, AT_ONCE, RECOVERY, WEBHOOKS, INSTANCES];
     const tested = [...tables.flatMap((table) => Object.keys(table)), ...OTHERS].sort();
     const paths = configKeys().map(([path]) => path);
     assert.deepEqual(tested, [...paths].sort());
@@ -291,6 +312,16 @@ describe("a key that is changed by a reload", () => {
     test(`${key} gives other rules to the recovery, which a reload replaces`, () => {
       assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
       assert.notDeepEqual(load(first).config.recovery, load(second).config.recovery);
+    });
+
+  for (const [key, [first, second]] of Object.entries(INSTANCES))
+    test(`${key} is applied at once`, () => {
+      const of = (text: string) => {
+        const { templates, advertisements } = load(text).config;
+        return { templates, advertisements };
+      };
+      assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
+      assert.notDeepEqual(of(first), of(second));
     });
 
   for (const [key, [first, second]] of Object.entries(WEBHOOKS))

@@ -1,5 +1,5 @@
 /**
- * A DNS server: answers A and AAAA over UDP and TCP, late, cut short or not at all, or fails. Source: RFC 1035, section 4.
+ * A DNS server: answers A, AAAA and SRV over UDP and TCP, late, cut short or not at all, or fails. Source: RFC 1035, section 4.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -10,10 +10,13 @@ import type { TestContext } from "node:test";
 export interface Records {
   readonly ttl: number;
   readonly addresses: readonly string[];
+  /** SRV records: `PRIORITY WEIGHT PORT HOST`. */
+  readonly servers?: readonly string[];
 }
 
 const TYPE_A = 1;
 const TYPE_AAAA = 28;
+const TYPE_SRV = 33;
 const NAME_ERROR = 3;
 const SERVER_FAILURE = 2;
 
@@ -107,7 +110,7 @@ export class NameServer {
     const { name, type, end } = questionOf(query);
     const known = this.denyingA && type === TYPE_A ? undefined : this.records.get(name.toLowerCase());
     const found = (known?.addresses ?? []).filter((address) => isIPv4(address) === (type === TYPE_A));
-    const wanted = type === TYPE_A || type === TYPE_AAAA ? found : [];
+    const wanted = type === TYPE_A || type === TYPE_AAAA ? found : type === TYPE_SRV ? (known?.servers ?? []) : [];
     const code = this.failing ? SERVER_FAILURE : known === undefined ? NAME_ERROR : 0;
     const header = Buffer.alloc(12);
     query.copy(header, 0, 0, 2);
@@ -146,7 +149,12 @@ function questionOf(query: Buffer): { name: string; type: number; end: number } 
 }
 
 function recordOf(address: string, type: number, ttl: number): Buffer {
-  const bytes = isIPv4(address) ? Buffer.from(address.split(".").map(Number)) : bytesOfIPv6(address);
+  const bytes =
+    type === TYPE_SRV
+      ? bytesOfServer(address)
+      : isIPv4(address)
+        ? Buffer.from(address.split(".").map(Number))
+        : bytesOfIPv6(address);
   const head = Buffer.alloc(12);
   head.writeUInt16BE(0xc00c, 0); // the name stands in the question
   head.writeUInt16BE(type, 2);
@@ -154,6 +162,16 @@ function recordOf(address: string, type: number, ttl: number): Buffer {
   head.writeUInt32BE(ttl, 6);
   head.writeUInt16BE(bytes.length, 10);
   return Buffer.concat([head, bytes]);
+}
+
+/** The name is not compressed (RFC 2782). */
+function bytesOfServer(text: string): Buffer {
+  const [priority = "", weight = "", port = "", host = ""] = text.split(" ");
+  const head = Buffer.alloc(6);
+  for (const [index, number] of [priority, weight, port].entries()) head.writeUInt16BE(Number(number), index * 2);
+  const labels = host.split(".").filter(Boolean);
+  const name = labels.map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`, "latin1"));
+  return Buffer.concat([head, ...name, Buffer.alloc(1)]);
 }
 
 function bytesOfIPv6(address: string): Buffer {

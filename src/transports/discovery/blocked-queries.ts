@@ -1,14 +1,15 @@
 /**
  * Blocking queries: answers that wait until the index of their list is another one than the client's.
  *
- *     query, index = ours --> [ blocked ] --+-- a change of its service --> a later turn: another index? --> answer
- *                                           +-- its time is over ------------------------------------------> answer
- *                                           +-- shutdown -------------------------------------------------> answer
- *                                           '-- its client has gone: the slot is free at once
+ *     query, index = ours --> [ line of its service ] --+-- a change: a pass over the line --> another index? --> answer
+ *                                                       +-- its time is over -----------------------------------> answer
+ *                                                       +-- shutdown --------------------------> a pass --------> answer
+ *                                                       '-- its client has gone: the slot is free at once
  *
- * One slot each, within one bound over all connections. A change costs one pass over the queries of its service, 64 in a
- * step, and each step waits for the answers of the step before. While a pass goes on, a query that need not wait for a
- * change takes its place at the end of the line: clients that ask again at once do not keep the server from others.
+ * One slot each, within one bound over all connections. Passes share the time of the server:
+ * - 16 queries in a step, from all lines with a pass in turn. The next step waits for the answers of the step before.
+ * - After a pass, the line rests for as long as the pass has taken. A query that need not wait for a change joins the next
+ *   pass then. So clients that ask again at once, for a service that flaps, leave half of the time to everything else.
  *
  * A query whose list becomes unknown stays blocked: its client keeps what it has.
  */
@@ -45,26 +46,44 @@ interface Blocked extends BlockingQuery {
   isOver: boolean;
 }
 
-/** Queries that are blocked at once, over all connections. Each costs about 1 KB beside its connection. */
+/** The queries about one service, or about all services. */
+interface Line {
+  readonly service: string | undefined;
+  readonly queries: Set<Blocked>;
+  /** The queries that the next pass looks at. */
+  due: Blocked[];
+  /** The queries that this pass has not looked at. */
+  pass: Blocked[];
+  phase: "idle" | "pass" | "rest";
+  passStartedAt: number;
+  cancelRest: CancelTimer;
+}
+
+/** Queries that are blocked at once, over all connections. */
 export const MAX_BLOCKED_QUERIES = 10_000;
 
 /** The same for one HTTP/2 connection. */
 const MAX_PER_CONNECTION = 100;
 
-/** Queries that are looked at in one step. */
-const QUERIES_PER_STEP = 64;
+/** Queries that are looked at in one step, and those of one line. */
+const QUERIES_PER_STEP = 16;
+const QUERIES_OF_LINE = 4;
+
+/** The longest rest after a pass. */
+const MAX_REST_MS = 1_000;
 
 /** As in Consul, a wait is longer by up to a sixteenth: clients that came together do not come back together. */
 const JITTER = 1 / 16;
 
 export class BlockedQueries {
   readonly #deps: BlockedQueriesDeps;
-  /** By the services that they are about; `undefined`: all services. */
-  readonly #blocked = new Map<string | undefined, Set<Blocked>>();
+  /** By their services. */
+  readonly #lines = new Map<string | undefined, Line>();
+  /** The lines with a pass, in the order of their next steps. */
+  readonly #passing: Line[] = [];
   readonly #counts = new WeakMap<object, number>();
   readonly #unwatch: () => void;
   #size = 0;
-  #due: Blocked[] = [];
   #isScheduled = false;
   #isEnded = false;
 
@@ -91,30 +110,33 @@ export class BlockedQueries {
     return this.#size >= MAX_BLOCKED_QUERIES || this.#countOf(connection) >= MAX_PER_CONNECTION;
   }
 
-  /** Whether queries wait for their answers in line. */
-  get isBusy(): boolean {
-    return this.#due.length > 0;
+  /** Whether a query about a service should join its line also when it need not wait for a change. */
+  isBusy(service: string | undefined): boolean {
+    return (this.#lines.get(service)?.phase ?? "idle") !== "idle";
   }
 
-  /** Adds a query: to the line if its index is not ours. Returns a function that cancels it, and does nothing later. */
+  /** Adds a query. Returns a function that cancels it, and does nothing after the answer. */
   add(query: BlockingQuery): () => void {
-    const blocked: Blocked = { ...query, cancelTimer: () => {}, isDue: false, isOver: false };
     const { clock, random } = this.#deps;
-    const waitMs = query.waitMs * (1 + random() * JITTER);
-    blocked.cancelTimer = clock.setTimer(waitMs, () => this.#answer(blocked));
-    const { service } = query.view;
-    const others = this.#blocked.get(service) ?? new Set();
-    this.#blocked.set(service, others.add(blocked));
+    const { view, index, waitMs, connection } = query;
+    const blocked: Blocked = { ...query, cancelTimer: () => {}, isDue: false, isOver: false };
+    blocked.cancelTimer = clock.setTimer(waitMs * (1 + random() * JITTER), () => this.#answer(blocked));
+    const line = this.#lines.get(view.service) ?? emptyLine(view.service);
+    this.#lines.set(view.service, line);
+    line.queries.add(blocked);
     this.#size += 1;
-    this.#count(query.connection, 1);
-    if (query.view.index !== query.index) this.#enqueue(blocked);
+    this.#count(connection, 1);
+    if (view.index !== index) this.#enqueue(line, blocked);
     return () => void this.#remove(blocked);
   }
 
-  /** Answers all that are blocked, over some turns. */
+  /** Answers all that are blocked. */
   answerAll(): void {
-    for (const queries of this.#blocked.values()) for (const blocked of queries) blocked.isOver = true;
-    for (const service of this.#blocked.keys()) this.#markDue(service);
+    for (const line of this.#lines.values()) {
+      for (const blocked of line.queries) blocked.isOver = true;
+      if (line.phase === "rest") this.#endRest(line);
+      this.#markDue(line.service);
+    }
   }
 
   /** Answers all, and watches the catalog no more. Calling it again does nothing. */
@@ -126,30 +148,66 @@ export class BlockedQueries {
   }
 
   #markDue(service: string | undefined): void {
-    for (const blocked of this.#blocked.get(service) ?? []) if (!blocked.isDue) this.#enqueue(blocked);
+    const line = this.#lines.get(service);
+    if (line === undefined) return;
+    for (const blocked of line.queries) if (!blocked.isDue) this.#enqueue(line, blocked);
   }
 
-  #enqueue(blocked: Blocked): void {
+  #enqueue(line: Line, blocked: Blocked): void {
     blocked.isDue = true;
-    this.#due.push(blocked);
+    line.due.push(blocked);
+    if (line.phase === "idle") this.#startPass(line);
+  }
+
+  #startPass(line: Line): void {
+    line.phase = "pass";
+    line.passStartedAt = this.#deps.clock.now();
+    this.#passing.push(line);
     this.#schedule();
   }
 
-  /** A new share is light, and behind the answers of the step before: so few answers wait at a time, and others get turns. */
+  /** A new share of the turns is light, and behind the answers of the step before. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#deps.turns.open().queue(() => this.#lookAtDue());
+    this.#deps.turns.open().queue(() => this.#step());
   }
 
-  #lookAtDue(): void {
+  #step(): void {
     this.#isScheduled = false;
-    for (const blocked of this.#due.splice(0, QUERIES_PER_STEP)) {
-      blocked.isDue = false;
-      const { view, index, isOver } = blocked;
-      if (isOver || (view.index !== index && view.isKnown)) this.#answer(blocked);
+    for (let left = QUERIES_PER_STEP; left > 0; ) {
+      const line = this.#passing.shift();
+      if (line === undefined) return;
+      // those that have joined before the first step belong to this pass
+      if (line.pass.length === 0) [line.pass, line.due] = [line.due, []];
+      const looked = line.pass.splice(0, Math.min(left, QUERIES_OF_LINE));
+      for (const blocked of looked) this.#look(blocked);
+      left -= Math.max(1, looked.length);
+      if (line.pass.length > 0) this.#passing.push(line);
+      else this.#startRest(line);
     }
-    if (this.#due.length > 0) this.#schedule();
+    this.#schedule();
+  }
+
+  #look(blocked: Blocked): void {
+    const { view, index, isOver } = blocked;
+    blocked.isDue = false;
+    if (isOver || (view.index !== index && view.isKnown)) this.#answer(blocked);
+  }
+
+  #startRest(line: Line): void {
+    const { clock } = this.#deps;
+    const tookMs = clock.now() - line.passStartedAt;
+    line.phase = "rest";
+    if (tookMs < 1 || this.#isEnded) this.#endRest(line);
+    else line.cancelRest = clock.setTimer(Math.min(tookMs, MAX_REST_MS), () => this.#endRest(line));
+  }
+
+  #endRest(line: Line): void {
+    line.cancelRest();
+    line.phase = "idle";
+    if (line.due.length > 0) this.#startPass(line);
+    else if (line.queries.size === 0) this.#lines.delete(line.service);
   }
 
   /** One query that throws must not keep the others from their answers, nor end the process. */
@@ -163,10 +221,9 @@ export class BlockedQueries {
   }
 
   #remove(blocked: Blocked): boolean {
-    const { service } = blocked.view;
-    const others = this.#blocked.get(service);
-    if (others?.delete(blocked) !== true) return false;
-    if (others.size === 0) this.#blocked.delete(service);
+    const line = this.#lines.get(blocked.view.service);
+    if (line?.queries.delete(blocked) !== true) return false;
+    if (line.queries.size === 0 && line.phase === "idle") this.#lines.delete(line.service);
     blocked.cancelTimer();
     this.#size -= 1;
     this.#count(blocked.connection, -1);
@@ -180,4 +237,9 @@ export class BlockedQueries {
   #count(connection: object | undefined, change: number): void {
     if (connection !== undefined) this.#counts.set(connection, this.#countOf(connection) + change);
   }
+}
+
+function emptyLine(service: string | undefined): Line {
+  const queries = new Set<Blocked>();
+  return { service, queries, due: [], pass: [], phase: "idle", passStartedAt: 0, cancelRest: () => {} };
 }

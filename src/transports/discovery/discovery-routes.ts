@@ -88,7 +88,7 @@ export class DiscoveryRoutes implements ServerResponder {
     return this.#blocked.size;
   }
 
-  /** Answers all blocked queries, and blocks no more. Other requests are still answered. */
+  /** Answers all blocked queries. From then on, lists are answered with 503: the process ends. */
   end(): void {
     this.#unobserve();
     this.#blocked.end();
@@ -178,13 +178,17 @@ export class DiscoveryRoutes implements ServerResponder {
           else send({ status: 200, headers: headersOf(form, rendered.index, this.#deps.token), body: rendered.body });
         });
     };
-    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy);
+    // the checks have stopped: from now on, nothing that is known stays true
+    if (this.#blocked.isEnded) {
+      send(textAnswer(503, "This server is shutting down", RETRY_AFTER));
+      return undefined;
+    }
+    const isBlocking = index > 0 && (index === view.index || this.#blocked.isBusy(view.service));
     if (!view.isKnown || !isBlocking) {
       answer();
       return undefined;
     }
-    if (this.#blocked.isEnded) send(textAnswer(503, "This server is shutting down", RETRY_AFTER));
-    else if (this.#blocked.isFull(connection)) send(textAnswer(429, "Too many blocking queries", RETRY_AFTER));
+    if (this.#blocked.isFull(connection)) send(textAnswer(429, "Too many blocking queries", RETRY_AFTER));
     else return this.#blocked.add({ view, index, waitMs, connection, answer });
     return undefined;
   }

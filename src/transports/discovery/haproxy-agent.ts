@@ -18,6 +18,11 @@ export interface HaproxyAgentDeps {
   readonly catalog: InstanceCatalog;
   readonly reader: StatusReader;
   readonly clock: Clock;
+  /**
+   * Whether answers have weights below 100%. HAProxy rounds down, so that a server with its default weight of 1 would get no
+   * traffic then.
+   */
+  readonly weights: boolean;
 }
 
 /** The longest name of a service, in bytes. */
@@ -27,7 +32,7 @@ const MAX_NAME_BYTES = 253;
 const TIMEOUT_MS = 5_000;
 
 /** What of its traffic an instance can take. */
-const SHARES = { healthy: 100, degraded: 50, unhealthy: 0, unknown: undefined } as const;
+const SHARES = { healthy: 100, degraded: 50, unhealthy: 0, unknown: 0 } as const;
 
 export class HaproxyAgent {
   readonly #deps: HaproxyAgentDeps;
@@ -82,7 +87,7 @@ export class HaproxyAgent {
     if (service !== undefined) return service.known ? this.#serviceAnswer(name, service.instances) : undefined;
     const instance = catalog.instance(name);
     if (instance === undefined || !catalog.isInstanceKnown(name)) return undefined;
-    return answerOf([instance]);
+    return this.#answer([instance]);
   }
 
   /** A service that is NOT_SERVING by its policy is down, also while some of its instances are healthy. */
@@ -90,7 +95,17 @@ export class HaproxyAgent {
     const { reader } = this.#deps;
     const isAllDrained = instances.every(({ drained }) => drained);
     const isDown = !isAllDrained && !reader.draining && reader.read(name)?.status === "NOT_SERVING";
-    return isDown ? "down ready" : answerOf(instances);
+    return isDown ? "down ready" : this.#answer(instances);
+  }
+
+  /** Instances together. Those of unknown state take nothing. */
+  #answer(instances: readonly ServiceInstance[]): string | undefined {
+    const told = instances.filter(({ state }) => state !== "unknown");
+    if (told.length === 0) return undefined;
+    const active = instances.filter(({ drained }) => !drained);
+    if (active.length === 0) return told.every(({ state }) => state === "unhealthy") ? "maint" : "drain";
+    const share = shareOf(active);
+    return share === 0 ? "down ready" : `up ready ${this.#deps.weights ? share : 100}%`;
   }
 }
 
@@ -105,15 +120,9 @@ function lineOf(bytes: Buffer): string {
     .trim();
 }
 
-/** Instances together: the mean of what each can take, by their weights. Those of unknown state take nothing. */
-function answerOf(instances: readonly ServiceInstance[]): string | undefined {
-  const told = instances.filter(({ state }) => state !== "unknown");
-  if (told.length === 0) return undefined;
-  const active = instances.filter(({ drained }) => !drained);
-  const isFailing = told.every(({ state }) => state === "unhealthy");
-  if (active.length === 0) return isFailing ? "maint" : "drain";
-  const weights = active.reduce((sum, { weight }) => sum + weight, 0);
-  const taken = active.reduce((sum, { weight, state }) => sum + weight * (SHARES[state] ?? 0), 0);
-  // HAProxy takes 0% for drain: an instance that takes little takes something
-  return taken === 0 ? "down ready" : `up ready ${Math.max(1, Math.round(taken / weights))}%`;
+/** The mean of what each can take, by their weights, in percent. More than nothing is at least 1: HAProxy takes 0% for drain. */
+function shareOf(instances: readonly ServiceInstance[]): number {
+  const weights = instances.reduce((sum, { weight }) => sum + weight, 0);
+  const taken = instances.reduce((sum, { weight, state }) => sum + weight * SHARES[state], 0);
+  return taken === 0 ? 0 : Math.max(1, Math.round(taken / weights));
 }

@@ -71,10 +71,12 @@ export class Site<C extends Clock> {
     this.registry.report({ name, state, critical: true, counted: true, startup: true, services: [], ...results });
   }
 
-  ask(target: string, more: Partial<HttpRequest> = {}): Asked {
+  /** @param onAnswer called in the step of the answer */
+  ask(target: string, more: Partial<HttpRequest> = {}, onAnswer: () => void = () => {}): Asked {
     let answer: ReadAnswer | undefined;
     const stop = this.routes.answer({ ...REQUEST, target, ...more }, (each) => {
       answer = read(each);
+      onAnswer();
     });
     return { answer: () => answer, leave: () => stop?.() };
   }

@@ -1,0 +1,132 @@
+/**
+ * Thousands of blocking queries of clients that ask again at once, while instances flap: the memory is bounded, and an honest
+ * query, an honest subscriber of another service and gRPC's Check are answered in time. With DISCOVERY_QUERIES=9990 it takes
+ * the bound of blocked queries; the result is in the diagnostics.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { Agent, get as getHttp, type IncomingMessage } from "node:http";
+import { createInterface } from "node:readline";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { HealthClient } from "../../src/client/health-client.js";
+import { eventually, inTime, pause } from "../support/eventually.js";
+import { notOutlive } from "../support/not-outlive.js";
+
+const QUERIES = Number(process.env.DISCOVERY_QUERIES ?? 2_000);
+const MAX_P99_MS = 100;
+/** What the process may grow by: its young generation and its buffers, and each query with its connection. */
+const MAX_GROWTH_MB = 80 + QUERIES * 0.03;
+const SECONDS = 8;
+
+/** A program of this folder, and the next line that it prints. */
+function start(t: TestContext, file: string, ...args: readonly string[]) {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const child = spawn(process.execPath, ["--import", "tsx", path, ...args], {
+    env,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  notOutlive(child, () => child.kill("SIGKILL"));
+  t.after(() => void child.kill("SIGKILL"));
+  const waiting: ((line: string) => void)[] = [];
+  const lines: string[] = [];
+  const { stdin } = child;
+  createInterface(child.stdout).on("line", (line) => {
+    const next = waiting.shift();
+    if (next === undefined) lines.push(line);
+    else next(line);
+  });
+  const line = () => {
+    const first = lines.shift();
+    return first === undefined ? new Promise<string>((resolve) => void waiting.push(resolve)) : Promise.resolve(first);
+  };
+  const say = (text: string) => void stdin.write(`${text}\n`);
+  const ask = (text: string) => {
+    say(text);
+    return inTime(line(), `${file}: ${text}`, 60_000);
+  };
+  return { line, say, ask };
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+function request(port: number, path: string): Promise<{ readonly index: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const onResponse = (response: IncomingMessage) => {
+      let body = "";
+      response.on("data", (part) => {
+        body += String(part);
+      });
+      response.on("end", () => resolve({ index: Number(response.headers["x-consul-index"]), body }));
+    };
+    getHttp({ port, host: "127.0.0.1", path, agent }, onResponse).on("error", reject);
+  });
+}
+
+const percentile = (values: readonly number[], part: number) =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
+
+/** Repeats an action for some seconds. Returns the milliseconds of each time. */
+async function measure(action: () => Promise<unknown>, seconds: number): Promise<number[]> {
+  const times: number[] = [];
+  const end = performance.now() + seconds * 1_000;
+  while (performance.now() < end) {
+    const since = performance.now();
+    await action();
+    times.push(performance.now() - since);
+    await pause(10);
+  }
+  return times;
+}
+
+test(`${QUERIES} blocking queries of clients that ask again at once, while instances flap`, async (t) => {
+  t.after(() => agent.destroy());
+  const site = start(t, "discovery-site.ts");
+  const port = Number(await inTime(site.line(), "the port", 60_000));
+  type Stats = { rssMb: number; blocked: number; loopMs: number; busyMs: number; cpuMs: number };
+  const stats = async (): Promise<Stats> => JSON.parse(await site.ask("stats"));
+  const before = await stats();
+  const crowd = start(t, "discovery-crowd.ts", String(port), String(QUERIES));
+  assert.equal(await inTime(crowd.line(), "each client has an answer", 120_000), "ready");
+  await eventually(async () => (await stats()).blocked === QUERIES, "all are blocked");
+  const blocked = await stats();
+
+  const client = new HealthClient(`127.0.0.1:${port}`);
+  t.after(() => client.close());
+  // what the machine itself makes of it, with its other work
+  const idle = await measure(() => client.check("calm"), SECONDS / 4);
+  site.say("flap");
+  const answersBefore = Number(await crowd.ask("count"));
+  const flip = async () => {
+    const { index } = await request(port, "/v1/health/service/calm");
+    const asked = request(port, `/v1/health/service/calm?index=${index}`);
+    site.say("flip");
+    await asked;
+  };
+  const [queries, checks, flips] = await Promise.all([
+    measure(() => request(port, "/v1/health/service/orders?passing"), SECONDS / 2),
+    measure(() => client.check("calm"), SECONDS),
+    pause((SECONDS / 2) * 1_000).then(() => measure(flip, SECONDS / 2)),
+  ]);
+  const answers = Number(await crowd.ask("count")) - answersBefore;
+  const after = await stats();
+  for (const [name, times] of Object.entries({ idle, queries, checks, flips }))
+    t.diagnostic(
+      `${name}: ${times.length}, p50 ${percentile(times, 0.5).toFixed(1)}, p99 ${percentile(times, 0.99).toFixed(1)}, max ${Math.max(...times).toFixed(1)} ms`,
+    );
+  const [busy, cpu] = [after.busyMs - blocked.busyMs, after.cpuMs - blocked.cpuMs];
+  t.diagnostic(`${(answers / SECONDS).toFixed(0)} answers a second; loop delay p99 ${after.loopMs.toFixed(1)} ms`);
+  t.diagnostic(`the loop was busy for ${busy.toFixed(0)} ms, with ${cpu.toFixed(0)} ms of CPU time`);
+  t.diagnostic(
+    `RSS ${before.rssMb.toFixed(0)}, blocked ${blocked.rssMb.toFixed(0)}, flapping ${after.rssMb.toFixed(0)} MB`,
+  );
+  assert.ok(answers > 1_000, "the clients were answered during the flaps");
+  // on a machine with other work: the waits without the crowd, and the part of its busy time for which the process has run
+  const maxMs = MAX_P99_MS * Math.max(1, busy / cpu) + percentile(idle, 0.99);
+  assert.ok(percentile(queries, 0.99) < maxMs, "a query without an index");
+  assert.ok(percentile(checks, 0.99) < maxMs, "Check");
+  // the catalog gathers changes for 20 ms, and a flip asks twice
+  assert.ok(percentile(flips, 0.99) < 2 * maxMs + 20, "a subscriber of another service");
+  assert.ok(after.rssMb - before.rssMb < MAX_GROWTH_MB, `${after.rssMb - before.rssMb} MB`);
+});

@@ -1,0 +1,39 @@
+/** A server of xDS on a port of loopback: the native engine over a catalog. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import type { TestContext } from "node:test";
+import { systemClock } from "../../../src/core/clock.js";
+import { FairTurns } from "../../../src/core/fair-turns.js";
+import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
+import { createH2Engine } from "../../../src/transports/h2/engine.js";
+import type { XdsService } from "../../../src/transports/xds/service.js";
+
+export async function serveXds(t: TestContext, service: XdsService, answerTimeoutMs = 30_000): Promise<number> {
+  const ms = 60_000;
+  const engine = createH2Engine({
+    ...{ clock: systemClock, turns: new FairTurns(systemClock, "xds"), random: Math.random, instance: "xds" },
+    ...{ pool: new SharedBytesPool(), service: undefined, reflection: undefined, statusCodePaths: [] },
+    streamMethods: service.methods,
+    times: {
+      ...{ keepaliveTimeMs: ms, keepaliveTimeoutMs: ms, maxConnectionIdleMs: ms, maxConnectionAgeMs: ms },
+      ...{ maxConnectionAgeGraceMs: ms, firstBytesTimeoutMs: ms, requestTimeoutMs: ms, answerTimeoutMs },
+    },
+    responder: {
+      tooManyBodyBytes: 1,
+      wantsBody: () => false,
+      answer: (_, send) => send({ status: 404, headers: {}, body: "" }),
+    },
+  });
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => {}));
+    engine.accept(socket);
+  });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port; // a server that listens on a port has an address with one
+}
