@@ -1,5 +1,6 @@
 /** Traffic through a reader, 100 requests a second: by a program that is a reader itself, or over HTTP through a proxy. */
 import { Agent, get } from "node:http";
+import { pause } from "../../support/eventually.js";
 import { Running } from "../peers.js";
 
 const INTERVAL_MS = 10;
@@ -8,8 +9,18 @@ const TIMEOUT_MS = 1_000;
 
 /** A program that prints `from ADDRESS` or `failed TEXT` for each call, and `state STATE` for each state of its channel. */
 export class ProgramTraffic extends Running {
+  #forgotten = 0;
+
+  /** The failed calls, without those that were forgotten. */
   get failures(): readonly string[] {
-    return this.lines.filter((line) => line.startsWith("failed"));
+    return this.lines.filter((line) => line.startsWith("failed ")).slice(this.#forgotten);
+  }
+
+  /** Forgets the failures of the start, once every call that was made before is over. */
+  async forgetFailures(): Promise<this> {
+    await pause(TIMEOUT_MS + 500);
+    this.#forgotten += this.failures.length;
+    return this;
   }
 
   get states(): readonly string[] {

@@ -23,12 +23,12 @@ for (const client of CLIENTS) {
       async ({ directory, fleet, daemon: { discoveryPort } }) => {
         const reader = startGrpcReader(client, { directory, discoveryPort });
         await eachGetsTraffic(fleet.backends);
-        return reader;
+        return reader.forgetFailures();
       },
       { withToken: false },
     );
 
-    testReader(scene);
+    testReader(scene, isProof);
 
     test("calls fail with UNAVAILABLE while all instances fail, and succeed within a second after one recovers", async () => {
       const { fleet, daemon, reader } = scene();
