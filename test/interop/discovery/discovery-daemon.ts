@@ -148,8 +148,8 @@ checks:
   orders:
     target: "http://{address}/health"
     instances: { file: ${fleet.targetsFile}, refresh: 1s }
-    interval: 300ms
-    timeout: 290ms
+    interval: 1s
+    timeout: 900ms
     unhealthyThreshold: 1
     healthyThreshold: 1
     ${check}

@@ -23,7 +23,7 @@ for (const file of ["envoy-eds.yaml", "envoy-ads.yaml"])
         await eventually(async () => (await envoy.healthOf()).size === 4, "Envoy has the instances");
         return envoy.startTraffic();
       },
-      { check: "expect: { maxLatency: 150ms }" },
+      { check: "expect: { maxLatency: 400ms }" },
     );
 
     testReader(scene, isProof);
@@ -34,7 +34,7 @@ for (const file of ["envoy-eds.yaml", "envoy-ads.yaml"])
       const [failing, slow, drained, healthy] = fleet.backends;
       assert.ok(failing && slow && drained && healthy);
       await daemon.fail(failing);
-      await daemon.slow(slow, 200);
+      await daemon.slow(slow, 600);
       const check = await daemon.checkOf(drained);
       await daemon.operate("drain", check);
       const expected = { [failing.port]: "UNHEALTHY", [slow.port]: "DEGRADED", [drained.port]: "DRAINING" };
