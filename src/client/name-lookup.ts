@@ -41,7 +41,7 @@ type ServerAnswer = Answer | "failing";
 export type OnPartial = (addresses: readonly LookupAddress[]) => void;
 
 /** A server of a service, as its SRV record names it (RFC 2782). */
-export interface NamedServer {
+export interface ServerRecord {
   /** Without a dot at the end. */
   readonly host: string;
   readonly port: number;
@@ -107,7 +107,7 @@ export class NameLookup {
    * that there is no such service.
    * @throws an error of this machine: no descriptor is free
    */
-  async findServers(name: string): Promise<readonly NamedServer[] | "unknown" | "dead"> {
+  async findServers(name: string): Promise<readonly ServerRecord[] | "unknown" | "dead"> {
     const file = readResolverFile(this.#resolverFile);
     const options = { ...systemServers(file, this.#servers, this.#lookups++), clock: this.#clock };
     let isServerFailing = false;
@@ -221,7 +221,7 @@ function answerOf(error: unknown): Exclude<ServerAnswer, object> {
 }
 
 /** The text of an SRV record: `PRIORITY WEIGHT PORT HOST`. */
-function serverOf(text: string): NamedServer {
+function serverOf(text: string): ServerRecord {
   const [, weight = "", port = "", host = ""] = text.split(" ");
   return { host, port: Number(port), weight: Number(weight) };
 }

@@ -74,13 +74,15 @@ export const DEFAULT_CONFIG_FILE = "healthbridge.yaml";
 /** Another usual name. There must not be a file of each. */
 export const OTHER_CONFIG_FILE = "healthbridge.yml";
 
+const NO_ADVERTISEMENTS: ReadonlyMap<string, Advertisement> = new Map();
+
 /** Without a file and without flags: `serve` publishes its own health. */
 export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   listen: TOP_KEYS.listen.default,
   checks: [],
   services: [],
   templates: [],
-  advertisements: new Map(),
+  advertisements: NO_ADVERTISEMENTS,
   isolation: undefined,
   allowLinkLocal: TOP_KEYS.allowLinkLocal.default,
   tls: undefined,

@@ -19,7 +19,7 @@ export const discoverySchema = <Listen extends v.GenericSchema<unknown, ListenEn
       xds: form("Whether xDS v3 is served, for Envoy and for gRPC's xds:/// clients."),
       prometheus: form("Whether Prometheus' HTTP service discovery is served, at /prometheus/sd."),
     },
-    "A listener that tells the addresses and the states of instances to load balancers and meshes.",
+    "A listener that tells the addresses and the states of instances to load balancers and meshes. A change needs a restart.",
   );
 
 export const HAPROXY_AGENT = group(
@@ -33,5 +33,5 @@ export const HAPROXY_AGENT = group(
       ),
     ),
   },
-  "A listener that answers HAProxy's agent-check with the state of the instance or service that agent-send names.",
+  "A listener that answers HAProxy's agent-check with the state of the instance or service that agent-send names. A change needs a restart.",
 );

@@ -12,7 +12,7 @@ import { readFileSd } from "./file-sd.js";
 import { type AskSource, type FoundAddress, failed, MAX_ADDRESSES, type SourceAnswer } from "./source.js";
 
 /** The text of a version of a file, or why it cannot be read. */
-export type SourceText = { readonly version: string } & ({ readonly text: string } | { readonly fault: string });
+export type TargetsText = { readonly version: string } & ({ readonly text: string } | { readonly fault: string });
 
 /** How files are read: without blocking, and `undefined` while a file system does not answer. */
 export interface SourceFiles {
@@ -20,7 +20,7 @@ export interface SourceFiles {
   readonly list: (folder: string) => Promise<readonly string[] | { readonly fault: string } | undefined>;
   /** What distinguishes two versions of a file without reading it. */
   readonly version: (path: string) => Promise<string | undefined>;
-  readonly read: (path: string) => Promise<SourceText | undefined>;
+  readonly read: (path: string) => Promise<TargetsText | undefined>;
 }
 
 /** Files that one pattern may match. */

@@ -17,7 +17,12 @@ const load = (text: string): LoadedConfig => validateConfig(readConfigText("f.ya
 /** A certificate, a key and a CA of tests; every value is that of the server, but for those that are given. */
 const tlsOf = (more = "") => `tls: { certFile: ${pem("server.crt")}, keyFile: ${pem("server.key")}${more} }`;
 const OTHER_TLS = `tls: { certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")} }`;
-const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tlsOf()}\n`;
+const DISCOVERY = 'discovery: { listen: "127.0.0.1:0" }';
+const AGENT = 'haproxyAgent: { listen: "127.0.0.1:0" }';
+const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tlsOf()}\n${DISCOVERY}\n${AGENT}\n`;
+const discovery = (keys: string) => BASE.replace(DISCOVERY, `discovery: { ${keys} }`);
+const agent = (keys: string) => BASE.replace(AGENT, `haproxyAgent: { ${keys} }`);
+const PROXIED = 'listen: [{ address: "127.0.0.1:0", proxyProtocol: { from: [10.0.0.1] } }]';
 
 /** The same file with one address, as a table. */
 const listenTable = (entry: string) => BASE.replace('"127.0.0.1:0"', `{ ${entry} }`);
@@ -45,6 +50,17 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   hosts: [`${BASE}hosts: [status.example.org]`, ["hosts"]],
   historyMemory: [`${BASE}historyMemory: 7`, ["historyMemory"]],
   historyRetain: [`${BASE}historyRetain: 7d`, ["historyRetain"]],
+  discovery: [BASE.replace(DISCOVERY, ""), ["listen", "consul", "xds", "prometheus"].map((key) => `discovery.${key}`)],
+  "discovery.listen": [discovery('listen: "127.0.0.2:0"'), ["discovery.listen"]],
+  "discovery.listen[].address": [discovery('listen: [{ address: "127.0.0.2:0" }]'), ["discovery.listen"]],
+  "discovery.listen[].proxyProtocol": [discovery(PROXIED), ["discovery.listen"]],
+  "discovery.listen[].proxyProtocol.from": [discovery(PROXIED), ["discovery.listen"]],
+  "discovery.consul": [discovery('listen: "127.0.0.1:0", consul: false'), ["discovery.consul"]],
+  "discovery.xds": [discovery('listen: "127.0.0.1:0", xds: false'), ["discovery.xds"]],
+  "discovery.prometheus": [discovery('listen: "127.0.0.1:0", prometheus: false'), ["discovery.prometheus"]],
+  haproxyAgent: [BASE.replace(AGENT, ""), ["haproxyAgent.listen", "haproxyAgent.weights"]],
+  "haproxyAgent.listen": [agent('listen: "127.0.0.2:0"'), ["haproxyAgent.listen"]],
+  "haproxyAgent.weights": [agent('listen: "127.0.0.1:0", weights: true'), ["haproxyAgent.weights"]],
 };
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
@@ -233,6 +249,7 @@ const INSTANCES: Readonly<Record<string, readonly [before: string, after: string
 /** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, `cli/tls-rules.test.ts`, and below. */
 const OTHERS = [
   ...["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"],
+  "discovery.tokenFile",
   ...["tls.allowClients", "tls.allowClients.dns", "tls.allowClients.uri", "tls.minVersion"],
 ];
 

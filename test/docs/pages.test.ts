@@ -90,13 +90,19 @@ for (const { name, text, schemes } of PAGES) {
 
 test("every key inside an option of a check stands on a page", () => {
   const documented = new Set(PAGES.flatMap(({ text }) => optionsOf(text).map(([option]) => option)));
-  const nested = [...KEYS.keys()].filter((key) => key.includes(".") && key !== "expect.maxLatency");
+  const isOfInstances = (key: string) => /^(?:instances|policy)\./.test(key);
+  const inside = [...KEYS.keys()].filter((key) => key.includes(".") && key !== "expect.maxLatency");
+  const nested = inside.filter((key) => !isOfInstances(key));
   assert.ok(nested.length > 10);
   assert.deepEqual(
     nested.filter((key) => !documented.has(key)),
     [],
   );
   assert.match(read("docs/targets.md"), /`expect\.maxLatency`/, "the option of every check");
+  for (const key of inside.filter(isOfInstances)) {
+    const word = key.slice(key.indexOf(".") + 1);
+    assert.ok(new RegExp(`[\`{ ]${word}[:\`]`).test(read("docs/instances.md")), key);
+  }
 });
 
 /** These are about the check or healthbridge, and no target gives them. */

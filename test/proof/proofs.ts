@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
 import { proveControl } from "./control.js";
+import { proveDiscovery } from "./discovery.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveHistory } from "./history.js";
 import { proveIsolation } from "./isolation.js";
@@ -103,6 +104,11 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
       "grpc-js with the policy: 1,000 flips under 500 calls a second, no failed call, none to an unhealthy backend",
     takes: "2 min; also --seed, --json",
     run: provePolicy,
+  },
+  discovery: {
+    proves: "abuse of discovery neither delays an honest subscriber nor fills the memory",
+    takes: "2 min; also --json",
+    run: proveDiscovery,
   },
   shutdown: {
     proves: "SIGTERM under 1,000 Checks a second fails no call; 1,000 starts and ends leave nothing",

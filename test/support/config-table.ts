@@ -23,8 +23,8 @@ function keysWithRestart(rows: Readonly<Record<string, Setting>>, prefix: string
 
 /** Whether a reload applies a change of a key. A table applies what its keys apply. */
 export function appliedOf(path: string): "at once" | "after a restart" {
-  const isRestart = RESTART_KEYS.has(path) || path === "tls" || path.startsWith("listen[]");
-  return isRestart ? "after a restart" : "at once";
+  const isRestart = RESTART_KEYS.has(path) || path === "tls" || /^(?:listen\[\]|discovery|haproxyAgent)/.test(path);
+  return isRestart && path !== "discovery.tokenFile" ? "after a restart" : "at once";
 }
 
 /** The schema says it in the description of a key; the table of the docs has a column for it. */

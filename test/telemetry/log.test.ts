@@ -300,6 +300,7 @@ describe("events that clients and targets can cause", () => {
     ["listener-failed", { error: boom }],
     ["write-held", { service: "a", status: "SERVING" }],
     ["name-taken", { check: "celery", service: "celery.worker/a" }],
+    ["instance-source", { service: "a", outcome: "failed", isNew: true, addresses: 1, detail: "x" }],
     ["probe-abandoned", { check: "db", timeoutMs: 1_000 }],
     ["abandoned-ended", { check: "db", lastedMs: 2_000 }],
   ];
@@ -368,4 +369,27 @@ describe("a stall of the main thread", () => {
         /^\S+Z error the event loop has been blocked for 10\.0 s: all services report NOT_SERVING until it runs again\n$/,
       );
   });
+});
+
+test("A source of instances has a line for each change of its outcome, and none for what is the same.", (t) => {
+  const texts: string[] = [];
+  const log = createLog("mine", "info", { write: (text) => void texts.push(text) }, new VirtualClock());
+  t.after(() => log.close());
+  const tell = (outcome: "found" | "failed" | "refused" | "removed", isNew: boolean, detail?: string) =>
+    publish("instance-source", { instance: "mine", service: "a", outcome, isNew, addresses: 2, detail });
+  tell("found", true);
+  tell("found", false);
+  tell("failed", true, "x");
+  tell("failed", false, "x");
+  tell("refused", true, "y");
+  tell("removed", true);
+  const lines = texts.map((text) => JSON.parse(text));
+  assert.deepEqual(
+    lines.map(({ level, msg }) => `${level} ${msg}`),
+    [
+      'info instances of "a": the source answers; 2 addresses',
+      'warn instances of "a": the source has failed; keeping 2 addresses: x',
+      'warn instances of "a": not every address can be checked: y',
+    ],
+  );
 });

@@ -84,6 +84,8 @@ function happenAll(registry: Registry): void {
   publish("recovery", { ...recovery, step: "started", attempt: 1, maxRuns: 3, reason: "refused" });
   const nothing = { pending: 0, failures: 0, detail: undefined };
   publish("webhook", { instance: "mine", webhook: "ops", outcome: "delivered", ...nothing });
+  const told = { isNew: true, addresses: 1, detail: undefined };
+  publish("instance-source", { instance: "mine", service: "orders", outcome: "failed", ...told });
 }
 
 const rows: readonly MetricRow[] = Object.values(METRICS);

@@ -7,9 +7,10 @@
  *                                                       '-- its client has gone: the slot is free at once
  *
  * One slot each, within one bound over all connections. Passes share the time of the server:
- * - 16 queries in a step, from all lines with a pass in turn. The next step waits for the answers of the step before.
- * - After a pass, the line rests for as long as the pass has taken. A query that need not wait for a change joins the next
- *   pass then. So clients that ask again at once, for a service that flaps, leave half of the time to everything else.
+ * - 16 queries in a step; lines take turns. The next step waits for the answers of the step before.
+ * - After a pass, the line rests for as long as the pass has taken from its first step. Meanwhile a query that need not wait
+ *   for a change joins the next pass. So clients that ask again at once, for a service that flaps, leave half of the time
+ *   to everything else.
  *
  * A query whose list becomes unknown stays blocked: its client keeps what it has.
  */
@@ -65,9 +66,8 @@ export const MAX_BLOCKED_QUERIES = 10_000;
 /** The same for one HTTP/2 connection. */
 const MAX_PER_CONNECTION = 100;
 
-/** Queries that are looked at in one step, and those of one line. */
+/** Queries that are looked at in one step. */
 const QUERIES_PER_STEP = 16;
-const QUERIES_OF_LINE = 4;
 
 /** The longest rest after a pass. */
 const MAX_REST_MS = 1_000;
@@ -161,7 +161,6 @@ export class BlockedQueries {
 
   #startPass(line: Line): void {
     line.phase = "pass";
-    line.passStartedAt = this.#deps.clock.now();
     this.#passing.push(line);
     this.#schedule();
   }
@@ -178,9 +177,11 @@ export class BlockedQueries {
     for (let left = QUERIES_PER_STEP; left > 0; ) {
       const line = this.#passing.shift();
       if (line === undefined) return;
-      // those that have joined before the first step belong to this pass
-      if (line.pass.length === 0) [line.pass, line.due] = [line.due, []];
-      const looked = line.pass.splice(0, Math.min(left, QUERIES_OF_LINE));
+      if (line.pass.length === 0) {
+        [line.pass, line.due] = [line.due, []];
+        line.passStartedAt = this.#deps.clock.now();
+      }
+      const looked = line.pass.splice(0, left);
       for (const blocked of looked) this.#look(blocked);
       left -= Math.max(1, looked.length);
       if (line.pass.length > 0) this.#passing.push(line);

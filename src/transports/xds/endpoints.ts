@@ -18,21 +18,19 @@ import { CLUSTER_LOAD_ASSIGNMENT, LB_ENDPOINT, LOCALITY_LB_ENDPOINTS } from "./m
 /** Who reads an assignment: the two know different states. */
 export type ClientKind = "envoy" | "grpc";
 
-/** Values of envoy.config.core.v3.HealthStatus, the worst last: of two instances with one address, the later one is told. */
-const HEALTH_STATUSES = [
-  ["healthy", 1],
-  ["degraded", 5],
-  ["drained", 3],
-  ["unknown", 4],
-  ["unhealthy", 2],
-] as const;
+/** Values of envoy.config.core.v3.HealthStatus. */
+const HEALTH_STATUSES = { healthy: 1, degraded: 5, drained: 3, unknown: 4, unhealthy: 2 } as const;
 
-/** An address with the index of its state in `HEALTH_STATUSES`. */
+type State = keyof typeof HEALTH_STATUSES;
+
+/** The worst last: of two instances with one address, the worse one is told. */
+const RANKS: Readonly<Record<State, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
+
 interface Endpoint {
   readonly address: string;
   readonly port: number;
   readonly weight: number;
-  readonly rank: number;
+  readonly state: State;
 }
 
 /** Addresses whose bytes are kept. */
@@ -41,28 +39,36 @@ const MAX_KEPT_ENDPOINTS = 20_000;
 /** Field 2 of LocalityLbEndpoints. */
 const LB_ENDPOINTS_FIELD = 2;
 
+/** The fields of a LocalityLbEndpoints before its endpoints. */
+const LOCALITY = encodeMessage(LOCALITY_LB_ENDPOINTS, { locality: {}, loadBalancingWeight: { value: 1 } });
+
+/** The field `health_status` of an LbEndpoint. All have the same length. */
+const HEALTH_FIELDS: Readonly<Record<State, Buffer>> = {
+  healthy: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.healthy }),
+  degraded: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.degraded }),
+  drained: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.drained }),
+  unknown: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.unknown }),
+  unhealthy: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.unhealthy }),
+};
+
 export class AssignmentEncoder {
-  /** The bytes of an LbEndpoint without its state: states change often, addresses do not. */
+  /** The bytes of each LbEndpoint but for its last field, the state: states change often, addresses do not. */
   readonly #kept = new Map<string, Buffer>();
 
   /** The assignment of a service, and the number of its instances that have no address. */
   encode(entry: ServiceInstances, kind: ClientKind): { readonly bytes: Buffer; readonly unaddressed: number } {
-    const endpoints = endpointsOf(entry.instances);
+    const { endpoints, unaddressed } = endpointsOf(entry.instances);
     const found = endpoints.size === 0 ? [] : [this.#locality([...endpoints.values()], kind)];
-    const bytes = encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: entry.name, endpoints: found });
-    return { bytes, unaddressed: entry.instances.filter((instance) => addressOf(instance) === undefined).length };
+    return { bytes: encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: entry.name, endpoints: found }), unaddressed };
   }
 
   #locality(endpoints: readonly Endpoint[], kind: ClientKind): Buffer {
-    const parts = endpoints.flatMap((endpoint) => {
-      const [state, number] = HEALTH_STATUSES[endpoint.rank] ?? ["unknown", 4];
-      const fixed = this.#fixedPart(endpoint);
-      const status = state === "degraded" && kind === "grpc" ? 1 : number;
-      const healthStatus = encodeMessage({ healthStatus: LB_ENDPOINT.healthStatus }, { healthStatus: status });
-      return [lengthDelimitedHead(LB_ENDPOINTS_FIELD, fixed.length + healthStatus.length), fixed, healthStatus];
-    });
-    const rest = encodeMessage(LOCALITY_LB_ENDPOINTS, { locality: {}, loadBalancingWeight: { value: 1 } });
-    return Buffer.concat([rest, ...parts]);
+    const parts: Uint8Array[] = [LOCALITY];
+    for (const endpoint of endpoints) {
+      const state = endpoint.state === "degraded" && kind === "grpc" ? "healthy" : endpoint.state;
+      parts.push(this.#fixedPart(endpoint), HEALTH_FIELDS[state]);
+    }
+    return Buffer.concat(parts);
   }
 
   #fixedPart({ address, port, weight }: Endpoint): Buffer {
@@ -70,7 +76,9 @@ export class AssignmentEncoder {
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
     const endpoint = { address: { socketAddress: { address, portValue: port } } };
-    const bytes = encodeMessage(LB_ENDPOINT, { endpoint, loadBalancingWeight: { value: weight } });
+    const content = encodeMessage(LB_ENDPOINT, { endpoint, loadBalancingWeight: { value: weight } });
+    const length = content.length + HEALTH_FIELDS.healthy.length;
+    const bytes = Buffer.concat([lengthDelimitedHead(LB_ENDPOINTS_FIELD, length), content]);
     if (this.#kept.size >= MAX_KEPT_ENDPOINTS) this.#kept.clear();
     this.#kept.set(key, bytes);
     return bytes;
@@ -86,23 +94,23 @@ function addressOf({ address, host }: ServiceInstance): string | undefined {
   return isIP(found) === 0 || found.includes("%") ? undefined : found;
 }
 
-/** One endpoint for each address and port, in the order of the instances. */
-function endpointsOf(instances: readonly ServiceInstance[]): ReadonlyMap<string, Endpoint> {
-  const found = new Map<string, Endpoint>();
+/** One endpoint for each address and port, in the order of the instances, and the number of instances without an address. */
+function endpointsOf(instances: readonly ServiceInstance[]) {
+  const endpoints = new Map<string, Endpoint>();
+  let unaddressed = 0;
   for (const instance of instances) {
     const address = addressOf(instance);
-    if (address === undefined) continue;
-    const { port, weight } = instance;
+    if (address === undefined) {
+      unaddressed += 1;
+      continue;
+    }
+    const { port, weight, drained } = instance;
     const key = `${address} ${port}`;
-    const before = found.get(key);
-    const rank = Math.max(rankOf(instance), before?.rank ?? 0);
-    found.set(key, { address, port, weight: Math.max(weight, before?.weight ?? 0), rank });
+    const before = endpoints.get(key);
+    // an operator's drain is told before any state
+    const own = drained ? "drained" : instance.state;
+    const state = before !== undefined && RANKS[before.state] > RANKS[own] ? before.state : own;
+    endpoints.set(key, { address, port, weight: Math.max(weight, before?.weight ?? 0), state });
   }
-  return found;
-}
-
-function rankOf({ drained, state }: ServiceInstance): number {
-  // an operator's drain is told before any state
-  const word = drained ? "drained" : state;
-  return HEALTH_STATUSES.findIndex(([name]) => name === word);
+  return { endpoints, unaddressed };
 }

@@ -80,11 +80,14 @@ describe("a short list", () => {
     const { ask } = renderingsOf();
     const view = new Listed("a", ["1"]);
     ask(view);
-    const large = new Listed("large", [..."x".repeat(10)].map(() => "x".repeat(1024 * 1024)));
+    const large = new Listed(
+      "large",
+      [..."x".repeat(10)].map(() => "x".repeat(1024 * 1024)),
+    );
     for (; large.index < 6; large.index += 1) ask(large);
     ask(view);
     assert.equal(view.reads, 1, "10 MiB are kept, not 50");
-    for (const key of ["b", "c"]) ask(new Listed(key, many(10, 1024 * 1024)));
+    for (const key of ["b", "c", "d"]) ask(new Listed(key, many(10, 1024 * 1024)));
     ask(view);
     assert.equal(view.reads, 2);
   });
@@ -119,7 +122,7 @@ describe("a long list", () => {
 
   test("that cannot be rendered is told to those that wait, and the next one is rendered", async (t) => {
     const { ask, clock } = renderingsOf();
-    const faults = collectFaults(t);
+    const faults = collectFaults(t, "r");
     const broken = new Listed("a", many(200));
     const { content } = broken;
     broken.content = () => {

@@ -8,7 +8,14 @@ import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { createH2Engine } from "../../../src/transports/h2/engine.js";
 import type { XdsService } from "../../../src/transports/xds/service.js";
 
+/** Serves until the test ends. Returns the port. */
 export async function serveXds(t: TestContext, service: XdsService, answerTimeoutMs = 30_000): Promise<number> {
+  const { port, close } = await listenXds(service, answerTimeoutMs);
+  t.after(close);
+  return port;
+}
+
+export async function listenXds(service: XdsService, answerTimeoutMs: number) {
   const ms = 60_000;
   const engine = createH2Engine({
     ...{ clock: systemClock, turns: new FairTurns(systemClock, "xds"), random: Math.random, instance: "xds" },
@@ -21,7 +28,7 @@ export async function serveXds(t: TestContext, service: XdsService, answerTimeou
     responder: {
       tooManyBodyBytes: 1,
       wantsBody: () => false,
-      answer: (_, send) => send({ status: 404, headers: {}, body: "" }),
+      answer: (_, send) => void send({ status: 404, headers: {}, body: "" }),
     },
   });
   const sockets = new Set<{ destroy(): void }>();
@@ -29,11 +36,12 @@ export async function serveXds(t: TestContext, service: XdsService, answerTimeou
     sockets.add(socket.on("error", () => {}));
     engine.accept(socket);
   });
-  t.after(() => {
+  const close = () => {
     for (const socket of sockets) socket.destroy();
     server.close();
-  });
+  };
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return (server.address() as AddressInfo).port; // a server that listens on a port has an address with one
+  // a server that listens on a port has an address with one
+  return { port: (server.address() as AddressInfo).port, close };
 }
