@@ -85,8 +85,8 @@ export async function assertReturned(backend: Backend, at: number): Promise<numb
   return took;
 }
 
-/** The tests that every reader passes. `isWhole`: with each of the instances and both ways to end the daemon. */
-export function testReader(scene: () => Scene<Reader>, isWhole: boolean): void {
+/** Every reader follows the states of instances. `isWhole`: of each instance, not of one. */
+export function testStates(scene: () => Scene<Reader>, isWhole: boolean): void {
   test("each healthy instance gets traffic", async () => {
     const { fleet, reader } = scene();
     await eachGetsTraffic(fleet.backends);
@@ -105,7 +105,7 @@ export function testReader(scene: () => Scene<Reader>, isWhole: boolean): void {
 
   test("traffic leaves an instance that is drained within a second, and returns after a resume", async (context) => {
     const { fleet, daemon, reader } = scene();
-    const [backend] = fleet.backends;
+    const backend = fleet.backends.at(-1);
     assert.ok(backend);
     const check = await daemon.checkOf(backend);
     const left = await assertLeft(backend, await daemon.operate("drain", check));
@@ -113,7 +113,10 @@ export function testReader(scene: () => Scene<Reader>, isWhole: boolean): void {
     context.diagnostic(`left after ${left} ms, returned after ${returned} ms`);
     assert.deepEqual(reader.failures, []);
   });
+}
 
+/** Every reader keeps what it has while the daemon is away. `isWhole`: after both ways to end it. */
+export function testContinuity(scene: () => Scene<Reader>, isWhole: boolean): void {
   for (const signal of isWhole ? (["SIGTERM", "SIGKILL"] as const) : (["SIGKILL"] as const))
     test(`a restart (${signal}) fails no request, takes no healthy instance away, and brings no failing one back`, async (context) => {
       const { fleet, daemon, reader } = scene();
@@ -141,7 +144,8 @@ async function proveRestart(
   { fleet, daemon, reader }: Omit<Scene<Reader>, "directory">,
   signal: "SIGTERM" | "SIGKILL",
 ): Promise<void> {
-  const [failing, ...healthy] = fleet.backends;
+  const failing = fleet.backends.at(-1);
+  const healthy = fleet.backends.slice(0, -1);
   assert.ok(failing);
   await assertLeft(failing, (await daemon.fail(failing)).at);
   const from = Date.now();

@@ -7,7 +7,15 @@ import { certify, createSubject } from "../../support/certificates.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { TOKEN } from "./discovery-daemon.js";
 import { EnvoyReader, readerFile } from "./envoy-reader.js";
-import { assertLeft, assertReturned, eachGetsTraffic, FOLLOWS_MS, openScene, testReader } from "./reader-contract.js";
+import {
+  assertLeft,
+  assertReturned,
+  eachGetsTraffic,
+  FOLLOWS_MS,
+  openScene,
+  testContinuity,
+  testStates,
+} from "./reader-contract.js";
 import { withMutualTls } from "./xds-tls.js";
 
 const WITHOUT_PANIC = "    common_lb_config: { healthy_panic_threshold: { value: 0 } }\n";
@@ -26,12 +34,13 @@ for (const file of ["envoy-eds.yaml", "envoy-ads.yaml"])
       { check: "expect: { maxLatency: 400ms }" },
     );
 
-    testReader(scene, isProof);
+    testStates(scene, isProof);
     if (file === "envoy-ads.yaml" && !isProof) return;
+    testContinuity(scene, isProof);
 
     test("Envoy shows the status of each instance as EDS says it", async () => {
       const { fleet, daemon, reader } = scene();
-      const [failing, slow, drained, healthy] = fleet.backends;
+      const [healthy, slow, drained, failing] = fleet.backends;
       assert.ok(failing && slow && drained && healthy);
       await daemon.fail(failing);
       await daemon.slow(slow, 600);

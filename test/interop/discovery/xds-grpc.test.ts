@@ -6,7 +6,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually, pause } from "../../support/eventually.js";
 import { startGrpcReader } from "./grpc-reader.js";
-import { assertLeft, assertReturned, eachGetsTraffic, FOLLOWS_MS, openScene, testReader } from "./reader-contract.js";
+import {
+  assertLeft,
+  assertReturned,
+  eachGetsTraffic,
+  FOLLOWS_MS,
+  openScene,
+  testContinuity,
+  testStates,
+} from "./reader-contract.js";
 import type { ProgramTraffic } from "./traffic.js";
 import { withMutualTls } from "./xds-tls.js";
 
@@ -28,7 +36,8 @@ for (const client of CLIENTS) {
       { withToken: false },
     );
 
-    testReader(scene, isProof);
+    testStates(scene, isProof);
+    testContinuity(scene, isProof);
 
     test("calls fail with UNAVAILABLE while all instances fail, and succeed within a second after one recovers", async () => {
       const { fleet, daemon, reader } = scene();
