@@ -65,6 +65,11 @@ export function goPrometheus(): string {
   return goProgram("go-prometheus");
 }
 
+/** Our own client on grpc-go's resolver `xds:`. */
+export function goXds(): string {
+  return goProgram("go-xds");
+}
+
 /** A program of ours below discovery/, which pins its dependencies. */
 function goProgram(name: string): string {
   const source = here(`discovery/${name}`);

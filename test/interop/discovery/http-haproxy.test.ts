@@ -7,10 +7,10 @@ import { eventually, pause } from "../../support/eventually.js";
 import { freePort } from "../../support/free-port.js";
 import { debian } from "../install.js";
 import { accepting, Running } from "../peers.js";
-import { assertAvoided, assertBack, Site, Traffic } from "./http-site.js";
+import { assertAvoided, assertBack, blockOf, type Instance, Site, Traffic } from "./http-site.js";
 
 /** Without a check of its own, HAProxy shows a server that is up as `no check`. */
-const UP = /^no check 100/;
+const UP = /^no check 1$/;
 
 /** Asks HAProxy's stats socket. */
 function ask(path: string, command: string): Promise<string> {
@@ -28,6 +28,7 @@ describe("HAProxy with the agent", () => {
   let site: Site;
   let haproxy: Running;
   let traffic: Traffic;
+  let panicUrl = "";
   let names: ReadonlyMap<string, string>;
 
   const statusOf = async (server: string): Promise<string> => {
@@ -56,11 +57,20 @@ describe("HAProxy with the agent", () => {
     names = new Map(
       await Promise.all(site.instances.map(async (each) => [each.name, await site.checkOf(each)] as const)),
     );
-    const port = await freePort();
-    const servers = site.instances.map(
-      ({ name, address }) =>
-        `  server ${name} ${address} agent-check agent-addr 127.0.0.1 agent-port ${site.agentPort} agent-inter 200ms agent-send "${nameOf(name)}\\n"`,
-    );
+    const [port, panicPort] = [await freePort(), await freePort()];
+    panicUrl = `http://127.0.0.1:${panicPort}/`;
+    /** A block of the page with our servers in the place of its own. */
+    const pageOf = (name: string) => {
+      const lines = blockOf(name).replace("8501", `${site.agentPort}`).replace("500ms", "200ms").split("\n");
+      const isServer = (line: string) => line.startsWith("  server ");
+      const pattern = lines.find(isServer) ?? "";
+      const serverOf = (each: Instance) =>
+        pattern
+          .replace("server a", `server ${each.name}`)
+          .replace("10.0.0.1:8080", each.address)
+          .replace("orders-a", nameOf(each.name));
+      return [...lines.filter((line) => !isServer(line)), ...site.instances.map(serverOf)].join("\n");
+    };
     writeFileSync(
       site.path("haproxy.cfg"),
       `
@@ -71,13 +81,11 @@ defaults
   timeout connect 1s
   timeout client 1s
   timeout server 1s
-frontend http
+frontend plain
   bind 127.0.0.1:${port}
   default_backend orders
-backend orders
-  balance roundrobin
-  default-server weight 100
-${servers.join("\n")}
+${pageOf("discovery haproxy")}
+${pageOf("discovery haproxy panic").replace(":8000", `127.0.0.1:${panicPort}`)}
 `,
     );
     haproxy = new Running(debian("haproxy"), ["-db", "-f", site.path("haproxy.cfg")]);
@@ -151,11 +159,12 @@ ${servers.join("\n")}
     await eventually(() => instance.requestsSince(since) > 0, "d has traffic again", 3_000);
   });
 
-  test("when all fail, it answers 503: it has no panic mode", async () => {
+  test("when all fail, it answers 503, and a second backend is a panic mode", async () => {
     await Promise.all(site.instances.map((instance) => site.turn(instance, false)));
     for (const { name } of site.instances) await becomes(name, /^DOWN/);
     await eventually(() => traffic.failures.length > 10, "requests fail");
     assert.deepEqual([...new Set(traffic.failures)], ["503"]);
+    assert.equal((await fetch(panicUrl)).status, 200);
     await Promise.all(site.instances.map((instance) => site.turn(instance, true)));
     for (const { name } of site.instances) await becomes(name, UP);
   });
