@@ -5,7 +5,9 @@
  * "discovery traefik tags" and "discovery prometheus".
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { InstanceState, ServiceInstance } from "../../src/instances/instance.js";
 import { METRICS } from "../../src/telemetry/metric-table.js";
@@ -32,11 +34,27 @@ const instanceIn = (state: InstanceState, drained: boolean): ServiceInstance => 
 });
 
 describe("docs/discovery.md", () => {
-  for (const name of ["envoy-eds.yaml", "grpc-bootstrap.json"])
-    test(`${name} is the file that a reader is tested with`, () => {
-      const block = BLOCKS.find((each) => each.name === `discovery ${name}`);
-      assert.equal(block?.code, readFileSync(path(`test/interop/discovery/readers/${name}`), "utf8"));
+  const codeOf = (name: string) => BLOCKS.find((block) => block.name === name)?.code ?? "";
+
+  for (const name of ["discovery envoy-eds.yaml", "discovery grpc-bootstrap.json"])
+    test(`the block "${name}" is the file that a reader is tested with`, () => {
+      const file = `test/interop/discovery/readers/${name.replace("discovery ", "")}`;
+      assert.equal(codeOf(name), readFileSync(path(file), "utf8"));
     });
+
+  test("the listener is valid with its token, and refused without", () => {
+    const token = path("test/fixtures/tls/ca.crt"); // a file that has spaces: it is read, and is no token
+    const text = codeOf("discovery listener");
+    assert.throws(() => read(text.replace("/run/secrets/discovery", token)), /must contain one word without spaces/);
+    assert.throws(() => read(text.replace(/ {2}tokenFile: .*\n/, "")), /discovery: needs tokenFile/);
+    const folder = mkdtempSync(join(tmpdir(), "healthbridge-docs-"));
+    writeFileSync(join(folder, "token"), "0123456789abcdef\n");
+    const { discovery, haproxyAgent } = read(text.replace("/run/secrets/discovery", join(folder, "token")));
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(discovery?.forms, { consul: true, xds: true, prometheus: true });
+    assert.equal(discovery?.token, "0123456789abcdef");
+    assert.deepEqual(haproxyAgent?.listen, ["127.0.0.1:8501"]);
+  });
 
   test("the forms have a row for each state, with the status that Consul's clients get", () => {
     const rows = rowsBelow("Forms");

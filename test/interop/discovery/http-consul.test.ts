@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { eventually, pause } from "../../support/eventually.js";
 import { goConsul } from "../install.js";
 import { Running, run } from "../peers.js";
-import { type Instance, Site, WITHIN_MS } from "./http-site.js";
+import { blockOf, type Instance, Site, WITHIN_MS } from "./http-site.js";
 
 interface Told {
   readonly ID: string;
@@ -99,6 +99,19 @@ describe("Consul's Go client", () => {
     assert.ok(answers.self.Config.Datacenter);
     assert.match(answers.leader, /^[\d.]+:\d+$/);
     assert.match(answers.filter.error, /400/, "a filter is refused");
+  });
+
+  test("the command of the page shows a script what the client sees", async () => {
+    const command = blockOf("discovery scripts").replace("localhost:8500", `127.0.0.1:${site.discoveryPort}`);
+    const { stdout } = await run("sh", ["-c", command], { TOKEN: site.token });
+    const fields = "service check address host port state drained reason since tags meta weight index".split(" ");
+    for (const instance of JSON.parse(stdout)) {
+      assert.equal(instance.state, "healthy");
+      assert.deepEqual(
+        Object.keys(instance).filter((key) => !fields.includes(key)),
+        [],
+      );
+    }
   });
 
   test("without the token, and with another one, it is refused", async () => {

@@ -94,7 +94,7 @@ export class Site {
     const times = { interval: "250ms", timeout: "200ms", unhealthyThreshold: 2, healthyThreshold: 1 };
     const orders = {
       target: "http://{address}/health",
-      instances: { file: site.path("targets.json") },
+      instances: { file: site.path("targets.json"), refresh: "1s" },
       ...times,
       ...check,
     };
