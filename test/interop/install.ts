@@ -55,6 +55,31 @@ export function goClient(): string {
   return join(folder, "go-client");
 }
 
+/** Our own program on Consul's official client. */
+export function goConsul(): string {
+  return goProgram("go-consul");
+}
+
+/** Our own program on Prometheus' discovery of Consul's services. */
+export function goPrometheus(): string {
+  return goProgram("go-prometheus");
+}
+
+/** Our own client on grpc-go's resolver `xds:`. */
+export function goXds(): string {
+  return goProgram("go-xds");
+}
+
+/** A program of ours below discovery/, which pins its dependencies. */
+function goProgram(name: string): string {
+  const source = here(`discovery/${name}`);
+  const key = digestOf(["main.go", "go.mod", "go.sum"].map((file) => join(source, file)));
+  const folder = once(`${name}-${key}`, (target) => {
+    run("go", ["build", "-o", join(target, name), "."], { cwd: source });
+  });
+  return join(folder, name);
+}
+
 /** Our own client on grpc-java: the class path to start `MixedChannel` with. */
 export function javaClient(): string {
   return javaClassPath("java-client", "MixedChannel");

@@ -15,6 +15,11 @@ export function grpcJs(version: string): unknown {
   return load(npmPackages("grpc-js", [`@grpc/grpc-js@${version}`]))("@grpc/grpc-js");
 }
 
+/** The folder of grpc-js with its resolver `xds:`. */
+export function npmXdsFolder(): string {
+  return npmPackages("grpc-js-xds", ["@grpc/grpc-js-xds@1.14.1", "@grpc/grpc-js@1.14.7"]);
+}
+
 /** Loads servers that npm has: an OpenID provider, and a WebSocket server. */
 export function npmServers(): NodeJS.Require {
   return load(npmPackages("servers", ["oidc-provider@9.13.3", "ws@8.23.0"]));

@@ -1,4 +1,4 @@
-/** A real Prometheus with our rules, which scrapes a daemon twice a second. Each alert fires after a second. */
+/** A real Prometheus with our rules, which scrapes twice a second. Each alert fires after a second. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,25 +23,37 @@ export interface FiringAlert {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** A target that Prometheus has found. */
+export interface DiscoveredTarget {
+  readonly scrapeUrl: string;
+  readonly discoveredLabels: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export class PrometheusServer {
   readonly #directory = mkdtempSync(join(tmpdir(), "healthbridge-"));
   readonly #address: string;
   readonly #running: Running;
 
-  private constructor(address: string, target: string) {
+  private constructor(address: string, jobs: readonly object[]) {
     this.#address = address;
     const file = (name: string) => join(this.#directory, name);
     writeFileSync(file(RULES), readFileSync(join(DEPLOY, RULES), "utf8").replaceAll(/for: \d+\w/g, "for: 1s"));
-    const scrape = `{ job_name: healthbridge, static_configs: [{ targets: ["${target}"] }] }`;
-    const global = "{ scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms }";
-    writeFileSync(file("prometheus.yml"), `global: ${global}\nrule_files: [${RULES}]\nscrape_configs: [${scrape}]\n`);
+    const global = { scrape_interval: "500ms", scrape_timeout: "500ms", evaluation_interval: "500ms" };
+    const config = { global, rule_files: [RULES], scrape_configs: jobs };
+    writeFileSync(file("prometheus.yml"), JSON.stringify(config)); // which is YAML
     const flags = [`--config.file=${file("prometheus.yml")}`, `--storage.tsdb.path=${file("data")}`];
     this.#running = new Running(debian("prometheus"), [...flags, `--web.listen-address=${address}`]);
   }
 
   /** Starts one that scrapes `target` (HOST:PORT), and waits until it is ready. */
-  static async start(target: string): Promise<PrometheusServer> {
-    const server = new PrometheusServer(`127.0.0.1:${await freePort()}`, target);
+  static start(target: string): Promise<PrometheusServer> {
+    return PrometheusServer.startJobs([{ job_name: "healthbridge", static_configs: [{ targets: [target] }] }]);
+  }
+
+  /** Starts one with these `scrape_configs`, and waits until it is ready. */
+  static async startJobs(jobs: readonly object[]): Promise<PrometheusServer> {
+    const server = new PrometheusServer(`127.0.0.1:${await freePort()}`, jobs);
     const ready = () =>
       fetch(`http://${server.#address}/-/ready`).then(
         ({ ok }) => ok,
@@ -59,6 +71,12 @@ export class PrometheusServer {
   async firing(): Promise<readonly FiringAlert[]> {
     const { alerts = [] } = await this.#ask("alerts");
     return alerts.filter(({ state }: { state: string }) => state === "firing");
+  }
+
+  /** The targets of a job, with the labels that they had before relabelling. */
+  async targets(job: string): Promise<readonly DiscoveredTarget[]> {
+    const { activeTargets = [] } = await this.#ask("targets?state=active");
+    return activeTargets.filter(({ scrapePool }: { scrapePool: string }) => scrapePool === job);
   }
 
   async stop(): Promise<void> {

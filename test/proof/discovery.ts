@@ -1,4 +1,12 @@
-/** The proof of discovery under abuse: each kind for a while, beside an honest subscriber. */
+/**
+ * The proof of discovery: its readers, with more tests than in the suite and with Traefik; then abuse, each kind for a while,
+ * beside an honest subscriber.
+ *
+ *     npm run proof -- discovery            all of it
+ *     npm run proof -- discovery readers    the readers alone
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { abuseXds } from "../discovery/xds-abuse.js";
 import type { Arguments } from "./arguments.js";
 
@@ -10,7 +18,7 @@ const MAX_RSS_MB = 600;
 const ABUSED = { xds: abuseXds } as const;
 
 export async function proveDiscovery({ json, words }: Arguments): Promise<boolean> {
-  let ok = true;
+  let ok = (words.length > 0 && !words.includes("readers")) || proveReaders();
   for (const [form, abuse] of Object.entries(ABUSED)) {
     if (words.length > 0 && !words.includes(form)) continue;
     for (const result of await abuse(EACH_MS)) {
@@ -23,4 +31,14 @@ export async function proveDiscovery({ json, words }: Arguments): Promise<boolea
     }
   }
   return ok;
+}
+
+function proveReaders(): boolean {
+  const traefik = fileURLToPath(new URL("../interop/discovery/http-traefik.proof.ts", import.meta.url));
+  const run = (...args: string[]) => {
+    const env = { ...process.env, DISCOVERY_PROOF: "1" };
+    return spawnSync(process.execPath, ["--import", "tsx", ...args], { stdio: "inherit", env }).status === 0;
+  };
+  const isSuiteWell = run("test/run.ts", "interop", "interop/discovery");
+  return run("--test", traefik) && isSuiteWell;
 }

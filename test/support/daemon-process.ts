@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.js";
 import { notOutlive } from "./not-outlive.js";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url));
 
 /** One line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event?: string };

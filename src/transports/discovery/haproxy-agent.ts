@@ -103,7 +103,7 @@ export class HaproxyAgent {
     const told = instances.filter(({ state }) => state !== "unknown");
     if (told.length === 0) return undefined;
     const active = instances.filter(({ drained }) => !drained);
-    if (active.length === 0) return told.every(({ state }) => state === "unhealthy") ? "maint" : "drain";
+    if (active.length === 0) return told.every(({ state }) => state === "unhealthy") ? "down maint" : "up drain";
     const share = shareOf(active);
     return share === 0 ? "down ready" : `up ready ${this.#deps.weights ? share : 100}%`;
   }

@@ -81,9 +81,9 @@ describe("an instance", () => {
     ],
     "that fails is down": ["failing", false, "down ready\n"],
     "of unknown state gets no answer": ["pending", false, ""],
-    "that is drained and healthy is drain": ["passing", true, "drain\n"],
-    "that is drained and degraded is drain": ["warning", true, "drain\n"],
-    "that is drained and fails is maint": ["failing", true, "maint\n"],
+    "that is drained and healthy is up and drained": ["passing", true, "up drain\n"],
+    "that is drained and degraded is up and drained": ["warning", true, "up drain\n"],
+    "that is drained and fails is down and in maintenance": ["failing", true, "down maint\n"],
     "that is drained, of unknown state, gets no answer": ["pending", true, ""],
   } as const;
   for (const [title, [state, isDrained, answer]] of Object.entries(rows))
@@ -120,7 +120,7 @@ describe("a service", () => {
     show({ a: "passing", b: "failing" });
     registry.setDrained(new Set(["orders"]));
     catalog.refresh();
-    assert.equal(await ask("orders\n"), "drain\n");
+    assert.equal(await ask("orders\n"), "up drain\n");
   });
 
   test("gets no answer while it is not known, and without instances", async () => {
