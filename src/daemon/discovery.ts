@@ -18,7 +18,7 @@ import { InstanceCatalog } from "../instances/catalog.js";
 import type { ServiceInstances } from "../instances/instance.js";
 import { listen } from "../listener/listener.js";
 import type { TlsIdentity } from "../listener/tls.js";
-import type { DiscoveryReadings } from "../telemetry/metrics.js";
+import type { DiscoveryReadings } from "../telemetry/discovery-metrics.js";
 import type { DiscoveryRoutes } from "../transports/discovery/discovery-routes.js";
 import type { HaproxyAgent } from "../transports/discovery/haproxy-agent.js";
 import type { XdsService } from "../transports/xds/service.js";

@@ -11,7 +11,8 @@ import type { ListenEntry } from "../core/listen-point.js";
 import { heapUsedBytes } from "../core/memory.js";
 import { trueOrFalse } from "../core/option.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
-import type { DiscoveryReadings, ServerReadings } from "../telemetry/metrics.js";
+import type { DiscoveryReadings } from "../telemetry/discovery-metrics.js";
+import type { ServerReadings } from "../telemetry/metrics.js";
 import { requirePaths } from "../transports/http/routes.js";
 import {
   type HealthServer,

@@ -2,6 +2,7 @@
  * Every metric on the page: the one table of names. docs/metrics.md repeats it, and a test keeps the two equal. No label
  * holds a word that a client sent, so the number of series is bounded by the configuration.
  */
+import { DISCOVERY_METRICS } from "./discovery-metrics.js";
 import { PROCESS_METRICS } from "./process-metrics.js";
 
 /** A metric. */
@@ -146,46 +147,6 @@ const CHECK_METRICS = {
     type: "gauge",
     labels: CHECK,
     help: "Days until the certificate expires that the target showed last. Absent for a target without a certificate.",
-  },
-} as const satisfies Readonly<Record<string, MetricRow>>;
-
-/** What discovery tells, and whom. All of them are absent without discovery in this thread. */
-const DISCOVERY_METRICS = {
-  discoveryInstances: {
-    name: "healthbridge_discovery_instances",
-    type: "gauge",
-    labels: ["service", "state"],
-    help: "Instances of the service that discovery knows, by state: healthy, degraded, unhealthy, unknown or drained.",
-  },
-  discoverySubscribers: {
-    name: "healthbridge_discovery_subscribers",
-    type: "gauge",
-    labels: ["form"],
-    help: "Clients that wait for changes: blocked queries (consul) and open streams (xds).",
-  },
-  discoveryPushes: {
-    name: "healthbridge_discovery_pushes_total",
-    type: "counter",
-    labels: [],
-    help: "xDS responses that were sent.",
-  },
-  discoveryNacks: {
-    name: "healthbridge_discovery_nacks_total",
-    type: "counter",
-    labels: [],
-    help: "xDS responses that clients have refused.",
-  },
-  discoveryUnaddressed: {
-    name: "healthbridge_discovery_unaddressed_instances",
-    type: "gauge",
-    labels: [],
-    help: "Instances that xDS clients are not told, because the IP address of their host name is not known.",
-  },
-  discoveryAgentAnswers: {
-    name: "healthbridge_discovery_agent_answers_total",
-    type: "counter",
-    labels: [],
-    help: "Answers to agent-checks of HAProxy, without those that say nothing.",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

@@ -14,6 +14,7 @@ import { OVERALL } from "../core/service-name.js";
 import { SERVING_STATUSES, type ServingStatus } from "../core/serving-status.js";
 import { version } from "../core/version.js";
 import type { Counts } from "./counts.js";
+import { type DiscoveryReadings, discoveryMetrics } from "./discovery-metrics.js";
 import { type ExpositionFormat, type Series, writeMetric } from "./exposition.js";
 import { METRICS, type MetricRow } from "./metric-table.js";
 import { type Membership, serviceMembers } from "./service-members.js";
@@ -50,21 +51,6 @@ export interface MetricsSource {
   readonly history?: () => HistoryReadings | undefined;
   /** Discovery. Default: there is none in this thread. */
   readonly discovery?: () => DiscoveryReadings | undefined;
-}
-
-/** What discovery shows. */
-export interface DiscoveryReadings {
-  /** Open xDS streams, and blocked queries of clients of Consul. */
-  readonly subscribers: Readonly<Record<"consul" | "xds", number>>;
-  /** xDS responses that were sent, and those that clients have refused. */
-  readonly pushes: number;
-  readonly nacks: number;
-  /** Instances that EDS cannot tell, because the IP address of their host is not known. */
-  readonly unaddressed: number;
-  /** Answers to agent-checks, without those that say nothing. */
-  readonly agentAnswers: number;
-  /** Instances of each service by their states. */
-  readonly instances: () => Iterable<readonly [service: string, states: Readonly<Record<string, number>>]>;
 }
 
 /** How full the history is. */
@@ -126,7 +112,12 @@ export class Metrics {
   readings(): readonly Metric[] {
     const { reader } = this.#source;
     const [services, checks] = [[...reader.services()], [...reader.checks()]];
-    return [...this.#server(services, checks), ...this.#checks(checks), ...this.#discovery(), ...this.#own()];
+    return [
+      ...this.#server(services, checks),
+      ...this.#checks(checks),
+      ...discoveryMetrics(this.#source.discovery?.()),
+      ...this.#own(),
+    ];
   }
 
   /** Stops counting. */
@@ -182,21 +173,6 @@ export class Metrics {
         METRICS.certificateDaysLeft,
         map(certified, ([check, { certificateEndsAt = 0 }]) => [check, (certificateEndsAt - wallTime) / MS_PER_DAY]),
       ],
-    ];
-  }
-
-  #discovery(): readonly Metric[] {
-    const readings = this.#source.discovery?.();
-    const subscribers: Readonly<Record<string, number>> = readings?.subscribers ?? {};
-    const instances = readings?.instances() ?? [];
-    const of = (value: number | undefined) => (value === undefined ? [] : single(value));
-    return [
-      [METRICS.discoveryInstances, mapStates(instances)],
-      [METRICS.discoverySubscribers, map(Object.entries(subscribers), ([form, count]) => [form, count])],
-      [METRICS.discoveryPushes, of(readings?.pushes)],
-      [METRICS.discoveryNacks, of(readings?.nacks)],
-      [METRICS.discoveryUnaddressed, of(readings?.unaddressed)],
-      [METRICS.discoveryAgentAnswers, of(readings?.agentAnswers)],
     ];
   }
 
@@ -268,14 +244,6 @@ function* map<Item>(
 /** The series of a metric that is always 1, with two labels. */
 function* mapPairs(pairs: Iterable<readonly [string, string]>): IterableIterator<Series> {
   for (const labels of pairs) yield { labels, value: 1 };
-}
-
-/** The series of numbers by a service and a state. */
-function* mapStates(
-  services: Iterable<readonly [service: string, states: Readonly<Record<string, number>>]>,
-): IterableIterator<Series> {
-  for (const [service, states] of services)
-    for (const [state, value] of Object.entries(states)) yield { labels: [service, state], value };
 }
 
 /** The services of rules, in pairs of rule and service. A copy, as of counters. */

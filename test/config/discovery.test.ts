@@ -38,8 +38,7 @@ describe("a token is not required", () => {
   const addresses = ["127.0.0.1:8500", "127.1.2.3:8500", "[::1]:8500", "localhost:8500", "unix:/run/d.sock"];
   for (const address of addresses)
     test(`on ${address}`, () => assert.deepEqual(faultsOf(file(`listen: "${address}"`)), []));
-  test("where clients must show a certificate", () =>
-    assert.deepEqual(faultsOf(file('listen: ":8500"', mutual)), []));
+  test("where clients must show a certificate", () => assert.deepEqual(faultsOf(file('listen: ":8500"', mutual)), []));
 });
 
 describe("a token is required", () => {
@@ -119,5 +118,8 @@ test("port 0 is another port each time: it may be given twice", () => {
 test("a token that every user can read is warned of", () => {
   const open = join(folder, "open");
   writeFileSync(open, "t", { mode: 0o644 });
-  assert.match(read(file(`listen: ":1", tokenFile: ${open}`)).warnings.join("\n"), /every user of this machine can read/);
+  assert.match(
+    read(file(`listen: ":1", tokenFile: ${open}`)).warnings.join("\n"),
+    /every user of this machine can read/,
+  );
 });

@@ -1,18 +1,19 @@
 /** `healthbridge serve` with discovery: its listeners, who may read them, where addresses are shown, and the end. Needs the build. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join, posix } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { run } from "../cli/program.js";
 import { certify, createSubject } from "../support/certificates.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually, inTime } from "../support/eventually.js";
+import { importsIn } from "../support/source/imports.js";
+import { tokensOf } from "../support/source/tokens.js";
 
 /** The address of an instance: no other listener may show it. */
 const HOST = "127.0.0.77";
@@ -143,9 +144,14 @@ services: { orders: { any: [a, b] } }
 
   test("shows no address of an instance on its other listeners", async () => {
     const shown = await Promise.all(
-      ["/", "/?service=orders", "/healthcheck", "/healthcheck/orders?format=json", "/metrics", "/history?service=a"].map(
-        async (target) => (await get(daemon.port, target, { accept: "text/html, */*" })).body,
-      ),
+      [
+        "/",
+        "/?service=orders",
+        "/healthcheck",
+        "/healthcheck/orders?format=json",
+        "/metrics",
+        "/history?service=a",
+      ].map(async (target) => (await get(daemon.port, target, { accept: "text/html, */*" })).body),
     );
     const check = await get(daemon.port, "/healthcheck", { accept: "application/json" });
     const list = await run("list", `127.0.0.1:${daemon.port}`, "--json");
@@ -229,7 +235,9 @@ services: { orders: { any: [a, b] } }
 
   test("a change of what needs a restart is named", async () => {
     const text = readFileSync(path("main.yaml"), "utf8");
-    const next = text.replace("tokenFile:", "xds: false, tokenFile:").replace('listen: "127', 'weights: true, listen: "127');
+    const next = text
+      .replace("tokenFile:", "xds: false, tokenFile:")
+      .replace('listen: "127', 'weights: true, listen: "127');
     path("main.yaml", next);
     const { stdout } = await run("reload", "--control", socket);
     assert.match(stdout, /`discovery\.xds`, `haproxyAgent\.weights` changed; restart to apply/);
@@ -266,7 +274,10 @@ function askAgent(port: number, line: string): Promise<string> {
       client.on("data", (bytes) => {
         answer += bytes;
       });
-      client.once("error", reject).once("end", () => resolve(answer)).write(line);
+      client
+        .once("error", reject)
+        .once("end", () => resolve(answer))
+        .write(line);
     }),
     "the answer of the agent",
   );
@@ -345,38 +356,29 @@ test("two daemons: an index of the other one is answered at once", async (t) => 
   }
 });
 
-describe("a daemon without discovery", () => {
-  const NOT_LOADED = /^src\/(?:transports\/(?:discovery|xds)|instances|daemon\/(?:discovery|found-instances))/;
-  const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+/** The modules that are loaded with one: what `import()` names is not among them. */
+function loadedWith(module: string, loaded = new Set<string>()): ReadonlySet<string> {
+  if (loaded.has(module)) return loaded;
+  loaded.add(module);
+  const source = readFileSync(new URL(`../../src/${module}`, import.meta.url), "utf8");
+  for (const { from, kind } of importsIn(tokensOf(source)))
+    if (kind === "static" && from.startsWith("."))
+      loadedWith(posix.join(posix.dirname(module), from.replace(/\.js$/, ".ts")), loaded);
+  return loaded;
+}
 
-  /** The source files of the modules that a daemon has loaded until its end. */
-  async function loadedBy(t: TestContext, name: string, text: string): Promise<readonly string[]> {
-    const out = path(`${name}.json`);
-    const hook = `process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(out)}, JSON.stringify(Object.keys(require.cache))));`;
-    const daemon = await serve(t, name, text, ["-r", path(`${name}.cjs`, hook)]);
-    daemon.process.kill("SIGTERM");
-    await daemon.ended();
-    const files = JSON.parse(readFileSync(out, "utf8")) as readonly string[];
-    return files
-      .filter((file) => file.startsWith(dist) && existsSync(`${file}.map`))
-      .flatMap((file) => {
-        const { sources } = JSON.parse(readFileSync(`${file}.map`, "utf8")) as { readonly sources: readonly string[] };
-        return sources.map((source) => source.replace(/^.*?(?=src\/)/, ""));
-      });
-  }
-
-  test("loads nothing of it", async (t) => {
-    const text = `listen: ["127.0.0.1:0"]\ndrainDelay: 0s\nchecks: { a: "tcp://127.0.0.1:9" }\n`;
-    const without = await loadedBy(t, "without", text);
-    assert.ok(without.includes("src/daemon/daemon.ts"), basename(dist));
-    assert.deepEqual(without.filter((file) => NOT_LOADED.test(file)), []);
-    const loaded = await loadedBy(t, "with", `${text}discovery: { listen: "127.0.0.1:0" }\n`);
-    for (const file of ["transports/discovery/consul.ts", "transports/xds/service.ts", "instances/catalog.ts"])
-      assert.ok(loaded.includes(`src/${file}`), file);
-    const agentOnly = await loadedBy(t, "agent", `${text}haproxyAgent: { listen: "127.0.0.1:0" }\n`);
-    assert.deepEqual(
-      agentOnly.filter((file) => /^src\/transports\/(?:discovery|xds)/.test(file)),
-      ["src/transports/discovery/haproxy-agent.ts"],
-    );
-  });
+test("a daemon without discovery loads nothing of it, and one with the agent alone no more than that", () => {
+  const ofDiscovery = /^(?:transports\/(?:discovery|xds)\/|instances\/|daemon\/(?:discovery|found-instances)\.ts)/;
+  const without = [...loadedWith("cli/serve.ts")];
+  assert.ok(without.includes("daemon/daemon.ts") && without.includes("registry/registry.ts"));
+  assert.deepEqual(
+    without.filter((file) => ofDiscovery.test(file)),
+    [],
+  );
+  const agentAlone = [...loadedWith("daemon/discovery.ts")];
+  assert.ok(agentAlone.includes("instances/catalog.ts"));
+  assert.deepEqual(
+    agentAlone.filter((file) => /^transports\/(?:discovery|xds)\//.test(file)),
+    [],
+  );
 });

@@ -51,7 +51,9 @@ const openNacking: Abuse = (port) => {
   for (const peer of peers) {
     const stream = peer.open(ADS).on("error", () => {});
     stream.resume().write(request(["s1"]));
-    const nacks = Buffer.concat(Array(200).fill(request(["s1"], { response_nonce: "1", error_detail: { message: "no" } })));
+    const nacks = Buffer.concat(
+      Array(200).fill(request(["s1"], { response_nonce: "1", error_detail: { message: "no" } })),
+    );
     const again = () => {
       if (!ended) stream.write(nacks, again);
     };

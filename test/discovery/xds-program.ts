@@ -4,12 +4,13 @@
  *     parent --flip--> state of the one instance of `honest`          parent <--port, memory--
  *     parent --flap n--> n instances change their states every 50 ms
  */
-import { systemClock } from "../../src/core/clock.js";
+
 import { subscribe } from "../../src/core/channels.js";
+import { systemClock } from "../../src/core/clock.js";
 import { residentBytes } from "../../src/core/memory.js";
 import { InstanceCatalog } from "../../src/instances/catalog.js";
-import { Registry } from "../../src/registry/registry.js";
 import type { CheckState } from "../../src/registry/ports.js";
+import { Registry } from "../../src/registry/registry.js";
 import { XdsService } from "../../src/transports/xds/service.js";
 import { listenXds } from "../transports/xds/xds-server.js";
 

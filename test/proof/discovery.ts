@@ -17,7 +17,9 @@ export async function proveDiscovery({ json, words }: Arguments): Promise<boolea
       const isOk = result.p99Ms < MAX_P99_MS && result.rssMb < MAX_RSS_MB;
       ok &&= isOk;
       const text = `${form}, ${result.abuse}: p99 ${result.p99Ms} ms of ${result.flips} flips, ${result.rssMb} MB`;
-      process.stdout.write(json ? `${JSON.stringify({ form, ...result, ok: isOk })}\n` : `${text} ${isOk ? "" : "(too much)"}\n`);
+      process.stdout.write(
+        json ? `${JSON.stringify({ form, ...result, ok: isOk })}\n` : `${text} ${isOk ? "" : "(too much)"}\n`,
+      );
     }
   }
   return ok;

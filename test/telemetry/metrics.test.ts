@@ -34,6 +34,10 @@ function measuring(t: TestContext) {
       silenceMs: 1_500,
     }),
     history: () => ({ bytes: 4_096, refused: 2 }),
+    discovery: () => ({
+      ...{ subscribers: { consul: 3, xds: 2 }, pushes: 7, nacks: 1, unaddressed: 4, agentAnswers: 5 },
+      instances: () => [["orders", { healthy: 2, degraded: 0, unhealthy: 1, unknown: 0, drained: 0 }]],
+    }),
   });
   t.after(() => metrics.close());
   const text = () => [...metrics.lines()].join("");

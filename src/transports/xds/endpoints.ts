@@ -59,7 +59,10 @@ export class AssignmentEncoder {
   encode(entry: ServiceInstances, kind: ClientKind): { readonly bytes: Buffer; readonly unaddressed: number } {
     const { endpoints, unaddressed } = endpointsOf(entry.instances);
     const found = endpoints.size === 0 ? [] : [this.#locality([...endpoints.values()], kind)];
-    return { bytes: encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: entry.name, endpoints: found }), unaddressed };
+    return {
+      bytes: encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: entry.name, endpoints: found }),
+      unaddressed,
+    };
   }
 
   #locality(endpoints: readonly Endpoint[], kind: ClientKind): Buffer {

@@ -74,7 +74,11 @@ afterEach(() => listener.destroy());
 describe("an instance", () => {
   const rows = {
     "that is healthy is up": ["passing", false, "up ready 100%\n"],
-    "that is degraded is up: HAProxy would round half of the default weight to none": ["warning", false, "up ready 100%\n"],
+    "that is degraded is up: HAProxy would round half of the default weight to none": [
+      "warning",
+      false,
+      "up ready 100%\n",
+    ],
     "that fails is down": ["failing", false, "down ready\n"],
     "of unknown state gets no answer": ["pending", false, ""],
     "that is drained and healthy is drain": ["passing", true, "drain\n"],
@@ -146,7 +150,12 @@ describe("with weights", () => {
       "up ready 63%\n",
     ],
     "the share is by weight": [{ a: "passing", b: "failing" }, { a: 1, b: 3 }, "orders", "up ready 25%\n"],
-    "a small share is not rounded to a drain": [{ a: "passing", b: "failing" }, { b: 9_999 }, "orders", "up ready 1%\n"],
+    "a small share is not rounded to a drain": [
+      { a: "passing", b: "failing" },
+      { b: 9_999 },
+      "orders",
+      "up ready 1%\n",
+    ],
     "an instance of unknown state takes nothing": [
       { a: "passing", b: "failing", c: "failing" },
       {},
