@@ -66,6 +66,9 @@ const MAX_LABEL_BYTES = 63;
  */
 const MAX_RECORDS = 4_096;
 
+/** Labels and pointers of the names of one answer that are read: thousands of long names would block the event loop. */
+const MAX_STEPS = 65_536;
+
 /** Aliases that are followed. */
 const MAX_ALIASES = 16;
 
@@ -129,9 +132,10 @@ interface RawRecord {
 function readRecords(message: Buffer, start: number): readonly RawRecord[] {
   const count = Math.min(message.readUInt16BE(6), MAX_RECORDS);
   const records: RawRecord[] = [];
+  const budget = { steps: MAX_STEPS };
   let at = start;
   for (let index = 0; index < count; index += 1) {
-    const owner = readName(message, at);
+    const owner = readName(message, at, budget);
     at = owner.end;
     const type = message.readUInt16BE(at);
     const isInternet = message.readUInt16BE(at + 2) === CLASS_IN;
@@ -139,7 +143,7 @@ function readRecords(message: Buffer, start: number): readonly RawRecord[] {
     const data = { start: at + 10, end: at + 10 + message.readUInt16BE(at + 8) };
     if (data.end > message.length) throw new RangeError("a record is longer than its message");
     at = data.end;
-    const alias = type === RECORD_TYPES.CNAME ? readName(message, data.start).text.toLowerCase() : undefined;
+    const alias = type === RECORD_TYPES.CNAME ? readName(message, data.start, budget).text.toLowerCase() : undefined;
     if (isInternet) records.push({ owner: owner.text.toLowerCase(), type, ttlMs, data, alias });
   }
   return records;
@@ -159,7 +163,11 @@ function recordsOf(records: readonly RawRecord[], { name, type }: Question): rea
 }
 
 /** Reads a name, which may end with a pointer to an earlier one (RFC 1035, section 4.1.4). */
-function readName(message: Buffer, start: number): { readonly text: string; readonly end: number } {
+function readName(
+  message: Buffer,
+  start: number,
+  budget = { steps: MAX_STEPS },
+): { readonly text: string; readonly end: number } {
   const labels: string[] = [];
   let at = start;
   let end: number | undefined;
@@ -167,6 +175,8 @@ function readName(message: Buffer, start: number): { readonly text: string; read
   // a pointer must point to an earlier place, so that no loop is possible
   for (let earliest = start; ; ) {
     const length = message.readUInt8(at);
+    budget.steps -= 1;
+    if (budget.steps < 0) throw new RangeError("the names of an answer are too long");
     if (length >= 0xc0) {
       end ??= at + 2;
       at = message.readUInt16BE(at) & 0x3fff;

@@ -55,6 +55,8 @@ export class InstanceCatalog {
   readonly #watchers = new Map<string, Set<() => void>>();
   /** Services to look at in the next round; `all` after a change that is about more than single checks. */
   #stale: Set<string> | "all" = new Set();
+  /** Checks to read in the next round, unless it is of all: the instances of others are as before. */
+  readonly #staleChecks = new Set<string>();
   #cancelRound: CancelTimer | undefined;
   #isIsolated = false;
   #index: number;
@@ -70,8 +72,8 @@ export class InstanceCatalog {
     this.#unsubscribe = [
       subscribe("transition", (message) => {
         if (!isOurs(message)) return;
-        if (message.subject === "check") this.#markCheck(message.name);
-        else if (this.#entries.has(message.name)) this.#mark([message.name]);
+        if (message.subject === "check") this.#mark([message.name], this.#facts.get(message.name)?.services ?? []);
+        else if (this.#entries.has(message.name)) this.#mark(this.#checksOf(message.name), [message.name]);
       }),
       subscribe("isolation", (message) => {
         if (!isOurs(message) || this.#isIsolated === message.held > 0) return;
@@ -169,12 +171,13 @@ export class InstanceCatalog {
     this.#watchers.clear();
   }
 
-  #markCheck(check: string): void {
-    this.#mark(this.#facts.get(check)?.services ?? []);
+  #checksOf(service: string): readonly string[] {
+    return (this.#members.get(service) ?? []).map(({ check }) => check);
   }
 
-  #mark(services: readonly string[]): void {
+  #mark(checks: readonly string[], services: readonly string[]): void {
     if (services.length === 0) return;
+    for (const check of checks) this.#staleChecks.add(check);
     if (this.#stale !== "all") for (const service of services) this.#stale.add(service);
     this.#cancelRound ??= this.#deps.clock.setTimer(GATHER_MS, () => this.#round());
   }
@@ -198,13 +201,14 @@ export class InstanceCatalog {
         }
     for (const name of stale) {
       const before = this.#entries.get(name);
-      const entry = this.#entryOf(name, next, before);
+      const entry = this.#entryOf(name, next, before, isWhole);
       if (entry === before) continue;
       if (before === undefined) isAnotherSet = true;
       else if (isWhole) hasOtherTags ||= !isSameText(tagsOf(before), tagsOf(entry)); // tags change with `set` alone
       this.#entries.set(name, entry);
       changed.add(name);
     }
+    this.#staleChecks.clear();
     if (changed.size === 0) return;
     this.#index = next;
     if (isAnotherSet || hasOtherTags) this.#namesIndex = next;
@@ -212,9 +216,13 @@ export class InstanceCatalog {
     this.#tell(changed);
   }
 
-  #entryOf(name: string, index: number, before: ServiceInstances | undefined): ServiceInstances {
+  #entryOf(name: string, index: number, before: ServiceInstances | undefined, isWhole: boolean): ServiceInstances {
     const facts = this.#members.get(name) ?? [];
-    const instances = facts.map((each, at) => this.#instanceOf(each, name, before?.instances[at]));
+    const instances = facts.map((each, at) => {
+      const instance = before?.instances[at];
+      const isRead = isWhole || instance === undefined || this.#staleChecks.has(each.check);
+      return isRead ? this.#instanceOf(each, name, instance) : instance;
+    });
     const known = this.#isKnown(name, instances);
     const isSame =
       before?.instances.length === instances.length && instances.every((each, at) => each === before.instances[at]);

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { decodeResponse, encodeQuery } from "../../src/client/dns-message.js";
 import { NameLookup } from "../../src/client/name-lookup.js";
 import { systemClock } from "../../src/core/clock.js";
 import { askDns } from "../../src/instances/dns-source.js";
@@ -113,3 +114,18 @@ for (const [family, kept, other] of [
     server.silentFamily = family;
     assert.deepEqual(await placesOf(ask), [`${kept} 7 undefined`, `${other} 7 undefined`].sort());
   });
+
+test("An answer with thousands of long names is not read to its end.", () => {
+  const name = `${"a.".repeat(126)}b`;
+  const query = encodeQuery(1, { name, type: "A" });
+  assert.ok(query);
+  const record = Buffer.from("c00c00010001000000000004 0a000001".replace(" ", ""), "hex");
+  const answerOf = (count: number) => {
+    const answer = Buffer.concat([query, ...Array<Buffer>(count).fill(record)]);
+    answer.writeUInt16BE(0x8180, 2);
+    answer.writeUInt16BE(count, 6);
+    return decodeResponse(answer, query, { name, type: "A" });
+  };
+  assert.equal(answerOf(500)?.records.length, 500);
+  assert.throws(() => answerOf(4_000), /the names of an answer are too long/);
+});

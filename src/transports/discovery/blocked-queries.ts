@@ -18,7 +18,7 @@ import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock, Random } from "../../core/clock.js";
 import type { FairTurns } from "../../core/fair-turns.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
-import type { View } from "./view.js";
+import type { ListView } from "./view.js";
 
 export interface BlockedQueriesDeps {
   readonly catalog: InstanceCatalog;
@@ -31,7 +31,7 @@ export interface BlockedQueriesDeps {
 }
 
 export interface BlockingQuery {
-  readonly view: View;
+  readonly view: ListView;
   readonly index: number;
   readonly waitMs: number;
   /** The connection of a client that may ask many questions at once (HTTP/2). */
@@ -48,7 +48,7 @@ interface Blocked extends BlockingQuery {
 }
 
 /** The queries about one service, or about all services. */
-interface Line {
+interface QueryLine {
   readonly service: string | undefined;
   readonly queries: Set<Blocked>;
   /** The queries that the next pass looks at. */
@@ -78,9 +78,9 @@ const JITTER = 1 / 16;
 export class BlockedQueries {
   readonly #deps: BlockedQueriesDeps;
   /** By their services. */
-  readonly #lines = new Map<string | undefined, Line>();
+  readonly #lines = new Map<string | undefined, QueryLine>();
   /** The lines with a pass, in the order of their next steps. */
-  readonly #passing: Line[] = [];
+  readonly #passing: QueryLine[] = [];
   readonly #counts = new WeakMap<object, number>();
   readonly #unwatch: () => void;
   #size = 0;
@@ -153,13 +153,13 @@ export class BlockedQueries {
     for (const blocked of line.queries) if (!blocked.isDue) this.#enqueue(line, blocked);
   }
 
-  #enqueue(line: Line, blocked: Blocked): void {
+  #enqueue(line: QueryLine, blocked: Blocked): void {
     blocked.isDue = true;
     line.due.push(blocked);
     if (line.phase === "idle") this.#startPass(line);
   }
 
-  #startPass(line: Line): void {
+  #startPass(line: QueryLine): void {
     line.phase = "pass";
     this.#passing.push(line);
     this.#schedule();
@@ -196,7 +196,7 @@ export class BlockedQueries {
     if (isOver || (view.index !== index && view.isKnown)) this.#answer(blocked);
   }
 
-  #startRest(line: Line): void {
+  #startRest(line: QueryLine): void {
     const { clock } = this.#deps;
     const tookMs = clock.now() - line.passStartedAt;
     line.phase = "rest";
@@ -204,7 +204,7 @@ export class BlockedQueries {
     else line.cancelRest = clock.setTimer(Math.min(tookMs, MAX_REST_MS), () => this.#endRest(line));
   }
 
-  #endRest(line: Line): void {
+  #endRest(line: QueryLine): void {
     line.cancelRest();
     line.phase = "idle";
     if (line.due.length > 0) this.#startPass(line);
@@ -240,7 +240,7 @@ export class BlockedQueries {
   }
 }
 
-function emptyLine(service: string | undefined): Line {
+function emptyLine(service: string | undefined): QueryLine {
   const queries = new Set<Blocked>();
   return { service, queries, due: [], pass: [], phase: "idle", passStartedAt: 0, cancelRest: () => {} };
 }

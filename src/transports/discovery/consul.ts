@@ -14,12 +14,12 @@
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import { tagsOf } from "../../instances/instance.js";
 import { catalogEntry, DATACENTER, healthCheck, passingOf, serviceEntry, statusOf, withTags } from "./consul-json.js";
-import type { Query } from "./query.js";
-import { catalogView, serviceView, type View } from "./view.js";
+import type { ListQuery } from "./query.js";
+import { catalogView, type ListView, serviceView } from "./view.js";
 
 /** What a path of the API asks for. */
 export type ConsulRoute =
-  | { readonly kind: "view"; view(query: Query): View }
+  | { readonly kind: "view"; view(query: ListQuery): ListView }
   | { readonly kind: "constant"; readonly value: object | string }
   | { readonly kind: "fault"; readonly text: string };
 
@@ -60,7 +60,7 @@ function named(service: string, route: (service: string) => ConsulRoute): Consul
   return service === "" ? { kind: "fault", text: "Missing service name" } : route(service);
 }
 
-function healthView(catalog: InstanceCatalog, service: string, { passing, tags }: Query): View {
+function healthView(catalog: InstanceCatalog, service: string, { passing, tags }: ListQuery): ListView {
   return serviceView(catalog, {
     key: JSON.stringify(["health/service", passing, tags]),
     service,
@@ -72,7 +72,7 @@ function healthView(catalog: InstanceCatalog, service: string, { passing, tags }
   });
 }
 
-function nodesView(catalog: InstanceCatalog, service: string, { tags }: Query): View {
+function nodesView(catalog: InstanceCatalog, service: string, { tags }: ListQuery): ListView {
   return serviceView(catalog, {
     key: JSON.stringify(["catalog/service", tags]),
     service,
@@ -82,7 +82,7 @@ function nodesView(catalog: InstanceCatalog, service: string, { tags }: Query): 
   });
 }
 
-function checksView(catalog: InstanceCatalog, service: string): View {
+function checksView(catalog: InstanceCatalog, service: string): ListView {
   return serviceView(catalog, {
     key: "health/checks",
     service,
@@ -92,7 +92,7 @@ function checksView(catalog: InstanceCatalog, service: string): View {
   });
 }
 
-function stateView(catalog: InstanceCatalog, state: string): View {
+function stateView(catalog: InstanceCatalog, state: string): ListView {
   return catalogView(catalog, {
     key: `health/state/${state}`,
     render: function* ({ name, instances }) {
@@ -106,7 +106,7 @@ function stateView(catalog: InstanceCatalog, state: string): View {
  * The names of all services with their tags. Both are facts of the configuration, so they are told also while states are
  * unknown, but not before each source has answered. Its index moves with them alone: a status wakes no client.
  */
-function namesView(catalog: InstanceCatalog): View {
+function namesView(catalog: InstanceCatalog): ListView {
   return {
     key: "catalog/services",
     service: undefined,

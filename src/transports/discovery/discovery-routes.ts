@@ -18,9 +18,9 @@ import type { HttpAnswer, HttpRequest, ServerResponder } from "../../wire/http-m
 import { BlockedQueries } from "./blocked-queries.js";
 import { type ConsulRoute, findConsulRoute } from "./consul.js";
 import { instancesView, prometheusView } from "./instance-lists.js";
-import { parseQuery, type Query } from "./query.js";
+import { type ListQuery, parseQuery } from "./query.js";
 import { Renderings } from "./renderings.js";
-import type { View } from "./view.js";
+import type { ListView } from "./view.js";
 
 /** The names of routes on the channel `http-request`. */
 export type DiscoveryForm = "consul" | "prometheus-sd" | "instances";
@@ -43,12 +43,12 @@ export interface DiscoveryRoutesDeps {
   readonly pool?: SharedBytesPool | undefined;
 }
 
-interface Route {
+interface DiscoveryRoute {
   readonly form: DiscoveryForm;
   readonly route: ConsulRoute | { readonly kind: "unknown-service" };
 }
 
-type Send = (answer: HttpAnswer) => void;
+type SendAnswer = (answer: HttpAnswer) => void;
 
 const COMMON_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
 const TEXT_HEADERS = { ...COMMON_HEADERS, "content-type": "text/plain; charset=utf-8" } as const;
@@ -102,12 +102,12 @@ export class DiscoveryRoutes implements ServerResponder {
     this.#publish("bad-request", status);
   }
 
-  answer(request: HttpRequest, send: Send): (() => void) | undefined {
+  answer(request: HttpRequest, send: SendAnswer): (() => void) | undefined {
     const at = request.target.indexOf("?");
     const path = decodePath(at === -1 ? request.target : request.target.slice(0, at));
     const params = new URLSearchParams(at === -1 ? "" : request.target.slice(at));
     const found = path === undefined ? undefined : this.#routeOf(path);
-    const counted: Send = (answer) => {
+    const counted: SendAnswer = (answer) => {
       this.#publish(found?.form ?? "none", answer.status);
       send(answer);
     };
@@ -119,7 +119,7 @@ export class DiscoveryRoutes implements ServerResponder {
     return undefined;
   }
 
-  #routeOf(path: string): Route | undefined {
+  #routeOf(path: string): DiscoveryRoute | undefined {
     const { catalog, forms, version } = this.#deps;
     const own = /^(\/v1\/instances|\/prometheus\/sd)(?:\/(.*))?$/s.exec(path);
     if (own !== null) {
@@ -137,8 +137,12 @@ export class DiscoveryRoutes implements ServerResponder {
   }
 
   #answerRoute(
-    { form, route }: Route,
-    { request, params, send }: { readonly request: HttpRequest; readonly params: URLSearchParams; readonly send: Send },
+    { form, route }: DiscoveryRoute,
+    {
+      request,
+      params,
+      send,
+    }: { readonly request: HttpRequest; readonly params: URLSearchParams; readonly send: SendAnswer },
   ): (() => void) | undefined {
     const isAllowed = () => isAuthorized(tokenOf(request, params), this.#deps.token);
     if (!isAllowed()) send(refuseToken(form));
@@ -155,8 +159,8 @@ export class DiscoveryRoutes implements ServerResponder {
   }
 
   #answerView(
-    view: View,
-    { index, waitMs }: Query,
+    view: ListView,
+    { index, waitMs }: ListQuery,
     {
       form,
       isAllowed,
@@ -165,7 +169,7 @@ export class DiscoveryRoutes implements ServerResponder {
     }: {
       readonly form: DiscoveryForm;
       readonly isAllowed: () => boolean;
-      readonly send: Send;
+      readonly send: SendAnswer;
       readonly connection: object | undefined;
     },
   ): (() => void) | undefined {

@@ -8,14 +8,14 @@
  */
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ServiceInstance, ServiceInstances } from "../../instances/instance.js";
-import { catalogView, serviceView, type View } from "./view.js";
+import { catalogView, type ListView, serviceView } from "./view.js";
 
 /** The view of a path below `/v1/instances` or `/prometheus/sd`; `service` undefined: of all services. */
-export function instancesView(catalog: InstanceCatalog, service: string | undefined): View {
+export function instancesView(catalog: InstanceCatalog, service: string | undefined): ListView {
   return viewOf(catalog, { key: "instances", service, render: renderInstances });
 }
 
-export function prometheusView(catalog: InstanceCatalog, service: string | undefined): View {
+export function prometheusView(catalog: InstanceCatalog, service: string | undefined): ListView {
   return viewOf(catalog, { key: "prometheus", service, render: renderGroups });
 }
 
@@ -24,7 +24,7 @@ type Render = (service: ServiceInstances) => Iterable<string>;
 function viewOf(
   catalog: InstanceCatalog,
   { service, ...list }: { readonly key: string; readonly service: string | undefined; readonly render: Render },
-): View {
+): ListView {
   return service === undefined ? catalogView(catalog, list) : serviceView(catalog, { ...list, service });
 }
 

@@ -10,7 +10,7 @@
  */
 
 /** What a request asks for beside its path. */
-export interface Query {
+export interface ListQuery {
   /** The index that the client has; 0: it has none. */
   readonly index: number;
   /** How long to wait for another index, in milliseconds, without jitter. */
@@ -55,7 +55,7 @@ const SELECTORS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Reads a query. Returns the text of a fault, which holds no word of the client's. */
-export function parseQuery(params: URLSearchParams): Query | string {
+export function parseQuery(params: URLSearchParams): ListQuery | string {
   for (const [name, accepted] of Object.entries(SELECTORS))
     for (const value of params.getAll(name))
       if (value !== "" && !accepted.includes(value)) return `healthbridge does not support ?${name}`;

@@ -16,7 +16,7 @@ import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
 import type { FairTurns } from "../../core/fair-turns.js";
 import type { SharedBytes, SharedBytesPool } from "../../core/shared-bytes.js";
-import type { Content, View } from "./view.js";
+import type { ListContent, ListView } from "./view.js";
 
 export interface RenderingsDeps {
   readonly clock: Clock;
@@ -29,16 +29,16 @@ export interface RenderingsDeps {
 }
 
 /** A view as it was at an index. */
-export interface Rendered {
+export interface RenderedList {
   readonly index: number;
   readonly body: string | SharedBytes;
 }
 
 /** Called with the body; without one, when it could not be rendered. */
-export type OnRendered = (rendered: Rendered | undefined) => void;
+export type OnRendered = (rendered: RenderedList | undefined) => void;
 
-interface Job {
-  readonly view: View;
+interface RenderJob {
+  readonly view: ListView;
   readonly waiting: OnRendered[];
 }
 
@@ -65,11 +65,11 @@ const MAX_TEXT_BYTES = 16 * 1024;
 export class Renderings {
   readonly #deps: RenderingsDeps;
   /** By the keys of their views, the least recently used first. */
-  readonly #kept = new Map<string, Rendered & { readonly byteLength: number }>();
+  readonly #kept = new Map<string, RenderedList & { readonly byteLength: number }>();
   #keptBytes = 0;
-  readonly #queue: Job[] = [];
+  readonly #queue: RenderJob[] = [];
   /** The jobs that have not begun, by the keys of their views. */
-  readonly #queued = new Map<string, Job>();
+  readonly #queued = new Map<string, RenderJob>();
   #isRunning = false;
 
   constructor(deps: RenderingsDeps) {
@@ -77,7 +77,7 @@ export class Renderings {
   }
 
   /** Calls `onRendered` once with the list as it is now or later, in the same step if it is short or kept. */
-  render(view: View, onRendered: OnRendered): void {
+  render(view: ListView, onRendered: OnRendered): void {
     const kept = this.#kept.get(view.key);
     if (kept?.index === view.index) {
       this.#kept.delete(view.key);
@@ -95,7 +95,7 @@ export class Renderings {
     else onRendered(this.#keep(view.key, view.index, [Buffer.from(textOf(content))]));
   }
 
-  #enqueue(job: Job): void {
+  #enqueue(job: RenderJob): void {
     this.#queued.set(job.view.key, job);
     this.#queue.push(job);
     if (this.#isRunning) return;
@@ -124,7 +124,7 @@ export class Renderings {
     return new Promise((resume) => this.#deps.turns.open().queue(resume));
   }
 
-  async #renderJob({ view }: Job): Promise<Rendered | undefined> {
+  async #renderJob({ view }: RenderJob): Promise<RenderedList | undefined> {
     this.#queued.delete(view.key);
     try {
       const { index } = view;
@@ -136,7 +136,7 @@ export class Renderings {
   }
 
   /** Renders one slice in this turn of the event loop, and each further one in a turn of its own. */
-  async #renderSlices({ before, pieces, after }: Content): Promise<readonly Buffer[]> {
+  async #renderSlices({ before, pieces, after }: ListContent): Promise<readonly Buffer[]> {
     const { clock } = this.#deps;
     const slices: Buffer[] = [];
     let [text, separator, startedAt] = [before, "", clock.now()];
@@ -153,7 +153,7 @@ export class Renderings {
   }
 
   /** One request that throws must not keep the others from their answers. */
-  #tell(onRendered: OnRendered, rendered: Rendered | undefined): void {
+  #tell(onRendered: OnRendered, rendered: RenderedList | undefined): void {
     try {
       onRendered(rendered);
     } catch (error) {
@@ -161,7 +161,7 @@ export class Renderings {
     }
   }
 
-  #keep(key: string, index: number, slices: readonly Buffer[]): Rendered {
+  #keep(key: string, index: number, slices: readonly Buffer[]): RenderedList {
     const byteLength = slices.reduce((sum, { length }) => sum + length, 0);
     const isText = byteLength <= MAX_TEXT_BYTES;
     const body = isText ? Buffer.concat(slices).toString() : this.#deps.pool.share(slices);
@@ -183,7 +183,7 @@ export class Renderings {
   }
 }
 
-function textOf({ before, pieces, after }: Content): string {
+function textOf({ before, pieces, after }: ListContent): string {
   return `${before}${[...pieces].join(",")}${after}`;
 }
 

@@ -8,7 +8,7 @@ import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ServiceInstances } from "../../instances/instance.js";
 
 /** The list at one time. Its entries never change, so it may be rendered later. */
-export interface Content {
+export interface ListContent {
   readonly before: string;
   /** The pieces between `before` and `after`, separated by commas. */
   readonly pieces: Iterable<string>;
@@ -17,7 +17,7 @@ export interface Content {
   readonly size: number;
 }
 
-export interface View {
+export interface ListView {
   /** Identifies the list: two views with the same key have the same content at the same index. */
   readonly key: string;
   /** The service that it is about; `undefined`: all services. */
@@ -26,7 +26,7 @@ export interface View {
   readonly index: number;
   /** False: the list must not be told now. */
   readonly isKnown: boolean;
-  content(): Content;
+  content(): ListContent;
 }
 
 /** Makes the pieces of one service. */
@@ -36,7 +36,7 @@ export type RenderService = (service: ServiceInstances) => Iterable<string>;
 export function serviceView(
   catalog: InstanceCatalog,
   { key, service, render }: { readonly key: string; readonly service: string; readonly render: RenderService },
-): View {
+): ListView {
   const entry = () => catalog.service(service);
   return {
     key: JSON.stringify([key, service]),
@@ -55,7 +55,7 @@ export function serviceView(
 export function catalogView(
   catalog: InstanceCatalog,
   { key, render }: { readonly key: string; readonly render: RenderService },
-): View {
+): ListView {
   return {
     key,
     service: undefined,
@@ -69,7 +69,7 @@ export function catalogView(
   };
 }
 
-function contentOf(services: readonly ServiceInstances[], render: RenderService): Content {
+function contentOf(services: readonly ServiceInstances[], render: RenderService): ListContent {
   const size = services.reduce((sum, { instances }) => sum + instances.length, 0);
   return { before: "[", pieces: piecesOf(services, render), after: "]\n", size };
 }

@@ -21,16 +21,18 @@ export type ClientKind = "envoy" | "grpc";
 /** Values of envoy.config.core.v3.HealthStatus. */
 const HEALTH_STATUSES = { healthy: 1, degraded: 5, drained: 3, unknown: 4, unhealthy: 2 } as const;
 
-type State = keyof typeof HEALTH_STATUSES;
+type ToldState = keyof typeof HEALTH_STATUSES;
 
 /** The worst last: of two instances with one address, the worse one is told. */
-const RANKS: Readonly<Record<State, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
+const RANKS: Readonly<Record<ToldState, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
 
-interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-  readonly weight: number;
-  readonly state: State;
+/** An instance with an IP address. */
+interface AddressedInstance {
+  /** Address and port. */
+  readonly key: string;
+  /** Its LbEndpoint as a field of the locality, but for the last field, the state. */
+  readonly bytes: Buffer;
+  readonly state: ToldState;
 }
 
 /** Addresses whose bytes are kept. */
@@ -43,7 +45,7 @@ const LB_ENDPOINTS_FIELD = 2;
 const LOCALITY = encodeMessage(LOCALITY_LB_ENDPOINTS, { locality: {}, loadBalancingWeight: { value: 1 } });
 
 /** The field `health_status` of an LbEndpoint. All have the same length. */
-const HEALTH_FIELDS: Readonly<Record<State, Buffer>> = {
+const HEALTH_FIELDS: Readonly<Record<ToldState, Buffer>> = {
   healthy: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.healthy }),
   degraded: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.degraded }),
   drained: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.drained }),
@@ -52,12 +54,14 @@ const HEALTH_FIELDS: Readonly<Record<State, Buffer>> = {
 };
 
 export class AssignmentEncoder {
-  /** The bytes of each LbEndpoint but for its last field, the state: states change often, addresses do not. */
+  /** The bytes of endpoints by address, port and weight: states change often, addresses do not. */
   readonly #kept = new Map<string, Buffer>();
+  /** `undefined` for an instance without an address. An instance is another object after each change. */
+  readonly #endpoints = new WeakMap<ServiceInstance, { readonly endpoint: AddressedInstance | undefined }>();
 
   /** The assignment of a service, and the number of its instances that have no address. */
   encode(entry: ServiceInstances, kind: ClientKind): { readonly bytes: Buffer; readonly unaddressed: number } {
-    const { endpoints, unaddressed } = endpointsOf(entry.instances);
+    const { endpoints, unaddressed } = this.#endpointsOf(entry.instances);
     const found = endpoints.size === 0 ? [] : [this.#locality([...endpoints.values()], kind)];
     return {
       bytes: encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: entry.name, endpoints: found }),
@@ -65,16 +69,49 @@ export class AssignmentEncoder {
     };
   }
 
-  #locality(endpoints: readonly Endpoint[], kind: ClientKind): Buffer {
+  #locality(endpoints: readonly AddressedInstance[], kind: ClientKind): Buffer {
     const parts: Uint8Array[] = [LOCALITY];
     for (const endpoint of endpoints) {
       const state = endpoint.state === "degraded" && kind === "grpc" ? "healthy" : endpoint.state;
-      parts.push(this.#fixedPart(endpoint), HEALTH_FIELDS[state]);
+      parts.push(endpoint.bytes, HEALTH_FIELDS[state]);
     }
     return Buffer.concat(parts);
   }
 
-  #fixedPart({ address, port, weight }: Endpoint): Buffer {
+  /** One endpoint for each address and port, in the order of the instances, and the number of instances without an address. */
+  #endpointsOf(instances: readonly ServiceInstance[]) {
+    const endpoints = new Map<string, AddressedInstance>();
+    let unaddressed = 0;
+    for (const instance of instances) {
+      const endpoint = this.#endpointOf(instance);
+      if (endpoint === undefined) unaddressed += 1;
+      else {
+        const before = endpoints.get(endpoint.key);
+        if (before === undefined || RANKS[endpoint.state] > RANKS[before.state]) endpoints.set(endpoint.key, endpoint);
+      }
+    }
+    return { endpoints, unaddressed };
+  }
+
+  #endpointOf(instance: ServiceInstance): AddressedInstance | undefined {
+    const known = this.#endpoints.get(instance);
+    if (known !== undefined) return known.endpoint;
+    const { port, weight, drained, state } = instance;
+    const address = addressOf(instance);
+    const endpoint: AddressedInstance | undefined =
+      address === undefined
+        ? undefined
+        : {
+            key: `${address} ${port}`,
+            bytes: this.#fixedPart(address, port, weight),
+            // an operator's drain is told before any state
+            state: drained ? "drained" : state,
+          };
+    this.#endpoints.set(instance, { endpoint });
+    return endpoint;
+  }
+
+  #fixedPart(address: string, port: number, weight: number): Buffer {
     const key = `${address} ${port} ${weight}`;
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
@@ -95,25 +132,4 @@ export class AssignmentEncoder {
 function addressOf({ address, host }: ServiceInstance): string | undefined {
   const found = address ?? host;
   return isIP(found) === 0 || found.includes("%") ? undefined : found;
-}
-
-/** One endpoint for each address and port, in the order of the instances, and the number of instances without an address. */
-function endpointsOf(instances: readonly ServiceInstance[]) {
-  const endpoints = new Map<string, Endpoint>();
-  let unaddressed = 0;
-  for (const instance of instances) {
-    const address = addressOf(instance);
-    if (address === undefined) {
-      unaddressed += 1;
-      continue;
-    }
-    const { port, weight, drained } = instance;
-    const key = `${address} ${port}`;
-    const before = endpoints.get(key);
-    // an operator's drain is told before any state
-    const own = drained ? "drained" : instance.state;
-    const state = before !== undefined && RANKS[before.state] > RANKS[own] ? before.state : own;
-    endpoints.set(key, { address, port, weight: Math.max(weight, before?.weight ?? 0), state });
-  }
-  return { endpoints, unaddressed };
 }

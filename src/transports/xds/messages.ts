@@ -23,13 +23,13 @@ export const HTTP_CONNECTION_MANAGER_URL =
 export const ROUTER_URL = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /** google/protobuf/any.proto */
-export const ANY = { typeUrl: text(1), value: bytes(2) };
+export const ANY = { typeUrl: text(1), value: bytes(2) } as const;
 
 /** envoy/config/core/v3/base.proto */
-const NODE = { userAgentName: text(6) };
+const NODE = { userAgentName: text(6) } as const;
 
 /** google/rpc/status.proto */
-const STATUS = { message: text(2) };
+const STATUS = { message: text(2) } as const;
 
 /** envoy/service/discovery/v3/discovery.proto */
 export const DISCOVERY_REQUEST = {
@@ -38,7 +38,7 @@ export const DISCOVERY_REQUEST = {
   typeUrl: text(4),
   responseNonce: text(5),
   errorDetail: message(6, STATUS),
-};
+} as const;
 
 /** envoy/service/discovery/v3/discovery.proto. The fields before and after the resources are written apart. */
 export const DISCOVERY_RESPONSE = {
@@ -46,60 +46,60 @@ export const DISCOVERY_RESPONSE = {
   resources: repeated(bytes(2)),
   typeUrl: text(4),
   nonce: text(5),
-};
+} as const;
 
 /** google/protobuf/wrappers.proto */
 const UINT32_VALUE = { value: count(1) };
 
 /** envoy/config/core/v3/address.proto */
-const SOCKET_ADDRESS = { address: text(2), portValue: count(3) };
-const ADDRESS = { socketAddress: message(1, SOCKET_ADDRESS) };
+const SOCKET_ADDRESS = { address: text(2), portValue: count(3) } as const;
+const ADDRESS = { socketAddress: message(1, SOCKET_ADDRESS) } as const;
 
 /** envoy/config/endpoint/v3/endpoint_components.proto */
-const ENDPOINT = { address: message(1, ADDRESS) };
+const ENDPOINT = { address: message(1, ADDRESS) } as const;
 export const LB_ENDPOINT = {
   endpoint: message(1, ENDPOINT),
   healthStatus: count(2),
   loadBalancingWeight: message(4, UINT32_VALUE),
-};
+} as const;
 
 /** envoy/config/endpoint/v3/endpoint_components.proto. gRPC refuses a locality that is absent, and ignores one without weight. */
 export const LOCALITY_LB_ENDPOINTS = {
   locality: message(1, {}),
   lbEndpoints: repeated(bytes(2)),
   loadBalancingWeight: message(3, UINT32_VALUE),
-};
+} as const;
 
 /** envoy/config/endpoint/v3/endpoint.proto */
-export const CLUSTER_LOAD_ASSIGNMENT = { clusterName: text(1), endpoints: repeated(bytes(2)) };
+export const CLUSTER_LOAD_ASSIGNMENT = { clusterName: text(1), endpoints: repeated(bytes(2)) } as const;
 
 /** envoy/config/core/v3/config_source.proto */
-const CONFIG_SOURCE = { ads: message(3, {}), resourceApiVersion: count(6) };
+const CONFIG_SOURCE = { ads: message(3, {}), resourceApiVersion: count(6) } as const;
 
 /** envoy/config/cluster/v3/cluster.proto */
 export const CLUSTER = {
   name: text(1),
   type: count(2),
   edsClusterConfig: message(3, { edsConfig: message(1, CONFIG_SOURCE) }),
-};
+} as const;
 
 /** envoy/config/route/v3/route_components.proto */
 const ROUTE = {
   match: message(1, { prefix: optional(text(1)) }),
   route: message(2, { cluster: text(1) }),
-};
-const VIRTUAL_HOST = { name: text(1), domains: repeated(text(2)), routes: repeated(message(3, ROUTE)) };
+} as const;
+const VIRTUAL_HOST = { name: text(1), domains: repeated(text(2)), routes: repeated(message(3, ROUTE)) } as const;
 
 /** envoy/config/route/v3/route.proto */
-export const ROUTE_CONFIGURATION = { name: text(1), virtualHosts: repeated(message(2, VIRTUAL_HOST)) };
+export const ROUTE_CONFIGURATION = { name: text(1), virtualHosts: repeated(message(2, VIRTUAL_HOST)) } as const;
 
 /** envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto */
-const HTTP_FILTER = { name: text(1), typedConfig: message(4, ANY) };
+const HTTP_FILTER = { name: text(1), typedConfig: message(4, ANY) } as const;
 export const HTTP_CONNECTION_MANAGER = {
   statPrefix: text(2),
   routeConfig: message(4, ROUTE_CONFIGURATION),
   httpFilters: repeated(message(5, HTTP_FILTER)),
-};
+} as const;
 
 /** envoy/config/listener/v3/listener.proto, api_listener.proto */
-export const LISTENER = { name: text(1), apiListener: message(19, { apiListener: message(1, ANY) }) };
+export const LISTENER = { name: text(1), apiListener: message(19, { apiListener: message(1, ANY) }) } as const;

@@ -37,7 +37,7 @@ export interface Resource {
 }
 
 /** `absent`: there is no such service. `held`: healthbridge does not know enough of it; nothing may be sent. */
-export type Lookup = Resource | "absent" | "held";
+export type ResourceLookup = Resource | "absent" | "held";
 
 interface Assignment extends Resource {
   readonly entry: ServiceInstances;
@@ -73,7 +73,7 @@ export class ResourceCache {
   }
 
   /** The resource of a service as it is now. */
-  get(type: ResourceType, name: string, kind: ClientKind): Lookup {
+  get(type: ResourceType, name: string, kind: ClientKind): ResourceLookup {
     const entry = this.#catalog.service(name);
     if (entry === undefined) return "absent";
     if (type !== "eds") return this.#other(type, name);
@@ -137,7 +137,7 @@ const ENCODERS = {
     });
   },
   rds: (name: string) => encodeMessage(ROUTE_CONFIGURATION, routeConfigurationOf(name)),
-};
+} as const;
 
 function routeConfigurationOf(name: string) {
   const routes = [{ match: { prefix: "" }, route: { cluster: name } }];

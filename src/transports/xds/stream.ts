@@ -48,7 +48,7 @@ const MAX_NAMES = 100_000;
 /** Characters of the text of a NACK that are published. */
 const MAX_NACK_TEXT = 200;
 
-type Request = MessageOf<typeof DISCOVERY_REQUEST>;
+type DiscoveryRequest = MessageOf<typeof DISCOVERY_REQUEST>;
 
 export class XdsStream implements GrpcStream, Flushable {
   readonly #call: StreamCall;
@@ -124,7 +124,7 @@ export class XdsStream implements GrpcStream, Flushable {
     this.#deps.onClose(this);
   }
 
-  #handle(request: Request): void {
+  #handle(request: DiscoveryRequest): void {
     if (request.node !== undefined) this.#kind = kindOf(request.node.userAgentName);
     const typeUrl = request.typeUrl || this.#defaultType;
     if (typeUrl === "") {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FairTurns } from "../../../src/core/fair-turns.js";
 import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
-import { type Rendered, Renderings } from "../../../src/transports/discovery/renderings.js";
-import type { View } from "../../../src/transports/discovery/view.js";
+import { type RenderedList, Renderings } from "../../../src/transports/discovery/renderings.js";
+import type { ListView } from "../../../src/transports/discovery/view.js";
 import { eventually } from "../../support/eventually.js";
 import { collectFaults } from "../../support/faults.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
@@ -12,7 +12,7 @@ import { read } from "../http/bridge-fixture.js";
 import { turns } from "./discovery-fixture.js";
 
 /** A list that counts how often it is read. */
-class Listed implements View {
+class Listed implements ListView {
   readonly service = undefined;
   readonly isKnown = true;
   index = 1;
@@ -37,8 +37,8 @@ function renderingsOf() {
   const clock = new VirtualClock();
   const pool = new SharedBytesPool();
   const renderings = new Renderings({ clock, pool, turns: new FairTurns(clock, "r"), instance: "r" });
-  const ask = (view: View) => {
-    const asked: { rendered?: Rendered | undefined; isDone: boolean } = { isDone: false };
+  const ask = (view: ListView) => {
+    const asked: { rendered?: RenderedList | undefined; isDone: boolean } = { isDone: false };
     renderings.render(view, (rendered) => {
       asked.rendered = rendered;
       asked.isDone = true;
@@ -48,7 +48,7 @@ function renderingsOf() {
   return { clock, renderings, ask };
 }
 
-const bodyOf = ({ rendered }: { rendered?: Rendered | undefined }) =>
+const bodyOf = ({ rendered }: { rendered?: RenderedList | undefined }) =>
   rendered && read({ status: 200, headers: {}, body: rendered.body }).body;
 
 describe("a short list", () => {

@@ -151,20 +151,18 @@ for (const [name, ask] of [
     });
   });
 
-test("many clients that do not read a large list hold one copy of it", async (t) => {
+test("clients that do not read a large list hold one copy of it", async (t) => {
   const { site, port } = await serving(t);
-  site.set(largeFacts(5_000));
-  const clients = Array.from({ length: 50 }, () => connect(port, "127.0.0.1").pause());
+  const meta = { note: "x".repeat(8_000) }; // more than the kernel takes for a client that does not read
+  site.set(largeFacts(2_000).map((each) => ({ ...each, meta })));
+  const clients = Array.from({ length: 4 }, () => connect(port, "127.0.0.1").pause());
   t.after(() => {
     for (const client of clients) client.destroy();
   });
   for (const client of clients) client.on("error", () => {}).write(`GET ${ORDERS} HTTP/1.1\r\nHost: a\r\n\r\n`);
   const { length } = (await askHttp1(port, ORDERS).answer).body;
-  let mostBytes = 0;
-  for (let look = 0; look < 100; look += 1) {
-    mostBytes = Math.max(mostBytes, site.pool.heldBytes);
-    await pause(2);
-  }
-  t.diagnostic(`${(length / 1e6).toFixed(1)} MB; held ${(mostBytes / 1e6).toFixed(1)} MB`);
-  assert.ok(mostBytes <= length * 1.01, `${mostBytes} bytes`);
+  await pause(300);
+  assert.equal(site.pool.heldBytes, length);
+  for (const client of clients) client.destroy();
+  await eventually(() => site.pool.heldBytes === 0, "freed when they have gone");
 });
