@@ -1,4 +1,4 @@
-/** The proof of discovery under abuse: each kind for a while, beside an honest subscriber. */
+/** The proof of discovery: real readers, and each kind of abuse for a while, beside an honest subscriber. */
 import { abuseXds } from "../discovery/xds-abuse.js";
 import type { Arguments } from "./arguments.js";
 
