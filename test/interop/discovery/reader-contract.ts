@@ -127,6 +127,7 @@ export function testContinuity(scene: () => Scene<Reader>, isWhole: boolean): vo
     const { fleet, reader } = scene();
     const [gone, ...rest] = fleet.backends;
     assert.ok(gone);
+    await eachGetsTraffic(fleet.backends);
     fleet.list(rest);
     await eventually(
       () => Date.now() - (gone.hits.at(-1) ?? 0) > FOLLOWS_MS,
