@@ -28,6 +28,7 @@ export class Backend {
 
   constructor() {
     const http1 = createHttp1((request, response) => this.#answerHttp(request, response));
+    http1.keepAliveTimeout = 0; // Node closes an idle connection after 5 s, at which a proxy may just send a request on it
     const http2 = createHttp2();
     http2.on("session", (session: ServerHttp2Session) => session.on("error", () => session.destroy()));
     http2.on("stream", (stream: ServerHttp2Stream) => this.#answerGrpc(stream));
