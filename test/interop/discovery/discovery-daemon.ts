@@ -13,6 +13,14 @@ import type { Backend, FleetOfBackends } from "./fleet-of-backends.js";
 
 export const TOKEN = "a-token-of-discovery";
 
+/** How often instances are checked. */
+export interface CheckTimes {
+  readonly interval: string;
+  readonly timeout: string;
+}
+
+export const QUICK: CheckTimes = { interval: "1s", timeout: "900ms" };
+
 export interface DiscoveryDaemonOptions {
   /** Further lines of the configuration. */
   readonly more?: string;
@@ -34,14 +42,21 @@ export class DiscoveryDaemon {
   readonly port: number;
   readonly discoveryPort: number;
   readonly #directory: string;
+  readonly #fleet: FleetOfBackends;
+  readonly #options: DiscoveryDaemonOptions;
   readonly #configFile: string;
   readonly #checks = new Map<Backend, string>();
   #process: DaemonProcess | undefined;
 
-  private constructor(directory: string, port: number, discoveryPort: number) {
+  private constructor(
+    directory: string,
+    fleet: FleetOfBackends,
+    { ports, ...options }: DiscoveryDaemonOptions & { readonly ports: readonly [main: number, discovery: number] },
+  ) {
     this.#directory = directory;
-    this.port = port;
-    this.discoveryPort = discoveryPort;
+    this.#fleet = fleet;
+    this.#options = options;
+    [this.port, this.discoveryPort] = ports;
     this.#configFile = join(directory, "healthbridge.yaml");
   }
 
@@ -51,8 +66,9 @@ export class DiscoveryDaemon {
     fleet: FleetOfBackends,
     options: DiscoveryDaemonOptions = {},
   ): Promise<DiscoveryDaemon> {
-    const daemon = new DiscoveryDaemon(directory, await freePort(), await freePort());
-    daemon.#configure(fleet, options);
+    const ports = [await freePort(), await freePort()] as const;
+    const daemon = new DiscoveryDaemon(directory, fleet, { ...options, ports });
+    daemon.configure(QUICK);
     await daemon.start();
     return daemon;
   }
@@ -103,9 +119,9 @@ export class DiscoveryDaemon {
     return check;
   }
 
-  /** Drains or resumes a service or an instance. Returns the wall time after that. */
-  async operate(command: "drain" | "resume", name: string): Promise<number> {
-    const args = [MAIN, command, name, "--control", join(this.#directory, "control.sock")];
+  /** Drains or resumes a service or an instance, or reads the configuration again. Returns the wall time after that. */
+  async operate(command: "drain" | "resume" | "reload", ...names: readonly string[]): Promise<number> {
+    const args = [MAIN, command, ...names, "--control", join(this.#directory, "control.sock")];
     const { code, stderr } = await run(process.execPath, args);
     assert.equal(code, 0, stderr);
     return Date.now();
@@ -116,6 +132,32 @@ export class DiscoveryDaemon {
     const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
     const line = text.split("\n").find((each) => each.startsWith(`${series} `));
     return Number(line?.split(" ").at(-1) ?? 0);
+  }
+
+  /** Writes the configuration, for the next start or reload. */
+  configure({ interval, timeout }: CheckTimes): void {
+    const { more = "", check = "", withToken = true } = this.#options;
+    const file = (name: string) => join(this.#directory, name);
+    writeFileSync(file("token"), `${TOKEN}\n`, { mode: 0o600 });
+    const token = withToken ? `, tokenFile: ${file("token")}` : "";
+    writeFileSync(
+      this.#configFile,
+      `listen: ["plain://127.0.0.1:${this.port}"]
+control: ${file("control.sock")}
+drainDelay: 0s
+discovery: { listen: "127.0.0.1:${this.discoveryPort}"${token} }
+${more}
+checks:
+  orders:
+    target: "http://{address}/health"
+    instances: { file: ${this.#fleet.targetsFile}, refresh: 1s }
+    interval: ${interval}
+    timeout: ${timeout}
+    unhealthyThreshold: 1
+    healthyThreshold: 1
+    ${check}
+`,
+    );
   }
 
   /** Addresses are in no log line: the first check that turns after the first change of a backend is that of the backend. */
@@ -131,29 +173,5 @@ export class DiscoveryDaemon {
     const check = String(line()?.name);
     this.#checks.set(backend, check);
     return { check, at: Number(line()?.at) };
-  }
-
-  #configure(fleet: FleetOfBackends, { more = "", check = "", withToken = true }: DiscoveryDaemonOptions): void {
-    const file = (name: string) => join(this.#directory, name);
-    writeFileSync(file("token"), `${TOKEN}\n`, { mode: 0o600 });
-    const token = withToken ? `, tokenFile: ${file("token")}` : "";
-    writeFileSync(
-      this.#configFile,
-      `listen: ["plain://127.0.0.1:${this.port}"]
-control: ${file("control.sock")}
-drainDelay: 0s
-discovery: { listen: "127.0.0.1:${this.discoveryPort}"${token} }
-${more}
-checks:
-  orders:
-    target: "http://{address}/health"
-    instances: { file: ${fleet.targetsFile}, refresh: 1s }
-    interval: 1s
-    timeout: 900ms
-    unhealthyThreshold: 1
-    healthyThreshold: 1
-    ${check}
-`,
-    );
   }
 }

@@ -21,11 +21,14 @@ export class Backend {
   healthDelayMs = 0;
   /** Wall time of each request that was not for the health. */
   readonly hits: number[] = [];
+  /** Answers about the health that wait for `releaseHealth`; `undefined`: none waits. */
+  #held: (() => void)[] | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
   constructor() {
     const http1 = createHttp1((request, response) => this.#answerHttp(request, response));
+    http1.keepAliveTimeout = 0; // Node closes an idle connection after 5 s, at which a proxy may just send a request on it
     const http2 = createHttp2();
     http2.on("session", (session: ServerHttp2Session) => session.on("error", () => session.destroy()));
     http2.on("stream", (stream: ServerHttp2Stream) => this.#answerGrpc(stream));
@@ -51,6 +54,17 @@ export class Backend {
     return typeof address === "object" && address !== null ? address.port : 0;
   }
 
+  /** Leaves requests for the health without an answer. */
+  holdHealth(): void {
+    this.#held = [];
+  }
+
+  /** Answers them, and later ones at once. */
+  releaseHealth(): void {
+    for (const answer of this.#held ?? []) answer();
+    this.#held = undefined;
+  }
+
   /** The requests in a span of wall time. */
   hitsBetween(from: number, to: number): readonly number[] {
     return this.hits.filter((at) => at >= from && at < to);
@@ -62,10 +76,17 @@ export class Backend {
   }
 
   #answerHttp(request: IncomingMessage, response: ServerResponse): void {
-    const isHealth = request.url === "/health";
-    if (!isHealth) this.hits.push(Date.now());
-    response.statusCode = !isHealth || this.isHealthy ? 200 : 503;
-    setTimeout(() => response.end("OK"), isHealth ? this.healthDelayMs : 0);
+    if (request.url !== "/health") {
+      this.hits.push(Date.now());
+      response.end("OK");
+      return;
+    }
+    const answer = () => {
+      response.statusCode = this.isHealthy ? 200 : 503;
+      response.end();
+    };
+    if (this.#held === undefined) setTimeout(answer, this.healthDelayMs);
+    else this.#held.push(answer);
   }
 
   #answerGrpc(stream: ServerHttp2Stream): void {

@@ -129,7 +129,7 @@ describe("Envoy with a certificate", () => {
     await assertReturned(first, (await daemon.recover(first)).at);
   });
 
-  test("Envoy gets no instance with a certificate of another authority", async () => {
+  test("Envoy gets no instance with a certificate of another authority", async (context) => {
     const { directory, daemon } = scene();
     const stranger = createSubject("stranger");
     writeFileSync(join(directory, "stranger.pem"), certify(stranger, { hosts: ["localhost"] }));
@@ -140,10 +140,10 @@ describe("Envoy with a certificate", () => {
       transport,
       discoveryPort: daemon.discoveryPort,
     });
+    context.after(() => envoy.stop());
     const attempts = () => envoy.stat("cluster.healthbridge.upstream_cx_total");
     await eventually(async () => (await attempts()) >= 2, "Envoy tries again");
     assert.equal((await envoy.healthOf()).size, 0);
     assert.equal(await envoy.stat("cluster.orders.control_plane.connected_state"), 0);
-    await envoy.stop();
   });
 });
