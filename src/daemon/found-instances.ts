@@ -22,6 +22,7 @@ import { throwViolations, type Violation } from "../checks/violation.js";
 import { NameLookup } from "../client/name-lookup.js";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import { FileThreads } from "../config/file-operation.js";
+import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import { askDns } from "../instances/dns-source.js";
@@ -59,9 +60,9 @@ interface RunningTemplate {
 
 type Templates = ReadonlyMap<string, RunningTemplate>;
 
-/** Addresses that cannot be checked were found: the next try leaves them out. */
-class LeftOut extends Error {
-  override readonly name = "LeftOut";
+/** Some addresses cannot be checked. They are in `#refused` now, so the next try does without them. */
+class AddressesRefused extends Error {
+  override readonly name = "AddressesRefused";
 }
 
 export class FoundInstances {
@@ -79,11 +80,12 @@ export class FoundInstances {
   #isClosed = false;
 
   constructor(deps: FoundInstancesDeps) {
-    const { clock, nameServers, fileThreads = new FileThreads(), onTable } = deps;
+    const { clock, instance, nameServers, fileThreads = new FileThreads(), onTable } = deps;
     this.#deps = deps;
     this.#names = new NameLookup({ clock, servers: nameServers });
     this.#files = sourceFiles(fileThreads, clock);
-    if (onTable !== undefined) this.#hosts = new HostAddresses(this.#names, clock, () => this.#tellTable());
+    if (onTable !== undefined)
+      this.#hosts = new HostAddresses({ names: this.#names, clock, instance, onChange: () => this.#tellTable() });
   }
 
   /**
@@ -108,6 +110,7 @@ export class FoundInstances {
       const watches = new Set([...templates.values()].map(({ watch }) => watch));
       for (const { watch } of this.#templates.values()) if (!watches.has(watch)) watch.close();
       [this.#config, this.#templates] = [config, templates];
+      if (this.#isClosed) this.close(); // it was closed meanwhile: the sources that were opened are closed too
       this.#tellTable();
     });
   }
@@ -159,9 +162,15 @@ export class FoundInstances {
 
   #schedule(): void {
     if (this.#cancelRound !== undefined || this.#isClosed) return;
-    const { clock } = this.#deps;
+    const { clock, instance } = this.#deps;
     const waitMs = Math.max(0, this.#changedAt + ROUND_MS - clock.now());
-    this.#cancelRound = clock.setTimer(waitMs, () => void this.#inTurn(() => this.#round()));
+    this.#cancelRound = clock.setTimer(waitMs, () =>
+      background(
+        this.#inTurn(() => this.#round()),
+        instance,
+        "instances",
+      ),
+    );
   }
 
   async #round(): Promise<void> {
@@ -196,7 +205,7 @@ export class FoundInstances {
         }
         return true;
       } catch (error) {
-        if (!(error instanceof LeftOut)) throw error;
+        if (!(error instanceof AddressesRefused)) throw error;
       }
     }
   }
@@ -231,7 +240,7 @@ export class FoundInstances {
       });
     }
     for (const name of refused.keys()) this.#refused.add(name);
-    if (refused.size > 0) throw new LeftOut();
+    if (refused.size > 0) throw new AddressesRefused();
   }
 
   #tellTable(): void {

@@ -8,6 +8,7 @@
  * A source that needs longer than 10 s has failed; it is asked again when it has answered. It is `awaited` until its first
  * answer without a fault: what it has told before may be a part only.
  */
+import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import { AddressSet } from "./address-set.js";
@@ -81,14 +82,20 @@ export class SourceWatch {
     await settledWithin(asked, MAX_ASK_MS, clock);
     if (this.#isClosed) return;
     this.#take(answer ?? failed(`no answer within ${MAX_ASK_MS / 1_000} s`));
-    void asked.then(() => this.#schedule());
+    background(
+      asked.then(() => this.#schedule()),
+      this.#deps.instance,
+      "a source of instances",
+    );
   }
 
   #schedule(): void {
     if (this.#isClosed) return;
     const { kind, refreshMs } = this.source;
     const delayMs = kind === "file" ? Math.min(FILE_POLL_MS, refreshMs) : refreshMs;
-    this.#cancel = this.#deps.clock.setTimer(delayMs, () => void this.#ask());
+    this.#cancel = this.#deps.clock.setTimer(delayMs, () =>
+      background(this.#ask(), this.#deps.instance, "a source of instances"),
+    );
   }
 
   #take(given: SourceAnswer): void {

@@ -145,6 +145,20 @@ test("An instance that fails makes the service of an all policy NOT_SERVING; one
   await eventually(() => site.health.status("orders") === "SERVING", "it is gone");
 });
 
+test("No source is asked after close(), also when a configuration is applied at that moment.", async (t) => {
+  const site = await Site.open(t);
+  const port = await openTarget(t);
+  site.server.records.set("orders.example", { ttl: 0, addresses: ["127.0.0.1"] });
+  const applying = site.found.apply(refreshedEvery(50, read(dnsText(port))));
+  await Promise.resolve();
+  site.found.close();
+  await applying;
+  const { length } = site.events;
+  await pause(300);
+  assert.deepEqual(site.events.slice(length), []);
+  assert.ok(site.events.includes("orders removed"));
+});
+
 test("A quorum that is larger than the number of instances is not reached.", async (t) => {
   const site = await Site.open(t);
   const port = await openTarget(t);

@@ -39,6 +39,40 @@ test("A file is read at once, and after a change when it is the same at two look
   assert.deepEqual(await look(1), { targets: "a:1 b:1", fault: "" });
 });
 
+describe("Sources that look at their files at the same time all have answers:", () => {
+  const names = Array.from({ length: 12 }, (_, index) => `t${index}`);
+  const files = Object.fromEntries(names.map((name) => [`${name}.json`, listOf(`${name}:1`)]));
+  const lookAll = async (t: TestContext, patterns: readonly string[], threads = new FileThreads()) => {
+    const { at } = open(t, "*.json", files);
+    const shared = sourceFiles(threads, systemClock);
+    return Promise.all(patterns.map((pattern) => askFiles(at(pattern), shared)()));
+  };
+  const assertFound = (answers: Awaited<ReturnType<typeof lookAll>>) => {
+    assert.deepEqual(
+      answers.map(({ fault }) => fault),
+      names.map(() => undefined),
+    );
+    assert.ok(answers.every(({ addresses }) => addresses?.length === 1));
+  };
+
+  test("single files", async (t) => {
+    const patterns = names.map((name) => `${name}.json`);
+    assertFound(await lookAll(t, patterns));
+  });
+
+  test("patterns", async (t) => {
+    const patterns = names.map((name) => `${name}.*`);
+    assertFound(await lookAll(t, patterns));
+  });
+
+  test("beside files of others, which occupy threads", async (t) => {
+    const threads = new FileThreads();
+    for (const device of ["a", "b"]) assert.ok(threads.acquire(device));
+    const patterns = names.map((name) => `${name}.json`);
+    assertFound(await lookAll(t, patterns, threads));
+  });
+});
+
 test("A file that is replaced by a rename, or by a swap of a link beside it, is read.", async (t) => {
   const { at, look } = open(t, "t.json", { "t.json": listOf("a:1"), "next.json.tmp": listOf("b:1") });
   await look();
