@@ -29,7 +29,7 @@ export interface InstanceCatalogDeps {
   readonly clock: Clock;
 }
 
-/** Called with the services of which the entry has changed. */
+/** Called with the services of which the entry has changed; with none, when no source is awaited any more. */
 export type CatalogListener = (changed: ReadonlySet<string>) => void;
 
 /** Changes are gathered for so long: 10,000 checks that flap cost 50 rounds a second, and no reader notices the delay. */
@@ -135,10 +135,12 @@ export class InstanceCatalog {
     this.#facts.clear();
     for (const facts of instances) this.#facts.set(facts.check, facts);
     this.#members = membersOf(instances, services);
+    const wasAwaiting = this.isAwaiting;
     this.#awaited = awaited;
     for (const service of this.#seen) if (!this.#members.has(service)) this.#seen.delete(service);
     this.#stale = "all";
-    this.#round();
+    // the list of names may be told from now on, also where no entry has changed
+    if (!this.#round() && wasAwaiting && !this.isAwaiting) this.#tell(new Set());
   }
 
   /** Reads every state again: after a change that no transition tells, such as the drain of an instance that fails. */
@@ -182,7 +184,8 @@ export class InstanceCatalog {
     this.#cancelRound ??= this.#deps.clock.setTimer(GATHER_MS, () => this.#round());
   }
 
-  #round(): void {
+  /** Returns whether an entry has changed. */
+  #round(): boolean {
     this.#cancelRound?.();
     this.#cancelRound = undefined;
     const stale = this.#stale === "all" ? [...this.#members.keys()] : this.#stale;
@@ -209,11 +212,12 @@ export class InstanceCatalog {
       changed.add(name);
     }
     this.#staleChecks.clear();
-    if (changed.size === 0) return;
+    if (changed.size === 0) return false;
     this.#index = next;
     if (isAnotherSet || hasOtherTags) this.#namesIndex = next;
     if (isAnotherSet) this.#sort();
     this.#tell(changed);
+    return true;
   }
 
   #entryOf(name: string, index: number, before: ServiceInstances | undefined, isWhole: boolean): ServiceInstances {

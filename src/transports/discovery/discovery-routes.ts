@@ -178,7 +178,8 @@ export class DiscoveryRoutes implements ServerResponder {
       else if (!view.isKnown) send(textAnswer(503, NOT_KNOWN, RETRY_AFTER));
       else
         this.#renderings.render(view, (rendered) => {
-          if (rendered === undefined) send(textAnswer(500, "Internal server error"));
+          if (rendered === "unknown") send(textAnswer(503, NOT_KNOWN, RETRY_AFTER));
+          else if (rendered === undefined) send(textAnswer(500, "Internal server error"));
           else send({ status: 200, headers: headersOf(form, rendered.index, this.#deps.token), body: rendered.body });
         });
     };

@@ -34,8 +34,10 @@ export interface RenderedList {
   readonly body: string | SharedBytes;
 }
 
-/** Called with the body; without one, when it could not be rendered. */
-export type OnRendered = (rendered: RenderedList | undefined) => void;
+/** Called with the body, with `unknown` when the list must not be told any more, or with nothing when it could not be rendered. */
+export type OnRendered = (rendered: Rendered) => void;
+
+type Rendered = RenderedList | "unknown" | undefined;
 
 interface RenderJob {
   readonly view: ListView;
@@ -124,9 +126,11 @@ export class Renderings {
     return new Promise((resume) => this.#deps.turns.open().queue(resume));
   }
 
-  async #renderJob({ view }: RenderJob): Promise<RenderedList | undefined> {
+  /** The list is read here, some turns after the step that has found it known. */
+  async #renderJob({ view }: RenderJob): Promise<Rendered> {
     this.#queued.delete(view.key);
     try {
+      if (!view.isKnown) return "unknown";
       const { index } = view;
       return this.#keep(view.key, index, await this.#renderSlices(view.content()));
     } catch (error) {
@@ -153,7 +157,7 @@ export class Renderings {
   }
 
   /** One request that throws must not keep the others from their answers. */
-  #tell(onRendered: OnRendered, rendered: RenderedList | undefined): void {
+  #tell(onRendered: OnRendered, rendered: Rendered): void {
     try {
       onRendered(rendered);
     } catch (error) {

@@ -207,6 +207,31 @@ describe("a list that is not known", () => {
     assert.match(asked.answer()?.body ?? "", /"critical"/);
   });
 
+  for (const path of [`${ORDERS}?passing`, "/v1/health/state/any", "/v1/instances/orders", "/prometheus/sd"])
+    test(`that becomes so while a long list waits for its rendering is 503: ${path}`, async () => {
+      const site = siteOf();
+      const many = Array.from({ length: 101 }, (_, at) => facts(`a${at}`));
+      site.set(many);
+      const asked = site.ask(path);
+      for (const { check } of many) site.report(check, "pending");
+      site.catalog.refresh();
+      await eventually(() => asked.answer() !== undefined, "an answer");
+      assert.equal(asked.answer()?.status, 503);
+    });
+
+  test("of names answers a query that waits when no source is awaited any more, also where no instance has changed", async () => {
+    const site = siteOf();
+    site.set([facts("a")]);
+    const asked = site.ask(`/v1/catalog/services?index=${indexOf(site.get("/v1/catalog/services"))}`);
+    const both = [facts("a"), facts("p", { services: ["payments"] })];
+    site.set(both, "passing", ["orders"]);
+    await turns();
+    assert.equal(asked.answer(), undefined, "the source of orders is another one, which has not answered");
+    site.set(both);
+    await turns();
+    assert.match(asked.answer()?.body ?? "", /payments/);
+  });
+
   test("of one service makes the lists over all services unknown, and no list of another service", () => {
     const site = siteOf();
     site.set([facts("a"), facts("p", { services: ["payments"] })]);

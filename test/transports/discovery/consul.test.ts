@@ -261,6 +261,19 @@ describe("a query", () => {
       for (const value of ["nope", "zone", "team", "other", "5d"]) assert.ok(!body.includes(value), body);
     });
 
+  for (const [word, wait] of Object.entries({
+    "digits without a unit": "1".repeat(100_000),
+    "digits after a point": `1.${"1".repeat(100_000)}`,
+    "a wrong unit at the end": `${"1s".repeat(50_000)}x`,
+  }))
+    test(`with a long wait of ${word} is 400 in linear time`, () => {
+      const site = siteOf();
+      site.set([facts("a")]);
+      const startedAt = performance.now();
+      assert.equal(site.get(`${ORDERS}?wait=${wait}`).status, 400);
+      assert.ok(performance.now() - startedAt < 1_000);
+    });
+
   for (const query of [
     "stale",
     "consistent",

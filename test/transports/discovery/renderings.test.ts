@@ -14,7 +14,7 @@ import { turns } from "./discovery-fixture.js";
 /** A list that counts how often it is read. */
 class Listed implements ListView {
   readonly service = undefined;
-  readonly isKnown = true;
+  isKnown = true;
   index = 1;
   reads = 0;
   readonly key: string;
@@ -38,9 +38,13 @@ function renderingsOf() {
   const pool = new SharedBytesPool();
   const renderings = new Renderings({ clock, pool, turns: new FairTurns(clock, "r"), instance: "r" });
   const ask = (view: ListView) => {
-    const asked: { rendered?: RenderedList | undefined; isDone: boolean } = { isDone: false };
+    const asked: { rendered?: RenderedList | undefined; isUnknown: boolean; isDone: boolean } = {
+      isUnknown: false,
+      isDone: false,
+    };
     renderings.render(view, (rendered) => {
-      asked.rendered = rendered;
+      if (rendered === "unknown") asked.isUnknown = true;
+      else asked.rendered = rendered;
       asked.isDone = true;
     });
     return asked;
@@ -118,6 +122,26 @@ describe("a long list", () => {
     }, "both");
     assert.deepEqual([first.rendered?.index, second.rendered?.index], [1, 2]);
     assert.match(bodyOf(second) ?? "", /^2\[/);
+  });
+
+  test("that becomes unknown before it is read is not told, and is rendered when it is known again", async () => {
+    const { ask, clock } = renderingsOf();
+    const view = new Listed("a", many(101));
+    const asked = [ask(view), ask(view)];
+    view.isKnown = false;
+    await eventually(() => asked.every(({ isDone }) => isDone), "both");
+    assert.deepEqual(
+      asked.map(({ isUnknown, rendered }) => [isUnknown, rendered]),
+      Array(2).fill([true, undefined]),
+    );
+    assert.equal(view.reads, 1, "to see its size");
+    view.isKnown = true;
+    const again = ask(view);
+    await eventually(async () => {
+      await clock.advance(1);
+      return again.isDone;
+    }, "again");
+    assert.equal(again.rendered?.index, 1);
   });
 
   test("that cannot be rendered is told to those that wait, and the next one is rendered", async (t) => {
