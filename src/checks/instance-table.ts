@@ -3,9 +3,9 @@
  *
  *     check with a network target   an instance of its own service, of those that its settings name, and of all above
  *     check of a template           an instance of the service of the template, and of all above
- *     any other check               none: a unix socket, a program, a heartbeat and a question to DNS get no traffic
+ *     any other check               none: a unix socket, a program, a heartbeat and a DNS query get no traffic
  *
- * The server as a whole is no service of discovery.
+ * The server as a whole is not a service of discovery.
  */
 import { isIP } from "node:net";
 import { isHost } from "../core/host-port.js";
@@ -38,15 +38,15 @@ const PORTS: Readonly<Record<string, number | undefined>> = {
   "flower+https": 443,
 };
 
-/** Schemes that a template may have. The workers that two checks of Flower find would have the same names. */
+/** Schemes that a template may have. Not Flower: two of its instances would report workers of the same names. */
 export const TEMPLATE_SCHEMES: readonly string[] = Object.keys(PORTS).filter((scheme) => !scheme.startsWith("flower+"));
 
-/** Nothing but what the target says. */
-export const NO_ADVERTISEMENT: Advertisement = { place: undefined, tags: [], weight: 1 };
+/** Of a check without `advertise`, `tags` and `weight`. */
+export const NO_ADVERTISEMENT: Advertisement = { hostPort: undefined, tags: [], weight: 1 };
 
 /** The part of a configuration that instances depend on. */
 export interface InstanceDeclarations {
-  /** Without those of templates. */
+  /** Without the checks of templates. */
   readonly checks: readonly CheckDeclaration[];
   readonly services: readonly ServiceDeclaration[];
   /** Of checks, by their names. */
@@ -79,7 +79,8 @@ export function instanceTableOf(
   const fixed = checks.filter(isNetworkTarget).map((check) => {
     const { name, options } = check;
     const own = above([name, ...(options.services ?? [])]);
-    return factsOf(name, own, placeOf(check), advertisements.get(name) ?? NO_ADVERTISEMENT);
+    const advertisement = advertisements.get(name) ?? NO_ADVERTISEMENT;
+    return { check: name, services: own, ...factsOf(endpointOf(check), advertisement) };
   });
   const found = expansions.flatMap(({ template, instances }) => {
     const own = above([template.name]);
@@ -120,47 +121,47 @@ function foundFacts(
   check: string,
   services: readonly string[],
   address: FoundInstance["address"],
-  { tags, weight, place }: Advertisement,
+  { tags, weight, hostPort }: Advertisement,
 ): InstanceFacts {
-  const { meta } = address;
-  const all = { place, tags: [...new Set([...tags, ...address.tags])], weight: address.weight ?? weight };
-  return factsOf(check, services, { ...address, meta }, all);
+  const all = { hostPort, tags: [...new Set([...tags, ...address.tags])], weight: address.weight ?? weight };
+  return { check, services, ...factsOf(address, all) };
 }
 
-type InstancePlace = Pick<InstanceFacts, "host" | "port"> & Partial<Pick<InstanceFacts, "meta">>;
+type InstanceEndpoint = Pick<InstanceFacts, "host" | "port"> & Partial<Pick<InstanceFacts, "meta">>;
 
 function factsOf(
-  check: string,
-  services: readonly string[],
-  { host, port, meta = {} }: InstancePlace,
-  { place, tags, weight }: Advertisement,
-): InstanceFacts {
-  return { check, services, ...advertised(place, { host, port }), tags, meta, weight };
+  { host, port, meta = {} }: InstanceEndpoint,
+  { hostPort, tags, weight }: Advertisement,
+): Omit<InstanceFacts, "check" | "services"> {
+  return { ...advertised(hostPort, { host, port }), tags, meta, weight };
 }
 
-function placeOf({ source }: CheckDeclaration): InstancePlace {
+function endpointOf({ source }: CheckDeclaration): InstanceEndpoint {
   const target = parseTarget(source.kind === "target" ? source.url : "");
   return { host: hostOf(target), port: Number(target.port) || (PORTS[target.protocol.slice(0, -1)] ?? 0) };
 }
 
-const PLACE = /^(\[[\da-f:.]+\]|[^:[\]]+):(\d{1,5}|\{port\})$/i;
+const HOST_PORT = /^(\[[\da-f:.]+\]|[^:[\]]+):(\d{1,5}|\{port\})$/i;
 
-/** Where traffic goes. */
-function advertised(place: string | undefined, { host, port }: InstancePlace): InstancePlace {
-  const [, ofHost, ofPort] = PLACE.exec(place ?? "") ?? [];
+/** Host and port with the placeholders of `hostPort` replaced; unchanged without it. */
+function advertised(
+  hostPort: string | undefined,
+  { host, port }: InstanceEndpoint,
+): Pick<InstanceEndpoint, "host" | "port"> {
+  const [, ofHost, ofPort] = HOST_PORT.exec(hostPort ?? "") ?? [];
   if (ofHost === undefined || ofPort === undefined) return { host, port };
   const name = ofHost.replace("{host}", () => host).replace(/^\[(.*)\]$/, "$1");
   return { host: name.toLowerCase(), port: ofPort === "{port}" ? port : Number(ofPort) };
 }
 
-/** What is wrong with a place that is advertised. */
-export function placeFault(place: string): string | undefined {
+/** Why a value of `advertise` is not valid; `undefined` for a valid one. */
+export function hostPortFault(hostPort: string): string | undefined {
   const expected = 'must be HOST:PORT, such as "{host}:443" or "gateway.example:443"';
-  const [, host = "", port = ""] = PLACE.exec(place) ?? [];
+  const [, host = "", port = ""] = HOST_PORT.exec(hostPort) ?? [];
   const name = host.replace("{host}", "h");
   const isPort = port === "{port}" || (Number(port) >= 1 && Number(port) <= 65_535);
-  const isPlace = /^\[/.test(name) ? isIP(name.slice(1, -1)) === 6 : isHost(name);
-  if (isPlace && isPort) return undefined;
-  const [unknown] = place.match(/\{(?!host\}|port\})[^{}]*\}/) ?? [];
+  const isValidHost = /^\[/.test(name) ? isIP(name.slice(1, -1)) === 6 : isHost(name);
+  if (isValidHost && isPort) return undefined;
+  const [unknown] = hostPort.match(/\{(?!host\}|port\})[^{}]*\}/) ?? [];
   return `${expected}${unknown === undefined ? "" : `; ${unknown} is not a placeholder, only {host} and {port} are`}`;
 }

@@ -22,12 +22,12 @@ import type { CheckDeclaration } from "./declarations.js";
 import type { Policy } from "./policy.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 
-/** What discovery tells of an instance. */
+/** What discovery shows of an instance, beside its state. */
 export interface Advertisement {
-  /** Where traffic goes, as `HOST:PORT` with `{host}` and `{port}`. Default: where the target is. */
-  readonly place: string | undefined;
+  /** Where traffic goes, as `HOST:PORT` with `{host}` and `{port}`. Default: host and port of the target. */
+  readonly hostPort: string | undefined;
   readonly tags: readonly string[];
-  /** Default, where a source says nothing else: 1. */
+  /** Default 1. A weight of the source counts more. */
   readonly weight: number;
 }
 
@@ -57,7 +57,7 @@ export interface Expansion {
   /** By the name of the check, in the order of the addresses. */
   readonly instances: ReadonlyMap<string, FoundInstance>;
   readonly service: ServiceDeclaration;
-  /** Whether the source has not told all of its addresses yet. */
+  /** Whether the source has not answered without a fault yet. */
   readonly isAwaited: boolean;
 }
 
@@ -99,8 +99,8 @@ export function expandTemplate(
     const name = same?.declaration.name ?? nameOf(template, address);
     if (instances.has(name) || !isUsable(name)) continue; // of two addresses with one hash, the first has the name
     const before = known?.get(name);
-    const isSamePlace = before?.address.host === address.host && before.address.port === address.port;
-    const declaration = isSamePlace ? before.declaration : declarationOf(template, name, address);
+    const isSameHostPort = before?.address.host === address.host && before.address.port === address.port;
+    const declaration = isSameHostPort ? before.declaration : declarationOf(template, name, address);
     instances.set(name, same ?? { address, declaration });
   }
   const members = [...instances.keys()];
@@ -134,7 +134,7 @@ function serviceOf(
 function fillIn(target: string, { host, port }: FoundAddress): string {
   const hostPart = isIPv6(host) ? `[${host}]` : host;
   const values: Readonly<Record<string, string>> = {
-    address: `${hostPart}:${port}`,
+    address: formatHostPort(host, port),
     host: hostPart,
     port: String(port),
   };

@@ -28,7 +28,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   status: { summary: "show the services and checks of a running daemon", load: () => import("./status.js") },
   instances: {
-    summary: "show the instances of services that discovery tells, with their addresses",
+    summary: "show the instances of services, with their addresses and states",
     load: () => import("./instances.js"),
   },
   drain: {

@@ -1,8 +1,9 @@
 /**
  * `healthbridge instances`: the instances of services with their addresses and states, through the control socket.
  *
- * It works without `discovery` too, so that an operator sees what discovery would tell.
+ * It works without `discovery` too: an operator sees what discovery would show.
  */
+import { formatHostPort } from "../core/host-port.js";
 import { printable } from "../core/printable.js";
 import type { ControlAnswer, InstanceDetails } from "../wire/control-messages.js";
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
@@ -59,7 +60,7 @@ function textOf(services: readonly Service[]): string {
   const unknown = services.filter(({ known }) => !known).map(({ name }) => printable(name));
   const rows = services.flatMap(rowsOf);
   const lines = table(["SERVICE", "INSTANCE", "ADDRESS", "STATE", "REASON", "WEIGHT", "TAGS", "SINCE"], rows);
-  const note = `\nnot told to readers of discovery, who keep what they have: ${unknown.join(", ")}`;
+  const note = `\nnot sent to discovery clients, which keep their last answer: ${unknown.join(", ")}`;
   return [...lines, ...(unknown.length === 0 ? [] : [note])].map((line) => `${line}\n`).join("");
 }
 
@@ -77,8 +78,8 @@ function rowsOf({ name, instances }: Service): readonly (readonly string[])[] {
 
 /** `orders.example:443 (192.0.2.1)` for a name whose address is known. */
 function addressOf({ host, port, address }: InstanceDetails): string {
-  const place = `${host.includes(":") ? `[${host}]` : printable(host)}:${port}`;
-  return address === "" || address === host ? place : `${place} (${address})`;
+  const shown = formatHostPort(printable(host), port);
+  return address === "" || address === host ? shown : `${shown} (${printable(address)})`;
 }
 
 function stateOf({ state, drained }: InstanceDetails): string {

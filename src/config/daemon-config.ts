@@ -31,7 +31,7 @@ export interface ServerTlsConfig {
 export interface DaemonConfig extends ChecksConfig, ReadDiscovery {
   /** Checks with `instances`. They are not among `checks`, nor are their services among `services`. */
   readonly templates: readonly InstanceTemplate[];
-  /** What discovery tells of `checks`, by their names. A check without an entry says nothing of its own. */
+  /** `advertise`, `tags` and `weight` of `checks`, by their names. A check without these keys has no entry. */
   readonly advertisements: ReadonlyMap<string, Advertisement>;
   /** Addresses, see `core/listen-point`. */
   readonly listen: readonly ListenEntry[];

@@ -19,7 +19,7 @@ export const discoverySchema = <Listen extends v.GenericSchema<unknown, ListenEn
       xds: form("Whether xDS v3 is served, for Envoy and for gRPC's xds:/// clients."),
       prometheus: form("Whether Prometheus' HTTP service discovery is served, at /prometheus/sd."),
     },
-    "A listener that tells the addresses and the states of instances to load balancers and meshes. A change needs a restart.",
+    "A listener that shows load balancers and meshes the addresses and states of instances. A change needs a restart.",
   );
 
 export const HAPROXY_AGENT = group(

@@ -44,7 +44,7 @@ export const INSTANCE_KEYS = {
   tags: v.optional(texts("Tags of the instance in discovery.")),
   weight: v.optional(
     count(
-      "The share of the traffic that discovery tells for an instance, up to 65535. Default 1, or that of the source.",
+      "The weight of an instance in discovery, compared with others: 1 to 65535. Default 1. A weight of the source counts more.",
     ),
   ),
 } as const;

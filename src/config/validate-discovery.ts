@@ -1,8 +1,8 @@
 /**
  * The listeners of discovery in a configuration file.
  *
- * Addresses of instances are told on `discovery.listen`, so each address of it is guarded: by a token, by client certificates,
- * or because clients of other machines do not reach it.
+ * Addresses of instances are shown on `discovery.listen`, so each of its addresses needs a guard: a token, client
+ * certificates, or no access from other machines.
  */
 import { isIPv6 } from "node:net";
 import { requireToken } from "../core/bearer-token.js";
@@ -118,7 +118,7 @@ function readDiscoveryToken(
     if (open !== undefined)
       refuse(
         ["discovery"],
-        `needs tokenFile: ${formatAddress(open)} tells the addresses of instances to clients of other machines; or set tls.clientCaFile, or listen on 127.0.0.1 or a unix socket`,
+        `needs tokenFile: ${formatAddress(open)} shows the addresses of instances to clients of other machines; or set tls.clientCaFile, or listen on 127.0.0.1 or a unix socket`,
       );
     return undefined;
   }

@@ -1,10 +1,16 @@
 /**
- * The checks of a configuration file with `instances`, as templates, and what discovery tells of the others.
+ * The checks of a configuration file with `instances`, as templates, and the keys of the others that discovery uses.
  *
  * These rules are about the file alone. `checks/plan` judges each template with an address that stands for all.
  */
-import type { CheckDeclaration } from "../checks/declarations.js";
-import { isNetworkTarget, NO_ADVERTISEMENT, placeFault, schemeOf, TEMPLATE_SCHEMES } from "../checks/instance-table.js";
+import type { CheckDeclaration, ChecksConfig } from "../checks/declarations.js";
+import {
+  hostPortFault,
+  isNetworkTarget,
+  NO_ADVERTISEMENT,
+  schemeOf,
+  TEMPLATE_SCHEMES,
+} from "../checks/instance-table.js";
 import {
   type Advertisement,
   type InstanceTemplate,
@@ -24,6 +30,7 @@ const MIN_REFRESH_MS = 1_000;
 const MAX_REFRESH_MS = 3_600_000;
 
 const MAX_PORT = 65_535;
+/** As in `instances/source`, which a daemon without instances does not load. */
 const MAX_WEIGHT = 65_535;
 
 /** Each has a timer and sockets of its own. */
@@ -61,7 +68,7 @@ export function readInstances(
   }
   if (templates.length > MAX_TEMPLATES)
     input.refuse(["checks"], `has ${templates.length} checks with instances; the limit is ${MAX_TEMPLATES}`);
-  refuseReservedNames(declared, services, templates, input);
+  refuseReservedNames({ checks: declared, services }, templates, input);
   return { checks, templates, advertisements };
 }
 
@@ -135,7 +142,7 @@ function readSource(name: string, { instances = {} }: CheckEntry, { refuse }: Co
 
 const EXAMPLES = { dns: "orders.example", srv: "_grpc._tcp.orders.example" } as const;
 
-/** `undefined`: the entry says nothing. */
+/** `undefined`: the entry has none of these keys. */
 function readAdvertisement(
   check: CheckDeclaration,
   { advertise, tags, weight }: CheckEntry,
@@ -146,17 +153,16 @@ function readAdvertisement(
   if (given.length === 0) return undefined;
   if (!isNetworkTarget(check))
     for (const [key] of given) refuse([...path, key], "is only for a target with a host and a port");
-  const fault = advertise === undefined ? undefined : placeFault(advertise);
+  const fault = advertise === undefined ? undefined : hostPortFault(advertise);
   if (fault !== undefined) refuse([...path, "advertise"], `${fault}; got ${JSON.stringify(advertise)}`);
   if (weight !== undefined && weight > MAX_WEIGHT)
     refuse([...path, "weight"], `must be from 1 to ${MAX_WEIGHT}; got ${weight}`);
-  return { place: advertise, tags: tags ?? [], weight: weight ?? NO_ADVERTISEMENT.weight };
+  return { hostPort: advertise, tags: tags ?? [], weight: weight ?? NO_ADVERTISEMENT.weight };
 }
 
 /** A name such as `orders/7f3a2c1b9d04` belongs to an instance, if there is a template `orders`. */
 function refuseReservedNames(
-  checks: readonly CheckDeclaration[],
-  services: readonly ServiceDeclaration[],
+  { checks, services }: Pick<ChecksConfig, "checks" | "services">,
   templates: readonly InstanceTemplate[],
   { refuse }: ConfigInput,
 ): void {

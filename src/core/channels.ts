@@ -93,8 +93,8 @@ export interface ChannelMessages {
   /** A target reports a service whose name belongs to something else: it is not published. */
   "name-taken": { readonly check: string; readonly service: string };
   /**
-   * A source of instances was asked: it has `found` addresses, or has `failed` as a whole or in part, so that what it does not
-   * say stays. `refused`: checks of some addresses cannot be made. `isNew`: its last outcome or detail was another one.
+   * A source of instances was asked: it has `found` addresses, or has `failed` as a whole or in part, so that addresses that it
+   * does not list stay. `refused`: checks of some addresses cannot be made. `isNew`: its last outcome or detail was another one.
    * `detail` may have addresses: for logs only. `removed`: the configuration does not have it any more.
    */
   "instance-source": {

@@ -12,6 +12,7 @@
  * With port 0, the system chooses a free port.
  */
 import { HealthError } from "./health-error.js";
+import { formatHostPort } from "./host-port.js";
 
 /**
  * What an address offers. `default`: everything, with TLS where a certificate is configured. `plain`: everything in clear text, for
@@ -78,7 +79,7 @@ export function formatAddress(address: ListenAddress | BoundAddress): string {
   if ("fd" in address) return `fd://${address.fd}`;
   const { host, port } = address;
   if (host === undefined) return `:${port}`;
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return formatHostPort(host, port);
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
  * The answer to ListInstances: services with their instances, in parts.
  *
- * With discovery, they are those of its catalog. Without it, a catalog is made for one question: nothing is kept for an
- * operator who may never ask.
+ * With discovery, they are those of its catalog. Without it, a catalog is made for each
+ * call: most daemons never get one.
  */
 import type { Clock } from "../core/clock.js";
 import { nearestTo } from "../core/nearest.js";
@@ -12,8 +12,8 @@ import type { StatusReader } from "../registry/ports.js";
 import type { ControlAnswer, InstanceDetails } from "../wire/control-messages.js";
 import { ControlError, MAX_COMPARED_NAMES } from "./operator.js";
 
-/** Where instances are read. */
-export interface InstancesSource {
+/** What a list of instances is read from. */
+export interface InstanceListDeps {
   /** `undefined`: there is no discovery. */
   readonly catalog: InstanceCatalog | undefined;
   readonly table: () => Promise<InstanceTable>;
@@ -32,7 +32,7 @@ const MAX_INSTANCES = 100;
  * @throws ControlError NOT_FOUND
  */
 export async function instanceParts(
-  source: InstancesSource,
+  source: InstanceListDeps,
   only: string | undefined,
 ): Promise<Iterable<InstancesPart>> {
   const all = await readServices(source);
@@ -44,7 +44,7 @@ export async function instanceParts(
   throw new ControlError("NOT_FOUND", `there is no service ${JSON.stringify(only)} with instances${hint}`);
 }
 
-async function readServices({ catalog, table, reader, clock }: InstancesSource): Promise<readonly ServiceInstances[]> {
+async function readServices({ catalog, table, reader, clock }: InstanceListDeps): Promise<readonly ServiceInstances[]> {
   if (catalog !== undefined) return [...catalog.services()];
   const { InstanceCatalog } = await import("../instances/catalog.js");
   const made = new InstanceCatalog({ reader, clock });

@@ -16,7 +16,7 @@ import {
   type ControlRequest,
 } from "../wire/control-messages.js";
 import { decodeMessage, encodeMessage } from "../wire/message-table.js";
-import { type InstancesSource, instanceParts } from "./control-instances.js";
+import { type InstanceListDeps, instanceParts } from "./control-instances.js";
 import { type StatusSource, statusParts } from "./control-status.js";
 import type { Scope } from "./maintenance.js";
 import { ControlError } from "./operator.js";
@@ -26,7 +26,7 @@ export type ReloadResult =
   | { readonly kind: "refused"; readonly configFile: string; readonly faults: readonly string[] };
 
 export interface ControlDeps extends StatusSource {
-  readonly instances: InstancesSource;
+  readonly instances: InstanceListDeps;
   readonly instance: string;
   /** Reads the configuration again, and resolves when it is applied or rejected. */
   readonly reload: () => Promise<ReloadResult>;

@@ -1,5 +1,5 @@
 /**
- * Discovery: tells load balancers and meshes of the instances, on listeners of its own.
+ * Discovery: sends instances and their states to load balancers and meshes, on listeners of its own.
  *
  *     table of instances --.               .--> HTTP/1, HTTP/2 --> Consul's API, http_sd, /v1/instances
  *     registry ------------+--> catalog ---+--> HTTP/2 ----------> xDS
@@ -75,7 +75,7 @@ export class Discovery {
     if (tls !== undefined) this.#server?.replaceTls(tls);
   }
 
-  /** Ends what waits for changes, at once: clients keep what they have, and ask another replica. */
+  /** Ends blocked queries and streams at once: clients keep their last answer, and ask another replica. */
   drain(): void {
     this.#routes?.end();
     this.#xds?.endStreams();

@@ -7,7 +7,7 @@
  *     one change at a time: a reload, or a round           '-- an address that cannot be checked is left out
  *
  * Changes of sources are gathered: one round a second. The first answer of a new source is awaited for 3 s at most; the
- * startup view waits so long too. Until that answer the service of the template is UNKNOWN, and so is what counts it.
+ * startup view waits so long too. Until that answer the service of the template is UNKNOWN, and so is every service over it.
  */
 import { isDeepStrictEqual } from "node:util";
 import { instanceTableOf } from "../checks/instance-table.js";
@@ -115,7 +115,7 @@ export class FoundInstances {
     });
   }
 
-  /** Whether a name may be one of an instance that its source has not told yet. */
+  /** Whether a name may belong to an instance that its source has not listed yet. */
   isAwaited(name: string): boolean {
     return this.#templates.get(templateNameOf(name) ?? "")?.watch.isAwaited === true;
   }

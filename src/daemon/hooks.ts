@@ -7,7 +7,6 @@
  *
  * The code of a hook is loaded when a configuration has one.
  */
-
 import { sampleOf } from "../checks/instance-template.js";
 import { SystemAuthorities } from "../client/authorities.js";
 import { Goodbyes } from "../client/goodbyes.js";

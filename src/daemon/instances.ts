@@ -59,7 +59,7 @@ export class Instances {
     return instanceTableOf(this.#config ?? DEFAULT_CONFIG, []);
   }
 
-  /** Whether a name may be one of an instance that its source has not told yet. */
+  /** Whether a name may belong to an instance that its source has not listed yet. */
   isAwaited(name: string): boolean {
     return this.#found?.isAwaited(name) === true;
   }

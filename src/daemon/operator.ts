@@ -46,7 +46,7 @@ export interface OperatorDeps {
   readonly parts: { readonly registry: Registry; readonly checks: CheckEngine };
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether a name may be one of an instance that is not found yet: what is said about it stays. Default: it is not. */
+  /** Whether a name may belong to an instance that is not found yet: its drain and maintenance stay. Default: it is not. */
   readonly isAwaited?: ((name: string) => boolean) | undefined;
   /** Without a `stateDir`, nothing survives a restart. */
   readonly journal: Journal | undefined;

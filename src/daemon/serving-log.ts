@@ -42,14 +42,14 @@ function curlCommand(
   return `curl ${options}${scheme}://${reachable}${path}`;
 }
 
-/** Logs what discovery tells where, with a command to try. */
+/** Logs the addresses and forms of discovery, with a command to try. */
 export function logDiscovery(log: Log, { discovery, tls }: DaemonConfig, addresses: DiscoveryAddresses): void {
   if (discovery !== undefined) {
     const forms = DISCOVERY_FORMS.filter((form) => discovery.forms[form]);
     const token = discovery.token === undefined ? "" : '-H "X-Consul-Token: $(cat TOKENFILE)" ';
     const access = accessOf(discovery.listen[0]);
     const command = curlCommand(tls, { address: addresses.discovery[0] ?? "", access, path: "/v1/instances" }, token);
-    const message = `telling the instances of services on ${addresses.discovery.join(", ")} (${forms.join(", ")}); try: ${command}`;
+    const message = `serving discovery of instances on ${addresses.discovery.join(", ")} (${forms.join(", ")}); try: ${command}`;
     log.write("info", "discovery", message, { addresses: addresses.discovery, forms });
   }
   if (addresses.haproxyAgent.length === 0) return;

@@ -5,7 +5,7 @@
  *     missing in a good one, and in the next good one, at least one refresh interval later       removed
  *     no good answer         nothing changes
  *
- * Name servers rotate their records, and a rolling update swaps files: one answer without an address is no proof.
+ * Name servers rotate their records, and a rolling update swaps files: one answer without an address does not prove that it is gone.
  */
 import { formatHostPort } from "../core/host-port.js";
 import type { FoundAddress } from "./source.js";

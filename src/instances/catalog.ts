@@ -5,9 +5,9 @@
  *     registry --transitions, gathered for 20 ms--> their states --+--> entry of the service --> watchers
  *
  * A state is that of the check, not the status of a service: a process that shuts down reports NOT_SERVING for all of its
- * services, and its readers of discovery must not take that for the end of every instance.
+ * services, and discovery clients must not take that for the end of every instance.
  *
- * An entry that is not `known` must not be told: its readers keep what they have. That is so before the first results, while
+ * An entry that is not `known` must not be sent: clients keep their last answer. That is so before the first results, while
  * a source has not answered, while the isolation rule holds states, and when no instance has a state.
  */
 import { subscribe } from "../core/channels.js";
@@ -32,7 +32,7 @@ export interface InstanceCatalogDeps {
 /** Called with the services of which the entry has changed; with none, when no source is awaited any more. */
 export type CatalogListener = (changed: ReadonlySet<string>) => void;
 
-/** Changes are gathered for so long: 10,000 checks that flap cost 50 rounds a second, and no reader notices the delay. */
+/** How long changes are gathered: 10,000 checks that flap cost at most 50 rounds a second. */
 const GATHER_MS = 20;
 
 const STATES: Readonly<Record<CheckReport["state"], InstanceState>> = {
@@ -124,13 +124,13 @@ export class InstanceCatalog {
     return facts && this.#instanceOf(facts, check);
   }
 
-  /** Whether something may be told of an instance. */
+  /** Whether the state of an instance may be sent. */
   isInstanceKnown(check: string): boolean {
     const report = this.#deps.reader.check(check);
     return !this.#isIsolated && report !== undefined && report.state !== "pending";
   }
 
-  /** Replaces all instances. Entries that have not changed keep their index. Watchers are told in the same step. */
+  /** Replaces all instances. Entries that have not changed keep their index. Watchers are called in the same step. */
   set({ instances, services, awaited }: InstanceTable): void {
     this.#facts.clear();
     for (const facts of instances) this.#facts.set(facts.check, facts);
@@ -143,7 +143,7 @@ export class InstanceCatalog {
     if (!this.#round() && wasAwaiting && !this.isAwaiting) this.#tell(new Set());
   }
 
-  /** Reads every state again: after a change that no transition tells, such as the drain of an instance that fails. */
+  /** Reads every state again: after a change without a transition, such as the drain of an instance that fails. */
   refresh(): void {
     this.#stale = "all";
     this.#round();

@@ -4,7 +4,7 @@
  *     - targets: ["10.0.0.1:50051", "[::1]:50051"]
  *       labels: { zone: a, healthbridge_weight: "2", healthbridge_tags: "blue,canary" }
  *
- * Labels become `meta`. A file with one mistake is refused as a whole: what is missing in it would seem to be gone.
+ * Labels become `meta`. A file with one mistake is refused as a whole: the targets of a part would seem to be all of them.
  * Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
  */
 import { isIPv6 } from "node:net";

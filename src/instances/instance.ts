@@ -1,8 +1,8 @@
 /**
- * An instance: a check with a network target, as the readers of discovery see it. And a service with its instances.
+ * An instance: a check with a network target, as discovery clients see it. And a service with its instances.
  */
 
-/** What a configuration and its sources say of an instance. */
+/** The part of an instance that comes from the configuration and its sources. */
 export interface InstanceFacts {
   /** The name of its check. It identifies the instance. */
   readonly check: string;
@@ -21,8 +21,8 @@ export interface InstanceFacts {
 }
 
 /**
- * The state of an instance. `unknown`: its check has no result, or only one that is too old. It must not get traffic, and is
- * no failure.
+ * The state of an instance. `unknown`: its check has no result, or only one that is too old. It must not get traffic, but it
+ * is not a failure.
  */
 export type InstanceState = "healthy" | "degraded" | "unhealthy" | "unknown";
 
@@ -43,7 +43,7 @@ export interface ServiceInstances {
   readonly instances: readonly ServiceInstance[];
   /** The index of the catalog at the last change of this entry. */
   readonly index: number;
-  /** False: healthbridge does not know enough; nothing of the entry may be told. */
+  /** False: healthbridge does not know enough; the entry must not be sent. */
   readonly known: boolean;
 }
 
@@ -61,7 +61,7 @@ export function tagsOf({ instances }: ServiceInstances): readonly string[] {
   return [...new Set(instances.flatMap(({ tags }) => tags))].sort();
 }
 
-/** Whether nothing has changed that a reader of discovery sees. */
+/** Whether a discovery client sees no difference. */
 export function isSameFacts(one: InstanceFacts, other: InstanceFacts): boolean {
   const isSamePlace = one.check === other.check && one.host === other.host && one.port === other.port;
   const isSameRest = one.address === other.address && one.weight === other.weight;

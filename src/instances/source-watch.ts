@@ -6,7 +6,7 @@
  *      '---- after the interval ----'
  *
  * A source that needs longer than 10 s has failed; it is asked again when it has answered. It is `awaited` until its first
- * answer without a fault: what it has told before may be a part only.
+ * answer without a fault: earlier answers may lack addresses.
  */
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";

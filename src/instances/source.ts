@@ -25,7 +25,7 @@ export interface FoundAddress {
   /** Labels of a file. */
   readonly meta: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
-  /** `undefined`: the source says nothing about it. */
+  /** `undefined`: the source has no weight for it. */
   readonly weight: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface SourceAnswer {
 /** Asks a source. It never rejects. */
 export type AskSource = () => Promise<SourceAnswer>;
 
-/** Addresses of one source. A longer answer is refused as a whole: a part of it would look like the truth. */
+/** Addresses of one source. A longer answer is refused as a whole: a part of it could lack healthy instances. */
 export const MAX_ADDRESSES = 10_000;
 
 export const MAX_WEIGHT = 65_535;

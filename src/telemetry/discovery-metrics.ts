@@ -1,9 +1,9 @@
-/** The metrics of discovery. Their series are made while they are read. */
+/** The names of the metrics of discovery, and their series: they are computed while the page is written. */
 import type { Series } from "./exposition.js";
 import type { MetricRow } from "./metric-table.js";
 import type { Metric } from "./metrics.js";
 
-/** What discovery tells, and whom. All of them are absent without discovery in this thread. */
+/** The metrics of discovery. They are absent without discovery in this thread. */
 export const DISCOVERY_METRICS = {
   discoveryInstances: {
     name: "healthbridge_discovery_instances",
@@ -33,13 +33,13 @@ export const DISCOVERY_METRICS = {
     name: "healthbridge_discovery_unaddressed_instances",
     type: "gauge",
     labels: [],
-    help: "Instances that xDS clients are not told, because the IP address of their host name is not known.",
+    help: "Instances that are in no xDS response, because the IP address of their host name is not known.",
   },
   discoveryAgentAnswers: {
     name: "healthbridge_discovery_agent_answers_total",
     type: "counter",
     labels: [],
-    help: "Answers to agent-checks of HAProxy, without those that say nothing.",
+    help: "Answers to agent-checks of HAProxy. Connections that end without an answer do not count.",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
@@ -50,9 +50,9 @@ export interface DiscoveryReadings {
   /** xDS responses that were sent, and those that clients have refused. */
   readonly pushes: number;
   readonly nacks: number;
-  /** Instances that EDS cannot tell, because the IP address of their host is not known. */
+  /** Instances that are in no xDS response, because the IP address of their host is not known. */
   readonly unaddressed: number;
-  /** Answers to agent-checks, without those that say nothing. */
+  /** Answers to agent-checks. */
   readonly agentAnswers: number;
   /** Instances of each service by their states. */
   readonly instances: () => Iterable<readonly [service: string, states: Readonly<Record<string, number>>]>;
@@ -63,7 +63,7 @@ export function discoveryMetrics(readings: DiscoveryReadings | undefined): reado
   const subscribers: readonly (readonly [string, number])[] = Object.entries(readings?.subscribers ?? {});
   const single = (value: number | undefined) => (value === undefined ? [] : [{ labels: [], value }]);
   return [
-    [DISCOVERY_METRICS.discoveryInstances, mapStates(readings?.instances() ?? [])],
+    [DISCOVERY_METRICS.discoveryInstances, stateSeries(readings?.instances() ?? [])],
     [DISCOVERY_METRICS.discoverySubscribers, subscribers.map(([form, value]) => ({ labels: [form], value }))],
     [DISCOVERY_METRICS.discoveryPushes, single(readings?.pushes)],
     [DISCOVERY_METRICS.discoveryNacks, single(readings?.nacks)],
@@ -73,7 +73,7 @@ export function discoveryMetrics(readings: DiscoveryReadings | undefined): reado
 }
 
 /** The series of numbers by a service and a state. */
-function* mapStates(
+function* stateSeries(
   services: Iterable<readonly [service: string, states: Readonly<Record<string, number>>]>,
 ): IterableIterator<Series> {
   for (const [service, states] of services)

@@ -1,7 +1,7 @@
 /** Templates of checks, with the addresses of their sources. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { instanceTableOf, placeFault, TEMPLATE_SCHEMES } from "../../src/checks/instance-table.js";
+import { hostPortFault, instanceTableOf, TEMPLATE_SCHEMES } from "../../src/checks/instance-table.js";
 import {
   expandTemplate,
   type InstanceTemplate,
@@ -19,7 +19,7 @@ const template: InstanceTemplate = {
   policy: { kind: "any" },
   source: { kind: "dns", name: "orders.example", port: 1, refreshMs: 10_000 },
   hashKey: undefined,
-  advertisement: { place: undefined, tags: [], weight: 1 },
+  advertisement: { hostPort: undefined, tags: [], weight: 1 },
 };
 const found = (host: string, more: Partial<FoundAddress> = {}): FoundAddress => ({
   host,
@@ -195,7 +195,7 @@ services: { all: [orders] }`;
       "[h]:1",
       "[{host}]:1",
     ])
-      assert.match(placeFault(place) ?? "", /^must be HOST:PORT/, place);
-    assert.match(placeFault("{name}:1") ?? "", /\{name\} is not a placeholder/);
+      assert.match(hostPortFault(place) ?? "", /^must be HOST:PORT/, place);
+    assert.match(hostPortFault("{name}:1") ?? "", /\{name\} is not a placeholder/);
   });
 });

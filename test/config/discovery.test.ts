@@ -46,7 +46,7 @@ describe("a token is required", () => {
   for (const address of addresses)
     test(`on ${address}`, () => {
       const [fault, ...others] = faultsOf(file(`listen: "${address}"`));
-      assert.match(fault ?? "", /^1:12: discovery: needs tokenFile: .*tells the addresses of instances/);
+      assert.match(fault ?? "", /^1:12: discovery: needs tokenFile: .*shows the addresses of instances/);
       assert.deepEqual(others, []);
     });
   test("on one of several addresses, which the error names", () => {

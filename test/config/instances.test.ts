@@ -18,7 +18,7 @@ test("A check with instances is a template, and no check.", () => {
       policy: { kind: "any" },
       source: { kind: "dns", name: "orders.example", port: 50051, refreshMs: 10_000 },
       hashKey: undefined,
-      advertisement: { place: undefined, tags: [], weight: 1 },
+      advertisement: { hostPort: undefined, tags: [], weight: 1 },
     },
   ]);
 });
@@ -47,7 +47,7 @@ test("A template has defaults, keeps its own group, and may be a member of servi
 
 test("Tags, a weight and a place are told of a check without instances too.", () => {
   const text = `checks: { a: { target: "tcp://h:1", advertise: "{host}:443", tags: blue, weight: 7 }, b: "tcp://h:2" }`;
-  assert.deepEqual([...read(text).advertisements], [["a", { place: "{host}:443", tags: ["blue"], weight: 7 }]]);
+  assert.deepEqual([...read(text).advertisements], [["a", { hostPort: "{host}:443", tags: ["blue"], weight: 7 }]]);
 });
 
 describe("A mistake is shown at its place, in words of the file", () => {

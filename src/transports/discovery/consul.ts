@@ -1,5 +1,5 @@
 /**
- * The read side of Consul's HTTP API, as far as readers of discovery use it.
+ * The read side of Consul's HTTP API, as far as service discovery needs it.
  *
  *     /v1/health/service/NAME    Prometheus, consul-template, APISIX, the Go client's watches
  *     /v1/health/checks/NAME     Traefik
@@ -23,7 +23,7 @@ export type ConsulRoute =
   | { readonly kind: "constant"; readonly value: object | string }
   | { readonly kind: "fault"; readonly text: string };
 
-/** An address of a server of Consul. Clients only look whether there is one. */
+/** An address of a server of Consul. Clients only check that there is one. */
 const LEADER = "127.0.0.1:8300";
 
 const STATES: readonly string[] = ["any", "passing", "warning", "critical"];
@@ -103,7 +103,7 @@ function stateView(catalog: InstanceCatalog, state: string): ListView {
 }
 
 /**
- * The names of all services with their tags. Both are facts of the configuration, so they are told also while states are
+ * The names of all services with their tags. Both are facts of the configuration, so they are sent also while states are
  * unknown, but not before each source has answered. Its index moves with them alone: a status wakes no client.
  */
 function namesView(catalog: InstanceCatalog): ListView {

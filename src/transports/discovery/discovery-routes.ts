@@ -74,7 +74,7 @@ export class DiscoveryRoutes implements ServerResponder {
     this.instance = deps.instance;
     this.#blocked = new BlockedQueries(deps);
     this.#renderings = new Renderings({ ...deps, pool: deps.pool ?? new SharedBytesPool() });
-    // a blocked query may tell what its token allowed when it came
+    // the token of a blocked query may not be valid any more
     this.#unobserve = deps.token.observe(() => this.#blocked.answerAll());
   }
 
@@ -183,7 +183,7 @@ export class DiscoveryRoutes implements ServerResponder {
           else send({ status: 200, headers: headersOf(form, rendered.index, this.#deps.token), body: rendered.body });
         });
     };
-    // the checks have stopped: from now on, nothing that is known stays true
+    // the checks have stopped: states are not updated any more
     if (this.#blocked.isEnded) {
       send(textAnswer(503, "This server is shutting down", RETRY_AFTER));
       return undefined;

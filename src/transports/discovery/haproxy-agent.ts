@@ -10,6 +10,7 @@
 import type { Socket } from "node:net";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
+import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ServiceInstance } from "../../instances/instance.js";
 import type { StatusReader } from "../../registry/ports.js";
@@ -25,13 +26,10 @@ export interface HaproxyAgentDeps {
   readonly weights: boolean;
 }
 
-/** The longest name of a service, in bytes. */
-const MAX_NAME_BYTES = 253;
-
 /** The time for the whole line, and again for the client to close. */
 const TIMEOUT_MS = 5_000;
 
-/** What of its traffic an instance can take. */
+/** The share of its weight that an instance gets, in percent. */
 const SHARES = { healthy: 100, degraded: 50, unhealthy: 0, unknown: 0 } as const;
 
 export class HaproxyAgent {
@@ -43,7 +41,7 @@ export class HaproxyAgent {
     this.#deps = deps;
   }
 
-  /** Answers that were given, without those that say nothing. */
+  /** Answers that were sent. Connections that ended without an answer do not count. */
   get answers(): number {
     return this.#answers;
   }
@@ -73,15 +71,15 @@ export class HaproxyAgent {
     const onData = (bytes: Buffer) => {
       received = Buffer.concat([received, bytes]);
       if (received.includes(NEWLINE)) answer();
-      else if (received.length > MAX_NAME_BYTES + 1) end("agent-name-too-long");
+      else if (received.length > MAX_SERVICE_NAME_BYTES + LINE_END_BYTES) end("agent-name-too-long");
     };
     socket.on("data", onData).once("end", answer);
     socket.once("close", () => cancelTimer());
   };
 
-  /** The answer about an instance or a service; `undefined`: nothing must be said. */
+  /** The answer about an instance or a service; `undefined`: the connection ends without an answer. */
   answerTo(name: string): string | undefined {
-    if (this.#isEnded || name === "" || Buffer.byteLength(name) > MAX_NAME_BYTES) return undefined;
+    if (this.#isEnded || name === "") return undefined;
     const { catalog } = this.#deps;
     const service = catalog.service(name);
     if (service !== undefined) return service.known ? this.#serviceAnswer(name, service.instances) : undefined;
@@ -98,18 +96,21 @@ export class HaproxyAgent {
     return isDown ? "down ready" : this.#answer(instances);
   }
 
-  /** Instances together. Those of unknown state take nothing. */
+  /** The answer for several instances. Those of unknown state get no share. */
   #answer(instances: readonly ServiceInstance[]): string | undefined {
-    const told = instances.filter(({ state }) => state !== "unknown");
-    if (told.length === 0) return undefined;
+    const known = instances.filter(({ state }) => state !== "unknown");
+    if (known.length === 0) return undefined;
     const active = instances.filter(({ drained }) => !drained);
-    if (active.length === 0) return told.every(({ state }) => state === "unhealthy") ? "down maint" : "up drain";
+    if (active.length === 0) return known.every(({ state }) => state === "unhealthy") ? "down maint" : "up drain";
     const share = shareOf(active);
     return share === 0 ? "down ready" : `up ready ${this.#deps.weights ? share : 100}%`;
   }
 }
 
 const NEWLINE = 0x0a;
+
+/** `\r\n` */
+const LINE_END_BYTES = 2;
 
 /** The first line, without what ends it. */
 function lineOf(bytes: Buffer): string {
@@ -120,7 +121,7 @@ function lineOf(bytes: Buffer): string {
     .trim();
 }
 
-/** The mean of what each can take, by their weights, in percent. More than nothing is at least 1: HAProxy takes 0% for drain. */
+/** The mean of the shares by weight, in percent: at least 1 if one share is above 0, because HAProxy takes 0% for drain. */
 function shareOf(instances: readonly ServiceInstance[]): number {
   const weights = instances.reduce((sum, { weight }) => sum + weight, 0);
   const taken = instances.reduce((sum, { weight, state }) => sum + weight * SHARES[state], 0);

@@ -4,11 +4,12 @@
  *     /v1/instances, /v1/instances/SERVICE      all that is known of each instance
  *     /prometheus/sd, /prometheus/sd/SERVICE    one target group for each instance, with `__meta_healthbridge_*` labels
  *
- * Both list all instances, the failing ones too: Prometheus drops a target that is not listed, and its metrics with it.
+ * Both list all instances, also those that fail: Prometheus drops a target that is not listed, and its metrics with it.
  */
+import { formatHostPort } from "../../core/host-port.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ServiceInstance, ServiceInstances } from "../../instances/instance.js";
-import { catalogView, type ListView, serviceView } from "./view.js";
+import { catalogView, type ListView, type RenderService, serviceView } from "./view.js";
 
 /** The view of a path below `/v1/instances` or `/prometheus/sd`; `service` undefined: of all services. */
 export function instancesView(catalog: InstanceCatalog, service: string | undefined): ListView {
@@ -19,11 +20,9 @@ export function prometheusView(catalog: InstanceCatalog, service: string | undef
   return viewOf(catalog, { key: "prometheus", service, render: renderGroups });
 }
 
-type Render = (service: ServiceInstances) => Iterable<string>;
-
 function viewOf(
   catalog: InstanceCatalog,
-  { service, ...list }: { readonly key: string; readonly service: string | undefined; readonly render: Render },
+  { service, ...list }: { readonly key: string; readonly service: string | undefined; readonly render: RenderService },
 ): ListView {
   return service === undefined ? catalogView(catalog, list) : serviceView(catalog, { ...list, service });
 }
@@ -31,17 +30,15 @@ function viewOf(
 function* renderInstances({ name, index, instances }: ServiceInstances): Generator<string> {
   for (const instance of instances) {
     const { check, host, address, port, state, drained, reason, since, tags, meta, weight } = instance;
-    const place = { service: name, check, address: address ?? host, host, port };
+    const location = { service: name, check, address: address ?? host, host, port };
     const health = { state, drained, reason, since: since === 0 ? undefined : new Date(since).toISOString() };
-    yield JSON.stringify({ ...place, ...health, tags, meta, weight, index });
+    yield JSON.stringify({ ...location, ...health, tags, meta, weight, index });
   }
 }
 
 function* renderGroups({ name, instances }: ServiceInstances): Generator<string> {
   for (const instance of instances) {
-    const { host, port } = instance;
-    const target = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-    yield JSON.stringify({ targets: [target], labels: labelsOf(name, instance) });
+    yield JSON.stringify({ targets: [formatHostPort(instance.host, instance.port)], labels: labelsOf(name, instance) });
   }
 }
 
@@ -57,7 +54,7 @@ function labelsOf(service: string, instance: ServiceInstance): Readonly<Record<s
     [`${PREFIX}state`]: state,
     [`${PREFIX}drained`]: String(drained),
     [`${PREFIX}weight`]: String(weight),
-    // separators at both ends, as in Prometheus' other forms: a regular expression need not care for the position
+    // separators at both ends, as in Prometheus' other forms: a regular expression matches a tag at any position
     [`${PREFIX}tags`]: tags.length === 0 ? "" : `,${tags.join(",")},`,
     ...(address === undefined ? {} : { [`${PREFIX}address`]: address }),
   };

@@ -24,7 +24,7 @@ export interface ListView {
   readonly service: string | undefined;
   /** The index of the last change, above 0. */
   readonly index: number;
-  /** False: the list must not be told now. */
+  /** False: the list must not be sent now. */
   readonly isKnown: boolean;
   content(): ListContent;
 }
@@ -47,7 +47,10 @@ export function serviceView(
     get isKnown() {
       return entry()?.known ?? true;
     },
-    content: () => contentOf(entry() === undefined ? [] : [entry()].filter((each) => each !== undefined), render),
+    content() {
+      const found = entry();
+      return contentOf(found === undefined ? [] : [found], render);
+    },
   };
 }
 

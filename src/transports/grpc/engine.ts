@@ -26,7 +26,7 @@ export interface StreamCall {
  */
 export type GrpcMethod = (request: Buffer, call: StreamCall) => () => void;
 
-/** What clients send in the head of a call to prove who they are. */
+/** Tokens in the head of a call. */
 export interface CallCredentials {
   /** The value of `authorization`. */
   readonly authorization: string | undefined;
@@ -52,7 +52,7 @@ export interface GrpcStream {
   close(): void;
 }
 
-/** The longest request message of a method that does not say another limit, in bytes. The longest legal health request has 203. */
+/** The longest request message of a method without another limit, in bytes. The longest legal health request has 203. */
 export const MAX_REQUEST_BYTES = 4_096;
 
 /** The methods of server reflection. */

@@ -7,7 +7,7 @@
  * only: an instance whose address is not known is left out.
  *
  * UNKNOWN would count as healthy (envoy/config/core/v3/health_check.proto), so an unknown state is TIMEOUT. gRPC uses HEALTHY
- * and UNKNOWN endpoints alone (gRFC A27): there, DEGRADED would be as good as dead.
+ * and UNKNOWN endpoints alone (gRFC A27): a DEGRADED endpoint would get no traffic.
  */
 import { isIP } from "node:net";
 import type { ServiceInstance, ServiceInstances } from "../../instances/instance.js";
@@ -15,7 +15,7 @@ import { encodeMessage } from "../../wire/message-table.js";
 import { lengthDelimitedHead } from "../../wire/protobuf.js";
 import { CLUSTER_LOAD_ASSIGNMENT, LB_ENDPOINT, LOCALITY_LB_ENDPOINTS } from "./messages.js";
 
-/** Who reads an assignment: the two know different states. */
+/** The kind of the client: Envoy and gRPC know different states. */
 export type ClientKind = "envoy" | "grpc";
 
 /** Values of envoy.config.core.v3.HealthStatus. */
@@ -23,7 +23,7 @@ const HEALTH_STATUSES = { healthy: 1, degraded: 5, drained: 3, unknown: 4, unhea
 
 type ToldState = keyof typeof HEALTH_STATUSES;
 
-/** The worst last: of two instances with one address, the worse one is told. */
+/** The worst last: of two instances with one address, the state of the worse one is sent. */
 const RANKS: Readonly<Record<ToldState, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
 
 /** An instance with an IP address. */
@@ -104,7 +104,7 @@ export class AssignmentEncoder {
         : {
             key: `${address} ${port}`,
             bytes: this.#fixedPart(address, port, weight),
-            // an operator's drain is told before any state
+            // an operator's drain counts more than any state
             state: drained ? "drained" : state,
           };
     this.#endpoints.set(instance, { endpoint });
@@ -126,8 +126,8 @@ export class AssignmentEncoder {
 }
 
 /**
- * Where an instance is reached; `undefined` while that is a name only. Readers refuse the whole assignment for one address that
- * is none, or has a zone.
+ * The IP address of an instance; `undefined` while only its name is known. Clients refuse the whole assignment for one
+ * address that is not valid, or has a zone.
  */
 function addressOf({ address, host }: ServiceInstance): string | undefined {
   const found = address ?? host;

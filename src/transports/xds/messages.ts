@@ -49,7 +49,7 @@ export const DISCOVERY_RESPONSE = {
 } as const;
 
 /** google/protobuf/wrappers.proto */
-const UINT32_VALUE = { value: count(1) };
+const UINT32_VALUE = { value: count(1) } as const;
 
 /** envoy/config/core/v3/address.proto */
 const SOCKET_ADDRESS = { address: text(2), portValue: count(3) } as const;

@@ -106,7 +106,7 @@ export class XdsService {
     return this.#nacks;
   }
 
-  /** Instances that no client is told of, because EDS needs IP addresses and theirs are not known. */
+  /** Instances that are in no response, because EDS needs IP addresses and theirs are not known. */
   get unaddressed(): number {
     return this.#resources.unaddressed;
   }

@@ -36,7 +36,7 @@ export interface XdsStreamDeps {
   readonly onClose: (stream: XdsStream) => void;
 }
 
-/** A cluster is told before its endpoints, a listener before its routes (xds_protocol.rst, "Eventual consistency"). */
+/** A cluster is sent before its endpoints, a listener before its routes (xds_protocol.rst, "Eventual consistency"). */
 const ORDER: readonly ResourceType[] = ["cds", "eds", "lds", "rds"];
 
 /** Milliseconds until a stream without a request ends with DEADLINE_EXCEEDED. */

@@ -13,7 +13,7 @@ import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ClientKind } from "./endpoints.js";
 import type { Resource, ResourceCache, ResourceType } from "./resources.js";
 
-/** A response of `eds` or `rds` ends after the resource that reaches this size. A reader that is stuck costs one response. */
+/** A response of `eds` or `rds` ends after the resource that reaches this size. A client that does not read costs one response. */
 const MAX_PART_BYTES = 64 * 1024;
 
 /** The name that stands for all. */
