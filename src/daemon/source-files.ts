@@ -1,4 +1,8 @@
-/** Reads the files of sources of instances in Node's thread pool, as `config/file-operation` does it. */
+/**
+ * Reads the files of sources of instances in Node's thread pool, as `config/file-operation` does it.
+ *
+ * One operation at a time, for all sources: one that finds no free thread would look like a file system that does not answer.
+ */
 import { readdir, stat } from "node:fs/promises";
 import { FileOperation, type FileThreads } from "../config/file-operation.js";
 import { ABSENT, identityOf, readRegularFile } from "../config/read-file.js";
@@ -18,11 +22,17 @@ export function sourceFiles(threads: FileThreads, clock: Clock): SourceFiles {
     clock,
   );
   const contents = new FileOperation((path) => readRegularFile(path, MAX_BYTES), threads, clock);
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <Value>(operation: FileOperation<Value>, path: string): Promise<Value | undefined> => {
+    const done = last.then(() => operation.on(path, DEVICE));
+    last = done;
+    return done;
+  };
   return {
-    list: (folder) => folders.on(folder, DEVICE),
-    version: (path) => versions.on(path, DEVICE),
+    list: (folder) => inTurn(folders, folder),
+    version: (path) => inTurn(versions, path),
     async read(path) {
-      const content = await contents.on(path, DEVICE);
+      const content = await inTurn(contents, path);
       if (content === undefined) return undefined;
       const { identity: version } = content;
       return "text" in content ? { version, text: content.text } : { version, fault: content.fault };
