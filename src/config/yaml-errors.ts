@@ -2,7 +2,8 @@
  * What is wrong with the syntax of a YAML text, in our own words. The parser's words are for people who know how it works
  * inside: "Flow map in block collection must be sufficiently indented and end with a }".
  */
-import type { ErrorCode } from "yaml";
+import { CST, type ErrorCode, Lexer } from "yaml";
+import { isDeepYaml } from "../core/yaml-depth.js";
 
 /** The limit of the parser is higher: a longer key is refused here. */
 export const MAX_KEY_CHARACTERS = 1_000;
@@ -10,6 +11,14 @@ export const MAX_KEY_CHARACTERS = 1_000;
 export const MAX_DEPTH = 100;
 
 export const TOO_DEEP = `values are nested too deeply; the limit is ${MAX_DEPTH} levels`;
+
+/** Up to here, the parser reads a text, so that the fault is at its place. */
+const MAX_PARSER_DEPTH = 300;
+
+/** @throws RangeError for a text that the parser must not get */
+export function requireShallow(text: string): void {
+  if (isDeepYaml(text, MAX_PARSER_DEPTH, { CST, Lexer })) throw new RangeError(TOO_DEEP);
+}
 
 export const LONG_KEY = `a key must have at most ${MAX_KEY_CHARACTERS} characters`;
 

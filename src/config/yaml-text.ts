@@ -20,7 +20,7 @@ import { Place } from "./places.js";
 import { type Sources, substitute } from "./substitution.js";
 import { referencesIn } from "./url-template.js";
 import { Anchors } from "./yaml-anchors.js";
-import { MAX_DEPTH, syntaxFault, TOO_DEEP, tagFault } from "./yaml-errors.js";
+import { MAX_DEPTH, requireShallow, syntaxFault, TOO_DEEP, tagFault } from "./yaml-errors.js";
 import { IMPOSSIBLE_KEYS, isMergeKey, MERGE_KEY, offsetOf, readKey } from "./yaml-keys.js";
 
 /** The content of a text. */
@@ -104,6 +104,7 @@ class Reader {
 
   read(): unknown {
     try {
+      requireShallow(this.#text);
       return this.#read();
     } catch (error) {
       // the parser is recursive: one call for each level of nesting

@@ -147,17 +147,17 @@ export class FoundInstances {
         const isSame = known !== undefined && isDeepStrictEqual(known.template, next);
         const template = isSame ? known.template : next;
         const isSameSource = known !== undefined && isDeepStrictEqual(known.watch.source, next.source);
-        const watch = isSameSource ? known.watch : this.#watch(template);
+        const watch = isSameSource ? known.watch : this.#watch(template, known?.watch.addresses);
         const expansion = isSame ? known.expansion : expandTemplate(template, watch);
         return [next.name, { template, watch, expansion }];
       }),
     );
   }
 
-  #watch({ name: service, source }: InstanceTemplate): SourceWatch {
+  #watch({ name: service, source }: InstanceTemplate, before: SourceWatch["addresses"] | undefined): SourceWatch {
     const { clock, instance } = this.#deps;
     const ask: AskSource = source.kind === "file" ? askFiles(source.pattern, this.#files) : askDns(source, this.#names);
-    return new SourceWatch(source, { clock, instance, service, ask, onChange: () => this.#schedule() });
+    return new SourceWatch(source, { clock, instance, service, ask, before, onChange: () => this.#schedule() });
   }
 
   #schedule(): void {

@@ -13,6 +13,7 @@ import {
   type FoundAddress,
   failed,
   type InstanceSource,
+  isUnspecified,
   MAX_WEIGHT,
   type SourceAnswer,
 } from "./source.js";
@@ -31,6 +32,9 @@ function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, 
   return async () => {
     const answer = await names.find(name.toLowerCase(), last, () => {});
     if (typeof answer === "string") return failed(faultOf(name, answer));
+    const strange = answer.addresses.find(({ address }) => isUnspecified(address));
+    if (strange !== undefined)
+      return failed(`${name}: a record has ${strange.address}, which is the address of no host`);
     last = answer.addresses;
     return good(last.map(({ address }) => found(address, port)));
   };
@@ -39,7 +43,7 @@ function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, 
 async function askServers(name: string, names: NameLookup): Promise<SourceAnswer> {
   const servers = await names.findServers(name.toLowerCase());
   if (typeof servers === "string") return failed(faultOf(name, servers));
-  const strange = servers.find(({ host, port }) => port === 0 || !isHost(host));
+  const strange = servers.find(({ host, port }) => port === 0 || !isHost(host) || isUnspecified(host));
   if (strange !== undefined) return failed(`${name}: an SRV record has the host ${JSON.stringify(strange.host)}`);
   // a weight of 0 is a small one (RFC 2782), not none
   return good(servers.map(({ host, port, weight }) => found(host, port, Math.min(MAX_WEIGHT, Math.max(1, weight)))));

@@ -10,10 +10,14 @@
 import { isIPv6 } from "node:net";
 import { messageOf } from "../core/health-error.js";
 import { isHost } from "../core/host-port.js";
-import { type FoundAddress, MAX_ADDRESSES, MAX_WEIGHT } from "./source.js";
+import { isDeepYaml } from "../core/yaml-depth.js";
+import { type FoundAddress, isUnspecified, MAX_ADDRESSES, MAX_WEIGHT } from "./source.js";
 
 /** Reading YAML takes 50 times as long as JSON, and nothing else runs meanwhile. */
 const MAX_YAML_CHARACTERS = 262_144;
+
+/** Groups with targets and labels need four. */
+const MAX_DEPTH = 50;
 
 const MAX_LABELS = 64;
 const MAX_LABEL_CHARACTERS = 1_024;
@@ -35,8 +39,19 @@ async function parse(path: string, text: string): Promise<unknown> {
   if (path.endsWith(".json")) return parseJson(text);
   if (text.length > MAX_YAML_CHARACTERS)
     throw new Error(`has more than ${MAX_YAML_CHARACTERS} characters of YAML; write a longer file as NAME.json`);
-  const { parse: parseYaml } = await import("yaml");
-  return parseYaml(text, { maxAliasCount: 100, logLevel: "error" });
+  const yaml = await import("yaml");
+  if (isDeepYaml(text, MAX_DEPTH, yaml)) throw new Error("is nested too deeply");
+  // the parser would compare each key with all keys before it
+  const document = yaml.parseDocument(text, { logLevel: "error", uniqueKeys: false });
+  const [error] = document.errors;
+  if (error !== undefined) throw new Error(error.message.replace(/:?\n.*$/s, "")); // the other lines are parts of the text
+  yaml.visit(document, {
+    Map(_, { items }) {
+      const keys = new Set(items.map(({ key }) => (yaml.isScalar(key) ? key.value : key)));
+      if (keys.size < items.length) throw new Error("a table has the same key twice");
+    },
+  });
+  return document.toJS({ maxAliasCount: 100 });
 }
 
 function parseJson(text: string): unknown {
@@ -61,12 +76,14 @@ function groupsOf(value: unknown): readonly FoundAddress[] {
 }
 
 function placeOf(target: unknown, group: number): Pick<FoundAddress, "host" | "port"> {
-  const [, ipv6, name = "", port = ""] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(String(target)) ?? [];
+  const text = typeof target === "string" ? target : "";
+  const [, ipv6, name = "", port = ""] = /^(?:\[([^\]%]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
   const isPlace = ipv6 === undefined ? isHost(name) : isIPv6(ipv6);
-  if (typeof target !== "string" || !isPlace || Number(port) < 1 || Number(port) > 65_535)
+  if (!isPlace || Number(port) < 1 || Number(port) > 65_535)
     throw new Error(`group ${group}: ${shown(target)} is not HOST:PORT`);
   // the usual form of an address (RFC 5952), so that one address has one name
   const host = ipv6 === undefined ? name.toLowerCase() : new URL(`http://[${ipv6}]`).hostname.slice(1, -1);
+  if (isUnspecified(host)) throw new Error(`group ${group}: ${shown(target)} is the address of no host`);
   return { host, port: Number(port) };
 }
 

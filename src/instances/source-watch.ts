@@ -5,6 +5,9 @@
  *      ^                       '--fault--> nothing changes; published
  *      '---- after the interval ----'
  *
+ * A source that replaces another one has the addresses of that one until its first answer without a fault: a configuration
+ * with another source, or only another interval, removes no instance while a name server does not answer.
+ *
  * A source that needs longer than 10 s has failed; it is asked again when it has answered. It is `awaited` until its first
  * answer without a fault: earlier answers may lack addresses.
  */
@@ -24,6 +27,9 @@ import {
 /** How long an answer is awaited. */
 const MAX_ASK_MS = 10_000;
 
+/** A source that is awaited is asked so often at least: its interval may be an hour. */
+const MAX_RETRY_MS = 5_000;
+
 /** Files are looked at more often than they may lose targets: a new one is found at once. */
 const FILE_POLL_MS = 500;
 
@@ -36,6 +42,8 @@ export interface SourceWatchDeps {
   readonly ask: AskSource;
   /** Called after each change of the addresses, and when the source is not awaited any more. */
   readonly onChange: () => void;
+  /** The addresses of the source that this one replaces. */
+  readonly before?: readonly FoundAddress[] | undefined;
 }
 
 export class SourceWatch {
@@ -57,7 +65,8 @@ export class SourceWatch {
   }
 
   get addresses(): readonly FoundAddress[] {
-    return this.#set.addresses;
+    const { before } = this.#deps;
+    return this.#isAwaited && before !== undefined ? before : this.#set.addresses;
   }
 
   /** Whether the source has not answered without a fault yet. */
@@ -92,7 +101,8 @@ export class SourceWatch {
   #schedule(): void {
     if (this.#isClosed) return;
     const { kind, refreshMs } = this.source;
-    const delayMs = kind === "file" ? Math.min(FILE_POLL_MS, refreshMs) : refreshMs;
+    const mostMs = kind === "file" ? FILE_POLL_MS : this.#isAwaited ? MAX_RETRY_MS : refreshMs;
+    const delayMs = Math.min(mostMs, refreshMs);
     this.#cancel = this.#deps.clock.setTimer(delayMs, () =>
       background(this.#ask(), this.#deps.instance, "a source of instances"),
     );

@@ -45,6 +45,14 @@ export const MAX_ADDRESSES = 10_000;
 
 export const MAX_WEIGHT = 65_535;
 
+/**
+ * Whether an address is that of no host (RFC 1122, section 3.2.1.3, and RFC 4291, section 2.5.2). A program that connects to it
+ * reaches its own machine. Name servers answer with it for names that they block, so it is no answer.
+ */
+export function isUnspecified(host: string): boolean {
+  return /^(?:0\.0\.0\.0|::|::ffff:0:0|::ffff:0\.0\.0\.0)$/i.test(host);
+}
+
 export function failed(fault: string): SourceAnswer {
   return { addresses: undefined, fault };
 }

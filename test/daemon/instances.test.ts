@@ -322,3 +322,50 @@ test("A change of one address among 10,000 does not block the event loop.", asyn
   await eventually(() => site.events.at(-1) === "orders failed", "10,001 are refused");
   assert.equal(site.checksOf("orders").length, 10_000);
 });
+
+for (const count of [5, 40])
+  test(`Each of ${count} files is read at the start, although few threads may read files at once.`, async (t) => {
+    const site = await Site.open(t);
+    const lines = Array.from({ length: count }, (_, at) => {
+      writeFileSync(site.at(`${at}.json`), JSON.stringify([{ targets: [`127.0.0.1:${at + 1}`] }]));
+      return `  t${at}: { target: "tcp://{address}", initialDelay: 1h, instances: { file: "${site.at(`${at}.json`)}" } }`;
+    });
+    await site.found.apply(read(`checks:\n${lines.join("\n")}`));
+    assert.deepEqual([site.table?.instances.length, site.table?.awaited.size], [count, 0]);
+    await pause(1_200);
+    assert.deepEqual(
+      site.events.filter((event) => event.endsWith("failed")),
+      [],
+    );
+  });
+
+test("A reload with another interval, port or kind of source removes no instance while that source fails.", async (t) => {
+  const site = await Site.open(t);
+  const { found, health, server } = site;
+  const port = await openTarget(t);
+  server.records.set("orders.example", { ttl: 0, addresses: ["127.0.0.1", "127.0.0.2"] });
+  const text = `${dnsText(port).slice(0, -2)}, up: "tcp://127.0.0.1:${port}" }\nservices: { shop: [orders, up] }`;
+  await found.apply(refreshedEvery(50, read(text)));
+  await eventually(() => health.status("shop") === "SERVING", "SERVING");
+  const names = site.checksOf("orders");
+  await eventually(() => names.every((name) => health.status(name) === "SERVING"), "each is SERVING");
+  const lapses = site.watch(["orders", "shop", ...names]);
+  server.failing = true;
+  for (const source of [
+    `dns: orders.example, port: ${port}`,
+    "dns: orders.example, port: 1",
+    "srv: _x._tcp.orders",
+    `file: ${site.at("no.json")}`,
+  ]) {
+    await found.apply(refreshedEvery(60, read(text.replace(/dns: [^}]+/, source))));
+    await pause(200);
+    assert.deepEqual([lapses, site.checksOf("orders")], [[], names], source);
+    assert.equal(site.hosts("shop").length, 3);
+  }
+  writeFileSync(site.at("no.json"), JSON.stringify([{ targets: [`127.0.0.2:${port}`] }]));
+  await eventually(() => site.hosts().join() === "127.0.0.2", "the new source answers");
+  assert.deepEqual(
+    lapses.filter((lapse) => !lapse.startsWith("orders/")),
+    [],
+  );
+});

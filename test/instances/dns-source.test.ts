@@ -129,3 +129,11 @@ test("An answer with thousands of long names is not read to its end.", () => {
   assert.equal(answerOf(500)?.records.length, 500);
   assert.throws(() => answerOf(4_000), /the names of an answer are too long/);
 });
+
+for (const address of ["0.0.0.0", "::", "::ffff:0.0.0.0"])
+  test(`An answer with ${address} is a fault: name servers give it for names that they block.`, async (t) => {
+    const { server, names } = await open(t);
+    server.records.set("orders.example", { ttl: 0, addresses: ["10.0.0.1", address] });
+    const { addresses, fault } = await askDns(DNS, names)();
+    assert.deepEqual([addresses, /which is the address of no host$/.test(String(fault))], [undefined, true]);
+  });

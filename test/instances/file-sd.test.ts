@@ -69,3 +69,37 @@ describe("A file with a mistake is refused as a whole", () => {
       assert.match(read.fault, fault);
     });
 });
+
+for (const [what, text] of [
+  ["lists", "[".repeat(100_000)],
+  ["tables", "{a: ".repeat(50_000)],
+  ["brackets between quoted ones", '[ "]" '.repeat(40_000)],
+  ["blocks on one line", "- ".repeat(50_000)],
+  ["properties", "&a ".repeat(50_000)],
+  ["indentation", Array.from({ length: 700 }, (_, at) => `${" ".repeat(at)}-`).join("\n")],
+])
+  test(`YAML with thousands of levels is refused, and does not end the process: ${what}.`, async () => {
+    assert.deepEqual(await readFileSd("t.yml", String(text)), { fault: "t.yml: is nested too deeply" });
+  });
+
+test("YAML with thousands of keys, or with long words, is read in time.", async () => {
+  const keys = Array.from({ length: 20_000 }, (_, at) => `k${at}: 1`).join(", ");
+  const startedAt = performance.now();
+  for (const text of [`{ ${keys} }`, "-".repeat(200_000), `{${"a,".repeat(100_000)}}`])
+    assert.ok("fault" in (await readFileSd("t.yml", text)));
+  assert.ok(performance.now() - startedAt < 15_000);
+});
+
+test("A fault of YAML shows no parts of the text, and a key that is there twice is one.", async () => {
+  const twice = "- targets: [a:1]\n  labels: { password: hunter2, password: hunter3 }\n";
+  assert.deepEqual(await readFileSd("t.yml", twice), { fault: "t.yml: a table has the same key twice" });
+  const open = await readFileSd("t.yml", "- targets: [a:1\n  labels: { password: hunter2");
+  assert.match(JSON.stringify(open), /at line 2, column 3"\}$/);
+  assert.doesNotMatch(JSON.stringify(open), /hunter/);
+});
+
+for (const target of ["0.0.0.0:80", "[::]:80", "[::ffff:0.0.0.0]:80", "[fe80::1%eth0]:80", { toString: 1 }])
+  test(`A target that is the address of no host, or none of a list, is refused: ${JSON.stringify(target)}.`, async () => {
+    const read = await readFileSd("t.json", JSON.stringify([{ targets: ["10.0.0.1:80", target] }]));
+    assert.match(JSON.stringify(read), /"t.json: group 0: .* is (?:not HOST:PORT|the address of no host)"/);
+  });

@@ -11,7 +11,7 @@ const good = (...hosts: readonly string[]): SourceAnswer => ({ addresses: hosts.
 const DNS: InstanceSource = { kind: "dns", name: "h", port: 1, refreshMs: 10_000 };
 
 /** A watch of a source that gives `answer`, with what it has published. */
-function open(t: TestContext, first: SourceAnswer | Promise<SourceAnswer>, source = DNS) {
+function open(t: TestContext, first: SourceAnswer | Promise<SourceAnswer>, source = DNS, before?: FoundAddress[]) {
   const clock = new VirtualClock();
   const state = { answer: first, asked: 0, changes: 0 };
   const events: Published<"instance-source">[] = [];
@@ -25,7 +25,7 @@ function open(t: TestContext, first: SourceAnswer | Promise<SourceAnswer>, sourc
   const onChange = () => {
     state.changes += 1;
   };
-  const watch = new SourceWatch(source, { clock, instance: t.name, service: "orders", ask, onChange });
+  const watch = new SourceWatch(source, { clock, instance: t.name, service: "orders", ask, onChange, before });
   t.after(() => {
     watch.close();
     unsubscribe();
@@ -125,4 +125,26 @@ test("A watch that is closed asks no more, and says that it is removed.", async 
   watch.close();
   await clock.advance(100_000);
   assert.deepEqual([state.asked, events.at(-1)?.outcome, clock.pendingTimers], [1, "removed", 0]);
+});
+
+test("A source that replaces another one has its addresses until the first answer without a fault.", async (t) => {
+  const { clock, state, watch, hosts } = open(t, failed("x"), DNS, [found("a"), found("b")]);
+  await clock.advance(1);
+  assert.deepEqual([hosts(), watch.isAwaited], ["a,b", true]);
+  state.answer = { addresses: [found("c")], fault: "one of two files" };
+  await clock.advance(20_000);
+  assert.deepEqual([hosts(), watch.isAwaited], ["a,b", true]);
+  state.answer = good("b", "c");
+  await clock.advance(10_000);
+  assert.deepEqual([hosts(), watch.isAwaited], ["b,c", false]);
+});
+
+test("A source that is awaited is asked again after 5 s, although its interval is an hour.", async (t) => {
+  const { clock, state, hosts } = open(t, failed("x"), { ...DNS, refreshMs: 3_600_000 });
+  await clock.advance(1);
+  state.answer = good("a");
+  await clock.advance(5_000);
+  assert.deepEqual([state.asked, hosts()], [2, "a"]);
+  await clock.advance(10_000);
+  assert.equal(state.asked, 2);
 });
