@@ -9,6 +9,7 @@
  *     errors of healthbridge itself        | certificates, days left
  *     requests                             | start of probes   CPU and memory
  *     drained, in maintenance              | versions
+ *     instances by state                   | discovery: sources, pushes, refusals
  */
 import { METRICS, type MetricRow } from "../src/telemetry/metric-table.js";
 
@@ -209,5 +210,20 @@ export const PANELS: readonly Panel[] = [
     ...{ title: "Versions", type: "table", width: 12, height: 6, hidesValue: true },
     description: "healthbridge and Node, of each instance.",
     queries: [[`max by (instance, version, node) (${of(METRICS.buildInfo)})`, ""]],
+  },
+  {
+    ...{ title: "Instances", type: "timeseries", width: 12, height: 8 },
+    description: "Instances that discovery knows, of each service by state.",
+    queries: [[`sum by (service, state) (${of(METRICS.discoveryInstances)}) > 0`, "{{service}} {{state}}"]],
+  },
+  {
+    ...{ title: "Discovery", type: "timeseries", width: 12, height: 8, unit: "ops" },
+    description:
+      "Answers of sources that were not good, xDS responses that were sent, and those that clients have refused.",
+    queries: [
+      [`sum by (service, outcome) (${rate(METRICS.instanceSources, 'outcome!="found"')})`, "{{service}} {{outcome}}"],
+      [`sum(${rate(METRICS.discoveryPushes)})`, "pushes"],
+      [`sum(${rate(METRICS.discoveryNacks)})`, "refused"],
+    ],
   },
 ];

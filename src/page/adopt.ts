@@ -59,7 +59,7 @@ function headingOf(section: Element): string | undefined {
 /** Replaces all of a row but its name, whose link may have the focus. */
 function takeParts(row: HTMLElement, next: HTMLElement): void {
   for (const { name, value } of next.attributes) row.setAttribute(name, value);
-  for (const key of ["degraded", "latency"]) if (next.dataset[key] === undefined) delete row.dataset[key];
+  for (const key of ["degraded", "latency", "of"]) if (next.dataset[key] === undefined) delete row.dataset[key];
   const [name, nextName] = [row.querySelector(".name"), next.querySelector(".name")];
   const [link, nextLink] = [name?.querySelector("a"), nextName?.querySelector("a")];
   link?.setAttribute("href", nextLink?.getAttribute("href") ?? "");

@@ -2,6 +2,7 @@
 import { SEVERITIES, type StatusSeverity, severityOf } from "../core/status-words.js";
 import type { ConnectionWords } from "./connection-words.js";
 import { overallWords, titleText } from "./overall-words.js";
+import { setText } from "./service-elements.js";
 import { statusIcon } from "./status-icon.js";
 import type { Statuses } from "./statuses.js";
 
@@ -13,8 +14,7 @@ export function showOverall(statuses: Statuses, subject: string): string {
   const heading = document.getElementById("overall");
   if (heading !== null) {
     heading.dataset.status = overall.status;
-    if (overall.degraded) heading.dataset.degraded = "";
-    else delete heading.dataset.degraded;
+    heading.toggleAttribute("data-degraded", overall.degraded);
     setText(heading, words);
   }
   const counts = countsOf(statuses);
@@ -31,19 +31,9 @@ export function showOverall(statuses: Statuses, subject: string): string {
 export function showConnection({ text, countdown, isStale }: ConnectionWords): void {
   document.body.toggleAttribute("data-stale", isStale);
   document.body.toggleAttribute("data-live", !isStale);
-  const [words, rest] = connectionParts();
-  setText(words, text);
-  setText(rest, countdown);
-}
-
-function connectionParts(): readonly [Element, Element] {
-  const line = document.getElementById("connection") ?? document.body;
-  const [words, rest] = line.children;
-  if (words !== undefined && rest !== undefined) return [words, rest];
-  const [newWords, newRest] = [document.createElement("span"), document.createElement("span")];
-  newRest.ariaHidden = "true";
-  line.replaceChildren(newWords, " ", newRest);
-  return [newWords, newRest];
+  const [words, rest] = document.querySelectorAll("#connection span");
+  if (words !== undefined) setText(words, text);
+  if (rest !== undefined) setText(rest, countdown);
 }
 
 function countsOf({ services }: Statuses): Readonly<Record<StatusSeverity, number>> {
@@ -62,19 +52,8 @@ function showCounts(counts: Readonly<Record<StatusSeverity, number>>): void {
   }
 }
 
-function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 /** Has a screen reader read a text out. */
 export function announce(text: string): void {
-  const present = document.getElementById("news");
-  const region = present ?? document.createElement("p");
-  if (present === null) {
-    region.id = "news";
-    region.className = "unseen";
-    region.role = "status";
-    document.body.append(region);
-  }
-  region.textContent = text;
+  const region = document.getElementById("news");
+  if (region !== null) region.textContent = text;
 }

@@ -9,7 +9,7 @@ import { printable } from "../core/printable.js";
 import { type StatusSeverity, severityOf } from "../core/status-words.js";
 import { moveChildren } from "./moves.js";
 import { groupState, isShown, type OrderedRow, type RowFilter, type Sort, sortGroups, sortRows } from "./row-order.js";
-import { writeSpan, writeStatus } from "./service-elements.js";
+import { setText, writeSpan, writeStatus } from "./service-elements.js";
 import type { LiveStatus } from "./statuses.js";
 
 /** A row of the page. */
@@ -17,6 +17,8 @@ interface PageRow extends OrderedRow {
   readonly element: HTMLElement;
   severity: StatusSeverity;
   since: number;
+  /** The services that its check counts for, beside its own. */
+  readonly services: readonly string[];
 }
 
 interface PageGroup {
@@ -74,6 +76,8 @@ export class PageRows {
     if (row === undefined) return false;
     const severity = severityOf(status.status, status.degraded);
     const isOther = severity !== row.severity || row.element.dataset.since !== status.since;
+    const change = Number(severity === "SERVING") - Number(row.severity === "SERVING");
+    if (change !== 0) for (const service of row.services) this.#addHealthy(service, change);
     row.severity = severity;
     row.since = Date.parse(status.since);
     writeStatus(row.element, status);
@@ -107,6 +111,12 @@ export class PageRows {
     for (const time of this.#root.querySelectorAll<HTMLTimeElement>("time.since, .since time")) writeSpan(time, now);
   }
 
+  /** The HTML has how many members of a service are healthy: with those that it does not show. */
+  #addHealthy(service: string, change: number): void {
+    const count = this.#rows.get(service)?.element.querySelector(".members span");
+    if (count) count.textContent = String(Number(count.textContent) + change);
+  }
+
   #readGroup(element: HTMLElement): PageGroup {
     const rows = [...element.querySelectorAll<HTMLElement>(".service")].flatMap(
       ({ dataset }) => this.#rows.get(dataset.name ?? "") ?? [],
@@ -116,12 +126,13 @@ export class PageRows {
 }
 
 function readRow(element: HTMLElement): PageRow {
-  const { name = "", status = "", degraded, since = "", latency } = element.dataset;
+  const { name = "", status = "", degraded, since = "", latency, of } = element.dataset;
   return {
     element,
     name,
     severity: severityOf(status, degraded !== undefined),
     since: Date.parse(since),
+    services: of === undefined ? [] : of.split("\n"),
     latencyMs: latency === undefined ? undefined : Number(latency),
   };
 }
@@ -132,7 +143,7 @@ function showCount(group: PageGroup, rows: readonly PageRow[]): void {
   const count = group.element.querySelector(".count");
   if (details === null || count === null) return;
   const { words, isOpen } = groupState(rows);
-  if (count.textContent !== words) count.textContent = words;
+  setText(count, words);
   if (group.wasOpen !== undefined && isOpen !== group.wasOpen) details.open = isOpen;
   group.wasOpen = isOpen;
 }

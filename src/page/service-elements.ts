@@ -2,15 +2,18 @@
 import { reasonText, spanText, statusWords } from "../core/status-words.js";
 import type { LiveStatus } from "./statuses.js";
 
+/** Writes a text that may be there already. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Writes a status into its element. Parts that stay the same are not touched. */
 export function writeStatus(element: HTMLElement, { status, degraded, reason, since }: LiveStatus): void {
   const { dataset } = element;
   if (dataset.status !== status) dataset.status = status;
-  if (degraded) dataset.degraded = "";
-  else delete dataset.degraded;
+  element.toggleAttribute("data-degraded", degraded);
   const state = element.querySelector(".state");
-  const words = statusWords(status, degraded);
-  if (state !== null && state.textContent !== words) state.textContent = words;
+  if (state !== null) setText(state, statusWords(status, degraded));
   const reasonElement = element.querySelector(".reason");
   if (reasonElement !== null) writeReason(reasonElement, reason);
   if (dataset.since === since) return;
@@ -40,7 +43,6 @@ function writeReason(element: Element, reason: string): void {
 export function writeSpan(time: HTMLTimeElement, now: number): void {
   const at = Date.parse(time.dateTime);
   if (Number.isNaN(at)) return;
-  const text = spanText(now - at);
-  if (time.textContent !== text) time.textContent = text;
+  setText(time, spanText(now - at));
   if (time.title === "") time.title = new Date(at).toLocaleString();
 }

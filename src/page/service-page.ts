@@ -39,7 +39,9 @@ export class ServicePage implements PageView {
     const shown = new Set(
       [...this.#main.querySelectorAll<HTMLElement>("[data-name]")].map(({ dataset }) => dataset.name),
     );
-    if (hasSnapshot || [...names].some((name) => shown.has(printable(name)))) this.#deps.refresh();
+    // of many checks, some that are not shown may be worse now
+    const isCut = names.size > 0 && this.#main.querySelector("[data-cut]") !== null;
+    if (hasSnapshot || isCut || [...names].some((name) => shown.has(printable(name)))) this.#deps.refresh();
     return changed;
   }
 

@@ -94,6 +94,7 @@ const LOGGED_EVENTS = [
   "main-thread-stalled",
   "recovery",
   "webhook",
+  "xds-nack",
   "connection-ended",
   "client-refused",
   "proxy-header-refused",
@@ -116,6 +117,7 @@ const LIMITED: Readonly<Partial<Record<LoggedEvent, keyof Logger>>> = {
   "instance-source": "warn",
   recovery: "warn",
   webhook: "warn",
+  "xds-nack": "warn",
   "connection-ended": "debug",
   "client-refused": "warn",
   "proxy-header-refused": "warn",
@@ -174,6 +176,8 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
   },
   recovery: logRecovery,
   webhook: logWebhook,
+  "xds-nack": (logger, { type, detail }) =>
+    logger.warn({ event: "xds-nack", type, detail }, `an xDS client has refused a response (${type}): ${detail}`),
   "connection-ended": (logger, { address, rule }) =>
     logger.debug({ event: "connection-ended", address, rule }, `connection ended: ${rule}`),
   "client-refused": (logger, { address, cause, names }) =>

@@ -63,6 +63,19 @@ describe("the status page", () => {
     await page.close();
   });
 
+  test("a change of an instance is in the count of its service, also on a page that shows a part of the services", async () => {
+    for (const query of ["", "?q=shop"]) {
+      const page = await open(`${site.url}/${query}`);
+      const count = `${row("shop")}?.querySelector(".members")?.textContent`;
+      await page.becomes(`${isLive} && ${row("cart")} && ${count} === "2 of 2 healthy"`);
+      site.targets.fail("cart");
+      await page.becomes(`${statusOf("cart")} === "NOT_SERVING" && ${count} === "1 of 2 healthy"`);
+      site.targets.heal("cart");
+      await page.becomes(`${count} === "2 of 2 healthy"`);
+      await page.close();
+    }
+  });
+
   test("a daemon that is killed and started again: the page says so, and nothing is missed", async () => {
     const page = await open(`${site.url}/`);
     await page.becomes(isLive);

@@ -295,6 +295,7 @@ describe("events that clients and targets can cause", () => {
   }[keyof ChannelMessages][] = [
     ["connection-ended", { address: "192.0.2.1", rule: "max-connections" }],
     ["proxy-header-refused", { address: "192.0.2.1", fault: "missing" }],
+    ["xds-nack", { type: "eds", detail: "no such cluster" }],
     ["fault", { where: "a connection", error: boom }],
     ["prober-failed", { check: "db", reason: "no-descriptors", error: boom }],
     ["listener-failed", { error: boom }],

@@ -7,8 +7,10 @@
  *     main#services
  *       section.group[data-group]     the rest, without a group, has data-group=""
  *         ul > li.service[data-name][data-status][data-since][data-latency]   data-degraded="" only if it is degraded
- *           .name a, .state, time.since[datetime], .reason, .latency, svg.spark, svg.strip, .uptime
+ *           .name a, .members, .state, time.since[datetime], .reason, .latency, svg.spark, svg.strip, .uptime
  *
+ * A row of a check has `data-of`: the services that it counts for, in lines. `.members span` is in the rows of these services: how many
+ * of their checks are healthy.
  * `.reason`, `.latency`, `svg.spark` and `.uptime` are there even if they are empty; `svg.strip` only with a history. The text
  * of `time.since` is `spanText` of the time since then. Links are relative.
  */
@@ -65,23 +67,30 @@ function groupStart({ name, isOnly, rows }: OverviewGroup): Html {
 }
 
 function rowOf(row: OverviewRow, { route, now, history, drained }: ViewContext, range: CellRange): Html {
-  const { name, status, check, latencyMs } = row;
+  const { name, status, check, latencyMs, members, services } = row;
   const past = history?.read(name, range.from, range.to);
   const degraded = status.degraded ? html` data-degraded=""` : undefined;
   const since = new Date(status.since).toISOString();
   const latency = latencyMs === undefined ? undefined : html` data-latency="${latencyMs}"`;
+  const of =
+    services.length === 0
+      ? undefined
+      : html` data-of="${services.map((each, at) => html`${at === 0 ? undefined : NEW_LINE}${each}`)}"`;
   const link = linkTo({ ...OVERVIEW, service: name, range: route.range });
   const uptime = past && uptimeOf(past);
   const strip =
     history && drawStrip(past === undefined ? [] : cellsOf(past, range), stripLabel(name, past, route.range));
   const marks = marksOf(name, { check, drained, history });
-  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"${latency}><span class="name"><a href="${link}">${name}</a>${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${latencyMs === undefined ? undefined : latencyText(latencyMs)}</span>${(past && !isReported(check) && drawSpark(past.buckets, range)) || EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
+  return html`<li class="service" data-name="${name}" data-status="${status.status}"${degraded} data-since="${since}"${latency}${of}><span class="name"><a href="${link}">${name}</a>${members === undefined ? undefined : html` <small class="members"><span>${members.healthy}</span> of ${members.all} healthy</small>`}${marks}</span><span class="state">${statusWords(status.status, status.degraded)}</span><time class="since" datetime="${since}">${spanText(now - status.since)}</time><span class="reason">${reasonOf(status.reason)}</span><span class="latency">${latencyMs === undefined ? undefined : latencyText(latencyMs)}</span>${(past && !isReported(check) && drawSpark(past.buckets, range)) || EMPTY_SPARK}${strip}<span class="uptime">${uptime === undefined ? undefined : percentText(uptime)}</span></li>\n`;
 }
 
 /** Whether the last result of a check was a report, as of a heartbeat: it has no latency. */
 export function isReported(check: CheckReport | undefined): boolean {
   return check?.lastResultAt !== undefined && check.latencyMs === undefined;
 }
+
+/** No name has it. */
+const NEW_LINE = html`\n`;
 
 const EMPTY_SPARK = html`<svg class="spark"></svg>`;
 

@@ -17,6 +17,16 @@ export interface OverviewRow extends OrderedRow {
   readonly check: CheckReport | undefined;
   /** The group that the check names, or that of a cluster of Celery: the check whose target reports this service. */
   readonly group: string | undefined;
+  /** The services that the check counts for, beside its own and the server as a whole. */
+  readonly services: readonly string[];
+  /** The checks that count for it, such as the instances of a template; `undefined` without any. */
+  readonly members: MemberCount | undefined;
+}
+
+/** How many checks count for a service, and how many of them are plainly serving. */
+export interface MemberCount {
+  readonly healthy: number;
+  readonly all: number;
 }
 
 /** Services that are shown together. */
@@ -31,18 +41,33 @@ export interface OverviewGroup {
 /** Every service of a snapshot but the server as a whole. */
 export function rowsOf({ services, checks }: Snapshot): readonly OverviewRow[] {
   const clusters = clustersOf(checks.all);
-  return services.flatMap(([name, status]) => {
+  const rows = services.flatMap(([name, status]) => {
     if (name === OVERALL) return [];
     const index = checks.indexOf(name);
     const check = index === undefined ? undefined : checks.all[index];
     return {
       ...{ name, status, check, group: clusters.get(name) ?? check?.group },
+      services: check?.services.filter((service) => service !== OVERALL) ?? [],
       severity: severityOf(status.status, status.degraded),
       since: status.since,
       // as it is shown: the browser sorts by what it reads
       latencyMs: check?.latencyMs && Math.round(check.latencyMs * 10) / 10,
     };
   });
+  const members = membersOf(rows);
+  return rows.map((row) => ({ ...row, members: members.get(row.name) }));
+}
+
+function membersOf(rows: readonly Pick<OverviewRow, "severity" | "services">[]): ReadonlyMap<string, MemberCount> {
+  const counts = new Map<string, { healthy: number; all: number }>();
+  for (const { severity, services } of rows)
+    for (const service of services) {
+      const count = counts.get(service) ?? { healthy: 0, all: 0 };
+      counts.set(service, count);
+      count.all += 1;
+      if (severity === "SERVING") count.healthy += 1;
+    }
+  return counts;
 }
 
 /** The group of each reported service and of the check itself: what the check names, or its own name. */

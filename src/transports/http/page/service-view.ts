@@ -2,10 +2,11 @@
  * The page of one service: its state, its past, its checks and its transitions.
  *
  * For the script in the browser (src/page/): `main#services` has one `article.service.detail` with the attributes and
- * children of a row of the overview, and `tr.check[data-name][data-state]` for each check.
+ * children of a row of the overview, and `tr.check[data-name][data-state]` for each check. A table that has not every check
+ * has `data-cut`.
  */
 import { latencyText, percentText, spanText, statusWords } from "../../../core/status-words.js";
-import type { CheckReport, ServiceStatus } from "../../../registry/ports.js";
+import type { CheckReport, CheckState, ServiceStatus } from "../../../registry/ports.js";
 import type { PastOfService } from "../../../telemetry/history/service-history.js";
 import type { KeptTransition, TransitionHistory } from "../../../telemetry/history/transition-history.js";
 import { UPTIMES, type Uptime } from "../history-range.js";
@@ -27,6 +28,9 @@ export interface ServiceSubject {
 
 /** The newest transitions that are shown. */
 const MAX_TRANSITIONS = 50;
+
+/** The checks that are listed, the worst first. */
+const MAX_CHECKS = 200;
 
 /** What the server as a whole is called. */
 const WHOLE = "All services together";
@@ -99,13 +103,28 @@ function isRange(text: string): text is Uptime {
 function checksOf(checks: readonly CheckReport[], { route, now }: ViewContext): Html {
   if (checks.length === 0)
     return html`<section><h3>Checks</h3><p class="empty">No check: the application sets this status itself.</p></section>\n`;
-  const rows = checks.map(
+  const worst = [...checks].sort((one, other) => rankOf(one) - rankOf(other) || (one.name < other.name ? -1 : 1));
+  const listed = worst.slice(0, MAX_CHECKS);
+  const cut = listed.length < checks.length ? html` data-cut=""` : undefined;
+  const healthy = checks.filter((check) => stateOf(check) === "passing").length;
+  const rows = listed.map(
     (check) =>
-      html`<tr class="check" data-name="${check.name}" data-state="${check.drained ? "failing" : check.state}"><th scope="row"><a href="${linkTo({ ...OVERVIEW, service: check.name, range: route.range })}">${check.name}</a>${check.critical ? undefined : html` <small>not critical</small>`}</th><td class="state">${check.drained ? "drained" : check.state}</td><td class="reason">${reasonOf(check.reason)}</td><td class="since"><time datetime="${new Date(check.since).toISOString()}">${spanText(now - check.since)}</time></td><td class="latency">${check.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</td><td>${check.lastResultAt === undefined ? "no result yet" : `${spanText(now - check.lastResultAt)} ago`}</td></tr>\n`,
+      html`<tr class="check" data-name="${check.name}" data-state="${stateOf(check)}"><th scope="row"><a href="${linkTo({ ...OVERVIEW, service: check.name, range: route.range })}">${check.name}</a>${check.critical ? undefined : html` <small>not critical</small>`}</th><td class="state">${check.drained ? "drained" : check.state}</td><td class="reason">${reasonOf(check.reason)}</td><td class="since"><time datetime="${new Date(check.since).toISOString()}">${spanText(now - check.since)}</time></td><td class="latency">${check.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</td><td>${check.lastResultAt === undefined ? "no result yet" : `${spanText(now - check.lastResultAt)} ago`}</td></tr>\n`,
   );
-  return html`<section><h3>Checks</h3><div class="wide"><table><thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Reason</th><th scope="col">For</th><th scope="col">Latency</th><th scope="col">Last result</th></tr></thead><tbody>
+  return html`<section><h3>Checks</h3>${checks.length > 1 ? html`<p class="summary">${healthy} of ${checks.length} healthy${cut && `; the first ${MAX_CHECKS} are listed, the worst ones first`}</p>` : undefined}<div class="wide"><table${cut}><thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Reason</th><th scope="col">For</th><th scope="col">Latency</th><th scope="col">Last result</th></tr></thead><tbody>
 ${rows}</tbody></table></div></section>
 `;
+}
+
+/** A drained check counts as failing. */
+function stateOf({ drained, state }: CheckReport): CheckState {
+  return drained ? "failing" : state;
+}
+
+const WORST_FIRST: readonly CheckState[] = ["failing", "pending", "warning", "passing"];
+
+function rankOf(check: CheckReport): number {
+  return WORST_FIRST.indexOf(stateOf(check));
 }
 
 function transitionsOf({ name, transitions }: ServiceSubject): Html {

@@ -47,12 +47,13 @@ export function shellStart({ view, title, snapshot, rows, notices, now }: Shell)
 <body data-view="${view}">
 <a class="skip" href="#services">Skip to the services</a>
 ${PATTERNS}
+<p id="news" class="unseen" role="status"></p>
 <header>
 <div class="whole">
 <h1 id="overall" data-status="${overall.status}"${degraded}>${words}</h1>
 ${countsOf(rows)}
 </div>
-<div class="asof"><p id="connection" role="status" aria-live="polite"></p>
+<div class="asof"><p id="connection" role="status" aria-live="polite"><span></span> <span aria-hidden="true"></span></p>
 <p id="rendered">As of <time datetime="${new Date(now).toISOString()}">${clockTime(now)}</time></p></div>
 ${notices.length === 0 ? undefined : html`<ul id="notices">${notices.map((notice) => html`<li>${notice}</li>`)}</ul>`}
 </header>

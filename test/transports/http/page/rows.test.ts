@@ -12,7 +12,7 @@ function row(
   more: Partial<Pick<OverviewRow, "since" | "latencyMs">> = {},
 ): OverviewRow {
   const service = { status, degraded: false, reason: undefined, since: 0 };
-  const none = { check: undefined, group: undefined, since: 0, latencyMs: undefined };
+  const none = { check: undefined, group: undefined, services: [], members: undefined, since: 0, latencyMs: undefined };
   return { name, status: service, severity: severityOf(status, false), ...none, ...more };
 }
 

@@ -246,6 +246,31 @@ describe("the overview", () => {
     assert.match(fixture().open("/").body, /There are no services/);
   });
 
+  test("shows for a service how many of the checks that count for it are healthy, and for others nothing", () => {
+    const { open, registry } = fixture();
+    for (const name of ["shop", "orders", "orders/7f3a2c1b", "orders/9c01d2e4", "orders/aa", "orders/bb", "static"])
+      registry.set(name, "SERVING");
+    for (const name of ["orders/7f3a2c1b", "orders/9c01d2e4", "orders/aa", "orders/bb"])
+      registry.report(check(name, { services: ["orders", "shop", ""] }));
+    registry.report(check("static", { services: ["shop"] }));
+    const counts = () =>
+      Object.fromEntries(
+        rowsIn(open("/").body).flatMap((row) => {
+          const [, healthy, all] = /class="members"><span>(\d+)<\/span> of (\d+) healthy</.exec(row) ?? [];
+          return healthy === undefined ? [] : [[/data-name="([^"]*)"/.exec(row)?.[1], `${healthy} of ${all}`]];
+        }),
+      );
+    assert.deepEqual(counts(), { orders: "4 of 4", shop: "5 of 5" });
+    assert.match(open("/").body, /data-name="orders\/aa"[^>]* data-of="orders\nshop">/);
+    registry.set("orders/aa", "NOT_SERVING");
+    assert.deepEqual(counts(), { orders: "3 of 4", shop: "4 of 5" });
+    registry.set("orders/bb", "SERVING", { degraded: true });
+    registry.set("static", "UNKNOWN");
+    assert.deepEqual(counts(), { orders: "2 of 4", shop: "2 of 5" });
+    assert.match(open("/?failing=1&q=orders").body, /data-name="orders\/aa"/);
+    assert.doesNotMatch(open("/?q=static").body, /class="members"/);
+  });
+
   test("of 1,000 services has less than 900 bytes for each that is serving, and arrives whole", async () => {
     const { answer, registry, services, clock } = fixture();
     for (let index = 0; index < 1_000; index += 1) {
@@ -291,6 +316,48 @@ describe("the page of a service", () => {
     const changes = body.slice(body.indexOf('id="transitions"')).match(/<tr data-status="[A-Z_]+"/g);
     assert.deepEqual(changes, ['<tr data-status="NOT_SERVING"', '<tr data-status="SERVING"']);
     assert.match(body, /href="history\?service=orders&amp;hours=168"/);
+  });
+
+  test("lists the instances that count for it, the worst first, with the share of healthy ones", async () => {
+    const { answer, registry } = fixture();
+    registry.set("orders", "SERVING");
+    const instance = (at: number) => `orders/${String(at).padStart(8, "0")}`;
+    for (let at = 0; at < 1_000; at += 1) {
+      registry.set(instance(at), "SERVING");
+      registry.report(check(instance(at), { services: ["orders"] }));
+    }
+    registry.report(check(instance(997), { services: ["orders"], state: "failing", reason: "refused" }));
+    registry.report(check(instance(998), { services: ["orders"], state: "pending", reason: "stale" }));
+    registry.report(check(instance(999), { services: ["orders"], drained: true }));
+    const { body } = await answer("/?service=orders", BROWSER);
+    assert.match(body, /<p class="summary">997 of 1000 healthy; the first 200 are listed, the worst ones first</);
+    assert.match(body, /<table data-cut="">/);
+    const listed = [...body.matchAll(/<tr class="check" data-name="([^"]*)" data-state="(\w+)"/g)];
+    assert.equal(listed.length, 200);
+    assert.deepEqual(
+      listed.slice(0, 4).map(([, name, state]) => [name, state]),
+      [
+        [instance(997), "failing"],
+        [instance(999), "failing"],
+        [instance(998), "pending"],
+        [instance(0), "passing"],
+      ],
+    );
+    const [, row = ""] = /(<tr class="check" data-name="orders\/00000997".*?<\/tr>)/.exec(body) ?? [];
+    assert.match(row, /refused the connection <code>refused<\/code>.*<td class="since"><time datetime="2023-11-14T/);
+    assert.ok(body.length < 150_000, `${body.length} characters`);
+  });
+
+  test("lists all of its checks, if there are not many", () => {
+    const { open, registry } = fixture();
+    registry.set("orders", "SERVING");
+    for (const name of ["b", "a"]) registry.report(check(name, { services: ["orders"] }));
+    const { body } = open("/?service=orders");
+    assert.match(
+      body,
+      /<p class="summary">2 of 2 healthy<\/p><div class="wide"><table><thead>.*data-name="a".*data-name="b"/s,
+    );
+    assert.doesNotMatch(open("/?service=a").body, / healthy</);
   });
 
   test("of a heartbeat shows no latency: its reports are no probes", async () => {
