@@ -12,6 +12,7 @@ import { benchAbuse } from "./abuse/bench.js";
 import { benchCapacity } from "./capacity/bench.js";
 import { benchChecks } from "./checks/bench.js";
 import { benchConfig } from "./config/bench.js";
+import { benchDiscovery } from "./discovery/bench.js";
 import { benchHistory } from "./history/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import { writeTables } from "./measuring/page.js";
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   abuse: benchAbuse,
   probe: benchProbe,
   capacity: benchCapacity,
+  discovery: benchDiscovery,
 };
 
 const DEFAULT_ROUNDS = 5;

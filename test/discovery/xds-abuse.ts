@@ -1,8 +1,10 @@
 /**
  * What abuse of xDS costs an honest subscriber: the time from a change to its arrival, and the memory of the server.
  *
- *     500 streams that never read  |  streams that NACK at full speed  |  10,000 instances that flap  |  200 reconnects
- *                                        the honest one: flip --> response, again and again
+ *     xds-abusers.ts: streams that never read, NACKs, subscribers, reconnects --.
+ *     here: one flip --> the response to the honest subscriber, again and again --+--> xds-program.ts: the server
+ *
+ * Server and abusers have processes of their own, so that nothing but the server delays the honest subscriber.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -10,120 +12,61 @@ import { fileURLToPath } from "node:url";
 import { eventually, pause } from "../support/eventually.js";
 import { frame, GrpcPeer } from "../support/grpc-peer.js";
 import { ADS, TYPES, writeDiscoveryRequest } from "../support/xds-messages.js";
+import type { AbuseKind } from "./xds-abusers.js";
 import type { ProgramFigures, ProgramOrder } from "./xds-program.js";
 
 export interface AbuseResult {
   readonly abuse: string;
   readonly flips: number;
+  readonly p50Ms: number;
   readonly p99Ms: number;
   readonly rssMb: number;
   readonly figures: ProgramFigures;
 }
 
-/** One kind of abuse. It returns its end. */
-type Abuse = (port: number, order: (order: ProgramOrder) => void) => () => void;
+/** The abuse of each measurement, and how many instances change every 50 ms. */
+const ABUSES: readonly { readonly kind: AbuseKind | "none"; readonly flap?: number }[] = [
+  { kind: "none" },
+  { kind: "500 streams that do not read, of all services" },
+  { kind: "8 streams that NACK at full speed" },
+  { kind: "10,000 instances that flap, before 20 subscribers of all", flap: 1_000 },
+  { kind: "20 subscribers of all that connect again every 100 ms" },
+];
 
-const STUCK_STREAMS = 500;
-const RECONNECTS = 200;
-
-const request = (names: readonly string[], more = {}) =>
-  frame(writeDiscoveryRequest({ type_url: TYPES.eds, resource_names: names, ...more }));
-
-function openPeers(port: number, count: number): { peers: readonly GrpcPeer[]; close: () => void } {
-  const peers = Array.from({ length: count }, () => new GrpcPeer(port));
-  return { peers, close: () => peers.forEach((peer) => void peer.close()) };
-}
-
-const openStuck: Abuse = (port) => {
-  const { peers, close } = openPeers(port, STUCK_STREAMS / 20);
-  for (const peer of peers)
-    for (let count = 0; count < 20; count += 1) {
-      const stream = peer.open(ADS).on("error", () => {});
-      stream.pause();
-      stream.write(request(["*"]));
-    }
-  return close;
-};
-
-const openNacking: Abuse = (port) => {
-  const { peers, close } = openPeers(port, 8);
-  let ended = false;
-  for (const peer of peers) {
-    const stream = peer.open(ADS).on("error", () => {});
-    stream.resume().write(request(["s1"]));
-    const nacks = Buffer.concat(
-      Array(200).fill(request(["s1"], { response_nonce: "1", error_detail: { message: "no" } })),
-    );
-    const again = () => {
-      if (!ended) stream.write(nacks, again);
-    };
-    again();
-  }
-  return () => {
-    ended = true;
-    close();
-  };
-};
-
-const ABUSES: Readonly<Record<string, Abuse>> = {
-  none: () => () => {},
-  "500 streams that do not read, of all services": openStuck,
-  "8 streams that NACK at full speed": openNacking,
-  "10,000 instances that flap, before 20 subscribers of all": (port, order) => {
-    const { peers, close } = openPeers(port, 20);
-    for (const peer of peers) {
-      const stream = peer.open(ADS).on("error", () => {});
-      stream.resume().write(request(["*"]));
-    }
-    order({ flap: 1_000 });
-    return () => {
-      order({ flap: 0 });
-      close();
-    };
-  },
-  "200 clients that reconnect again and again": (port) => {
-    let ended = false;
-    let peers: readonly GrpcPeer[] = [];
-    const again = () => {
-      for (const peer of peers) peer.close();
-      if (ended) return;
-      peers = Array.from({ length: RECONNECTS / 10 }, () => new GrpcPeer(port));
-      for (const peer of peers) {
-        const stream = peer.open(ADS).on("error", () => {});
-        stream.resume().write(request(["*"], { version_info: "17" }));
-      }
-      setTimeout(again, 100);
-    };
-    again();
-    return () => {
-      ended = true;
-    };
-  },
-};
-
-/** Runs each abuse for `ms`. */
-export async function abuseXds(ms: number): Promise<readonly AbuseResult[]> {
-  const program = fork(fileURLToPath(new URL("xds-program.ts", import.meta.url)), {
-    execArgv: ["--import", "tsx"],
-  });
+/** Runs each abuse for `ms`, or those with a word in their names. */
+export async function abuseXds(ms: number, word = ""): Promise<readonly AbuseResult[]> {
+  const program = start("xds-program.ts");
   try {
     const { port } = await answerOf(program);
     const results: AbuseResult[] = [];
-    for (const [abuse, open] of Object.entries(ABUSES)) {
-      const end = open(port, (order) => program.send(order));
+    for (const { kind, flap = 0 } of ABUSES) {
+      if (!kind.includes(word)) continue;
+      const abusers = kind === "none" ? undefined : start("xds-abusers.ts", String(port), kind);
+      if (abusers !== undefined) await once(abusers, "message", { signal: AbortSignal.timeout(30_000) });
+      program.send({ flap } satisfies ProgramOrder);
       await pause(1_000);
       const delays = await measure(program, port, ms);
       const answer = answerOf(program);
       program.send({ ask: "figures" } satisfies ProgramOrder);
       const figures = await answer;
-      end();
-      const p99Ms = Math.round(delays.sort((one, other) => one - other)[Math.floor(delays.length * 0.99)] ?? 0);
-      results.push({ abuse, flips: delays.length, p99Ms, rssMb: Math.round(figures.rss / 2 ** 20), figures });
+      program.send({ flap: 0 } satisfies ProgramOrder);
+      abusers?.kill("SIGKILL");
+      delays.sort((one, other) => one - other);
+      const quantile = (share: number) => Math.round(delays[Math.floor(delays.length * share)] ?? 0);
+      const rssMb = Math.round(figures.rss / 2 ** 20);
+      results.push({
+        ...{ abuse: kind, flips: delays.length, rssMb, figures },
+        ...{ p50Ms: quantile(0.5), p99Ms: quantile(0.99) },
+      });
     }
     return results;
   } finally {
     program.kill();
   }
+}
+
+function start(file: string, ...args: readonly string[]): ChildProcess {
+  return fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: ["--import", "tsx"] });
 }
 
 async function answerOf(program: ChildProcess): Promise<ProgramFigures> {
@@ -139,7 +82,7 @@ async function measure(program: ChildProcess, port: number, ms: number): Promise
   stream.on("data", () => {
     responses += 1;
   });
-  stream.write(request(["honest"]));
+  stream.write(frame(writeDiscoveryRequest({ type_url: TYPES.eds, resource_names: ["honest"] })));
   await eventually(() => responses === 1, "the honest subscriber is served");
   const delays: number[] = [];
   const endsAt = performance.now() + ms;

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"log"
 	"syscall"
 	"time"
@@ -14,8 +15,10 @@ type crowd struct {
 	epoll       int
 	connections map[int32]*connection
 	heard       func(*connection, byte, byte, []byte)
-	buffer      []byte
-	events      []syscall.EpollEvent
+	// Called for every WINDOW_UPDATE, if it is set.
+	widened func(from *connection, stream, by uint32)
+	buffer  []byte
+	events  []syscall.EpollEvent
 }
 
 // One connection: the start of an incomplete frame, and the data of its user.
@@ -106,6 +109,8 @@ func (crowd *crowd) take(from *connection, read []byte) {
 			from.send(frame(typeSettings, flagAck, 0, nil))
 		case kind == typePing && flags&flagAck == 0:
 			from.send(frame(typePing, flagAck, 0, payload))
+		case kind == typeWindowUpdate && crowd.widened != nil:
+			crowd.widened(from, binary.BigEndian.Uint32(read[5:]), binary.BigEndian.Uint32(payload))
 		case kind == typeReset || kind == typeGoaway:
 			log.Fatalf("the server has given up: frame type %d, %q", kind, payload)
 		}

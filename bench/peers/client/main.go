@@ -2,6 +2,7 @@
 // same work for every server. Each command prints one line of JSON.
 //
 //	client watch PORT PID CONNECTIONS STREAMS CHANGES   memory of watchers, and time until all have got a change
+//	client xds PORT PID SUBSCRIBERS SERVICES CHANGES    time until all subscribers of xDS have got a change
 //	client pace PORT CONNECTIONS RATE MILLISECONDS      latency of a Check at a constant rate
 package main
 
@@ -19,9 +20,10 @@ func main() {
 	}{
 		"watch": {watch, 5},
 		"pace":  {pace, 4},
+		"xds":   {xds, 5},
 	}
 	if len(os.Args) < 2 {
-		log.Fatal("watch, or pace?")
+		log.Fatal("watch, pace, or xds?")
 	}
 	command, known := commands[os.Args[1]]
 	if !known || len(os.Args) != 2+command.arguments {

@@ -15,8 +15,8 @@ export async function serveXds(t: TestContext, service: XdsService, answerTimeou
   return port;
 }
 
-export async function listenXds(service: XdsService, answerTimeoutMs: number) {
-  const ms = 60_000;
+/** @param ms the age of a connection, and its other times */
+export async function listenXds(service: XdsService, answerTimeoutMs: number, ms = 60_000) {
   const engine = createH2Engine({
     ...{ clock: systemClock, turns: new FairTurns(systemClock, "xds"), random: Math.random, instance: "xds" },
     ...{ pool: new SharedBytesPool(), service: undefined, reflection: undefined, statusCodePaths: [] },
