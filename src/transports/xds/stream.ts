@@ -3,7 +3,7 @@
  *
  *     first request of a type ------------------> subscription --> response 1 --.
  *     ACK, NACK: the nonce of the last response -----^   ^                      | one response at a time, the types in the
- *     another nonce: stale, ignored                      |                      | order CDS, EDS, LDS, RDS
+ *     another nonce: stale, its names hold with a change |                      | order CDS, EDS, LDS, RDS
  *     catalog: changed services -------------------------'   <-- room again ----'
  *
  * A client that does not read has one response in memory; the changes that it misses are names in a set. After a NACK nothing
@@ -60,8 +60,8 @@ export class XdsStream implements GrpcStream, Flushable {
   #isSending = false;
   #isQueued = false;
   #ended = false;
-  /** A request that waits until the response before it was taken. */
-  #onIdle: (() => void) | undefined;
+  /** Called when the response was taken: the next request may come. */
+  #onTaken: (() => void) | undefined;
   #cancelFirstRequest: CancelTimer;
 
   /** @param defaultType the type URL of a request without one; empty: it is refused */
@@ -79,7 +79,7 @@ export class XdsStream implements GrpcStream, Flushable {
     return sum;
   }
 
-  /** Takes a request. The next one is taken when the client has taken the responses to this one. */
+  /** Takes a request. The next one is taken when the client has taken the response that follows this one. */
   receive(message: Buffer, onHandled: () => void): void {
     if (this.#ended) return;
     this.#cancelFirstRequest();
@@ -88,7 +88,7 @@ export class XdsStream implements GrpcStream, Flushable {
     else this.#handle(request);
     if (this.#ended) return;
     this.#send();
-    if (this.#isSending) this.#onIdle = onHandled;
+    if (this.#isSending) this.#onTaken = onHandled;
     else onHandled();
   }
 
@@ -134,12 +134,16 @@ export class XdsStream implements GrpcStream, Flushable {
     const type = typeOf(typeUrl);
     if (type === undefined) return; // as go-control-plane: a resource that never comes
     const known = this.#subscriptions.get(type);
-    if (known !== undefined && known.nonce !== "" && request.responseNonce !== known.nonce) return;
-    if (request.errorDetail !== undefined) this.#onNack(type, request.errorDetail.message);
+    const isStale = known !== undefined && known.nonce !== "" && request.responseNonce !== known.nonce;
+    if (!isStale && request.errorDetail !== undefined) this.#onNack(type, request.errorDetail.message);
     const { length } = request.resourceNames;
     const more = length - (known?.size ?? 0);
     if (length > MAX_NAMES || (more > 0 && !this.#deps.hasRoomFor(more))) {
       this.end("RESOURCE_EXHAUSTED", "too many resource names");
+      return;
+    }
+    if (isStale) {
+      known.askStale(request.resourceNames);
       return;
     }
     const { catalog, resources } = this.#deps;
@@ -178,10 +182,11 @@ export class XdsStream implements GrpcStream, Flushable {
   readonly #onSent = (): void => {
     this.#isSending = false;
     this.#send();
-    if (this.#isSending || this.#ended) return;
-    const onIdle = this.#onIdle;
-    this.#onIdle = undefined;
-    onIdle?.();
+    if (this.#ended) return;
+    // also while another response is due: while services flap, one is due always
+    const onTaken = this.#onTaken;
+    this.#onTaken = undefined;
+    onTaken?.();
   };
 
   #finish(code: GrpcCode): void {

@@ -37,6 +37,8 @@ export class Subscription {
   readonly #due = new Set<string>();
   /** A response of a whole type is due, even without a resource. */
   #isDue = false;
+  /** The names of a stale request, until the next change. */
+  #stale: readonly string[] | undefined;
 
   constructor(type: ResourceType, catalog: InstanceCatalog, resources: ResourceCache) {
     this.type = type;
@@ -46,18 +48,28 @@ export class Subscription {
 
   /** Number of names that are kept. */
   get size(): number {
-    return this.#names.size;
+    return this.#names.size + (this.#stale?.length ?? 0);
   }
 
   /** Takes the names of a request. Only those that were not asked for before are due. */
   ask(names: readonly string[]): void {
+    this.#stale = undefined;
     if (names.length > 0) this.#hasNamed = true;
     if (names.includes(WILDCARD) || !this.#hasNamed) this.#askAll();
     else this.#askFor(names);
   }
 
+  /**
+   * Takes the names of a request with an old nonce. It is not answered, but its names hold from the next change on. Else a
+   * client that is always one response behind, while services flap, would never get what it asks for.
+   */
+  askStale(names: readonly string[]): void {
+    this.#stale = names;
+  }
+
   /** The entries of some services have changed. */
   change(changed: ReadonlySet<string>): void {
+    if (this.#stale !== undefined) this.ask(this.#stale);
     for (const name of changed) if (this.#isWildcard || this.#names.has(name)) this.#due.add(name);
   }
 

@@ -117,6 +117,48 @@ describe("an aggregated stream", () => {
     await stream.isQuiet();
   });
 
+  test("a client that is always one response behind gets its new names, and loses those that it leaves", async (t) => {
+    const world = new World(t);
+    world.configure([a, payments]);
+    const stream = world.open();
+    let behind = await stream.get("eds", ["orders"]);
+    const flap = async (at: number) => {
+      await world.turn("a", at % 2 === 0 ? "failing" : "passing");
+      return stream.next();
+    };
+    for (let at = 0; at < 4; at += 1) {
+      const next = await flap(at);
+      stream.ack(behind, ["payments", "orders"]);
+      behind = next;
+    }
+    const told = stream.responses.flatMap(namesIn);
+    assert.deepEqual(told.filter((name) => name === "payments").length, 1, told.join());
+    const last = await flap(4);
+    stream.ack(behind, ["payments"]);
+    await world.turn("a", "passing");
+    await stream.isQuiet();
+    stream.ack(last, ["payments", "orders"]);
+    assert.deepEqual(namesIn(await stream.next()), ["orders"], "left and asked for again");
+  });
+
+  test("a request is taken while responses are always due", async (t) => {
+    const world = new World(t);
+    const crowd = Array.from({ length: 4 }, (_, at) => instanceOf(`c${at}`, { services: [`s${at}`] }));
+    world.configure([...crowd, payments]);
+    const stream = world.open();
+    const first = await stream.get("eds", ["s0"]);
+    stream.isStuck = true;
+    stream.ack(first, ["s0", "s1"]);
+    stream.ask({ type_url: TYPES.cds, resource_names: ["payments"] });
+    const handled = () => stream.handled;
+    const before = handled();
+    for (let at = 0; at < 3; at += 1) {
+      await world.turn("c0", at % 2 === 0 ? "failing" : "passing");
+      stream.takeOne();
+    }
+    assert.ok(handled() > before, "the next request may come");
+  });
+
   test("tells clusters before endpoints, and listeners before routes", async (t) => {
     const world = new World(t);
     const stream = world.open();

@@ -104,6 +104,11 @@ export class FakeStream implements StreamCall {
     for (const onSent of this.#untaken.splice(0)) onSent();
   }
 
+  /** Takes the response that waits, and stays stuck for the next one. */
+  takeOne(): void {
+    this.#untaken.shift()?.();
+  }
+
   /** Sends a request by the names of the proto file. */
   ask(request: Message): void {
     this.askBytes(writeDiscoveryRequest(request));
