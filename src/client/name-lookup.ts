@@ -32,7 +32,14 @@ const RESOLUTION_DELAY_MS = 50;
 const NAME_ERROR_DELAY_MS = 200;
 
 /** Addresses; `unknown` when the name has none, `dead` when no name server answers. */
-export type Answer = { readonly addresses: readonly LookupAddress[]; readonly ttlMs: number } | "unknown" | "dead";
+export type Answer = GoodAnswer | "unknown" | "dead";
+
+interface GoodAnswer {
+  readonly addresses: readonly LookupAddress[];
+  readonly ttlMs: number;
+  /** The name that has these addresses, with its search domain, for another look-up of the same name. Default: as it was given. */
+  readonly foundName?: string | undefined;
+}
 
 /** The same for one question: `failing` when a server answered that it cannot answer. */
 type ServerAnswer = Answer | "failing";
@@ -56,6 +63,13 @@ const MAX_SYSTEM_MS = 1_500;
 const MAX_SYSTEM_LOOKUPS = 32;
 
 const DNS_PORT = 53;
+
+/** The servers of a service. */
+export interface FoundServers {
+  readonly servers: readonly ServerRecord[];
+  /** The name that has these records, with its search domain. */
+  readonly foundName: string;
+}
 
 export interface NameLookupOptions {
   readonly clock: Clock;
@@ -96,7 +110,8 @@ export class NameLookup {
       const answer = merge(await this.#askServers(candidate, options, onPartial), lastGood);
       if (answer === "failing")
         isServerFailing = true; // glibc goes on to the next domain
-      else if (answer !== "unknown") return answer;
+      else if (answer === "dead") return answer;
+      else if (answer !== "unknown") return { ...answer, foundName: `${candidate}.` };
     }
     if (isServerFailing) return "dead";
     return this.#servers === undefined ? this.#askSystem(name) : "unknown";
@@ -107,7 +122,7 @@ export class NameLookup {
    * that there is no such service.
    * @throws an error of this machine: no descriptor is free
    */
-  async findServers(name: string): Promise<readonly ServerRecord[] | "unknown" | "dead"> {
+  async findServers(name: string): Promise<FoundServers | "unknown" | "dead"> {
     const file = readResolverFile(this.#resolverFile);
     const options = { ...systemServers(file, this.#servers, this.#lookups++), clock: this.#clock };
     let isServerFailing = false;
@@ -115,7 +130,7 @@ export class NameLookup {
       try {
         const { records } = await queryServers({ name: candidate, type: "SRV" }, options, this.#history);
         const servers = records.map(({ text }) => serverOf(text)).filter(({ host }) => host !== ".");
-        if (servers.length > 0) return servers;
+        if (servers.length > 0) return { servers, foundName: `${candidate}.` };
       } catch (error) {
         const answer = answerOf(error);
         if (answer === "dead") return answer;

@@ -37,6 +37,9 @@ import { sourceFiles } from "./source-files.js";
 const MAX_FIRST_MS = 3_000;
 const ROUND_MS = 1_000;
 
+/** After a round that has failed. */
+const RETRY_MS = 10_000;
+
 export interface FoundInstancesDeps {
   readonly health: Pick<Health, "reconfigure">;
   readonly clock: Clock;
@@ -183,6 +186,8 @@ export class FoundInstances {
     } catch (error) {
       if (this.#isClosed) return; // the checks have been stopped
       publish("fault", { instance: this.#deps.instance, where: "instances", error });
+      this.#changedAt = this.#deps.clock.now() + RETRY_MS - ROUND_MS;
+      this.#schedule();
     }
   }
 

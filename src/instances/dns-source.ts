@@ -3,6 +3,9 @@
  *
  * Name servers, search domains and the hosts file are those of targets. A name that does not exist, an answer without a
  * record, SERVFAIL and a timeout are faults: a resolver that is broken looks like each of them.
+ *
+ * After its first answer, a name is asked for in the search domain that has answered. Otherwise, while that domain fails, a
+ * wildcard of another one would replace all instances.
  */
 import type { LookupAddress } from "node:dns";
 import type { NameLookup } from "../client/name-lookup.js";
@@ -22,31 +25,38 @@ type DnsSource = Extract<InstanceSource, { kind: "dns" | "srv" }>;
 
 /** Asks the name servers for the addresses of a source. */
 export function askDns(source: DnsSource, names: NameLookup): AskSource {
-  const ask = source.kind === "dns" ? askAddresses(source, names) : () => askServers(source.name, names);
+  const ask = source.kind === "dns" ? askAddresses(source, names) : askServers(source, names);
   return () => ask().catch((error: unknown) => failed(`${source.name}: ${messageOf(error)}`));
 }
 
 /** While no server answers for a family, its last addresses stay in use. */
 function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, names: NameLookup): AskSource {
   let last: readonly LookupAddress[] = [];
+  let foundName = name.toLowerCase();
   return async () => {
-    const answer = await names.find(name.toLowerCase(), last, () => {});
+    const answer = await names.find(foundName, last, () => {});
     if (typeof answer === "string") return failed(faultOf(name, answer));
     const strange = answer.addresses.find(({ address }) => isUnspecified(address));
     if (strange !== undefined)
       return failed(`${name}: a record has ${strange.address}, which is the address of no host`);
     last = answer.addresses;
+    foundName = answer.foundName ?? foundName;
     return good(last.map(({ address }) => found(address, port)));
   };
 }
 
-async function askServers(name: string, names: NameLookup): Promise<SourceAnswer> {
-  const servers = await names.findServers(name.toLowerCase());
-  if (typeof servers === "string") return failed(faultOf(name, servers));
-  const strange = servers.find(({ host, port }) => port === 0 || !isHost(host) || isUnspecified(host));
-  if (strange !== undefined) return failed(`${name}: an SRV record has the host ${JSON.stringify(strange.host)}`);
-  // a weight of 0 is a small one (RFC 2782), not none
-  return good(servers.map(({ host, port, weight }) => found(host, port, Math.min(MAX_WEIGHT, Math.max(1, weight)))));
+function askServers({ name }: Extract<InstanceSource, { kind: "srv" }>, names: NameLookup): AskSource {
+  let foundName = name.toLowerCase();
+  return async () => {
+    const answer = await names.findServers(foundName);
+    if (typeof answer === "string") return failed(faultOf(name, answer));
+    const { servers } = answer;
+    const strange = servers.find(({ host, port }) => port === 0 || !isHost(host) || isUnspecified(host));
+    if (strange !== undefined) return failed(`${name}: an SRV record has the host ${JSON.stringify(strange.host)}`);
+    foundName = answer.foundName;
+    // a weight of 0 is a small one (RFC 2782), not none
+    return good(servers.map(({ host, port, weight }) => found(host, port, Math.min(MAX_WEIGHT, Math.max(1, weight)))));
+  };
 }
 
 function faultOf(name: string, answer: "unknown" | "dead"): string {

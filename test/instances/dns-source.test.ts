@@ -66,6 +66,37 @@ test("An answer of 500 servers is read to its end, over TCP.", async (t) => {
   assert.equal((await placesOf(askDns(SRV, names))).length, 500);
 });
 
+describe("A name that has answered in one search domain is not asked for in another one", () => {
+  const losses: Readonly<Record<string, (server: NameServer, name: string) => void>> = {
+    "while it does not exist": ({ records }, name) => records.delete(name),
+    "while its answer is empty": ({ records }, name) => records.set(name, { ttl: 0, addresses: [] }),
+  };
+  for (const [when, lose] of Object.entries(losses)) {
+    test(`${when}: addresses`, async (t) => {
+      const { server, names } = await open(t, "search a.example b.example");
+      server.records.set("orders.a.example", { ttl: 0, addresses: ["10.0.0.1"] });
+      server.records.set("orders.b.example", { ttl: 0, addresses: ["10.9.9.9"] });
+      const ask = askDns({ ...DNS, name: "orders" }, names);
+      assert.deepEqual(await placesOf(ask), ["10.0.0.1 7 undefined"]);
+      lose(server, "orders.a.example");
+      assert.match((await ask()).fault ?? "", /the name orders has no such record/);
+      server.records.set("orders.a.example", { ttl: 0, addresses: ["10.0.0.2"] });
+      assert.deepEqual(await placesOf(ask), ["10.0.0.2 7 undefined"]);
+    });
+
+    test(`${when}: servers`, async (t) => {
+      const { server, names } = await open(t, "search a.example b.example");
+      const servers = (host: string) => ({ ttl: 0, addresses: [], servers: [`0 1 7 ${host}`] });
+      server.records.set("_grpc._tcp.orders.a.example", servers("a.example"));
+      server.records.set("_grpc._tcp.orders.b.example", servers("b.example"));
+      const ask = askDns({ ...SRV, name: "_grpc._tcp.orders" }, names);
+      assert.deepEqual(await placesOf(ask), ["a.example 7 1"]);
+      lose(server, "_grpc._tcp.orders.a.example");
+      assert.match((await ask()).fault ?? "", /has no such record/);
+    });
+  }
+});
+
 describe("A fault has no addresses", () => {
   const kinds: Readonly<Record<string, readonly [(server: NameServer) => void, fault: RegExp]>> = {
     "a name that does not exist": [({ records }) => records.clear(), /the name .* has no such record/],
