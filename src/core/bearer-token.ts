@@ -42,6 +42,22 @@ export function isAuthorized(authorization: string | undefined, token: string | 
   return timingSafeEqual(digestOf(givenToken(authorization ?? "")), digestOf(expected));
 }
 
+/** Where a client of discovery may put its token. */
+export interface TokenPlaces {
+  /** The value of `authorization`. */
+  readonly authorization: string | undefined;
+  /** The value of `x-consul-token`. */
+  readonly consulToken?: string | undefined;
+  /** The value of `?token=`. */
+  readonly queryToken?: string | null | undefined;
+}
+
+/** The token that counts, as an `authorization` header. The order is that of Consul; an empty token does not count. */
+export function authorizationOf({ authorization, consulToken, queryToken }: TokenPlaces): string | undefined {
+  const given = queryToken || consulToken;
+  return given ? `Bearer ${given}` : authorization;
+}
+
 function givenToken(authorization: string): string {
   const [, scheme = "", credentials = ""] = /^(Bearer|Basic) +(\S+) *$/i.exec(authorization) ?? [];
   if (scheme.toLowerCase() !== "basic") return credentials;

@@ -472,7 +472,7 @@ test("a name that is taken is refused once for each time that it is taken", asyn
     await tell(workers({ "w/a": true }));
     engine.remove("w/a");
   }
-  assert.deepEqual(refused, ["reported-services-test w/a", "discovery-test w/a"]);
+  assert.deepEqual(refused, ["reported-services-test w/a", "reported-services-test w/a"]);
   unsubscribe();
   engine.stop();
 });

@@ -8,7 +8,7 @@
  *
  * Every request needs the token, if there is one: addresses are shown here. No answer holds a word of the client's.
  */
-import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
+import { type AccessToken, authorizationOf, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock, Random } from "../../core/clock.js";
 import type { FairTurns } from "../../core/fair-turns.js";
@@ -144,7 +144,8 @@ export class DiscoveryRoutes implements ServerResponder {
       send,
     }: { readonly request: HttpRequest; readonly params: URLSearchParams; readonly send: SendAnswer },
   ): (() => void) | undefined {
-    const isAllowed = () => isAuthorized(tokenOf(request, params), this.#deps.token);
+    const authorization = authorizationOf({ ...request, queryToken: params.get("token") });
+    const isAllowed = () => isAuthorized(authorization, this.#deps.token);
     if (!isAllowed()) send(refuseToken(form));
     else if (route.kind === "unknown-service") send(textAnswer(404, "No such service"));
     else if (route.kind === "fault") send(textAnswer(400, route.text));
@@ -201,12 +202,6 @@ export class DiscoveryRoutes implements ServerResponder {
   #publish(route: DiscoveryForm | "bad-request" | "none", status: number): void {
     publish("http-request", { instance: this.instance, route, status });
   }
-}
-
-/** The token of a request as an `authorization` field. The order is that of Consul; an empty one does not count. */
-function tokenOf({ consulToken, authorization }: HttpRequest, params: URLSearchParams): string | undefined {
-  const given = params.get("token") || consulToken;
-  return given ? `Bearer ${given}` : authorization;
 }
 
 /** Consul answers 403, and its clients expect it. */

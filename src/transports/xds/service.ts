@@ -7,7 +7,7 @@
  * A stream of one type differs from an aggregated one by its default type only. The incremental methods (delta) are
  * UNIMPLEMENTED: clients are configured for state of the world (`api_type: GRPC`, or ADS).
  */
-import { AccessToken, isAuthorized } from "../../core/bearer-token.js";
+import { AccessToken, authorizationOf, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
 import { wholeNumber } from "../../core/option.js";
@@ -57,8 +57,10 @@ export class XdsService {
   readonly #maxStreams: number;
   readonly #deps: XdsStreamDeps;
   readonly #resources: ResourceCache;
-  readonly #streams = new Set<XdsStream>();
+  /** The open streams, each with what it was opened with. */
+  readonly #streams = new Map<XdsStream, string | undefined>();
   readonly #unwatch: () => void;
+  readonly #unobserve: () => void;
   #pushes = 0;
   #nacks = 0;
   #ended = false;
@@ -82,8 +84,9 @@ export class XdsService {
     };
     this.#unwatch = catalog.watchAll((changed) => {
       this.#resources.prune(changed);
-      for (const stream of this.#streams) stream.change(changed);
+      for (const stream of this.#streams.keys()) stream.change(changed);
     });
+    this.#unobserve = this.#token.observe(() => this.#endRevoked());
     const open = (defaultType: string) => (call: StreamCall, credentials: CallCredentials) =>
       this.#open(call, credentials, defaultType);
     this.methods = new Map(
@@ -115,23 +118,29 @@ export class XdsService {
   endStreams(): void {
     this.#ended = true;
     this.#unwatch();
-    for (const stream of [...this.#streams]) stream.end("UNAVAILABLE", "server is shutting down");
+    this.#unobserve();
+    for (const stream of [...this.#streams.keys()]) stream.end("UNAVAILABLE", "server is shutting down");
+  }
+
+  /** After a change of the token: a client with another one must not get more addresses. It keeps those that it has. */
+  #endRevoked(): void {
+    for (const [stream, authorization] of [...this.#streams])
+      if (!isAuthorized(authorization, this.#token)) stream.end("UNAUTHENTICATED", "a token is needed");
   }
 
   get #names(): number {
     let sum = 0;
-    for (const { size } of this.#streams) sum += size;
+    for (const { size } of this.#streams.keys()) sum += size;
     return sum;
   }
 
-  #open(call: StreamCall, { authorization, consulToken }: CallCredentials, defaultType: string): GrpcStream {
-    const given = [authorization, `Bearer ${consulToken ?? ""}`];
-    if (!given.some((each) => isAuthorized(each, this.#token)))
-      return this.#refuse(call, "UNAUTHENTICATED", "a token is needed");
+  #open(call: StreamCall, credentials: CallCredentials, defaultType: string): GrpcStream {
+    const authorization = authorizationOf(credentials);
+    if (!isAuthorized(authorization, this.#token)) return this.#refuse(call, "UNAUTHENTICATED", "a token is needed");
     if (this.#ended) return this.#refuse(call, "UNAVAILABLE", "server is shutting down");
     if (this.#streams.size >= this.#maxStreams) return this.#refuse(call, "RESOURCE_EXHAUSTED", "too many xDS streams");
     const stream = new XdsStream(call, defaultType, this.#deps);
-    this.#streams.add(stream);
+    this.#streams.set(stream, authorization);
     return stream;
   }
 

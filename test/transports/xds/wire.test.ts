@@ -42,6 +42,24 @@ describe("xDS on a port", () => {
     assert.deepEqual(endpointsIn(responses[1]?.resources[0]), ["192.0.2.1:50051 UNHEALTHY"]);
   });
 
+  test("a stream ends when its token is replaced, and one with the new token goes on", async (t) => {
+    const token = new AccessToken("old");
+    const world = new World(t, { token });
+    world.configure([instanceOf("a")]);
+    const { open } = await openPeer(t, world);
+    const streams = [{ authorization: "Bearer old" }, { "x-consul-token": "old" }].map((headers) => open(headers));
+    for (const { ask } of streams) ask(["orders"]);
+    await eventually(() => streams.every(({ responses }) => responses.length === 1), "both are answered");
+    token.value = "new";
+    for (const { end } of streams) assert.equal((await end).code, 16);
+    const { ask, responses } = open({ authorization: "Bearer new" });
+    ask(["orders"]);
+    await eventually(() => responses.length === 1, "the new token counts");
+    token.value = "new";
+    await world.turn("a", "failing");
+    await eventually(() => responses.length === 2, "the same token ends nothing");
+  });
+
   test("needs its token, as Bearer or as Consul's, and echoes nothing", async (t) => {
     const world = new World(t, { token: new AccessToken("secret") });
     world.configure([instanceOf("a")]);
@@ -51,6 +69,7 @@ describe("xDS on a port", () => {
       { authorization: "Bearer wrong" },
       { "x-consul-token": "wrong" },
       { authorization: "secret" },
+      { authorization: "Bearer secret", "x-consul-token": "wrong" },
     ]) {
       const { ask, end } = open(headers);
       ask(["orders"]);
