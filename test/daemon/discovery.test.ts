@@ -189,13 +189,13 @@ services: { orders: { any: [a, b] } }
     const port = portOf(daemon, "haproxy-agent");
     await run("drain", "b", "--control", socket);
     assert.deepEqual(await passing(), ["a"]);
-    assert.equal(await askAgent(port, "b\n"), "drain\n");
+    assert.equal(await askAgent(port, "b\n"), "up drain\n");
     await run("resume", "b", "--control", socket);
     assert.deepEqual(await passing(), ["a", "b"]);
     b.server.close();
     await eventually(async () => (await askAgent(port, "b\n")) === "down ready\n", "b fails");
     await run("drain", "b", "--control", socket);
-    assert.equal(await askAgent(port, "b\n"), "maint\n");
+    assert.equal(await askAgent(port, "b\n"), "down maint\n");
     await run("resume", "b", "--control", socket);
     assert.equal(await askAgent(port, "b\n"), "down ready\n");
     await new Promise<void>((resolve) => b.server.listen(b.port, HOST, resolve));

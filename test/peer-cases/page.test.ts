@@ -13,6 +13,9 @@ const FILES: readonly string[] = [
   ...readdirSync(new URL("test/interop", ROOT))
     .filter((file) => file.startsWith("peer-suites"))
     .map((file) => `test/interop/${file}`),
+  ...["discovery", "xds"].flatMap((room) =>
+    readdirSync(new URL(`test/transports/${room}`, ROOT)).map((file) => `test/transports/${room}/${file}`),
+  ),
 ].filter((path) => path.endsWith(".test.ts") && !path.endsWith("/page.test.ts"));
 
 /** The numbers at the end of the titles of a test. */

@@ -16,24 +16,24 @@ function ordersOf(options: Parameters<typeof siteOf>[0] = {}) {
 }
 
 describe("a query is answered at once", () => {
-  test("without an index [rpc_test.go TestServer_blockingQuery: non-blocking query]", () => {
+  test("without an index [XD16]", () => {
     assert.equal(ordersOf().site.get(ORDERS).status, 200);
   });
 
-  test("with index 0, and the index of the answer is above 0 [blocking query with 0 modifyIndex from state func]", () => {
+  test("with index 0, and the index of the answer is above 0 [XD18]", () => {
     const { site } = ordersOf();
     assert.ok(indexOf(site.get(`${ORDERS}?index=0`)) > 0);
     assert.ok(indexOf(site.get("/v1/health/service/nothing?index=0")) > 0);
     assert.ok(indexOf(siteOf().get("/v1/catalog/services?index=0")) > 0, "an empty catalog");
   });
 
-  test("with an index below ours, which is our latest [catalog_endpoint_test.go: blocking after a change]", () => {
+  test("with an index below ours, which is our latest", () => {
     const { site, index } = ordersOf();
     assert.equal(indexOf(site.get(`${ORDERS}?index=${index - 1}`)), index);
   });
 
   for (const beyond of [1, 1_000_000, 2 ** 53])
-    test(`with an index ${beyond} beyond ours: another replica or another process has told it`, () => {
+    test(`with an index ${beyond} beyond ours: another replica or another process has told it [XD24]`, () => {
       const { site, index } = ordersOf();
       assert.equal(indexOf(site.get(`${ORDERS}?index=${index + beyond}`)), index);
     });
@@ -54,7 +54,7 @@ describe("a query is answered at once", () => {
 });
 
 describe("a query with our index waits", () => {
-  test("until its service changes [blocking query - single loop]", async () => {
+  test("until its service changes [XD17]", async () => {
     const { wait, turn, index } = ordersOf();
     const asked = wait();
     await turns();
@@ -74,7 +74,7 @@ describe("a query with our index waits", () => {
     assert.equal(asked.answer()?.status, 200);
   });
 
-  test("until its time is over, with the same index and the same list [http_test.go TestParseWait]", async () => {
+  test("until its time is over, with the same index and the same list [XD23]", async () => {
     const { wait, clock, index } = ordersOf();
     const asked = wait("&wait=60s");
     await clock.advance(59_999);
@@ -95,7 +95,7 @@ describe("a query with our index waits", () => {
     ["&wait=120000ms", 120_000],
     ["&wait=500us", 0.5],
   ] as const)
-    test(`for ${ms} ms with "${wait}", and a sixteenth more at most [blockingQuery: MaxQueryTime, RandomStagger]`, async () => {
+    test(`for ${ms} ms with "${wait}", and a sixteenth more at most [XD23]`, async () => {
       for (const [random, factor] of [
         [0, 1],
         [0.5, 33 / 32],
@@ -110,7 +110,7 @@ describe("a query with our index waits", () => {
       }
     });
 
-  test("for an unknown service, and wakes when it appears [blocking query for non-existent item that is created]", async () => {
+  test("for an unknown service, and wakes when it appears [XD22]", async () => {
     const { site } = ordersOf();
     const first = site.get("/v1/health/service/billing");
     assert.equal(first.body, "[]\n");
@@ -123,14 +123,14 @@ describe("a query with our index waits", () => {
     assert.ok(indexOf(asked.answer()) > indexOf(first));
   });
 
-  test("for an unknown service while others change [blocking query for item that does not exist]", async () => {
+  test("for an unknown service while others change [XD20]", async () => {
     const { site, turn } = ordersOf();
     const asked = site.ask(`/v1/health/service/billing?index=${indexOf(site.get("/v1/health/service/billing"))}`);
     await turn("a", "failing");
     assert.equal(asked.answer(), undefined);
   });
 
-  test("until its service is removed [blocking query for item that existed and is removed]", async () => {
+  test("until its service is removed [XD21]", async () => {
     const { site, wait, index } = ordersOf();
     const asked = wait();
     site.set([facts("p", { services: ["payments"] })]);
@@ -353,7 +353,7 @@ describe("clients that ask again at once, for a service that flaps", () => {
 });
 
 describe("the end", () => {
-  test("answers all that are blocked [blocking query interrupted by abandonCh]", async () => {
+  test("answers all that are blocked [XD19]", async () => {
     const { site, wait, clock } = ordersOf();
     const asked = Array.from({ length: 200 }, () => wait());
     const other = wait("", "/v1/catalog/services");

@@ -23,7 +23,7 @@ type Entry = { readonly Node: { readonly Node: string } };
 const nodesOf = (entries: readonly Entry[]) => entries.map(({ Node }) => Node.Node);
 
 describe("/v1/health/service/NAME", () => {
-  test("has the node, the service and its one check [TestHealthServiceNodes]", () => {
+  test("has the node, the service and its one check [XD26]", () => {
     const site = siteOf();
     const more = {
       host: "db.example",
@@ -77,7 +77,7 @@ describe("/v1/health/service/NAME", () => {
     );
   });
 
-  test("has the headers that clients read [TestSetMeta, TestSetKnownLeader, TestSetLastContact, TestContentTypeIsJSON]", () => {
+  test("has the headers that clients read [XD31]", () => {
     const site = siteOf();
     site.set([facts("a")]);
     const { headers } = site.get(ORDERS);
@@ -110,7 +110,7 @@ describe("/v1/health/service/NAME", () => {
     ["?passing=false", ["degraded", "drained", "failing", "good", "pending"]],
     ["?passing=0", ["degraded", "drained", "failing", "good", "pending"]],
   ] as const)
-    test(`with ${query} [TestHealthServiceNodes_PassingFilter]`, async () => {
+    test(`with ${query} [XD27]`, async () => {
       assert.deepEqual(nodesOf((await statesOf()).json(`${ORDERS}${query}`)), nodes);
     });
 
@@ -129,7 +129,7 @@ describe("/v1/health/service/NAME", () => {
     assert.equal(site.json(ORDERS).length, 2, "they are still listed without it");
   });
 
-  test("with tags lists the instances that have all of them, in any case [TestHealthServiceNodes: tag filter]", () => {
+  test("with tags lists the instances that have all of them, in any case [XD26]", () => {
     const site = siteOf();
     site.set([facts("a", { tags: ["Blue", "v1"] }), facts("b", { tags: ["blue"] }), facts("c")]);
     const nodes = (query: string) => nodesOf(site.json(`${ORDERS}${query}`));
@@ -139,7 +139,7 @@ describe("/v1/health/service/NAME", () => {
     assert.deepEqual(nodes("?tag="), ["a", "b", "c"]);
   });
 
-  test("of a service that does not exist is an empty list, and no null [TestHealthServiceNodes: nil slice]", () => {
+  test("of a service that does not exist is an empty list, and no null [XD26]", () => {
     const { status, body } = siteOf().get("/v1/health/service/nothing");
     assert.deepEqual([status, body], [200, "[]\n"]);
   });
@@ -166,7 +166,7 @@ describe("the other paths", () => {
     }
   });
 
-  test("/v1/catalog/service/NAME has what its clients decode [TestCatalogServiceNodes]", () => {
+  test("/v1/catalog/service/NAME has what its clients decode [XD28]", () => {
     const site = siteOf();
     site.set([facts("a", { tags: ["t"], meta: { zone: "a" }, weight: 3 })]);
     assert.deepEqual(site.json("/v1/catalog/service/orders"), [
@@ -180,7 +180,7 @@ describe("the other paths", () => {
     ]);
   });
 
-  test("/v1/catalog/services has each name with its tags [TestCatalogServices]", () => {
+  test("/v1/catalog/services has each name with its tags [XD28]", () => {
     const site = siteOf();
     assert.deepEqual(site.json("/v1/catalog/services"), {});
     site.set([
@@ -217,7 +217,7 @@ describe("the other paths", () => {
     ["warning", ["degraded"]],
     ["critical", ["drained", "failing", "pending"]],
   ] as const)
-    test(`/v1/health/state/${state} [TestHealthChecksInState]`, async () => {
+    test(`/v1/health/state/${state} [XD26]`, async () => {
       const checks: { Node: string }[] = (await statesOf()).json(`/v1/health/state/${state}`);
       assert.deepEqual(
         checks.map(({ Node }) => Node),
@@ -225,7 +225,7 @@ describe("the other paths", () => {
       );
     });
 
-  test("/v1/health/checks/NAME has the checks of all instances [TestHealthServiceChecks]", async () => {
+  test("/v1/health/checks/NAME has the checks of all instances [XD26]", async () => {
     const checks: { Node: string; ServiceName: string }[] = (await statesOf()).json("/v1/health/checks/orders");
     assert.equal(checks.length, 5);
     assert.ok(checks.every(({ ServiceName }) => ServiceName === "orders"));
@@ -238,7 +238,7 @@ describe("the other paths", () => {
     assert.equal(Object(self.Config).Version, "1.2.3");
   });
 
-  test("/v1/status/leader, /v1/status/peers and /v1/catalog/datacenters are constants [TestStatusLeader, TestStatusPeers]", () => {
+  test("/v1/status/leader, /v1/status/peers and /v1/catalog/datacenters are constants [XD30]", () => {
     const site = siteOf();
     assert.equal(site.json("/v1/status/leader"), "127.0.0.1:8300");
     assert.deepEqual(site.json("/v1/status/peers"), ["127.0.0.1:8300"]);
@@ -253,7 +253,7 @@ describe("a query", () => {
     ...["passing=nope-nope", "stale&consistent"],
     ...["filter=Service.Meta.zone==a", "node-meta=zone:a", "ns=team", "partition=p", "peer=other"],
   ])
-    test(`?${query} is 400, and its words are not echoed [TestParseWait_InvalidTime, _InvalidIndex, TestParseConsistency_Invalid]`, () => {
+    test(`?${query} is 400, and its words are not echoed [XD23, XD25]`, () => {
       const site = siteOf();
       site.set([facts("a")]);
       const { status, body } = site.get(`${ORDERS}?${query}`);
@@ -285,7 +285,7 @@ describe("a query", () => {
     "filter=",
     "x=y",
   ])
-    test(`?${query} has no effect [TestParseConsistency, TestParseSource, TestPrettyPrintBare]`, () => {
+    test(`?${query} has no effect [XD25]`, () => {
       const site = siteOf();
       site.set([facts("a")]);
       assert.equal(site.get(`${ORDERS}?${query}`).body, site.get(ORDERS).body);
@@ -314,7 +314,7 @@ describe("a request", () => {
     });
 
   for (const method of ["PUT", "POST", "DELETE", "OPTIONS", "PATCH"])
-    test(`with ${method} is 405 and says what is allowed [TestHTTPAPI_MethodNotAllowed]`, () => {
+    test(`with ${method} is 405 and says what is allowed`, () => {
       const { status, headers } = siteOf().get(ORDERS, { method });
       assert.deepEqual([status, headers.allow], [405, "GET, HEAD"]);
     });

@@ -26,7 +26,7 @@ describe("a request with a token", () => {
     "X-Consul-Token beside a wrong Bearer": [ORDERS, { consulToken: TOKEN, ...bearer("wrong") }],
   };
   for (const [name, [target, more]] of Object.entries(GIVEN))
-    test(`in ${name} is answered [TestACLResolution]`, () => {
+    test(`in ${name} is answered [XD29]`, () => {
       const { status, headers } = guarded().get(target, more);
       assert.equal(status, 200);
       assert.equal(headers["x-consul-default-acl-policy"], "deny");

@@ -33,7 +33,7 @@ describe("the state of an instance", () => {
     ["pending", true, "DRAINING", "DRAINING"],
   ];
   for (const [state, isDrained, envoy, grpc] of cases)
-    test(`${state}${isDrained ? " and drained" : ""} is ${envoy} for Envoy and ${grpc} for gRPC [EndpointHealthStatus]`, async (t) => {
+    test(`${state}${isDrained ? " and drained" : ""} is ${envoy} for Envoy and ${grpc} for gRPC [XD14]`, async (t) => {
       const world = new World(t);
       world.report("a", state);
       world.report("b", "passing");
@@ -44,7 +44,7 @@ describe("the state of an instance", () => {
       for (const agent of GRPC_AGENTS) assert.deepEqual(await statusesFor(world, agent), [grpc, "HEALTHY"], agent);
     });
 
-  test("is told when it changes, and back, and for all of them [EndpointHealthStatus, EndpointRemovalAfterHcFail]", async (t) => {
+  test("is told when it changes, and back, and for all of them [XD15]", async (t) => {
     const world = new World(t);
     world.configure([instanceOf("a"), instanceOf("b", { host: "192.0.2.2" })]);
     const stream = world.open();

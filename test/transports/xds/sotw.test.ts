@@ -23,7 +23,7 @@ const payments = instanceOf("p", { services: ["payments"] });
 
 describe("a stream of one type", () => {
   for (const type of TYPE_NAMES) {
-    test(`${type}: a request without a type URL is answered with its type [GCP TestResponseHandlers]`, async (t) => {
+    test(`${type}: a request without a type URL is answered with its type [XD1]`, async (t) => {
       const world = new World(t);
       world.configure([a]);
       const stream = world.open(PATHS[type]);
@@ -35,7 +35,7 @@ describe("a stream of one type", () => {
       assert.equal(response.nonce, "1");
     });
 
-    test(`${type}: a request with an old nonce is ignored [GCP TestStaleNonce]`, async (t) => {
+    test(`${type}: a request with an old nonce is ignored [XD2]`, async (t) => {
       const world = new World(t);
       world.configure([a, payments]);
       const stream = world.open(PATHS[type]);
@@ -47,7 +47,7 @@ describe("a stream of one type", () => {
       assert.deepEqual(namesIn(await stream.next()), ["payments"]);
     });
 
-    test(`${type}: the end of the service ends the stream with UNAVAILABLE [GCP TestServerShutdown]`, async (t) => {
+    test(`${type}: the end of the service ends the stream with UNAVAILABLE [XD3]`, async (t) => {
       const world = new World(t);
       world.configure([a]);
       const stream = world.open(PATHS[type]);
@@ -60,7 +60,7 @@ describe("a stream of one type", () => {
 });
 
 describe("an aggregated stream", () => {
-  test("serves all types, each with its own subscription [GCP TestAggregatedHandlers]", async (t) => {
+  test("serves all types, each with its own subscription [XD4]", async (t) => {
     const world = new World(t);
     world.configure([a]);
     const stream = world.open();
@@ -71,13 +71,13 @@ describe("an aggregated stream", () => {
     );
   });
 
-  test("refuses a request without a type URL [GCP TestAggregateRequestType]", (t) => {
+  test("refuses a request without a type URL [XD6]", (t) => {
     const stream = new World(t).open();
     stream.ask({ resource_names: ["orders"] });
     assert.deepEqual(stream.ends, ["INVALID_ARGUMENT type_url is required"]);
   });
 
-  test("ignores types that are not served, and goes on [GCP TestOpaqueRequestsChannelMuxing]", async (t) => {
+  test("ignores types that are not served, and goes on [XD7]", async (t) => {
     const world = new World(t);
     world.configure([a]);
     const stream = world.open();
@@ -92,7 +92,7 @@ describe("an aggregated stream", () => {
     assert.equal(stream.handled, 15, "the answer of the last request is not taken yet");
   });
 
-  test("is over when the client goes, also while a change waits [GCP TestCancellations]", async (t) => {
+  test("is over when the client goes, also while a change waits [XD8]", async (t) => {
     const world = new World(t);
     world.configure([a]);
     const stream = world.open();
@@ -106,7 +106,7 @@ describe("an aggregated stream", () => {
     assert.equal(world.clock.pendingTimers, 0);
   });
 
-  test("a response for names that the client has just left is not sent [GCP TestAggregatedHandlersDropStaleResponseAfterUnsubscribe]", async (t) => {
+  test("a response for names that the client has just left is not sent [XD5]", async (t) => {
     const world = new World(t);
     world.configure([a]);
     const stream = world.open();
@@ -201,7 +201,7 @@ describe("an aggregated stream", () => {
 });
 
 describe("ACK and NACK", () => {
-  test("an ACK is answered by nothing until a resource changes [GCP TestSnapshotCacheWatch]", async (t) => {
+  test("an ACK is answered by nothing until a resource changes [XD9]", async (t) => {
     const world = new World(t);
     world.configure([a]);
     const stream = world.open();
@@ -217,7 +217,7 @@ describe("ACK and NACK", () => {
   });
 
   for (const type of TYPE_NAMES)
-    test(`${type}: a NACK is counted, and the same resource is not sent again`, async (t) => {
+    test(`${type}: a NACK is counted, and the same resource is not sent again [XD13]`, async (t) => {
       const world = new World(t);
       world.configure([a]);
       const told: string[] = [];
@@ -254,7 +254,7 @@ describe("ACK and NACK", () => {
 
 describe("names", () => {
   for (const type of ["eds", "rds"] as const)
-    test(`${type}: only new names are answered; those that were left are sent anew when they come back`, async (t) => {
+    test(`${type}: only new names are answered; those that were left are sent anew when they come back [XD12]`, async (t) => {
       const world = new World(t);
       world.configure([a, payments]);
       const stream = world.open();
@@ -333,7 +333,7 @@ describe("a wildcard", () => {
     ["the name * beside others", ["orders", "*"]],
   ] as const)
     for (const type of ["cds", "eds", "rds"] as const)
-      test(`${type}: ${what} gets all services, also those that come and go [GCP TestSnapshotCacheWatch]`, async (t) => {
+      test(`${type}: ${what} gets all services, also those that come and go [XD11]`, async (t) => {
         const world = new World(t);
         world.configure([a, payments]);
         const stream = world.open();
@@ -348,7 +348,7 @@ describe("a wildcard", () => {
         await stream.isQuiet();
       });
 
-  test("ends with the first names; after them, an empty list means none", async (t) => {
+  test("ends with the first names; after them, an empty list means none [XD10]", async (t) => {
     const world = new World(t);
     world.configure([a, payments]);
     const stream = world.open();
