@@ -5,8 +5,8 @@
  *                                  +--> Answer: addresses, or a fault, or both (some files of several)
  *     files (file_sd) ------------'
  *
- * A fault changes nothing: the addresses that are known stay. So an answer without addresses and without a fault means that
- * there are none: only a file can say that.
+ * A fault changes nothing: known addresses stay. An answer without addresses and without a fault removes all instances;
+ * only a file can give it.
  */
 
 /** Where instances are found. */

@@ -31,7 +31,7 @@ export class Subscription {
   /** The names that were asked for, or that were sent for a wildcard, each with the version that was sent. */
   #names: Map<string, number> = new Map();
   #isWildcard = false;
-  /** After names, an empty list means none. Before, it means all (the legacy wildcard). */
+  /** The client has sent names. From then on an empty list subscribes to none; before, it subscribes to all (legacy wildcard). */
   #hasNamed = false;
   /** Names to look at. */
   readonly #due = new Set<string>();
