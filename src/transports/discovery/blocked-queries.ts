@@ -59,7 +59,7 @@ interface QueryLine {
   /** The queries that need not wait for a change. */
   due: Blocked[];
   /** The queries that this pass has not looked at, and their number: later ones are for the next pass. */
-  pass: Iterator<Blocked, undefined>;
+  pass: Iterator<Blocked, undefined> | undefined;
   passLeft: number;
   /** `queued`: its pass begins with its next step. */
   phase: "idle" | "queued" | "pass" | "rest";
@@ -82,8 +82,6 @@ const MAX_REST_MS = 1_000;
 
 /** As in Consul, a wait is longer by up to a sixteenth: clients that came together do not come back together. */
 const JITTER = 1 / 16;
-
-const NONE: Iterator<Blocked, undefined> = { next: () => ({ done: true, value: undefined }) };
 
 export class BlockedQueries {
   readonly #deps: BlockedQueriesDeps;
@@ -219,7 +217,7 @@ export class BlockedQueries {
     if (line.phase === "queued") this.#beginPass(line);
     if (line.passLeft === 0) return undefined;
     line.passLeft -= 1;
-    return line.pass.next().value;
+    return line.pass?.next().value;
   }
 
   #beginPass(line: QueryLine): void {
@@ -238,7 +236,7 @@ export class BlockedQueries {
   #startRest(line: QueryLine): void {
     const { clock } = this.#deps;
     this.#passing.shift();
-    line.pass = NONE;
+    line.pass = undefined;
     const tookMs = clock.now() - line.passStartedAt;
     line.phase = "rest";
     if (tookMs < 1 || this.#isEnded) this.#endRest(line);
@@ -283,5 +281,5 @@ export class BlockedQueries {
 
 function emptyLine(service: string | undefined): QueryLine {
   const times = { passLeft: 0, passStartedAt: 0, cancelRest: () => {} };
-  return { service, queries: new Set(), isChanged: false, due: [], pass: NONE, phase: "idle", ...times };
+  return { service, queries: new Set(), isChanged: false, due: [], pass: undefined, phase: "idle", ...times };
 }
