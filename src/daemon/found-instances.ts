@@ -28,7 +28,7 @@ import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import { askDns } from "../instances/dns-source.js";
 import { askFiles } from "../instances/file-source.js";
 import type { InstanceTable } from "../instances/instance.js";
-import type { AskSource } from "../instances/source.js";
+import type { AskSource, InstanceSource } from "../instances/source.js";
 import { SourceWatch } from "../instances/source-watch.js";
 import type { Health } from "./health.js";
 import { HostAddresses } from "./host-addresses.js";
@@ -112,6 +112,7 @@ export class FoundInstances {
       }
       const watches = new Set([...templates.values()].map(({ watch }) => watch));
       for (const { watch } of this.#templates.values()) if (!watches.has(watch)) watch.close();
+      for (const { template, watch } of templates.values()) watch.refreshEvery(template.source.refreshMs);
       [this.#config, this.#templates] = [config, templates];
       if (this.#isClosed) this.close(); // it was closed meanwhile: the sources that were opened are closed too
       this.#tellTable();
@@ -149,7 +150,7 @@ export class FoundInstances {
         const known = this.#templates.get(next.name);
         const isSame = known !== undefined && isDeepStrictEqual(known.template, next);
         const template = isSame ? known.template : next;
-        const isSameSource = known !== undefined && isDeepStrictEqual(known.watch.source, next.source);
+        const isSameSource = known !== undefined && isSamePlace(known.watch.source, next.source);
         const watch = isSameSource ? known.watch : this.#watch(template, known?.watch.addresses);
         const expansion = isSame ? known.expansion : expandTemplate(template, watch);
         return [next.name, { template, watch, expansion }];
@@ -271,4 +272,9 @@ function withInstances(config: DaemonConfig, expansions: readonly Expansion[]): 
     checks: [...config.checks, ...found],
     services: [...config.services, ...expansions.map(({ service }) => service)],
   };
+}
+
+/** Whether two sources differ at most in how often they are asked. */
+function isSamePlace(one: InstanceSource, other: InstanceSource): boolean {
+  return isDeepStrictEqual({ ...one, refreshMs: 0 }, { ...other, refreshMs: 0 });
 }

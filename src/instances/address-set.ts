@@ -17,14 +17,15 @@ interface KnownAddress {
 }
 
 export class AddressSet {
-  readonly #refreshMs: number;
+  /** How long an address stays that is missing, in milliseconds. */
+  refreshMs: number;
   readonly #entries = new Map<string, KnownAddress>();
   #addresses: readonly FoundAddress[] = [];
   /** The last good answer, if it has every address. */
   #whole: readonly FoundAddress[] | undefined;
 
   constructor(refreshMs: number) {
-    this.#refreshMs = refreshMs;
+    this.refreshMs = refreshMs;
   }
 
   /** Sorted. Another list after each change; an address that has not changed is the same object. */
@@ -49,7 +50,7 @@ export class AddressSet {
     for (const [key, entry] of this.#entries) {
       if (found.has(key)) continue;
       entry.missingSince ??= now;
-      if (entry.missingSince === now || now - entry.missingSince < this.#refreshMs) continue;
+      if (entry.missingSince === now || now - entry.missingSince < this.refreshMs) continue;
       this.#entries.delete(key);
       hasChanged = true;
     }

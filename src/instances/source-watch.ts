@@ -6,7 +6,7 @@
  *      '---- after the interval ----'
  *
  * A source that replaces another one has the addresses of that one until its first answer without a fault: a configuration
- * with another source, or only another interval, removes no instance while a name server does not answer.
+ * with another source removes no instance while a name server does not answer. With only another interval, it is the same one.
  *
  * A source that needs longer than 10 s has failed; it is asked again when it has answered. It is `awaited` until its first
  * answer without a fault: earlier answers may lack addresses.
@@ -53,6 +53,7 @@ export class SourceWatch {
   #isAwaited = true;
   #last: Pick<SourceAnswer, "fault"> | undefined;
   #cancel: CancelTimer = () => {};
+  #isAsking = false;
   #isClosed = false;
   /** Resolves when the source has answered or failed for the first time. */
   readonly first: Promise<void>;
@@ -69,6 +70,13 @@ export class SourceWatch {
     return this.#isAwaited && before !== undefined ? before : this.#set.addresses;
   }
 
+  /** Asks at another interval from now on. What is known of the source stays. */
+  refreshEvery(refreshMs: number): void {
+    if (refreshMs === this.#set.refreshMs) return;
+    this.#set.refreshMs = refreshMs;
+    if (!this.#isAsking) this.#schedule();
+  }
+
   /** Whether the source has not answered without a fault yet. */
   get isAwaited(): boolean {
     return this.#isAwaited;
@@ -83,6 +91,7 @@ export class SourceWatch {
 
   /** Resolves when it has answered, or its time is over. */
   async #ask(): Promise<void> {
+    this.#isAsking = true;
     const { clock, ask } = this.#deps;
     let answer: SourceAnswer | undefined;
     const asked = ask().then((given) => {
@@ -99,8 +108,11 @@ export class SourceWatch {
   }
 
   #schedule(): void {
+    this.#isAsking = false;
+    this.#cancel();
     if (this.#isClosed) return;
-    const { kind, refreshMs } = this.source;
+    const { kind } = this.source;
+    const { refreshMs } = this.#set;
     const mostMs = kind === "file" ? FILE_POLL_MS : this.#isAwaited ? MAX_RETRY_MS : refreshMs;
     const delayMs = Math.min(mostMs, refreshMs);
     this.#cancel = this.#deps.clock.setTimer(delayMs, () =>

@@ -148,3 +148,42 @@ test("A source that is awaited is asked again after 5 s, although its interval i
   await clock.advance(10_000);
   assert.equal(state.asked, 2);
 });
+
+test("Another interval changes nothing that is known: a missing address stays for one new refresh.", async (t) => {
+  const { clock, state, watch, hosts } = open(t, good("a", "b"));
+  await clock.advance(1);
+  state.answer = good("b");
+  await clock.advance(10_000);
+  watch.refreshEvery(30_000);
+  assert.deepEqual([state.asked, hosts(), watch.isAwaited], [2, "a,b", false]);
+  await clock.advance(29_000);
+  assert.deepEqual([state.asked, hosts()], [2, "a,b"]);
+  await clock.advance(1_000);
+  assert.deepEqual([state.asked, hosts()], [3, "b"]);
+});
+
+test("A shorter interval counts from now; the same one moves nothing.", async (t) => {
+  const { clock, state, watch } = open(t, good("a"), { ...DNS, refreshMs: 3_600_000 });
+  await clock.advance(1);
+  watch.refreshEvery(1_000);
+  await clock.advance(600);
+  watch.refreshEvery(1_000);
+  await clock.advance(400);
+  assert.equal(state.asked, 2);
+});
+
+test("An interval that changes while the source is asked applies after the answer.", async (t) => {
+  let answer = (_given: SourceAnswer) => {};
+  const { clock, state, watch } = open(
+    t,
+    new Promise<SourceAnswer>((resolve) => {
+      answer = resolve;
+    }),
+  );
+  watch.refreshEvery(1_000);
+  await clock.advance(5_000);
+  assert.equal(state.asked, 1);
+  answer(good("a"));
+  await clock.advance(1_000);
+  assert.equal(state.asked, 2);
+});
