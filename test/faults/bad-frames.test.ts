@@ -27,8 +27,15 @@ const HANGS_UP = "B59";
 /** What it ends by its time for the first bytes, which is this here. */
 const SILENT = { row: "B56", firstBytesTimeoutMs: 500 };
 
-/** Each of these connections has 20 MB of answers made for it: a tenth of them takes as long as the others do. */
-const COSTLY = "answers of more than 16 MB that are not read";
+/**
+ * Each of these connections has 20 MB of answers made for it, or sends 7,000 frames: a tenth of them takes as long as the
+ * others do.
+ */
+const COSTLY = ["answers of more than 16 MB that are not read"];
+const COSTLY_IN_CI = ["a thousand answers let go by single octets"];
+
+/** `npm run proof -- faults` does not shorten what CI shortens. */
+const isProof = process.env.FAULTS_PROOF === "1";
 
 /** What connections may leave behind: twice as much as new code and its caches do; a session has several kilobytes. */
 const MAX_BYTES_LEFT = 2_000_000;
@@ -36,7 +43,11 @@ const MAX_BYTES_LEFT = 2_000_000;
 /** What a connection may make us keep. */
 const MAX_BYTES_KEPT = 16 * 1024 * 1024;
 
-const connectionsOf = ({ what }: BadFrames): number => (what === COSTLY ? CONNECTIONS / 10 : CONNECTIONS);
+const connectionsOf = ({ what }: BadFrames): number =>
+  COSTLY.includes(what) || (!isProof && COSTLY_IN_CI.includes(what)) ? CONNECTIONS / 10 : CONNECTIONS;
+
+/** A silent connection costs nothing but time: more of them wait together. */
+const atOnceFor = ({ row }: BadFrames): number => (row === SILENT.row ? 5 * AT_ONCE : AT_ONCE);
 
 describe("connections that break HTTP/2 leave nothing behind [C24]", { concurrency: 1 }, () => {
   for (const kind of BAD_FRAMES) {
@@ -79,7 +90,7 @@ test("a thousand answers that are read byte by byte keep less than 16 MB [B53]",
 async function suffers(t: TestContext, server: ServerUnderTest, kind: BadFrames, honest: GrpcPeer): Promise<void> {
   const watching = honest.watch("a");
   await watching.saw(3);
-  await attack(server, kind, AT_ONCE); // what is made once for all is made
+  await attack(server, kind, atOnceFor(kind)); // what is made once for all is made
   const asking = new Asking(honest);
   await asking.answered(1);
   const [former, formerBytes] = [traces(server), heapBytes()];
@@ -123,7 +134,7 @@ async function attack(server: ServerUnderTest, kind: BadFrames, connections: num
       await breaks(server, kind, bytes, left);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, attacker));
+  await Promise.all(Array.from({ length: atOnceFor(kind) }, attacker));
 }
 
 async function breaks(server: ServerUnderTest, kind: BadFrames, bytes: Buffer, index: number): Promise<void> {
@@ -150,11 +161,13 @@ class Asking {
   constructor(peer: GrpcPeer) {
     this.#peer = peer;
     this.#ended = this.#ask();
+    // a test that has failed closes the connection: that error must not be reported in the place of its own
+    this.#ended.catch(() => {});
   }
 
-  /** Resolves when so many answers have come. */
+  /** Resolves when so many answers have come. Rejects when one was not SERVING. */
   async answered(count: number): Promise<void> {
-    await eventually(() => this.#answers >= count, "an honest client's answer");
+    await Promise.race([this.#ended, eventually(() => this.#answers >= count, "an honest client's answer")]);
   }
 
   /** Stops after the next answer. Rejects when one was not SERVING. */

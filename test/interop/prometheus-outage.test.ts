@@ -1,19 +1,22 @@
 /**
  * One outage is one alert: Redis, Flower with two Celery workers, healthbridge, and a Prometheus with the rules. The
- * queries of the dashboard are asked of the same Prometheus.
+ * queries of the dashboard are asked of the same Prometheus. For those of discovery there are instances from a file, whose
+ * source fails for a time, and clients: an xDS stream that refuses a response, and a blocked query of Consul's API.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { certify, createSubject } from "../support/certificates.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
-import { pythonBin } from "./install.js";
+import { frame, GrpcPeer } from "../support/grpc-peer.js";
+import { ADS, TYPES, writeDiscoveryRequest } from "../support/xds-messages.js";
+import { debian, pythonBin } from "./install.js";
 import { accepting, Running, run, startRedis, Target } from "./peers.js";
 import { PrometheusServer } from "./prometheus-server.js";
 
@@ -31,9 +34,11 @@ describe("a Celery cluster under the rules", () => {
   const servers: { stop(): void }[] = [];
   let redisPort = 0;
   let flowerPort = 0;
+  let discoveryPort = 0;
   let redis: Running;
   let flower: Running;
   let extra: Target;
+  let instance: Target;
   const workers: Running[] = [];
   let daemon: DaemonProcess;
   let prometheus: PrometheusServer;
@@ -66,6 +71,27 @@ describe("a Celery cluster under the rules", () => {
     servers.push({ stop: () => void server.close() });
     return `https://localhost:${Object(server.address()).port}/`;
   };
+  const writeInstances = () =>
+    writeFileSync(file("targets.json"), JSON.stringify([{ targets: [new URL(instance.url).host] }]));
+  /** Opens an xDS stream that refuses its first response, and a blocked query. They wait until the test ends. */
+  const subscribe = async (t: TestContext) => {
+    const peer = new GrpcPeer(discoveryPort);
+    const query = new AbortController();
+    t.after(() => {
+      peer.close();
+      query.abort();
+    });
+    const stream = peer.open(ADS).on("error", () => {});
+    const asks = { type_url: TYPES.eds, resource_names: ["orders"] };
+    stream.write(frame(writeDiscoveryRequest(asks)));
+    stream.once("data", () => {
+      const refusal = { response_nonce: "1", error_detail: { message: "refused by the test" } };
+      stream.write(frame(writeDiscoveryRequest({ ...asks, ...refusal })));
+    });
+    const url = `http://127.0.0.1:${discoveryPort}/v1/health/service/orders`;
+    const index = (await fetch(url)).headers.get("x-consul-index");
+    void fetch(`${url}?index=${index}&wait=5m`, { signal: query.signal }).catch(() => {});
+  };
   const operate = async (...args: readonly string[]) => {
     const { code, stderr } = await run(process.execPath, [MAIN, ...args, "--control", file("control.sock")]);
     assert.equal(code, 0, stderr);
@@ -82,20 +108,25 @@ describe("a Celery cluster under the rules", () => {
     numberOf(`grpc_health_service_status{service="${service}",status="${status}"}`);
 
   before(async () => {
-    [redisPort, flowerPort] = [await freePort(), await freePort()];
+    debian("prometheus"); // before the targets are probed: an installation blocks their thread
+    [redisPort, flowerPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
     await startBroker();
     for (const name of ["one", "two"])
       workers.push(celery("worker", "--concurrency=1", "--pool=solo", `--hostname=${name}@here`));
     await startFlower();
     extra = await Target.start();
     extra.healthy = false;
-    servers.push(extra);
+    instance = await Target.start();
+    servers.push(extra, instance);
+    writeInstances();
     const times = "interval: 1s, timeout: 900ms, unhealthyThreshold: 1, healthyThreshold: 1";
     const configuration = `
 listen: ["127.0.0.1:0"]
 control: ${file("control.sock")}
 drainDelay: 0s
+discovery: { listen: "127.0.0.1:${discoveryPort}" }
 checks:
+  orders: { target: "http://{address}/", instances: { file: ${file("targets.json")}, refresh: 1s }, ${times} }
   broker: { target: "redis://127.0.0.1:${redisPort}", ${times} }
   flower: { target: "http://127.0.0.1:${flowerPort}/healthcheck", ${times} }
   workers: { target: "flower+http://127.0.0.1:${flowerPort}", forgetAfter: 5s, staleAfter: 10s, ${times} }
@@ -125,8 +156,24 @@ overall: [celery, secure]
     assert.equal(await statusOf("spare", "NOT_SERVING"), 1);
   });
 
-  test("every query of the dashboard returns data from a real scrape", async () => {
+  test("every query of the dashboard returns data from a real scrape", async (t) => {
     await run(process.execPath, [MAIN, "probe", `-addr=127.0.0.1:${daemon.port}`]);
+    t.after(writeInstances);
+    writeFileSync(file("targets.json"), "{"); // what was found stays
+    await subscribe(t);
+    const discovery = {
+      'instances{service="orders",state="healthy"}': 1,
+      'subscribers{form="xds"}': 1,
+      'subscribers{form="consul"}': 1,
+      pushes_total: 1,
+      nacks_total: 1,
+    };
+    for (const [series, value] of Object.entries(discovery))
+      await eventually(
+        async () => (await numberOf(`healthbridge_discovery_${series}`)) === value,
+        `${series} is ${value}`,
+        20_000,
+      );
     const { panels, annotations } = JSON.parse(readFileSync(DASHBOARD, "utf8"));
     const queries: readonly string[] = [
       ...panels.flatMap(({ targets }: { targets: [] }) => targets),

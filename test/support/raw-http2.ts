@@ -38,6 +38,8 @@ const ERRORS = [
 /** The name of an error code. */
 export type Http2Error = (typeof ERRORS)[number];
 
+const FRAME_HEADER_BYTES = 9;
+
 /** The payload of one 32-bit number. */
 export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -85,22 +87,46 @@ export function callHeaders(path: string): readonly (readonly [string, string])[
   ];
 }
 
-/** A connection on which frames are written and read as bytes. */
+/** A frame that has arrived. */
+export interface ReceivedFrame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+/**
+ * A connection on which frames are written and read as bytes. Each byte is parsed once: a test asks again and again what has
+ * arrived, on many connections, in the thread of the server.
+ */
 export class RawPeer {
   readonly socket: Socket;
-  received: Buffer = Buffer.alloc(0);
   closed = false;
+  #chunks: Buffer[] = [];
+  readonly #frames: ReceivedFrame[] = [];
+  readonly #resets = new Map<number, Http2Error | undefined>();
+  #goAway: Http2Error | undefined;
+  /** Chunks that are not parsed: an HTTP/1 answer is never parsed. */
+  #unparsed: Buffer[] = [];
 
   /** Connects to a port of loopback, or takes a socket that is connected or connects. */
   constructor(to: number | Socket) {
     this.socket = typeof to === "number" ? connect({ port: to, host: "127.0.0.1", noDelay: true }) : to;
     this.socket.on("data", (bytes: Buffer) => {
-      this.received = Buffer.concat([this.received, bytes]);
+      this.#chunks.push(bytes);
+      this.#unparsed.push(bytes);
     });
     this.socket.on("error", () => {});
     this.socket.on("close", () => {
       this.closed = true;
     });
+  }
+
+  /** All bytes that have arrived. */
+  get received(): Buffer {
+    const bytes = wholeOf(this.#chunks);
+    this.#chunks = [bytes];
+    return bytes;
   }
 
   write(...parts: Uint8Array[]): void {
@@ -119,33 +145,20 @@ export class RawPeer {
 
   /** The error code of the first GOAWAY with an error; `undefined` without one. */
   goAway(): Http2Error | undefined {
-    const goAways = this.frames().filter(({ type }) => type === TYPE.GOAWAY);
-    const errors = goAways.map(({ payload }) => errorIn(payload, 4));
-    return errors.find((error) => error !== "NO_ERROR") ?? errors[0];
+    this.#parse();
+    return this.#goAway;
   }
 
   /** The error code of RST_STREAM for a stream; `undefined` without one. */
   reset(stream: number): Http2Error | undefined {
-    const isReset = (frame: { type: number; stream: number }) =>
-      frame.type === TYPE.RST_STREAM && frame.stream === stream;
-    return errorIn(this.frames().find(isReset)?.payload, 0);
+    this.#parse();
+    return this.#resets.get(stream);
   }
 
   /** The complete frames that have arrived. */
-  frames(): { type: number; flags: number; stream: number; payload: Buffer }[] {
-    const frames = [];
-    for (let at = 0; at + 9 <= this.received.length; ) {
-      const length = this.received.readUIntBE(at, 3);
-      if (at + 9 + length > this.received.length) break;
-      frames.push({
-        type: this.received[at + 3] ?? 0,
-        flags: this.received[at + 4] ?? 0,
-        stream: this.received.readUInt32BE(at + 5) & 0x7fffffff,
-        payload: this.received.subarray(at + 9, at + 9 + length),
-      });
-      at += 9 + length;
-    }
-    return frames;
+  frames(): readonly ReceivedFrame[] {
+    this.#parse();
+    return this.#frames;
   }
 
   /** The content of the DATA frames of a stream. */
@@ -157,8 +170,46 @@ export class RawPeer {
   close(): void {
     this.socket.destroy();
   }
+
+  #parse(): void {
+    if (this.#unparsed.length === 0) return;
+    const { frames, rest } = readFrames(wholeOf(this.#unparsed));
+    this.#unparsed = rest.length > 0 ? [rest] : [];
+    for (const frame of frames) this.#onFrame(frame);
+  }
+
+  #onFrame(frame: ReceivedFrame): void {
+    const { type, stream, payload } = frame;
+    this.#frames.push(frame);
+    if (type === TYPE.RST_STREAM && !this.#resets.has(stream)) this.#resets.set(stream, errorIn(payload, 0));
+    if (type === TYPE.GOAWAY && (this.#goAway ?? "NO_ERROR") === "NO_ERROR") this.#goAway = errorIn(payload, 4);
+  }
 }
 
-function errorIn(payload: Buffer | undefined, at: number): Http2Error | undefined {
-  return payload === undefined ? undefined : ERRORS[payload.readUInt32BE(at)];
+/** The complete frames at the beginning of bytes, and what follows them. */
+export function readFrames(bytes: Buffer): { readonly frames: readonly ReceivedFrame[]; readonly rest: Buffer } {
+  const frames: ReceivedFrame[] = [];
+  let at = 0;
+  while (at + FRAME_HEADER_BYTES <= bytes.length) {
+    const end = at + FRAME_HEADER_BYTES + bytes.readUIntBE(at, 3);
+    if (end > bytes.length) break;
+    frames.push({
+      type: bytes[at + 3] ?? 0,
+      flags: bytes[at + 4] ?? 0,
+      stream: bytes.readUInt32BE(at + 5) & 0x7fffffff,
+      payload: bytes.subarray(at + FRAME_HEADER_BYTES, end),
+    });
+    at = end;
+  }
+  return { frames, rest: bytes.subarray(at) };
+}
+
+function wholeOf(chunks: readonly Buffer[]): Buffer {
+  const [only, ...more] = chunks;
+  return only !== undefined && more.length === 0 ? only : Buffer.concat(chunks);
+}
+
+/** The error code in a payload; `undefined` when it is too short for one. */
+function errorIn(payload: Buffer, at: number): Http2Error | undefined {
+  return payload.length < at + 4 ? undefined : ERRORS[payload.readUInt32BE(at)];
 }

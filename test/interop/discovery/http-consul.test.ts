@@ -57,6 +57,7 @@ describe("Consul's Go client", () => {
   let site: Site;
 
   before(async () => {
+    goConsul(); // before the instances are probed: a build blocks their thread
     site = await Site.start({ check: { tags: ["blue", "traefik.enable=true"], weight: 3 } });
   });
   after(() => site?.stop());

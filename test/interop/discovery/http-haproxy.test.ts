@@ -53,6 +53,7 @@ describe("HAProxy with the agent", () => {
   const nameOf = (server: string): string => names.get(server) ?? "";
 
   before(async () => {
+    const program = debian("haproxy"); // before the instances are probed: an installation blocks their thread
     site = await Site.start();
     names = new Map(
       await Promise.all(site.instances.map(async (each) => [each.name, await site.checkOf(each)] as const)),
@@ -88,7 +89,7 @@ ${pageOf("discovery haproxy")}
 ${pageOf("discovery haproxy panic").replace(":8000", `127.0.0.1:${panicPort}`)}
 `,
     );
-    haproxy = new Running(debian("haproxy"), ["-db", "-f", site.path("haproxy.cfg")]);
+    haproxy = new Running(program, ["-db", "-f", site.path("haproxy.cfg")]);
     await accepting(port);
     traffic = new Traffic(`http://127.0.0.1:${port}/`);
   });

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 import { eventually } from "../../support/eventually.js";
-import { goPrometheus } from "../install.js";
+import { debian, goPrometheus } from "../install.js";
 import { Running } from "../peers.js";
 import { PrometheusServer } from "../prometheus-server.js";
 import { blockOf, Site } from "./http-site.js";
@@ -50,6 +50,8 @@ describe("Prometheus", () => {
   let discovery: ConsulDiscovery | undefined;
 
   before(async () => {
+    debian("prometheus"); // before the instances are probed: an installation blocks their thread
+    if (isProof) goPrometheus();
     site = await Site.start();
     const [job, { consul_sd_configs }] = jobsOf(site);
     if (isProof) discovery = new ConsulDiscovery(site, consul_sd_configs[0] ?? {});

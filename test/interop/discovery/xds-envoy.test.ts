@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { certify, createSubject } from "../../support/certificates.js";
 import { eventually, pause } from "../../support/eventually.js";
+import { envoy as installedEnvoy } from "../install.js";
 import { TOKEN } from "./discovery-daemon.js";
 import { EnvoyReader, readerFile } from "./envoy-reader.js";
 import {
@@ -22,6 +23,8 @@ const WITHOUT_PANIC = "    common_lb_config: { healthy_panic_threshold: { value:
 
 /** `npm run proof -- discovery` tries more. */
 const isProof = process.env.DISCOVERY_PROOF === "1";
+
+before(() => void installedEnvoy()); // before the backends are probed: an installation blocks their thread
 
 for (const file of ["envoy-eds.yaml", "envoy-ads.yaml"])
   describe(`Envoy with ${file}`, () => {

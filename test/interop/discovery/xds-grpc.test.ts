@@ -3,9 +3,9 @@
  * build takes minutes).
  */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { eventually, pause } from "../../support/eventually.js";
-import { startGrpcReader } from "./grpc-reader.js";
+import { GRPC_CLIENTS, startGrpcReader } from "./grpc-reader.js";
 import {
   assertLeft,
   assertReturned,
@@ -24,6 +24,11 @@ const CLIENTS = isProof ? (["grpc-js", "grpc-go"] as const) : (["grpc-js"] as co
 
 /** Whether a failed call has the status of the xDS stream. */
 const TELLS_CAUSE = { "grpc-js": false, "grpc-go": true };
+
+before(() => {
+  // before the backends are probed: an installation blocks their thread
+  for (const client of CLIENTS) GRPC_CLIENTS[client]();
+});
 
 for (const client of CLIENTS) {
   describe(`${client} with xds:///orders`, () => {

@@ -1,14 +1,14 @@
 /** The npm tarball, installed with `npm install --global` in a root that has nothing but Node, npm and a shell. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync, realpathSync, symlinkSync } from "node:fs";
+import { readFileSync, realpathSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InstalledPrograms } from "../../support/smoke/installed-programs.js";
 import { smokeRows } from "../../support/smoke/smoke.js";
 import { CleanRoot } from "./clean-root.js";
-import { pageForm, pageLines } from "./install-page.js";
+import { assertBound, pageForm, pageLines, sizeBounds } from "./install-page.js";
 
 const [BIN, NPM] = ["/usr/local/bin", "/usr/local/lib/npm"];
 
@@ -29,6 +29,7 @@ const output = (program: string, ...args: readonly string[]) =>
 const folderOfNpm = () => dirname(dirname(realpathSync(output("which", "npm"))));
 
 describe("the npm tarball", () => {
+  let packedBytes = 0;
   const root = new CleanRoot("/etc"); // with what npm needs to reach the registry
   const installation = new InstalledPrograms({
     name: "npm tarball",
@@ -46,7 +47,8 @@ describe("the npm tarball", () => {
     root.add(folderOfNpm(), NPM);
     symlinkSync(`${NPM}/bin/npm-cli.js`, join(root.path, BIN, "npm"));
     // without scripts: the build is there
-    output("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", root.path);
+    const name = output("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", root.path);
+    packedBytes = statSync(join(root.path, name)).size;
     for (const line of pageLines("install-tarball", "npm install")) shell(line);
   });
   after(() => root.remove());
@@ -62,6 +64,10 @@ describe("the npm tarball", () => {
     const said = Number(/about (\d+) packages/.exec(pageForm("npm package").size)?.[1]);
     assert.ok(Math.abs(packages.length - 1 - said) <= 10, `${packages.length - 1} packages`); // their own dependencies change
     assert.throws(() => shell(`test -e ${CHECKOUT}`));
+  });
+
+  test("is as small as docs/install.md says", () => {
+    assertBound(packedBytes, sizeBounds(pageForm("npm package").size).bytes, "the npm tarball");
   });
 
   test("prints its versions, as docs/install.md says", () => {

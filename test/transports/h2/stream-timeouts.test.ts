@@ -11,7 +11,17 @@ import { SharedBytesPool } from "../../../src/core/shared-bytes.js";
 import { createH2Engine } from "../../../src/transports/h2/engine.js";
 import type { HttpResponder } from "../../../src/wire/http-message.js";
 import { eventually } from "../../support/eventually.js";
-import { FLAG, h2frame, headerBlock, PREFACE, RawPeer, TYPE, uint32 } from "../../support/raw-http2.js";
+import {
+  FLAG,
+  h2frame,
+  headerBlock,
+  PREFACE,
+  RawPeer,
+  type ReceivedFrame,
+  readFrames,
+  TYPE,
+  uint32,
+} from "../../support/raw-http2.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 const POST = [
@@ -77,9 +87,8 @@ class SlowSocket extends Duplex {
     take?.();
   }
 
-  get frames(): { readonly type: number; readonly payload: Buffer }[] {
-    const peer = { received: Buffer.concat(this.written) };
-    return RawPeer.prototype.frames.call(peer);
+  get frames(): readonly ReceivedFrame[] {
+    return readFrames(Buffer.concat(this.written)).frames;
   }
 }
 
