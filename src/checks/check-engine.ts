@@ -202,8 +202,7 @@ export class CheckEngine {
   }
 
   /**
-   * What takes time for each check is done before and after the one step that changes statuses. So a change of 10,000 checks
-   * does not block the event loop.
+   * What takes time for each check is done outside the step that changes statuses: 10,000 do not block the event loop.
    *
    *     runners are created, new names are UNKNOWN | switch: all statuses follow the plan | runners start and end, reports
    */
@@ -270,7 +269,7 @@ export class CheckEngine {
     this.publisher.change(check);
   }
 
-  /** Takes a check out of everything. Its runner is still to be stopped. */
+  /** Takes a check out of everything. Its runner counts nothing any more, and is still to be stopped. */
   #take(name: string): CheckRunner | undefined {
     const check = this.#checks.get(name);
     if (check === undefined) return undefined;
@@ -278,6 +277,7 @@ export class CheckEngine {
     this.#firstProbes.delete(check);
     this.#isolation.forget(name);
     this.publisher.remove(name);
+    check.runner.ignoreResults();
     return check.runner;
   }
 

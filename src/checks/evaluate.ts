@@ -19,6 +19,9 @@ import { type ProbeResult, warn } from "../probers/prober.js";
 import type { CheckState } from "../registry/ports.js";
 import type { CompleteSettings } from "./settings.js";
 
+/** Minimum time between the starts of two probes of a check, also when a probe is requested. */
+export const MIN_GAP_MS = 250;
+
 /** The state of a check, with all that the next verdict depends on. */
 export interface Progress {
   readonly state: CheckState;

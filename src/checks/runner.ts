@@ -13,7 +13,7 @@ import { messageOf } from "../core/health-error.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import type { Assumption } from "./assumption.js";
-import { nextDelayMs, withLatency } from "./evaluate.js";
+import { MIN_GAP_MS, nextDelayMs, withLatency } from "./evaluate.js";
 import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
 import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
@@ -21,9 +21,6 @@ import { movedFirstProbe } from "./spread.js";
 import { STALL_MS } from "./stalls.js";
 import { Validity } from "./validity.js";
 import { Verdict } from "./verdict.js";
-
-/** Minimum time between the starts of two probes of a check, also when a probe is requested. */
-const MIN_GAP_MS = 250;
 
 export class CheckRunner {
   readonly #options: RunnerOptions;
@@ -100,10 +97,15 @@ export class CheckRunner {
       this.start(movedFirstProbe(this.#dueAt - this.#options.deps.clock.now(), before, settings));
   }
 
-  /** Stops for good: aborts a running probe, and ignores its result. */
-  stop(): void {
+  /** Counts nothing any more: its check is removed. `stop` follows, which takes time. */
+  ignoreResults(): void {
     this.#stopped = true;
     this.#timer.cancel();
+  }
+
+  /** Stops for good: aborts a running probe, and ignores its result. */
+  stop(): void {
+    this.ignoreResults();
     this.#validity.end();
     if (this.#runs.current !== undefined) this.#abort(this.#runs.current);
     this.#options.prober.close();
@@ -161,9 +163,8 @@ export class CheckRunner {
     const { clock, probeLimit, stalls, instance } = deps;
     this.#queued = false;
     const now = clock.now();
-    // a result has come meanwhile, and the check is not due any more
     if (this.#stopped || now < this.#dueAt) {
-      probeLimit.release();
+      probeLimit.release(); // a result has come meanwhile
       this.#armTimer();
       return;
     }
@@ -193,9 +194,8 @@ export class CheckRunner {
       if (run.late && !isOwnFault) this.#countTimeout(run);
       const isTaken = run.isCounted;
       run.isCounted = true;
-      if (!isTaken) return finish();
       // a result after the deadline is ignored: only the next probe must be scheduled
-      this.#scheduleNext(this.#lastProbeAt);
+      return isTaken ? this.#scheduleNext(this.#lastProbeAt) : finish();
     } finally {
       if (!run.late) this.#releaseSlot();
     }
@@ -275,9 +275,9 @@ export class CheckRunner {
       this.#scheduleNext(now);
       return;
     }
-    const latencyMs = now - timing.startedAt;
+    const { startLagMs, ageMs = 0, startedAt } = timing;
+    const latencyMs = now - startedAt;
     const result = withLatency(given, latencyMs, settings);
-    const { startLagMs, ageMs = 0 } = timing;
     const { outcome, reason, detail, certificateEndsAt } = result;
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;

@@ -87,7 +87,10 @@ export function requireValid(
 }
 
 /** A configuration with an address that stands for all in each template: `serve` and `validate` find the same faults. */
-export function withSamples({ templates, ...config }: DaemonConfig): ChecksConfig {
+export function withSamples<Config extends Pick<DaemonConfig, "checks" | "services" | "templates">>({
+  templates,
+  ...config
+}: Config): Omit<Config, "templates"> {
   const samples = templates.map(sampleOf);
   return {
     ...config,
@@ -120,7 +123,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
   const all = readChecks(input);
   const services = readServices(all, input);
   const { checks, templates, advertisements } = readInstances(all, services, input);
-  const declared = { checks, services: [...services, ...templates.map((each) => sampleOf(each).service)] };
+  const declared = withSamples({ checks, services, templates }); // a pattern such as orders/* matches a sample
   const { recovery, warnings: ofRecovery } = readRecovery(declared, input);
   const { webhooks, warnings: ofWebhooks } = readWebhooks(declared, input);
   const serverTls = tls && readServerTls(tls, files, (path, text) => refuse(["tls", ...path], text));

@@ -19,6 +19,7 @@ import {
   type InstanceTable,
   isSameFacts,
   isSameText,
+  isUsable,
   type ServiceInstance,
   type ServiceInstances,
   tagsOf,
@@ -137,7 +138,7 @@ export class InstanceCatalog {
     this.#members = membersOf(instances, services);
     const wasAwaiting = this.isAwaiting;
     this.#awaited = awaited;
-    for (const service of this.#seen) if (!this.#members.has(service)) this.#seen.delete(service);
+    for (const name of this.#seen) if (!this.#members.has(name) || this.#isReplaced(name)) this.#seen.delete(name);
     this.#stale = "all";
     // the list of names may be told from now on, also where no entry has changed
     if (!this.#round() && wasAwaiting && !this.isAwaiting) this.#tell(new Set());
@@ -233,6 +234,17 @@ export class InstanceCatalog {
     return isSame && before.known === known ? before : { name, instances, index, known };
   }
 
+  /**
+   * Whether the instances that could take traffic are gone, and others have no result yet, such as after a reload with another
+   * file or `hashKey`. A list of them would say that the service is down until the first of them has passed.
+   */
+  #isReplaced(service: string): boolean {
+    const [members, before] = [this.#members.get(service) ?? [], this.#entries.get(service)];
+    if (before?.known === true && !before.instances.some(({ state }) => isUsable(state))) return false; // it was down
+    const isUp = members.some(({ check }) => isUsable(this.#stateOf(check)));
+    return !isUp && members.some(({ check }) => !this.#hasResult(check));
+  }
+
   #isKnown(name: string, instances: readonly ServiceInstance[]): boolean {
     if (this.#isIsolated) return false;
     if (instances.length === 0) return !this.#awaited.has(name);
@@ -249,13 +261,16 @@ export class InstanceCatalog {
     return report !== undefined && (report.state !== "pending" || !report.startup || report.lastResultAt !== undefined);
   }
 
+  #stateOf(check: string): InstanceState {
+    return STATES[this.#deps.reader.check(check)?.state ?? "pending"];
+  }
+
   /** The same object as before while nothing has changed. */
   #instanceOf(facts: InstanceFacts, service: string, before?: ServiceInstance): ServiceInstance {
     const { reader } = this.#deps;
     const report = reader.check(facts.check);
-    const state = report === undefined ? "unknown" : STATES[report.state];
+    const [state, reason, since] = [this.#stateOf(facts.check), report?.reason, report?.since ?? 0];
     const drained = reader.drained.has(facts.check) || reader.drained.has(service);
-    const [reason, since] = [report?.reason, report?.since ?? 0];
     const isSame =
       before !== undefined && before.state === state && before.drained === drained && isSameFacts(before, facts);
     return isSame ? before : { ...facts, state, drained, reason, since };

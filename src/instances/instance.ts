@@ -26,6 +26,11 @@ export interface InstanceFacts {
  */
 export type InstanceState = "healthy" | "degraded" | "unhealthy" | "unknown";
 
+/** Whether an instance in this state gets traffic, unless it is drained. */
+export function isUsable(state: InstanceState): boolean {
+  return state === "healthy" || state === "degraded";
+}
+
 /** An instance of a service. */
 export interface ServiceInstance extends InstanceFacts {
   readonly state: InstanceState;

@@ -437,3 +437,26 @@ describe("a change of the settings", () => {
     bench.runner.stop();
   });
 });
+
+const ENDS: Readonly<Record<string, (bench: Bench) => unknown>> = {
+  "the answer of its probe": (bench) => bench.prober.last.answer(FAILED),
+  "a prober that rejects": (bench) => bench.prober.last.throw(new Error("broken")),
+  "the deadline of its probe": () => {},
+};
+
+for (const [what, act] of Object.entries(ENDS))
+  test(`after the removal of a check, and before its runner has stopped, ${what} is not counted`, async () => {
+    const counted: string[] = [];
+    const channels = ["probe", "prober-failed", "result-dropped"] as const;
+    const ends = channels.map((channel) => subscribe(channel, ({ check }) => counted.push(`${channel} ${check}`)));
+    const bench = new Bench({ interval: "1s", timeout: "500ms" });
+    bench.runner.start(0);
+    await bench.clock.advance(10);
+    bench.runner.ignoreResults();
+    await act(bench);
+    await bench.clock.advance(5_000);
+    bench.runner.stop();
+    for (const end of ends) end();
+    assert.deepEqual(counted, []);
+    assert.equal(bench.clock.pendingTimers, 0);
+  });

@@ -160,8 +160,11 @@ test("A name that begins like that of an instance is allowed.", () => {
 });
 
 test("A webhook and a recovery may name a template and its instances.", () => {
-  read(`${check(DNS)}
+  const warningsOf = (pattern: string) =>
+    read(`${check(DNS)}
 allowExec: true
-webhooks: { ops: { url: "http://h/", services: [orders, "orders/*"] } }
-recovery: { r: { exec: [a], services: [orders] } }`);
+webhooks: { ops: { url: "http://h/", services: [orders, "${pattern}"] } }
+recovery: { r: { exec: [a], services: [orders, "${pattern}"] } }`).warnings;
+  for (const pattern of ["orders/*", "*", "ord*/*"]) assert.deepEqual(warningsOf(pattern), [], pattern);
+  assert.equal(warningsOf("order/*").length, 2);
 });

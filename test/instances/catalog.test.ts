@@ -78,6 +78,36 @@ describe("the catalog of instances", () => {
     assert.deepEqual(statesOf("orders"), ["a healthy", "b unknown"]);
   });
 
+  for (const [what, kept] of [
+    ["all instances are", []],
+    ["the healthy instances are", ["failing"]],
+    ["the degraded instances are", ["failing"]],
+  ] as const)
+    test(`while ${what} replaced, a service is not known until each of the others had a result`, async () => {
+      report("old", what.includes("degraded") ? "warning" : "passing");
+      for (const name of kept) report(name, "failing");
+      catalog.set(tableOf([facts("old"), ...kept.map((name) => facts(name))]));
+      registry.forget("old");
+      for (const name of ["new-a", "new-b"]) pending(name);
+      const next = tableOf([...kept, "new-a", "new-b"].map((name) => facts(name)));
+      catalog.set(next);
+      report("new-a", "failing");
+      await clock.advance(20);
+      assert.equal(isKnown(), false, "new-b may be healthy");
+      report("new-b", "passing");
+      await clock.advance(20);
+      assert.equal(isKnown(), true);
+    });
+
+  test("a service that was down stays known while its instances are replaced", async () => {
+    report("old", "failing");
+    catalog.set(tableOf([facts("old")]));
+    pending("new");
+    catalog.set(tableOf([facts("old"), facts("new")]));
+    assert.equal(isKnown(), true);
+    assert.deepEqual(statesOf("orders"), ["new unknown", "old unhealthy"]);
+  });
+
   test("a service is not known while no instance has a state, and known again with the first", async () => {
     report("a", "passing");
     catalog.set(tableOf([facts("a")]));
