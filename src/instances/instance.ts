@@ -41,6 +41,8 @@ export interface ServiceInstances {
   readonly name: string;
   /** Sorted by the names of their checks. */
   readonly instances: readonly ServiceInstance[];
+  /** The facts of the instances, in the same order. The same list while only states change. */
+  readonly facts: readonly InstanceFacts[];
   /** The index of the catalog at the last change of this entry. */
   readonly index: number;
   /** False: healthbridge does not know enough; the entry must not be sent. */
@@ -74,4 +76,15 @@ function entriesOf({ meta }: InstanceFacts): readonly string[] {
 
 export function isSameText(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((text, at) => text === other[at]);
+}
+
+/** The position of a check in a list that is sorted by the names of the checks. */
+export function positionOf(check: string, sorted: readonly InstanceFacts[]): number | undefined {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle]?.check ?? "") < check) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low]?.check === check ? low : undefined;
 }
