@@ -39,6 +39,8 @@ interface GoodAnswer {
   readonly ttlMs: number;
   /** The name that has these addresses, with its search domain, for another look-up of the same name. Default: as it was given. */
   readonly foundName?: string | undefined;
+  /** No name server answers for one family, and it has no last good addresses: some may be missing. Default false. */
+  readonly isPartial?: boolean;
 }
 
 /** The same for one question: `failing` when a server answered that it cannot answer. */
@@ -219,7 +221,11 @@ function merge(answers: readonly ServerAnswer[], lastGood: readonly LookupAddres
     if (typeof answer === "object") return answer.addresses;
     return answer === "unknown" ? [] : lastGood.filter(({ family }) => family === FAMILIES[index]);
   });
-  return { addresses, ttlMs: Math.min(...good.map(({ ttlMs }) => ttlMs)) };
+  const isPartial = answers.some(
+    (answer, index) =>
+      (answer === "dead" || answer === "failing") && lastGood.every(({ family }) => family !== FAMILIES[index]),
+  );
+  return { addresses, ttlMs: Math.min(...good.map(({ ttlMs }) => ttlMs)), isPartial };
 }
 
 /** A server as `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`. */

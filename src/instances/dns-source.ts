@@ -23,16 +23,24 @@ import {
 
 type DnsSource = Extract<InstanceSource, { kind: "dns" | "srv" }>;
 
+/** First answers without one of the families that are faults. */
+const MAX_PARTIAL_ANSWERS = 3;
+
 /** Asks the name servers for the addresses of a source. */
 export function askDns(source: DnsSource, names: NameLookup): AskSource {
   const ask = source.kind === "dns" ? askAddresses(source, names) : askServers(source, names);
   return () => ask().catch((error: unknown) => failed(`${source.name}: ${messageOf(error)}`));
 }
 
-/** While no server answers for a family, its last addresses stay in use. */
+/**
+ * While no server answers for a family, its last addresses stay in use. A first answer that lacks a family is used, with a
+ * fault, so the source stays awaited. After some more of them, the family counts as absent: name servers exist that never
+ * answer for AAAA.
+ */
 function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, names: NameLookup): AskSource {
   let last: readonly LookupAddress[] = [];
   let foundName = name.toLowerCase();
+  let partialLeft = MAX_PARTIAL_ANSWERS;
   return async () => {
     const answer = await names.find(foundName, last, () => {});
     if (typeof answer === "string") return failed(faultOf(name, answer));
@@ -41,7 +49,14 @@ function askAddresses({ name, port }: Extract<InstanceSource, { kind: "dns" }>, 
       return failed(`${name}: a record has ${strange.address}, which is the address of no host`);
     last = answer.addresses;
     foundName = answer.foundName ?? foundName;
-    return good(last.map(({ address }) => found(address, port)));
+    const addresses = last.map(({ address }) => found(address, port));
+    if (partialLeft > 0 && answer.isPartial === true) {
+      partialLeft -= 1;
+      const missing = last.some(({ family }) => family === 4) ? "AAAA" : "A";
+      return { addresses, fault: `${name}: no name server answers for ${missing}; addresses may be missing` };
+    }
+    partialLeft = 0;
+    return good(addresses);
   };
 }
 

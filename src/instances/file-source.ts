@@ -5,6 +5,8 @@
  *
  * So a file that is being written is not read. Each file keeps its last good targets while it cannot be read, is not valid
  * or is gone: a mount that is away must not remove instances. What a file does not list any more is gone; `[]` is no target.
+ * As in Prometheus, a deleted file of a pattern has no targets, but only while another file of the pattern is good: then the
+ * folder is there.
  * Files are polled, because a container may have no watches of the kernel left, and network file systems send no events.
  */
 import { basename, dirname, join } from "node:path";
@@ -59,8 +61,10 @@ export function askFiles(pattern: string, files: SourceFiles): AskSource {
     const present = new Set(paths.paths);
     for (const [path, file] of known)
       if (present.has(path)) await look(path, file, files);
-      else if (file.addresses === undefined) known.delete(path);
       else file.fault = `${path}: not found; keeping its last targets`;
+    const isFolderThere = paths.paths.some((path) => known.get(path)?.fault === undefined);
+    for (const [path, { addresses }] of known)
+      if (!present.has(path) && (isFolderThere || addresses === undefined)) known.delete(path);
     return known.size === 0 ? failed(`${pattern}: no file has such a name`) : answer();
   };
 }

@@ -146,6 +146,46 @@ for (const [family, kept, other] of [
     assert.deepEqual(await placesOf(ask), [`${kept} 7 undefined`, `${other} 7 undefined`].sort());
   });
 
+describe("A first answer without an answer for one family", () => {
+  const BOTH = { ttl: 0, addresses: ["10.0.0.1", "2001:db8::1"] };
+  for (const [family, there, missing] of [
+    [6, "10.0.0.1", /for AAAA/],
+    [4, "2001:db8::1", /for A;/],
+  ] as const)
+    test(`is used, but it is a fault until IPv${family} is answered`, async (t) => {
+      const { server, names } = await open(t);
+      server.records.set("orders.example", BOTH);
+      server.silentFamily = family;
+      const ask = askDns(DNS, names);
+      const { addresses, fault } = await ask();
+      assert.deepEqual(
+        addresses?.map(({ host }) => host),
+        [there],
+      );
+      assert.match(fault ?? "", missing);
+      server.silentFamily = undefined;
+      assert.equal((await placesOf(ask)).length, 2);
+    });
+
+  test("counts as whole after three: some name servers never answer for AAAA", async (t) => {
+    const { server, names } = await open(t);
+    server.records.set("orders.example", BOTH);
+    server.silentFamily = 6;
+    const ask = askDns(DNS, names);
+    for (let count = 0; count < 3; count += 1) assert.notEqual((await ask()).fault, undefined);
+    assert.deepEqual(await placesOf(ask), ["10.0.0.1 7 undefined"]);
+  });
+
+  test("is no fault after a whole one that has no address of this family", async (t) => {
+    const { server, names } = await open(t);
+    server.records.set("orders.example", { ttl: 0, addresses: ["10.0.0.1"] });
+    const ask = askDns(DNS, names);
+    await placesOf(ask);
+    server.silentFamily = 6;
+    assert.deepEqual(await placesOf(ask), ["10.0.0.1 7 undefined"]);
+  });
+});
+
 test("An answer with thousands of long names is not read to its end.", () => {
   const name = `${"a.".repeat(126)}b`;
   const query = encodeQuery(1, { name, type: "A" });

@@ -97,6 +97,58 @@ test("Of a pattern, each file that matches counts, and files of editors do not."
   assert.equal((await look()).targets, "a:1 b:1 c:1");
 });
 
+describe("A deleted file of a pattern", () => {
+  const FILES = { "a.json": listOf("a:1"), "b.json": listOf("b:1"), "c.json": listOf("c:1") };
+
+  test("has no targets while another file is good, as in Prometheus", async (t) => {
+    const { at, look } = open(t, "*.json", FILES);
+    await look();
+    unlinkSync(at("a.json"));
+    assert.deepEqual(await look(1), { targets: "b:1 c:1", fault: "" });
+    writeFileSync(at("a.json"), FILES["a.json"]);
+    assert.deepEqual(await look(), { targets: "b:1 c:1 a:1", fault: "" });
+  });
+
+  test("that has another name now has the targets of that name", async (t) => {
+    const { at, look } = open(t, "*.json", FILES);
+    await look();
+    renameSync(at("a.json"), at("z.json"));
+    assert.deepEqual(await look(1), { targets: "b:1 c:1 a:1", fault: "" });
+  });
+
+  test("keeps them when all are gone: a mount may be away", async (t) => {
+    const { at, look } = open(t, "*.json", FILES);
+    await look();
+    for (const name of Object.keys(FILES)) unlinkSync(at(name));
+    const { targets, fault } = await look(4);
+    assert.equal(targets, "a:1 b:1 c:1");
+    assert.match(fault, /not found; keeping its last targets/);
+  });
+
+  test("keeps them when every other file is broken", async (t) => {
+    const { at, look } = open(t, "*.json", FILES);
+    await look();
+    unlinkSync(at("a.json"));
+    for (const name of ["b.json", "c.json"]) writeFileSync(at(name), "nonsense");
+    assert.equal((await look(4)).targets, "b:1 c:1", "seen good once after the deletion");
+    const other = open(t, "*.json", FILES);
+    await other.look();
+    for (const name of ["b.json", "c.json"]) writeFileSync(other.at(name), "nonsense");
+    await other.look();
+    unlinkSync(other.at("a.json"));
+    assert.equal((await other.look(4)).targets, "a:1 b:1 c:1");
+  });
+
+  test("keeps them while the folder is gone", async (t) => {
+    const { at, look } = open(t, "*.json", FILES);
+    await look();
+    rmSync(at("."), { recursive: true });
+    assert.equal((await look(4)).targets, "a:1 b:1 c:1");
+    mkdirSync(at("."));
+    assert.equal((await look(4)).targets, "a:1 b:1 c:1", "an empty mount point");
+  });
+});
+
 test("A list without targets is no fault.", async (t) => {
   const { at, look } = open(t, "t.json", { "t.json": listOf("a:1") });
   await look();

@@ -107,8 +107,10 @@ export class DiscoveryRoutes implements ServerResponder {
     const path = decodePath(at === -1 ? request.target : request.target.slice(0, at));
     const params = new URLSearchParams(at === -1 ? "" : request.target.slice(at));
     const found = path === undefined ? undefined : this.#routeOf(path);
+    // it is kept while a query is blocked, so it must not keep the route
+    const form = found?.form ?? "none";
     const counted: SendAnswer = (answer) => {
-      this.#publish(found?.form ?? "none", answer.status);
+      this.#publish(form, answer.status);
       send(answer);
     };
     if (path === undefined) counted(textAnswer(400, "The path is not valid UTF-8 in percent-encoding"));

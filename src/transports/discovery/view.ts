@@ -32,44 +32,74 @@ export interface ListView {
 /** Makes the pieces of one service. */
 export type RenderService = (service: ServiceInstances) => Iterable<string>;
 
-/** A list of the instances of one service. A service that does not exist has none, and the index of the set of services. */
-export function serviceView(
-  catalog: InstanceCatalog,
-  { key, service, render }: { readonly key: string; readonly service: string; readonly render: RenderService },
-): ListView {
-  const entry = () => catalog.service(service);
-  return {
-    key: JSON.stringify([key, service]),
-    service,
-    get index() {
-      return entry()?.index ?? catalog.namesIndex;
-    },
-    get isKnown() {
-      return entry()?.known ?? true;
-    },
-    content() {
-      const found = entry();
-      return contentOf(found === undefined ? [] : [found], render);
-    },
-  };
+interface ListOptions {
+  readonly key: string;
+  readonly render: RenderService;
+}
+
+/**
+ * A list of the instances of one service. A service that does not exist has none, and the index of the set of services.
+ * Each blocked query holds one: an object with getters of its own would take ten times as much memory.
+ */
+class ServiceView implements ListView {
+  readonly service: string;
+  readonly key: string;
+  readonly #catalog: InstanceCatalog;
+  readonly #render: RenderService;
+
+  constructor(catalog: InstanceCatalog, { key, service, render }: ListOptions & { readonly service: string }) {
+    this.#catalog = catalog;
+    this.service = service;
+    this.key = JSON.stringify([key, service]);
+    this.#render = render;
+  }
+
+  get index(): number {
+    return this.#catalog.service(this.service)?.index ?? this.#catalog.namesIndex;
+  }
+
+  get isKnown(): boolean {
+    return this.#catalog.service(this.service)?.known ?? true;
+  }
+
+  content(): ListContent {
+    const found = this.#catalog.service(this.service);
+    return contentOf(found === undefined ? [] : [found], this.#render);
+  }
+}
+
+export function serviceView(catalog: InstanceCatalog, list: ListOptions & { readonly service: string }): ListView {
+  return new ServiceView(catalog, list);
 }
 
 /** A list over all services. One service that is not known makes the whole list unknown. */
-export function catalogView(
-  catalog: InstanceCatalog,
-  { key, render }: { readonly key: string; readonly render: RenderService },
-): ListView {
-  return {
-    key,
-    service: undefined,
-    get index() {
-      return catalog.index;
-    },
-    get isKnown() {
-      return catalog.known;
-    },
-    content: () => contentOf([...catalog.services()], render),
-  };
+class CatalogView implements ListView {
+  readonly service = undefined;
+  readonly key: string;
+  readonly #catalog: InstanceCatalog;
+  readonly #render: RenderService;
+
+  constructor(catalog: InstanceCatalog, { key, render }: ListOptions) {
+    this.#catalog = catalog;
+    this.key = key;
+    this.#render = render;
+  }
+
+  get index(): number {
+    return this.#catalog.index;
+  }
+
+  get isKnown(): boolean {
+    return this.#catalog.known;
+  }
+
+  content(): ListContent {
+    return contentOf([...this.#catalog.services()], this.#render);
+  }
+}
+
+export function catalogView(catalog: InstanceCatalog, list: ListOptions): ListView {
+  return new CatalogView(catalog, list);
 }
 
 function contentOf(services: readonly ServiceInstances[], render: RenderService): ListContent {

@@ -277,22 +277,36 @@ describe("the bounds of blocked queries", () => {
     assert.equal(ask({ connection: {} }), undefined);
   });
 
-  test("a wake answers 16 in a step, and a query without an index is not held up", async () => {
-    const { site, clock, wait } = ordersOf();
-    const asked = Array.from({ length: 300 }, () => wait());
-    const answered = () => asked.filter(({ answer }) => answer() !== undefined).length;
-    site.report("a", "failing");
-    await clock.advance(20);
-    const counts: number[] = [];
-    while (answered() < 300) {
-      counts.push(answered());
-      assert.equal(site.get(ORDERS).status, 200);
-      await turns(1);
-    }
-    counts.push(300);
-    const steps = counts.slice(1).map((count, at) => count - (counts[at] ?? 0));
-    assert.ok(Math.max(...steps) <= 16, steps.join());
-    assert.equal(site.routes.blockedQueries, 0);
+  const ends: Readonly<Record<string, (site: ReturnType<typeof ordersOf>["site"]) => Promise<unknown>>> = {
+    "a change": async (site) => {
+      site.report("a", "failing");
+      await site.clock.advance(20);
+    },
+    "the time that is over": (site) => site.clock.advance(60_000),
+    "the end of the server": async (site) => site.routes.end(),
+  };
+  for (const [name, end] of Object.entries(ends))
+    test(`${name} answers at most 8 in a step, and a query without an index is not held up`, async () => {
+      const { site, wait } = ordersOf();
+      const asked = Array.from({ length: 300 }, () => wait("&wait=60s"));
+      const answered = () => asked.filter(({ answer }) => answer() !== undefined).length;
+      await end(site);
+      const counts: number[] = [0];
+      while (answered() < 300) {
+        counts.push(answered());
+        if (!site.routes.draining) assert.equal(site.get(ORDERS).status, 200);
+        await turns(1);
+      }
+      counts.push(300);
+      const steps = counts.slice(1).map((count, at) => count - (counts[at] ?? 0));
+      assert.ok(Math.max(...steps) <= 8, steps.join());
+      assert.equal(site.routes.blockedQueries, 0);
+    });
+
+  test("10,000 have one timer of the clock", () => {
+    const { site, wait } = ordersOf();
+    for (let count = 0; count < 10_000; count += 1) wait();
+    assert.equal(site.clock.pendingTimers, 1);
   });
 });
 
