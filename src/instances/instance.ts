@@ -1,6 +1,7 @@
 /**
  * An instance: a check with a network target, as discovery clients see it. And a service with its instances.
  */
+import type { CheckReport } from "../registry/ports.js";
 
 /** The part of an instance that comes from the configuration and its sources. */
 export interface InstanceFacts {
@@ -26,6 +27,18 @@ export interface InstanceFacts {
  */
 export type InstanceState = "healthy" | "degraded" | "unhealthy" | "unknown";
 
+const STATES: Readonly<Record<CheckReport["state"], InstanceState>> = {
+  passing: "healthy",
+  warning: "degraded",
+  failing: "unhealthy",
+  pending: "unknown",
+};
+
+/** The state that the report of a check means. `undefined`: the check has not reported. */
+export function stateOf(report: Pick<CheckReport, "state"> | undefined): InstanceState {
+  return STATES[report?.state ?? "pending"];
+}
+
 /** Whether an instance in this state gets traffic, unless it is drained. */
 export function isUsable(state: InstanceState): boolean {
   return state === "healthy" || state === "degraded";
@@ -46,6 +59,8 @@ export interface ServiceInstances {
   readonly name: string;
   /** Sorted by the names of their checks. */
   readonly instances: readonly ServiceInstance[];
+  /** The facts of the instances, in the same order. The same list while only states change. */
+  readonly facts: readonly InstanceFacts[];
   /** The index of the catalog at the last change of this entry. */
   readonly index: number;
   /** False: healthbridge does not know enough; the entry must not be sent. */
@@ -79,4 +94,26 @@ function entriesOf({ meta }: InstanceFacts): readonly string[] {
 
 export function isSameText(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((text, at) => text === other[at]);
+}
+
+/** The position of a check in a list that is sorted by the names of the checks. */
+export function positionOf(check: string, sorted: readonly InstanceFacts[]): number | undefined {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle]?.check ?? "") < check) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low]?.check === check ? low : undefined;
+}
+
+/** The instances of each service, sorted by the names of their checks. */
+export function membersOf(
+  instances: readonly InstanceFacts[],
+  services: readonly string[],
+): ReadonlyMap<string, readonly InstanceFacts[]> {
+  const members = new Map<string, InstanceFacts[]>(services.map((name) => [name, []]));
+  const sorted = [...instances].sort((one, other) => (one.check < other.check ? -1 : 1));
+  for (const facts of sorted) for (const service of facts.services) members.get(service)?.push(facts);
+  return members;
 }

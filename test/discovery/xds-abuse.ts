@@ -24,45 +24,58 @@ export interface AbuseResult {
   readonly figures: ProgramFigures;
 }
 
+/** The services that the 10,000 instances belong to, unless an abuse has another number. */
+const SERVICES = 100;
+
 /** The abuse of each measurement, and how many instances change every 50 ms. */
-const ABUSES: readonly { readonly kind: AbuseKind | "none"; readonly flap?: number }[] = [
+const ABUSES: readonly { readonly kind: AbuseKind | "none"; readonly flap?: number; readonly services?: number }[] = [
   { kind: "none" },
   { kind: "500 streams that do not read, of all services" },
   { kind: "8 streams that NACK at full speed" },
   { kind: "10,000 instances that flap, before 20 subscribers of all", flap: 1_000 },
+  { kind: "one service of 10,000 instances that flap, before 20 subscribers", flap: 1_000, services: 1 },
   { kind: "20 subscribers of all that connect again every 100 ms" },
 ];
 
 /** Runs each abuse for `ms`, or those with a word in their names. */
 export async function abuseXds(ms: number, word = ""): Promise<readonly AbuseResult[]> {
-  const program = start("xds-program.ts");
-  try {
-    const { port } = await answerOf(program);
-    const results: AbuseResult[] = [];
-    for (const { kind, flap = 0 } of ABUSES) {
-      if (!kind.includes(word)) continue;
-      const abusers = kind === "none" ? undefined : start("xds-abusers.ts", String(port), kind);
-      if (abusers !== undefined) await once(abusers, "message", { signal: AbortSignal.timeout(30_000) });
-      program.send({ flap } satisfies ProgramOrder);
-      await pause(1_000);
-      const delays = await measure(program, port, ms);
-      const answer = answerOf(program);
-      program.send({ ask: "figures" } satisfies ProgramOrder);
-      const figures = await answer;
-      program.send({ flap: 0 } satisfies ProgramOrder);
-      abusers?.kill("SIGKILL");
-      delays.sort((one, other) => one - other);
-      const quantile = (share: number) => Math.round(delays[Math.floor(delays.length * share)] ?? 0);
-      const rssMb = Math.round(figures.rss / 2 ** 20);
-      results.push({
-        ...{ abuse: kind, flips: delays.length, rssMb, figures },
-        ...{ p50Ms: quantile(0.5), p99Ms: quantile(0.99) },
-      });
+  const results: AbuseResult[] = [];
+  for (const services of new Set(ABUSES.map((each) => each.services ?? SERVICES))) {
+    const abuses = ABUSES.filter((each) => (each.services ?? SERVICES) === services && each.kind.includes(word));
+    if (abuses.length === 0) continue;
+    const program = start("xds-program.ts", String(services));
+    try {
+      const { port } = await answerOf(program);
+      for (const { kind, flap = 0 } of abuses) results.push(await abuse(program, port, { kind, flap, ms }));
+    } finally {
+      program.kill();
     }
-    return results;
-  } finally {
-    program.kill();
   }
+  return results;
+}
+
+async function abuse(
+  program: ChildProcess,
+  port: number,
+  { kind, flap, ms }: { readonly kind: AbuseKind | "none"; readonly flap: number; readonly ms: number },
+): Promise<AbuseResult> {
+  const abusers = kind === "none" ? undefined : start("xds-abusers.ts", String(port), kind);
+  if (abusers !== undefined) await once(abusers, "message", { signal: AbortSignal.timeout(30_000) });
+  program.send({ flap } satisfies ProgramOrder);
+  await pause(1_000);
+  const delays = await measure(program, port, ms);
+  const answer = answerOf(program);
+  program.send({ ask: "figures" } satisfies ProgramOrder);
+  const figures = await answer;
+  program.send({ flap: 0 } satisfies ProgramOrder);
+  abusers?.kill("SIGKILL");
+  delays.sort((one, other) => one - other);
+  const quantile = (share: number) => Math.round(delays[Math.floor(delays.length * share)] ?? 0);
+  const rssMb = Math.round(figures.rss / 2 ** 20);
+  return {
+    ...{ abuse: kind, flips: delays.length, rssMb, figures },
+    ...{ p50Ms: quantile(0.5), p99Ms: quantile(0.99) },
+  };
 }
 
 function start(file: string, ...args: readonly string[]): ChildProcess {

@@ -11,6 +11,7 @@ const KINDS = {
   "500 streams that do not read, of all services": openStuck,
   "8 streams that NACK at full speed": openNacking,
   "10,000 instances that flap, before 20 subscribers of all": openSubscribers,
+  "one service of 10,000 instances that flap, before 20 subscribers": openSubscribers,
   "20 subscribers of all that connect again every 100 ms": reconnect,
 } as const;
 

@@ -1,5 +1,6 @@
 /**
- * A server of xDS in a process of its own, for load: 100 services with 100 instances each, and the service `honest`.
+ * A server of xDS in a process of its own, for load: 10,000 instances of as many services as its argument says, and the service
+ * `honest`.
  *
  *     parent --flip--> state of the one instance of `honest`          parent <--port, memory--
  *     parent --flap n--> n instances change their states every 50 ms
@@ -26,8 +27,8 @@ export interface ProgramFigures {
   readonly nacks: number;
 }
 
-const SERVICES = 100;
-const INSTANCES = 100;
+const SERVICES = Number(process.argv[2]);
+const INSTANCES = 10_000;
 const FLAP_MS = 50;
 
 const registry = new Registry({ clock: systemClock, instance: "xds-load" });
@@ -39,7 +40,7 @@ function report(name: string, state: CheckState): void {
   registry.report({ name, state, critical: true, counted: true, startup: true, services: [], ...results });
 }
 
-const instances = Array.from({ length: SERVICES * INSTANCES }, (_, index) => ({
+const instances = Array.from({ length: INSTANCES }, (_, index) => ({
   check: `i${index}`,
   services: [`s${index % SERVICES}`],
   host: `10.0.${index >> 8}.${index & 255}`,

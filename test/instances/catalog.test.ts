@@ -108,6 +108,29 @@ describe("the catalog of instances", () => {
     assert.deepEqual(statesOf("orders"), ["new unknown", "old unhealthy"]);
   });
 
+  test("each change reaches its instance in each of its services, and the others stay the same objects", async () => {
+    const names = ["i10", "i2", "i9", "i1", "i3"];
+    for (const name of names) report(name, "passing");
+    catalog.set(tableOf(names.map((name) => facts(name, name === "i2" ? ["orders", "twos"] : ["orders"]))));
+    const before = catalog.service("orders");
+    for (const name of ["i2", "i9", "i1"]) report(name, "failing");
+    await clock.advance(20);
+    const after = catalog.service("orders");
+    const expected = ["i1 unhealthy", "i10 healthy", "i2 unhealthy", "i3 healthy", "i9 unhealthy"];
+    assert.deepEqual(statesOf("orders"), expected);
+    assert.deepEqual(statesOf("twos"), ["i2 unhealthy"]);
+    assert.equal(after?.facts, before?.facts, "the facts are the same list");
+    for (const at of [1, 3]) assert.equal(after?.instances[at], before?.instances[at]);
+    catalog.set(tableOf([facts("i1"), facts("i3", ["orders"], { host: "192.0.2.7" })]));
+    report("i3", "warning");
+    await clock.advance(20);
+    assert.deepEqual(statesOf("orders"), ["i1 unhealthy", "i3 degraded"]);
+    assert.deepEqual(
+      catalog.service("orders")?.facts.map(({ host }) => host),
+      ["192.0.2.1", "192.0.2.7"],
+    );
+  });
+
   test("a service is not known while no instance has a state, and known again with the first", async () => {
     report("a", "passing");
     catalog.set(tableOf([facts("a")]));

@@ -1,135 +1,141 @@
 /**
  * The instances of a service as a ClusterLoadAssignment.
  *
- *     instance --> IP address and port --> one LbEndpoint for each address, with the worst state of its instances
+ *     addresses, ports, weights --once--> bytes:    | name | locality | endpoint state | endpoint state | ...
+ *     states ----------each change------> a copy of the bytes, with one byte for each state ------^
  *
- * gRPC refuses the whole assignment when an address comes twice, or when the locality is absent. EDS takes IP addresses
- * only: an instance whose address is not known is left out.
+ * gRPC refuses the whole assignment when an address comes twice, or when the locality is absent: an address has one
+ * endpoint, with the worst state of its instances. EDS takes IP addresses only: an instance whose address is not known is
+ * left out.
  *
  * UNKNOWN would count as healthy (envoy/config/core/v3/health_check.proto), so an unknown state is TIMEOUT. gRPC uses HEALTHY
  * and UNKNOWN endpoints alone (gRFC A27): a DEGRADED endpoint would get no traffic.
  */
 import { isIP } from "node:net";
-import type { ServiceInstance, ServiceInstances } from "../../instances/instance.js";
+import type { InstanceFacts, ServiceInstance } from "../../instances/instance.js";
 import { encodeMessage } from "../../wire/message-table.js";
-import { lengthDelimitedHead } from "../../wire/protobuf.js";
-import { CLUSTER_LOAD_ASSIGNMENT, LB_ENDPOINT, LOCALITY_LB_ENDPOINTS } from "./messages.js";
+import { varint } from "../../wire/protobuf.js";
+import { CLUSTER_LOAD_ASSIGNMENT, LOCALITY_LB_ENDPOINTS } from "./messages.js";
 
 /** The kind of the client: Envoy and gRPC know different states. */
 export type ClientKind = "envoy" | "grpc";
 
-/** Values of envoy.config.core.v3.HealthStatus. */
+/** Values of envoy.config.core.v3.HealthStatus. All are written as one byte. */
 const HEALTH_STATUSES = { healthy: 1, degraded: 5, drained: 3, unknown: 4, unhealthy: 2 } as const;
 
-type ToldState = keyof typeof HEALTH_STATUSES;
-
-/** The worst last: of two instances with one address, the state of the worse one is sent. */
-const RANKS: Readonly<Record<ToldState, number>> = { healthy: 0, degraded: 1, drained: 2, unknown: 3, unhealthy: 4 };
-
-/** An instance with an IP address. */
-interface AddressedInstance {
-  /** Address and port. */
-  readonly key: string;
-  /** Its LbEndpoint as a field of the locality, but for the last field, the state. */
-  readonly bytes: Buffer;
-  readonly state: ToldState;
-}
-
-/** Addresses whose bytes are kept. */
-const MAX_KEPT_ENDPOINTS = 20_000;
-
-/** Field 2 of LocalityLbEndpoints. */
-const LB_ENDPOINTS_FIELD = 2;
+/**
+ * How bad a HealthStatus is, by its value: of two instances with one address, the state of the worse one is sent. From good to
+ * bad: healthy, degraded, drained, unknown, unhealthy.
+ */
+const RANKS: readonly number[] = [0, 1, 5, 3, 4, 2];
 
 /** The fields of a LocalityLbEndpoints before its endpoints. */
 const LOCALITY = encodeMessage(LOCALITY_LB_ENDPOINTS, { locality: {}, loadBalancingWeight: { value: 1 } });
 
-/** The field `health_status` of an LbEndpoint. All have the same length. */
-const HEALTH_FIELDS: Readonly<Record<ToldState, Buffer>> = {
-  healthy: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.healthy }),
-  degraded: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.degraded }),
-  drained: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.drained }),
-  unknown: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.unknown }),
-  unhealthy: encodeMessage(LB_ENDPOINT, { healthStatus: HEALTH_STATUSES.unhealthy }),
-};
+/** Above the length of every LbEndpoint field. An IPv6 address has at most 45 characters, so each length in it is one byte. */
+const MAX_ENDPOINT_BYTES = 96;
 
-export class AssignmentEncoder {
-  /** The bytes of endpoints by address, port and weight: states change often, addresses do not. */
-  readonly #kept = new Map<string, Buffer>();
-  /** `undefined` for an instance without an address. An instance is another object after each change. */
-  readonly #endpoints = new WeakMap<ServiceInstance, { readonly endpoint: AddressedInstance | undefined }>();
+interface AddressedEndpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+}
 
-  /** The assignment of a service, and the number of its instances that have no address. */
-  encode(entry: ServiceInstances, kind: ClientKind): { readonly bytes: Buffer; readonly unaddressed: number } {
-    const { endpoints, unaddressed } = this.#endpointsOf(entry.instances);
-    const found = endpoints.size === 0 ? [] : [this.#locality([...endpoints.values()], kind)];
-    return {
-      bytes: encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: entry.name, endpoints: found }),
-      unaddressed,
-    };
+/** Stands for the offset of an instance without an address. */
+const UNADDRESSED = 0;
+
+/** The assignment of a service but for the states of its instances. */
+export class AssignmentLayout {
+  readonly facts: readonly InstanceFacts[];
+  /** Number of instances that have no IP address. */
+  readonly unaddressed: number;
+  /** The whole resource. Each state is 0. */
+  readonly #bytes: Buffer;
+  /** Of each instance, the offset of its state. */
+  readonly #offsets: Uint32Array;
+
+  /** @param wrap makes the resource of an assignment, which must be the end of it */
+  constructor(name: string, facts: readonly InstanceFacts[], wrap: (assignment: Buffer) => Buffer) {
+    this.facts = facts;
+    const { bytes, offsets, unaddressed } = endpointsOf(facts);
+    const endpoints = bytes.length === 0 ? [] : [Buffer.concat([LOCALITY, bytes])];
+    this.#bytes = wrap(encodeMessage(CLUSTER_LOAD_ASSIGNMENT, { clusterName: name, endpoints }));
+    const start = this.#bytes.length - bytes.length;
+    this.#offsets = offsets.map((offset) => (offset === UNADDRESSED ? UNADDRESSED : start + offset));
+    this.unaddressed = unaddressed;
   }
 
-  #locality(endpoints: readonly AddressedInstance[], kind: ClientKind): Buffer {
-    const parts: Uint8Array[] = [LOCALITY];
-    for (const endpoint of endpoints) {
-      const state = endpoint.state === "degraded" && kind === "grpc" ? "healthy" : endpoint.state;
-      parts.push(endpoint.bytes, HEALTH_FIELDS[state]);
+  /** The resource with the states of the instances, which are in the order of the facts. */
+  fill(instances: readonly ServiceInstance[], kind: ClientKind): Buffer {
+    const bytes = Buffer.from(this.#bytes);
+    for (const [at, instance] of instances.entries()) {
+      const offset = this.#offsets[at] ?? UNADDRESSED;
+      if (offset === UNADDRESSED) continue;
+      const status = statusOf(instance, kind);
+      if (badness(status) > badness(bytes[offset])) bytes[offset] = status;
     }
-    return Buffer.concat(parts);
-  }
-
-  /** One endpoint for each address and port, in the order of the instances, and the number of instances without an address. */
-  #endpointsOf(instances: readonly ServiceInstance[]) {
-    const endpoints = new Map<string, AddressedInstance>();
-    let unaddressed = 0;
-    for (const instance of instances) {
-      const endpoint = this.#endpointOf(instance);
-      if (endpoint === undefined) unaddressed += 1;
-      else {
-        const before = endpoints.get(endpoint.key);
-        if (before === undefined || RANKS[endpoint.state] > RANKS[before.state]) endpoints.set(endpoint.key, endpoint);
-      }
-    }
-    return { endpoints, unaddressed };
-  }
-
-  #endpointOf(instance: ServiceInstance): AddressedInstance | undefined {
-    const known = this.#endpoints.get(instance);
-    if (known !== undefined) return known.endpoint;
-    const { port, weight, drained, state } = instance;
-    const address = addressOf(instance);
-    const endpoint: AddressedInstance | undefined =
-      address === undefined
-        ? undefined
-        : {
-            key: `${address} ${port}`,
-            bytes: this.#fixedPart(address, port, weight),
-            // an operator's drain counts more than any state
-            state: drained ? "drained" : state,
-          };
-    this.#endpoints.set(instance, { endpoint });
-    return endpoint;
-  }
-
-  #fixedPart(address: string, port: number, weight: number): Buffer {
-    const key = `${address} ${port} ${weight}`;
-    const kept = this.#kept.get(key);
-    if (kept !== undefined) return kept;
-    const endpoint = { address: { socketAddress: { address, portValue: port } } };
-    const content = encodeMessage(LB_ENDPOINT, { endpoint, loadBalancingWeight: { value: weight } });
-    const length = content.length + HEALTH_FIELDS.healthy.length;
-    const bytes = Buffer.concat([lengthDelimitedHead(LB_ENDPOINTS_FIELD, length), content]);
-    if (this.#kept.size >= MAX_KEPT_ENDPOINTS) this.#kept.clear();
-    this.#kept.set(key, bytes);
     return bytes;
   }
+}
+
+function badness(status: number | undefined): number {
+  return RANKS[status ?? 0] ?? 0;
+}
+
+function statusOf({ state, drained }: ServiceInstance, kind: ClientKind): number {
+  // an operator's drain counts more than any state
+  if (drained) return HEALTH_STATUSES.drained;
+  return state === "degraded" && kind === "grpc" ? HEALTH_STATUSES.healthy : HEALTH_STATUSES[state];
+}
+
+/** One endpoint for each address and port, in the order of the instances. */
+function endpointsOf(facts: readonly InstanceFacts[]) {
+  const bytes = Buffer.allocUnsafe(facts.length * MAX_ENDPOINT_BYTES);
+  const offsets = new Uint32Array(facts.length);
+  const known = new Map<string, number>();
+  let end = 0;
+  let unaddressed = 0;
+  for (const [at, each] of facts.entries()) {
+    const address = addressOf(each);
+    if (address === undefined) {
+      unaddressed += 1;
+      continue;
+    }
+    const key = `${address} ${each.port}`;
+    let offset = known.get(key);
+    if (offset === undefined) {
+      end = writeEndpoint(bytes, end, { address, port: each.port, weight: each.weight });
+      offset = end - 1;
+      known.set(key, offset);
+    }
+    offsets[at] = offset;
+  }
+  return { bytes: bytes.subarray(0, end), offsets, unaddressed };
+}
+
+/**
+ * Writes a field `lb_endpoints` of the locality, and returns its end. Its last byte is the state, 0. By hand: there may be
+ * 100,000 of them before the first response. Field numbers: envoy/config/endpoint/v3/endpoint_components.proto, core/v3/address.proto.
+ *
+ *     lb_endpoints (2) { endpoint (1) { address (1) { socket_address (1) { address (2), port_value (3) } } },
+ *                        load_balancing_weight (4) { value (1) }, health_status (2) }
+ */
+function writeEndpoint(bytes: Buffer, start: number, { address, port, weight }: AddressedEndpoint): number {
+  const [portBytes, weightBytes] = [varint(port), varint(weight)];
+  const socketBytes = 2 + address.length + 1 + portBytes.length;
+  const length = 6 + socketBytes + 3 + weightBytes.length + 2;
+  bytes.set([0x12, length, 0x0a, socketBytes + 4, 0x0a, socketBytes + 2, 0x0a, socketBytes], start);
+  bytes.set([0x12, address.length], start + 8);
+  const addressEnd = start + 10 + bytes.write(address, start + 10, "latin1");
+  bytes.set([0x18, ...portBytes, 0x22, 1 + weightBytes.length, 0x08, ...weightBytes, 0x10, 0], addressEnd);
+  return start + 2 + length;
 }
 
 /**
  * The IP address of an instance; `undefined` while only its name is known. Clients refuse the whole assignment for one
  * address that is not valid, or has a zone.
  */
-function addressOf({ address, host }: ServiceInstance): string | undefined {
+function addressOf({ address, host }: InstanceFacts): string | undefined {
   const found = address ?? host;
   return isIP(found) === 0 || found.includes("%") ? undefined : found;
 }

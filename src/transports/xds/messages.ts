@@ -51,22 +51,9 @@ export const DISCOVERY_RESPONSE = {
 /** google/protobuf/wrappers.proto */
 const UINT32_VALUE = { value: count(1) } as const;
 
-/** envoy/config/core/v3/address.proto */
-const SOCKET_ADDRESS = { address: text(2), portValue: count(3) } as const;
-const ADDRESS = { socketAddress: message(1, SOCKET_ADDRESS) } as const;
-
-/** envoy/config/endpoint/v3/endpoint_components.proto */
-const ENDPOINT = { address: message(1, ADDRESS) } as const;
-export const LB_ENDPOINT = {
-  endpoint: message(1, ENDPOINT),
-  healthStatus: count(2),
-  loadBalancingWeight: message(4, UINT32_VALUE),
-} as const;
-
-/** envoy/config/endpoint/v3/endpoint_components.proto. gRPC refuses a locality that is absent, and ignores one without weight. */
+/** envoy/config/endpoint/v3/endpoint_components.proto. gRPC refuses a locality that is absent, and ignores one without weight. Its endpoints are written apart. */
 export const LOCALITY_LB_ENDPOINTS = {
   locality: message(1, {}),
-  lbEndpoints: repeated(bytes(2)),
   loadBalancingWeight: message(3, UINT32_VALUE),
 } as const;
 

@@ -12,7 +12,7 @@
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ServiceInstances } from "../../instances/instance.js";
 import { encodeMessage } from "../../wire/message-table.js";
-import { AssignmentEncoder, type ClientKind } from "./endpoints.js";
+import { AssignmentLayout, type ClientKind } from "./endpoints.js";
 import {
   ANY,
   CLUSTER,
@@ -41,7 +41,6 @@ export type ResourceLookup = Resource | "absent" | "held";
 
 interface Assignment extends Resource {
   readonly entry: ServiceInstances;
-  readonly unaddressed: number;
 }
 
 /** Values of the enums in cluster.proto and config_source.proto. */
@@ -50,7 +49,7 @@ const API_V3 = 2;
 
 export class ResourceCache {
   readonly #catalog: InstanceCatalog;
-  readonly #encoder = new AssignmentEncoder();
+  readonly #layouts = new Map<string, AssignmentLayout>();
   /** The newest assignment of each service. */
   readonly #assignments: Readonly<Record<ClientKind, Map<string, Assignment>>> = { envoy: new Map(), grpc: new Map() };
   readonly #others: Readonly<Record<Exclude<ResourceType, "eds">, Map<string, Resource>>> = {
@@ -67,7 +66,7 @@ export class ResourceCache {
   /** Instances that are in no assignment, because their IP addresses are not known. */
   get unaddressed(): number {
     let sum = 0;
-    for (const [name, { unaddressed }] of this.#assignments.envoy)
+    for (const [name, { unaddressed }] of this.#layouts)
       if (this.#catalog.service(name) !== undefined) sum += unaddressed;
     return sum;
   }
@@ -88,7 +87,7 @@ export class ResourceCache {
 
   /** Forgets the services of which `changed` has names and the catalog has none. */
   prune(changed: ReadonlySet<string>): void {
-    const maps = [...Object.values(this.#assignments), ...Object.values(this.#others)];
+    const maps = [this.#layouts, ...Object.values(this.#assignments), ...Object.values(this.#others)];
     for (const name of changed) if (this.#catalog.service(name) === undefined) for (const map of maps) map.delete(name);
   }
 
@@ -96,17 +95,21 @@ export class ResourceCache {
     const assignments = this.#assignments[kind];
     const before = assignments.get(entry.name);
     if (before?.entry === entry) return before;
-    const { bytes: content, unaddressed } = this.#encoder.encode(entry, kind);
-    const bytes = resourceField("eds", content);
+    const bytes = this.#layoutOf(entry).fill(entry.instances, kind);
     const isSame = before?.bytes.equals(bytes) ?? false;
     if (!isSame) this.#versions += 1;
-    const assignment = {
-      entry,
-      unaddressed,
-      ...(isSame && before ? { version: before.version, bytes: before.bytes } : { version: this.#versions, bytes }),
-    };
+    const { version, bytes: kept } = isSame && before ? before : { version: this.#versions, bytes };
+    const assignment = { entry, version, bytes: kept };
     assignments.set(entry.name, assignment);
     return assignment;
+  }
+
+  #layoutOf({ name, facts }: ServiceInstances): AssignmentLayout {
+    const before = this.#layouts.get(name);
+    if (before?.facts === facts) return before;
+    const layout = new AssignmentLayout(name, facts, (assignment) => resourceField("eds", assignment));
+    this.#layouts.set(name, layout);
+    return layout;
   }
 
   #other(type: Exclude<ResourceType, "eds">, name: string): Resource {

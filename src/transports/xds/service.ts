@@ -10,11 +10,11 @@
 import { AccessToken, authorizationOf, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { Clock } from "../../core/clock.js";
+import { FairTurns } from "../../core/fair-turns.js";
 import { wholeNumber } from "../../core/option.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
 import type { CallCredentials, GrpcStream, GrpcStreamMethod, StreamCall } from "../grpc/engine.js";
-import { FanOut } from "../grpc/fan-out.js";
 import { TYPE_URLS } from "./messages.js";
 import { ResourceCache } from "./resources.js";
 import { XdsStream, type XdsStreamDeps } from "./stream.js";
@@ -72,7 +72,7 @@ export class XdsService {
     this.#maxStreams = wholeNumber("maxStreams", maxStreams, DEFAULT_MAX_STREAMS);
     this.#resources = new ResourceCache(catalog);
     this.#deps = {
-      ...{ catalog, clock, instance, resources: this.#resources, fanOut: new FanOut(instance) },
+      ...{ catalog, clock, instance, resources: this.#resources, turns: new FairTurns(clock, instance) },
       onPush: () => {
         this.#pushes += 1;
       },

@@ -11,14 +11,15 @@
  */
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
+import type { FairTurns, Share } from "../../core/fair-turns.js";
 import { printable } from "../../core/printable.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { GrpcCode } from "../../wire/grpc-code.js";
-import { decodeMessage, encodeMessage, type MessageOf } from "../../wire/message-table.js";
+import { encodeMessage } from "../../wire/message-table.js";
 import type { GrpcStream, StreamCall } from "../grpc/engine.js";
-import type { FanOut, Flushable } from "../grpc/fan-out.js";
 import type { ClientKind } from "./endpoints.js";
-import { DISCOVERY_REQUEST, DISCOVERY_RESPONSE, TYPE_URLS } from "./messages.js";
+import { DISCOVERY_RESPONSE, TYPE_URLS } from "./messages.js";
+import { type DiscoveryRequest, readRequest } from "./request.js";
 import type { ResourceCache, ResourceType } from "./resources.js";
 import { Subscription } from "./subscription.js";
 
@@ -28,7 +29,8 @@ export interface XdsStreamDeps {
   readonly clock: Clock;
   readonly instance: string;
   readonly resources: ResourceCache;
-  readonly fanOut: FanOut;
+  /** Streams that have used little time lately come first: one of three instances does not wait for one of 10,000. */
+  readonly turns: FairTurns;
   readonly onPush: () => void;
   readonly onNack: () => void;
   /** Whether so many names more may be kept, over all streams. */
@@ -48,12 +50,11 @@ const MAX_NAMES = 100_000;
 /** Characters of the text of a NACK that are published. */
 const MAX_NACK_TEXT = 200;
 
-type DiscoveryRequest = MessageOf<typeof DISCOVERY_REQUEST>;
-
-export class XdsStream implements GrpcStream, Flushable {
+export class XdsStream implements GrpcStream {
   readonly #call: StreamCall;
   readonly #deps: XdsStreamDeps;
   readonly #defaultType: string;
+  readonly #share: Share;
   readonly #subscriptions = new Map<ResourceType, Subscription>();
   #kind: ClientKind = "envoy";
   #nonces = 0;
@@ -69,6 +70,7 @@ export class XdsStream implements GrpcStream, Flushable {
     this.#call = call;
     this.#deps = deps;
     this.#defaultType = defaultType;
+    this.#share = deps.turns.open();
     this.#cancelFirstRequest = deps.clock.setTimer(FIRST_REQUEST_MS, () => this.#onSilence());
   }
 
@@ -83,9 +85,8 @@ export class XdsStream implements GrpcStream, Flushable {
   receive(message: Buffer, onHandled: () => void): void {
     if (this.#ended) return;
     this.#cancelFirstRequest();
-    const request = decodeMessage(DISCOVERY_REQUEST, message);
-    if (request === undefined) this.end("INVALID_ARGUMENT", "malformed request");
-    else this.#handle(request);
+    const request = readRequest(message);
+    if (request === undefined || !this.#handle(request)) this.end("INVALID_ARGUMENT", "malformed request");
     if (this.#ended) return;
     this.#send();
     if (this.#isSending) this.#onTaken = onHandled;
@@ -103,12 +104,10 @@ export class XdsStream implements GrpcStream, Flushable {
     for (const subscription of this.#subscriptions.values()) subscription.change(changed);
     if (this.#isQueued || this.#isSending) return;
     this.#isQueued = true;
-    this.#deps.fanOut.add(this);
-  }
-
-  flush(): void {
-    this.#isQueued = false;
-    this.#send();
+    this.#share.queue(() => {
+      this.#isQueued = false;
+      this.#send();
+    });
   }
 
   /** Ends the stream with a status. */
@@ -124,32 +123,28 @@ export class XdsStream implements GrpcStream, Flushable {
     this.#deps.onClose(this);
   }
 
-  #handle(request: DiscoveryRequest): void {
-    if (request.node !== undefined) this.#kind = kindOf(request.node.userAgentName);
-    const typeUrl = request.typeUrl || this.#defaultType;
-    if (typeUrl === "") {
-      this.end("INVALID_ARGUMENT", "type_url is required");
-      return;
-    }
-    const type = typeOf(typeUrl);
-    if (type === undefined) return; // as go-control-plane: a resource that never comes
-    const known = this.#subscriptions.get(type);
-    const isStale = known !== undefined && known.nonce !== "" && request.responseNonce !== known.nonce;
-    if (!isStale && request.errorDetail !== undefined) this.#onNack(type, request.errorDetail.message);
-    const { length } = request.resourceNames;
-    const more = length - (known?.size ?? 0);
-    if (length > MAX_NAMES || (more > 0 && !this.#deps.hasRoomFor(more))) {
+  /** Returns false for a request that cannot be read. */
+  #handle({ node, typeUrl, responseNonce, errorDetail, names }: DiscoveryRequest): boolean {
+    if (node !== undefined) this.#kind = kindOf(node.userAgentName);
+    const type = typeOf(typeUrl || this.#defaultType);
+    const known = type && this.#subscriptions.get(type);
+    // an ACK has the same names as the request before
+    if (!known?.hasAskedFor(names) && names.decode() === undefined) return false;
+    if (typeUrl === "" && this.#defaultType === "") this.end("INVALID_ARGUMENT", "type_url is required");
+    if (type === undefined) return true; // as go-control-plane: a resource that never comes
+    const isStale = known !== undefined && known.nonce !== "" && responseNonce !== known.nonce;
+    if (!isStale && errorDetail !== undefined) this.#onNack(type, errorDetail.message);
+    const more = names.length - (known?.size ?? 0);
+    if (names.length > MAX_NAMES || (more > 0 && !this.#deps.hasRoomFor(more))) {
       this.end("RESOURCE_EXHAUSTED", "too many resource names");
-      return;
-    }
-    if (isStale) {
-      known.askStale(request.resourceNames);
-      return;
+      return true;
     }
     const { catalog, resources } = this.#deps;
     const subscription = known ?? new Subscription(type, catalog, resources);
     this.#subscriptions.set(type, subscription);
-    subscription.ask(request.resourceNames);
+    if (isStale) subscription.askStale(names);
+    else subscription.ask(names);
+    return true;
   }
 
   #onNack(type: ResourceType, text: string): void {
@@ -160,7 +155,10 @@ export class XdsStream implements GrpcStream, Flushable {
 
   /** Sends the next response, unless the client has not taken the one before. */
   #send(): void {
-    if (this.#ended || this.#isSending) return;
+    if (!this.#ended && !this.#isSending) this.#share.measure(() => this.#sendNext());
+  }
+
+  #sendNext(): void {
     for (const type of ORDER) {
       const subscription = this.#subscriptions.get(type);
       const resources = subscription?.next(this.#kind);

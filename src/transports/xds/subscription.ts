@@ -11,6 +11,7 @@
 import { MAX_SERVICE_NAME_BYTES } from "../../core/service-name.js";
 import type { InstanceCatalog } from "../../instances/catalog.js";
 import type { ClientKind } from "./endpoints.js";
+import type { NameList } from "./request.js";
 import type { Resource, ResourceCache, ResourceType } from "./resources.js";
 
 /** A response of `eds` or `rds` ends after the resource that reaches this size. A client that does not read costs one response. */
@@ -37,8 +38,10 @@ export class Subscription {
   readonly #due = new Set<string>();
   /** A response of a whole type is due, even without a resource. */
   #isDue = false;
+  /** The names of the last request that was no stale one. */
+  #asked: NameList | undefined;
   /** The names of a stale request, until the next change. */
-  #stale: readonly string[] | undefined;
+  #stale: NameList | undefined;
 
   constructor(type: ResourceType, catalog: InstanceCatalog, resources: ResourceCache) {
     this.type = type;
@@ -51,9 +54,17 @@ export class Subscription {
     return this.#names.size + (this.#stale?.length ?? 0);
   }
 
+  /** Whether these are the names of the last request that was not stale. */
+  hasAskedFor(list: NameList): boolean {
+    return this.#asked?.isSame(list) ?? false;
+  }
+
   /** Takes the names of a request. Only those that were not asked for before are due. */
-  ask(names: readonly string[]): void {
+  ask(list: NameList): void {
     this.#stale = undefined;
+    if (this.hasAskedFor(list)) return;
+    this.#asked = list.copy();
+    const names = list.decode() ?? [];
     if (names.length > 0) this.#hasNamed = true;
     if (names.includes(WILDCARD) || !this.#hasNamed) this.#askAll();
     else this.#askFor(names);
@@ -63,14 +74,16 @@ export class Subscription {
    * Takes the names of a request with an old nonce. It is not answered, but its names hold from the next change on. Else a
    * client that is always one response behind, while services flap, would never get what it asks for.
    */
-  askStale(names: readonly string[]): void {
-    this.#stale = names;
+  askStale(list: NameList): void {
+    this.#stale = this.hasAskedFor(list) ? undefined : list.copy();
   }
 
   /** The entries of some services have changed. */
   change(changed: ReadonlySet<string>): void {
     if (this.#stale !== undefined) this.ask(this.#stale);
-    for (const name of changed) if (this.#isWildcard || this.#names.has(name)) this.#due.add(name);
+    if (!this.#isWildcard && this.#names.size < changed.size) {
+      for (const name of this.#names.keys()) if (changed.has(name)) this.#due.add(name);
+    } else for (const name of changed) if (this.#isWildcard || this.#names.has(name)) this.#due.add(name);
   }
 
   /** The resources of the next response; `undefined` when nothing is due. */
@@ -93,9 +106,10 @@ export class Subscription {
     this.#isWildcard = false;
     const before = this.#names;
     this.#names = new Map();
-    for (const name of names) {
+    for (const asked of names) {
       // a longer name is no service: it is not kept
-      if (this.#names.has(name) || Buffer.byteLength(name) > MAX_SERVICE_NAME_BYTES) continue;
+      if (this.#names.has(asked) || Buffer.byteLength(asked) > MAX_SERVICE_NAME_BYTES) continue;
+      const name = this.#catalog.service(asked)?.name ?? asked; // one string for all streams
       const sent = before.get(name);
       this.#names.set(name, sent ?? UNSENT);
       if (sent !== undefined) continue;

@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { publish } from "../../../src/core/channels.js";
 import type { InstanceFacts } from "../../../src/instances/instance.js";
 import type { CheckState } from "../../../src/registry/ports.js";
-import { TYPES } from "../../support/xds-messages.js";
+import { type Message, TYPES } from "../../support/xds-messages.js";
 import { endpointsIn, instanceOf, World } from "./xds-fixture.js";
 
 const GRPC_AGENTS = ["gRPC Go", "gRPC C-core linux", "gRPC Java", "gRPC Node Pure JS"];
@@ -93,6 +93,44 @@ describe("an assignment", () => {
     assert.equal(load_balancing_weight.value, 1);
     assert.equal(priority ?? 0, 0);
     assert.equal(lb_endpoints[0].load_balancing_weight.value, 7);
+  });
+
+  for (const [host, port, weight] of [
+    ["1.2.3.4", 1, 1],
+    ["255.255.255.255", 127, 128],
+    ["2001:db8::1", 128, 127],
+    ["ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 16_384, 16_383],
+    ["ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", 65_535, 65_535],
+  ] as const)
+    test(`has ${host}, port ${port} and weight ${weight} between its neighbours`, async (t) => {
+      const world = new World(t);
+      const neighbours = [instanceOf("a"), instanceOf("c", { host: "192.0.2.3" })] as const;
+      const assignment = await assignmentOf(world, [...neighbours, instanceOf("b", { host, port, weight })]);
+      assert.deepEqual(endpointsIn(assignment), [
+        "192.0.2.1:50051 HEALTHY",
+        `${host}:${port} HEALTHY`,
+        "192.0.2.3:50051 HEALTHY",
+      ]);
+      const weights = assignment.endpoints[0].lb_endpoints.map((each: Message) => each.load_balancing_weight.value);
+      assert.deepEqual(weights, [1, weight, 1]);
+    });
+
+  test("follows states, weights and addresses that change in turn", async (t) => {
+    const world = new World(t);
+    world.configure([instanceOf("a"), instanceOf("b", { host: "192.0.2.2" })]);
+    const stream = world.open();
+    await stream.get("eds", ["orders"]);
+    const told = async () => endpointsIn((await stream.next()).resources[0]).join();
+    await world.turn("b", "failing");
+    assert.equal(await told(), "192.0.2.1:50051 HEALTHY,192.0.2.2:50051 UNHEALTHY");
+    world.configure([instanceOf("a", { host: "192.0.2.9" }), instanceOf("b", { host: "192.0.2.2" })]);
+    assert.equal(await told(), "192.0.2.9:50051 HEALTHY,192.0.2.2:50051 UNHEALTHY");
+    await world.turn("a", "warning");
+    assert.equal(await told(), "192.0.2.9:50051 DEGRADED,192.0.2.2:50051 UNHEALTHY");
+    world.configure([instanceOf("b", { host: "192.0.2.2" })]);
+    assert.equal(await told(), "192.0.2.2:50051 UNHEALTHY");
+    await world.turn("b", "passing");
+    assert.equal(await told(), "192.0.2.2:50051 HEALTHY");
   });
 
   test("has IP addresses only: others are left out and counted", async (t) => {

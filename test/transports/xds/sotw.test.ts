@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { subscribe } from "../../../src/core/channels.js";
-import { TYPES } from "../../support/xds-messages.js";
+import { TYPES, writeDiscoveryRequest } from "../../support/xds-messages.js";
 import { endpointsIn, instanceOf, namesIn, type TypeName, World } from "./xds-fixture.js";
 
 const PATHS = {
@@ -141,6 +141,21 @@ describe("an aggregated stream", () => {
     assert.deepEqual(namesIn(await stream.next()), ["orders"], "left and asked for again");
   });
 
+  test("a late request with the names that hold already withdraws the names of one before it", async (t) => {
+    const world = new World(t);
+    world.configure([a, payments]);
+    const stream = world.open();
+    const first = await stream.get("eds", ["orders"]);
+    await world.turn("a", "failing");
+    await stream.next();
+    stream.ack(first, ["payments"]);
+    stream.ack(first, ["orders"]);
+    await world.turn("p", "failing");
+    await stream.isQuiet();
+    await world.turn("a", "passing");
+    assert.deepEqual(namesIn(await stream.next()), ["orders"]);
+  });
+
   test("a request is taken while responses are always due", async (t) => {
     const world = new World(t);
     const crowd = Array.from({ length: 4 }, (_, at) => instanceOf(`c${at}`, { services: [`s${at}`] }));
@@ -191,6 +206,8 @@ describe("an aggregated stream", () => {
   for (const [what, bytes] of [
     ["a cut field", Buffer.from([0x1a, 0x05, 0x61])],
     ["a name that is no UTF-8", Buffer.from([0x1a, 0x01, 0xff])],
+    ["a name that is cut", Buffer.from([0x1a, 0x80])],
+    ["a name whose length is not there", Buffer.from([0x1a])],
     ["a node that is a number", Buffer.from([0x10, 0x01])],
   ] as const)
     test(`a request with ${what} ends the stream with INVALID_ARGUMENT`, (t) => {
@@ -300,6 +317,19 @@ describe("names", () => {
     const stream = world.open();
     for (const type of ["cds", "lds", "rds"] as const) await stream.get(type, ["orders"]);
     await world.turn("a", "failing");
+    await stream.isQuiet();
+  });
+
+  test("in parts of a request, between other fields, are one list", async (t) => {
+    const world = new World(t);
+    const long = "l".repeat(200); // its length takes two bytes
+    world.configure([a, payments, instanceOf("l", { services: [long] })]);
+    const stream = world.open();
+    const parts = [{ resource_names: ["orders"] }, { type_url: TYPES.eds }, { resource_names: [long, "payments"] }];
+    stream.askBytes(Buffer.concat(parts.map((part) => writeDiscoveryRequest(part))));
+    const response = await stream.next();
+    assert.deepEqual(namesIn(response).toSorted(), [long, "orders", "payments"]);
+    stream.ack(response, ["orders", long, "payments"]);
     await stream.isQuiet();
   });
 
