@@ -40,7 +40,7 @@ const DAEMON = {
   ...COMMON,
   banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
   define: { "import.meta.url": "importMetaUrl" },
-  external: ["@grpc/*", "grpc-health-check", "mysql2", "pg"],
+  external: ["@grpc/*", "grpc-health-check", "mysql2", "pg", "@redis/client"],
   plugins: [thirdPartyFiles("../third-party")],
 };
 

@@ -105,7 +105,7 @@ export async function buildLibrary() {
     platform: "node",
     target: "node20",
     format: "esm",
-    external: ["@grpc/*", "grpc-health-check", "mysql2", "pg"],
+    external: ["@grpc/*", "grpc-health-check", "mysql2", "pg", "@redis/client"],
     plugins: [lazyFiles, afterIndex, ownVersion, thirdPartyFiles("./third-party")],
     sourcemap: "inline",
     legalComments: "none",

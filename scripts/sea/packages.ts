@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build, type Metafile, type Plugin } from "esbuild";
 import protobuf from "protobufjs";
 
-export const EXECUTABLE_PACKAGES = ["@grpc/grpc-js", "grpc-health-check", "mysql2", "pg"];
+export const EXECUTABLE_PACKAGES = ["@grpc/grpc-js", "grpc-health-check", "mysql2", "pg", "@redis/client"];
 
 /** Parts of `pg` for other platforms. It loads them if they are there. */
 const OTHER_PLATFORMS = ["pg-cloudflare", "pg-native"];

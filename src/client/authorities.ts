@@ -9,7 +9,7 @@
  * behaviour is the same on every version. Sources: https://docs.openssl.org/3.0/man3/SSL_CTX_load_verify_locations/ and the
  * files that Go's crypto/x509 reads, https://go.dev/src/crypto/x509/root_linux.go.
  */
-import type { X509Certificate } from "node:crypto";
+import { createHash, type X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import * as tls from "node:tls";
@@ -36,11 +36,18 @@ export class Authorities {
   readonly pem: string;
   readonly certificates: readonly X509Certificate[];
   #context: tls.SecureContext | undefined;
+  #digest: string | undefined;
 
   /** @throws HealthError TLS_FAILED for a text that is not PEM */
   constructor(pem: string) {
     this.certificates = readAuthorities(pem);
     this.pem = this.certificates.join("");
+  }
+
+  /** SHA-256 of the PEM text, in hexadecimal. */
+  get digest(): string {
+    this.#digest ??= createHash("sha256").update(this.pem).digest("hex");
+    return this.#digest;
   }
 
   /** For targets without further TLS options. */

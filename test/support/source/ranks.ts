@@ -8,6 +8,7 @@ export const RANKS: Readonly<Record<string, number>> = {
   telemetry: 1,
   client: 2,
   conformance: 3,
+  fleet: 3,
   instances: 3,
   probers: 3,
   "transports/discovery": 4,

@@ -1,0 +1,44 @@
+/**
+ * A beat: the sign of life of one run, and what the others must know of it. It comes from the loop that probes.
+ */
+import type { Run } from "./store.js";
+
+/** The version of the records in the store. A member with another version is alive, but no candidate, and its votes do not count. */
+export const FORMAT = 1;
+
+export interface Beat {
+  readonly format: number;
+  readonly run: Run;
+  /** The name of the member: what checks are assigned to. */
+  readonly member: string;
+  readonly zone: string | undefined;
+  /** Of healthbridge. */
+  readonly version: string;
+  /** Grows with every beat. Alive means: it has grown. */
+  readonly counter: number;
+  /** Milliseconds since the start of the run, by its monotonic clock: the age of a vote is the difference to `Cell.castAtMs`. */
+  readonly uptimeMs: number;
+  /** Sequence and digest of the cells that the store has acknowledged. */
+  readonly head: string;
+  /** The digest of the definitions that this run holds. */
+  readonly config: string;
+  /** Probes a second that it can do: its weight in the assignment. */
+  readonly capacity: number;
+  /**
+   * The age of its oldest result that a vote follows from, as a share of its `staleAfter`: 0 to 1. At 1, its votes in
+   * the store count no longer than until this beat: they may be wrong, since a write has failed.
+   */
+  readonly stalest: number;
+  /** It is about to leave, or an operator has drained it: no candidate; its votes count until the successors have voted. */
+  readonly isLeaving: boolean;
+  /** What an operator has asked here of members, for ten beats: each does it once. At most 16. */
+  readonly asks: readonly MemberAsk[];
+}
+
+/** An operator's order to a member: to hand its checks over, or to take its share again. */
+export interface MemberAsk {
+  /** Random: 8 hexadecimal digits. */
+  readonly id: string;
+  readonly member: string;
+  readonly isDraining: boolean;
+}

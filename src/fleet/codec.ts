@@ -1,0 +1,283 @@
+/**
+ * The records of a fleet as signed texts: beats, cells, heads and configurations.
+ *
+ *     FORMAT " " SIGNATURE " " BODY
+ *                   |
+ *     HMAC-SHA256(key, kind, format, run, check, body)       key = HKDF(secret, name of the fleet)
+ *     |---- 16 bytes: signature ----|-- 8 bytes: share --|
+ *
+ * A record counts only at the place for which it was signed: a cell of another fleet, run, or check is refused, and so is
+ * a cell with another sequence, definition or vote. The share of a cell is not written anywhere. The digest of all cells of
+ * a run is the sum of their shares (see ledger.ts), so the signed head of a run vouches for the set of its cells: a writer
+ * without the secret can neither add, nor change, nor remove a cell unnoticed.
+ *
+ * The envelope is the same in all formats, and so are `member` and `counter` in the body of a beat. So a member sees that
+ * a member with a newer format is alive.
+ *
+ * Nothing here throws for what a store returns: it may be of any size and form.
+ */
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
+import { printable } from "../core/printable.js";
+import { serviceNameFault } from "../core/service-name.js";
+import { isServingStatus } from "../core/serving-status.js";
+import type { ReportedService } from "../registry/ports.js";
+import { type Beat, FORMAT, type MemberAsk } from "./beat.js";
+import type { Run } from "./store.js";
+import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
+
+/** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */
+const MAX_LENGTHS = { beat: 65_536, cell: 1_048_576, head: 256, config: 67_108_864 } as const;
+
+const SIGNATURE_BYTES = 16;
+const MAX_NAME_LENGTH = 200;
+const MAX_ASKS = 16;
+const MAX_REPORTED = 1_000;
+
+type RecordKind = keyof typeof MAX_LENGTHS;
+
+/** What a beat that was read turned out to be. */
+export type OpenedBeat =
+  | { readonly kind: "beat"; readonly beat: Beat }
+  | {
+      readonly kind: "other-format";
+      readonly run: Run;
+      readonly member: string;
+      readonly counter: number;
+      readonly format: number;
+    }
+  | { readonly kind: "refused"; readonly cause: "signature" | "form" };
+
+/** The part of a digest that a cell stands for: 64 bits in two numbers. */
+export interface DigestShare {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** The state of all cells of a run. */
+export interface Head extends DigestShare {
+  /** Grows by one with each write. */
+  readonly sequence: number;
+}
+
+export interface OpenedCell extends DigestShare {
+  /** Of the write with which it came. */
+  readonly sequence: number;
+  readonly cell: Cell;
+}
+
+export interface SealedCell extends DigestShare {
+  readonly text: string;
+}
+
+/** A text whose signature is right. */
+interface Opened {
+  readonly format: number;
+  readonly body: string;
+  readonly mac: Buffer;
+}
+
+export class FleetCodec {
+  readonly #signing: KeyObject;
+  readonly #hashing: KeyObject;
+
+  /** @param secret `undefined`: only for a store that no one else writes to. Signatures tell damage from data then. */
+  constructor(fleet: string, secret: string | undefined) {
+    const key = (use: string) => createSecretKey(Buffer.from(hkdfSync("sha256", secret ?? "", fleet, use, 32)));
+    this.#signing = key("healthbridge fleet: signatures");
+    this.#hashing = key("healthbridge fleet: digests");
+  }
+
+  /** A short keyed hash, for digests of definitions and configurations: they tell nothing to readers of the store. */
+  hash(text: string): string {
+    return createHmac("sha256", this.#hashing).update(text).digest("base64url").slice(0, 16);
+  }
+
+  sealBeat(beat: Beat): string {
+    const { format, run, ...rest } = beat;
+    return this.#seal("beat", place(run), JSON.stringify(rest), format).text;
+  }
+
+  openBeat(run: Run, text: string): OpenedBeat {
+    const opened = this.#open("beat", place(run), text);
+    if (opened === undefined) return { kind: "refused", cause: "signature" };
+    const { format } = opened;
+    const body = recordOf(opened.body);
+    const { member, counter } = body ?? {};
+    if (!isName(member) || !isCount(counter)) return { kind: "refused", cause: "form" };
+    if (format !== FORMAT) return { kind: "other-format", run, member, counter, format };
+    const beat = beatOf(run, { ...body, member, counter });
+    return beat === undefined ? { kind: "refused", cause: "form" } : { kind: "beat", beat };
+  }
+
+  sealCell(run: Run, check: string, sequence: number, cell: Cell): SealedCell {
+    const { definition, castAtMs, order, vote } = cell;
+    const reported = vote.reported?.map(({ name, status, reason }) => [name, status, reason ?? null]) ?? null;
+    const fields = [vote.state, vote.reason ?? null, vote.ageMs ?? null, reported];
+    const body = JSON.stringify([sequence, definition, castAtMs, order, ...fields]);
+    const { text, mac } = this.#seal("cell", place(run, check), body);
+    return { text, ...shareOf(mac) };
+  }
+
+  openCell(run: Run, check: string, text: string): OpenedCell | undefined {
+    const opened = this.#open("cell", place(run, check), text);
+    if (opened?.format !== FORMAT) return undefined;
+    const fields = parsed(opened.body);
+    if (!Array.isArray(fields)) return undefined;
+    const [sequence, definition, castAtMs, order, state, reason, ageMs, services] = fields as readonly unknown[];
+    if (!isCount(sequence) || !isName(definition) || !isAmount(castAtMs) || !isAmount(order)) return undefined;
+    if (!isVoteState(state) || !isReason(reason) || !(ageMs === null || isAmount(ageMs))) return undefined;
+    const reported = services === null ? undefined : reportedOf(services);
+    if (services !== null && reported === undefined) return undefined;
+    const vote = { state, reason: reason ?? undefined, ageMs: ageMs ?? undefined, reported };
+    return { sequence, cell: { definition, castAtMs, order, vote }, ...shareOf(opened.mac) };
+  }
+
+  sealHead(run: Run, { sequence, high, low }: Head): string {
+    return this.#seal("head", place(run), `${sequence} ${hex(high)}${hex(low)}`).text;
+  }
+
+  openHead(run: Run, text: string): Head | undefined {
+    const opened = this.#open("head", place(run), text);
+    const [, sequence, high, low] = /^(\d{1,15}) ([0-9a-f]{8})([0-9a-f]{8})$/.exec(opened?.body ?? "") ?? [];
+    if (opened?.format !== FORMAT || high === undefined || low === undefined) return undefined;
+    return { sequence: Number(sequence), high: Number.parseInt(high, 16), low: Number.parseInt(low, 16) };
+  }
+
+  /** @param definitions check -> digest of its definition */
+  sealConfig(config: string, definitions: ReadonlyMap<string, string>): string {
+    return this.#seal("config", config, JSON.stringify([...definitions])).text;
+  }
+
+  openConfig(config: string, text: string): ReadonlyMap<string, string> | undefined {
+    const opened = this.#open("config", config, text);
+    if (opened?.format !== FORMAT) return undefined;
+    const entries = parsed(opened.body);
+    return Array.isArray(entries) && entries.every(isDefinition) ? new Map(entries) : undefined;
+  }
+
+  #seal(
+    kind: RecordKind,
+    at: string,
+    body: string,
+    format: number = FORMAT,
+  ): { readonly text: string; readonly mac: Buffer } {
+    const mac = this.#mac(kind, format, at, body);
+    return { text: `${format} ${signatureOf(mac)} ${body}`, mac };
+  }
+
+  #open(kind: RecordKind, at: string, text: string): Opened | undefined {
+    if (text.length > MAX_LENGTHS[kind]) return undefined;
+    const [start, version, signature] = /^(\d{1,9}) ([\w-]{22}) /.exec(text) ?? [];
+    if (start === undefined || signature === undefined) return undefined;
+    const format = Number(version);
+    const body = text.slice(start.length);
+    const mac = this.#mac(kind, format, at, body);
+    // both are 22 ASCII characters
+    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(signatureOf(mac)))) return undefined;
+    return { format, body, mac };
+  }
+
+  #mac(kind: RecordKind, format: number, at: string, body: string): Buffer {
+    // the length tells where the place ends and the body starts: no two records have the same text here
+    return createHmac("sha256", this.#signing).update(`${kind} ${format} ${at.length} ${at}${body}`).digest();
+  }
+}
+
+/** The sequence of a head. Its signature is not looked at: for the order in a store. */
+export function sequenceOf(head: string): number {
+  return Number(/^\d+ [\w-]{22} (\d{1,15}) /.exec(head)?.[1] ?? 0);
+}
+
+/** The length tells where the run ends and the check starts. */
+function place(run: Run, check = ""): string {
+  return `${run.length} ${run}${check}`;
+}
+
+function signatureOf(mac: Buffer): string {
+  return mac.toString("base64url", 0, SIGNATURE_BYTES);
+}
+
+function shareOf(mac: Buffer): DigestShare {
+  return { high: mac.readUInt32BE(SIGNATURE_BYTES), low: mac.readUInt32BE(SIGNATURE_BYTES + 4) };
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}
+
+function beatOf(run: Run, body: Readonly<Record<string, unknown>> & { member: string; counter: number }) {
+  const { member, counter, zone, version, uptimeMs, head, config, capacity, stalest, isLeaving } = body;
+  if (!(zone === undefined || isName(zone)) || !isName(version) || !isName(config)) return undefined;
+  if (typeof head !== "string" || head.length > MAX_LENGTHS.head || typeof isLeaving !== "boolean") return undefined;
+  if (!isAmount(uptimeMs) || !isAmount(capacity) || capacity === 0 || !isAmount(stalest)) return undefined;
+  const asks = asksOf(body.asks);
+  if (asks === undefined) return undefined;
+  const name = { format: FORMAT, run, member, zone, version, counter, uptimeMs };
+  return { ...name, head, config, capacity, stalest, isLeaving, asks } satisfies Beat;
+}
+
+function asksOf(value: unknown): readonly MemberAsk[] | undefined {
+  if (!Array.isArray(value) || value.length > MAX_ASKS) return undefined;
+  const asks: MemberAsk[] = [];
+  for (const ask of value as readonly unknown[]) {
+    if (!isRecord(ask)) return undefined;
+    const { id, member, isDraining } = ask;
+    if (!isName(id) || !isName(member) || typeof isDraining !== "boolean") return undefined;
+    asks.push({ id, member, isDraining });
+  }
+  return asks;
+}
+
+function reportedOf(value: unknown): readonly ReportedService[] | undefined {
+  if (!Array.isArray(value) || value.length > MAX_REPORTED) return undefined;
+  const reported: ReportedService[] = [];
+  for (const service of value as readonly unknown[]) {
+    const [name, status, reason] = Array.isArray(service) ? (service as readonly unknown[]) : [];
+    if (typeof name !== "string" || serviceNameFault(name) !== undefined) return undefined;
+    if (!isServingStatus(status) || !isReason(reason)) return undefined;
+    reported.push({ name, status, reason: reason ?? undefined });
+  }
+  return reported;
+}
+
+function recordOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  const value = parsed(text);
+  return isRecord(value) ? value : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isDefinition(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && isName(value[0]) && isName(value[1]);
+}
+
+/** A text that is safe to show and to log. */
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_NAME_LENGTH && printable(value) === value;
+}
+
+function isReason(value: unknown): value is string | null {
+  return value === null || isName(value);
+}
+
+function isVoteState(value: unknown): value is VoteState {
+  return (VOTE_STATES as readonly unknown[]).includes(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0; // a safe integer is a number
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}

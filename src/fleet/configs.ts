@@ -1,0 +1,56 @@
+/**
+ * Which checks the members hold: the digest of a configuration, and what other configurations have under a check.
+ *
+ * A member with the same configuration holds the same definitions. That of another one is read once from the store.
+ */
+import type { Steps } from "../core/turns.js";
+import { hashOf } from "./assignment.js";
+import type { Definition } from "./vote.js";
+
+/** Of other members: old ones are dropped. A rollout has two. */
+const MAX_CONFIGS = 16;
+
+const CHECKS_A_STEP = 1_000;
+
+/** The digests of the definitions, by the names of the checks. */
+export type ConfigDigests = ReadonlyMap<string, string>;
+
+/** The digest of a configuration. The order of its checks does not matter. */
+export function* configDigest(definitions: Iterable<Definition>): Steps<string> {
+  let [sum, mix, count] = [0, 0, 0];
+  for (const { check, digest } of definitions) {
+    const hash = hashOf(`${check}\n${digest}`);
+    sum = (sum + hash) >>> 0;
+    mix = (mix + Math.imul(hash, hash | 1)) >>> 0;
+    count += 1;
+    if (count % CHECKS_A_STEP === 0) yield;
+  }
+  return [count, sum, mix].map((part) => part.toString(16).padStart(8, "0")).join("");
+}
+
+export class OtherConfigs {
+  readonly #known = new Map<string, ConfigDigests>();
+  readonly #reading = new Set<string>();
+
+  digestOf(config: string, check: string): string | undefined {
+    return this.#known.get(config)?.get(check);
+  }
+
+  /** The configurations of these that must be read now. Each is given out once, until `keep` or `giveUp`. */
+  missing(configs: Iterable<string>): readonly string[] {
+    const missing = [...new Set(configs)].filter((config) => !this.#known.has(config) && !this.#reading.has(config));
+    for (const config of missing) this.#reading.add(config);
+    return missing;
+  }
+
+  keep(config: string, digests: ConfigDigests): void {
+    this.#reading.delete(config);
+    const oldest = this.#known.size < MAX_CONFIGS ? undefined : this.#known.keys().next().value;
+    if (oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(config, digests);
+  }
+
+  giveUp(config: string): void {
+    this.#reading.delete(config);
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * What is true of each check: the votes of this member and of its mirror of the others, made into a decision.
+ *
+ *     own vote --------.
+ *     votes of others --+--> those that count, and until when --> agreement --> tell the checks, when it is another decision,
+ *     owners ----------'                                                        or when the one that they have runs out
+ *
+ * The vote of another member counts until its result may be too old: its beat says how old the oldest of its results is, and
+ * after the last beat that was heard the age grows.
+ */
+import type { Clock } from "../core/clock.js";
+import type { Steps } from "../core/turns.js";
+import { agreedOn, type FormerVote, isSameDecision, type SeatVote } from "./agreement.js";
+import { AGE_TOLERANCE, type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeats.js";
+import type { HeardMember, Members } from "./members.js";
+import type { KeptReport } from "./own-votes.js";
+import type { CheckRecord } from "./seats.js";
+import type { Run } from "./store.js";
+import type { Cell, Decision, Definition } from "./vote.js";
+
+/** A vote of another run, as its mirror has it. */
+export interface ForeignCell {
+  readonly run: Run;
+  readonly cell: Cell;
+}
+
+export interface DecisionsDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly beatMs: number;
+  readonly members: Members;
+  /** The votes of the other runs on a check. */
+  readonly votes: (check: string) => Iterable<ForeignCell>;
+  /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
+  readonly ownCell: (check: string) => Cell | undefined;
+  /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
+  readonly isCatchingUp: () => boolean;
+  readonly tell: (check: string, decision: Decision) => void;
+}
+
+/** A live member says each beat that its votes count: so much silence is not yet a reason to doubt them. */
+const MIN_VALID_BEATS = 2;
+
+/** A decision is told again when so much of its time is left. */
+const RENEWAL_SHARE = 0.5;
+
+const MIN_RENEWAL_BEATS = 3;
+
+/** So many times `staleAfter`, an owner without a vote that counts is waited for. */
+const MAX_AWAITED_STALE_TIMES = 2;
+
+const CHECKS_A_STEP = 25;
+
+export class Decisions {
+  readonly #deps: DecisionsDeps;
+  /** The store is gone, and this member probes all: it has a seat of each check, and the votes of others count until they are stale. */
+  isAlone = false;
+
+  constructor(deps: DecisionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Decides, and tells it when that is news. */
+  decide(record: CheckRecord): void {
+    const { clock, isCatchingUp, tell } = this.#deps;
+    const now = clock.now();
+    const before = record.decision;
+    const decided = this.#decisionOf(record, now);
+    const isHeld = isCatchingUp() && record.definition.scope !== "local" && now < before.validUntil;
+    const after = isHeld && decided.state !== before.state ? before : decided;
+    const isSame = isSameDecision(before, after);
+    // a state that was true for so long remains so, also when fewer votes carry it now
+    record.decision = isSame && after.validUntil < before.validUntil ? before : after;
+    const isLonger = record.decision.validUntil > record.toldUntil;
+    if (isSame && !(isLonger && this.#isRunningOut(record, now))) return;
+    record.toldUntil = record.decision.validUntil;
+    tell(record.check, record.decision);
+  }
+
+  /** With each beat: the decisions that run out, and those that wait for something. */
+  *renew(records: Iterable<CheckRecord>): Steps<void> {
+    let count = 0;
+    for (const record of records) {
+      const now = this.#deps.clock.now();
+      if (now >= record.reviewAt || this.#isRunningOut(record, now)) this.decide(record);
+      count += 1;
+      if (count % CHECKS_A_STEP === 0) yield;
+    }
+  }
+
+  /** The newest report of a heartbeat that counts. */
+  newestReport(record: CheckRecord): KeptReport | undefined {
+    const { clock, run: self, members } = this.#deps;
+    const newest = newestReport(this.#heartbeatVotes(record), clock.now());
+    if (newest === undefined) return undefined;
+    const member = members.get(newest.run);
+    const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
+    return { ...newest, isOwn: newest.run === self, isStaying };
+  }
+
+  /** Whether each owner has a vote that counts: then a member that was an owner before is not needed. */
+  haveOwnersVoted(record: CheckRecord): boolean {
+    const now = this.#deps.clock.now();
+    const voted = new Set<Run>();
+    for (const { run, vote, validUntil } of this.#votesOn(record))
+      if (vote.state !== "abstaining" && validUntil > now) voted.add(run);
+    return record.owners.length > 0 && record.owners.every(({ run }) => voted.has(run));
+  }
+
+  #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
+    const marginMs = Math.max(RENEWAL_SHARE * definition.staleAfterMs, MIN_RENEWAL_BEATS * this.#deps.beatMs);
+    return toldUntil - now < marginMs;
+  }
+
+  #decisionOf(record: CheckRecord, now: number): Decision {
+    const { definition, own, decision } = record;
+    if (definition.isHeartbeat) return heartbeatDecision(this.#heartbeatVotes(record), decision, now);
+    if (definition.scope === "local")
+      return agreedOn({ owners: [own], former: [], spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 }, decision, now);
+    return this.#agreement(record, now);
+  }
+
+  #agreement(record: CheckRecord, now: number): Decision {
+    const { definition, decision } = record;
+    const runs: (Run | undefined)[] = record.owners.map(({ run }) => run);
+    // all of them leave: they go on, and there is no successor
+    if (runs.length === 0) runs.push(...new Array<undefined>(definition.copies).fill(undefined));
+    if (this.isAlone && !runs.includes(this.#deps.run)) runs.push(this.#deps.run);
+    const spare = definition.scope === "shared" ? Math.max(0, definition.copies - runs.length) : 0;
+    const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
+    const former: FormerVote[] = [];
+    let reviewAt = Number.POSITIVE_INFINITY;
+    for (const vote of this.#votesOn(record)) {
+      const seat = runs.indexOf(vote.run);
+      if (seat >= 0) owners[seat] = vote;
+      else former.push(vote);
+      const isCounted = vote.validUntil > now;
+      // the vote of a member that is gone ends; that of one that was not heard may count with its next beat
+      if (isCounted && !vote.isAlive) reviewAt = Math.min(reviewAt, vote.validUntil);
+      if (!isCounted && vote.isAlive && vote.vote.state !== "abstaining") reviewAt = now;
+    }
+    const awaitedMs = this.isAlone ? 0 : MAX_AWAITED_STALE_TIMES * definition.staleAfterMs;
+    const awaitedUntil = record.ownersSince + awaitedMs;
+    const isAwaited = record.owners.length > 0 && now < awaitedUntil;
+    for (const seat of owners) {
+      const seatAwaitedUntil = Math.max(awaitedUntil, (seat?.validUntil ?? Number.NEGATIVE_INFINITY) + awaitedMs);
+      const isMissing = seat === undefined || (seat.vote.state !== "abstaining" && seat.validUntil <= now);
+      if (isMissing && now < seatAwaitedUntil) reviewAt = Math.min(reviewAt, seatAwaitedUntil);
+    }
+    record.reviewAt = reviewAt;
+    return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, decision, now);
+  }
+
+  /** Votes under the present definition: the own one, and those of others that are known. */
+  *#votesOn({ check, definition, own }: CheckRecord): Generator<FormerVote> {
+    const { run: self, members, votes } = this.#deps;
+    if (own !== undefined) yield { ...own, run: self, isAlive: true, heardAt: 0 };
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest) continue;
+      const validUntil = validityOf(member, definition, this.#deps.beatMs);
+      yield { run, vote: cell.vote, validUntil, isAlive: members.isAlive(member), heardAt: member.heardAt };
+    }
+  }
+
+  #heartbeatVotes(record: CheckRecord): readonly HeartbeatVote[] {
+    const { run: self, members, votes, ownCell, beatMs } = this.#deps;
+    const { check, definition } = record;
+    const found: HeartbeatVote[] = [];
+    const own = record.adopted ?? record.own;
+    if (own !== undefined) found.push({ ...own, run: self, order: ownCell(check)?.order ?? 0 });
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest) continue;
+      const byAge = reportValidity(member, definition, cell);
+      // a live member misses it itself; what its probes are as old as does not matter
+      const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
+      found.push({ run, vote: cell.vote, validUntil, order: cell.order });
+    }
+    if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
+    return found;
+  }
+}
+
+/**
+ * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.
+ * A beat says nothing of votes that this member has no copy of yet, and with a `stalest` of 1, it vouches for nothing.
+ */
+export function validityOf(
+  { vouch }: Pick<HeardMember, "vouch">,
+  { staleAfterMs }: Definition,
+  beatMs: number,
+): number {
+  if (vouch === undefined) return Number.NEGATIVE_INFINITY;
+  const left = staleAfterMs * (1 - Math.max(0, vouch.stalest));
+  return vouch.provenAt + Math.min(staleAfterMs, Math.max(left, MIN_VALID_BEATS * beatMs));
+}
+
+/** The same for a report that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
+export function reportValidity(member: HeardMember, { staleAfterMs }: Definition, { castAtMs, vote }: Cell): number {
+  if (member.beat === undefined) return Number.NEGATIVE_INFINITY;
+  const ageMs = Math.max(0, member.beat.uptimeMs - castAtMs) + (vote.ageMs ?? 0);
+  const provenAt = member.isConfirmed ? member.provenAt : member.heardAt;
+  return provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
+}

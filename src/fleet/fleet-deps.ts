@@ -1,0 +1,66 @@
+/** What a fleet needs: its settings, the checks that it shares, and where its events go. */
+import type { Clock, Random } from "../core/clock.js";
+import type { ResyncCause } from "./readings.js";
+import type { FleetStore, Run, StoreError } from "./store.js";
+import type { Decision } from "./vote.js";
+
+/** Times are in milliseconds. */
+export interface FleetSettings {
+  /** Of the process, for faults. */
+  readonly instance: string;
+  readonly fleet: string;
+  readonly member: string;
+  readonly zone: string | undefined;
+  readonly secret: string | undefined;
+  readonly beatMs: number;
+  readonly leaseMs: number;
+  readonly settleMs: number;
+  /** Probes a second. */
+  readonly capacity: number;
+  readonly whenStoreIsGone: "auto" | "all" | "share";
+  /** A member that leaves waits for its successors for at most this time. */
+  readonly leaveMs: number;
+  /** Of healthbridge. */
+  readonly version: string;
+}
+
+/** What the checks do for the fleet. Each call may be repeated. */
+export interface FleetChecks {
+  /** Probes a check here from now on; it starts from a state that was agreed. */
+  probe(check: string, from: Decision | undefined): void;
+  /** Probes it here no more. */
+  rest(check: string): void;
+  /** Publishes what is true of it. */
+  decide(check: string, decision: Decision): void;
+  /** Whether probes start when they are due: else no beat is sent. */
+  isScheduling(): boolean;
+  /** The age of the oldest result of a probe that a vote follows from, as a share of its staleAfter. Without heartbeats. */
+  stalest(): number;
+}
+
+export type FleetEvent =
+  /** The store has not answered for a lease. `probesAll`: this member probes all checks until it is back. */
+  | { readonly kind: "detached"; readonly probesAll: boolean }
+  | { readonly kind: "attached" }
+  | { readonly kind: "member-joined" | "member-left" | "member-dead"; readonly member: string; readonly run: Run }
+  /** Two processes with one name are alive, or (`isOver`) one of them is gone. */
+  | { readonly kind: "duplicate"; readonly member: string; readonly isOver: boolean }
+  /** This member is now an owner of so many checks that had others before. */
+  | { readonly kind: "takeover"; readonly checks: number }
+  | { readonly kind: "resync"; readonly run: Run; readonly cause: ResyncCause }
+  /** Records with a wrong signature or form were ignored. */
+  | { readonly kind: "record-refused"; readonly records: number }
+  | { readonly kind: "store-failed"; readonly error: StoreError }
+  /** The first call that succeeds after one that has failed. */
+  | { readonly kind: "store-answers" }
+  /** From the begin of a write until this member has read it from the log. */
+  | { readonly kind: "propagation"; readonly ms: number };
+
+export interface FleetDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: FleetStore;
+  readonly settings: FleetSettings;
+  readonly checks: FleetChecks;
+  readonly onEvent: (event: FleetEvent) => void;
+}

@@ -1,0 +1,177 @@
+/** What a fleet tells of itself, made when it is asked. */
+import type { Clock } from "../core/clock.js";
+import type { Detachment } from "./detachment.js";
+import type { FleetSettings } from "./fleet-deps.js";
+import type { HeardMember } from "./members.js";
+import type { FleetMembership } from "./membership.js";
+import type { Mirror } from "./mirror.js";
+import type { FleetReadings, MemberReading, MemberState, OwnerReading } from "./readings.js";
+import type { Rounds } from "./rounds.js";
+import type { CheckRecord, Seats } from "./seats.js";
+import type { Run } from "./store.js";
+import type { SharingScope, Vote } from "./vote.js";
+
+export interface FleetViewDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly settings: FleetSettings;
+  readonly membership: FleetMembership;
+  readonly detachment: Detachment;
+  readonly seats: Seats;
+  readonly mirror: Mirror;
+  readonly rounds: Rounds;
+}
+
+/** So many beats without a sign of life are not yet worth a word. */
+const QUIET_BEATS = 2;
+
+export class FleetView implements FleetReadings {
+  readonly fleet: string;
+  readonly member: string;
+  readonly #deps: FleetViewDeps;
+
+  #refusedBefore = 0;
+
+  constructor(deps: FleetViewDeps) {
+    this.fleet = deps.settings.fleet;
+    this.member = deps.settings.member;
+    this.#deps = deps;
+  }
+
+  get isDetached(): boolean {
+    return this.#deps.detachment.isDetached;
+  }
+
+  get isStoreUp(): boolean {
+    return this.#deps.rounds.isUp;
+  }
+
+  get takeovers(): number {
+    return this.#deps.seats.takeovers;
+  }
+
+  get resyncs(): FleetReadings["resyncs"] {
+    return { ...this.#deps.rounds.resyncs };
+  }
+
+  get storeErrors(): FleetReadings["storeErrors"] {
+    return { ...this.#deps.rounds.errors };
+  }
+
+  /** Records that were refused since the last call. */
+  newlyRefused(): number {
+    const before = this.#refusedBefore;
+    this.#refusedBefore = this.refusedRecords;
+    return this.#refusedBefore - before;
+  }
+
+  get refusedRecords(): number {
+    const { mirror, rounds, membership } = this.#deps;
+    return mirror.refused + rounds.refused + membership.members.replayed;
+  }
+
+  get configDigests(): number {
+    const { membership } = this.#deps;
+    const configs = membership.alive.flatMap(({ beat }) => (beat === undefined ? [] : [beat.config]));
+    return new Set([membership.self.config, ...configs]).size;
+  }
+
+  get roles(): FleetReadings["roles"] {
+    const roles = { owner: 0, local: 0, follower: 0 };
+    for (const { definition, role } of this.#deps.seats.all())
+      roles[definition.scope === "local" ? "local" : role === "resting" ? "follower" : "owner"] += 1;
+    return roles;
+  }
+
+  members(): readonly MemberReading[] {
+    const { run, settings, membership, clock } = this.#deps;
+    const checks = this.#checksByRun();
+    const { zone, version } = settings;
+    const self: MemberReading = {
+      ...{ member: this.member, run, isSelf: true, zone, version, beatAgeMs: 0 },
+      state: this.#ownState(),
+      checks: checks.get(run) ?? 0,
+      config: membership.self.config,
+    };
+    // one that has left is no news, until it is forgotten
+    const hasLeft = (member: HeardMember) => member.beat?.isLeaving === true && !membership.members.isAlive(member);
+    const others = membership.members.all().filter((member) => member.isConfirmed && !hasLeft(member));
+    return [self, ...others.map((other) => this.#reading(other, checks.get(other.run) ?? 0, clock.now()))].sort(byName);
+  }
+
+  owners(check: string): { readonly scope: SharingScope; readonly owners: readonly OwnerReading[] } | undefined {
+    const record = this.#deps.seats.get(check);
+    if (record === undefined) return undefined;
+    const { definition } = record;
+    const owners = this.#votes(record).map(({ run, vote }) => this.#ownerReading(record, run, vote));
+    return { scope: definition.scope, owners };
+  }
+
+  /** Owners in the order of the assignment, and then others that have a vote under the same definition. */
+  #votes(record: CheckRecord): readonly { readonly run: Run; readonly vote: Vote | undefined }[] {
+    const { run: self, mirror } = this.#deps;
+    const votes = new Map<Run, Vote | undefined>(record.owners.map(({ run }) => [run, undefined]));
+    if (record.own !== undefined) votes.set(self, record.own.vote);
+    for (const { run, cell } of mirror.votes(record.check))
+      if (cell.definition === record.definition.digest) votes.set(run, cell.vote);
+    return Array.from(votes, ([run, vote]) => ({ run, vote }));
+  }
+
+  #ownerReading(record: CheckRecord, run: Run, vote: Vote | undefined): OwnerReading {
+    const { run: self, settings, membership } = this.#deps;
+    const member = membership.members.get(run);
+    const owner = record.owners.find((each) => each.run === run);
+    // of a local check each member is the owner, for itself
+    const isOwner = owner !== undefined || (record.definition.scope === "local" && vote !== undefined);
+    return {
+      member: owner?.name ?? (run === self ? settings.member : (member?.name ?? run)),
+      run,
+      zone: run === self ? settings.zone : member?.beat?.zone,
+      isOwner,
+      vote: vote?.state,
+      reason: vote?.reason,
+    };
+  }
+
+  #checksByRun(): ReadonlyMap<Run, number> {
+    const checks = new Map<Run, number>();
+    for (const { definition, owners } of this.#deps.seats.all())
+      if (definition.scope !== "local") for (const { run } of owners) checks.set(run, (checks.get(run) ?? 0) + 1);
+    return checks;
+  }
+
+  #reading(member: HeardMember, checks: number, now: number): MemberReading {
+    const { run, name, beat, heardAt } = member;
+    return {
+      ...{
+        member: name,
+        run,
+        isSelf: false,
+        state: this.#stateOf(member),
+        zone: beat?.zone,
+        version: beat?.version ?? "",
+      },
+      ...{ beatAgeMs: now - heardAt, checks, config: beat?.config ?? "" },
+    };
+  }
+
+  #stateOf(member: HeardMember): MemberState {
+    const { membership, settings } = this.#deps;
+    if (!membership.members.isAlive(member)) return "dead";
+    if (member.beat === undefined) return "other-format";
+    if (member.beat.isLeaving) return "leaving";
+    if (membership.isShadowed(member.run)) return "duplicate";
+    return member.silenceMs > QUIET_BEATS * settings.beatMs ? "silent" : "alive";
+  }
+
+  #ownState(): MemberState {
+    const { membership, run } = this.#deps;
+    if (membership.isLeaving) return "leaving";
+    return membership.isShadowed(run) ? "duplicate" : "alive";
+  }
+}
+
+function byName(one: MemberReading, other: MemberReading): number {
+  if (one.member !== other.member) return one.member < other.member ? -1 : 1;
+  return one.run < other.run ? -1 : 1;
+}

@@ -1,0 +1,298 @@
+/**
+ * A fleet: one of several members that share the checks and the statuses.
+ *
+ *     checks --vote()--> own votes --> ledger --.                       .--> members --> roster --> seats --probe/rest--> checks
+ *                            |                  +--> rounds <=> store --+
+ *                            |                                          '--> mirror
+ *                            '--------------------> decisions <---------------' ----------------decide--> checks
+ *
+ * This file connects the parts, and has no rule of its own: who is alive (members), who may get checks and when (roster),
+ * who probes what (assignment, seats), what is true (agreement, decisions), what a lost store means (detachment).
+ */
+import { background } from "../core/background.js";
+import { settledWithin } from "../core/clock.js";
+import { runInTurns, type Steps } from "../core/turns.js";
+import { Asks, hexDigits } from "./asks.js";
+import { ownersOf } from "./assignment.js";
+import { FORMAT } from "./beat.js";
+import { FleetCodec } from "./codec.js";
+import { Decisions } from "./decisions.js";
+import { Detachment } from "./detachment.js";
+import type { FleetDeps } from "./fleet-deps.js";
+import { FleetView } from "./fleet-view.js";
+import { HandOver } from "./hand-over.js";
+import { Ledger } from "./ledger.js";
+import type { HeardBeat } from "./members.js";
+import { FleetMembership } from "./membership.js";
+import { Mirror } from "./mirror.js";
+import { OwnVotes } from "./own-votes.js";
+import type { FleetReadings } from "./readings.js";
+import { Rounds } from "./rounds.js";
+import { Seating } from "./seating.js";
+import { Seats } from "./seats.js";
+import { SharedConfigs } from "./shared-configs.js";
+import type { Run } from "./store.js";
+import type { Definition, Vote } from "./vote.js";
+
+const RUN_DIGITS = 24;
+
+/** A beat with 1 vouches for nothing: that is for a member whose writes fail. */
+const MAX_STALEST = 0.999;
+
+const CHECKS_A_STEP = 25;
+
+export class Fleet {
+  readonly run: Run;
+  readonly #deps: FleetDeps;
+  readonly #codec: FleetCodec;
+  readonly #asks: Asks;
+  readonly #membership: FleetMembership;
+  readonly #detachment: Detachment;
+  readonly #configs: SharedConfigs;
+  readonly #ledger: Ledger;
+  readonly #mirror: Mirror;
+  readonly #seats: Seats;
+  readonly #votes: OwnVotes;
+  readonly #decisions: Decisions;
+  readonly #seating: Seating;
+  readonly #handOver: HandOver;
+  readonly #rounds: Rounds;
+  readonly #view: FleetView;
+  readonly #closed = new AbortController();
+  #counter = 0;
+  #isRenewing = false;
+
+  constructor(deps: FleetDeps) {
+    const { clock, random, settings, store, checks, onEvent } = deps;
+    const { beatMs, instance } = settings;
+    this.#deps = deps;
+    this.run = hexDigits(RUN_DIGITS, random);
+    const { run } = this;
+    this.#codec = new FleetCodec(settings.fleet, settings.secret);
+    this.#asks = new Asks(random);
+    this.#ledger = new Ledger(run, this.#codec);
+    this.#mirror = new Mirror(this.#codec);
+    this.#configs = new SharedConfigs({ clock, store, codec: this.#codec, onRead: () => this.#seating.start() });
+    this.#detachment = new Detachment(settings, clock.now());
+    this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
+    const votes = (check: string) => this.#mirror.votes(check);
+    const rounds = new Rounds({
+      ...{ clock, store, run, instance, beatMs, codec: this.#codec, ledger: this.#ledger, mirror: this.#mirror },
+      beat: () => this.#beat(),
+      onBeats: (beats, startedAt) => this.#heard(beats, startedAt),
+      onTick: (outcome) => this.#tick(outcome),
+      onVotes: (names) => this.#voted(names),
+      members: () => this.#membership.alive.length + 1,
+      onLoss: () => this.#configs.keepAgain(),
+      onEvent,
+    });
+    this.#rounds = rounds;
+    this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => rounds.changed() });
+    this.#decisions = new Decisions({
+      ...{ clock, run, beatMs, votes, members: this.#membership.members },
+      ownCell: (check) => this.#ledger.get(check),
+      isCatchingUp: () => this.#membership.isCatchingUp,
+      tell: (check, decision) => checks.decide(check, decision),
+    });
+    this.#seats = new Seats({
+      ...{ clock, run },
+      digestOf: (config, check) => this.#configs.digestOf(config, check),
+      probe: ({ check, decision }) => checks.probe(check, decision.state === "pending" ? undefined : decision),
+      rest: ({ check }) => checks.rest(check),
+      onChange: (record) => this.#decisions.decide(record),
+    });
+    this.#seating = new Seating({
+      ...{ clock, instance, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
+      ...{ membership: this.#membership, detachment: this.#detachment, configs: this.#configs },
+      onSeated: () => this.#handOver.review(),
+      onTakeover: (count) => onEvent({ kind: "takeover", checks: count }),
+    });
+    this.#handOver = new HandOver({
+      ...{ clock, run, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
+      ...{ membership: this.#membership, detachment: this.#detachment, seating: this.#seating },
+    });
+    this.#view = new FleetView({
+      ...{ settings, run, clock, seats: this.#seats, rounds, mirror: this.#mirror },
+      ...{ membership: this.#membership, detachment: this.#detachment },
+    });
+  }
+
+  get readings(): FleetReadings {
+    return this.#view;
+  }
+
+  /** A keyed hash of the text of a definition. */
+  digestOf(definition: string): string {
+    return this.#codec.hash(definition);
+  }
+
+  /** All checks of the configuration, also after a reload. They are read in turns of the event loop, perhaps twice. */
+  define(definitions: Iterable<Definition>): void {
+    this.#seating.define(definitions);
+  }
+
+  /**
+   * The vote of this member's own runner: after each result.
+   * @param validUntil monotonic time until which its last result counts
+   */
+  vote(check: string, vote: Vote, validUntil: number): void {
+    const record = this.#seats.get(check);
+    if (record === undefined || record.role === "resting") return;
+    this.#votes.cast(record, vote, validUntil);
+    this.#decisions.decide(record);
+  }
+
+  start(): void {
+    this.#rounds.start();
+  }
+
+  /** An operator's order: hands the share of this member over, or takes it again. It goes on to serve. */
+  drain(isDraining: boolean): void {
+    if (isDraining === this.#membership.isLeaving) return;
+    this.#membership.change({ isLeaving: isDraining });
+    this.#background(this.#rounds.beatNow());
+  }
+
+  /** The same for any member. False: there is no live member of that name. */
+  ask(member: string, isDraining: boolean): boolean {
+    if (member === this.#deps.settings.member) {
+      this.drain(isDraining);
+      return true;
+    }
+    if (!this.#membership.alive.some(({ name }) => name === member)) return false;
+    this.#asks.send(member, isDraining);
+    return true;
+  }
+
+  /** The end of this member. Resolves when all successors have voted, or at its deadline; then its records are gone. */
+  async leave(): Promise<void> {
+    const { clock, settings, store } = this.#deps;
+    this.drain(true);
+    await settledWithin(this.#handOver.done(), settings.leaveMs, clock);
+    await this.#rounds.flush();
+    this.#stop();
+    if (!this.#detachment.isDetached) await store.forget(this.run).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#stop();
+    await this.#deps.store.close();
+  }
+
+  #stop(): void {
+    this.#closed.abort();
+    this.#seating.stop();
+    this.#rounds.stop();
+    this.#membership.stop();
+  }
+
+  #beat(): string | undefined {
+    const { checks, settings } = this.#deps;
+    if (!checks.isScheduling()) return undefined;
+    this.#counter += 1;
+    const { member, zone, version, capacity } = settings;
+    return this.#codec.sealBeat({
+      ...{ format: FORMAT, run: this.run, member, zone, version, capacity },
+      counter: this.#counter,
+      uptimeMs: this.#votes.uptimeMs,
+      head: this.#ledger.head,
+      config: this.#membership.self.config,
+      stalest: this.#rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
+      isLeaving: this.#membership.isLeaving,
+      asks: this.#asks.take(),
+    });
+  }
+
+  #heard(beats: readonly HeardBeat[], startedAt: number): void {
+    const { clock, settings, onEvent } = this.#deps;
+    if (this.#detachment.succeeded(clock.now())) {
+      onEvent({ kind: "attached" });
+      this.#membership.freeze(this.#detachment.frozenUntil);
+      this.#seating.startAnew();
+    }
+    this.#membership.hear(beats, startedAt);
+    for (const beat of beats) {
+      // a run that is silent changes nothing: what its store has lost will not come again
+      const isHeard = this.#membership.members.get(beat.run)?.silenceMs === 0;
+      if (isHeard && beat.head !== undefined) this.#mirror.beat(beat.run, beat.head);
+      for (const ask of this.#asks.received({ asks: beat.asks ?? [] }, settings.member)) this.drain(ask.isDraining);
+    }
+    this.#vouch();
+    this.#forgetDead();
+    const configs = this.#membership.alive.map(({ beat }) => beat?.config ?? "");
+    this.#background(this.#configs.exchange(this.#membership.self.config, configs, this.#seats.all()));
+  }
+
+  #tick(outcome: "done" | "failed" | "silent"): void {
+    const { clock, onEvent } = this.#deps;
+    const now = clock.now();
+    if (outcome === "silent") this.#detachment.silent(now);
+    if (outcome === "failed" && this.#detachment.failed(now)) {
+      this.#membership.freeze(Number.POSITIVE_INFINITY);
+      onEvent({ kind: "detached", probesAll: this.#detachment.probesAll(this.#seats.rate()) });
+      this.#seating.startAnew();
+    }
+    const records = this.#view.newlyRefused();
+    if (records > 0) onEvent({ kind: "record-refused", records });
+    if (!this.#isRenewing) this.#background(this.#renew());
+  }
+
+  /** Of those whose votes are here as they were at their last beat. */
+  #vouch(): void {
+    const { alive, members } = this.#membership;
+    for (const { run } of alive) if (this.#mirror.isCurrent(run)) members.vouch(run);
+    if (!this.#membership.review((run) => this.#mirror.isCurrent(run))) return;
+    this.#seating.reviewAll();
+    if (!this.#isRenewing) this.#background(this.#renew());
+  }
+
+  *#voted(names: readonly string[]): Steps<void> {
+    this.#vouch();
+    for (const [index, name] of names.entries()) {
+      if (index % CHECKS_A_STEP === CHECKS_A_STEP - 1) yield;
+      const record = this.#seats.get(name);
+      if (record === undefined) continue;
+      this.#decisions.decide(record);
+      if (record.role === "handing-over") this.#handOver.release(record);
+    }
+  }
+
+  async #renew(): Promise<void> {
+    this.#isRenewing = true;
+    await this.#inTurns(this.#renewal());
+    this.#isRenewing = false;
+  }
+
+  *#renewal(): Steps<void> {
+    yield* this.#handOver.releaseAll();
+    yield* this.#decisions.renew(this.#seats.all());
+    for (const record of this.#seats.heartbeats()) {
+      const { roster } = this.#membership;
+      const isKeeper = ownersOf(record.hash, 1, roster)[0]?.run === this.run;
+      if (this.#votes.keep(record, this.#decisions.newestReport(record), isKeeper)) this.#decisions.decide(record);
+      yield;
+    }
+  }
+
+  /** The records of runs that are dead for long. */
+  #forgetDead(): void {
+    const { members } = this.#membership;
+    for (const run of members.forgettable()) {
+      members.forget(run);
+      this.#background(this.#inTurns(this.#voted(this.#mirror.forget(run))));
+      this.#background(this.#deps.store.forget(run).catch(() => {}));
+    }
+  }
+
+  #background(work: Promise<void>): void {
+    background(work, this.#deps.settings.instance, "the fleet");
+  }
+
+  /** Until this member is closed. */
+  async #inTurns(steps: Steps<void>): Promise<void> {
+    const { signal } = this.#closed;
+    await runInTurns(steps, this.#deps.clock, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+}

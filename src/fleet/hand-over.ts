@@ -1,0 +1,83 @@
+/**
+ * Handing checks over: a member goes on to probe a check until its successors have voted.
+ *
+ *     another owner --> probed here --all owners have voted, or it has lasted too long--> rests, the vote is removed
+ */
+import type { Clock } from "../core/clock.js";
+import type { Steps } from "../core/turns.js";
+import type { Decisions } from "./decisions.js";
+import type { Detachment } from "./detachment.js";
+import type { FleetMembership } from "./membership.js";
+import type { OwnVotes } from "./own-votes.js";
+import type { Seating } from "./seating.js";
+import type { CheckRecord, Seats } from "./seats.js";
+import type { Run } from "./store.js";
+
+export interface HandOverDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly seats: Seats;
+  readonly decisions: Decisions;
+  readonly votes: OwnVotes;
+  readonly membership: FleetMembership;
+  readonly detachment: Detachment;
+  readonly seating: Pick<Seating, "isRunning">;
+}
+
+const CHECKS_A_STEP = 25;
+
+export class HandOver {
+  readonly #deps: HandOverDeps;
+  /** Called when each check was handed over, or when waiting for it makes no sense. */
+  #onDone: (() => void) | undefined;
+
+  constructor(deps: HandOverDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when a member that leaves has handed over all its checks, or has no successor. */
+  done(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDone = resolve;
+      this.review();
+    });
+  }
+
+  /** Gives a check up if all successors have voted. */
+  release(record: CheckRecord): void {
+    this.#tryRelease(record);
+    this.review();
+  }
+
+  /** The same for all checks that wait for it. */
+  *releaseAll(): Steps<void> {
+    let count = 0;
+    for (const record of this.#deps.seats.handingOver) {
+      this.#tryRelease(record);
+      count += 1;
+      if (count % CHECKS_A_STEP === 0) yield;
+    }
+    this.review();
+  }
+
+  /** Whether all is handed over now. */
+  review(): void {
+    if (this.#onDone === undefined) return;
+    const { membership, detachment, seats, run, seating } = this.#deps;
+    const isAlone = detachment.isDetached || !membership.hasOthers;
+    const isBegun = !seating.isRunning && !membership.roster.some((member) => member.run === run);
+    const isDone = isBegun && ![...seats.handingOver].some(({ owners }) => owners.length > 0);
+    if (isAlone || isDone) this.#onDone();
+  }
+
+  #tryRelease(record: CheckRecord): void {
+    const { clock, detachment, decisions, seats, votes } = this.#deps;
+    const now = clock.now();
+    const { owners, handsOverFrom, handsOverUntil } = record;
+    if (owners.length === 0 || now < handsOverFrom || detachment.isDetached) return;
+    if (now < handsOverUntil && !decisions.haveOwnersVoted(record)) return;
+    seats.release(record);
+    votes.remove(record);
+    decisions.decide(record);
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * This member among the others: who is alive, who may get checks, and what is said of changes.
+ *
+ *     beats --> members --> roster --settling--> the roster that is acted on --> onRoster
+ *
+ * While the store is away, and for one lease after it, the roster stays as it is.
+ */
+import type { CancelTimer, Clock } from "../core/clock.js";
+import { CatchUp } from "./catch-up.js";
+import type { FleetEvent, FleetSettings } from "./fleet-deps.js";
+import { type HeardBeat, type HeardMember, Members } from "./members.js";
+import {
+  isDuplicated,
+  isSameRoster,
+  namesakes,
+  precedence,
+  type Roster,
+  type RosterMember,
+  rosterOf,
+  rosterOfOthers,
+  type Self,
+  Settling,
+  toRosterMember,
+} from "./roster.js";
+import type { Run } from "./store.js";
+
+export interface MembershipDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly settings: FleetSettings;
+  readonly onRoster: () => void;
+  readonly onEvent: (event: FleetEvent) => void;
+}
+
+export class FleetMembership {
+  readonly members: Members;
+  readonly #deps: MembershipDeps;
+  readonly #settling: Settling;
+  #alive: readonly HeardMember[] = [];
+  #self: Self;
+  #frozenUntil = Number.NEGATIVE_INFINITY;
+  readonly #catchUp: CatchUp;
+  /** The votes of others were never known. */
+  #isNew = true;
+  #rounds = 0;
+  #timer: CancelTimer | undefined;
+  #isDuplicated = false;
+
+  constructor(deps: MembershipDeps) {
+    const { run, settings } = deps;
+    this.#deps = deps;
+    this.members = new Members({ run, beatMs: settings.beatMs, leaseMs: settings.leaseMs });
+    this.#catchUp = new CatchUp(settings);
+    this.#settling = new Settling(settings.settleMs);
+    const { member: name, zone, capacity } = settings;
+    this.#self = { run, name, zone, capacity, config: "", isLeaving: false };
+  }
+
+  /** The members that are acted on. */
+  get roster(): Roster {
+    return this.#settling.adopted;
+  }
+
+  get self(): RosterMember {
+    return toRosterMember(this.#self);
+  }
+
+  /** The votes of others are known in part only. */
+  get isCatchingUp(): boolean {
+    return !this.#catchUp.isOver;
+  }
+
+  get isLeaving(): boolean {
+    return this.#self.isLeaving;
+  }
+
+  /** Another live process has the same name. */
+  get isDuplicated(): boolean {
+    return this.#isDuplicated;
+  }
+
+  /** The others that are alive, in the order of their names. */
+  get alive(): readonly HeardMember[] {
+    return this.#alive;
+  }
+
+  /** Another live run has the same name, and goes first. */
+  isShadowed(run: Run): boolean {
+    const name = run === this.#self.run ? this.#self.name : this.members.get(run)?.name;
+    if (name === undefined) return false;
+    return precedence(namesakes(name, this.#alive, this.#self, this.#deps.settings.beatMs)) !== run;
+  }
+
+  /** Whether another member may get the checks of this one. */
+  get hasOthers(): boolean {
+    return this.#settling.adopted.some(({ run }) => run !== this.#self.run);
+  }
+
+  /** A round has succeeded. */
+  hear(beats: readonly HeardBeat[], startedAt: number): void {
+    const { clock, settings } = this.#deps;
+    this.members.hear(beats, startedAt, clock.now());
+    this.#rounds += 1;
+    const before = this.#alive;
+    this.#alive = this.members.all().filter((member) => this.members.isAlive(member));
+    this.#tellChanges(before);
+    const isDuplicate = isDuplicated(this.#self.name, this.#alive, this.#self, settings.beatMs);
+    if (isDuplicate !== this.#isDuplicated) {
+      this.#isDuplicated = isDuplicate;
+      this.#deps.onEvent({ kind: "duplicate", member: this.#self.name, isOver: !isDuplicate });
+    }
+    this.#propose();
+  }
+
+  /** Something that this member says of itself has changed. */
+  change(change: Partial<Pick<Self, "config" | "isLeaving">>): void {
+    this.#self = { ...this.#self, ...change };
+    if (this.#rounds > 0) this.#propose();
+  }
+
+  /** Votes have come. True: now this member knows what all others say. */
+  review(isCurrent: (run: Run) => boolean): boolean {
+    const isOver = this.#catchUp.review(this.members, isCurrent, this.#deps.clock.now());
+    if (isOver) this.#isNew = false;
+    return isOver;
+  }
+
+  /** Keeps the roster until a time. Without any roster, this member is alone in it. */
+  freeze(until: number): void {
+    if (until === Number.POSITIVE_INFINITY) this.#catchUp.giveUp();
+    else this.#catchUp.begin();
+    this.#frozenUntil = until;
+    if (this.roster.length === 0 && !this.#self.isLeaving) this.#settling.adopt([this.self]);
+    this.#settle();
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+
+  #propose(): void {
+    const { clock, settings } = this.#deps;
+    const roster = rosterOf(this.#alive, this.#self, settings.beatMs);
+    const others = rosterOfOthers(this.#alive, this.#self, settings.beatMs);
+    // a member that starts sees at once who probes what, also when it was alone because the store was away
+    const isOutside = this.roster.length <= 1 || !this.roster.some(({ run }) => run === this.#self.run);
+    if (this.#isNew && isOutside && others.length > 0 && !isSameRoster(others, this.roster)) {
+      this.#settling.adopt(others);
+      this.#deps.onRoster();
+    }
+    this.#settling.propose(roster, clock.now());
+    this.#settle();
+  }
+
+  #settle(): void {
+    const { clock, onRoster } = this.#deps;
+    this.#timer?.();
+    this.#timer = undefined;
+    if (this.#frozenUntil === Number.POSITIVE_INFINITY) return;
+    const now = clock.now();
+    const isSettled = now >= this.#frozenUntil && this.#settling.settle(this.#leaving(), now);
+    const { dueAt } = this.#settling;
+    if (dueAt !== undefined)
+      this.#timer = clock.setTimer(Math.max(dueAt, this.#frozenUntil) - now, () => this.#settle());
+    if (isSettled) onRoster();
+  }
+
+  #leaving(): ReadonlySet<Run> {
+    const runs = this.#alive.filter(({ beat }) => beat?.isLeaving === true).map(({ run }) => run);
+    return new Set(this.#self.isLeaving ? [...runs, this.#self.run] : runs);
+  }
+
+  #tellChanges(before: readonly HeardMember[]): void {
+    const known = new Set(before.map(({ run }) => run));
+    const alive = new Set(this.#alive.map(({ run }) => run));
+    for (const { run, name } of this.#alive)
+      if (!known.has(run)) this.#deps.onEvent({ kind: "member-joined", member: name, run });
+    for (const { run, name, beat } of before)
+      if (!alive.has(run))
+        this.#deps.onEvent({ kind: beat?.isLeaving === true ? "member-left" : "member-dead", member: name, run });
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * The store of a fleet on PostgreSQL: six tables in the schema `healthbridge`, created when they are missing.
+ *
+ *     GRANT CREATE ON DATABASE name TO hb;         enough to create them; or SCHEMA is run by another user, and then
+ *     GRANT USAGE ON SCHEMA healthbridge TO hb; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA healthbridge TO hb;
+ *
+ * The tables are UNLOGGED: they cost no write-ahead log, and are empty after a crash or a failover. The members are the
+ * authority, and write their records again.
+ *
+ * The log is read by the sequence of each run, and not by one number for all. Numbers of several writers are given out in
+ * another order than their transactions commit in: a reader that has seen 7 would miss a 6 that commits later. The rows of
+ * one run come from one writer, which sends the next one after the answer to the last: they commit in their order.
+ *
+ *     position    { run: [sequence, head], ... } as JSON
+ */
+
+import { sequenceOf } from "./codec.js";
+import type { StoreOptions } from "./open-store.js";
+import { PostgresLink, type SqlQuery } from "./postgres-link.js";
+import {
+  type FleetStore,
+  type HeardBeats,
+  type LogEntry,
+  type LogPage,
+  type LogPosition,
+  type Run,
+  type StoredCells,
+  StoreError,
+} from "./store.js";
+import { StoreConnection } from "./store-connection.js";
+import type { StoreUrl } from "./store-url.js";
+
+const PAGE_ENTRIES = 100;
+const PAGE_CELLS = 2_000;
+
+/** More cells of one run are not read. */
+const MAX_CELLS = 500_000;
+
+/** Runs of which a place in the log is remembered: rows of a forgotten one are read again, and are known then. */
+const MAX_PLACES = 1_000;
+
+/** Beats after which old rows are removed. */
+const BEATS_TO_CLEAN_UP = 30;
+
+/** Sequence and head of the last row that was read, by run. */
+type Places = Readonly<Record<Run, readonly [sequence: number, head: string]>>;
+
+const BEAT = `
+  WITH own AS (
+    INSERT INTO healthbridge.beats (fleet, run, beat) VALUES ($1, $2, $3)
+    ON CONFLICT (fleet, run) DO UPDATE SET beat = excluded.beat, written = now())
+  SELECT run, beat AS text, NULL::bigint AS cells FROM healthbridge.beats WHERE fleet = $1
+  UNION ALL
+  SELECT NULL, head, (SELECT count(*) FROM healthbridge.cells WHERE fleet = $1 AND run = $2)
+  FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
+
+const setHead = (head: string) => `
+  INSERT INTO healthbridge.heads (fleet, run, head) VALUES ($1, $2, ${head})
+  ON CONFLICT (fleet, run) DO UPDATE SET head = excluded.head`;
+
+const SET_CELLS = `
+  INSERT INTO healthbridge.cells (fleet, run, check_name, cell)
+  SELECT $1, $2, name, cell FROM unnest($3::text[], $4::text[]) AS new (name, cell)
+  ON CONFLICT (fleet, run, check_name) DO UPDATE SET cell = excluded.cell`;
+
+/** Its subqueries see the tables as they were before it: so it returns the head that the one before has left. */
+const WRITE = `
+  WITH head AS (${setHead("$5")}), changed AS (${SET_CELLS}),
+    gone AS (DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = $2 AND check_name = ANY ($6::text[]))
+  INSERT INTO healthbridge.log (fleet, run, sequence, head, cells) VALUES ($1, $2, $7, $5, $8)
+  ON CONFLICT (fleet, run, sequence) DO UPDATE SET head = excluded.head, cells = excluded.cells, written = now()
+  RETURNING (SELECT head FROM healthbridge.heads WHERE fleet = $1 AND run = $2) AS before`;
+
+/** Before the cells are replaced in parts: without a head, no one reads them. */
+const EMPTY = `
+  WITH head AS (DELETE FROM healthbridge.heads WHERE fleet = $1 AND run = $2)
+  DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = $2`;
+
+const END = `
+  SELECT DISTINCT ON (run) run, sequence, head FROM healthbridge.log WHERE fleet = $1
+  ORDER BY run, sequence DESC`;
+
+const READ = `
+  SELECT log.run, log.sequence, log.head, log.cells
+  FROM healthbridge.log LEFT JOIN jsonb_each($2::jsonb) AS place (run, last) ON place.run = log.run
+  WHERE fleet = $1 AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
+  ORDER BY log.run, sequence LIMIT ${PAGE_ENTRIES}`;
+
+/** The head comes with the first cells, and so it is not newer than any of them. */
+const CELLS = `
+  (SELECT check_name AS name, cell, NULL::text AS head FROM healthbridge.cells
+   WHERE fleet = $1 AND run = $2 AND check_name > $3 ORDER BY check_name LIMIT ${PAGE_CELLS})
+  UNION ALL SELECT NULL, NULL, head FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
+
+const KEEP_TEXT = `
+  INSERT INTO healthbridge.texts (fleet, name, text) VALUES ($1, $2, $3)
+  ON CONFLICT (fleet, name) DO UPDATE SET text = excluded.text, written = now()`;
+
+const FORGET = `
+  WITH beat AS (DELETE FROM healthbridge.beats WHERE fleet = $1 AND run = ANY ($2::text[])),
+    head AS (DELETE FROM healthbridge.heads WHERE fleet = $1 AND run = ANY ($2::text[])),
+    entries AS (DELETE FROM healthbridge.log WHERE fleet = $1 AND run = ANY ($2::text[]))
+  DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = ANY ($2::text[])`;
+
+const HOLD = `
+  WITH taken AS (
+    INSERT INTO healthbridge.leases (fleet, lease, run, ends) VALUES ($1, $2, $3, now() + $4 * interval '1 millisecond')
+    ON CONFLICT (fleet, lease) DO UPDATE SET run = excluded.run, ends = excluded.ends
+      WHERE leases.run = excluded.run OR leases.ends < now()
+    RETURNING run)
+  SELECT run FROM taken
+  UNION ALL SELECT run FROM healthbridge.leases WHERE fleet = $1 AND lease = $2 AND NOT EXISTS (SELECT FROM taken)`;
+
+/** What is old, by the clock of the server: entries after a minute, and after an hour what is renewed while it is used. */
+const CLEAN_UP = `
+  WITH entries AS (DELETE FROM healthbridge.log WHERE fleet = $1 AND written < now() - interval '1 minute'),
+    old_texts AS (DELETE FROM healthbridge.texts WHERE fleet = $1 AND written < now() - interval '1 hour'),
+    expired AS (DELETE FROM healthbridge.leases WHERE fleet = $1 AND ends < now() - interval '1 hour')
+  SELECT run FROM healthbridge.beats WHERE fleet = $1 AND written < now() - interval '1 hour'`;
+
+export class PostgresStore implements FleetStore {
+  readonly #connection: StoreConnection<SqlQuery>;
+  readonly #fleet: string;
+  #beats = 0;
+
+  /** @throws HealthError MISSING_PACKAGE, TLS_FAILED, and INVALID_OPTION for an option of TLS */
+  constructor(url: StoreUrl, { fleet, ...options }: StoreOptions) {
+    this.#fleet = fleet;
+    this.#connection = new StoreConnection(new PostgresLink(url, options), options.deadlineMs, options.clock);
+  }
+
+  async beat(run: Run, beat: string): Promise<HeardBeats> {
+    const rows = await this.#query(BEAT, run, beat);
+    this.#beats += 1;
+    if (this.#beats % BEATS_TO_CLEAN_UP === 0) await this.#cleanUp();
+    const own = rows.find((row) => row.run === null);
+    const others = rows.filter((row) => row.run !== null);
+    const beats = new Map(others.map((row) => [textOf(row.run), textOf(row.text)]));
+    return { beats, head: own && textOf(own.text), cellCount: Number(own?.cells ?? 0) };
+  }
+
+  async write({ run, head, cells }: LogEntry): Promise<string | undefined> {
+    const changed = [...cells].flatMap(([check, cell]) => (cell === undefined ? [] : [[check, cell] as const]));
+    const gone = [...cells].flatMap(([check, cell]) => (cell === undefined ? [check] : []));
+    const logged = JSON.stringify([...cells].map(([check, cell]) => [check, cell ?? null]));
+    const [row] = await this.#query(WRITE, run, ...columnsOf(changed), head, gone, sequenceOf(head), logged);
+    return typeof row?.before === "string" ? row.before : undefined;
+  }
+
+  async rewrite(run: Run, head: string, cells: ReadonlyMap<string, string>): Promise<void> {
+    await this.#query(EMPTY, run);
+    const all = [...cells];
+    for (let index = 0; index < all.length; index += PAGE_CELLS)
+      await this.#query(SET_CELLS, run, ...columnsOf(all.slice(index, index + PAGE_CELLS)));
+    await this.#query(setHead("$3"), run, head);
+  }
+
+  async read(position: LogPosition): Promise<LogPage> {
+    if (position === undefined) {
+      const ends = await this.#query(END);
+      return { entries: [], position: positionAfter({}, ends), isEnd: true };
+    }
+    const rows = await this.#query(READ, position);
+    const next = rows.length === 0 ? position : positionAfter(JSON.parse(position) as Places, rows);
+    return { entries: rows.map(entryOf), position: next, isEnd: rows.length < PAGE_ENTRIES };
+  }
+
+  async cells(run: Run): Promise<StoredCells | undefined> {
+    const cells = new Map<string, string>();
+    let head: string | undefined;
+    for (let last = ""; ; ) {
+      const rows = await this.#query(CELLS, run, last);
+      const headRow = rows.find((row) => row.head !== null);
+      if (headRow === undefined) return undefined;
+      head ??= textOf(headRow.head);
+      for (const row of rows) {
+        if (row.name === null) continue;
+        last = textOf(row.name);
+        cells.set(last, textOf(row.cell));
+      }
+      if (cells.size > MAX_CELLS) throw new StoreError("protocol", `a run has more than ${MAX_CELLS} cells`);
+      if (rows.length <= PAGE_CELLS) return { head, cells };
+    }
+  }
+
+  async keepText(name: string, text: string): Promise<void> {
+    await this.#query(KEEP_TEXT, name, text);
+  }
+
+  async text(name: string): Promise<string | undefined> {
+    const [row] = await this.#query("SELECT text FROM healthbridge.texts WHERE fleet = $1 AND name = $2", name);
+    return row && textOf(row.text);
+  }
+
+  async forget(run: Run): Promise<void> {
+    await this.#query(FORGET, [run]);
+  }
+
+  async hold(lease: string, run: Run, ttlMs: number): Promise<Run> {
+    const [row] = await this.#query(HOLD, lease, run, ttlMs);
+    // another run has taken it just now: this statement does not see its row yet
+    return row === undefined ? this.hold(lease, run, ttlMs) : textOf(row.run);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  async #cleanUp(): Promise<void> {
+    const old = await this.#query(CLEAN_UP);
+    if (old.length > 0) await this.#query(FORGET, old.map((row) => row.run)); // biome-ignore format: one call
+  }
+
+  #query(text: string, ...values: readonly unknown[]) {
+    return this.#connection.call((query) => query(text, [this.#fleet, ...values]));
+  }
+}
+
+type StoreRow = Readonly<Record<string, unknown>>;
+
+function positionAfter(places: Places, rows: readonly StoreRow[]): string {
+  const next = new Map(Object.entries(places));
+  for (const { run, sequence, head } of rows) {
+    next.delete(textOf(run)); // the last ones are those that write
+    next.set(textOf(run), [Number(sequence), textOf(head)]);
+  }
+  return JSON.stringify(Object.fromEntries([...next].slice(-MAX_PLACES)));
+}
+
+function entryOf({ run, head, cells }: StoreRow): LogEntry {
+  // what another user has written may be of any form
+  const pairs = parsed(textOf(cells)).filter(isPair);
+  return {
+    run: textOf(run),
+    head: textOf(head),
+    cells: new Map(pairs.map(([check, cell]) => [check, cell ?? undefined])),
+  };
+}
+
+function parsed(text: string): readonly unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
+
+function isPair(value: unknown): value is [string, string | null] {
+  return Array.isArray(value) && typeof value[0] === "string" && (value[1] === null || typeof value[1] === "string");
+}
+
+function columnsOf(pairs: readonly (readonly [string, string])[]): [checks: string[], cells: string[]] {
+  return [pairs.map(([check]) => check), pairs.map(([, cell]) => cell)];
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== "string") throw new StoreError("protocol", "the store answered with another type than expected");
+  return value;
+}

@@ -1,0 +1,67 @@
+/** What a fleet tells of itself: for the command line, the page and the metrics. */
+import type { Run } from "./store.js";
+import type { SharingScope, VoteState } from "./vote.js";
+
+/**
+ * `alive`; `silent`: no beat for more than two beats; `leaving`: its checks move to others; `dead`: no beat for a lease;
+ * `duplicate`: another live process has the same name, and goes first; `other-format`: another version of healthbridge, whose
+ * records are not understood.
+ */
+export const MEMBER_STATES = ["alive", "silent", "leaving", "dead", "duplicate", "other-format"] as const;
+
+export type MemberState = (typeof MEMBER_STATES)[number];
+
+/** One process of the fleet, as this member sees it. */
+export interface MemberReading {
+  readonly member: string;
+  readonly run: Run;
+  readonly isSelf: boolean;
+  readonly state: MemberState;
+  readonly zone: string | undefined;
+  readonly version: string;
+  /** Milliseconds since its beat counter was last seen to grow. 0 for this member. */
+  readonly beatAgeMs: number;
+  /** Checks that are assigned to it, without those that each member probes for itself. */
+  readonly checks: number;
+  /** The digest of the definitions that it holds. */
+  readonly config: string;
+}
+
+/** What one member says of one check. */
+export interface OwnerReading {
+  readonly member: string;
+  readonly run: Run;
+  readonly zone: string | undefined;
+  /** It is assigned to it now. False: its vote counts until its successors have voted. */
+  readonly isOwner: boolean;
+  /** `undefined`: it has not voted yet. */
+  readonly vote: VoteState | undefined;
+  readonly reason: string | undefined;
+}
+
+/** Why the cells of a member were read as a whole. */
+export const RESYNC_CAUSES = ["new-run", "gap", "digest", "log-lost"] as const;
+
+export type ResyncCause = (typeof RESYNC_CAUSES)[number];
+
+export interface FleetReadings {
+  readonly fleet: string;
+  readonly member: string;
+  /** The store has not answered for a lease: this member decides by its own votes. */
+  readonly isDetached: boolean;
+  /** The last call of the store has succeeded. */
+  readonly isStoreUp: boolean;
+  members(): readonly MemberReading[];
+  /** `undefined`: there is no such check. */
+  owners(check: string): { readonly scope: SharingScope; readonly owners: readonly OwnerReading[] } | undefined;
+  /** Checks by what this member does: probes them as an owner, probes them for itself, or only follows them. */
+  readonly roles: { readonly owner: number; readonly local: number; readonly follower: number };
+  /** Checks that this member has taken over from another one. */
+  readonly takeovers: number;
+  readonly resyncs: Readonly<Record<ResyncCause, number>>;
+  /** Records that were ignored: a wrong signature or form. */
+  readonly refusedRecords: number;
+  readonly storeErrors: Readonly<Record<"unreachable" | "timeout" | "refused" | "protocol", number>>;
+  /** Different digests of definitions among the live members: more than 1 is a rollout, or a mistake. */
+  readonly configDigests: number;
+}

@@ -1,0 +1,115 @@
+/**
+ * Gives all checks their owners, in turns of the event loop: from the start again when something else has changed.
+ *
+ *     definitions, roster, a store that is lost or back --> seats.replace --> digest of all --> seats.assign --> seated
+ */
+import { background } from "../core/background.js";
+import type { Clock } from "../core/clock.js";
+import { runInTurns, type Steps } from "../core/turns.js";
+import { configDigest } from "./configs.js";
+import type { Decisions } from "./decisions.js";
+import type { Detachment } from "./detachment.js";
+import type { FleetMembership } from "./membership.js";
+import type { OwnVotes } from "./own-votes.js";
+import type { Seats } from "./seats.js";
+import type { SharedConfigs } from "./shared-configs.js";
+import type { Definition } from "./vote.js";
+
+export interface SeatingDeps {
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly seats: Seats;
+  readonly decisions: Decisions;
+  readonly votes: OwnVotes;
+  readonly membership: FleetMembership;
+  readonly detachment: Detachment;
+  readonly configs: SharedConfigs;
+  readonly onSeated: () => void;
+  /** This member is now an owner of so many checks that had others before. */
+  readonly onTakeover: (count: number) => void;
+}
+
+const CHECKS_A_STEP = 25;
+
+export class Seating {
+  readonly #deps: SeatingDeps;
+  #working = new AbortController();
+  #isStopped = false;
+  #isRunning = false;
+  /** Definitions that have come, and are not yet in the seats. */
+  #coming: Iterable<Definition> | undefined;
+
+  constructor(deps: SeatingDeps) {
+    this.#deps = deps;
+  }
+
+  /** The seats do not yet follow from the roster. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  define(definitions: Iterable<Definition>): void {
+    this.#coming = definitions;
+    this.start();
+  }
+
+  start(): void {
+    const { clock, instance } = this.#deps;
+    this.#working.abort();
+    if (this.#isStopped) return;
+    const working = new AbortController();
+    this.#working = working;
+    this.#isRunning = true;
+    const work = runInTurns(this.#steps(), clock, working.signal).catch((error: unknown) => {
+      if (!working.signal.aborted) throw error;
+    });
+    background(work, instance, "the fleet");
+  }
+
+  /** The store has gone, or is back: that changes who probes what, and whose votes count. */
+  startAnew(): void {
+    this.reviewAll();
+    this.start();
+  }
+
+  /** Each check is decided anew. */
+  reviewAll(): void {
+    for (const record of this.#deps.seats.all()) record.reviewAt = Number.NEGATIVE_INFINITY;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#working.abort();
+  }
+
+  *#steps(): Steps<void> {
+    const { seats, votes, membership, detachment, decisions, configs, onSeated, onTakeover } = this.#deps;
+    if (this.#coming !== undefined) {
+      const coming = yield* gathered(this.#coming);
+      const removed = yield* seats.replace(coming);
+      for (const record of removed) votes.remove(record);
+      const config = yield* configDigest(coming);
+      this.#coming = undefined;
+      configs.keepAgain();
+      membership.change({ config });
+    }
+    decisions.isAlone = detachment.probesAll(seats.rate());
+    const before = seats.takeovers;
+    const { roster, self } = membership;
+    yield* seats.assign(roster, self, decisions.isAlone, detachment.frozenUntil);
+    const count = seats.takeovers - before;
+    if (count > 0) onTakeover(count);
+    this.#isRunning = false;
+    onSeated();
+  }
+}
+
+/** Each definition has a digest, which is made here. */
+function* gathered(definitions: Iterable<Definition>): Steps<readonly Definition[]> {
+  const all: Definition[] = [];
+  for (const definition of definitions) {
+    all.push(definition);
+    if (all.length % CHECKS_A_STEP === 0) yield;
+  }
+  return all;
+}

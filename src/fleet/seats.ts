@@ -1,0 +1,229 @@
+/**
+ * Which checks this member probes, and how they move.
+ *
+ *                  owner by the assignment                 no owner any more
+ *     resting ---------------------------> probing <-----------------------> handing over --> resting
+ *                                                    it is an owner again          all new owners have voted, or
+ *                                                                                  twice staleAfter
+ *
+ * A member that loses a check goes on until its successors have voted. So no check is without a vote in between.
+ */
+import type { Clock } from "../core/clock.js";
+import type { Steps } from "../core/turns.js";
+import { type SeatVote, UNDECIDED } from "./agreement.js";
+import { hashOf, Ranking } from "./assignment.js";
+import type { Roster, RosterMember } from "./roster.js";
+import type { Run } from "./store.js";
+import type { Decision, Definition } from "./vote.js";
+
+/** What this member knows of one check. */
+export interface CheckRecord {
+  readonly check: string;
+  definition: Definition;
+  readonly hash: number;
+  /** By the assignment, in its order. */
+  owners: Roster;
+  ownersSince: number;
+  role: "resting" | "probing" | "handing-over";
+  /** A check that is handed over is not given up before and not kept after these times. */
+  handsOverFrom: number;
+  handsOverUntil: number;
+  /** The own vote. */
+  own: SeatVote | undefined;
+  /** Of a heartbeat: the newest report of a member that is gone. */
+  adopted: SeatVote | undefined;
+  /** What is agreed. */
+  decision: Decision;
+  /** Until when it counts by what the checks were told. */
+  toldUntil: number;
+  /** Monotonic time from which time alone may change the decision: it is made again with the next beat. */
+  reviewAt: number;
+}
+
+export interface SeatsDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  /** What a member with another configuration holds: the digest of a check. */
+  readonly digestOf: (config: string, check: string) => string | undefined;
+  readonly probe: (record: CheckRecord) => void;
+  readonly rest: (record: CheckRecord) => void;
+  /** Its owners are others now. */
+  readonly onChange: (record: CheckRecord) => void;
+}
+
+/** How many checks are assigned between two looks at the clock. */
+const CHECKS_A_STEP = 25;
+
+/** A check is handed over for at most so many times its `staleAfter`: then the old vote would count no longer anyway. */
+const MAX_STALE_TIMES = 2;
+
+export class Seats {
+  readonly #deps: SeatsDeps;
+  readonly #records = new Map<string, CheckRecord>();
+  readonly #heartbeats = new Set<CheckRecord>();
+  readonly #handingOver = new Set<CheckRecord>();
+  takeovers = 0;
+  /** A roster of members that all have this configuration. */
+  #uniform: Roster | undefined;
+  /** Most checks have the same holders. */
+  #ranked: Roster = [];
+  #ranking = new Ranking<RosterMember>([]);
+
+  constructor(deps: SeatsDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** Checks that wait for their successors. */
+  get handingOver(): ReadonlySet<CheckRecord> {
+    return this.#handingOver;
+  }
+
+  get(check: string): CheckRecord | undefined {
+    return this.#records.get(check);
+  }
+
+  all(): Iterable<CheckRecord> {
+    return this.#records.values();
+  }
+
+  /** Heartbeats alone. */
+  heartbeats(): Iterable<CheckRecord> {
+    return this.#heartbeats;
+  }
+
+  /** Probes a second of all checks that are shared. */
+  rate(): number {
+    let rate = 0;
+    for (const { definition } of this.#records.values()) if (definition.scope !== "local") rate += definition.rate;
+    return rate;
+  }
+
+  /** Takes the checks of a configuration in place of those before. Returns the records whose votes do not count any more. */
+  *replace(definitions: readonly Definition[]): Steps<readonly CheckRecord[]> {
+    const gone = new Map(this.#records);
+    const voided: CheckRecord[] = [];
+    for (const [index, definition] of definitions.entries()) {
+      const known = gone.get(definition.check);
+      gone.delete(definition.check);
+      if (known !== undefined && known.definition.digest !== definition.digest) voided.push(known);
+      this.#define(definition, known);
+      if (index % CHECKS_A_STEP === 0) yield;
+    }
+    for (const record of gone.values()) {
+      this.#records.delete(record.check);
+      this.#handingOver.delete(record);
+      this.#heartbeats.delete(record);
+    }
+    return [...voided, ...gone.values()];
+  }
+
+  /**
+   * Gives each check its owners.
+   * @param isAlone the store is gone, and this member probes all
+   * @param keepUntil monotonic time before which nothing is given up
+   */
+  *assign(roster: Roster, self: RosterMember, isAlone: boolean, keepUntil: number): Steps<void> {
+    const isUniform = roster.every(({ run, config }) => run === self.run || config === self.config);
+    this.#uniform = isUniform ? roster : undefined;
+    let count = 0;
+    for (const record of this.#records.values()) {
+      this.#seat(record, this.#ownersOf(record, roster, self), isAlone, keepUntil);
+      count += 1;
+      if (count % CHECKS_A_STEP === 0) yield;
+    }
+  }
+
+  /** Gives a check up that its successors have taken over. */
+  release(record: CheckRecord): void {
+    this.#handingOver.delete(record);
+    record.role = "resting";
+    record.own = undefined;
+    this.#deps.rest(record);
+  }
+
+  #define(definition: Definition, known: CheckRecord | undefined): void {
+    const record = known ?? newRecord(definition, this.#deps.clock.now());
+    if (record.definition.digest !== definition.digest) Object.assign(record, { own: undefined, adopted: undefined });
+    record.definition = definition;
+    if (known === undefined) this.#records.set(definition.check, record);
+    if (definition.isHeartbeat) this.#heartbeats.add(record);
+    else this.#heartbeats.delete(record);
+  }
+
+  #ownersOf({ definition, hash }: CheckRecord, roster: Roster, self: RosterMember): Roster {
+    if (definition.scope === "local") return [self];
+    const holders = this.#holders(definition, roster, self);
+    if (definition.scope === "each") return holders;
+    if (this.#ranked !== holders) [this.#ranked, this.#ranking] = [holders, new Ranking(holders)];
+    return this.#ranking.owners(hash, definition.copies);
+  }
+
+  /** The members that hold the same definition. Mostly, all have the same configuration. */
+  #holders({ check, digest }: Definition, roster: Roster, self: RosterMember): Roster {
+    if (this.#uniform === roster) return roster;
+    const isSame = ({ run, config }: RosterMember) =>
+      run === self.run || config === self.config || this.#deps.digestOf(config, check) === digest;
+    return roster.every(isSame) ? roster : roster.filter(isSame);
+  }
+
+  #seat(record: CheckRecord, owners: Roster, isAlone: boolean, keepUntil: number): void {
+    const now = this.#deps.clock.now();
+    const isChange = !isSameOwners(owners, record.owners);
+    if (isChange) {
+      record.owners = owners;
+      record.ownersSince = now;
+    }
+    const isOwner = isAlone || isNeverGivenUp(record) || owners.some(({ run }) => run === this.#deps.run);
+    if (isOwner) this.#take(record);
+    else if (record.role === "probing") this.#beginHandOver(record, now, keepUntil);
+    if (isChange) this.#deps.onChange(record);
+  }
+
+  #take(record: CheckRecord): void {
+    const { role } = record;
+    record.role = "probing";
+    this.#handingOver.delete(record);
+    if (role !== "resting") return;
+    if (record.decision.state !== "pending") this.takeovers += 1;
+    this.#deps.probe(record);
+  }
+
+  #beginHandOver(record: CheckRecord, now: number, keepUntil: number): void {
+    record.role = "handing-over";
+    record.handsOverFrom = keepUntil;
+    record.handsOverUntil = Math.max(now, keepUntil) + MAX_STALE_TIMES * record.definition.staleAfterMs;
+    this.#handingOver.add(record);
+  }
+}
+
+/** One plain object: 100,000 are made at a start. */
+function newRecord(definition: Definition, now: number): CheckRecord {
+  return {
+    check: definition.check,
+    definition,
+    hash: hashOf(definition.check),
+    owners: [],
+    ownersSince: now,
+    role: "resting",
+    handsOverFrom: 0,
+    handsOverUntil: 0,
+    own: undefined,
+    adopted: undefined,
+    decision: UNDECIDED,
+    toldUntil: UNDECIDED.validUntil,
+    reviewAt: Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Each member probes it for itself, or it takes reports that may arrive anywhere. */
+function isNeverGivenUp({ definition }: CheckRecord): boolean {
+  return definition.scope === "local" || definition.isHeartbeat;
+}
+
+function isSameOwners(one: Roster, other: Roster): boolean {
+  return one === other || (one.length === other.length && one.every(({ run }, index) => run === other[index]?.run));
+}

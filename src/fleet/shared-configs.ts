@@ -1,0 +1,70 @@
+/**
+ * The definitions of other members, through the store: they are read once for each digest, and the own ones are kept there.
+ *
+ *     beats --digests that are not ours--> store.text --> who holds which definition of a check
+ *     own definitions --every ten minutes, and after a loss--> store.keepText
+ */
+import type { Clock } from "../core/clock.js";
+import type { FleetCodec } from "./codec.js";
+import { OtherConfigs } from "./configs.js";
+import type { CheckRecord } from "./seats.js";
+import type { FleetStore } from "./store.js";
+
+export interface SharedConfigsDeps {
+  readonly clock: Clock;
+  readonly store: FleetStore;
+  readonly codec: FleetCodec;
+  /** The definitions of another member are known now. */
+  readonly onRead: () => void;
+}
+
+/** The store keeps a configuration for an hour. */
+const KEEP_MS = 600_000;
+
+export class SharedConfigs {
+  readonly #deps: SharedConfigsDeps;
+  readonly #others = new OtherConfigs();
+  #keptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: SharedConfigsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The digest of a check in a configuration of another member; `undefined` where it is not known. */
+  digestOf(config: string, check: string): string | undefined {
+    return this.#others.digestOf(config, check);
+  }
+
+  /** The own definitions have changed, or the store may have lost them. */
+  keepAgain(): void {
+    this.#keptAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** @param own the digest of the own definitions; empty: there are none yet */
+  async exchange(own: string, others: readonly string[], records: Iterable<CheckRecord>): Promise<void> {
+    const missing = this.#others.missing(others.filter((config) => config !== "" && config !== own));
+    await Promise.all([...missing.map((config) => this.#read(config)), this.#keep(own, records)]);
+  }
+
+  async #read(config: string): Promise<void> {
+    const { store, codec, onRead } = this.#deps;
+    const text = await store.text(nameOf(config)).catch(() => undefined); // the rounds tell a store that is away
+    const digests = text === undefined ? undefined : codec.openConfig(config, text);
+    if (digests === undefined) return this.#others.giveUp(config);
+    this.#others.keep(config, digests);
+    onRead();
+  }
+
+  async #keep(own: string, records: Iterable<CheckRecord>): Promise<void> {
+    const { clock, store, codec } = this.#deps;
+    if (own === "" || clock.now() < this.#keptAt + KEEP_MS) return;
+    this.#keptAt = clock.now();
+    const digests = new Map(Array.from(records, ({ check, definition }) => [check, definition.digest]));
+    await store.keepText(nameOf(own), codec.sealConfig(own, digests)).catch(() => this.keepAgain());
+  }
+}
+
+/** The name of a text in the store. */
+function nameOf(config: string): string {
+  return `config:${config}`;
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { CatchUp } from "../../src/fleet/catch-up.js";
+import { type HeardBeat, Members } from "../../src/fleet/members.js";
+
+const BEAT_MS = 1_000;
+const LEASE_MS = 5_000;
+
+/** A member that starts at 0, and reads beats each second: the counters of the runs by name. `?`: of another format. */
+class Joiner {
+  readonly members = new Members({ run: "self", beatMs: BEAT_MS, leaseMs: LEASE_MS });
+  readonly catchUp = new CatchUp({ beatMs: BEAT_MS, leaseMs: LEASE_MS });
+  now = 0;
+
+  /** @param current the runs whose cells were read */
+  round(counters: Readonly<Record<string, number>>, current: readonly string[]): boolean {
+    this.now += BEAT_MS;
+    const beats = Object.entries(counters).map(([name, counter]) => beatOf(name, counter));
+    this.members.hear(beats, this.now, this.now);
+    return this.review(current);
+  }
+
+  review(current: readonly string[]): boolean {
+    return this.catchUp.review(this.members, (run) => current.includes(run), this.now);
+  }
+}
+
+function beatOf(name: string, counter: number): HeardBeat {
+  if (name.startsWith("?")) return { format: 99, run: name, member: name, counter };
+  return {
+    ...{ format: 1, run: name, member: name, zone: undefined, version: "1", counter, uptimeMs: counter * BEAT_MS },
+    ...{ head: `${counter}`, config: "", capacity: 1, stalest: 0, isLeaving: false, asks: [] },
+  };
+}
+
+describe("a member that starts has caught up", () => {
+  it("when it has read the cells of each run that lives", () => {
+    const joiner = new Joiner();
+    assert.equal(joiner.round({ a: 1, b: 1 }, ["a", "b"]), false, "it does not yet know which of them live");
+    assert.equal(joiner.round({ a: 2, b: 2 }, ["a"]), false);
+    assert.equal(joiner.review(["b"]), false);
+    assert.equal(joiner.review(["a", "b"]), true);
+    assert.equal(joiner.catchUp.isOver, true);
+    assert.equal(joiner.review(["a", "b"]), false, "it is told once");
+  });
+
+  it("with its second round, when there is no other run", () => {
+    const joiner = new Joiner();
+    assert.equal(joiner.round({}, []), false);
+    assert.equal(joiner.round({}, []), true);
+  });
+
+  it("without a run that is silent", () => {
+    const joiner = new Joiner();
+    assert.equal(joiner.round({ a: 1 }, []), false);
+    assert.equal(joiner.round({ a: 1 }, []), false);
+    assert.equal(joiner.round({ a: 1 }, []), true);
+  });
+
+  it("without a run whose votes it does not understand", () => {
+    const joiner = new Joiner();
+    joiner.round({ "?a": 1 }, []);
+    assert.equal(joiner.round({ "?a": 2 }, []), true);
+  });
+
+  it("after a lease, whatever is missing", () => {
+    const joiner = new Joiner();
+    for (let counter = 1; counter <= 5; counter += 1) assert.equal(joiner.round({ a: counter }, []), false);
+    assert.equal(joiner.round({ a: 6 }, []), true);
+  });
+
+  it("at once, when the store is gone", () => {
+    const joiner = new Joiner();
+    joiner.catchUp.giveUp();
+    assert.equal(joiner.catchUp.isOver, true);
+  });
+});
+
+describe("a member whose store is back has caught up", () => {
+  function attached(): Joiner {
+    const joiner = new Joiner();
+    joiner.round({ a: 1, b: 1 }, []);
+    assert.equal(joiner.round({ a: 2, b: 2 }, ["a", "b"]), true);
+    joiner.now += 20_000;
+    joiner.catchUp.begin();
+    return joiner;
+  }
+
+  it("when each of the others has been heard again", () => {
+    const joiner = attached();
+    assert.equal(joiner.round({ a: 3, b: 2 }, ["a", "b"]), false);
+    assert.equal(joiner.round({ a: 4, b: 2 }, ["a", "b"]), false);
+    assert.equal(joiner.round({ a: 5, b: 3 }, ["a"]), false);
+    assert.equal(joiner.review(["a", "b"]), true);
+  });
+
+  it("without a run that is dead", () => {
+    const joiner = attached();
+    for (let counter = 3; counter <= 5; counter += 1)
+      assert.equal(joiner.round({ a: counter, b: 2 }, ["a", "b"]), false);
+    assert.equal(joiner.round({ a: 6, b: 2 }, ["a", "b"]), true);
+  });
+});

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Detachment, type DetachmentOptions } from "../../src/fleet/detachment.js";
+
+const OPTIONS: DetachmentOptions = { leaseMs: 5_000, beatMs: 1_000, whenStoreIsGone: "auto", capacity: 10 };
+
+/** When beats end: f fails, s succeeds, `-` was not sent. */
+type Ends = readonly (readonly [at: number, outcome: string])[];
+
+/** The time at which the store counts as gone. */
+function goneAt(...ends: Ends): number | undefined {
+  const detachment = new Detachment(OPTIONS, 0);
+  let goneAt: number | undefined;
+  for (const [at, outcome] of ends) {
+    if (outcome === "s") detachment.succeeded(at);
+    if (outcome === "-") detachment.silent(at);
+    if (outcome === "f" && detachment.failed(at)) goneAt ??= at;
+  }
+  return goneAt;
+}
+
+describe("the store is gone", () => {
+  const rows: readonly (readonly [title: string, ends: Ends, at: number | undefined])[] = [
+    [
+      "after a lease without an answer",
+      [
+        [1_000, "s"],
+        [3_500, "f"],
+        [6_000, "f"],
+      ],
+      6_000,
+    ],
+    [
+      "not just before",
+      [
+        [1_000, "s"],
+        [3_500, "f"],
+        [5_999, "f"],
+      ],
+      undefined,
+    ],
+    [
+      "not when it answers between",
+      [
+        [0, "s"],
+        [3_000, "f"],
+        [4_000, "s"],
+        [6_000, "f"],
+        [8_999, "f"],
+      ],
+      undefined,
+    ],
+    [
+      "also when it has never answered",
+      [
+        [2_500, "f"],
+        [5_000, "f"],
+      ],
+      5_000,
+    ],
+    [
+      "not because this process stood still",
+      [
+        [0, "s"],
+        [60_000, "f"],
+      ],
+      undefined,
+    ],
+    [
+      "a step counts half a lease and a beat",
+      [
+        [0, "s"],
+        [3_500, "f"],
+        [5_000, "f"],
+      ],
+      5_000,
+    ],
+    [
+      "a longer step counts no more",
+      [
+        [0, "s"],
+        [9_000, "f"],
+        [10_499, "f"],
+      ],
+      undefined,
+    ],
+    [
+      "a longer step counts no more",
+      [
+        [0, "s"],
+        [9_000, "f"],
+        [10_500, "f"],
+      ],
+      10_500,
+    ],
+    [
+      "not because no beat was sent",
+      [
+        [0, "s"],
+        [5_000, "-"],
+        [6_000, "f"],
+        [7_000, "f"],
+      ],
+      undefined,
+    ],
+    [
+      "once",
+      [
+        [5_000, "f"],
+        [10_000, "f"],
+        [11_000, "f"],
+      ],
+      10_000,
+    ],
+  ];
+  for (const [title, ends, at] of rows) it(`${title}: ${ends.join(" ")}`, () => assert.equal(goneAt(...ends), at));
+});
+
+describe("a store that is back", () => {
+  it("freezes what is taken over and given up for a lease", () => {
+    const detachment = new Detachment(OPTIONS, 0);
+    assert.equal(detachment.frozenUntil, Number.NEGATIVE_INFINITY);
+    assert.equal(detachment.succeeded(1_000), false);
+    detachment.failed(4_000);
+    assert.equal(detachment.failed(7_000), true);
+    assert.equal(detachment.isDetached, true);
+    assert.equal(detachment.succeeded(9_000), true);
+    assert.equal(detachment.isDetached, false);
+    assert.equal(detachment.frozenUntil, 14_000);
+    assert.equal(detachment.succeeded(10_000), false);
+    assert.equal(detachment.frozenUntil, 14_000);
+    assert.equal(detachment.failed(12_000), false, "a new lease");
+  });
+});
+
+describe("a member without a store probes all checks", () => {
+  const rows: readonly (readonly [choice: DetachmentOptions["whenStoreIsGone"], rate: number, probesAll: boolean])[] = [
+    ["auto", 9, true],
+    ["auto", 10, true],
+    ["auto", 10.000_000_000_1, true],
+    ["auto", 10.001, false],
+    ["all", 1_000, true],
+    ["share", 1, false],
+  ];
+  for (const [whenStoreIsGone, rate, probesAll] of rows)
+    it(`${whenStoreIsGone}, ${rate} of 10 probes a second: ${probesAll}`, () => {
+      const detachment = new Detachment({ ...OPTIONS, whenStoreIsGone }, 0);
+      assert.equal(detachment.probesAll(rate), false, "not while it is there");
+      detachment.failed(3_000);
+      detachment.failed(6_000);
+      assert.equal(detachment.probesAll(rate), probesAll);
+    });
+});

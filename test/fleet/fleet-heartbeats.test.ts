@@ -1,0 +1,154 @@
+/** Heartbeats in a fleet: reports arrive at any member. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Vote } from "../../src/fleet/vote.js";
+import { definition, type TestMember, World } from "./fleet-world.js";
+
+const TTL_MS = 60_000;
+
+const BEAT = definition("nightly", { scope: "each", copies: 1, staleAfterMs: TTL_MS, isHeartbeat: true, rate: 0 });
+
+const OK: Vote = { state: "passing", reason: undefined, ageMs: 0 };
+const BROKEN: Vote = { state: "failing", reason: "reported", ageMs: 0 };
+const MISSED: Vote = { state: "failing", reason: "missed" };
+
+/** A fleet whose members have no runner of their own: the test reports, and says what is missed. */
+async function fleet() {
+  const world = new World();
+  world.isSilent = true;
+  const [a, b, c] = await world.grow(3, [BEAT]);
+  assert.ok(a !== undefined && b !== undefined && c !== undefined);
+  const report = (member: TestMember, vote: Vote) => member.vote("nightly", vote, world.clock.now() + TTL_MS);
+  const states = () => [a, b, c].map((member) => member.state("nightly")).join(" ");
+  return { world, a, b, c, report, states };
+}
+
+describe("a heartbeat whose reports arrive at different members", () => {
+  it("is passing while one of them has a report that is not too old: no false `missed` (F24)", async () => {
+    const { world, a, b, c, report, states } = await fleet();
+    for (const member of [a, b, c, a, c, b, a]) {
+      report(member, OK);
+      await world.seconds(0.5);
+      assert.equal(states(), "passing passing passing");
+      for (const other of [a, b, c]) if (other !== member) report(other, MISSED);
+      await world.seconds(49.5);
+      assert.equal(states(), "passing passing passing");
+    }
+    assert.equal(
+      [a, b, c].some(({ decisions }) => decisions.some(({ state }) => state !== "passing")),
+      false,
+    );
+  });
+
+  it("is not stale while the probes of the member that has the report are old, or its beats are late", async () => {
+    const { world, a, b, c, report } = await fleet();
+    report(a, OK);
+    report(b, MISSED);
+    a.stalest = 0.99;
+    await world.seconds(2);
+    a.clock.stop();
+    await world.seconds(4);
+    assert.deepEqual([b.state("nightly"), c.state("nightly")], ["passing", "passing"]);
+  });
+
+  it("follows the newest report, wherever it arrived", async () => {
+    const { world, a, b, c, report, states } = await fleet();
+    for (const [member, vote] of [
+      [a, OK],
+      [b, BROKEN],
+      [a, OK],
+      [c, BROKEN],
+      [c, OK],
+      [a, BROKEN],
+      [b, OK],
+    ] as const) {
+      report(member, vote);
+      await world.seconds(0.5);
+      assert.equal(states(), `${vote.state} ${vote.state} ${vote.state}`);
+    }
+  });
+
+  it("has missed a report when all members miss it", async () => {
+    const { world, a, b, c, report, states } = await fleet();
+    report(a, OK);
+    await world.seconds(0.5);
+    report(b, MISSED);
+    report(c, MISSED);
+    await world.seconds(0.5);
+    assert.equal(states(), "passing passing passing");
+    report(a, MISSED);
+    await world.seconds(0.5);
+    assert.equal(states(), "failing failing failing");
+    assert.equal(a.table.get("nightly")?.reason, "missed");
+  });
+
+  it("keeps the report of a member that was killed until it is too old, also after its records are gone", async () => {
+    const { world, a, b, c, report } = await fleet();
+    report(a, OK);
+    report(b, MISSED);
+    report(c, MISSED);
+    await world.seconds(20);
+    a.kill();
+    await world.seconds(30);
+    assert.equal(b.state("nightly"), "passing");
+    assert.equal(c.state("nightly"), "passing");
+    await world.seconds(20);
+    assert.equal(b.state("nightly"), "failing");
+    assert.equal(c.state("nightly"), "failing");
+  });
+
+  it("keeps the report of a member that leaves", async () => {
+    const { world, a, b, c, report } = await fleet();
+    report(a, OK);
+    report(b, MISSED);
+    report(c, MISSED);
+    await world.seconds(1);
+    void a.fleet.leave().then(() => a.kill());
+    await world.seconds(40);
+    assert.equal(b.state("nightly"), "passing");
+    assert.equal(c.state("nightly"), "passing");
+    report(c, BROKEN);
+    await world.seconds(0.5);
+    assert.equal(b.state("nightly"), "failing");
+  });
+
+  it("tells a late member the newest report", async () => {
+    const { world, a, b, report } = await fleet();
+    report(a, BROKEN);
+    await world.seconds(1);
+    report(b, OK);
+    await world.seconds(30);
+    const d = world.add("d", [BEAT]);
+    await world.seconds(3);
+    assert.equal(d.state("nightly"), "passing");
+  });
+
+  it("writes at most ten times in the time of a heartbeat, however often it reports", async () => {
+    const { world, a, report } = await fleet();
+    report(a, OK);
+    await world.seconds(1);
+    const { writtenCells } = world.store.counts;
+    for (let step = 0; step < 590; step += 1) {
+      report(a, OK);
+      await world.seconds(0.1);
+    }
+    assert.ok(
+      world.store.counts.writtenCells - writtenCells <= 10,
+      `${world.store.counts.writtenCells - writtenCells}`,
+    );
+  });
+
+  it("does not take a report of an earlier process for the newest", async () => {
+    const { world, a, b, report, states } = await fleet();
+    report(a, BROKEN);
+    await world.seconds(1);
+    report(b, { ...OK, ageMs: 20_000 });
+    await world.seconds(1);
+    assert.equal(states(), "failing failing failing");
+  });
+
+  it("is pending before the first report", async () => {
+    const { states } = await fleet();
+    assert.equal(states(), "pending pending pending");
+  });
+});

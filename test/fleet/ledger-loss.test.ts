@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FleetCodec } from "../../src/fleet/codec.js";
+import { Ledger } from "../../src/fleet/ledger.js";
+import type { LogEntry } from "../../src/fleet/store.js";
+
+const RUN = "0123456789abcdef01234567";
+const NO_BEATS = new Map<string, string>();
+
+function next(ledger: Ledger, check: string): LogEntry {
+  ledger.set(check, { definition: "d", castAtMs: 0, order: 0, vote: { state: "passing", reason: undefined } });
+  const entry = ledger.take();
+  assert.ok(entry);
+  return entry;
+}
+
+test("a write that was lost is noticed by the next one, whose head hides the loss from the beat", () => {
+  const ledger = new Ledger(RUN, new FleetCodec("prod", "secret"));
+  const first = next(ledger, "a");
+  ledger.acknowledge(first, undefined);
+  const second = next(ledger, "b");
+  ledger.acknowledge(second, first.head);
+  // the store loses the second write, and gets the third one before the next beat
+  const third = next(ledger, "c");
+  ledger.acknowledge(third, first.head);
+  assert.equal(ledger.isLost({ beats: NO_BEATS, head: third.head, cellCount: 3 }), true);
+  assert.equal(ledger.isLost({ beats: NO_BEATS, head: third.head, cellCount: 3 }), false);
+});
+
+test("the head of a failed write is no loss: the store may have taken it", () => {
+  const ledger = new Ledger(RUN, new FleetCodec("prod", "secret"));
+  const failed = next(ledger, "a");
+  ledger.giveBack(failed);
+  const again = next(ledger, "b");
+  ledger.acknowledge(again, failed.head);
+  assert.equal(ledger.isLost({ beats: NO_BEATS, head: again.head, cellCount: 2 }), false);
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { FleetCodec } from "../../src/fleet/codec.js";
+import { Ledger, MAX_ENTRY_CELLS } from "../../src/fleet/ledger.js";
+import type { LogEntry } from "../../src/fleet/store.js";
+import type { Cell, VoteState } from "../../src/fleet/vote.js";
+
+const RUN = "0123456789abcdef01234567";
+const NOTHING = { beats: new Map(), head: undefined, cellCount: 0 };
+const codec = new FleetCodec("prod", "secret");
+
+function cell(state: VoteState, castAtMs = 0): Cell {
+  return { definition: "d", castAtMs, order: 0, vote: { state, reason: undefined } };
+}
+
+function written(ledger: Ledger): LogEntry {
+  const entry = ledger.take();
+  assert.ok(entry);
+  ledger.acknowledge(entry, ledger.head);
+  return entry;
+}
+
+function stateOf(check: string, text: string | undefined): VoteState | undefined {
+  return text === undefined ? undefined : codec.openCell(RUN, check, text)?.cell.vote.state;
+}
+
+describe("the ledger", () => {
+  test("gathers changes into one write, with the last state of each check", () => {
+    const ledger = new Ledger(RUN, codec);
+    ledger.set("a", cell("passing"));
+    ledger.set("b", cell("passing"));
+    ledger.set("a", cell("failing"));
+    const entry = written(ledger);
+    assert.deepEqual(
+      [...entry.cells].map(([check, text]) => [check, stateOf(check, text)]),
+      [
+        ["a", "failing"],
+        ["b", "passing"],
+      ],
+    );
+    assert.equal(codec.openHead(RUN, entry.head)?.sequence, 1);
+    assert.equal(ledger.head, entry.head);
+    assert.equal(ledger.take(), undefined);
+  });
+
+  test("has nothing to write when a cell says the same at another time", () => {
+    const ledger = new Ledger(RUN, codec);
+    assert.equal(ledger.set("a", cell("passing", 1)), true);
+    assert.equal(ledger.set("a", cell("passing", 2)), false);
+    written(ledger);
+    assert.equal(ledger.set("a", cell("passing", 3)), false);
+    assert.equal(ledger.set("a", { ...cell("passing"), definition: "e" }), true);
+    assert.equal(ledger.set("b", undefined), false);
+  });
+
+  test("has one write under way at a time", () => {
+    const ledger = new Ledger(RUN, codec);
+    ledger.set("a", cell("passing"));
+    const entry = ledger.take();
+    ledger.set("a", cell("failing"));
+    assert.equal(ledger.take(), undefined);
+    assert.equal(ledger.all(), undefined);
+    assert.ok(entry);
+    ledger.acknowledge(entry, ledger.head);
+    assert.equal(stateOf("a", written(ledger).cells.get("a")), "failing");
+  });
+
+  test("writes many changes in parts", () => {
+    const ledger = new Ledger(RUN, codec);
+    for (let index = 0; index <= MAX_ENTRY_CELLS; index += 1) ledger.set(`check-${index}`, cell("failing"));
+    assert.equal(written(ledger).cells.size, MAX_ENTRY_CELLS);
+    assert.equal(ledger.hasChanges, true);
+    assert.equal(written(ledger).cells.size, 1);
+    assert.equal(ledger.hasChanges, false);
+  });
+
+  test("writes what has failed again under the same sequence, as it is then, before all others", () => {
+    const ledger = new Ledger(RUN, codec);
+    ledger.set("a", cell("failing"));
+    ledger.set("b", cell("failing"));
+    const failed = ledger.take();
+    assert.ok(failed);
+    ledger.set("c", cell("failing"));
+    ledger.set("a", undefined);
+    ledger.giveBack(failed);
+    const entry = written(ledger);
+    assert.deepEqual(
+      [...entry.cells].map(([check, text]) => [check, stateOf(check, text)]),
+      [
+        ["a", undefined],
+        ["b", "failing"],
+        ["c", "failing"],
+      ],
+    );
+    assert.equal(codec.openHead(RUN, entry.head)?.sequence, 1);
+  });
+
+  test("has the digest of its cells, in whichever order they came", () => {
+    const [one, other] = [new Ledger(RUN, codec), new Ledger(RUN, codec)];
+    one.set("a", cell("passing"));
+    one.set("b", cell("failing"));
+    other.set("b", cell("failing"));
+    other.set("a", cell("passing"));
+    assert.equal(written(one).head, written(other).head);
+    one.set("a", undefined);
+    one.set("b", undefined);
+    const { high, low } = codec.openHead(RUN, written(one).head) ?? {};
+    assert.deepEqual({ high, low }, { high: 0, low: 0 });
+  });
+
+  describe("knows a loss", () => {
+    test("nothing is lost before the first write", () => {
+      assert.equal(new Ledger(RUN, codec).isLost(NOTHING), false);
+    });
+
+    test("a store that has the last acknowledged write, or the one that is under way, has lost nothing", () => {
+      const ledger = new Ledger(RUN, codec);
+      ledger.set("a", cell("passing"));
+      const first = written(ledger);
+      ledger.set("b", cell("passing"));
+      const second = ledger.take();
+      assert.ok(second);
+      assert.equal(ledger.isLost({ beats: new Map(), head: first.head, cellCount: 1 }), false);
+      assert.equal(ledger.isLost({ beats: new Map(), head: second.head, cellCount: 2 }), false);
+      ledger.acknowledge(second, ledger.head);
+      // the beat may have been before the write, and its answer after it
+      ledger.set("c", cell("passing"));
+      assert.equal(ledger.isLost({ beats: new Map(), head: first.head, cellCount: 1 }), false);
+      assert.equal(ledger.isLost({ beats: new Map(), head: first.head, cellCount: 1 }), true);
+    });
+
+    test("a store without the cells, with fewer of them, or with an older head has lost some", () => {
+      const ledger = new Ledger(RUN, codec);
+      ledger.set("a", cell("passing"));
+      const { head } = written(ledger);
+      ledger.set("b", cell("passing"));
+      const last = written(ledger);
+      assert.equal(ledger.isLost({ beats: new Map(), head: last.head, cellCount: 2 }), false);
+      assert.equal(ledger.isLost(NOTHING), true);
+      assert.equal(ledger.isLost({ beats: new Map(), head: last.head, cellCount: 1 }), true);
+      assert.equal(ledger.isLost({ beats: new Map(), head, cellCount: 1 }), true);
+      const all = ledger.all();
+      assert.equal(all?.head, last.head);
+      assert.deepEqual([...(all?.cells.keys() ?? [])], ["a", "b"]);
+      assert.equal(ledger.isLost({ beats: new Map(), head: last.head, cellCount: 2 }), false);
+    });
+
+    test("a failed write that the store has had is no loss", () => {
+      const ledger = new Ledger(RUN, codec);
+      ledger.set("a", cell("passing"));
+      const entry = ledger.take();
+      assert.ok(entry);
+      ledger.giveBack(entry);
+      assert.equal(ledger.isLost({ beats: new Map(), head: entry.head, cellCount: 1 }), false);
+    });
+  });
+});

@@ -1,0 +1,289 @@
+/** The store of a fleet on a real PostgreSQL: its tables, its rights, late commits, and its faults. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import pg from "pg";
+import { systemClock } from "../../../src/core/clock.js";
+import { FleetCodec } from "../../../src/fleet/codec.js";
+import { openStore } from "../../../src/fleet/open-store.js";
+import { SCHEMA } from "../../../src/fleet/postgres-link.js";
+import { type FleetStore, StoreError } from "../../../src/fleet/store.js";
+import { parseStoreUrl } from "../../../src/fleet/store-url.js";
+import { storeSuite } from "../../fleet/store-suite.js";
+import { eventually, pause } from "../../support/eventually.js";
+import type { Running } from "../peers.js";
+import { CA, OTHER_CA, PASSWORD, PATIENCE_MS, type Prepared, preparePostgres } from "../real-servers.js";
+
+const RUN = "0123456789abcdef01234567";
+const OTHER_RUN = "abcdef0123456789abcdef01";
+const DEADLINE_MS = 2_000;
+
+const TABLES = ["beats", "cells", "heads", "leases", "log", "texts"];
+
+let folder: string;
+let prepared: Prepared;
+let server: Running;
+const opened: FleetStore[] = [];
+
+async function open(url: string, { fleet = "prod", ca = CA } = {}): Promise<FleetStore> {
+  const store = await openStore(parseStoreUrl(url), {
+    fleet,
+    deadlineMs: DEADLINE_MS,
+    clock: systemClock,
+    tls: { ca },
+  });
+  opened.push(store);
+  return store;
+}
+
+/** Queries of an administrator, on a connection of their own. */
+async function admin(...queries: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  const client = await connect();
+  try {
+    let rows: readonly Record<string, unknown>[] = [];
+    for (const query of queries) ({ rows } = await client.query(query));
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client(prepared.url());
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+async function start(): Promise<void> {
+  server = prepared.start();
+  const isReady = () =>
+    admin("SELECT 1").then(
+      () => true,
+      () => false,
+    );
+  await eventually(isReady, "PostgreSQL answers", PATIENCE_MS);
+}
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "fleet-postgres-"));
+  prepared = await preparePostgres(folder);
+  await start();
+  await admin(
+    "CREATE DATABASE few",
+    `CREATE USER hb PASSWORD '${PASSWORD}'`,
+    "GRANT CREATE ON DATABASE postgres TO hb",
+  );
+});
+
+after(async () => {
+  for (const store of opened) await store.close();
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const url = (login = {}) => prepared.url({ user: "hb", ...login });
+
+describe("PostgreSQL, with a user that may create a schema", () => {
+  storeSuite("PostgreSQL", () => ({
+    connect: (fleet) => open(url(), { fleet }),
+    flush: async () => void (await admin(`TRUNCATE ${TABLES.map((table) => `healthbridge.${table}`).join()}`)),
+    pass: pause,
+  }));
+});
+
+describe("PostgreSQL", () => {
+  test("members that start at once create the tables once", async () => {
+    await admin("DROP SCHEMA IF EXISTS healthbridge CASCADE");
+    const stores = await Promise.all(Array.from({ length: 6 }, () => open(url(), { fleet: "at-once" })));
+    await Promise.all(stores.map((store, index) => store.beat(`${index}`, "1")));
+    assert.equal((await stores[0]?.beat("0", "2"))?.beats.size, 6);
+    const rows = await admin("SELECT tablename FROM pg_tables WHERE schemaname = 'healthbridge' ORDER BY 1");
+    assert.deepEqual(
+      rows.map((row) => row.tablename),
+      TABLES,
+    );
+  });
+
+  test("a user with the documented rights on tables that another one has created is enough", async () => {
+    const client = new pg.Client(prepared.url({ path: "/few" }));
+    await client.connect();
+    await client.query(`CREATE USER reader PASSWORD '${PASSWORD}'`);
+    const store = await open(url({ user: "reader", path: "/few" }));
+    const refused = await failureOf(store.beat(RUN, "1"));
+    assert.deepEqual([refused.code, /permission denied.*42501/.test(refused.message)], ["refused", true]);
+    await client.query(SCHEMA);
+    await client.query("GRANT USAGE ON SCHEMA healthbridge TO reader");
+    await client.query("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA healthbridge TO reader");
+    await client.end();
+    await eventually(() => succeeds(store.beat(RUN, "1")), "a beat is taken");
+    await store.write({ run: RUN, head: headAt(1), cells: new Map([["a", "x"]]) });
+    await store.rewrite(RUN, headAt(1), new Map([["a", "x"]]));
+    await store.keepText("d", "definitions");
+    assert.equal(await store.hold("notifier", RUN, 5_000), RUN);
+    await store.forget(RUN);
+  });
+
+  test("a row that commits late is read, though rows of other runs with a later start were read before", async () => {
+    const [reader, other] = [await open(url(), { fleet: "late" }), await open(url(), { fleet: "late" })];
+    let { position } = await reader.read(undefined);
+    const late = await connect();
+    await late.query("BEGIN");
+    await late.query(
+      "INSERT INTO healthbridge.log (fleet, run, sequence, head, cells) VALUES ('late', $1, 1, $2, $3)",
+      [RUN, headAt(1), JSON.stringify([["a", "late"]])],
+    );
+    await other.write({ run: OTHER_RUN, head: headAt(1), cells: new Map([["b", "early"]]) });
+    await other.write({ run: OTHER_RUN, head: headAt(2), cells: new Map([["c", "early"]]) });
+    const before = await reader.read(position);
+    ({ position } = before);
+    assert.deepEqual(
+      before.entries.map(({ run }) => run),
+      [OTHER_RUN, OTHER_RUN],
+    );
+    await late.query("COMMIT");
+    await late.end();
+    const { entries } = await reader.read(position);
+    assert.deepEqual(entries, [{ run: RUN, head: headAt(1), cells: new Map([["a", "late"]]) }]);
+  });
+
+  test("a row of another form, which another user has written, is no error", async () => {
+    const store = await open(url(), { fleet: "forged" });
+    const { position } = await store.read(undefined);
+    const cells = ["no JSON", "[[1,2]]", '{"a":"b"}', `[["a",{"b":1}],["c","x"]]`];
+    for (const [index, text] of cells.entries())
+      await admin(`INSERT INTO healthbridge.log VALUES ('forged', 'run', ${index}, 'head', '${text}')`);
+    const { entries } = await store.read(position);
+    assert.deepEqual(
+      entries.map((entry) => [...entry.cells]),
+      [[], [], [], [["c", "x"]]],
+    );
+  });
+
+  test("old rows are removed: entries after a minute, runs after an hour", async () => {
+    const store = await open(url(), { fleet: "old" });
+    for (const run of [RUN, OTHER_RUN]) {
+      await store.beat(run, "1");
+      await store.write({ run, head: headAt(1), cells: new Map([["a", "x"]]) });
+    }
+    await admin(
+      "UPDATE healthbridge.log SET written = now() - interval '2 minutes' WHERE fleet = 'old'",
+      `UPDATE healthbridge.beats SET written = now() - interval '2 hours' WHERE fleet = 'old' AND run = '${OTHER_RUN}'`,
+    );
+    for (let beat = 0; beat < 31; beat += 1) await store.beat(RUN, "2");
+    assert.deepEqual((await store.beat(RUN, "3")).beats, new Map([[RUN, "2"]]));
+    assert.equal(await store.cells(OTHER_RUN), undefined);
+    assert.deepEqual((await store.read("{}")).entries, []);
+  });
+
+  test("over TLS the certificate is verified", async () => {
+    const secure = `${url({ user: "secure" })}?sslmode=require`;
+    await admin("GRANT CREATE ON DATABASE postgres TO secure", "GRANT USAGE ON SCHEMA healthbridge TO secure");
+    await admin("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA healthbridge TO secure");
+    await (await open(secure)).beat(RUN, "1");
+    const error = await failureOf((await open(secure, { ca: OTHER_CA })).beat(RUN, "1"));
+    assert.deepEqual([error.code, /certificate/.test(error.message)], ["unreachable", true]);
+    assert.equal((await failureOf((await open(url({ user: "secure" }))).beat(RUN, "1"))).code, "refused");
+  });
+
+  test("a wrong password is refused, and is in no error", async () => {
+    const error = await failureOf((await open(url({ password: "wrong-Word" }))).beat(RUN, "1"));
+    assert.equal(error.code, "refused");
+    assert.match(error.message, /^postgres:\/\/127\.0\.0\.1:\d+: password authentication failed.*28P01/);
+    assert.doesNotMatch(error.message, /wrong-Word/);
+    assert.equal((await failureOf((await open(url({ password: "" }))).beat(RUN, "1"))).code, "refused");
+    assert.equal((await failureOf((await open(url({ path: "/none" }))).beat(RUN, "1"))).code, "refused");
+  });
+
+  test("a read-only server refuses writes, and takes them again later", async () => {
+    const store = await open(url(), { fleet: "read-only" });
+    await store.beat(RUN, "1");
+    await admin("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()");
+    await eventually(async () => !(await succeeds(store.beat(RUN, "2"))), "a beat is refused");
+    assert.match((await failureOf(untilConnected(store))).message, /25006/);
+    await admin(
+      "SET default_transaction_read_only = off",
+      "ALTER SYSTEM RESET default_transaction_read_only",
+      "SELECT pg_reload_conf()",
+    );
+    await eventually(() => succeeds(store.beat(RUN, "3")), "a beat is taken again");
+  });
+
+  test("a lock that another transaction holds ends a call at its deadline, and the query in the server too", async () => {
+    const store = await open(url(), { fleet: "locked" });
+    await store.beat(RUN, "1");
+    const locker = await connect();
+    await locker.query("BEGIN");
+    await locker.query("LOCK TABLE healthbridge.beats IN ACCESS EXCLUSIVE MODE");
+    const startedAt = performance.now();
+    assert.equal((await failureOf(store.beat(RUN, "2"))).code, "timeout");
+    assert.ok(performance.now() - startedAt < DEADLINE_MS + 1_000);
+    await eventually(async () => {
+      const waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = 'hb' AND wait_event_type = 'Lock'";
+      return (await locker.query(waiting)).rows.length === 0;
+    }, "no query waits any more");
+    await locker.query("ROLLBACK");
+    await locker.end();
+    await eventually(() => succeeds(store.beat(RUN, "3")), "a beat is taken again");
+  });
+
+  test("tables that were dropped are created again", async () => {
+    const store = await open(url(), { fleet: "dropped" });
+    await store.beat(RUN, "1");
+    await admin("DROP SCHEMA healthbridge CASCADE");
+    assert.equal((await failureOf(store.beat(RUN, "2"))).code, "protocol");
+    await eventually(() => succeeds(store.beat(RUN, "3")), "a beat is taken again");
+  });
+
+  test("a server that is killed: calls are rejected at once, and succeed when it is back, without the data", async () => {
+    const store = await open(url(), { fleet: "killed" });
+    await store.beat(RUN, "1");
+    await server.stop();
+    await eventually(async () => !(await succeeds(store.beat(RUN, "2"))), "the connection has ended");
+    const startedAt = performance.now();
+    const outcomes = await Promise.all(Array.from({ length: 1_000 }, () => succeeds(store.beat(RUN, "3"))));
+    assert.ok(!outcomes.includes(true));
+    assert.ok(performance.now() - startedAt < DEADLINE_MS);
+    await start();
+    let beats: ReadonlyMap<string, string> = new Map([["not", "yet"]]);
+    await eventually(async () => {
+      const heard = await store.beat(RUN, "4").catch(() => undefined);
+      beats = heard?.beats ?? beats;
+      return heard !== undefined;
+    }, "a beat is taken again");
+    assert.deepEqual(beats, new Map());
+  });
+});
+
+/** A head with a sequence. Its signature is not looked at by a store. */
+function headAt(sequence: number): string {
+  return new FleetCodec("prod", "secret").sealHead(RUN, { sequence, high: 0, low: 0 });
+}
+
+/** Beats until the server itself answers: shortly after a failure, calls are rejected with it. */
+async function untilConnected(store: FleetStore): Promise<void> {
+  await pause(1_100);
+  await store.beat(RUN, "again");
+}
+
+async function failureOf(call: Promise<unknown>): Promise<StoreError> {
+  try {
+    await call;
+  } catch (error) {
+    assert.ok(error instanceof StoreError, `not a StoreError: ${error}`);
+    return error;
+  }
+  assert.fail("the call has succeeded");
+}
+
+async function succeeds(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof StoreError, `not a StoreError: ${error}`);
+    return false;
+  }
+}
