@@ -1,104 +1,46 @@
 /**
- * The checks of one registry: runs them, and turns their results into statuses.
- *
- *     runner --progress--> report (the check) --> service graph --> set (every service that the check counts for)
- *        |                                                            ^
- *        +--about to fail--> isolation rule: allowed?                +-- reported services (those that a target names)
+ * The checks of one registry: what the configuration and the calls of the library change.
  *
  *     configuration, or a call --plan--> refused: nothing has changed
- *                                  '---> commit: one synchronous step, which cannot fail
+ *                                  '---> commit: one synchronous step, which cannot fail (`live-checks`)
  */
 import { HealthError } from "../core/health-error.js";
 import { runAtOnce, runInTurns, type Steps } from "../core/turns.js";
 import type { Report } from "../probers/heartbeat.js";
 import type { StatusWriter } from "../registry/ports.js";
-import { firstAssumption } from "./assumption.js";
 import { ChangeQueue } from "./change-queue.js";
-import {
-  acceptPlan,
-  type ChangedCheck,
-  type ChecksPlan,
-  discardPlan,
-  type IsolationPlan,
-  type Planned,
-} from "./checks-plan.js";
+import { acceptPlan, type Planned } from "./checks-plan.js";
 import type { CheckDeclaration, ChecksConfig, IsolationDeclaration } from "./declarations.js";
-import type { Progress } from "./evaluate.js";
-import { guardStore, keepReports, type ReportStore, storeReports, takeUpReport } from "./heartbeat-reports.js";
-import { Isolation } from "./isolation.js";
+import type { ReportStore } from "./heartbeat-reports.js";
+import { LiveChecks, type LiveChecksOptions } from "./live-checks.js";
 import { describeOwner, ownersIn } from "./name-rules.js";
-import {
-  NOTHING_RUNNING,
-  planCheck,
-  planConfiguration,
-  planInSteps,
-  planIsolation,
-  planRemoval,
-  planServices,
-  type RunningChecks,
-} from "./plan.js";
-import { CheckPublisher } from "./publisher.js";
-import { ReportedServices } from "./reported-services.js";
-import type { CheckRunner } from "./runner.js";
-import { createRunnerDeps, endRunner, type LastProbe, type RunnerDeps } from "./runner-deps.js";
-import { type CheckListener, createCheck, isPassive, type RunningCheck, takeReport } from "./running-check.js";
-import { SelfCheck } from "./self-check.js";
+import { planCheck, planConfiguration, planInSteps, planIsolation, planRemoval, planServices } from "./plan.js";
+import type { CheckPublisher } from "./publisher.js";
+import type { RunnerDeps } from "./runner-deps.js";
+import { type RunningCheck, takeReport } from "./running-check.js";
 import type { ServiceDeclaration } from "./service-graph.js";
 import { SourceOpener, type SourceOpenerOptions } from "./sources.js";
-import { FirstProbes } from "./spread.js";
 import type { Violation } from "./violation.js";
+import type { VoteKeeper, Voting } from "./voting.js";
 
-export interface CheckEngineOptions extends SourceOpenerOptions {
-  readonly writer: StatusWriter;
-  /** Whether the application has set the status of a service by hand. Default: of none. */
-  readonly isSetByHand?: ((service: string) => boolean) | undefined;
-}
+export interface CheckEngineOptions extends SourceOpenerOptions, LiveChecksOptions {}
 
 export class CheckEngine {
   /** What the checks publish; it has the drained services too. */
   readonly publisher: CheckPublisher;
-  readonly #writer: StatusWriter;
   readonly deps: RunnerDeps;
+  readonly #writer: StatusWriter;
   readonly #opener: SourceOpener;
-  readonly #isolation: Isolation;
-  readonly #selfCheck: SelfCheck;
-  readonly #reported: ReportedServices;
-  readonly #firstProbes: FirstProbes;
-  readonly #checks = new Map<string, RunningCheck>();
-  #running: RunningChecks;
+  readonly #live: LiveChecks;
   readonly #queue = new ChangeQueue();
   readonly #stopped = new AbortController();
-  #reports: ReportStore | undefined;
-  readonly #listener: CheckListener = {
-    onProgress: (check, progress, last) => this.#onProgress(check, progress, last),
-    onThreshold: ({ declaration, settings, runner }) =>
-      this.#isolation.onThreshold(declaration.name, settings.intervalMs, runner.failingSince),
-  };
 
   constructor(options: CheckEngineOptions) {
-    const { writer, clock, random, isSetByHand = () => false } = options;
-    this.#writer = writer;
-    this.deps = createRunnerDeps(clock, random, writer.instance);
+    this.#writer = options.writer;
+    this.#live = new LiveChecks(options);
+    this.publisher = this.#live.publisher;
+    this.deps = this.#live.deps;
     this.#opener = new SourceOpener(options);
-    this.publisher = new CheckPublisher(writer, clock);
-    this.#isolation = new Isolation({
-      clock,
-      timers: this.deps.timers,
-      instance: writer.instance,
-      checkCount: () => this.#checks.size,
-      onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
-    });
-    this.#selfCheck = new SelfCheck(this.deps, this.#isolation);
-    const makerOf = (name: string) =>
-      isSetByHand(name) ? ({ kind: "hand", of: name, path: [] } as const) : this.publisher.ownerOf(name);
-    this.#reported = new ReportedServices(writer, this.deps, {
-      isTaken: (service) => makerOf(service) !== undefined,
-      onChange: (check, reported) => this.publisher.setReported(check, reported),
-    });
-    this.#firstProbes = new FirstProbes(clock, this.deps.timers);
-    const ownerOf = (name: string) => makerOf(name) ?? this.#reported.ownerOf(name);
-    this.#running = { ...NOTHING_RUNNING, checks: this.#checks, ownerOf };
-    writer.beforeReading(() => this.deps.freshness.dropStale());
   }
 
   /**
@@ -106,7 +48,7 @@ export class CheckEngine {
    * @param accept gets what is wrong with the configuration. When it throws, nothing has changed.
    */
   configure(config: ChecksConfig, accept?: (violations: readonly Violation[]) => void): void {
-    this.#apply(() => planConfiguration(this.#running, config, this.#opener), accept);
+    this.#apply(() => planConfiguration(this.#live.running, config, this.#opener), accept);
   }
 
   /**
@@ -120,8 +62,8 @@ export class CheckEngine {
     const change = async () => {
       signal.throwIfAborted();
       this.publisher.reserve(ownersIn(config));
-      const planned = await inTurns(planInSteps(this.#running, config, this.#opener));
-      await inTurns(this.#commit(acceptPlan(planned, accept)));
+      const planned = await inTurns(planInSteps(this.#live.running, config, this.#opener));
+      await inTurns(this.#live.commit(acceptPlan(planned, accept)));
     };
     return this.#queue.run(() => change().finally(() => this.publisher.reserve(new Map())));
   }
@@ -131,13 +73,13 @@ export class CheckEngine {
    * @throws HealthError INVALID_SERVICE_NAME, INVALID_OPTION, INVALID_TARGET, DUPLICATE_NAME; nothing has changed then
    */
   add(check: CheckDeclaration): void {
-    this.#apply(() => planCheck(this.#running, check, this.#opener));
+    this.#apply(() => planCheck(this.#live.running, check, this.#opener));
   }
 
   /** Removes a check. Services that no check makes any more are cleared. Returns whether there was one. */
   remove(name: string): boolean {
-    if (!this.#checks.has(name)) return false;
-    this.#apply(() => planRemoval(this.#running, name, this.#opener));
+    if (this.running(name) === undefined) return false;
+    this.#apply(() => planRemoval(this.#live.running, name, this.#opener));
     return true;
   }
 
@@ -148,7 +90,7 @@ export class CheckEngine {
    *   has changed then
    */
   declareServices(services: readonly ServiceDeclaration[]): void {
-    this.#apply(() => planServices(this.#running, services, this.#opener));
+    this.#apply(() => planServices(this.#live.running, services, this.#opener));
   }
 
   /**
@@ -156,40 +98,41 @@ export class CheckEngine {
    * @throws HealthError INVALID_TARGET, INVALID_OPTION; nothing has changed then
    */
   setIsolation(isolation: IsolationDeclaration | undefined): void {
-    this.#apply(() => planIsolation(this.#running, isolation, this.#opener));
+    this.#apply(() => planIsolation(this.#live.running, isolation, this.#opener));
+  }
+
+  /**
+   * Makes this process a member of a fleet, before its first check: results are votes, and what is decided is published. A
+   * check rests until the returned object has it probed.
+   */
+  castVotes(keeper: VoteKeeper): Voting {
+    return this.#live.castVotes(keeper);
   }
 
   /** The writer of a name, as text; `undefined` if the name is free. */
   ownerOf(name: string): string | undefined {
-    const owner = this.#running.ownerOf(name);
+    const owner = this.#live.running.ownerOf(name);
     return owner === undefined ? undefined : describeOwner(owner);
   }
 
   running(name: string): RunningCheck | undefined {
-    return this.#checks.get(name);
+    return this.#live.get(name);
   }
 
   /** Takes a report over HTTP. False for a wrong token, and for a check that takes no reports. `stopped`: no check takes any. */
   report(name: string, authorization: string | undefined, report: Report): boolean | "stopped" {
-    return this.#stopped.signal.aborted ? "stopped" : takeReport(this.#checks.get(name), authorization, report);
+    return this.#stopped.signal.aborted ? "stopped" : takeReport(this.running(name), authorization, report);
   }
 
   /** Takes up the last reports of heartbeats from a store, and keeps each new one there. */
   keepReports(store: ReportStore): void {
-    this.#reports = guardStore(store, this.#writer.instance);
-    for (const check of this.#checks.values()) keepReports(check, this.#reports, this.deps.clock);
+    this.#live.keepReports(store);
   }
 
   /** Stops every check at once. What they have published stays. Resolves when their connections are closed: within 500 ms. */
   stop(): Promise<void> {
     this.#stopped.abort(new HealthError("ALREADY_STOPPED", "the checks were stopped before the change was complete"));
-    this.#firstProbes.clear();
-    for (const { runner } of this.#checks.values()) endRunner(runner, this.#writer.instance);
-    this.#checks.clear();
-    this.#reported.stop();
-    this.deps.stalls.stop();
-    this.#changeIsolation({ kind: "stop" });
-    this.#isolation.stop();
+    this.#live.stop();
     return this.#opener.goodbyes.ended();
   }
 
@@ -198,103 +141,6 @@ export class CheckEngine {
     this.#queue.requireIdle();
     const plan = acceptPlan(planned(), accept);
     // no listener is called in between
-    this.#writer.batch(() => runAtOnce(this.#commit(plan)));
-  }
-
-  /**
-   * What takes time for each check is done outside the step that changes statuses: 10,000 do not block the event loop.
-   *
-   *     runners are created, new names are UNKNOWN | switch: all statuses follow the plan | runners start and end, reports
-   */
-  *#commit(plan: ChecksPlan): Steps<void> {
-    const created: RunningCheck[] = [];
-    let ended: CheckRunner[] | undefined;
-    try {
-      for (const opened of plan.started) {
-        created.push(createCheck(opened, this.deps, this.#listener));
-        yield this.publisher.announce(opened);
-      }
-      ended = this.#switch(plan, created);
-      for (const check of created) {
-        if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
-        else this.#firstProbes.add(check);
-        yield takeUpReport(check, this.#reports, this.deps.clock);
-      }
-      const changed = plan.changed.map(({ declaration }) => this.#checks.get(declaration.name));
-      for (const check of changed) yield check?.runner.change(check.settings);
-      for (const name of plan.removed) if (!this.running(name)?.heartbeat) yield this.#reports?.remove(name);
-      yield* this.publisher.publishRest((name) => this.#running.ownerOf(name) !== undefined);
-      this.#reported.refresh();
-      for (let runner = ended.pop(); runner !== undefined; runner = ended.pop())
-        yield endRunner(runner, this.#writer.instance);
-    } finally {
-      if (ended === undefined) discardPlan(plan);
-      else for (const runner of ended) endRunner(runner, this.#writer.instance);
-    }
-  }
-
-  /** The one step that changes statuses. Returns the runners that are to be ended. */
-  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): CheckRunner[] {
-    const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
-    const ended = new Map(removed.map((name) => [name, this.#take(name)]));
-    for (const check of created) this.#add(check, ended.get(check.declaration.name));
-    for (const check of changed) this.#change(check);
-    if (services !== undefined) this.publisher.declare(services.order);
-    this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
-    this.#changeIsolation(isolation);
-    if (this.#checks.size > 0) this.deps.stalls.start();
-    else this.deps.stalls.stop();
-    this.#writer.batch(() => {
-      for (const name of removed) this.#reported.change(name, this.#checks.get(name)?.settings);
-      this.publisher.publish(isWhole);
-    });
-    return [...ended.values()].filter((runner) => runner !== undefined);
-  }
-
-  /** @param replaced the runner of the check with this name that had another target */
-  #add(check: RunningCheck, replaced: CheckRunner | undefined): void {
-    const assumption = firstAssumption(check.settings, this.deps.clock.now(), replaced);
-    check.runner.assume(assumption);
-    this.#checks.set(check.declaration.name, check);
-    storeReports(check, this.#reports, this.deps.clock);
-    this.publisher.add(check, assumption);
-  }
-
-  /** Changes all but the schedule, which no status depends on. */
-  #change({ declaration, settings, prober }: ChangedCheck): void {
-    const check = this.#checks.get(declaration.name);
-    if (check === undefined) return;
-    [check.declaration, check.settings] = [declaration, settings];
-    if (prober !== undefined) check.prober.renew(prober);
-    this.publisher.change(check);
-  }
-
-  /** Takes a check out of everything. Its runner counts nothing any more, and is still to be stopped. */
-  #take(name: string): CheckRunner | undefined {
-    const check = this.#checks.get(name);
-    if (check === undefined) return undefined;
-    this.#checks.delete(name);
-    this.#firstProbes.delete(check);
-    this.#isolation.forget(name);
-    this.publisher.remove(name);
-    check.runner.ignoreResults();
-    return check.runner;
-  }
-
-  #changeIsolation(plan: IsolationPlan): void {
-    if (plan.kind === "keep") return;
-    const ended = this.#selfCheck.change(plan);
-    if (ended !== undefined) endRunner(ended, this.#writer.instance);
-    this.#running = { ...this.#running, isolation: "rule" in plan ? plan.rule.declaration : undefined };
-  }
-
-  #onProgress(check: RunningCheck, { state, reason, detail, failures }: Progress, last: LastProbe | undefined): void {
-    const { name } = check.declaration;
-    if (this.#checks.get(name) !== check) return;
-    if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck.probeSoon();
-    this.publisher.report(check, { state, held: this.#isolation.isHeld(name), reason, detail }, last);
-    if (last !== undefined) this.publisher.countFirstResult(name);
-    if (last?.discovered !== undefined) this.#reported.update(name, last.discovered, check.settings);
+    this.#writer.batch(() => runAtOnce(this.#live.commit(plan)));
   }
 }

@@ -40,6 +40,12 @@ export interface IsolationDeps {
 /** Default of the longest hold, in milliseconds. */
 export const DEFAULT_MAX_HOLD_MS = 60_000;
 
+/**
+ * A check waits for the self-check so long at least: a self-check whose packets vanish takes its timeout of 2 s, and the
+ * interval of the check may be shorter.
+ */
+const MIN_WAIT_MS = 3_000;
+
 /** With fewer checks, a common cause cannot be distinguished from coincidence. */
 const MIN_CHECKS = 4;
 
@@ -143,7 +149,8 @@ export class Isolation {
     return [...this.#failed].filter(([, { held }]) => held);
   }
 
-  #holdEndOf({ at, intervalMs }: FailedCheck): number {
+  #holdEndOf({ at, intervalMs, awaitsSelfCheck }: FailedCheck): number {
+    if (awaitsSelfCheck) return at + Math.max(intervalMs, MIN_WAIT_MS);
     return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.maxHoldMs;
   }
 

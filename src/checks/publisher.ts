@@ -24,6 +24,9 @@ export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs
 /** The verdict about a check, with the full text of its cause. */
 type ReportedVerdict = Pick<Finding, "state" | "held" | "reason"> & Pick<Progress, "detail">;
 
+/** What is published of the last result. */
+export type Measurement = Pick<LastProbe, "latencyMs" | "at">;
+
 /** What a held check shows, whatever has failed. */
 const ISOLATED = { reason: "prober-isolated", detail: undefined } as const;
 
@@ -194,7 +197,7 @@ export class CheckPublisher {
   }
 
   /** Writes the progress of a check, and the statuses that follow from it. `last` is a result that counts. */
-  report(check: ConfiguredCheck, verdict: ReportedVerdict, last?: LastProbe): void {
+  report(check: ConfiguredCheck, verdict: ReportedVerdict, last?: Measurement): void {
     const { name } = check.declaration;
     const before = this.#reports.get(name);
     const { state, held } = verdict;

@@ -14,13 +14,13 @@
  */
 import { publish } from "../core/channels.js";
 import { serviceNameFault } from "../core/service-name.js";
-import type { ServingStatus } from "../core/serving-status.js";
 import type { Timer } from "../core/timer-queue.js";
 import type { Discovered } from "../probers/prober.js";
 import type { ReportedService, StatusWriter } from "../registry/ports.js";
 import { changedUntil } from "./assumption.js";
 import type { Age } from "./freshness.js";
 import type { Owner } from "./name-rules.js";
+import { newWorker, ONLINE, STATES, STATUSES, setState, type Worker } from "./reported-worker.js";
 import type { RunnerDeps } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 
@@ -32,30 +32,11 @@ export interface ReportedNames {
   onChange(check: string, reported: readonly ReportedService[]): void;
 }
 
+/** Where the services are published. */
+export type ServiceWriter = Pick<StatusWriter, "instance" | "set" | "clear">;
+
 /** Services of one target that are remembered. With more, the ones that are offline for the longest time are forgotten. */
 const MAX_SERVICES = 1_000;
-
-type State = "online" | "offline" | "unknown";
-
-const STATUSES: Readonly<Record<State, ServingStatus>> = {
-  online: "SERVING",
-  offline: "NOT_SERVING",
-  unknown: "UNKNOWN",
-};
-
-/** A service of a target. */
-interface Worker {
-  state: State;
-  reason: string | undefined;
-  /** Answers in a row without it. */
-  absences: number;
-  /** Monotonic time since which it is offline. */
-  offlineSince: number;
-  /** It is cleared, but the target still calls it offline. */
-  isForgotten: boolean;
-  /** Its name belongs to something else, and the log says so. */
-  isRefused: boolean;
-}
 
 /** The services of one check. */
 interface Cluster {
@@ -71,14 +52,14 @@ interface Cluster {
 }
 
 export class ReportedServices {
-  readonly #writer: StatusWriter;
+  readonly #writer: ServiceWriter;
   readonly #deps: RunnerDeps;
   readonly #names: ReportedNames;
   readonly #clusters = new Map<string, Cluster>();
   /** The check of each published service. */
   readonly #owners = new Map<string, string>();
 
-  constructor(writer: StatusWriter, deps: RunnerDeps, names: ReportedNames) {
+  constructor(writer: ServiceWriter, deps: RunnerDeps, names: ReportedNames) {
     this.#writer = writer;
     this.#deps = deps;
     this.#names = names;
@@ -106,6 +87,27 @@ export class ReportedServices {
       setState(worker, outcome === "pass" ? "online" : "offline", reason, now);
     }
     this.#forgetOld(check, cluster, now);
+    this.#publishAll(check, cluster);
+  }
+
+  /** Takes the services as other members of a fleet have seen them, until `staleAt` in monotonic time. They are forgotten there. */
+  adopt(check: string, reported: readonly ReportedService[], settings: CompleteSettings, staleAt: number): void {
+    const cluster = this.#clusters.get(check) ?? this.#open(check, settings);
+    const { workers } = cluster;
+    cluster.settings = settings;
+    cluster.endsAt = staleAt;
+    cluster.age.renew(staleAt);
+    cluster.isChanged = false;
+    const names = new Set(reported.map(({ name }) => name));
+    for (const service of workers.keys())
+      if (!names.has(service) && workers.delete(service)) this.#clear(check, service);
+    for (const { name, status, reason } of reported.slice(0, MAX_SERVICES)) {
+      if (name === "" || serviceNameFault(name) !== undefined) continue;
+      const worker = workers.get(name) ?? newWorker();
+      workers.set(name, worker);
+      worker.absences = status === "SERVING" ? 0 : 1;
+      setState(worker, STATES[status], reason, this.#deps.clock.now());
+    }
     this.#publishAll(check, cluster);
   }
 
@@ -251,31 +253,6 @@ export class ReportedServices {
     this.#owners.delete(service);
     if (!this.#names.isTaken(service)) this.#writer.clear(service);
   }
-}
-
-/** `offlineSince` of a worker that is not offline. */
-const ONLINE = Number.POSITIVE_INFINITY;
-
-function newWorker(): Worker {
-  return {
-    state: "unknown",
-    reason: undefined,
-    absences: 0,
-    offlineSince: ONLINE,
-    isForgotten: false,
-    isRefused: false,
-  };
-}
-
-/** A worker that becomes unknown keeps the time since which it is offline: it is forgotten at that time. */
-function setState(worker: Worker, state: State, reason: string | undefined, now: number): void {
-  if (state === "online") {
-    worker.offlineSince = ONLINE;
-    worker.isForgotten = false;
-  }
-  if (state === "offline" && worker.offlineSince === ONLINE) worker.offlineSince = now;
-  worker.state = state;
-  worker.reason = reason;
 }
 
 function isSame(one: readonly ReportedService[], other: readonly ReportedService[]): boolean {

@@ -28,6 +28,8 @@ export interface LastProbe {
   readonly discovered: ProbeResult["discovered"];
   /** `undefined`: a report, which came without a probe. */
   readonly latencyMs: number | undefined;
+  /** The age of a report, in milliseconds; `undefined`: it is the result of a probe. */
+  readonly ageMs: number | undefined;
   /** Wall time at which the result came, in milliseconds since 1970. */
   readonly at: number;
 }
@@ -38,6 +40,8 @@ export interface RunnerListener {
   onProgress(progress: Progress, last: LastProbe | undefined): void;
   /** Called when the failures have reached the threshold: decides whether the check fails. */
   onThreshold(): FailureDecision;
+  /** Called when the prober could not probe. The progress stays. */
+  onProberError?(reason: string): void;
 }
 
 /** One check, with what its runner needs. */

@@ -27,8 +27,9 @@ export class CheckRunner {
   #settings: CompleteSettings;
   /** For the due time, the deadline of a probe, or its abandonment. */
   readonly #timer: Timer;
-  readonly #validity: Validity;
-  readonly #verdict: Verdict;
+  /** Until when its state counts. */
+  readonly validity: Validity;
+  readonly verdict: Verdict;
   /** Start of the last probe; while it hangs, the last due time. */
   #lastProbeAt = Number.NEGATIVE_INFINITY;
   #dueAt = Number.POSITIVE_INFINITY;
@@ -43,9 +44,9 @@ export class CheckRunner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#verdict = new Verdict(options);
+    this.verdict = new Verdict(options);
     this.#timer = options.deps.timers.create(() => this.#onTimer());
-    this.#validity = new Validity(options, (reason) => this.#onStale(reason));
+    this.validity = new Validity(options, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
     options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
   }
@@ -56,24 +57,14 @@ export class CheckRunner {
     this.#timer.at(this.#dueAt);
   }
 
-  /** Sets what the listener shows until the first result; `undefined`: pending. */
-  assume(assumption: Assumption | undefined): void {
-    this.#validity.assume(assumption);
-  }
-
   /** What the listener shows until the first result; `undefined` after it, and while pending. */
   get assumption(): Assumption | undefined {
-    return this.#validity.assumption;
+    return this.validity.assumption;
   }
 
   /** The state that a check with another target takes over; `undefined` while pending. */
   get lastState(): Assumption | undefined {
-    return this.#validity.lastState(this.#verdict.progress.state);
-  }
-
-  /** Monotonic time of the first of the current failures in a row. */
-  get failingSince(): number {
-    return this.#verdict.failingSince;
+    return this.validity.lastState(this.verdict.progress.state);
   }
 
   /** Monotonic time of the start of the last probe; negative infinity before the first one. */
@@ -90,7 +81,8 @@ export class CheckRunner {
   change(settings: CompleteSettings): void {
     const before = this.#settings;
     this.#settings = settings;
-    this.#validity.change(settings);
+    if (this.#stopped) return;
+    this.validity.change(settings);
     if (this.#runs.current !== undefined || this.#queued) return;
     if (Number.isFinite(this.#lastProbeAt)) this.#scheduleNext(this.#lastProbeAt);
     else if (this.#dueAt !== Number.POSITIVE_INFINITY)
@@ -100,13 +92,14 @@ export class CheckRunner {
   /** Counts nothing any more: its check is removed. `stop` follows, which takes time. */
   ignoreResults(): void {
     this.#stopped = true;
+    [this.#dueAt, this.#lastProbeAt] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     this.#timer.cancel();
   }
 
-  /** Stops for good: aborts a running probe, and ignores its result. */
+  /** Stops for good: aborts a running probe, and ignores its result. The prober can be used again. */
   stop(): void {
     this.ignoreResults();
-    this.#validity.end();
+    this.validity.end();
     if (this.#runs.current !== undefined) this.#abort(this.#runs.current);
     this.#options.prober.close();
   }
@@ -122,12 +115,12 @@ export class CheckRunner {
 
   /** Fails a held check, with the reason of its failures. */
   endHold(): void {
-    this.#options.listener.onProgress(this.#verdict.endHold(), undefined);
+    this.#options.listener.onProgress(this.verdict.endHold(), undefined);
   }
 
   #onStale(reason: "stale" | "pending"): void {
-    const progress = this.#verdict.reset(this.#proberError?.reason ?? reason, this.#proberError?.detail);
-    this.#options.listener.onProgress(progress, undefined);
+    const { reason: cause = reason, detail } = this.#proberError ?? {};
+    this.#options.listener.onProgress(this.verdict.reset(cause, detail), undefined);
   }
 
   #onTimer(): void {
@@ -256,10 +249,11 @@ export class CheckRunner {
   }
 
   #onProberError(error: unknown): void {
-    const { name, deps } = this.#options;
+    const { name, deps, listener } = this.#options;
     const reason = error instanceof ProberError ? error.reason : "prober";
     this.#proberError = { reason, detail: messageOf(error) };
     publish("prober-failed", { instance: deps.instance, check: name, reason, error });
+    listener.onProberError?.(reason);
     this.#scheduleNext(this.#lastProbeAt);
   }
 
@@ -282,17 +276,21 @@ export class CheckRunner {
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
     this.#proberError = undefined;
     this.#lastIgnored = false;
-    this.#validity.count(now - ageMs);
-    const progress = this.#verdict.count(result, settings, now);
+    const { isInherited } = this.validity;
+    if (!isInherited) this.validity.count(now - ageMs);
+    const progress = this.verdict.count(result, settings, now);
+    // a failure that decides nothing does not prolong what others have decided
+    if (isInherited && progress.failures === 0) this.validity.count(now - ageMs);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
     const last = { discovered: result.discovered, at: clock.wallTime() - ageMs };
-    listener.onProgress(progress, { ...last, latencyMs: timing.ageMs === undefined ? latencyMs : undefined });
+    const isReport = timing.ageMs !== undefined;
+    listener.onProgress(progress, { ...last, latencyMs: isReport ? undefined : latencyMs, ageMs: timing.ageMs });
   }
 
   #scheduleNext(from: number): void {
     const [{ edgeIntervalMs }, { random }] = [this.#settings, this.#options.deps];
-    const delayMs = this.#lastIgnored ? edgeIntervalMs : nextDelayMs(this.#verdict.progress, this.#settings, random);
+    const delayMs = this.#lastIgnored ? edgeIntervalMs : nextDelayMs(this.verdict.progress, this.#settings, random);
     const isRequested = this.#probeRequested && this.#runs.current === undefined;
     this.#dueAt = from + (isRequested ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
     this.#armTimer();

@@ -2,6 +2,7 @@
 import { isAuthorized } from "../core/bearer-token.js";
 import type { Heartbeat, Report } from "../probers/heartbeat.js";
 import { RenewableProber } from "../probers/renewable-prober.js";
+import type { Assumption } from "./assumption.js";
 import type { ConfiguredCheck, OpenedCheck } from "./checks-plan.js";
 import type { CheckDeclaration } from "./declarations.js";
 import type { Progress } from "./evaluate.js";
@@ -14,15 +15,24 @@ import type { NewCheck } from "./spread.js";
 export interface RunningCheck extends ConfiguredCheck, NewCheck {
   declaration: CheckDeclaration;
   settings: CompleteSettings;
-  readonly runner: CheckRunner;
+  runner: CheckRunner;
+  /** Puts a new runner in the place of one that was stopped. The prober stays. */
+  readonly renewRunner: () => void;
   readonly prober: RenewableProber;
   readonly heartbeat: Heartbeat | undefined;
+}
+
+/** A check that is taken out: its runner, which is to be ended, and the state that one with another target takes over. */
+export interface TakenCheck {
+  readonly runner: CheckRunner;
+  readonly lastState: Assumption | undefined;
 }
 
 /** Receives the progress of every check. See `RunnerListener`. */
 export interface CheckListener {
   onProgress(check: RunningCheck, progress: Progress, last: LastProbe | undefined): void;
   onThreshold(check: RunningCheck): FailureDecision;
+  onProberError(check: RunningCheck, reason: string): void;
 }
 
 /** A check whose runner has not been started. */
@@ -31,6 +41,7 @@ export function createCheck(opened: OpenedCheck, deps: RunnerDeps, listener: Che
   const runnerListener = {
     onProgress: (progress: Progress, last: LastProbe | undefined) => listener.onProgress(check, progress, last),
     onThreshold: () => listener.onThreshold(check),
+    onProberError: (reason: string) => listener.onProberError(check, reason),
   };
   const renewable = new RenewableProber(prober);
   const options = { name: declaration.name, prober: renewable, settings, deps, listener: runnerListener };
@@ -38,6 +49,9 @@ export function createCheck(opened: OpenedCheck, deps: RunnerDeps, listener: Che
     ...{ declaration, settings, heartbeat },
     prober: renewable,
     runner: new CheckRunner(options),
+    renewRunner: () => {
+      check.runner = new CheckRunner({ ...options, settings: check.settings });
+    },
   };
   return check;
 }

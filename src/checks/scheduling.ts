@@ -19,12 +19,28 @@ export interface ScheduledCheck {
 /** How long a probe may be due without any start, beside the longest timeout. */
 const MAX_OVERDUE_MS = 10_000;
 
-/** Whether probes start when they are due, at the monotonic time `now`. Without checks it is true. */
+/** Whether a check is not probed here: it is neither due, nor has a probe started. */
+function isResting({ nextProbeAt, lastProbeAt }: ScheduledCheck["runner"]): boolean {
+  return nextProbeAt === Number.POSITIVE_INFINITY && lastProbeAt === Number.NEGATIVE_INFINITY;
+}
+
+/** Whether a probe of this check has started lately: then probes start, whatever the other checks are. */
+export function hasStartedLately({ runner, settings }: ScheduledCheck, now: number): boolean {
+  return now - runner.lastProbeAt <= settings.timeoutMs + MAX_OVERDUE_MS;
+}
+
+/**
+ * Whether probes start when they are due, at the monotonic time `now`. Without checks it is true. Of many checks, one of the
+ * first has mostly started lately: it looks at all of them only when probes are rare, or do not start.
+ */
 export function isScheduling(checks: Iterable<ScheduledCheck>, now: number): boolean {
   let limitMs = 0;
   let dueAt = Number.POSITIVE_INFINITY;
   let startedAt = Number.NEGATIVE_INFINITY;
-  for (const { runner, settings } of checks) {
+  for (const check of checks) {
+    const { runner, settings } = check;
+    if (isResting(runner)) continue;
+    if (hasStartedLately(check, now)) return true;
     limitMs = Math.max(limitMs, settings.timeoutMs + MAX_OVERDUE_MS);
     dueAt = Math.min(dueAt, runner.nextProbeAt);
     startedAt = Math.max(startedAt, runner.lastProbeAt);

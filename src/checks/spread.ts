@@ -1,7 +1,8 @@
 /**
  * When first probes start: those of a few checks at once, those of many spread over their interval.
  *
- * A check that keeps its last state for a while, because its target was changed, is probed within half of that time.
+ * A check that keeps its last state for a while, because its target was changed, is probed within half of that time. So is
+ * one that was probed elsewhere, and within its edge interval: its initial delay is over.
  *
  * The checks that are added in one turn of the event loop are counted together. The n-th of many starts at the fractional
  * part of n times the golden ratio of its interval. That is even for any number of checks. Chance is not even: of 1,000
@@ -26,17 +27,21 @@ const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 export class FirstProbes {
   readonly #clock: Clock;
   readonly #endOfTurn: Timer;
-  readonly #checks = new Set<NewCheck>();
+  /** With the milliseconds within which each starts; `undefined`: within its interval. */
+  readonly #checks = new Map<NewCheck, number | undefined>();
 
   constructor(clock: Clock, timers: TimerQueue) {
     this.#clock = clock;
     this.#endOfTurn = timers.create(() => this.#startAll());
   }
 
-  /** Starts a check together with the others of this turn. */
-  add(check: NewCheck): void {
+  /**
+   * Starts a check together with the others of this turn.
+   * @param withinMs the maximum delay of a check that was probed elsewhere until now
+   */
+  add(check: NewCheck, withinMs?: number): void {
     if (this.#checks.size === 0) this.#endOfTurn.at(this.#clock.now());
-    this.#checks.add(check);
+    this.#checks.set(check, withinMs);
   }
 
   /** The check is removed. */
@@ -55,11 +60,11 @@ export class FirstProbes {
     const isSpread = this.#checks.size > MAX_AT_ONCE;
     const now = this.#clock.now();
     let index = 0;
-    for (const { runner, settings } of this.#checks) {
+    for (const [{ runner, settings }, withinMs] of this.#checks) {
+      const { initialDelayMs, intervalMs } = settings;
       const share = isSpread ? (index * GOLDEN_RATIO) % 1 : 0;
-      runner.start(
-        settings.initialDelayMs + share * Math.min(settings.intervalMs, maxSpreadMs(runner.assumption, settings, now)),
-      );
+      const longestMs = Math.min(intervalMs, withinMs ?? maxSpreadMs(runner.assumption, settings, now));
+      runner.start((withinMs === undefined ? initialDelayMs : 0) + share * longestMs);
       index += 1;
     }
     this.#checks.clear();

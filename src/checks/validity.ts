@@ -1,5 +1,6 @@
 /**
- * Until when the state of one check counts: a result until it is stale, an assumption until its end.
+ * Until when the state of one check counts: a result until it is stale, an assumption until its end, and a state that others
+ * have decided until they say.
  */
 import type { CheckState } from "../registry/ports.js";
 import { type Assumption, endOf } from "./assumption.js";
@@ -14,6 +15,8 @@ export class Validity {
   #assumption: Assumption | undefined;
   /** Monotonic time of the last result that counted; `undefined` while there is none that counts. */
   #countedAt: number | undefined;
+  #until = Number.NEGATIVE_INFINITY;
+  #isInherited = false;
 
   /** @param onEnd of the check `name`: the state no longer counts; the reason is `stale` for a result, else `pending` */
   constructor(
@@ -23,14 +26,23 @@ export class Validity {
     this.#settings = settings;
     this.#age = deps.freshness.track({ check: name, of: "state" }, () => {
       const reason = this.#assumption === undefined ? "stale" : "pending";
-      this.#assumption = undefined;
-      this.#countedAt = undefined;
+      this.#forget();
       onEnd(reason);
     });
   }
 
   get assumption(): Assumption | undefined {
     return this.#assumption;
+  }
+
+  /** Monotonic time until which the state counts: in the past while there is none that counts. */
+  get until(): number {
+    return this.#until;
+  }
+
+  /** The state was decided by others, and no result has decided since. */
+  get isInherited(): boolean {
+    return this.#isInherited;
   }
 
   /** Sets what the check shows until its first result. */
@@ -42,15 +54,28 @@ export class Validity {
   /** A result counts. It ends an assumption. */
   count(now: number): void {
     this.#assumption = undefined;
+    this.#isInherited = false;
     this.#countedAt = now;
-    this.#age.renew(now + this.#settings.staleAfterMs);
+    this.#renew(now + this.#settings.staleAfterMs);
+  }
+
+  /** A state that others have decided counts until `until`. */
+  inherit(until: number): void {
+    this.count(until - this.#settings.staleAfterMs);
+    this.#isInherited = true;
+  }
+
+  /** No state counts. */
+  reset(): void {
+    this.#forget();
+    this.#age.renew(Number.POSITIVE_INFINITY);
   }
 
   /** Other settings: `staleAfter` may be shorter or longer. */
   change(settings: CompleteSettings): void {
     this.#settings = settings;
-    if (this.#countedAt !== undefined) this.#age.renew(this.#countedAt + settings.staleAfterMs);
-    else if (this.#assumption !== undefined) this.#age.renew(endOf(this.#assumption, settings));
+    if (this.#countedAt !== undefined) this.#renew(this.#countedAt + settings.staleAfterMs);
+    else if (this.#assumption !== undefined) this.#renew(endOf(this.#assumption, settings));
   }
 
   /** The state that a check with another target takes over; `undefined` while pending. */
@@ -63,5 +88,17 @@ export class Validity {
   /** The check is removed. */
   end(): void {
     this.#age.end();
+  }
+
+  #renew(until: number): void {
+    this.#until = until;
+    this.#age.renew(until);
+  }
+
+  #forget(): void {
+    this.#assumption = undefined;
+    this.#countedAt = undefined;
+    this.#isInherited = false;
+    this.#until = Number.NEGATIVE_INFINITY;
   }
 }

@@ -7,6 +7,7 @@
  */
 import { publish } from "../core/channels.js";
 import type { ProbeResult } from "../probers/prober.js";
+import type { CheckState } from "../registry/ports.js";
 import { evaluate, PENDING, type Progress } from "./evaluate.js";
 import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
@@ -47,10 +48,15 @@ export class Verdict {
     return this.#progress;
   }
 
-  /** The progress without a result that counts. */
-  reset(reason: string, detail: string | undefined): Progress {
-    this.#progress = { ...PENDING, reason, detail };
+  /** The progress without a result that counts: pending, or a state that others have decided. The counters are at zero. */
+  reset(reason: string | undefined, detail: string | undefined, state: CheckState = "pending"): Progress {
+    this.#progress = { ...PENDING, state, reason, detail };
     return this.#progress;
+  }
+
+  /** Goes back to an earlier progress: what came after it does not count. */
+  restore(progress: Progress): void {
+    this.#progress = progress;
   }
 
   #publishAdvice(reason: string | undefined, advice: string): void {

@@ -72,6 +72,24 @@ test("checks that wait for the self-check are not isolated before its result", a
   bench.end();
 });
 
+test("a check with a short interval waits as long as a self-check without an answer takes, and is held then; without a result it fails", async () => {
+  const bench = new Bench();
+  bench.rule.setSelfCheck(true);
+  const decide = (check: string) => bench.rule.onThreshold(check, 500, bench.clock.now());
+  for (const check of ["a", "b", "c"]) assert.equal(decide(check), "hold");
+  await bench.clock.advance(2_500);
+  bench.rule.onSelfCheckResult(true);
+  await bench.clock.advance(50_000);
+  assert.deepEqual([bench.rule.isolated, bench.released], [true, []]);
+  for (const check of ["a", "b", "c"]) bench.rule.forget(check);
+  assert.equal(decide("d"), "hold");
+  await bench.clock.advance(2_999);
+  assert.deepEqual(bench.released, []);
+  await bench.clock.advance(1);
+  assert.deepEqual(bench.released, ["d"]);
+  bench.end();
+});
+
 test("waiting checks fail once when the self-check passes", async () => {
   const bench = new Bench();
   bench.rule.setSelfCheck(true);

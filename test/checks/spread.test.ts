@@ -54,6 +54,16 @@ test("those that keep their last states for a while are spread over half of that
   assert.ok(Math.max(...bench.delays) < 1_000 && Math.max(...bench.delays) > 900, bench.delays.join());
 });
 
+test("those that were probed elsewhere start within a time of their own, and without an initial delay", async () => {
+  const bench = new Bench();
+  for (let index = 0; index < 30; index += 1) bench.first.add(bench.check({ initialDelay: "3s" }), 500);
+  bench.first.add(bench.check({ interval: "100ms", timeout: "50ms" }), 500);
+  await bench.clock.advance(0);
+  const taken = bench.delays.slice(0, 30);
+  assert.ok(Math.max(...taken) < 500 && Math.max(...taken) > 450 && Math.min(...taken) === 0, taken.join());
+  assert.ok((bench.delays.at(-1) ?? 0) < 100, "nor longer than the interval");
+});
+
 test("a check that is removed is not started, nor counted among the others", async () => {
   const bench = new Bench();
   const [first] = bench.add(21);
