@@ -38,6 +38,8 @@ export interface OutageView {
   /** Whether a change to a status must not be told now. */
   isSilent(service: string, status: ToldStatus): boolean;
   explain(service: string): Pick<ToldChange, "reason" | "causes" | "severity">;
+  /** The id of the next change of a service. Default: that of its transition. */
+  idOf?(service: string, status: ToldStatus): string;
 }
 
 /** What has become due. */
@@ -194,13 +196,16 @@ export class NotificationState {
   }
 
   #change(service: string): ToldChange {
-    const { status, id = "", at = 0 } = this.#observed.get(service) ?? {};
+    const { status, id: ofTransition = "", at = 0 } = this.#observed.get(service) ?? {};
+    const idOf = (told: ToldStatus) => this.#view.idOf?.(service, told) ?? ofTransition;
     const outage = this.#told.get(service);
-    if (outage === undefined)
+    if (outage === undefined) {
+      const id = idOf("NOT_SERVING");
       return { id, service, status: "NOT_SERVING", at, since: at, ...this.#view.explain(service) };
+    }
     const { since, severity } = outage;
     const end = status === "SERVICE_UNKNOWN" ? status : "SERVING";
-    return { id, service, status: end, at, since, severity, reason: undefined, causes: [] };
+    return { id: idOf(end), service, status: end, at, since, severity, reason: undefined, causes: [] };
   }
 
   #setReminder(now: number): void {

@@ -20,6 +20,18 @@ export interface RecoveryEvidenceDeps {
   readonly clock: Clock;
   /** Whether an operator has put the service, or all services, into maintenance. */
   readonly isInMaintenance: (service: string) => boolean;
+  /** With a fleet: what this member may act on. Default: everything. */
+  readonly gate?: RecoveryGate | undefined;
+}
+
+/** Of several members that see the same service, one restarts it. */
+export interface RecoveryGate {
+  /** Why nothing is restarted by this member now; `undefined`: it may. */
+  refusal(): "detached" | "leaving" | undefined;
+  /** Whether the failures of a check are a matter of this member. */
+  owns(check: string): boolean;
+  /** Takes the run for a service, for as long as no other member may take it. False: another one has it, or the store fails. */
+  claim(service: string, ms: number): Promise<boolean>;
 }
 
 /** Reasons that no failing result of a target gives, or one that says UNKNOWN: nothing is restarted for them. */
@@ -83,7 +95,8 @@ export class RecoveryEvidence {
       const isOperated = reader.drained.has(name) || this.#deps.isInMaintenance(name);
       return { name, status, reason, since, failedAt: isFailure ? failures.get(name) : undefined, isOperated };
     });
-    return { now: clock.now(), trustedSince: isIsolated ? undefined : this.#trustedSince, services };
+    const refusal = this.#deps.gate?.refusal();
+    return { now: clock.now(), trustedSince: isIsolated ? undefined : this.#trustedSince, refusal, services };
   }
 
   close(): void {
@@ -108,7 +121,7 @@ export class RecoveryEvidence {
     for (const check of this.#deps.reader.checks()) {
       known.add(check.name);
       const result = this.#results.get(check.name);
-      if (result === undefined) continue;
+      if (result === undefined || this.#deps.gate?.owns(check.name) === false) continue;
       for (const service of failingServices(check, result)) note(service, result.at);
     }
     for (const check of this.#results.keys()) if (!known.has(check)) this.#results.delete(check);

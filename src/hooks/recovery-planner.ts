@@ -3,7 +3,7 @@
  *
  *     healthy --fails--> waiting --`after`, and a newer failing result--> running --ends--> cool-down --still failing--.
  *                           ^                      |                                                                    |
- *                           |                      '-- refused: isolated | group | share | busy                         |
+ *                           |                      '-- refused: isolated | detached | leaving | group | share | busy                         |
  *                           '-----------------------------------------------------------------------------------------+
  *                                                                          `maxRuns` within `window` --> given up <----'
  *
@@ -37,6 +37,8 @@ export interface RecoveryView {
   readonly now: number;
   /** Since when the results of this prober can be trusted; `undefined` while it seems to be isolated. */
   readonly trustedSince: number | undefined;
+  /** Why this process must start nothing, though it can be trusted. */
+  readonly refusal?: RecoveryRefusal | undefined;
   readonly services: readonly SeenService[];
 }
 
@@ -267,6 +269,7 @@ function commonCause(
   view: RecoveryView,
 ): RecoveryRefusal | undefined {
   if (view.trustedSince === undefined) return "isolated";
+  if (view.refusal !== undefined) return view.refusal;
   const counted = services.filter(({ isOperated }) => !isOperated);
   const failing = counted.filter(({ status }) => status === "NOT_SERVING").length;
   return failing > atLeastOne(rule.maxFailing * counted.length) ? "group" : undefined;

@@ -9,6 +9,7 @@
  *
  * When this process ends, a program that runs is not killed: a restart that is cut in the middle leaves the service down.
  */
+import { background } from "../core/background.js";
 import { publish, type RecoveryStep } from "../core/channels.js";
 import { type CancelTimer, type Clock, settledWithin } from "../core/clock.js";
 import type { Journal } from "../telemetry/journal.js";
@@ -45,6 +46,7 @@ export class Recovery {
   #dueAt: number;
   #lastVersion: number | undefined;
   #cancelTick: CancelTimer = () => {};
+  #isStopped = false;
 
   constructor(rules: readonly RecoveryRule[], deps: RecoveryDeps) {
     const { clock, journal } = deps;
@@ -72,6 +74,7 @@ export class Recovery {
 
   /** Starts nothing more, and waits for the programs that run: at most 10 s. Then they are left alone. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancelTick();
     this.#evidence.close();
     if (this.#running.size === 0) return;
@@ -136,6 +139,26 @@ export class Recovery {
   }
 
   #start(run: RecoveryRun): void {
+    const { clock, gate, reader } = this.#deps;
+    if (gate === undefined) {
+      this.#run(run);
+      return;
+    }
+    const { rule, service } = run;
+    const claimed = gate.claim(service.name, rule.timeoutMs + rule.cooldownMs).then((isClaimed) => {
+      if (this.#isStopped) return;
+      if (isClaimed && gate.refusal() === undefined && reader.read(service.name)?.status === "NOT_SERVING") {
+        this.#run(run);
+        return;
+      }
+      // the run of another member counts as one of this member: its cool-down is waited for
+      this.#planner.ended(service.name, clock.now());
+      this.#save(service.name);
+    });
+    background(claimed, reader.instance, `recovery ${rule.name}`);
+  }
+
+  #run(run: RecoveryRun): void {
     const { rule, service, attempt } = run;
     const { name, reason } = service;
     const { clock } = this.#deps;

@@ -14,8 +14,11 @@ import type { Journal } from "../telemetry/journal.js";
 import type { JournalRecord } from "../telemetry/journal-lines.js";
 import { type Message, readChange, readMessage, type ToldChange } from "./webhook-message.js";
 
-const TOLD = "webhook-told";
-const MESSAGE = "webhook-message";
+export const TOLD = "webhook-told";
+export const MESSAGE = "webhook-message";
+
+/** What is needed of the journal. A fleet has another one. */
+export type JournalOfWebhook = Pick<Journal, "entries" | "commit" | "put">;
 
 /** A message with its place in the order. */
 export interface StoredMessage {
@@ -24,11 +27,11 @@ export interface StoredMessage {
 }
 
 export class WebhookStore {
-  readonly #journal: Journal | undefined;
+  readonly #journal: JournalOfWebhook | undefined;
   readonly #webhook: string;
 
   /** @param journal `undefined`: nothing survives a restart */
-  constructor(journal: Journal | undefined, webhook: string) {
+  constructor(journal: JournalOfWebhook | undefined, webhook: string) {
     this.#journal = journal;
     this.#webhook = webhook;
   }

@@ -13,10 +13,11 @@ import type { ProberDeps } from "../probers/options.js";
 import type { Registry } from "../registry/registry.js";
 import type { TransitionHistory } from "../telemetry/history/transition-history.js";
 import type { Journal } from "../telemetry/journal.js";
+import { FleetWebhook, type TellingFleet } from "./fleet-webhook.js";
 import type { Observation } from "./notification-state.js";
 import { type DeclaredServices, filterOf } from "./service-filter.js";
 import { RegistryView } from "./service-view.js";
-import { Webhook } from "./webhook.js";
+import { Webhook, type WebhookDeps } from "./webhook.js";
 import { WebhookClient } from "./webhook-client.js";
 import type { DeliveryProgress } from "./webhook-delivery.js";
 import type { WebhookSettings } from "./webhook-settings.js";
@@ -29,6 +30,8 @@ export interface WebhooksDeps {
   /** Whether an operator has put the service, or all services, into maintenance. */
   readonly isInMaintenance: (service: string) => boolean;
   readonly journal: Journal | undefined;
+  /** With it, one member sends, and what it has told is in the store of the fleet instead of the journal. */
+  readonly fleet?: TellingFleet | undefined;
 }
 
 /** The part of a configuration that webhooks follow. */
@@ -42,7 +45,7 @@ const FLUSH_MS = 2_000;
 export class Webhooks {
   readonly #deps: WebhooksDeps;
   readonly #view: RegistryView;
-  readonly #webhooks = new Map<string, Webhook>();
+  readonly #webhooks = new Map<string, Webhook | FleetWebhook>();
   readonly #observed: Map<string, Observation>;
   readonly #unsubscribe: () => void;
 
@@ -77,29 +80,32 @@ export class Webhooks {
   /** Observes nothing more. Resolves when no request runs, within 2 s. */
   async close(): Promise<void> {
     this.#unsubscribe();
-    const graceMs = this.#deps.journal === undefined ? FLUSH_MS : 0;
+    const graceMs = this.#deps.journal === undefined || this.#deps.fleet !== undefined ? FLUSH_MS : 0;
     await keepAlive(Promise.all([...this.#webhooks.values()].map((webhook) => webhook.close(graceMs))));
   }
 
-  #webhookOf(settings: WebhookSettings, connect: ProberDeps): Webhook {
+  #webhookOf(settings: WebhookSettings, connect: ProberDeps): Webhook | FleetWebhook {
     const known = this.#webhooks.get(settings.name);
     if (known !== undefined) {
       if (!isDeepStrictEqual(known.settings, settings)) known.reconfigure(settings);
       return known;
     }
-    const { registry, journal } = this.#deps;
-    const webhook = new Webhook(settings, {
+    const { registry, journal, fleet } = this.#deps;
+    const deps: Omit<WebhookDeps, "store"> = {
       instance: registry.instance,
       ...connect,
-      store: new WebhookStore(journal, settings.name),
       view: this.#view,
       sender: (current) => new WebhookClient(current, { ...connect, host: hostname() }),
-    });
+    };
+    const webhook =
+      fleet === undefined
+        ? new Webhook(settings, { ...deps, store: new WebhookStore(journal, settings.name) })
+        : new FleetWebhook(settings, deps, fleet);
     this.#webhooks.set(settings.name, webhook);
     return webhook;
   }
 
-  #remove(name: string, webhook: Webhook): void {
+  #remove(name: string, webhook: Webhook | FleetWebhook): void {
     const { instance } = this.#deps.registry;
     this.#webhooks.delete(name);
     const closed = webhook.close(0).then(() => {
