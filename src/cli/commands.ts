@@ -31,6 +31,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "show the instances of services, with their addresses and states",
     load: () => import("./instances.js"),
   },
+  members: {
+    summary: "show the members of a fleet, or drain one",
+    load: async () => (await import("./members.js")).MEMBERS,
+  },
+  owners: {
+    summary: "show which members of a fleet probe a check",
+    load: async () => (await import("./members.js")).OWNERS,
+  },
   drain: {
     summary: "make a running daemon report NOT_SERVING",
     load: async () => (await import("./operate.js")).DRAIN,

@@ -52,7 +52,7 @@ const THREADS_LIMIT_MS = 100;
 const MAX_FATAL_LINES = 5;
 
 /** The parts of a run. */
-interface Run extends ReloaderDeps {
+interface ServeRun extends ReloaderDeps {
   /** The configuration of the start. */
   readonly loaded: LoadedConfig;
 }
@@ -184,7 +184,7 @@ function readSettled({ name, watch }: WatchedFile, load: () => Promise<LoadedCon
  * Starts the daemon, and shuts it down at the first signal; exits at once at the second. Signals are handled before anything
  * is served: one that comes during the start takes effect when the start is complete.
  */
-function untilSignal(start: (reload: Reloader["reload"]) => Promise<Daemon>, run: Run): Promise<number> {
+function untilSignal(start: (reload: Reloader["reload"]) => Promise<Daemon>, run: ServeRun): Promise<number> {
   return new Promise((resolve, reject) => {
     const { file, log, loaded, threads } = run;
     let fatalErrors = 0;

@@ -13,6 +13,7 @@ import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { WebhookSettings } from "../hooks/webhook-settings.js";
 import { TOP_KEYS } from "./keys.js";
 import type { ReadDiscovery } from "./validate-discovery.js";
+import type { FleetConfig } from "./validate-fleet.js";
 
 /** TLS of the server, with the texts of the PEM files. */
 export interface ServerTlsConfig {
@@ -64,6 +65,8 @@ export interface DaemonConfig extends ChecksConfig, ReadDiscovery {
   /** The rules of automatic recovery, in the order of the file. */
   readonly recovery: readonly RecoveryRule[];
   readonly webhooks: readonly WebhookSettings[];
+  /** The daemons with which this one shares checks and statuses. */
+  readonly fleet: FleetConfig | undefined;
   /** What is allowed, but probably a mistake. */
   readonly warnings: readonly string[];
 }
@@ -105,5 +108,6 @@ export const DEFAULT_CONFIG: DaemonConfig = Object.freeze({
   webhooks: [],
   discovery: undefined,
   haproxyAgent: undefined,
+  fleet: undefined,
   warnings: [],
 });

@@ -10,6 +10,7 @@ import { ENGINE_NAMES } from "../core/engine-name.js";
 import { SERVER_TLS_VERSIONS } from "../core/tls-version.js";
 import { DIALOGUE } from "./dialogue-schema.js";
 import { discoverySchema, HAPROXY_AGENT } from "./discovery-schema.js";
+import { FLEET, FLEET_CHECK_KEYS } from "./fleet-schema.js";
 import { INSTANCE_KEYS } from "./instance-schema.js";
 import { describeSetting, ISOLATION_KEYS, LISTEN_KEYS, TLS_KEYS, TOP_KEYS } from "./keys.js";
 import { RECOVERY } from "./recovery-schema.js";
@@ -110,6 +111,7 @@ const CHECK = group(
     authority: v.optional(text("Only gRPC: the :authority of calls. Default: tls.serverName, or the target's.")),
     metadata: v.optional(table(text("value"), "Only gRPC: metadata of calls; base64 for a name that ends with -bin.")),
     ...INSTANCE_KEYS,
+    ...FLEET_CHECK_KEYS,
   },
   "A check.",
 );
@@ -218,6 +220,7 @@ export const CONFIG_SCHEMA = group(
     webhooks: v.optional(WEBHOOKS),
     discovery: v.optional(discoverySchema(DISCOVERY_LISTEN)),
     haproxyAgent: v.optional(HAPROXY_AGENT),
+    fleet: v.optional(FLEET),
     isolation: v.optional(
       group(
         { ...keysOf(ISOLATION_KEYS), selfCheck: url(describeSetting(ISOLATION_KEYS.selfCheck)) },

@@ -65,7 +65,8 @@ type ReadEntry = Omit<CheckEntry, "tls"> & { readonly tls: TargetTls | undefined
 function readCheck(name: string, entry: ReadEntry, input: ConfigInput): CheckDeclaration {
   const { refuse, content } = input;
   const path = ["checks", name];
-  const { target, exec, heartbeat, instances, policy, advertise, tags, weight, ...options } = entry;
+  const { target, exec, heartbeat, instances, policy, advertise, tags, weight, scope, copies, agree, ...options } =
+    entry;
   const sources = Object.entries({ target, exec, heartbeat }).flatMap(([key, value]) =>
     value === undefined ? [] : [key],
   );

@@ -5,7 +5,6 @@
  * `checks/plan`, which apply to the library too. No socket is opened, and nothing is started.
  */
 import { discardPlan } from "../checks/checks-plan.js";
-import type { ChecksConfig } from "../checks/declarations.js";
 import { sampleOf, templatePathOf } from "../checks/instance-template.js";
 import { NOTHING_RUNNING, planConfiguration } from "../checks/plan.js";
 import { SourceOpener, type SourceOpenerOptions } from "../checks/sources.js";
@@ -26,6 +25,7 @@ import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
 import { readDiscovery } from "./validate-discovery.js";
+import { readFleet } from "./validate-fleet.js";
 import { readInstances } from "./validate-instances.js";
 import { readRecovery } from "./validate-recovery.js";
 import { readWebhooks } from "./validate-webhooks.js";
@@ -153,6 +153,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
     recovery,
     webhooks,
     ...readDiscovery(listen, input),
+    fleet: readFleet(all, input),
     warnings: [
       ...files.warnings,
       ...(serverTls?.warnings ?? []),

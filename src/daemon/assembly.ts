@@ -96,6 +96,7 @@ export function assemble(options: HealthOptions): HealthParts {
     server: () => servers.readings,
     history: () => history?.services,
     discovery: () => servers.discovery?.(),
+    fleet: () => servers.fleet?.(),
   };
   const metrics = trueOrFalse("metrics", options.metrics, false) ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);

@@ -16,6 +16,7 @@ import {
   type ControlRequest,
 } from "../wire/control-messages.js";
 import { decodeMessage, encodeMessage } from "../wire/message-table.js";
+import { askMember, type ControlFleet, listMembers, listOwners } from "./control-fleet.js";
 import { type InstanceListDeps, instanceParts } from "./control-instances.js";
 import { type StatusSource, statusParts } from "./control-status.js";
 import type { Scope } from "./maintenance.js";
@@ -27,6 +28,8 @@ export type ReloadResult =
 
 export interface ControlDeps extends StatusSource {
   readonly instances: InstanceListDeps;
+  /** `undefined`: there is no fleet. */
+  readonly fleet: ControlFleet | undefined;
   readonly instance: string;
   /** Reads the configuration again, and resolves when it is applied or rejected. */
   readonly reload: () => Promise<ReloadResult>;
@@ -70,6 +73,12 @@ const HANDLERS: Handlers = {
     ];
   },
   ListInstances: ({ instances }, { service }) => instanceParts(instances, service),
+  ListMembers: ({ fleet }) => [listMembers(fleet)],
+  DrainMember({ fleet }, { member, drained }) {
+    askMember(fleet, member, drained);
+    return [{}];
+  },
+  ListOwners: ({ fleet, parts }, { check }) => [listOwners(fleet, check, parts.registry.checks())],
   Heartbeat({ parts }, { check, failed }) {
     const running = parts.checks.running(check);
     if (running === undefined) throw new ControlError("NOT_FOUND", `there is no check ${JSON.stringify(check)}`);

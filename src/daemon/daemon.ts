@@ -1,14 +1,13 @@
 /**
  * The daemon: starts what a configuration describes, reloads it and stops it.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { DaemonConfig, ServerTlsConfig } from "../config/daemon-config.js";
 import type { FileThreads } from "../config/file-operation.js";
-import type { RestartKey } from "../config/keys.js";
 import type { LoadedConfig } from "../config/validate.js";
 import { AccessToken } from "../core/bearer-token.js";
 import { systemClock } from "../core/clock.js";
 import { formatAddress } from "../core/listen-address.js";
+import { DEFAULT_DRAIN_DELAY_MS } from "../core/option.js";
 import { version } from "../core/version.js";
 import { maxShutdownMs, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { TlsIdentity } from "../listener/tls.js";
@@ -18,10 +17,12 @@ import { type ControlServer, openControlServer } from "./control-server.js";
 import { type ControlDeps, controlMethods } from "./control-service.js";
 import type { DaemonFacts } from "./control-status.js";
 import type { Discovery } from "./discovery.js";
+import type { FleetMember, OpenStore } from "./fleet.js";
 import { Health } from "./health.js";
 import { Hooks } from "./hooks.js";
 import { Instances } from "./instances.js";
 import { Operator } from "./operator.js";
+import { logRestart, restartNeeded } from "./restart-needed.js";
 import type { HealthServer, ThreadLog } from "./server.js";
 import type { ServiceManager } from "./service-manager.js";
 import { logDiscovery, logServing } from "./serving-log.js";
@@ -55,37 +56,11 @@ export interface DaemonDeps {
   readonly serviceManager?: ServiceManager | undefined;
   /** Threads that files occupy. Default: those of its own. */
   readonly fileThreads?: FileThreads | undefined;
+  /** Opens the store of a fleet. Default: the one that `fleet.store` names. */
+  readonly openFleetStore?: OpenStore | undefined;
   /** For the control socket. Default: there is no file. */
   readonly file?: { readonly name: string; readonly reload: ControlDeps["reload"] } | undefined;
 }
-
-type OtherRestartKey = "tls" | "tls.clientCaFile" | `${"discovery" | "haproxyAgent"}.${string}`;
-
-/** The values of which a reload cannot apply a change. */
-const RESTART_VALUES: Readonly<Record<OtherRestartKey | RestartKey, (config: DaemonConfig) => unknown>> = {
-  listen: ({ listen }) => listen,
-  tls: ({ tls }) => tls !== undefined,
-  "tls.clientCaFile": ({ tls }) => tls?.clientCa !== undefined,
-  engine: ({ engine }) => engine,
-  listenThread: ({ listenThread }) => listenThread,
-  paths: ({ paths }) => paths,
-  statusCodePaths: ({ statusCodePaths }) => statusCodePaths,
-  maxConnectionAge: ({ maxConnectionAgeMs }) => maxConnectionAgeMs,
-  stateDir: ({ stateDir }) => stateDir,
-  control: ({ control }) => control,
-  listLimit: ({ listLimit }) => listLimit,
-  maxWatchers: ({ maxWatchers }) => maxWatchers,
-  page: ({ page }) => page,
-  hosts: ({ hosts }) => hosts,
-  historyMemory: ({ historyMemory }) => historyMemory,
-  historyRetain: ({ historyRetainMs }) => historyRetainMs,
-  "discovery.listen": ({ discovery }) => discovery?.listen,
-  "discovery.consul": ({ discovery }) => discovery?.forms.consul,
-  "discovery.xds": ({ discovery }) => discovery?.forms.xds,
-  "discovery.prometheus": ({ discovery }) => discovery?.forms.prometheus,
-  "haproxyAgent.listen": ({ haproxyAgent }) => haproxyAgent?.listen,
-  "haproxyAgent.weights": ({ haproxyAgent }) => haproxyAgent?.weights,
-};
 
 /**
  * Starts everything that a configuration asks for.
@@ -112,8 +87,15 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   let onRound = () => {};
   const discovery = await createDiscovery(config, health);
   const onTable = discovery?.catalog.set.bind(discovery.catalog);
+  const fleet = await joinFleet(config, health, deps);
   const instances = new Instances({ ...deps, health, clock: systemClock, onRound: () => onRound(), onTable });
-  await instances.start(loaded, environment); // a configuration that is rejected has started nothing
+  try {
+    await instances.start(loaded, environment); // a configuration that is rejected has started nothing
+  } catch (error) {
+    await fleet?.close();
+    throw error;
+  }
+  fleet?.start();
   const facts = new Facts(deps);
   let state: OpenState | undefined;
   let operator: Operator;
@@ -131,8 +113,8 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     operator.restore();
     onRound = () => operator.dropUnknown();
     health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));
-    hooks = new Hooks({ health, operator, journal: state?.journal, environment });
-    const parts = { ...deps, operator, hooks, health, facts, instances, discovery };
+    hooks = new Hooks({ health, operator, journal: state?.journal, fleet: fleet?.hooks, environment });
+    const parts = { ...deps, operator, hooks, health, facts, instances, discovery, fleet };
     if (config.control !== undefined) control = await openControl(config.control, parts);
     const { engine, tls, statusCodePaths, paths, listenThread: thread } = config;
     const { threadLog } = deps;
@@ -154,6 +136,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     log.close(); // nothing was served: that it ends is no news
     instances.close();
     await health.shutdown({ drainDelayMs: 0 });
+    await fleet?.close();
     discovery?.close();
     await control?.close();
     await state?.close();
@@ -163,9 +146,35 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
   const watch = ({ tls }: DaemonConfig) => tls && watchCertificate(tls, systemClock, (text) => warn(log, text));
   let unwatch = watch(config);
   deps.serviceManager?.ready(health.parts);
+  const stop = (times: ShutdownTimes | undefined): Promise<void> => {
+    unwatch?.();
+    const shutdownMs = maxShutdownMs({ drainDelayMs, ...times });
+    deps.serviceManager?.stopping((fleet?.leaveMs ?? 0) + shutdownMs + MAX_CLEANUP_MS);
+    operator.stop();
+    instances.close();
+    discovery?.drain();
+    const hooksEnded = hooks.close();
+    facts.shuttingDown = true;
+    const end = async () => {
+      discovery?.close();
+      await hooksEnded;
+      await Promise.all([control?.close(), state?.close()]);
+      deps.serviceManager?.close();
+    };
+    return leaveFleet(fleet, health, { drainDelayMs, ...times }).finally(end);
+  };
+  let stopping: Promise<void> | undefined;
+  let applied = config;
   return {
     async reload(next) {
-      await instances.reload(next);
+      fleet?.prepare(next);
+      try {
+        await instances.reload(next);
+      } catch (error) {
+        fleet?.prepare(applied); // nothing has changed
+        throw error;
+      }
+      applied = next;
       operator.dropUnknown();
       await hooks.apply(next);
       drainDelayMs = next.drainDelayMs;
@@ -184,20 +193,8 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
       return health.list().size;
     },
     stop(times) {
-      unwatch?.();
-      deps.serviceManager?.stopping(maxShutdownMs({ drainDelayMs, ...times }) + MAX_CLEANUP_MS);
-      operator.stop();
-      instances.close();
-      discovery?.drain();
-      const hooksEnded = hooks.close();
-      facts.shuttingDown = true;
-      const end = async () => {
-        discovery?.close();
-        await hooksEnded;
-        await Promise.all([control?.close(), state?.close()]);
-        deps.serviceManager?.close();
-      };
-      return health.shutdown({ drainDelayMs, ...times }).finally(end);
+      stopping ??= stop(times);
+      return stopping;
     },
   };
 }
@@ -209,21 +206,28 @@ async function createDiscovery(config: DaemonConfig, { parts }: Health): Promise
   return new Discovery(config, parts);
 }
 
+/** Loads the fleet, where it is configured. */
+async function joinFleet(config: DaemonConfig, { parts }: Health, deps: DaemonDeps): Promise<FleetMember | undefined> {
+  if (config.fleet === undefined) return undefined;
+  const { openFleet } = await import("./fleet.js");
+  return openFleet(config, parts, deps);
+}
+
+/** Shuts down. A member of a fleet probes until the others have taken its checks over, in the time of the drain. */
+async function leaveFleet(fleet: FleetMember | undefined, health: Health, times: ShutdownTimes): Promise<void> {
+  if (fleet === undefined) return health.shutdown(times);
+  const { drainDelayMs = DEFAULT_DRAIN_DELAY_MS } = times;
+  const startedAt = systemClock.now();
+  health.drain();
+  await fleet.leave();
+  const leftMs = Math.max(0, drainDelayMs - (systemClock.now() - startedAt));
+  await health.shutdown({ ...times, drainDelayMs: leftMs });
+  await fleet.close();
+}
+
 /** What a server takes of it: not the name of the file. */
 function identityOf({ certFile, ...identity }: ServerTlsConfig): TlsIdentity {
   return identity;
-}
-
-/** The changed keys that keep their values until the next start. */
-function restartNeeded(running: DaemonConfig, next: DaemonConfig): readonly string[] {
-  const changed = Object.entries(RESTART_VALUES).filter(([, read]) => !isDeepStrictEqual(read(running), read(next)));
-  return changed.map(([key]) => key);
-}
-
-function logRestart(log: Log, keys: readonly string[]): void {
-  if (keys.length === 0) return;
-  const message = `${keys.map((key) => `\`${key}\``).join(", ")} changed; restart to apply`;
-  log.write("warn", "restart-needed", message, { keys });
 }
 
 /** Logs what is allowed, but probably a mistake. */
@@ -262,17 +266,18 @@ interface ControlParts extends DaemonDeps {
   readonly facts: Facts;
   readonly instances: Instances;
   readonly discovery: Discovery | undefined;
+  readonly fleet: FleetMember | undefined;
 }
 
 /** @throws HealthError CONTROL_FAILED */
 async function openControl(path: string, parts: ControlParts): Promise<ControlServer> {
-  const { operator, hooks, health, facts, instance, log, file, discovery } = parts;
+  const { operator, hooks, health, facts, instance, log, file, discovery, fleet } = parts;
   const noFile = async () => ({ kind: "applied", configFile: "" }) as const;
   const reload = file?.reload ?? noFile;
   const common = { parts: health.parts, operator, hooks, clock: systemClock, facts: () => facts, instance, reload };
   const table = () => parts.instances.table();
   const instances = { catalog: discovery?.catalog, table, reader: health.parts.registry, clock: systemClock };
-  const methods = controlMethods({ ...common, instances });
+  const methods = controlMethods({ ...common, instances, fleet });
   const server = await openControlServer({ path, methods, clock: systemClock, random: Math.random, instance });
   const message = `control socket at ${path}; try: healthbridge status --control ${path}`;
   log.write("info", "control", message, { path });

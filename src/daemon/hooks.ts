@@ -14,7 +14,9 @@ import { NameResolver } from "../client/resolver.js";
 import { createReadBuffer } from "../client/target-socket.js";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import { systemClock } from "../core/clock.js";
+import type { TellingFleet } from "../hooks/fleet-webhook.js";
 import type { Recovery } from "../hooks/recovery.js";
+import type { RecoveryGate } from "../hooks/recovery-evidence.js";
 import type { RecoveryRule } from "../hooks/recovery-rules.js";
 import type { Webhooks } from "../hooks/webhooks.js";
 import type { ProberDeps } from "../probers/options.js";
@@ -22,12 +24,20 @@ import type { Journal } from "../telemetry/journal.js";
 import type { Health } from "./health.js";
 import type { Operator } from "./operator.js";
 
+/** What hooks ask of a fleet. */
+export interface HooksFleet {
+  readonly telling: TellingFleet;
+  readonly gate: RecoveryGate;
+}
+
 /** The daemon, of which hooks observe the statuses and what operators do. */
 export interface HooksDeps {
   readonly health: Health;
   readonly operator: Operator;
   /** Without a `stateDir`, what waits is lost at a restart. */
   readonly journal: Journal | undefined;
+  /** With a fleet: one member sends, and one restarts. */
+  readonly fleet?: HooksFleet | undefined;
   /** Variables of this process: SSL_CERT_FILE and SSL_CERT_DIR, and those that programs get. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -78,14 +88,21 @@ export class Hooks {
   }
 
   #openRecovery({ Recovery }: typeof import("../hooks/recovery.js"), rules: readonly RecoveryRule[]): Recovery {
-    const { health, operator, journal, environment } = this.#deps;
+    const { health, operator, journal, environment, fleet } = this.#deps;
     const isInMaintenance = (service: string) => operator.isInMaintenance(service);
     const reader = health.parts.registry;
-    return new Recovery(rules, { reader, clock: systemClock, journal, environment, isInMaintenance });
+    return new Recovery(rules, {
+      reader,
+      clock: systemClock,
+      journal,
+      environment,
+      isInMaintenance,
+      gate: fleet?.gate,
+    });
   }
 
   #openWebhooks({ Webhooks }: typeof import("../hooks/webhooks.js")): Webhooks | undefined {
-    const { health, operator, journal } = this.#deps;
+    const { health, operator, journal, fleet } = this.#deps;
     const { registry, history } = health.parts;
     if (history === undefined) return undefined; // `startDaemon` asks for one
     return new Webhooks({
@@ -93,6 +110,7 @@ export class Hooks {
       transitions: history.transitions,
       isInMaintenance: (service) => operator.isInMaintenance(service),
       journal,
+      fleet: fleet?.telling,
     });
   }
 

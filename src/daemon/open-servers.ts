@@ -12,6 +12,7 @@ import { heapUsedBytes } from "../core/memory.js";
 import { trueOrFalse } from "../core/option.js";
 import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycle/shutdown.js";
 import type { DiscoveryReadings } from "../telemetry/discovery-metrics.js";
+import type { FleetMeasurements } from "../telemetry/fleet-metrics.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
 import { requirePaths } from "../transports/http/routes.js";
 import {
@@ -47,6 +48,8 @@ export class OpenServers {
   #stopping: Promise<void> | undefined;
   /** What discovery shows in metrics; `undefined` without discovery. */
   discovery: (() => DiscoveryReadings) | undefined;
+  /** What a fleet shows in metrics; `undefined` without one. */
+  fleet: (() => FleetMeasurements) | undefined;
   /** Settles when the drain delay of the shutdown is over; `undefined` without a shutdown. */
   drained: Promise<void> | undefined;
 

@@ -3,6 +3,7 @@
  * holds a word that a client sent, so the number of series is bounded by the configuration.
  */
 import { DISCOVERY_METRICS } from "./discovery-metrics.js";
+import { FLEET_METRICS } from "./fleet-metrics.js";
 import { PROCESS_METRICS } from "./process-metrics.js";
 
 /** A metric. */
@@ -285,6 +286,7 @@ export const METRICS = {
   ...SERVER_METRICS,
   ...CHECK_METRICS,
   ...DISCOVERY_METRICS,
+  ...FLEET_METRICS,
   ...OWN_METRICS,
   ...PROCESS_METRICS,
 } as const;

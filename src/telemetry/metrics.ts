@@ -16,6 +16,7 @@ import { version } from "../core/version.js";
 import type { Counts } from "./counts.js";
 import { type DiscoveryReadings, discoveryMetrics } from "./discovery-metrics.js";
 import { type ExpositionFormat, type Series, writeMetric } from "./exposition.js";
+import { type FleetMeasurements, fleetMetrics } from "./fleet-metrics.js";
 import { METRICS, type MetricRow } from "./metric-table.js";
 import { type Membership, serviceMembers } from "./service-members.js";
 import { Tally, type TallyState } from "./tally.js";
@@ -51,6 +52,8 @@ export interface MetricsSource {
   readonly history?: () => HistoryReadings | undefined;
   /** Discovery. Default: there is none in this thread. */
   readonly discovery?: () => DiscoveryReadings | undefined;
+  /** The fleet. Default: there is none in this thread. */
+  readonly fleet?: () => FleetMeasurements | undefined;
 }
 
 /** How full the history is. */
@@ -116,6 +119,7 @@ export class Metrics {
       ...this.#server(services, checks),
       ...this.#checks(checks),
       ...discoveryMetrics(this.#source.discovery?.()),
+      ...fleetMetrics(this.#source.fleet?.()),
       ...this.#own(),
     ];
   }

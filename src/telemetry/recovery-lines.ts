@@ -5,6 +5,8 @@ import type { Logger } from "./log.js";
 
 const REFUSALS: Readonly<Record<RecoveryRefusal, string>> = {
   isolated: "healthbridge itself seems to be cut off from its targets",
+  detached: "the store of the fleet does not answer, so another member may do the same",
+  leaving: "this member of the fleet drains or leaves",
   group:
     "too many services of this rule fail at the same time, so they probably have one cause that a restart does not remove",
   share: "as many services of this rule as maxShare allows are under recovery",

@@ -79,6 +79,27 @@ export const SERVICE_INSTANCES = {
   instances: repeated(message(3, INSTANCE_STATUS)),
 } as const;
 
+export const MEMBER_STATUS = {
+  member: text(1),
+  run: text(2),
+  self: flag(3),
+  state: choice(4, ["alive", "silent", "leaving", "dead", "duplicate", "other-format"]),
+  zone: text(5),
+  version: text(6),
+  beatAgeMs: count(7),
+  checks: count(8),
+  config: text(9),
+} as const;
+
+export const OWNER_STATUS = {
+  member: text(1),
+  run: text(2),
+  zone: text(3),
+  owner: flag(4),
+  vote: choice(5, ["none", "passing", "warning", "failing", "abstaining"]),
+  reason: text(6),
+} as const;
+
 const SCOPE = { all: optional(flag(1)), service: optional(text(2)) } as const;
 
 /** The request and the answer of each method. */
@@ -109,6 +130,24 @@ export const CONTROL_METHODS = {
     request: { service: optional(text(1)) },
     answer: { services: repeated(message(1, SERVICE_INSTANCES)) },
   },
+  ListMembers: {
+    request: {},
+    answer: {
+      fleet: text(1),
+      detached: flag(2),
+      members: repeated(message(3, MEMBER_STATUS)),
+      configDigests: count(4),
+    },
+  },
+  DrainMember: { request: { member: text(1), drained: flag(2) }, answer: {} },
+  ListOwners: {
+    request: { check: text(1) },
+    answer: {
+      scope: choice(1, ["shared", "local", "each"]),
+      detached: flag(2),
+      owners: repeated(message(3, OWNER_STATUS)),
+    },
+  },
   Heartbeat: { request: { check: text(1), failed: flag(2) }, answer: {} },
   SetMaintenance: {
     request: { ...SCOPE, durationMs: count(3), reason: text(4) },
@@ -123,5 +162,7 @@ export type DaemonStatus = MessageOf<typeof DAEMON_STATUS>;
 export type ServiceState = MessageOf<typeof SERVICE_STATUS>;
 export type CheckDetails = MessageOf<typeof CHECK_STATUS>;
 export type InstanceDetails = MessageOf<typeof INSTANCE_STATUS>;
+export type MemberDetails = MessageOf<typeof MEMBER_STATUS>;
+export type OwnerDetails = MessageOf<typeof OWNER_STATUS>;
 export type WebhookState = MessageOf<typeof WEBHOOK_STATUS>;
 export type RecoveryState = MessageOf<typeof RECOVERY_STATUS>;

@@ -6,7 +6,9 @@ import { NOTHING_RUNNING, planConfiguration } from "../../src/checks/plan.js";
 import { SourceOpener } from "../../src/checks/sources.js";
 import { readConfigText } from "../../src/config/load.js";
 import { type LoadedConfig, validateConfig } from "../../src/config/validate.js";
+import { systemClock } from "../../src/core/clock.js";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.js";
+import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { faultsOf } from "../config/reading.js";
 import { completeSettings } from "../support/complete-settings.js";
 import { appliedOf, configKeys } from "../support/config-table.js";
@@ -19,13 +21,21 @@ const tlsOf = (more = "") => `tls: { certFile: ${pem("server.crt")}, keyFile: ${
 const OTHER_TLS = `tls: { certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")} }`;
 const DISCOVERY = 'discovery: { listen: "127.0.0.1:0" }';
 const AGENT = 'haproxyAgent: { listen: "127.0.0.1:0" }';
-const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tlsOf()}\n${DISCOVERY}\n${AGENT}\n`;
+const [SECRET, OTHER_SECRET] = [pem("server.key"), pem("client.key")];
+const FLEET = `fleet: { name: f, store: "redis://h", secretFile: ${SECRET}, member: m }`;
+const BASE = `listen: ["127.0.0.1:0"]\nchecks: { a: "tcp://127.0.0.1:9" }\n${tlsOf()}\n${DISCOVERY}\n${AGENT}\n${FLEET}\n`;
+/** A fleet with another value of a key that it has, or with one more. */
+const fleet = (keys: string, store = "redis://h") =>
+  BASE.replace(FLEET, `fleet: { name: f, store: "${store}", secretFile: ${SECRET}, member: m, ${keys} }`);
+const fleetTls = (keys: string) => fleet(`tls: { ${keys} }`, "rediss://h");
 const discovery = (keys: string) => BASE.replace(DISCOVERY, `discovery: { ${keys} }`);
 const agent = (keys: string) => BASE.replace(AGENT, `haproxyAgent: { ${keys} }`);
 const PROXIED = 'listen: [{ address: "127.0.0.1:0", proxyProtocol: { from: [10.0.0.1] } }]';
 
 /** The same file with one address, as a table. */
 const listenTable = (entry: string) => BASE.replace('"127.0.0.1:0"', `{ ${entry} }`);
+
+const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
 
 /** For each key with a restart: a file in which it is another one. */
 const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly string[]]>> = {
@@ -61,6 +71,30 @@ const RESTARTS: Readonly<Record<string, readonly [text: string, keys: readonly s
   haproxyAgent: [BASE.replace(AGENT, ""), ["haproxyAgent.listen", "haproxyAgent.weights"]],
   "haproxyAgent.listen": [agent('listen: "127.0.0.2:0"'), ["haproxyAgent.listen"]],
   "haproxyAgent.weights": [agent('listen: "127.0.0.1:0", weights: true'), ["haproxyAgent.weights"]],
+  ...Object.fromEntries(
+    Object.entries({
+      fleet: BASE.replace(FLEET, ""),
+      "fleet.name": BASE.replace("name: f", "name: g"),
+      "fleet.store": fleet("", "redis://i"),
+      "fleet.secretFile": BASE.replace(`secretFile: ${SECRET}`, `secretFile: ${OTHER_SECRET}`),
+      "fleet.member": BASE.replace("member: m", "member: n"),
+      "fleet.zone": fleet("zone: z"),
+      "fleet.beat": fleet("beat: 500ms"),
+      "fleet.lease": fleet("lease: 7s"),
+      "fleet.settle": fleet("settle: 7s"),
+      "fleet.capacity": fleet("capacity: 7"),
+      "fleet.whenStoreIsGone": fleet("whenStoreIsGone: share"),
+      "fleet.tls": fleetTls("verify: false"),
+      "fleet.tls.caFile": fleetTls(`caFile: ${pem("ca.crt")}`),
+      "fleet.tls.certFile": fleetTls(PAIR),
+      "fleet.tls.keyFile": fleetTls(PAIR),
+      "fleet.tls.serverName": fleetTls("serverName: x"),
+      "fleet.tls.verify": fleetTls("verify: false"),
+      "fleet.tls.ca": fleetTls("ca: system"),
+      "fleet.tls.minVersion": fleetTls("minVersion: 1.3"),
+      "fleet.tls.maxVersion": fleetTls('maxVersion: "1.2"'),
+    }).map(([key, text]) => [key, [text, ["fleet"]] as const]),
+  ),
 };
 
 const target = (more: string) => `checks: { a: { target: "https://h/", ${more} }, b: "tcp://h:1" }`;
@@ -76,7 +110,6 @@ const auth = (more: string) => {
 const tlsTarget = (more: string) => `checks: { a: { target: "tls://h:1", ${more} } }`;
 const tcp = (step: string) => `checks: { a: { target: "tcp://h:1", dialogue: [{ ${step} }] } }`;
 const flower = (more: string) => `checks: { f: { target: "flower+http://h/", ${more} } }`;
-const PAIR = `certFile: ${pem("client.crt")}, keyFile: ${pem("client.key")}`;
 const services = (entry: string) => `checks: { a: "tcp://h:1", b: "tcp://h:2" }\nservices: { s: ${entry} }`;
 const heartbeat = (ttl: string, token: string) => `checks: { h: { heartbeat: { ttl: ${ttl}, token: ${token} } } }`;
 const exec = (program: string) => `allowExec: true\nchecks: { x: { exec: [${program}] } }`;
@@ -246,6 +279,18 @@ const INSTANCES: Readonly<Record<string, readonly [before: string, after: string
   "checks.NAME.weight": [advertised(""), advertised(", weight: 2")],
 };
 
+const shared = (ofFleet: string, ofCheck = "") =>
+  `${fleet(ofFleet).replace('a: "tcp://127.0.0.1:9"', `a: { target: "tcp://h:9" ${ofCheck} }`)}`;
+
+/** The same of how checks are shared: `daemon/fleet.test.ts` tests the effect. */
+const SHARING: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  "fleet.copies": [shared(""), shared("copies: 3")],
+  "fleet.agree": [shared("copies: 3"), shared("copies: 3, agree: 1")],
+  "checks.NAME.scope": [shared(""), shared("", ", scope: each")],
+  "checks.NAME.copies": [shared(""), shared("", ", copies: 3")],
+  "checks.NAME.agree": [shared(""), shared("", ", agree: 1")],
+};
+
 /** Keys whose effect is tested elsewhere: `cli/reload.test.ts`, `cli/rotation.test.ts`, `cli/tls-rules.test.ts`, and below. */
 const OTHERS = [
   ...["drainDelay", "allowExec", "tls.certFile", "tls.keyFile", "tls.clientCaFile", "tokenFile"],
@@ -282,7 +327,12 @@ describe("a key that is changed by a reload", () => {
   };
   let daemon: Daemon | undefined;
   before(async () => {
-    daemon = await startDaemon(load(BASE), { instance: "reload-keys", log, environment: {} });
+    daemon = await startDaemon(load(BASE), {
+      instance: "reload-keys",
+      log,
+      environment: {},
+      openFleetStore: async () => new MemoryStore(systemClock).connect(),
+    });
   });
   after(() => daemon?.stop({ drainDelayMs: 0 }));
 
@@ -300,7 +350,7 @@ describe("a key that is changed by a reload", () => {
   });
 
   test("is in one of the tables of this test", () => {
-    const tables = [RESTARTS, AT_ONCE, RECOVERY, WEBHOOKS, INSTANCES];
+    const tables = [RESTARTS, AT_ONCE, RECOVERY, WEBHOOKS, INSTANCES, SHARING];
     const tested = [...tables.flatMap((table) => Object.keys(table)), ...OTHERS].sort();
     const paths = configKeys().map(([path]) => path);
     assert.deepEqual(tested, [...paths].sort());
@@ -339,6 +389,14 @@ describe("a key that is changed by a reload", () => {
       };
       assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
       assert.notDeepEqual(of(first), of(second));
+    });
+
+  for (const [key, [first, second]] of Object.entries(SHARING))
+    test(`${key} is applied at once`, async () => {
+      assert.deepEqual([...faultsOf(first), ...faultsOf(second)], []);
+      assert.notDeepEqual(load(first).config.fleet?.sharing, load(second).config.fleet?.sharing);
+      assert.deepEqual(await restartKeys(second), []);
+      assert.deepEqual(await restartKeys(BASE), []);
     });
 
   for (const [key, [first, second]] of Object.entries(WEBHOOKS))

@@ -21,10 +21,14 @@ function keysWithRestart(rows: Readonly<Record<string, Setting>>, prefix: string
   return Object.entries(rows).flatMap(([key, { restart }]) => (restart ? [`${prefix}${key}`] : []));
 }
 
+/** Keys that a reload applies, in tables of which it applies nothing else. */
+const APPLIED: ReadonlySet<string> = new Set(["discovery.tokenFile", "fleet.copies", "fleet.agree"]);
+
 /** Whether a reload applies a change of a key. A table applies what its keys apply. */
 export function appliedOf(path: string): "at once" | "after a restart" {
-  const isRestart = RESTART_KEYS.has(path) || path === "tls" || /^(?:listen\[\]|discovery|haproxyAgent)/.test(path);
-  return isRestart && path !== "discovery.tokenFile" ? "after a restart" : "at once";
+  const isRestart =
+    RESTART_KEYS.has(path) || path === "tls" || /^(?:listen\[\]|discovery|haproxyAgent|fleet)/.test(path);
+  return isRestart && !APPLIED.has(path) ? "after a restart" : "at once";
 }
 
 /** The schema says it in the description of a key; the table of the docs has a column for it. */

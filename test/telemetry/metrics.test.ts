@@ -7,6 +7,7 @@ import { Latest } from "../../src/core/latest.js";
 import { Health } from "../../src/index.js";
 import type { CheckReport } from "../../src/registry/ports.js";
 import { Registry } from "../../src/registry/registry.js";
+import { Durations } from "../../src/telemetry/counts.js";
 import { METRICS, type MetricRow } from "../../src/telemetry/metric-table.js";
 import { Metrics } from "../../src/telemetry/metrics.js";
 import { HealthService } from "../../src/transports/grpc/health-service.js";
@@ -23,6 +24,8 @@ const DAY_MS = 86_400_000;
 function measuring(t: TestContext) {
   const clock = new VirtualClock();
   const registry = new Registry({ clock, instance: "mine" });
+  const propagation = new Durations();
+  propagation.observe(60);
   const metrics = new Metrics({
     clock,
     reader: registry,
@@ -37,6 +40,14 @@ function measuring(t: TestContext) {
     discovery: () => ({
       ...{ subscribers: { consul: 3, xds: 2 }, pushes: 7, nacks: 1, unaddressed: 4, agentAnswers: 5 },
       instances: () => [["orders", { healthy: 2, degraded: 0, unhealthy: 1, unknown: 0, drained: 0 }]],
+    }),
+    fleet: () => ({
+      ...{ isDetached: false, isStoreUp: true, takeovers: 4, refusedRecords: 2, configDigests: 1 },
+      members: () => [{ state: "alive" }, { state: "alive" }, { state: "dead" }],
+      roles: { owner: 3, local: 1, follower: 2 },
+      resyncs: { "new-run": 2, gap: 0, digest: 0, "log-lost": 1 },
+      storeErrors: { unreachable: 1, timeout: 0, refused: 0, protocol: 0 },
+      propagation,
     }),
   });
   t.after(() => metrics.close());
@@ -113,6 +124,16 @@ describe("the page", () => {
       assert.ok(own.length > 0, `${name} has no series`);
       for (const sample of own) assert.deepEqual(Object.keys(sample.labels).sort(), [...labels].sort(), name);
     }
+  });
+
+  test("has the members of a fleet by state, also those of which there are none", (t) => {
+    const { value } = measuring(t);
+    const members = (state: string) => value("healthbridge_fleet_members", { state });
+    assert.deepEqual([members("alive"), members("dead"), members("duplicate")], [2, 1, 0]);
+    assert.equal(value("healthbridge_fleet_checks", { role: "follower" }), 2);
+    assert.equal(value("healthbridge_fleet_resyncs_total", { cause: "new-run" }), 2);
+    assert.equal(value("healthbridge_fleet_propagation_seconds_bucket", { le: "0.1" }), 1);
+    assert.equal(value("healthbridge_fleet_propagation_seconds_bucket", { le: "0.05" }), 0);
   });
 
   test("is documented in docs/metrics.md as in the code", () => {

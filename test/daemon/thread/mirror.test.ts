@@ -130,6 +130,31 @@ describe("a mirror of the registry", () => {
     }
   });
 
+  test("applies the age of what a fleet has decided, and not that of an own vote", async (t) => {
+    const { clock, health, mirror, deliver } = mirrored(t);
+    const votes: string[] = [];
+    const keeper = {
+      onChecks: () => {},
+      cast: (_check: string, { state }: { state: string }) => void votes.push(state),
+    };
+    const voting = health.parts.checks.castVotes(keeper);
+    health.check("c", () => true);
+    voting.probe("c");
+    await clock.advance(10);
+    voting.decide("c", { state: "passing", reason: undefined, validUntil: clock.now() + 3_000 });
+    deliver();
+    assert.deepEqual([votes, mirror.read("c")?.status], [["passing"], "SERVING"]);
+    clock.stall(2_999);
+    assert.equal(mirror.read("c")?.status, "SERVING");
+    clock.stall(1);
+    const { status, reason } = mirror.read("c") ?? assert.fail();
+    assert.deepEqual([status, reason, mirror.check("c")?.reason], ["UNKNOWN", "stale", "stale"]);
+    voting.decide("c", { state: "failing", reason: "refused", validUntil: clock.now() + 60_000 });
+    await clock.advance(30_000);
+    deliver();
+    assert.equal(mirror.read("c")?.status, "NOT_SERVING");
+  });
+
   test("gets a status at once, and a burst of changes in a bounded number of patches", async (t) => {
     const { clock, health, mirror, waiting, deliver } = mirrored(t);
     health.set("a", "SERVING");

@@ -1,0 +1,59 @@
+/** The answers to ListMembers, DrainMember and ListOwners. */
+import { nearestTo } from "../core/nearest.js";
+import type { FleetReadings, OwnerReading } from "../fleet/readings.js";
+import type { ControlAnswer, OwnerDetails } from "../wire/control-messages.js";
+import { ControlError, MAX_COMPARED_NAMES } from "./operator.js";
+
+/** What is asked of a fleet. */
+export interface ControlFleet {
+  readonly readings: FleetReadings;
+  /** Asks a live member to hand its checks over, or to take its share again. False: there is none of that name. */
+  ask(member: string, isDraining: boolean): boolean;
+}
+
+/** @throws ControlError FAILED_PRECONDITION */
+export function listMembers(fleet: ControlFleet | undefined): ControlAnswer<"ListMembers"> {
+  const { readings } = requireFleet(fleet);
+  const { fleet: name, isDetached, configDigests } = readings;
+  return {
+    ...{ fleet: name, detached: isDetached, configDigests },
+    members: readings.members().map(({ isSelf: self, zone = "", ...member }) => ({ ...member, self, zone })),
+  };
+}
+
+/** @throws ControlError FAILED_PRECONDITION, NOT_FOUND */
+export function askMember(fleet: ControlFleet | undefined, member: string, isDraining: boolean): void {
+  const running = requireFleet(fleet);
+  if (running.ask(member, isDraining)) return;
+  const names = running.readings.members().map((each) => each.member);
+  const near = nearestTo(member, names);
+  const hint = near === undefined || near === member ? "healthbridge members lists all" : `did you mean ${near}?`;
+  throw new ControlError("NOT_FOUND", `there is no live member ${JSON.stringify(member)}; ${hint}`);
+}
+
+/** @throws ControlError FAILED_PRECONDITION, NOT_FOUND */
+export function listOwners(
+  fleet: ControlFleet | undefined,
+  check: string,
+  known: Iterable<{ readonly name: string }>,
+): ControlAnswer<"ListOwners"> {
+  const { readings } = requireFleet(fleet);
+  const found = readings.owners(check);
+  if (found === undefined) {
+    const names = Array.from(known, ({ name }) => name);
+    const near = names.length > MAX_COMPARED_NAMES ? undefined : nearestTo(check, names);
+    const hint = near === undefined ? "" : `; did you mean ${near}?`;
+    throw new ControlError("NOT_FOUND", `there is no check ${JSON.stringify(check)}${hint}`);
+  }
+  const { scope, owners } = found;
+  return { scope, detached: readings.isDetached, owners: owners.map(detailsOf) };
+}
+
+function detailsOf({ member, run, zone = "", isOwner, vote, reason = "" }: OwnerReading): OwnerDetails {
+  return { member, run, zone, owner: isOwner, vote: vote ?? "none", reason };
+}
+
+function requireFleet(fleet: ControlFleet | undefined): ControlFleet {
+  if (fleet !== undefined) return fleet;
+  throw new ControlError("FAILED_PRECONDITION", "there is no fleet: the configuration has no key fleet");
+}

@@ -1,0 +1,98 @@
+/** The lines of the log about a fleet. */
+import type { FleetConfig } from "../config/validate-fleet.js";
+import { formatDuration } from "../core/duration.js";
+import type { FleetEvent } from "../fleet/fleet-deps.js";
+import type { Log } from "../telemetry/log.js";
+
+interface FleetLine {
+  readonly level: "info" | "warn";
+  readonly event: string;
+  readonly message: string;
+  readonly fields?: object;
+}
+
+/** Logs what changes in a fleet. A store that is away is one line when it fails, and one when it is back. */
+export function logFleet(
+  log: Log,
+  { name, leaseMs }: Pick<FleetConfig, "name" | "leaseMs">,
+): (event: FleetEvent) => void {
+  let failing: string | undefined;
+  return (event) => {
+    if (event.kind === "store-answers" && failing === undefined) return;
+    if (event.kind === "store-failed" && failing === event.error.code) return;
+    if (event.kind === "store-answers") failing = undefined;
+    if (event.kind === "store-failed") failing = event.error.code;
+    const line = lineOf(event, leaseMs);
+    if (line !== undefined) log.write(line.level, line.event, line.message, { fleet: name, ...line.fields });
+  };
+}
+
+function lineOf(event: FleetEvent, leaseMs: number): FleetLine | undefined {
+  switch (event.kind) {
+    case "detached": {
+      const probed = event.probesAll ? "every check" : "its share";
+      const message = `the store has not answered for ${formatDuration(leaseMs)}: this member decides by its own probes, and probes ${probed}`;
+      return { level: "warn", event: "fleet-detached", message, fields: { probesAll: event.probesAll } };
+    }
+    case "attached":
+      return { level: "info", event: "fleet-attached", message: "this member decides with the others again" };
+    case "member-joined":
+    case "member-left":
+    case "member-dead":
+      return memberLine(event);
+    case "duplicate":
+      return duplicateLine(event);
+    case "takeover": {
+      const { checks } = event;
+      const message = `took over ${checks} ${checks === 1 ? "check" : "checks"}`;
+      return { level: "info", event: "fleet-takeover", message, fields: { checks } };
+    }
+    case "resync": {
+      const { run, cause } = event;
+      const message = `read all votes of a member (${cause})`;
+      return { level: "info", event: "fleet-resync", message, fields: { run, cause } };
+    }
+    case "record-refused": {
+      const { records } = event;
+      const message = `ignored ${records} ${records === 1 ? "record" : "records"} with a wrong signature or form`;
+      return { level: "warn", event: "fleet-record-refused", message, fields: { records } };
+    }
+    case "store-failed": {
+      const { code, message } = event.error;
+      return { level: "warn", event: "fleet-store-failed", message: `the store: ${message}`, fields: { code } };
+    }
+    case "store-answers":
+      return { level: "info", event: "fleet-store-answers", message: "the store answers again" };
+    case "propagation":
+      return undefined;
+    default:
+      return event satisfies never;
+  }
+}
+
+function memberLine({
+  kind,
+  member,
+  run,
+}: Extract<FleetEvent, { readonly run: string; readonly member: string }>): FleetLine {
+  const fields = { member, run };
+  switch (kind) {
+    case "member-joined":
+      return { level: "info", event: "fleet-member-joined", message: `${member} has joined`, fields };
+    case "member-left":
+      return { level: "info", event: "fleet-member-left", message: `${member} has left`, fields };
+    case "member-dead": {
+      const message = `${member} is dead: it has not been heard for a lease`;
+      return { level: "warn", event: "fleet-member-dead", message, fields };
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+function duplicateLine({ member, isOver }: Extract<FleetEvent, { readonly kind: "duplicate" }>): FleetLine {
+  const message = isOver
+    ? `only one process has the name ${member} now`
+    : `two processes have the name ${member}; one of them probes no shared checks. Give each its own fleet.member`;
+  return { level: "warn", event: "fleet-duplicate", message, fields: { member, isOver } };
+}

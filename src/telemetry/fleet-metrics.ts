@@ -1,0 +1,110 @@
+/** The names of the metrics of a fleet, and their series: they are computed while the page is written. */
+import type { Durations } from "./counts.js";
+import type { MetricRow } from "./metric-table.js";
+import type { Metric } from "./metrics.js";
+
+/** The metrics of a fleet. They are absent without one. */
+export const FLEET_METRICS = {
+  fleetMembers: {
+    name: "healthbridge_fleet_members",
+    type: "gauge",
+    labels: ["state"],
+    help: "Members of the fleet as this one sees them, by state: alive, silent, leaving, dead, duplicate or other-format.",
+  },
+  fleetStoreUp: {
+    name: "healthbridge_fleet_store_up",
+    type: "gauge",
+    labels: [],
+    help: "1 while the store of the fleet answers.",
+  },
+  fleetDetached: {
+    name: "healthbridge_fleet_detached",
+    type: "gauge",
+    labels: [],
+    help: "1 while the store has not answered for a lease: this member decides by its own probes.",
+  },
+  fleetChecks: {
+    name: "healthbridge_fleet_checks",
+    type: "gauge",
+    labels: ["role"],
+    help: "Checks by what this member does: probes them for the fleet (owner), for itself (local), or follows other members (follower).",
+  },
+  fleetTakeovers: {
+    name: "healthbridge_fleet_takeovers_total",
+    type: "counter",
+    labels: [],
+    help: "Checks that this member has taken over from another one.",
+  },
+  fleetResyncs: {
+    name: "healthbridge_fleet_resyncs_total",
+    type: "counter",
+    labels: ["cause"],
+    help: "Times that all votes of a member were read anew, by cause: new-run, gap, digest or log-lost.",
+  },
+  fleetRefused: {
+    name: "healthbridge_fleet_refused_records_total",
+    type: "counter",
+    labels: [],
+    help: "Records in the store that were ignored: a wrong signature or form.",
+  },
+  fleetStoreErrors: {
+    name: "healthbridge_fleet_store_errors_total",
+    type: "counter",
+    labels: ["code"],
+    help: "Calls of the store that failed, by code: unreachable, timeout, refused or protocol.",
+  },
+  fleetPropagation: {
+    name: "healthbridge_fleet_propagation_seconds",
+    type: "histogram",
+    labels: [],
+    help: "Time from the begin of a write of own votes until this member has read it back from the log of the store.",
+  },
+  fleetConfigDigests: {
+    name: "healthbridge_fleet_config_digests",
+    type: "gauge",
+    labels: [],
+    help: "Different configurations among the live members. More than 1 is a rollout, or a mistake.",
+  },
+} as const satisfies Readonly<Record<string, MetricRow>>;
+
+/** What a fleet shows. */
+export interface FleetMeasurements {
+  readonly isDetached: boolean;
+  readonly isStoreUp: boolean;
+  members(): Iterable<{ readonly state: string }>;
+  readonly roles: Readonly<Record<string, number>>;
+  readonly takeovers: number;
+  readonly resyncs: Readonly<Record<string, number>>;
+  readonly refusedRecords: number;
+  readonly storeErrors: Readonly<Record<string, number>>;
+  readonly configDigests: number;
+  readonly propagation: Durations;
+}
+
+/** Each state has a series, also without a member in it: an alert can then compare. */
+const STATES = ["alive", "silent", "leaving", "dead", "duplicate", "other-format"] as const;
+
+/** The metrics, without series where there is no fleet. */
+export function fleetMetrics(fleet: FleetMeasurements | undefined): readonly Metric[] {
+  const single = (value: number | boolean | undefined) =>
+    value === undefined ? [] : [{ labels: [], value: Number(value) }];
+  const byLabel = (counts: Readonly<Record<string, number>> = {}) =>
+    Object.entries(counts).map(([label, value]) => ({ labels: [label], value }));
+  return [
+    [FLEET_METRICS.fleetMembers, byLabel(fleet && countStates(fleet))],
+    [FLEET_METRICS.fleetStoreUp, single(fleet?.isStoreUp)],
+    [FLEET_METRICS.fleetDetached, single(fleet?.isDetached)],
+    [FLEET_METRICS.fleetChecks, byLabel(fleet?.roles)],
+    [FLEET_METRICS.fleetTakeovers, single(fleet?.takeovers)],
+    [FLEET_METRICS.fleetResyncs, byLabel(fleet?.resyncs)],
+    [FLEET_METRICS.fleetRefused, single(fleet?.refusedRecords)],
+    [FLEET_METRICS.fleetStoreErrors, byLabel(fleet?.storeErrors)],
+    [FLEET_METRICS.fleetPropagation, fleet === undefined ? [] : [{ labels: [], value: fleet.propagation }]],
+    [FLEET_METRICS.fleetConfigDigests, single(fleet?.configDigests)],
+  ];
+}
+
+function countStates(fleet: FleetMeasurements): Readonly<Record<string, number>> {
+  const states = [...fleet.members()].map(({ state }) => state);
+  return Object.fromEntries(STATES.map((state) => [state, states.filter((each) => each === state).length]));
+}
