@@ -13,6 +13,7 @@ import { benchCapacity } from "./capacity/bench.js";
 import { benchChecks } from "./checks/bench.js";
 import { benchConfig } from "./config/bench.js";
 import { benchDiscovery } from "./discovery/bench.js";
+import { benchFleet } from "./fleet/bench.js";
 import { benchHistory } from "./history/bench.js";
 import { LiveLine } from "./measuring/live-line.js";
 import { writeTables } from "./measuring/page.js";
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   probe: benchProbe,
   capacity: benchCapacity,
   discovery: benchDiscovery,
+  fleet: benchFleet,
 };
 
 const DEFAULT_ROUNDS = 5;

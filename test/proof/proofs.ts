@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import type { Arguments } from "./arguments.js";
 import { proveControl } from "./control.js";
 import { proveDiscovery } from "./discovery.js";
+import { proveFleet } from "./fleet.js";
 import { proveFuzz, proveFuzzControl } from "./fuzz.js";
 import { proveHistory } from "./history.js";
 import { proveIsolation } from "./isolation.js";
@@ -60,6 +61,12 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
     },
   },
   sim: { proves: "simulated days of checks agree with an independent model", takes: "1 min", run: suite("sim") },
+  fleet: {
+    proves:
+      "a fleet holds its promises: real members that crash, are cut off and have broken stores; simulated ones under seeded faults",
+    takes: "rows: 25 min; sim: about 6 h on 2 cores; sim large: not yet measured",
+    run: proveFleet,
+  },
   fuzz: {
     proves: "no bytes of a client or target end the process, cause a fault or leave something behind",
     takes: "2 min, or --minutes N; also --seed, --engine, --node, --build",

@@ -6,14 +6,14 @@
  */
 import type { CancelTimer, Clock } from "../../src/core/clock.js";
 
-interface Event {
+export interface Event {
   at: number;
   readonly order: number;
   action: (() => void) | undefined;
 }
 
 /** A binary heap of events. Cancelled events stay until they are at the top. */
-class EventHeap {
+export class EventHeap {
   readonly #heap: Event[] = [];
 
   get top(): Event | undefined {

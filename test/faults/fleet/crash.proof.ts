@@ -1,0 +1,122 @@
+/** Rows F1 to F5: members of a fleet die, leave, join and stand still. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { eventually, pause } from "../../support/eventually.js";
+import { EDGE_MS, FleetSite, LEASE_MS, PROMISE_MS, SLACK_MS, STALE_MS, TIMEOUT_MS } from "./fleet-site.js";
+
+describe("a fleet of three", () => {
+  let site: FleetSite;
+  before(async () => {
+    site = await FleetSite.open(1);
+  });
+  after(() => site.close());
+
+  test("kill -9 of one: its checks are probed by others within the promise, and no healthy target falls [F1]", async () => {
+    const owners = await site.owners();
+    const lost = site.targets.filter((name) => owners.get(name)?.join() === "m1");
+    assert.ok(lost.length > 0, "m1 probes something alone");
+    await site.kill(site.member("m1"));
+    await site.forgetHits();
+    const since = performance.now();
+    await eventually(async () => {
+      const probers = await site.probers();
+      return lost.every((name) => (probers.get(name) ?? []).length > 0);
+    }, "others probe them");
+    const tookMs = performance.now() - since;
+    assert.ok(tookMs < PROMISE_MS + SLACK_MS, `${tookMs} ms`);
+    await site.settled();
+    site.judge();
+  });
+
+  test("the member that was killed joins again: it gets its share back, and nothing flaps [F4]", async () => {
+    const before = await site.owners();
+    await site.start("m1");
+    await site.serves();
+    await site.settled();
+    const now = await site.owners();
+    // a seat of a third of them moves to the new one: no seat moves between the others
+    for (const name of site.targets) {
+      const others = (now.get(name) ?? []).filter((each) => each !== "m1");
+      assert.ok(
+        others.every((each) => before.get(name)?.includes(each)),
+        `${name}: ${before.get(name)} -> ${now.get(name)}`,
+      );
+    }
+    const moved = site.targets.filter((name) => now.get(name)?.includes("m1"));
+    assert.ok(moved.length > 0 && moved.length < site.targets.length, `${moved}`);
+    site.judge();
+  });
+
+  test("a target and its only prober die together: all others tell NOT_SERVING within the promise [F2]", async () => {
+    const owners = await site.owners();
+    const lost = site.targets.filter((name) => owners.get(name)?.join() === "m2").slice(0, 1);
+    assert.equal(lost.length, 1, "m2 probes something alone");
+    await site.kill(site.member("m2"));
+    await site.set("dead", ...lost);
+    const tookMs = await site.tells("NOT_SERVING", lost, 30_000);
+    assert.ok(tookMs < PROMISE_MS + 2 * (EDGE_MS + TIMEOUT_MS) + SLACK_MS, `${tookMs} ms`);
+    await site.set("ok", ...lost);
+    await site.tells("SERVING", lost, 30_000);
+    await site.start("m2");
+    await site.serves();
+    await site.settled();
+    site.judge();
+  });
+
+  test("SIGTERM: each check has probes without a gap, and the member leaves when others have voted [F3]", async () => {
+    const owners = await site.owners();
+    const lost = site.targets.filter((name) => owners.get(name)?.join() === "m3");
+    assert.ok(lost.length > 0, "m3 probes something alone");
+    await site.forgetHits();
+    const leaving = site.member("m3");
+    const tookMs = await site.terminate(leaving);
+    const probers = await site.probers();
+    for (const name of lost)
+      assert.ok(
+        (probers.get(name) ?? []).some((each) => each !== "m3"),
+        `${name} was probed by a successor before the end`,
+      );
+    assert.ok(tookMs < 5_000 + SLACK_MS, `${tookMs} ms`);
+    const stayed = site.member("m1");
+    await eventually(() => stayed.lines("fleet-member-left") > 0, "m1 knows that it has left");
+    assert.equal(
+      stayed.daemon.log.filter(({ event, member }) => event === "fleet-member-dead" && member === "m3").length,
+      0,
+    );
+    await site.start("m3");
+    await site.serves();
+    await site.settled();
+    site.judge();
+  });
+
+  test("SIGSTOP for longer than staleAfter: no stale SERVING after it, and the member is admitted again [F5]", async () => {
+    const stopped = site.member("m1");
+    const owners = await site.owners();
+    const dying = site.targets.find((name) => owners.get(name)?.join() === "m1") ?? "t0";
+    stopped.signal("SIGSTOP");
+    await pause(LEASE_MS);
+    await site.set("fail", dying);
+    await pause(STALE_MS);
+    assert.equal(site.recording.status("m2#2", dying), "NOT_SERVING");
+    const resumedAt = performance.now();
+    stopped.signal("SIGCONT");
+    await site.tells("NOT_SERVING", [dying], 3_000);
+    const told = site.recording.told.filter(
+      ({ process, service, at }) => process === stopped.process && service === dying && at >= resumedAt,
+    );
+    assert.ok(
+      told.every(({ status }) => status !== "SERVING"),
+      JSON.stringify(told),
+    );
+    await site.recover(dying);
+    // what it told of others in its first moment may be UNKNOWN: it had not looked for longer than staleAfter
+    await site.serves();
+    await site.settled();
+    assert.deepEqual(
+      site.recording
+        .falls((service) => site.sick.has(service))
+        .filter((fall) => !fall.startsWith(`${stopped.process} `) || fall.includes("NOT_SERVING")),
+      [],
+    );
+  });
+});

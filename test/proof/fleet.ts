@@ -1,0 +1,72 @@
+/**
+ * Fleets against their promises: real processes, stores and network namespaces, or simulated ones under seeded faults.
+ *
+ *     npm run proof -- fleet                                  the rows with real processes: test/faults/fleet
+ *     npm run proof -- fleet crash                            those of one file
+ *     npm run proof -- fleet sim [--seed N] [--json]          1,000 fleets of 20 members with 1,000 checks
+ *     npm run proof -- fleet sim large [--seed N] [--json]    10 fleets with 100,000 checks
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { type FinishedRun, type RunsOptions, runFleets } from "../sim/fleet/runs.js";
+import type { Arguments } from "./arguments.js";
+
+const USUAL = { runs: 1_000, members: 20, checks: 1_000, seconds: 60 };
+const LARGE = { runs: 10, members: 5, checks: 100_000, seconds: 60 };
+
+const ROWS = fileURLToPath(new URL("../faults/fleet/", import.meta.url));
+
+/** Returns whether no promise was broken. */
+export async function proveFleet(args: Arguments): Promise<boolean> {
+  return args.words.includes("sim") ? simulate(args) : proveRows(args.words);
+}
+
+/** Runs the files one after the other. A word is a part of a name of a file. */
+function proveRows(words: readonly string[]): boolean {
+  const files = readdirSync(ROWS)
+    .filter((file) => /\.(test|proof)\.ts$/.test(file))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const env = { ...process.env, FLEET_PROOF: "1" }; // a store that is gone for 10 min, and 500 checks
+  const options = ["--import", "tsx", "--test", "--test-concurrency=1"];
+  const run = spawnSync(process.execPath, [...options, ...files.map((file) => `${ROWS}${file}`)], {
+    stdio: "inherit",
+    env,
+  });
+  return files.length > 0 && run.status === 0;
+}
+
+async function simulate({ words, seed = 1, json }: Arguments): Promise<boolean> {
+  const isLarge = words.includes("large");
+  const processes = isLarge ? 1 : availableParallelism();
+  const { runs, ...size } = isLarge ? LARGE : USUAL;
+  const finished: FinishedRun[] = [];
+  const onRun = (run: FinishedRun) => {
+    finished.push(run);
+    if (!json && (run.faults.length > 0 || finished.length % 50 === 0 || isLarge)) process.stdout.write(lineOf(run));
+  };
+  const parts = Array.from({ length: processes }, (_, index): RunsOptions => {
+    const from = Math.floor((index * runs) / processes);
+    return { ...size, seed: seed + from, runs: Math.floor(((index + 1) * runs) / processes) - from };
+  });
+  await Promise.all(parts.map((part) => runFleets(part, onRun)));
+  const failed = finished.filter(({ faults }) => faults.length > 0);
+  const sum = (read: (run: FinishedRun) => number) => finished.reduce((total, run) => total + read(run), 0);
+  const report = {
+    ...{ seed, runs: finished.length, ...size, failed: failed.map((run) => run.seed) },
+    ...{ results: sum(({ totals }) => totals.results), votes: sum(({ totals }) => totals.votes) },
+    ...{ faults: sum(({ struck }) => Object.values(struck).reduce((total, count) => total + count, 0)) },
+    ...{ gaps: sum(({ totals }) => totals.gaps), gapMs: Math.round(sum(({ totals }) => totals.gapMs)) },
+    maxGapMs: Math.round(Math.max(0, ...finished.map(({ totals }) => totals.maxGapMs))),
+    duplicateMs: Math.round(sum(({ totals }) => totals.duplicateMs)),
+    secondsPerRun: Number((sum(({ seconds }) => seconds) / finished.length).toFixed(2)),
+  };
+  process.stdout.write(`${JSON.stringify(report, undefined, json ? undefined : 2)}\n`);
+  return failed.length === 0 && finished.length === runs;
+}
+
+function lineOf({ seed, faults, seconds, repeat }: FinishedRun): string {
+  if (faults.length === 0) return `seed ${seed}: all promises hold; ${seconds.toFixed(1)} s\n`;
+  return `seed ${seed}: ${faults.length} faults; repeat it with: ${repeat}\n${faults.slice(0, 3).join("\n")}\n`;
+}

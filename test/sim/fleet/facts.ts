@@ -1,0 +1,400 @@
+/**
+ * What is true in a simulated fleet: targets, members, votes and faults. The world writes it down, the oracle reads it.
+ * Nothing here comes from the rules of `src/fleet/`: a vote is what a modelled runner has told, and a member is cut from the
+ * store when the world has cut it.
+ */
+
+/** Settings of the fleet, in milliseconds: the defaults. */
+export const BEAT_MS = 1_000;
+export const LEASE_MS = 5_000;
+export const SETTLE_MS = 2_000;
+/** A check has a prober again this time after a crash. */
+export const TAKEOVER_MS = LEASE_MS + SETTLE_MS + BEAT_MS;
+
+/** Connected members hold equal tables after this time. */
+export const SPREAD_MS = 1_000;
+/** A member that hears again is up to date after two beats, and the time to spread. */
+export const CATCH_UP_MS = 2 * BEAT_MS + SPREAD_MS + 500;
+
+/** Of a runner. */
+export const EDGE_MS = 2_000;
+export const UNHEALTHY_THRESHOLD = 2;
+
+/** What a crash, a pause, a join or a leave may add to the time until a change is published. */
+const DISTURBANCE_MS = LEASE_MS + 3 * SETTLE_MS + BEAT_MS + UNHEALTHY_THRESHOLD * EDGE_MS + 1_000;
+
+export type Told = "passing" | "warning" | "failing" | "abstaining";
+
+export type TargetState = "up" | "slow" | "down";
+
+export interface CheckOptions {
+  readonly name: string;
+  readonly index: number;
+  readonly scope: "shared" | "local" | "each";
+  readonly copies: number;
+  readonly agree: number | "majority";
+  readonly intervalMs: number;
+  /** Members with another file have another definition of it. */
+  readonly isVaried: boolean;
+}
+
+/** The vote of one member on one check. */
+export interface VoteFacts {
+  state: Told;
+  since: number;
+  /** When it was failing last; `Infinity`: it is. */
+  failingUntil: number;
+  firstResultAt: number;
+  /** The last result after which the vote was good. */
+  lastPassAt: number;
+  lastResultAt: number;
+  isProbing: boolean;
+}
+
+export class CheckFacts {
+  readonly name: string;
+  readonly index: number;
+  readonly scope: CheckOptions["scope"];
+  readonly copies: number;
+  readonly agree: CheckOptions["agree"];
+  readonly intervalMs: number;
+  readonly isVaried: boolean;
+  readonly staleAfterMs: number;
+  target: TargetState = "up";
+  /** When it went down or came back. */
+  turnedAt = 0;
+  readonly votes = new Map<MemberFacts, VoteFacts>();
+  /** The last change of a vote, or of who probes. */
+  changedAt = 0;
+  /** Of each definition: the last pass, how many probe it, and since when nobody does. */
+  readonly lastPassAt: [number, number] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  readonly probers: [number, number] = [0, 0];
+  readonly gapSince: [number | undefined, number | undefined] = [0, 0];
+  readonly isGapReported: [boolean, boolean] = [false, false];
+
+  constructor(options: CheckOptions) {
+    this.name = options.name;
+    this.index = options.index;
+    this.scope = options.scope;
+    this.copies = options.copies;
+    this.agree = options.agree;
+    this.intervalMs = options.intervalMs;
+    this.isVaried = options.isVaried;
+    this.staleAfterMs = 3 * options.intervalMs + 1_000;
+  }
+
+  variantFor(member: MemberFacts): 0 | 1 {
+    return this.isVaried ? member.variant : 0;
+  }
+}
+
+/** One process. */
+export class MemberFacts {
+  readonly name: string;
+  readonly run: string;
+  readonly variant: 0 | 1;
+  readonly startedAt: number;
+  diedAt: number | undefined;
+  pausedAt: number | undefined;
+  /** Its loop runs, but probes do not start: it sends no beat. */
+  stalledAt: number | undefined;
+  wokeAt: number;
+  /** The way to the store: `undefined` while it is cut. */
+  reachedSince: number | undefined;
+  /** Begin of the last time in which it did not hear, or not for long. */
+  unstableFrom: number;
+  isCut = false;
+  /** Since when it hears nothing at all. A slow or split store is not that. */
+  deafSince: number | undefined;
+  side = 0;
+  sideChangedAt = Number.NEGATIVE_INFINITY;
+  /** It reaches no target. */
+  isIsolated = false;
+  /** The last end of what it did not reach. */
+  sightSince = 0;
+  /** It does not reach some targets. */
+  isBlindToSome = false;
+  /** It leaves, or it is drained, or another process with its name goes first. */
+  isCandidate = true;
+  /** Without the store it probes everything it knows. */
+  readonly probesAll: boolean;
+  readonly votes = new Map<CheckFacts, VoteFacts>();
+
+  constructor(options: { name: string; run: string; variant: 0 | 1; probesAll: boolean; now: number; hears: boolean }) {
+    this.name = options.name;
+    this.run = options.run;
+    this.variant = options.variant;
+    this.probesAll = options.probesAll;
+    this.startedAt = options.now;
+    this.wokeAt = options.now;
+    this.unstableFrom = options.now;
+    this.reachedSince = options.hears ? options.now : undefined;
+  }
+
+  get isAwake(): boolean {
+    return this.diedAt === undefined && this.pausedAt === undefined;
+  }
+
+  get isProbing(): boolean {
+    return this.isAwake && this.stalledAt === undefined;
+  }
+}
+
+interface Disturbance {
+  readonly at: number;
+  readonly text: string;
+  /** What it and all before it may delay. */
+  readonly totalMs: number;
+}
+
+/** What the oracle of a run counts. */
+export interface Totals {
+  gaps: number;
+  gapMs: number;
+  maxGapMs: number;
+  duplicateMs: number;
+  votes: number;
+  rests: number;
+  results: number;
+  memberMs: number;
+}
+
+export class Facts {
+  now = 0;
+  readonly checks: readonly CheckFacts[];
+  readonly members: MemberFacts[] = [];
+  readonly disturbances: Disturbance[] = [];
+  /** The store is away, slow, or split. */
+  storeFaultSince: number | undefined;
+  isStoreGone = false;
+  storeBackAt = Number.NEGATIVE_INFINITY;
+  storeFaultMs = 0;
+  readonly totals: Totals = {
+    ...{ gaps: 0, gapMs: 0, maxGapMs: 0, duplicateMs: 0, votes: 0, rests: 0, results: 0, memberMs: 0 },
+  };
+
+  constructor(checks: readonly CheckOptions[]) {
+    this.checks = checks.map((options) => new CheckFacts(options));
+  }
+
+  get lastDisturbedAt(): number {
+    return this.disturbances.at(-1)?.at ?? 0;
+  }
+
+  /** What the faults since a time may delay, with those whose effect lasts at that time. */
+  excusedSince(at: number): number {
+    const { disturbances, storeFaultSince } = this;
+    let index = disturbances.length;
+    while (index > 0 && (disturbances[index - 1]?.at ?? 0) > at - DISTURBANCE_MS) index -= 1;
+    const total = disturbances.at(-1)?.totalMs ?? 0;
+    const lasting = storeFaultSince === undefined ? 0 : this.now - Math.max(at, storeFaultSince) + LEASE_MS;
+    return total - (disturbances[index - 1]?.totalMs ?? 0) + Math.max(0, lasting);
+  }
+
+  disturb(text: string, extraMs = 0): void {
+    const totalMs = (this.disturbances.at(-1)?.totalMs ?? 0) + DISTURBANCE_MS + extraMs;
+    this.disturbances.push({ at: this.now, text, totalMs });
+  }
+
+  join(member: MemberFacts): void {
+    this.members.push(member);
+    this.#mark(member);
+    this.disturb(`${member.name} starts as ${member.run.slice(0, 6)}`);
+  }
+
+  /** It ends: killed, or after it has left. */
+  end(member: MemberFacts, text: string): void {
+    this.#whileProbersChange(member, () => {
+      member.diedAt = this.now;
+    });
+    this.totals.memberMs += this.now - member.startedAt;
+    this.members.splice(this.members.indexOf(member), 1);
+    this.disturb(`${member.name} ${text}`);
+  }
+
+  /** A dead member's votes count for a while: then they are forgotten. */
+  forget(member: MemberFacts): void {
+    for (const check of member.votes.keys()) check.votes.delete(member);
+    member.votes.clear();
+  }
+
+  pause(member: MemberFacts): void {
+    this.#whileProbersChange(member, () => {
+      this.#unhear(member);
+      member.pausedAt = this.now;
+    });
+    this.disturb(`${member.name} is paused`);
+  }
+
+  resume(member: MemberFacts): void {
+    this.#whileProbersChange(member, () => {
+      member.pausedAt = undefined;
+    });
+    member.wokeAt = this.now;
+    this.#hear(member);
+    this.disturb(`${member.name} resumes`);
+  }
+
+  stall(member: MemberFacts, isStalled: boolean): void {
+    this.#whileProbersChange(member, () => {
+      if (isStalled) this.#unhear(member);
+      member.stalledAt = isStalled ? this.now : undefined;
+    });
+    if (!isStalled) member.wokeAt = this.now;
+    this.#hear(member);
+    this.disturb(`${member.name} ${isStalled ? "stops to probe" : "probes again"}`);
+  }
+
+  /** @param lateMs calls that wait for their deadline delay the return */
+  cut(member: MemberFacts, isCut: boolean, lateMs = 0): void {
+    member.isCut = isCut;
+    if (isCut) this.#unhear(member);
+    else this.#hear(member, lateMs);
+    this.disturb(`${member.name} ${isCut ? "is cut from the store" : "reaches the store"}`);
+  }
+
+  /** @param isGone it does not answer; else it is slow, or there are two */
+  storeFault(text: string, isGone: boolean): void {
+    this.storeFaultSince = this.now;
+    this.isStoreGone = isGone;
+    for (const member of this.members) this.#unhear(member);
+    this.disturb(text);
+  }
+
+  /** @param lateMs calls that wait for their deadline delay the return */
+  storeBack(lateMs: number): void {
+    const lastedMs = this.now - (this.storeFaultSince ?? this.now);
+    this.storeFaultMs += lastedMs;
+    this.storeFaultSince = undefined;
+    this.isStoreGone = false;
+    this.storeBackAt = this.now;
+    for (const member of this.members) this.#hear(member, lateMs);
+    this.disturb("the store is back", lastedMs + LEASE_MS);
+  }
+
+  /** The store has lost data, and what was heard of it with them. */
+  lose(text: string): void {
+    for (const member of this.members) {
+      this.#unhear(member);
+      this.#hear(member);
+    }
+    this.disturb(text);
+  }
+
+  moveTo(member: MemberFacts, side: number): void {
+    if (member.side === side) return;
+    member.side = side;
+    member.sideChangedAt = this.now;
+    this.#unhear(member);
+    this.#hear(member);
+  }
+
+  turn(check: CheckFacts, target: TargetState): void {
+    if ((check.target === "down") !== (target === "down")) check.turnedAt = this.now;
+    check.target = target;
+  }
+
+  probe(member: MemberFacts, check: CheckFacts): void {
+    const vote = this.#voteOf(member, check);
+    if (vote.isProbing) return;
+    vote.isProbing = true;
+    check.changedAt = this.now;
+    if (member.isProbing) this.#count(check, check.variantFor(member), 1);
+  }
+
+  rest(member: MemberFacts, check: CheckFacts): void {
+    const vote = member.votes.get(check);
+    if (vote === undefined || !vote.isProbing) return;
+    this.totals.rests += 1;
+    check.changedAt = this.now;
+    member.votes.delete(check);
+    check.votes.delete(member);
+    if (member.isProbing) this.#count(check, check.variantFor(member), -1);
+  }
+
+  /** A result that counts, and the vote after it. */
+  result(member: MemberFacts, check: CheckFacts, state: Told): void {
+    const vote = this.#voteOf(member, check);
+    this.totals.results += 1;
+    vote.lastResultAt = this.now;
+    vote.firstResultAt = Math.min(vote.firstResultAt, this.now);
+    if (state === "passing" || state === "warning") vote.lastPassAt = this.now;
+    if (state === "passing" || state === "warning") check.lastPassAt[check.variantFor(member)] = this.now;
+    this.vote(member, check, state);
+  }
+
+  vote(member: MemberFacts, check: CheckFacts, state: Told): void {
+    const vote = this.#voteOf(member, check);
+    if (vote.state === state) return;
+    this.totals.votes += 1;
+    if (vote.state === "failing") vote.failingUntil = this.now;
+    vote.state = state;
+    vote.since = this.now;
+    if (state === "failing") vote.failingUntil = Number.POSITIVE_INFINITY;
+    check.changedAt = this.now;
+  }
+
+  #voteOf(member: MemberFacts, check: CheckFacts): VoteFacts {
+    let vote = member.votes.get(check);
+    if (vote === undefined) {
+      vote = {
+        ...{ state: "abstaining", since: this.now, failingUntil: Number.NEGATIVE_INFINITY },
+        ...{
+          firstResultAt: Number.POSITIVE_INFINITY,
+          lastPassAt: Number.NEGATIVE_INFINITY,
+          lastResultAt: Number.NEGATIVE_INFINITY,
+          isProbing: false,
+        },
+      };
+      member.votes.set(check, vote);
+      check.votes.set(member, vote);
+    }
+    return vote;
+  }
+
+  #hears(member: MemberFacts): boolean {
+    return member.isProbing && !member.isCut && this.storeFaultSince === undefined;
+  }
+
+  #unhear(member: MemberFacts): void {
+    const { reachedSince } = member;
+    if (reachedSince !== undefined && this.now - reachedSince > CATCH_UP_MS) member.unstableFrom = this.now;
+    member.reachedSince = undefined;
+    this.#mark(member);
+  }
+
+  #hear(member: MemberFacts, lateMs = 0): void {
+    if (this.#hears(member)) member.reachedSince = this.now + lateMs;
+    this.#mark(member);
+  }
+
+  #mark(member: MemberFacts): void {
+    if (!member.isCut && !this.isStoreGone) member.deafSince = undefined;
+    else member.deafSince ??= this.now;
+  }
+
+  #whileProbersChange(member: MemberFacts, change: () => void): void {
+    const before = member.isProbing;
+    change();
+    if (before === member.isProbing) return;
+    for (const [check, { isProbing }] of member.votes)
+      if (isProbing) this.#count(check, check.variantFor(member), before ? -1 : 1);
+  }
+
+  #count(check: CheckFacts, variant: 0 | 1, step: 1 | -1): void {
+    check.probers[variant] += step;
+    if (check.probers[variant] === 0) {
+      check.gapSince[variant] = this.now;
+      return;
+    }
+    const since = check.gapSince[variant];
+    if (since === undefined) return;
+    check.gapSince[variant] = undefined;
+    check.isGapReported[variant] = false;
+    if (check.scope !== "shared" || this.now < 20_000) return;
+    const gapMs = this.now - since;
+    this.totals.gaps += 1;
+    this.totals.gapMs += gapMs;
+    this.totals.maxGapMs = Math.max(this.totals.maxGapMs, gapMs);
+  }
+}

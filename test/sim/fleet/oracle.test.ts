@@ -1,0 +1,261 @@
+/** The oracle finds what it must find: each broken promise is planted in a history without a fleet. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CheckState } from "../../../src/registry/ports.js";
+import { type CheckOptions, Facts, MemberFacts, type Told } from "./facts.js";
+import { Oracle } from "./oracle.js";
+
+const CHECK: CheckOptions = {
+  ...{ name: "check-0", index: 0, scope: "shared", copies: 2, agree: 2, intervalMs: 10_000, isVaried: false },
+};
+
+/** Three members; a and b probe the check, and it passes; all serve it. */
+class History {
+  readonly facts: Facts;
+  readonly oracle: Oracle;
+  readonly members: readonly [MemberFacts, MemberFacts, MemberFacts];
+  readonly #served = new Map<MemberFacts, CheckState>();
+  readonly #voters = new Map<MemberFacts, Told>();
+
+  constructor(options: Partial<CheckOptions> = {}) {
+    this.facts = new Facts([{ ...CHECK, ...options }]);
+    this.oracle = new Oracle(this.facts, (member) => this.#served.get(member) ?? "pending");
+    this.members = [this.#member("a"), this.#member("b"), this.#member("c")];
+    for (const member of this.members) {
+      this.facts.join(member);
+      this.#served.set(member, "passing");
+    }
+    for (const member of this.members.slice(0, 2)) this.probe(member);
+    this.pass(60);
+  }
+
+  get check() {
+    const [check] = this.facts.checks;
+    if (check === undefined) throw new Error("there is no check");
+    return check;
+  }
+
+  probe(member: MemberFacts, state: Told = "passing"): void {
+    this.facts.probe(member, this.check);
+    this.#voters.set(member, state);
+    this.facts.result(member, this.check, state);
+  }
+
+  vote(member: MemberFacts, state: Told): void {
+    this.#voters.set(member, state);
+    this.facts.result(member, this.check, state);
+  }
+
+  serve(member: MemberFacts, state: CheckState): void {
+    const before = this.#served.get(member) ?? "pending";
+    this.#served.set(member, state);
+    this.oracle.onStatus(member, this.check, before);
+  }
+
+  serveAll(state: CheckState): void {
+    for (const member of this.members) if (member.isAwake) this.serve(member, state);
+  }
+
+  silence(member: MemberFacts): void {
+    this.#voters.delete(member);
+  }
+
+  /** Seconds: who votes has a result each half second. */
+  pass(seconds: number): void {
+    for (let step = 0; step < 2 * seconds; step += 1) {
+      this.facts.now += 500;
+      for (const [member, state] of this.#voters)
+        if (member.isProbing && state !== "abstaining") this.facts.result(member, this.check, state);
+      this.oracle.sweep();
+    }
+  }
+
+  #member(name: string): MemberFacts {
+    return new MemberFacts({ name, run: `run-${name}`, variant: 0, probesAll: true, now: 0, hears: true });
+  }
+}
+
+/** The kinds of faults that are found. */
+function found({ oracle }: History): readonly string[] {
+  return oracle.faults.map((fault) => / s: ([a-zA-Z ]+)[,:]/.exec(fault)?.[1] ?? fault);
+}
+
+test("a fleet that holds its promises has no faults: at rest, when a target falls, and when a member dies", () => {
+  const history = new History();
+  const [a, b, c] = history.members;
+  history.facts.turn(history.check, "down");
+  history.vote(a, "failing");
+  history.vote(b, "failing");
+  history.serveAll("failing");
+  history.pass(30);
+  history.facts.turn(history.check, "up");
+  history.vote(a, "passing");
+  history.vote(b, "passing");
+  history.serveAll("passing");
+  history.pass(30);
+  history.facts.end(a, "is killed");
+  history.pass(8);
+  history.oracle.onProbe(c, history.check, "passing");
+  history.probe(c);
+  history.pass(60);
+  assert.deepEqual(history.oracle.faults, []);
+});
+
+test("SERVING without a pass of any voter within staleAfter is found", () => {
+  const history = new History();
+  for (const member of history.members) history.silence(member);
+  history.pass(30);
+  assert.deepEqual(found(history), []);
+  history.pass(2);
+  assert.ok(found(history).includes("false OK"));
+});
+
+test("SERVING at a member that hears nothing and sees no pass is found, though others see passes", () => {
+  const history = new History();
+  history.facts.cut(history.members[2], true);
+  history.pass(40);
+  assert.deepEqual(found(history), ["false OK"]);
+});
+
+test("a dead target that stays SERVING for longer than detection takes is found before it is stale", () => {
+  const history = new History();
+  const [a, b] = history.members;
+  history.facts.turn(history.check, "down");
+  history.vote(a, "failing");
+  history.vote(b, "failing");
+  history.pass(1);
+  history.serve(a, "failing");
+  history.serve(b, "failing");
+  history.pass(20);
+  assert.ok(found(history).includes("false OK"));
+});
+
+test("a failing status with fewer failing votes than must agree is found", () => {
+  const history = new History();
+  history.vote(history.members[0], "failing");
+  history.serve(history.members[2], "failing");
+  assert.deepEqual(found(history), ["false down"]);
+});
+
+test("the vote of a voter that comes back after a lease counts when it could be heard again", () => {
+  const history = new History();
+  const [a, b, c] = history.members;
+  history.facts.pause(b);
+  history.pass(20);
+  history.facts.turn(history.check, "down");
+  history.vote(a, "failing");
+  history.serve(c, "failing");
+  history.pass(2);
+  history.facts.turn(history.check, "up");
+  history.facts.resume(b);
+  history.pass(1);
+  assert.ok(!found(history).includes("false down"));
+  history.pass(5);
+  assert.ok(found(history).includes("false down"));
+});
+
+test("a failing status with no failing vote is found when all voters have died", () => {
+  const history = new History();
+  const [a, b, c] = history.members;
+  history.facts.end(a, "is killed");
+  history.facts.end(b, "is killed");
+  history.pass(2);
+  history.serve(c, "failing");
+  assert.deepEqual(found(history), ["false down"]);
+});
+
+test("a member that is alone may see a target fail by its own eyes, and no other one may", () => {
+  const history = new History();
+  const [a, b] = history.members;
+  history.facts.cut(a, true);
+  history.pass(8);
+  history.vote(a, "failing");
+  history.serve(a, "failing");
+  assert.deepEqual(found(history), []);
+  history.serve(b, "failing");
+  assert.deepEqual(found(history), ["false down"]);
+});
+
+test("a status that becomes unknown is found while a voter sees the target pass, also when that voter has just died", () => {
+  const history = new History();
+  const [a, b, c] = history.members;
+  history.facts.end(a, "is killed");
+  history.silence(b);
+  history.facts.pause(b);
+  history.pass(5);
+  history.serve(c, "pending");
+  assert.deepEqual(found(history), ["false unknown"]);
+});
+
+test("a status that stays unknown at a member that has joined is found", () => {
+  const history = new History();
+  const late = new MemberFacts({
+    ...{ name: "d", run: "run-d", variant: 0, probesAll: true, now: history.facts.now, hears: true },
+  });
+  history.facts.join(late);
+  history.pass(8);
+  assert.deepEqual(found(history), []);
+  history.pass(4);
+  assert.ok(found(history).includes("false unknown"));
+});
+
+test("a check without a prober is found, at once without a crash and after lease, settle and beat with one", () => {
+  const rested = new History();
+  for (const member of rested.members) rested.facts.rest(member, rested.check);
+  for (const member of rested.members) rested.silence(member);
+  rested.pass(1);
+  assert.ok(found(rested).includes("gap"));
+
+  const crashed = new History();
+  const [a, b] = crashed.members;
+  crashed.facts.end(a, "is killed");
+  crashed.facts.end(b, "is killed");
+  crashed.pass(8);
+  assert.deepEqual(found(crashed), []);
+  crashed.pass(6);
+  assert.ok(found(crashed).includes("gap"));
+});
+
+test("a member that is taken for dead while it beats is found", () => {
+  const history = new History();
+  const [a, b, c] = history.members;
+  history.facts.pause(b);
+  history.pass(6);
+  history.oracle.onDeath(a, b);
+  assert.deepEqual(found(history), []);
+  history.oracle.onDeath(a, c);
+  assert.deepEqual(found(history), ["false death"]);
+});
+
+test("a runner that starts from another state than the one that is served is found", () => {
+  const history = new History();
+  history.oracle.onProbe(history.members[2], history.check, undefined);
+  assert.deepEqual(found(history), ["takeover"]);
+});
+
+test("without faults, unequal tables, a wrong number of probers and a state that was not voted are found", () => {
+  const unequal = new History();
+  unequal.serve(unequal.members[2], "warning");
+  unequal.pass(2);
+  assert.deepEqual(found(unequal), ["unequal"]);
+
+  const double = new History();
+  double.probe(double.members[2]);
+  double.pass(60);
+  assert.deepEqual(found(double), ["copies"]);
+
+  const wrong = new History();
+  wrong.serveAll("warning");
+  wrong.pass(2);
+  assert.deepEqual(found(wrong), ["disagreed"]);
+});
+
+test("more writes than votes, members and faults ask for are found", () => {
+  const history = new History();
+  history.pass(600);
+  const use = { beats: 1_980, writes: 2, rewrites: 3, resyncs: 6, writtenCells: 2 };
+  history.oracle.onEnd(use, 0);
+  assert.deepEqual(found(history), []);
+  history.oracle.onEnd({ ...use, writes: 1_200 }, 0);
+  assert.ok(found(history).includes("writes"));
+});

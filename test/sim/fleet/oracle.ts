@@ -1,0 +1,392 @@
+/**
+ * Judges each status that each member serves, by the promises of a fleet alone. It imports no code of the rules.
+ *
+ *     no false OK       SERVING needs a pass younger than staleAfter, and a dead target stays SERVING no longer than detection
+ *                       takes, and each fault since then may delay it
+ *     no false down     a failing status of a target that is up needs as many failing votes as must agree
+ *     no false unknown  what some voter sees pass, and the member can hear of, is not unknown
+ *     no gap            each shared check has a prober, but for lease + settle + beat after a crash
+ *     no false death    a member is dead for another only after that one could have heard it for a lease, and did not
+ *     takeover          a runner starts from the state that its member serves
+ *     calm              without a fault for a while: tables are equal within a second, the state is the one that the votes
+ *                       mean, and exactly `copies` members probe
+ *     writes            follow votes, members and faults; never results
+ */
+import type { CheckState } from "../../../src/registry/ports.js";
+import {
+  BEAT_MS,
+  CATCH_UP_MS,
+  type CheckFacts,
+  EDGE_MS,
+  type Facts,
+  LEASE_MS,
+  type MemberFacts,
+  SETTLE_MS,
+  SPREAD_MS,
+  TAKEOVER_MS,
+  UNHEALTHY_THRESHOLD,
+  type VoteFacts,
+} from "./facts.js";
+
+/** Between the votes and the tables: gathering, writing, reading, and a round of deciding. */
+const ROUNDING_MS = 1;
+
+/** The vote of a member that is gone stands for at least this time: until its successor has voted. */
+const LINGER_MS = TAKEOVER_MS + EDGE_MS;
+
+/** Without a fault for this time, members agree who is alive. */
+const CALM_MS = LEASE_MS + 3 * SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
+
+/** The share of staleAfter for which the vote of a peer counts at least: it is as old as the oldest one of that peer. */
+const KNOWN_SHARE = 0.5;
+
+const isGood = (state: CheckState | VoteFacts["state"]) => state === "passing" || state === "warning";
+
+/** What the store was asked for. */
+export interface StoreUse {
+  readonly beats: number;
+  readonly writes: number;
+  readonly rewrites: number;
+  readonly resyncs: number;
+  readonly writtenCells: number;
+}
+
+export type ServedState = (member: MemberFacts, check: CheckFacts) => CheckState;
+
+export class Oracle {
+  readonly faults: string[] = [];
+  readonly #facts: Facts;
+  readonly #served: ServedState;
+  readonly #reported = new Set<string>();
+  #sweptAt = 0;
+
+  constructor(facts: Facts, served: ServedState) {
+    this.#facts = facts;
+    this.#served = served;
+  }
+
+  /** A member serves another state than before. */
+  onStatus(member: MemberFacts, check: CheckFacts, before: CheckState): void {
+    const after = this.#served(member, check);
+    if (isGood(after)) this.#checkServing(member, check);
+    if (after === "failing") this.#checkFailing(member, check, before !== "failing");
+    if (after === "pending") this.#checkPending(member, check, isGood(before));
+  }
+
+  /** A runner starts, from a state or from none. */
+  onProbe(member: MemberFacts, check: CheckFacts, from: CheckState | undefined): void {
+    const served = this.#served(member, check);
+    if (served === "pending" || check.scope === "local") return;
+    if (isGood(served) ? from !== undefined && isGood(from) : from === served) return;
+    this.#fault("takeover", member, check, `the runner starts from ${from ?? "nothing"}, but ${served} is served`);
+  }
+
+  /** A member takes another one for dead. */
+  onDeath(member: MemberFacts, peer: MemberFacts): void {
+    const { now } = this.#facts;
+    const silentFrom = this.#goneAt(peer, member);
+    if (silentFrom !== undefined && now - silentFrom >= LEASE_MS - 1.5 * BEAT_MS) return;
+    // it may have been silent before, and has come back a moment ago
+    if (Math.min(now - peer.wokeAt, now - (peer.reachedSince ?? now)) < CATCH_UP_MS) return;
+    if (now - Math.max(member.wokeAt, member.reachedSince ?? now) < CATCH_UP_MS && peer.unstableFrom < now - LEASE_MS)
+      return;
+    this.#fault("false death", member, undefined, `${peer.name} is taken for dead, but it was alive`);
+  }
+
+  /** Everything that is served now. */
+  sweep(): void {
+    const { members, checks } = this.#facts;
+    for (const member of members) {
+      if (!member.isAwake) continue;
+      for (const check of checks) {
+        const state = this.#served(member, check);
+        if (state === "failing") this.#checkFailing(member, check, false);
+        else if (state === "pending") this.#checkPending(member, check, false);
+        else this.#checkServing(member, check);
+      }
+    }
+    const sinceMs = this.#facts.now - this.#sweptAt;
+    this.#sweptAt = this.#facts.now;
+    for (const check of checks) {
+      if (check.scope !== "shared") continue;
+      this.#checkGap(check);
+      for (const probers of check.probers)
+        this.#facts.totals.duplicateMs += Math.max(0, probers - check.copies) * sinceMs;
+    }
+    if (this.#calmMs > CALM_MS) this.#checkCalm();
+  }
+
+  /** What the store was asked for, at the end. */
+  onEnd(use: StoreUse, losses: number): void {
+    const { totals, storeFaultMs, members, disturbances, checks } = this.#facts;
+    const memberMs = totals.memberMs + members.reduce((sum, { startedAt }) => sum + this.#facts.now - startedAt, 0);
+    const failedRounds = (disturbances.length + storeFaultMs / BEAT_MS) * 2 * members.length;
+    const limits: readonly (readonly [keyof StoreUse, number])[] = [
+      ["beats", (1.05 * memberMs) / BEAT_MS + 2 * disturbances.length * members.length],
+      ["writes", totals.votes + totals.rests + failedRounds + 1],
+      ["rewrites", (disturbances.length + losses + 1) * (members.length + 3) + failedRounds],
+      ["writtenCells", totals.votes + totals.rests + (losses + disturbances.length) * checks.length],
+    ];
+    for (const [name, limit] of limits)
+      if (use[name] > limit)
+        this.#fault("writes", undefined, undefined, `${use[name]} ${name}; at most ${Math.round(limit)} are due`);
+  }
+
+  get #calmMs(): number {
+    const { now, lastDisturbedAt, storeFaultSince } = this.#facts;
+    return storeFaultSince === undefined ? now - lastDisturbedAt : 0;
+  }
+
+  #checkServing(member: MemberFacts, check: CheckFacts): void {
+    const { now } = this.#facts;
+    const { staleAfterMs } = check;
+    const own = check.votes.get(member);
+    const isAlone = check.scope === "local";
+    const lastPassAt = isAlone ? (own?.lastResultAt ?? -Infinity) : check.lastPassAt[check.variantFor(member)];
+    if (now - lastPassAt > staleAfterMs + ROUNDING_MS)
+      this.#fault("false OK", member, check, `no voter has seen it pass for ${ms(now - lastPassAt)}`);
+    const deafMs = now - (member.deafSince ?? now);
+    const ownPassAt = own?.lastPassAt ?? -Infinity;
+    if (deafMs > staleAfterMs + CATCH_UP_MS && now - ownPassAt > staleAfterMs + ROUNDING_MS)
+      this.#fault("false OK", member, check, `it hears nothing for ${ms(deafMs)}, and sees no pass itself`);
+    if (check.target === "down") this.#checkDetection(member, check);
+  }
+
+  /** How long a dead target may stay SERVING at a member that hears the others. */
+  #checkDetection(member: MemberFacts, check: CheckFacts): void {
+    const { now } = this.#facts;
+    if (this.#steadyFrom(member) === undefined) return;
+    const detectionMs =
+      1.1 * (check.intervalMs + (UNHEALTHY_THRESHOLD - 1) * EDGE_MS) + SPREAD_MS + CATCH_UP_MS + BEAT_MS;
+    const downMs = now - Math.max(check.turnedAt, member.startedAt);
+    if (downMs <= detectionMs + this.#facts.excusedSince(check.turnedAt)) return;
+    const voters = [...check.votes].filter(([voter, vote]) => vote.isProbing && this.#sees(voter, check, member));
+    if (voters.length === 0) return; // what it was, until it is stale
+    this.#fault("false OK", member, check, `the target is down for ${ms(downMs)}; ${ms(detectionMs)} are promised`);
+  }
+
+  /** A failing status of a target needs enough failing votes, whatever happens to members and store. */
+  #checkFailing(member: MemberFacts, check: CheckFacts, hasTurned: boolean): void {
+    if (check.target === "down") return;
+    const { now } = this.#facts;
+    const { staleAfterMs } = check;
+    const from = this.#knownFrom(member);
+    let failing = 0;
+    let good = 0;
+    for (const [voter, vote] of check.votes) {
+      if (!this.#isSameDefinition(voter, member, check) || now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS)
+        continue;
+      const since = Math.min(from, this.#knownFrom(voter));
+      if (vote.failingUntil >= since) {
+        failing += 1;
+        if (voter === member && this.#decidesAlone(member, check)) return;
+      } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs)
+        good += this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
+    }
+    // nobody votes, or one of them has not voted yet: what it was, until it is stale
+    if (!hasTurned && (good === 0 || this.#isAwaited(member, check))) return;
+    const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
+    if (failing > 0 && failing >= Math.min(agree, failing + good)) return;
+    this.#fault("false down", member, check, `${failing} voters see it fail, ${good} see it pass; the target is up`);
+  }
+
+  /** A new owner has no result yet, or the first one is not yet known. */
+  #isAwaited(member: MemberFacts, check: CheckFacts): boolean {
+    const { now } = this.#facts;
+    for (const [voter, { isProbing, firstResultAt }] of check.votes)
+      if (isProbing && this.#isSameDefinition(voter, member, check) && now - firstResultAt < SPREAD_MS + 500)
+        return true;
+    return false;
+  }
+
+  /** What voters see pass is not unknown to a member that can know it. */
+  #checkPending(member: MemberFacts, check: CheckFacts, hasServed: boolean): void {
+    const { now } = this.#facts;
+    if (member.stalledAt !== undefined || now - member.wokeAt < CATCH_UP_MS + LEASE_MS) return;
+    const from = this.#knownFrom(member);
+    const deafMs = now - (member.deafSince ?? now);
+    if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
+      this.#fault("false unknown", member, check, `it is cut off for ${ms(deafMs)}, and the target is up`);
+      return;
+    }
+    if (!hasServed && this.#steadyFrom(member) === undefined) return;
+    for (const [voter, vote] of check.votes) {
+      if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
+      if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
+      const heardAt = this.#heardAt(voter, member);
+      if (now - heardAt >= LINGER_MS) continue;
+      if (
+        now - Math.max(heardAt - check.intervalMs * 1.1 - EDGE_MS, vote.lastResultAt) >
+        KNOWN_SHARE * check.staleAfterMs
+      )
+        continue;
+      this.#fault("false unknown", member, check, `${voter.name} sees it pass`);
+      return;
+    }
+  }
+
+  #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
+    const { now } = this.#facts;
+    const isUp = check.target !== "down" && now - check.turnedAt > deafMs + 2 * check.intervalMs;
+    const from = now - deafMs - LINGER_MS;
+    const isWhole = !member.isIsolated && !member.isBlindToSome && member.isProbing;
+    return isUp && check.scope !== "local" && isWhole && member.wokeAt < from && member.sightSince < from;
+  }
+
+  #checkGap(check: CheckFacts): void {
+    for (const variant of check.isVaried ? ([0, 1] as const) : ([0] as const)) {
+      const since = check.gapSince[variant];
+      if (since === undefined || check.isGapReported[variant]) continue;
+      const { now, members, storeBackAt, storeFaultSince } = this.#facts;
+      const candidates = members.filter(
+        (each) =>
+          each.isProbing &&
+          each.isCandidate &&
+          check.variantFor(each) === variant &&
+          each.startedAt <= since &&
+          each.wokeAt <= since &&
+          (each.reachedSince ?? now) <= since,
+      );
+      if (candidates.length === 0 || storeFaultSince !== undefined) continue;
+      const last = Math.max(since - CALM_MS, this.#facts.lastDisturbedAt, storeBackAt + LEASE_MS);
+      const isByCrash = this.#facts.excusedSince(since) > 0;
+      if (isByCrash && now - last <= TAKEOVER_MS + 2 * SETTLE_MS + 500) continue;
+      check.isGapReported[variant] = true;
+      this.#fault("gap", undefined, check, `no member probes it for ${ms(now - since)}`);
+    }
+  }
+
+  #checkCalm(): void {
+    const { now, members, checks } = this.#facts;
+    const steady = members.filter((member) => member.isProbing && this.#steadyFrom(member) !== undefined);
+    for (const check of checks) {
+      if (check.scope === "local" || now - check.changedAt < SPREAD_MS + ROUNDING_MS) continue;
+      for (const variant of check.isVaried ? ([0, 1] as const) : ([0] as const)) {
+        const group = steady.filter((member) => check.variantFor(member) === variant);
+        for (const side of new Set(group.map((member) => member.side)))
+          this.#checkGroup(
+            check,
+            group.filter((member) => member.side === side),
+          );
+      }
+    }
+  }
+
+  /** Members that hear each other for long, and hold the same definition. */
+  #checkGroup(check: CheckFacts, group: readonly MemberFacts[]): void {
+    const [first] = group;
+    if (first === undefined) return;
+    const isVoted = group.some((member) => (check.votes.get(member)?.state ?? "abstaining") !== "abstaining");
+    if (!isVoted) return; // what it was, until it is stale
+    const state = this.#served(first, check);
+    const other = group.find((member) => this.#served(member, check) !== state);
+    if (other !== undefined)
+      this.#fault("unequal", first, check, `${state} here, ${this.#served(other, check)} at ${other.name}`);
+    const probers = group.filter((member) => check.votes.get(member)?.isProbing);
+    const candidates = group.filter((member) => member.isCandidate);
+    const due = check.scope === "each" ? candidates.length : Math.min(check.copies, candidates.length);
+    if (probers.length > due && this.#calmMs > CALM_MS + 2 * check.staleAfterMs)
+      this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
+    if (probers.length < due && candidates.length === group.length)
+      this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
+    if (probers.length === due) this.#checkAgreed(check, first, probers);
+  }
+
+  /** The state is the one that the votes mean. */
+  #checkAgreed(check: CheckFacts, member: MemberFacts, probers: readonly MemberFacts[]): void {
+    const votes = probers.map((prober) => check.votes.get(prober)?.state ?? "abstaining");
+    const cast = votes.filter((state) => state !== "abstaining");
+    if (cast.length === 0 || cast.length < probers.length) return; // former owners may vote in their seats
+    const failing = cast.filter((state) => state === "failing").length;
+    const agree = check.agree === "majority" ? Math.floor(probers.length / 2) + 1 : check.agree;
+    const isWarning = failing > 0 || cast.includes("warning");
+    const meant = failing >= Math.min(agree, cast.length) ? "failing" : isWarning ? "warning" : "passing";
+    const state = this.#served(member, check);
+    if (state !== meant) this.#fault("disagreed", member, check, `${state} is served, but ${meant} was voted`);
+  }
+
+  #isSameDefinition(voter: MemberFacts, member: MemberFacts, check: CheckFacts): boolean {
+    if (check.scope === "local") return voter === member;
+    return check.variantFor(voter) === check.variantFor(member);
+  }
+
+  /** A member without the others decides by its own vote. */
+  #decidesAlone(member: MemberFacts, check: CheckFacts): boolean {
+    if (check.scope === "local") return true;
+    return this.#steadyFrom(member) === undefined && this.#facts.now - member.unstableFrom > LEASE_MS - 2 * BEAT_MS;
+  }
+
+  /** Votes that were cast before this time are known to the member, or by the member. */
+  #knownFrom(member: MemberFacts): number {
+    const { now } = this.#facts;
+    return (this.#steadyFrom(member) === undefined ? member.unstableFrom : now) - SPREAD_MS - 500;
+  }
+
+  /** Since when a member hears all: `undefined` while it does not, or has just begun to. */
+  #steadyFrom(member: MemberFacts): number | undefined {
+    const { now } = this.#facts;
+    const { reachedSince } = member;
+    if (!member.isAwake || reachedSince === undefined || now - reachedSince < CATCH_UP_MS) return undefined;
+    return reachedSince;
+  }
+
+  /** Since when a member hears nothing of a peer. */
+  #goneAt(peer: MemberFacts, member: MemberFacts): number | undefined {
+    if (peer === member) return undefined;
+    const since = [peer.diedAt, peer.pausedAt, peer.stalledAt].filter((at) => at !== undefined);
+    if (peer.reachedSince === undefined) since.push(peer.unstableFrom);
+    if (member.reachedSince === undefined) since.push(member.unstableFrom);
+    if (peer.side !== member.side) since.push(Math.max(peer.sideChangedAt, member.sideChangedAt));
+    return since.length === 0 ? undefined : Math.min(...since);
+  }
+
+  /** When a member has heard a peer last, for sure. */
+  #heardAt(peer: MemberFacts, member: MemberFacts): number {
+    if (peer === member) return this.#facts.now;
+    const unsteady = [peer, member].filter((each) => this.#steadyFrom(each) === undefined);
+    return Math.min(this.#goneAt(peer, member) ?? this.#facts.now, ...unsteady.map((each) => each.unstableFrom));
+  }
+
+  /**
+   * The vote of this voter counts for a member: it is heard, or it is gone for a short time alone. A voter that was gone for
+   * longer, and came back a moment ago, is not known yet: the member has taken it for dead.
+   */
+  #countsFor(voter: MemberFacts, member: MemberFacts, lingerMs: number): boolean {
+    const isBack = voter === member || this.#steadyFrom(voter) !== undefined;
+    const goneAt = this.#goneAt(voter, member) ?? (isBack ? undefined : voter.unstableFrom);
+    return goneAt === undefined || this.#facts.now - goneAt < lingerMs;
+  }
+
+  /** It probes, it reaches the target, and the member hears it. */
+  #sees(voter: MemberFacts, check: CheckFacts, member: MemberFacts): boolean {
+    if (!this.#isSameDefinition(voter, member, check)) return false;
+    return voter.isProbing && !voter.isIsolated && this.#goneAt(voter, member) === undefined;
+  }
+
+  /** One of each kind, member and check. */
+  #fault(kind: string, member: MemberFacts | undefined, check: CheckFacts | undefined, text: string): void {
+    const key = `${kind} ${check?.name}`;
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
+    const { now, disturbances } = this.#facts;
+    const what = [kind, member && `at ${member.name}`, check && `${check.name} (${describe(check)})`].filter(Boolean);
+    const votes = [...(check?.votes ?? [])].map(([voter, vote]) => `    ${describeVote(voter, vote, now)}`);
+    const recent = disturbances.slice(-8).map((each) => `    ${ms(each.at)}: ${each.text}`);
+    this.faults.push([`${ms(now)}: ${what.join(", ")}: ${text}`, ...votes, ...recent].join("\n"));
+  }
+}
+
+function describe({ scope, copies, agree, target, turnedAt, intervalMs }: CheckFacts): string {
+  return `${scope}, ${copies} copies, ${agree} agree, each ${ms(intervalMs)}, ${target} since ${ms(turnedAt)}`;
+}
+
+function describeVote(voter: MemberFacts, vote: VoteFacts, now: number): string {
+  const gone = voter.diedAt !== undefined ? ", dead" : voter.pausedAt !== undefined ? ", paused" : "";
+  const cut = voter.reachedSince === undefined ? ", hears nothing" : "";
+  const probing = vote.isProbing ? "" : ", rests";
+  return `${voter.name} ${vote.state} since ${ms(vote.since)}, result ${ms(now - vote.lastResultAt)} ago${gone}${cut}${probing}`;
+}
+
+function ms(duration: number): string {
+  return `${(duration / 1_000).toFixed(2)} s`;
+}
