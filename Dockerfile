@@ -18,10 +18,10 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts
 COPY . .
 RUN npm run build
-# The clients of PostgreSQL and MySQL are optional for a library. The image has them, in the versions of the lock file.
+# The clients of PostgreSQL, MySQL and Redis (for a fleet) are optional for a library. The image has them, in the versions of the lock file.
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     rm -r node_modules \
- && npm install --no-save --save-prod --omit=dev --ignore-scripts $(node -p "['pg', 'mysql2'].map((name) => \
+ && npm install --no-save --save-prod --omit=dev --ignore-scripts $(node -p "['pg', 'mysql2', '@redis/client'].map((name) => \
       name + '@' + require('./package-lock.json').packages['node_modules/' + name].version).join(' ')")
 # There is no /usr/bin/env in the image.
 RUN sed -i '1s|.*|#!/usr/local/bin/node|' dist/cli/main.cjs dist/cli/grpc-health-probe.cjs

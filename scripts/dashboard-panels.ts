@@ -10,6 +10,7 @@
  *     requests                             | start of probes   CPU and memory
  *     drained, in maintenance              | versions
  *     instances by state                   | discovery: sources, pushes, refusals
+ *     fleet: members, checks, propagation  | fleet: store, takeovers, refusals
  */
 import { METRICS, type MetricRow } from "../src/telemetry/metric-table.js";
 
@@ -224,6 +225,28 @@ export const PANELS: readonly Panel[] = [
       [`sum by (service, outcome) (${rate(METRICS.instanceSources, 'outcome!="found"')})`, "{{service}} {{outcome}}"],
       [`sum(${rate(METRICS.discoveryPushes)})`, "pushes"],
       [`sum(${rate(METRICS.discoveryNacks)})`, "refused"],
+    ],
+  },
+  {
+    ...{ title: "Fleet", type: "timeseries", width: 12, height: 8 },
+    description: "Members as each instance sees them, by state, and the checks that each one probes for the fleet.",
+    queries: [
+      [`max by (state) (${of(METRICS.fleetMembers)}) > 0`, "members {{state}}"],
+      [of(METRICS.fleetChecks, 'role="owner"'), "checks of {{instance}}"],
+      [`max(${of(METRICS.fleetConfigDigests)})`, "configurations"],
+    ],
+  },
+  {
+    ...{ title: "Store of the fleet", type: "timeseries", width: 12, height: 8 },
+    description:
+      "Instances that are detached, calls that fail and checks that are taken over per second, and the time until a vote is read back (p99, seconds).",
+    queries: [
+      [`sum(${of(METRICS.fleetDetached)})`, "detached"],
+      [`sum by (code) (${rate(METRICS.fleetStoreErrors)})`, "errors {{code}}"],
+      [`sum(${rate(METRICS.fleetTakeovers)})`, "takeovers"],
+      [`sum by (cause) (${rate(METRICS.fleetResyncs)})`, "resyncs {{cause}}"],
+      [`sum(${rate(METRICS.fleetRefused)})`, "refused records"],
+      [`histogram_quantile(0.99, sum by (le) (${rate(METRICS.fleetPropagation, "", "_bucket")}))`, "propagation p99"],
     ],
   },
 ];
