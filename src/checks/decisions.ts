@@ -100,8 +100,8 @@ export class ShownDecisions {
     const { settings } = shown.check;
     shown.validity.inherit(validUntil);
     const isSame = shown.isDecided && isSameVerdict(shown.verdict, decision);
-    const last = own.last ?? this.#elsewhere(shown, validUntil);
-    // a result elsewhere is written as often as one of our own would be
+    const last = own.last ?? this.#measuredByOthers(shown, validUntil);
+    // a result of another member is written as often as one of this member
     if (!isSame || (own.last === undefined && last.at - shown.at >= settings.intervalMs))
       this.#write(shown, { state, reason }, own, last);
     shown.isDecided = true;
@@ -124,7 +124,7 @@ export class ShownDecisions {
   }
 
   /** The last result of another member, as far as it is known. */
-  #elsewhere({ check, at }: Shown, validUntil: number): Measurement {
+  #measuredByOthers({ check, at }: Shown, validUntil: number): Measurement {
     const { clock } = this.#deps.runnerDeps;
     const ageMs = Math.max(0, clock.now() - (validUntil - check.settings.staleAfterMs));
     return { latencyMs: undefined, at: Math.max(at, clock.wallTime() - ageMs) };

@@ -30,7 +30,7 @@ const VOTED_SETTINGS = [
   "forgetAfterMs",
 ] as const satisfies readonly (keyof CompleteSettings)[];
 
-/** By its path: what a value of an option is written as. `undefined`: it is left out. */
+/** How the value of an option is written, by its path. `undefined`: it is left out. */
 const FORMS: Readonly<Record<string, (value: unknown) => unknown>> = {
   maxConnectionAge: parseDuration,
   "tls.warnBefore": parseDuration,
@@ -42,7 +42,7 @@ const FORMS: Readonly<Record<string, (value: unknown) => unknown>> = {
   "expect.minVersion": versionForm,
 };
 
-/** By its path: what an option means that is not given. It is left out when it is given. */
+/** The default of an option, by its path. A value that is the default is left out of the text. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   reuse: true,
   maxConnectionAge: 300_000,

@@ -1,5 +1,5 @@
 /**
- * Whether a check means another thing on each machine: pure.
+ * Whether the target of a check is a different one on each machine: pure.
  *
  *     a program, a function            it runs here
  *     a unix socket                    it is a file of this machine

@@ -2,7 +2,7 @@
  * When first probes start: those of a few checks at once, those of many spread over their interval.
  *
  * A check that keeps its last state for a while, because its target was changed, is probed within half of that time. So is
- * one that was probed elsewhere, and within its edge interval: its initial delay is over.
+ * one that another member has probed, and within its edge interval: its initial delay is over.
  *
  * The checks that are added in one turn of the event loop are counted together. The n-th of many starts at the fractional
  * part of n times the golden ratio of its interval. That is even for any number of checks. Chance is not even: of 1,000
@@ -37,7 +37,7 @@ export class FirstProbes {
 
   /**
    * Starts a check together with the others of this turn.
-   * @param withinMs the maximum delay of a check that was probed elsewhere until now
+   * @param withinMs the maximum delay of a check that another member has probed until now
    */
   add(check: NewCheck, withinMs?: number): void {
     if (this.#checks.size === 0) this.#endOfTurn.at(this.#clock.now());

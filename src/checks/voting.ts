@@ -11,7 +11,7 @@
  * A vote is a state after the thresholds. A member abstains while it cannot look: the isolation rule holds the state, the
  * prober fails, or there is no result that counts.
  *
- * A heartbeat that is missed here may be reported elsewhere: the miss is a vote, and no change of the verdict of this member.
+ * A heartbeat that is missed here may be reported to another member: the miss is a vote, and no change of the verdict of this member.
  */
 import { publish } from "../core/channels.js";
 import type { Decision, Vote } from "../fleet/vote.js";
