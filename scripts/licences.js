@@ -9,6 +9,9 @@ const ALLOWED = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "M
 
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
 
+/** The copyright notices of packages that are installed without a licence text. Their repositories have them. */
+const NOTICES = new Map([["@redis/client", "Copyright (c) 2022-2025, Redis, inc."]]);
+
 /** The last section of a README, in packages without a file of their own for it. */
 const LICENCE_SECTION = /^#+ licen[cs]e\n[\s\S]+/im;
 
@@ -45,12 +48,18 @@ export function licenceOf(folder) {
     throw new Error(`${name} ${version}: the licence ${license} is not one of ${ALLOWED.join(", ")}`);
   const files = readdirSync(folder).filter((file) => LICENCE_FILE.test(file));
   const texts = files.map((file) => readFileSync(`${folder}/${file}`, "utf8"));
-  if (texts.length === 0) texts.push(licenceInReadme(`${folder}/README.md`));
+  if (texts.length === 0) texts.push(standardText(name, license) ?? licenceInReadme(`${folder}/README.md`));
   return `${name} ${version} (${license})\n\n${texts.map((text) => text.trim()).join("\n\n")}\n`;
+}
+
+function standardText(name, license) {
+  const notice = NOTICES.get(name);
+  return notice && `${notice}\n\n${readFileSync(new URL(`licences/${license}.txt`, import.meta.url), "utf8")}`;
 }
 
 function licenceInReadme(path) {
   const section = existsSync(path) ? LICENCE_SECTION.exec(readFileSync(path, "utf8"))?.[0] : undefined;
-  if (section === undefined) throw new Error(`${path}: neither a licence file nor a section License is found`);
+  if (section === undefined)
+    throw new Error(`${path}: no licence file and no section License is found; add the package's notice to NOTICES`);
   return section.slice(section.indexOf("\n"));
 }
