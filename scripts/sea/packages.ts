@@ -9,8 +9,8 @@ import protobuf from "protobufjs";
 
 export const EXECUTABLE_PACKAGES = ["@grpc/grpc-js", "grpc-health-check", "mysql2", "pg", "@redis/client"];
 
-/** Parts of `pg` for other platforms. It loads them if they are there. */
-const OTHER_PLATFORMS = ["pg-cloudflare", "pg-native"];
+/** Packages that those load only for features that healthbridge does not use. */
+const UNUSED = ["pg-cloudflare", "pg-native", "@node-rs/xxhash", "@opentelemetry/api"];
 
 const HEALTH_PROTO = fileURLToPath(
   new URL("../../node_modules/grpc-health-check/proto/health/v1/health.proto", import.meta.url),
@@ -41,7 +41,7 @@ export async function bundlePackages(outfile: string): Promise<Metafile> {
     platform: "node",
     target: "node24",
     format: "cjs",
-    external: OTHER_PLATFORMS,
+    external: UNUSED,
     legalComments: "none", // LICENSES.txt has the licences
     metafile: true,
     logLevel: "warning",

@@ -21,6 +21,12 @@ const IS_PROOF = process.env.DISCOVERY_QUERIES !== undefined;
 const QUERIES = Number(process.env.DISCOVERY_QUERIES ?? 2_000);
 /** The proof has a quiet machine. In CI other tests run at the same time, so the bound there only finds what stands still. */
 const MAX_P99_MS = IS_PROOF ? 100 : 1_000;
+/** The heap of a container of 512 MB. Without a limit, V8 leaves garbage for as long as the machine has memory. */
+const HEAP_LIMIT_MB = 256;
+/** What a blocked query may hold, with its connection. */
+const MAX_HELD_KB = 12;
+/** What all answers together may leave behind. */
+const MAX_LEFT_MB = 5;
 /** What the process may grow by: its young generation and its buffers, and each query with its connection. */
 const MAX_GROWTH_MB = (IS_PROOF ? 80 : 120) + QUERIES * (IS_PROOF ? 0.03 : 0.04);
 /** In the proof, a p99 is not the slowest of some dozens. */
@@ -38,8 +44,12 @@ function compile(t: TestContext, file: string): string {
 
 /** Starts a program of this folder. */
 function start(t: TestContext, file: string, ...args: readonly string[]) {
+  const options = ["--expose-gc", `--max-old-space-size=${HEAP_LIMIT_MB}`];
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn(process.execPath, [compile(t, file), ...args], { env, stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...options, compile(t, file), ...args], {
+    env,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   notOutlive(child, () => child.kill("SIGKILL"));
   t.after(() => void child.kill("SIGKILL"));
   const waiting: ((line: string) => void)[] = [];
@@ -97,7 +107,7 @@ test(`${QUERIES} blocking queries of clients that ask again at once, while insta
   t.after(() => agent.destroy());
   const site = start(t, "discovery-site.ts");
   const port = Number(await inTime(site.line(), "the port", 60_000));
-  type Stats = { rssMb: number; blocked: number; loopMs: number; busyMs: number; cpuMs: number };
+  type Stats = { rssMb: number; heldMb: number; blocked: number; loopMs: number; busyMs: number; cpuMs: number };
   const stats = async (): Promise<Stats> => JSON.parse(await site.ask("stats"));
   const before = await stats();
   const crowd = start(t, "discovery-crowd.ts", String(port), String(QUERIES));
@@ -139,9 +149,15 @@ test(`${QUERIES} blocking queries of clients that ask again at once, while insta
   t.diagnostic(
     `RSS ${before.rssMb.toFixed(0)}, blocked ${blocked.rssMb.toFixed(0)}, flapping ${after.rssMb.toFixed(0)} MB`,
   );
+  t.diagnostic(
+    `held ${before.heldMb.toFixed(1)}, blocked ${blocked.heldMb.toFixed(1)}, flapping ${after.heldMb.toFixed(1)} MB`,
+  );
   assert.ok(answers > 1_000, "the clients were answered during the flaps");
   assert.ok(percentile(queries, 0.99) < MAX_P99_MS, "a query without an index");
   assert.ok(percentile(checks, 0.99) < MAX_P99_MS, "Check");
   assert.ok(percentile(flips, 0.99) < MAX_P99_MS, "a subscriber of another service");
+  const heldKb = ((blocked.heldMb - before.heldMb) * 1e3) / QUERIES;
+  assert.ok(heldKb < MAX_HELD_KB, `a blocked query holds ${heldKb} KB`);
+  assert.ok(after.heldMb - blocked.heldMb < MAX_LEFT_MB, `${after.heldMb - blocked.heldMb} MB are left of the answers`);
   assert.ok(after.rssMb - before.rssMb < MAX_GROWTH_MB, `${after.rssMb - before.rssMb} MB`);
 });

@@ -2,8 +2,11 @@
  * A server of discovery and of gRPC in a process of its own: 10 instances of `orders`, of which one changes every 50 ms, and
  * `calm`, which changes when the parent says so. It prints its port, and then what the parent asks for.
  *
- *     parent --"flip"--> `calm` changes          parent --"stats"--> {"rssMb", "blocked", ..} --> parent
+ *     parent --"flip"--> `calm` changes          parent --"stats"--> {"rssMb", "heldMb", "blocked", ..} --> parent
+ *
+ * It needs `--expose-gc`: what it holds is what a collection leaves.
  */
+import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { systemClock } from "../../src/core/clock.js";
@@ -35,9 +38,14 @@ createInterface(process.stdin).on("line", (line) => {
     calmFlips += 1;
     site.report("calm", calmFlips % 2 === 0 ? "passing" : "failing");
   } else {
+    const rssMb = process.memoryUsage.rss() / 1e6;
+    assert.ok(gc, "--expose-gc");
+    gc();
+    const { heapUsed, external } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     const numbers = {
-      rssMb: process.memoryUsage.rss() / 1e6,
+      rssMb,
+      heldMb: (heapUsed + external) / 1e6,
       blocked: site.routes.blockedQueries,
       loopMs: loop.percentile(99) / 1e6,
       busyMs: performance.eventLoopUtilization().active,
