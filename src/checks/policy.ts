@@ -44,29 +44,67 @@ export type Member = Pick<CheckReport, "state" | "critical" | "counted" | "reaso
   readonly name?: string;
 };
 
+/** What a policy asks of a member, as bits. `FLAWED` and `ASSUMED` are of counted members, the last three of critical ones. */
+export const PENDING = 1;
+export const COUNTED = 2;
+export const DECIDED = 4;
+export const FLAWED = 8;
+export const ASSUMED = 16;
+export const CRITICAL = 32;
+export const GOOD = 64;
+export const UNDECIDED = 128;
+export const BAD = 256;
+
+export function traitsOf({ state, counted, critical, reason }: Member): number {
+  if (!counted) return state === "pending" ? PENDING : 0;
+  if (state === "pending") return PENDING | COUNTED | (critical ? CRITICAL | UNDECIDED : 0);
+  const weight = critical ? CRITICAL | (state === "failing" ? BAD : GOOD) : 0;
+  const flaw = state !== "passing" ? FLAWED : reason !== undefined ? ASSUMED : 0;
+  return COUNTED | DECIDED | flaw | weight;
+}
+
+/** The members of a service: how many have a trait, or the first one that has it. */
+export interface CountedMembers {
+  readonly counted: number;
+  readonly decided: number;
+  readonly critical: number;
+  readonly good: number;
+  readonly pending: Member | undefined;
+  readonly flawed: Member | undefined;
+  readonly assumed: Member | undefined;
+  readonly undecided: Member | undefined;
+  readonly bad: Member | undefined;
+}
+
 /** The status of a service with these members. One pass without copies: a server may have thousands of checks. */
 export function rollup(members: Iterable<Member>, policy: Policy): Rollup {
-  let [counting, decided, critical, good] = [0, 0, 0, 0];
+  let [counted, decided, critical, good] = [0, 0, 0, 0];
   let pending: Member | undefined;
   let undecided: Member | undefined;
   let bad: Member | undefined;
   let flawed: Member | undefined;
   let assumed: Member | undefined;
   for (const member of members) {
-    const { state } = member;
-    if (state === "pending") pending ??= member;
-    if (!member.counted) continue;
-    counting += 1;
-    if (state !== "pending") decided += 1;
-    if (state === "failing" || state === "warning") flawed ??= member;
-    else if (state === "passing" && member.reason !== undefined) assumed ??= member;
-    if (!member.critical) continue;
+    const traits = traitsOf(member);
+    if ((traits & PENDING) !== 0) pending ??= member;
+    if ((traits & COUNTED) === 0) continue;
+    counted += 1;
+    if ((traits & DECIDED) !== 0) decided += 1;
+    if ((traits & FLAWED) !== 0) flawed ??= member;
+    else if ((traits & ASSUMED) !== 0) assumed ??= member;
+    if ((traits & CRITICAL) === 0) continue;
     critical += 1;
-    if (state === "passing" || state === "warning") good += 1;
-    else if (state === "pending") undecided ??= member;
+    if ((traits & GOOD) !== 0) good += 1;
+    else if ((traits & UNDECIDED) !== 0) undecided ??= member;
     else bad ??= member;
   }
-  const weight = { critical: critical > 0, counted: counting > 0 };
+  return rollupOf({ counted, decided, critical, good, pending, undecided, bad, flawed, assumed }, policy);
+}
+
+/** The same from members that are counted already. */
+export function rollupOf(members: CountedMembers, policy: Policy): Rollup {
+  const { counted, decided, critical, good, pending, undecided, bad, flawed, assumed } = members;
+  const weight = { critical: critical > 0, counted: counted > 0 };
   if (critical === 0 && decided === 0) return { status: "UNKNOWN", degraded: false, ...becauseOf(pending), ...weight };
   if (good >= neededOf(policy, critical))
     return { status: "SERVING", degraded: flawed !== undefined, ...becauseOf(flawed ?? assumed), ...weight };

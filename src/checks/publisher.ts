@@ -209,6 +209,7 @@ export class CheckPublisher {
     const since = before?.state === finding.state ? before.since : this.#clock.wallTime();
     const report = reportOf(check, finding, since);
     this.#reports.set(report.name, report);
+    this.#graph.changed(report.name);
     this.#writeReport(report);
     if (before?.state === report.state && before.reason === report.reason) return;
     for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
@@ -220,6 +221,7 @@ export class CheckPublisher {
     if (before === undefined) return;
     const report = { ...before, reported };
     this.#reports.set(name, report);
+    this.#graph.changed(name);
     this.#writeReport(report);
   }
 

@@ -15,6 +15,7 @@
  */
 import { OVERALL } from "../core/service-name.js";
 import type { CheckReport } from "../registry/ports.js";
+import { MemberCounts } from "./member-counts.js";
 import { type Member, memberOf, ownStatus, type Policy, type Rollup, rollup } from "./policy.js";
 
 /** A service that is made of checks and other services by a policy. */
@@ -50,10 +51,8 @@ export class ServiceGraph {
   readonly #drained = new Set<string>();
   /** For a check, the services that it counts for, until something is placed or declared. */
   readonly #affected = new Map<string, readonly string[]>();
-  /** A check that was pending when the server as a whole was last evaluated. */
-  #awaited: string | undefined;
-  /** The members of the server as a whole, until something is placed or declared. */
-  #parts: readonly string[] | undefined;
+  /** The members of the server as a whole, until something is placed, declared or drained. */
+  #whole: MemberCounts | undefined;
 
   /** `reports` are the checks; the graph only reads them. */
   constructor(reports: ReadonlyMap<string, CheckReport>) {
@@ -75,6 +74,7 @@ export class ServiceGraph {
   }
 
   setDrained(service: string, isDrained: boolean): void {
+    this.#whole = undefined;
     if (isDrained) this.#drained.add(service);
     else this.#drained.delete(service);
   }
@@ -89,6 +89,11 @@ export class ServiceGraph {
     return first;
   }
 
+  /** The report of a check is another one now. */
+  changed(check: string): void {
+    if (this.#whole?.has(check) === true) this.#whole.update(check, this.#member(check));
+  }
+
   add({ name, services }: Node): void {
     this.#forgetCheck(name);
     for (const service of services) this.addMaker(service, name);
@@ -96,6 +101,7 @@ export class ServiceGraph {
 
   /** The settings of a check name a service. */
   addMaker(service: string, check: string): void {
+    if (this.#drained.has(service)) this.#whole = undefined;
     const makers = this.#makers.get(service);
     if (makers === undefined) this.#makers.set(service, new Set([check]));
     else makers.add(check);
@@ -113,7 +119,7 @@ export class ServiceGraph {
   /** Declares services in place of all that were declared before; `ordered` is what `orderServices` returned. */
   declare(ordered: readonly ServiceDeclaration[]): void {
     this.order = ordered;
-    this.#parts = undefined;
+    this.#whole = undefined;
     for (const known of [this.#declared, this.#ranks, this.#parents, this.#evaluated, this.#affected]) known.clear();
     for (const [index, declaration] of ordered.entries()) {
       const { name } = declaration;
@@ -170,6 +176,8 @@ export class ServiceGraph {
     const result = this.#drained.has(service) ? drainedRollup(service, rolled) : rolled;
     if (result === undefined) this.#evaluated.delete(service);
     else this.#evaluated.set(service, result);
+    if (this.#reports.has(service)) this.changed(service);
+    else this.#whole?.update(service, result === undefined ? MISSING : memberOf(result));
     return result;
   }
 
@@ -192,20 +200,11 @@ export class ServiceGraph {
     return { status: "UNKNOWN", degraded: false, cause: undefined, counted: true, ...whenEmpty };
   }
 
-  /** While the check that was pending last time still is, no other is read: else each first result costs a walk over all checks. */
+  /** A change of a part costs no look at the others. */
   #rollupWhole(): Rollup | undefined {
     if (this.#reports.size + this.#declared.size === 0) return undefined;
-    const awaited = this.#reports.get(this.#awaited ?? "");
-    const hasDrained = this.#drained.size > 0;
-    if (this.isEmpty && !hasDrained && awaited !== undefined && isAwaited(awaited)) return ownStatus(awaited);
-    const rolled = rollup(this.#whole(), ALL);
-    this.#awaited = rolled.status === "UNKNOWN" ? this.#findAwaited() : undefined;
-    return rolled;
-  }
-
-  #findAwaited(): string | undefined {
-    for (const report of this.#reports.values()) if (isAwaited(report)) return report.name;
-    return undefined;
+    this.#whole ??= new MemberCounts(this.#parts());
+    return this.#whole.rollup(ALL);
   }
 
   *#membersOf(names: Iterable<string>): Iterable<Member> {
@@ -219,32 +218,22 @@ export class ServiceGraph {
     return evaluated === undefined ? MISSING : memberOf(evaluated);
   }
 
-  #whole(): Iterable<Member> {
-    if (this.#drained.size > 0) return this.#membersOf(this.#partsAndDrained());
-    if (this.#declared.size === 0) return this.#reports.values();
-    this.#parts ??= this.#findParts();
-    return this.#membersOf(this.#parts);
-  }
-
-  /** A drained service that settings of checks name counts by itself: the checks that make it may be healthy. */
-  #partsAndDrained(): Iterable<string> {
-    this.#parts ??= this.#findParts();
-    const isLoose = (service: string) => this.#makers.has(service) && !this.#parents.has(service);
-    return new Set([...this.#parts, ...[...this.#drained].filter(isLoose)]);
-  }
-
-  /** Every declared service that is a member of no other, and the checks that no declared service includes. */
-  #findParts(): readonly string[] {
+  /**
+   * Every declared service that is a member of no other, and the checks that no declared service includes. A drained service
+   * that settings of checks name counts by itself: the checks that make it may be healthy.
+   */
+  *#parts(): Iterable<readonly [name: string, member: Member]> {
     const isMember = (service: string) => this.#parents.has(service);
     const tops = [...this.#declared.keys()].filter((name) => !isMember(name));
     const loose = [...this.#reports.values()].flatMap(({ name, services }) =>
       [name, ...services].some(isMember) ? services.filter((service) => !isMember(service)) : [name],
     );
-    return [...new Set([...tops, ...loose])];
+    const drained = [...this.#drained].filter((service) => this.#makers.has(service) && !isMember(service));
+    for (const name of new Set([...tops, ...loose, ...drained])) yield [name, this.#member(name)];
   }
 
   #forgetCheck(name: string): void {
-    this.#parts = undefined;
+    this.#whole = undefined;
     this.#affected.delete(name);
   }
 }
@@ -257,10 +246,6 @@ function drainedRollup(service: string, rolled: Rollup | undefined): Rollup | un
   if (rolled === undefined && service !== OVERALL) return undefined;
   const { critical = true } = rolled ?? {};
   return { status: "NOT_SERVING", degraded: false, reason: DRAINED.reason, cause: undefined, critical, counted: true };
-}
-
-function isAwaited({ state, critical, counted }: Member): boolean {
-  return critical && counted && state === "pending";
 }
 
 /** Services in the order of evaluation, members first, or a path from a service back to itself. Linear in all members. */

@@ -160,3 +160,11 @@ test("a chain of 20,000 services is ordered and evaluated, and its cycle is foun
   const ordered = orderServices([...chain.slice(1), all("s0", "s19999")]);
   assert.equal("cycle" in ordered && ordered.cycle.length, 20_001);
 });
+
+test("a drained service counts for the whole as soon as the settings of a check name it", () => {
+  const graph = graphOf({ a: "P" });
+  graph.setDrained("s", true);
+  assert.equal(graph.evaluate("")?.status, "SERVING");
+  graph.addMaker("s", "b");
+  assert.equal(graph.evaluate("")?.reason, "drained");
+});
